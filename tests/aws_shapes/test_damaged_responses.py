@@ -7,7 +7,7 @@ import pytest
 from watchme_analysis.aws_shapes.alarms import read_alarms, read_history
 from watchme_analysis.aws_shapes.cloudtrail import read_events
 from watchme_analysis.aws_shapes.lambda_functions import read_concurrency, read_function, read_mappings
-from watchme_analysis.aws_shapes.metric_points import read_answers
+from watchme_analysis.aws_shapes.metric_points import metric_data_parts
 from watchme_analysis.aws_shapes.sqs import read_messages, read_queue
 from watchme_analysis.files.evidence_file import RawFile
 
@@ -20,7 +20,7 @@ LISTS = (
     (read_alarms, "MetricAlarms"),
     (read_alarms, "CompositeAlarms"),
     (read_history, "AlarmHistoryItems"),
-    (read_answers, "MetricDataResults"),
+    (metric_data_parts, "MetricDataResults"),
 )
 
 
@@ -106,7 +106,7 @@ def test_a_part_of_another_type_costs_itself_alone(tmp_path):
     )
     history = told(read_history, tmp_path, {"AlarmHistoryItems": [{"HistoryData": '{"oldState": "OK"}'}]})
     points = {"Id": "m", "Timestamps": [1e30, 1765415400], "Values": [1, 2]}
-    metrics = told(read_answers, tmp_path, {"MetricDataResults": [points]})
+    metrics = told(metric_data_parts, tmp_path, {"MetricDataResults": [points]})
 
     assert mapping.frame["uuid"].tolist() == ["u"]
     assert queue.frame["visibility_timeout_s"].tolist() == [30]

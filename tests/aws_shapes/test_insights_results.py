@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from watchme_analysis.aws_shapes.insights_results import read_answer, read_queries
+from watchme_analysis.aws_shapes.insights_results import query_result_parts, read_queries
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.schema import TABLES
 
@@ -31,7 +31,7 @@ def read(tmp_path):
             (folder / "queries.json").write_text(json.dumps([asked]))
         text = answer if isinstance(answer, str) else json.dumps(answer)
         (folder / name).write_text(text)
-        events, queries = read_answer(RawFile(tmp_path, f"logs/{name}"))
+        events, queries = query_result_parts(RawFile(tmp_path, f"logs/{name}"))
         return events, queries.frame.iloc[0]
 
     return write
@@ -99,7 +99,7 @@ def test_a_query_without_an_answer_is_listed(tmp_path):
     folder.mkdir()
     (folder / "queries.json").write_text(json.dumps([ASKED, {**ASKED, "output": "recent.json"}]))
     (folder / "errors.json.gz").write_bytes(b"")
-    (piece,) = read_queries(RawFile(tmp_path, "logs/queries.json"))
-    assert piece.frame.query_name.tolist() == ["recent"]
-    assert piece.frame.rows.isna().all()
-    assert piece.frame.truncated.all()
+    frame, _ = read_queries(RawFile(tmp_path, "logs/queries.json"))
+    assert frame.query_name.tolist() == ["recent"]
+    assert frame.rows.isna().all()
+    assert frame.truncated.all()

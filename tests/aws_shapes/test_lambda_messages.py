@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from watchme_analysis.aws_shapes.lambda_messages import read_message
+from watchme_analysis.aws_shapes.lambda_messages import classify_message
 
 ID = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
 TRACE = (
@@ -59,12 +59,12 @@ TRACE = (
     ],
 )
 def test_kinds_and_errors(message, kind, error):
-    reading = read_message(message)
+    reading = classify_message(message)
     assert (reading.kind, reading.error_type) == (kind, error)
 
 
 def test_report_figures():
-    reading = read_message(
+    reading = classify_message(
         f"REPORT RequestId: {ID}\tDuration: 196.03 ms\tBilled Duration: 197 ms\tMemory Size: 256 MB\t"
         "Max Memory Used: 37 MB\tInit Duration: 512.5 ms\tStatus: error\t"
         "Error Type: Runtime.ImportModuleError\n"
@@ -82,8 +82,10 @@ def test_report_figures():
 
 
 def test_request_ids_of_runtime_lines():
-    assert read_message(f"2025-12-11T01:00:00.000Z {ID} Task timed out after 3.00 seconds").request_id == ID
-    assert read_message(f"[INFO]\t2025-12-11T01:00:00.000Z\t{ID}\thello").request_id == ID
+    assert (
+        classify_message(f"2025-12-11T01:00:00.000Z {ID} Task timed out after 3.00 seconds").request_id == ID
+    )
+    assert classify_message(f"[INFO]\t2025-12-11T01:00:00.000Z\t{ID}\thello").request_id == ID
 
 
 @pytest.mark.parametrize(
@@ -112,12 +114,12 @@ def test_request_ids_of_runtime_lines():
     ],
 )
 def test_json_format(value, kind, error):
-    reading = read_message(json.dumps(value))
+    reading = classify_message(json.dumps(value))
     assert (reading.kind, reading.error_type, reading.request_id) == (kind, error, ID)
 
 
 def test_json_report_figures():
     metrics = {"durationMs": 12.5, "billedDurationMs": 13, "memorySizeMB": 128, "maxMemoryUsedMB": 50}
     record = {"requestId": ID, "metrics": {**metrics, "initDurationMs": 100.5}}
-    reading = read_message(json.dumps({"type": "platform.report", "record": record}))
+    reading = classify_message(json.dumps({"type": "platform.report", "record": record}))
     assert (reading.duration_ms, reading.memory_used_mb, reading.init_ms) == (12.5, 50, 100.5)

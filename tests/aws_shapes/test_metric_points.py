@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from watchme_analysis.aws_shapes.metric_points import finish, read_answers, read_queries
-from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.aws_shapes.metric_points import finish, metric_data_parts, read_queries
+from watchme_analysis.files.evidence_file import RawFile, one_table
 from watchme_analysis.schema import TABLES
 
 SENT = {
@@ -47,7 +47,7 @@ def folder(tmp_path):
         retrievals = []
         names = sorted(path.name for path in (tmp_path / "metrics").iterdir())
         for name in names:
-            reader = read_queries if "queries" in name else read_answers
+            reader = one_table("metric_queries", read_queries) if "queries" in name else metric_data_parts
             for piece in reader(RawFile(tmp_path, f"metrics/{name}")):
                 frames[piece.table].append(piece.frame)
                 retrievals.append(piece.retrieval)
@@ -176,7 +176,7 @@ def test_zones_epochs_and_gzip(tmp_path):
     answer = {"MetricDataResults": [series(times, [1, 2, 3])]}
     (tmp_path / "metrics/a.json.gz").write_bytes(gzip.compress(json.dumps(answer).encode()))
     raw = RawFile(tmp_path, "metrics/a.json.gz", ZoneInfo("Asia/Tokyo"))
-    points = next(iter(read_answers(raw))).frame
+    points = next(iter(metric_data_parts(raw))).frame
     assert [moment.isoformat() for moment in points.time] == [
         "2025-12-11T01:00:00+00:00",
         "2025-12-11T01:01:00+00:00",

@@ -197,7 +197,7 @@ def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whol
     assert answer.queries_started <= (13 if whole_second else 12 + 1 + 11)
     started = len(front.started)
     again = run_query(aws, ask(**counted(offsets)), row_limit=400)
-    assert (again.started, again.scanned, len(front.started)) == (12, 3600, started + 12)
+    assert (again.queries_started, again.records_scanned, len(front.started)) == (12, 3600, started + 12)
 
 
 @pytest.mark.parametrize("whole_second", [True, False])
@@ -355,8 +355,8 @@ def test_throttled_calls_slow_down_and_recover(front):
     front.faults["StartQuery"].extend(["throttle"] * 3)
     load(front, [0])
     run_query(aws, ask())
-    assert aws._slower["logs:StartQuery"] == pytest.approx(0.9 * 8)
-    assert aws._slower["logs:GetQueryResults"] == 1
+    assert aws._slowdown["logs:StartQuery"] == pytest.approx(0.9 * 8)
+    assert aws._slowdown["logs:GetQueryResults"] == 1
 
 
 def test_a_deadline_ends_a_series_of_throttled_calls(front):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from worlds.aws_front import FAST
 
-from watchme_analysis.aws_shapes.metric_points import fill_intervals, read_answers
+from watchme_analysis.aws_shapes.metric_points import fill_intervals, metric_data_parts
 from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.cloudwatch.metrics import (
     COLUMNS,
@@ -189,7 +189,7 @@ def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):
     write_response(tmp_path, "metrics/metric-data-queries.json", queries)
     answer = metric_data_cached(Aws(rate_limits=FAST), queries, Window(start, now), ResponseCache())
     write_response(tmp_path, "metrics/a.json", answer)
-    points, asked = (piece.frame for piece in read_answers(RawFile(tmp_path, "metrics/a.json")))
+    points, asked = (piece.frame for piece in metric_data_parts(RawFile(tmp_path, "metrics/a.json")))
     assert points.completeness.tolist() == ["zero", "value", "not_settled"]
     # The clock may have gone on by a minute since.
     assert asked.missing.tolist() in ([13], [14])

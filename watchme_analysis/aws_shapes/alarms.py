@@ -1,120 +1,150 @@
-"""CloudWatch alarms and their history from the AWS CLI.
+"""CloudWatch alarms and their history in the shapes of the AWS CLI.
 
 ``alarms.json`` is ``aws cloudwatch describe-alarms``, ``alarm-history.json`` is
-``describe-alarm-history``.
+``aws cloudwatch describe-alarm-history``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import dimension_map, dimension_resource
 from watchme_analysis.aws_shapes.responses import (
+    FieldTable,
     ResponseProblems,
-    as_json,
+    boolean,
+    child,
     documents,
+    fields,
     has_key,
-    has_more,
+    has_next_page,
+    integer,
     is_blank,
-    listed,
-    listed_under,
-    moment,
+    json_text,
+    json_value,
     number,
-    parsed,
-    part,
-    rows_of,
-    table_part,
-    truth,
-    untimed,
-    whole,
+    objects_by_key,
+    objects_under,
+    rows_from,
+    table_result,
+    unchanged,
+    untimed_notes,
+    utc_time,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from watchme_analysis.retrieval import Retrieval
 
-def read_alarms(raw: RawFile) -> Iterator[TablePart]:
-    """Read metric and composite alarms into ``alarms``."""
-    values, problems = documents(raw)
-    found, odd = listed_under(values, {"MetricAlarms": "ComparisonOperator", "CompositeAlarms": "AlarmRule"})
-    rows = rows_of(found["MetricAlarms"], lambda alarm: alarm_row(raw.relative, alarm, "metric"), odd)
-    rows += rows_of(found["CompositeAlarms"], lambda alarm: alarm_row(raw.relative, alarm, "composite"), odd)
-    yield table_part(raw, "alarms", "alarms", rows, ResponseProblems(problems, odd, has_more(values)))
+_ALARM_FIELDS: FieldTable = {
+    "alarm": ("AlarmName", unchanged),
+    "namespace": ("Namespace", unchanged),
+    "metric": ("MetricName", unchanged),
+    "period_s": ("Period", integer),
+    "threshold": ("Threshold", number),
+    "comparison": ("ComparisonOperator", unchanged),
+    "evaluation_periods": ("EvaluationPeriods", integer),
+    "datapoints_to_alarm": ("DatapointsToAlarm", integer),
+    "treat_missing_data": ("TreatMissingData", unchanged),
+    "state": ("StateValue", unchanged),
+    "state_updated_at": ("StateUpdatedTimestamp", utc_time),
+    "actions_enabled": ("ActionsEnabled", boolean),
+    "alarm_actions": ("AlarmActions", json_text),
+}
+_HISTORY_FIELDS: FieldTable = {
+    "alarm": ("AlarmName", unchanged),
+    "time": ("Timestamp", utc_time),
+    "kind": ("HistoryItemType", unchanged),
+    "summary": ("HistorySummary", unchanged),
+}
+
+
+def read_alarms(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the metric and composite alarms of a file as ``alarms``."""
+    values, damage = documents(raw)
+    found, unexpected = objects_by_key(
+        values, {"MetricAlarms": "ComparisonOperator", "CompositeAlarms": "AlarmRule"}
+    )
+    rows = [
+        row
+        for key, kind in (("MetricAlarms", "metric"), ("CompositeAlarms", "composite"))
+        for row in rows_from(found[key], partial(alarm_row, raw.relative, kind=kind), unexpected)
+    ]
+    problems = ResponseProblems(damage, unexpected, has_next_page(values))
+    return table_result(raw, "alarms", "alarms", rows, problems)
 
 
 def alarm_row(file: str, alarm: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Return a row of ``alarms``; a metric math alarm is known by the queues and functions it reads."""
+    """Return the row of ``alarms`` for an alarm as DescribeAlarms returns it.
+
+    Parameters
+    ----------
+    file
+        File of the alarm.
+    alarm
+        The alarm.
+    kind
+        ``metric`` or ``composite``.
+    """
     dimensions = dimension_map(alarm.get("Dimensions"))
-    resource = dimension_resource(dimensions)
-    if resource is None:
-        named = {
-            found
-            for query in alarm.get("Metrics") or []
-            if isinstance(query, dict)
-            if (found := dimension_resource(_dimensions_of(query)))
-        }
-        # One resource in all of the expression's metrics is what the alarm is about.
-        resource = named.pop() if len(named) == 1 else None
     return {
         "file": file,
-        "alarm": alarm.get("AlarmName"),
         "kind": kind,
-        "namespace": alarm.get("Namespace"),
-        "metric": alarm.get("MetricName"),
-        "dimensions": as_json(dimensions) if "Dimensions" in alarm else None,
-        "resource": resource,
+        **fields(alarm, _ALARM_FIELDS),
+        "dimensions": json_text(dimensions) if "Dimensions" in alarm else None,
+        "resource": dimension_resource(dimensions) or _resource_of_metric_math(alarm),
         "stat": alarm.get("Statistic") or alarm.get("ExtendedStatistic"),
-        "period_s": whole(alarm.get("Period")),
-        "threshold": number(alarm.get("Threshold")),
-        "comparison": alarm.get("ComparisonOperator"),
-        "evaluation_periods": whole(alarm.get("EvaluationPeriods")),
-        "datapoints_to_alarm": whole(alarm.get("DatapointsToAlarm")),
-        "treat_missing_data": alarm.get("TreatMissingData"),
-        "state": alarm.get("StateValue"),
-        "state_updated_at": moment(alarm.get("StateUpdatedTimestamp")),
-        "actions_enabled": truth(alarm.get("ActionsEnabled")),
-        "alarm_actions": as_json(alarm.get("AlarmActions")),
-        "definition": as_json(alarm),
+        "definition": json_text(alarm),
     }
 
 
+def _resource_of_metric_math(alarm: dict[str, Any]) -> str | None:
+    """Return the resource of an alarm on metric math, if all of its metrics have the same."""
+    resources = {
+        resource
+        for query in alarm.get("Metrics") or []
+        if isinstance(query, dict)
+        if (resource := dimension_resource(_dimensions_of(query)))
+    }
+    return resources.pop() if len(resources) == 1 else None
+
+
 def _dimensions_of(query: dict[str, Any]) -> dict[str, str]:
-    return dimension_map(part(part(query, "MetricStat"), "Metric").get("Dimensions"))
+    return dimension_map(child(child(query, "MetricStat"), "Metric").get("Dimensions"))
 
 
-def read_history(raw: RawFile) -> Iterator[TablePart]:
-    """Read alarm history into ``alarm_history``."""
-    values, problems = documents(raw)
-    items, odd = listed(values, "AlarmHistoryItems", "HistoryItemType")
-    rows = rows_of(items, lambda item: history_row(raw.relative, item), odd)
-    trouble = ResponseProblems(problems, odd, has_more(values))
-    yield table_part(raw, "alarm_history", "alarm_history", rows, trouble, notes=untimed(raw, rows))
+def read_history(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the alarm history of a file as ``alarm_history``."""
+    values, damage = documents(raw)
+    items, unexpected = objects_under(values, "AlarmHistoryItems", "HistoryItemType")
+    rows = rows_from(items, lambda item: history_row(raw.relative, item), unexpected)
+    problems = ResponseProblems(damage, unexpected, has_next_page(values))
+    notes = untimed_notes(raw, rows)
+    return table_result(raw, "alarm_history", "alarm_history", rows, problems, notes=notes)
 
 
 def history_row(file: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of ``alarm_history``."""
-    data = parsed(item.get("HistoryData"))
-    states = data if isinstance(data, dict) else {}
+    """Return the row of ``alarm_history`` for an item as DescribeAlarmHistory returns it."""
+    data = json_value(item.get("HistoryData"))
     return {
         "file": file,
-        "alarm": item.get("AlarmName"),
-        "time": moment(item.get("Timestamp")),
-        "kind": item.get("HistoryItemType"),
-        "from_state": part(states, "oldState").get("stateValue"),
-        "to_state": part(states, "newState").get("stateValue"),
-        "summary": item.get("HistorySummary"),
-        "data": as_json(data) if data is not None else as_json(item.get("HistoryData")),
+        **fields(item, _HISTORY_FIELDS),
+        "from_state": child(data, "oldState").get("stateValue"),
+        "to_state": child(data, "newState").get("stateValue"),
+        "data": json_text(data if data is not None else item.get("HistoryData")),
     }
 
 
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Drop entries that another file told already."""
-    again = frame.drop(columns="file").duplicated()
-    if not again.any():
+    """Return each entry once, also when several files list it."""
+    is_repeated = frame.drop(columns="file").duplicated()
+    if not is_repeated.any():
         return frame, []
-    return frame[~again].reset_index(drop=True), [f"{int(again.sum())} repeated entries of {table} dropped."]
+    note = f"{int(is_repeated.sum())} repeated entries of {table} dropped."
+    return frame[~is_repeated].reset_index(drop=True), [note]
 
 
 SOURCES = (
@@ -126,7 +156,7 @@ SOURCES = (
             has_key(raw, "MetricAlarms", "CompositeAlarms", "ComparisonOperator", "AlarmRule")
             or is_blank(raw)
         ),
-        read=read_alarms,
+        read=one_table("alarms", read_alarms),
         finish=finish,
         samples=(('{"MetricAlarms": [{"AlarmName": "a"}], "CompositeAlarms": []}', 1),),
     ),
@@ -135,7 +165,7 @@ SOURCES = (
         tables=("alarm_history",),
         patterns=("alarm-history*.json", "alarm_history*.json"),
         looks_like=lambda raw: has_key(raw, "AlarmHistoryItems", "HistoryItemType") or is_blank(raw),
-        read=read_history,
+        read=one_table("alarm_history", read_history),
         finish=finish,
         samples=(('{"AlarmHistoryItems": [{"AlarmName": "a", "HistoryItemType": "StateUpdate"}]}', 1),),
     ),

@@ -1,34 +1,38 @@
-"""Changes that CloudTrail recorded: ``aws cloudtrail lookup-events``, or a trail's own log file."""
+"""CloudTrail: recorded API calls from ``aws cloudtrail lookup-events`` or the log files of a trail.
+
+:data:`EVENT_TYPES` is the only list of event names in the package: it says what kind of change each is.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import (
     ResponseProblems,
-    as_json,
+    boolean,
+    child,
     documents,
     has_key,
-    has_more,
+    has_next_page,
     is_blank,
-    listed_under,
-    moment,
-    parsed,
-    part,
-    rows_of,
-    table_part,
-    truth,
-    untimed,
+    json_text,
+    json_value,
+    objects_by_key,
+    rows_from,
+    table_result,
+    untimed_notes,
+    utc_time,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.redact import mask_secrets
 from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from watchme_analysis.retrieval import Retrieval
 
 
 class EventType(NamedTuple):
@@ -132,8 +136,8 @@ def event_kind(event_name: object) -> str | None:
     return next((kind for kind, pattern in _EVENT_PATTERNS if pattern.search(name)), None)
 
 
-# Parameters and response elements that name what a call was about.
-_NAMING = (
+# Parameters and response elements that name the resource of a call.
+_RESOURCE_KEYS = (
     "functionName",
     "functionArn",
     "queueUrl",
@@ -148,87 +152,80 @@ _NAMING = (
 )
 
 
-def read_events(raw: RawFile) -> Iterator[TablePart]:
-    """Read recorded calls into ``changes``."""
-    values, problems = documents(raw)
-    found, odd = listed_under(values, {"Events": "CloudTrailEvent", "Records": None})
+def read_events(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the recorded calls of a file as ``changes``."""
+    values, damage = documents(raw)
+    found, unexpected = objects_by_key(values, {"Events": "CloudTrailEvent", "Records": None})
     events = [*found["Events"], *map(_as_event, found["Records"])]
-    rows = rows_of(events, lambda event: change_row(raw.relative, event), odd)
-    notes = untimed(raw, rows)
-    torn = [event for event in events if event.get("CloudTrailEvent") and not _detail(event)]
-    if torn:
-        notes.append(f"{raw.relative}: the details of {counted(len(torn), 'event')} can't be read.")
-    trouble = ResponseProblems(problems, odd, has_more(values))
-    yield table_part(raw, "cloudtrail", "changes", rows, trouble, notes=notes)
+    rows = rows_from(events, lambda event: change_row(raw.relative, event), unexpected)
+    notes = untimed_notes(raw, rows)
+    damaged = [event for event in events if event.get("CloudTrailEvent") and not _detail(event)]
+    if damaged:
+        notes.append(f"{raw.relative}: the details of {counted(len(damaged), 'event')} can't be read.")
+    problems = ResponseProblems(damage, unexpected, has_next_page(values))
+    return table_result(raw, "cloudtrail", "changes", rows, problems, notes=notes)
 
 
 def _detail(event: dict[str, Any]) -> dict[str, Any]:
-    detail = parsed(event.get("CloudTrailEvent"))
+    """Return the full record of an event, which LookupEvents returns as JSON text; {} if it is damaged."""
+    detail = json_value(event.get("CloudTrailEvent"))
     return detail if isinstance(detail, dict) else {}
 
 
 def change_row(file: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of ``changes`` for an event as lookup-events lists it."""
+    """Return the row of ``changes`` for an event as LookupEvents returns it."""
     detail = _detail(event)
-    parameters = detail.get("requestParameters")
+    user = child(detail, "userIdentity")
     resources = _resources(event, detail)
-    user = part(detail, "userIdentity")
     return {
         "file": file,
-        "time": moment(event.get("EventTime")) or moment(detail.get("eventTime")),
+        "time": utc_time(event.get("EventTime")) or utc_time(detail.get("eventTime")),
         "event_id": event.get("EventId") or detail.get("eventID"),
         "event_name": event.get("EventName") or detail.get("eventName"),
         "event_source": event.get("EventSource") or detail.get("eventSource"),
         "user": event.get("Username") or user.get("userName") or user.get("arn"),
-        "read_only": truth(event.get("ReadOnly", detail.get("readOnly"))),
-        "resources": as_json(resources) if resources else None,
+        "read_only": boolean(event.get("ReadOnly", detail.get("readOnly"))),
+        "resources": json_text(resources) if resources else None,
         "resource": resources[0] if resources else None,
-        "parameters": as_json(_without_secrets(parameters)),
+        "parameters": json_text(_without_secrets(detail.get("requestParameters"))),
         "error_code": detail.get("errorCode"),
     }
 
 
 def _resources(event: dict[str, Any], detail: dict[str, Any]) -> list[str]:
-    """Return the names of all resources, those that the event lists first, each once."""
-    resources = event.get("Resources")
-    listed_names = [
-        item.get("ResourceName")
-        for item in (resources if isinstance(resources, list) else [])
-        if isinstance(item, dict)
-    ]
+    """Return the names of all resources of an event, each once; those that the event lists come first."""
+    names = [resource.get("ResourceName") for resource in _objects(event.get("Resources"))]
     for side in ("requestParameters", "responseElements"):
-        listed_names += [part(detail, side).get(name) for name in _NAMING]
-    return list(dict.fromkeys(resource_name(str(name)) for name in listed_names if name))
+        names += [child(detail, side).get(key) for key in _RESOURCE_KEYS]
+    return list(dict.fromkeys(resource_name(str(name)) for name in names if name))
 
 
 def _without_secrets(parameters: Any) -> Any:
-    if not isinstance(parameters, dict):
-        return parameters
-    environment = parameters.get("environment")
-    variables = environment.get("variables") if isinstance(environment, dict) else None
-    if not isinstance(environment, dict) or not isinstance(variables, dict):
+    """Return the parameters of a call with secret environment variables masked."""
+    environment = child(parameters, "environment")
+    variables = environment.get("variables")
+    if not isinstance(variables, dict):
         return parameters
     return {**parameters, "environment": {**environment, "variables": mask_secrets(variables)}}
 
 
 def _as_event(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of a trail's log file in the shape of lookup-events."""
-    items = record.get("resources")
-    resources = [
-        {"ResourceName": item.get("ARN")}
-        for item in (items if isinstance(items, list) else [])
-        if isinstance(item, dict)
-    ]
+    """Return a record of a trail's log file in the shape of LookupEvents."""
+    resources = [{"ResourceName": resource.get("ARN")} for resource in _objects(record.get("resources"))]
     return {"CloudTrailEvent": record, "Resources": resources}
 
 
+def _objects(items: Any) -> list[dict[str, Any]]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Keep each event once: an event with several resources is listed under each of them."""
-    again = frame["event_id"].notna() & frame["event_id"].duplicated()
-    if not again.any():
+    """Return each event once; LookupEvents lists an event with several resources under each of them."""
+    is_repeated = frame["event_id"].notna() & frame["event_id"].duplicated()
+    if not is_repeated.any():
         return frame, []
-    note = f"{int(again.sum())} repeated events of {table} dropped."
-    return frame[~again].reset_index(drop=True), [note]
+    note = f"{int(is_repeated.sum())} repeated events of {table} dropped."
+    return frame[~is_repeated].reset_index(drop=True), [note]
 
 
 SOURCES = (
@@ -237,7 +234,7 @@ SOURCES = (
         tables=("changes",),
         patterns=("cloudtrail*.json",),
         looks_like=lambda raw: has_key(raw, "Events", "Records", "CloudTrailEvent") or is_blank(raw),
-        read=read_events,
+        read=one_table("changes", read_events),
         finish=finish,
         samples=(('{"Events": [{"EventId": "e", "EventName": "PurgeQueue"}]}', 1),),
     ),

@@ -1,30 +1,28 @@
-"""A row of Logs Insights as the API returns it.
-
-What the text of a Logs Insights query says: commands, limit, columns, whether it can be split by time.
-"""
+"""Analyse the text of a Logs Insights query: commands, limit, columns, and whether it can be split."""
 
 from __future__ import annotations
 
 import re
 
+# Row of a result: field to value, all text.
 Row = dict[str, str]
 # StartQuery: "limit ... the default of 10,000 is used" where neither the call nor the query states one.
 DEFAULT_LIMIT = 10_000
 
-# Commands that treat each event alone, so that windows put together give what the whole gives.
-_EACH_EVENT = frozenset({"fields", "display", "filter", "parse", "unmask", "filterindex"})
-# Commands that make a row of each event.
-_ALL_EVENTS = frozenset({"fields", "display", "parse", "unmask", "sort"})
-# Commands that see only what those before them leave, so that a filter in front bounds what they work on.
-_BOUNDED = _EACH_EVENT | {"stats", "sort", "limit", "head", "tail", "dedup", "pattern"}
+# Commands that treat each event alone: the rows of all windows together are those of the whole.
+_PER_EVENT = frozenset({"fields", "display", "filter", "parse", "unmask", "filterindex"})
+# Commands that turn each event into a row.
+_UNFILTERED = frozenset({"fields", "display", "parse", "unmask", "sort"})
+# Commands that work only on the events that earlier commands leave, so that a filter in front applies to all.
+_FILTERABLE = _PER_EVENT | {"stats", "sort", "limit", "head", "tail", "dedup", "pattern"}
 _LIMIT = re.compile(r"(?:limit|head|tail)\s+(?P<limit>\d+)", re.IGNORECASE)
 _SORT = re.compile(r"sort\s+@timestamp(?:\s+(?P<direction>asc|desc))?", re.IGNORECASE)
 _ALIAS = re.compile(r"\s+as\s+(?P<alias>\S+)\s*$", re.IGNORECASE)
-# After these a slash begins a pattern; anywhere else it divides.
+# After these words a slash begins a pattern; anywhere else it divides.
 _BEFORE_PATTERN = re.compile(r"(?:\blike|=~|\bparse(?:\s+\S+)?)\s*$", re.IGNORECASE)
-# What windows are cut and put together by.
-_IDENTITY = ("@timestamp", "@ptr")
-# Of these expressions the kind is known whatever the values look like.
+# Columns by which windows are split and joined.
+_JOIN_COLUMNS = ("@timestamp", "@ptr")
+# Expressions whose kind is known, whatever their values look like.
 _KINDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))
     for kind, pattern in (
@@ -36,7 +34,8 @@ _KINDS = tuple(
         ("text", r"@(?:message|logStream|log|ptr|requestId|type|entity|xrayTraceId|xraySegmentId)"),
     )
 )
-_DISPLAYED = ("@timestamp", "@message")
+# Columns of a query without ``fields``, ``display`` or ``stats``.
+_DEFAULT_COLUMNS = ("@timestamp", "@message")
 
 
 def split_commands(query: str) -> list[str]:
@@ -56,7 +55,7 @@ def _without_comments(query: str) -> str:
 
 
 def _outside_quotes(text: str) -> list[int]:
-    """Return the positions that lie in no quotes and in no /pattern/."""
+    """Return the positions outside of quotes and of /patterns/."""
     found, quote, at = [], "", 0
     while at < len(text):
         char = text[at]
@@ -76,7 +75,7 @@ def _outside_quotes(text: str) -> list[int]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split at separators that stand in no quotes or parentheses."""
+    """Return the parts between separators outside of quotes and parentheses."""
     parts, depth, start = [], 0, 0
     for at in _outside_quotes(text):
         depth += {"(": 1, ")": -1}.get(text[at], 0)
@@ -88,32 +87,32 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def command_name(command: str) -> str:
-    """Return a command's name in small letters."""
+    """Return the name of a command in lower case."""
     return command.split(maxsplit=1)[0].lower() if command.strip() else ""
 
 
 def query_limit(query: str | None) -> int | None:
-    """Return the limit that a query's text states (its last one is in force), None without."""
+    """Return the limit that a query states (the last of several applies); None without one."""
     limits = [_LIMIT.fullmatch(command) for command in split_commands(query or "")]
     found = [int(match["limit"]) for match in limits if match]
     return found[-1] if found else None
 
 
 def unsplittable_reason(query: str) -> str | None:
-    """Return the reason for which a query can't be split by time, None when it can.
+    """Return the reason why a query cannot be split by time; None when it can.
 
-    A query can be split when putting its windows' rows one after another provably gives the rows of the
-    whole: it treats each event alone, is ordered by time or not at all, and has no limit of its own.
+    A query can be split when the rows of its windows, one after another, are provably the rows of the whole:
+    it treats each event alone, is ordered by time or not at all, and states no limit.
     """
     sorts = 0
     for command in split_commands(query):
         name = command_name(command)
-        if _nests(command):
+        if _has_subquery(command):
             return "a subquery looks at other events"
-        if name in _EACH_EVENT:
-            named = _named(command, name)
-            if named:
-                return f"it calls something else {named}, by which windows are put together"
+        if name in _PER_EVENT:
+            column = _redefined_column(command, name)
+            if column:
+                return f"it calls something else {column}, by which windows are put together"
             continue
         if name == "sort":
             sorts += 1
@@ -126,36 +125,38 @@ def unsplittable_reason(query: str) -> str | None:
     return None
 
 
-def _nests(command: str) -> bool:
-    """Tell whether a command holds a subquery."""
+def _has_subquery(command: str) -> bool:
+    """Return True when a command contains a subquery."""
     return any(command[at] == "|" for at in _outside_quotes(command))
 
 
-def _named(command: str, name: str) -> str | None:
-    """Return which of the columns that windows are put together by a command makes of something else."""
+def _redefined_column(command: str, name: str) -> str | None:
+    """Return the column of _JOIN_COLUMNS to which a command gives another meaning; None without one."""
     shown = dict.fromkeys(_parsed_columns(command), "") if name == "parse" else {}
     if name in {"fields", "display"}:
         shown = dict(_column(part) for part in _split(command[len(name) :], ","))
-    return next((column for column in _IDENTITY if shown.get(column, column) != column), None)
+    return next((column for column in _JOIN_COLUMNS if shown.get(column, column) != column), None)
 
 
 def filter_applies_to_all(query: str) -> bool:
-    """Tell whether a filter in front of a query bounds all that it looks at.
+    """Return True when a filter in front of a query applies to all events that it uses.
 
-    ``diff`` looks at the time before as well, ``join`` and subqueries at other events, ``source`` must stand
-    first.
+    ``diff`` also uses earlier events, ``join`` and subqueries use other events, and ``source`` must be the
+    first command.
     """
     commands = split_commands(query)
-    return {command_name(command) for command in commands} <= _BOUNDED and not any(map(_nests, commands))
+    return {command_name(command) for command in commands} <= _FILTERABLE and not any(
+        map(_has_subquery, commands)
+    )
 
 
 def is_unfiltered(query: str) -> bool:
-    """Tell whether each event is a row, as nothing filters them."""
-    return {command_name(command) for command in split_commands(query)} <= _ALL_EVENTS
+    """Return True when every event becomes a row, because no command filters events out."""
+    return {command_name(command) for command in split_commands(query)} <= _UNFILTERED
 
 
 def is_ascending(query: str) -> bool:
-    """Tell whether the oldest rows come first; without a sort the newest do."""
+    """Return True when the oldest rows come first; without ``sort`` the newest do."""
     for command in split_commands(query):
         found = _SORT.fullmatch(command)
         if found:
@@ -164,7 +165,7 @@ def is_ascending(query: str) -> bool:
 
 
 def with_timestamp(query: str) -> str:
-    """Return the query with ``@timestamp`` among its columns, which windows are cut by."""
+    """Return the query with ``@timestamp`` among its columns, by which windows are split."""
     if "@timestamp" in columns_of(query):
         return query
     commands = split_commands(query)
@@ -176,26 +177,29 @@ def with_timestamp(query: str) -> str:
 
 
 def counting_query(query: str, bin_s: int) -> str:
-    """Return a query that counts what a splittable query matches, by bins of so many seconds."""
+    """Return a query that counts the rows of a splittable query by bins of ``bin_s`` seconds."""
     kept = [command for command in split_commands(query) if command_name(command) not in {"display", "sort"}]
     return " | ".join([*kept, f"stats count(*) as n by bin({bin_s}s) as b", "sort b asc", "limit 10000"])
 
 
 def columns_of(query: str) -> list[str]:
-    """Return the columns that a query's rows have, as far as its text says.
+    """Return the columns of a query's rows, as far as its text determines them.
 
-    ``display`` and ``stats`` replace what was shown before; ``fields`` and ``parse`` add to it.
+    ``display`` and ``stats`` replace earlier columns; ``fields`` and ``parse`` add columns.
     """
     return list(_shown(query))
 
 
 def columns_known(query: str) -> bool:
-    """Tell whether a query's text says all columns of its rows, as it doesn't with ``pattern`` and others."""
-    return {command_name(command) for command in split_commands(query)} <= _BOUNDED - {"pattern"}
+    """Return True when the text determines all columns, which it does not with ``pattern`` and others."""
+    return {command_name(command) for command in split_commands(query)} <= _FILTERABLE - {"pattern"}
 
 
 def column_kinds(query: str) -> dict[str, str]:
-    """Return ``time``, ``whole``, ``number`` or ``text`` for the columns of which a query's text tells it."""
+    """Return the kinds of the columns whose expression determines it.
+
+    A kind is ``time``, ``whole``, ``number`` or ``text``.
+    """
     kinds = {}
     for name, expression in _shown(query).items():
         kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(expression)), None)
@@ -205,7 +209,7 @@ def column_kinds(query: str) -> dict[str, str]:
 
 
 def _shown(query: str) -> dict[str, str]:
-    """Return what a query shows: columns, and the expression that each is of."""
+    """Return the columns of a query with their expressions."""
     shown: dict[str, str] = {}
     fixed = aggregated = False
     for command in split_commands(query):
@@ -220,7 +224,7 @@ def _shown(query: str) -> dict[str, str]:
             shown |= dict(_column(part) for part in _split(rest, ","))
         elif name == "parse" and not fixed:
             shown |= dict.fromkeys(_parsed_columns(rest), "")
-    shown = shown or {name: name for name in _DISPLAYED}
+    shown = shown or {name: name for name in _DEFAULT_COLUMNS}
     return shown if aggregated else shown | {"@ptr": "@ptr"}
 
 

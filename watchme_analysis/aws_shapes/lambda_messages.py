@@ -1,4 +1,4 @@
-"""What one log message of a Lambda function says: its kind, level, error and figures.
+"""Classify one log message of a Lambda function: its kind, level, error and figures.
 
 The lines that Lambda itself writes (START, END, REPORT, INIT_START, ``Task timed out``) follow AWS's
 documentation of the text and the JSON log format; the application's own lines are read for errors in
@@ -14,8 +14,10 @@ from typing import Any
 from watchme_analysis.aws_shapes.responses import number
 from watchme_analysis.files.json_values import read_json
 
+# An invocation's request id, and the places where text messages have it.
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _REQUEST_ID = re.compile(rf"RequestId: (?P<id>{_ID})|(?:Z|\t|^)[ \t](?P<bare>{_ID})[ \t]|\t(?P<tab>{_ID})\t")
+# Beginning of a line that Lambda writes -> kind.
 _PLATFORM = (
     ("START RequestId:", "start"),
     ("END RequestId:", "end"),
@@ -29,6 +31,7 @@ _PLATFORM = (
     ("LOGS\t", "extension"),
     ("TELEMETRY\t", "extension"),
 )
+# The same for the JSON log format.
 _JSON_TYPES = {
     "platform.start": "start",
     "platform.end": "end",
@@ -44,6 +47,7 @@ _JSON_TYPES = {
     "platform.logsSubscription": "extension",
     "platform.logsDropped": "extension",
 }
+# Column, pattern in the text format, key in the JSON format.
 _FIGURES = (
     ("duration_ms", re.compile(r"(?:^|\t)Duration: ([\d.]+) ms"), "durationMs"),
     ("billed_ms", re.compile(r"Billed Duration: ([\d.]+) ms"), "billedDurationMs"),
@@ -59,31 +63,52 @@ _LEVEL = re.compile(
     r"|\blevel=\"?(?P<key>error|critical|fatal|warning|warn|info|debug)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_LEVELS = {"WARN": "WARNING", "FATAL": "CRITICAL"}
-_FAILED = {"ERROR", "CRITICAL"}
-# An exception's name: the last part of a dotted name that says what it is.
-_NAMED = r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Failure|Interrupt|Refused|Exceeded|NotFound)"
+_LEVEL_SYNONYMS = {"WARN": "WARNING", "FATAL": "CRITICAL"}
+_ERROR_LEVELS = {"ERROR", "CRITICAL"}
+# Name of an exception: a dotted name whose last part has a telling ending.
+_EXCEPTION_NAME = (
+    r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Failure|Interrupt|Refused|Exceeded|NotFound)"
+)
 _BRACKETED = re.compile(r"^\[ERROR\] (?P<name>[A-Za-z_][\w.]*)(?::|\s*$)", re.MULTILINE)
 _RAISED = re.compile(r"^(?P<name>(?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::|\s*$)", re.MULTILINE)
-_EXCEPTION = re.compile(rf"\b(?P<name>{_NAMED})\b")
+_EXCEPTION = re.compile(rf"\b(?P<name>{_EXCEPTION_NAME})\b")
 _STATUS = re.compile(
     r"(?:status(?:[_ ]?code)?|HTTP(?:/[\d.]+)?|ステータス(?:コード)?)\W{0,3}(?P<status>[45]\d\d)\b",
     re.IGNORECASE,
 )
-# Words that make a line without a level an error, and what takes that back.
-_COMPLAINT = re.compile(r"❌|🚨|エラー|失敗|例外|タイムアウト|異常終了|\b(?:failed|failure)\b", re.IGNORECASE)
-_NO_COMPLAINT = re.compile(
+# Words that make a line without a level an error, and phrases with them that do not.
+_ERROR_WORDS = re.compile(
+    r"❌|🚨|エラー|失敗|例外|タイムアウト|異常終了|\b(?:failed|failure)\b", re.IGNORECASE
+)
+_NO_ERROR_WORDS = re.compile(
     r"(?:エラー|失敗|例外|異常|タイムアウト)(?:件数|数)?\s*(?:[:：=]\s*0(?!\d)|は?(?:なし|無し|ありません|ゼロ)|0\s*件)"
     r"|\b(?:failed|failures?|errors?)\s*[:=]\s*0\b|\b(?:0|no) (?:failed|failures?|errors?)\b",
     re.IGNORECASE,
 )
 _TIMEOUT_WORDS = re.compile(r"タイムアウト|timed out|\btimeout\b", re.IGNORECASE)
-_KEPT_PREFIXES = ("Runtime.", "Sandbox.", "Extension.", "Function.")
+# Prefixes of error types of Lambda itself, which stay part of the name.
+_LAMBDA_PREFIXES = ("Runtime.", "Sandbox.", "Extension.", "Function.")
 
 
 @dataclass(slots=True)
-class Reading:
-    """What a message says; the names are columns of ``log_events``."""
+class MessageFacts:
+    """Facts of a log message; the attributes are columns of ``log_events``.
+
+    Attributes
+    ----------
+    kind
+        ``start``, ``end``, ``report``, ``init``, ``init_report``, ``extension``, ``timeout``, ``error`` or
+        ``application``.
+    level
+        Level in capitals: ``ERROR``, ``WARNING``, …; None without one.
+    error_type
+        Name of the exception, ``HTTP 503``, ``Timeout``, ``Task timed out`` or ``ERROR``; None without an
+        error.
+    request_id
+        Request id of the invocation.
+    duration_ms, billed_ms, memory_mb, memory_used_mb, init_ms
+        Figures of REPORT and INIT_REPORT lines, in milliseconds and MB.
+    """
 
     kind: str = "application"
     level: str | None = None
@@ -96,30 +121,30 @@ class Reading:
     init_ms: float | None = None
 
 
-def read_message(message: str) -> Reading:
-    """Return what a log message says.
+def classify_message(message: str) -> MessageFacts:
+    """Return the facts of a log message.
 
     Parameters
     ----------
     message
-        The message as logged, with or without its line break.
+        Message as logged, with or without its line break.
     """
     if message[:1] == "{":
-        reading = _read_json(message)
-        if reading is not None:
-            return reading
-    reading = Reading(request_id=_request_id(message))
+        facts = _classify_json(message)
+        if facts is not None:
+            return facts
+    facts = MessageFacts(request_id=_request_id(message))
     for beginning, kind in _PLATFORM:
         if message.startswith(beginning):
-            reading.kind = kind
+            facts.kind = kind
             if kind in {"report", "init_report"}:
-                _read_report(message, reading)
-            return reading
+                _add_report(message, facts)
+            return facts
     if _TIMED_OUT.search(message):
-        reading.kind, reading.error_type = "timeout", "Task timed out"
-        return reading
-    _read_application(message, reading)
-    return reading
+        facts.kind, facts.error_type = "timeout", "Task timed out"
+        return facts
+    _classify_application(message, facts)
+    return facts
 
 
 def _request_id(message: str) -> str | None:
@@ -127,72 +152,72 @@ def _request_id(message: str) -> str | None:
     return found["id"] or found["bare"] or found["tab"] if found else None
 
 
-def _read_report(message: str, reading: Reading) -> None:
+def _add_report(message: str, facts: MessageFacts) -> None:
     for name, pattern, _ in _FIGURES:
         found = pattern.search(message)
         if found:
-            setattr(reading, name, float(found[1]))
-    if reading.kind == "init_report" and reading.duration_ms is None:
+            setattr(facts, name, float(found[1]))
+    if facts.kind == "init_report" and facts.duration_ms is None:
         found = re.search(r"(?:Init|Restore) Duration: ([\d.]+) ms", message)
-        reading.init_ms = float(found[1]) if found else None
+        facts.init_ms = float(found[1]) if found else None
     failed = _ERROR_TYPE.search(message)
     if failed:
-        reading.error_type = short_name(failed["name"])
+        facts.error_type = short_exception_name(failed["name"])
     elif re.search(r"Status: timeout", message):
-        reading.error_type = "Task timed out"
+        facts.error_type = "Task timed out"
 
 
-def _read_application(message: str, reading: Reading) -> None:
-    """Tell errors among the application's own lines."""
+def _classify_application(message: str, facts: MessageFacts) -> None:
+    """Set level and error of a line that the application wrote."""
     level = _LEVEL.search(message, 0, 300)
     if level:
         word = (level["bracket"] or level["word"] or level["key"]).upper()
-        reading.level = _LEVELS.get(word, word)
+        facts.level = _LEVEL_SYNONYMS.get(word, word)
     traceback = "Traceback (most recent call last)" in message
-    complains = bool(_COMPLAINT.search(message)) and not _NO_COMPLAINT.search(message)
-    if reading.level is None and complains:
-        reading.level = "ERROR"
-    failed = reading.level in _FAILED or (reading.level is None and (traceback or _is_fault(message)))
-    if failed:
-        reading.kind = "error"
-        reading.error_type = _error_type(message, traceback)
+    has_error_words = bool(_ERROR_WORDS.search(message)) and not _NO_ERROR_WORDS.search(message)
+    if facts.level is None and has_error_words:
+        facts.level = "ERROR"
+    is_unlabelled_error = facts.level is None and (traceback or _is_runtime_error(message))
+    if facts.level in _ERROR_LEVELS or is_unlabelled_error:
+        facts.kind = "error"
+        facts.error_type = _error_type(message, traceback)
 
 
-def _is_fault(message: str) -> bool:
-    """Tell whether a line without a level is Lambda's or an interpreter's word of a fault."""
+def _is_runtime_error(message: str) -> bool:
+    """Return True when a line without a level is an error message of Lambda or of the interpreter."""
     return bool(
         _ERROR_TYPE.search(message)
         or re.match(rf"RequestId: {_ID} (?:Error: |Process exited)", message)
-        or re.match(rf"{_NAMED}: ", message)
+        or re.match(rf"{_EXCEPTION_NAME}: ", message)
     )
 
 
 def _error_type(message: str, traceback: bool) -> str:
-    """Return the most telling name of an error; ``ERROR`` when the line names none."""
+    """Return the most specific name of an error in a message; ``ERROR`` without one."""
     named = _ERROR_TYPE.search(message) or _BRACKETED.search(message)
     if named:
-        return short_name(named["name"])
+        return short_exception_name(named["name"])
     if traceback:
         tail = message[message.rindex("Traceback (most recent call last)") :]
         raised = _RAISED.findall(tail)
         if raised:
-            return short_name(raised[-1])
+            return short_exception_name(raised[-1])
     named = _EXCEPTION.search(message)
     if named:
-        return short_name(named["name"])
+        return short_exception_name(named["name"])
     status = _STATUS.search(message)
     if status:
         return f"HTTP {status['status']}"
     return "Timeout" if _TIMEOUT_WORDS.search(message) else "ERROR"
 
 
-def short_name(name: str) -> str:
-    """Return an exception's own name without its module; Lambda's own prefixes stay."""
-    return name if name.startswith(_KEPT_PREFIXES) else name.rstrip(".").rsplit(".", 1)[-1]
+def short_exception_name(name: str) -> str:
+    """Return the name of an exception without its module; prefixes of Lambda stay."""
+    return name if name.startswith(_LAMBDA_PREFIXES) else name.rstrip(".").rsplit(".", 1)[-1]
 
 
-def _read_json(message: str) -> Reading | None:
-    """Read a message of Lambda's JSON log format, None when it is no JSON object."""
+def _classify_json(message: str) -> MessageFacts | None:
+    """Return the facts of a message in Lambda's JSON log format; None when it is no JSON object."""
     try:
         value = read_json(message)
     except ValueError:
@@ -201,26 +226,26 @@ def _read_json(message: str) -> Reading | None:
         return None
     kind = value.get("type")
     if isinstance(kind, str) and kind.startswith("platform."):
-        return _read_platform(kind, value.get("record"))
+        return _classify_platform(kind, value.get("record"))
     text = str(value.get("message") or value.get("errorMessage") or "")
-    reading = read_message(text) if text[:1] != "{" else Reading()
+    facts = classify_message(text) if text[:1] != "{" else MessageFacts()
     request = value.get("requestId") or value.get("AWSRequestId") or value.get("request_id")
-    reading.request_id = str(request) if request else reading.request_id
+    facts.request_id = str(request) if request else facts.request_id
     level = value.get("level") or value.get("levelname") or value.get("log_level")
     if isinstance(level, str):
-        reading.level = _LEVELS.get(level.upper(), level.upper())
+        facts.level = _LEVEL_SYNONYMS.get(level.upper(), level.upper())
     error = value.get("errorType") or value.get("exception_name")
-    if reading.kind == "timeout":
-        return reading
-    if error or reading.level in _FAILED:
-        reading.kind = "error"
-        reading.error_type = (
-            short_name(str(error)) if error else reading.error_type or _trace_type(value, text)
+    if facts.kind == "timeout":
+        return facts
+    if error or facts.level in _ERROR_LEVELS:
+        facts.kind = "error"
+        facts.error_type = (
+            short_exception_name(str(error)) if error else facts.error_type or _trace_type(value, text)
         )
-    elif reading.level is not None:
-        # A level below error is the application's own judgement of the line.
-        reading.kind, reading.error_type = "application", None
-    return reading
+    elif facts.level is not None:
+        # The application itself classified the line as less than an error.
+        facts.kind, facts.error_type = "application", None
+    return facts
 
 
 def _trace_type(value: dict[str, Any], text: str) -> str:
@@ -229,18 +254,18 @@ def _trace_type(value: dict[str, Any], text: str) -> str:
     return _error_type(whole, "Traceback (most recent call last)" in whole)
 
 
-def _read_platform(kind: str, record: Any) -> Reading:
+def _classify_platform(kind: str, record: Any) -> MessageFacts:
     record = record if isinstance(record, dict) else {}
-    reading = Reading(kind=_JSON_TYPES.get(kind, "extension"))
-    reading.request_id = str(record["requestId"]) if record.get("requestId") else None
+    facts = MessageFacts(kind=_JSON_TYPES.get(kind, "extension"))
+    facts.request_id = str(record["requestId"]) if record.get("requestId") else None
     metrics = record.get("metrics")
-    if isinstance(metrics, dict) and reading.kind in {"report", "init_report"}:
+    if isinstance(metrics, dict) and facts.kind in {"report", "init_report"}:
         for name, _, key in _FIGURES:
-            setattr(reading, name, number(metrics.get(key)))
-        if reading.kind == "init_report":
-            reading.init_ms, reading.duration_ms = reading.duration_ms, None
+            setattr(facts, name, number(metrics.get(key)))
+        if facts.kind == "init_report":
+            facts.init_ms, facts.duration_ms = facts.duration_ms, None
     if record.get("errorType"):
-        reading.error_type = short_name(str(record["errorType"]))
+        facts.error_type = short_exception_name(str(record["errorType"]))
     elif record.get("status") == "timeout":
-        reading.error_type = "Task timed out"
-    return reading
+        facts.error_type = "Task timed out"
+    return facts

@@ -1,11 +1,10 @@
-"""Intervals of CloudWatch metrics: with a value, zero, missing, or not settled yet, which are four things.
+"""CloudWatch metrics in the shapes of the AWS CLI, and intervals without points.
 
-CloudWatch metrics: what ``aws cloudwatch get-metric-data`` printed.
-
-``metrics/*.json`` are answers; ``metrics/metric-data-queries.json`` beside them is what was asked, and the
-only thing that says which metric an id stands for. A point states its interval by its start (API
-reference, GetMetricData). A metric without a point in an interval has none here either: that is neither
-zero nor an error.
+``metrics/*.json`` are responses of ``aws cloudwatch get-metric-data``. ``metrics/metric-data-queries.json``
+beside them holds the queries, the only source for which metric an id is. A point states its interval by its
+start (API reference, GetMetricData). A metric without a point in an interval has no row here either: that is
+neither zero nor an error. :func:`fill_intervals` returns all intervals and distinguishes value, zero, missing
+and not yet settled.
 """
 
 from __future__ import annotations
@@ -17,34 +16,46 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.metric_series import (
     KEYS,
+    QUERY_FILES,
     Identities,
     infer_stats,
     inferred_period,
     is_queries,
     query_definitions,
-    query_files,
 )
 from watchme_analysis.aws_shapes.responses import (
     SETTLED_AFTER,
     ResponseProblems,
     documents,
-    frame_of,
     has_key,
-    listed,
-    moment,
-    rows_of,
-    table_part,
+    objects_under,
+    rows_from,
+    table_frame,
+    table_result,
+    utc_time,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table
 from watchme_analysis.files.storable_values import escape_surrogates, storable_rows
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from watchme_analysis.retrieval import Retrieval
+
 
 def interval_starts(start: datetime, end: datetime, period_s: int, phase_s: float = 0) -> pd.DatetimeIndex:
-    """Return the starts of the intervals that a window touches, by the clock or so many seconds after it."""
+    """Return the starts of the intervals that overlap a window.
+
+    Parameters
+    ----------
+    start, end
+        Bounds of the window.
+    period_s
+        Length of an interval in seconds.
+    phase_s
+        Seconds by which the intervals start after multiples of the period.
+    """
     import pandas as pd
 
     step, phase = pd.Timedelta(seconds=period_s), pd.Timedelta(seconds=phase_s)
@@ -53,18 +64,21 @@ def interval_starts(start: datetime, end: datetime, period_s: int, phase_s: floa
 
 
 def _phase_s(values: pd.Series, period_s: int) -> float:
-    """Return how long after those of the clock a series' intervals start, where its points agree on that.
+    """Return the seconds by which intervals start after multiples of the period, if all points agree.
 
-    They do so where the start that was asked lay within an interval of the clock.
+    They are not zero if the start of the request lay within an interval.
     """
     import pandas as pd
 
-    apart = set((values.index - pd.Timestamp(0, tz="UTC")) % pd.Timedelta(seconds=period_s))
-    return float(apart.pop().total_seconds()) if len(apart) == 1 else 0.0
+    phases = set((values.index - pd.Timestamp(0, tz="UTC")) % pd.Timedelta(seconds=period_s))
+    return float(phases.pop().total_seconds()) if len(phases) == 1 else 0.0
 
 
 def settled_intervals(starts: pd.DatetimeIndex, period_s: int, asked_at: datetime | None) -> int:
-    """Return how many of consecutive intervals had settled when asked; all where that is unknown."""
+    """Return the number of consecutive intervals that had settled at the time of the request.
+
+    All had when that time is unknown (None).
+    """
     import pandas as pd
 
     if asked_at is None:
@@ -76,23 +90,23 @@ def settled_intervals(starts: pd.DatetimeIndex, period_s: int, asked_at: datetim
 def fill_intervals(
     values: pd.Series, window: Window, period_s: int, asked_at: datetime | None
 ) -> pd.DataFrame:
-    """Return every interval of a series with what is known of it.
+    """Return every interval of a series with its value and completeness.
 
     Parameters
     ----------
     values
         Values by the start of their interval.
     window
-        Window that was asked.
+        Window of the request.
     period_s
         Period in seconds.
     asked_at
-        When it was asked; None takes all for settled.
+        Time of the request; if None, all intervals count as settled.
 
     Returns
     -------
     DataFrame
-        ``time`` (start of the interval), ``value`` (null where no point came) and ``completeness``:
+        ``time`` (start of the interval), ``value`` (null without a point) and ``completeness``:
         ``value``, ``zero``, ``missing`` or ``not_settled`` (no point, or one that may still change).
     """
     import pandas as pd
@@ -107,16 +121,18 @@ def fill_intervals(
     return frame
 
 
+# Columns that identify a series of a plain metric.
 _SERIES = ("namespace", "metric", "dimensions", "stat", "period_s", "expression")
-_BEYOND = 10**300
-# A series that is no plain metric (metric math, or one whose query is unknown) is known by these alone.
+# Whole numbers from this on do not fit into a column.
+_TOO_LARGE = 10**300
+# Other series (metric math, or with an unknown query) are identified by these columns.
 _UNNAMED = ("id", "label", "folder")
 
 
-def read_answers(raw: RawFile) -> Iterator[TablePart]:
-    """Read an answer into ``metrics`` and ``metric_queries``."""
-    values, problems = documents(raw)
-    results, odd = listed(values, "MetricDataResults", "Timestamps")
+def metric_data_parts(raw: RawFile) -> Iterator[TablePart]:
+    """Yield the points of a GetMetricData response as ``metrics`` and its series as ``metric_queries``."""
+    values, damage = documents(raw)
+    results, unexpected = objects_under(values, "MetricDataResults", "Timestamps")
     identities = Identities.beside(raw)
     asked = _asked(values, raw.zone)
     notes = [note for value in values for note in _messages(raw, value)]
@@ -138,7 +154,7 @@ def read_answers(raw: RawFile) -> Iterator[TablePart]:
                 "status": status if isinstance(status, str) else None,
             }
 
-        series += storable_rows("metric_queries", rows_of([result], row_of, odd), raw.remarks)
+        series += storable_rows("metric_queries", rows_from([result], row_of, unexpected), raw.remarks)
     _infer_periods(series, frames)
     for row, frame in zip(series, frames, strict=True):
         row["missing"] = _missing(row, frame)
@@ -154,39 +170,46 @@ def read_answers(raw: RawFile) -> Iterator[TablePart]:
             "asked beside it, as metric-data-queries.json."
         )
     last_status = {(row["id"], row["label"]): row["status"] for row in series}
-    short = sorted({str(row["id"]) for row in series if _is_short(last_status[(row["id"], row["label"])])})
-    pages = any(isinstance(value, dict) and value.get("NextToken") for value in values)
-    if short:
-        notes.append(f"{raw.relative}: points are missing, the status of {', '.join(short)} is not Complete.")
-    if pages:
+    incomplete = sorted(
+        {str(row["id"]) for row in series if last_status[(row["id"], row["label"])] not in {"Complete", None}}
+    )
+    has_pages = any(isinstance(value, dict) and value.get("NextToken") for value in values)
+    if incomplete:
+        named = ", ".join(incomplete)
+        notes.append(f"{raw.relative}: points are missing, the status of {named} is not Complete.")
+    if has_pages:
         notes.append(f"{raw.relative}: points are missing, this is one page of several (NextToken).")
-    trouble = ResponseProblems(problems, odd)
+    source, problems = "cloudwatch_metrics", ResponseProblems(damage, unexpected)
     points = _joined(raw, series, frames)
-    truncated = bool(short) or pages
-    yield table_part(raw, "cloudwatch_metrics", "metrics", points, trouble, notes=notes, truncated=truncated)
-    yield table_part(raw, "cloudwatch_metrics", "metric_queries", series, truncated=truncated)
-
-
-def read_queries(raw: RawFile) -> Iterator[TablePart]:
-    """Read what was asked into ``metric_queries``; :func:`finish` drops what was answered."""
-    values, problems = documents(raw)
-    definitions, odd = query_definitions(values)
-    rows = [{"file": None, **identity} for identity in definitions]
-    yield table_part(
-        raw, "cloudwatch_metric_queries", "metric_queries", rows, ResponseProblems(problems, odd)
+    truncated = bool(incomplete) or has_pages
+    yield TablePart(
+        "metrics",
+        *table_result(raw, source, "metrics", points, problems, notes=notes, truncated=truncated),
+    )
+    yield TablePart(
+        "metric_queries", *table_result(raw, source, "metric_queries", series, truncated=truncated)
     )
 
 
+def read_queries(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return a list of metric queries as ``metric_queries``; :func:`finish` drops those with a response."""
+    values, damage = documents(raw)
+    definitions, unexpected = query_definitions(values)
+    rows = [{"file": None, **identity} for identity in definitions]
+    problems = ResponseProblems(damage, unexpected)
+    return table_result(raw, "cloudwatch_metric_queries", "metric_queries", rows, problems)
+
+
 def _asked(values: list[Any], zone: tzinfo) -> dict[str, datetime | None]:
-    """Return window and time of asking, which a pull notes beside an answer."""
+    """Return the window and the time of the request, which a pull writes into the response."""
     found = next((value["Asked"] for value in values if isinstance(value, dict) and "Asked" in value), None)
-    told = found if isinstance(found, dict) else {}
+    asked = found if isinstance(found, dict) else {}
     names = {"start": "StartTime", "end": "EndTime", "asked_at": "At"}
-    return {name: moment(told.get(key), zone) for name, key in names.items()}
+    return {name: utc_time(asked.get(key), zone) for name, key in names.items()}
 
 
 def _missing(row: dict[str, Any], frame: pd.DataFrame) -> int | None:
-    """Return the settled intervals without a point, None where window or period is not known."""
+    """Return the number of settled intervals without a point; None when window or period is unknown."""
     if row["start"] is None or row["end"] is None or row["period_s"] is None:
         return None
     grid = interval_starts(row["start"], row["end"], row["period_s"])
@@ -195,7 +218,7 @@ def _missing(row: dict[str, Any], frame: pd.DataFrame) -> int | None:
 
 
 def _completeness(row: dict[str, Any], frame: pd.DataFrame) -> pd.Series:
-    """Return whether each point is a value or a zero, or may still change."""
+    """Return for each point ``value``, ``zero``, or ``not_settled`` if it may still change."""
     import pandas as pd
 
     kinds = frame["value"].eq(0).map({True: "zero", False: "value"}).astype("string")
@@ -205,14 +228,10 @@ def _completeness(row: dict[str, Any], frame: pd.DataFrame) -> pd.Series:
     return kinds
 
 
-def _is_short(status: str | None) -> bool:
-    return status not in {"Complete", None}
-
-
 def _messages(raw: RawFile, value: Any) -> list[str]:
-    """Return what CloudWatch said about an answer as a whole."""
-    found, _ = listed([value], "Messages")
-    inner, _ = listed(listed([value], "MetricDataResults")[0], "Messages")
+    """Return the messages of CloudWatch on a response."""
+    found, _ = objects_under([value], "Messages")
+    inner, _ = objects_under(objects_under([value], "MetricDataResults")[0], "Messages")
     return [
         f"{raw.relative}: CloudWatch said {item.get('Code', '')}: {item.get('Value', '')}"
         for item in found + inner
@@ -220,7 +239,7 @@ def _messages(raw: RawFile, value: Any) -> list[str]:
 
 
 def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | None]:
-    """Return times and values of a series, and what is wrong with them."""
+    """Return times and values of a series, and a sentence on unusable ones (None without any)."""
     import pandas as pd
 
     times, values = result.get("Timestamps"), result.get("Values")
@@ -232,57 +251,57 @@ def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | N
         complaints.append(f"{len(times)} times and {len(values)} values, the common {size} are kept")
     frame = pd.DataFrame(
         {
-            "time": _moments(pd.Series([_plain_time(time) for time in times[:size]], dtype="object"), zone),
+            "time": _utc_times(pd.Series([_plain_time(time) for time in times[:size]], dtype="object"), zone),
             "value": pd.to_numeric(
                 pd.Series([_finite(value) for value in values[:size]], dtype="object"), errors="coerce"
             ),
         }
     )
-    # One that is infinite would make every sum and mean so.
-    bad = frame["time"].isna() | frame["value"].isna() | frame["value"].abs().eq(math.inf)
-    if bad.any():
-        complaints.append(f"{int(bad.sum())} points without a readable time or value are left out")
-        frame = frame[~bad]
+    # An infinite value would make every sum and mean infinite.
+    is_bad = frame["time"].isna() | frame["value"].isna() | frame["value"].abs().eq(math.inf)
+    if is_bad.any():
+        complaints.append(f"{int(is_bad.sum())} points without a readable time or value are left out")
+        frame = frame[~is_bad]
     if not complaints:
         return frame, None
     return frame, f"series {result.get('Id')} has " + "; ".join(complaints) + "."
 
 
 def _finite(value: Any) -> Any:
-    """Return a value, None for a whole number beyond what any column holds."""
-    return None if isinstance(value, int) and abs(value) >= _BEYOND else value
+    """Return a value; None for a whole number that no column can hold."""
+    return None if isinstance(value, int) and abs(value) >= _TOO_LARGE else value
 
 
 def _plain_time(value: Any) -> Any:
-    """Return a time as it was written, with nothing in it that a column can't hold."""
+    """Return a time as it was written, without characters that no column can hold."""
     return escape_surrogates(value) if isinstance(value, str) else _finite(value)
 
 
-def _moments(texts: pd.Series, zone: tzinfo) -> pd.Series:
-    """Return times as UTC; epochs are seconds, a time without a zone is of the given one."""
+def _utc_times(texts: pd.Series, zone: tzinfo) -> pd.Series:
+    """Return times in UTC; numbers are epoch seconds, and a time without a zone is in ``zone``."""
     import pandas as pd
 
     if texts.empty:
         return pd.Series(dtype="datetime64[us, UTC]")
     numeric = texts.map(lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
     if numeric.any():
-        moments = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
+        times = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
         epochs = pd.to_numeric(texts[numeric], errors="coerce").astype("float64")
-        moments[numeric] = pd.to_datetime(epochs, unit="s", utc=True, errors="coerce").dt.as_unit("us")
+        times[numeric] = pd.to_datetime(epochs, unit="s", utc=True, errors="coerce").dt.as_unit("us")
         if not numeric.all():
-            moments[~numeric] = _moments(texts[~numeric], zone)
-        return moments
+            times[~numeric] = _utc_times(texts[~numeric], zone)
+        return times
     texts = texts.astype("string")
     bare = ~texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).fillna(False).astype(bool)
-    moments = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce").dt.as_unit("us")
+    times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce").dt.as_unit("us")
     if bare.any():
-        local = moments[bare].dt.tz_localize(None)
-        moments[bare] = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-    return moments
+        local = times[bare].dt.tz_localize(None)
+        times[bare] = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+    return times
 
 
 def _infer_periods(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> None:
-    """Give series whose query is unknown the period that their points' spacing shows."""
+    """Set the period of series with an unknown query, by the spacing of their points."""
     unknown = [at for at, row in enumerate(series) if row["period_s"] is None and row["expression"] is None]
     if unknown:
         period = inferred_period([frames[at]["time"] for at in unknown])
@@ -291,27 +310,27 @@ def _infer_periods(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> 
 
 
 def _joined(raw: RawFile, series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return all points with what their series are."""
+    """Return all points with the identity of their series."""
     import numpy as np
     import pandas as pd
 
     if not frames:
-        return frame_of("metrics", [])
+        return table_frame("metrics", [])
     points = pd.concat(frames, ignore_index=True)
-    times = [len(frame) for frame in frames]
+    sizes = [len(frame) for frame in frames]
     for key in (*KEYS, "status"):
         values = pd.Series([row[key] for row in series], dtype="object")
         dtype = "Int64" if key == "period_s" else "string"
-        points[key] = values.astype(dtype).take(np.repeat(np.arange(len(series)), times)).array
+        points[key] = values.astype(dtype).take(np.repeat(np.arange(len(series)), sizes)).array
     points["file"] = pd.Series(raw.relative, index=points.index, dtype="string")
     return points
 
 
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Join what several dumps say of the same series.
+    """Return the points of all files together, each once.
 
-    Points that two answers agree on are kept once; where they differ, the file read last wins (late points
-    correct earlier ones). Queries that an answer exists for are told by the answer alone.
+    Where two responses differ, the file that was read last counts (late points correct earlier ones). Queries
+    with a response are listed by the response alone.
     """
     if frame.empty:
         return frame, []
@@ -332,9 +351,9 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _finish_queries(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    told = {_series_key(row) for row in rows if row["file"] is not None}
-    kept = [row["file"] is not None or _series_key(row) not in told for row in rows]
-    # Pages of one answer list a series again with further points.
+    responded = {_series_key(row) for row in rows if row["file"] is not None}
+    kept = [row["file"] is not None or _series_key(row) not in responded for row in rows]
+    # Pages of one response list a series again, with further points.
     merged = (
         frame[kept]
         .groupby(["file", *KEYS], dropna=False, sort=False, as_index=False)
@@ -343,19 +362,19 @@ def _finish_queries(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             **{name: (name, "last") for name in ("missing", "start", "end", "asked_at", "status")},
         )
     )
-    silent = int(merged["file"].isna().sum())
-    return merged, [f"{silent} series that were asked for are in no answer."] if silent else []
+    unanswered = int(merged["file"].isna().sum())
+    return merged, [f"{unanswered} series that were asked for are in no answer."] if unanswered else []
 
 
 def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what a series of the queries and its answer have in common."""
+    """Return the key that a query and its series in a response share."""
     return tuple(row[key] for key in _SERIES) if row["metric"] is not None else (row["id"],)
 
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with a folder; ids and labels blanked where the metric itself is the identity."""
+    """Return the frame with a column ``folder``; ids and labels are blank if the metric is known."""
     keyed = frame.copy()
-    # Told once a file, not once a point: a folder has tens of files and a million points.
+    # Computed once per file, not per point: a folder has tens of files and a million points.
     folders = {file: str(file).rpartition("/")[0] for file in frame["file"].dropna().unique()}
     keyed["folder"] = frame["file"].map(folders)
     plain = frame["metric"].notna() & frame["stat"].notna()
@@ -372,7 +391,7 @@ SOURCES = (
         looks_like=lambda raw: (
             has_key(raw, "MetricDataResults") or all(has_key(raw, name) for name in ("Id", "Timestamps"))
         ),
-        read=read_answers,
+        read=metric_data_parts,
         by_content=True,
         finish=finish,
         samples=(
@@ -386,9 +405,9 @@ SOURCES = (
     Source(
         name="cloudwatch_metric_queries",
         tables=("metric_queries",),
-        patterns=query_files,
+        patterns=QUERY_FILES,
         looks_like=is_queries,
-        read=read_queries,
+        read=one_table("metric_queries", read_queries),
         by_content=True,
         finish=finish,
         samples=(('[{"Id": "e1", "Expression": "m1 / m2", "Period": 60}]', 1),),

@@ -1,7 +1,8 @@
-"""Which metric a series of a GetMetricData answer stands for.
+"""Identify the metric of each series in a GetMetricData response.
 
-The answer itself carries an id and a label only. The id leads to the query where the queries are at hand;
-otherwise the default label (``sed-queue NumberOfMessagesSent``) is read as far as it is certain.
+The response contains only an id and a label per series. The id leads to the query if the queries are
+available; otherwise the default label (``sed-queue NumberOfMessagesSent``) is interpreted where it is
+unambiguous.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import dimension_map, dimension_resource
-from watchme_analysis.aws_shapes.responses import as_json, documents, has_key, listed, whole
+from watchme_analysis.aws_shapes.responses import documents, has_key, integer, json_text, objects_under
 from watchme_analysis.files.evidence_file import RawFile
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# What identifies a series, in the order of the glossary.
+# Columns that identify a series, in the order of the data dictionary.
 KEYS = (
     "id",
     "label",
@@ -30,12 +31,13 @@ KEYS = (
     "period_s",
     "expression",
 )
-query_files = ("metrics/*queries*.json", "metric-data-queries*.json")
+# File names of lists of metric queries.
+QUERY_FILES = ("metrics/*queries*.json", "metric-data-queries*.json")
 
 _SQS = ("AWS/SQS", "QueueName")
 _LAMBDA = ("AWS/Lambda", "FunctionName")
 _EC2 = ("AWS/EC2", "InstanceId")
-# Names that only one namespace uses, so that a label is proof of the metric.
+# Metric names that only one namespace uses, so that a label identifies the metric.
 KNOWN_METRICS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         (
@@ -67,8 +69,8 @@ KNOWN_METRICS: dict[str, tuple[str, str]] = {
         ("CPUUtilization", "CPUCreditBalance", "NetworkIn", "NetworkOut", "StatusCheckFailed"), _EC2
     ),
 }
-# Counters are asked as sums and levels as maxima unless the label says otherwise (it does where one metric
-# is asked with several statistics); what else they might be doesn't come in whole numbers.
+# Without a statistic in the label (CloudWatch adds it where one metric is requested with several), counters
+# are sums and levels are maxima: of the other statistics, values are rarely whole numbers.
 _COUNTERS = frozenset(
     {
         "NumberOfMessagesSent",
@@ -90,28 +92,29 @@ _LEVELS = frozenset(
     }
 )
 _STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d+(?:\.\d+)?")
-_PERIODS = (1, 5, 10, 20, 30)
+# Periods in seconds below a minute that CloudWatch accepts.
+_SHORT_PERIODS = (1, 5, 10, 20, 30)
 
 
 def query_definitions(values: list[Any]) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Return the identity of each query of ``metric-data-queries.json`` and what is no query.
+    """Return the identity of each query of ``metric-data-queries.json``, and all values that are no query.
 
-    The document is the list itself or, as ``--cli-input-json`` takes it, under ``MetricDataQueries``.
+    The document is the list of queries, or an object with ``MetricDataQueries`` (``--cli-input-json``).
     """
     queries: list[dict[str, Any]] = []
-    odd: list[Any] = []
+    unexpected: list[Any] = []
     for value in values:
         items = value if isinstance(value, list) else [value]
         for item in items:
             if isinstance(item, dict) and "MetricDataQueries" in item:
-                found, more = listed([item], "MetricDataQueries")
+                found, more = objects_under([item], "MetricDataQueries")
                 queries.extend(found)
-                odd.extend(more)
+                unexpected.extend(more)
             elif isinstance(item, dict) and "Id" in item:
                 queries.append(item)
             else:
-                odd.append(item)
-    return [_definition(query) for query in queries if query.get("ReturnData", True) is not False], odd
+                unexpected.append(item)
+    return [_definition(query) for query in queries if query.get("ReturnData", True) is not False], unexpected
 
 
 def _definition(query: dict[str, Any]) -> dict[str, Any]:
@@ -125,24 +128,24 @@ def _definition(query: dict[str, Any]) -> dict[str, Any]:
         "label": query.get("Label"),
         "namespace": metric.get("Namespace"),
         "metric": metric.get("MetricName"),
-        "dimensions": as_json(dimensions) if metric else None,
+        "dimensions": json_text(dimensions) if metric else None,
         "resource": dimension_resource(dimensions),
         "stat": stat.get("Stat"),
-        "period_s": whole(stat.get("Period", query.get("Period"))),
+        "period_s": integer(stat.get("Period", query.get("Period"))),
         "expression": query.get("Expression"),
     }
 
 
 @dataclass
 class Identities:
-    """Identities of series by id, from the queries beside an answer.
+    """Identities of series by id, from the lists of queries beside a response.
 
     Attributes
     ----------
     known
-        For each id the queries that carry it; several when several lists of queries lie side by side.
+        For each id the queries with this id; several when several lists of queries lie side by side.
     notes
-        What the reader of a report should know about how series were told.
+        Sentences for the reader on series that were not identified by their id.
     """
 
     known: dict[str, list[dict[str, Any]]]
@@ -150,7 +153,7 @@ class Identities:
 
     @classmethod
     def beside(cls, raw: RawFile) -> Identities:
-        """Return the identities from the lists of queries in an answer's folder."""
+        """Return the identities from the lists of queries in the folder of a response."""
         known: dict[str, list[dict[str, Any]]] = {}
         files = raw.beside("*queries*.json", "*queries*.json.txt")
         for file in files:
@@ -164,7 +167,7 @@ class Identities:
         return cls(known, notes)
 
     def of(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Return the identity of a series of an answer."""
+        """Return the identity of a series: of its query, else by its label."""
         name, label = result.get("Id"), result.get("Label")
         name = name if isinstance(name, str) else None
         label = label if isinstance(label, str) else None
@@ -178,10 +181,10 @@ class Identities:
 
 
 def _agrees(entry: dict[str, Any], label: str | None) -> bool:
-    """Tell whether a label may belong to a query.
+    """Return True when a label may belong to a query.
 
-    A label that names another known metric than the query's shows that the query is of another dump; an
-    own label of the query's may say anything.
+    If the label names another known metric than the query, the query is from another response. A label that
+    the query itself sets may be anything.
     """
     if label is None or entry["expression"] is not None or entry["label"] is not None:
         return True
@@ -190,7 +193,7 @@ def _agrees(entry: dict[str, Any], label: str | None) -> bool:
 
 
 def _from_label(label: str | None) -> dict[str, Any]:
-    """Return what a default label (``RESOURCE METRIC [STAT]``) says for certain; the rest is None."""
+    """Return the identity in a default label (``RESOURCE METRIC [STAT]``); None where it is ambiguous."""
     identity: dict[str, Any] = dict.fromkeys(KEYS)
     words = (label or "").split()
     stat = words.pop() if words and _STAT.fullmatch(words[-1]) else None
@@ -199,7 +202,7 @@ def _from_label(label: str | None) -> dict[str, Any]:
         identity.update(
             namespace=namespace,
             metric=words[1],
-            dimensions=as_json({dimension: words[0]}),
+            dimensions=json_text({dimension: words[0]}),
             resource=words[0],
             stat=stat,
         )
@@ -207,32 +210,39 @@ def _from_label(label: str | None) -> dict[str, Any]:
 
 
 def inferred_period(series: list[pd.Series]) -> int | None:
-    """Return the period in seconds that fits the spacing of all points, None when none can be told."""
+    """Return the period in seconds that fits the spacing of all points; None when no period does."""
     step = 0
     for times in series:
         ordered = times.sort_values()
         for gap in ordered.diff().dropna().dt.total_seconds().unique():
             step = math.gcd(step, round(gap))
-    return step if step and (step in _PERIODS or step % 60 == 0) else None
+    return step if step and (step in _SHORT_PERIODS or step % 60 == 0) else None
 
 
 def infer_stats(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> int:
-    """Give series told by their labels the statistic that their values leave no doubt about.
+    """Set the statistic of series that were identified by their labels, where their values show it.
 
-    A counter in whole numbers is a sum, a level in whole numbers a maximum. Of two series with one label,
-    the one that is nowhere below the other is the maximum and the other the average.
+    A counter in whole numbers is a sum, a level in whole numbers a maximum. Of two series with the same
+    label, the series that is never below the other is the maximum, and the other the average.
+
+    Parameters
+    ----------
+    series
+        Identities of the series; ``stat`` is set.
+    frames
+        Points of each series (``time``, ``value``).
 
     Returns
     -------
     int
-        Number of series whose statistic was inferred.
+        Number of series whose statistic was set.
     """
-    alike: dict[tuple[Any, ...], list[int]] = {}
+    ambiguous: dict[tuple[Any, ...], list[int]] = {}
     for at, row in enumerate(series):
         if row["metric"] is not None and row["stat"] is None:
-            alike.setdefault((row["metric"], row["dimensions"]), []).append(at)
+            ambiguous.setdefault((row["metric"], row["dimensions"]), []).append(at)
     inferred = 0
-    for (metric, _), members in alike.items():
+    for (metric, _), members in ambiguous.items():
         values = [frames[at].set_index("time")["value"] for at in members]
         stats: list[str] = []
         if len(members) == 1 and (values[0] % 1 == 0).all():
@@ -250,5 +260,5 @@ def infer_stats(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> int
 
 
 def is_queries(raw: RawFile) -> bool:
-    """Tell whether a file is a list of metric queries."""
+    """Return True when a file is a list of metric queries."""
     return has_key(raw, "MetricStat", "Expression") and not has_key(raw, "MetricDataResults")

@@ -1,4 +1,4 @@
-"""Names of AWS resources: ARNs and URLs cut to the name that people use."""
+"""Names of AWS resources: the name that people use, from ARNs, URLs, log groups and dimensions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from typing import Any
 
 LAMBDA_LOG_GROUP = "/aws/lambda/"
-# Dimensions that name what a metric is about, the most telling first.
+# Dimensions that name the resource of a metric, the most specific first.
 RESOURCE_DIMENSIONS = ("QueueName", "FunctionName", "InstanceId", "LoadBalancer")
 
 
 def resource_name(text: str) -> str:
     """Return the name in an ARN or a queue's URL; a plain name as it is.
 
-    A Lambda ARN may end in a version or alias, which is no part of the name. Load balancers keep the
-    ``app/NAME/ID`` that CloudWatch names them by.
+    The version or alias at the end of a Lambda ARN is not part of the name. Load balancers keep the
+    ``app/NAME/ID`` that CloudWatch uses.
 
     Examples
     --------
@@ -45,15 +45,15 @@ def _arn_name(arn: str) -> str:
 
 
 def arn_part(arn: str | None, part: int) -> str | None:
-    """Return a part of an ARN by position (3: region, 4: account), None where it has none."""
+    """Return a part of an ARN by position (3: region, 4: account); None without it."""
     parts = (arn or "").split(":")
     return parts[part] or None if len(parts) > 5 else None
 
 
 def log_group_function(log_group: str | None) -> str | None:
-    """Return the function whose log group it is, None for another log group.
+    """Return the function that a log group belongs to; None for other log groups.
 
-    The group may be an ARN or carry the account in front, as Insights' ``@log`` does.
+    The group may be an ARN, or have the account id in front as in ``@log`` of Insights.
     """
     if not log_group:
         return None
@@ -74,5 +74,5 @@ def dimension_map(dimensions: Any) -> dict[str, str]:
 
 
 def dimension_resource(dimensions: dict[str, str]) -> str | None:
-    """Return the name of the queue, function, instance or load balancer that dimensions point at."""
+    """Return the queue, function, instance or load balancer that dimensions name; None without one."""
     return next((dimensions[name] for name in RESOURCE_DIMENSIONS if name in dimensions), None)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 # List price in us-east-1 (https://aws.amazon.com/cloudwatch/pricing/, Logs, Analyze: "Logs Insights
-# queries"); Tokyo's was 0.0076 when this was written. ``--usd-per-gb`` states another.
+# queries"), in USD per GB; Tokyo's was 0.0076 when this was written. ``--usd-per-gb`` sets another.
 USD_PER_GB = 0.005
-
-
+# AWS bills decimal gigabytes.
 BYTES_PER_GB = 1e9
+# Amounts below are shown as "less than".
+_LEAST_SHOWN_GB = 0.001
+_LEAST_SHOWN_USD = 0.0001
 
 
 def cost_usd(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> float:
-    """Return the price in USD of scanning so many bytes."""
+    """Return the price in USD of scanning a number of bytes."""
     return scanned_bytes / BYTES_PER_GB * usd_per_gb
 
 
 def format_scan_cost(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> str:
-    """Return a scan and its price in words."""
+    """Return the text for a scan and its price: ``0.500 GB, about 0.0025 USD at 0.005 USD a GB``."""
     price = format_usd(cost_usd(scanned_bytes, usd_per_gb))
     return f"{format_size(scanned_bytes)}, {price} at {usd_per_gb:g} USD a GB"
 
 
 def format_size(size: float) -> str:
-    """Return a number of bytes in words."""
-    return "less than 0.001 GB" if 0 < size < 0.001 * BYTES_PER_GB else f"{size / BYTES_PER_GB:.3f} GB"
+    """Return the text for a number of bytes: ``0.500 GB``."""
+    gb = size / BYTES_PER_GB
+    return f"less than {_LEAST_SHOWN_GB} GB" if 0 < gb < _LEAST_SHOWN_GB else f"{gb:.3f} GB"
 
 
 def format_usd(usd: float) -> str:
-    """Return a price in words."""
-    return f"about {usd:.4f} USD" if usd >= 0.0001 or usd == 0 else "less than 0.0001 USD"
+    """Return the text for a price: ``about 0.0025 USD``."""
+    shown = usd >= _LEAST_SHOWN_USD or usd == 0
+    return f"about {usd:.4f} USD" if shown else f"less than {_LEAST_SHOWN_USD} USD"

@@ -1,6 +1,8 @@
-"""The delay after which CloudWatch data counts as settled.
+"""Read AWS responses from JSON files: documents, items, values, and the tables made of them.
 
-What the readers of AWS's JSON answers share: documents, times, numbers, pieces.
+Every reader of this package proceeds alike: :func:`documents` parses a file, :func:`objects_under` finds the
+items, a row function maps each to a row (:func:`fields` for plain fields), and :func:`table_result` returns
+the frame with a Retrieval that accounts for what could not be read.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.files.evidence_file import RawFile, TablePart, load_json
+from watchme_analysis.files.evidence_file import RawFile, load_json
 from watchme_analysis.files.json_values import DEEPEST, read_json, shallow
 from watchme_analysis.files.lines import TEXT_LIMIT
 from watchme_analysis.files.storable_values import escape_surrogates, frame_of_rows
@@ -22,13 +24,17 @@ from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import DTYPES, conform, table_schema
 from watchme_analysis.text.formats import counted
 
-# Points, events and entries of a window may still be on their way for so long after its end.
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Data of a window counts as settled this long after its end; until then events and points may still arrive.
 SETTLED_AFTER = timedelta(minutes=15)
-
-
-_MOST_DIGITS = 1000
-# What an answer says of itself, also where it has nothing to list.
-_ABOUT_ANSWERS = frozenset({"ResponseMetadata", "NextToken", "NextMarker"})
+# Python refuses to convert longer texts of digits to an integer, and no field of AWS needs them.
+_MAX_DIGITS = 1000
+# Epochs from this number on are milliseconds: as seconds they would lie beyond the year 5138.
+_MILLISECONDS_FROM = 1e11
+# Keys of a response that describe the response itself.
+_RESPONSE_KEYS = frozenset({"ResponseMetadata", "NextToken", "NextMarker"})
 
 
 class Documents(NamedTuple):
@@ -39,10 +45,10 @@ class Documents(NamedTuple):
 
 
 def documents(raw: RawFile) -> Documents:
-    """Return the JSON documents of a file; none for an empty one, as the AWS CLI prints for no answer.
+    """Return the JSON documents of a file; none for an empty file, which the AWS CLI writes for no result.
 
-    Several documents in a row (batches appended to one file) are all read; a torn one gives its whole
-    part.
+    Several documents in a row (batches appended to one file) are all read. Of a truncated document, the part
+    that is complete is kept.
     """
     content = raw.content
     problems = [content.problem] if content.problem else []
@@ -77,87 +83,104 @@ def _skip_blank(text: str, at: int) -> int:
     return at
 
 
-def listed(values: Iterable[Any], key: str, own: str | None = None) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Return the objects under a key of documents, or of documents listed in one, and what is none.
+def objects_under(
+    values: Iterable[Any], key: str, own_key: str | None = None
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return the objects that documents list under a key, and all values that are something else.
 
-    An object that has the key ``own`` and not the other is one of them: ``--query`` leaves out the rest.
+    Parameters
+    ----------
+    values
+        Documents, or lists of documents.
+    key
+        Key of the list, such as ``EventSourceMappings``.
+    own_key
+        Key of the listed objects. A document with this key and without the list is one of the objects, as
+        ``--query`` of the AWS CLI leaves it.
     """
-    found, odd = listed_under(values, {key: own})
-    return found[key], odd
+    found, unexpected = objects_by_key(values, {key: own_key})
+    return found[key], unexpected
 
 
-def listed_under(
+def objects_by_key(
     values: Iterable[Any], keys: Mapping[str, str | None]
 ) -> tuple[dict[str, list[dict[str, Any]]], list[Any]]:
-    """Return the objects under each of several keys as :func:`listed` does, and what is under none."""
+    """Return the objects under each of several keys as :func:`objects_under` does, and all other values."""
     found: dict[str, list[dict[str, Any]]] = {key: [] for key in keys}
-    odd: list[Any] = []
+    unexpected: list[Any] = []
     for value in values:
         if isinstance(value, list):
-            deeper, more = listed_under(value, keys)
-            odd.extend(more)
+            inner, more = objects_by_key(value, keys)
+            unexpected.extend(more)
             for key in keys:
-                found[key].extend(deeper[key])
+                found[key].extend(inner[key])
             continue
         if not isinstance(value, dict):
-            odd.append(value)
+            unexpected.append(value)
             continue
-        named = [key for key in keys if key in value]
-        alone = [key for key, own in keys.items() if own in value]
-        if not named and alone:
-            found[alone[0]].append(value)
-        elif not named and not _ABOUT_ANSWERS.issuperset(value):
-            odd.append(value)
-        for key in named:
+        listing = [key for key in keys if key in value]
+        single = [key for key, own_key in keys.items() if own_key in value]
+        if not listing and single:
+            found[single[0]].append(value)
+        elif not listing and not _RESPONSE_KEYS.issuperset(value):
+            unexpected.append(value)
+        for key in listing:
             items = value[key]
             if isinstance(items, list):
                 found[key].extend(item for item in items if isinstance(item, dict))
-                odd.extend(item for item in items if not isinstance(item, dict))
+                unexpected.extend(item for item in items if not isinstance(item, dict))
             elif items is not None:
-                odd.append(items)
-    return found, odd
+                unexpected.append(items)
+    return found, unexpected
 
 
-def has_more(values: Iterable[Any]) -> bool:
-    """Tell whether the last of an answer's pages names a further one, which isn't there."""
+def has_next_page(values: Iterable[Any]) -> bool:
+    """Return True when the last page of a response names a next page, which the file does not hold."""
     pages = [page for value in values for page in (value if isinstance(value, list) else [value])]
     last = pages[-1] if pages and isinstance(pages[-1], dict) else {}
     return bool(last.get("NextToken") or last.get("NextMarker"))
 
 
-def part(value: Any, name: str) -> dict[str, Any]:
-    """Return the object under a name of an object, empty where either is none."""
+def child(value: Any, name: str) -> dict[str, Any]:
+    """Return the object under a name of an object; an empty one where either is something else."""
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
 
 
 def has_key(raw: RawFile, *keys: str) -> bool:
-    """Tell whether the beginning of a file is a JSON object or list that names one of the keys."""
+    """Return True when a file begins as a JSON object or list and its beginning names one of the keys."""
     head = raw.head().removeprefix(b"\xef\xbb\xbf").lstrip()
     return head[:1] in {b"{", b"["} and any(b'"' + key.encode() + b'"' in head for key in keys)
 
 
-def stem(raw: RawFile) -> str:
-    """Return a file's name without folder and endings."""
+def file_stem(raw: RawFile) -> str:
+    """Return the name of a file without folder and endings."""
     return PurePath(raw.name).name.removesuffix(".json")
 
 
 def is_blank(raw: RawFile) -> bool:
-    """Tell whether a file holds nothing or an empty object, as the AWS CLI prints for no answer."""
+    """Return True for a file that holds nothing or an empty value, which the AWS CLI writes for no result."""
     return raw.content.data.strip() in {b"", b"{}", b"[]", b"null"}
 
 
-def moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
-    """Return the UTC moment of an ISO time or an epoch (s or ms), None for anything else."""
+def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
+    """Return the UTC time of ISO 8601 text or an epoch (seconds or milliseconds); None for anything else.
+
+    Parameters
+    ----------
+    value
+        Text, number or datetime.
+    zone
+        Time zone of text without one.
+    """
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, datetime):
         found = value
     elif isinstance(value, (int, float)) or re.fullmatch(r"\d{9,14}(\.\d+)?", str(value)):
-        # Seconds stay below 1e11 until the year 5138; larger numbers are milliseconds.
         try:
-            seconds = float(value)
-            return datetime.fromtimestamp(seconds / 1000 if seconds >= 1e11 else seconds, UTC)
+            epoch = float(value)
+            return datetime.fromtimestamp(epoch / 1000 if epoch >= _MILLISECONDS_FROM else epoch, UTC)
         except (ValueError, OverflowError, OSError):
             return None
     else:
@@ -173,7 +196,7 @@ def moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, None for anything else."""
+    """Return a finite number; None for anything else."""
     if isinstance(value, bool) or value is None:
         return None
     try:
@@ -183,31 +206,30 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def whole(value: Any) -> int | None:
-    """Return a whole number without losing long ones, None for anything else."""
+def integer(value: Any) -> int | None:
+    """Return a whole number with all of its digits; None for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip()):
-        # Python refuses to read thousands of digits.
-        return int(value) if len(value) < _MOST_DIGITS else None
+        return int(value) if len(value) < _MAX_DIGITS else None
     found = number(value)
     return int(found) if found is not None and found.is_integer() else None
 
 
-def truth(value: Any) -> bool | None:
-    """Return true or false, also written as text, None for anything else."""
+def boolean(value: Any) -> bool | None:
+    """Return True or False, also for the texts ``true`` and ``false``; None for anything else."""
     if isinstance(value, bool):
         return value
     return {"true": True, "false": False}.get(str(value).lower())
 
 
-def as_json(value: Any) -> str | None:
-    """Return a JSON value as text with sorted keys, None for None."""
+def json_text(value: Any) -> str | None:
+    """Return a JSON value as text with sorted keys; None for None."""
     return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def parsed(text: Any) -> Any:
-    """Return the JSON value in a text, None where there is none."""
+def json_value(text: Any) -> Any:
+    """Return the JSON value in a text, None for text without one; a value that is no text as it is."""
     if not isinstance(text, str):
         return text
     try:
@@ -216,72 +238,114 @@ def parsed(text: Any) -> Any:
         return None
 
 
-def untimed(raw: RawFile, rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence on the rows without a time, which no window finds, where there are any."""
+def unchanged(value: Any) -> Any:
+    """Return a value as it is, for fields without a conversion."""
+    return value
+
+
+# Column -> path of the field (dots lead into objects) and its conversion.
+FieldTable = Mapping[str, tuple[str, Callable[[Any], Any]]]
+
+
+def fields(item: Mapping[str, Any], table: FieldTable) -> dict[str, Any]:
+    """Return the columns of a row that are plain fields of an item; None where a field is missing.
+
+    Examples
+    --------
+    >>> table = {"max_concurrency": ("ScalingConfig.MaximumConcurrency", integer)}
+    >>> fields({"ScalingConfig": {"MaximumConcurrency": 5}}, table)
+    {'max_concurrency': 5}
+    """
+    row = {}
+    for column, (path, convert) in table.items():
+        *parents, name = path.split(".")
+        owner: Any = item
+        for parent in parents:
+            owner = child(owner, parent)
+        row[column] = convert(owner.get(name))
+    return row
+
+
+def untimed_notes(raw: RawFile, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note on rows without a time, which no window contains; [] without such rows."""
     count = sum(row["time"] is None for row in rows)
     return [f"{raw.relative}: {counted(count, 'entry', 'entries')} without a readable time."] if count else []
 
 
 def iso_time(value: Any) -> str:
-    """Return a time as ISO 8601, for JSON."""
+    """Return a datetime as ISO 8601 text; ``default`` of :func:`json.dumps`."""
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} can't be written as JSON")
 
 
-def _shown(item: Any) -> str:
+def rows_from(
+    items: Iterable[Any], make_row: Callable[[Any], dict[str, Any]], unexpected: list[Any]
+) -> list[dict[str, Any]]:
+    """Return a row for each item; items that cannot become a row are added to ``unexpected``."""
+    rows = []
+    for item in items:
+        try:
+            rows.append(make_row(item))
+        except (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError):
+            unexpected.append(item)
+    return rows
+
+
+class ResponseProblems(NamedTuple):
+    """What could not be read of a file.
+
+    Attributes
+    ----------
+    damage
+        Clauses on damaged or truncated content.
+    unexpected
+        JSON values that are not what the AWS CLI writes here.
+    has_next_page
+        True when the response has more pages than the file holds.
+    """
+
+    damage: Sequence[str] = ()
+    unexpected: Sequence[Any] = ()
+    has_next_page: bool = False
+
+    def rejected(self, raw: RawFile) -> tuple[Rejected, ...]:
+        """Return the problems as rejected pieces of input."""
+        damaged = [Rejected(raw.relative, 0, problem) for problem in self.damage]
+        others = [
+            Rejected(raw.relative, 0, "not what the AWS CLI prints here", _excerpt(item))
+            for item in self.unexpected
+        ]
+        return tuple(damaged + others)
+
+    def notes(self, raw: RawFile) -> tuple[str, ...]:
+        """Return a sentence for each way in which the file is incomplete."""
+        notes = [f"{raw.relative}: {problem}; the part before is kept." for problem in self.damage]
+        if self.has_next_page:
+            notes.append(f"{raw.relative}: entries are missing, this is one page of several (NextToken).")
+        return tuple(notes)
+
+
+def _excerpt(item: Any) -> str:
     try:
-        text = as_json(item) or ""
+        text = json_text(item) or ""
     except RecursionError:
         return "nested too deeply to be shown"
     return escape_surrogates(shortened(text, TEXT_LIMIT))
 
 
-def rows_of(
-    items: Iterable[Any], make: Callable[[Any], dict[str, Any]], odd: list[Any]
-) -> list[dict[str, Any]]:
-    """Return the row of each item; an item that can't become one is added to those that are odd."""
-    rows = []
-    for item in items:
-        try:
-            rows.append(make(item))
-        except (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError):
-            odd.append(item)
-    return rows
-
-
-class ResponseProblems(NamedTuple):
-    """What could not be read of a file, and whether more pages of the answer exist than it holds."""
-
-    problems: Sequence[str] = ()
-    odd: Sequence[Any] = ()
-    is_page: bool = False
-
-    def rejected(self, raw: RawFile) -> tuple[Rejected, ...]:
-        """Return the troubles as rejected pieces."""
-        torn = [Rejected(raw.relative, 0, problem) for problem in self.problems]
-        strange = [
-            Rejected(raw.relative, 0, "not what the AWS CLI prints here", _shown(item)) for item in self.odd
-        ]
-        return tuple(torn + strange)
-
-    def notes(self, raw: RawFile) -> tuple[str, ...]:
-        """Return a sentence for each way in which the file is incomplete."""
-        notes = [f"{raw.relative}: {problem}; the part before is kept." for problem in self.problems]
-        if self.is_page:
-            notes.append(f"{raw.relative}: entries are missing, this is one page of several (NextToken).")
-        return tuple(notes)
-
-
-def table_part(
+def table_result(  # noqa: PLR0913 - a table, its rows and what the Retrieval states
     raw: RawFile,
     source: str,
     table: str,
     rows: Any,
-    trouble: ResponseProblems = ResponseProblems(),  # noqa: B008 - immutable
-    **more: Any,
-) -> TablePart:
-    """Return rows (dictionaries or columns) as a piece whose retrieval accounts for them.
+    problems: ResponseProblems = ResponseProblems(),  # noqa: B008 - immutable
+    *,
+    notes: Sequence[str] = (),
+    truncated: bool = False,
+    **retrieval: Any,
+) -> tuple[pd.DataFrame, Retrieval]:
+    """Return rows as the frame of a table, with a Retrieval that accounts for them.
 
     Parameters
     ----------
@@ -291,50 +355,55 @@ def table_part(
         Names of the source and of the table.
     rows
         Rows as dictionaries, or a frame.
-    trouble
+    problems
         What could not be read.
-    more
-        Further fields of the retrieval; notes are added to those of the trouble.
+    notes
+        Further notes of the Retrieval.
+    truncated
+        True when rows are missing for another reason than the problems.
+    retrieval
+        Further fields of the Retrieval.
     """
-    frame = frame_of(table, rows, raw.remarks)
-    notes = trouble.notes(raw) + tuple(more.pop("notes", ()))
-    truncated = bool(more.pop("truncated", False) or trouble.problems or trouble.is_page)
-    start, end = bounds(table, frame)
-    return TablePart(
-        table,
-        frame,
-        Retrieval(
-            source,
-            raw.relative,
-            rows=len(frame),
-            rejected=trouble.rejected(raw),
-            start=start,
-            end=end,
-            truncated=truncated,
-            notes=notes,
-            **more,
-        ),
+    frame = table_frame(table, rows, raw.remarks)
+    start, end = _time_bounds(table, frame)
+    return frame, Retrieval(
+        source,
+        raw.relative,
+        rows=len(frame),
+        rejected=problems.rejected(raw),
+        start=start,
+        end=end,
+        truncated=truncated or bool(problems.damage) or problems.has_next_page,
+        notes=(*problems.notes(raw), *notes),
+        **retrieval,
     )
 
 
-def frame_of(table: str, rows: Any, notes: list[str] | None = None) -> Any:
-    """Return rows as the glossary's frame; empty text becomes null.
+def table_frame(table: str, rows: Any, notes: list[str] | None = None) -> pd.DataFrame:
+    """Return rows as a frame with the columns and types of the data dictionary; empty text becomes null.
 
-    Values that the table can't hold are told in the notes; see :func:`frame_of_rows`.
+    Parameters
+    ----------
+    table
+        Name of the table.
+    rows
+        Rows as dictionaries, or a frame.
+    notes
+        Receives a sentence on values that the table cannot hold; see :func:`frame_of_rows`.
     """
     import pandas as pd
 
     if isinstance(rows, pd.DataFrame):
         return _typed(table, rows)
-    told: list[str] = []
-    frame = frame_of_rows(table, list(rows), told, lambda given: _typed(table, _columns(table, given)))
+    own_notes: list[str] = []
+    frame = frame_of_rows(table, list(rows), own_notes, lambda given: _typed(table, _columns(table, given)))
     if notes is not None:
-        notes += told
+        notes += own_notes
     return frame
 
 
 def _columns(table: str, rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Return rows as a frame; unknown keys stay columns, so that conform refuses them and loses none."""
+    # Unknown keys stay columns, so that conform refuses them and none is lost.
     import pandas as pd
 
     return pd.DataFrame.from_records(rows) if rows else pd.DataFrame(columns=table_schema(table).names)
@@ -353,8 +422,8 @@ def _typed(table: str, frame: Any) -> Any:
     return conform(table, frame)
 
 
-def bounds(table: str, frame: Any) -> tuple[datetime | None, datetime | None]:
-    """Return the first and last moment of a table's time column."""
+def _time_bounds(table: str, frame: Any) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the last time in a table's time column; None without any."""
     column = table_schema(table).time
     if column is None or not frame[column].notna().any():
         return None, None

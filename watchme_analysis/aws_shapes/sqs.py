@@ -1,78 +1,127 @@
-"""SQS queues and messages: what the AWS CLI printed.
+"""SQS queues and messages in the shapes of the AWS CLI.
 
-``queues/NAME.json`` is ``aws sqs get-queue-attributes``, ``queues/NAME-messages.json`` is
-``aws sqs receive-message``, its batches merged in one document, listed, or one after the other. Attribute
-names and units follow the SQS API reference (GetQueueAttributes, ReceiveMessage); times are epochs in
-seconds for queues and milliseconds for messages.
+``queues/NAME.json`` is ``aws sqs get-queue-attributes``. ``queues/NAME-messages.json`` is ``aws sqs
+receive-message``, its batches merged in one document, listed, or one after the other. Attribute names and
+units: SQS API reference (GetQueueAttributes, ReceiveMessage); times are epochs, in seconds for queues and in
+milliseconds for messages.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import arn_part, resource_name
 from watchme_analysis.aws_shapes.responses import (
+    FieldTable,
     ResponseProblems,
-    as_json,
     documents,
+    fields,
+    file_stem,
     has_key,
+    integer,
     is_blank,
-    listed,
-    moment,
+    json_text,
+    json_value,
     number,
-    parsed,
-    rows_of,
-    stem,
-    table_part,
-    whole,
+    objects_under,
+    rows_from,
+    table_result,
+    unchanged,
+    utc_time,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MESSAGES = re.compile(r"(?P<queue>.+?)-messages(?:[-_.]?[^-_.]*)?$")
-_DEVICE = ("device_id", "deviceId")
-_WORK = (("recorded_at", "recordedAt"), ("local_date", "localDate"))
-_DEPTH = 8
+    from watchme_analysis.retrieval import Retrieval
+
+_MESSAGES_NAME = re.compile(r"(?P<queue>.+?)-messages(?:[-_.]?[^-_.]*)?$")
+# Keys of a message body that name the device and the work item, the preferred ones first.
+_DEVICE_KEYS = ("device_id", "deviceId")
+_WORK_KEYS = (("recorded_at", "recordedAt"), ("local_date", "localDate"))
+# Levels of envelopes (SNS, S3, EventBridge) within a body that are searched for these keys.
+_MAX_ENVELOPES = 8
+
+_QUEUE_FIELDS: FieldTable = {
+    "visible": ("ApproximateNumberOfMessages", integer),
+    "in_flight": ("ApproximateNumberOfMessagesNotVisible", integer),
+    "delayed": ("ApproximateNumberOfMessagesDelayed", integer),
+    "visibility_timeout_s": ("VisibilityTimeout", number),
+    "retention_s": ("MessageRetentionPeriod", number),
+    "delay_s": ("DelaySeconds", number),
+    "receive_wait_s": ("ReceiveMessageWaitTimeSeconds", number),
+    "created_at": ("CreatedTimestamp", utc_time),
+    "modified_at": ("LastModifiedTimestamp", utc_time),
+}
 
 
-def read_queue(raw: RawFile) -> Iterator[TablePart]:
-    """Read queue attributes into ``queues``."""
+def _message_time(value: Any) -> Any:
+    return utc_time(integer(value))
+
+
+def _resource_or_none(value: Any) -> str | None:
+    return resource_name(str(value)) if value else None
+
+
+_MESSAGE_FIELDS: FieldTable = {
+    "message_id": ("MessageId", unchanged),
+    "body": ("Body", unchanged),
+    "sent_at": ("Attributes.SentTimestamp", _message_time),
+    "first_received_at": ("Attributes.ApproximateFirstReceiveTimestamp", _message_time),
+    "receive_count": ("Attributes.ApproximateReceiveCount", integer),
+    "source_queue": ("Attributes.DeadLetterQueueSourceArn", _resource_or_none),
+    "group_id": ("Attributes.MessageGroupId", unchanged),
+    "deduplication_id": ("Attributes.MessageDeduplicationId", unchanged),
+    "message_attributes": ("MessageAttributes", lambda value: json_text(value or None)),
+    "attributes": ("Attributes", json_text),
+}
+
+
+def read_queue(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the queue attributes of a file as ``queues``."""
     values, problems = documents(raw)
     rows: list[dict[str, Any]] = []
-    odd: list[Any] = []
+    unexpected: list[Any] = []
     for value in values:
         attributes = value.get("Attributes", value) if isinstance(value, dict) else None
-        if isinstance(attributes, dict) and "QueueArn" in attributes:
-            rows += rows_of([attributes], lambda found: queue_row(raw.relative, found), odd)
-        elif isinstance(attributes, dict) and attributes:
-            # Without QueueArn among the attributes asked for, the file's name is the queue's.
-            rows += rows_of([attributes], lambda found: queue_row(raw.relative, found, stem(raw)), odd)
-        else:
-            odd.append(value)
+        if not isinstance(attributes, dict) or not attributes:
+            unexpected.append(value)
+            continue
+        # If QueueArn was not among the requested attributes, the file's name is the queue's.
+        name = None if "QueueArn" in attributes else file_stem(raw)
+        rows += rows_from([attributes], partial(queue_row, raw.relative, name=name), unexpected)
     notes = [
         f"{raw.relative}: the RedrivePolicy of {row['queue']} can't be read; its dead-letter queue and how "
         "often a message may be received are unknown."
         for row in rows
-        if _has_torn_policy(parsed(row["attributes"]))
+        if _has_damaged_policy(json_value(row["attributes"]))
     ]
-    yield table_part(raw, "sqs_queue", "queues", rows, ResponseProblems(problems, odd), notes=notes)
+    return table_result(raw, "sqs_queue", "queues", rows, ResponseProblems(problems, unexpected), notes=notes)
 
 
-def _has_torn_policy(attributes: dict[str, Any]) -> bool:
+def _has_damaged_policy(attributes: dict[str, Any]) -> bool:
     policy = attributes.get("RedrivePolicy")
-    return bool(policy) and not isinstance(parsed(policy), dict)
+    return bool(policy) and not isinstance(json_value(policy), dict)
 
 
 def queue_row(file: str, attributes: dict[str, Any], name: str | None = None) -> dict[str, Any]:
-    """Return a row of ``queues`` for the attributes of a queue."""
-    arn = attributes.get("QueueArn")
-    arn = str(arn) if arn else None
-    redrive = parsed(attributes.get("RedrivePolicy")) or {}
-    target = redrive.get("deadLetterTargetArn") if isinstance(redrive, dict) else None
+    """Return the row of ``queues`` for the attributes of a queue.
+
+    Parameters
+    ----------
+    file
+        File of the attributes.
+    attributes
+        Attributes as GetQueueAttributes returns them.
+    name
+        Name of the queue, for attributes without ``QueueArn``.
+    """
+    arn = str(attributes["QueueArn"]) if attributes.get("QueueArn") else None
+    policy = json_value(attributes.get("RedrivePolicy"))
+    redrive = policy if isinstance(policy, dict) else {}
     queue = resource_name(arn) if arn else name
     return {
         "file": file,
@@ -80,82 +129,55 @@ def queue_row(file: str, attributes: dict[str, Any], name: str | None = None) ->
         "arn": arn,
         "region": arn_part(arn, 3),
         "account_id": arn_part(arn, 4),
-        "visible": whole(attributes.get("ApproximateNumberOfMessages")),
-        "in_flight": whole(attributes.get("ApproximateNumberOfMessagesNotVisible")),
-        "delayed": whole(attributes.get("ApproximateNumberOfMessagesDelayed")),
-        "visibility_timeout_s": number(attributes.get("VisibilityTimeout")),
-        "retention_s": number(attributes.get("MessageRetentionPeriod")),
-        "delay_s": number(attributes.get("DelaySeconds")),
-        "receive_wait_s": number(attributes.get("ReceiveMessageWaitTimeSeconds")),
-        "max_receive_count": whole(redrive.get("maxReceiveCount")) if isinstance(redrive, dict) else None,
-        "dlq": resource_name(str(target)) if target else None,
+        **fields(attributes, _QUEUE_FIELDS),
+        "max_receive_count": integer(redrive.get("maxReceiveCount")),
+        "dlq": _resource_or_none(redrive.get("deadLetterTargetArn")),
         "is_fifo": (queue or "").endswith(".fifo") or attributes.get("FifoQueue") in {"true", True},
-        "created_at": moment(attributes.get("CreatedTimestamp")),
-        "modified_at": moment(attributes.get("LastModifiedTimestamp")),
-        "attributes": as_json(attributes),
+        "attributes": json_text(attributes),
     }
 
 
-def read_messages(raw: RawFile) -> Iterator[TablePart]:
-    """Read received messages into ``queue_messages``."""
+def read_messages(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the received messages of a file as ``queue_messages``."""
     values, problems = documents(raw)
-    messages, odd = listed(values, "Messages", "MessageId")
+    messages, unexpected = objects_under(values, "Messages", "MessageId")
     queue = _queue_of_messages(raw)
-    rows = rows_of(messages, lambda message: message_row(raw.relative, queue, message), odd)
-    yield table_part(raw, "sqs_messages", "queue_messages", rows, ResponseProblems(problems, odd))
+    rows = rows_from(messages, lambda message: message_row(raw.relative, queue, message), unexpected)
+    return table_result(raw, "sqs_messages", "queue_messages", rows, ResponseProblems(problems, unexpected))
 
 
 def message_row(file: str, queue: str | None, message: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of ``queue_messages`` for a message as received."""
-    attributes = message.get("Attributes")
-    known = attributes if isinstance(attributes, dict) else {}
-    source = known.get("DeadLetterQueueSourceArn")
-    body = message.get("Body")
-    device, work = work_item(body)
-    return {
-        "file": file,
-        "queue": queue,
-        "message_id": message.get("MessageId"),
-        "body": body,
-        "sent_at": moment(whole(known.get("SentTimestamp"))),
-        "first_received_at": moment(whole(known.get("ApproximateFirstReceiveTimestamp"))),
-        "receive_count": whole(known.get("ApproximateReceiveCount")),
-        "source_queue": resource_name(str(source)) if source else None,
-        "group_id": known.get("MessageGroupId"),
-        "deduplication_id": known.get("MessageDeduplicationId"),
-        "device_id": device,
-        "work_key": work,
-        "message_attributes": as_json(message.get("MessageAttributes") or None),
-        "attributes": as_json(attributes),
-    }
+    """Return the row of ``queue_messages`` for a message as ReceiveMessage returned it."""
+    device, work = work_item(message.get("Body"))
+    row = fields(message, _MESSAGE_FIELDS)
+    return {"file": file, "queue": queue, "device_id": device, "work_key": work, **row}
 
 
 def work_item(body: Any) -> tuple[str | None, str | None]:
     """Return the device and the work item (recorded_at, else local_date) that a message's body names.
 
-    The body is JSON, or an envelope (SNS, S3, EventBridge) with the JSON inside; the outermost naming
-    wins.
+    The body is JSON, or an envelope (SNS, S3, EventBridge) with the JSON inside. The outermost value counts.
     """
-    value = parsed(body)
-    device = _named(value, _DEVICE)
-    for names in _WORK:
-        work = _named(value, names)
+    value = json_value(body)
+    device = _first_value(value, _DEVICE_KEYS)
+    for keys in _WORK_KEYS:
+        work = _first_value(value, keys)
         if work is not None:
             return device, work
     return device, None
 
 
-def _named(value: Any, names: tuple[str, ...]) -> str | None:
-    """Return the first text under one of the names, level by level."""
+def _first_value(value: Any, keys: tuple[str, ...]) -> str | None:
+    """Return the first text or number under one of the keys, level by level."""
     level = [value]
-    for _ in range(_DEPTH):
+    for _ in range(_MAX_ENVELOPES):
         deeper: list[Any] = []
         for item in level:
             if isinstance(item, str) and item.lstrip()[:1] in {"{", "["}:
-                item = parsed(item)  # noqa: PLW2901 - an envelope's text is looked into at once
+                item = json_value(item)  # noqa: PLW2901 - JSON in a text of an envelope is searched as well
             if isinstance(item, dict):
-                for name in names:
-                    found = item.get(name)
+                for key in keys:
+                    found = item.get(key)
                     if isinstance(found, (str, int)) and not isinstance(found, bool) and found != "":
                         return str(found)
                 deeper.extend(item.values())
@@ -166,32 +188,29 @@ def _named(value: Any, names: tuple[str, ...]) -> str | None:
 
 
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Keep each message of a queue once, with its highest receive count.
+    """Return each message of a queue once, with its highest receive count.
 
-    A receive that zeroes the visibility timeout again sees a message in several batches; SQS itself may
-    deliver one twice.
+    A message occurs in several batches when its visibility timeout is set back to zero after a receive, and
+    SQS itself may deliver a message twice.
     """
     if table != "queue_messages" or frame.empty:
         return frame, []
     order = frame["receive_count"].fillna(-1).sort_values(kind="stable").index
-    known = frame["message_id"].notna()
-    again = frame.loc[order].duplicated(["queue", "message_id"], keep="last").reindex(frame.index) & known
-    repeated = int(again.sum())
+    is_last = ~frame.loc[order].duplicated(["queue", "message_id"], keep="last").reindex(frame.index)
+    is_repeated = ~is_last & frame["message_id"].notna()
+    repeated = int(is_repeated.sum())
     if not repeated:
         return frame, []
     note = (
         f"{repeated} receipts were of messages received before: each message is kept once, with its highest "
         "receive count."
     )
-    return frame[~again].reset_index(drop=True), [note]
+    return frame[~is_repeated].reset_index(drop=True), [note]
 
 
 def _queue_of_messages(raw: RawFile) -> str | None:
-    """Return the queue that a file of messages was received from.
-
-    The attributes beside it say the name; the file's own name otherwise.
-    """
-    found = _MESSAGES.match(stem(raw))
+    """Return the queue of a file of messages: by the attributes beside it, else by the file's name."""
+    found = _MESSAGES_NAME.match(file_stem(raw))
     if found is None:
         return None
     for neighbour in raw.beside(f"{found['queue']}.json"):
@@ -203,7 +222,9 @@ def _queue_of_messages(raw: RawFile) -> str | None:
 
 
 def _is_messages(raw: RawFile) -> bool:
-    return has_key(raw, "Messages", "MessageId") or (is_blank(raw) and _MESSAGES.match(stem(raw)) is not None)
+    if has_key(raw, "Messages", "MessageId"):
+        return True
+    return is_blank(raw) and _MESSAGES_NAME.match(file_stem(raw)) is not None
 
 
 def _is_queue(raw: RawFile) -> bool:
@@ -216,7 +237,7 @@ SOURCES = (
         tables=("queue_messages",),
         patterns=("queues/*-messages*.json", "*-messages.json"),
         looks_like=_is_messages,
-        read=read_messages,
+        read=one_table("queue_messages", read_messages),
         finish=finish,
         samples=(('{"Messages": [{"MessageId": "a", "Body": "{}"}]}', 1), ("", 0)),
     ),
@@ -225,7 +246,7 @@ SOURCES = (
         tables=("queues",),
         patterns=("queues/*.json",),
         looks_like=_is_queue,
-        read=read_queue,
+        read=one_table("queues", read_queue),
         by_content=True,
         samples=(
             (

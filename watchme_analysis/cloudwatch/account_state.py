@@ -13,7 +13,7 @@ from typing import Any
 
 from watchme_analysis.aws_shapes.cloudtrail import LOOKED_UP_EVENTS
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.responses import parsed
+from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.window import Window
@@ -88,7 +88,7 @@ def _add_queue(aws: Aws, scope: Scope, name: str) -> None:
     response = aws.call("sqs", "get_queue_attributes", QueueUrl=scope.urls[name], AttributeNames=["All"])
     attributes = response.get("Attributes", {})
     scope.queues[name] = attributes
-    redrive = parsed(attributes.get("RedrivePolicy"))
+    redrive = json_value(attributes.get("RedrivePolicy"))
     target = redrive.get("deadLetterTargetArn") if isinstance(redrive, dict) else None
     if target:
         dead_letter = resource_name(str(target))

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.metric_points import fill_intervals
-from watchme_analysis.aws_shapes.responses import as_json
+from watchme_analysis.aws_shapes.responses import json_text
 from watchme_analysis.cloudwatch.response_cache import ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
@@ -451,6 +451,6 @@ def _identity(item: Metric | Expression, result: dict[str, Any]) -> dict[str, st
     return {
         "namespace": item.namespace,
         "metric": item.metric,
-        "dimensions": as_json(dict(item.dimensions)),
+        "dimensions": json_text(dict(item.dimensions)),
         "stat": item.stat,
     }

@@ -7,7 +7,7 @@ from watchme_analysis.aws_shapes import alarms, cloudtrail, lambda_functions, sq
 from watchme_analysis.aws_shapes.names import log_group_function, resource_name
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.files.evidence_file import RawFile, TablePart
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
 
@@ -23,9 +23,8 @@ def raw(tmp_path):
     return write
 
 
-def only(pieces):
-    (piece,) = pieces
-    return piece
+def only(result):
+    return TablePart("", *result)
 
 
 @pytest.mark.parametrize(
