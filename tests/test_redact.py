@@ -11,7 +11,7 @@ from watchme_analysis.present import style
 from watchme_analysis.present.display import TableView, TextView
 from watchme_analysis.present.finding import FindingsView
 from watchme_analysis.queues.error_kinds import logged_errors
-from watchme_analysis.redact import redacted, redacted_values, shortened
+from watchme_analysis.redact import is_secret_name, redacted, redacted_values, shortened
 from watchme_analysis.window import parse_zone
 
 MASKED = [
@@ -238,3 +238,21 @@ def test_what_access_logs_come_to_shows_no_secret_and_says_so(tmp_path, form):
     assert "shown as ***; the logs hold them" in told
     log.write_text(line.replace(ADDRESS, "7"))
     assert "***" not in CliRunner().invoke(access, [str(log), *form], standalone_mode=False).output
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("OPENAI_API_KEY", True),
+        ("supabaseToken", True),
+        ("DB_PASSWORD", True),
+        ("SESSION_ID", True),
+        ("PASSPHRASE", True),
+        ("MONKEY", False),
+        ("MAX_TOKENS", False),
+        ("API_URL", False),
+        ("KEYBOARD_LAYOUT", False),
+    ],
+)
+def test_one_list_tells_secret_names_of_variables(name, secret):
+    assert is_secret_name(name) is secret
