@@ -426,7 +426,7 @@ def test_nothing_runs_on_when_the_command_ends(front, tmp_path, monkeypatch, end
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == {"interrupt": 130, "deadline": 1, "error": 2}[ends], err
+    assert process.returncode == {"interrupt": 130, "deadline": 1, "error": 1}[ends], err
     assert sorted(front.stopped) == ["query-0", "query-1", "query-2"]
     assert {"interrupt": "stopped", "deadline": "deadline passed", "error": "AccessDenied"}[ends] in err
     assert "Traceback" not in err
