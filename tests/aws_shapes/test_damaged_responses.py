@@ -9,7 +9,7 @@ from watchme_analysis.aws_shapes.cloudtrail import read_events
 from watchme_analysis.aws_shapes.lambda_functions import read_concurrency, read_function, read_mappings
 from watchme_analysis.aws_shapes.metric_points import metric_data_parts
 from watchme_analysis.aws_shapes.sqs import read_messages, read_queue
-from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.files.evidence_file import RawFile, TablePart
 
 EVENT = {"EventId": "e", "EventName": "PurgeQueue", "EventTime": "2025-12-11T01:00:00Z"}
 LISTS = (
@@ -27,7 +27,8 @@ LISTS = (
 def told(reader, folder, *documents, name="q-messages.json"):
     texts = [one if isinstance(one, str) else json.dumps(one) for one in documents]
     (folder / name).write_text("\n".join(texts))
-    return next(iter(reader(RawFile(folder, name))))
+    result = reader(RawFile(folder, name))
+    return TablePart("", *result) if isinstance(result, tuple) else next(iter(result))
 
 
 @pytest.mark.parametrize(("reader", "key"), LISTS)
