@@ -123,7 +123,7 @@ def as_it_is(found):
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda folder: (folder / "metrics/metric-data-queries.json").unlink(), "told by their labels"),
+        (lambda folder: (folder / "metrics/metric-data-queries.json").unlink(), "identified by their labels"),
         (lambda folder: each_series(folder, lambda p: random.Random(2).sample(p, len(p))), ""),
         (lambda folder: each_series(folder, lambda p: p + p[:300]), "came more than once and are kept once"),
         (split, "came more than once and are kept once"),
@@ -142,7 +142,7 @@ def test_the_answer_stays_the_same(raw, damage, says):
 
 def test_dumps_that_contradict_each_other_are_said_to(raw):
     split(raw, shift=1.0)
-    assert "had another value in an earlier answer" in ask(raw)[1]
+    assert "had another value in an earlier response" in ask(raw)[1]
 
 
 def test_a_queue_without_a_redrive_policy_is_paired_by_what_its_dead_letters_say(raw):
@@ -198,7 +198,7 @@ def test_series_that_name_no_metric_are_said_to_be_of_no_use(raw):
     write(raw / "metrics/all.json", answers)
     _, notes = ask(raw)
     number = len(answers["MetricDataResults"])
-    assert f"{number} series name no metric and tell nothing; put the queries that were asked" in notes
+    assert f"{number} series name no metric; put the list of metric queries beside it" in notes
 
 
 def test_a_person_reads_the_notes_below_the_answer(raw):

@@ -77,14 +77,14 @@ def test_points_that_contradict_one_another_are_told(evidence):
 
     changed(evidence / "metrics" / "lambda.json", contradict)
     result = backtest(evidence)
-    assert "had another value in an earlier answer; the last one is kept" in result.stderr
+    assert "had another value in an earlier response; the last one is kept" in result.stderr
 
 
 def test_a_dump_without_its_queries_says_that_labels_were_read(evidence):
     whole = backtest(evidence).stdout
     (evidence / "metrics" / "metric-data-queries.json").unlink()
     result = backtest(evidence)
-    assert "no list of queries beside it, so series are told by their labels" in result.stderr
+    assert "no list of queries beside it, so series are identified by their labels" in result.stderr
     # What rings rings at the same times; what can't be told apart is not tried, and named, over two lines.
     other = ("better", "  dead-letters: ")
     assert [

@@ -89,7 +89,7 @@ def test_a_fifty_of_log_groups_that_fails_is_named(groups, capsys):
     code, rows, err = ask(capsys, "worker_timeouts")
     assert code == 1
     assert sorted(row["@message"].split()[0] for row in rows) == GROUPS[:50]
-    assert f"10 log groups ({GROUPS[50]} .. {GROUPS[59]}) could not be asked" in err
+    assert f"10 log groups ({GROUPS[50]} .. {GROUPS[59]}) could not be queried" in err
 
 
 def test_profiles_are_asked_at_once_and_one_that_fails_is_named(groups, tmp_path, monkeypatch, capsys):
@@ -101,7 +101,7 @@ def test_profiles_are_asked_at_once_and_one_that_fails_is_named(groups, tmp_path
     code, rows, err = ask(capsys, "worker_timeouts", *profiles)
     assert code == 1
     assert Counter(row["place"] for row in rows) == {"night/ap-southeast-2": 60, "day/ap-southeast-2": 60}
-    assert "nobody failed: AWS can't be asked" in err
+    assert "nobody failed: AWS can't be called" in err
 
 
 def test_offline_repeats_what_was_asked(groups, capsys):
@@ -111,7 +111,7 @@ def test_offline_repeats_what_was_asked(groups, capsys):
     assert (code, rows) == first[:2]
     assert sum(groups.calls.values()) == calls
     assert "Read from the cache" in err
-    with pytest.raises(ServiceError, match=r"lacks the account of eu-west-1: ask once without --offline"):
+    with pytest.raises(ServiceError, match=r"lacks the account of eu-west-1: run once without --offline"):
         ask(capsys, "worker_timeouts", "--offline", "--region", "eu-west-1")
 
 

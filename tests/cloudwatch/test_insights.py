@@ -161,7 +161,9 @@ def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(
     load(front, range(0, 300_000, 1000))
     answer = run_query(aws, ask())
     assert (len(answer.rows), answer.truncated, answer.queries_started) == (300, True, 1)
-    assert any("300 rows came, and CloudWatch counts 305: ask again" in note for note in answer.notes)
+    assert any(
+        "300 rows came, and CloudWatch counts 305: run the query again" in note for note in answer.notes
+    )
     # As many rows as come at most may be all there are: only what follows them tells.
     front.counted_over = 0
     answer = run_query(aws, ask(), row_limit=300)
@@ -301,7 +303,7 @@ def test_faults_that_last_are_an_error_in_a_sentence(front, aws):
         ("stale", "log in again, or give another --profile"),
         ("clock", "check this machine's clock, or log in again"),
         ("denied", "`watchme pull --print-policy` prints the permissions needed"),
-        ("malformed", r"check what was asked \(names, parameters, window\)"),
+        ("malformed", r"check the request \(names, parameters, window\)"),
     ],
 )
 def test_a_refusal_says_what_where_and_what_to_do_next(front, aws, fault, next_step):
@@ -363,7 +365,7 @@ def test_a_deadline_ends_a_series_of_throttled_calls(front):
     patient = replace(FAST, attempts=10_000, backoff_s=0.05, max_backoff_s=0.05)
     front.faults["StartQuery"].extend(["throttle"] * 10_000)
     load(front, [0])
-    with pytest.raises(RetryableServiceError, match="time after time: try again later"):
+    with pytest.raises(RetryableServiceError, match="in every attempt: try again later"):
         run_query(Aws(rate_limits=patient), ask(), deadline_s=0.3)
     assert front.calls["StartQuery"] < 1000
 
@@ -438,7 +440,7 @@ def test_one_query_that_is_refused_costs_no_other(front, aws):
     answers = run_queries(aws, [gone, ask()])
     assert [answer.status for answer in answers] == ["Refused", "Complete"]
     assert answers[0].truncated
-    assert any("/nowhere could not be asked" in note for note in answers[0].notes)
+    assert any("/nowhere could not be queried" in note for note in answers[0].notes)
     assert len(answers[1].rows) == 2
 
 

@@ -420,7 +420,7 @@ def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
     later = Request(Window(START - timedelta(hours=1), NOW), **named, options=offline)
     missing = pull(Aws(rate_limits=FAST), later, tmp_path / "three").failures
     assert set(missing) == {"metrics", "alarm history", "changes (CloudTrail)", f"logs of {GROUP}"}
-    assert all("ask once without --offline" in why for why in missing.values())
+    assert all("run once without --offline" in why for why in missing.values())
     with pytest.raises(CacheMissError, match="queues and functions"):
         pull(Aws(rate_limits=FAST), Request(WINDOW, functions=("other",), options=offline), tmp_path / "four")
 
@@ -459,7 +459,7 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     assert "sed-queue-dlq" in out
     assert "missing: changes (CloudTrail)" in err
     assert open_case(tmp_path / "case").tables
-    assert open_case(tmp_path / "case").manifest["title"].endswith("; could not be had: changes (CloudTrail)")
+    assert open_case(tmp_path / "case").manifest["title"].endswith("; missing: changes (CloudTrail)")
     again = err.splitlines()[-1].split()
     assert again[:2] == ["again:", "--since"]
     before = account.calls.copy()

@@ -45,7 +45,7 @@ _COLUMN_FIELDS = frozenset({"@timestamp", "@message", "@logStream", "@requestId"
 def query_result_parts(raw: RawFile) -> Iterator[TablePart]:
     """Yield the rows of a query result as ``log_events`` and the query as ``log_queries``."""
     values, damage = documents(raw)
-    asked = _query_beside(raw) or {}
+    request = _query_beside(raw) or {}
     rows: list[Any] = []
     unexpected: list[Any] = []
     statistics: dict[str, Any] = {}
@@ -60,10 +60,10 @@ def query_result_parts(raw: RawFile) -> Iterator[TablePart]:
         statistics = value.get("statistics") or statistics
         status = value.get("status") or status
         has_next = bool(value.get("nextToken"))
-    query = query_row(raw.relative, asked, statistics, status, len(rows))
+    query = query_row(raw.relative, request, statistics, status, len(rows))
     query["query_name"] = result_name(raw.name)
     query["truncated"] = query["truncated"] or bool(damage) or has_next
-    notes = [f"{raw.relative}: {note}" for note in _notes(query, asked, has_next=has_next)]
+    notes = [f"{raw.relative}: {note}" for note in _notes(query, request, has_next=has_next)]
     events = table_frame(
         "log_events",
         rows_from(rows, lambda row: event_row(raw.relative, query, row), unexpected),
@@ -106,7 +106,7 @@ def read_queries(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         row = query_row(None, entry, {}, None, None)
         rows.append({**row, "query_name": name or None})
     notes = [
-        f"{raw.relative}: no answer lies beside it for the query {row['query_name'] or row['query']!r}."
+        f"{raw.relative}: there is no result beside it for the query {row['query_name'] or row['query']!r}."
         for row in rows
     ]
     problems = ResponseProblems(damage, unexpected)
@@ -115,7 +115,7 @@ def read_queries(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
 def query_row(
     file: str | None,
-    asked: dict[str, Any],
+    request: dict[str, Any],
     statistics: dict[str, Any],
     status: str | None,
     rows: int | None,
@@ -126,19 +126,19 @@ def query_row(
     ----------
     file
         File of the result.
-    asked
-        Parameters of StartQuery.
+    request
+        Parameters of StartQuery, as ``queries.json`` lists them.
     statistics, status
         Statistics and status that GetQueryResults returned.
     rows
         Number of rows returned; None without a result.
     """
-    text = asked.get("queryString") or asked.get("query")
-    group = _group(asked)
-    limit = query_limit(text) or integer(asked.get("limit")) or (DEFAULT_LIMIT if asked else None)
+    text = request.get("queryString") or request.get("query")
+    group = _group(request)
+    limit = query_limit(text) or integer(request.get("limit")) or (DEFAULT_LIMIT if request else None)
     matched = number(statistics.get("recordsMatched"))
     scanned = number(statistics.get("bytesScanned"))
-    price = number(asked.get("usdPerGb"))
+    price = number(request.get("usdPerGb"))
     at_limit = rows is not None and limit is not None and rows >= limit
     truncated = rows is None or (at_limit and (matched is None or matched > rows))
     return {
@@ -146,34 +146,34 @@ def query_row(
         "log_group": group,
         "function": log_group_function(group),
         "query": text,
-        "start": utc_time(asked.get("startTime")),
-        "end": utc_time(asked.get("endTime")),
+        "start": utc_time(request.get("startTime")),
+        "end": utc_time(request.get("endTime")),
         "rows": rows,
         "limit": limit,
         "records_matched": matched,
         "records_scanned": number(statistics.get("recordsScanned")),
         "bytes_scanned": scanned,
         "cost_usd": None if scanned is None else cost_usd(scanned, USD_PER_GB if price is None else price),
-        "cached_at": utc_time(asked.get("cachedAt")),
+        "cached_at": utc_time(request.get("cachedAt")),
         "status": status,
         "truncated": truncated or status not in {"Complete", None},
     }
 
 
-def _group(asked: dict[str, Any]) -> str | None:
+def _group(request: dict[str, Any]) -> str | None:
     """Return the log group of a query; None for several, where ``@log`` of each row names it."""
-    group = asked.get("logGroupName")
+    group = request.get("logGroupName")
     if group:
         return resource_name(str(group))
     for key in ("logGroupNames", "logGroupIdentifiers"):
-        groups = asked.get(key)
+        groups = request.get(key)
         if isinstance(groups, list) and len(groups) == 1:
             return resource_name(str(groups[0]))
     return None
 
 
-def _notes(query: dict[str, Any], asked: dict[str, Any], *, has_next: bool) -> Iterator[str]:
-    if not asked:
+def _notes(query: dict[str, Any], request: dict[str, Any], *, has_next: bool) -> Iterator[str]:
+    if not request:
         yield "no entry of queries.json names it, so its window, log group and limit are unknown."
     if has_next:
         yield "it is one page of several (nextToken)."

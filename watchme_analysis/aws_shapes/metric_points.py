@@ -166,8 +166,8 @@ def metric_data_parts(raw: RawFile) -> Iterator[TablePart]:
     unnamed = sum(row["metric"] is None for row in series)
     if unnamed:
         notes.append(
-            f"{raw.relative}: {unnamed} series name no metric and tell nothing; put the queries that were "
-            "asked beside it, as metric-data-queries.json."
+            f"{raw.relative}: {unnamed} series name no metric; put the list of metric queries "
+            "beside it, as metric-data-queries.json."
         )
     last_status = {(row["id"], row["label"]): row["status"] for row in series}
     incomplete = sorted(
@@ -344,7 +344,7 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     notes = [f"{int(same_point.sum())} points came more than once and are kept once."]
     if conflicting.any():
         notes.append(
-            f"{int(conflicting.sum())} of them had another value in an earlier answer; the last one is kept."
+            f"{int(conflicting.sum())} of them had another value in an earlier response; the last is kept."
         )
     return frame[~same_point].reset_index(drop=True), notes
 
@@ -363,7 +363,7 @@ def _finish_queries(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         )
     )
     unanswered = int(merged["file"].isna().sum())
-    return merged, [f"{unanswered} series that were asked for are in no answer."] if unanswered else []
+    return merged, [f"{unanswered} requested series are in no response."] if unanswered else []
 
 
 def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -163,7 +163,7 @@ class Identities:
                 entries = known.setdefault(str(definition["id"]), [])
                 if definition not in entries:
                     entries.append(definition)
-        notes = [] if known else ["no list of queries beside it, so series are told by their labels"]
+        notes = [] if known else ["no list of queries beside it, so series are identified by their labels"]
         return cls(known, notes)
 
     def of(self, result: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class Identities:
             return {**entries[0], "label": label}
         if self.known:
             why = "several queries have this id" if entries else "no query with this id has such a label"
-            self.notes.append(f"series {name} ({label}): {why}, so it is told by its label.")
+            self.notes.append(f"series {name} ({label}): {why}, so it is identified by its label.")
         return {**_from_label(label), "id": name, "label": label}
 
 

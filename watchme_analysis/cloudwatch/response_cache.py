@@ -149,7 +149,7 @@ class ResponseCache:
         """Raise CacheMissError in offline mode: the cache lacks ``name`` (for a window)."""
         if self.offline:
             bounds = f" for {window}" if window else ""
-            raise CacheMissError(f"The cache lacks {name}{bounds}: ask once without --offline.")
+            raise CacheMissError(f"The cache lacks {name}{bounds}: run once without --offline.")
 
     def get(
         self,

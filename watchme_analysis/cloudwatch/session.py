@@ -213,7 +213,7 @@ class Aws:
                 )
             except (BotoCoreError, ValueError) as error:
                 raise ServiceError(
-                    f"AWS can't be asked ({_one_line(error)}): give --profile and --region, or configure "
+                    f"AWS can't be called ({_one_line(error)}): give --profile and --region, or configure "
                     "them."
                 ) from error
         return self._clients[service]
@@ -311,7 +311,7 @@ class Aws:
     def sleep(self, seconds: float) -> None:
         """Sleep; raise :class:`CancelledError` as soon as the work is cancelled."""
         if self.cancelled.wait(seconds) if seconds > 0 else self.cancelled.is_set():
-            raise CancelledError("The work was given up.")
+            raise CancelledError("The work was cancelled.")
 
     def _wait_turn(self, action: str) -> None:
         turn = max(time.monotonic(), self._next_call.get(action, 0.0))
@@ -330,15 +330,15 @@ class Aws:
         if code == "LimitExceededException":
             return BusyError(f"{said}: as many queries run as the account may; try again, or stop some.")
         if _THROTTLING_CODE.search(code):
-            return ThrottledError(f"{said}, time after time: try again later.")
+            return ThrottledError(f"{said}, in every attempt: try again later.")
         if status >= 500 or code in _UNAVAILABLE_CODES:
-            return RetryableServiceError(f"{said}, time after time: try again later.")
+            return RetryableServiceError(f"{said}, in every attempt: try again later.")
         for pattern, next_step in _NEXT_STEPS:
             if pattern.search(code):
                 return ServiceError(f"{said}: {next_step}.")
         if "NotFound" in code or "NonExistentQueue" in code or "DoesNotExist" in code:
             return NotFoundError(f"{said}: check name, region and profile.")
-        return ServiceError(f"{said}: check what was asked (names, parameters, window).")
+        return ServiceError(f"{said}: check the request (names, parameters, window).")
 
     def _client_problem(self, action: str, error: Exception) -> ServiceError:
         """Return the error of a call that got no response, or could not be sent."""
@@ -360,7 +360,7 @@ class Aws:
         )
         where, text = f"{action} in {self.target_name}", _one_line(error)
         if isinstance(error, no_response):
-            return RetryableServiceError(f"{where} didn't answer ({text}): check the network, try again.")
+            return RetryableServiceError(f"{where} did not respond ({text}): check the network, try again.")
         if isinstance(error, NoRegionError):
             return ServiceError(_NO_REGION)
         return ServiceError(f"{where} can't be called ({text}): log in, or give another --profile.")

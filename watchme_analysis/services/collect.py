@@ -175,7 +175,7 @@ def pull(
         raise InputError("Nothing is named: give --queue, --function, --instance or --log-group.")
     if raw is not None:
         if raw.exists() and any(raw.iterdir()):
-            raise InputError(f"The folder {raw} is not empty: give a new one for the raw answers.")
+            raise InputError(f"The folder {raw} is not empty: give a new one for the raw responses.")
         return _Pull(aws, request, raw, progress, announce).write(case)
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
         return _Pull(aws, request, Path(folder), progress, announce).write(case)
@@ -212,10 +212,12 @@ class _Pull:
             self._part("changes (CloudTrail)", changes.finish)
         self._settings()
         if self._is_empty():
-            raise ServiceError("Nothing could be had: " + " ".join(dict.fromkeys(self.failures.values())))
+            raise ServiceError(
+                "Nothing could be retrieved: " + " ".join(dict.fromkeys(self.failures.values()))
+            )
         if self.cache.offline and self.cache.oldest is not None:
             oldest = self.cache.oldest.isoformat(timespec="seconds")
-            self.notes.append(f"Offline: nothing was asked, state is as of {oldest}.")
+            self.notes.append(f"Offline: nothing was retrieved, state is as of {oldest}.")
         report = import_folder(self.folder, case)
         usd = cost_usd(self.bytes_scanned, request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd)
@@ -226,7 +228,7 @@ class _Pull:
         if age + CHANGES_BEFORE > TRAIL_RETENTION:
             self.notes.append(
                 f"Only CloudTrail's events of the last {TRAIL_RETENTION.days} days can be looked up, and "
-                f"changes from {CHANGES_BEFORE.days} days before the window on are asked for."
+                f"changes from {CHANGES_BEFORE.days} days before the window on are looked up."
             )
         if age > HISTORY_RETENTION:
             self.notes.append(
@@ -381,7 +383,7 @@ class _Pull:
         named = (*request.queues, *request.functions, *request.instances, *request.log_groups)
         title = f"{', '.join(named)} in {self.aws.region}"
         if self.failures:  # named in the case as well, as a later reader did not see the command's output
-            title += f"; could not be had: {', '.join(self.failures)}"
+            title += f"; missing: {', '.join(self.failures)}"
         start, end = window.start.isoformat(), window.end.isoformat()
         text = f'title = {json.dumps(title)}\n\n[window]\nstart = "{start}"\nend = "{end}"\n'
         (self.folder / "case.toml").write_text(text, encoding="utf-8")

@@ -192,7 +192,9 @@ def _with_cached_part(query: InsightsQuery, entry: CacheEntry, rest: QueryResult
     result.records_matched = float(len(rows)) if is_splittable else statistics.get("matched")
     result.records_scanned = float(statistics.get("scanned") or 0)
     result.cached_at = entry.taken_at
-    result.notes.append(f"Read from the cache up to {end.isoformat()} (asked {entry.taken_at.isoformat()}).")
+    result.notes.append(
+        f"Read from the cache up to {end.isoformat()} (retrieved {entry.taken_at.isoformat()})."
+    )
     if rest is not None:
         result.rows = [*rows, *rest.rows] if is_ascending(query.text) else [*rest.rows, *rows]
         rest_matched = rest.records_matched if rest.records_matched is not None else len(rest.rows)

@@ -214,7 +214,7 @@ class _Run:
             return
         groups = result.query.log_groups
         named = groups[0] if len(groups) == 1 else f"{len(groups)} log groups ({groups[0]} .. {groups[-1]})"
-        result.mark_incomplete(f"{named} could not be asked: {error}", "Refused")
+        result.mark_incomplete(f"{named} could not be queried: {error}", "Refused")
         self.refusals[index] = error
         others = [waiting for waiting in self.pool.waiting if waiting.query_index != index]
         self.pool.waiting.clear()
@@ -288,8 +288,8 @@ class _Run:
         at_limit = count >= self.row_limit or finished.is_at_default_limit
         if at_limit and count != query_limit(result.query.text):
             result.mark_incomplete(
-                f"{count:,} rows are all that one query returns, and it can't be asked in "
-                f"windows: {result.query.unsplittable_reason}. Narrow it, or state a limit."
+                f"{count:,} rows are all that one query returns, and it can't be split: "
+                f"{result.query.unsplittable_reason}. Narrow it, or state a limit."
             )
 
     def _take_failed(self, task: Task, finished: FinishedQuery) -> None:
@@ -328,7 +328,9 @@ class _Run:
             self._keep(task, rows)
             if finished.shortfall:
                 where = f"From {_iso(task.window.first_second)} to {_iso(task.last_second)}"
-                self.results[task.query_index].mark_incomplete(f"{where} {finished.shortfall}: ask again.")
+                self.results[task.query_index].mark_incomplete(
+                    f"{where} {finished.shortfall}: run the query again."
+                )
         elif all(row.get("@ptr") for row in rows):
             self._split(task, rows, missing)
         else:
