@@ -77,7 +77,7 @@ def test_points_that_contradict_one_another_are_told(evidence):
 
     changed(evidence / "metrics" / "lambda.json", contradict)
     result = backtest(evidence)
-    assert "had another value in an earlier response; the last one is kept" in result.stderr
+    assert "had another value in an earlier response; the last is kept" in result.stderr
 
 
 def test_a_dump_without_its_queries_says_that_labels_were_read(evidence):
