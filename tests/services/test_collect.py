@@ -331,16 +331,16 @@ def test_what_is_named_must_exist(account, tmp_path):
 
 
 def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypatch):
-    pages = Aws.pages
+    items = Aws.items
 
     def aliased(self, service, operation, key, **asked):
         """As Lambda answers where the mapping is of an alias: under the queue alone."""
-        found = pages(self, service, operation, key, **asked)
+        found = items(self, service, operation, key, **asked)
         if operation == "list_event_source_mappings":
             found = [{**item, "FunctionArn": item["FunctionArn"] + ":live"} for item in found]
         return [] if "FunctionName" in asked else found
 
-    monkeypatch.setattr(Aws, "pages", aliased)
+    monkeypatch.setattr(Aws, "items", aliased)
     pulled = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
     mappings = pulled.report.case.table("event_source_mappings")
     assert mappings[["queue", "function"]].to_numpy().tolist() == [["sed-queue", "sed-worker"]]
