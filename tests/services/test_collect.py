@@ -445,7 +445,7 @@ def test_the_same_words_offline_give_the_same_case(account, tmp_path, monkeypatc
         "log queries scanned 0.000 GB, about 0.0000 USD" if line in scanned else line
         for line in out.splitlines()
     ]
-    assert "Offline: nothing was asked" in err
+    assert "Offline: nothing was retrieved" in err
     cached = open_case(tmp_path / "case").table("log_queries").cached_at
     assert cached.notna().all()
 
