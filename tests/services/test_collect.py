@@ -467,7 +467,7 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     assert (code, "missing" in err) == (0, False)
     assert account.calls["StartQuery"] == before["StartQuery"]
     assert account.calls["LookupEvents"] > before["LookupEvents"]
-    assert "could not be had" not in open_case(tmp_path / "case").manifest["title"]
+    assert "; missing" not in open_case(tmp_path / "case").manifest["title"]
 
 
 def test_rows_that_the_deadline_cost_are_said_to_be_missing(account, tmp_path):
