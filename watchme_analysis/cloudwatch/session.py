@@ -1,6 +1,6 @@
 """Calls to AWS: paced, retried with jitter, counted as IAM actions, with errors in one sentence.
 
-The retries of botocore are switched off (ADR 14): every call that goes out is decided here, so that Ctrl-C
+The retries of botocore are switched off (ADR 15): every call that goes out is decided here, so that Ctrl-C
 ends a wait at once, a deadline ends the retries, and a call that must not be sent twice is not. The module
 also holds the IAM policy that ``watchme pull`` and ``watchme query`` need.
 """
