@@ -41,6 +41,20 @@ def test_a_time_limit_raised_above_the_visibility_timeout_may_be_survived(limit_
     assert found is (change if fits else None)
 
 
+@pytest.mark.parametrize(
+    ("first_bad_min", "fits"), [(29, False), (29.5, True), (30, True), (34, True), (35, False)]
+)
+def test_a_change_fits_within_the_interval_of_the_trouble_and_up_to_three_good_ones_before(
+    first_bad_min, fits
+):
+    index = pd.date_range(START, periods=90, freq="60s")
+    frame = pd.DataFrame({"invocations": 1.0, "duration_max_s": 20.0}, index=index)
+    flow = SimpleNamespace(frame=frame, queue="resize", period_s=60, settings=RecordedSettings())
+    change = limit_set_to(25.0)
+    found = fitting_change((change,), "consumer_failing", flow, START + timedelta(minutes=first_bad_min))
+    assert found is (change if fits else None)
+
+
 @pytest.mark.parametrize(("role", "queues"), [("worker-role", ("jobs",)), ("other-role", ())])
 def test_what_is_done_to_a_role_touches_the_functions_that_run_under_it(role, queues):
     world = World()
