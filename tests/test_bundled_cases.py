@@ -11,6 +11,8 @@ from watchme_analysis.cli import cli
 from watchme_analysis.inference.findings import registered
 from watchme_analysis.services.diagnose import diagnose
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).resolve().parent.parent / "data"
 ALL = sorted(path.name for name in ("health", "backlog") for path in DATA.glob(f"{name}-*"))
 

@@ -182,6 +182,7 @@ def test_diagnose_without_json_is_for_a_person(watchme, data):
     assert "The evidence on the other 6 causes: in the report" in answer.stdout
 
 
+@pytest.mark.slow
 def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(watchme, data):
     answer = watchme("diagnose", "backlog", data / "backlog-dlq", columns=70)
     assert answer.returncode == 0, answer.stderr
@@ -210,6 +211,7 @@ def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
     assert list((tmp_path / "in").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence(evidence, tmp_path):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

@@ -14,6 +14,8 @@ from watchme_analysis.cli.alarms import alarms
 from watchme_analysis.cli.simulate import simulate
 from watchme_analysis.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 

@@ -225,6 +225,7 @@ def fault_of(folder, monkeypatch, capsys):
         signal.signal(number, handler)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
 def test_invalid_words_are_one_sentence(fault_of, group):
     assert [fault for fault in map(fault_of, group()) if fault] == []
@@ -294,6 +295,7 @@ def test_the_command_itself_shows_no_traceback(folder, words):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_files_whose_names_are_not_utf_8_are_read(folder, tmp_path):
     evidence = os.fsencode(tmp_path) + b"/\xe9vidence"
     os.mkdir(evidence)  # noqa: PTH102

@@ -1,3 +1,4 @@
+import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
@@ -22,6 +23,7 @@ def test_case_sql_knows_every_request_followed_through_the_layers(data):
     assert said.splitlines() == ["fate,n", "answered,134", "app_silent,65"]
 
 
+@pytest.mark.slow
 def test_diagnose_prints_the_query_below_each_statement(data):
     said = run("diagnose", "health", str(data / "health-threadpool"), "--sql").output
     below = [line.strip() for line in said.splitlines() if line.strip().startswith("select * from ")]

@@ -40,6 +40,7 @@ def test_list_and_show():
     assert "| sort @timestamp asc" in shown.output
 
 
+@pytest.mark.slow
 def test_groups_are_found_and_more_than_fifty_asked(groups):
     result = run("run", "worker_timeouts", "--format", "json")
     assert result.exit_code == 0, result.output
@@ -49,6 +50,7 @@ def test_groups_are_found_and_more_than_fifty_asked(groups):
     assert "30 rows" in result.stderr or "50 rows" in result.stderr
 
 
+@pytest.mark.slow
 def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_counts(groups, capsys):
     at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
     for first, group in enumerate((GROUPS[0], GROUPS[55])):

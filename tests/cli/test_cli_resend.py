@@ -11,6 +11,8 @@ from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli.resend import resend
 from watchme_analysis.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from watchme_analysis.cli.simulate import simulate
 from watchme_analysis.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from watchme_analysis.case.opening import open_case
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "cloudtrail": "Events",
     "alarms": "MetricAlarms",

@@ -71,6 +71,7 @@ def arrivals(draw):
     return Arrivals(sent_s, groups, frozenset(message for message in failing if message < len(sent_s)))
 
 
+@pytest.mark.slow
 @given(SETTINGS, arrivals(), st.integers(0, 9))
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_every_message_is_accounted_for(settings, messages, seed):
@@ -375,6 +376,7 @@ def test_work_goes_on_after_the_answer_and_is_lost_in_a_restart():
     assert (outcome.deleted, outcome.restarts, outcome.lost) == (2, 1, 1)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(SETTINGS, arrivals()), min_size=1, max_size=3), st.integers(0, 9), st.data())
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_every_message_of_every_queue_is_accounted_for(lines, seed, data):

@@ -21,6 +21,8 @@ from watchme_analysis.simulation.settings import (
 )
 from watchme_analysis.simulation.throttling import burst_settings, throttling_sweep
 
+pytestmark = pytest.mark.slow
+
 LOAD = Load((40.0,) * 5)
 THROTTLED = Settings(
     queue=QueueSettings(visibility_timeout_s=90.0, max_receive_count=3),

@@ -65,6 +65,7 @@ def test_broken_counts_hold_on_average():
     assert len(model.arrivals_of(load, 0).sent_s) == pytest.approx(1000, rel=0.1)
 
 
+@pytest.mark.slow
 def test_figures_do_not_depend_on_the_number_of_processes():
     load = model.Load((20.0,) * 3)
     settings = Settings(api=ApiSettings(5.0, 0.3, slots=1))
@@ -83,6 +84,7 @@ def test_measures_that_change_nothing_are_left_out():
     assert len(names) == len(set(names))
 
 
+@pytest.mark.slow
 def test_a_fit_to_failing_runs_gives_back_the_dead_letters():
     flow, measured = flow_of("backlog-dlq", "asr-queue")
     fitted = fit(flow, measured)
@@ -93,6 +95,7 @@ def test_a_fit_to_failing_runs_gives_back_the_dead_letters():
     assert found.estimate("errors").mean == pytest.approx(flow.count("errors"), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_fit_to_timeouts_gives_back_backlog_and_age():
     flow, measured = flow_of("backlog-49", "asr-queue")
     fitted = fit(flow, measured)
@@ -104,6 +107,7 @@ def test_a_fit_to_timeouts_gives_back_backlog_and_age():
     assert with_slots(fitted, 1).settings.api.slots == 1
 
 
+@pytest.mark.slow
 def test_a_calm_case_stays_calm():
     flow, measured = flow_of("backlog-healthy", "ser-queue")
     fitted = fit(flow, measured)

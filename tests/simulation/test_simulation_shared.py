@@ -13,6 +13,8 @@ from watchme_analysis.simulation.model import model_of
 from watchme_analysis.simulation.scenarios import compare
 from watchme_analysis.simulation.shared_host import late_shares, shared_fit, sharing
 
+pytestmark = pytest.mark.slow
+
 MINUTES = 600
 COST_S = 3.0
 SURGE = range(480, 540)
