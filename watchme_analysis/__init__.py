@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 # The same again for the running program.
 _PUBLIC = {
     "access_logs.engine.chunk": ("Selection",),
-    "access_logs.logs": (
+    "access_logs.scan": (
         "LogOptions",
         "read_access_logs",
     ),
