@@ -314,3 +314,12 @@ def test_the_page_on_evidence_covers_every_reader():
         source.name for source in sources() if source.patterns and not any(map(source.knows_name, raw))
     ]
     assert unnamed == []
+
+
+def test_the_index_of_decisions_has_every_decision_with_its_title():
+    index = text_of("docs/adr/README.md")
+    for document in DOCUMENTS:
+        if re.match(r"0\d+-", document.name):
+            title = text_of(document).splitlines()[0].removeprefix("# ")
+            number, _, words = title.partition(". ")
+            assert f"{number}. [{words}]({document.name})" in index
