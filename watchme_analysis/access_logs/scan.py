@@ -120,7 +120,8 @@ class LogOptions:
     zone
         Zone of times written without one.
     engine
-        A word of :data:`ENGINES`; all give the same rows. A small log is read by Arrow unless one is named.
+        One of :data:`watchme_analysis.access_logs.engine.engine.ENGINES`; all give the same rows.
+        ``auto`` reads a small log with Arrow.
     decode_escapes
         Whether texts that Nginx's default escaping, or Apache's, wrote with escapes are given as they were
         sent; a path that is asked for is still compared with what was logged.

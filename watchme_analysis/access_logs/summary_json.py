@@ -122,7 +122,7 @@ def error_report(
     Parameters
     ----------
     linked
-        From :func:`errors_with_requests`.
+        From :func:`watchme_analysis.access_logs.error_requests.errors_with_requests`.
     retrievals
         An account of each error log.
     notes

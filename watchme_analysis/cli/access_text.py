@@ -200,7 +200,8 @@ def access_page(report: Report, top: int, zone: tzinfo) -> str:
     Parameters
     ----------
     report
-        From :func:`access_report`; under ``errors``, where it has that, one of :func:`error_report`.
+        From :func:`watchme_analysis.access_logs.summary_json.access_report`. Its key ``errors``, if
+        there, comes from :func:`watchme_analysis.access_logs.summary_json.error_report`.
     top
         Most rows of a table.
     zone

@@ -1,6 +1,6 @@
 """Tables, figures and text from frames, for notebooks, pages and terminals.
 
-Entry point: `display.table`, `display.Picture`, `style` (the look of every figure), `console` (terminal).
+Entry point: `display.table`, `display.FigureView`, `style` (the look of every figure), `console` (terminal).
 
 Imports: `inference`, `text` and below; matplotlib inside of functions.
 

@@ -1,6 +1,7 @@
 """Queue, consumer and DLQ on one time grid: accounting, anomalies, DLQ messages, work done and missed.
 
-Entry point: `pipeline.flows`, `accounting.balance_frame`, `anomalies.all_signs`, `work_items.work_items`.
+Entry point: `pipeline.pipelines`, `accounting.balance_frame`, `anomalies.analyse_queues`,
+`work_items.work_items`.
 
 Imports: `aws_shapes`, `stats` and below.
 

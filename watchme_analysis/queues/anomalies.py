@@ -176,7 +176,7 @@ class QueueAnalysis:
 
     @property
     def together(self) -> float:
-        """How clearly failures came together: see :data:`flow_troubles.BY_CHANCE` for stray messages."""
+        """Score of clustered failures; see :func:`watchme_analysis.queues.pipeline_anomalies.clustering`."""
         return clustering(self.flow)
 
     @property

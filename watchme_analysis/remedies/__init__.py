@@ -1,6 +1,6 @@
 """Changes to the world: planned, shown, applied on request, verified and recorded.
 
-Entry point: `redrive.Sending`.
+Entry point: `redrive.redrive`.
 
 Imports: `queues`, `cloudwatch` and below.
 

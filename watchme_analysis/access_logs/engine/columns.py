@@ -39,7 +39,7 @@ ACCESS_COLUMNS = tuple(table_schema("access_log").names)
 
 
 class Parsed(NamedTuple):
-    """What the compiled loop found in a chunk; see :func:`access_lines.parse_lines`."""
+    """What the compiled loop found in a chunk; see :func:`line_loop.parse_lines`."""
 
     buf: Array
     starts: Array

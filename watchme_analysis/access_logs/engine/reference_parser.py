@@ -218,7 +218,7 @@ class ReferenceParser:
         return line[prefix_size(line) :] if self.prefixed else line
 
     def prepare(self, sample: Iterable[bytes]) -> None:
-        """Find out from a sample whether lines are below directives, or prefixed; then as :meth:`sort_by`."""
+        """Detect directives and prefixes in a sample of lines, and try its formats first."""
         lines = list(sample)
         if self.fields is None and lines:
             self.fields = W3cFields().after(self.strip_prefix(lines[0]))

@@ -92,7 +92,7 @@ def keys_of(log_format: LogFormat) -> dict[str, str]:
 def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None:
     """Return the variables of a JSON line, None when it is no object.
 
-    Without keys of a format, lines of the proxies of :data:`PROXIES` are read as those write them.
+    Without keys of a format, lines of a proxy in :data:`json_proxies.PROXIES` are read by its fields.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
 
 
 def is_of_proxy(line: bytes) -> bool:
-    """Tell whether a line, an object, is one that a proxy of :data:`PROXIES` writes."""
+    """Tell whether a line, an object, is one that a proxy of :data:`json_proxies.PROXIES` writes."""
     return proxy_of(_flat(json_value(line))) is not None
 
 

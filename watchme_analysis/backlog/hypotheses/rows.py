@@ -27,7 +27,7 @@ Condition = tuple[str, str, Any]
 
 
 class Rows(TypedDict):
-    """What stands behind a statement; goes into :class:`Evidence` as keywords."""
+    """Keywords of :class:`watchme_analysis.inference.findings.Evidence`: the rows behind a statement."""
 
     table: str
     rows: int
