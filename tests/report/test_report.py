@@ -180,6 +180,7 @@ def test_what_cannot_be_asked_is_refused_before_it_is_run(
         plan(question, [tmp_path / case], options, tmp_path / "empty")
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_bad_input(evidence, notebooks, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = report(

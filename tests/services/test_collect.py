@@ -162,6 +162,7 @@ def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
     assert case.window == WINDOW
 
 
+@pytest.mark.slow
 def test_dead_letters_stay_where_they_are(account, tmp_path):
     first = pull(Aws(rate_limits=FAST), request(sample=7), tmp_path / "case")
     assert len(open_case(tmp_path / "case").table("queue_messages")) == 7
@@ -178,6 +179,7 @@ def test_dead_letters_stay_where_they_are(account, tmp_path):
     assert any("About 10 more messages of sed-queue-dlq were hidden" in note for note in second.notes)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("fault", ["denied", "throttle"])
 def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_path, fault):
     sqs = boto3.client("sqs")
@@ -193,6 +195,7 @@ def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_pat
     assert sorted(counts) == ["1"] * 15 + ["2"] * 10
 
 
+@pytest.mark.slow
 def test_a_group_of_a_fifo_queue_is_read_as_far_as_it_is_handed_out(account, tmp_path):
     sqs = boto3.client("sqs")
     dlq = sqs.create_queue(QueueName="v2-dlq.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
@@ -212,6 +215,7 @@ def test_a_group_of_a_fifo_queue_is_read_as_far_as_it_is_handed_out(account, tmp
     assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
 
 
+@pytest.mark.slow
 def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, capsys):
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
@@ -227,6 +231,7 @@ def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, cap
     assert json.loads(kept)["sum"] == {"DataType": "Binary", "BinaryValue": "AP8="}
 
 
+@pytest.mark.slow
 def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_told(account, monkeypatch):
     call, left = Aws.call, [3]
 
@@ -301,6 +306,7 @@ def allowed(capsys, *words):
     return {action for statement in json.loads(printed)["Statement"] for action in statement["Action"]}
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_costs_no_other(account, tmp_path):
     account.faults["LookupEvents"].append("denied")
     del account.engine.tables[GROUP]
@@ -313,6 +319,7 @@ def test_a_part_that_fails_costs_no_other(account, tmp_path):
     assert queries.truncated.all()
 
 
+@pytest.mark.slow
 def test_passing_faults_are_waited_out(account, tmp_path):
     for operation in ("GetMetricData", "GetQueueUrl", "ReceiveMessage", "DescribeAlarms", "LookupEvents"):
         account.faults[operation].extend(["throttle", "reset", "500"])
@@ -330,6 +337,7 @@ def test_what_is_named_must_exist(account, tmp_path):
     assert not (tmp_path / "case").exists()
 
 
+@pytest.mark.slow
 def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypatch):
     items = Aws.items
 
@@ -362,6 +370,7 @@ def test_a_ceiling_refuses_before_scanning(account, tmp_path):
     pull(Aws(rate_limits=FAST), request(max_scan_gb=20), tmp_path / "case")
 
 
+@pytest.mark.slow
 def test_kept_answers_are_not_asked_again(account, tmp_path):
     store = ResponseStore(tmp_path / "cache", "here")
     first = pull(Aws(rate_limits=FAST), request(options=QueryOptions(ResponseCache(store))), tmp_path / "one")
@@ -431,6 +440,7 @@ def run(capsys, *arguments):
     return (code, *capsys.readouterr())
 
 
+@pytest.mark.slow
 def test_the_same_words_offline_give_the_same_case(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     words = ["pull", "backlog", tmp_path / "case", "--queue", "sed-queue", "--since", "7h"]
@@ -470,6 +480,7 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     assert "; missing" not in open_case(tmp_path / "case").manifest["title"]
 
 
+@pytest.mark.slow
 def test_rows_that_the_deadline_cost_are_said_to_be_missing(account, tmp_path):
     account.polls = 10**9
     pulled = pull(Aws(rate_limits=FAST), request(options=QueryOptions(deadline_s=0.2)), tmp_path / "case")
@@ -491,6 +502,7 @@ def test_the_price_is_the_one_that_was_stated(account, tmp_path, monkeypatch, ca
     assert any("The queries scanned" in note for note in case.coverage()["log_queries"]["notes"])
 
 
+@pytest.mark.slow
 def test_an_instance_and_a_whole_log_group(account, tmp_path):
     minute = int(START.timestamp()) // 60 * 60
     at = int(START.timestamp() * 1000)
@@ -514,6 +526,7 @@ def test_an_instance_and_a_whole_log_group(account, tmp_path):
     assert all(asked["queryString"].startswith("filter toMillis") for asked in account.started)
 
 
+@pytest.mark.slow
 def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_told(account, tmp_path, capsys):
     minute = int(START.timestamp()) // 60 * 60
     account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}

@@ -77,6 +77,7 @@ def test_waits_with_random_service_times_are_exactly_those_of_the_recursion(vari
     assert found.mean_wait_s == pytest.approx(math.fsum(waits_s) / len(waits_s), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("servers", "utilisation", "where"), [(3, 0.5, "mapping"), (4, 0.8, "api")])
 def test_waits_are_those_of_erlang_c(servers, utilisation, where):
     waits_s = []
