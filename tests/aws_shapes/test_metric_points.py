@@ -160,14 +160,14 @@ def test_without_queries_the_label_says_what_is_certain(folder):
     assert pd.isna(rows.loc["m2", "metric"])
     assert rows.loc["m2", "label"] == "my own words"
     assert rows.loc["m0", "period_s"].tolist() == [300, 300]
-    assert any("told by their labels" in note for note in notes)
+    assert any("identified by their labels" in note for note in notes)
 
 
 def test_a_list_of_queries_of_another_dump_gives_no_wrong_metric(folder):
     answer = {"MetricDataResults": [series([minute(0)], [9.0], "m0", "sed-worker Errors")]}
     result, notes, _ = folder([SENT], a=answer)
     assert result["metrics"].metric.tolist() == ["Errors"]
-    assert any("told by its label" in note for note in notes)
+    assert any("identified by its label" in note for note in notes)
 
 
 def test_zones_epochs_and_gzip(tmp_path):

@@ -363,7 +363,7 @@ def _finish_queries(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         )
     )
     unanswered = int(merged["file"].isna().sum())
-    return merged, [f"{unanswered} requested series are in no response."] if unanswered else []
+    return merged, [f"{unanswered} series of the queries are in no response."] if unanswered else []
 
 
 def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:
