@@ -95,7 +95,7 @@ BREAKS = (
         "health",
         "health/incident.py",
         "import watchme_analysis.health.sections",
-        "window -> watchme_analysis.health",
+        "incident -> watchme_analysis.health",
     ),
     (
         "backlog",
