@@ -80,7 +80,7 @@ def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_
     text = " ".join(watchme("diagnose", "backlog", tmp_path / "case").stdout.split())
     assert "work missed: unknown, as queues/jobs-dlq-messages.json could not be read" in text
     assert "0 work items missed" not in text
-    assert "jobs-dlq-messages.json could not be read" in watchme("resend", tmp_path / "case").stderr
+    assert "jobs-dlq-messages.json could not be read" in watchme("redrive", tmp_path / "case").stderr
 
 
 def test_import_takes_times_without_a_zone_for_those_of_the_option(watchme, evidence, tmp_path):
@@ -141,7 +141,7 @@ def test_tables_are_no_wider_than_the_terminal(watchme, words, tmp_path):
         ("case", "sql", "evidence", ""),
         ("case", "sql", "evidence", "select 1", "--limit", "-1"),
         ("report", "health", "evidence", "--out", "/proc/reports"),
-        ("resend", "evidence", "--out", "nowhere/resend.jsonl"),
+        ("redrive", "evidence", "--out", "nowhere/redrive.jsonl"),
         ("diagnoze", "health"),
     ],
 )

@@ -93,7 +93,7 @@ def names_of_what_is_not_there():
         yield "diagnose", "backlog", name
         yield "alarms", "backtest", name
         yield "simulate", name
-        yield "resend", name
+        yield "redrive", name
         yield "report", "health", name
         yield "report", "health", "case", "--notebooks", name
         yield "query", "show", name
@@ -118,7 +118,7 @@ def counts():
         yield "case", "sql", "case", "select 1", "--limit", text
         for option in ("--api-slots", "--replications", "--seed", "--processes"):
             yield "simulate", "case", option, text
-        yield "resend", "case", "--send", text
+        yield "redrive", "case", "--send", text
         yield "query", "run", "worker_errors", "--log-group", "/x", "--offline", "--deadline", text
         yield "pull", "backlog", "--queue", "q", "--offline", "--dlq-sample", text
 
@@ -256,7 +256,7 @@ def check_manifest(fault_of, folder, content):
     shutil.rmtree(case, ignore_errors=True)
     shutil.copytree(folder / "case", case)
     write(case / "manifest.json", content)
-    asked = [("case", "show"), ("diagnose", "health"), ("alarms", "backtest"), ("resend",), ("simulate",)]
+    asked = [("case", "show"), ("diagnose", "health"), ("alarms", "backtest"), ("redrive",), ("simulate",)]
     faults = [fault_of((*words, case)) for words in asked]
     assert [fault for fault in (*faults, fault_of(("case", "sql", case, "select 1"))) if fault] == []
 

@@ -157,7 +157,7 @@ def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data
         ("case", "sql", case, "select path from access_log limit 3", "--csv"),
         ("access", health / "access.log", "--errors", health / "error.log"),
         ("diagnose", "backlog", backlog, "--queue", queue),
-        ("resend", backlog),
+        ("redrive", backlog),
         ("case", "show", tmp_path / HOSTILE),
         ("case", "sql", case, f"select '{HOSTILE}"),
         ("diagnose", HOSTILE, case),

@@ -192,10 +192,10 @@ def test_messages_to_send_again_are_left_for_a_report_only(data, tmp_path, monke
     page = notebook.open_backlog(case=str(data / "backlog-dlq"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(TAKE_AWAY_VARIABLE, raising=False)
-    page.resend()
+    page.redrive()
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv(TAKE_AWAY_VARIABLE, str(tmp_path / "left"))
-    [row] = page.resend().rows
+    [row] = page.redrive().rows
     [file] = (tmp_path / "left").iterdir()
-    assert file.name == "resend.jsonl"
+    assert file.name == "redrive.jsonl"
     assert len(file.read_text().splitlines()) == int(row[1]) > 0

@@ -3,7 +3,7 @@ import json
 import pandas as pd
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.sections.tables import resend_table
+from watchme_analysis.backlog.sections.tables import redrive_table
 from watchme_analysis.queues.redrive_list import MAY_HAVE_RUN, messages_to_redrive
 from watchme_analysis.queues.work_items import work_items
 
@@ -89,7 +89,7 @@ def test_what_a_throttled_delivery_may_have_done_is_said():
     world.fail(600, 720, 0.2, "Runtime.ImportModuleError: No module named 'requests'")
     found = messages_to_redrive(world)
     assert found.may_have_run == len(found.lines) > 0
-    assert resend_table(found).rows[0][1:] == (str(len(found.lines)), MAY_HAVE_RUN)
+    assert redrive_table(found).rows[0][1:] == (str(len(found.lines)), MAY_HAVE_RUN)
 
 
 def test_work_that_ran_later_is_not_sent_again():

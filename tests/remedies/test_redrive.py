@@ -21,7 +21,7 @@ from watchme_analysis.remedies.redrive import Target, pending_messages, redrive,
 RUN = """
 import sys
 from pathlib import Path
-from watchme_analysis.cli.resend import _aws_by_region
+from watchme_analysis.services.redrive import _aws_by_region
 from watchme_analysis.remedies.redrive import send_again
 lines, journal = Path(sys.argv[1]).read_text().splitlines(), Path(sys.argv[2])
 print("begun", flush=True)
@@ -255,9 +255,9 @@ def test_an_entry_after_one_that_was_cut_off_counts(queue, front, tmp_path):
 def test_another_file_and_a_second_run_are_refused_before_anything_is_sent(queue, front, tmp_path):
     import fcntl
 
-    other = tmp_path / "resend.jsonl"
+    other = tmp_path / "redrive.jsonl"
     other.write_text("".join(f"{line}\n" for line in messages(queue, 1)))
-    with pytest.raises(InputError, match=r"resend.jsonl:1 is no entry of a journal"):
+    with pytest.raises(InputError, match=r"redrive.jsonl:1 is no entry of a journal"):
         redrive(messages(queue, 1), other, aws_of)
     with pytest.raises(InputError, match="can't be written"):
         redrive(messages(queue, 1), tmp_path, aws_of)

@@ -36,9 +36,12 @@ _COMMANDS = {
     "query": "query:query",
     "alarms": "alarms:alarms",
     "simulate": "simulate:simulate",
-    "resend": "resend:resend",
+    "redrive": "redrive:redrive",
     "config": "config:config_group",
 }
+
+# Names of the release before, which still work with a note.
+_FORMER_NAMES = {"resend": "redrive"}
 
 
 class Commands(click.Group):
@@ -49,7 +52,12 @@ class Commands(click.Group):
         return [*_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, loaded if need be."""
+        """Return a command, loaded when it is used; None when there is no such command."""
+        if cmd_name in _FORMER_NAMES:
+            from watchme_analysis.cli.options import note_new_name
+
+            note_new_name(f"watchme {cmd_name}", f"watchme {_FORMER_NAMES[cmd_name]}")
+            cmd_name = _FORMER_NAMES[cmd_name]
         if cmd_name not in _COMMANDS:
             return None
         module, name = _COMMANDS[cmd_name].split(":")

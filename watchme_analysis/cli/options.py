@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import click
 
+from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import FILE, load_config
+
+
+class CommandWithFormerOptions(click.Command):
+    """A command whose options had other names in the release before; the old names work with a note.
+
+    Parameters
+    ----------
+    former_options
+        New name of each old name, such as ``{"--unknown-too": "--include-unknown"}``.
+    """
+
+    def __init__(self, *arguments: Any, former_options: Mapping[str, str], **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self._former_options = former_options
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Replace old names by new ones, then parse the arguments."""
+        for at, argument in enumerate(args):
+            new = self._former_options.get(argument)
+            if new is not None:
+                note_new_name(argument, new)
+                args[at] = new
+        return super().parse_args(ctx, args)
+
+
+def note_new_name(old: str, new: str) -> None:
+    """Print on standard error that a command or option has a new name."""
+    echo(f"note: {old} is now called {new}; the old name works until the next release.", err=True)
 
 
 def configured(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from watchme_analysis.backlog.sections.tables import (
     comparison_table,
     missed_work_table,
     onset_table,
-    resend_table,
+    redrive_table,
 )
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
@@ -230,15 +231,20 @@ class BacklogPage(Page):
             del shown["before_window"]
         return table(frame, caption, self.zone, shown, limit=10, empty="no message was read from a queue")
 
-    def resend(self) -> TableView:
-        """Count the messages to send again, and those that are left out with the reason.
+    def redrive(self) -> TableView:
+        """Return how many messages of dead-letter queues to redrive, and why others are left out.
 
-        A report has the messages themselves as a file beside its page.
+        A report has the messages as a file beside its page.
         """
         found = messages_to_redrive(self.investigation, self._queue)
         if found.lines:
             attach(FILE, found.text)
-        return resend_table(found)
+        return redrive_table(found)
+
+    def resend(self) -> TableView:
+        """Return :meth:`redrive` under its name of the release before."""
+        warnings.warn("page.resend() is now called page.redrive().", DeprecationWarning, stacklevel=2)
+        return self.redrive()
 
     def alarms(self) -> TableView:
         """Show when each standard alarm would first have fired."""

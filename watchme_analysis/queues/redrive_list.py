@@ -11,7 +11,7 @@ from watchme_analysis.queues.anomalies import analyse_queues
 from watchme_analysis.queues.pipeline import Tables
 from watchme_analysis.queues.work_items import work_items
 
-FILE = "resend.jsonl"
+FILE = "redrive.jsonl"
 MAY_HAVE_RUN = "nothing shows that the work was done, but a late run may have: try whether twice does harm"
 # SQS takes so many attributes with a message.
 _MOST_ATTRIBUTES = 10

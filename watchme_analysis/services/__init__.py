@@ -1,6 +1,6 @@
 """The use cases, once each, for commands, notebooks, reports and Python users.
 
-Entry point: `diagnose.diagnose`, `collect.pull`.
+Entry point: `diagnose.diagnose`, `collect.pull`, `redrive.plan_redrive`.
 
 Imports: every package below.
 

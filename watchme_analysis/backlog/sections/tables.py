@@ -144,7 +144,7 @@ def missed_work_table(work: Iterable[Collection[str]], unread: Sequence[str] = (
     )
 
 
-def resend_table(found: RedriveList) -> TableView:
+def redrive_table(found: RedriveList) -> TableView:
     """Return how many messages to send again there are, and why others are left out.
 
     Parameters
@@ -160,9 +160,9 @@ def resend_table(found: RedriveList) -> TableView:
     note = "No dead letter was read from a queue." if not rows else "There is nothing to send again."
     if found.lines:
         note = (
-            "`watchme resend CASE` lists them as JSON Lines for `aws sqs send-message --cli-input-json`; a "
+            "`watchme redrive CASE` lists them as JSON Lines for `aws sqs send-message --cli-input-json`; a "
             f"report has them beside its page, in {FILE}. Remove the cause first, and send one to try: "
-            "`watchme resend CASE --send 1`."
+            "`watchme redrive CASE --send 1`."
         )
     if found.without_url:
         note += f" Fill in the URL of {', '.join(found.without_url)}: its attributes are not in the case."

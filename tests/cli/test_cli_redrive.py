@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.cli.resend import resend
+from watchme_analysis.cli import cli
+from watchme_analysis.cli.redrive import redrive
 from watchme_analysis.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -18,9 +19,9 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    case = tmp_path_factory.mktemp("resend") / "case"
+    case = tmp_path_factory.mktemp("redrive") / "case"
     import_folder(DATA / "backlog-dlq", case)
-    return lambda *arguments: CliRunner().invoke(resend, [str(case), *arguments], catch_exceptions=False)
+    return lambda *arguments: CliRunner().invoke(redrive, [str(case), *arguments], catch_exceptions=False)
 
 
 def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
@@ -29,7 +30,7 @@ def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
     assert len(lines) == 991
     assert {line["QueueUrl"].rsplit("/", 1)[-1] for line in lines} == {"asr-queue"}
     assert len({line["MessageAttributes"]["resent_message_id"]["StringValue"] for line in lines}) == 991
-    assert result.stderr == "991 messages to send again\n"
+    assert result.stderr == "991 messages to redrive\n"
 
 
 def test_the_list_goes_to_a_file(run, tmp_path):
@@ -51,16 +52,16 @@ def test_a_list_that_finds_no_room_leaves_no_part_of_it(run, tmp_path):
 
 
 def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):
-    assert run("--queue", "sed-queue").stderr == "0 messages to send again\n"
-    with pytest.raises(InputError, match="knows no queue 'sed'; it has asr-queue"):
+    assert run("--queue", "sed-queue").stderr == "0 messages to redrive\n"
+    with pytest.raises(InputError, match="has no queue 'sed': its queues are asr-queue"):
         run("--queue", "sed")
 
 
 def test_a_case_without_messages_says_how_to_get_them():
-    none = CliRunner().invoke(resend, [str(DATA / "backlog-healthy")], catch_exceptions=False)
+    none = CliRunner().invoke(redrive, [str(DATA / "backlog-healthy")], catch_exceptions=False)
     assert none.exit_code == 0
-    assert none.stderr.splitlines()[0] == "0 messages to send again"
-    assert "watchme pull backlog --queue NAME reads dead letters" in none.stderr
+    assert none.stderr.splitlines()[0] == "0 messages to redrive"
+    assert "`watchme pull backlog --queue NAME` samples the DLQ" in none.stderr
 
 
 def test_what_the_sender_set_is_set_again(tmp_path):
@@ -72,7 +73,7 @@ def test_what_the_sender_set_is_set_again(tmp_path):
     messages["Messages"][0]["MessageAttributes"] = {"trace": trace}
     dump.write_bytes(gzip.compress(json.dumps(messages).encode()))
     import_folder(folder, tmp_path / "case")
-    result = CliRunner().invoke(resend, [str(tmp_path / "case")], catch_exceptions=False)
+    result = CliRunner().invoke(redrive, [str(tmp_path / "case")], catch_exceptions=False)
     lines = [json.loads(line)["MessageAttributes"] for line in result.stdout.splitlines()]
     first = messages["Messages"][0]["MessageId"]
     assert [line for line in lines if "trace" in line] == [
@@ -88,26 +89,28 @@ def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, tmp_
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
 
     def send(*more):
-        return CliRunner().invoke(resend, [str(case), "--send", *more], standalone_mode=False)
+        return CliRunner().invoke(redrive, [str(case), "--send", *more], standalone_mode=False)
 
     first = send("2")
     assert first.return_value == 0
     assert first.stdout.startswith("sent 2 now, 0 before, 989 not yet\n")
-    assert f"journal {tmp_path / 'case.resent.jsonl'}" in first.stdout
-    listed = CliRunner().invoke(resend, [str(case)], standalone_mode=False)
+    assert f"journal {tmp_path / 'case.redrive-journal.jsonl'}" in first.stdout
+    listed = CliRunner().invoke(redrive, [str(case)], standalone_mode=False)
     assert listed.stdout.count("\n") == 989
-    assert listed.stderr.startswith("989 messages to send again\n  left out 2: sent before, says ")
+    assert listed.stderr.startswith(
+        "989 messages to redrive\n  left out 2: sent by an earlier run, recorded in "
+    )
     front.faults["SendMessage"].append("reset")
     broken = send("3")
     assert broken.return_value == 1
     assert "sent 0 now, 2 before, 988 not yet" in broken.stdout
-    assert "unsure: 1 message may have been sent or not" in broken.stderr
+    assert "unconfirmed: 1 message may have been sent" in broken.stderr
     assert "stopped: sqs:SendMessage" in broken.stderr
     on = send("3")
     assert on.return_value == 1
     assert "sent 3 now, 2 before, 985 not yet" in on.stdout
-    assert "left out 1: perhaps sent before (see --send-unsure)" in on.stderr
-    assert "sent 1 now, 5 before, 985 not yet" in send("1", "--send-unsure").stdout
+    assert "left out 1: delivery unconfirmed (see --retry-unconfirmed)" in on.stderr
+    assert "sent 1 now, 5 before, 985 not yet" in send("1", "--retry-unconfirmed").stdout
     assert front.calls["SendMessage"] == 7
 
 
@@ -118,18 +121,18 @@ def test_the_target_is_shown_before_anything_is_sent(front, tmp_path):
     import_folder(DATA / "backlog-dlq", case)
     words = [str(case), "--send", "2"]
     front.faults["SendMessage"].append("denied")
-    refused = CliRunner().invoke(resend, words, standalone_mode=False)
+    refused = CliRunner().invoke(redrive, words, standalone_mode=False)
     (url,) = {json.loads(line)["QueueUrl"] for line in run_lines(case)}
     account = url.split("/")[3]
     plan = f"sending 2 messages to queue asr-queue, account {account}, region ap-northeast-1\n"
     assert plan in refused.stderr
     assert refused.stderr.index(plan) < refused.stderr.index("stopped: ")
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
-    assert plan in CliRunner().invoke(resend, words, standalone_mode=False).stderr
+    assert plan in CliRunner().invoke(redrive, words, standalone_mode=False).stderr
 
 
 def run_lines(case):
-    return CliRunner().invoke(resend, [str(case)], standalone_mode=False).stdout.splitlines()
+    return CliRunner().invoke(redrive, [str(case)], standalone_mode=False).stdout.splitlines()
 
 
 def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(front, tmp_path):
@@ -140,7 +143,7 @@ def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(f
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
 
     def send(*more):
-        return CliRunner().invoke(resend, [str(case), "--send", *more], standalone_mode=False)
+        return CliRunner().invoke(redrive, [str(case), "--send", *more], standalone_mode=False)
 
     front.faults["SendMessage"].append("contents")
     first = send("3")
@@ -150,16 +153,16 @@ def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(f
     assert "(InvalidMessageContents: " in first.stderr
     second = send("1")
     assert second.return_value == 1
-    assert "left out 1: rejected by SQS before (see --send-rejected)" in second.stderr
+    assert "left out 1: rejected by SQS in an earlier run (see --retry-rejected)" in second.stderr
     assert second.stdout.startswith("sent 1 now, 2 before, 987 not yet, 1 rejected\n")
-    third = send("1", "--send-rejected")
+    third = send("1", "--retry-rejected")
     assert third.return_value == 0
     assert third.stdout.startswith("sent 1 now, 3 before, 987 not yet\n")
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "some"])
 def test_how_many_to_send_is_a_number_or_all(count):
-    result = CliRunner().invoke(resend, [str(DATA / "backlog-dlq"), "--send", count])
+    result = CliRunner().invoke(redrive, [str(DATA / "backlog-dlq"), "--send", count])
     assert result.exit_code == 2
     assert "is neither a number from 1 on nor 'all'" in result.stderr
 
@@ -171,9 +174,9 @@ def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
         if "messages" not in path.name:
             path.unlink()
     import_folder(folder, tmp_path / "case")
-    result = CliRunner().invoke(resend, [str(tmp_path / "case"), "--send", "all"], standalone_mode=False)
+    result = CliRunner().invoke(redrive, [str(tmp_path / "case"), "--send", "all"], standalone_mode=False)
     assert isinstance(result.exception, InputError)
-    assert "nothing is sent" in str(result.exception)
+    assert "so nothing is sent" in str(result.exception)
     assert front.calls["SendMessage"] == 0
 
 
@@ -185,10 +188,38 @@ def test_a_journal_lies_where_it_is_told(front, tmp_path):
     import_folder(DATA / "backlog-dlq", case)
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
     words = [str(case), "--send", "1", "--journal", str(journal)]
-    told = [CliRunner().invoke(resend, words, standalone_mode=False).stdout.splitlines() for _ in range(2)]
+    told = [CliRunner().invoke(redrive, words, standalone_mode=False).stdout.splitlines() for _ in range(2)]
     assert [lines[0] for lines in told] == [
         "sent 1 now, 0 before, 990 not yet",
         "sent 1 now, 1 before, 989 not yet",
     ]
     assert journal.read_text().count('"sent"') == 2
     assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_the_names_of_the_release_before_work_with_a_note(data):
+    words = ["resend", str(data / "backlog-healthy"), "--unknown-too", "--send-unsure", "--send-rejected"]
+    result = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert [line.split(";")[0] for line in result.stderr.splitlines()[:4]] == [
+        "note: watchme resend is now called watchme redrive",
+        "note: --unknown-too is now called --include-unknown",
+        "note: --send-unsure is now called --retry-unconfirmed",
+        "note: --send-rejected is now called --retry-rejected",
+    ]
+    listed = CliRunner().invoke(cli, ["--help"]).stdout
+    assert "redrive" in listed
+    assert "resend" not in listed
+    assert "unknown-too" not in CliRunner().invoke(cli, ["redrive", "--help"]).stdout
+
+
+def test_a_journal_of_the_release_before_is_used_on(front, tmp_path):
+    import boto3
+
+    case, journal = tmp_path / "case", tmp_path / "case.resent.jsonl"
+    import_folder(DATA / "backlog-dlq", case)
+    boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
+    CliRunner().invoke(redrive, [str(case), "--send", "1", "--journal", str(journal)], standalone_mode=False)
+    again = CliRunner().invoke(redrive, [str(case), "--send", "1"], standalone_mode=False)
+    assert again.stdout.startswith("sent 1 now, 1 before, 989 not yet")
+    assert [path.name for path in tmp_path.glob("*.jsonl")] == [journal.name]

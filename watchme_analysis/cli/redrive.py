@@ -1,0 +1,179 @@
+"""The command ``watchme redrive``: messages of dead-letter queues, listed or sent to their source queues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watchme_analysis.cli.options import CommandWithFormerOptions, profile_option
+from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.text.formats import counted
+
+if TYPE_CHECKING:
+    from watchme_analysis.remedies.redrive import RedriveResult, Rejection
+    from watchme_analysis.services.redrive import RedrivePlan
+
+INCOMPLETE = 1
+# Messages whose ids an output line names.
+_MOST_IDS = 5
+
+
+class _Count(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs of some versions only
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "all" or (str(value).isdecimal() and int(value) > 0):
+            return value
+        return self.fail(f"{value!r} is neither a number from 1 on nor 'all'", param, ctx)
+
+
+@click.command(
+    "redrive",
+    cls=CommandWithFormerOptions,
+    former_options={
+        "--unknown-too": "--include-unknown",
+        "--send-unsure": "--retry-unconfirmed",
+        "--send-rejected": "--retry-rejected",
+    },
+    short_help="List or redrive messages of dead-letter queues.",
+    epilog="""\b
+Examples:
+  watchme redrive cases/last-night > redrive.jsonl    list the messages, send nothing
+  watchme redrive cases/last-night --send 1           send one and check that it is processed
+  watchme redrive cases/last-night --send all         send the rest; repeat after an interruption""",
+)
+@click.argument("case", type=click.Path(path_type=Path))
+@click.option("--queue", help="Only messages of this source queue.")
+@click.option(
+    "--include-unknown",
+    is_flag=True,
+    help="Include messages that may have failed because of their own content: look at them first.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the list to this file instead of standard output.",
+)
+@click.option("--send", type=_Count(), help="Send this many of the messages that are not sent yet.")
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that records every message sent; by default CASE.redrive-journal.jsonl beside the case.",
+)
+@click.option(
+    "--retry-unconfirmed",
+    is_flag=True,
+    help="Include messages that an interrupted run may have sent already.",
+)
+@click.option("--retry-rejected", is_flag=True, help="Include messages that SQS rejected in an earlier run.")
+@profile_option
+def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None, **options: Any) -> int:
+    """List the messages of a CASE to redrive, as JSON Lines; with --send, send them.
+
+    A line is the input of `aws sqs send-message --cli-input-json`: one message for its source queue, with the
+    body it had. The list holds each message of a dead-letter queue whose work was never done, once. Messages
+    that are left out are counted on standard error: their work was done after all, another message names the
+    same work, they can only fail again, or an earlier run has sent them. Fix the cause first
+    (`watchme diagnose backlog CASE`), then send one message and check that it is processed.
+
+    A journal records each message before and after it is sent, so that no run sends it twice. After an
+    interruption the journal names the message that may have been sent; --retry-unconfirmed sends it again. A
+    message that SQS rejects is recorded with the reason, the others are sent. Queue, account, region and
+    number of messages are printed before the first message is sent. Sending needs sqs:SendMessage. The
+    messages stay in the dead-letter queue until they expire or are purged.
+
+    Exits with 1 when a message could not be sent, or its delivery is unconfirmed.
+    """
+    from watchme_analysis.services.redrive import plan_redrive, send_redrive
+
+    profile = options.pop("profile")
+    plan = plan_redrive(case, queue, **options)
+    if out is not None:
+        write_atomically(out, plan.text.encode())
+    elif send is None:
+        echo_json(plan.text, nl=False)
+    _print_plan(plan, out)
+    if send is None:
+        return 0
+    limit = None if send == "all" else int(send)
+    if not plan.found.without_url:
+        _print_targets(plan, limit, profile)
+    result = send_redrive(plan, limit, profile=profile)
+    _print_result(result, plan.journal)
+    incomplete = result.stopped or result.unsure or result.rejected or result.rejected_before
+    return INCOMPLETE if incomplete else 0
+
+
+def _print_plan(plan: RedrivePlan, out: Path | None) -> None:
+    """Print on standard error how many messages are listed, and why others are not."""
+    from watchme_analysis.queues.redrive_list import MAY_HAVE_RUN
+
+    found, earlier = plan.found, plan.earlier
+    lines = [f"{counted(len(plan.pending), 'message')} to redrive{f' in {out}' if out else ''}"]
+    if earlier.before:
+        lines.append(f"  left out {earlier.before:,d}: sent by an earlier run, recorded in {plan.journal}")
+    if earlier.unsure:
+        lines.append(f"  left out {len(earlier.unsure):,d}: delivery unconfirmed (see --retry-unconfirmed)")
+    if earlier.rejected_before:
+        lines.append(
+            f"  left out {len(earlier.rejected_before):,d}: rejected by SQS in an earlier run "
+            f"(see --retry-rejected): {_first_reasons(earlier.rejected_before)}"
+        )
+    if found.may_have_run:
+        which = "these" if len(plan.pending) == len(found.lines) else f"all {len(found.lines):,d}"
+        lines.append(f"  of {which} {found.may_have_run:,d}: {MAY_HAVE_RUN}")
+    if not plan.holds_messages:
+        lines.append("  the case holds no messages: `watchme pull backlog --queue NAME` samples the DLQ")
+    lines += [
+        f"  {file.file} could not be read, its messages are not listed: {file.reason}" for file in plan.unread
+    ]
+    lines += [f"  left out {number}: {reason}" for reason, number in found.left_out]
+    if found.without_url:
+        names = ", ".join(found.without_url)
+        lines.append(f"  fill in the URL of {names}: the queue's attributes are not in the case")
+    echo("\n".join(lines), err=True)
+
+
+def _print_targets(plan: RedrivePlan, limit: int | None, profile: str | None) -> None:
+    for target in plan.targets(limit):
+        used = f", profile {profile}" if profile else ""
+        echo(
+            f"sending {counted(target.messages, 'message')} to queue {target.queue}, "
+            f"account {target.account}, region {target.region}{used}",
+            err=True,
+        )
+
+
+def _print_result(result: RedriveResult, journal: Path) -> None:
+    rejected = len(result.rejected) + len(result.rejected_before)
+    echo(
+        f"sent {result.sent:,d} now, {result.before:,d} before, {result.left:,d} not yet"
+        + (f", {rejected:,d} rejected" if rejected else "")
+    )
+    echo(f"journal {journal}: keep it, it prevents that a message is sent twice")
+    if result.unsure:
+        names = ", ".join(result.unsure[:_MOST_IDS]) + (", ..." if len(result.unsure) > _MOST_IDS else "")
+        echo(
+            f"unconfirmed: {counted(len(result.unsure), 'message')} may have been sent, as a run was "
+            f"interrupted or the connection broke: {names}. Search for resent_message_id in the queue or in "
+            "the logs of its function. --retry-unconfirmed sends them, perhaps for the second time.",
+            err=True,
+        )
+    if result.rejected:
+        echo(
+            f"rejected: SQS does not accept {counted(len(result.rejected), 'message')}: "
+            f"{_first_reasons(result.rejected)}. The journal holds the reasons. Later runs leave these "
+            "messages out unless --retry-rejected is given.",
+            err=True,
+        )
+    if result.stopped:
+        echo(f"stopped: {result.stopped} Then the same command continues with the rest.", err=True)
+
+
+def _first_reasons(rejections: list[Rejection]) -> str:
+    """Return the first rejected messages with their reasons."""
+    named = "; ".join(f"{rejection.message_id} ({rejection.reason})" for rejection in rejections[:_MOST_IDS])
+    return named + ("; ..." if len(rejections) > _MOST_IDS else "")
