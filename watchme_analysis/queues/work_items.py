@@ -74,6 +74,8 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
     ends = _end(tables, signs)
     old = {row for item in signs for row in from_before(messages, item.flow, item.balance.dead_letters.held)}
     rows = []
+    # Whether a queue's failures lie in its messages, computed once for each queue with messages.
+    own_faults: dict[str, bool] = {}
     for row in messages.itertuples():
         said = {name: value if _known(value) else None for name, value in row._asdict().items()}
         own = by_queue.get(str(said["source_queue"])) or by_dlq.get(row.queue) or by_queue.get(row.queue)
@@ -88,7 +90,13 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         found["before_window"] = row.Index in old
         found["processed"] = True if ran else None
         told = is_dead and (row.Index not in old or error is not None)
-        found["recoverable"] = _recoverable(own, found["body"], error) if told else None
+        found["recoverable"] = None
+        if told:
+            if own.flow.queue not in own_faults:
+                tried = retries(own)
+                own_faults[own.flow.queue] = tried is not None and tried.lies_in_the_message
+            fault = own_faults[own.flow.queue]
+            found["recoverable"] = _recoverable(own, found["body"], error, own_fault=fault)
         rows.append(found)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     text = (
@@ -134,17 +142,17 @@ def _end(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> datetime | None:
     return max(ends, default=None)
 
 
-def _recoverable(signs: QueueAnalysis, body: str | None, error: Failed | None) -> bool | None:
+def _recoverable(
+    signs: QueueAnalysis, body: str | None, error: Failed | None, *, own_fault: bool
+) -> bool | None:
     """Tell whether a dead letter can succeed when it is sent again, once its cause is gone; None: unknown.
 
     What its own error says counts most, else what nearly all errors of its function say. Where all runs
-    failed it was not the messages; where the same ones failed every try while others passed around them, it
-    may be, whatever they died of.
+    failed it was not the messages; where the same ones failed every try while others passed around them
+    (``own_fault``), it may be, whatever they died of.
     """
     if body is None:
         return None
-    tried = retries(signs)
-    own_fault = tried is not None and tried.lies_in_the_message
     if error is not None:
         kind = error_kind(f"{error.type} {error.text}")
         return False if kind == "message" else None if kind in UNCLEAR or own_fault else True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
+from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import RedriveList, messages_to_redrive
 from watchme_analysis.remedies.redrive import RedriveResult, Target, pending_messages, redrive, targets
@@ -101,12 +102,14 @@ def plan_redrive(
         When the case can't be opened.
     """
     opened = case if isinstance(case, Case) else open_case(case)
-    known = [flow.queue for flow in pipelines(opened)]
+    # Analyses of an investigation are computed once.
+    investigation = Investigation(opened, "backlog")
+    known = [flow.queue for flow in pipelines(investigation)]
     if queue is not None and queue not in known:
         raise InputError(
             f"The case {opened.name} has no queue {queue!r}: its queues are {', '.join(known) or 'unknown'}."
         )
-    found = messages_to_redrive(opened, queue, unknown_too=include_unknown)
+    found = messages_to_redrive(investigation, queue, unknown_too=include_unknown)
     journal = journal or journal_beside(opened.path if isinstance(case, Case) else Path(case))
     pending, earlier = pending_messages(
         found.lines, journal, unsure_too=retry_unconfirmed, rejected_too=retry_rejected
