@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watchme_analysis.cloudwatch.insights.scan_cost import stored
+from watchme_analysis.cloudwatch.insights.scan_cost import _stored_bytes
 from watchme_analysis.window import Window
 
 
@@ -14,7 +14,7 @@ class Groups:
     def __init__(self, *groups):
         self.groups = groups
 
-    def pages(self, service, operation, key, **parameters):
+    def items(self, service, operation, key, **parameters):
         assert (service, operation, key) == ("logs", "describe_log_groups", "logGroups")
         prefix = parameters["logGroupNamePrefix"]
         return [group for group in self.groups if group["logGroupName"].startswith(prefix)]
@@ -34,5 +34,7 @@ def test_a_window_holds_its_share_of_what_is_kept(age, more, share):
     created = (now - age).timestamp() * 1000
     group = {"logGroupName": "/app/a", "creationTime": created, "storedBytes": 1000} | more
     other = {"logGroupName": "/app/a-longer", "creationTime": created, "storedBytes": 7}
-    found = stored(Groups(other, group), ["/app/a", "/app/missing"], Window(now - timedelta(days=1), now))
+    found = _stored_bytes(
+        Groups(other, group), ["/app/a", "/app/missing"], Window(now - timedelta(days=1), now)
+    )
     assert found == {"/app/a": pytest.approx(1000 * share, rel=0.01)}
