@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from watchme_analysis.access_logs.engine import compilation, jit_cache
+from watchme_analysis.access_logs.engine import compilation
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 from watchme_analysis.cli import cli
 from watchme_analysis.cli.access import access
@@ -615,7 +615,7 @@ def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
 )
 def test_the_loop_is_compiled_apart_once_and_only_where_it_reads(log, monkeypatch, engine, kept, times):
     made = []
-    monkeypatch.setattr(jit_cache, "is_compiled", lambda: kept)
+    monkeypatch.setattr(compile_cache, "is_compiled", lambda: kept)
     monkeypatch.setattr(compilation, "compile_in_subprocesses", lambda: made.append(engine))
     assert "3 requests" in run(log, "--format", FORMAT, "--engine", engine).output
     assert len(made) == times
