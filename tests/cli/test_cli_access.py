@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from watchme_analysis.access_logs.engine import compilation
+from watchme_analysis.access_logs.engine import compilation, compile_cache
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 from watchme_analysis.cli import cli
 from watchme_analysis.cli.access import access
