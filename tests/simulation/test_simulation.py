@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.simulation.queue import IN_FLIGHT, VISIBLE, FifoQueue
-from watchme_analysis.simulation.run import simulate, simulate_together
+from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     BreakerSettings,
     EarlierSetting,
     FaultInterval,
-    Host,
     PollerSettings,
     QueueSettings,
     Settings,
@@ -47,7 +46,6 @@ APIS = fields(
     mean_s=st.floats(0.5, 40),
     variation=st.sampled_from([0.0, 0.3, 1.0]),
     slots=st.none() | st.integers(1, 3),
-    slowdown_per_waiting=st.sampled_from([0.0, 0.2]),
     restarts_when_unhealthy=st.booleans(),
     spells=st.sampled_from(
         [(), (FaultInterval(100, 400, 60.0, 0.5, is_unhealthy=True, is_cured_by_restart=True),)]
@@ -340,54 +338,6 @@ def test_as_many_calls_as_were_counted_hold_as_many_failures():
     for seed in range(5):
         assert simulate(settings, Arrivals([10.0 * n for n in range(8)]), seed).errors == 2
         assert simulate(settings, Arrivals([10.0 * n for n in range(16)]), seed).errors == 4
-
-
-def test_apis_share_the_processors_of_a_host():
-    work = ApiSettings(10.0, 0.0, slots=None)
-    one = Settings(api=work, function_timeout_s=100.0)
-    pair = [(one, Arrivals([0.0, 0.0])), (one, Arrivals([0.0, 0.0]))]
-    # Four pieces of 10 s on two processors; alone, each line has them for itself.
-    assert [run.drained_s for run in simulate_together(pair, Host(cores=2.0))] == [20.0, 20.0]
-    assert [run.drained_s for run in simulate_together(pair)] == [10.0, 10.0]
-    # The third comes when half of the first two is done; until they end, all go on at two thirds of the pace.
-    late = [(one, Arrivals([0.0, 0.0])), (one, Arrivals([5.0]))]
-    assert [run.drained_s for run in simulate_together(late, Host(cores=2.0))] == pytest.approx([12.5, 17.5])
-
-
-def test_queues_share_an_api():
-    one = Settings(api=ApiSettings(10.0, 0.0, slots=None), function_timeout_s=100.0)
-    pair = [(one, Arrivals([0.0, 0.1])), (one, Arrivals([0.2, 0.3]))]
-    found = simulate_together(pair, Host(cores=None, slots=1))
-    assert [run.drained_s for run in found] == [20.0, 40.0]
-    assert found == simulate_together(pair, Host(cores=None, slots=1))
-
-
-def test_work_goes_on_after_the_answer_and_is_lost_in_a_restart():
-    api = ApiSettings(1.0, 0.0, slots=None, background_s=50.0)
-    outcome = simulate(Settings(api=api), Arrivals([0.0]))
-    assert (outcome.deleted, outcome.drained_s, outcome.lost) == (1, 1.0, 0)
-    restarting = replace(
-        api,
-        restarts_when_unhealthy=True,
-        checks_to_unhealthy=1,
-        spells=(FaultInterval(25.0, 35.0, is_unhealthy=True, is_cured_by_restart=True),),
-    )
-    outcome = simulate(Settings(api=restarting), Arrivals([0.0, 100.0]))
-    assert (outcome.deleted, outcome.restarts, outcome.lost) == (2, 1, 1)
-
-
-@pytest.mark.slow
-@given(st.lists(st.tuples(SETTINGS, arrivals()), min_size=1, max_size=3), st.integers(0, 9), st.data())
-@hypothesis_settings(max_examples=60, deadline=None)
-def test_every_message_of_every_queue_is_accounted_for(lines, seed, data):
-    host = Host(data.draw(st.none() | st.floats(0.5, 4)), data.draw(st.none() | st.integers(1, 3)))
-    found = simulate_together(lines, host, seed)
-    for outcome, (_, messages) in zip(found, lines, strict=True):
-        kept = outcome.visible + outcome.in_flight
-        assert outcome.sent == outcome.deleted + kept + outcome.dead_lettered + outcome.expired
-        horizon_s = max(settings.horizon_s for settings, _ in lines)
-        assert outcome.sent == sum(sent_s <= horizon_s for sent_s in messages.sent_s)
-    assert simulate_together(lines, host, seed) == found
 
 
 def test_seeds_differ():

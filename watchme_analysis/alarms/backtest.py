@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -218,11 +218,36 @@ def _stride(rule: Rule, history_period_s: int) -> int:
 
 
 def _run(values: pd.Series, rule: Rule, stride: int, enough: list[bool] | None) -> AlarmRun:
-    """Evaluate at each point: the newest one and those whole periods before it."""
-    import pandas as pd
-
+    """Return the run over data points indexed by the end of their periods."""
     breaching = COMPARISONS[rule.comparison](values, rule.threshold)
     points = [None if missing else bool(hit) for hit, missing in zip(breaching, values.isna(), strict=True)]
+    return run_of_points(points, values.index, rule, stride, enough)
+
+
+def run_of_points(
+    points: Sequence[bool | None],
+    times: pd.DatetimeIndex,
+    rule: Rule,
+    stride: int = 1,
+    enough: Sequence[bool] | None = None,
+) -> AlarmRun:
+    """Return the run of an alarm that is evaluated at each point.
+
+    Parameters
+    ----------
+    points
+        True breaching, False not, None missing; oldest first.
+    times
+        Time of each evaluation.
+    rule
+        N, M, treatment of missing points and length of the evaluation range.
+    stride
+        Number of points from one period to the next; above 1 for a sliding window.
+    enough
+        Whether each evaluation has enough samples; the state stays where it has not. None for all.
+    """
+    import pandas as pd
+
     length = (rule.evaluation_periods + rule.extra_periods - 1) * stride
     states = []
     state = "INSUFFICIENT_DATA"
@@ -237,7 +262,7 @@ def _run(values: pd.Series, rule: Rule, stride: int, enough: list[bool] | None) 
         if enough is None or enough[i]:
             state = cache[key]
         states.append(state)
-    return run_of_states(pd.Series(states, index=values.index, dtype="string", name="state"))
+    return run_of_states(pd.Series(states, index=times, dtype="string", name="state"))
 
 
 def run_of_states(states: pd.Series, uncertainty_s: float = 0.0) -> AlarmRun:

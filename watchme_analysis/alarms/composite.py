@@ -5,6 +5,7 @@ Source: Amazon CloudWatch API Reference, ``PutCompositeAlarm``, ``AlarmRule``.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,18 +17,21 @@ from watchme_analysis.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"(?P<quoted>[^"]*)"|'(?P<single>[^']*)'"""
-    r"""|(?P<bare>[^\s()"']+))\s*\)|(?P<word>AND|OR|NOT|TRUE|FALSE)\b|(?P<bracket>[()]))""",
+# A state with the name of an alarm, or a word. Names may hold characters that Python's names can't.
+_TERM = re.compile(
+    r"""\b(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*"""
+    r"""(?:"(?P<quoted>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s()"']+))\s*\)"""
+    r"""|\b(?P<word>AND|OR|NOT|TRUE|FALSE)\b""",
     re.IGNORECASE,
 )
-# Tells whether the rule holds, given the state of each alarm.
+_PYTHON_WORDS = {"AND": "and", "OR": "or", "NOT": "not", "TRUE": "True", "FALSE": "False"}
+# Returns whether the rule holds, given the state of each alarm.
 Condition = Callable[[Mapping[str, str]], bool]
 
 
 @dataclass(frozen=True)
 class CompositeRule:
-    """A rule that was read: its text, the alarms that it names, and its condition."""
+    """A parsed rule: its text, the names of the alarms in it, and its condition."""
 
     text: str
     names: tuple[str, ...]
@@ -35,85 +39,62 @@ class CompositeRule:
 
 
 def parse_rule(text: str) -> CompositeRule:
-    """Read a composite alarm's rule.
+    """Return the rule of a composite alarm.
 
     Parameters
     ----------
     text
-        ``ALARM("a") AND (NOT OK(b) OR TRUE)``: NOT binds closest, then AND, then OR. An alarm may be given by
-        its ARN, of which the name counts.
+        Such as ``ALARM("a") AND (NOT OK(b) OR TRUE)``. NOT binds closest, then AND, then OR, as in Python,
+        whose parser reads the rule. An alarm may be given by its ARN, of which the name counts.
 
     Raises
     ------
     InputError
-        When it can't be read.
+        When the text is not a rule.
     """
-    reader = _RuleReader(text)
-    holds = reader.either()
-    if reader.left():
-        raise reader.refusal()
-    return CompositeRule(text, tuple(dict.fromkeys(reader.names)), holds)
+    names: list[str] = []
+
+    def as_python(term: re.Match[str]) -> str:
+        if term["word"]:
+            return f" {_PYTHON_WORDS[term['word'].upper()]} "
+        name = next(given for given in (term["quoted"], term["single"], term["bare"]) if given is not None)
+        names.append(name.rsplit(":alarm:", 1)[-1])
+        return f" {term['state'].upper()}({names[-1]!r}) "
+
+    rest = re.search(r"[^\s()]", _TERM.sub(lambda term: " " * len(term[0]), text))
+    if rest is not None:
+        raise _refusal(text, text[rest.start() :])
+    expression = re.sub(r"[\r\n\t\f\v]+", " ", _TERM.sub(as_python, text)).strip()
+    try:
+        holds = _condition(ast.parse(expression, mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise _refusal(text, text) from error
+    return CompositeRule(text, tuple(dict.fromkeys(names)), holds)
 
 
-class _RuleReader:
-    """Reads a rule from left to right."""
+def _refusal(text: str, rest: str) -> InputError:
+    return InputError(
+        f"The composite rule {text!r} can't be read from {rest[:30]!r} on: "
+        'write ALARM("a"), OK("a") or INSUFFICIENT_DATA("a"), joined by AND, OR, NOT and brackets.'
+    )
 
-    def __init__(self, text: str) -> None:
-        self.text, self.position = text, 0
-        self.names: list[str] = []
 
-    def refusal(self) -> InputError:
-        return InputError(
-            f"The composite rule {self.text!r} can't be read from {self.text[self.position :][:30]!r} on: "
-            'write ALARM("a"), OK("a") or INSUFFICIENT_DATA("a"), joined by AND, OR, NOT and brackets.'
-        )
-
-    def left(self) -> bool:
-        return bool(self.text[self.position :].strip())
-
-    def _next(self) -> re.Match[str] | None:
-        return _TOKEN.match(self.text, self.position)
-
-    def _accept(self, word: str) -> bool:
-        found = self._next()
-        if found is None or (found["word"] or found["bracket"] or "").upper() != word:
-            return False
-        self.position = found.end()
-        return True
-
-    def either(self) -> Condition:
-        parts = [self._both()]
-        while self._accept("OR"):
-            parts.append(self._both())
-        return parts[0] if len(parts) == 1 else lambda states: any(part(states) for part in parts)
-
-    def _both(self) -> Condition:
-        parts = [self._one()]
-        while self._accept("AND"):
-            parts.append(self._one())
-        return parts[0] if len(parts) == 1 else lambda states: all(part(states) for part in parts)
-
-    def _one(self) -> Condition:
-        if self._accept("NOT"):
-            denied = self._one()
-            return lambda states: not denied(states)
-        if self._accept("("):
-            inner = self.either()
-            if not self._accept(")"):
-                raise self.refusal()
-            return inner
-        if self._accept("TRUE"):
-            return lambda states: True
-        if self._accept("FALSE"):
-            return lambda states: False
-        found = self._next()
-        if found is None or found["state"] is None:
-            raise self.refusal()
-        self.position = found.end()
-        wanted = found["state"].upper()
-        name = (found["quoted"] or found["single"] or found["bare"]).rsplit(":alarm:", 1)[-1]
-        self.names.append(name)
+def _condition(node: ast.expr) -> Condition:
+    """Return the condition of a part of a rule's tree."""
+    if isinstance(node, ast.BoolOp):
+        parts = [_condition(value) for value in node.values]
+        combine = all if isinstance(node.op, ast.And) else any
+        return lambda states: combine(part(states) for part in parts)
+    if isinstance(node, ast.UnaryOp):
+        denied = _condition(node.operand)
+        return lambda states: not denied(states)
+    if isinstance(node, ast.Constant):
+        constant = bool(node.value)
+        return lambda states: constant
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        [name], wanted = [ast.literal_eval(argument) for argument in node.args], node.func.id
         return lambda states: states.get(name, "INSUFFICIENT_DATA") == wanted
+    raise ValueError(f"not part of a composite rule: {ast.unparse(node)}")
 
 
 def always(state: str, runs: Mapping[str, AlarmRun]) -> AlarmRun:

@@ -1,9 +1,4 @@
-"""Recorded metrics as series, by resource, metric and statistic.
-
-An alarm on health checks that fail in a row, tried on recorded probes.
-
-What each alarm of a specification would have done on a case.
-"""
+"""Back-test of the alarms of a specification on the recorded metrics and probes of a case."""
 
 from __future__ import annotations
 
@@ -19,10 +14,9 @@ from watchme_analysis.alarms.backtest import (
     Span,
     backtest,
     backtest_math,
-    run_of_states,
+    run_of_points,
 )
 from watchme_analysis.alarms.composite import CompositeRule, always, composite_run, parse_rule
-from watchme_analysis.alarms.evaluation import evaluate
 from watchme_analysis.alarms.specification import KINDS, AlarmSpec
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, metric_groups, series_of
@@ -32,32 +26,32 @@ if TYPE_CHECKING:
 
 
 def recorded_series(tables: Tables, resource: str, metric: str, stat: str) -> tuple[pd.Series, int] | None:
-    """Return a recorded series and its period; an empty one when the answer held no point of it."""
+    """Return a recorded series and its period in seconds; an empty series when the response held no point."""
     import pandas as pd
 
     found = series_of(cached_per_case(tables, metric_groups), resource, metric, (stat,))
     if found is not None:
         return found
-    asked = tables.table("metric_queries")
-    hit = (asked["resource"] == resource) & (asked["metric"] == metric) & (asked["stat"] == stat)
-    hit &= asked["points"].notna()
+    queried = tables.table("metric_queries")
+    hit = (queried["resource"] == resource) & (queried["metric"] == metric) & (queried["stat"] == stat)
+    hit &= queried["points"].notna()
     if not hit.any():
         return None
     none = pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
-    return none, int(asked.loc[hit, "period_s"].min())
+    return none, int(queried.loc[hit, "period_s"].min())
 
 
 def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = None) -> dict[str, AlarmRun]:
-    """Return what an alarm on failed checks did, for each path and vantage.
+    """Return the runs of an alarm on failed checks, by path and vantage.
 
     Parameters
     ----------
     probes
-        Table ``probes``. A check fails without an answer, with a status of 400 and above, or when it is slow.
+        Table ``probes``. A check fails without a response, with a status of 400 and above, or when it is slow.
     rule
         N and M count checks, however far apart they are: three in a row are 3 of 3.
     slower_than_s
-        What is slow; nothing when None.
+        Duration in seconds above which a check is slow; None for no limit.
     """
     import pandas as pd
 
@@ -67,19 +61,14 @@ def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = N
         failed |= (known["duration_s"] > slower_than_s).fillna(False)
     found = {}
     for (path, vantage), rows in failed.groupby([known["path"], known["vantage"]], sort=True):
-        state, states = "INSUFFICIENT_DATA", []
-        points = [bool(value) for value in rows]
-        n = rule.evaluation_periods
-        for place in range(1, len(points) + 1):
-            window = points[max(0, place - n) : place]
-            state = evaluate(window, n, rule.datapoints_to_alarm, rule.treat_missing_data, state)
-            states.append(state)
-        # The answer, or giving up, is when a check is known to have failed.
+        # A check is known to have failed when its response arrives or its time limit has passed.
         moments = known.loc[rows.index, "time"] + pd.to_timedelta(
             known.loc[rows.index, "duration_s"].fillna(0.0).astype("float64"), unit="s"
         )
-        series = pd.Series(states, index=pd.DatetimeIndex(moments), dtype="string", name="state")
-        found[f"{path} from {vantage}"] = run_of_states(series)
+        points = [bool(value) for value in rows]
+        found[f"{path} from {vantage}"] = run_of_points(
+            points, pd.DatetimeIndex(moments), replace(rule, extra_periods=0)
+        )
     return found
 
 

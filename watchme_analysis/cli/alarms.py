@@ -56,56 +56,35 @@ def backtest_command(
     finds; a ring before it, or in a case without incident, is in vain. Lead is how long before people
     noticed: the first reaction on record, or --noticed.
     """
-    from watchme_analysis.alarms.advice import advise
     from watchme_analysis.alarms.sections import alarm_advice, spared_by_a_check
-    from watchme_analysis.alarms.sensitivity import sensitivity as swept
-    from watchme_analysis.alarms.specification import existing_alarms, read_specs
-    from watchme_analysis.alarms.time_to_detect import Detection, first_reaction
-    from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
-    from watchme_analysis.backlog.hypotheses.other_incidents import own_queues, spans_of_others
-    from watchme_analysis.backlog.hypotheses.picture import picture
+    from watchme_analysis.alarms.specification import read_specs
+    from watchme_analysis.alarms.time_to_detect import Detection
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.present.console import filled
-    from watchme_analysis.queues.pipeline import pipelines
+    from watchme_analysis.services.backtest import CaseBacktest
     from watchme_analysis.services.diagnose import answer, investigate, questions_for
     from watchme_analysis.window import parse_time, parse_zone
 
     zone = parse_zone(str(options["timezone"]))
     loaded = open_case(case)
+    if loaded.window is None:
+        raise InputError(f"The case {case} has no times: there is nothing to try alarms on.")
     question = "backlog" if "backlog" in questions_for(loaded) else "health"
     opened = investigate(question, loaded, subject=options["queue"])
+    noticed = None
+    if options["noticed"]:
+        noticed = Detection(parse_time(options["noticed"], zone, now=loaded.window.end), "as told")
     found = answer(opened)
-    start = None if found.verdict == "no_incident" else found.incident_start
-    watched = pipelines(opened, options["queue"])
-    window = loaded.window
-    if window is None:
-        raise InputError(f"The case {case} has no times: there is nothing to try alarms on.")
-    view = opened.once(picture)
-    elsewhere, own = spans_of_others(view, found), own_queues(view, found)
-    affected = [flow for flow in watched if flow.queue in own]
-    seen = (
-        Detection(parse_time(options["noticed"], zone, now=window.end), "as told")
-        if options["noticed"]
-        else first_reaction(opened, affected, start, found.incident_end)
-    )
-    specs = (*read_specs(spec or ""), *existing_alarms(opened))
-    if sensitivity:
-        result = swept(opened, watched, specs, start, window.seconds, elsewhere)
-    else:
-        result = backtest_frame(
-            backtest_alarms(opened, watched, specs),
-            start,
-            window.seconds,
-            seen.at if seen else None,
-            elsewhere,
-        )
+    tests = CaseBacktest(opened, found, read_specs(spec or ""), noticed)
+    specs = (*tests.specs, *tests.existing)
+    result = tests.sensitivity(tests.pipelines, specs) if sensitivity else tests.frame(tests.results)
     if as_json:
         echo_json(result.to_json(orient="records", date_format="iso"))
         return
     dead = found.extra.get("dead_letters_of_incident", 0)
-    said = [] if sensitivity else alarm_advice(result, start, affected, dead, zone)
+    said = [] if sensitivity else alarm_advice(result, tests.start, tests.affected, dead, zone)
     for line in (
-        *_when(start, seen, zone, found.verdict == "no_incident"),
+        *_when(tests.start, tests.detection, zone, found.verdict == "no_incident"),
         *said,
         *spared_by_a_check(found, zone),
     ):
@@ -115,7 +94,7 @@ def backtest_command(
     if without:
         echo(filled(f"not tried, as the case holds nothing that they watch: {', '.join(without)}"))
     if not sensitivity:
-        for each in advise(opened, watched, specs, start, window.seconds, elsewhere):
+        for each in tests.advice(specs):
             echo(filled(f"better: {each.alarm} on {each.resource}: {each.finding}", rest="        "))
             echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
     for note in loaded.coverage().get("metrics", {}).get("notes", ()):

@@ -11,11 +11,9 @@ import click
 
 from watchme_analysis.cli.options import shown_zone_option
 from watchme_analysis.cli.terminal import echo
-from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
-    from watchme_analysis.case.case_folder import Case
     from watchme_analysis.simulation.calibration import Agreement
     from watchme_analysis.simulation.fit import Recorded
     from watchme_analysis.simulation.model import Model
@@ -52,13 +50,12 @@ Examples:
   watchme simulate cases/last-night --queue uploads --api-slots 1 --json""",
 )
 @click.argument("case", type=click.Path(path_type=Path), required=False)
-@click.option("--queue", help="Queue of the CASE to fit; the one with the oldest message if not given.")
-@click.option("--api-slots", type=click.IntRange(1), help="Calls that the API works on at once.")
 @click.option(
-    "--cores",
-    type=click.FloatRange(0, min_open=True),
-    help="Processors of a host that APIs of a CASE share.  [default: 2]",
+    "--queue", help="Queue of the CASE to fit; the affected one with the oldest message if not given."
 )
+@click.option("--api-slots", type=click.IntRange(1), help="Calls that the API works on at once.")
+# Without effect since queues are no longer simulated together; accepted for one release.
+@click.option("--cores", type=click.FloatRange(0, min_open=True), hidden=True)
 @click.option("--replications", type=click.IntRange(1), default=10, show_default=True, help="Runs of each.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same figures.")
 @click.option(
@@ -74,22 +71,23 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     half hour to an API that does one thing at a time and turns unhealthy in the second hour.
     Figures are means with their 95 % intervals.
     """
+    from watchme_analysis.alarms.sections import spared_by_a_check
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.present.console import filled
-    from watchme_analysis.present.text_table import fit_table as fitted_table
+    from watchme_analysis.present.text_table import fit_table
+    from watchme_analysis.services.what_if import what_if_of_case
     from watchme_analysis.simulation import scenarios as model
     from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
     from watchme_analysis.simulation.figures import figures_note, measures_rows
+    from watchme_analysis.window import parse_zone
 
     measured: Recorded | None = None
-    fit_table: Model | None = None
+    fitted: Model | None = None
     notes: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
     if case is None:
         if queue is not None:
             raise click.UsageError("--queue goes with a CASE.")
-        if options["cores"] is not None:
-            raise click.UsageError("--cores goes with a CASE whose APIs share a host.")
         settings, load = model.usual_settings(), model.usual_load()
         title = "30 devices, a message each every 30 minutes for 8 hours; an API of one slot"
         if api_slots is not None:
@@ -100,17 +98,17 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         wanted = model.scenarios(settings, load)
     else:
         opened = open_case(case)
-        fit_table = _model(opened, queue, api_slots, options["cores"])
-        spared = _spared(opened, queue, options["timezone"])
-        wanted, measured, notes = fit_table.scenarios, fit_table.in_all, fit_table.notes
-        names = [flow.queue for flow in fit_table.flows]
-        title = f"{' and '.join(names)}{', added up' if names[1:] else ''}; fitted to {case}"
+        diagnosis, fitted = what_if_of_case(opened, queue, api_slots)
+        for note in opened.coverage().get("metrics", {}).get("notes", ()):
+            echo(f"metrics: {note}", err=True)
+        spared = spared_by_a_check(diagnosis, parse_zone(options["timezone"]))
+        wanted, measured, notes = fitted.scenarios, fitted.recorded, fitted.notes
+        if options["cores"] is not None:
+            notes = (*notes, f"--cores has no effect: {fitted.pipeline.queue} is simulated alone.")
+        title = f"{fitted.pipeline.queue}; fitted to {case}"
     found = model.compare(wanted, options["replications"], options["seed"], options["processes"])
-    near = () if fit_table is None else fit_table.agreements(found[0])
-    own = (
-        [each.settings for each in fit_table.fits] if fit_table is not None else [found[0].scenario.settings]
-    )
-    notes = (*dict.fromkeys(map(configured, own)), *notes)
+    near = () if fitted is None else fitted.agreements(found[0])
+    notes = (configured(found[0].scenario.settings), *notes)
     loud = (*warnings(found), *doubts(near))
     if options["as_json"]:
         echo(json.dumps(_json(found, measured, (*loud, *spared, *notes), near), ensure_ascii=False, indent=1))
@@ -120,41 +118,9 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     for sentence in (*loud, *advice(found)[:1], *spared):
         echo(filled(sentence) + "\n")
     heads = ["measure", *(head for _, head, _ in COLUMNS)]
-    echo(fitted_table(heads, measures_rows(found, measured, COLUMNS)) + "\n")
+    echo(fit_table(heads, measures_rows(found, measured, COLUMNS)) + "\n")
     for note in (figures_note(options["replications"]), *LEGEND, *notes):
         echo(filled(note, rest="  "))
-
-
-def _spared(opened: Case, queue: str | None, zone: str) -> tuple[str, ...]:
-    """Say what a check after a change would have spared, which no measure of the simulation is."""
-    from watchme_analysis.alarms.sections import spared_by_a_check
-    from watchme_analysis.services.diagnose import answer, investigate
-    from watchme_analysis.window import parse_zone
-
-    return spared_by_a_check(answer(investigate("backlog", opened, subject=queue)), parse_zone(zone))
-
-
-def _model(opened: Case, queue: str | None, slots: int | None, cores: float | None) -> Model:
-    """Return the model of the flow that is asked about, else of the one with the oldest message."""
-    from watchme_analysis.queues.pipeline import pipelines
-    from watchme_analysis.simulation.fit import recorded
-    from watchme_analysis.simulation.model import model_of
-
-    found = pipelines(opened)
-    wanted = [flow for flow in found if queue in {None, flow.queue}]
-    if not found:
-        raise InputError(
-            f"The case {opened.name} knows no queue, so there is nothing to simulate: import or pull the "
-            "metrics of one first (watchme pull backlog --queue NAME), or leave the case out to see one made "
-            "up."
-        )
-    if not wanted:
-        names = ", ".join(flow.queue for flow in found)
-        raise InputError(f"The case {opened.name} has no queue {queue}: its queues are {names}.")
-    worst = max(wanted, key=lambda flow: recorded(flow, opened).peak_age_s or 0.0)
-    for note in opened.coverage().get("metrics", {}).get("notes", ()):
-        echo(f"metrics: {note}", err=True)
-    return model_of(opened, found, worst, slots, cores)
 
 
 def _json(

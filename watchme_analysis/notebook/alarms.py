@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from watchme_analysis.alarms.advice import advise
 from watchme_analysis.alarms.sections import (
     alarm_advice,
     backtest_table,
@@ -17,15 +16,12 @@ from watchme_analysis.alarms.sections import (
     rules_table,
     spared_by_a_check,
 )
-from watchme_analysis.alarms.sensitivity import EXTRA_PERIODS, range_sensitivity, sensitivity
-from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
-from watchme_analysis.alarms.time_to_detect import Detection, first_reaction
-from watchme_analysis.alarms.trials import AlarmBacktest, Spans, backtest_alarms, backtest_frame
-from watchme_analysis.backlog.hypotheses.other_incidents import own_queues, spans_of_others
-from watchme_analysis.backlog.hypotheses.picture import picture
+from watchme_analysis.alarms.sensitivity import EXTRA_PERIODS
+from watchme_analysis.alarms.specification import AlarmSpec
+from watchme_analysis.alarms.time_to_detect import Detection
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.present.display import FigureView, TableView, TextView
-from watchme_analysis.queues.pipeline import Pipeline, pipelines
+from watchme_analysis.services.backtest import CaseBacktest
 from watchme_analysis.text.formats import format_duration, format_time
 from watchme_analysis.window import parse_time
 
@@ -44,42 +40,19 @@ class AlarmPage(Page):
     specs
         The alarms of the specification.
     told
-        When people noticed, as the reader says; empty for what the records say.
+        When people noticed, as the reader says; empty for the first reaction on record.
     """
 
     specs: tuple[AlarmSpec, ...] = ()
     told: str = ""
 
     @cached_property
-    def _flows(self) -> tuple[Pipeline, ...]:
-        return pipelines(self.investigation, self.investigation.options.get("queue"))
-
-    @cached_property
-    def _elsewhere(self) -> Spans:
-        return spans_of_others(self.investigation.once(picture), self.diagnosis)
-
-    @cached_property
-    def _affected(self) -> tuple[Pipeline, ...]:
-        named = own_queues(self.investigation.once(picture), self.diagnosis)
-        return tuple(flow for flow in self._flows if flow.queue in named) or self._flows[:1]
-
-    @cached_property
-    def _noticed(self) -> Detection | None:
+    def _tests(self) -> CaseBacktest:
+        noticed = None
         if self.told:
-            return Detection(parse_time(self.told, self.zone, now=self.window.end), "as the parameter says")
-        return first_reaction(self.investigation, self._affected, self._start, self.diagnosis.incident_end)
-
-    @cached_property
-    def _tried(self) -> tuple[AlarmBacktest, ...]:
-        return backtest_alarms(self.investigation, self._flows, self.specs)
-
-    @cached_property
-    def _existing(self) -> tuple[AlarmBacktest, ...]:
-        return backtest_alarms(self.investigation, self._flows, existing_alarms(self.investigation))
-
-    def _frame(self, tried: tuple[AlarmBacktest, ...]) -> pd.DataFrame:
-        seen = None if self._noticed is None else self._noticed.at
-        return backtest_frame(tried, self._start, self.window.seconds, seen, self._elsewhere)
+            moment = parse_time(self.told, self.zone, now=self.window.end)
+            noticed = Detection(moment, "as the parameter says")
+        return CaseBacktest(self.investigation, self.diagnosis, self.specs, noticed)
 
     def rules(self) -> TableView:
         """Show the alarms of the specification."""
@@ -98,7 +71,7 @@ class AlarmPage(Page):
         if self._start is None:
             return TextView(("Nothing happened in this window: every ring below is in vain.",))
         began = f"The incident began at {format_time(self._start, self.zone)} ({self.zone})."
-        found = self._noticed
+        found = self._tests.detection
         if found is None:
             return TextView(
                 (
@@ -113,29 +86,32 @@ class AlarmPage(Page):
 
     def backtest(self) -> TableView:
         """Show when each alarm of the specification would have rung."""
-        return backtest_table(self._frame(self._tried), self.zone)
+        return backtest_table(self._tests.frame(self._tests.proposed_results), self.zone)
 
     def existing(self) -> TableView:
         """Show when each alarm that the case holds would have rung."""
-        if not self._existing:
+        if not self._tests.existing_results:
             return TableView(
                 "Alarms that exist", (), (), "The case holds no alarm: alarms.json is empty or missing."
             )
-        return backtest_table(self._frame(self._existing), self.zone, "Alarms that exist, by the same rules")
+        return backtest_table(
+            self._tests.frame(self._tests.existing_results),
+            self.zone,
+            "Alarms that exist, by the same rules",
+        )
 
     def rings(self) -> FigureView:
         """Draw when each alarm was raised."""
-        rang = [item for item in (*self._tried, *self._existing) if item.run and item.run.raised]
+        rang = [item for item in self._tests.results if item.run and item.run.raised]
         rang.sort(key=lambda item: item.run.raised[0][0] if item.run else 0)
         bars = [(f"{item.spec.name}\n{item.resource}", item.run.raised) for item in rang if item.run]
-        seen = None if self._noticed is None else self._noticed.at
+        detection = self._tests.detection
+        seen = None if detection is None else detection.at
         return plot_alarm_times(bars[:_MOST_BARS], self.span(), seen)
 
     @cached_property
     def _swept(self) -> pd.DataFrame:
-        return sensitivity(
-            self.investigation, self._affected, self.specs, self._start, self.window.seconds, self._elsewhere
-        )
+        return self._tests.sensitivity(self._tests.affected, self.specs)
 
     def sensitivity(self) -> FigureView:
         """Draw how soon the affected queues' alarms ring with other thresholds and M of N."""
@@ -143,25 +119,17 @@ class AlarmPage(Page):
 
     def ranges(self) -> TableView:
         """Show what the unpublished length of the evaluation range changes."""
-        frame = range_sensitivity(self.investigation, self._flows, self.specs, self.window.seconds)
-        return ranges_table(frame, EXTRA_PERIODS, self.zone)
+        return ranges_table(self._tests.ranges(), EXTRA_PERIODS, self.zone)
 
     def lessons(self) -> TableView:
         """Show what would be better than what was asked for."""
-        return lessons_table(
-            advise(
-                self.investigation,
-                self._flows,
-                self.specs,
-                self._start,
-                self.window.seconds,
-                self._elsewhere,
-            )
-        )
+        return lessons_table(self._tests.advice(self.specs))
 
     def advice(self) -> TextView:
         """Say which alarm to have first."""
-        found, affected = self.diagnosis, self._affected if self._start else ()
+        found, affected = self.diagnosis, self._tests.affected
         dead = found.extra.get("dead_letters_of_incident", 0)
-        said = alarm_advice(self._frame(self._tried), self._start, affected, dead, self.zone)
+        said = alarm_advice(
+            self._tests.frame(self._tests.proposed_results), self._start, affected, dead, self.zone
+        )
         return TextView((*said, *spared_by_a_check(found, self.zone)))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from watchme_analysis.alarms.sections import spared_by_a_check
-from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.present.display import FigureView, TableView, TextView
-from watchme_analysis.queues.pipeline import Pipeline, pipelines
+from watchme_analysis.services.what_if import what_if_model
 from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
 from watchme_analysis.simulation.figures import (
     agreement_table,
@@ -20,8 +19,7 @@ from watchme_analysis.simulation.figures import (
     plot_throttling,
     throttling_sentences,
 )
-from watchme_analysis.simulation.fit import Recorded, recorded
-from watchme_analysis.simulation.model import Model, model_of
+from watchme_analysis.simulation.model import Model
 from watchme_analysis.simulation.scenarios import Comparison, compare
 from watchme_analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
 
@@ -47,21 +45,8 @@ class WhatIfPage(Page):
     seed: int = 0
 
     @cached_property
-    def _chosen(self) -> tuple[Pipeline, Recorded]:
-        """The flow asked for, else the affected one with the oldest message."""
-        found = pipelines(self.investigation, self.investigation.options.get("queue"))
-        named = set(self.diagnosis.extra.get("queues", ()))
-        wanted = [flow for flow in found if flow.queue in named] or list(found)
-        if not wanted:
-            raise InputError(
-                f"The case {self.investigation.case.name} knows no queue: pull or import its metrics first."
-            )
-        pairs = [(flow, recorded(flow, self.investigation)) for flow in wanted]
-        return max(pairs, key=lambda pair: pair[1].peak_age_s or 0.0)
-
-    @cached_property
     def _model(self) -> Model:
-        return model_of(self.investigation, pipelines(self.investigation), self._chosen[0])
+        return what_if_model(self.investigation, self.diagnosis)
 
     @cached_property
     def _found(self) -> tuple[Comparison, ...]:
@@ -79,10 +64,9 @@ class WhatIfPage(Page):
 
     def assumptions(self) -> TextView:
         """Say which queue is simulated, and what had to be assumed."""
-        named = [f"{flow.queue} with {flow.function or 'its function'}" for flow in self._model.flows]
-        added = " Figures below are those of all of them, added up." if named[1:] else ""
-        own = dict.fromkeys(configured(each.settings) for each in self._model.fits)
-        return TextView((f"Simulated is {', '.join(named)}.{added}", *own), self._model.notes)
+        pipeline, fit = self._model.pipeline, self._model.fit
+        simulated = f"Simulated is {pipeline.queue} with {pipeline.function or 'its function'}."
+        return TextView((simulated, configured(fit.settings)), self._model.notes)
 
     def agreement(self) -> TableView:
         """Show whether runs with the case's own settings give back what was recorded."""
@@ -90,7 +74,7 @@ class WhatIfPage(Page):
 
     def measures(self) -> TableView:
         """Show what each measure comes to."""
-        return measures_table(self._found, self._model.in_all)
+        return measures_table(self._found, self._model.recorded)
 
     def figure(self) -> FigureView:
         """Draw dead letters, duplicates and age by measure."""

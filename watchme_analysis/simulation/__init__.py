@@ -6,6 +6,6 @@ Imports: `queues`, `present` and below; never `alarms`.
 
 Never: reads files, uses the network or a clock, or gives a figure without its interval.
 
-`queue`, `pipeline`, `api` and `event_calendar` are the kernel; `fit`, `calibration` and `shared_host`
+`queue`, `pipeline`, `api` and `event_calendar` are the kernel; `fit` and `calibration`
 choose settings; `setting_changes`, `durations` and `throttling` describe inputs.
 """

@@ -75,7 +75,7 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
         figures = [row.estimate(name).mean or 0.0 for name, _, _, _ in _RANKED]
         return tuple(round(figure / least) for figure, (_, _, _, least) in zip(figures, _RANKED, strict=True))
 
-    emptied = [row for row in others if row.drain_s().seen == len(row.runs)]
+    emptied = [row for row in others if row.drain_s().seen == len(row.outcomes)]
     best = min(emptied, key=rank, default=None)
     dead, left = (0.0 if row is None else row.estimate("dead_lettered").mean or 0.0 for row in (base, best))
     if best is None or (left > HELPS * dead and rank(best)[0] >= HELPS * rank(base)[0]):

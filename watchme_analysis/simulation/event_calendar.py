@@ -1,4 +1,4 @@
-"""What is to happen in a simulation, in order of time."""
+"""The events that are due in a simulation, in order of time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class EventCalendar:
         self.numbers = count()
 
     def at(self, time_s: float, action: Action, argument: Any = None) -> None:
-        """Note an action for a time."""
+        """Schedule an action for a time in seconds from the start of the run."""
         heappush(self.entries, (time_s, next(self.numbers), action, argument))
 
     def drop(self, actions: tuple[Action, ...]) -> list[Entry]:
-        """Strike out all entries with one of these actions, and return them."""
-        struck = [entry for entry in self.entries if entry[2] in actions]
-        if struck:
+        """Remove all entries with one of these actions, and return them."""
+        dropped = [entry for entry in self.entries if entry[2] in actions]
+        if dropped:
             # In place: the loop over the entries holds on to this list.
             self.entries[:] = [entry for entry in self.entries if entry[2] not in actions]
             heapify(self.entries)
-        return struck
+        return dropped

@@ -1,7 +1,4 @@
-"""What keeps a simulated poller from receiving: a circuit breaker, pauses, a window for batches to fill.
-
-A simulated line: one queue, the poller that empties it, and the function that works on its batches.
-"""
+"""A simulated pipeline: one queue, the poller that empties it, and the function that works on its batches."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections import deque
 from math import inf
 from random import Random
 
-from watchme_analysis.simulation.api import Api, Call, Processors, WorkerSlots
+from watchme_analysis.simulation.api import Api, Call
 from watchme_analysis.simulation.event_calendar import Action, EventCalendar
 from watchme_analysis.simulation.queue import (
     DEAD,
@@ -25,19 +22,21 @@ from watchme_analysis.simulation.settings import Arrivals, Outcome, Settings, co
 
 
 class PollerConditions:
-    """Open when the poller may receive.
+    """Conditions under which the poller must not receive: open circuit breaker, pause, unfilled batch.
 
     Parameters
     ----------
-    settings, agenda, queue
-        Of the line.
+    settings, calendar, queue
+        Of the pipeline.
     wake
-        Called when a gate opens again.
+        Called when the poller may receive again.
     """
 
-    def __init__(self, settings: Settings, agenda: EventCalendar, queue: StandardQueue, wake: Action) -> None:
+    def __init__(
+        self, settings: Settings, calendar: EventCalendar, queue: StandardQueue, wake: Action
+    ) -> None:
         self.breaker, self.poller = settings.breaker, settings.poller
-        self.agenda, self.queue, self.wake = agenda, queue, wake
+        self.calendar, self.queue, self.wake = calendar, queue, wake
         self.breaker_openings = 0
         self._window_opens_s = inf
         self._failures_in_row = 0
@@ -46,17 +45,17 @@ class PollerConditions:
 
     @property
     def are_there(self) -> bool:
-        """Whether there is anything to ask."""
+        """Whether any condition is configured."""
         return bool(self.breaker or self.poller.pauses or self.poller.batching_window_s > 0)
 
     def begin(self) -> None:
-        """Note on the agenda when pauses end."""
+        """Schedule the ends of pauses."""
         for _, end_s in self.poller.pauses:
-            self.agenda.at(end_s, self.wake)
+            self.calendar.at(end_s, self.wake)
 
     def are_closed(self, batches: int) -> bool:
         """Return whether the poller, with so many batches in its hands, must not receive now."""
-        now_s = self.agenda.now_s
+        now_s = self.calendar.now_s
         if now_s < self._breaker_until_s or (self._is_trying and batches):
             return True
         if any(start_s <= now_s < end_s for start_s, end_s in self.poller.pauses):
@@ -70,7 +69,7 @@ class PollerConditions:
             return False
         if self._window_opens_s == inf:
             self._window_opens_s = now_s + self.poller.batching_window_s
-            self.agenda.at(self._window_opens_s, self.wake)
+            self.calendar.at(self._window_opens_s, self.wake)
         if now_s < self._window_opens_s:
             return True
         self._window_opens_s = inf
@@ -84,18 +83,19 @@ class PollerConditions:
             self._failures_in_row, self._is_trying = 0, False
             return
         self._failures_in_row += 1
-        now_s = self.agenda.now_s
+        now_s = self.calendar.now_s
         is_open = now_s < self._breaker_until_s
         if not is_open and (self._is_trying or self._failures_in_row >= self.breaker.failures_to_open):
             self.breaker_openings += 1
             self._breaker_until_s = now_s + self.breaker.pause_s
             self._is_trying = True
-            self.agenda.at(self._breaker_until_s, self.wake)
+            self.calendar.at(self._breaker_until_s, self.wake)
 
 
 MINUTE_S = 60.0
-# Figures of an outcome that line and API count by the same names.
-_OF_LINE = ("invocations", "errors", "timeouts", "throttles", "peak_visible", "peak_age_s", "behind_s")
+# Fields of an outcome that the pipeline counts by the same names.
+_OF_PIPELINE = ("invocations", "errors", "timeouts", "throttles", "peak_visible", "peak_age_s", "behind_s")
+# Fields of an outcome that the API counts by the same names.
 _OF_API = ("duplicates", "unhealthy", "restarts")
 
 
@@ -121,10 +121,8 @@ class SimulatedPipeline:
     ----------
     settings, arrivals, seed
         Of the run.
-    agenda
-        Common to all lines of a run.
-    shared
-        Desk and processors that the line's API shares with those of other lines; None for what it has alone.
+    calendar
+        Of the run.
     """
 
     def __init__(
@@ -132,16 +130,15 @@ class SimulatedPipeline:
         settings: Settings,
         arrivals: Arrivals,
         seed: int,
-        agenda: EventCalendar,
-        shared: tuple[WorkerSlots | None, Processors | None] = (None, None),
+        calendar: EventCalendar,
     ) -> None:
         self.settings = settings
-        self.agenda = agenda
+        self.calendar = calendar
         self.queue = queue_of(settings.queue, arrivals)
         # Text, so that arrivals drawn from the same seed are not the same numbers again.
         random = Random(f"service times {seed}")
         self.random = Random(f"retries {seed}")
-        self.api = Api(settings.api, arrivals, agenda, random, self._answered, shared)
+        self.api = Api(settings.api, arrivals, calendar, random, self._answered)
         poller = settings.poller
         self.batch_size, self.timeout_s = poller.batch_size, settings.function_timeout_s
         self.run_s = settings.run_s
@@ -157,8 +154,8 @@ class SimulatedPipeline:
         self.invocations = self.errors = self.timeouts = self.throttles = 0
         self.before = (0, 0)  # attempts and those in vain, up to the minute before
         self.ramps = 0
-        self.gates = PollerConditions(settings, agenda, self.queue, self._wakes)
-        self.has_gates = self.gates.are_there
+        self.conditions = PollerConditions(settings, calendar, self.queue, self._wakes)
+        self.has_conditions = self.conditions.are_there
         self.ever_failed = bytearray(len(arrivals.sent_s))
         self.last_left_s = 0.0
         self.late_s = max(MINUTE_S, 2 * settings.api.mean_s)
@@ -168,22 +165,22 @@ class SimulatedPipeline:
         self.peak_age_s, self.peak_visible = 0.0, 0
 
     def begin(self) -> None:
-        """Note on the agenda what comes by itself."""
-        agenda, settings = self.agenda, self.settings
-        agenda.at(0.0, self._each_minute)
-        agenda.at(settings.api.check_interval_s, self.api.check_health)
-        self.gates.begin()
+        """Schedule the events that no message causes."""
+        calendar, settings = self.calendar, self.settings
+        calendar.at(0.0, self._each_minute)
+        calendar.at(settings.api.check_interval_s, self.api.check_health)
+        self.conditions.begin()
         for number, each in enumerate(settings.earlier):
             later = [other for other in settings.earlier[number + 1 :] if other.field == each.field]
             value = later[0].value if later else configured(settings, each.field)
-            agenda.at(each.until_s, self._change, (each.field, value))
+            calendar.at(each.until_s, self._change, (each.field, value))
 
     def poll(self) -> None:
         """Receive as many batches as the poller may hold."""
         queue = self.queue
         while self.batches < self.allowed and (queue.ready or queue.returned):
-            now_s = self.agenda.now_s
-            if self.has_gates and self.gates.are_closed(self.batches):
+            now_s = self.calendar.now_s
+            if self.has_conditions and self.conditions.are_closed(self.batches):
                 return
             batch = queue.receive(now_s, self.batch_size)
             if not batch:  # all that was ready has left the queue
@@ -192,7 +189,7 @@ class SimulatedPipeline:
             self.batches += 1
             if not self.is_watching_hidden:
                 self.is_watching_hidden = True
-                self.agenda.at(queue.hidden[0][0], self._come_back)
+                self.calendar.at(queue.hidden[0][0], self._come_back)
             run = Invocation(batch)
             if self.running < self.reserved:
                 self._start(run)
@@ -207,13 +204,13 @@ class SimulatedPipeline:
     def _start(self, run: Invocation) -> None:
         self.running += 1
         self.invocations += 1
-        run.deadline_s = deadline_s = self.agenda.now_s + self.timeout_s
+        run.deadline_s = deadline_s = self.calendar.now_s + self.timeout_s
         self.invoked.append(run)
         if not self.is_watching_runs:
             self.is_watching_runs = True
-            self.agenda.at(deadline_s, self._cut_off)
+            self.calendar.at(deadline_s, self._cut_off)
         if self.run_s:
-            self.agenda.at(self.agenda.now_s + self.run_s, self._begin_messages, run)
+            self.calendar.at(self.calendar.now_s + self.run_s, self._begin_messages, run)
         else:
             self.api.call(run)
 
@@ -224,13 +221,13 @@ class SimulatedPipeline:
     def _throttle(self, run: Invocation) -> None:
         """Turn a batch away; it is tried again until patience ends."""
         self.throttles += 1
-        now_s = self.agenda.now_s
+        now_s = self.calendar.now_s
         again_s = now_s + self.settings.poller.throttle_retry_s * (0.5 + self.random.random())
         if now_s >= run.gives_up_s:
             # The messages stay in flight until their visibility timeout ends; the poller backs off first.
-            self.agenda.at(again_s, self._let_go)
+            self.calendar.at(again_s, self._let_go)
         else:
-            self.agenda.at(min(again_s, run.gives_up_s), self._try_again, run)
+            self.calendar.at(min(again_s, run.gives_up_s), self._try_again, run)
 
     def _try_again(self, run: Invocation) -> None:
         if self.running < self.reserved:
@@ -244,7 +241,7 @@ class SimulatedPipeline:
 
     def _come_back(self, _: object) -> None:
         """Make visible again what has been in flight for too long, and look again when more is due."""
-        queue, now_s = self.queue, self.agenda.now_s
+        queue, now_s = self.queue, self.calendar.now_s
         hidden, state, receives = queue.hidden, queue.state, queue.receives
         while hidden:
             end_s, message, number = hidden[0]
@@ -256,7 +253,7 @@ class SimulatedPipeline:
             hidden.popleft()
         self.is_watching_hidden = bool(hidden)
         if hidden:
-            self.agenda.at(hidden[0][0], self._come_back)
+            self.calendar.at(hidden[0][0], self._come_back)
         self.poll()
 
     def _comes_back_alone(self, receipt: Receipt) -> None:
@@ -266,12 +263,12 @@ class SimulatedPipeline:
 
     def _cut_off(self, _: object) -> None:
         """End the runs whose time is up, and look again when the next one's is."""
-        invoked, now_s = self.invoked, self.agenda.now_s
+        invoked, now_s = self.invoked, self.calendar.now_s
         while invoked and invoked[0].deadline_s <= now_s:
             self._time_out(invoked[0])
         self.is_watching_runs = bool(invoked)
         if invoked:
-            self.agenda.at(invoked[0].deadline_s, self._cut_off)
+            self.calendar.at(invoked[0].deadline_s, self._cut_off)
 
     def _time_out(self, run: Invocation) -> None:
         if run.is_alive:
@@ -320,9 +317,9 @@ class SimulatedPipeline:
         else:
             for receipt in run.batch:
                 queue.delete(receipt)
-        self.last_left_s = self.agenda.now_s
-        if self.has_gates:
-            self.gates.note(bool(failed))
+        self.last_left_s = self.calendar.now_s
+        if self.has_conditions:
+            self.conditions.note(bool(failed))
         self.poll()
 
     def _change(self, change: tuple[str, float | None]) -> None:
@@ -330,11 +327,11 @@ class SimulatedPipeline:
         self._set(*change)
         if change[0] == "visibility_timeout_s":
             for receipt in self.queue.hidden:
-                self.agenda.at(receipt[0], self._comes_back_alone, receipt)
+                self.calendar.at(receipt[0], self._comes_back_alone, receipt)
             self.queue.hidden.clear()
         elif change[0] == "function_timeout_s":
             for run in self.invoked:
-                self.agenda.at(run.deadline_s, self._time_out, run)
+                self.calendar.at(run.deadline_s, self._time_out, run)
             self.invoked.clear()
         self.poll()
 
@@ -354,8 +351,8 @@ class SimulatedPipeline:
 
     def _each_minute(self, _: object) -> None:
         """Scale, expire, note the state, as pollers and CloudWatch do each minute."""
-        now_s, queue = self.agenda.now_s, self.queue
-        self.agenda.at(now_s + MINUTE_S, self._each_minute)
+        now_s, queue = self.calendar.now_s, self.queue
+        self.calendar.at(now_s + MINUTE_S, self._each_minute)
         left = queue.left
         queue.expire(now_s)
         if queue.left < left:
@@ -417,10 +414,10 @@ class SimulatedPipeline:
             expired=expired,
             dead_unfailed=sum(not self.ever_failed[message] for message in dead),
             lost=sum(state[message] > IN_FLIGHT for message in api.undone(sent)),
-            breaker_openings=self.gates.breaker_openings,
+            breaker_openings=self.conditions.breaker_openings,
             drained_s=None if queue.left else end_s,
             mean_wait_s=api.waits_s / api.started if api.started else None,
             series=tuple(self.series),
-            **{name: getattr(self, name) for name in _OF_LINE},
+            **{name: getattr(self, name) for name in _OF_PIPELINE},
             **{name: getattr(api, name) for name in _OF_API},
         )

@@ -1,4 +1,4 @@
-"""A discrete-event model of queues, their pollers and functions, and the APIs that the functions call.
+"""A discrete-event model of a queue, its poller and function, and the API that the function calls.
 
 Written after the public documentation of Amazon SQS and of Lambda's event source mappings; what AWS doesn't
 publish (how often a throttled batch is tried again, how fast back-off goes) is a setting with its own note.
@@ -8,17 +8,15 @@ and a standard queue's rare double delivery and unordered receives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from heapq import heappop
-from itertools import islice, repeat
+from itertools import islice
 from math import inf
 from operator import gt
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.simulation.api import Processors, WorkerSlots
 from watchme_analysis.simulation.event_calendar import EventCalendar
 from watchme_analysis.simulation.pipeline import SimulatedPipeline
-from watchme_analysis.simulation.settings import Arrivals, Host, Outcome, Settings
+from watchme_analysis.simulation.settings import Arrivals, Outcome, Settings
 
 
 def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0) -> Outcome:
@@ -38,47 +36,12 @@ def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0) -> Outcome:
     InputError
         If the arrivals are not in order, or have groups for some of the messages only.
     """
-    [outcome] = simulate_together(((settings, arrivals),), None, seed)
-    return outcome
-
-
-def simulate_together(
-    wanted: Sequence[tuple[Settings, Arrivals]], host: Host | None = None, seed: int = 0
-) -> tuple[Outcome, ...]:
-    """Run the messages of several queues at the same time, whose APIs share a host.
-
-    Parameters
-    ----------
-    wanted
-        Settings and arrivals of each queue.
-    host
-        What their APIs share; None for nothing.
-    seed
-        The same seed gives the same outcome.
-
-    Returns
-    -------
-    tuple of Outcome
-        One a queue, in order.
-
-    Raises
-    ------
-    InputError
-        As :func:`simulate`.
-    """
-    agenda = EventCalendar()
-    desk = WorkerSlots(host.slots) if host is not None and host.slots is not None else None
-    processors = Processors(host.cores, agenda) if host is not None and host.cores is not None else None
-    lines = []
-    for number, (settings, arrivals) in enumerate(wanted):
-        _check(arrivals)
-        # The first line's numbers don't depend on whether there are others.
-        lines.append(SimulatedPipeline(settings, arrivals, seed + 7_919 * number, agenda, (desk, processors)))
-    for line in lines:
-        line.begin()
-    horizon_s = max(settings.horizon_s for settings, _ in wanted)
-    sent = _run(agenda, lines, processors, horizon_s)
-    return tuple(line.outcome(many, horizon_s) for line, many in zip(lines, sent, strict=True))
+    _check(arrivals)
+    calendar = EventCalendar()
+    pipeline = SimulatedPipeline(settings, arrivals, seed, calendar)
+    pipeline.begin()
+    sent = _run(calendar, pipeline, settings.horizon_s)
+    return pipeline.outcome(sent, settings.horizon_s)
 
 
 def _check(arrivals: Arrivals) -> None:
@@ -91,41 +54,23 @@ def _check(arrivals: Arrivals) -> None:
         )
 
 
-def _run(
-    agenda: EventCalendar, lines: Sequence[SimulatedPipeline], processors: Processors | None, horizon_s: float
-) -> list[int]:
-    """Go from event to event, and return how many messages each line was sent."""
-    arrivals, owners = _merged(lines)
-    upcoming = iter(arrivals)
+def _run(calendar: EventCalendar, pipeline: SimulatedPipeline, horizon_s: float) -> int:
+    """Go from event to event, and return how many messages were sent."""
+    queue, entries = pipeline.queue, calendar.entries
+    upcoming = iter(queue.sent_s)
     arrival_s = next(upcoming, inf)
-    entries, first, others = agenda.entries, lines[0].queue, [line.queue for line in lines[1:]]
-    while (
-        arrival_s < inf
-        or first.left
-        or (others and any(queue.left for queue in others))
-        or (processors is not None and processors.work)
-    ):
+    while arrival_s < inf or queue.left:
         if entries[0][0] <= arrival_s:
             if entries[0][0] > horizon_s:
                 break
-            agenda.now_s, _, action, argument = heappop(entries)
+            calendar.now_s, _, action, argument = heappop(entries)
             action(argument)
             continue
         if arrival_s > horizon_s:
             break
-        agenda.now_s = arrival_s
-        line = next(owners)
-        queue = line.queue
+        calendar.now_s = arrival_s
         queue.send(queue.sent)
-        if line.batches < line.allowed:
-            line.poll()
+        if pipeline.batches < pipeline.allowed:
+            pipeline.poll()
         arrival_s = next(upcoming, inf)
-    return [line.queue.sent for line in lines]
-
-
-def _merged(lines: Sequence[SimulatedPipeline]) -> tuple[Sequence[float], Iterator[SimulatedPipeline]]:
-    """Return the arrivals of all lines in order, and whose each is."""
-    if len(lines) == 1:
-        return lines[0].queue.sent_s, repeat(lines[0])
-    pairs = sorted((sent_s, number) for number, line in enumerate(lines) for sent_s in line.queue.sent_s)
-    return [sent_s for sent_s, _ in pairs], iter([lines[number] for _, number in pairs])
+    return queue.sent

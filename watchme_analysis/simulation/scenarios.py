@@ -11,13 +11,12 @@ from random import Random
 from typing import Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.simulation.run import simulate, simulate_together
+from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     BreakerSettings,
     FaultInterval,
-    Host,
     Outcome,
     QueueSettings,
     Settings,
@@ -66,17 +65,11 @@ class Scenario:
         What is different in it.
     settings, load
         Of the queue.
-    beside
-        Settings and load of other queues, simulated at the same time; the figures are those of all.
-    host
-        What the APIs of all share.
     """
 
     name: str
     settings: Settings
     load: Load
-    beside: tuple[tuple[Settings, Load], ...] = ()
-    host: Host | None = None
 
 
 @dataclass(frozen=True)
@@ -108,19 +101,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A scenario with its outcomes, one of each queue in each replication."""
+    """A scenario with its outcomes, one per replication."""
 
     scenario: Scenario
-    runs: tuple[tuple[Outcome, ...], ...] = field(repr=False)
-
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """What became of the messages of all queues together, one of each replication."""
-        return tuple(together(run) for run in self.runs)
-
-    def of_line(self, place: int) -> Comparison:
-        """Return the outcomes of one of the queues alone."""
-        return Comparison(self.scenario, tuple((run[place],) for run in self.runs))
+    outcomes: tuple[Outcome, ...] = field(repr=False)
 
     def estimate(self, name: str) -> Estimate:
         """Return the mean of a field of the outcomes with its interval."""
@@ -131,25 +115,6 @@ class Comparison:
         return estimate(
             [None if outcome.drained_s is None else outcome.behind_s for outcome in self.outcomes]
         )
-
-
-def together(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the outcomes of several queues as one: counts added up, the highest age, the last to empty."""
-    if len(outcomes) == 1:
-        return outcomes[0]
-    emptied = [outcome.drained_s for outcome in outcomes]
-    added = {
-        name: sum(getattr(outcome, name) for outcome in outcomes)
-        for name in Outcome.__dataclass_fields__
-        if name not in {"behind_s", "drained_s", "mean_wait_s", "peak_age_s", "series"}
-    }
-    return Outcome(
-        **added,
-        peak_age_s=max(outcome.peak_age_s for outcome in outcomes),
-        drained_s=None if None in emptied else max(time_s for time_s in emptied if time_s is not None),
-        behind_s=max(outcome.behind_s for outcome in outcomes),
-        mean_wait_s=None,
-    )
 
 
 def estimate(values: Sequence[float | None]) -> Estimate:
@@ -271,51 +236,29 @@ MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
 )
 
 
-def scenarios(
-    settings: Settings,
-    load: Load,
-    beside: tuple[tuple[Settings, Load], ...] = (),
-    host: Host | None = None,
-) -> tuple[Scenario, ...]:
-    """Return each measure that changes something, some together, and ten times the load.
+def scenarios(settings: Settings, load: Load) -> tuple[Scenario, ...]:
+    """Return each measure that changes a setting, some measures together, and ten times the load.
 
     Parameters
     ----------
     settings, load
         Of the queue.
-    beside, host
-        Queues that are simulated with it, and what they share: each measure is taken on all of them.
     """
-    lines = ((settings, load), *beside)
-
-    def scenario(name: str, change: Callable[[Settings], Settings], factor: float = 1.0) -> Scenario:
-        (first, own), *others = [
-            (change(each), replace(sent, factor=sent.factor * factor)) for each, sent in lines
-        ]
-        return Scenario(name, first, own, tuple(others), host)
-
-    alone = [
-        scenario(name, change)
-        for position, (name, change) in enumerate(MEASURES)
-        if position == 0 or any(change(each) != each for each, _ in lines)
-    ]
+    tenfold = replace(load, factor=load.factor * 10.0)
     return (
-        *alone,
-        scenario("10 x load", lambda each: each, 10.0),
-        scenario("10 x load with " + TOGETHER, _together, 10.0),
+        *(
+            Scenario(name, change(settings), load)
+            for position, (name, change) in enumerate(MEASURES)
+            if position == 0 or change(settings) != settings
+        ),
+        Scenario("10 x load", settings, tenfold),
+        Scenario("10 x load with " + TOGETHER, _together(settings), tenfold),
     )
 
 
-def _replicate(task: tuple[Scenario, int]) -> tuple[Outcome, ...]:
+def _replicate(task: tuple[Scenario, int]) -> Outcome:
     scenario, seed = task
-    if not scenario.beside and scenario.host is None:
-        return (simulate(scenario.settings, arrivals_of(scenario.load, seed), seed),)
-    lines = ((scenario.settings, scenario.load), *scenario.beside)
-    wanted = [
-        (settings, arrivals_of(load, seed + 104_729 * number))
-        for number, (settings, load) in enumerate(lines)
-    ]
-    return simulate_together(wanted, scenario.host, seed)
+    return simulate(scenario.settings, arrivals_of(scenario.load, seed), seed)
 
 
 def compare(
@@ -343,12 +286,12 @@ def compare(
         raise InputError(f"{replications} replications answer nothing: ask for 1 or more.")
     tasks = [(scenario, seed * 1_000_003 + number) for scenario in wanted for number in range(replications)]
     if processes == 1:
-        runs = [_replicate(task) for task in tasks]
+        outcomes = [_replicate(task) for task in tasks]
     else:
         # Not by a fork of this process, in which Arrow, numpy or a notebook may have threads that hold locks.
         with ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
-            runs = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
+            outcomes = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
     return tuple(
-        Comparison(scenario, tuple(runs[start : start + replications]))
-        for scenario, start in zip(wanted, range(0, len(runs), replications), strict=True)
+        Comparison(scenario, tuple(outcomes[start : start + replications]))
+        for scenario, start in zip(wanted, range(0, len(outcomes), replications), strict=True)
     )

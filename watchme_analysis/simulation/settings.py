@@ -141,16 +141,6 @@ class ApiSettings:
         Calls worked on at once; others wait, and are worked on even when the caller has given up. None: any.
     failing_share
         Share of calls that fail at their end for no lasting reason.
-    background_s
-        Mean of the work that goes on after a call was answered; only then is the work done.
-    answers
-        On a shared host, how long an answer takes on average by how much work the host has before it: pairs
-        of seconds of unfinished work, ascending, and seconds. What comes after the answer is what costs the
-        host time. Empty: answers take ``mean_s`` of the host's own time.
-    late_share
-        Share of the calls that are worked on though their caller has given up before the answer.
-    slowdown_per_waiting
-        By how much of itself a service time grows with each call waiting at its start.
     check_interval_s, check_timeout_s, checks_to_unhealthy
         The health check fails when the call at the head has waited longer than the timeout.
     restarts_when_unhealthy, restart_s
@@ -163,10 +153,6 @@ class ApiSettings:
     variation: float = 0.3
     slots: int | None = 2
     failing_share: float = 0.0
-    background_s: float = 0.0
-    answers: tuple[tuple[float, float], ...] = ()
-    late_share: float = 1.0
-    slowdown_per_waiting: float = 0.0
     check_interval_s: float = 30.0
     check_timeout_s: float = 10.0
     checks_to_unhealthy: int = 3
@@ -194,23 +180,6 @@ class EarlierSetting:
     field: str
     until_s: float
     value: float | None
-
-
-@dataclass(frozen=True)
-class Host:
-    """A machine that several APIs share.
-
-    Attributes
-    ----------
-    cores
-        Processors. What is worked on at once shares them fairly, and nothing takes more than one; None for
-        as many as there are calls.
-    slots
-        Calls that all APIs together work on at once, as one API does that all call; others wait. None: any.
-    """
-
-    cores: float | None = 2.0
-    slots: int | None = None
 
 
 @dataclass(frozen=True)

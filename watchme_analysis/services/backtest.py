@@ -1,0 +1,132 @@
+"""Back-test of proposed and existing alarms on a case, compared with its diagnosis.
+
+`watchme alarms backtest` and the alarms notebook both show a :class:`CaseBacktest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from watchme_analysis.alarms.advice import Advice, advise
+from watchme_analysis.alarms.sensitivity import range_sensitivity, sensitivity
+from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
+from watchme_analysis.alarms.time_to_detect import Detection, first_reaction
+from watchme_analysis.alarms.trials import AlarmBacktest, Spans, backtest_alarms, backtest_frame
+from watchme_analysis.backlog.hypotheses.other_incidents import own_queues, spans_of_others
+from watchme_analysis.backlog.hypotheses.picture import picture
+from watchme_analysis.errors import InputError
+from watchme_analysis.inference.findings import Diagnosis, Investigation
+from watchme_analysis.queues.pipeline import Pipeline, pipelines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class CaseBacktest:
+    """Alarms back-tested on the pipelines of a case.
+
+    Attributes
+    ----------
+    investigation
+        The case with the options of the question; its option ``queue`` limits the pipelines to one.
+    diagnosis
+        Diagnosis of the same investigation. It dates the incident and names the affected queues.
+    specs
+        Proposed alarms.
+    noticed
+        When people noticed the incident, as the caller knows it; None for the first reaction on record.
+    """
+
+    investigation: Investigation
+    diagnosis: Diagnosis
+    specs: tuple[AlarmSpec, ...]
+    noticed: Detection | None = None
+
+    @property
+    def start(self) -> datetime | None:
+        """Start of the incident; None without an incident, or where its start is unknown."""
+        found = self.diagnosis
+        return None if found.verdict == "no_incident" else found.incident_start
+
+    @cached_property
+    def span_s(self) -> float:
+        """Length of the evaluated window in seconds.
+
+        Raises
+        ------
+        InputError
+            When the case has no times.
+        """
+        window = self.investigation.window or self.investigation.case.window
+        if window is None:
+            name = self.investigation.case.name
+            raise InputError(f"The case {name} has no times: there is nothing to try alarms on.")
+        return window.seconds
+
+    @cached_property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """Pipelines that the alarms are evaluated on."""
+        return pipelines(self.investigation, self.investigation.options.get("queue"))
+
+    @cached_property
+    def affected(self) -> tuple[Pipeline, ...]:
+        """Pipelines of the incident; the first pipeline where the diagnosis names none."""
+        named = own_queues(self.investigation.once(picture), self.diagnosis)
+        return tuple(each for each in self.pipelines if each.queue in named) or self.pipelines[:1]
+
+    @cached_property
+    def elsewhere(self) -> Spans:
+        """Times of trouble that is not part of the incident, by resource."""
+        return spans_of_others(self.investigation.once(picture), self.diagnosis)
+
+    @cached_property
+    def detection(self) -> Detection | None:
+        """When and how people noticed the incident; None where nothing is on record."""
+        return self.noticed or first_reaction(
+            self.investigation, self.affected, self.start, self.diagnosis.incident_end
+        )
+
+    @cached_property
+    def existing(self) -> tuple[AlarmSpec, ...]:
+        """Alarms that the case holds."""
+        return existing_alarms(self.investigation)
+
+    @cached_property
+    def results(self) -> tuple[AlarmBacktest, ...]:
+        """Results of proposed and existing alarms, one per alarm and resource.
+
+        They are evaluated together, so that a composite alarm can name alarms of both kinds.
+        """
+        return backtest_alarms(self.investigation, self.pipelines, (*self.specs, *self.existing))
+
+    @property
+    def proposed_results(self) -> tuple[AlarmBacktest, ...]:
+        """Results of the proposed alarms."""
+        return tuple(item for item in self.results if any(item.spec is spec for spec in self.specs))
+
+    @property
+    def existing_results(self) -> tuple[AlarmBacktest, ...]:
+        """Results of the alarms that the case holds."""
+        return tuple(item for item in self.results if any(item.spec is spec for spec in self.existing))
+
+    def frame(self, results: Iterable[AlarmBacktest]) -> pd.DataFrame:
+        """Return results as :func:`~watchme_analysis.alarms.trials.backtest_frame` lays them out."""
+        detected_at = self.detection.at if self.detection else None
+        return backtest_frame(results, self.start, self.span_s, detected_at, self.elsewhere)
+
+    def sensitivity(self, pipelines: tuple[Pipeline, ...], specs: Iterable[AlarmSpec]) -> pd.DataFrame:
+        """Return how results depend on the threshold and on M of N."""
+        return sensitivity(self.investigation, pipelines, specs, self.start, self.span_s, self.elsewhere)
+
+    def ranges(self) -> pd.DataFrame:
+        """Return how the proposed alarms depend on the unpublished length of the evaluation range."""
+        return range_sensitivity(self.investigation, self.pipelines, self.specs, self.span_s)
+
+    def advice(self, specs: Iterable[AlarmSpec]) -> tuple[Advice, ...]:
+        """Return what would work better than these alarms on the pipelines of the case."""
+        return advise(self.investigation, self.pipelines, specs, self.start, self.span_s, self.elsewhere)

@@ -1,0 +1,76 @@
+"""The model in which measures against a backlog are simulated.
+
+`watchme simulate` and the what-if notebook both simulate :func:`what_if_model`.
+"""
+
+from __future__ import annotations
+
+from watchme_analysis.case.case_folder import Case
+from watchme_analysis.errors import InputError
+from watchme_analysis.inference.findings import Diagnosis, Investigation
+from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.services.diagnose import answer, investigate
+from watchme_analysis.simulation.fit import recorded
+from watchme_analysis.simulation.model import Model, model_of
+
+
+def what_if_of_case(
+    case: Case, queue: str | None = None, slots: int | None = None
+) -> tuple[Diagnosis, Model]:
+    """Return the diagnosis of a case and the model that belongs to it.
+
+    Parameters
+    ----------
+    case
+        Case with the metrics of a queue.
+    queue
+        Queue to model; None for the affected queue with the oldest message.
+    slots
+        As for :func:`what_if_model`.
+
+    Raises
+    ------
+    InputError
+        When the case has no queue, or not this one, or the queue can't be fitted.
+    """
+    names = [each.queue for each in pipelines(case)]
+    if not names:
+        raise _without_queue(case)
+    if queue is not None and queue not in names:
+        raise InputError(f"The case {case.name} has no queue {queue}: its queues are {', '.join(names)}.")
+    investigation = investigate("backlog", case, subject=queue)
+    diagnosis = answer(investigation)
+    return diagnosis, what_if_model(investigation, diagnosis, slots)
+
+
+def what_if_model(investigation: Investigation, diagnosis: Diagnosis, slots: int | None = None) -> Model:
+    """Return the model of the affected queue with the oldest message.
+
+    Parameters
+    ----------
+    investigation
+        The case; its option ``queue`` names the queue to model.
+    diagnosis
+        Diagnosis of the same investigation. It names the affected queues.
+    slots
+        Calls that the API works on at once; None for no limit.
+
+    Raises
+    ------
+    InputError
+        When the case has no queue, or the queue can't be fitted.
+    """
+    found = pipelines(investigation, investigation.options.get("queue"))
+    if not found:
+        raise _without_queue(investigation.case)
+    affected = set(diagnosis.extra.get("queues", ()))
+    candidates = [each for each in found if each.queue in affected] or list(found)
+    worst = max(candidates, key=lambda each: recorded(each, investigation).peak_age_s or 0.0)
+    return model_of(investigation, worst, slots)
+
+
+def _without_queue(case: Case) -> InputError:
+    return InputError(
+        f"The case {case.name} knows no queue, so there is nothing to simulate: import or pull the metrics "
+        "of one first (watchme pull backlog --queue NAME)."
+    )
