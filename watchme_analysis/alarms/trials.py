@@ -47,7 +47,7 @@ def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = N
     Parameters
     ----------
     probes
-        Table ``probes``. A check fails without a response, with a status of 400 and above, or when it is slow.
+        Table ``probes``. A check fails without a response, with a status from 400, or when it is slow.
     rule
         N and M count checks, however far apart they are: three in a row are 3 of 3.
     slower_than_s
