@@ -55,10 +55,10 @@ def test_a_second_try_within_the_hour_and_messages_that_are_worked_on_are_no_tro
 @pytest.mark.parametrize(("held", "waiting"), [((0, 50), (0, 0)), ((700, 1440), (701, 1440))])
 def test_for_less_than_an_hour_or_with_messages_that_wait_nothing_is_hidden(held, waiting):
     world = made()
-    (flow,) = pipelines(world)
-    hidden = find_hidden_messages(flow)
-    assert trouble_span(analyse_queue(flow, world)) == (hidden.start, hidden.end)
-    flow.frame["in_flight"] = 0.0
-    flow.frame.iloc[slice(*held), flow.frame.columns.get_loc("in_flight")] = 6.0
-    flow.frame.iloc[slice(*waiting, 2), flow.frame.columns.get_loc("visible")] = 1.0
-    assert find_hidden_messages(flow) is None
+    (pipeline,) = pipelines(world)
+    hidden = find_hidden_messages(pipeline)
+    assert trouble_span(analyse_queue(pipeline, world)) == (hidden.start, hidden.end)
+    pipeline.frame["in_flight"] = 0.0
+    pipeline.frame.iloc[slice(*held), pipeline.frame.columns.get_loc("in_flight")] = 6.0
+    pipeline.frame.iloc[slice(*waiting, 2), pipeline.frame.columns.get_loc("visible")] = 1.0
+    assert find_hidden_messages(pipeline) is None

@@ -154,30 +154,30 @@ def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own()
         world.at["errors"][minute], world.at["deleted"][minute] = 4, 6
         world.errors_logged += [(minute, "TypeError: float() argument must be a string")] * 4
     (signs,) = Investigation(world, "backlog").once(picture.picture).affected
-    assert signs.failures.start == signs.flow.frame.index[631].to_pydatetime()
+    assert signs.failures.start == signs.pipeline.frame.index[631].to_pydatetime()
     assert signs.failures.count == signs.errors.total == 4 * 27
 
 
 def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_read():
     """Its receives, and the failures that fill them, lie behind the wait, not right after its sending."""
-    (flow,) = pipelines(let_loose())
-    sent = flow.frame.index[631].to_pydatetime()
-    assert not surely_ran(flow)(sent)
-    assert surely_ran(flow)(flow.frame.index[331].to_pydatetime())
+    (pipeline,) = pipelines(let_loose())
+    sent = pipeline.frame.index[631].to_pydatetime()
+    assert not surely_ran(pipeline)(sent)
+    assert surely_ran(pipeline)(pipeline.frame.index[331].to_pydatetime())
 
 
 def test_runs_that_are_slow_for_most_of_the_window_are_slow_from_where_they_became_so():
     (signs,) = Investigation(slow_for_most_of_the_window(), "backlog").once(picture.picture).affected
     assert signs.slow is not None
-    assert signs.slow.start == signs.flow.frame.index[450].to_pydatetime()
+    assert signs.slow.start == signs.pipeline.frame.index[450].to_pydatetime()
 
 
 def test_a_change_is_looked_for_at_the_flow_that_shows_its_cause(monkeypatch):
     others = ("failures", "throttles", "hidden", "starved")
     worst, other = (
-        SimpleNamespace(flow=name, surplus=seen, **dict.fromkeys(others), first_trouble=lambda: None)
+        SimpleNamespace(pipeline=name, surplus=seen, **dict.fromkeys(others), first_trouble=lambda: None)
         for name, seen in (("worst", None), ("other", SimpleNamespace(start=1)))
     )
-    monkeypatch.setattr(picture, "fitting_change", lambda changes, cause, flow, first: (flow, first))
+    monkeypatch.setattr(picture, "fitting_change", lambda changes, cause, pipeline, first: (pipeline, first))
     view = picture.Picture((), (worst, other), ())
     assert picture.change_for(view, "visibility_misconfig") == ("other", 1)

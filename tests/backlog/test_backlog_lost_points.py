@@ -42,8 +42,8 @@ def nightly_batch(messages=200, first=605, each=8):
 def test_a_point_lost_while_messages_wait_makes_no_surplus_of_receives():
     world = nightly_batch()
     lose(world, "NumberOfMessagesReceived", 607)
-    (flow,) = pipelines(world)
-    assert find_redelivery(flow) is None
+    (pipeline,) = pipelines(world)
+    assert find_redelivery(pipeline) is None
 
 
 def test_lost_points_make_no_dead_letters_and_are_named_in_the_balance():
@@ -85,8 +85,8 @@ def test_a_surplus_begins_with_the_first_message_received_again():
         for name in ("received", "deleted", "invocations"):
             world.at[name][minute + 1] += sent[minute]
     first = 703 + int(np.flatnonzero(sent[702:])[0])
-    (flow,) = pipelines(world)
-    assert find_redelivery(flow).start == START + pd.Timedelta(minutes=first)
+    (pipeline,) = pipelines(world)
+    assert find_redelivery(pipeline).start == START + pd.Timedelta(minutes=first)
 
 
 def test_the_few_of_many_messages_that_were_worked_on_twice_are_seen_by_their_second_deletes():

@@ -19,8 +19,8 @@ def test_failures_that_come_by_chance_are_no_rise_though_each_is_a_dead_letter(e
     failed = [float(place >= 600 and place % each == 0) for place in range(1000)]
     failed[100] = failed[300] = 1.0
     frame = pd.DataFrame({"tried": 1.0, "failed": failed}, index=index)
-    flow = SimpleNamespace(frame=frame, period_s=60, settings=RecordedSettings(max_receive_count=1))
-    assert (find_failures(flow, dead_lettered=int(sum(failed))) is not None) is found
+    pipeline = SimpleNamespace(frame=frame, period_s=60, settings=RecordedSettings(max_receive_count=1))
+    assert (find_failures(pipeline, dead_lettered=int(sum(failed))) is not None) is found
 
 
 @pytest.mark.slow

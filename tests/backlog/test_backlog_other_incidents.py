@@ -112,13 +112,15 @@ def test_a_rhythm_and_what_an_incident_leads_to_are_no_other_incident(tmp_path, 
 )
 def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, named, reserved, told):
     world = World()
-    (flow,) = pipelines(world)
-    flow = replace(flow, queue="sleeping", settings=replace(flow.settings, reserved_concurrency=reserved))
+    (pipeline,) = pipelines(world)
+    pipeline = replace(
+        pipeline, queue="sleeping", settings=replace(pipeline.settings, reserved_concurrency=reserved)
+    )
     marks = dict.fromkeys(
         ("throttles", "surplus", "hidden", "starved", "stalled", "creeping", "surge", "worst")
     )
     worst = SimpleNamespace(**{**marks, "creeping": True}, harms=("creeping",), surge_daily=False)
-    other = SimpleNamespace(**{**marks, "starved": True}, harms=("starved", "throttles"), flow=flow)
+    other = SimpleNamespace(**{**marks, "starved": True}, harms=("starved", "throttles"), pipeline=pipeline)
     for signs in (worst, other):
         signs.first_trouble = lambda: None
     asked = []

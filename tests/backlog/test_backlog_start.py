@@ -19,7 +19,7 @@ def signs(**devices):
         first_sent_by_main_device=START + timedelta(hours=3),
         failures=SimpleNamespace(start=START),
         failing_days=((START, START + timedelta(hours=4)),),
-        flow=SimpleNamespace(period_s=60),
+        pipeline=SimpleNamespace(period_s=60),
     )
 
 
@@ -33,7 +33,7 @@ def test_good_runs_that_can_have_passed_under_the_fault_do_not_bound_its_start(p
     index = pd.date_range(START, periods=20, freq="60s")
     frame = pd.DataFrame({"tried": 1.0, "failed": [0.0] * 10 + [1.0] * 10}, index=index)
     hit = SimpleNamespace(
-        flow=SimpleNamespace(frame=frame, settings=RecordedSettings(), period_s=60),
+        pipeline=SimpleNamespace(frame=frame, settings=RecordedSettings(), period_s=60),
         passed_share=passed_share,
         failures=None,
     )
@@ -76,7 +76,7 @@ def test_good_intervals_between_bad_ones_do_not_bound_a_start_by_one_of_their_ki
     frame = pd.DataFrame({"tried": 10.0, "failed": bad}, index=index)
     failures = SimpleNamespace(start=index[20].to_pydatetime(), end=index[39].to_pydatetime())
     hit = SimpleNamespace(
-        flow=SimpleNamespace(frame=frame, settings=RecordedSettings(), period_s=60),
+        pipeline=SimpleNamespace(frame=frame, settings=RecordedSettings(), period_s=60),
         passed_share=1 / 3,
         failures=failures,
     )

@@ -33,11 +33,11 @@ def limit_set_to(seconds):
 def test_a_time_limit_raised_above_the_visibility_timeout_may_be_survived(limit_s, longest_s, fits):
     index = pd.date_range(START, periods=90, freq="60s")
     frame = pd.DataFrame({"invocations": 1.0, "duration_max_s": longest_s}, index=index)
-    flow = SimpleNamespace(
+    pipeline = SimpleNamespace(
         frame=frame, queue="resize", period_s=60, settings=RecordedSettings(visibility_timeout_s=30.0)
     )
     change = limit_set_to(limit_s)
-    found = fitting_change((change,), "visibility_misconfig", flow, START + timedelta(minutes=60))
+    found = fitting_change((change,), "visibility_misconfig", pipeline, START + timedelta(minutes=60))
     assert found is (change if fits else None)
 
 

@@ -19,8 +19,8 @@ from watchme_analysis.stats.interval_scan import count_elevation, expected_arriv
 
 
 def only(world):
-    (flow,) = pipelines(world)
-    return flow
+    (pipeline,) = pipelines(world)
+    return pipeline
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_dead_letters_held_before_the_window_are_not_counted_again():
     # Where another queue's letters lie there too, those count as well: not the oldest 25 of this one are old.
     messages.loc[new:, "source_queue"] = "others"
     messages.loc[:0, "sent_at"] = START - pd.Timedelta(hours=1)
-    flow = next(flow for flow in pipelines(world) if flow.queue == "jobs")
-    assert sum(analyse_queue(flow, world).devices.values()) == new
+    pipeline = next(pipeline for pipeline in pipelines(world) if pipeline.queue == "jobs")
+    assert sum(analyse_queue(pipeline, world).devices.values()) == new
 
 
 def test_dead_letters_that_were_purged_are_those_that_came_in_and_are_not_left():

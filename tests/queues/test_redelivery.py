@@ -19,8 +19,8 @@ def filtered(batch=1, deleted=10):
 
 
 def taken(world):
-    (flow,) = pipelines(world)
-    return unmatched_receives(flow, world)
+    (pipeline,) = pipelines(world)
+    return unmatched_receives(pipeline, world)
 
 
 def test_what_is_received_beyond_all_batches_went_to_no_run():
@@ -74,7 +74,7 @@ def test_what_another_function_may_have_had_or_came_before_a_change_tells_nothin
 
 def test_without_the_batch_size_or_the_receives_nothing_is_told():
     world = filtered()
-    (flow,) = pipelines(world)
-    assert unmatched_receives(replace(flow, asked=flow.asked - {"received"}), world) is None
+    (pipeline,) = pipelines(world)
+    assert unmatched_receives(replace(pipeline, asked=pipeline.asked - {"received"}), world) is None
     world.tables["event_source_mappings"] = world.tables["event_source_mappings"].assign(batch_size=pd.NA)
     assert taken(world) is None

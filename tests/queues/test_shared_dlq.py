@@ -31,7 +31,7 @@ def two():
 
 
 def test_dead_letters_are_told_apart_by_the_source_that_they_name(two):
-    by_queue = {item.flow.queue: item for item in analyse_queues(two)}
+    by_queue = {item.pipeline.queue: item for item in analyse_queues(two)}
     total = len(two.table("queue_messages"))
     assert by_queue["jobs"].dead_lettered == total > 100
     assert by_queue["mails"].dead_lettered == 0
@@ -49,6 +49,6 @@ def test_they_are_counted_once(two):
 def test_without_the_dump_the_queues_own_counters_tell(two):
     total = len(two.table("queue_messages"))
     two.tables = {name: frame for name, frame in two.tables.items() if name != "queue_messages"}
-    by_queue = {item.flow.queue: item for item in analyse_queues(two)}
+    by_queue = {item.pipeline.queue: item for item in analyse_queues(two)}
     assert (by_queue["jobs"].dead_lettered, by_queue["mails"].dead_lettered) == (total, 0)
     assert "only by the queues' own counters" in by_queue["jobs"].balance.reasons[0]

@@ -14,7 +14,7 @@ from watchme_analysis.simulation.settings import EarlierSetting
 START = pd.Timestamp("2025-12-01", tz="UTC")
 
 
-def flow(throttles=0.0):
+def pipeline(throttles=0.0):
     frame = pd.DataFrame(
         index=pd.date_range(START, periods=120, freq="60s"), columns=list(COLUMNS), dtype="float64"
     )
@@ -49,13 +49,13 @@ def visibility(minute, seconds, error=None, queue="jobs"):
 
 
 def test_a_visibility_timeout_that_was_changed_was_as_advised_before():
-    earlier, notes = earlier_settings(flow(), Changes(visibility(30, "10")))
+    earlier, notes = earlier_settings(pipeline(), Changes(visibility(30, "10")))
     assert earlier == (EarlierSetting("visibility_timeout_s", 1800.0, 180.0),)
     assert "30 min into the window; before, 180 s is assumed" in notes[0]
 
 
 def test_between_two_changes_the_first_one_holds():
-    earlier, _ = earlier_settings(flow(), Changes(visibility(60, "10"), visibility(30, "40")))
+    earlier, _ = earlier_settings(pipeline(), Changes(visibility(60, "10"), visibility(30, "40")))
     assert earlier == (
         EarlierSetting("visibility_timeout_s", 1800.0, 180.0),
         EarlierSetting("visibility_timeout_s", 3600.0, 40.0),
@@ -64,17 +64,17 @@ def test_between_two_changes_the_first_one_holds():
 
 def test_reserved_concurrency_was_not_there_before_unless_runs_were_throttled():
     call = (30, "PutFunctionConcurrency20171031", ["worker"], {"reservedConcurrentExecutions": 1}, None)
-    assert earlier_settings(flow(), Changes(call))[0] == (
+    assert earlier_settings(pipeline(), Changes(call))[0] == (
         EarlierSetting("reserved_concurrency", 1800.0, None),
     )
-    earlier, notes = earlier_settings(flow(throttles=1.0), Changes(call))
+    earlier, notes = earlier_settings(pipeline(throttles=1.0), Changes(call))
     assert earlier == ()
     assert "not known" in notes[0]
 
 
 def test_calls_that_failed_lie_outside_or_are_about_others_change_nothing():
     calls = (visibility(30, "10", "AccessDenied"), visibility(-5, "10"), visibility(500, "10"))
-    assert earlier_settings(flow(), Changes(*calls, visibility(30, "10", queue="others"))) == ((), ())
+    assert earlier_settings(pipeline(), Changes(*calls, visibility(30, "10", queue="others"))) == ((), ())
 
 
 def test_odd_parameters_change_nothing():
@@ -83,7 +83,7 @@ def test_odd_parameters_change_nothing():
         (31, "SetQueueAttributes", ["jobs"], {"attributes": {"VisibilityTimeout": "soon"}}, None),
         (32, "UpdateEventSourceMapping20150331", ["worker", "jobs"], {"enabled": False}, None),
     )
-    assert earlier_settings(flow(), Changes(*calls)) == ((), ())
+    assert earlier_settings(pipeline(), Changes(*calls)) == ((), ())
 
 
 def test_receives_and_maximum_concurrency_are_read_too():
@@ -100,7 +100,7 @@ def test_receives_and_maximum_concurrency_are_read_too():
         concurrency(30, 2),
         concurrency(40, 9),
     )
-    earlier, notes = earlier_settings(flow(), Changes(*calls))
+    earlier, notes = earlier_settings(pipeline(), Changes(*calls))
     assert earlier == (
         EarlierSetting("max_receive_count", 1200.0, 5.0),
         EarlierSetting("max_concurrency", 2400.0, 2.0),

@@ -22,7 +22,7 @@ from watchme_analysis.simulation.settings import (
 FIXED_S, EACH_S = 1.5, 0.4
 
 
-def flow(messages, noise_s=0.0, batch=10):
+def pipeline(messages, noise_s=0.0, batch=10):
     """One run each minute, of so many messages."""
     index = pd.date_range("2026-01-01", periods=len(messages), freq="1min", tz="UTC")
     frame = pd.DataFrame(0.0, index=index, columns=list(COLUMNS))
@@ -40,31 +40,31 @@ MIXED = [1.0, 3.0, 10.0, 7.0, 2.0, 5.0] * 20
 
 @pytest.mark.parametrize("noise_s", [0.0, 0.3])
 def test_what_a_run_and_what_a_message_takes_is_told_apart(noise_s):
-    found = run_time(flow(MIXED, noise_s))
+    found = run_time(pipeline(MIXED, noise_s))
     assert found.is_told
     assert found.fixed_s == pytest.approx(FIXED_S, abs=0.2)
     assert found.each_s == pytest.approx(EACH_S, abs=0.04)
 
 
 def test_a_few_slow_runs_do_not_move_it():
-    slow = flow(MIXED)
+    slow = pipeline(MIXED)
     slow.frame.iloc[:8, slow.frame.columns.get_loc("duration_avg_s")] = 50.0
     assert run_time(slow).fixed_s == pytest.approx(FIXED_S, abs=0.2)
 
 
 def test_runs_that_are_all_alike_do_not_tell_what_they_take_besides():
-    found = run_time(flow([10.0] * 120))
+    found = run_time(pipeline([10.0] * 120))
     assert not found.is_told
     assert found.each_s * 10 == pytest.approx(FIXED_S + 10 * EACH_S)
 
 
 def test_runs_of_one_message_need_no_telling():
-    assert run_time(flow([1.0] * 60)) is None
-    assert run_time(flow(MIXED, batch=1)) is None
+    assert run_time(pipeline([1.0] * 60)) is None
+    assert run_time(pipeline(MIXED, batch=1)) is None
 
 
 def test_a_fitted_run_takes_as_long_as_the_recorded_one():
-    settings = fit(flow(MIXED), Recorded(560.0, 0, 0.0, 0.0)).settings
+    settings = fit(pipeline(MIXED), Recorded(560.0, 0, 0.0, 0.0)).settings
     assert settings.run_s == pytest.approx(FIXED_S, abs=0.01)
     assert settings.api.mean_s == pytest.approx(EACH_S, abs=0.01)
     assert not settings.api.spells

@@ -1,4 +1,4 @@
-"""What is taken from a flow for its simulation."""
+"""What is taken from a pipeline for its simulation."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from watchme_analysis.simulation.settings import ApiSettings, Arrivals, FaultInt
 MINUTES = 120
 
 
-def flow(reports_failures=False, **changed):
+def pipeline(reports_failures=False, **changed):
     """Four messages every ten minutes, done within their minute, but for what is changed."""
     index = pd.date_range("2026-01-01", periods=MINUTES, freq="1min", tz="UTC")
     frame = pd.DataFrame(0.0, index=index, columns=list(COLUMNS))
@@ -31,7 +31,7 @@ def flow(reports_failures=False, **changed):
 
 
 def fitted(*args, dead=0, **changed):
-    return fit(flow(*args, **changed), Recorded(48.0, dead, 0.0, 0.0)).settings
+    return fit(pipeline(*args, **changed), Recorded(48.0, dead, 0.0, 0.0)).settings
 
 
 def test_messages_that_a_function_gives_back_fail_though_it_counts_no_error():
@@ -66,7 +66,7 @@ def test_what_failed_in_an_interval_was_tried_again_in_it_and_not_the_other_way_
 
 
 def test_dead_letters_tell_the_receives_that_no_policy_does():
-    queued = flow()
+    queued = pipeline()
     without = replace(queued, settings=replace(queued.settings, max_receive_count=None), dlq="dead")
     messages = pd.DataFrame({"queue": "dead", "source_queue": "queue", "receive_count": [6, 6, 7]})
     table = {"queue_messages": messages}

@@ -86,31 +86,31 @@ def test_measures_that_change_nothing_are_left_out():
 
 @pytest.mark.slow
 def test_a_fit_to_failing_runs_gives_back_the_dead_letters():
-    flow, measured = flow_of("backlog-dlq", "asr-queue")
-    fitted = fit(flow, measured)
+    pipeline, measured = flow_of("backlog-dlq", "asr-queue")
+    fitted = fit(pipeline, measured)
     [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=2)
     assert found.estimate("sent").mean == measured.sent
     assert found.estimate("dead_lettered").mean == pytest.approx(measured.dead_lettered, rel=0.02)
     assert found.estimate("peak_age_s").mean == pytest.approx(measured.peak_age_s, rel=0.05)
-    assert found.estimate("errors").mean == pytest.approx(flow.count("errors"), rel=0.02)
+    assert found.estimate("errors").mean == pytest.approx(pipeline.count("errors"), rel=0.02)
 
 
 @pytest.mark.slow
 def test_a_fit_to_timeouts_gives_back_backlog_and_age():
-    flow, measured = flow_of("backlog-49", "asr-queue")
-    fitted = fit(flow, measured)
+    pipeline, measured = flow_of("backlog-49", "asr-queue")
+    fitted = fit(pipeline, measured)
     [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=8)
     assert found.estimate("peak_visible").mean == pytest.approx(measured.peak_visible, rel=0.2)
     assert found.estimate("peak_age_s").mean == pytest.approx(measured.peak_age_s, rel=0.2)
-    assert found.estimate("timeouts").mean == pytest.approx(flow.count("errors"), rel=0.2)
+    assert found.estimate("timeouts").mean == pytest.approx(pipeline.count("errors"), rel=0.2)
     assert any("extrapolated" in note for note in fitted.timing)
     assert with_slots(fitted, 1).settings.api.slots == 1
 
 
 @pytest.mark.slow
 def test_a_calm_case_stays_calm():
-    flow, measured = flow_of("backlog-healthy", "ser-queue")
-    fitted = fit(flow, measured)
+    pipeline, measured = flow_of("backlog-healthy", "ser-queue")
+    fitted = fit(pipeline, measured)
     [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=2)
     assert found.estimate("dead_lettered").mean == 0
     assert found.estimate("peak_visible").mean < 3
@@ -119,10 +119,10 @@ def test_a_calm_case_stays_calm():
 def test_a_flow_without_arrivals_is_refused():
     opened = open_case(DATA / "health-healthy")
     assert pipelines(opened) == ()
-    flow, measured = flow_of("backlog-healthy", "ser-queue")
-    flow.frame["sent"] = 0.0
+    pipeline, measured = flow_of("backlog-healthy", "ser-queue")
+    pipeline.frame["sent"] = 0.0
     with pytest.raises(InputError, match="NumberOfMessagesSent"):
-        fit(flow, measured)
+        fit(pipeline, measured)
 
 
 def test_no_replications_are_refused():

@@ -36,7 +36,7 @@ class Advice:
 
 def advise(
     tables: Tables,
-    flows: tuple[Pipeline, ...],
+    pipelines: tuple[Pipeline, ...],
     specs: Iterable[AlarmSpec],
     start: datetime | None,
     span_s: float,
@@ -49,7 +49,7 @@ def advise(
     again for one incident because no point comes between bursts.
     """
     specs = tuple(spec for spec in specs if not spec.composite)
-    world = _World(tables, flows, start, span_s, elsewhere)
+    world = _World(tables, pipelines, start, span_s, elsewhere)
     found: list[Advice] = []
     for spec in specs:
         if spec.metrics == (AGE,) and spec.rule.comparison.startswith("Greater"):
@@ -74,7 +74,7 @@ def _joined(found: Iterable[Advice]) -> tuple[Advice, ...]:
 @dataclass(frozen=True)
 class _World:
     tables: Tables
-    flows: tuple[Pipeline, ...]
+    pipelines: tuple[Pipeline, ...]
     start: datetime | None
     span_s: float
     elsewhere: Spans | None
@@ -82,26 +82,29 @@ class _World:
     def ages(self, spec: AlarmSpec) -> list[Advice]:
         """Find queues whose messages are dead-lettered before the age is reached."""
         found = []
-        for flow in self.flows:
-            receives, visibility_s = flow.settings.max_receive_count, flow.settings.visibility_timeout_s
+        for pipeline in self.pipelines:
+            receives, visibility_s = (
+                pipeline.settings.max_receive_count,
+                pipeline.settings.visibility_timeout_s,
+            )
             if receives is None or visibility_s is None or receives * visibility_s > spec.rule.threshold:
                 continue
             lasts_s = receives * visibility_s
-            highest = _number(flow.frame["age_s"].max())
+            highest = _number(pipeline.frame["age_s"].max())
             seen = ""
             if highest is not None and highest >= EARLY * lasts_s:
                 seen = f", and the highest age on record is {highest:.0f} s"
             limit = float(round(lasts_s * EARLY))
-            better, calmed = self._calm(replace(spec, rule=replace(spec.rule, threshold=limit)), flow)
+            better, calmed = self._calm(replace(spec, rule=replace(spec.rule, threshold=limit)), pipeline)
             found.append(
                 Advice(
                     spec.name,
-                    flow.queue,
+                    pipeline.queue,
                     f"A message that fails each time is dead-lettered after {receives} receives × "
                     f"{visibility_s:.0f} s = {lasts_s:.0f} s{seen}: an age above {spec.rule.threshold:.0f} s "
                     "needs a queue that is stuck, failing runs alone keep the alarm silent.",
                     f"age above {limit:.0f} s{calmed}, and an alarm on the first dead letter",
-                    self._effect(better, flow),
+                    self._effect(better, pipeline),
                 )
             )
         return found
@@ -110,11 +113,11 @@ class _World:
         """Find functions that run in fewer periods of the evaluation than must be bad."""
         found = []
         rule = spec.rule
-        for flow in self.flows:
-            if flow.function is None or "invocations" not in flow.asked:
+        for pipeline in self.pipelines:
+            if pipeline.function is None or "invocations" not in pipeline.asked:
                 continue
-            ran = (flow.frame["invocations"].fillna(0.0) > 0).astype("int64")
-            width = max(rule.period_s // flow.period_s, 1)
+            ran = (pipeline.frame["invocations"].fillna(0.0) > 0).astype("int64")
+            width = max(rule.period_s // pipeline.period_s, 1)
             points = ran.rolling(width, min_periods=1).max()
             together = sum(points.shift(k * width, fill_value=0.0) for k in range(rule.evaluation_periods))
             most = int(together.max()) if len(points) else 0
@@ -124,11 +127,11 @@ class _World:
             found.append(
                 Advice(
                     spec.name,
-                    flow.function,
+                    pipeline.function,
                     f"It runs in at most {most} of {rule.evaluation_periods} points of {rule.period_s} s, so "
                     f"that {rule.datapoints_to_alarm} can't be bad: a run that fails whole goes unseen.",
                     "1 of 1",
-                    self._effect(better, flow),
+                    self._effect(better, pipeline),
                 )
             )
         return found
@@ -180,24 +183,24 @@ class _World:
             )
         return found
 
-    def _calm(self, spec: AlarmSpec, flow: Pipeline) -> tuple[AlarmSpec, str]:
+    def _calm(self, spec: AlarmSpec, pipeline: Pipeline) -> tuple[AlarmSpec, str]:
         """Return an alarm that rings on and on with a longer memory, and how that reads, or as it is."""
         hour = max(HOUR_S // spec.rule.period_s, spec.rule.evaluation_periods)
         longer = replace(spec, rule=replace(spec.rule, evaluation_periods=hour))
         pages, fewer = (
-            _number(self._tried(each, flow).iloc[0]["times_raised"]) or 0.0 for each in (spec, longer)
+            _number(self._tried(each, pipeline).iloc[0]["times_raised"]) or 0.0 for each in (spec, longer)
         )
         if pages < FLAPS or fewer > pages / 2:
             return spec, ""
         return longer, f", {spec.rule.datapoints_to_alarm} of {hour} points"
 
-    def _tried(self, spec: AlarmSpec, flow: Pipeline | None = None) -> pd.DataFrame:
-        flows = self.flows if flow is None else (flow,)
-        tried = backtest_alarms(self.tables, flows, (spec,))
+    def _tried(self, spec: AlarmSpec, pipeline: Pipeline | None = None) -> pd.DataFrame:
+        pipelines = self.pipelines if pipeline is None else (pipeline,)
+        tried = backtest_alarms(self.tables, pipelines, (spec,))
         return backtest_frame(tried, self.start, self.span_s, elsewhere=self.elsewhere)
 
-    def _effect(self, spec: AlarmSpec, flow: Pipeline) -> str:
-        return _said(self._tried(spec, flow).iloc[0])
+    def _effect(self, spec: AlarmSpec, pipeline: Pipeline) -> str:
+        return _said(self._tried(spec, pipeline).iloc[0])
 
 
 def _holding(spec: AlarmSpec) -> AlarmSpec:

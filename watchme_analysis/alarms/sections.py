@@ -283,7 +283,7 @@ def alarm_advice(
     start
         Start of the incident, None without one.
     affected
-        The flows of the incident, whose dead letters are counted until the alarm rang.
+        The pipelines of the incident, whose dead letters are counted until the alarm rang.
     dead_letters
         Messages that it moved to dead-letter queues.
     zone

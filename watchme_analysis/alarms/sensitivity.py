@@ -20,7 +20,7 @@ EXTRA_PERIODS = (0, 2, 5)
 
 def sensitivity(
     tables: Tables,
-    flows: tuple[Pipeline, ...],
+    pipelines: tuple[Pipeline, ...],
     specs: Iterable[AlarmSpec],
     start: datetime | None,
     span_s: float,
@@ -44,7 +44,7 @@ def sensitivity(
             continue
         for changed, factor in _variants(spec):
             frame = backtest_frame(
-                backtest_alarms(tables, flows, (changed,)), start, span_s, elsewhere=elsewhere
+                backtest_alarms(tables, pipelines, (changed,)), start, span_s, elsewhere=elsewhere
             )
             rule, (threshold, unit) = changed.rule, changed.limit
             parts.append(
@@ -83,7 +83,7 @@ def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
 
 
 def range_sensitivity(
-    tables: Tables, flows: tuple[Pipeline, ...], specs: Iterable[AlarmSpec], span_s: float
+    tables: Tables, pipelines: tuple[Pipeline, ...], specs: Iterable[AlarmSpec], span_s: float
 ) -> pd.DataFrame:
     """Return what the length of the evaluation range, which CloudWatch doesn't publish, changes.
 
@@ -99,7 +99,7 @@ def range_sensitivity(
     parts = []
     for extra in EXTRA_PERIODS:
         changed = [replace(spec, rule=replace(spec.rule, extra_periods=extra)) for spec in wanted]
-        frame = backtest_frame(backtest_alarms(tables, flows, changed), None, span_s)
+        frame = backtest_frame(backtest_alarms(tables, pipelines, changed), None, span_s)
         frame = frame.set_index(["alarm", "resource"])[["first", "times_raised"]]
         parts.append(frame.rename(columns={"first": f"first_{extra}", "times_raised": f"rings_{extra}"}))
     joined = pd.concat(parts, axis=1)

@@ -39,7 +39,7 @@ class Detection:
 
 
 def first_reaction(
-    tables: Tables, flows: Iterable[Pipeline], start: datetime | None, end: datetime | None = None
+    tables: Tables, pipelines: Iterable[Pipeline], start: datetime | None, end: datetime | None = None
 ) -> Detection | None:
     """Return the first alarm that rang or change to an affected resource that came after an incident began.
 
@@ -47,14 +47,16 @@ def first_reaction(
     ----------
     tables
         Case or investigation, for ``alarm_history`` and ``changes``.
-    flows
-        Affected flows.
+    pipelines
+        Affected pipelines.
     start, end
         Of the incident; no end while it is open.
     """
     if start is None:
         return None
-    names = {name for flow in flows for name in (flow.queue, flow.function, flow.dlq) if name}
+    names = {
+        name for pipeline in pipelines for name in (pipeline.queue, pipeline.function, pipeline.dlq) if name
+    }
     found = [
         *_rung(tables.table("alarm_history"), start),
         *_changed(tables.table("changes"), start, end, names),

@@ -96,7 +96,7 @@ class AlarmBacktest:
 
 
 def backtest_alarms(
-    tables: Tables, flows: tuple[Pipeline, ...], specs: Iterable[AlarmSpec]
+    tables: Tables, pipelines: tuple[Pipeline, ...], specs: Iterable[AlarmSpec]
 ) -> tuple[AlarmBacktest, ...]:
     """Try every alarm on every resource that it stands over; composite ones on what the others did.
 
@@ -104,9 +104,13 @@ def backtest_alarms(
     alarm can have fired.
     """
     specs = tuple(specs)
-    ends = [flow.frame.index[-1] + timedelta(seconds=flow.period_s) for flow in flows if len(flow.frame)]
+    ends = [
+        pipeline.frame.index[-1] + timedelta(seconds=pipeline.period_s)
+        for pipeline in pipelines
+        if len(pipeline.frame)
+    ]
     span = (
-        min((flow.frame.index[0] for flow in flows if len(flow.frame)), default=None),
+        min((pipeline.frame.index[0] for pipeline in pipelines if len(pipeline.frame)), default=None),
         max(ends, default=None),
     )
     found: list[AlarmBacktest] = []
@@ -117,23 +121,23 @@ def backtest_alarms(
             runs = probe_runs(tables.table("probes"), spec.rule, spec.slower_than_s)
             found += [AlarmBacktest(spec, name, run) for name, run in runs.items()]
             continue
-        found += [_try(tables, spec, name, flow, span) for name, flow in _resources(flows, spec)]
+        found += [_try(tables, spec, name, pipeline, span) for name, pipeline in _resources(pipelines, spec)]
     for spec in specs:
         if spec.composite:
-            found += _composites(spec, found, flows)
+            found += _composites(spec, found, pipelines)
     order = {spec.name: place for place, spec in enumerate(specs)}
     return tuple(sorted(found, key=lambda item: order[item.spec.name]))
 
 
 def _composites(
-    spec: AlarmSpec, tried: list[AlarmBacktest], flows: tuple[Pipeline, ...]
+    spec: AlarmSpec, tried: list[AlarmBacktest], pipelines: tuple[Pipeline, ...]
 ) -> list[AlarmBacktest]:
     """Try a composite alarm: once for each queue, or once where the alarms that it names stand over one."""
     rule = parse_rule(spec.composite)
     named = [item for item in tried if item.spec.name in rule.names]
     unknown = [name for name in rule.names if name not in {item.spec.name for item in named}]
     note = f"Unknown here, so without data: {', '.join(unknown)}." if unknown else ""
-    queues = [flow.queue for flow in flows] if spec.over in KINDS else [None]
+    queues = [pipeline.queue for pipeline in pipelines] if spec.over in KINDS else [None]
     found = []
     for queue in queues:
         mine = [item for item in named if queue is None or item.queue in {queue, None}]
@@ -157,26 +161,28 @@ def _either_way(
     return ways[0], ""
 
 
-def _resources(flows: tuple[Pipeline, ...], spec: AlarmSpec) -> list[tuple[str, Pipeline | None]]:
+def _resources(pipelines: tuple[Pipeline, ...], spec: AlarmSpec) -> list[tuple[str, Pipeline | None]]:
     if spec.over not in KINDS:
         return [(spec.over, None)]
     found: dict[str, Pipeline | None] = {}
-    for flow in flows:
-        name = {"dlq": flow.dlq, "function": flow.function, "queue": flow.queue}[spec.over]
+    for pipeline in pipelines:
+        name = {"dlq": pipeline.dlq, "function": pipeline.function, "queue": pipeline.queue}[spec.over]
         if name is not None:
-            found.setdefault(name, flow)
+            found.setdefault(name, pipeline)
     return list(found.items())
 
 
-def _try(tables: Tables, spec: AlarmSpec, resource: str, flow: Pipeline | None, span: Span) -> AlarmBacktest:
-    queue = None if flow is None else flow.queue
+def _try(
+    tables: Tables, spec: AlarmSpec, resource: str, pipeline: Pipeline | None, span: Span
+) -> AlarmBacktest:
+    queue = None if pipeline is None else pipeline.queue
 
     def refused(note: str) -> AlarmBacktest:
         return AlarmBacktest(spec, resource, None, note, queue)
 
     rule = spec.rule
     if spec.of_timeout is not None:
-        timeout_s = flow.settings.function_timeout_s if flow is not None else None
+        timeout_s = pipeline.settings.function_timeout_s if pipeline is not None else None
         if timeout_s is None:
             return refused(f"The timeout of {resource} is not in the case.")
         rule = replace(rule, threshold=spec.of_timeout * timeout_s * 1000.0)

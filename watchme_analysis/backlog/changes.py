@@ -34,7 +34,7 @@ class Change:
     what
         In words, with the value set where there is one.
     queues
-        Queues whose flow it touches.
+        Queues whose pipeline it touches.
     causes
         Causes that it can bring about.
     value
@@ -71,7 +71,7 @@ class Change:
         }
 
 
-def recorded_changes(tables: Tables, flows: tuple[Pipeline, ...]) -> tuple[Change, ...]:
+def recorded_changes(tables: Tables, pipelines: tuple[Pipeline, ...]) -> tuple[Change, ...]:
     """Return the changes that succeeded and wrote something, oldest first."""
     frame = tables.table("changes")
     frame = frame[frame["error_code"].isna() & ~frame["read_only"].fillna(False) & frame["time"].notna()]
@@ -81,10 +81,10 @@ def recorded_changes(tables: Tables, flows: tuple[Pipeline, ...]) -> tuple[Chang
         parameters = _json(row.parameters)
         names = {str(item) for item in _json(row.resources, [])} | {str(v) for v in _leaves(parameters)}
         names |= {re.split(r"[:/]", name)[-1] for name in names}
-        touched = tuple(flow for flow in flows if _touches(flow, names, mappings))
+        touched = tuple(pipeline for pipeline in pipelines if _touches(pipeline, names, mappings))
         what, causes = _meaning(str(row.event_name), parameters)
         if event_kind(row.event_name) in _HOST:
-            touched = flows
+            touched = pipelines
         found.append(
             Change(
                 time=row.time.to_pydatetime(),
@@ -93,7 +93,7 @@ def recorded_changes(tables: Tables, flows: tuple[Pipeline, ...]) -> tuple[Chang
                 user=None if _missing(row.user) else str(row.user),
                 resource=None if _missing(row.resource) else str(row.resource),
                 what=what,
-                queues=tuple(flow.queue for flow in touched),
+                queues=tuple(pipeline.queue for pipeline in touched),
                 causes=causes,
                 value=_value(parameters),
             )
@@ -102,47 +102,47 @@ def recorded_changes(tables: Tables, flows: tuple[Pipeline, ...]) -> tuple[Chang
 
 
 def fitting_change(
-    changes: tuple[Change, ...], cause: str, flow: Pipeline, first_bad: datetime
+    changes: tuple[Change, ...], cause: str, pipeline: Pipeline, first_bad: datetime
 ) -> Change | None:
     """Return the last change that can bring about a cause and whose time fits the first trouble.
 
-    It fits when it touches the flow, comes before the first trouble (or within its interval), and no more
+    It fits when it touches the pipeline, comes before the first trouble (or within its interval), and no more
     than three intervals with ordinary runs lie in between: a change that a good many messages survived
     did not do it. A setting that only hurts at times (a visibility timeout below the longer runs, a
     concurrency below the peaks) may be survived, if the value set is one that hurts.
     """
-    step = timedelta(seconds=flow.period_s)
-    runs = flow.frame.index[flow.frame["invocations"].fillna(0.0) > 0]
+    step = timedelta(seconds=pipeline.period_s)
+    runs = pipeline.frame.index[pipeline.frame["invocations"].fillna(0.0) > 0]
     for change in reversed(changes):
-        if cause not in change.causes or flow.queue not in change.queues:
+        if cause not in change.causes or pipeline.queue not in change.queues:
             continue
         if change.time >= first_bad + step:
             continue
         survived = int(((runs > change.time) & (runs < first_bad)).sum())
-        if survived <= 3 or _hurts_at_times(change, changes, cause, flow):
+        if survived <= 3 or _hurts_at_times(change, changes, cause, pipeline):
             return change
     return None
 
 
-def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, flow: Pipeline) -> bool:
+def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, pipeline: Pipeline) -> bool:
     """Tell whether the value that a change set is one that ordinary load ran into while it stood."""
     if change.value is None:
         return False
     kinds = {cause, f"undo:{cause}"}
-    later = flow.frame[flow.frame.index >= change.time]
+    later = pipeline.frame[pipeline.frame.index >= change.time]
     for other in changes:
-        if other.time > change.time and flow.queue in other.queues and kinds & set(other.causes):
+        if other.time > change.time and pipeline.queue in other.queues and kinds & set(other.causes):
             later = later[later.index < other.time]
     if cause == "visibility_misconfig":
         longest = later["duration_max_s"].dropna()
         hidden_s = change.value
         if _sets_time_limit(change):
             # Runs outlast the visibility timeout only once the function's own lets them.
-            hidden_s = flow.settings.visibility_timeout_s or float("inf")
+            hidden_s = pipeline.settings.visibility_timeout_s or float("inf")
             if change.value <= hidden_s:
                 return False
         too_short = bool(len(longest)) and hidden_s < float(longest.quantile(0.9))
-        return too_short or (hidden_s == change.value and hides_long(flow, hidden_s))
+        return too_short or (hidden_s == change.value and hides_long(pipeline, hidden_s))
     if cause == "throttled":
         running = later["concurrency"].dropna()
         return bool(len(running)) and float(running.max()) <= change.value
@@ -154,10 +154,12 @@ def _sets_time_limit(change: Change) -> bool:
     return event_kind(change.event_name) in _DEPLOYMENTS
 
 
-def undoing_change(changes: tuple[Change, ...], cause: str, flow: Pipeline, after: datetime) -> Change | None:
-    """Return the first later change of the same kind to the flow: what was set once can be set back."""
+def undoing_change(
+    changes: tuple[Change, ...], cause: str, pipeline: Pipeline, after: datetime
+) -> Change | None:
+    """Return the first later change of the same kind to the pipeline: what was set once can be set back."""
     for change in changes:
-        if change.time > after and flow.queue in change.queues and f"undo:{cause}" in change.causes:
+        if change.time > after and pipeline.queue in change.queues and f"undo:{cause}" in change.causes:
             return change
     return None
 
@@ -211,9 +213,9 @@ def _value(parameters: Any) -> float | None:
     return None
 
 
-def _touches(flow: Pipeline, names: set[str], mappings: pd.DataFrame) -> bool:
-    own = {flow.queue, flow.function, flow.dlq, flow.settings.role} - {None}
-    uuids = set(mappings.loc[mappings["queue"] == flow.queue, "uuid"].dropna())
+def _touches(pipeline: Pipeline, names: set[str], mappings: pd.DataFrame) -> bool:
+    own = {pipeline.queue, pipeline.function, pipeline.dlq, pipeline.settings.role} - {None}
+    uuids = set(mappings.loc[mappings["queue"] == pipeline.queue, "uuid"].dropna())
     return bool(names & (own | uuids))
 
 
@@ -264,7 +266,7 @@ WORDS = {"queues": "queue attributes changed", "functions": "new code or configu
 
 
 def state_changes(
-    tables: Tables, flows: tuple[Pipeline, ...], recorded: tuple[Change, ...]
+    tables: Tables, pipelines: tuple[Pipeline, ...], recorded: tuple[Change, ...]
 ) -> tuple[Change, ...]:
     """Return the last change of each queue, function and mapping within the metrics, oldest first.
 
@@ -272,7 +274,7 @@ def state_changes(
     ----------
     tables
         ``queues``, ``functions`` and ``event_source_mappings`` are read.
-    flows
+    pipelines
         What the changes may touch.
     recorded
         Changes that a trail recorded: of the same change it tells more, so that it is not told again.
@@ -283,18 +285,22 @@ def state_changes(
     A reserved concurrency leaves no such time.
     """
     found = []
-    for flow in (flow for flow in flows if len(flow.frame)):
-        for table, moment, what, causes, value in _modified(tables, flow):
-            if not flow.frame.index[0] <= moment < flow.frame.index[-1] + timedelta(seconds=flow.period_s):
+    for pipeline in (pipeline for pipeline in pipelines if len(pipeline.frame)):
+        for table, moment, what, causes, value in _modified(tables, pipeline):
+            if (
+                not pipeline.frame.index[0]
+                <= moment
+                < pipeline.frame.index[-1] + timedelta(seconds=pipeline.period_s)
+            ):
                 continue
             if any(
                 abs(other.time - moment) <= SAME
-                and flow.queue in other.queues
+                and pipeline.queue in other.queues
                 and set(causes) & set(other.causes)
                 for other in recorded
             ):
                 continue
-            resource = flow.function if table == "functions" else flow.queue
+            resource = pipeline.function if table == "functions" else pipeline.queue
             found.append(
                 Change(
                     time=moment,
@@ -303,7 +309,7 @@ def state_changes(
                     user=None,
                     resource=resource,
                     what=what,
-                    queues=(flow.queue,),
+                    queues=(pipeline.queue,),
                     causes=causes,
                     value=value,
                     table=table,
@@ -313,16 +319,16 @@ def state_changes(
 
 
 def _modified(
-    tables: Tables, flow: Pipeline
+    tables: Tables, pipeline: Pipeline
 ) -> Iterator[tuple[str, datetime, str, tuple[str, ...], float | None]]:
-    """Yield table, time, meaning, causes and value of the last changes that touch a flow."""
+    """Yield table, time, meaning, causes and value of the last changes that touch a pipeline."""
     queues, functions = tables.table("queues"), tables.table("functions")
-    for moment in _times(queues.loc[queues["queue"] == flow.queue, "modified_at"]):
-        yield "queues", moment, WORDS["queues"], CAUSES["queues"], flow.settings.visibility_timeout_s
-    for moment in _times(functions.loc[functions["function"] == flow.function, "last_modified"]):
+    for moment in _times(queues.loc[queues["queue"] == pipeline.queue, "modified_at"]):
+        yield "queues", moment, WORDS["queues"], CAUSES["queues"], pipeline.settings.visibility_timeout_s
+    for moment in _times(functions.loc[functions["function"] == pipeline.function, "last_modified"]):
         yield "functions", moment, WORDS["functions"], CAUSES["functions"], None
     mappings = tables.table("event_source_mappings")
-    for row in mappings[mappings["queue"] == flow.queue].itertuples():
+    for row in mappings[mappings["queue"] == pipeline.queue].itertuples():
         off = str(row.state).startswith("Disabl")
         causes = ("mapping_disabled",) if off else ("undo:mapping_disabled",)
         what = f"event source mapping {'switched off' if off else 'changed'}"

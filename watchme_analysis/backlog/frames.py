@@ -113,10 +113,12 @@ def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
     events = tables.table("log_events")
     by_message = {name: error.type or "error" for name, error in failed_with(tables).items()}
     usual: dict[str, str] = {}
-    for flow in pipelines(tables):
-        errors = logged_errors(events, tables.table("log_queries"), flow.function)
+    for pipeline in pipelines(tables):
+        errors = logged_errors(events, tables.table("log_queries"), pipeline.function)
         if errors.main is not None and errors.share(errors.main) >= 0.95:
-            usual[flow.queue] = f"{KIND_WORDS[errors.main]}, as nearly all that {flow.function} logged"
+            usual[pipeline.queue] = (
+                f"{KIND_WORDS[errors.main]}, as nearly all that {pipeline.function} logged"
+            )
     return [
         by_message.get(str(row.message_id), usual.get(str(row.queue), "not logged with the message"))
         for row in frame.itertuples()

@@ -1,6 +1,6 @@
 """When the host behind a queue's API left its usual load, or fell silent.
 
-The order in which the metrics of the harmed flows moved.
+The order in which the metrics of the harmed pipelines moved.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def host_moved(frame: pd.DataFrame, good: datetime, shown: datetime) -> tuple[da
     Parameters
     ----------
     frame
-        A flow's frame; ``cpu_pct`` is read, which may have a longer period than the rest.
+        A pipeline's frame; ``cpu_pct`` is read, which may have a longer period than the rest.
     good, shown
         The last good run, and the first at which something was wrong.
 
@@ -74,7 +74,7 @@ ONSET_COLUMNS = (
 
 
 def onset_rows(signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
-    """Return when each metric of the harmed flows left its usual range, earliest first.
+    """Return when each metric of the harmed pipelines left its usual range, earliest first.
 
     Arrivals, failures and throttles move where their scan says. Any other metric moves in the first hour
     that looks like none of the days before (:mod:`watchme_analysis.stats.metric_onsets`; ``surprise``),
@@ -106,11 +106,11 @@ def onset_rows(signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
             if metric == "dlq_visible":
                 onset = item.balance.dead_letters.first_seen
             elif metric not in known:
-                onset, surprise = _moved(item.flow, metric, first)
+                onset, surprise = _moved(item.pipeline, metric, first)
             if onset is not None:
                 # Where a function reports failed messages one by one, no run counts as an error.
-                name = "failed" if metric == "errors" and item.flow.by_message else metric
-                rows.append({**_onset_row(item.flow, name, pd.Timestamp(onset)), "surprise": surprise})
+                name = "failed" if metric == "errors" and item.pipeline.by_message else metric
+                rows.append({**_onset_row(item.pipeline, name, pd.Timestamp(onset)), "surprise": surprise})
     frame = pd.DataFrame(rows, columns=list(ONSET_COLUMNS))
     frame = frame.astype(
         dict.fromkeys(("onset", "onset_earliest"), "datetime64[us, UTC]")
@@ -119,11 +119,11 @@ def onset_rows(signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
     return frame.sort_values(["onset", "queue"], kind="stable").reset_index(drop=True)
 
 
-def _moved(flow: Pipeline, metric: str, first: datetime) -> tuple[Any, float | None]:
+def _moved(pipeline: Pipeline, metric: str, first: datetime) -> tuple[Any, float | None]:
     """Return when a metric moved, about or after the first trouble, and how surprising its hour was."""
-    series = flow.frame[metric]
-    leaves = _leaves_usual(series, first, flow.period_s)
-    step = max(RANKED_PERIOD_S, flow.period_s)
+    series = pipeline.frame[metric]
+    leaves = _leaves_usual(series, first, pipeline.period_s)
+    step = max(RANKED_PERIOD_S, pipeline.period_s)
     groups = series.resample(f"{step}s")
     coarse = groups.sum(min_count=1) if metric in COUNTS else groups.max()
     around = [
@@ -152,19 +152,19 @@ def _leaves_usual(series: pd.Series, first: datetime, period_s: int) -> Any:
     return None
 
 
-def _onset_row(flow: Pipeline, metric: str, onset: Any) -> dict[str, Any]:
-    series = flow.frame[metric]
+def _onset_row(pipeline: Pipeline, metric: str, onset: Any) -> dict[str, Any]:
+    series = pipeline.frame[metric]
     before = series[series.index < onset].dropna()
     after = series[(series.index >= onset) & (series.index < onset + timedelta(hours=1))].dropna()
     baseline = float(before.median()) if len(before) else None
     value = float(after.max()) if len(after) else None
     return {
-        "queue": flow.queue,
-        "function": flow.function,
+        "queue": pipeline.queue,
+        "function": pipeline.function,
         "metric": metric,
         "onset": onset,
-        "onset_earliest": before.index[-1] + timedelta(seconds=flow.period_s) if len(before) else None,
-        "uncertainty_s": float(flow.period_s),
+        "onset_earliest": before.index[-1] + timedelta(seconds=pipeline.period_s) if len(before) else None,
+        "uncertainty_s": float(pipeline.period_s),
         "direction": "down" if value is not None and baseline is not None and value < baseline else "up",
         "baseline": baseline,
         "value": value,

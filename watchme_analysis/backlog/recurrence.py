@@ -46,11 +46,11 @@ def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for signs in analyse_queues(tables):
         own = messages[
-            (messages["queue"] == signs.flow.dlq)
-            & (messages["source_queue"].fillna(signs.flow.queue) == signs.flow.queue)
+            (messages["queue"] == signs.pipeline.dlq)
+            & (messages["source_queue"].fillna(signs.pipeline.queue) == signs.pipeline.queue)
         ]
         found = (_device(signs), _weekday(signs, own, zone), _creep(signs))
-        rows.extend({"queue": signs.flow.queue, **item} for item in found if item is not None)
+        rows.extend({"queue": signs.pipeline.queue, **item} for item in found if item is not None)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     text = dict.fromkeys(("queue", "pattern", "effect_unit", "says"), "string")
     return frame.astype(text | {"effect": "Float64", "chance": "Float64"})
@@ -77,7 +77,7 @@ def _device(signs: QueueAnalysis) -> dict[str, Any] | None:
 
 def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str, Any] | None:
     """Return the weekday on which dead letters come, or most of them, by Fisher's exact test over days."""
-    frame = signs.flow.frame
+    frame = signs.pipeline.frame
     if frame.empty:
         return None
     first, last = (moment.tz_convert(zone).date() for moment in (frame.index[0], frame.index[-1]))
@@ -115,9 +115,9 @@ def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str
 
 def _dead_letters_a_day(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[date, int]:
     """Return the dead letters sent each day, or by which the stock rose: purges empty the dump."""
-    stock = signs.flow.frame["dlq_visible"].dropna()
+    stock = signs.pipeline.frame["dlq_visible"].dropna()
     rises = stock - stock.shift(1, fill_value=0.0)
-    if len(rises) and rises.index[0] == signs.flow.frame.index[0]:
+    if len(rises) and rises.index[0] == signs.pipeline.frame.index[0]:
         rises = rises.iloc[1:]  # what it held when the window began
     rises = rises[rises >= 1.0]
     rose = rises.groupby(rises.index.tz_convert(zone).date).sum()
@@ -137,18 +137,19 @@ def _fisher(days: list[date], hit: set[date], weekday: int) -> float:
 
 
 def _creep(signs: QueueAnalysis) -> dict[str, Any] | None:
-    ramp = signs.ramp
+    ramp = signs.drift
     if ramp is None or ramp.growth < CREEP_GROWTH or ramp.hours < CREEP_HOURS:
         return None
     if ramp.correlation < CREEP_CORRELATION or ramp.steepest_share > CREEP_STEEPEST:
         return None
-    limit = signs.flow.settings.function_timeout_s
+    limit = signs.pipeline.settings.function_timeout_s
     return {
         "pattern": "creeping run time",
         "effect": ramp.growth,
         "effect_unit": "ratio",
         "chance": None,
-        "says": f"Runs of {signs.flow.function} went from {ramp.before_s:.1f} s to {ramp.after_s:.1f} s over "
+        "says": f"Runs of {signs.pipeline.function} went from {ramp.before_s:.1f} s to "
+        "{ramp.after_s:.1f} s over "
         f"{ramp.hours / 24.0:.1f} days"
         + (f"; the function may take {limit:.0f} s." if limit else ".")
         + f" It began between {ramp.start_low:%Y-%m-%d %H:%M} and {ramp.start_high:%Y-%m-%d %H:%M} UTC.",

@@ -144,9 +144,9 @@ class BacklogPage(Page):
         found = pipelines(self.investigation)
         chosen = {
             name
-            for flow in found
-            if flow.queue in self.affected
-            for name in (flow.queue, flow.function, flow.dlq)
+            for pipeline in found
+            if pipeline.queue in self.affected
+            for name in (pipeline.queue, pipeline.function, pipeline.dlq)
             if name is not None
         }
         compared = frames.baseline_comparison(self.investigation, start, end)

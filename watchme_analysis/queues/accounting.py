@@ -61,13 +61,13 @@ class Balance:
         return self.received / self.sent
 
 
-def queue_balance(flow: Pipeline, tables: Tables) -> Balance:
-    """Account for every message of a flow over its whole frame, and check it by Little's law.
+def queue_balance(pipeline: Pipeline, tables: Tables) -> Balance:
+    """Account for every message of a pipeline over its whole frame, and check it by Little's law.
 
     Parameters
     ----------
-    flow
-        The flow.
+    pipeline
+        The pipeline.
     tables
         For the snapshot of the queue and the recorded purges.
 
@@ -78,24 +78,24 @@ def queue_balance(flow: Pipeline, tables: Tables) -> Balance:
     means that messages were deleted more often than they were sent, which a second run of the same
     message does.
     """
-    found = _accounted(flow, tables)
-    stay_s, contradiction = mean_stay(flow)
+    found = _accounted(pipeline, tables)
+    stay_s, contradiction = mean_stay(pipeline)
     reasons = (*found.reasons, contradiction) if contradiction else found.reasons
     return replace(found, mean_stay_s=stay_s, reasons=reasons)
 
 
-def mean_stay(flow: Pipeline) -> tuple[float | None, str | None]:
+def mean_stay(pipeline: Pipeline) -> tuple[float | None, str | None]:
     """Return how long a message stayed on average by Little's law, and a sentence if that can't be.
 
     CloudWatch's stock is the highest of an interval, so that the stay is too long by up to an interval.
     """
-    stock = flow.frame["visible"].fillna(0.0) + flow.frame["in_flight"].fillna(0.0)
-    sent = flow.count("sent")
-    if not sent or not {"visible", "in_flight"} <= flow.asked:
+    stock = pipeline.frame["visible"].fillna(0.0) + pipeline.frame["in_flight"].fillna(0.0)
+    sent = pipeline.count("sent")
+    if not sent or not {"visible", "in_flight"} <= pipeline.asked:
         return None, None
-    stay_s = float(stock.sum()) * flow.period_s / sent
-    oldest = flow.frame["age_s"].max()
-    if "age_s" not in flow.asked or not oldest >= 0 or stay_s <= float(oldest) + 2.0 * flow.period_s:
+    stay_s = float(stock.sum()) * pipeline.period_s / sent
+    oldest = pipeline.frame["age_s"].max()
+    if "age_s" not in pipeline.asked or not oldest >= 0 or stay_s <= float(oldest) + 2.0 * pipeline.period_s:
         return stay_s, None
     return stay_s, (
         f"By Little's law a message stayed {stay_s:.0f} s on average, longer than the oldest ever was "
@@ -104,15 +104,15 @@ def mean_stay(flow: Pipeline) -> tuple[float | None, str | None]:
     )
 
 
-def _accounted(flow: Pipeline, tables: Tables) -> Balance:
-    """Account for every message of a flow."""
-    sent, received, deleted = (_whole(flow.count(name)) for name in ("sent", "received", "deleted"))
-    stock = dead_letter_stock(flow, tables)
-    frame = flow.frame
+def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
+    """Account for every message of a pipeline."""
+    sent, received, deleted = (_whole(pipeline.count(name)) for name in ("sent", "received", "deleted"))
+    stock = dead_letter_stock(pipeline, tables)
+    frame = pipeline.frame
     before = stock_before(frame)
-    visible, in_flight = _at_end(flow, tables)
+    visible, in_flight = _at_end(pipeline, tables)
     found = Balance(
-        queue=flow.queue,
+        queue=pipeline.queue,
         sent=sent,
         received=received,
         deleted=deleted,
@@ -127,7 +127,7 @@ def _accounted(flow: Pipeline, tables: Tables) -> Balance:
         reasons.append("The balance stays open: sent, deleted or dead-lettered messages are unknown.")
         return replace(found, reasons=tuple(reasons))
     # What a move task put back came in without being sent.
-    unseen = _woke_with(flow)
+    unseen = _woke_with(pipeline)
     if unseen:
         reasons.append(
             f"{counted(unseen, 'message')} stood there when its metrics woke, in no count of sends."
@@ -152,12 +152,12 @@ def _accounted(flow: Pipeline, tables: Tables) -> Balance:
             "by an old receipt after they had reached the dead-letter queue."
         )
     elif rest > 0:
-        if _purge_events(flow, tables) or _unreceived_fall(flow) >= max(LEAST_PURGE, 0.5 * rest):
+        if _purge_events(pipeline, tables) or _unreceived_fall(pipeline) >= max(LEAST_PURGE, 0.5 * rest):
             purged, rest = rest, 0
             reasons.append(
                 f"{counted(purged, 'message')} vanished from the backlog without being received: a purge."
             )
-        elif _reached_retention(flow):
+        elif _reached_retention(pipeline):
             expired, rest = rest, 0
             reasons.append(f"{counted(expired, 'message')} reached the queue's retention and expired.")
         else:
@@ -184,11 +184,11 @@ def balance_frame(tables: Tables, interval_s: float | None = None) -> pd.DataFra
     import pandas as pd
 
     rows = []
-    for flow in pipelines(tables):
+    for pipeline in pipelines(tables):
         if interval_s is None:
-            rows.append(_row(flow, queue_balance(flow, tables)))
+            rows.append(_row(pipeline, queue_balance(pipeline, tables)))
         else:
-            rows.extend(_by_interval(flow, tables, interval_s))
+            rows.extend(_by_interval(pipeline, tables, interval_s))
     columns = [
         "queue", "start", "end", "sent", "stock_before", "received", "deleted", "visible", "in_flight",
         "dead_lettered", "expired", "purged", "duplicate_deletes", "unexplained", "reasons",
@@ -201,12 +201,12 @@ def balance_frame(tables: Tables, interval_s: float | None = None) -> pd.DataFra
     )
 
 
-def _row(flow: Pipeline, entry: Balance) -> dict[str, Any]:
-    index = flow.frame.index
+def _row(pipeline: Pipeline, entry: Balance) -> dict[str, Any]:
+    index = pipeline.frame.index
     return {
-        "queue": flow.queue,
+        "queue": pipeline.queue,
         "start": index[0] if len(index) else None,
-        "end": index[-1] + timedelta(seconds=flow.period_s) if len(index) else None,
+        "end": index[-1] + timedelta(seconds=pipeline.period_s) if len(index) else None,
         **{
             name: getattr(entry, name)
             for name in (
@@ -218,20 +218,20 @@ def _row(flow: Pipeline, entry: Balance) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _by_interval(flow: Pipeline, tables: Tables, interval_s: float) -> list[dict[str, Any]]:
+def _by_interval(pipeline: Pipeline, tables: Tables, interval_s: float) -> list[dict[str, Any]]:
     """Account interval by interval; what an interval leaves over is named unexplained, unknown stays null."""
     import pandas as pd
 
     rows = []
-    previous = float(stock_before(flow.frame))
-    known = {"sent", "deleted", "visible", "in_flight"} <= flow.asked
-    shared = dead_letter_stock(flow, tables).moved_by_all is not None
+    previous = float(stock_before(pipeline.frame))
+    known = {"sent", "deleted", "visible", "in_flight"} <= pipeline.asked
+    shared = dead_letter_stock(pipeline, tables).moved_by_all is not None
     previous_dead = 0.0
-    for start, part in flow.frame.groupby(pd.Grouper(freq=f"{int(interval_s)}s")):
+    for start, part in pipeline.frame.groupby(pd.Grouper(freq=f"{int(interval_s)}s")):
         if part.empty:
             continue
         sums = {
-            name: float(part[name].sum()) if name in flow.asked else None
+            name: float(part[name].sum()) if name in pipeline.asked else None
             for name in ("sent", "received", "deleted")
         }
         visible, in_flight = (_last(part[name]) for name in ("visible", "in_flight"))
@@ -246,13 +246,13 @@ def _by_interval(flow: Pipeline, tables: Tables, interval_s: float) -> list[dict
             reason = "The stock is a maximum of its last minute, and dead letters show late."
         rows.append(
             {
-                "queue": flow.queue,
+                "queue": pipeline.queue,
                 "start": start,
                 "end": start + timedelta(seconds=interval_s),
                 **{name: _whole(value) for name, value in sums.items()},
                 "stock_before": round(previous),
-                "visible": round(visible) if "visible" in flow.asked else None,
-                "in_flight": round(in_flight) if "in_flight" in flow.asked else None,
+                "visible": round(visible) if "visible" in pipeline.asked else None,
+                "in_flight": round(in_flight) if "in_flight" in pipeline.asked else None,
                 "dead_lettered": None if shared else round(moved),
                 "expired": None,
                 "purged": None,
@@ -294,26 +294,26 @@ def stock_before(frame: pd.DataFrame) -> int:
     return round(max(0.0, waited) + max(0.0, ran))
 
 
-def _woke_with(flow: Pipeline) -> int:
+def _woke_with(pipeline: Pipeline) -> int:
     """Return the messages that stood in a queue when its metrics came back: asleep it had been empty."""
-    if not {"sent", "received", "deleted", "visible", "in_flight"} <= flow.asked:
+    if not {"sent", "received", "deleted", "visible", "in_flight"} <= pipeline.asked:
         return 0
-    stock = flow.frame[["visible", "in_flight"]].dropna(how="all").sum(axis="columns")
+    stock = pipeline.frame[["visible", "in_flight"]].dropna(how="all").sum(axis="columns")
     silent = stock.index.to_series().diff() >= ASLEEP_AFTER
     woke = stock.index[silent & (stock.shift() == 0)]
-    return sum(stock_before(flow.frame.loc[[moment]]) for moment in woke)
+    return sum(stock_before(pipeline.frame.loc[[moment]]) for moment in woke)
 
 
-def _at_end(flow: Pipeline, tables: Tables) -> tuple[int, int]:
+def _at_end(pipeline: Pipeline, tables: Tables) -> tuple[int, int]:
     """Return visible and in-flight messages at the end: the snapshot where the window is whole."""
     queues = tables.table("queues")
-    rows = queues[queues["queue"] == flow.queue]
+    rows = queues[queues["queue"] == pipeline.queue]
     if getattr(tables, "window", None) is None and len(rows) and rows["visible"].notna().any():
         last = rows.iloc[-1].fillna(0)
         return int(last["visible"]) + int(last["delayed"]), int(last["in_flight"])
-    if flow.frame.empty:
+    if pipeline.frame.empty:
         return 0, 0
-    tail = flow.frame.iloc[-3:]
+    tail = pipeline.frame.iloc[-3:]
     return round(_last(tail["visible"])), round(_last(tail["in_flight"]))
 
 
@@ -325,18 +325,18 @@ def _purged_dead(stock: DeadLetterStock) -> int:
     return max(0, stock.held + stock.moved - stock.at_end - otherwise)
 
 
-def _purge_events(flow: Pipeline, tables: Tables) -> int:
+def _purge_events(pipeline: Pipeline, tables: Tables) -> int:
     changes = tables.table("changes")
-    named = (changes["resource"] == flow.queue) & (changes["event_name"].map(event_kind) == "purge")
+    named = (changes["resource"] == pipeline.queue) & (changes["event_name"].map(event_kind) == "purge")
     return int((named & changes["error_code"].isna()).sum())
 
 
-def _unreceived_fall(flow: Pipeline) -> float:
+def _unreceived_fall(pipeline: Pipeline) -> float:
     """Return the largest fall of the visible backlog, within two intervals, that receives don't explain."""
-    if not {"visible", "received"} <= flow.asked:
+    if not {"visible", "received"} <= pipeline.asked:
         return 0.0
     # Points that are still to come are no empty queue.
-    frame = flow.frame.loc[: flow.frame["visible"].last_valid_index()]
+    frame = pipeline.frame.loc[: pipeline.frame["visible"].last_valid_index()]
     visible = frame["visible"].fillna(0.0)
     fall = visible.shift(2) - visible
     taken = frame["received"].fillna(0.0).rolling(3, min_periods=1).sum()
@@ -344,7 +344,7 @@ def _unreceived_fall(flow: Pipeline) -> float:
     return float((fall - taken).mask(lost, 0.0).max()) if len(frame) > 2 else 0.0
 
 
-def _reached_retention(flow: Pipeline) -> bool:
-    limit = flow.settings.retention_s
-    ages = flow.frame["age_s"].dropna()
+def _reached_retention(pipeline: Pipeline) -> bool:
+    limit = pipeline.settings.retention_s
+    ages = pipeline.frame["age_s"].dropna()
     return bool(limit is not None and len(ages) and float(ages.max()) >= 0.98 * limit)

@@ -1,4 +1,4 @@
-"""What each flow shows: failures, run times, surges, throttles, redeliveries, starvation, backlog.
+"""What each pipeline shows: failures, run times, surges, throttles, redeliveries, starvation, backlog.
 
 The anomalies of every pipeline of a case, computed once per case.
 """
@@ -57,7 +57,7 @@ RETURNING = 0.02
 
 @dataclass(frozen=True)
 class QueueAnalysis:
-    """What a flow shows; None where there is nothing of the kind or it can't be seen.
+    """What a pipeline shows; None where there is nothing of the kind or it can't be seen.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class QueueAnalysis:
         Share of runs that succeeded between first and last failure.
     errors
         Logged errors within the failures.
-    last_words
+    timeout_logs
         What the runs that timed out had logged last.
     run_before_s, run_during_s
         Median run time before the trouble and during it.
@@ -79,15 +79,15 @@ class QueueAnalysis:
         Arrivals far beyond their rhythm; whether they come back every day.
     throttles
         Stretch with throttled invocations, ``count`` of them.
-    surplus
+    redelivery
         Receives beyond what was sent and what failed: messages seen again though nothing failed.
-    starved
+    unpolled
         Longest stretch in which messages waited and none was received.
-    ramp
+    drift
         Creeping run time.
     hidden
         Stretch in which messages hid for hours after a failed try.
-    taken
+    unmatched_receives
         Messages received that no run can have been handed.
     devices
         Dead letters by device.
@@ -95,7 +95,7 @@ class QueueAnalysis:
         When the device with most dead letters sent the first of them.
     """
 
-    flow: Pipeline
+    pipeline: Pipeline
     balance: Balance
     failures: Interval | None
     slow: Interval | None
@@ -107,20 +107,20 @@ class QueueAnalysis:
     surge: Interval | None
     surge_daily: bool
     throttles: Interval | None
-    surplus: Interval | None
-    starved: Interval | None
-    ramp: LatencyDrift | None
+    redelivery: Interval | None
+    unpolled: Interval | None
+    drift: LatencyDrift | None
     episodes: tuple[StandingInterval, ...]
     devices: Counter[str] = field(default_factory=Counter)
     first_sent_by_main_device: datetime | None = None
-    last_words: TimeoutLogs = field(default_factory=TimeoutLogs)
-    taken: UnmatchedReceives | None = None
+    timeout_logs: TimeoutLogs = field(default_factory=TimeoutLogs)
+    unmatched_receives: UnmatchedReceives | None = None
     hidden: Interval | None = None
 
     @property
     def failing_logged(self) -> tuple[datetime | None, datetime | None]:
         """Between which moments logged errors belong to the failures; unbounded without any."""
-        return _logged_within(self.flow, self.failures)
+        return _logged_within(self.pipeline, self.failures)
 
     @property
     def failing_days(self) -> tuple[tuple[datetime, datetime], ...]:
@@ -128,7 +128,7 @@ class QueueAnalysis:
         if self.failures is None:
             return ()
         own = (self.failures.start, self.failures.end)
-        return tuple(sorted((own, *on_other_days(self.flow.frame["failed"], *own, alike=True))))
+        return tuple(sorted((own, *on_other_days(self.pipeline.frame["failed"], *own, alike=True))))
 
     @property
     def worst(self) -> StandingInterval | None:
@@ -141,13 +141,13 @@ class QueueAnalysis:
     @property
     def throttled_share(self) -> float:
         """Throttled deliveries among all attempts to invoke."""
-        invoked, throttled = self.flow.count("invocations"), self.flow.count("throttles")
+        invoked, throttled = self.pipeline.count("invocations"), self.pipeline.count("throttles")
         return (throttled or 0.0) / max((invoked or 0.0) + (throttled or 0.0), 1.0)
 
     @property
     def throttled_always(self) -> bool:
         """Tell whether deliveries were throttled from the window's first tenth to its last."""
-        frame, throttles = self.flow.frame, self.throttles
+        frame, throttles = self.pipeline.frame, self.throttles
         if throttles is None:
             return False
         edge = 0.1 * (frame.index[-1] - frame.index[0])
@@ -160,8 +160,8 @@ class QueueAnalysis:
         """
         if self.throttled_share < 0.02 or throttles.count < 20:
             return False
-        sent = self.flow.count("sent")
-        back = sent is None or (self.flow.count("received") or 0.0) > (1.0 + RETURNING) * sent
+        sent = self.pipeline.count("sent")
+        back = sent is None or (self.pipeline.count("received") or 0.0) > (1.0 + RETURNING) * sent
         return not self.throttled_always or back or self.dead_lettered >= 3 or self.worst is not None
 
     @property
@@ -170,31 +170,31 @@ class QueueAnalysis:
         return self.balance.dead_lettered or 0
 
     @property
-    def only_stray(self) -> bool:
+    def only_sporadic(self) -> bool:
         """Tell whether all dead letters are single bad messages, here and there among good ones."""
-        return self.failures is None and are_sporadic(self.flow, self.dead_lettered, self.devices)
+        return self.failures is None and are_sporadic(self.pipeline, self.dead_lettered, self.devices)
 
     @property
-    def together(self) -> float:
-        """Score of clustered failures; see :func:`watchme_analysis.queues.pipeline_anomalies.clustering`."""
-        return clustering(self.flow)
+    def clustering(self) -> float:
+        """How clearly failures came together: see :data:`flow_troubles.BY_CHANCE` for stray messages."""
+        return clustering(self.pipeline)
 
     @property
     def errors_counted(self) -> bool:
         """Tell whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
-        return "failed" in self.flow.asked
+        return "failed" in self.pipeline.asked
 
     @property
     def stalled(self) -> bool:
         """Tell whether messages waited behind a mapping that is off when the case was collected."""
-        off = (self.flow.settings.mapping_state or "").startswith("Disabl")
+        off = (self.pipeline.settings.mapping_state or "").startswith("Disabl")
         return off and self.balance.visible > 0
 
     @property
     def harms(self) -> tuple[str, ...]:
-        """What went wrong for messages here: empty for a healthy flow."""
+        """What went wrong for messages here: empty for a healthy pipeline."""
         found = []
-        if self.dead_lettered >= FEWEST_DEAD and not self.only_stray:
+        if self.dead_lettered >= FEWEST_DEAD and not self.only_sporadic:
             found.append("dead_letters")
         if self.failures is not None:
             found.append("failures")
@@ -202,11 +202,11 @@ class QueueAnalysis:
             found.append("slow")
         if self.worst is not None:
             found.append("backlog")
-        if self.starved is not None or self.stalled:
+        if self.unpolled is not None or self.stalled:
             found.append("starved")
         if self.throttles is not None and self._throttled_beyond_use(self.throttles):
             found.append("throttles")
-        if self.surplus is not None:
+        if self.redelivery is not None:
             found.append("redelivery")
         if self.hidden is not None:
             found.append("hidden")
@@ -214,7 +214,7 @@ class QueueAnalysis:
             found.append("creeping")
         if self.balance.lost:
             found.append("lost")
-        if self.taken is not None:
+        if self.unmatched_receives is not None:
             found.append("taken_elsewhere")
         return tuple(found)
 
@@ -223,9 +223,9 @@ class QueueAnalysis:
         """Tell whether runs were slow for a while and no message failed or waited for it, as metrics say."""
         if self.slow is None or self.failures is not None or self.worst is not None:
             return False
-        if not {"failed", "visible", "age_s"} <= self.flow.asked:
+        if not {"failed", "visible", "age_s"} <= self.pipeline.asked:
             return False
-        frame = self.flow.frame
+        frame = self.pipeline.frame
         inside = frame[(frame.index >= self.slow.start) & (frame.index < self.slow.end)]
         stood = inside["visible"].fillna(0.0) > 0
         return not bool((stood & stood.shift(fill_value=False)).any())
@@ -233,20 +233,27 @@ class QueueAnalysis:
     @property
     def limit_lowered(self) -> bool:
         """Tell whether the function may run for less time than its runs took before they failed."""
-        limit = self.flow.settings.function_timeout_s
+        limit = self.pipeline.settings.function_timeout_s
         return limit is not None and limit < (self.run_before_s or 0.0)
 
     @property
     def creeping(self) -> LatencyDrift | None:
         """The ramp when it is a creep: hours long, not a step, and more than doubled."""
-        ramp = self.ramp
+        ramp = self.drift
         if ramp is None or ramp.hours < 12 or ramp.growth < 2.0:
             return None
         return ramp if ramp.steepest_share <= 0.5 and ramp.correlation >= 0.8 else None
 
     def first_trouble(self) -> datetime | None:
-        """Return the start of the earliest trouble of this flow."""
-        found = (self.failures, self.slow, self.surplus, self.starved, self.taken, self.hidden)
+        """Return the start of the earliest trouble of this pipeline."""
+        found = (
+            self.failures,
+            self.slow,
+            self.redelivery,
+            self.unpolled,
+            self.unmatched_receives,
+            self.hidden,
+        )
         starts = [item.start for item in found if item is not None]
         starts += [self.worst.grew_from] if self.worst is not None else []
         # A limit that was always there is no beginning of what came later.
@@ -265,81 +272,82 @@ def piled_on_one(devices: Counter[str]) -> bool:
     return share >= MOST or (share >= 0.4 and share >= 3.0 / len(devices))
 
 
-def are_sporadic(flow: Pipeline, dead_lettered: int, devices: Counter[str]) -> bool:
+def are_sporadic(pipeline: Pipeline, dead_lettered: int, devices: Counter[str]) -> bool:
     """Tell whether dead letters are too few to be more than single bad messages, and not of one sender.
 
     That holds for messages that failed; what died without a failed run died of something else.
     """
-    sent, failed = flow.count("sent") or 0.0, flow.count("failed") or 0.0
+    sent, failed = pipeline.count("sent") or 0.0, pipeline.count("failed") or 0.0
     few = FEWEST_DEAD <= dead_lettered <= MANY_DEAD and dead_lettered < DEAD_SHARE * sent
-    each = flow.settings.max_receive_count or 1
+    each = pipeline.settings.max_receive_count or 1
     return few and failed >= dead_lettered * each and not piled_on_one(devices)
 
 
-def analyse_queue(flow: Pipeline, tables: Tables) -> QueueAnalysis:
-    """Return what a flow shows."""
-    frame = flow.frame
-    balance = queue_balance(flow, tables)
+def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
+    """Return what a pipeline shows."""
+    frame = pipeline.frame
+    balance = queue_balance(pipeline, tables)
     messages = tables.table("queue_messages")
     dead = messages[
-        (messages["queue"] == flow.dlq) & (messages["source_queue"].fillna(flow.queue) == flow.queue)
+        (messages["queue"] == pipeline.dlq)
+        & (messages["source_queue"].fillna(pipeline.queue) == pipeline.queue)
     ]
-    dead = dead[~dead.index.isin(from_before(messages, flow, balance.dead_letters.held))]
+    dead = dead[~dead.index.isin(from_before(messages, pipeline, balance.dead_letters.held))]
     devices = Counter(dead["device_id"].dropna().tolist())
     dead_lettered = balance.dead_lettered or 0
-    failures = find_failures(flow, dead_lettered, are_sporadic(flow, dead_lettered, devices))
-    throttles = find_throttles(flow)
-    surge, daily = find_surge(flow)
-    episodes = standing_intervals(flow)
+    failures = find_failures(pipeline, dead_lettered, are_sporadic(pipeline, dead_lettered, devices))
+    throttles = find_throttles(pipeline)
+    surge, daily = find_surge(pipeline)
+    episodes = standing_intervals(pipeline)
     if surge is not None and not daily and is_minor_beside(failures, surge, episodes, dead_lettered):
         failures = None
-    errors = _errors_within(tables, flow, failures)
+    errors = _errors_within(tables, pipeline, failures)
     if failures is not None:
-        failures = without_sporadic_failures_before(flow, failures, errors)
-        errors = _errors_within(tables, flow, failures)
-    before, during = run_times(flow, failures)
+        failures = without_sporadic_failures_before(pipeline, failures, errors)
+        errors = _errors_within(tables, pipeline, failures)
+    before, during = run_times(pipeline, failures)
     inside = (
         None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
     )
     return QueueAnalysis(
-        flow=flow,
+        pipeline=pipeline,
         balance=balance,
         failures=failures,
-        slow=find_slow(flow),
-        timed_out_share=timed_out_share(inside, flow.settings.function_timeout_s),
+        slow=find_slow(pipeline),
+        timed_out_share=timed_out_share(inside, pipeline.settings.function_timeout_s),
         passed_share=None
-        if inside is None or "failed" not in flow.asked or not inside["tried"].sum()
+        if inside is None or "failed" not in pipeline.asked or not inside["tried"].sum()
         else float(1.0 - inside["failed"].sum() / inside["tried"].sum()),
         errors=errors,
-        last_words=read_timeout_logs(
-            tables.table("log_events"), flow.function, *_logged_within(flow, failures)
+        timeout_logs=read_timeout_logs(
+            tables.table("log_events"), pipeline.function, *_logged_within(pipeline, failures)
         ),
         run_before_s=before,
         run_during_s=during,
         surge=surge,
         surge_daily=daily,
         throttles=throttles,
-        surplus=find_redelivery(flow),
-        starved=find_unpolled(flow),
-        ramp=find_latency_drift(flow),
+        redelivery=find_redelivery(pipeline),
+        unpolled=find_unpolled(pipeline),
+        drift=find_latency_drift(pipeline),
         episodes=episodes,
         devices=devices,
         first_sent_by_main_device=_first_sent(dead, devices),
-        taken=unmatched_receives(flow, tables),
-        hidden=find_hidden_messages(flow),
+        unmatched_receives=unmatched_receives(pipeline, tables),
+        hidden=find_hidden_messages(pipeline),
     )
 
 
-def _logged_within(flow: Pipeline, failures: Interval | None) -> tuple[datetime | None, datetime | None]:
+def _logged_within(pipeline: Pipeline, failures: Interval | None) -> tuple[datetime | None, datetime | None]:
     if failures is None:
         return None, None
-    slack = timedelta(seconds=flow.period_s)
+    slack = timedelta(seconds=pipeline.period_s)
     return failures.start - slack, failures.end + slack
 
 
-def _errors_within(tables: Tables, flow: Pipeline, failures: Interval | None) -> LoggedErrors:
+def _errors_within(tables: Tables, pipeline: Pipeline, failures: Interval | None) -> LoggedErrors:
     events, queries = tables.table("log_events"), tables.table("log_queries")
-    return logged_errors(events, queries, flow.function, *_logged_within(flow, failures))
+    return logged_errors(events, queries, pipeline.function, *_logged_within(pipeline, failures))
 
 
 def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
@@ -351,9 +359,9 @@ def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
 
 
 def analyse_queues(tables: Tables) -> tuple[QueueAnalysis, ...]:
-    """Return what every flow shows."""
+    """Return what every pipeline shows."""
     return cached_per_case(tables, _read_all)
 
 
 def _read_all(tables: Tables) -> tuple[QueueAnalysis, ...]:
-    return tuple(analyse_queue(flow, tables) for flow in pipelines(tables))
+    return tuple(analyse_queue(pipeline, tables) for pipeline in pipelines(tables))

@@ -1,4 +1,4 @@
-"""The metrics of flows in steps that a figure can show: counts add up, levels keep their highest.
+"""The metrics of pipelines in steps that a figure can show: counts add up, levels keep their highest.
 
 An incident against the time before it.
 """
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 STEPS_S = (60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
-def binned(flows: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
-    """Return every series of every flow in equal steps.
+def binned(pipelines: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
+    """Return every series of every pipeline in equal steps.
 
     Parameters
     ----------
-    flows
+    pipelines
         Flows of :func:`watchme_analysis.queues.pipeline.pipelines`.
     most
         Steps at most; the shortest of :data:`STEPS_S` that needs no more is taken.
@@ -32,17 +32,17 @@ def binned(flows: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``queue``, ``series`` (a column of a flow's frame), ``time`` (start of the step, UTC), ``value``
+        ``queue``, ``series`` (a column of a pipeline's frame), ``time`` (start of the step, UTC), ``value``
         (counts: sum; ``duration_avg_s``: mean; else maximum; null in a step without a point), ``step_s``.
         A series that has no point in any step has no rows.
     """
     import pandas as pd
 
     parts = []
-    filled = [flow for flow in flows if len(flow.frame)]
+    filled = [pipeline for pipeline in pipelines if len(pipeline.frame)]
     step_s = _step(filled, most)
-    for flow in filled:
-        groups = flow.frame.resample(f"{max(step_s, flow.period_s)}s")
+    for pipeline in filled:
+        groups = pipeline.frame.resample(f"{max(step_s, pipeline.period_s)}s")
         for column in COLUMNS:
             if column in COUNTS:
                 values = groups[column].sum(min_count=1)
@@ -54,11 +54,11 @@ def binned(flows: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
                 parts.append(
                     pd.DataFrame(
                         {
-                            "queue": flow.queue,
+                            "queue": pipeline.queue,
                             "series": column,
                             "time": values.index,
                             "value": values.to_numpy(dtype="float64", na_value=float("nan")),
-                            "step_s": max(step_s, flow.period_s),
+                            "step_s": max(step_s, pipeline.period_s),
                         }
                     )
                 )
@@ -75,19 +75,21 @@ def binned(flows: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).astype({"queue": "string", "series": "string"})
 
 
-def _step(flows: Sequence[Pipeline], most: int) -> int:
-    if not flows:
+def _step(pipelines: Sequence[Pipeline], most: int) -> int:
+    if not pipelines:
         return STEPS_S[0]
-    span_s = max((flow.frame.index[-1] - flow.frame.index[0]).total_seconds() for flow in flows)
+    span_s = max(
+        (pipeline.frame.index[-1] - pipeline.frame.index[0]).total_seconds() for pipeline in pipelines
+    )
     return next((step for step in STEPS_S if span_s / step <= most), STEPS_S[-1])
 
 
-def rates(flows: Sequence[Pipeline], start: datetime | None, end: datetime | None) -> pd.DataFrame:
+def rates(pipelines: Sequence[Pipeline], start: datetime | None, end: datetime | None) -> pd.DataFrame:
     """Return how often what is counted happened, before and during an incident.
 
     Parameters
     ----------
-    flows
+    pipelines
         Flows of :func:`watchme_analysis.queues.pipeline.pipelines`.
     start, end
         Bounds of the incident: without a start there is none, without an end it is still open.
@@ -95,24 +97,24 @@ def rates(flows: Sequence[Pipeline], start: datetime | None, end: datetime | Non
     Returns
     -------
     pandas.DataFrame
-        ``resource`` (queue or function), ``metric`` (a counter of a flow's frame), ``baseline_total``,
+        ``resource`` (queue or function), ``metric`` (a counter of a pipeline's frame), ``baseline_total``,
         ``incident_total``, ``baseline_per_h``, ``incident_per_h`` (float; null where the series was not
         asked for or a side has no time). A point that CloudWatch did not return counts as nothing counted.
     """
     import pandas as pd
 
     rows = []
-    for flow in flows:
-        if not len(flow.frame) or start is None:
+    for pipeline in pipelines:
+        if not len(pipeline.frame) or start is None:
             continue
-        before = flow.frame.index < pd.Timestamp(start)
-        during = ~before & (flow.frame.index < pd.Timestamp(end) if end is not None else True)
-        hours = [side.sum() * flow.period_s / 3600 for side in (before, during)]
+        before = pipeline.frame.index < pd.Timestamp(start)
+        during = ~before & (pipeline.frame.index < pd.Timestamp(end) if end is not None else True)
+        hours = [side.sum() * pipeline.period_s / 3600 for side in (before, during)]
         for column in COUNTS:
-            resource = flow.queue if column in QUEUE_SERIES else flow.function
-            if resource is None or column not in flow.asked:
+            resource = pipeline.queue if column in QUEUE_SERIES else pipeline.function
+            if resource is None or column not in pipeline.asked:
                 continue
-            totals = [float(flow.frame.loc[side, column].sum()) for side in (before, during)]
+            totals = [float(pipeline.frame.loc[side, column].sum()) for side in (before, during)]
             per_h = [total / length if length else None for total, length in zip(totals, hours, strict=True)]
             rows.append((resource, column, *totals, *per_h))
     columns = ["resource", "metric", "baseline_total", "incident_total", "baseline_per_h", "incident_per_h"]
@@ -141,7 +143,7 @@ ERRORS = 3.0
 
 
 def comparison_rows(
-    flows: tuple[Pipeline, ...], start: datetime | None, end: datetime | None
+    pipelines: tuple[Pipeline, ...], start: datetime | None, end: datetime | None
 ) -> pd.DataFrame:
     """Compare every metric within the incident with the time before it.
 
@@ -153,15 +155,15 @@ def comparison_rows(
 
     rows: list[dict[str, Any]] = []
     seen: set[tuple[str, str]] = set()
-    for flow in flows if start is not None else ():
+    for pipeline in pipelines if start is not None else ():
         for metric, unit in COMPARED.items():
-            resource = {"dlq": flow.dlq, "host": "host", "function": flow.function}.get(
-                OWNER.get(metric, ""), flow.queue
+            resource = {"dlq": pipeline.dlq, "host": "host", "function": pipeline.function}.get(
+                OWNER.get(metric, ""), pipeline.queue
             )
             if resource is None or (resource, metric) in seen:
                 continue
             seen.add((resource, metric))
-            row = _compare(flow.frame[metric], start, end)
+            row = _compare(pipeline.frame[metric], start, end)
             if row is not None:
                 rows.append({"resource": resource, "metric": metric, "unit": unit, **row})
     frame = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))

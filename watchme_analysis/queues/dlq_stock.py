@@ -36,7 +36,7 @@ class DeadLetterStock:
     Attributes
     ----------
     moved
-        Messages moved in from this flow's queue; None when nothing tells.
+        Messages moved in from this pipeline's queue; None when nothing tells.
     moved_by_all
         Messages moved in from all queues that share the dead-letter queue; None where it is not shared.
     purged, expired, redriven
@@ -73,25 +73,25 @@ class DeadLetterStock:
         return self.purged + self.expired + self.left_for_unknown_reason
 
 
-def dead_letter_stock(flow: Pipeline, tables: Tables) -> DeadLetterStock:
-    """Reckon a flow's dead letters from the stock of its dead-letter queue.
+def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
+    """Reckon a pipeline's dead letters from the stock of its dead-letter queue.
 
     Parameters
     ----------
-    flow
-        The flow; its ``dlq_visible`` column is read.
+    pipeline
+        The pipeline; its ``dlq_visible`` column is read.
     tables
         For the snapshot of the queue (``queues``), the messages seen in it and the recorded changes.
     """
-    if flow.dlq is None:
+    if pipeline.dlq is None:
         return DeadLetterStock(moved=0, notes=("The queue has no dead-letter queue in the evidence.",))
-    snapshot = _snapshot(tables, flow.dlq)
-    series = flow.frame["dlq_visible"].dropna()
-    shared = _shared(tables, flow)
+    snapshot = _snapshot(tables, pipeline.dlq)
+    series = pipeline.frame["dlq_visible"].dropna()
+    shared = _shared(tables, pipeline)
     if series.empty:
-        return _without_series(flow, tables, snapshot, shared)
+        return _without_series(pipeline, tables, snapshot, shared)
     whole = snapshot if getattr(tables, "window", None) is None else None
-    awake = series.index[0] <= flow.frame.index[0] + timedelta(seconds=2 * flow.period_s)
+    awake = series.index[0] <= pipeline.frame.index[0] + timedelta(seconds=2 * pipeline.period_s)
     early = series.iloc[:HELD_POINTS]
     held = round(float(early[(early - early.iloc[0]).abs() <= 0.1 * early.iloc[0]].median())) if awake else 0
     segments = _segments(series, held, whole)
@@ -100,19 +100,21 @@ def dead_letter_stock(flow: Pipeline, tables: Tables) -> DeadLetterStock:
     total_lost = round(sum(amount for _, amount in lost))
     risen = series[series > held + (held > 0)]
     rise = None if risen.empty or not round(gained) else risen.index[0]
-    notes = _other_policy(tables, flow)
+    notes = _other_policy(tables, pipeline)
     if total_lost:
-        notes.append(f"{total_lost} messages left {flow.dlq}; what came in meanwhile isn't seen there.")
+        notes.append(f"{total_lost} messages left {pipeline.dlq}; what came in meanwhile isn't seen there.")
     moved, told_apart = (
-        _own_share(flow, tables, round(gained), round(segments[-1][2])) if shared else (round(gained), True)
+        _own_share(pipeline, tables, round(gained), round(segments[-1][2]))
+        if shared
+        else (round(gained), True)
     )
     if shared:
         how = "by the source that each message names" if told_apart else "only by the queues' own counters"
-        notes.append(f"{flow.dlq} serves {', '.join(shared)} too: told apart {how}.")
+        notes.append(f"{pipeline.dlq} serves {', '.join(shared)} too: told apart {how}.")
     return DeadLetterStock(
         moved=moved,
         moved_by_all=round(gained) if shared else None,
-        **_ways_out(tables, flow, lost),
+        **_ways_out(tables, pipeline, lost),
         held=held,
         at_end=round(segments[-1][2]),
         first_seen=None if rise is None else rise.to_pydatetime(),
@@ -121,59 +123,61 @@ def dead_letter_stock(flow: Pipeline, tables: Tables) -> DeadLetterStock:
     )
 
 
-def from_before(messages: pd.DataFrame, flow: Pipeline, held: int) -> pd.Index:
-    """Return the rows of the messages that a flow's dead-letter queue held when the window began.
+def from_before(messages: pd.DataFrame, pipeline: Pipeline, held: int) -> pd.Index:
+    """Return the rows of the messages that a pipeline's dead-letter queue held when the window began.
 
     Parameters
     ----------
     messages
         The table ``queue_messages``.
-    flow
+    pipeline
         The queue may be of others too: theirs count, as ``held`` counts them.
     held
         How many the queue held then: of those sent before, the oldest.
     """
-    dead = messages.loc[messages["queue"] == flow.dlq, "sent_at"].sort_values(kind="stable")
-    return dead[dead < flow.frame.index[0]].index[:held] if held else dead.index[:0]
+    dead = messages.loc[messages["queue"] == pipeline.dlq, "sent_at"].sort_values(kind="stable")
+    return dead[dead < pipeline.frame.index[0]].index[:held] if held else dead.index[:0]
 
 
-def dead_lettered_by(flows: Iterable[Pipeline], moment: datetime) -> int:
-    """Return how many messages were seen in the dead-letter queues of flows by a moment.
+def dead_lettered_by(pipelines: Iterable[Pipeline], moment: datetime) -> int:
+    """Return how many messages were seen in the dead-letter queues of pipelines by a moment.
 
-    What a queue held when the window began came before; a queue that several flows share counts once. The
+    What a queue held when the window began came before; a queue that several pipelines share counts once. The
     metrics of a queue that was empty for hours wake minutes after its first message.
     """
     risen = {}
-    for flow in flows:
-        stock = flow.frame["dlq_visible"]
+    for pipeline in pipelines:
+        stock = pipeline.frame["dlq_visible"]
         held = stock.iloc[:1].fillna(0.0).sum()
         seen = stock[stock.index < moment]
-        risen[flow.dlq or flow.queue] = max(0.0, float(seen.max()) - held) if seen.notna().any() else 0.0
+        risen[pipeline.dlq or pipeline.queue] = (
+            max(0.0, float(seen.max()) - held) if seen.notna().any() else 0.0
+        )
     return round(sum(risen.values()))
 
 
-def _other_policy(tables: Tables, flow: Pipeline) -> list[str]:
+def _other_policy(tables: Tables, pipeline: Pipeline) -> list[str]:
     """Return a note where the redrive policy names another queue than that in which the letters lie."""
     queues = tables.table("queues")
-    named = queues.loc[(queues["queue"] == flow.queue) & queues["dlq"].notna(), "dlq"]
-    if named.empty or named.iloc[-1] == flow.dlq:
+    named = queues.loc[(queues["queue"] == pipeline.queue) & queues["dlq"].notna(), "dlq"]
+    if named.empty or named.iloc[-1] == pipeline.dlq:
         return []
-    return [f"Its redrive policy names {named.iloc[-1]} now, but its dead letters lie in {flow.dlq}."]
+    return [f"Its redrive policy names {named.iloc[-1]} now, but its dead letters lie in {pipeline.dlq}."]
 
 
-def _own_share(flow: Pipeline, tables: Tables, moved_by_all: int, at_end: int) -> tuple[int, bool]:
-    """Return a flow's part of what a shared dead-letter queue took in, and whether the messages tell it.
+def _own_share(pipeline: Pipeline, tables: Tables, moved_by_all: int, at_end: int) -> tuple[int, bool]:
+    """Return a pipeline's part of what a shared dead-letter queue took in, and whether the messages tell it.
 
     Each dead letter names its source, so a complete dump settles it; else what the queue itself sent and
     didn't delete stands in.
     """
     messages = tables.table("queue_messages")
-    seen = messages[(messages["queue"] == flow.dlq) & messages["source_queue"].notna()]
+    seen = messages[(messages["queue"] == pipeline.dlq) & messages["source_queue"].notna()]
     seen = seen.drop_duplicates("message_id")
-    own = int((seen["source_queue"] == flow.queue).sum())
+    own = int((seen["source_queue"] == pipeline.queue).sum())
     if len(seen) and len(seen) >= at_end and at_end == moved_by_all:
         return own, True
-    sent, deleted = flow.count("sent"), flow.count("deleted")
+    sent, deleted = pipeline.count("sent"), pipeline.count("deleted")
     if sent is not None and deleted is not None:
         return min(max(round(sent - deleted), own), moved_by_all), False
     return (round(moved_by_all * own / len(seen)) if len(seen) else moved_by_all), False
@@ -225,24 +229,26 @@ def _snapshot(tables: Tables, name: str) -> int | None:
     return int(last[["visible", "in_flight", "delayed"]].fillna(0).sum())
 
 
-def _shared(tables: Tables, flow: Pipeline) -> list[str]:
+def _shared(tables: Tables, pipeline: Pipeline) -> list[str]:
     """Return the other queues that use the same dead-letter queue."""
     return sorted(
-        queue for queue, dlq in dead_letter_queues(tables).items() if dlq == flow.dlq and queue != flow.queue
+        queue
+        for queue, dlq in dead_letter_queues(tables).items()
+        if dlq == pipeline.dlq and queue != pipeline.queue
     )
 
 
 def _without_series(
-    flow: Pipeline, tables: Tables, snapshot: int | None, shared: list[str]
+    pipeline: Pipeline, tables: Tables, snapshot: int | None, shared: list[str]
 ) -> DeadLetterStock:
     """Reckon without any point of the stock."""
-    if getattr(tables, "window", None) is not None and "dlq_visible" in flow.asked:
+    if getattr(tables, "window", None) is not None and "dlq_visible" in pipeline.asked:
         # The snapshot tells of another time; no point within the window means an empty, sleeping queue.
         return DeadLetterStock(moved=0)
     messages = tables.table("queue_messages")
-    seen = messages[messages["queue"] == flow.dlq]
+    seen = messages[messages["queue"] == pipeline.dlq]
     if shared:
-        seen = seen[seen["source_queue"] == flow.queue]
+        seen = seen[seen["source_queue"] == pipeline.queue]
     seen_count = int(seen["message_id"].nunique())
     held = max(seen_count, snapshot or 0)
     if held:
@@ -250,63 +256,63 @@ def _without_series(
             moved=held,
             at_end=held,
             exact=False,
-            notes=(f"{flow.dlq} has no metric: its {held} messages may have been there before.",),
+            notes=(f"{pipeline.dlq} has no metric: its {held} messages may have been there before.",),
         )
-    if "dlq_visible" in flow.asked or snapshot == 0:
+    if "dlq_visible" in pipeline.asked or snapshot == 0:
         return DeadLetterStock(moved=0)
-    return DeadLetterStock(moved=None, notes=(f"Nothing tells how many messages {flow.dlq} took in.",))
+    return DeadLetterStock(moved=None, notes=(f"Nothing tells how many messages {pipeline.dlq} took in.",))
 
 
-def _ways_out(tables: Tables, flow: Pipeline, lost: list[tuple[Any, float]]) -> dict[str, int]:
+def _ways_out(tables: Tables, pipeline: Pipeline, lost: list[tuple[Any, float]]) -> dict[str, int]:
     """Tell how messages left: by a recorded purge or move task, by age, back into their queue, or unknown."""
     changes = tables.table("changes")
     ways = {"purged": 0.0, "expired": 0.0, "redriven": 0.0, "left_for_unknown_reason": 0.0}
     for moment, amount in lost:
-        near = _near(changes, moment, flow)
+        near = _near(changes, moment, pipeline)
         if (near["event_name"].map(event_kind) == "purge").any():
             ways["purged"] += amount
         elif (near["event_name"].map(event_kind) == "redrive_started").any():
             ways["redriven"] += amount
-        elif _at_retention(tables, flow, moment):
+        elif _at_retention(tables, pipeline, moment):
             ways["expired"] += amount
-        elif _came_back(flow, moment, amount):
+        elif _came_back(pipeline, moment, amount):
             ways["redriven"] += amount
         else:
             ways["left_for_unknown_reason"] += amount
     return {name: round(value) for name, value in ways.items()}
 
 
-def _came_back(flow: Pipeline, moment: Any, amount: float) -> bool:
-    """Tell whether the flow's own queue was sent as many around a moment, and hardly ever so many else."""
-    sent, slack = flow.frame["sent"].fillna(0.0), _slack(flow)
+def _came_back(pipeline: Pipeline, moment: Any, amount: float) -> bool:
+    """Tell whether the pipeline's own queue was sent as many around a moment, and hardly ever else."""
+    sent, slack = pipeline.frame["sent"].fillna(0.0), _slack(pipeline)
     around = float(sent[(sent.index >= moment - slack) & (sent.index <= moment + slack)].sum())
     usual = sent.rolling(2 * slack, closed="both").sum()
     return around >= amount > 0 and around > float(usual.quantile(RARELY))
 
 
-def _slack(flow: Pipeline) -> timedelta:
+def _slack(pipeline: Pipeline) -> timedelta:
     """Return how far a change and its effect on the stock may lie apart: ten minutes or three periods."""
-    return timedelta(seconds=max(600, 3 * flow.period_s))
+    return timedelta(seconds=max(600, 3 * pipeline.period_s))
 
 
-def _near(changes: pd.DataFrame, moment: Any, flow: Pipeline) -> pd.DataFrame:
+def _near(changes: pd.DataFrame, moment: Any, pipeline: Pipeline) -> pd.DataFrame:
     """Return the changes to the dead-letter queue around a moment."""
-    slack = _slack(flow)
+    slack = _slack(pipeline)
     hit = changes["time"].between(moment - slack, moment + slack)
-    named = (changes["resource"] == flow.dlq) | changes["resources"].str.contains(
-        f'"{flow.dlq}"', regex=False
+    named = (changes["resource"] == pipeline.dlq) | changes["resources"].str.contains(
+        f'"{pipeline.dlq}"', regex=False
     )
     return changes[hit & named.fillna(False) & changes["error_code"].isna()]
 
 
-def _at_retention(tables: Tables, flow: Pipeline, moment: Any) -> bool:
+def _at_retention(tables: Tables, pipeline: Pipeline, moment: Any) -> bool:
     """Tell whether the oldest dead letter had reached the queue's retention."""
-    if flow.settings.dlq_retention_s is None:
+    if pipeline.settings.dlq_retention_s is None:
         return False
     metrics = tables.table("metrics")
     ages = metrics[
-        (metrics["resource"] == flow.dlq)
+        (metrics["resource"] == pipeline.dlq)
         & (metrics["metric"] == "ApproximateAgeOfOldestMessage")
         & metrics["time"].between(moment - timedelta(hours=1), moment)
     ]["value"]
-    return bool(len(ages) and float(ages.max()) >= 0.99 * flow.settings.dlq_retention_s)
+    return bool(len(ages) and float(ages.max()) >= 0.99 * pipeline.settings.dlq_retention_s)

@@ -20,7 +20,7 @@ ARRIVAL_HOURS, BUSY_INTERVALS = 24, 60
 LATELY = timedelta(minutes=30)
 
 
-def drain_rows(flows: tuple[Pipeline, ...]) -> pd.DataFrame:
+def drain_rows(pipelines: tuple[Pipeline, ...]) -> pd.DataFrame:
     """Return a forecast for each queue that holds a backlog at the end; see :data:`COLUMNS`.
 
     Capacity is what was deleted a minute while messages waited. Arrivals are the median of the last day's
@@ -30,7 +30,7 @@ def drain_rows(flows: tuple[Pipeline, ...]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = [row for flow in flows if (row := _row(flow)) is not None]
+    rows = [row for pipeline in pipelines if (row := _row(pipeline)) is not None]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     times = dict.fromkeys(("at", "drained_at", "drained_at_low", "drained_at_high"), "datetime64[us, UTC]")
     numbers = dict.fromkeys(
@@ -39,16 +39,16 @@ def drain_rows(flows: tuple[Pipeline, ...]) -> pd.DataFrame:
     return frame.astype(times | numbers)
 
 
-def _row(flow: Pipeline) -> dict[str, Any] | None:
-    frame = flow.frame
+def _row(pipeline: Pipeline) -> dict[str, Any] | None:
+    frame = pipeline.frame
     if frame.empty:
         return None
     tail = frame[["visible", "in_flight"]].iloc[-3:].ffill().iloc[-1].fillna(0.0)
     backlog = float(tail.sum())
     if float(tail["visible"]) < 1 and backlog < 4:
         return None
-    minutes = flow.period_s / 60.0
-    at = frame.index[-1] + timedelta(seconds=flow.period_s)
+    minutes = pipeline.period_s / 60.0
+    at = frame.index[-1] + timedelta(seconds=pipeline.period_s)
     hourly = frame["sent"][frame.index >= at - timedelta(hours=ARRIVAL_HOURS)].resample("1h").sum() / 60.0
     busy = frame[(frame["visible"].fillna(0.0) > 0) & (frame["received"].fillna(0.0) > 0)]["deleted"]
     busy = busy.dropna().iloc[-BUSY_INTERVALS:] / minutes
@@ -57,14 +57,14 @@ def _row(flow: Pipeline) -> dict[str, Any] | None:
         # Nobody drains it: what ordinary runs could do at their busiest stands in.
         busy = (frame["deleted"].dropna() / minutes).nlargest(10)
         note = "Nothing was being drained; the capacity is that of the busiest intervals of the window."
-    if flow.settings.mapping_state is not None and flow.settings.mapping_state.startswith("Disabl"):
+    if pipeline.settings.mapping_state is not None and pipeline.settings.mapping_state.startswith("Disabl"):
         note = "The mapping is off: counted from the moment it is on again. " + note
     arrivals, capacity = float(hourly.median()), float(busy.mean()) if len(busy) else 0.0
     now = float(frame["sent"][frame.index >= at - LATELY].sum()) / (LATELY.total_seconds() / 60.0)
     low, high = float(hourly.quantile(0.1)), max(float(hourly.quantile(0.9)), now)
     slow, fast = (float(busy.quantile(a)) if len(busy) else 0.0 for a in (0.1, 0.9))
     return {
-        "queue": flow.queue,
+        "queue": pipeline.queue,
         "at": at,
         "backlog": backlog,
         "arrivals_per_min": arrivals,

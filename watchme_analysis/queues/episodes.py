@@ -31,17 +31,17 @@ class TroubleInterval(Interval):
     only_waited: bool
 
 
-def trouble_within(flow: Pipeline, start: datetime, end: datetime) -> TroubleInterval | None:
+def trouble_within(pipeline: Pipeline, start: datetime, end: datetime) -> TroubleInterval | None:
     """Return the trouble of a queue within a part of the window, None where there is none.
 
     Trouble is a clear rise of failed tries, messages that waited long, or messages that nobody received. What
     comes at the same time of other days is a rhythm and none.
     """
-    frame = flow.frame
+    frame = pipeline.frame
     inside = frame[(frame.index >= start) & (frame.index < end)]
     if inside.empty:
         return None
-    part = replace(flow, frame=inside)
+    part = replace(pipeline, frame=inside)
     spans = []
     failures = find_failures(part, dead_lettered=0)
     if failures is not None and not on_other_days(frame["failed"], failures.start, failures.end, alike=True):
@@ -51,7 +51,7 @@ def trouble_within(flow: Pipeline, start: datetime, end: datetime) -> TroubleInt
         spans.append((starved.start, starved.end))
     waited = [
         item
-        for item in standing_intervals(flow)
+        for item in standing_intervals(pipeline)
         if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S and not item.daily and start <= item.grew_from < end
     ]
     only_waited = not spans
@@ -77,9 +77,9 @@ def trouble_within(flow: Pipeline, start: datetime, end: datetime) -> TroubleInt
     )
 
 
-def settled_after(flow: Pipeline, moment: datetime) -> datetime:
+def settled_after(pipeline: Pipeline, moment: datetime) -> datetime:
     """Return from when on no message was old, at a moment or after it: an incident leaves work to be done."""
-    later = flow.frame["age_s"][flow.frame.index >= moment].fillna(0.0)
+    later = pipeline.frame["age_s"][pipeline.frame.index >= moment].fillna(0.0)
     old = (later >= BACKLOG_AGE_S).to_numpy()
     calm = later.index[~old]
     return (calm[0] if len(calm) else later.index[-1] if len(later) else moment) if old.any() else moment

@@ -60,13 +60,13 @@ class LatencyDrift:
         return self.after_s / self.before_s if self.before_s > 0 else float("inf")
 
 
-def find_latency_drift(flow: Pipeline) -> LatencyDrift | None:
+def find_latency_drift(pipeline: Pipeline) -> LatencyDrift | None:
     """Return how a function's run time rose over the window, or None with too few runs.
 
     Parameters
     ----------
-    flow
-        The flow; its average duration, weighted by invocations, is read.
+    pipeline
+        The pipeline; its average duration, weighted by invocations, is read.
 
     Notes
     -----
@@ -75,11 +75,11 @@ def find_latency_drift(flow: Pipeline) -> LatencyDrift | None:
     """
     import numpy as np
 
-    frame = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    frame = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
     if len(frame) < MIN_BINS:
         return None
     span = (frame.index[-1] - frame.index[0]).total_seconds()
-    width = max(span / BINS, flow.period_s, 1.0)
+    width = max(span / BINS, pipeline.period_s, 1.0)
     places = ((frame.index - frame.index[0]).total_seconds() // width).astype(int)
     medians = frame["duration_avg_s"].groupby(places).median()
     if len(medians) < MIN_BINS:

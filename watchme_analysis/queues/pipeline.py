@@ -6,7 +6,7 @@ A function that reports which messages of its batch failed (``ReportBatchItemFai
 Errors stays at zero while its messages come back. What it did not delete, it failed.
 Source: AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda".
 
-A flow: a queue, the function that drains it, its dead-letter queue, and their metrics on one grid.
+A pipeline: a queue, the function that drains it, its dead-letter queue, and their metrics on one grid.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> 
     Parameters
     ----------
     frame
-        A flow's metrics on their grid.
+        A pipeline's metrics on their grid.
     period_s
         Length of an interval.
     reports_failures
@@ -386,7 +386,7 @@ class Pipeline:
 
 
 def pipelines(tables: Tables, queue: str | None = None) -> tuple[Pipeline, ...]:
-    """Return a flow for each queue that is no dead-letter queue.
+    """Return a pipeline for each queue that is no dead-letter queue.
 
     Parameters
     ----------
@@ -398,11 +398,13 @@ def pipelines(tables: Tables, queue: str | None = None) -> tuple[Pipeline, ...]:
     Notes
     -----
     The queue of a function is taken from the event source mappings; without them from the agreement of
-    received messages and invocations, and of the names. All flows share one time span. What has a ``once``,
-    as an investigation has, keeps the flows for the next caller: read their frames, don't change them.
+    received messages and invocations, and of the names. All pipelines share one time span. An
+    investigation keeps them for the next caller: do not change their frames.
     """
     return tuple(
-        flow for flow in cached_per_case(tables, _all_pipelines) if queue is None or flow.queue == queue
+        pipeline
+        for pipeline in cached_per_case(tables, _all_pipelines)
+        if queue is None or pipeline.queue == queue
     )
 
 
@@ -476,7 +478,7 @@ def _grid(
     wanted: set[tuple[Any, Any, Any]],
     span: tuple[Any, Any] | None,
 ) -> tuple[pd.DataFrame, int, frozenset[str]]:
-    """Put a flow's series on one grid, the coarsest of their periods."""
+    """Put a pipeline's series on one grid, the coarsest of their periods."""
     import pandas as pd
 
     picked: dict[str, tuple[pd.Series, int, str]] = {}
@@ -516,7 +518,7 @@ def _no_times() -> pd.DatetimeIndex:
 
 
 def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None) -> RecordedSettings:
-    """Collect what is configured for a flow."""
+    """Collect what is configured for a pipeline."""
 
     def row(table: str, column: str, name: str | None) -> Any:
         frame = tables.table(table)

@@ -2,7 +2,7 @@
 
 Arrivals that rise and stay: a new customer, a client that sends ten times as often from some day on.
 
-Troubles of one flow, each found by itself: failures, slow runs, surges, throttles and the like.
+Troubles of one pipeline, each found by itself: failures, slow runs, surges, throttles and the like.
 """
 
 from __future__ import annotations
@@ -166,31 +166,31 @@ STRAY = 0.5
 MIN_CLEAN = 5
 
 
-def find_failures(flow: Pipeline, dead_lettered: int, are_stray: bool = False) -> Interval | None:
+def find_failures(pipeline: Pipeline, dead_lettered: int, are_stray: bool = False) -> Interval | None:
     """Return the raised failures, stretched over the failing runs that follow closely.
 
     Where the window holds no better time to compare with, a fifth of all runs failing is enough; and where
     messages died, so is a weaker rise. Stray dead letters, few and of several senders, make no rise unless
     they came together: the tries of each are one event.
     """
-    frame = flow.frame
-    found = rate_elevation(frame["failed"], frame["tried"], flow.period_s, "failures")
+    frame = pipeline.frame
+    found = rate_elevation(frame["failed"], frame["tried"], pipeline.period_s, "failures")
     if found is None:
         return None
     near = around_most(found, frame[["tried", "failed"]])
     if len(near) < len(frame):
-        found = rate_elevation(near["failed"], near["tried"], flow.period_s, "failures") or found
+        found = rate_elevation(near["failed"], near["tried"], pipeline.period_s, "failures") or found
     # Each dead letter that failed did so at least once: fewer errors leave another way to die.
     explains = float(frame["failed"].sum()) >= dead_lettered >= 3
     enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
-    step = timedelta(seconds=flow.period_s)
-    if _few_messages(flow, found, dead_lettered):
+    step = timedelta(seconds=pipeline.period_s)
+    if _few_messages(pipeline, found, dead_lettered):
         return None
-    if are_stray and found.score < TOGETHER * _tries_a_message(flow):
+    if are_stray and found.score < TOGETHER * _tries_a_message(pipeline):
         return None
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
     # Where every failure kills its message, dead letters tell no more than failures, which come by chance.
-    once = flow.settings.max_receive_count == 1
+    once = pipeline.settings.max_receive_count == 1
     by_chance = once and found.score < FAILURE_SCORE and found.rate < RARE
     if found.score < enough or found.count < FAILURE_EVENTS or throughout or by_chance:
         failed, tried = frame["failed"].sum(), frame["tried"].sum()
@@ -218,7 +218,9 @@ def find_failures(flow: Pipeline, dead_lettered: int, are_stray: bool = False) -
     return replace(found, end=end, count=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
 
 
-def without_sporadic_failures_before(flow: Pipeline, failures: Interval, errors: LoggedErrors) -> Interval:
+def without_sporadic_failures_before(
+    pipeline: Pipeline, failures: Interval, errors: LoggedErrors
+) -> Interval:
     """Return failures from their commonest error on, where few runs failed before, of other errors alone.
 
     What fails at all times, right before a fault which lets many runs pass, is none of that fault's. The log
@@ -227,8 +229,8 @@ def without_sporadic_failures_before(flow: Pipeline, failures: Interval, errors:
     first = errors.first_of_main
     if first is None or first >= failures.end:
         return failures
-    frame = flow.frame[(flow.frame.index >= failures.start) & (flow.frame.index < failures.end)]
-    before = frame[frame.index <= first - timedelta(seconds=flow.period_s)]
+    frame = pipeline.frame[(pipeline.frame.index >= failures.start) & (pipeline.frame.index < failures.end)]
+    before = frame[frame.index <= first - timedelta(seconds=pipeline.period_s)]
     failed, tried = float(before["failed"].sum()), float(before["tried"].sum())
     observed, base = failures.count - failed, failures.base - tried
     if not 0 < failed <= errors.others_before or failed / tried > STRAY * observed / base:
@@ -236,41 +238,46 @@ def without_sporadic_failures_before(flow: Pipeline, failures: Interval, errors:
     return replace(failures, start=frame.index[len(before)].to_pydatetime(), count=observed, base=base)
 
 
-def clustering(flow: Pipeline) -> float:
+def clustering(pipeline: Pipeline) -> float:
     """Return how clearly the failed tries came together, those of one message counted as one."""
-    found = rate_elevation(flow.frame["failed"], flow.frame["tried"], flow.period_s, "failures")
-    return 0.0 if found is None else found.score / _tries_a_message(flow)
+    found = rate_elevation(pipeline.frame["failed"], pipeline.frame["tried"], pipeline.period_s, "failures")
+    return 0.0 if found is None else found.score / _tries_a_message(pipeline)
 
 
-def _tries_a_message(flow: Pipeline) -> int:
-    return flow.settings.max_receive_count or 1
+def _tries_a_message(pipeline: Pipeline) -> int:
+    return pipeline.settings.max_receive_count or 1
 
 
-def _few_messages(flow: Pipeline, found: Interval, dead_lettered: int) -> bool:
+def _few_messages(pipeline: Pipeline, found: Interval, dead_lettered: int) -> bool:
     """Tell whether a rise is that of one or two bad messages, or so rare that retries take care of it."""
     if dead_lettered >= FEWEST_DEAD:
         return False
-    tries = dead_lettered * (flow.settings.max_receive_count or 0)
+    tries = dead_lettered * (pipeline.settings.max_receive_count or 0)
     return found.rate < RARE or (dead_lettered > 0 and found.count <= tries + FEWEST_DEAD)
 
 
-def find_slow(flow: Pipeline) -> Interval | None:
+def find_slow(pipeline: Pipeline) -> Interval | None:
     """Return the interval in which runs took at least three times, and two seconds longer than, usual."""
-    runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    runs = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
     # Runs that fail at once, each message tried several times, would make the good ones look slow.
-    clean = runs[flow.frame.loc[runs.index, "failed"].fillna(0.0) == 0]
+    clean = runs[pipeline.frame.loc[runs.index, "failed"].fillna(0.0) == 0]
     clean = clean if len(clean) >= MIN_CLEAN else runs
     usual = _weighted_median(clean)
     if usual is None:
         return None
     # What lasts to the end may hold most runs of the window; what was usual stood before it.
-    early = clean[clean.index < flow.frame.index[0] + (flow.frame.index[-1] - flow.frame.index[0]) / 4]
+    early = clean[
+        clean.index < pipeline.frame.index[0] + (pipeline.frame.index[-1] - pipeline.frame.index[0]) / 4
+    ]
     usual = min(usual, (len(early) >= MIN_CLEAN and _weighted_median(early)) or usual)
     # A run of many messages may take as many times as long and is as fast as ever.
-    limit = (SLOW_RATIO * usual * messages_a_run(flow)).clip(lower=usual + SLOW_SECONDS)
-    lasting = flow.frame["duration_avg_s"] >= limit
+    limit = (SLOW_RATIO * usual * messages_a_run(pipeline)).clip(lower=usual + SLOW_SECONDS)
+    lasting = pipeline.frame["duration_avg_s"] >= limit
     found = rate_elevation(
-        flow.frame["invocations"].where(lasting, 0.0), flow.frame["invocations"], flow.period_s, "slow_runs"
+        pipeline.frame["invocations"].where(lasting, 0.0),
+        pipeline.frame["invocations"],
+        pipeline.period_s,
+        "slow_runs",
     )
     if found is None or found.score < FAILURE_SCORE or found.minutes < SLOW_MINUTES or found.rate < 0.5:
         return None
@@ -281,10 +288,10 @@ def find_slow(flow: Pipeline) -> Interval | None:
     )
 
 
-def messages_a_run(flow: Pipeline) -> pd.Series:
+def messages_a_run(pipeline: Pipeline) -> pd.Series:
     """Return how many messages the runs of each interval took, 1 at least and where it isn't known."""
-    each = flow.frame["received"] / flow.frame["invocations"]
-    return each.clip(1.0, flow.settings.batch_size).fillna(1.0)
+    each = pipeline.frame["received"] / pipeline.frame["invocations"]
+    return each.clip(1.0, pipeline.settings.batch_size).fillna(1.0)
 
 
 def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> float | None:
@@ -297,9 +304,9 @@ def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> flo
     return float(inside.loc[at_limit, "failed"].sum() / inside["failed"].sum())
 
 
-def run_times(flow: Pipeline, failures: Interval | None) -> tuple[float | None, float | None]:
+def run_times(pipeline: Pipeline, failures: Interval | None) -> tuple[float | None, float | None]:
     """Return the median run time before and during the failures, weighted by runs."""
-    runs = flow.frame[["duration_avg_s", "invocations"]].dropna()
+    runs = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
     if failures is None:
         return _weighted_median(runs), None
     during = runs[(runs.index >= failures.start) & (runs.index < failures.end)]
@@ -314,19 +321,19 @@ def _weighted_median(runs: pd.DataFrame) -> float | None:
     return float(ordered.loc[half, "duration_avg_s"].iloc[0])
 
 
-def find_surge(flow: Pipeline) -> tuple[Interval | None, bool]:
+def find_surge(pipeline: Pipeline) -> tuple[Interval | None, bool]:
     """Return arrivals far beyond their rhythm, and whether another day has the like at the same time.
 
     Invocations stand in where the arrivals were not collected.
     """
-    counts = flow.frame["sent" if "sent" in flow.asked else "invocations"].fillna(0.0)
-    expected = expected_arrivals(counts, flow.period_s)
-    found = count_elevation(counts, expected, flow.period_s, "surge")
+    counts = pipeline.frame["sent" if "sent" in pipeline.asked else "invocations"].fillna(0.0)
+    expected = expected_arrivals(counts, pipeline.period_s)
+    found = count_elevation(counts, expected, pipeline.period_s, "surge")
     if not _is_surge(found):
-        risen = lasting_rise(counts) if "sent" in flow.asked else None
+        risen = lasting_rise(counts) if "sent" in pipeline.asked else None
         return (risen if _is_surge(risen) else None), False
     assert found is not None
-    found = _whole_surge(found, counts, expected, flow.period_s)
+    found = _whole_surge(found, counts, expected, pipeline.period_s)
     daily = found.end - found.start > DAY or bool(on_other_days(counts, found.start, found.end))
     return found, daily
 
@@ -370,16 +377,16 @@ def _whole_surge(found: Interval, counts: pd.Series, expected: pd.Series, period
     )
 
 
-def find_throttles(flow: Pipeline) -> Interval | None:
+def find_throttles(pipeline: Pipeline) -> Interval | None:
     """Return the stretch from the first to the last throttled delivery, which it counts."""
-    throttled = flow.frame["throttles"].fillna(0.0)
+    throttled = pipeline.frame["throttles"].fillna(0.0)
     hit = throttled.index[throttled > 0]
     if not len(hit):
         return None
-    step = timedelta(seconds=flow.period_s)
+    step = timedelta(seconds=pipeline.period_s)
     # Runs go on and off with the arrivals: still throttled when the last runs of the window were.
-    runs = flow.frame.index[flow.frame["invocations"].fillna(0.0) > 0]
-    quiet = int(((runs > hit[-1]) & (flow.frame["throttles"].reindex(runs).fillna(0.0) == 0)).sum())
+    runs = pipeline.frame.index[pipeline.frame["invocations"].fillna(0.0) > 0]
+    quiet = int(((runs > hit[-1]) & (pipeline.frame["throttles"].reindex(runs).fillna(0.0) == 0)).sum())
     return Interval(
         hit[0].to_pydatetime(),
         (hit[-1] + step).to_pydatetime(),
@@ -389,10 +396,10 @@ def find_throttles(flow: Pipeline) -> Interval | None:
     )
 
 
-def find_unpolled(flow: Pipeline) -> Interval | None:
+def find_unpolled(pipeline: Pipeline) -> Interval | None:
     """Return the longest stretch in which messages were visible and none was received."""
-    frame = flow.frame
-    if not {"visible", "received"} <= flow.asked or frame.empty:
+    frame = pipeline.frame
+    if not {"visible", "received"} <= pipeline.asked or frame.empty:
         return None
     # A lost point is not an empty queue.
     waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
@@ -405,9 +412,9 @@ def find_unpolled(flow: Pipeline) -> Interval | None:
             best = max(best, (i - begin, begin))
             begin = None
     length, first = best
-    if length * flow.period_s / 60.0 < STARVED_MINUTES:
+    if length * pipeline.period_s / 60.0 < STARVED_MINUTES:
         return None
-    step = timedelta(seconds=flow.period_s)
+    step = timedelta(seconds=pipeline.period_s)
     start = frame.index[first].to_pydatetime()
     return Interval(
         start,

@@ -31,54 +31,54 @@ SURPLUS_SUMMED = 5
 CLEAR = 5.0
 
 
-def find_redelivery(flow: Pipeline) -> Interval | None:
+def find_redelivery(pipeline: Pipeline) -> Interval | None:
     """Return the interval in which messages were received again though nothing failed or was throttled.
 
     Each such receive is a second good run, which deletes its message once more; what came back without that
     had failed, counted or not (a run of ten messages fails as one). A FIFO queue refuses the late delete, so
     that there the receives that no failure explains must do.
     """
-    frame = flow.frame
+    frame = pipeline.frame
     # Of a receive whose run nobody counted, nobody knows whether it failed or was throttled.
-    if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= flow.asked:
+    if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= pipeline.asked:
         return None
-    if (flow.count("throttles") or 0.0) > 0.02 * (flow.count("invocations") or 0.0):
+    if (pipeline.count("throttles") or 0.0) > 0.02 * (pipeline.count("invocations") or 0.0):
         return None
-    if _hidden_long_enough(flow):
+    if _hidden_long_enough(pipeline):
         return None
     # A run that fails sends all messages of its batch back.
-    each = 1.0 if flow.by_message else _messages_a_run(flow)
+    each = 1.0 if pipeline.by_message else _messages_a_run(pipeline)
     good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
     # A message may be received an interval after it was sent, or after a failed try of its own.
     due = frame["sent"].fillna(0.0)
     lost = _around_lost_points(frame)
     good, due = good.mask(lost, 0.0), due.mask(lost, 0.0)
     again = float(good.sum() - due.sum())
-    if "deleted" in flow.asked and not flow.settings.is_fifo:
+    if "deleted" in pipeline.asked and not pipeline.settings.is_fifo:
         deleted = float(frame["deleted"].fillna(0.0).mask(lost, 0.0).sum())
-        again = min(again, deleted - due.sum() + _standing(flow))
+        again = min(again, deleted - due.sum() + _standing(pipeline))
     if again < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
         return None
     found = count_elevation(
         good.rolling(3, min_periods=1).sum() / 3,
         due.rolling(SURPLUS_SUMMED, min_periods=1).sum() / SURPLUS_SUMMED + 0.01,
-        flow.period_s,
+        pipeline.period_s,
         "redelivery",
     )
     if found is None or found.score < CLEAR:
-        return _one_here_one_there(flow, due, lost)
-    return replace(found, start=_first_surplus(good - due, found, flow.period_s))
+        return _one_here_one_there(pipeline, due, lost)
+    return replace(found, start=_first_surplus(good - due, found, pipeline.period_s))
 
 
-def _one_here_one_there(flow: Pipeline, due: pd.Series, lost: pd.Series) -> Interval | None:
+def _one_here_one_there(pipeline: Pipeline, due: pd.Series, lost: pd.Series) -> Interval | None:
     """Return the interval in which some of many messages were deleted a second time.
 
     Where only the longest runs outlast the visibility timeout, receives are hardly more than usual, and yet
     each delete beyond all messages that were ever there is one that was worked on again. What a dead-letter
     queue gives back is there without being sent.
     """
-    frame = flow.frame
-    if "deleted" not in flow.asked or flow.settings.is_fifo:
+    frame = pipeline.frame
+    if "deleted" not in pipeline.asked or pipeline.settings.is_fifo:
         return None
     came_back = float((-frame["dlq_visible"].ffill().diff()).clip(lower=0.0).sum())
     deleted = frame["deleted"].fillna(0.0).mask(lost, 0.0)
@@ -87,9 +87,9 @@ def _one_here_one_there(flow: Pipeline, due: pd.Series, lost: pd.Series) -> Inte
     hit = again.index[again > 0].to_pydatetime()
     if not len(hit):
         return None
-    found = count_elevation(again, due + 0.01, flow.period_s, "redelivery")
+    found = count_elevation(again, due + 0.01, pipeline.period_s, "redelivery")
     if found is None or found.score < CLEAR:
-        whole, end = float(due.sum()), hit[-1] + timedelta(seconds=flow.period_s)
+        whole, end = float(due.sum()), hit[-1] + timedelta(seconds=pipeline.period_s)
         found = Interval(
             hit[0],
             end,
@@ -103,12 +103,12 @@ def _one_here_one_there(flow: Pipeline, due: pd.Series, lost: pd.Series) -> Inte
     return found if enough else None
 
 
-def _hidden_long_enough(flow: Pipeline) -> bool:
+def _hidden_long_enough(pipeline: Pipeline) -> bool:
     """Tell whether the visibility timeout stood far above the longest run all the time."""
-    limit, modified = flow.settings.visibility_timeout_s, flow.settings.queue_modified_at
-    if limit is None or modified is None or flow.frame.empty or modified > flow.frame.index[0]:
+    limit, modified = pipeline.settings.visibility_timeout_s, pipeline.settings.queue_modified_at
+    if limit is None or modified is None or pipeline.frame.empty or modified > pipeline.frame.index[0]:
         return False
-    return bool(limit >= HIDDEN_LONG * float(flow.frame["duration_max_s"].max()))
+    return bool(limit >= HIDDEN_LONG * float(pipeline.frame["duration_max_s"].max()))
 
 
 def _first_surplus(more: pd.Series, found: Interval, period_s: int) -> datetime:
@@ -132,13 +132,13 @@ def _around_lost_points(frame: pd.DataFrame) -> pd.Series:
     return lost | (waiting & lost.groupby(stretch).transform("any"))
 
 
-def _messages_a_run(flow: Pipeline) -> float:
-    return max(1.0, (flow.count("received") or 0.0) / max(flow.count("invocations") or 0.0, 1.0))
+def _messages_a_run(pipeline: Pipeline) -> float:
+    return max(1.0, (pipeline.count("received") or 0.0) / max(pipeline.count("invocations") or 0.0, 1.0))
 
 
-def _standing(flow: Pipeline) -> float:
+def _standing(pipeline: Pipeline) -> float:
     """Return the messages that were sent and not deleted because they still wait or died."""
-    last = flow.frame[["visible", "in_flight", "dlq_visible"]].ffill().iloc[-1:].fillna(0.0)
+    last = pipeline.frame[["visible", "in_flight", "dlq_visible"]].ffill().iloc[-1:].fillna(0.0)
     return float(last.to_numpy().sum())
 
 
@@ -161,7 +161,7 @@ class UnmatchedReceives(Interval):
     deleted: float
 
 
-def unmatched_receives(flow: Pipeline, tables: Tables) -> UnmatchedReceives | None:
+def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives | None:
     """Return the stretch in which most messages were received without a run, None without one.
 
     Each run is handed a batch at most, and a throttled delivery is one that did not become a run. What was
@@ -170,7 +170,7 @@ def unmatched_receives(flow: Pipeline, tables: Tables) -> UnmatchedReceives | No
 
     Parameters
     ----------
-    flow
+    pipeline
         A queue with one mapping, whose receives, runs and throttles were asked for; else nothing is told.
     tables
         Case or investigation, for the mappings.
@@ -183,10 +183,10 @@ def unmatched_receives(flow: Pipeline, tables: Tables) -> UnmatchedReceives | No
     import numpy as np
     import pandas as pd
 
-    mappings, frame = tables.table("event_source_mappings"), flow.frame
-    own = mappings[mappings["queue"] == flow.queue]
-    batch = flow.settings.batch_size
-    if len(own) != 1 or batch is None or not {"received", "invocations", "throttles"} <= flow.asked:
+    mappings, frame = tables.table("event_source_mappings"), pipeline.frame
+    own = mappings[mappings["queue"] == pipeline.queue]
+    batch = pipeline.settings.batch_size
+    if len(own) != 1 or batch is None or not {"received", "invocations", "throttles"} <= pipeline.asked:
         return None
     changed = own.iloc[0]["last_modified"]
     frame = frame if pd.isna(changed) else frame[frame.index >= changed]
@@ -203,7 +203,7 @@ def unmatched_receives(flow: Pipeline, tables: Tables) -> UnmatchedReceives | No
     unrun, part = float(total[last] - total[first]), received[first:last]
     if last == first or unrun < max(FEWEST, LARGEST * part.max(), SHARE * part.sum()):
         return None
-    step = timedelta(seconds=flow.period_s)
+    step = timedelta(seconds=pipeline.period_s)
     start, end = frame.index[first].to_pydatetime(), frame.index[last - 1].to_pydatetime() + step
     if end - start < LEAST:
         return None
@@ -224,22 +224,22 @@ LONG_TIMES, LONG_S = 12.0, 3600.0
 STANDING = timedelta(hours=1)
 
 
-def hides_long(flow: Pipeline, seconds: float | None) -> bool:
+def hides_long(pipeline: Pipeline, seconds: float | None) -> bool:
     """Tell whether a visibility timeout makes the second try of a message come far too late."""
-    limit = flow.settings.function_timeout_s
+    limit = pipeline.settings.function_timeout_s
     return seconds is not None and limit is not None and seconds > max(LONG_S, LONG_TIMES * limit)
 
 
-def find_hidden_messages(flow: Pipeline) -> Interval | None:
+def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
     """Return from when to when messages stood hidden, which it counts, behind a long visibility timeout.
 
     They are in flight and not in any run, for an hour on end, while none waits to be received.
     """
-    asked = {"visible", "in_flight", "invocations", "concurrency"} <= flow.asked
-    if not asked or flow.frame.empty or not hides_long(flow, flow.settings.visibility_timeout_s):
+    asked = {"visible", "in_flight", "invocations", "concurrency"} <= pipeline.asked
+    if not asked or pipeline.frame.empty or not hides_long(pipeline, pipeline.settings.visibility_timeout_s):
         return None
-    frame, step = flow.frame, timedelta(seconds=flow.period_s)
-    running = frame["concurrency"].fillna(0.0) * (flow.settings.batch_size or 1)
+    frame, step = pipeline.frame, timedelta(seconds=pipeline.period_s)
+    running = frame["concurrency"].fillna(0.0) * (pipeline.settings.batch_size or 1)
     idle = (frame["in_flight"].fillna(0.0) - running).clip(lower=0.0)
     hidden = idle.where(frame["visible"].fillna(0.0) == 0, 0.0).rolling(STANDING).min()
     # Of less than the whole time nothing tells.

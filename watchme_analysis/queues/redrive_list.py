@@ -85,7 +85,7 @@ def messages_to_redrive(
         named.add(_work(row))
         lines.append(_line({**row, "message_attributes": given.get(row["message_id"])}, urls))
     used = set(dead["queue"]) if lines else set()
-    unsure = {item.flow.queue for item in analyse_queues(tables) if item.throttles or item.surplus}
+    unsure = {item.pipeline.queue for item in analyse_queues(tables) if item.throttles or item.redelivery}
     return RedriveList(
         tuple(lines),
         tuple(sorted(reasons.items())),

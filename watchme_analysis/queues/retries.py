@@ -67,17 +67,17 @@ def retries(signs: QueueAnalysis) -> Retries | None:
     Parameters
     ----------
     signs
-        Of one flow.
+        Of one pipeline.
 
     Returns
     -------
     Retries or None
         None without failures, dead letters or a redrive policy, which leave nothing to compare.
     """
-    tries, failures = signs.flow.settings.max_receive_count, signs.failures
+    tries, failures = signs.pipeline.settings.max_receive_count, signs.failures
     if not tries or failures is None or not signs.dead_lettered:
         return None
-    frame = signs.flow.frame
+    frame = signs.pipeline.frame
     within = (frame.index >= failures.start) & (frame.index < failures.end)
     inside, outside = frame[within], frame[~within]
     usual = float(outside["failed"].sum()) / max(float(outside["tried"].sum()), 1.0)
@@ -98,8 +98,8 @@ def retries(signs: QueueAnalysis) -> Retries | None:
 
 def well_between(signs: QueueAnalysis, start: datetime, end: datetime) -> float | None:
     """Return the share of tries that went well between two moments; None where none was made."""
-    step = timedelta(seconds=signs.flow.period_s)
-    frame = signs.flow.frame
+    step = timedelta(seconds=signs.pipeline.period_s)
+    frame = signs.pipeline.frame
     inside = frame[(frame.index > start - step) & (frame.index < end)]
     tried = float(inside["tried"].fillna(0.0).sum())
     return 1.0 - float(inside["failed"].fillna(0.0).sum()) / tried if tried else None
@@ -107,7 +107,7 @@ def well_between(signs: QueueAnalysis, start: datetime, end: datetime) -> float 
 
 def well_after(signs: QueueAnalysis, moment: datetime) -> float | None:
     """Return the share of tries that went well from a moment on; None where none was made."""
-    frame = signs.flow.frame
+    frame = signs.pipeline.frame
     return None if frame.empty else well_between(signs, moment, frame.index[-1] + timedelta(seconds=1))
 
 

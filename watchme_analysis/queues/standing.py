@@ -61,12 +61,12 @@ class StandingInterval(Interval):
     daily: bool = False
 
 
-def standing_intervals(flow: Pipeline) -> tuple[StandingInterval, ...]:
-    """Return the episodes of a flow's backlog in order."""
+def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
+    """Return the episodes of a pipeline's backlog in order."""
     import numpy as np
 
     # A lost point is not an empty queue.
-    frame = flow.frame[["visible", "in_flight", "age_s"]].ffill(limit=LOST_POINTS)
+    frame = pipeline.frame[["visible", "in_flight", "age_s"]].ffill(limit=LOST_POINTS)
     stock = frame["visible"].fillna(0.0) + frame["in_flight"].fillna(0.0)
     busy = (stock > 0) | (frame["age_s"].fillna(0.0) > 0)
     if not busy.any():
@@ -78,12 +78,12 @@ def standing_intervals(flow: Pipeline) -> tuple[StandingInterval, ...]:
             groups[-1].append(place)
         else:
             groups.append([place])
-    step = timedelta(seconds=flow.period_s)
+    step = timedelta(seconds=pipeline.period_s)
     found = []
     age, visible, standing = frame["age_s"].to_numpy(), frame["visible"].to_numpy(), stock.to_numpy()
     # So many messages are no older than the time for which so many were there.
     there = stock >= WAITING
-    for_s = there.groupby((~there).cumsum()).cumsum().to_numpy() * flow.period_s
+    for_s = there.groupby((~there).cumsum()).cumsum().to_numpy() * pipeline.period_s
     for group in groups:
         part = slice(group[0], group[-1] + 1)
         ages = age[part][~np.isnan(age[part])]

@@ -93,13 +93,15 @@ def moment_key(text: str) -> str:
         return text
 
 
-def surely_ran(flow: Pipeline, returning_since: datetime | None = None) -> Callable[[datetime | None], bool]:
+def surely_ran(
+    pipeline: Pipeline, returning_since: datetime | None = None
+) -> Callable[[datetime | None], bool]:
     """Return what tells whether a dead letter sent at a moment ran well at least once, by the counters alone.
 
     Parameters
     ----------
-    flow
-        The flow of the message's own queue.
+    pipeline
+        The pipeline of the message's own queue.
     returning_since
         Since when messages come back though nothing failed, if they do: since then the visibility timeout
         is the one that is set now.
@@ -111,16 +113,20 @@ def surely_ran(flow: Pipeline, returning_since: datetime | None = None) -> Calla
     had receives, one of its own runs succeeded. Of a message that was sent before the frame begins not all
     failed runs are counted.
     """
-    settings, frame = flow.settings, flow.frame
-    received, invoked, most = flow.count("received"), flow.count("invocations"), settings.max_receive_count
-    ran_all = max(invoked or 0.0, flow.count("deleted") or 0.0)
+    settings, frame = pipeline.settings, pipeline.frame
+    received, invoked, most = (
+        pipeline.count("received"),
+        pipeline.count("invocations"),
+        settings.max_receive_count,
+    )
+    ran_all = max(invoked or 0.0, pipeline.count("deleted") or 0.0)
     visibility_s = settings.visibility_timeout_s or 0.0
     longest = max(visibility_s, LONGEST_VISIBILITY * (settings.function_timeout_s or 0.0))
-    known = {"failed", "throttles", "received", "invocations"} <= flow.asked
+    known = {"failed", "throttles", "received", "invocations"} <= pipeline.asked
     if not known or most is None or not received or not invoked or ran_all < 0.98 * received or not longest:
         return lambda _: False
     failed = (frame["failed"].fillna(0.0) + frame["throttles"].fillna(0.0)).cumsum().to_numpy()
-    step, read_by = timedelta(seconds=flow.period_s), _read_by(flow)
+    step, read_by = timedelta(seconds=pipeline.period_s), _read_by(pipeline)
 
     def until(bound: int) -> float:
         return float(failed[bound - 1]) if bound else 0.0
@@ -140,11 +146,11 @@ def surely_ran(flow: Pipeline, returning_since: datetime | None = None) -> Calla
     return ran
 
 
-def _read_by(flow: Pipeline) -> Callable[[datetime], datetime]:
+def _read_by(pipeline: Pipeline) -> Callable[[datetime], datetime]:
     """Return what tells by when a message that is visible at a moment was received: by an empty queue."""
-    visible = flow.frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0)
+    visible = pipeline.frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0)
     empty: list[datetime] = list(visible.index[visible == 0].to_pydatetime())
-    end = flow.frame.index[-1].to_pydatetime()
+    end = pipeline.frame.index[-1].to_pydatetime()
 
     def by(moment: datetime) -> datetime:
         place = bisect_left(empty, moment)

@@ -46,7 +46,7 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
     tables
         Case or investigation.
     signs
-        What the flows show; messages of other queues are left out.
+        What the pipelines show; messages of other queues are left out.
 
     Returns
     -------
@@ -64,15 +64,19 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
     messages = tables.table("queue_messages").drop_duplicates(["queue", "message_id"], keep="last")
     # The local date of work is a day of the configured time zone.
     place = parse_zone(load_config().time_zone)
-    by_queue = {item.flow.queue: item for item in signs}
-    by_dlq = {item.flow.dlq: item for item in signs if item.flow.dlq}
+    by_queue = {item.pipeline.queue: item for item in signs}
+    by_dlq = {item.pipeline.dlq: item for item in signs if item.pipeline.dlq}
     done, failed = work_done(tables), failed_with(tables)
     sure = {
-        item.flow.queue: surely_ran(item.flow, None if item.surplus is None else item.surplus.start)
+        item.pipeline.queue: surely_ran(
+            item.pipeline, None if item.redelivery is None else item.redelivery.start
+        )
         for item in signs
     }
     ends = _end(tables, signs)
-    old = {row for item in signs for row in from_before(messages, item.flow, item.balance.dead_letters.held)}
+    old = {
+        row for item in signs for row in from_before(messages, item.pipeline, item.balance.dead_letters.held)
+    }
     rows = []
     # Whether a queue's failures lie in its messages, computed once for each queue with messages.
     own_faults: dict[str, bool] = {}
@@ -81,11 +85,11 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         own = by_queue.get(str(said["source_queue"])) or by_dlq.get(row.queue) or by_queue.get(row.queue)
         if own is None:
             continue
-        found = _message(said, own.flow, place, ends)
+        found = _message(said, own.pipeline, place, ends)
         key = _key_in_body(found["body"]) or found["recorded_at"] or found["local_date"]
         is_dead = found["state"] == DEAD
-        ran = done.has(row.message_id, own.flow.function, found["device_id"], key)
-        ran = ran or (is_dead and sure[own.flow.queue](found["sent_at"]))
+        ran = done.has(row.message_id, own.pipeline.function, found["device_id"], key)
+        ran = ran or (is_dead and sure[own.pipeline.queue](found["sent_at"]))
         error = failed.get(str(row.message_id))
         found["before_window"] = row.Index in old
         found["processed"] = True if ran else None
@@ -111,15 +115,17 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
     )
 
 
-def _message(said: Mapping[str, Any], flow: Pipeline, zone: tzinfo, ends: datetime | None) -> dict[str, Any]:
+def _message(
+    said: Mapping[str, Any], pipeline: Pipeline, zone: tzinfo, ends: datetime | None
+) -> dict[str, Any]:
     """Return what a message itself and its queue tell of it."""
-    is_dead = said["queue"] != flow.queue
-    retention = flow.settings.dlq_retention_s if is_dead else flow.settings.retention_s
+    is_dead = said["queue"] != pipeline.queue
+    retention = pipeline.settings.dlq_retention_s if is_dead else pipeline.settings.retention_s
     sent_at = None if said["sent_at"] is None else said["sent_at"].to_pydatetime()
     expires = None if retention is None or sent_at is None else sent_at + timedelta(seconds=retention)
     recorded, local = _work_of(said["body"], said["work_key"], zone)
     return {
-        "queue": flow.queue,
+        "queue": pipeline.queue,
         "state": DEAD if is_dead else "waiting",
         "recorded_at": recorded,
         "local_date": local,
@@ -135,9 +141,9 @@ def _end(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> datetime | None:
     if window is not None:
         return window.end  # type: ignore[no-any-return]
     ends = [
-        item.flow.frame.index[-1].to_pydatetime() + timedelta(seconds=item.flow.period_s)
+        item.pipeline.frame.index[-1].to_pydatetime() + timedelta(seconds=item.pipeline.period_s)
         for item in signs
-        if len(item.flow.frame)
+        if len(item.pipeline.frame)
     ]
     return max(ends, default=None)
 

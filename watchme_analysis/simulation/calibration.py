@@ -1,4 +1,4 @@
-"""What metrics don't tell of a flow, chosen so that a simulation gives back what was recorded."""
+"""What metrics don't tell of a pipeline, chosen so that a simulation gives back what was recorded."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def calibrated(fitted: Fit, measured: Recorded) -> Fit:
     fitted
         Of :func:`watchme_analysis.simulation.fit.fit`.
     measured
-        What was recorded of the flow.
+        What was recorded of the pipeline.
 
     Notes
     -----
@@ -76,7 +76,7 @@ def calibrated(fitted: Fit, measured: Recorded) -> Fit:
 
 
 def agreement(fitted: Fit, measured: Recorded) -> tuple[Agreement, ...]:
-    """Return how near a run with the flow's own settings comes to what was recorded of it."""
+    """Return how near a run with the pipeline's own settings comes to what was recorded of it."""
     [found] = compare([Scenario("own", fitted.settings, fitted.load)], REPLICATIONS)
     return agreement_of(found, measured)
 

@@ -41,7 +41,7 @@ class RunTime:
         return max(run_s - min(self.fixed_s, (1 - LEFT) * run_s), 0.0) / max(messages, 1.0)
 
 
-def run_time(flow: Pipeline) -> RunTime | None:
+def run_time(pipeline: Pipeline) -> RunTime | None:
     """Return how long runs take by their messages; None where they take one each, or nothing tells.
 
     Fitted by least squares to the mean run time of each interval without a failure, each run counting alike.
@@ -49,10 +49,10 @@ def run_time(flow: Pipeline) -> RunTime | None:
     """
     import numpy as np
 
-    frame = flow.frame
-    if (flow.settings.batch_size or 1) == 1 or "received" not in flow.asked:
+    frame = pipeline.frame
+    if (pipeline.settings.batch_size or 1) == 1 or "received" not in pipeline.asked:
         return None
-    each = messages_a_run(flow)
+    each = messages_a_run(pipeline)
     ran = frame["duration_avg_s"].notna() & (frame["invocations"] > 0) & frame["received"].notna()
     if not ran.any() or float(each[ran].max()) < BATCHED:
         return None
@@ -75,9 +75,9 @@ def run_time(flow: Pipeline) -> RunTime | None:
     return RunTime(float(fixed), float(slope), True) if fixed > 0.0 else RunTime(0.0, share, True)
 
 
-def in_messages(flow: Pipeline, spent: RunTime) -> pd.DataFrame:
-    """Return a flow's metrics with the durations of its messages in place of those of its runs."""
-    each, frame = messages_a_run(flow), flow.frame
+def in_messages(pipeline: Pipeline, spent: RunTime) -> pd.DataFrame:
+    """Return a pipeline's metrics with the durations of its messages in place of those of its runs."""
+    each, frame = messages_a_run(pipeline), pipeline.frame
     fixed = ((1 - LEFT) * frame["duration_avg_s"]).clip(upper=spent.fixed_s)
     return frame.assign(
         duration_avg_s=(frame["duration_avg_s"] - fixed) / each,

@@ -1,6 +1,6 @@
 """What a fit assumes where the records don't tell, in sentences.
 
-Settings and load of a simulation taken from a flow: its configuration, arrivals and durations.
+Settings and load of a simulation taken from a pipeline: its configuration, arrivals and durations.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ SURE = 0.999
 
 @dataclass(frozen=True)
 class Fit:
-    """What was taken from a flow, and in sentences what had to be assumed.
+    """What was taken from a pipeline, and in sentences what had to be assumed.
 
     ``timing`` is what was assumed of service times, which holds for a queue that is simulated alone.
     """
@@ -95,7 +95,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the flow's own metrics say of the figures that a simulation answers; None where they don't.
+    """What the pipeline's own metrics say of the figures that a simulation answers; None where they don't.
 
     ``dead_receives`` is how often its dead letters were received before they died.
     """
@@ -107,34 +107,34 @@ class Recorded:
     dead_receives: int | None = None
 
 
-def recorded(flow: Pipeline, tables: Tables) -> Recorded:
-    """Return what was measured, to be held against a run with the flow's own settings."""
+def recorded(pipeline: Pipeline, tables: Tables) -> Recorded:
+    """Return what was measured, to be held against a run with the pipeline's own settings."""
     from watchme_analysis.queues.dlq_stock import dead_letter_stock
 
     def highest(column: str) -> float | None:
-        values = flow.frame[column].dropna()
+        values = pipeline.frame[column].dropna()
         return float(values.max()) if len(values) else None
 
-    dead = None if flow.dlq is None else dead_letter_stock(flow, tables).moved
+    dead = None if pipeline.dlq is None else dead_letter_stock(pipeline, tables).moved
     return Recorded(
-        flow.count("sent"), dead, highest("visible"), highest("age_s"), _dead_receives(flow, tables)
+        pipeline.count("sent"), dead, highest("visible"), highest("age_s"), _dead_receives(pipeline, tables)
     )
 
 
-def _dead_receives(flow: Pipeline, tables: Tables) -> int | None:
+def _dead_receives(pipeline: Pipeline, tables: Tables) -> int | None:
     """Return after how many receives messages died: the last one was for the dump itself."""
     messages = tables.table("queue_messages")
-    own = messages["source_queue"].fillna(flow.queue) == flow.queue
-    counts = messages.loc[(messages["queue"] == flow.dlq) & own, "receive_count"].dropna()
+    own = messages["source_queue"].fillna(pipeline.queue) == pipeline.queue
+    counts = messages.loc[(messages["queue"] == pipeline.dlq) & own, "receive_count"].dropna()
     return int(counts.min()) - 1 if len(counts) and counts.min() > 1 else None
 
 
-def fit(flow: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] = ()) -> Fit:
-    """Return the settings and load that stand for a flow.
+def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] = ()) -> Fit:
+    """Return the settings and load that stand for a pipeline.
 
     Parameters
     ----------
-    flow
+    pipeline
         Queue with function and metrics.
     measured
         What :func:`recorded` tells of it.
@@ -153,36 +153,37 @@ def fit(flow: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] 
     as it was. Durations that a timeout cut off are continued by a lognormal distribution: its mean is such
     that the measured share of runs lies beyond the timeout.
     """
-    frame = flow.frame
-    if not flow.count("sent"):
+    frame = pipeline.frame
+    if not pipeline.count("sent"):
         raise InputError(
-            f"{flow.queue} can't be simulated: the case has no NumberOfMessagesSent above 0 for it; "
+            f"{pipeline.queue} can't be simulated: the case has no NumberOfMessagesSent above 0 for it; "
             "pull the metrics of its queue."
         )
     if not frame["duration_avg_s"].notna().any():
         raise InputError(
-            f"{flow.queue} can't be simulated: the case has no average Duration of its function; pull its "
+            f"{pipeline.queue} can't be simulated: the case has no average Duration of its function; "
+            "pull its "
             "metrics with the statistics Average and Maximum."
         )
     notes = []
-    if flow.settings.max_receive_count is None and measured.dead_lettered and measured.dead_receives:
+    if pipeline.settings.max_receive_count is None and measured.dead_lettered and measured.dead_receives:
         receives = measured.dead_receives
-        flow = replace(flow, settings=replace(flow.settings, max_receive_count=receives))
+        pipeline = replace(pipeline, settings=replace(pipeline.settings, max_receive_count=receives))
         notes.append(f"No redrive policy is known: {receives} receives, as those of its dead letters tell.")
-    known = flow.settings
+    known = pipeline.settings
     timeout_s = known.function_timeout_s or 30.0
     notes += assumed(known)
-    spent = run_time(flow)
-    usual_s, variation = usual(frame) if spent is None else usual(in_messages(flow, spent), batched=True)
+    spent = run_time(pipeline)
+    usual_s, variation = usual(frame) if spent is None else usual(in_messages(pipeline, spent), batched=True)
     waiting = frame["visible"].dropna()
     if len(waiting) and waiting.iloc[0] > 0:
         notes.append(f"{waiting.iloc[0]:.0f} messages that waited at the start are left out.")
-    spells = _spells(flow, usual_s, max(variation, 0.2), timeout_s, spent)
-    poison, passing = _failing_shares(flow, measured, spells)
+    spells = _spells(pipeline, usual_s, max(variation, 0.2), timeout_s, spent)
+    poison, passing = _failing_shares(pipeline, measured, spells)
     if passing and not poison:
         # Nothing fails for good: what failed did so then, as known to the interval.
-        spells, passing = _spells(flow, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
-    pauses = _pauses(frame, flow.period_s)
+        spells, passing = _spells(pipeline, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
+    pauses = _pauses(frame, pipeline.period_s)
     if pauses:
         total_s = sum(end_s - start_s for start_s, end_s in pauses)
         notes.append(
@@ -190,7 +191,7 @@ def fit(flow: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] 
         )
     notes.append("For FIFO 30 devices are assumed.")
     counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
-    load = Load(counts, float(flow.period_s), failing_share=poison)
+    load = Load(counts, float(pipeline.period_s), failing_share=poison)
     poller = PollerSettings(
         batch_size=known.batch_size or 1,
         max_concurrency=known.max_concurrency,
@@ -205,7 +206,7 @@ def fit(flow: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] 
         is_fifo=bool(known.is_fifo),
     )
     api = ApiSettings(usual_s, variation, slots=None, failing_share=passing, spells=spells)
-    horizon_s = len(frame) * flow.period_s + DRAIN_S
+    horizon_s = len(frame) * pipeline.period_s + DRAIN_S
     settings = Settings(
         queue,
         poller,
@@ -215,7 +216,7 @@ def fit(flow: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] 
         earlier=earlier,
         run_s=0.0 if spent is None else spent.fixed_s,
     )
-    return Fit(settings, load, tuple(notes), timing(api, flow.period_s, timeout_s, spent))
+    return Fit(settings, load, tuple(notes), timing(api, pipeline.period_s, timeout_s, spent))
 
 
 def with_slots(fitted: Fit, slots: int) -> Fit:
@@ -225,7 +226,7 @@ def with_slots(fitted: Fit, slots: int) -> Fit:
 
 
 def _spells(
-    flow: Pipeline,
+    pipeline: Pipeline,
     usual_s: float,
     variation: float,
     timeout_s: float,
@@ -236,11 +237,11 @@ def _spells(
 
     With passing failures, an interval in which only some runs failed is one of them.
     """
-    frame = flow.frame
+    frame = pipeline.frame
     ran = frame[frame["duration_avg_s"].notna() & (frame["invocations"] > 0)]
     at_s = [(time - frame.index[0]).total_seconds() for time in ran.index]
-    all_fail = _all_fail(flow, ran)
-    taken = messages_a_run(flow)[ran.index]
+    all_fail = _all_fail(pipeline, ran)
+    taken = messages_a_run(pipeline)[ran.index]
     found: list[FaultInterval] = []
     for row, fails, start_s, end_s, messages in zip(
         ran.itertuples(), all_fail, at_s, [*at_s[1:], math.inf], taken, strict=True
@@ -257,7 +258,7 @@ def _spells(
         # Where nearly all are cut off, the first message alone waits that long; a run that does not tell
         # which message failed ends with it.
         all_cut_off = is_cut_off and share >= ALL_FAIL
-        ends_early = fails and not is_cut_off and not flow.settings.reports_failures
+        ends_early = fails and not is_cut_off and not pipeline.settings.reports_failures
         worked = 1.0 if all_cut_off or ends_early else messages
         mean_s = run_s if spent is None else spent.of_message(run_s, worked)
         if not is_cut_off and usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
@@ -284,14 +285,14 @@ def _share(row: Any) -> float:
     return min(row.failed / row.tried, 1.0) if row.tried > 0 and row.failed > 0 else 0.0
 
 
-def _all_fail(flow: Pipeline, ran: pd.DataFrame) -> list[bool]:
+def _all_fail(pipeline: Pipeline, ran: pd.DataFrame) -> list[bool]:
     """Return for each interval with runs whether it belongs to a stretch in which whatever comes fails.
 
     Several messages must have come in such a stretch: where only what failed before fails again, or one
     fails, it is the message.
     """
     bad = [_share(row) >= ALL_FAIL for row in ran.itertuples()]
-    sent = flow.frame["sent"].fillna(0.0)
+    sent = pipeline.frame["sent"].fillna(0.0)
     found = [False] * len(bad)
     start = 0
     while start < len(bad):
@@ -306,15 +307,15 @@ def _all_fail(flow: Pipeline, ran: pd.DataFrame) -> list[bool]:
 
 
 def _failing_shares(
-    flow: Pipeline, measured: Recorded, spells: tuple[FaultInterval, ...]
+    pipeline: Pipeline, measured: Recorded, spells: tuple[FaultInterval, ...]
 ) -> tuple[float, float]:
     """Return which share of messages fails at every try, and which share of runs for no lasting reason.
 
     Told apart by the errors outside the spells: a message that always fails takes all its receives and ends
     as a dead letter.
     """
-    frame, receives = flow.frame, flow.settings.max_receive_count
-    limit_s = flow.settings.function_timeout_s or math.inf
+    frame, receives = pipeline.frame, pipeline.settings.max_receive_count
+    limit_s = pipeline.settings.function_timeout_s or math.inf
     bad = [spell for spell in spells if spell.failing_share or spell.longest_s >= limit_s / 2]
     starts = {spell.start_s for spell in bad}
     at_s = (frame.index - frame.index[0]).total_seconds()

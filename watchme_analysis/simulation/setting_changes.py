@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 ADVISED = 6
 
 
-def earlier_settings(flow: Pipeline, tables: Tables) -> tuple[tuple[EarlierSetting, ...], tuple[str, ...]]:
-    """Return what a flow's settings were before they were changed in its window, and what was assumed.
+def earlier_settings(
+    pipeline: Pipeline, tables: Tables
+) -> tuple[tuple[EarlierSetting, ...], tuple[str, ...]]:
+    """Return what a pipeline's settings were before they were changed in its window, and what was assumed.
 
     Parameters
     ----------
-    flow
+    pipeline
         Queue with function and metrics.
     tables
         Case or investigation, for ``changes``.
@@ -34,23 +36,23 @@ def earlier_settings(flow: Pipeline, tables: Tables) -> tuple[tuple[EarlierSetti
     or assumed. No limit is assumed where nothing was throttled, and six function timeouts for a visibility
     timeout, as AWS advises. Other settings stay as they are, and a note says so.
     """
-    if not len(flow.frame):
+    if not len(pipeline.frame):
         return (), ()
-    start, names = flow.frame.index[0], {flow.queue, flow.function}
+    start, names = pipeline.frame.index[0], {pipeline.queue, pipeline.function}
     found: list[tuple[str, float, float | None]] = []
     changes = tables.table("changes")
     succeeded = changes[changes["error_code"].isna() & changes["time"].notna()]
     for row in succeeded.sort_values("time", kind="stable").itertuples():
         at_s = (row.time - start).total_seconds()
         touched = {row.resource, *_loaded(row.resources, list)}
-        if at_s > 0 and row.time <= flow.frame.index[-1] and names & touched:
+        if at_s > 0 and row.time <= pipeline.frame.index[-1] and names & touched:
             parameters = _loaded(row.parameters, dict)
             found += [(field, at_s, value) for field, value in _set(str(row.event_name), parameters)]
     earlier: list[EarlierSetting] = []
     notes = []
     for field, calls in groupby(sorted(found, key=lambda each: each[:2]), key=lambda each: each[0]):
         first, *more = calls
-        before, note = _before(flow, field, start, first)
+        before, note = _before(pipeline, field, start, first)
         notes.append(note)
         if before is not _UNKNOWN:
             earlier.append(EarlierSetting(field, first[1], before))
@@ -72,17 +74,17 @@ _WORDS = {
 
 
 def _before(
-    flow: Pipeline, field: str, start: datetime, first: tuple[str, float, float | None]
+    pipeline: Pipeline, field: str, start: datetime, first: tuple[str, float, float | None]
 ) -> tuple[Any, str]:
     """Return what a setting was before its first change, and a sentence about it."""
     minutes = first[1] / 60
     said = f"The {_WORDS[field]} was changed {minutes:.0f} min into the window"
-    if field == "visibility_timeout_s" and flow.settings.function_timeout_s:
-        value = ADVISED * flow.settings.function_timeout_s
+    if field == "visibility_timeout_s" and pipeline.settings.function_timeout_s:
+        value = ADVISED * pipeline.settings.function_timeout_s
         return value, f"{said}; before, {value:.0f} s is assumed, {ADVISED} times the function's timeout."
     if field == "reserved_concurrency":
-        seconds = (flow.frame.index - start).total_seconds()
-        if not flow.frame["throttles"][seconds < first[1]].fillna(0.0).sum():
+        seconds = (pipeline.frame.index - start).total_seconds()
+        if not pipeline.frame["throttles"][seconds < first[1]].fillna(0.0).sum():
             return None, f"{said}; before, nothing was throttled: no limit is assumed."
     return _UNKNOWN, f"{said}; what it was before is not known: the first value set is taken for all before."
 

@@ -132,9 +132,9 @@ def leading_error(view: Picture, cause: str | None, secondary: str | None) -> di
         return None
     for signs in view.affected:
         errors = signs.errors
-        if signs.failures is not None and errors.leading and signs.flow.function:
+        if signs.failures is not None and errors.leading and signs.pipeline.function:
             return {
-                "function": signs.flow.function,
+                "function": signs.pipeline.function,
                 "text": errors.leading,
                 "count": errors.leading_count,
                 "total": errors.total,
@@ -173,8 +173,8 @@ def _extra(
     missed = dead[~dead["processed"].fillna(False)]
     known = None if cause is None or quiet else begun
     return {
-        "queues": sorted(item.flow.queue for item in affected),
-        "functions": sorted({item.flow.function for item in affected if item.flow.function}),
+        "queues": sorted(item.pipeline.queue for item in affected),
+        "functions": sorted({item.pipeline.function for item in affected if item.pipeline.function}),
         # The event of a trail: a configuration tells when it was changed, and no more.
         "change": change.to_dict() if change is not None and change.is_recorded else None,
         "dead_letters": sum(by_dlq.values()),
@@ -190,7 +190,7 @@ def _extra(
         "missed_work_certain": not lost
         and not unread
         and not dumps
-        and bool(missed.empty or not any(item.throttles or item.surplus for item in affected)),
+        and bool(missed.empty or not any(item.throttles or item.redelivery for item in affected)),
         "incident_start_earliest": None
         if known is None
         else known.earliest.isoformat(timespec="milliseconds"),
@@ -213,7 +213,7 @@ def _dead_letters(view: Picture) -> tuple[dict[str, int], dict[str, int]]:
     taken: dict[str, int] = {}
     lost: dict[str, int] = {}
     for signs in view.signs:
-        key, stock = signs.flow.dlq or signs.flow.queue, signs.balance.dead_letters
+        key, stock = signs.pipeline.dlq or signs.pipeline.queue, signs.balance.dead_letters
         own = signs.dead_lettered if stock.moved_by_all is None else stock.moved_by_all
         taken[key] = max(taken.get(key, 0), own)
         lost[key] = max(lost.get(key, 0), stock.lost)
@@ -226,7 +226,7 @@ def _bounds(view: Picture, begun: Start | None) -> str:
         return ""
     if begun.perhaps_before:
         return " (or before this window: none of its runs was well until then)"
-    if (begun.latest - begun.earliest).total_seconds() <= 2.0 * view.focus.flow.period_s:
+    if (begun.latest - begun.earliest).total_seconds() <= 2.0 * view.focus.pipeline.period_s:
         return ""
     return f" (it began between {begun.earliest:%Y-%m-%d %H:%M} UTC and {begun.latest:%Y-%m-%d %H:%M} UTC)"
 
@@ -262,9 +262,9 @@ def _missing_work(extra: Mapping[str, Any], affected: Sequence[QueueAnalysis] = 
 def _one_try(view: Picture) -> list[str]:
     """Return in a sentence the queues whose messages have no second try, where that cost some."""
     once = [
-        item.flow.queue
+        item.pipeline.queue
         for item in view.affected
-        if item.dead_lettered and item.flow.settings.max_receive_count == 1
+        if item.dead_lettered and item.pipeline.settings.max_receive_count == 1
     ]
     if not once:
         return []
@@ -329,7 +329,7 @@ def _summary(
     quote = f"{quoted_error(extra['error'])} ".lstrip()
     shows = "show" if len(extra["queues"]) > 1 else "shows"
     taken = [words for item in view.affected if (words := taken_words(item))]
-    if found.cause is None and view.focus is not None and view.focus.taken is not None:
+    if found.cause is None and view.focus is not None and view.focus.unmatched_receives is not None:
         return (
             f"{taken[0]} None of {len(ranking)} causes does that.",
             f"{', '.join(extra['queues'])} {shows} trouble"
@@ -345,7 +345,7 @@ def _summary(
             *_one_try(view),
         )
     others = apart(view, start, end)
-    elsewhere = {item.flow.queue for item in others}
+    elsewhere = {item.pipeline.queue for item in others}
     touched = ", ".join(queue for queue in extra["queues"] if queue not in elsewhere)
     span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
     span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"

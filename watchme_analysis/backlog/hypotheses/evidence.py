@@ -39,7 +39,8 @@ def error_evidence(
     cut = " (the query returned only part of them)" if errors.truncated else ""
     return [
         Evidence(
-            f"{errors.counts[main]:,d} of {errors.total:,d} logged errors of {signs.flow.function}{cut} are "
+            f"{errors.counts[main]:,d} of {errors.total:,d} logged errors of "
+            f"{signs.pipeline.function}{cut} are "
             f"{KIND_WORDS[main]}, such as “{errors.examples.get(main, '')}”.",
             weight=weight(name, share) + weight("own_error_absent", against),
             effect=share,
@@ -48,7 +49,7 @@ def error_evidence(
             **matching(
                 inv,
                 "log_events",
-                ("function", "=", signs.flow.function),
+                ("function", "=", signs.pipeline.function),
                 ("kind", "in", ("error", "timeout")),
                 *_bounds(*signs.failing_logged),
                 once_by="ptr",
@@ -68,7 +69,7 @@ def _log_stands_in(signs: QueueAnalysis) -> bool:
     A dead letter that died of failures failed every try, so fewer errors than that leave another way to die.
     """
     errors = signs.errors
-    tries = signs.dead_lettered * (signs.flow.settings.max_receive_count or 1)
+    tries = signs.dead_lettered * (signs.pipeline.settings.max_receive_count or 1)
     enough = errors.total >= max(FAILURE_EVENTS, tries) or errors.truncated
     return not signs.errors_counted and enough
 
@@ -84,14 +85,14 @@ def share_evidence(
     value = weight(all_weight) if mostly else weight(some_weight) if passed >= 0.5 else 0.0
     return [
         Evidence(
-            f"{failures.count:,.0f} of {failures.base:,.0f} {signs.flow.tries} failed between "
+            f"{failures.count:,.0f} of {failures.base:,.0f} {signs.pipeline.tries} failed between "
             f"{failures.start:%Y-%m-%d %H:%M} and {failures.end:%Y-%m-%d %H:%M} UTC "
             f"({1 - passed:.0%}); outside {failures.outside_rate:.1%}.",
             weight=value,
             effect=1 - passed,
             effect_unit="share",
             check="share of runs failing",
-            **points(inv, signs.flow, ("failed", "tried"), failures.start, failures.end),
+            **points(inv, signs.pipeline, ("failed", "tried"), failures.start, failures.end),
         )
     ]
 
@@ -100,15 +101,15 @@ def no_failures_evidence(inv: Investigation, signs: QueueAnalysis, value: float)
     """Weigh that no more runs failed than ever."""
     if signs.failures is not None or not signs.errors_counted:
         return []
-    failed, tried = signs.flow.count("failed") or 0.0, signs.flow.count("tried") or 0.0
+    failed, tried = signs.pipeline.count("failed") or 0.0, signs.pipeline.count("tried") or 0.0
     return [
         Evidence(
-            f"{failed:,.0f} of {tried:,.0f} {signs.flow.tries} failed, spread over the window.",
+            f"{failed:,.0f} of {tried:,.0f} {signs.pipeline.tries} failed, spread over the window.",
             weight=value,
             effect=failed / tried if tried else 0.0,
             effect_unit="share",
             check="share of runs failing",
-            **points(inv, signs.flow, ("failed", "tried")),
+            **points(inv, signs.pipeline, ("failed", "tried")),
         )
     ]
 
@@ -134,38 +135,39 @@ def run_time_evidence(
         value, words = usual, f"against {before:.2f} s before"
     return [
         Evidence(
-            f"Runs of {signs.flow.function} take {during:.2f} s (median) in the trouble, {words}.",
+            f"Runs of {signs.pipeline.function} take {during:.2f} s (median) in the trouble, {words}.",
             weight=value,
             effect=ratio,
             effect_unit="ratio",
             check="run time",
-            **points(inv, signs.flow, ("duration_avg_s", "duration_max_s"), None, signs.failures.end),
+            **points(inv, signs.pipeline, ("duration_avg_s", "duration_max_s"), None, signs.failures.end),
         )
     ]
 
 
 def limit_evidence(inv: Investigation, signs: QueueAnalysis, name: str) -> list[Evidence]:
     """Weigh a time limit of the function that is shorter than its runs used to take."""
-    limit = signs.flow.settings.function_timeout_s
+    limit = signs.pipeline.settings.function_timeout_s
     if not signs.limit_lowered or signs.failures is None:
         return []
     return [
         Evidence(
-            f"Runs of {signs.flow.function} took {signs.run_before_s:.1f} s (median) before the failures, "
+            f"Runs of {signs.pipeline.function} took {signs.run_before_s:.1f} s (median) before the "
+            "failures, "
             f"and its configuration allows {limit:.0f} s: the time limit was lowered.",
             weight=weight(name),
             effect=limit,
             effect_unit="s",
             check="settings",
-            **matching(inv, "functions", ("function", "=", signs.flow.function)),
+            **matching(inv, "functions", ("function", "=", signs.pipeline.function)),
         )
     ]
 
 
 def creep_evidence(inv: Investigation, signs: QueueAnalysis, present: float, absent: float) -> list[Evidence]:
     """Weigh a run time that rises over many hours."""
-    ramp, creep = signs.ramp, signs.creeping
-    if "duration_avg_s" not in signs.flow.asked:
+    ramp, creep = signs.drift, signs.creeping
+    if "duration_avg_s" not in signs.pipeline.asked:
         return []
     if creep is None:
         words = (
@@ -182,49 +184,51 @@ def creep_evidence(inv: Investigation, signs: QueueAnalysis, present: float, abs
         value = present
     return [
         Evidence(
-            f"The run time of {signs.flow.function} {words}.",
+            f"The run time of {signs.pipeline.function} {words}.",
             weight=value,
             effect=creep.growth if creep else None,
             effect_unit="ratio" if creep else None,
             check="creeping run time",
-            **points(inv, signs.flow, ("duration_avg_s",)),
+            **points(inv, signs.pipeline, ("duration_avg_s",)),
         )
     ]
 
 
 def surge_against(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     """Weigh against an API fault that more came at once than usual: a surge, or a backlog let loose."""
-    if signs.starved is not None and backlog_released(signs):
+    if signs.unpolled is not None and backlog_released(signs):
         return [
             Evidence(
-                f"Runs went wrong when messages that had waited unread for {signs.starved.minutes:,.0f} min "
-                f"were let loose at {signs.starved.end:%Y-%m-%d %H:%M} UTC, and not before.",
+                f"Runs went wrong when messages that had waited unread for {signs.unpolled.minutes:,.0f} min "
+                f"were let loose at {signs.unpolled.end:%Y-%m-%d %H:%M} UTC, and not before.",
                 weight=weight("released_explains"),
-                effect=signs.starved.minutes,
+                effect=signs.unpolled.minutes,
                 effect_unit="min",
                 check="arrivals",
-                **points(inv, signs.flow, ("visible", "received"), signs.starved.start, signs.starved.end),
+                **points(
+                    inv, signs.pipeline, ("visible", "received"), signs.unpolled.start, signs.unpolled.end
+                ),
             )
         ]
     if not surge_leads(signs) or signs.surge is None:
         return []
     return [
         Evidence(
-            f"{signs.surge.count:,.0f} messages came to {signs.flow.queue} from "
+            f"{signs.surge.count:,.0f} messages came to {signs.pipeline.queue} from "
             f"{signs.surge.start:%Y-%m-%d %H:%M} UTC, {signs.surge.rate:.0f} times the usual, before "
             "anything else moved.",
             weight=weight("surge_explains", 1.0 if signs.surge.rate < MANY_TIMES else 1.5),
             effect=signs.surge.rate,
             effect_unit="ratio",
             check="arrivals",
-            **points(inv, signs.flow, (arrivals_column(signs),), signs.surge.start, signs.surge.end),
+            **points(inv, signs.pipeline, (arrivals_column(signs),), signs.surge.start, signs.surge.end),
         )
     ]
 
 
 def arrivals_column(signs: QueueAnalysis) -> str:
     """Return what tells the arrivals: runs where nobody counted messages."""
-    return "sent" if "sent" in signs.flow.asked else "invocations"
+    return "sent" if "sent" in signs.pipeline.asked else "invocations"
 
 
 def slow_without_failures(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
@@ -234,12 +238,12 @@ def slow_without_failures(inv: Investigation, signs: QueueAnalysis) -> list[Evid
     trouble = signs.slow or signs.worst
     if trouble is None:
         return no_failures_evidence(inv, signs, weight("runs_usual"))
-    runs = signs.flow.frame["duration_avg_s"].dropna()
+    runs = signs.pipeline.frame["duration_avg_s"].dropna()
     during = runs[(runs.index >= trouble.start) & (runs.index < trouble.end)].median()
     before = runs[runs.index < trouble.start].median()
     if not during > 0 or not before > 0:
         return []
-    each = messages_a_run(signs.flow)[runs.index]
+    each = messages_a_run(signs.pipeline)[runs.index]
     at_once = each[(runs.index >= trouble.start) & (runs.index < trouble.end)].median()
     fuller = max(1.0, float(at_once / each[runs.index < trouble.start].median()))
     ratio = float(during / before) / fuller
@@ -247,7 +251,7 @@ def slow_without_failures(inv: Investigation, signs: QueueAnalysis) -> list[Evid
     others = "none more fail" if signs.errors_counted else "whether more fail was not collected"
     return [
         Evidence(
-            f"Runs of {signs.flow.function} take {during:.1f} s (median) from "
+            f"Runs of {signs.pipeline.function} take {during:.1f} s (median) from "
             f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before"
             + (f", with {fuller:.1f} times as many messages each" if fuller >= 1.05 else "")
             + f"; {others}.",
@@ -255,7 +259,7 @@ def slow_without_failures(inv: Investigation, signs: QueueAnalysis) -> list[Evid
             effect=ratio,
             effect_unit="ratio",
             check="run time",
-            **points(inv, signs.flow, ("duration_avg_s",), None, trouble.end),
+            **points(inv, signs.pipeline, ("duration_avg_s",), None, trouble.end),
         )
     ]
 
@@ -264,7 +268,7 @@ def last_words_evidence(
     inv: Investigation, signs: QueueAnalysis, calling: str, before_call: str
 ) -> list[Evidence]:
     """Weigh what the runs that timed out had logged last, by names of weights ("-" turns one round)."""
-    words = signs.last_words
+    words = signs.timeout_logs
     if not words.total:
         return []
 
@@ -274,7 +278,7 @@ def last_words_evidence(
 
     return [
         Evidence(
-            f"Of {words.total:,d} runs of {signs.flow.function} that timed out and whose log is there, "
+            f"Of {words.total:,d} runs of {signs.pipeline.function} that timed out and whose log is there, "
             f"{words.calling:,d} last named the call that they made, {words.before_call:,d} never came "
             "to it.",
             weight=value(calling, words.calling) + value(before_call, words.before_call),

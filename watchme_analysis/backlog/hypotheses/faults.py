@@ -78,7 +78,7 @@ def consumer_failing(inv: Investigation) -> Finding:
         if signs.failures is not None:
             evidence += change_evidence(inv, view, "consumer_failing")
             evidence += [] if deployed else _unchanged(inv, signs)
-    name = shell_option("--function-name", (signs and signs.flow.function) or "FUNCTION", "FUNCTION")
+    name = shell_option("--function-name", (signs and signs.pipeline.function) or "FUNCTION", "FUNCTION")
     return Finding(
         "consumer_failing",
         tuple(evidence),
@@ -108,22 +108,23 @@ def _own_code(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
 
 def _unchanged(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     """Weigh that the function's configuration says when it last changed, and that it ran well since."""
-    modified, failures = signs.flow.settings.function_modified_at, signs.failures
+    modified, failures = signs.pipeline.settings.function_modified_at, signs.failures
     if modified is None or failures is None:
         return []
-    frame = signs.flow.frame
+    frame = signs.pipeline.frame
     since = frame[(frame.index >= modified) & (frame.index < failures.start)]
     well = float((since["tried"] - since["failed"].fillna(0.0)).sum())
     if well < RAN_WELL:
         return []
     return [
         Evidence(
-            f"{signs.flow.function} was last changed at {modified:%Y-%m-%d %H:%M} UTC, as its configuration "
-            f"says, and {well:,.0f} {signs.flow.tries} went well before the failures began.",
+            f"{signs.pipeline.function} was last changed at {modified:%Y-%m-%d %H:%M} UTC, as its "
+            "configuration "
+            f"says, and {well:,.0f} {signs.pipeline.tries} went well before the failures began.",
             weight=weight("unchanged_own" if signs.errors.share("function") >= 0.5 else "unchanged"),
             effect=well,
             check="change",
-            **matching(inv, "functions", ("function", "=", signs.flow.function)),
+            **matching(inv, "functions", ("function", "=", signs.pipeline.function)),
         )
     ]
 
@@ -139,8 +140,8 @@ def _end_evidence(inv: Investigation, view: Picture, signs: QueueAnalysis, deplo
     end = incident_window(view, "consumer_failing")[1]
     if end is None:
         return []
-    undone = undoing_change(view.changes, "consumer_failing", signs.flow, signs.failures.start)
-    runs = signs.flow.frame["invocations"].fillna(0.0)
+    undone = undoing_change(view.changes, "consumer_failing", signs.pipeline, signs.failures.start)
+    runs = signs.pipeline.frame["invocations"].fillna(0.0)
     good = runs.index[(runs > 0) & (runs.index >= signs.failures.end)]
     by_deploy = undone is not None and (not len(good) or undone.time <= good[0].to_pydatetime())
     return [
@@ -249,12 +250,12 @@ def _one_message(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     return [
         Evidence(
             f"{signs.dead_lettered:,d} dead letters used up {tried.spent:,.0f} of {tried.failed:,.0f} "
-            f"failed tries, while {tried.passed:,.0f} {signs.flow.tries} of others went well.",
+            f"failed tries, while {tried.passed:,.0f} {signs.pipeline.tries} of others went well.",
             weight=weight("same_messages_fail_against"),
             effect=tried.passed,
             effect_unit="messages",
             check="same messages fail",
-            **points(inv, signs.flow, ("failed", "dlq_visible")),
+            **points(inv, signs.pipeline, ("failed", "dlq_visible")),
         )
     ]
 
@@ -302,7 +303,7 @@ def slow_leak(inv: Investigation) -> Finding:
             ),
             *surge_against(inv, signs),
         ]
-        if "duration_avg_s" not in signs.flow.asked:
+        if "duration_avg_s" not in signs.pipeline.asked:
             # Without run times nothing tells a creep that has come to its end from an API that hangs.
             evidence += share_evidence(inv, signs, some_weight="some_pass_slow")
     return Finding(

@@ -1,4 +1,4 @@
-"""Which trouble of a flow led to which: what comes first, and what explains what comes after it."""
+"""Which trouble of a pipeline led to which: what comes first, and what explains what comes after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SURGE_LEAD_S = 3 * 3600.0
 
 
 def lead_s(signs: QueueAnalysis) -> float | None:
-    """Return the seconds by which a surge came before the flow's first trouble; None without one of them."""
+    """Return the seconds by which a surge came before a pipeline's first trouble; None without either."""
     trouble, worst = signs.first_trouble(), signs.worst
     if signs.surge is None or signs.surge_daily or trouble is None:
         return None
@@ -29,19 +29,19 @@ def surge_leads(signs: QueueAnalysis) -> bool:
         return False
     # What a surge brings about shows while the first hours of it wait, not after a day of it.
     length = min(60.0 * signs.surge.minutes, SURGE_LEAD_S)
-    slack = 2.0 * signs.flow.period_s
+    slack = 2.0 * signs.pipeline.period_s
     # Retries raise the invocations too, so where they stand in for arrivals they must rise clearly first.
-    earliest = -slack if "sent" in signs.flow.asked else slack
+    earliest = -slack if "sent" in signs.pipeline.asked else slack
     return earliest <= lead <= length + 3600.0
 
 
 def backlog_released(signs: QueueAnalysis) -> bool:
     """Tell whether runs went wrong only when a backlog that nobody had asked for was let loose at once."""
-    starved, worst = signs.starved, signs.worst
+    starved, worst = signs.unpolled, signs.worst
     wrong = signs.failures or signs.slow
     if starved is None or worst is None or wrong is None:
         return False
-    slack = timedelta(seconds=2 * signs.flow.period_s)
+    slack = timedelta(seconds=2 * signs.pipeline.period_s)
     held = worst.start <= starved.start + slack and starved.end - slack <= worst.end
     before = well_between(signs, starved.start - timedelta(hours=2), starved.start)
     return held and starved.end - slack <= wrong.start <= worst.end and (before is None or before > 0.5)
@@ -56,7 +56,7 @@ def died_of_creep(signs: QueueAnalysis) -> bool:
     creep, failures = signs.creeping, signs.failures
     if creep is None or failures is None or signs.errors.share("unreachable") < 0.5:
         return False
-    runs = signs.flow.frame["duration_avg_s"].dropna()
+    runs = signs.pipeline.frame["duration_avg_s"].dropna()
     last = runs[runs.index < failures.start].iloc[-MIN_CLEAN:]
     return bool(len(last)) and float(last.median()) >= 0.5 * creep.after_s
 
@@ -69,5 +69,5 @@ def slow_leads(signs: QueueAnalysis) -> bool:
     slow, throttles = signs.slow, signs.throttles
     if slow is None or throttles is None:
         return False
-    slack = timedelta(seconds=2 * signs.flow.period_s)
+    slack = timedelta(seconds=2 * signs.pipeline.period_s)
     return signs.throttled_always or throttles.start >= slow.start - slack

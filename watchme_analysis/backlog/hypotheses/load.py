@@ -25,10 +25,10 @@ def arrival_surge(inv: Investigation) -> Finding:
     view = inv.once(picture)
     signs = next((item for item in view.affected if surge_leads(item)), view.focus)
     evidence: list[Evidence] = []
-    if signs is not None and {"sent", "invocations"} & signs.flow.asked:
+    if signs is not None and {"sent", "invocations"} & signs.pipeline.asked:
         surge = signs.surge
         if surge is None or signs.surge_daily:
-            counted = "sent" in signs.flow.asked
+            counted = "sent" in signs.pipeline.asked
             words = "kept to their rhythm" + ("" if counted else ", as far as the runs tell")
             evidence.append(
                 _arrivals(inv, signs, words, weight("no_surge") if counted else weight("no_surge_of_runs"))
@@ -61,12 +61,12 @@ def arrival_surge(inv: Investigation) -> Finding:
 def _arrivals(inv: Investigation, signs: QueueAnalysis, words: str, value: float) -> Evidence:
     surge = signs.surge
     return Evidence(
-        f"Arrivals at {signs.flow.queue} {words}.",
+        f"Arrivals at {signs.pipeline.queue} {words}.",
         weight=value,
         effect=surge.rate if surge is not None and not signs.surge_daily else None,
         effect_unit="ratio" if surge is not None and not signs.surge_daily else None,
         check="arrivals",
-        **points(inv, signs.flow, (arrivals_column(signs),)),
+        **points(inv, signs.pipeline, (arrivals_column(signs),)),
     )
 
 
@@ -90,23 +90,23 @@ def _at_capacity(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     """Weigh that the function ran at its maximum while messages waited."""
     limits = [
         limit
-        for limit in (signs.flow.settings.max_concurrency, signs.flow.settings.reserved_concurrency)
+        for limit in (signs.pipeline.settings.max_concurrency, signs.pipeline.settings.reserved_concurrency)
         if limit
     ]
-    frame = signs.flow.frame
+    frame = signs.pipeline.frame
     waiting = frame[frame["visible"].fillna(0.0) > 0]["concurrency"].dropna()
     if not limits or waiting.empty:
         return []
     share = float((waiting >= min(limits)).mean())
     return [
         Evidence(
-            f"{signs.flow.function} ran at its limit of {min(limits)} in {share:.0%} of the intervals in "
+            f"{signs.pipeline.function} ran at its limit of {min(limits)} in {share:.0%} of the intervals in "
             "which messages waited.",
             weight=weight("capacity_reached", share),
             effect=share,
             effect_unit="share",
             check="capacity",
-            **points(inv, signs.flow, ("concurrency", "visible")),
+            **points(inv, signs.pipeline, ("concurrency", "visible")),
         )
     ]
 
@@ -122,35 +122,36 @@ def throttled(inv: Investigation) -> Finding:
     view = inv.once(picture)
     signs = next((item for item in view.affected if "throttles" in item.harms), view.focus)
     evidence: list[Evidence] = []
-    if signs is not None and "throttles" in signs.flow.asked:
+    if signs is not None and "throttles" in signs.pipeline.asked:
         throttles = signs.throttles
         known = throttles is not None and "throttles" in signs.harms
         number = throttles.count if throttles else 0.0
         since = f" since {throttles.start:%Y-%m-%d %H:%M} UTC" if throttles else ""
         evidence.append(
             Evidence(
-                f"{number:,.0f} deliveries to {signs.flow.function} were throttled{since}, "
+                f"{number:,.0f} deliveries to {signs.pipeline.function} were throttled{since}, "
                 f"{signs.throttled_share:.0%} of all attempts.",
                 weight=weight("throttles") if known else weight("no_throttles"),
                 effect=signs.throttled_share,
                 effect_unit="share",
                 check="throttles",
-                **points(inv, signs.flow, ("throttles", "invocations")),
+                **points(inv, signs.pipeline, ("throttles", "invocations")),
             )
         )
         if known:
-            reserved, slowed = signs.flow.settings.reserved_concurrency, _slowed_first(inv, signs)
+            reserved, slowed = signs.pipeline.settings.reserved_concurrency, _slowed_first(inv, signs)
             evidence += slowed
             if reserved is not None and not slowed:
                 evidence.append(
                     Evidence(
-                        f"{signs.flow.function} may run {reserved} at a time, while the poller asks for five "
+                        f"{signs.pipeline.function} may run {reserved} at a time, while the poller "
+                        "asks for five "
                         "or more at once.",
                         weight=weight("low_reserve"),
                         effect=float(reserved),
                         effect_unit="executions",
                         check="settings",
-                        **matching(inv, "functions", ("function", "=", signs.flow.function)),
+                        **matching(inv, "functions", ("function", "=", signs.pipeline.function)),
                     )
                 )
             evidence += change_evidence(inv, view, "throttled")
@@ -177,7 +178,8 @@ def _slowed_first(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"Runs of {signs.flow.function} took several times as long from {slow.start:%Y-%m-%d %H:%M} UTC "
+            f"Runs of {signs.pipeline.function} took several times as long from "
+            f"{slow.start:%Y-%m-%d %H:%M} UTC "
             + (
                 "on, under a limit that had always been there."
                 if signs.throttled_always
@@ -187,6 +189,6 @@ def _slowed_first(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
             effect=slow.minutes,
             effect_unit="min",
             check="run time",
-            **points(inv, signs.flow, ("duration_avg_s", "invocations"), slow.start, slow.end),
+            **points(inv, signs.pipeline, ("duration_avg_s", "invocations"), slow.start, slow.end),
         )
     ]

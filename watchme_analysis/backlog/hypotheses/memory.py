@@ -29,7 +29,7 @@ def memory_evidence(inv: Investigation, view: Picture, signs: QueueAnalysis, nam
         # Whatever was changed was survived, or is another function's.
         return []
     moment = signs.failures.start if change is None else change.time
-    given = _memory(inv, signs.flow.function, moment)
+    given = _memory(inv, signs.pipeline.function, moment)
     if given is None or given[1] >= given[0]:
         return []
     before, after = given
@@ -38,7 +38,7 @@ def memory_evidence(inv: Investigation, view: Picture, signs: QueueAnalysis, nam
         return []
     return [
         Evidence(
-            f"{signs.flow.function} had {before:.0f} MB of memory in its last runs before "
+            f"{signs.pipeline.function} had {before:.0f} MB of memory in its last runs before "
             f"{moment:%Y-%m-%d %H:%M} UTC and {after:.0f} after it, and its processor shrinks with it: "
             f"runs of {before_s:.1f} s (median) now take {during_s:.1f} s or are cut off there.",
             weight=weight(name, 1.0 if change else UNDATED),
@@ -46,7 +46,7 @@ def memory_evidence(inv: Investigation, view: Picture, signs: QueueAnalysis, nam
             effect_unit="times less",
             check="settings",
             **matching(
-                inv, "log_events", ("function", "=", signs.flow.function), ("memory_mb", "known", None)
+                inv, "log_events", ("function", "=", signs.pipeline.function), ("memory_mb", "known", None)
             ),
         )
     ]

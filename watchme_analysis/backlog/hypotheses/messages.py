@@ -31,7 +31,7 @@ def poison_messages(inv: Investigation) -> Finding:
     signs = view.focus
     evidence: list[Evidence] = []
     if signs is None:
-        evidence = [item for stray in view.signs if stray.only_stray for item in _together(inv, stray)]
+        evidence = [item for stray in view.signs if stray.only_sporadic for item in _together(inv, stray)]
     else:
         evidence = [
             *error_evidence(inv, signs, MESSAGE_KINDS, "message_error", _unclear_kinds(signs)),
@@ -50,24 +50,24 @@ def poison_messages(inv: Investigation) -> Finding:
 
 def _held_up(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     """Weigh that messages of a FIFO queue waited while one of their group was tried to its death."""
-    worst, tries = signs.worst, signs.flow.settings.max_receive_count
-    if not signs.flow.settings.is_fifo or signs.failures is not None or worst is None or not tries:
+    worst, tries = signs.worst, signs.pipeline.settings.max_receive_count
+    if not signs.pipeline.settings.is_fifo or signs.failures is not None or worst is None or not tries:
         return []
-    frame = signs.flow.frame
+    frame = signs.pipeline.frame
     inside = frame[(frame.index >= worst.start) & (frame.index < worst.end)]
     failed = float(inside["failed"].fillna(0.0).sum())
     if not signs.dead_lettered or failed < tries:
         return []
     return [
         Evidence(
-            f"{failed:,.0f} tries failed in {signs.flow.queue} while messages waited there from "
+            f"{failed:,.0f} tries failed in {signs.pipeline.queue} while messages waited there from "
             f"{worst.start:%Y-%m-%d %H:%M} UTC on, {tries} before one dies: a FIFO queue gives out no other "
             "message of the group meanwhile.",
             weight=weight("group_held_up"),
             effect=failed,
             effect_unit="tries",
             check="order",
-            **points(inv, signs.flow, ("failed", "visible"), worst.start, worst.end),
+            **points(inv, signs.pipeline, ("failed", "visible"), worst.start, worst.end),
         )
     ]
 
@@ -77,24 +77,24 @@ def _together(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     beyond = _beyond_chance(signs)
     if not beyond:
         return []
-    sent = signs.flow.count("sent") or 0.0
+    sent = signs.pipeline.count("sent") or 0.0
     return [
         Evidence(
-            f"The {signs.dead_lettered:,d} of {sent:,.0f} messages of {signs.flow.queue} that died came "
+            f"The {signs.dead_lettered:,d} of {sent:,.0f} messages of {signs.pipeline.queue} that died came "
             f"closer together than in {'99' if beyond >= 0.5 else '9'} of {'100' if beyond >= 0.5 else '10'} "
             "sets that come as chance has it: there may be more to it than single bad messages.",
             weight=weight("stray_together", beyond),
-            effect=signs.together,
+            effect=signs.clustering,
             effect_unit="log-likelihood ratio",
             check="dead letters",
-            **points(inv, signs.flow, ("failed", "sent", "dlq_visible")),
+            **points(inv, signs.pipeline, ("failed", "sent", "dlq_visible")),
         )
     ]
 
 
 def _beyond_chance(signs: QueueAnalysis) -> float:
     """Return how far stray messages came together: 0 as chance has it, 1 as no chance would."""
-    return min(max((signs.together - BY_CHANCE) / (TOGETHER - BY_CHANCE), 0.0), 1.0)
+    return min(max((signs.clustering - BY_CHANCE) / (TOGETHER - BY_CHANCE), 0.0), 1.0)
 
 
 def _same_messages(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
@@ -114,7 +114,7 @@ def _same_messages(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
             effect=tried.spent / tried.failed,
             effect_unit="share",
             check="same messages fail",
-            **points(inv, signs.flow, ("failed", "dlq_visible")),
+            **points(inv, signs.pipeline, ("failed", "dlq_visible")),
         )
     ]
 
@@ -142,7 +142,8 @@ def _devices(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     share = number / total
     return [
         Evidence(
-            f"{number:,d} of {total:,d} dead letters of {signs.flow.queue} ({share:.0%}) come from device "
+            f"{number:,d} of {total:,d} dead letters of {signs.pipeline.queue} ({share:.0%}) come from "
+            "device "
             f"{device}, the rest from {len(signs.devices) - 1} others.",
             weight=weight("one_device")
             if piled_on_one(signs.devices)
@@ -155,8 +156,8 @@ def _devices(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
             **matching(
                 inv,
                 "queue_messages",
-                ("queue", "=", signs.flow.dlq),
-                ("source_queue", "null or", signs.flow.queue),
+                ("queue", "=", signs.pipeline.dlq),
+                ("source_queue", "null or", signs.pipeline.queue),
                 ("device_id", "known", None),
             ),
         )
@@ -192,11 +193,12 @@ def _harm(inv: Investigation, view: Picture) -> list[Evidence]:
     signs = view.affected[0]
     return [
         Evidence(
-            f"{len(view.affected)} of {len(view.signs)} queues show trouble; {signs.flow.queue} the most: "
+            f"{len(view.affected)} of {len(view.signs)} queues show trouble; {signs.pipeline.queue} "
+            "the most: "
             f"{', '.join(signs.harms).replace('_', ' ')}.",
             weight=weight("harm") * (1.0 + 0.5 * (len(signs.harms) > 1)),
             check="harm",
-            **points(inv, signs.flow, (*QUEUE_METRICS, "dlq_visible", *FUNCTION_METRICS, "throttles")),
+            **points(inv, signs.pipeline, (*QUEUE_METRICS, "dlq_visible", *FUNCTION_METRICS, "throttles")),
         ),
         *taken_evidence(inv, view),
     ]
@@ -205,7 +207,7 @@ def _harm(inv: Investigation, view: Picture) -> list[Evidence]:
 def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
     found = []
     seen = {
-        name: sum(name in item.flow.asked and len(item.flow.frame) > 0 for item in view.signs)
+        name: sum(name in item.pipeline.asked and len(item.pipeline.frame) > 0 for item in view.signs)
         for name in (*QUEUE_METRICS, *FUNCTION_METRICS, "throttles")
     }
     watched = [name for name, number in seen.items() if view.signs and number == len(view.signs)]
@@ -233,7 +235,7 @@ def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
                 **matching(inv, "metric_queries", ("metric", "in", [METRIC_NAMES[name] for name in blind])),
             )
         )
-    stray = [signs for signs in view.signs if signs.only_stray]
+    stray = [signs for signs in view.signs if signs.only_sporadic]
     # That single messages die says one thing, of however many queues.
     found += [_stray(inv, signs, 1 / len(stray)) for signs in stray]
     found += [_slower(inv, signs) for signs in view.signs if signs.slow_harmless]
@@ -241,10 +243,11 @@ def _no_harm(inv: Investigation, view: Picture) -> list[Evidence]:
     if daily:
         found.append(
             Evidence(
-                f"{daily[0].flow.queue} holds a backlog at the same time every day and drains it by itself.",
+                f"{daily[0].pipeline.queue} holds a backlog at the same time every day and drains it "
+                "by itself.",
                 weight=weight("daily_peak"),
                 check="daily peak",
-                **points(inv, daily[0].flow, ("visible", "in_flight", "age_s")),
+                **points(inv, daily[0].pipeline, ("visible", "in_flight", "age_s")),
             )
         )
     return found
@@ -255,26 +258,26 @@ def _slower(inv: Investigation, signs: QueueAnalysis) -> Evidence:
     slow = signs.slow
     assert slow is not None
     return Evidence(
-        f"Runs of {signs.flow.function} took several times as long from {slow.start:%Y-%m-%d %H:%M} to "
+        f"Runs of {signs.pipeline.function} took several times as long from {slow.start:%Y-%m-%d %H:%M} to "
         f"{slow.end:%Y-%m-%d %H:%M} UTC; no message failed or waited for it.",
         weight=weight("slow_harmless"),
         effect=slow.minutes,
         effect_unit="min",
         check="run time",
-        **points(inv, signs.flow, ("duration_avg_s", "invocations"), slow.start, slow.end),
+        **points(inv, signs.pipeline, ("duration_avg_s", "invocations"), slow.start, slow.end),
     )
 
 
 def _stray(inv: Investigation, signs: QueueAnalysis, part: float) -> Evidence:
     """Weigh, as a part of the whole, that single messages died, here and there among good ones."""
-    sent, flow = signs.flow.count("sent") or 0.0, signs.flow
+    sent, pipeline = signs.pipeline.count("sent") or 0.0, signs.pipeline
     return Evidence(
-        f"{signs.dead_lettered:,d} of {sent:,.0f} messages of {flow.queue} "
+        f"{signs.dead_lettered:,d} of {sent:,.0f} messages of {pipeline.queue} "
         f"({signs.dead_lettered / sent:.1%}) failed every try, "
         "one here and one there: single bad messages, and no stretch of failures.",
         weight=weight("stray_dead", part) - weight("stray_together", 0.5 * _beyond_chance(signs)),
         effect=signs.dead_lettered / sent,
         effect_unit="share",
         check="dead letters",
-        **points(inv, flow, ("failed", "sent", "dlq_visible")),
+        **points(inv, pipeline, ("failed", "sent", "dlq_visible")),
     )

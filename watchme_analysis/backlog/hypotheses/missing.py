@@ -15,9 +15,9 @@ from watchme_analysis.text.shell_quoting import shell_option, shell_word
 def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
     """Return the evidence that the case lacks, best first; commands name the affected resources."""
     focus = view.affected[0] if view.affected else view.signs[0] if view.signs else None
-    queue = focus.flow.queue if focus else "QUEUE"
-    function = (focus.flow.function if focus else None) or "FUNCTION"
-    dlq = (focus.flow.dlq if focus else None) or f"{queue}-dlq"
+    queue = focus.pipeline.queue if focus else "QUEUE"
+    function = (focus.pipeline.function if focus else None) or "FUNCTION"
+    dlq = (focus.pipeline.dlq if focus else None) or f"{queue}-dlq"
     start, end = _window(view)
     found: list[Missing] = []
 
@@ -28,10 +28,10 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
     of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
     metrics = f"watchme pull backlog CASE {of_queue} --since {start} --until {end}  # with all of this list"
     runs = {*FUNCTION_METRICS, "throttles"}
-    if names := _lacking(looked_at, runs, [item.flow.function or "FUNCTION" for item in looked_at]):
+    if names := _lacking(looked_at, runs, [item.pipeline.function or "FUNCTION" for item in looked_at]):
         why = "Errors, throttles and run times tell causes apart." + _unusable(inv, FUNCTION_SERIES)
         add(10.0, f"the metrics of {names}", why, metrics)
-    if names := _lacking(looked_at, set(QUEUE_METRICS), [item.flow.queue for item in looked_at]):
+    if names := _lacking(looked_at, set(QUEUE_METRICS), [item.pipeline.queue for item in looked_at]):
         why = "Arrivals and age show whether work was late." + _unusable(inv, QUEUE_SERIES)
         add(9.0, f"the metrics of {names}", why, metrics)
     if inv.table("log_queries").empty:
@@ -62,7 +62,7 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
             "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false > FOLDER/cloudtrail.json",
         )
-    if focus is not None and focus.flow.settings.mapping_state is None:
+    if focus is not None and focus.pipeline.settings.mapping_state is None:
         add(
             4.0,
             f"the event source mapping of {queue}",
@@ -70,7 +70,7 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             f"aws lambda list-event-source-mappings {of_function} "
             f"> {_file('functions', function, '-mappings')}",
         )
-    if focus is not None and focus.flow.settings.visibility_timeout_s is None:
+    if focus is not None and focus.pipeline.settings.visibility_timeout_s is None:
         add(
             4.0,
             f"the attributes of {queue}",
@@ -101,7 +101,7 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
             f"aws lambda get-function-concurrency {of_function} "
             f"> {_file('functions', function, '-concurrency')}",
         )
-    if focus is not None and focus.flow.frame["cpu_pct"].isna().all():
+    if focus is not None and focus.pipeline.frame["cpu_pct"].isna().all():
         add(
             1.0,
             "the API host's CPU",
@@ -120,7 +120,9 @@ def _lacking(looked_at: Sequence[QueueAnalysis], metrics: set[str], names: Seque
     """Return the names of which not all metrics were answered, for a sentence."""
     if not looked_at:
         return "all queues and their functions"
-    lacking = [name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.flow.asked]
+    lacking = [
+        name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.pipeline.asked
+    ]
     return ", ".join(dict.fromkeys(lacking))
 
 
@@ -141,7 +143,7 @@ def _unusable(inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str
 
 def _window(view: Picture) -> tuple[str, str]:
     """Return the window of the metrics as the AWS CLI takes it."""
-    frames = [item.flow.frame for item in view.signs if len(item.flow.frame)]
+    frames = [item.pipeline.frame for item in view.signs if len(item.pipeline.frame)]
     if not frames:
         return "START", "END"
     return (
@@ -167,9 +169,11 @@ def unread_dumps(inv: Investigation) -> list[str]:
 def unread_dead_letters(inv: Investigation, view: Picture) -> int:
     """Return how many dead letters name no work: the case holds no body of theirs, or it names no day."""
     held = inv.table("queue_messages")["queue"].value_counts()
-    left = {item.flow.dlq: item.balance.dead_letters.at_end for item in view.signs if item.dead_lettered}
+    left = {item.pipeline.dlq: item.balance.dead_letters.at_end for item in view.signs if item.dead_lettered}
     work = work_items(inv)
     dead = work[(work["state"] == "dead_lettered") & ~work["before_window"].fillna(False)]
-    dead = dead[~dead["processed"].fillna(False) & dead["queue"].isin([flow.queue for flow in view.flows])]
+    dead = dead[
+        ~dead["processed"].fillna(False) & dead["queue"].isin([pipeline.queue for pipeline in view.flows])
+    ]
     nameless = int(dead[["device_id", "local_date"]].isna().any(axis=1).sum())
     return nameless + sum(max(0, number - int(held.get(dlq, 0))) for dlq, number in left.items())

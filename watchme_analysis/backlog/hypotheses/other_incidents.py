@@ -127,24 +127,24 @@ def incidents_elsewhere(
     if here.count(True) != 1 or len(here) != 2 or not of_one & set(shown):
         return ()
     cause, signs = apart_by[here.index(False)]
-    flow = signs.flow
-    alone = ask(replace(inv, options={**inv.options, "queue": flow.queue}, _memory={}))
+    pipeline = signs.pipeline
+    alone = ask(replace(inv, options={**inv.options, "queue": pipeline.queue}, _memory={}))
     if alone.cause != cause or alone.incident_start is None:
         return ()
-    step = timedelta(seconds=flow.period_s)
-    whole = Window(flow.frame.index[0].to_pydatetime(), flow.frame.index[-1].to_pydatetime() + step)
-    bout = trouble_within(flow, whole.start, whole.end)
+    step = timedelta(seconds=pipeline.period_s)
+    whole = Window(pipeline.frame.index[0].to_pydatetime(), pipeline.frame.index[-1].to_pydatetime() + step)
+    bout = trouble_within(pipeline, whole.start, whole.end)
     moved = _moved(bout) if bout is not None else ", ".join(signs.harms).replace("_", " ")
     return (
         OtherIncident(
-            flow.queue, alone.incident_start, alone.incident_end, cause, alone.confidence, moved, whole
+            pipeline.queue, alone.incident_start, alone.incident_end, cause, alone.confidence, moved, whole
         ),
     )
 
 
 def _own_limit(signs: QueueAnalysis | None) -> tuple[str, ...]:
     """Return the cause that is of one queue where its function has a limit of its own, not the account's."""
-    limited = signs is not None and signs.flow.settings.reserved_concurrency is not None
+    limited = signs is not None and signs.pipeline.settings.reserved_concurrency is not None
     return ("throttled",) if limited else ()
 
 
@@ -166,7 +166,7 @@ def explained_elsewhere(inv: Investigation, finding: Finding, others: Sequence[O
 def own_queues(view: Picture, found: Diagnosis) -> set[str]:
     """Return the queues that an incident touched, without those that had trouble at another time alone."""
     others = apart(view, found.incident_start, found.incident_end)
-    return set(found.extra.get("queues", ())) - {item.flow.queue for item in others}
+    return set(found.extra.get("queues", ())) - {item.pipeline.queue for item in others}
 
 
 def spans_of_others(
@@ -181,7 +181,7 @@ def spans_of_others(
     """
     parse = datetime.fromisoformat
     spans = [
-        (item.flow.queue, span)
+        (item.pipeline.queue, span)
         for item in apart(view, found.incident_start, found.incident_end)
         if (span := trouble_span(item)) is not None
     ] + [
@@ -189,9 +189,9 @@ def spans_of_others(
         for other in found.extra.get("other_incidents", ())
     ]
     told: dict[str, tuple[tuple[datetime, datetime | None], ...]] = {}
-    for flow in view.flows:
-        own = tuple(span for queue, span in spans if queue == flow.queue)
-        for name in (flow.queue, flow.dlq, flow.function):
+    for pipeline in view.flows:
+        own = tuple(span for queue, span in spans if queue == pipeline.queue)
+        for name in (pipeline.queue, pipeline.dlq, pipeline.function):
             if own and name is not None:
                 told[name] = (*told.get(name, ()), *own)
     return told
@@ -205,38 +205,38 @@ def _of_queue(
     told: list[OtherIncident],
 ) -> Iterator[OtherIncident]:
     """Yield the other incidents of a queue, the likeliest part of the rest looked at first."""
-    frame, flow = signs.flow.frame, signs.flow
+    frame, pipeline = signs.pipeline.frame, signs.pipeline
     assert found.incident_start is not None
     if frame.empty:
         return
-    step = timedelta(seconds=flow.period_s)
+    step = timedelta(seconds=pipeline.period_s)
     whole = Window(frame.index[0].to_pydatetime(), frame.index[-1].to_pydatetime() + step)
     parts = list(_around(whole, signs, found.incident_start, found.incident_end))
     number = len(told)
     while parts and number < MOST:
         part = parts.pop(0)
-        bout = trouble_within(flow, part.start, part.end)
+        bout = trouble_within(pipeline, part.start, part.end)
         if bout is None or _leads_over(bout, part, whole) or any(_overlaps(bout, item) for item in told):
             continue
-        alone = ask(replace(inv, window=part, options={"queue": flow.queue}, _memory={}))
+        alone = ask(replace(inv, window=part, options={"queue": pipeline.queue}, _memory={}))
         if alone.verdict == "no_incident" or _is_none_of_its_own(bout, alone.cause, found.cause):
             continue
         start, end = alone.incident_start or bout.start, alone.incident_end
         if end is None and part.end < whole.end:
             end = bout.end
         number += 1
-        yield OtherIncident(flow.queue, start, end, alone.cause, alone.confidence, _moved(bout), part)
+        yield OtherIncident(pipeline.queue, start, end, alone.cause, alone.confidence, _moved(bout), part)
         parts += _around(part, signs, min(start, bout.start), None if end is None else max(end, bout.end))
 
 
 def _around(whole: Window, signs: QueueAnalysis, start: datetime, end: datetime | None) -> Iterator[Window]:
     """Yield what is left of a window before and after an incident and what it leads to."""
-    settings = signs.flow.settings
+    settings = signs.pipeline.settings
     retried = timedelta(seconds=(settings.visibility_timeout_s or 0.0) * (settings.max_receive_count or 0))
     if start - APART >= whole.start + SHORTEST:
         yield Window(whole.start, start - APART)
     if end is not None:
-        rest = settled_after(signs.flow, end) + max(APART, retried)
+        rest = settled_after(signs.pipeline, end) + max(APART, retried)
         if rest + SHORTEST <= whole.end:
             yield Window(rest, whole.end)
 

@@ -20,7 +20,7 @@ def apart(view: Picture, start: datetime | None, end: datetime | None) -> tuple[
     view
         The case's queues.
     start, end
-        The incident of the worst-hit flow; no end while it is open.
+        The incident of the worst-hit pipeline; no end while it is open.
     """
     return tuple(item for item in view.affected[1:] if _is_apart(item, start, end))
 
@@ -29,7 +29,7 @@ def other_trouble(signs: QueueAnalysis) -> str:
     """Return in a sentence when another queue had trouble, and how to ask for it alone."""
     span = trouble_span(signs)
     assert span is not None
-    queue, what = signs.flow.queue, ", ".join(signs.harms).replace("_", " ")
+    queue, what = signs.pipeline.queue, ", ".join(signs.harms).replace("_", " ")
     return (
         f"At another time, from {span[0]:%Y-%m-%d %H:%M} UTC to {span[1]:%Y-%m-%d %H:%M} UTC, {queue} had "
         f"trouble of its own ({what}), which this does not explain: ask again with --queue {queue}."
@@ -38,7 +38,7 @@ def other_trouble(signs: QueueAnalysis) -> str:
 
 def older_dead_letters(view: Picture) -> list[str]:
     """Return in a sentence each what dead-letter queues held when the window began."""
-    held = {item.flow.dlq: item.balance.dead_letters.held for item in view.signs}
+    held = {item.pipeline.dlq: item.balance.dead_letters.held for item in view.signs}
     return [
         f"{dlq} held {counted(number, 'dead letter')} when this window began, of which nothing here tells: "
         "their work is not counted as missing."
@@ -55,14 +55,14 @@ def _is_apart(signs: QueueAnalysis, start: datetime | None, end: datetime | None
 
 
 def trouble_span(signs: QueueAnalysis) -> tuple[datetime, datetime] | None:
-    """Return from the first to the last sign of a flow's trouble; None where none has a time."""
+    """Return from the first to the last sign of a pipeline's trouble; None where none has a time."""
     first = signs.first_trouble()
     found = (
         signs.failures,
         signs.slow,
-        signs.surplus,
-        signs.starved,
-        signs.taken,
+        signs.redelivery,
+        signs.unpolled,
+        signs.unmatched_receives,
         signs.throttles,
         signs.hidden,
     )

@@ -20,12 +20,12 @@ LONGEST_SHOWN = 160
 
 def taken_words(signs: QueueAnalysis) -> str:
     """Return in a sentence what was received without a run and what became of it; empty without any."""
-    taken = signs.taken
+    taken = signs.unmatched_receives
     if taken is None:
         return ""
     said = (
-        f"{counted(round(taken.count), 'message')} of {signs.flow.queue} went to no run of "
-        f"{signs.flow.function}, received between {taken.start:%Y-%m-%d %H:%M} and "
+        f"{counted(round(taken.count), 'message')} of {signs.pipeline.queue} went to no run of "
+        f"{signs.pipeline.function}, received between {taken.start:%Y-%m-%d %H:%M} and "
         f"{taken.end:%Y-%m-%d %H:%M} UTC"
     )
     if taken.deleted >= 0.5 * taken.count:
@@ -38,7 +38,7 @@ def taken_words(signs: QueueAnalysis) -> str:
 
 def _who_deletes(signs: QueueAnalysis) -> str:
     """Return in words who can have deleted messages unread, as far as the mapping's configuration tells."""
-    settings = signs.flow.settings
+    settings = signs.pipeline.settings
     if settings.mapping_filters:
         return f"the mapping's filter drops what doesn't match {_patterns(settings.mapping_filters)}"
     if settings.mapping_state is None:
@@ -58,17 +58,17 @@ def taken_evidence(inv: Investigation, view: Picture) -> list[Evidence]:
         Evidence(
             taken_words(signs),
             weight=0.0,
-            effect=signs.taken.count,
+            effect=signs.unmatched_receives.count,
             effect_unit="messages",
             check="received without a run",
             **points(
                 inv,
-                signs.flow,
+                signs.pipeline,
                 ("received", "deleted", "invocations", "throttles"),
-                signs.taken.start,
-                signs.taken.end,
+                signs.unmatched_receives.start,
+                signs.unmatched_receives.end,
             ),
         )
         for signs in view.affected
-        if signs.taken is not None
+        if signs.unmatched_receives is not None
     ]

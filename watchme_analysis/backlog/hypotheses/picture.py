@@ -1,4 +1,4 @@
-"""The picture that all backlog hypotheses share: every flow's signs, which flow matters most, the changes."""
+"""The picture that all backlog hypotheses share: signs of every pipeline, the worst-hit one, the changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Picture:
     Attributes
     ----------
     signs
-        One a flow.
+        One a pipeline.
     affected
         The flows that were harmed, the worst first.
     changes
@@ -39,24 +39,24 @@ class Picture:
     @property
     def flows(self) -> tuple[Pipeline, ...]:
         """All flows."""
-        return tuple(item.flow for item in self.signs)
+        return tuple(item.pipeline for item in self.signs)
 
     @property
     def focus(self) -> QueueAnalysis | None:
-        """The worst-hit flow."""
+        """The worst-hit pipeline."""
         return self.affected[0] if self.affected else None
 
     @property
     def first_trouble(self) -> datetime | None:
-        """The earliest trouble of the worst-hit flow."""
+        """The earliest trouble of the worst-hit pipeline."""
         return None if self.focus is None else self.focus.first_trouble()
 
 
 def picture(inv: Investigation) -> Picture:
     """Return the picture of an investigation; ask for it through ``inv.once``."""
     found = pipelines(inv, inv.options.get("queue"))
-    queues = {flow.queue for flow in found}
-    signs = tuple(item for item in analyse_queues(inv) if item.flow.queue in queues)
+    queues = {pipeline.queue for pipeline in found}
+    signs = tuple(item for item in analyse_queues(inv) if item.pipeline.queue in queues)
     affected = sorted((item for item in signs if item.harms), key=_severity, reverse=True)
     recorded = recorded_changes(inv, found)
     changes = sorted([*recorded, *state_changes(inv, found, recorded)], key=lambda change: change.time)
@@ -71,26 +71,26 @@ def _severity(signs: QueueAnalysis) -> float:
         + 3.0 * signs.balance.lost
         + (signs.failures.count if signs.failures else 0.0)
         + (worst.peak * 2.0 if worst else 0.0)
-        + (signs.surplus.count * 0.2 if signs.surplus else 0.0)
+        + (signs.redelivery.count * 0.2 if signs.redelivery else 0.0)
         + (signs.throttles.count * 0.01 if signs.throttles else 0.0)
         + (20.0 if signs.creeping else 0.0)
     )
 
 
 def signs_for(view: Picture, cause: str) -> QueueAnalysis | None:
-    """Return the flow that shows a cause best."""
+    """Return the pipeline that shows a cause best."""
     pick: Callable[[QueueAnalysis], bool] | None = {
         "arrival_surge": surge_leads,
         "throttled": lambda item: "throttles" in item.harms,
-        "visibility_misconfig": lambda item: bool(item.surplus or item.hidden),
-        "mapping_disabled": lambda item: item.starved is not None or item.stalled,
+        "visibility_misconfig": lambda item: bool(item.redelivery or item.hidden),
+        "mapping_disabled": lambda item: item.unpolled is not None or item.stalled,
         "slow_leak": lambda item: item.creeping is not None,
     }.get(cause)
     return next((item for item in view.affected if pick is not None and pick(item)), view.focus)
 
 
 def change_for(view: Picture, cause: str) -> Change | None:
-    """Return the change that fits a cause for the flow that shows it best, or None."""
+    """Return the change that fits a cause for the pipeline that shows it best, or None."""
     focus = signs_for(view, cause)
     if focus is None:
         return None
@@ -100,18 +100,18 @@ def change_for(view: Picture, cause: str) -> Change | None:
         "consumer_failing": focus.failures,
         "downstream_down": focus.failures,
         "throttled": focus.throttles,
-        "visibility_misconfig": focus.surplus or focus.hidden,
-        "mapping_disabled": focus.starved,
+        "visibility_misconfig": focus.redelivery or focus.hidden,
+        "mapping_disabled": focus.unpolled,
     }.get(cause)
     if own is not None:
         first = own.start
     elif cause == "mapping_disabled" and focus.stalled and view.changes:
         # It stands still now; that hardly a run came after the change tells since when.
-        ends = [moment.to_pydatetime() for moment in focus.flow.frame.index[-1:]]
+        ends = [moment.to_pydatetime() for moment in focus.pipeline.frame.index[-1:]]
         first = max([*ends, view.changes[-1].time])
     if first is None:
         return None
-    return fitting_change(view.changes, cause, focus.flow, first)
+    return fitting_change(view.changes, cause, focus.pipeline, first)
 
 
 def change_evidence(inv: Investigation, view: Picture, cause: str) -> list[Evidence]:

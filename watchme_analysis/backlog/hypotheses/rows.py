@@ -107,17 +107,17 @@ def points(
     inv
         The investigation.
     flows
-        One flow or several.
+        One pipeline or several.
     columns
-        Columns of a flow's frame. ``tried`` and ``failed`` stand for what they are reckoned from.
+        Columns of a pipeline's frame. ``tried`` and ``failed`` stand for what they are reckoned from.
     start, end
         Bounds, half open; unbounded where None.
     """
     index = cached_per_case(inv, metric_groups)
     keys = []
-    for flow in (flows,) if isinstance(flows, Pipeline) else flows:
-        for column in dict.fromkeys(_behind(flow, columns)):
-            key = _key(flow, column, index)
+    for pipeline in (flows,) if isinstance(flows, Pipeline) else flows:
+        for column in dict.fromkeys(_behind(pipeline, columns)):
+            key = _key(pipeline, column, index)
             if key is not None and key not in keys:
                 keys.append(key)
     rows = sum(_between(index[key]["time"], start, end) for key in keys)
@@ -138,9 +138,9 @@ def points(
     )
 
 
-def _behind(flow: Pipeline, columns: Iterable[str]) -> list[str]:
+def _behind(pipeline: Pipeline, columns: Iterable[str]) -> list[str]:
     """Return the columns that were measured: those that others are reckoned from."""
-    by_message = flow.by_message
+    by_message = pipeline.by_message
     measured = {
         "tried": ["received"] if by_message else ["invocations"],
         "failed": ["received", "deleted", "errors"] if by_message else ["errors"],
@@ -148,11 +148,11 @@ def _behind(flow: Pipeline, columns: Iterable[str]) -> list[str]:
     return [name for column in columns for name in measured.get(column, [column])]
 
 
-def _key(flow: Pipeline, column: str, index: dict[Any, pd.DataFrame]) -> Any:
+def _key(pipeline: Pipeline, column: str, index: dict[Any, pd.DataFrame]) -> Any:
     for group, resource in (
-        (QUEUE_SERIES, flow.queue),
-        (DLQ_SERIES, flow.dlq),
-        (FUNCTION_SERIES, flow.function),
+        (QUEUE_SERIES, pipeline.queue),
+        (DLQ_SERIES, pipeline.dlq),
+        (FUNCTION_SERIES, pipeline.function),
     ):
         if column in group:
             _, metric, stats, _ = group[column]

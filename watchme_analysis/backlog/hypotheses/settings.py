@@ -22,24 +22,25 @@ FEW_WELL = 0.15
 def visibility_misconfig(inv: Investigation) -> Finding:
     """Messages show again while they are being worked on, or hours after a failed try."""
     view = inv.once(picture)
-    signs = next((item for item in view.affected if item.surplus or item.hidden), view.focus)
+    signs = next((item for item in view.affected if item.redelivery or item.hidden), view.focus)
     evidence: list[Evidence] = []
-    if signs is not None and signs.hidden is not None and signs.surplus is None:
+    if signs is not None and signs.hidden is not None and signs.redelivery is None:
         evidence = [*_hidden(inv, signs), *change_evidence(inv, view, "visibility_misconfig")]
-    elif signs is not None and "received" in signs.flow.asked:
+    elif signs is not None and "received" in signs.pipeline.asked:
         evidence += _redelivery(inv, signs)
         evidence += _visibility(inv, signs)
-        if signs.surplus is not None:
+        if signs.redelivery is not None:
             evidence += change_evidence(inv, view, "visibility_misconfig")
             if signs.balance.duplicate_deletes:
                 evidence.append(
                     Evidence(
-                        f"{signs.flow.queue}: {signs.balance.duplicate_deletes} more deletes than messages.",
+                        f"{signs.pipeline.queue}: {signs.balance.duplicate_deletes} more deletes than "
+                        "messages.",
                         weight=weight("repeated_deletes"),
                         effect=float(signs.balance.duplicate_deletes),
                         effect_unit="messages",
                         check="deletes",
-                        **points(inv, signs.flow, ("deleted", "sent")),
+                        **points(inv, signs.pipeline, ("deleted", "sent")),
                     )
                 )
     return Finding(
@@ -53,58 +54,65 @@ def visibility_misconfig(inv: Investigation) -> Finding:
 
 def _hidden(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     """Weigh messages that stand in flight for hours though no run works on them."""
-    hidden, settings = signs.hidden, signs.flow.settings
+    hidden, settings = signs.hidden, signs.pipeline.settings
     assert hidden is not None
     return [
         Evidence(
             f"From {hidden.start:%Y-%m-%d %H:%M} UTC on up to {hidden.count:,.0f} messages of "
-            f"{signs.flow.queue} stood in flight for hours and no run worked on them: it hides a message for "
+            f"{signs.pipeline.queue} stood in flight for hours and no run worked on them: it hides a "
+            "message for "
             f"{settings.visibility_timeout_s:,.0f} s after a failed try, and the function may take "
             f"{settings.function_timeout_s:,.0f} s.",
             weight=weight("hidden_long"),
             effect=hidden.count,
             effect_unit="messages",
             check="settings",
-            **points(inv, signs.flow, ("in_flight", "visible", "age_s"), hidden.start, hidden.end),
+            **points(inv, signs.pipeline, ("in_flight", "visible", "age_s"), hidden.start, hidden.end),
         )
     ]
 
 
 def _redelivery(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
-    received, sent = signs.flow.count("received") or 0.0, signs.flow.count("sent") or 0.0
-    failed = signs.flow.count("failed") or 0.0
-    found = signs.surplus is not None
-    tries = "tries" if signs.flow.by_message else "runs"
+    received, sent = signs.pipeline.count("received") or 0.0, signs.pipeline.count("sent") or 0.0
+    failed = signs.pipeline.count("failed") or 0.0
+    found = signs.redelivery is not None
+    tries = "tries" if signs.pipeline.by_message else "runs"
     # Messages came back, but nobody counted the failures and throttles that bring them back.
-    uncounted = not {"sent", "invocations", "errors", "throttles", "failed"} <= signs.flow.asked
+    uncounted = not {"sent", "invocations", "errors", "throttles", "failed"} <= signs.pipeline.asked
     if uncounted and received > 1.03 * sent:
         return []
     return [
         Evidence(
-            f"{signs.flow.queue} handed out {received:,.0f} messages for {sent:,.0f} sent and {failed:,.0f} "
+            f"{signs.pipeline.queue} handed out {received:,.0f} messages for {sent:,.0f} sent and "
+            f"{failed:,.0f} "
             f"failed {tries}{' and throttles' if signs.throttles else ''}"
-            + (f", the surplus since {signs.surplus.start:%Y-%m-%d %H:%M} UTC." if signs.surplus else "."),
+            + (
+                f", the surplus since {signs.redelivery.start:%Y-%m-%d %H:%M} UTC."
+                if signs.redelivery
+                else "."
+            ),
             weight=weight("redelivered") if found else weight("not_redelivered"),
             effect=received / sent if sent else None,
             effect_unit="receives a message" if sent else None,
             check="redelivery",
-            **points(inv, signs.flow, ("received", "sent", "failed")),
+            **points(inv, signs.pipeline, ("received", "sent", "failed")),
         )
     ]
 
 
 def _visibility(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
-    limit = signs.flow.settings.visibility_timeout_s
-    longest = signs.flow.frame["duration_max_s"].dropna()
+    limit = signs.pipeline.settings.visibility_timeout_s
+    longest = signs.pipeline.frame["duration_max_s"].dropna()
     if limit is None or longest.empty:
         return []
     run = float(longest.quantile(0.9))
-    timeout = signs.flow.settings.function_timeout_s
+    timeout = signs.pipeline.settings.function_timeout_s
     short = limit < run
     advice = timeout is not None and limit < 6 * timeout and not short
     return [
         Evidence(
-            f"{signs.flow.queue} hides a message for {limit:.0f} s; long runs take {run:.1f} s (p90 of the "
+            f"{signs.pipeline.queue} hides a message for {limit:.0f} s; long runs take {run:.1f} s "
+            "(p90 of the "
             "longest run an interval)" + (f", the function may take {timeout:.0f} s." if timeout else "."),
             weight=weight("visibility_short")
             if short
@@ -112,7 +120,7 @@ def _visibility(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
             effect=limit / run if run else None,
             effect_unit="ratio" if run else None,
             check="settings",
-            **matching(inv, "queues", ("queue", "=", signs.flow.queue)),
+            **matching(inv, "queues", ("queue", "=", signs.pipeline.queue)),
         )
     ]
 
@@ -126,12 +134,12 @@ def _visibility(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
 def mapping_disabled(inv: Investigation) -> Finding:
     """Messages wait and none is received."""
     view = inv.once(picture)
-    signs = next((item for item in view.affected if item.starved or item.stalled), view.focus)
+    signs = next((item for item in view.affected if item.unpolled or item.stalled), view.focus)
     evidence: list[Evidence] = []
     if signs is not None:
         answered = _after_failures(inv, signs)
         evidence = [*_starvation(inv, signs), *_mapping(inv, signs), *answered]
-        if (signs.starved is not None or signs.stalled) and not answered:
+        if (signs.unpolled is not None or signs.stalled) and not answered:
             evidence += change_evidence(inv, view, "mapping_disabled")
     return Finding(
         "mapping_disabled",
@@ -142,7 +150,7 @@ def mapping_disabled(inv: Investigation) -> Finding:
 
 def off_after_failures(signs: QueueAnalysis) -> bool:
     """Tell whether runs had failed, and none went well any more, before nobody asked for messages."""
-    failures, starved = signs.failures, signs.starved
+    failures, starved = signs.failures, signs.unpolled
     if failures is None or starved is None or failures.start >= starved.start:
         return False
     well = well_between(signs, failures.start, starved.start)
@@ -151,29 +159,30 @@ def off_after_failures(signs: QueueAnalysis) -> bool:
 
 def _after_failures(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
     """Weigh that the mapping was switched off as an answer to failing runs."""
-    failures, starved = signs.failures, signs.starved
+    failures, starved = signs.failures, signs.unpolled
     if failures is None or starved is None or not off_after_failures(signs):
         return []
     return [
         Evidence(
-            f"{signs.flow.tries.capitalize()} had failed from {failures.start:%Y-%m-%d %H:%M} UTC on before "
+            f"{signs.pipeline.tries.capitalize()} had failed from {failures.start:%Y-%m-%d %H:%M} UTC "
+            "on before "
             f"messages waited unread from {starved.start:%Y-%m-%d %H:%M} UTC.",
             weight=weight("off_after_failures"),
             check="order",
-            **points(inv, signs.flow, ("failed", "tried", "received"), failures.start, starved.start),
+            **points(inv, signs.pipeline, ("failed", "tried", "received"), failures.start, starved.start),
         )
     ]
 
 
 def _starvation(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
-    if not {"visible", "received"} <= signs.flow.asked:
+    if not {"visible", "received"} <= signs.pipeline.asked:
         return _waiting(inv, signs)
-    starved = signs.starved
+    starved = signs.unpolled
     words = (
-        f"Messages waited in {signs.flow.queue} for {starved.minutes:,.0f} min from "
+        f"Messages waited in {signs.pipeline.queue} for {starved.minutes:,.0f} min from "
         f"{starved.start:%Y-%m-%d %H:%M} UTC and none was received"
         if starved
-        else f"{signs.flow.queue} was never left unread for long: messages were received while any waited"
+        else f"{signs.pipeline.queue} was never left unread for long: messages were received while any waited"
     )
     return [
         Evidence(
@@ -184,7 +193,7 @@ def _starvation(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
             check="receives",
             **points(
                 inv,
-                signs.flow,
+                signs.pipeline,
                 ("received", "visible"),
                 starved.start if starved else None,
                 starved.end if starved else None,
@@ -199,27 +208,27 @@ def _waiting(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
         return []
     return [
         Evidence(
-            f"{signs.balance.visible:,d} messages waited in {signs.flow.queue} when its attributes were "
+            f"{signs.balance.visible:,d} messages waited in {signs.pipeline.queue} when its attributes were "
             "read, and its mapping is off.",
             weight=weight("waiting_unpolled"),
             effect=float(signs.balance.visible),
             effect_unit="messages",
             check="receives",
-            **matching(inv, "queues", ("queue", "=", signs.flow.queue)),
+            **matching(inv, "queues", ("queue", "=", signs.pipeline.queue)),
         )
     ]
 
 
 def _mapping(inv: Investigation, signs: QueueAnalysis) -> list[Evidence]:
-    state = signs.flow.settings.mapping_state
+    state = signs.pipeline.settings.mapping_state
     if state is None:
         return []
     off = state.startswith("Disabl")
     return [
         Evidence(
-            f"The mapping of {signs.flow.queue} to {signs.flow.function} is {state}.",
+            f"The mapping of {signs.pipeline.queue} to {signs.pipeline.function} is {state}.",
             weight=weight("mapping_off") if off else weight("mapping_on"),
             check="mapping",
-            **matching(inv, "event_source_mappings", ("queue", "=", signs.flow.queue)),
+            **matching(inv, "event_source_mappings", ("queue", "=", signs.pipeline.queue)),
         )
     ]

@@ -66,14 +66,14 @@ def incident_start(view: Picture, cause: str) -> Start | None:
 
 def _seen_to_begin(signs: QueueAnalysis, cause: str) -> Start | None:
     """Return the start of what is seen itself, and not only by the runs that it harms."""
-    step = timedelta(seconds=signs.flow.period_s)
+    step = timedelta(seconds=signs.pipeline.period_s)
     if cause == "slow_leak" and signs.creeping is not None:
         creep = signs.creeping
         return Start(creep.start, creep.start_low, max(creep.start, creep.start_high))
     if cause == "arrival_surge" and signs.surge is not None:
         begun = signs.surge.start
         return Start(begun, begun - step, begun + step)
-    if cause == "mapping_disabled" and signs.starved is not None:
+    if cause == "mapping_disabled" and signs.unpolled is not None:
         return _stopped_polling(signs)
     first = _first_poison(signs) if cause == "poison_messages" else None
     return None if first is None else Start(first, _last_good(signs, first, cause) or first, first + step)
@@ -81,22 +81,22 @@ def _seen_to_begin(signs: QueueAnalysis, cause: str) -> Start | None:
 
 def _between_runs(signs: QueueAnalysis, first: datetime, cause: str) -> Start:
     """Return the start of a fault that first showed in an interval."""
-    step = timedelta(seconds=signs.flow.period_s)
+    step = timedelta(seconds=signs.pipeline.period_s)
     shown = _first_error(signs, first) or first + step
     good = _last_good(signs, first, cause)
     # Runs that a setting does not touch are no good ones here, and were well all the same.
     unseen = good is None and cause not in ("throttled", "visibility_misconfig")
     if good is None:
         # No run before would have shown it.
-        good = min(first, signs.flow.frame.index[0].to_pydatetime())
+        good = min(first, signs.pipeline.frame.index[0].to_pydatetime())
     elif cause in ("downstream_slow", "downstream_down"):
-        good, shown = host_moved(signs.flow.frame, good, shown) or (good, shown)
+        good, shown = host_moved(signs.pipeline.frame, good, shown) or (good, shown)
     before = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
     return Start(shown - before, good, shown, unseen)
 
 
 def _throttled_first(view: Picture, signs: QueueAnalysis) -> QueueAnalysis:
-    """Return the flow that was throttled first of those that were together: an account's limit hits all."""
+    """Return the pipeline that was throttled first: an account's limit hits all of them."""
     own = signs.throttles
     if own is None:
         return signs
@@ -115,7 +115,7 @@ def _last_good(signs: QueueAnalysis, first: datetime, cause: str) -> datetime | 
     one under a short visibility timeout. Where a share of the runs passes under the fault, so may the last
     ones before it showed, but not many in a row.
     """
-    frame, settings = signs.flow.frame, signs.flow.settings
+    frame, settings = signs.pipeline.frame, signs.pipeline.settings
     tried = frame["tried"].fillna(0.0)
     passed = tried - frame["failed"].fillna(0.0)
     well, lucky, lucky_all = passed > 0, 0.0, 0.0
@@ -127,7 +127,7 @@ def _last_good(signs: QueueAnalysis, first: datetime, cause: str) -> datetime | 
     elif cause == "visibility_misconfig" and settings.visibility_timeout_s is not None:
         well &= frame["duration_max_s"].fillna(0.0) > settings.visibility_timeout_s
         # A run that is shown to go wrong began before its message came back.
-        first -= timedelta(seconds=settings.visibility_timeout_s + signs.flow.period_s)
+        first -= timedelta(seconds=settings.visibility_timeout_s + signs.pipeline.period_s)
     elif cause != "poison_messages":
         lucky, lucky_all = signs.passed_share or 0.0, _all_well_share(signs)
     before = passed[well & (passed.index < first)][::-1]
@@ -142,7 +142,7 @@ def _all_well_share(signs: QueueAnalysis) -> float:
     """Return the share of the intervals with runs, while some failed, in which every run went well."""
     if signs.failures is None:
         return 0.0
-    frame = signs.flow.frame[["tried", "failed"]].fillna(0.0)
+    frame = signs.pipeline.frame[["tried", "failed"]].fillna(0.0)
     inside = frame[(frame.index >= signs.failures.start) & (frame.index < signs.failures.end)]
     busy = inside[inside["tried"] > 0]
     return float((busy["failed"] == 0).mean()) if len(busy) else 0.0
@@ -154,21 +154,23 @@ def _first_error(signs: QueueAnalysis, first: datetime) -> datetime | None:
     if logged is None:
         return None
     timed_out = signs.errors.main == "timeout" and (signs.timed_out_share or 0.0) >= 0.5
-    began = logged - timedelta(seconds=(signs.flow.settings.function_timeout_s or 0.0) if timed_out else 0.0)
-    return began if first <= began <= first + timedelta(seconds=signs.flow.period_s) else None
+    began = logged - timedelta(
+        seconds=(signs.pipeline.settings.function_timeout_s or 0.0) if timed_out else 0.0
+    )
+    return began if first <= began <= first + timedelta(seconds=signs.pipeline.period_s) else None
 
 
 def _stopped_polling(signs: QueueAnalysis) -> Start | None:
     """Return when the pollers stopped to ask: a mapping that is on asks all the time, also for nothing."""
-    frame, starved = signs.flow.frame, signs.starved
-    if starved is None or "empty_receives" not in signs.flow.asked:
+    frame, starved = signs.pipeline.frame, signs.unpolled
+    if starved is None or "empty_receives" not in signs.pipeline.asked:
         return None
     asked = frame["empty_receives"].fillna(0.0) + frame["received"].fillna(0.0) > 0
     before = asked[asked.index < starved.start]
     within = asked[(asked.index >= starved.start) & (asked.index < starved.end)]
     if not len(before) or before.mean() < POLLED_BEFORE or within.mean() > 1.0 - POLLED_BEFORE:
         return None
-    step = timedelta(seconds=signs.flow.period_s)
+    step = timedelta(seconds=signs.pipeline.period_s)
     last = before.index[before][-1].to_pydatetime()
     return Start(last + step, last, last + 2 * step)
 
@@ -176,8 +178,8 @@ def _stopped_polling(signs: QueueAnalysis) -> Start | None:
 def _first_effect(view: Picture, signs: QueueAnalysis, cause: str) -> datetime | None:
     found: Interval | None = {
         "throttled": signs.throttles,
-        "visibility_misconfig": signs.surplus or signs.hidden,
-        "mapping_disabled": signs.starved,
+        "visibility_misconfig": signs.redelivery or signs.hidden,
+        "mapping_disabled": signs.unpolled,
     }.get(cause)
     if found is not None:
         return found.start
@@ -187,7 +189,7 @@ def _first_effect(view: Picture, signs: QueueAnalysis, cause: str) -> datetime |
 
 
 def _first_failures(view: Picture, signs: QueueAnalysis) -> datetime:
-    """Return when failures began that lead into a flow's own: others' too, unless they had ended before."""
+    """Return when failures began that lead into a pipeline's own: others' too, unless those had ended."""
     first = signs.failing_days[0][0]
     others = [item.failures for item in view.affected if item.failures is not None]
     for other in sorted(others, key=lambda item: item.end, reverse=True):
@@ -202,7 +204,7 @@ def _first_poison(signs: QueueAnalysis) -> datetime | None:
     if signs.first_sent_by_main_device is not None and start is not None and piled_on_one(signs.devices):
         slack = timedelta(hours=12)
         if abs(signs.first_sent_by_main_device - start) <= slack:
-            step = signs.flow.period_s
+            step = signs.pipeline.period_s
             moment = signs.first_sent_by_main_device
             return moment - timedelta(seconds=moment.timestamp() % step)
     return start or signs.first_trouble()
@@ -214,7 +216,7 @@ def _first_slow(signs: QueueAnalysis) -> datetime | None:
         return signs.first_trouble() if signs.slow is None else signs.slow.start
     start = signs.failing_days[0][0]
     before = signs.run_before_s
-    runs: pd.Series = signs.flow.frame["duration_avg_s"].dropna()
+    runs: pd.Series = signs.pipeline.frame["duration_avg_s"].dropna()
     if before is not None:
         earlier = runs[runs.index < start]
         for moment, value in zip(earlier.index[::-1].to_pydatetime(), earlier[::-1], strict=True):
