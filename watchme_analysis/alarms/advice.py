@@ -1,4 +1,4 @@
-"""What a back-test shows to be better than the alarms that were asked for, with numbers."""
+"""Changes to alarms that the back-test shows to work better, with numbers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AGE = "ApproximateAgeOfOldestMessage"
-# A message that fails every time is gone after its receives; an alarm must ring well before.
+# A message that fails every time leaves the queue after its receives; an alarm must fire well before.
 EARLY = 0.5
 # A memory that bridges the pauses between half-hourly bursts.
 HOUR_S = 3600
-# From so many rings for one incident on nobody listens any more.
+# With this many alarms per incident, people stop reacting.
 FLAPS = 6
 
 
 @dataclass(frozen=True)
 class Advice:
-    """An alarm that can't do what it is for here: why, what to do instead, and what that would have done."""
+    """A weakness of an alarm: the finding, the change to make, and the effect of that change."""
 
     alarm: str
     resource: str
@@ -42,7 +42,7 @@ def advise(
     span_s: float,
     elsewhere: Spans | None = None,
 ) -> tuple[Advice, ...]:
-    """Return what is wrong with alarms of a specification on these queues and functions.
+    """Return weaknesses of the alarms of a specification on these pipelines.
 
     Looked for are an age that no message reaches before it is dead-lettered, M of N points that a function
     which seldom runs can't deliver, averages that hide what the maximum shows, and alarms that ring again and
@@ -64,7 +64,7 @@ def advise(
 
 
 def _joined(found: Iterable[Advice]) -> tuple[Advice, ...]:
-    """Say once what holds for several resources."""
+    """Return advice with equal texts joined into one entry for several resources."""
     same: dict[tuple[str, ...], list[str]] = {}
     for each in found:
         same.setdefault((each.alarm, each.finding, each.instead, each.effect), []).append(each.resource)
@@ -80,7 +80,7 @@ class _World:
     elsewhere: Spans | None
 
     def ages(self, spec: AlarmSpec) -> list[Advice]:
-        """Find queues whose messages are dead-lettered before the age is reached."""
+        """Return queues whose messages reach the DLQ before they reach the age."""
         found = []
         for pipeline in self.pipelines:
             receives, visibility_s = (
@@ -110,7 +110,7 @@ class _World:
         return found
 
     def too_few_points(self, spec: AlarmSpec) -> list[Advice]:
-        """Find functions that run in fewer periods of the evaluation than must be bad."""
+        """Return functions that are invoked in fewer periods than M of the alarm."""
         found = []
         rule = spec.rule
         for pipeline in self.pipelines:
@@ -137,7 +137,7 @@ class _World:
         return found
 
     def averages(self, spec: AlarmSpec) -> list[Advice]:
-        """Find resources where average and maximum tell different stories."""
+        """Return resources where the maximum fires earlier than the average."""
         other = replace(spec, stat="Maximum" if spec.stat == "Average" else "Average")
         frames = [self._tried(one).set_index("resource") for one in (spec, other)]
         by_stat = dict(zip((spec.stat, other.stat), frames, strict=True))
@@ -161,7 +161,7 @@ class _World:
         return found
 
     def flapping(self, spec: AlarmSpec) -> list[Advice]:
-        """Find alarms that ring again and again during the incident, and clear where no point comes."""
+        """Return alarms that fire repeatedly in the incident because missing points clear them."""
         if self.start is None or spec.over == "probes" or spec.rule.treat_missing_data == "ignore":
             return []
         frame = self._tried(spec)
@@ -222,7 +222,7 @@ def _number(value: Any) -> float | None:
 
 
 def _said(row: Any) -> str:
-    """Say what an alarm did: how soon it rang, and how often in vain."""
+    """Return in words how soon an alarm fired, and how often in vain."""
     if _number(row["times_raised"]) is None:
         return f"can't be tried ({row['note']})"
     after, false = _number(row["minutes_after_start"]), _number(row["false_a_week"]) or 0.0

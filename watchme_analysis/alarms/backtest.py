@@ -1,4 +1,4 @@
-"""When an alarm would have fired and cleared, had it stood over a recorded metric."""
+"""Back-test of an alarm rule on a recorded metric: when the alarm would have fired and cleared."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Rule:
     period_s
         Length of a data point.
     threshold, comparison
-        What breaches; the comparison in CloudWatch's words.
+        Threshold in the unit of the metric, and the comparison operator as CloudWatch names it.
     evaluation_periods, datapoints_to_alarm
         N and M.
     treat_missing_data
@@ -68,7 +68,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class AlarmRun:
-    """What an alarm did over a recorded metric.
+    """The states of an alarm over a recorded metric.
 
     Attributes
     ----------
@@ -86,17 +86,17 @@ class AlarmRun:
 
     @property
     def first(self) -> datetime | None:
-        """When it first rang."""
+        """When the alarm first fired; None if it did not."""
         return self.raised[0][0] if self.raised else None
 
     @property
     def in_alarm_at_end(self) -> bool:
-        """Whether it still rang at the end."""
+        """True when the alarm was still in state ALARM at the end."""
         return bool(self.raised) and self.raised[-1][1] is None
 
     @property
     def actions(self) -> tuple[tuple[datetime, str], ...]:
-        """When actions would have been taken, and for which state: only where the state changes."""
+        """Times of state changes and the new states; CloudWatch takes actions at these times only."""
         changed = self.states[self.states != self.states.shift(fill_value="INSUFFICIENT_DATA")]
         return tuple((moment.to_pydatetime(), str(state)) for moment, state in changed.items())
 
@@ -113,7 +113,7 @@ class History:
 def backtest(
     history: History, rule: Rule, span: Span | None = None, samples: pd.Series | None = None
 ) -> AlarmRun:
-    """Run an alarm's rule over a recorded metric.
+    """Return the run of an alarm over a recorded metric.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def backtest(
 def backtest_math(
     expression: str, histories: Mapping[str, History], rule: Rule, span: Span | None = None
 ) -> AlarmRun:
-    """Run an alarm's rule over a metric math expression.
+    """Return the run of an alarm over a metric math expression.
 
     Parameters
     ----------

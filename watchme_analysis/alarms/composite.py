@@ -98,7 +98,7 @@ def _condition(node: ast.expr) -> Condition:
 
 
 def always(state: str, runs: Mapping[str, AlarmRun]) -> AlarmRun:
-    """Return a run that is in one state for as long as others last."""
+    """Return a run that stays in one state for as long as other runs last."""
     import pandas as pd
 
     began = sorted(run.states.index[0] for run in runs.values() if len(run.states))[:1]
@@ -107,14 +107,14 @@ def always(state: str, runs: Mapping[str, AlarmRun]) -> AlarmRun:
 
 
 def composite_run(rule: CompositeRule, runs: Mapping[str, AlarmRun]) -> AlarmRun:
-    """Return what a composite alarm does over the states of others.
+    """Return the run of a composite alarm over the states of other alarms.
 
     Parameters
     ----------
     rule
         From :func:`parse_rule`.
     runs
-        What the named alarms did. Each state holds until its next evaluation; before its first, and for an
+        Runs of the named alarms. Each state holds until its next evaluation; before its first, and for an
         alarm that is not given, it is INSUFFICIENT_DATA.
     """
     import pandas as pd

@@ -1,9 +1,4 @@
-"""Figures of back-tested alarms: when they would have rung, and how that moves.
-
-Tables of back-tested alarms.
-
-Which alarm would have told first, and what would have spared it, in sentences.
-"""
+"""Figures, tables and sentences of back-tested alarms."""
 
 from __future__ import annotations
 
@@ -39,7 +34,7 @@ def plot_alarm_times(
     span: style.AxisSpan,
     noticed: datetime | None = None,
 ) -> FigureView:
-    """Plot when each alarm was raised, one line an alarm and resource.
+    """Plot the times in alarm, one line per alarm and resource.
 
     Parameters
     ----------
@@ -77,7 +72,7 @@ def plot_alarm_times(
 
 
 def plot_alarm_sensitivity(frame: pd.DataFrame) -> FigureView:
-    """Plot how soon each alarm rings against its threshold, a line for each M of N.
+    """Plot how soon each alarm fires against its threshold, one line per M of N.
 
     Parameters
     ----------
@@ -157,7 +152,7 @@ _NAMED = 4
 def backtest_table(
     frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms that would have rung"
 ) -> TableView:
-    """Return the alarms that rang, the earliest for the incident first.
+    """Return the alarms that fired, the earliest for the incident first.
 
     Parameters
     ----------
@@ -166,7 +161,7 @@ def backtest_table(
     zone
         Zone of the times.
     caption
-        What a row is.
+        Caption of the table.
     """
     import pandas as pd
 
@@ -198,7 +193,7 @@ def backtest_table(
 
 
 def _silent(frame: pd.DataFrame) -> str:
-    """Say which alarms stayed silent, and which could not be tried."""
+    """Return in words which alarms did not fire, and which could not be evaluated."""
     quiet = frame[frame["times_raised"] == 0]
     untried = frame[frame["times_raised"].isna()]
     parts = []
@@ -222,12 +217,12 @@ def _minutes(value: Any) -> str:
 
 
 def rules_table(rules: Iterable[tuple[str, str, str]]) -> TableView:
-    """Return name, rule and what it stands over of every alarm that is tried."""
+    """Return name, rule and watched resources of every alarm."""
     return TableView("Alarms that are tried", ("alarm", "rule", "over"), tuple(rules))
 
 
 def lessons_table(lessons: Sequence[Advice]) -> TableView:
-    """Return what the back-test shows to be better."""
+    """Return the advice of a back-test as a table."""
     rows = tuple((each.alarm, each.resource, each.finding, each.instead, each.effect) for each in lessons)
     note = "" if rows else "Nothing: each alarm can do what it is for on these queues and functions."
     heads = ("alarm", "resource", "what the back-test shows", "better", "which then")
@@ -279,7 +274,7 @@ def alarm_advice(
     Parameters
     ----------
     frame
-        What the alarms did, as :func:`watchme_analysis.alarms.trials.backtest_frame` returns it.
+        Back-test, as :func:`watchme_analysis.alarms.trials.backtest_frame` returns it.
     start
         Start of the incident, None without one.
     affected

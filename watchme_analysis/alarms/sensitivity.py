@@ -1,4 +1,4 @@
-"""How a back-test moves with threshold, M of N, and what CloudWatch doesn't publish."""
+"""Sensitivity of a back-test to threshold, M of N, and the unpublished length of the evaluation range."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Alarms written down as a specification.
-
-The alarms that a case holds, as ``describe-alarms`` returned them, turned into specifications.
-
-Reading specifications of alarms, the bundled one among them.
-"""
+"""Alarms as a specification: read from YAML, from the bundled file, or from ``describe-alarms`` output."""
 
 from __future__ import annotations
 
@@ -82,7 +77,7 @@ class AlarmSpec:
 
     @property
     def in_words(self) -> str:
-        """The rule in a line, such as ``Average > 10, 300 s, 1 of 1``."""
+        """The rule on one line, such as ``Average > 10, 300 s, 1 of 1``."""
         if self.composite:
             return self.composite
         rule = self.rule
@@ -98,7 +93,7 @@ class AlarmSpec:
 
     @property
     def limit(self) -> tuple[float, str]:
-        """The threshold as people say it, with its unit: empty for a count or where none is known."""
+        """The threshold in display units, with the unit; empty for a count or an unknown unit."""
         if self.of_timeout is not None:
             return round(100.0 * self.of_timeout, 6), "% of the timeout"
         if len(self.metrics) == 2:
@@ -207,12 +202,12 @@ _RESOURCE_KEYS = ("QueueName", "FunctionName", "InstanceId", "LoadBalancer")
 
 
 def existing_alarms(tables: Tables) -> tuple[AlarmSpec, ...]:
-    """Return the case's own alarms.
+    """Return the alarms that the case holds.
 
     Notes
     -----
-    What can't be evaluated from static thresholds (anomaly detection bands, Metrics Insights queries) comes
-    without metrics, so that trying it says so.
+    An alarm without a static threshold (anomaly detection band, Metrics Insights query) is returned without
+    metrics, and its back-test says so.
     """
     found = []
     for text in tables.table("alarms")["definition"].dropna():

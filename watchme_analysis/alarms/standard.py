@@ -1,4 +1,4 @@
-"""The alarms that the team asked for, tried on a case: when each would first have fired, and where."""
+"""The standard alarms of a backlog diagnosis, evaluated on a case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When people noticed an incident, as far as the records tell."""
+"""Time at which people noticed an incident, as far as records show it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REACTION_TIME = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Detection:
-    """The first sign that somebody knew: when, and a sentence that says how."""
+    """Detection of an incident by people: the time, and a sentence that says how."""
 
     at: datetime
     how: str
@@ -41,7 +41,7 @@ class Detection:
 def first_reaction(
     tables: Tables, pipelines: Iterable[Pipeline], start: datetime | None, end: datetime | None = None
 ) -> Detection | None:
-    """Return the first alarm that rang or change to an affected resource that came after an incident began.
+    """Return the first alarm, or change to an affected resource, after the start of an incident.
 
     Parameters
     ----------

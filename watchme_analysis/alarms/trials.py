@@ -72,11 +72,11 @@ def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = N
     return found
 
 
-# By resource, from when to when it had trouble.
+# Times of trouble by resource: start, and end or None while open.
 Spans = Mapping[str, Sequence[tuple[datetime, datetime | None]]]
 WEEK_S = 604_800.0
 MINUTE_S = 60.0
-# An effect may ring an alarm so long before the start that is told for its incident, and no longer.
+# An alarm may fire this long before the diagnosed start of an incident and still count for it.
 EARLY = timedelta(hours=1)
 COLUMNS = (
     "alarm", "resource", "rule", "first", "cleared", "times_raised", "minutes_after_start", "lead_minutes",
@@ -86,7 +86,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class AlarmBacktest:
-    """What an alarm did on one resource; ``run`` is None where it could not be tried."""
+    """Back-test of an alarm on one resource; ``run`` is None where it could not be evaluated."""
 
     spec: AlarmSpec
     resource: str
@@ -98,10 +98,12 @@ class AlarmBacktest:
 def backtest_alarms(
     tables: Tables, pipelines: tuple[Pipeline, ...], specs: Iterable[AlarmSpec]
 ) -> tuple[AlarmBacktest, ...]:
-    """Try every alarm on every resource that it stands over; composite ones on what the others did.
+    """Return the back-test of every alarm on every resource that it watches.
 
-    A rule finer than the recorded points is tried at their period, and the note says how much earlier the
-    alarm can have fired.
+    Composite alarms are evaluated on the states of the others.
+
+    A rule with a shorter period than the recorded points is evaluated at their period, and the note says how
+    much earlier the alarm can have fired.
     """
     specs = tuple(specs)
     ends = [
@@ -132,7 +134,7 @@ def backtest_alarms(
 def _composites(
     spec: AlarmSpec, tried: list[AlarmBacktest], pipelines: tuple[Pipeline, ...]
 ) -> list[AlarmBacktest]:
-    """Try a composite alarm: once for each queue, or once where the alarms that it names stand over one."""
+    """Return the back-test of a composite alarm, one per queue or one for the resource of its alarms."""
     rule = parse_rule(spec.composite)
     named = [item for item in tried if item.spec.name in rule.names]
     unknown = [name for name in rule.names if name not in {item.spec.name for item in named}]
@@ -151,7 +153,7 @@ def _composites(
 def _either_way(
     rule: CompositeRule, runs: Mapping[str, AlarmRun], untried: Sequence[str]
 ) -> tuple[AlarmRun | None, str]:
-    """Return what a composite alarm does whatever the alarms did that could not be tried, else why not."""
+    """Return the run of a composite alarm if it does not depend on untried alarms, else the reason."""
     ways = [
         composite_run(rule, {**runs, **dict.fromkeys(untried, always(state, runs))})
         for state in ("ALARM", "OK")
@@ -216,7 +218,7 @@ def _try(
 
 
 def _inputs(spec: AlarmSpec, resource: str) -> dict[str, tuple[str, str, str]]:
-    """Return resource, metric and statistic of what an alarm reads, by its name in the expression."""
+    """Return resource, metric and statistic of each input of an alarm, by its name in the expression."""
     if spec.expression:
         return {item.id: (item.resource, item.metric, item.stat) for item in spec.inputs}
     names = ("above", "below") if len(spec.metrics) == 2 else ("value",)

@@ -56,7 +56,7 @@ class Change:
 
     @property
     def is_recorded(self) -> bool:
-        """Tell whether it is an event of a trail."""
+        """Return whether it is an event of a trail."""
         return self.table == "changes"
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def fitting_change(
 
 
 def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, pipeline: Pipeline) -> bool:
-    """Tell whether the value that a change set is one that ordinary load ran into while it stood."""
+    """Return whether the value that a change set is one that ordinary load ran into while it stood."""
     if change.value is None:
         return False
     kinds = {cause, f"undo:{cause}"}
@@ -150,7 +150,7 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, pip
 
 
 def _sets_time_limit(change: Change) -> bool:
-    """Tell whether a change sets the time limit of a function, not a setting of its queue."""
+    """Return whether a change sets the time limit of a function, not a setting of its queue."""
     return event_kind(change.event_name) in _DEPLOYMENTS
 
 
@@ -275,7 +275,7 @@ def state_changes(
     tables
         ``queues``, ``functions`` and ``event_source_mappings`` are read.
     pipelines
-        What the changes may touch.
+        Pipelines that the changes may affect.
     recorded
         Changes that a trail recorded: of the same change it tells more, so that it is not told again.
 

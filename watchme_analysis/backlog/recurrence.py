@@ -1,4 +1,4 @@
-"""What is slow or comes back: run times that creep, dead letters of one weekday or of one device."""
+"""Slow or recurring trouble: drifting durations, DLQ messages of one weekday or one device."""
 
 from __future__ import annotations
 

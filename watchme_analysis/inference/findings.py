@@ -30,13 +30,13 @@ T = TypeVar("T")
 Status = Literal["supported", "refuted", "inconclusive"]
 Verdict = Literal["supported", "inconclusive", "no_incident"]
 SCHEMA_VERSION = "1"
-# What a notebook displays a diagnosis as, for nbval to compare and the report to collect.
+# MIME type of a diagnosis in a notebook, for nbval to compare and the report to collect.
 FINDING_MIME = "application/vnd.watchme.finding+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One observation and what it says for or against a cause.
+    """An observation and its weight for or against a cause.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a hypothesis found.
+    """The finding of a hypothesis.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Finding:
     detail
         The sub-cause in a sentence, or None.
     not_covered
-        What could not be seen, in sentences.
+        Blind spots, as sentences.
     next_test
         The one check that would settle it.
     """
@@ -113,7 +113,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Evidence that was not there: what, why it would help, how to collect it."""
+    """Missing evidence: its name, why it would help, and how to collect it."""
 
     what: str
     why: str
@@ -161,7 +161,7 @@ class Investigation:
     window
         Window looked at; everything the case holds when None.
     options
-        What the caller asked for: ``endpoint``, ``queue``.
+        Options of the caller: ``endpoint``, ``queue``.
     """
 
     case: Case
@@ -202,13 +202,13 @@ class Hypothesis:
     Attributes
     ----------
     question, cause
-        What it answers and the word it stands for.
+        Question and cause id.
     title
         The cause in words for a reader.
     needs
         Tables that it looks at.
     cannot_see
-        What no amount of this evidence shows.
+        Blind spots that no amount of this evidence removes.
     prior
         Log-odds before any evidence, relative to the others.
     check

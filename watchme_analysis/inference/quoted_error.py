@@ -1,4 +1,4 @@
-"""The leading error of an incident in its own words, as a headline quotes it."""
+"""The leading error of an incident as a sentence that quotes it."""
 
 from __future__ import annotations
 

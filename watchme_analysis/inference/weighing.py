@@ -1,7 +1,4 @@
-"""How a sentence goes on that has named a cause, where there is a second one.
-
-From the findings of a question to a ranking of its causes with probabilities.
-"""
+"""The ranking of the causes of a question, with probabilities, from its findings."""
 
 from __future__ import annotations
 

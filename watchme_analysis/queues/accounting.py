@@ -1,4 +1,4 @@
-"""Where the messages of a queue went: everything sent is accounted for, and the remainder is named."""
+"""Message accounting: every message sent to a queue is deleted, waiting, in a DLQ, lost or unexplained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEAST_PURGE = 3
 
 @dataclass(frozen=True)
 class Balance:
-    """The balance of a queue over a window, in messages; None where nothing tells.
+    """The balance of a queue over a window, in messages; None where unknown.
 
     ``stock_before + sent + sent_unseen = deleted - duplicate_deletes + visible + in_flight + dead_lettered +
     expired + purged + unexplained``
@@ -55,14 +55,14 @@ class Balance:
 
     @property
     def retry_amplification(self) -> float | None:
-        """Receives a message."""
+        """Receives per message."""
         if not self.sent or self.received is None:
             return None
         return self.received / self.sent
 
 
 def queue_balance(pipeline: Pipeline, tables: Tables) -> Balance:
-    """Account for every message of a pipeline over its whole frame, and check it by Little's law.
+    """Return the balance of a pipeline over its whole frame, with Little's law as a check.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def mean_stay(pipeline: Pipeline) -> tuple[float | None, str | None]:
 
 
 def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
-    """Account for every message of a pipeline."""
+    """Return the balance of a pipeline."""
     sent, received, deleted = (_whole(pipeline.count(name)) for name in ("sent", "received", "deleted"))
     stock = dead_letter_stock(pipeline, tables)
     frame = pipeline.frame
@@ -180,7 +180,7 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
 
 
 def balance_frame(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
-    """Return the balance of every queue as a frame, one row a queue or a queue and interval."""
+    """Return the balance of every queue as a frame, one row per queue, or per queue and interval."""
     import pandas as pd
 
     rows = []

@@ -1,6 +1,6 @@
-"""What each pipeline shows: failures, run times, surges, throttles, redeliveries, starvation, backlog.
+"""The anomalies of each queue: failures, slow invocations, surges, throttles, redelivery, backlog.
 
-The anomalies of every pipeline of a case, computed once per case.
+Entry point: :func:`analyse_queues`, computed once per case.
 """
 
 from __future__ import annotations
@@ -57,42 +57,42 @@ RETURNING = 0.02
 
 @dataclass(frozen=True)
 class QueueAnalysis:
-    """What a pipeline shows; None where there is nothing of the kind or it can't be seen.
+    """Anomalies of one pipeline; None where none was detected or the data does not show it.
 
     Attributes
     ----------
     failures
-        Interval in which runs failed more often than else.
+        Interval in which invocations failed more often than otherwise.
     slow
-        Interval in which runs took at least three times as long as usual.
+        Interval in which invocations took at least three times as long as usual.
     timed_out_share
         Share of the failures in intervals whose longest run reached the function's timeout.
     passed_share
-        Share of runs that succeeded between first and last failure.
+        Share of invocations that succeeded between first and last failure.
     errors
         Logged errors within the failures.
     timeout_logs
-        What the runs that timed out had logged last.
+        Last log lines of the invocations that timed out.
     run_before_s, run_during_s
-        Median run time before the trouble and during it.
+        Median duration in seconds before the trouble and during it.
     surge, surge_daily
-        Arrivals far beyond their rhythm; whether they come back every day.
+        Arrivals far above their usual rhythm; whether the surge comes back every day.
     throttles
-        Stretch with throttled invocations, ``count`` of them.
+        Interval with throttled invocations; ``count`` is their number.
     redelivery
-        Receives beyond what was sent and what failed: messages seen again though nothing failed.
+        Interval in which messages were received again though nothing failed.
     unpolled
-        Longest stretch in which messages waited and none was received.
+        Longest interval in which messages waited and none was received.
     drift
-        Creeping run time.
+        Latency drift: rise of the duration over the window.
     hidden
-        Stretch in which messages hid for hours after a failed try.
+        Interval in which messages stayed in flight for hours without an invocation.
     unmatched_receives
-        Messages received that no run can have been handed.
+        Receives without an invocation.
     devices
-        Dead letters by device.
+        DLQ messages by device.
     first_sent_by_main_device
-        When the device with most dead letters sent the first of them.
+        When the device with most DLQ messages sent the first of them.
     """
 
     pipeline: Pipeline
@@ -119,12 +119,12 @@ class QueueAnalysis:
 
     @property
     def failing_logged(self) -> tuple[datetime | None, datetime | None]:
-        """Between which moments logged errors belong to the failures; unbounded without any."""
+        """Times between which logged errors belong to the failures; (None, None) without failures."""
         return _logged_within(self.pipeline, self.failures)
 
     @property
     def failing_days(self) -> tuple[tuple[datetime, datetime], ...]:
-        """When runs failed, oldest first: more than once where it comes back on other days at that time."""
+        """Intervals with failures, oldest first; several where they recur at the same time on other days."""
         if self.failures is None:
             return ()
         own = (self.failures.start, self.failures.end)
@@ -140,13 +140,13 @@ class QueueAnalysis:
 
     @property
     def throttled_share(self) -> float:
-        """Throttled deliveries among all attempts to invoke."""
+        """Share of throttled invocations among all attempts to invoke."""
         invoked, throttled = self.pipeline.count("invocations"), self.pipeline.count("throttles")
         return (throttled or 0.0) / max((invoked or 0.0) + (throttled or 0.0), 1.0)
 
     @property
     def throttled_always(self) -> bool:
-        """Tell whether deliveries were throttled from the window's first tenth to its last."""
+        """Return whether deliveries were throttled from the window's first tenth to its last."""
         frame, throttles = self.pipeline.frame, self.throttles
         if throttles is None:
             return False
@@ -154,7 +154,7 @@ class QueueAnalysis:
         return bool(throttles.start <= frame.index[0] + edge and throttles.end >= frame.index[-1] - edge)
 
     def _throttled_beyond_use(self, throttles: Interval) -> bool:
-        """Tell whether throttles are many, and more than a limit that was always there and delays nothing.
+        """Return whether throttles are many, and more than a limit that was always there and delays nothing.
 
         Throttled deliveries that find room within seconds do no harm; those that don't come back, and count.
         """
@@ -166,33 +166,33 @@ class QueueAnalysis:
 
     @property
     def dead_lettered(self) -> int:
-        """Messages moved to the dead-letter queue, 0 when unknown."""
+        """Number of messages moved to the DLQ; 0 when unknown."""
         return self.balance.dead_lettered or 0
 
     @property
     def only_sporadic(self) -> bool:
-        """Tell whether all dead letters are single bad messages, here and there among good ones."""
+        """Return whether all dead letters are single bad messages, here and there among good ones."""
         return self.failures is None and are_sporadic(self.pipeline, self.dead_lettered, self.devices)
 
     @property
     def clustering(self) -> float:
-        """How clearly failures came together: see :data:`flow_troubles.BY_CHANCE` for stray messages."""
+        """Clustering of the failures; see :func:`watchme_analysis.queues.pipeline_anomalies.clustering`."""
         return clustering(self.pipeline)
 
     @property
     def errors_counted(self) -> bool:
-        """Tell whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
+        """Return whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
         return "failed" in self.pipeline.asked
 
     @property
     def stalled(self) -> bool:
-        """Tell whether messages waited behind a mapping that is off when the case was collected."""
+        """Return whether messages waited behind a mapping that is off when the case was collected."""
         off = (self.pipeline.settings.mapping_state or "").startswith("Disabl")
         return off and self.balance.visible > 0
 
     @property
     def harms(self) -> tuple[str, ...]:
-        """What went wrong for messages here: empty for a healthy pipeline."""
+        """Kinds of harm to messages; empty for a healthy pipeline."""
         found = []
         if self.dead_lettered >= FEWEST_DEAD and not self.only_sporadic:
             found.append("dead_letters")
@@ -220,7 +220,7 @@ class QueueAnalysis:
 
     @property
     def slow_harmless(self) -> bool:
-        """Tell whether runs were slow for a while and no message failed or waited for it, as metrics say."""
+        """Return whether invocations were slow for a while, but no message failed or waited for it."""
         if self.slow is None or self.failures is not None or self.worst is not None:
             return False
         if not {"failed", "visible", "age_s"} <= self.pipeline.asked:
@@ -232,13 +232,13 @@ class QueueAnalysis:
 
     @property
     def limit_lowered(self) -> bool:
-        """Tell whether the function may run for less time than its runs took before they failed."""
+        """Return whether the function may run for less time than its runs took before they failed."""
         limit = self.pipeline.settings.function_timeout_s
         return limit is not None and limit < (self.run_before_s or 0.0)
 
     @property
     def creeping(self) -> LatencyDrift | None:
-        """The ramp when it is a creep: hours long, not a step, and more than doubled."""
+        """The drift if it is gradual: at least 12 hours long, not a step, and more than doubled."""
         ramp = self.drift
         if ramp is None or ramp.hours < 12 or ramp.growth < 2.0:
             return None
@@ -263,7 +263,7 @@ class QueueAnalysis:
 
 
 def piled_on_one(devices: Counter[str]) -> bool:
-    """Tell whether dead letters are those of one device, far beyond its part."""
+    """Return whether dead letters are those of one device, far beyond its part."""
     total = sum(devices.values())
     if total < LEAST_PILED:
         return False
@@ -273,7 +273,7 @@ def piled_on_one(devices: Counter[str]) -> bool:
 
 
 def are_sporadic(pipeline: Pipeline, dead_lettered: int, devices: Counter[str]) -> bool:
-    """Tell whether dead letters are too few to be more than single bad messages, and not of one sender.
+    """Return whether dead letters are too few to be more than single bad messages, and not of one sender.
 
     That holds for messages that failed; what died without a failed run died of something else.
     """
@@ -284,7 +284,7 @@ def are_sporadic(pipeline: Pipeline, dead_lettered: int, devices: Counter[str]) 
 
 
 def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
-    """Return what a pipeline shows."""
+    """Return the anomalies of a pipeline."""
     frame = pipeline.frame
     balance = queue_balance(pipeline, tables)
     messages = tables.table("queue_messages")
@@ -351,7 +351,7 @@ def _errors_within(tables: Tables, pipeline: Pipeline, failures: Interval | None
 
 
 def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
-    """Return when the device with most dead letters sent the first of them."""
+    """Return when the device with most DLQ messages sent the first of them."""
     if not devices:
         return None
     sent = dead.loc[dead["device_id"] == devices.most_common(1)[0][0], "sent_at"].dropna()
@@ -359,7 +359,7 @@ def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
 
 
 def analyse_queues(tables: Tables) -> tuple[QueueAnalysis, ...]:
-    """Return what every pipeline shows."""
+    """Return the anomalies of every pipeline of a case."""
     return cached_per_case(tables, _read_all)
 
 

@@ -1,7 +1,4 @@
-"""The metrics of pipelines in steps that a figure can show: counts add up, levels keep their highest.
-
-An incident against the time before it.
-"""
+"""Metrics of pipelines against their baseline: binned for figures, compared for tables."""
 
 from __future__ import annotations
 
@@ -85,7 +82,7 @@ def _step(pipelines: Sequence[Pipeline], most: int) -> int:
 
 
 def rates(pipelines: Sequence[Pipeline], start: datetime | None, end: datetime | None) -> pd.DataFrame:
-    """Return how often what is counted happened, before and during an incident.
+    """Return the totals and hourly rates of every counter, before and during an incident.
 
     Parameters
     ----------
@@ -145,7 +142,7 @@ ERRORS = 3.0
 def comparison_rows(
     pipelines: tuple[Pipeline, ...], start: datetime | None, end: datetime | None
 ) -> pd.DataFrame:
-    """Compare every metric within the incident with the time before it.
+    """Return the comparison of every metric within the incident with the time before it.
 
     Autocorrelation makes p-values useless here; the effect is the probability that a point of the incident
     exceeds one of the baseline, and the rank says how many of the metric's own past windows of the same
@@ -209,7 +206,7 @@ def exceeds(before: pd.Series, during: pd.Series) -> float | None:
 
 
 def has_moved(effect: float | None, before: int, during: int) -> bool:
-    """Tell whether an effect is beyond what as many points of a metric that did not move would show."""
+    """Return whether an effect is beyond what as many points of a metric that did not move would show."""
     if effect is None or min(before, during) < ENOUGH:
         return False
     error = math.sqrt((before + during + 1) / (12.0 * before * during))

@@ -1,4 +1,4 @@
-"""How many messages a dead-letter queue took in and gave up, from its stock over time.
+"""Messages that entered and left a dead-letter queue, from its number of messages over time.
 
 SQS does not count a redrive in the dead-letter queue's NumberOfMessagesSent, and publishes nothing for a
 queue that has been empty for about six hours; the stock is what remains to reckon with.
@@ -31,7 +31,7 @@ RARELY = 0.95
 
 @dataclass(frozen=True)
 class DeadLetterStock:
-    """What happened to a dead-letter queue's stock.
+    """Messages that entered and left a dead-letter queue.
 
     Attributes
     ----------
@@ -69,12 +69,12 @@ class DeadLetterStock:
 
     @property
     def lost(self) -> int:
-        """Messages gone unprocessed."""
+        """Number of messages deleted unprocessed."""
         return self.purged + self.expired + self.left_for_unknown_reason
 
 
 def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
-    """Reckon a pipeline's dead letters from the stock of its dead-letter queue.
+    """Return the messages that a pipeline moved to its DLQ, from the number of messages there.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def _ways_out(tables: Tables, pipeline: Pipeline, lost: list[tuple[Any, float]])
 
 
 def _came_back(pipeline: Pipeline, moment: Any, amount: float) -> bool:
-    """Tell whether the pipeline's own queue was sent as many around a moment, and hardly ever else."""
+    """Return whether the pipeline's own queue was sent as many around a moment, and hardly ever else."""
     sent, slack = pipeline.frame["sent"].fillna(0.0), _slack(pipeline)
     around = float(sent[(sent.index >= moment - slack) & (sent.index <= moment + slack)].sum())
     usual = sent.rolling(2 * slack, closed="both").sum()
@@ -306,7 +306,7 @@ def _near(changes: pd.DataFrame, moment: Any, pipeline: Pipeline) -> pd.DataFram
 
 
 def _at_retention(tables: Tables, pipeline: Pipeline, moment: Any) -> bool:
-    """Tell whether the oldest dead letter had reached the queue's retention."""
+    """Return whether the oldest dead letter had reached the queue's retention."""
     if pipeline.settings.dlq_retention_s is None:
         return False
     metrics = tables.table("metrics")

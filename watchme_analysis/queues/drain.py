@@ -1,4 +1,4 @@
-"""When a standing backlog will have drained, and how long a new message waits behind it."""
+"""Forecast of when a backlog will have drained, and of the wait of a new message behind it."""
 
 from __future__ import annotations
 

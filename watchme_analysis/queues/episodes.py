@@ -1,4 +1,4 @@
-"""Whether a queue was in trouble within a part of the window, and what moved there."""
+"""Trouble of one queue within a part of the window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error says about where it comes from: the function, the API behind it, or the message."""
+"""Kinds of logged errors by their origin: the function, the API that it calls, or the message."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def error_kind(text: str) -> str:
 
 
 def error_words(text: str) -> str:
-    """Return an error in its own words: one line, without time, request and level, secrets masked.
+    """Return the text of an error on one line: without time, request id and level, secrets masked.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def logged_errors(
     start: pd.Timestamp | None = None,
     end: pd.Timestamp | None = None,
 ) -> LoggedErrors:
-    """Count a function's logged errors by kind, each event once however many queries returned it.
+    """Return the logged errors of a function by kind, each log event counted once.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Run times that creep up over days: a ramp, its growth and where it begins."""
+"""Durations that drift upwards over hours or days: size, start and shape of the drift."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOWER = 0.5
 
 @dataclass(frozen=True)
 class LatencyDrift:
-    """A rise of the run time.
+    """A rise of the average duration.
 
     Attributes
     ----------
@@ -56,12 +56,12 @@ class LatencyDrift:
 
     @property
     def growth(self) -> float:
-        """Times the run time grew."""
+        """Factor by which the duration grew."""
         return self.after_s / self.before_s if self.before_s > 0 else float("inf")
 
 
 def find_latency_drift(pipeline: Pipeline) -> LatencyDrift | None:
-    """Return how a function's run time rose over the window, or None with too few runs.
+    """Return the rise of a function's duration over the window; None with too few invocations.
 
     Parameters
     ----------

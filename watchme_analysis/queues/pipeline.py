@@ -34,12 +34,12 @@ _DLQ_NAME = re.compile(r"(^|[-_.])(dlq|dl|dead[-_]?letters?(queue)?)([-_.]|$)|dl
 
 
 def is_dlq_name(name: str, names: list[str]) -> bool:
-    """Tell whether a name says dead-letter queue and some other queue could be its source."""
+    """Return whether a name says dead-letter queue and some other queue could be its source."""
     return bool(_DLQ_NAME.search(name.removesuffix(".fifo"))) and len(names) > 1
 
 
 def cached_per_case(tables: Tables, compute: Callable[[Any], _Answer]) -> _Answer:
-    """Return ``compute(tables)``; what has a ``once``, as an investigation has, keeps the answer."""
+    """Return ``compute(tables)``; an investigation computes it once and keeps the result."""
     once: Callable[[Callable[[Any], _Answer]], _Answer] | None = getattr(tables, "once", None)
     return compute(tables) if once is None else once(compute)
 
@@ -193,7 +193,7 @@ LONGEST_RUN_S = 900.0
 
 
 def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> pd.DataFrame:
-    """Return what was tried and what of it failed, by interval.
+    """Return the number of tries and of failed tries, by interval.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class RecordedSettings:
-    """What is configured; None where nobody asked or nothing is set."""
+    """Recorded settings; None where a setting was not collected or is not set."""
 
     visibility_timeout_s: float | None = None
     retention_s: float | None = None
@@ -338,7 +338,7 @@ class RecordedSettings:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One queue with what belongs to it.
+    """A queue with its function, DLQ, settings and metrics.
 
     Attributes
     ----------
@@ -375,7 +375,7 @@ class Pipeline:
 
     @property
     def tries(self) -> str:
-        """What a try is, for sentences: a run, or a message where the function tells which ones failed."""
+        """Word for a try in sentences: a run, or a message where the function reports failed messages."""
         return f"{'messages handed to' if self.by_message else 'runs of'} {self.function}"
 
     def count(self, column: str) -> float | None:
@@ -448,7 +448,7 @@ def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
 
 
 def _undeleted_otherwise(frame: pd.DataFrame, settings: RecordedSettings) -> bool:
-    """Tell whether messages stay undeleted that did not fail, so that only Errors tells what failed.
+    """Return whether messages stay undeleted that did not fail, so that only Errors tells what failed.
 
     Many were throttled, or a FIFO queue refuses the deletes that come after a short visibility timeout.
     """
@@ -478,7 +478,7 @@ def _grid(
     wanted: set[tuple[Any, Any, Any]],
     span: tuple[Any, Any] | None,
 ) -> tuple[pd.DataFrame, int, frozenset[str]]:
-    """Put a pipeline's series on one grid, the coarsest of their periods."""
+    """Return the series of a pipeline on one time grid with the coarsest of their periods."""
     import pandas as pd
 
     picked: dict[str, tuple[pd.Series, int, str]] = {}
@@ -518,7 +518,7 @@ def _no_times() -> pd.DatetimeIndex:
 
 
 def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None) -> RecordedSettings:
-    """Collect what is configured for a pipeline."""
+    """Return the recorded settings of a pipeline."""
 
     def row(table: str, column: str, name: str | None) -> Any:
         frame = tables.table(table)
@@ -559,5 +559,5 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
 
 
 def _reports_failures(response_types: str | None) -> bool | None:
-    """Tell whether a mapping's function reports failed messages one by one; None where nothing tells."""
+    """Return whether a mapping's function reports failed messages one by one; None where nothing tells."""
     return None if response_types is None else "ReportBatchItemFailures" in response_types

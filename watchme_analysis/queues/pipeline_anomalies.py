@@ -1,9 +1,4 @@
-"""Failures with hours of good runs between them are two incidents, of which the larger is looked at.
-
-Arrivals that rise and stay: a new customer, a client that sends ten times as often from some day on.
-
-Troubles of one pipeline, each found by itself: failures, slow runs, surges, throttles and the like.
-"""
+"""Detectors of the anomalies of one pipeline: failures, slow invocations, surges, throttles."""
 
 from __future__ import annotations
 
@@ -144,7 +139,7 @@ def _by_clock(values: np.ndarray, clock: np.ndarray) -> np.ndarray:
 
 
 def _stays(after: np.ndarray) -> bool:
-    """Tell whether the later half of a rise holds about as much as the earlier one."""
+    """Return whether the later half of a rise holds about as much as the earlier one."""
     half = len(after) // 2
     return bool(after[half:].mean() >= 0.5 * after[:half].mean())
 
@@ -249,7 +244,7 @@ def _tries_a_message(pipeline: Pipeline) -> int:
 
 
 def _few_messages(pipeline: Pipeline, found: Interval, dead_lettered: int) -> bool:
-    """Tell whether a rise is that of one or two bad messages, or so rare that retries take care of it."""
+    """Return whether a rise is that of one or two bad messages, or so rare that retries take care of it."""
     if dead_lettered >= FEWEST_DEAD:
         return False
     tries = dead_lettered * (pipeline.settings.max_receive_count or 0)
@@ -339,7 +334,7 @@ def find_surge(pipeline: Pipeline) -> tuple[Interval | None, bool]:
 
 
 def _is_surge(found: Interval | None) -> bool:
-    """Tell whether a rise is beyond the flicker of a healthy system."""
+    """Return whether a rise is beyond the flicker of a healthy system."""
     return (
         found is not None
         and found.score >= SURGE_SCORE

@@ -1,9 +1,4 @@
-"""Messages that were received again though nothing failed: a surplus of receives.
-
-Messages that were received and that no run of the function can have been handed.
-
-Messages that nobody works on and nobody can receive: hidden for hours after a failed try.
-"""
+"""Messages received again, received without an invocation, or hidden behind a long visibility timeout."""
 
 from __future__ import annotations
 
@@ -104,7 +99,7 @@ def _one_here_one_there(pipeline: Pipeline, due: pd.Series, lost: pd.Series) -> 
 
 
 def _hidden_long_enough(pipeline: Pipeline) -> bool:
-    """Tell whether the visibility timeout stood far above the longest run all the time."""
+    """Return whether the visibility timeout stood far above the longest run all the time."""
     limit, modified = pipeline.settings.visibility_timeout_s, pipeline.settings.queue_modified_at
     if limit is None or modified is None or pipeline.frame.empty or modified > pipeline.frame.index[0]:
         return False
@@ -162,7 +157,7 @@ class UnmatchedReceives(Interval):
 
 
 def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives | None:
-    """Return the stretch in which most messages were received without a run, None without one.
+    """Return the interval in which most messages were received without an invocation; None without one.
 
     Each run is handed a batch at most, and a throttled delivery is one that did not become a run. What was
     received beyond that went to somebody else: a mapping's filter drops messages unread, a second consumer
@@ -225,13 +220,13 @@ STANDING = timedelta(hours=1)
 
 
 def hides_long(pipeline: Pipeline, seconds: float | None) -> bool:
-    """Tell whether a visibility timeout makes the second try of a message come far too late."""
+    """Return whether a visibility timeout makes the second try of a message come far too late."""
     limit = pipeline.settings.function_timeout_s
     return seconds is not None and limit is not None and seconds > max(LONG_S, LONG_TIMES * limit)
 
 
 def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
-    """Return from when to when messages stood hidden, which it counts, behind a long visibility timeout.
+    """Return the interval in which messages stayed in flight behind a long visibility timeout.
 
     They are in flight and not in any run, for an hour on end, while none waits to be received.
     """

@@ -1,4 +1,4 @@
-"""What the tries at messages tell: whether what fails once fails always, and passes for others meanwhile."""
+"""Retries of messages: whether a message fails at every receive while others succeed."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class Retries:
 
     @property
     def always_fail(self) -> bool:
-        """Tell whether messages that failed once failed every try."""
+        """Return whether messages that failed once failed every try."""
         return self.spent > ALL * self.failed
 
     @property
     def pass_later(self) -> bool:
-        """Tell whether many messages that failed once passed later, as no bad one does."""
+        """Return whether many messages that failed once passed later, as no bad one does."""
         return self.passed_later >= MANY
 
     @property
     def lies_in_the_message(self) -> bool:
-        """Tell whether the same messages fail every try while others pass around them."""
+        """Return whether the same messages fail every try while others pass around them."""
         return self.always_fail and self.alone and self.passed >= self.dead
 
 

@@ -1,7 +1,4 @@
-"""Times at which messages stood in a queue, and which of them come back every day.
-
-What comes back at the same time of other days.
-"""
+"""Intervals in which messages stood in a queue, and which of them come back every day."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ A_FEW = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class StandingInterval(Interval):
-    """One stretch of time in which messages waited or were being worked on.
+    """An interval in which messages waited or were being processed.
 
     Attributes
     ----------
@@ -62,7 +59,7 @@ class StandingInterval(Interval):
 
 
 def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
-    """Return the episodes of a pipeline's backlog in order."""
+    """Return the intervals in which a pipeline held messages, oldest first."""
     import numpy as np
 
     # A lost point is not an empty queue.
@@ -112,7 +109,7 @@ def is_minor_beside(
     episodes: tuple[StandingInterval, ...],
     dead_lettered: int,
 ) -> bool:
-    """Tell whether failures are another, far smaller trouble than the backlog that a surge left behind.
+    """Return whether failures are separate from, and far smaller than, the backlog after a surge.
 
     A few bad messages a day go on dying while a surge waits; they began before it, and did not make it wait.
     """
@@ -134,7 +131,7 @@ def _growth(episode: StandingInterval, peaks: list[float], stock: pd.Series) -> 
 
 
 def _alike(one: StandingInterval, other: StandingInterval) -> bool:
-    """Tell whether two episodes of different days are one daily peak: same time, at least half the size."""
+    """Return whether two episodes of different days are one daily peak: same time, at least half the size."""
     apart = abs(one.start - other.start)
     if apart < timedelta(hours=12):
         return False
@@ -154,7 +151,7 @@ AROUND, LITTLE = timedelta(hours=1), 0.1
 def on_other_days(
     counts: pd.Series, start: datetime, end: datetime, *, alike: bool = False
 ) -> tuple[tuple[datetime, datetime], ...]:
-    """Return when about as much was counted at the same time of other days.
+    """Return the intervals on other days in which about as much was counted at the same time of day.
 
     Parameters
     ----------

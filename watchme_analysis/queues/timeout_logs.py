@@ -1,4 +1,4 @@
-"""What a run that reached its time limit had logged last: a call that it waited for, or less than others."""
+"""Last log lines of invocations that timed out: a call that they waited for, or an earlier step."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _CALL = re.compile(r"https?://|\b(GET|POST|PUT|PATCH|DELETE|HEAD)\s+\S*/", re.IG
 
 @dataclass(frozen=True)
 class TimeoutLogs:
-    """Runs that timed out, by the last line of their own.
+    """Invocations that timed out, by their last log line.
 
     Attributes
     ----------
     calling
-        Runs whose last line names a call: they waited for its answer.
+        Invocations whose last line names a call: they waited for its response.
     before_call
-        Runs that never came to the call which good runs of the function log.
+        Invocations that did not reach the call that successful ones log.
     lines
-        The last line of each of these runs, by its pointer.
+        Pointer of the last line of each of these invocations.
     """
 
     calling: int = 0
@@ -32,7 +32,7 @@ class TimeoutLogs:
 
     @property
     def total(self) -> int:
-        """Runs that tell anything."""
+        """Number of classified invocations."""
         return self.calling + self.before_call
 
 
@@ -42,7 +42,7 @@ def read_timeout_logs(
     start: pd.Timestamp | None = None,
     end: pd.Timestamp | None = None,
 ) -> TimeoutLogs:
-    """Return what the runs that timed out had logged last.
+    """Return the last log lines of the invocations that timed out.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which work the workers' own log, or the counters, show as done."""
+"""Work that the log of the function, or the counters of the queue, show as done."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Done:
     work: frozenset[tuple[str, str, str]] = frozenset()
 
     def has(self, message_id: Any, function: str | None, device: str | None, key: str | None) -> bool:
-        """Tell whether a message, or another one of the same work, ran to a good end."""
+        """Return whether a message, or another one of the same work, ran to a good end."""
         if str(message_id) in self.messages:
             return True
         return (

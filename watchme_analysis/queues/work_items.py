@@ -151,7 +151,7 @@ def _end(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> datetime | None:
 def _recoverable(
     signs: QueueAnalysis, body: str | None, error: Failed | None, *, own_fault: bool
 ) -> bool | None:
-    """Tell whether a dead letter can succeed when it is sent again, once its cause is gone; None: unknown.
+    """Return whether a dead letter can succeed when it is sent again, once its cause is gone; None: unknown.
 
     What its own error says counts most, else what nearly all errors of its function say. Where all runs
     failed it was not the messages; where the same ones failed every try while others passed around them
@@ -182,7 +182,7 @@ def work_pairs(frame: pd.DataFrame) -> list[list[str]]:
 
 
 def _known(value: Any) -> bool:
-    """Tell whether a value is there."""
+    """Return whether a value is there."""
     import pandas as pd
 
     return value is not None and not pd.isna(value)

@@ -1,8 +1,8 @@
-"""Messages sent again, each once: a journal on disk knows of every one, whenever the sending is killed.
+"""Redrive of messages, each at most once: a journal on disk survives a kill at any moment.
 
-What is about to be sent is written down before, and what was sent after it. A message between the two may
-have been sent or not: a FIFO queue takes it once within five minutes, any other would hold it twice, so that
-it is named and left to the reader. A message that SQS rejects for its own content is recorded with the reason
+Each message is recorded before and after it is sent. A message with the first record only may have been sent
+or not: a FIFO queue accepts it once within five minutes, any other queue would hold it twice, so that it is
+reported and left to the reader. A message that SQS rejects for its own content is recorded with the reason
 and not sent again by later runs, so that it does not block the messages after it.
 """
 
@@ -52,7 +52,7 @@ class Rejection:
     Attributes
     ----------
     message_id
-        Id that it had as a dead letter.
+        Id that the message had in the DLQ.
     reason
         Error code and message of SQS, or what is wrong with the recorded message.
     """
@@ -81,7 +81,7 @@ class Target:
 
 @dataclass
 class RedriveResult:
-    """What became of the messages.
+    """Result of a redrive.
 
     Attributes
     ----------
@@ -312,7 +312,7 @@ def _reject(line: str, message: dict[str, Any], file: IO[str], reason: str, foun
 
 
 def _may_have_arrived(error: ServiceError) -> bool:
-    """Tell whether a call may have been heard: it broke off on the way there or back, and had a way."""
+    """Return whether a call may have been heard: it broke off on the way there or back, and had a way."""
     from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
     return error.retryable and not isinstance(error.__cause__, EndpointConnectionError | ConnectTimeoutError)
@@ -362,7 +362,7 @@ def _entries(text: str, journal: Path) -> dict[str, dict[str, Any]]:
 
 
 def _taken_once(message: dict[str, Any], entry: dict[str, Any]) -> bool:
-    """Tell whether the queue still knows the deduplication id, so that it takes the message at most once."""
+    """Return whether the queue still knows the deduplication id, so that it accepts the message once."""
     age = datetime.now(UTC) - datetime.fromisoformat(entry["at"])
     return "MessageDeduplicationId" in message and age < _DEDUPLICATED
 
@@ -385,6 +385,6 @@ def _name(line: str) -> str:
 
 
 def _id(message: dict[str, Any]) -> str:
-    """Return the id that a message had as a dead letter, as far as there was room for it."""
+    """Return the id that a message had in the DLQ, as far as it was recorded."""
     told = message["MessageAttributes"].get("resent_message_id", {})
     return str(told.get("StringValue", "one without resent_message_id"))

@@ -1,4 +1,4 @@
-"""Which simulated measures help and which harm, in sentences."""
+"""Sentences on which simulated measures help and which harm."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FIGURE_WORDS = {
     "dead_lettered": "the number of dead letters",
 }
 _NAMED = 3
-# What leaves more than this share of the dead letters is no help against them.
+# A measure that leaves more than this share of the DLQ messages does not help against them.
 HELPS = 0.9
-# What matters most comes first.
+# The most important figure comes first.
 _RANKED = (_FIGURES[1], _FIGURES[0], _FIGURES[3], _FIGURES[2])
 
 
 def advice(found: Sequence[Comparison]) -> tuple[str, ...]:
-    """Return what does best, then for each figure what lowers and raises it, as far as intervals are apart.
+    """Return the best measure, then the measures that lower or raise each figure beyond its interval.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _listed(moved: Sequence[tuple[float, str, str]]) -> str:
 
 
 def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
-    """Say which measure loses least work, then fewest messages, then least time."""
+    """Return a sentence on the measure that loses least work, then fewest messages, then least time."""
 
     def rank(row: Comparison) -> tuple[float, ...]:
         figures = [row.estimate(name).mean or 0.0 for name, _, _, _ in _RANKED]
@@ -98,7 +98,7 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
 
 
 def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
-    """Say loudly where reserved concurrency alone fills the dead-letter queue, and under which assumption.
+    """Return warnings where reserved concurrency alone fills the DLQ, with the assumption behind each.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _reached(rows: Sequence[tuple[str, Estimate]]) -> str:
 
 
 def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[str, ...]:
-    """Say which figures runs with the case's own settings do not give back.
+    """Return sentences on the figures that runs with the case's own settings do not reproduce.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[str, ...]:
 
 
 def configured(settings: Settings) -> str:
-    """Say in a sentence what a queue is set to."""
+    """Return a sentence on the settings of a queue."""
     queue, poller = settings.queue, settings.poller
     limits = [
         f"{name} {value}"

@@ -21,7 +21,7 @@ _BLOCK = 1024
 
 
 class Call:
-    """Who calls the API, and for which message; it may give up, but calls again only when answered."""
+    """A call of the API for a message; the caller may give up, but calls again only after a response."""
 
     __slots__ = ("is_alive", "message", "since_s")
     is_alive: bool

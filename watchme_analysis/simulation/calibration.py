@@ -1,4 +1,4 @@
-"""What metrics don't tell of a pipeline, chosen so that a simulation gives back what was recorded."""
+"""Calibration of a fit: settings that no metric shows are chosen so that runs come nearest to the record."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ WORTH = 0.1
 
 @dataclass(frozen=True)
 class Agreement:
-    """A figure as it was recorded, and as runs with the fit's own settings give it back.
+    """A recorded figure, compared with runs under the settings of the fit.
 
     Attributes
     ----------
     figure
         Field of an outcome.
     recorded, simulated
-        What was recorded, and the mean of the runs.
+        Recorded value and mean of the runs.
     is_near
-        Whether the two differ by no more than :data:`TOLERANCE`.
+        True when the two differ by at most :data:`TOLERANCE`.
     lowest, highest
         Of the single runs: the record is one of a kind, too.
     """
@@ -48,14 +48,14 @@ class Agreement:
 
 
 def calibrated(fitted: Fit, measured: Recorded) -> Fit:
-    """Return the fit with what the metrics don't tell, set so that its run comes nearest to the record.
+    """Return the fit with the settings that no metric shows, chosen so that its run is nearest to the record.
 
     Parameters
     ----------
     fitted
         Of :func:`watchme_analysis.simulation.fit.fit`.
     measured
-        What was recorded of the pipeline.
+        Recorded figures of the pipeline.
 
     Notes
     -----
@@ -165,7 +165,7 @@ BACKOFFS = (Backoff(0.5, 0.7, 2), Backoff(0.67, 0.7, 2), Backoff(0.5, 0.5, 2), B
 
 
 def in_words(backoff: Backoff) -> str:
-    """Say how a poller backs off."""
+    """Return in words how a poller backs off."""
     return (
         f"In a minute with more than {backoff.above_share:.0%} of its attempts in vain the poller goes down "
         f"to {backoff.factor:.0%} of its batches, to {backoff.least_batches} at the least"

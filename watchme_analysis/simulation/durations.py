@@ -1,4 +1,4 @@
-"""How long runs take: by how many messages they work on, and how far one differs from another."""
+"""Service times: how durations depend on the number of messages, and how much they vary."""
 
 from __future__ import annotations
 

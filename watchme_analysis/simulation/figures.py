@@ -48,21 +48,21 @@ def estimate_of(row: Comparison, name: str) -> Estimate:
 
 
 def figures_note(runs: int) -> str:
-    """Say what a figure of so many runs is, and what its interval."""
+    """Return a sentence on the meaning of a figure and its interval."""
     if runs == 1:
         return "Figures of a single run, which has no interval: how far chance goes is not to be seen"
     return f"Means of {runs} runs ± half their 95 % interval (without one, all runs came to the same)"
 
 
 def measures_table(found: Sequence[Comparison], recorded: Any = None) -> TableView:
-    """Return what each measure comes to, as means with their 95 % intervals.
+    """Return the figures of each measure as means with their 95 % intervals.
 
     Parameters
     ----------
     found
         Of :func:`watchme_analysis.simulation.scenarios.compare`.
     recorded
-        What was measured of the case, shown in the first row; None for none.
+        Recorded figures of the case, shown in the first row; None without a case.
     """
     rows = measures_rows(found, recorded)
     note = (

@@ -1,6 +1,6 @@
-"""What a fit assumes where the records don't tell, in sentences.
+"""Settings and load of a simulation, fitted to the configuration, arrivals and durations of a pipeline.
 
-Settings and load of a simulation taken from a pipeline: its configuration, arrivals and durations.
+Assumptions for everything that is not recorded are kept as sentences.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def assumed(known: RecordedSettings) -> list[str]:
-    """Say what stands in for settings that are not known."""
+    """Return sentences on the values that replace unknown settings."""
     notes = []
     if known.function_timeout_s is None:
         notes.append("The function's timeout is unknown: 30 s is assumed.")
@@ -43,7 +43,7 @@ def assumed(known: RecordedSettings) -> list[str]:
 
 
 def timing(api: ApiSettings, period_s: int, timeout_s: float, spent: RunTime | None) -> tuple[str, ...]:
-    """Say how long runs take in the fit, and what of it was not measured."""
+    """Return sentences on the service times of the fit and on what was not measured."""
     spells = api.spells
     found = [
         f"Usual service time {api.mean_s:.1f} s with a variation of {api.variation:.2f}; other times in "
@@ -82,7 +82,7 @@ SURE = 0.999
 
 @dataclass(frozen=True)
 class Fit:
-    """What was taken from a pipeline, and in sentences what had to be assumed.
+    """Settings and load of a pipeline, and the assumptions as sentences.
 
     ``timing`` is what was assumed of service times, which holds for a queue that is simulated alone.
     """
@@ -95,7 +95,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the pipeline's own metrics say of the figures that a simulation answers; None where they don't.
+    """Recorded figures that a simulation is compared with; None where the metrics lack them.
 
     ``dead_receives`` is how often its dead letters were received before they died.
     """
@@ -108,7 +108,7 @@ class Recorded:
 
 
 def recorded(pipeline: Pipeline, tables: Tables) -> Recorded:
-    """Return what was measured, to be held against a run with the pipeline's own settings."""
+    """Return the recorded figures that a run with the pipeline's own settings is compared with."""
     from watchme_analysis.queues.dlq_stock import dead_letter_stock
 
     def highest(column: str) -> float | None:
@@ -122,7 +122,7 @@ def recorded(pipeline: Pipeline, tables: Tables) -> Recorded:
 
 
 def _dead_receives(pipeline: Pipeline, tables: Tables) -> int | None:
-    """Return after how many receives messages died: the last one was for the dump itself."""
+    """Return the receives of a DLQ message before its move; the last counted receive was for the dump."""
     messages = tables.table("queue_messages")
     own = messages["source_queue"].fillna(pipeline.queue) == pipeline.queue
     counts = messages.loc[(messages["queue"] == pipeline.dlq) & own, "receive_count"].dropna()
@@ -137,9 +137,9 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     pipeline
         Queue with function and metrics.
     measured
-        What :func:`recorded` tells of it.
+        Figures of :func:`recorded`.
     earlier
-        What was set before it was changed in the window, of
+        Settings before their changes in the window, of
         :func:`watchme_analysis.simulation.setting_changes.earlier_settings`.
 
     Raises
@@ -233,7 +233,7 @@ def _spells(
     spent: RunTime | None = None,
     with_passing: bool = False,
 ) -> tuple[FaultInterval, ...]:
-    """Return a spell for each interval that was not as usual, up to the next with runs of the function.
+    """Return an interval for each period that was not as usual, up to the next with invocations.
 
     With passing failures, an interval in which only some runs failed is one of them.
     """
@@ -309,7 +309,7 @@ def _all_fail(pipeline: Pipeline, ran: pd.DataFrame) -> list[bool]:
 def _failing_shares(
     pipeline: Pipeline, measured: Recorded, spells: tuple[FaultInterval, ...]
 ) -> tuple[float, float]:
-    """Return which share of messages fails at every try, and which share of runs for no lasting reason.
+    """Return the share of messages that fail at every try, and the share of invocations that fail at random.
 
     Told apart by the errors outside the spells: a message that always fails takes all its receives and ends
     as a dead letter.
@@ -331,7 +331,7 @@ def _failing_shares(
 
 
 def _pauses(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ...]:
-    """Return the stretches in which nothing was received though messages waited."""
+    """Return start and end, in seconds, of the intervals in which messages waited and none was received."""
     # A lost point doesn't end a stretch: what waited before still does.
     waits = frame["visible"].ffill().fillna(0.0) > 0
     if not frame["received"].notna().any() and not frame["invocations"].notna().any():

@@ -76,7 +76,7 @@ class PollerConditions:
         return False
 
     def note(self, has_failed: bool) -> None:
-        """Tell the breaker how a run ended."""
+        """Count how an invocation ended for the circuit breaker."""
         if self.breaker is None:
             return
         if not has_failed:
@@ -219,7 +219,7 @@ class SimulatedPipeline:
             self.api.call(run)
 
     def _throttle(self, run: Invocation) -> None:
-        """Turn a batch away; it is tried again until patience ends."""
+        """Throttle a batch; it is tried again until the poller gives up."""
         self.throttles += 1
         now_s = self.calendar.now_s
         again_s = now_s + self.settings.poller.throttle_retry_s * (0.5 + self.random.random())
@@ -350,7 +350,7 @@ class SimulatedPipeline:
             self.allowed = min(max(self.allowed, self.settings.poller.start_batches), self.most)
 
     def _each_minute(self, _: object) -> None:
-        """Scale, expire, note the state, as pollers and CloudWatch do each minute."""
+        """Scale, expire messages and record the state, as pollers and CloudWatch do each minute."""
         now_s, queue = self.calendar.now_s, self.queue
         self.calendar.at(now_s + MINUTE_S, self._each_minute)
         left = queue.left

@@ -17,7 +17,7 @@ NOT_COUNTED_FROM = 3
 
 
 class StandardQueue:
-    """Messages are known by their position in the arrivals.
+    """A standard queue; messages are identified by their position in the arrivals.
 
     A receive is known by its number, so that what an earlier receive left behind is told from a later one.
     Whatever leaves the queue stays in the list of the ready until it is met there: taking it out costs more.
@@ -150,7 +150,7 @@ class StandardQueue:
 
 
 class FifoQueue(StandardQueue):
-    """Messages of a group are received in order, and none while another of the group is in flight."""
+    """A FIFO queue: a group is received in order, and not while one of its messages is in flight."""
 
     def __init__(self, settings: QueueSettings, arrivals: Arrivals) -> None:
         super().__init__(settings, arrivals)

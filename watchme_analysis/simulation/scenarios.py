@@ -1,4 +1,4 @@
-"""Measures against backlogs and dead letters, each simulated with the same arrivals, with intervals."""
+"""Measures against backlogs, each simulated with the same arrivals; every figure has its interval."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOGETHER = "timeout 60 s, visibility 360 s, 5 receives, maximum concurrency 2 an
 
 @dataclass(frozen=True)
 class Load:
-    """What producers send, as counted per interval.
+    """Messages sent by producers, counted per interval.
 
     Attributes
     ----------
@@ -57,12 +57,12 @@ class Load:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A name, and what is simulated under it.
+    """Settings and load that are simulated under a name.
 
     Attributes
     ----------
     name
-        What is different in it.
+        Name of the measure.
     settings, load
         Of the queue.
     """
@@ -74,7 +74,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean of the replications and half the width of its 95 % interval; None where nothing was seen."""
+    """Mean of the replications and half the width of its 95 % interval; None without values."""
 
     mean: float | None
     half_width: float | None
@@ -118,7 +118,7 @@ class Comparison:
 
 
 def estimate(values: Sequence[float | None]) -> Estimate:
-    """Return the mean of what is there, and its interval by Student's t."""
+    """Return the mean of the values that are not None, and its interval by Student's t."""
     from scipy.stats import t
 
     there = [float(value) for value in values if value is not None]
@@ -169,7 +169,7 @@ def usual_settings() -> Settings:
 
 
 def _throughout(settings: Settings, *fields: str) -> Settings:
-    """Return settings of which some hold for the whole run, whatever was set earlier."""
+    """Return settings in which the named fields hold for the whole run."""
     return replace(settings, earlier=tuple(each for each in settings.earlier if each.field not in fields))
 
 
@@ -208,7 +208,7 @@ def _together(settings: Settings) -> Settings:
 
 
 def _taken(settings: Settings) -> Settings:
-    """Return what was done after a backlog: a longer timeout, and less time until the next receive."""
+    """Return settings as teams often change them after a backlog: longer timeout, earlier redelivery."""
     return _queue(_longer(settings), visibility_timeout_s=300.0, max_receive_count=3)
 
 
@@ -264,12 +264,12 @@ def _replicate(task: tuple[Scenario, int]) -> Outcome:
 def compare(
     wanted: Sequence[Scenario], replications: int = 20, seed: int = 0, processes: int = 1
 ) -> tuple[Comparison, ...]:
-    """Simulate scenarios; the n-th replication of all has the same arrivals where the load is the same.
+    """Return the outcomes of scenarios; the n-th replications have the same arrivals under the same load.
 
     Parameters
     ----------
     wanted
-        What to simulate.
+        Scenarios to simulate.
     replications
         Runs of each scenario.
     seed

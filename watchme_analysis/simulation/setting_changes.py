@@ -21,7 +21,7 @@ ADVISED = 6
 def earlier_settings(
     pipeline: Pipeline, tables: Tables
 ) -> tuple[tuple[EarlierSetting, ...], tuple[str, ...]]:
-    """Return what a pipeline's settings were before they were changed in its window, and what was assumed.
+    """Return the settings of a pipeline before their changes in the window, and the assumptions.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ _WORDS = {
 def _before(
     pipeline: Pipeline, field: str, start: datetime, first: tuple[str, float, float | None]
 ) -> tuple[Any, str]:
-    """Return what a setting was before its first change, and a sentence about it."""
+    """Return the value of a setting before its first change, and a sentence about it."""
     minutes = first[1] / 60
     said = f"The {_WORDS[field]} was changed {minutes:.0f} min into the window"
     if field == "visibility_timeout_s" and pipeline.settings.function_timeout_s:

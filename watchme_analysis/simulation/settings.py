@@ -1,4 +1,4 @@
-"""What a simulated queue, poller, function and API are set to, and what a run answers."""
+"""Settings of a simulated queue, poller, function and API, and the outcome of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from watchme_analysis.errors import InputError
 
 @dataclass(frozen=True)
 class QueueSettings:
-    """An SQS queue; its dead-letter queue takes what was received ``max_receive_count`` times in vain.
+    """An SQS queue; a message received ``max_receive_count`` times without success moves to the DLQ.
 
     ``returns_first`` tells whether what comes back is received before what has not been yet; SQS promises no
     order. Groups of a FIFO queue keep theirs.
@@ -25,7 +25,7 @@ class QueueSettings:
 
 @dataclass(frozen=True)
 class Backoff:
-    """How a poller backs off: above which share of attempts in vain, by what factor, down to how many."""
+    """Back-off of a poller: above which share of failed attempts, by what factor, to how many batches."""
 
     above_share: float = 0.0
     factor: float = 0.5
@@ -57,8 +57,8 @@ class PollerSettings:
         After how long a throttled batch is given up; its messages come back when their visibility timeout
         ends. None is what the Developer Guide says: it is tried until the visibility timeout has passed.
     backs_off
-        Whether errors and throttles reduce the batches processed at once, as the Developer Guide says. False
-        is a poller that only ever scales up.
+        True when errors and throttles reduce the batches processed at once, as the Developer Guide says.
+        False is a poller that only ever scales up.
     backoff
         How, which the guide doesn't say: from which share of failed and throttled attempts in a minute on,
         to which part of the batches, and to how many at the least.
@@ -86,7 +86,7 @@ class PollerSettings:
 
 @dataclass(frozen=True)
 class FaultInterval:
-    """A stretch of time in which the API works otherwise.
+    """An interval in which the API behaves differently.
 
     Attributes
     ----------
@@ -124,13 +124,13 @@ class FaultInterval:
 
     @property
     def longest_s(self) -> float:
-        """How long a run takes in it, 0 where that is as usual."""
+        """Duration of an invocation in seconds within the interval; 0 where it is as usual."""
         return (self.mean_s or 0.0) if self.run_s is None else self.run_s
 
 
 @dataclass(frozen=True)
 class ApiSettings:
-    """The service that a worker calls and waits for.
+    """The service that the function calls and waits for.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class ApiSettings:
     check_interval_s, check_timeout_s, checks_to_unhealthy
         The health check fails when the call at the head has waited longer than the timeout.
     restarts_when_unhealthy, restart_s
-        Whether an unhealthy API is restarted, and how long it is away; its calls are lost.
+        True when an unhealthy API is restarted; for how many seconds it is away. Its calls are lost.
     spells
         In order of their start, without overlaps.
     """
@@ -171,7 +171,7 @@ class BreakerSettings:
 
 @dataclass(frozen=True)
 class EarlierSetting:
-    """What a setting was until it was changed within the run.
+    """The value of a setting until it is changed within the run.
 
     ``field`` is one of ``visibility_timeout_s``, ``max_receive_count``, ``reserved_concurrency``,
     ``max_concurrency`` and ``function_timeout_s``.
@@ -184,7 +184,7 @@ class EarlierSetting:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything of a run but its arrivals; ``horizon_s`` ends it if it has not drained before.
+    """All settings of a run; ``horizon_s`` ends it if the queue has not drained before.
 
     ``earlier`` tells what was set otherwise for a part of the run, in order of time. ``run_s`` is what a run
     of the function takes whatever its messages, before the first of them.
@@ -200,7 +200,7 @@ class Settings:
     run_s: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what no queue could be set to.
+        """Check the settings.
 
         Raises
         ------
@@ -228,7 +228,7 @@ class Settings:
 
 
 def configured(settings: Settings, field: str) -> float | None:
-    """Return what is set at the end of a run."""
+    """Return the value of a field at the end of a run."""
     for owner in (settings, settings.queue, settings.poller):
         if hasattr(owner, field):
             value: float | None = getattr(owner, field)
@@ -257,7 +257,7 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the messages.
+    """Outcome of a run.
 
     ``sent = deleted + visible + in_flight + dead_lettered + expired`` holds exactly.
 

@@ -23,7 +23,7 @@ BURST = 200
 
 @dataclass(frozen=True)
 class ThrottlingPoint:
-    """One assumption and what came of it.
+    """An assumption on throttling and its effect.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class ThrottlingPoint:
     visibility_timeout_s, patience_s, retry_s
         Of the queue and of the poller; the last two mean nothing for ``maximum``.
     backs_off
-        Whether throttles make the poller take fewer batches.
+        True when throttles make the poller take fewer batches.
     dead_unfailed_pct
         Messages that were dead-lettered without one failed run, in percent of those sent.
     """
@@ -58,12 +58,12 @@ def burst_settings() -> tuple[Settings, Load]:
 def throttling_sweep(
     settings: Settings, load: Load, replications: int = 5, seed: int = 0, processes: int = 1
 ) -> tuple[ThrottlingPoint, ...]:
-    """Return what a limit of two does to healthy messages, under each assumption.
+    """Return the effect of a limit of two on healthy messages, under each assumption.
 
     Parameters
     ----------
     settings, load
-        What is simulated; limits and visibility timeout are replaced.
+        Settings and load; limits and visibility timeout are replaced.
     replications, seed, processes
         As for :func:`watchme_analysis.simulation.scenarios.compare`.
     """
