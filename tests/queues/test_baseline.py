@@ -1,14 +1,15 @@
 import numpy as np
 import pandas as pd
 
-from watchme_analysis.queues.baseline import exceeds, has_moved
+from watchme_analysis.queues.baseline import has_moved
+from watchme_analysis.stats.comparison import probability_larger
 
 
 def told(shift, before, during):
     """Return in how many of sixty metrics, each drawn anew, a rise of so many spreads is told."""
     rng = np.random.default_rng(before + during)
     draws = [(rng.normal(0, 1, before), rng.normal(shift, 1, during)) for _ in range(60)]
-    effects = [exceeds(*map(pd.Series, pair)) for pair in draws]
+    effects = [probability_larger(*map(pd.Series, pair)) for pair in draws]
     return sum(has_moved(effect, before, during) for effect in effects)
 
 

@@ -4,13 +4,14 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.access_logs.routes import route_of, same_endpoint
-from watchme_analysis.health.frames import baseline_comparison, cliffs_delta, error_counts, status_counts
+from watchme_analysis.health.frames import baseline_comparison, error_counts, status_counts
 from watchme_analysis.health.incident import judge_observations
 from watchme_analysis.requests.concurrency import in_flight, pile_up_start
 from watchme_analysis.requests.layers import LAYERS, layer_shares, layer_times
 from watchme_analysis.requests.observations import join_requests, observations
 from watchme_analysis.requests.waterfall import chosen_requests
 from watchme_analysis.schema import conform, empty
+from watchme_analysis.stats.comparison import cliffs_delta
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 

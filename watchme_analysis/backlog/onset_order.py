@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.queues.anomalies import QueueAnalysis
-from watchme_analysis.queues.baseline import COMPARED, exceeds
+from watchme_analysis.queues.baseline import COMPARED
 from watchme_analysis.queues.pipeline import COUNTS, Pipeline
+from watchme_analysis.stats.comparison import probability_larger
 from watchme_analysis.stats.metric_onsets import metric_onsets
 
 if TYPE_CHECKING:
@@ -168,5 +169,5 @@ def _onset_row(pipeline: Pipeline, metric: str, onset: Any) -> dict[str, Any]:
         "direction": "down" if value is not None and baseline is not None and value < baseline else "up",
         "baseline": baseline,
         "value": value,
-        "effect": exceeds(before, after),
+        "effect": probability_larger(before, after),
     }

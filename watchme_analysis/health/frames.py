@@ -7,11 +7,12 @@ without an end the incident lasts to the end of the data.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.queues.baseline import STEPS_S
 from watchme_analysis.requests.observations import phases
+from watchme_analysis.stats.comparison import cliffs_delta
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,21 +117,6 @@ def _firsts(times: pd.Series) -> list[object]:
     ordered = times.dropna().sort_values()
     apart = ordered.diff().dt.total_seconds()
     return list(ordered[apart.isna() | (apart > _APART_S)])
-
-
-def cliffs_delta(first: Any, second: Any) -> float:
-    """Return Cliff's delta: the probability that the second sample is larger, less that it is smaller.
-
-    Follows N. Cliff, "Dominance statistics", Psychological Bulletin 114 (1993); NaN without data.
-    """
-    import numpy as np
-
-    low, high = np.sort(np.asarray(first, float)), np.asarray(second, float)
-    if not len(low) or not len(high):
-        return float("nan")
-    smaller = np.searchsorted(low, high, side="left").sum()
-    larger = (len(low) - np.searchsorted(low, high, side="right")).sum()
-    return float((smaller - larger) / (len(low) * len(high)))
 
 
 def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime | None) -> pd.DataFrame:

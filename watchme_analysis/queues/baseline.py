@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.queues.pipeline import COLUMNS, COUNTS, QUEUE_SERIES, Pipeline
+from watchme_analysis.stats.comparison import probability_larger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,22 +188,9 @@ def _compare(series: pd.Series, start: Any, end: Any) -> dict[str, Any] | None:
         "baseline_p90": float(known.quantile(0.9)) if len(known) else None,
         "incident_p90": float(inside.quantile(0.9)) if len(inside) else None,
         "ratio": medians[1] / medians[0] if medians[0] and medians[1] is not None else None,
-        "effect": exceeds(known, inside),
+        "effect": probability_larger(known, inside),
         "rank": _rank(before, len(during), medians),
     }
-
-
-def exceeds(before: pd.Series, during: pd.Series) -> float | None:
-    """Return the probability that a point of ``during`` exceeds one of ``before``, ties counted half."""
-    import numpy as np
-
-    if before.empty or during.empty:
-        return None
-    ordered = np.sort(before.to_numpy(dtype=float))
-    values = during.to_numpy(dtype=float)
-    below = np.searchsorted(ordered, values, "left")
-    upto = np.searchsorted(ordered, values, "right")
-    return float(((below + upto) / 2.0).mean() / len(ordered))
 
 
 def has_moved(effect: float | None, before: int, during: int) -> bool:

@@ -6,7 +6,9 @@ Assumptions for everything that is not recorded are kept as sentences.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -294,16 +296,20 @@ def _all_fail(pipeline: Pipeline, ran: pd.DataFrame) -> list[bool]:
     bad = [_share(row) >= ALL_FAIL for row in ran.itertuples()]
     sent = pipeline.frame["sent"].fillna(0.0)
     found = [False] * len(bad)
-    start = 0
-    while start < len(bad):
-        end = start
-        while end < len(bad) and bad[end] == bad[start]:
-            end += 1
-        if bad[start]:
+    for start, end, is_bad in _runs_of_equals(bad):
+        if is_bad:
             came = sent[(sent.index >= ran.index[start]) & (sent.index <= ran.index[end - 1])].sum()
             found[start:end] = [bool(came > 1)] * (end - start)
-        start = end
     return found
+
+
+def _runs_of_equals(values: Iterable[bool]) -> Iterator[tuple[int, int, bool]]:
+    """Yield start, end (exclusive) and value of each run of equal values."""
+    start = 0
+    for value, run in groupby(values):
+        end = start + sum(1 for _ in run)
+        yield start, end, value
+        start = end
 
 
 def _failing_shares(
@@ -339,13 +345,8 @@ def _pauses(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ..
     idle = (frame["received"].fillna(0.0) == 0) & (frame["invocations"].fillna(0.0) == 0)
     # In the interval before, messages came that were no longer received.
     still = (waits & idle).tolist()
-    found = []
-    start = 0
-    while start < len(still):
-        end = start
-        while end < len(still) and still[end] == still[start]:
-            end += 1
-        if still[start] and (end - start) * period_s >= PAUSE_S:
-            found.append((start * float(period_s), end * float(period_s)))
-        start = end
-    return tuple(found)
+    return tuple(
+        (start * float(period_s), end * float(period_s))
+        for start, end, is_idle in _runs_of_equals(still)
+        if is_idle and (end - start) * period_s >= PAUSE_S
+    )
