@@ -255,7 +255,7 @@ def test_the_evaluation_range_moves_only_what_is_named(failing):
 
 def test_a_specification_is_read_or_refused_in_a_sentence(tmp_path):
     (tmp_path / "bad.yaml").write_text("alarms: [")
-    with pytest.raises(FormatError, match="bad.yaml"):
+    with pytest.raises(FormatError, match=r"bad\.yaml"):
         read_specs(tmp_path / "bad.yaml")
     with pytest.raises(InputError, match="can't be read"):
         read_specs(tmp_path / "none.yaml")

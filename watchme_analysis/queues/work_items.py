@@ -96,10 +96,10 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         told = is_dead and (row.Index not in old or error is not None)
         found["recoverable"] = None
         if told:
-            if own.flow.queue not in own_faults:
+            if own.pipeline.queue not in own_faults:
                 tried = retries(own)
-                own_faults[own.flow.queue] = tried is not None and tried.lies_in_the_message
-            fault = own_faults[own.flow.queue]
+                own_faults[own.pipeline.queue] = tried is not None and tried.lies_in_the_message
+            fault = own_faults[own.pipeline.queue]
             found["recoverable"] = _recoverable(own, found["body"], error, own_fault=fault)
         rows.append(found)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
