@@ -173,9 +173,9 @@ def test_runs_that_are_slow_for_most_of_the_window_are_slow_from_where_they_beca
 
 
 def test_a_change_is_looked_for_at_the_flow_that_shows_its_cause(monkeypatch):
-    others = ("failures", "throttles", "hidden", "starved")
+    others = ("failures", "throttles", "hidden", "unpolled")
     worst, other = (
-        SimpleNamespace(pipeline=name, surplus=seen, **dict.fromkeys(others), first_trouble=lambda: None)
+        SimpleNamespace(pipeline=name, redelivery=seen, **dict.fromkeys(others), first_trouble=lambda: None)
         for name, seen in (("worst", None), ("other", SimpleNamespace(start=1)))
     )
     monkeypatch.setattr(picture, "fitting_change", lambda changes, cause, pipeline, first: (pipeline, first))

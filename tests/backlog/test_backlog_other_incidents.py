@@ -117,10 +117,10 @@ def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, nam
         pipeline, queue="sleeping", settings=replace(pipeline.settings, reserved_concurrency=reserved)
     )
     marks = dict.fromkeys(
-        ("throttles", "surplus", "hidden", "starved", "stalled", "creeping", "surge", "worst")
+        ("throttles", "redelivery", "hidden", "unpolled", "stalled", "creeping", "surge", "worst")
     )
     worst = SimpleNamespace(**{**marks, "creeping": True}, harms=("creeping",), surge_daily=False)
-    other = SimpleNamespace(**{**marks, "starved": True}, harms=("starved", "throttles"), pipeline=pipeline)
+    other = SimpleNamespace(**{**marks, "unpolled": True}, harms=("starved", "throttles"), pipeline=pipeline)
     for signs in (worst, other):
         signs.first_trouble = lambda: None
     asked = []

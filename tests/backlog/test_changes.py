@@ -49,9 +49,9 @@ def test_a_change_fits_within_the_interval_of_the_trouble_and_up_to_three_good_o
 ):
     index = pd.date_range(START, periods=90, freq="60s")
     frame = pd.DataFrame({"invocations": 1.0, "duration_max_s": 20.0}, index=index)
-    flow = SimpleNamespace(frame=frame, queue="resize", period_s=60, settings=RecordedSettings())
+    pipeline = SimpleNamespace(frame=frame, queue="resize", period_s=60, settings=RecordedSettings())
     change = limit_set_to(25.0)
-    found = fitting_change((change,), "consumer_failing", flow, START + timedelta(minutes=first_bad_min))
+    found = fitting_change((change,), "consumer_failing", pipeline, START + timedelta(minutes=first_bad_min))
     assert found is (change if fits else None)
 
 
