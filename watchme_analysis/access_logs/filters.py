@@ -1,4 +1,4 @@
-"""Which of the requests that were read are counted."""
+"""Filters of requests by duration, status and other values, parsed from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where access logs come from: files, globs, folders, standard input, S3."""
+"""Inputs of access logs: files, globs, folders, standard input and S3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an access log says in sum, gathered chunk by chunk in bounded memory."""
+"""Summary of an access log, gathered chunk by chunk in bounded memory."""
 
 from __future__ import annotations
 

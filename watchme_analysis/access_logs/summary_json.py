@@ -1,4 +1,4 @@
-"""What a scan of access logs comes to, as one JSON-ready object: what programs read and pages are made of."""
+"""Summary of a scan of access logs as one object that JSON can hold, for programs and pages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Recorded changes: what each touches, what it can bring about, and whether its time fits.
+"""Recorded changes: the resources they touch, the causes they can explain, and whether their time fits.
 
-Changes that configurations tell of: AWS keeps when a queue, a function and a mapping last changed.
+Changes come from CloudTrail and from the modification times in the configurations of queues, functions and
+mappings.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""When the host behind a queue's API left its usual load, or fell silent.
-
-The order in which the metrics of the harmed pipelines moved.
-"""
+"""The order in which the metrics of the affected pipelines moved, and when their host left its usual load."""
 
 from __future__ import annotations
 

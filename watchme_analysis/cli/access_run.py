@@ -1,4 +1,4 @@
-"""What ``watchme access`` does: a scan here or on Spark, with error logs, into Parquet; an Athena table."""
+"""Run ``watchme access``: a scan here or on Spark, with error logs, into Parquet, or as an Athena table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages of both questions have in common."""
+"""The parts that the pages of all questions share."""
 
 from __future__ import annotations
 

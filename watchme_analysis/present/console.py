@@ -1,4 +1,4 @@
-"""What the command line prints for a person."""
+"""Diagnoses, imports and cases as text for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a case covers and what it misses."""
+"""Tables of the coverage of a case and of its gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notebook cell shows: a picture with its alternative text, a table with its caption.
+"""Views that a notebook cell displays: a figure with alternative text, a table with a caption, text.
 
 Both are deterministic: no addresses, no clock, no random ids, so that stored outputs stay as they are.
 """

@@ -1,12 +1,10 @@
-"""Which function drains a queue, and which queue takes its dead letters.
+"""A pipeline: a queue, the function that drains it, its DLQ, and their metrics on one time grid.
 
-Tries at messages that failed, also where the Errors metric can't count them.
-
-A function that reports which messages of its batch failed (``ReportBatchItemFailures``) ends well as a run:
-Errors stays at zero while its messages come back. What it did not delete, it failed.
+:func:`pipelines` pairs queues with functions and DLQs by event source mappings, redrive policies and names. A
+function that reports which messages of its batch failed (``ReportBatchItemFailures``) succeeds as an
+invocation: Errors stays at zero while its messages return. Failed receives are therefore counted from the
+messages that were not deleted.
 Source: AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda".
-
-A pipeline: a queue, the function that drains it, its dead-letter queue, and their metrics on one grid.
 """
 
 from __future__ import annotations

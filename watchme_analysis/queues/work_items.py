@@ -1,7 +1,4 @@
-"""The work that messages name: what reached a dead-letter queue, what of it was never done.
-
-The work items of a case, computed once per case.
-"""
+"""Work items that messages name: which reached a DLQ, and which of them were never done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to do about a cause: its page in ``docs/causes``, beside the package as the notebooks are."""
+"""The page in ``docs/causes`` that explains how to confirm, fix and prevent a cause."""
 
 from __future__ import annotations
 

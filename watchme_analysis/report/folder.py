@@ -1,7 +1,4 @@
-"""Files that a report gives to take away, beside its page.
-
-The folder of reports: one folder a run, made aside and renamed when it is whole.
-"""
+"""The folder of reports: one subfolder per run, written aside and renamed when it is complete."""
 
 from __future__ import annotations
 

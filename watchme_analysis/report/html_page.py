@@ -1,7 +1,4 @@
-"""The HTML page of a run: one file, readable without a network, scripts or the notebook.
-
-The index of all reports: made anew from the runs' folders after every run.
-"""
+"""The HTML page of a report and the index of all reports, readable without a network or scripts."""
 
 from __future__ import annotations
 

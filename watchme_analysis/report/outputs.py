@@ -1,4 +1,4 @@
-"""What an executed notebook holds for the report: the diagnosis, the figures, the error."""
+"""The diagnosis, figures and error that an executed notebook holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was asked for, checked before anything is written."""
+"""Requests for reports, checked before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a result says, in words for a page, an index or a terminal."""
+"""The result of a report as sentences for a page, an index or a terminal."""
 
 from __future__ import annotations
 

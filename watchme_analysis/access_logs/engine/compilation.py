@@ -1,4 +1,4 @@
-"""How a command compiles the loops and loads numba and Arrow in little memory.
+"""Compile the loops of the compiled parser from a command, with little memory.
 
 These functions change the whole process. Only ``watchme access`` and the processes that it starts to compile
 call them; library code never does.

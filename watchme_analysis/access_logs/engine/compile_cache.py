@@ -1,4 +1,4 @@
-"""Where the compiled loops are kept; numba itself is not needed to know."""
+"""The folder in which the compiled loops are cached, known without importing numba."""
 
 from __future__ import annotations
 

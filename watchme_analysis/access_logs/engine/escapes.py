@@ -1,4 +1,4 @@
-r"""What Nginx or Apache escaped as it wrote a log, turned back into the characters that it stands for.
+r"""Decode the escapes that Nginx and Apache write into a log.
 
 With its default escaping Nginx writes quotation marks, backslashes and everything outside of printable ASCII
 as ``\x`` and two large hexadecimal digits (ngx_http_log_escape). Apache writes ``\"``, ``\\``, ``\n`` and the

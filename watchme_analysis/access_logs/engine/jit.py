@@ -1,4 +1,4 @@
-"""How the loops over access logs are compiled."""
+"""The decorators with which the loops over access logs are compiled."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Why a line is not of a ``log_format``: where it leaves it.
+"""The reference parser: access log lines one at a time, exact and slow.
 
-Access log lines one by one: exact, slow, and what faster ways are held against.
+The fast parsers leave ambiguous lines to it and are compared with it. A line that fits no format gets the
+reason: where it departs from the format that fits it longest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which variable of a log format fills which column of ``access_log``.
+"""The variable of a log format that fills each column of ``access_log``.
 
 :func:`column_sources` answers it for the variables of a format. All readers use it: :func:`row_of` for one
 request (the reference parser), `engine.program` for the compiled and the Arrow parser, and `athena` for SQL.
