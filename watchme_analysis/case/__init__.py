@@ -1,4 +1,4 @@
-"""A case: one folder with tables, copies of configurations and a manifest that accounts for every line.
+"""A case: a folder of tables, copies of configurations and a manifest that accounts for every input line.
 
 Entry point: `opening.open_case`, `importer.import_folder`, `case_folder.Case`.
 

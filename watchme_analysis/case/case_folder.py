@@ -1,6 +1,6 @@
-"""The case folder: tables, copies of configurations and sources, a manifest.
+"""The case folder: tables, copies of configurations and sources, and a manifest.
 
-A case is made by :func:`watchme_analysis.case.importer.import_folder`; afterwards every step is offline.
+:func:`watchme_analysis.case.importer.import_folder` writes a case. Every later step is offline.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class UnreadFile(NamedTuple):
-    """A file of evidence that could not be read, why, and the tables that it was for."""
+    """An evidence file that could not be read, the reason, and the tables that it was meant for."""
 
     file: str
     reason: str
@@ -49,17 +49,17 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Name of the case."""
+        """Return the name of the case."""
         return str(self.manifest["name"])
 
     @property
     def title(self) -> str:
-        """Title of the case, its name unless ``case.toml`` gave one."""
+        """Return the title from ``case.toml``; the name of the case without a title."""
         return str(self.manifest.get("title") or self.name)
 
     @property
     def window(self) -> Window | None:
-        """Window of the case: what ``case.toml`` says, else first to last moment of any table."""
+        """Return the window from ``case.toml``; by default, from the first to the last time in any table."""
         bounds = self.manifest.get("window")
         if not bounds:
             return None
@@ -67,20 +67,20 @@ class Case:
 
     @property
     def tables(self) -> list[str]:
-        """Names of the tables that hold rows, in the glossary's order."""
+        """Return the names of the tables with rows, in the order of the schema."""
         return [name for name in TABLES if self.manifest["tables"].get(name, {}).get("rows")]
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a table as the glossary describes it; empty with the right columns when absent.
+        """Return a table with the columns of the schema; without rows when the case lacks it.
 
-        The frame is shared: copy it before you change it.
+        The frame is shared between callers: copy it before modifying it.
 
         Raises
         ------
         InputError
-            When the glossary has no such table.
+            When the schema has no such table.
         CaseError
-            When the table's file is missing, unreadable, or not the one that the import wrote.
+            When the file of the table is missing, unreadable, or differs from the file that the import wrote.
         """
         table_schema(name)
         if name not in self._frames:
@@ -94,12 +94,12 @@ class Case:
         return self.path / "tables" / f"{name}.parquet"
 
     def check_files(self) -> None:
-        """Compare the tables' files with the manifest's list, their contents left out.
+        """Check that the table files are those in the manifest; contents are not compared.
 
         Raises
         ------
         CaseError
-            When one is missing, or there is one that the manifest doesn't list.
+            When a file is missing, or a file is not in the manifest.
         """
         listed = self.manifest["tables"]
         there = {path.stem for path in (self.path / "tables").glob("[!.]*.parquet")}
@@ -115,9 +115,9 @@ class Case:
             )
 
     def _check(self, name: str) -> None:
-        """Compare a table's file with its hash in the manifest, again only when the file changes.
+        """Compare the hash of a table file with the manifest; repeated only after the file has changed.
 
-        It costs what reading the file does, so only tables that are asked for are checked.
+        The check costs as much as reading the file, so only tables that are used are checked.
         """
         path = self._file(name)
         try:
@@ -147,19 +147,19 @@ class Case:
             raise self._damaged(name, str(error)) from error
 
     def sql(self, query: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
-        """Run a DuckDB query over the tables, which stand under their names; it touches no other file.
+        """Return the result of a DuckDB query over the tables of the case; no other file is accessible.
 
         Parameters
         ----------
         query
-            Such as ``select path, count(*) from access_log group by path``. Times are UTC.
+            SQL, such as ``select path, count(*) from access_log group by path``. Times are UTC.
         more
-            Further frames to stand under a name, such as what an analysis made of the tables.
+            Additional frames by name, such as the result of an analysis.
 
         Raises
         ------
         QueryError
-            When DuckDB refuses the query.
+            When DuckDB rejects the query, or the query writes or is empty.
         """
         import duckdb
 
@@ -189,7 +189,7 @@ class Case:
             return result.df()
 
     def _show(self, name: str, connection: DuckDBPyConnection) -> None:
-        """Let a table stand under its name; it is read as far as a query needs it, and may exceed memory."""
+        """Register a table as a view; DuckDB reads the parts that a query needs, so it may exceed memory."""
         import duckdb
 
         if name in self._frames or name not in self.manifest["tables"]:
@@ -203,7 +203,7 @@ class Case:
             raise self._damaged(name, reason) from error
 
     def _lock(self, connection: DuckDBPyConnection) -> None:
-        """Take from a connection every file but the case's tables, and the means to get them back."""
+        """Restrict a connection to the table files of the case, and lock that configuration."""
         tables = [str(self._file(name)) for name in TABLES]
         connection.execute("set allowed_paths = $tables", {"tables": tables})
         connection.execute("set enable_external_access = false")
@@ -216,7 +216,7 @@ class Case:
 
     @property
     def unread(self) -> list[UnreadFile]:
-        """Files of evidence that could not be read."""
+        """Return the evidence files that could not be read."""
         return [
             UnreadFile(str(entry["file"]), str(entry["reason"]), tuple(entry["unread"]))
             for entry in self.manifest["inputs"]
@@ -224,9 +224,9 @@ class Case:
         ]
 
     def coverage(self) -> dict[str, Any]:
-        """Return rows, window, rejected lines, truncation and notes of each table that was fed.
+        """Return rows, window, rejected lines, truncation and notes of each table with input.
 
-        A table that a file was for that could not be read is among them, as truncated.
+        The tables of an unreadable file are included and marked as truncated.
         """
         found = self._coverage()
         nothing: dict[str, Any] = {
@@ -259,13 +259,15 @@ class Case:
 
 
 def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:
-    """Tell whether a query can't write, which it could over the case's own tables: they are let through.
+    """Return True if a query only reads; the table files of the case are accessible and must not be written.
 
-    EXPLAIN ANALYZE runs what it explains, and DuckDB calls COPY below WITH a SELECT: no COPY stands anywhere.
+    COPY is rejected anywhere in the query: EXPLAIN ANALYZE executes the explained statement, and DuckDB
+    classifies a COPY below WITH as a SELECT.
     """
     from duckdb import StatementType, token_type, tokenize
 
-    allowed = {StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI}  # PIVOT is several
+    # DuckDB classifies PIVOT as MULTI.
+    allowed = {StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI}
     whole = query.encode()
     copies = any(
         kind == token_type.keyword and whole[start : start + 4].lower() == b"copy"
@@ -275,17 +277,17 @@ def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:
 
 
 def no_folder(path: Path) -> str:
-    """Return the beginning of a sentence that says why a path is no folder."""
+    """Return the beginning of an error message: the path is a file, or does not exist."""
     return f"{path} is a file, no folder" if path.exists() else f"There is no folder {path}"
 
 
 def check_case_path(path: Path) -> None:
-    """Refuse the folder of a case whose path is not UTF-8: DuckDB and Arrow can't open its tables.
+    """Raise an error if the path of a case is not UTF-8, because DuckDB and Arrow can't open its tables.
 
     Raises
     ------
     CaseError
-        When it is not.
+        When the path is not UTF-8.
     """
     whole = str(path.absolute())
     if has_odd_bytes(whole):
@@ -295,7 +297,7 @@ def check_case_path(path: Path) -> None:
 
 
 def read_case(folder: Path) -> Case:
-    """Return the case of a case folder.
+    """Return the case of a folder after checking its manifest and list of table files.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Folders of evidence of several incidents, told from those of one."""
+"""Detection of evidence folders that mix several incidents."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.evidence_file import RawFile, unpacked_name
 
-# Hosts of one incident have an access log, an error log and a configuration each; incidents have more alike.
+# Number of equal file names. Hosts of one incident share an access log, an error log and a configuration;
+# folders of separate incidents share more.
 _ALIKE_FROM = 4
-# What was recorded so long after all else is hardly of the same incident.
+# Records this long after all others hardly belong to the same incident.
 _APART = timedelta(days=1)
-# Modules of a program have the same names in many of its folders.
+# Source files are ignored: modules of an application have the same names in many folders.
 _REPEATED = "app_source"
 
 
 class SideBySide(NamedTuple):
-    """Folders that each hold a case's evidence.
+    """Sibling folders that each contain the evidence of a case.
 
     Attributes
     ----------
     parent
-        Where they lie, relative to the evidence, ``.`` for itself.
+        Path of the parent folder relative to the evidence folder, ``.`` for the evidence folder.
     folders
-        Their names, sorted.
+        Names of the sibling folders, sorted.
     files
-        Files that two of them or more have, relative to each.
+        Files that at least two of them contain, relative to each folder.
     others
-        Further folders with evidence beside them, which may be cases too.
+        Other siblings with evidence, which may be cases too.
     """
 
     parent: str
@@ -43,12 +44,12 @@ class SideBySide(NamedTuple):
 
 
 def check_one_case(source: Path, names: list[str]) -> None:
-    """Refuse a folder that holds cases side by side.
+    """Raise an error if a folder contains several cases in sibling folders.
 
     Raises
     ------
     InputError
-        When it does.
+        When the folder contains several cases.
     """
     found = side_by_side(source, names)
     if found is None:
@@ -68,17 +69,17 @@ def _named(folders: list[str]) -> str:
 
 
 def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
-    """Return the first folders side by side that hold the same kinds of evidence under the same names.
+    """Return the first sibling folders that contain the same evidence files; None without such folders.
 
-    Taken for one, the evidence of several incidents tells of one that never was. A folder with evidence of
-    its own holds one case, whatever lies below it.
+    Evidence of several incidents in a single case would produce a false diagnosis. A folder with evidence
+    files at its top level is a single case, whatever its subfolders contain.
 
     Parameters
     ----------
     root
         Folder of evidence.
     names
-        Its files, relative to it.
+        Paths of its files, relative to ``root``.
     """
     below: dict[PurePosixPath, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     own: set[PurePosixPath] = set()
@@ -101,12 +102,12 @@ def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
 
 
 def far_apart(windows: Mapping[str, Iterable[tuple[datetime, datetime]]]) -> str:
-    """Return a sentence on folders whose records lie over a day apart; empty where there are none.
+    """Return a sentence on folders with records more than a day apart; empty without such folders.
 
     Parameters
     ----------
     windows
-        For each file, relative to the evidence, the first and last moment of what was read from it.
+        First and last time of the records of each file, by path relative to the evidence folder.
     """
     spans: dict[str, list[datetime]] = defaultdict(list)
     for name, found in windows.items():

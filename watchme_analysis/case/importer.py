@@ -1,7 +1,8 @@
-"""From a folder of raw evidence to a case.
+"""Import of a folder of raw evidence into a case.
 
-Every file is accounted for: taken (by which reader, how many rows, what was rejected), or left with the
-reason. The same input gives byte-identical tables, so a second import of the same folder changes nothing.
+Every file is accounted for: imported (with its reader, number of rows and rejected lines), or skipped with
+the reason. The same input results in byte-identical tables, so importing the same folder again changes
+nothing.
 """
 
 from __future__ import annotations
@@ -46,26 +47,27 @@ if TYPE_CHECKING:
     from watchme_analysis.case.writer import Parts
 
 _LOG = logging.getLogger(__name__)
-# From this size on a log is read in pieces and its rows kept on disk; where there are many, from less.
+# Size in bytes from which a log is read in chunks and its rows are kept on disk. With _MANY_BYTES or more of
+# evidence in total, a sixteenth of it.
 SPILL_FROM = 64 << 20
 _MANY_BYTES = 256 << 20
-# Files named where none could be read.
+# Number of files in the error message when no file could be read.
 _NAMED = 3
 _OF_ITS_OWN = "a case of its own: its folder is left"
-# Environment variable: folder where raw folders are imported to, shared by a process and its children.
+# Environment variable with the folder for temporary imports, shared by a process and its child processes.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did.
+    """Result of an import.
 
     Attributes
     ----------
     case
-        The case, opened.
+        The opened case.
     changed
-        False when the case already held exactly this input.
+        False when the case already contained exactly this input.
     """
 
     case: Case
@@ -80,30 +82,30 @@ def import_folder(
     spill_from: int | None = None,
     zone_name: str | None = None,
 ) -> ImportReport:
-    """Turn a folder of raw evidence into a case.
+    """Import a folder of raw evidence and return the case.
 
     Parameters
     ----------
     folder
-        Folder of evidence files; read, never written.
+        Folder of evidence files; it is never written to.
     case
-        Folder of the case to write; it may hold an earlier import, which is replaced as a whole.
+        Folder of the case to write; an earlier import in it is replaced as a whole.
     progress
         Called with each file's name before it is read.
     spill_from
-        Size in bytes from which on a file's rows are not held in memory, where its reader can do without;
-        by the size of all evidence unless given.
+        Size in bytes from which the rows of a file are kept on disk, if its reader supports this; by default
+        chosen from the size of all evidence.
     zone_name
-        Zone of times written without one, such as ``Asia/Tokyo``, where ``case.toml`` states none; UTC unless
-        given.
+        Time zone of times without a zone, such as ``Asia/Tokyo``, when ``case.toml`` does not set it; UTC by
+        default.
 
     Raises
     ------
     InputError
-        When the folder is missing, holds no file, or nothing in it is recognised; when it holds cases side by
-        side, and no ``case.toml`` says that they are one.
+        When the folder is missing, has no file, or has no recognised file; when it contains several cases in
+        sibling folders and no ``case.toml`` declares them a single case.
     CaseError
-        When the case's folder holds something that is no case.
+        When the folder of the case contains something other than a case.
     """
     source, target = Path(folder), Path(case)
     _check_target(source, target)
@@ -121,12 +123,12 @@ def import_folder(
     inputs = {name: sha256_of(source / name) for name in names}
     fingerprint = _fingerprint(inputs | refused, "" if settings.states_zone else settings.zone_name)
     if (target / MANIFEST).is_file():
-        with suppress(CaseError):  # damaged, or of another version: made anew
+        with suppress(CaseError):  # a case that is damaged or of another version is imported again
             present = read_case(target)
             if present.manifest.get("fingerprint") == fingerprint and _tables_intact(present):
                 return ImportReport(present, changed=False)
 
-    # Named before it is made, so that no moment to stop leaves it behind.
+    # The path is chosen before the folder exists, so that an interrupt at any time still removes the folder.
     work = target.parent / f".{target.name}-{uuid4().hex}"
     try:
         _make(work, target)
@@ -160,10 +162,10 @@ def import_folder(
 
 
 def import_for_process(folder: Path) -> Case:
-    """Import a raw folder into a place that lasts as long as the process, and open it.
+    """Return the case of a raw folder, imported into a folder that lasts as long as the process.
 
-    Where a parent process has named a place for such imports, the folder is imported there. What was
-    imported before and has not changed since is left as it is.
+    The environment variable of a parent process, :data:`IMPORTS_VARIABLE`, takes precedence as the location.
+    A folder that has not changed since an earlier import is not imported again.
     """
     whole = folder.resolve()
     place = Path(os.environ.get(IMPORTS_VARIABLE) or process_temp_dir())
@@ -199,16 +201,16 @@ def _make(work: Path, target: Path) -> None:
 
 
 def _refused(source: Path, name: str, reason: str) -> FileReport:
-    """Return the report on a link that is not followed; it is missed where its name is that of evidence."""
+    """Return the report on a link that is not followed; unread if its name is that of evidence."""
     unread = () if (source / name).is_dir() else _named_tables(RawFile(source, name))
     return FileReport(name, None, reason, 0, "", unread=unread)
 
 
 def _evidence_files(source: Path, target: Path) -> tuple[list[str], dict[str, str]]:
-    """Return the relative paths of all files, hidden ones and cases left out, and links not followed.
+    """Return the relative paths of the evidence files, and the links that are not followed, with the reasons.
 
-    Of a case that lies below, the manifest stays, to be named among what is left. Of links the reasons stand
-    beside the paths.
+    Hidden files and the files of cases are left out. The manifest of a case below the folder is kept, so that
+    the report lists it as skipped.
     """
     inside = target.resolve()
     cases = [path.parent for path in source.rglob(MANIFEST) if _is_case(path.parent)]
@@ -222,7 +224,7 @@ def _evidence_files(source: Path, target: Path) -> tuple[list[str], dict[str, st
             refused[relative.as_posix()] = problem
             continue
         if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
-            # What it holds would be missing, and nobody would know.
+            # Otherwise its files would be missing from the case without notice.
             raise InputError(f"{path} can't be read: Permission denied.")
         if not path.is_file():
             continue
@@ -239,7 +241,7 @@ def _is_case(folder: Path) -> bool:
 
 
 def _fingerprint(inputs: dict[str, str], zone: str) -> str:
-    """Hash the input, the zone given for it and the reading code's version: each may change the tables."""
+    """Return a hash of the input, its time zone and the version of the code: each may change the tables."""
     text = json.dumps([FORMAT_VERSION, __version__, sorted(inputs.items()), zone])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -284,7 +286,8 @@ def _read_all(
             except WatchmeError as error:
                 unread, source, reason = source.tables, None, str(error)
             except Exception as error:
-                # One file that a reader can't cope with must not cost the others; it is named as left.
+                # A file that crashes a reader must not stop the import of the others; it is reported as
+                # skipped.
                 reason = f"the reader {source.name} failed: {type(error).__name__}: {error}"
                 unread, source = source.tables, None
         rows = sum(piece.retrieval.rows for piece in pieces)
@@ -309,7 +312,7 @@ def _read_all(
 
 
 def _pieces(source: Source, raw: RawFile) -> list[TablePart]:
-    """Return what a reader makes of a file, with what it remarks on the file's values."""
+    """Return the table parts of a file, with the reader's remarks as notes of the first part."""
     try:
         pieces = list(source.read(raw))
     except RecursionError:
@@ -332,14 +335,14 @@ def _pieces(source: Source, raw: RawFile) -> list[TablePart]:
 
 
 def _named_tables(raw: RawFile) -> tuple[str, ...] | None:
-    """Return the tables that a file was for by its name, though its content can't be read; else None."""
-    # Of source, what is no part of the application is left on purpose.
+    """Return the tables that a file is meant for by its name; None for an unknown name."""
+    # Source files outside the application are skipped on purpose, so they are not missing evidence.
     named = [source for source in sources() if source.knows_name(raw) and source.name != "app_source"]
     return named[0].tables if named else None
 
 
 def _nothing_read(source: Source, pieces: list[TablePart]) -> tuple[tuple[str, ...] | None, str]:
-    """Return the tables that a file was for and why, where no row could be read of it; else None."""
+    """Return the tables of a file without any readable row, and the reason; else None and an empty text."""
     lost = [item.reason for piece in pieces for item in piece.retrieval.rejected if item.line == 0]
     if lost and not any(piece.retrieval.rows for piece in pieces):
         return source.tables, lost[0]
@@ -347,9 +350,9 @@ def _nothing_read(source: Source, pieces: list[TablePart]) -> tuple[tuple[str, .
 
 
 def _with_torn_line(piece: TablePart, raw: RawFile) -> TablePart:
-    """Note a last line without an end, of a format that is read by lines: its values may be cut short."""
+    """Add a note if the last line of a line-based file has no line end: its values may be truncated."""
     if raw.is_large and "content" not in vars(raw):
-        # Its reader saw the end, and said so.
+        # The reader of a large file checks the last line.
         return piece
     if piece.retrieval.lines is None or raw.content.problem or raw.content.data.endswith((b"\n", b"\r")):
         return piece
@@ -366,7 +369,7 @@ def _spill_from(source: Path, names: list[str]) -> int:
 
 
 def _problem(raw: RawFile, pieces: list[TablePart]) -> str:
-    """Return what is wrong with a file that was read nevertheless; empty when all is well."""
+    """Return the problem of a file that was read in spite of it; empty without a problem."""
     if raw.is_large and "content" not in vars(raw):
         lost = [item.reason for piece in pieces for item in piece.retrieval.rejected if item.line == 0]
         return "; ".join(lost)
@@ -374,10 +377,10 @@ def _problem(raw: RawFile, pieces: list[TablePart]) -> str:
 
 
 def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
-    """Return the reader for a file, or None and the reason.
+    """Return the reader for a file and an empty text, or None and the reason.
 
-    A kind that ``case.toml`` states wins; then name and content together; then content alone where it is
-    unmistakable.
+    The kind in ``case.toml`` takes precedence, then name and content together, then content alone for readers
+    that can identify it.
     """
     known = sources()
     if PurePath(raw.relative).name == MANIFEST and _is_case(raw.path.parent):
@@ -402,9 +405,9 @@ def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
 
 
 def _replace(work: Path, target: Path) -> None:
-    """Put the finished case in place; a case that stood there is moved away first.
+    """Move the finished case to its folder and delete the case that was there before.
 
-    Another process may put the same case there meanwhile, which is then moved away in turn.
+    Another process may write the same case at the same time; that case is then replaced in turn.
     """
     for last in (False, False, True):
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))

@@ -1,4 +1,4 @@
-"""The manifest of a case: read, and checked before anything relies on it."""
+"""Reading and validation of the manifest of a case."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Check = Callable[[Any], bool]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a case's folder.
+    """Return the validated manifest of a case folder.
 
     Raises
     ------
     CaseError
-        When it can't be read, is of another version, or lacks what a manifest holds.
+        When the manifest can't be read, is of another version, or has a missing or invalid field.
     """
     path = folder / MANIFEST
     try:
@@ -40,7 +40,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _wrong(entry: Mapping[str, Any], fields: Mapping[str, Check]) -> str:
-    """Return the name of a field that is missing or of the wrong kind; empty when all are right."""
+    """Return the name of the first missing or invalid field; empty when all fields are valid."""
     return next((name for name, check in fields.items() if name not in entry or not check(entry[name])), "")
 
 

@@ -1,4 +1,4 @@
-"""Opening a case, or raw evidence that is imported first."""
+"""Opening a case folder or a folder of raw evidence."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from watchme_analysis.errors import CaseError
 
 
 def open_case(path: str | Path) -> Case:
-    """Open a case, or import a folder of raw evidence for this process and open that.
+    """Return the case of a folder; raw evidence is imported first, for the lifetime of the process.
 
     Raises
     ------
     CaseError
-        When the path is neither, or the case's tables are not those of its manifest.
+        When the path is not a folder, or the tables of the case differ from its manifest.
     """
     folder = Path(path)
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Every kind of evidence file, in the order in which the importer asks."""
+"""Readers of evidence files, in the order in which the importer tries them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from importlib import import_module
 
 from watchme_analysis.files.evidence_file import Source
 
-# The one place to add a module that declares SOURCES.
+# Modules that declare SOURCES; add a new reader here.
 MODULES = (
-    # Ahead of access_log, whose patterns fit its names too.
+    # Before access_log, because the patterns of access_log match these file names too.
     "access_logs.edge_access_log",
     "access_logs.access_log",
     "access_logs.error_log",
@@ -33,7 +33,7 @@ MODULES = (
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """Return all sources."""
+    """Return all readers in the order of :data:`MODULES`."""
     found: list[Source] = []
     for name in MODULES:
         found.extend(import_module(f"watchme_analysis.{name}").SOURCES)

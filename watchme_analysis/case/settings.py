@@ -1,9 +1,9 @@
-"""``case.toml``: what the person who brings the evidence says about it.
+"""``case.toml``: settings that describe a folder of evidence.
 
 ::
 
     title = "Health timeouts of 11 December"
-    time_zone = "Asia/Tokyo"            # of log times written without one
+    time_zone = "Asia/Tokyo"            # of log times without a zone
     log_format = "timed"                # a name in nginx.conf, or the format itself
 
     [window]
@@ -37,15 +37,15 @@ class CaseSettings:
     Attributes
     ----------
     file
-        Name of the settings file; None without one.
+        Name of the settings file; None without such a file.
     title
         Title of the case.
     zone, zone_name
-        Zone of times written without one.
+        Time zone of times without a zone.
     states_zone
-        Whether the file states the zone.
+        Whether the file sets the zone.
     window
-        ISO bounds of the window, None when not stated.
+        ISO bounds of the window; None when the file does not set them.
     log_format
         Name or text of the access log's format.
     kinds
@@ -63,24 +63,24 @@ class CaseSettings:
 
     @property
     def of_readers(self) -> dict[str, Any]:
-        """The settings that a reader of a file may use."""
+        """Return the settings that file readers may use."""
         return {"log_format": self.log_format} if self.log_format else {}
 
 
 def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
-    """Read ``case.toml`` of a folder; the defaults when there is none.
+    """Return the settings from the ``case.toml`` of a folder; the defaults without such a file.
 
     Parameters
     ----------
     folder
         Folder of evidence.
     zone_name
-        Zone of times written without one where the file states none; UTC unless given.
+        Time zone of times without a zone when the file does not set it; UTC by default.
 
     Raises
     ------
     InputError
-        When the file is no TOML, or says something that can't be; when the zone is unknown.
+        When the file is not TOML or has an invalid setting; when the zone is unknown.
     """
     path = folder / FILE
     default = zone_name or "UTC"

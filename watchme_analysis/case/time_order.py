@@ -1,4 +1,4 @@
-"""A table that may be larger than memory: its parts put in the order of time on disk."""
+"""Sorting by time, on disk, of a table that may exceed memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-# Rows put in order at a time, but for those of one second more.
+# Rows sorted at a time; rows of the same second stay together and may exceed it.
 STRETCH_ROWS = 100_000
 
 
 class Written(NamedTuple):
-    """Rows of a table that was written, and its first and last moment."""
+    """Number of rows of a written table, and its first and last time."""
 
     rows: int
     start: datetime | None
@@ -28,21 +28,21 @@ class Written(NamedTuple):
 
 
 def write_sorted(table: str, parts: Sequence[Path], path: Path) -> Written:
-    """Write the rows of Parquet files as one table, in the order of its time, of the files, of their rows.
+    """Write the rows of Parquet files as one table, sorted by time, file and row; return its size and times.
 
     Parameters
     ----------
     table
-        Name in the glossary, of a table with a time.
+        Name of a table in the schema that has a time column.
     parts
-        Files with the table's columns.
+        Files with the columns of the table.
     path
         File to write.
 
     Raises
     ------
     CaseError
-        When the rows can't be put in order, as when the disk is full.
+        When the rows can't be sorted or written, such as when the disk is full.
     """
     import duckdb
     import pyarrow as pa
@@ -68,7 +68,8 @@ def write_sorted(table: str, parts: Sequence[Path], path: Path) -> Written:
                 f"from ({union}) group by second order by second nulls last",
                 params=names,
             ).to_arrow_table()
-            # A stretch of time after the other, each held as a whole: files in order are read but once.
+            # One interval at a time, held in memory as a whole: files that are already sorted are read only
+            # once.
             for condition in _stretches(f'"{time}"', seconds):
                 query = f"select {columns} from ({union}) where {condition} order by {time}, part, place"
                 found = connection.sql(query, params=names).to_arrow_table().cast(schema)
@@ -81,7 +82,7 @@ def write_sorted(table: str, parts: Sequence[Path], path: Path) -> Written:
 
 
 def _stretches(time: str, seconds: pa.Table) -> Iterator[str]:
-    """Yield conditions that part the rows by time, about as many in each; those without a time come last."""
+    """Yield SQL conditions that split the rows into intervals of similar size, rows without a time last."""
     edges: list[int] = []
     held = 0
     for second, count in zip(*(column.to_pylist() for column in seconds.columns), strict=True):

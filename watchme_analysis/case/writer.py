@@ -1,4 +1,4 @@
-"""Writing a case's tables and the manifest's account of them."""
+"""Writing the tables of a case and their entries in the manifest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Part = tuple[Source, TablePart]
     Parts = dict[str, list[Part]]
 
-# Tables whose times say when the system was watched; a message or a change may be far older.
+# Tables with times of observation; the time of a message or a change may be far earlier.
 OBSERVED = (
     "access_log",
     "error_log",
@@ -37,31 +37,33 @@ OBSERVED = (
     "metrics",
     "log_events",
 )
-# Logs that commonly name no zone.
+# Logs that often have times without a zone.
 _ZONELESS = ("app_log", "error_log")
-# How far a wrong zone puts a log from everything else: less may be a quiet log, and no zone is further away.
+# Distance of a log from all other records that suggests a wrong zone: less may be a log with few lines, and
+# no zone offset is larger.
 _LEAST_APART, _MOST_APART = timedelta(minutes=30), timedelta(hours=14)
 _REJECTED_TEXT = 2000
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one file.
+    """Result of the import of a file.
 
     Attributes
     ----------
     file
-        Path below the folder.
+        Path relative to the evidence folder.
     source
-        Reader that took it; None when it was left.
+        Reader of the file; None when it was skipped.
     reason
-        Why it was left, or what went wrong with it; empty when all is well.
+        Reason why it was skipped, or its problem; empty without a problem.
     bytes, sha256
-        Size and hash of the file as it lies on disk.
+        Size in bytes and hash of the file on disk.
     pieces
-        Table and retrieval of everything that was read from it.
+        Table and retrieval of each part read from it.
     unread
-        Tables that it was for, where it could not be read; None where it was read or is no evidence.
+        Tables that the file was meant for when it could not be read; None when it was read or is not
+        evidence.
     """
 
     file: str
@@ -73,7 +75,7 @@ class FileReport:
     unread: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the manifest's entry."""
+        """Return the entry of the file in the manifest."""
         return {
             "file": self.file,
             "bytes": self.bytes,
@@ -107,20 +109,20 @@ def write_tables(
     reports: list[FileReport],
     frames: Parts,
 ) -> dict[str, Any]:
-    """Write the tables below a folder and return the manifest that accounts for them.
+    """Write the tables into a folder and return the manifest.
 
     Parameters
     ----------
     work
-        Folder of the case in the making.
+        Temporary folder of the case.
     name
         Name of the case.
     settings
-        What ``case.toml`` said.
+        Settings from ``case.toml``.
     reports
-        What became of each file.
+        Import result of each file.
     frames
-        For each table the parts that the readers made, in the files' order.
+        Parts by table, in the order of the files.
     """
     import pandas as pd
 
@@ -167,7 +169,7 @@ def _write_table(work: Path, table: str, parts: list[Part]) -> dict[str, Any]:
     retrievals = [piece.retrieval for _, piece in parts]
     notes = [note for retrieval in retrievals for note in retrieval.notes]
     path = work / "tables" / f"{table}.parquet"
-    # What shows only across files needs all rows at once; no table has both that and very many rows.
+    # Finishing a table across files needs all rows in memory; no table with spilled rows has such a step.
     write = _write_spilled if any(piece.spilled for _, piece in parts) else _write_frame
     rows, start, end = write(table, parts, path, notes)
     return {
@@ -201,7 +203,7 @@ def _write_frame(table: str, parts: list[Part], path: Path, notes: list[str]) ->
 
 
 def _write_spilled(table: str, parts: list[Part], path: Path, _: list[str]) -> Written:
-    """Write a table of which some rows were never held; those that are go to files beside the others."""
+    """Write a table with rows spilled to disk; rows in memory are written to temporary files first."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -221,7 +223,7 @@ def _write_spilled(table: str, parts: list[Part], path: Path, _: list[str]) -> W
 
 
 def _bounds(frame: pd.DataFrame, table: str) -> tuple[datetime | None, datetime | None]:
-    """Return first and last moment of a table; a metric point or a query lasts until its end."""
+    """Return the first and last time of a table; a metric point or a query counts until its end."""
     import pandas as pd
 
     column = TABLES[table].time
@@ -236,7 +238,7 @@ def _bounds(frame: pd.DataFrame, table: str) -> tuple[datetime | None, datetime 
 
 
 def _doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
-    """Note at a log without a zone that all of it lies hours from what else was recorded."""
+    """Add a note to a log without a zone if all of it is hours away from all other records."""
     others = _span(tables, [name for name in OBSERVED if name not in _ZONELESS])
     for name in _ZONELESS:
         mine = _span(tables, [name])
@@ -255,7 +257,7 @@ def _doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
 
 
 def _doubt_one_case(tables: dict[str, dict[str, Any]], reports: list[FileReport]) -> None:
-    """Note at the first table that folders are hardly of one incident."""
+    """Add a note to the first table if the folders seem to belong to different incidents."""
     windows = {
         report.file: [
             (part.start, part.end)
@@ -269,7 +271,7 @@ def _doubt_one_case(tables: dict[str, dict[str, Any]], reports: list[FileReport]
 
 
 def _span(tables: dict[str, dict[str, Any]], names: Iterable[str]) -> tuple[datetime, datetime] | None:
-    """Return first and last moment of some tables; None where none has any."""
+    """Return the first and last time of the named tables; None when no table has a time."""
     seen = [tables[name] for name in names if tables.get(name, {}).get("start")]
     if not seen:
         return None

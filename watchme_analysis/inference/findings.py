@@ -1,12 +1,12 @@
-"""Findings: what a hypothesis predicts, what was seen, how much it weighs.
+"""Hypotheses, the evidence for and against them, and the weight of that evidence.
 
 A hypothesis is one registered function. It gets an :class:`Investigation`, returns a :class:`Finding`
-made of weighed :class:`Evidence`, and knows nothing of the others; :func:`.weighing.weigh` turns the findings
-of a question into a ranking with probabilities.
+made of weighted :class:`Evidence`, and does not depend on other hypotheses. :func:`.weighing.weigh` turns the
+findings of a question into a ranking with probabilities.
 
-Weights are natural log-odds, as in I. J. Good's *weight of evidence*: the logarithm of how many times
-likelier the observation is when the cause holds than when it doesn't. 0 says nothing, 2.3 is ten to one
-for, -2.3 ten to one against.
+Weights are natural log-odds, as in I. J. Good's *weight of evidence*: the logarithm of the likelihood ratio
+of the observation, with the cause present against absent. A weight of 0 is neutral, 2.3 is ten to one for the
+cause, and -2.3 is ten to one against it.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class Evidence:
     statement
         A sentence with its numbers.
     table
-        Table that it was read from; several stand with a comma between them.
+        Table that holds the rows; several names are separated by commas.
     rows
-        How many rows stand behind it.
+        Number of rows that the statement is based on.
     weight
-        Log-odds: positive supports, negative contradicts, 0 is silent.
+        Log-odds: positive supports the cause, negative contradicts it, 0 is neutral.
     effect
-        Size of the effect in ``effect_unit``, where there is one.
+        Size of the effect in ``effect_unit``; None where it is not measured.
     effect_unit
-        Such as ``s``, ``ratio``, ``pct``, ``requests``.
+        Unit of ``effect``, such as ``s``, ``ratio``, ``pct`` or ``requests``.
     sql
         Query for ``case.sql`` that returns the rows.
     check
@@ -88,15 +88,15 @@ class Finding:
     Attributes
     ----------
     cause
-        A word of the question's list.
+        Cause id of the question.
     evidence
-        Observations; none at all means that nothing needed could be seen.
+        Observations; empty when the case has no data for this hypothesis.
     detail
-        The sub-cause in a sentence, or None.
+        Sentence on the sub-cause, or None.
     not_covered
         Blind spots, as sentences.
     next_test
-        The one check that would settle it.
+        The check that would confirm or refute the cause.
     """
 
     cause: str
@@ -107,13 +107,13 @@ class Finding:
 
     @property
     def log_odds(self) -> float:
-        """Sum of the weights."""
+        """Return the sum of the weights of the evidence."""
         return sum(item.weight for item in self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Missing evidence: its name, why it would help, and how to collect it."""
+    """Evidence that the case lacks, with the reason to collect it and the steps to do so."""
 
     what: str
     why: str
@@ -127,7 +127,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A finding with its probability among all causes considered."""
+    """A finding with the probability of its cause among all causes of the question."""
 
     finding: Finding
     probability: float
@@ -150,7 +150,7 @@ class Ranked:
 
 @dataclass
 class Investigation:
-    """A case, seen through one question.
+    """A case together with the question and the window of an analysis.
 
     Attributes
     ----------
@@ -159,9 +159,9 @@ class Investigation:
     question
         ``health`` or ``backlog``.
     window
-        Window looked at; everything the case holds when None.
+        Window to analyse; all data of the case when None.
     options
-        Options of the caller: ``endpoint``, ``queue``.
+        Options of the caller: ``endpoint`` or ``queue``.
     """
 
     case: Case
@@ -171,7 +171,7 @@ class Investigation:
     _memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a table of the case, cut to the window by its time column; never change it."""
+        """Return the rows of a table inside the window, and rows without a time; do not modify the frame."""
         from watchme_analysis.schema import TABLES
 
         key = ("table", name)
@@ -186,7 +186,7 @@ class Investigation:
         return self._memory[key]
 
     def once(self, compute: Callable[[Investigation], T]) -> T:
-        """Return ``compute(self)``, computed once however many hypotheses ask."""
+        """Return ``compute(self)``, computed on the first call and shared by all hypotheses."""
         if compute not in self._memory:
             self._memory[compute] = compute(self)
         return self._memory[compute]  # type: ignore[no-any-return]
@@ -204,15 +204,15 @@ class Hypothesis:
     question, cause
         Question and cause id.
     title
-        The cause in words for a reader.
+        Display name of the cause.
     needs
-        Tables that it looks at.
+        Tables that the check reads.
     cannot_see
-        Blind spots that no amount of this evidence removes.
+        Blind spots that remain however much of this evidence there is.
     prior
-        Log-odds before any evidence, relative to the others.
+        Log-odds before any evidence, relative to the other causes.
     check
-        The function.
+        Function that returns the finding.
     """
 
     question: str
@@ -224,7 +224,7 @@ class Hypothesis:
     check: Check
 
     def found(self, investigation: Investigation) -> Finding:
-        """Return what the check finds, what it can never see among what it could not see here."""
+        """Return the finding of the check, with ``cannot_see`` appended to its blind spots."""
         finding = self.check(investigation)
         blind = tuple(as_sentence(text) for text in self.cannot_see)
         return replace(finding, not_covered=(*finding.not_covered, *blind))
@@ -241,7 +241,7 @@ def hypothesis(
     cannot_see: Iterable[str] = (),
     prior: float = 0.0,
 ) -> Callable[[Check], Check]:
-    """Register a function as the hypothesis for the cause of its name; see :class:`Hypothesis`."""
+    """Register a function as the hypothesis for the cause that it is named after; see :class:`Hypothesis`."""
 
     def register(check: Check) -> Check:
         cause = check.__name__
@@ -271,10 +271,10 @@ def registered(question: str) -> tuple[Hypothesis, ...]:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The answer to a question about a case.
+    """The diagnosis of a case for a question.
 
-    ``extra`` holds the fields that only one question has (``endpoints``; ``queues``, ``dead_letters``
-    and so on), JSON-ready.
+    ``extra`` holds the JSON-ready fields that exist for a single question, such as ``endpoints`` for health,
+    and ``queues`` and ``dead_letters`` for backlog.
     """
 
     question: str
@@ -292,7 +292,7 @@ class Diagnosis:
     summary: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object that ``watchme diagnose --json`` prints, secrets in its sentences masked."""
+        """Return the JSON object that ``watchme diagnose --json`` prints, with secrets masked."""
         between = self.incident_start, self.incident_end
         start, end = (moment and moment.isoformat(timespec="milliseconds") for moment in between)
         told = {

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def quoted_error(error: Mapping[str, Any] | None) -> str:
-    """Return a sentence that quotes the leading error of a diagnosis; empty where none was logged.
+    """Return a sentence that quotes the leading error of a diagnosis; empty when no error was logged.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The ranking of the causes of a question, with probabilities, from its findings."""
+"""Ranking of the causes of a question by probability."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _WORDS = {
 
 
 def aftermath(secondary: str | None) -> str:
-    """Return ``, which set off throttling``; empty without a second cause.
+    """Return the clause on the second cause, such as ``, which set off throttling``; else an empty text.
 
     Parameters
     ----------
     secondary
-        The second cause, a word of its question's list. A second fault of ``/health`` may have nothing to do
-        with the first one, so that nothing is said to have set it off.
+        Cause id of the second cause, or None. A second fault of ``/health`` may be unrelated to the first, so
+        the clause claims no causal link there.
     """
     if secondary is None:
         return ""
@@ -31,11 +31,12 @@ def aftermath(secondary: str | None) -> str:
     return f", and {secondary} beside it"
 
 
-# A complement of all causes this unlikely is ruled out by what speaks for one of them.
+# Probability below which the complement of all causes counts as refuted by the evidence for one of them.
 UNLIKELY = 0.05
-# A cause whose weights add up to this or less counts as refuted.
+# Sum of weights (log-odds) up to which a cause counts as refuted.
 REFUTED_AT = -1.0
-# A sum of weights up to this one is a hint: that the others are ruled out names no cause by itself.
+# Sum of weights (log-odds) up to which a cause is only hinted at: refuting the other causes does not confirm
+# it.
 HARDLY_ANYTHING = 0.5
 
 
@@ -47,22 +48,22 @@ def weigh(
     complement: str | None = None,
     may_be_another: bool = False,
 ) -> tuple[Ranked, ...]:
-    """Return the findings ranked, with probabilities that sum to one.
+    """Return the findings ranked by probability; the probabilities sum to 1.
 
     Parameters
     ----------
     findings
-        One per cause, the question's "none of these" among them, so that the sum is over all causes.
+        One finding per cause. It includes the question's "none of these", so that the sum covers all causes.
     priors
-        Log-odds before the evidence by cause; 0 where not named.
+        Log-odds before the evidence by cause; 0 for causes that are absent.
     supported_at
-        Probability from which a cause with evidence of its own counts as supported.
+        Probability from which a cause with a positive sum of weights counts as supported.
     complement
-        The cause that says that none of the others holds. Nothing speaks against it but what speaks for
-        them, so it counts as refuted when it is less likely than :data:`UNLIKELY`.
+        The cause that stands for "none of the others". Only evidence for the other causes contradicts it, so
+        it counts as refuted when its probability is below :data:`UNLIKELY`.
     may_be_another
-        Whether a cause that is not listed is as likely as one of which nothing is known, where hardly
-        anything speaks for any that is; the probabilities then sum to less than one.
+        If True and no score exceeds :data:`HARDLY_ANYTHING`, an unlisted cause with log-odds 0 takes part in
+        the normalisation. The probabilities then sum to less than 1.
     """
     priors = priors or {}
     scored = [(found, priors.get(found.cause, 0.0) + found.log_odds) for found in findings]

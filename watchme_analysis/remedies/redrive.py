@@ -1,9 +1,10 @@
-"""Redrive of messages, each at most once: a journal on disk survives a kill at any moment.
+"""Redrive of messages, each at most once; a journal on disk keeps this true if the process is killed.
 
-Each message is recorded before and after it is sent. A message with the first record only may have been sent
-or not: a FIFO queue accepts it once within five minutes, any other queue would hold it twice, so that it is
-reported and left to the reader. A message that SQS rejects for its own content is recorded with the reason
-and not sent again by later runs, so that it does not block the messages after it.
+Each message is recorded before and after it is sent. A message with only the first record is unconfirmed: it
+may or may not have been sent. A FIFO queue discards a duplicate within five minutes, so the message is sent
+again. A standard queue would hold it twice, so it is reported and not sent. A message that SQS rejects for
+its content is recorded with the reason and skipped by later runs, so that it does not block the messages
+after it.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from watchme_analysis.redact import shortened
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
-# For so long SQS takes a message of one deduplication id once; a minute is left for clocks.
+# SQS discards duplicates of a deduplication id for 5 minutes; one minute is a margin for clock differences.
 _DEDUPLICATED = timedelta(minutes=4)
 _REGION = re.compile(r"https://sqs\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
 _PATH = re.compile(r"https?://[^/]+/(?P<account>\d+)/(?P<queue>[^/]+)/?$")
 _ABOUT, _DONE, _NOT, _REJECTED = "sending", "sent", "not sent", "rejected"
-# Error codes that concern the message alone: the next message may well be accepted. Codes that concern the
-# queue, its key or the credentials are not among them and stop the run.
+# Error codes that concern a single message, so the next message may be accepted. Codes that concern the
+# queue, its key or the credentials stop the run.
 _REJECTING = frozenset(
     {
         "InvalidMessageContents", "InvalidParameterValue", "InvalidParameterCombination", "MissingParameter",
@@ -54,7 +55,7 @@ class Rejection:
     message_id
         Id that the message had in the DLQ.
     reason
-        Error code and message of SQS, or what is wrong with the recorded message.
+        Error code and message of SQS, or the defect of the recorded message.
     """
 
     message_id: str
@@ -63,14 +64,15 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Target:
-    """A queue to send to.
+    """A queue that messages are redriven to.
 
     Attributes
     ----------
     queue, account, region
-        As its URL says; the URL itself and ``unknown`` where it has another form.
+        Parts of the queue URL. For a URL of another form, ``queue`` is the URL, and the others are
+        ``unknown``.
     messages
-        How many messages go there.
+        Number of messages for this queue.
     """
 
     queue: str
@@ -86,19 +88,19 @@ class RedriveResult:
     Attributes
     ----------
     sent
-        Sent now.
+        Number of messages sent in this run.
     before
-        Sent by an earlier run.
+        Number of messages sent by an earlier run.
     unsure
-        Ids of messages that were being sent when a run ended, or when the connection broke.
+        Ids of unconfirmed messages: the run ended or the connection broke while they were being sent.
     rejected
-        Messages that SQS rejected now.
+        Messages that SQS rejected in this run.
     rejected_before
-        Messages that SQS rejected in an earlier run, which were not tried again.
+        Messages that SQS rejected in an earlier run; they were not sent again.
     left
-        Not sent, as the count was reached or the sending stopped.
+        Number of messages not sent because the limit was reached or the run stopped.
     stopped
-        Why it stopped before the end; empty when it didn't.
+        Reason why the run stopped before the end; empty otherwise.
     """
 
     sent: int = 0
@@ -119,28 +121,28 @@ def redrive(
     unsure_too: bool = False,
     rejected_too: bool = False,
 ) -> RedriveResult:
-    """Send messages that no earlier run has sent, and write down each.
+    """Send the messages that no earlier run has sent, and record each in the journal.
 
     Parameters
     ----------
     lines
-        As :func:`watchme_analysis.queues.redrive_list.messages_to_redrive` gives them.
+        Lines from :func:`watchme_analysis.queues.redrive_list.messages_to_redrive`.
     journal
-        File to write to, JSON Lines; it must be the same for all runs.
+        JSON Lines file to append to; it must be the same for all runs.
     aws_of
-        Gives what to call AWS with in a region. It must try each call once: a second try after a broken
-        connection could send a message twice.
+        Function that returns the AWS session of a region. The session must not retry calls: a retry after a
+        broken connection could send a message twice.
     most
-        How many to send now; all when None. A message that SQS rejects counts.
+        Largest number of messages to send in this run, rejected messages included; all when None.
     unsure_too
-        Also those of which the journal doesn't know whether they were sent.
+        Also send unconfirmed messages.
     rejected_too
-        Also those that SQS rejected in an earlier run.
+        Also send messages that SQS rejected in an earlier run.
 
     Raises
     ------
     InputError
-        When another run is at it, or the journal can't be read or written.
+        When another run uses the journal, or the journal can't be read or written.
     """
     found = RedriveResult()
     with _opened(journal) as file:
@@ -156,7 +158,9 @@ def redrive(
 def pending_messages(
     lines: Sequence[str], journal: Path, *, unsure_too: bool = False, rejected_too: bool = False
 ) -> tuple[list[str], RedriveResult]:
-    """Return the messages that :func:`redrive` would send now, and why not the others; nothing is written.
+    """Return the messages that :func:`redrive` would send, and a result that counts the others.
+
+    Neither the queue nor the journal is written.
 
     Raises
     ------
@@ -177,7 +181,7 @@ def pending_messages(
 
 
 def targets(lines: Sequence[str]) -> list[Target]:
-    """Return the queues that messages go to, in the order of their first message."""
+    """Return the queues that messages are sent to, in the order of their first message."""
     numbers: dict[str, int] = {}
     for line in lines:
         url = json.loads(line)["QueueUrl"]
@@ -204,7 +208,7 @@ def _open_lines(
     unsure_too: bool,
     rejected_too: bool,
 ) -> Iterator[str]:
-    """Yield the messages to send, and count those that were sent, may have been sent or were rejected."""
+    """Yield the messages to send, and count sent, unconfirmed and rejected messages in ``found``."""
     for line in lines:
         message, entry = json.loads(line), known.get(_name(line), {})
         state = entry.get("event")
@@ -229,7 +233,7 @@ def _send(
 
     region = _REGION.match(message["QueueUrl"])
     aws = aws_of(region["region"] if region else None)
-    aws.client("sqs")  # which takes a while: a kill meanwhile shall leave nobody unsure
+    aws.client("sqs")  # slow; made before the first record, so that a kill leaves no unconfirmed message
     try:
         parameters = _parameters(message)
     except ValueError as error:
@@ -239,7 +243,7 @@ def _send(
     for attempt in range(_TRIES):
         try:
             answer = aws.call("sqs", "send_message", **parameters)
-        except ThrottledError as error:  # refused before it was taken
+        except ThrottledError as error:  # a throttled message was not accepted
             found.stopped = str(error)
             aws.sleep(aws.backoff(attempt))
         except ServiceError as error:
@@ -262,7 +266,7 @@ def _send(
 
 
 def _parameters(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message as boto3 takes it: binary attributes as bytes, not as the base64 text of JSON.
+    """Return the parameters of ``send_message``, with binary attributes decoded from base64 to bytes.
 
     Raises
     ------
@@ -286,7 +290,7 @@ def _parameters(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rejection(error: ServiceError) -> str | None:
-    """Return why SQS does not accept a message; None for an error that is not about this message alone."""
+    """Return the reason why SQS rejects a message; None for an error that concerns more than this message."""
     from botocore.exceptions import ClientError, ParamValidationError
 
     cause = error.__cause__
@@ -296,7 +300,7 @@ def _rejection(error: ServiceError) -> str | None:
         if error.retryable or code not in _REJECTING:
             return None
         text = f"{code}: {detail.get('Message', '')}"
-    elif isinstance(cause, ParamValidationError):  # boto3 refuses the message before it is sent
+    elif isinstance(cause, ParamValidationError):  # boto3 validates the message before it sends it
         text = str(cause)
     else:
         return None
@@ -304,7 +308,7 @@ def _rejection(error: ServiceError) -> str | None:
 
 
 def _reject(line: str, message: dict[str, Any], file: IO[str], reason: str, found: RedriveResult) -> None:
-    """Record that a message was not accepted, so that later runs pass it by."""
+    """Record that SQS rejected a message, so that later runs skip it."""
     reason = reason.rstrip(".")
     _write(file, line, message, _REJECTED, reason=reason)
     found.rejected.append(Rejection(_id(message), reason))
@@ -312,7 +316,7 @@ def _reject(line: str, message: dict[str, Any], file: IO[str], reason: str, foun
 
 
 def _may_have_arrived(error: ServiceError) -> bool:
-    """Return whether a call may have been heard: it broke off on the way there or back, and had a way."""
+    """Return whether SQS may have received a message: the error is retryable, and a connection existed."""
     from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
     return error.retryable and not isinstance(error.__cause__, EndpointConnectionError | ConnectTimeoutError)
@@ -337,7 +341,10 @@ def _opened(journal: Path) -> Iterator[IO[str]]:
 
 
 def _known(file: IO[str], journal: Path) -> dict[str, dict[str, Any]]:
-    """Return the last entry of each message; what a kill cut off was not done yet, and ends here."""
+    """Return the last journal entry of each message, by message name.
+
+    An incomplete last line of a killed run is ended with a newline; its action had not taken place.
+    """
     file.seek(0)
     text = file.read()
     if text and not text.endswith("\n"):
@@ -353,7 +360,8 @@ def _entries(text: str, journal: Path) -> dict[str, dict[str, Any]]:
             entry = json.loads(line)
             entries[entry["message"]] = entry
         except (ValueError, TypeError, KeyError) as error:
-            if _BEGINNING.startswith(line[: len(_BEGINNING)]):  # cut off by a kill, ended by the run after it
+            # Incomplete line of a killed run, ended by the next run.
+            if _BEGINNING.startswith(line[: len(_BEGINNING)]):
                 continue
             raise InputError(
                 f"{journal}:{number} is no entry of a journal of messages: name another file."
@@ -362,7 +370,7 @@ def _entries(text: str, journal: Path) -> dict[str, dict[str, Any]]:
 
 
 def _taken_once(message: dict[str, Any], entry: dict[str, Any]) -> bool:
-    """Return whether the queue still knows the deduplication id, so that it accepts the message once."""
+    """Return whether SQS still discards duplicates of the message by its deduplication id."""
     age = datetime.now(UTC) - datetime.fromisoformat(entry["at"])
     return "MessageDeduplicationId" in message and age < _DEDUPLICATED
 
@@ -370,7 +378,7 @@ def _taken_once(message: dict[str, Any], entry: dict[str, Any]) -> bool:
 def _write(
     file: IO[str], line: str, message: dict[str, Any], event: str, sent_as: str = "", reason: str = ""
 ) -> None:
-    """Write an entry and wait until it is on the disk."""
+    """Append an entry to the journal and wait until it is on disk."""
     entry = {"message": _name(line), "id": _id(message), "queue": message["QueueUrl"], "event": event}
     entry["at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
     entry |= {"as": sent_as} if sent_as else {}
@@ -385,6 +393,6 @@ def _name(line: str) -> str:
 
 
 def _id(message: dict[str, Any]) -> str:
-    """Return the id that a message had in the DLQ, as far as it was recorded."""
+    """Return the id that a message had in the DLQ, or a placeholder when it was not recorded."""
     told = message["MessageAttributes"].get("resent_message_id", {})
     return str(told.get("StringValue", "one without resent_message_id"))

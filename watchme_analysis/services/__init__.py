@@ -1,8 +1,8 @@
-"""The use cases, once each, for commands, notebooks, reports and Python users.
+"""Use cases shared by commands, notebooks, reports and Python code.
 
 Entry point: `diagnose.diagnose`, `collect.pull`, `redrive.plan_redrive`.
 
 Imports: every package below.
 
-Never: formats output, or parses options.
+Never: formats output, or parses command-line options.
 """

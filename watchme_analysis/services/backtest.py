@@ -35,11 +35,11 @@ class CaseBacktest:
     investigation
         The case with the options of the question; its option ``queue`` limits the pipelines to one.
     diagnosis
-        Diagnosis of the same investigation. It dates the incident and names the affected queues.
+        Diagnosis of the same investigation. It holds the times of the incident and the affected queues.
     specs
         Proposed alarms.
     noticed
-        When people noticed the incident, as the caller knows it; None for the first reaction on record.
+        Time at which people noticed the incident; None to use the first reaction in the data.
     """
 
     investigation: Investigation
@@ -49,13 +49,13 @@ class CaseBacktest:
 
     @property
     def start(self) -> datetime | None:
-        """Start of the incident; None without an incident, or where its start is unknown."""
+        """Return the start of the incident; None without an incident, or when the start is unknown."""
         found = self.diagnosis
         return None if found.verdict == "no_incident" else found.incident_start
 
     @cached_property
     def span_s(self) -> float:
-        """Length of the evaluated window in seconds.
+        """Return the length of the evaluated window in seconds.
 
         Raises
         ------
@@ -70,35 +70,35 @@ class CaseBacktest:
 
     @cached_property
     def pipelines(self) -> tuple[Pipeline, ...]:
-        """Pipelines that the alarms are evaluated on."""
+        """Return the pipelines that the alarms are evaluated on."""
         return pipelines(self.investigation, self.investigation.options.get("queue"))
 
     @cached_property
     def affected(self) -> tuple[Pipeline, ...]:
-        """Pipelines of the incident; the first pipeline where the diagnosis names none."""
+        """Return the pipelines of the incident; the first pipeline when the diagnosis has no queue."""
         named = own_queues(self.investigation.once(picture), self.diagnosis)
         return tuple(each for each in self.pipelines if each.queue in named) or self.pipelines[:1]
 
     @cached_property
     def elsewhere(self) -> Spans:
-        """Times of trouble that is not part of the incident, by resource."""
+        """Return the times of other incidents, by resource."""
         return spans_of_others(self.investigation.once(picture), self.diagnosis)
 
     @cached_property
     def detection(self) -> Detection | None:
-        """When and how people noticed the incident; None where nothing is on record."""
+        """Return the time and the way in which people noticed the incident; None without a record of it."""
         return self.noticed or first_reaction(
             self.investigation, self.affected, self.start, self.diagnosis.incident_end
         )
 
     @cached_property
     def existing(self) -> tuple[AlarmSpec, ...]:
-        """Alarms that the case holds."""
+        """Return the alarms configured in the account, as far as the case contains them."""
         return existing_alarms(self.investigation)
 
     @cached_property
     def results(self) -> tuple[AlarmBacktest, ...]:
-        """Results of proposed and existing alarms, one per alarm and resource.
+        """Return the results of proposed and existing alarms, one per alarm and resource.
 
         They are evaluated together, so that a composite alarm can name alarms of both kinds.
         """
@@ -106,27 +106,27 @@ class CaseBacktest:
 
     @property
     def proposed_results(self) -> tuple[AlarmBacktest, ...]:
-        """Results of the proposed alarms."""
+        """Return the results of the proposed alarms."""
         return tuple(item for item in self.results if any(item.spec is spec for spec in self.specs))
 
     @property
     def existing_results(self) -> tuple[AlarmBacktest, ...]:
-        """Results of the alarms that the case holds."""
+        """Return the results of the existing alarms."""
         return tuple(item for item in self.results if any(item.spec is spec for spec in self.existing))
 
     def frame(self, results: Iterable[AlarmBacktest]) -> pd.DataFrame:
-        """Return results as :func:`~watchme_analysis.alarms.trials.backtest_frame` lays them out."""
+        """Return results with the columns of :func:`~watchme_analysis.alarms.trials.backtest_frame`."""
         detected_at = self.detection.at if self.detection else None
         return backtest_frame(results, self.start, self.span_s, detected_at, self.elsewhere)
 
     def sensitivity(self, pipelines: tuple[Pipeline, ...], specs: Iterable[AlarmSpec]) -> pd.DataFrame:
-        """Return how results depend on the threshold and on M of N."""
+        """Return a frame of the results at other thresholds and other values of M of N."""
         return sensitivity(self.investigation, pipelines, specs, self.start, self.span_s, self.elsewhere)
 
     def ranges(self) -> pd.DataFrame:
-        """Return how the proposed alarms depend on the unpublished length of the evaluation range."""
+        """Return a frame of the results at other evaluation ranges, because AWS publishes no length."""
         return range_sensitivity(self.investigation, self.pipelines, self.specs, self.span_s)
 
     def advice(self, specs: Iterable[AlarmSpec]) -> tuple[Advice, ...]:
-        """Return what would work better than these alarms on the pipelines of the case."""
+        """Return proposals to improve these alarms on the pipelines of the case."""
         return advise(self.investigation, self.pipelines, specs, self.start, self.span_s, self.elsewhere)

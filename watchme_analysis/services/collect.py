@@ -49,16 +49,16 @@ from watchme_analysis.window import Window
 
 
 class BackgroundCall:
-    """Runs calls to a slow service in a thread of its own, while others run; cancelled when its context ends.
+    """A background thread for the calls to a slow service; cancelled when its context ends.
 
     Parameters
     ----------
     aws
-        Account and region; the thread shares its credentials, so that a second factor is requested once.
+        Account and region. The thread shares its credentials, so that the MFA code is requested once.
     service
         Service that is called.
     work
-        Function to run; it receives an :class:`Aws` of its own.
+        Function to run; it receives its own :class:`Aws`.
     """
 
     def __init__(self, aws: Aws, service: str, work: Callable[[Aws], None]) -> None:
@@ -82,7 +82,7 @@ class BackgroundCall:
 
 @dataclass(frozen=True)
 class Request:
-    """Request of a pull.
+    """Resources, window and limits of a pull.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Pulled:
     scope
         Queues and functions that belong together.
     failures
-        For each part that could not be retrieved, the sentence that says why.
+        Error message by part, for the parts that could not be retrieved.
     notes
         Sentences for the reader.
     bytes_scanned, usd
@@ -144,10 +144,10 @@ def pull(
     progress: Callable[[str], None] | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> Pulled:
-    """Retrieve everything that a request needs and write a case.
+    """Retrieve the evidence of a request, write a case, and return the outcome.
 
-    A part that cannot be retrieved does not affect the others: it is reported with the reason. The resources
-    named in the request must exist.
+    A part that cannot be retrieved is reported with the reason, and the other parts are still retrieved. The
+    resources named in the request must exist.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def pull(
     progress
         Called with the name of the part that is being retrieved.
     announce
-        Called with a sentence on what log queries will scan at most, before they do.
+        Called before the log queries start, with a sentence on the largest amount that they will scan.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def pull(
 
 
 class _Pull:
-    """One pull: retrieves the parts in turn, writes them to a folder, and notes failures."""
+    """A single pull: retrieves the parts in turn, writes them to a folder, and records failures."""
 
     def __init__(
         self,
@@ -223,7 +223,7 @@ class _Pull:
         return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd)
 
     def _note_retention(self) -> None:
-        """Note which records AWS no longer holds; its responses are empty as if nothing had happened."""
+        """Add notes on expired records: AWS returns an empty response for them, as if nothing happened."""
         age = datetime.now(UTC) - self.request.window.start
         if age + CHANGES_BEFORE > TRAIL_RETENTION:
             self.notes.append(
@@ -236,7 +236,7 @@ class _Pull:
             )
 
     def _is_empty(self) -> bool:
-        """Return True when nothing was retrieved for the named resources; alarms alone make no case."""
+        """Return True if nothing was retrieved for the named resources; alarms alone do not suffice."""
         groups = self.request.log_groups
         found = self.scope.queues or self.scope.functions or self.request.instances
         if not found and all(f"logs of {group}" in self.failures for group in groups):
@@ -254,7 +254,7 @@ class _Pull:
         self._logs()
 
     def _changes(self, aws: Aws) -> None:
-        """Retrieve the recorded changes (two calls a second); runs in a thread of its own."""
+        """Retrieve the recorded changes from CloudTrail (two calls a second), in a background thread."""
         window = self.request.window
         cache = replace(self.cache)
         changes = cache.get("changes (CloudTrail)", [], partial(lookup_changes, aws, window), window)
@@ -274,7 +274,7 @@ class _Pull:
         )
 
     def _part(self, name: str, retrieve: Callable[[], None]) -> None:
-        """Retrieve a part; its failure is noted and does not affect other parts."""
+        """Retrieve a part; a service error is recorded in ``failures`` and does not affect other parts."""
         self.progress(name)
         try:
             retrieve()
@@ -382,7 +382,8 @@ class _Pull:
         request, window = self.request, self.request.window
         named = (*request.queues, *request.functions, *request.instances, *request.log_groups)
         title = f"{', '.join(named)} in {self.aws.region}"
-        if self.failures:  # named in the case as well, as a later reader did not see the command's output
+        # Also in the title of the case, because a later reader has not seen the output of the command.
+        if self.failures:
             title += f"; missing: {', '.join(self.failures)}"
         start, end = window.start.isoformat(), window.end.isoformat()
         text = f'title = {json.dumps(title)}\n\n[window]\nstart = "{start}"\nend = "{end}"\n'

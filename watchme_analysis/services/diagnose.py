@@ -1,4 +1,4 @@
-"""From a question and a case to a diagnosis."""
+"""Diagnosis of a case for a question."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from watchme_analysis.text.formats import as_sentence, format_time
 from watchme_analysis.window import Window, parse_time
 
 QUESTIONS = ("health", "backlog")
-# Tables of which a question needs at least one.
+# Tables by question; a case needs at least one of them.
 _ABOUT = {
     "health": ("probes", "access_log", "edge_log", "error_log", "app_log"),
     "backlog": ("metrics", "queues", "log_events"),
@@ -24,7 +24,7 @@ _ABOUT = {
 
 
 def questions_for(case: Case) -> tuple[str, ...]:
-    """Return the questions that a case holds evidence for."""
+    """Return the questions that the case contains evidence for."""
     held = set(case.tables)
     return tuple(question for question in QUESTIONS if held.intersection(_ABOUT[question]))
 
@@ -38,7 +38,7 @@ def investigate(
     zone: tzinfo | None = None,
     subject: str | None = None,
 ) -> Investigation:
-    """Open a case for a question; parameters and errors as for :func:`diagnose`."""
+    """Return the investigation of a case; parameters and errors as for :func:`diagnose`."""
     if question not in QUESTIONS:
         raise InputError(f"The question {question!r} is unknown: ask {' or '.join(QUESTIONS)}.")
     opened = case if isinstance(case, Case) else open_case(case)
@@ -65,7 +65,7 @@ def diagnose(
     zone: tzinfo | None = None,
     subject: str | None = None,
 ) -> Diagnosis:
-    """Answer a question about a case.
+    """Return the diagnosis of a case for a question.
 
     Parameters
     ----------
@@ -74,17 +74,18 @@ def diagnose(
     case
         A case, its folder, or a folder of raw evidence.
     since, until
-        Bounds of the window looked at, as :func:`~watchme_analysis.window.parse_time` reads them; the
-        case's own where not given. A span such as ``2h`` counts back from the case's end, not from now.
+        Bounds of the window to analyse, in the formats of :func:`~watchme_analysis.window.parse_time`; the
+        bounds of the case by default. A span such as ``2h`` counts back from the end of the case, not from
+        now.
     zone
-        Zone of bounds written without one; UTC unless given.
+        Time zone of bounds without a zone; UTC by default.
     subject
-        The endpoint (a path) or the queue that the question is about; found from the data when None.
+        Endpoint (a path) or queue to diagnose; found from the data when None.
 
     Raises
     ------
     InputError
-        When the question, a bound or the subject is unknown, or the case holds nothing to answer with.
+        When the question, a bound or the subject is unknown, or the case has no evidence for the question.
     CaseError
         When the case can't be opened.
     """
@@ -92,13 +93,13 @@ def diagnose(
 
 
 def answer(investigation: Investigation) -> Diagnosis:
-    """Answer the question of an investigation."""
+    """Return the diagnosis of an investigation."""
     found: Diagnosis = _answering(investigation.question).diagnose(investigation)
     return replace(found, missing_evidence=(*_unread(investigation), *found.missing_evidence))
 
 
 def _unread(investigation: Investigation) -> list[Missing]:
-    """Return the files that could not be read, first those that the question is about."""
+    """Return the files that could not be read; files for the tables of the question come first."""
     asked = {name for entry in registered(investigation.question) for name in entry.needs}
     asked.update(_ABOUT[investigation.question])
     return [
@@ -112,7 +113,10 @@ def _unread(investigation: Investigation) -> list[Missing]:
 
 
 def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
-    """Return the tables without any row in the window that a question asks for, with the causes that do."""
+    """Return the tables that hypotheses of the question need and that have no row in the window.
+
+    The value of each table is the list of the cause ids that need it.
+    """
     _answering(investigation.question)
     absent: dict[str, list[str]] = {}
     held = investigation.case.tables
@@ -120,14 +124,14 @@ def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
         for name in entry.needs:
             if name not in held or (investigation.window is not None and investigation.table(name).empty):
                 absent.setdefault(name, []).append(entry.cause)
-    # An edge that is configured as Nginx is has no settings to export.
+    # An Nginx edge is described by its configuration and has no settings to export.
     if (investigation.table("config_directives")["layer"] == "edge").any():
         absent.pop("edge_settings", None)
     return absent
 
 
 def _answering(question: str) -> ModuleType:
-    """Return the module that answers a question; loading it registers its hypotheses."""
+    """Return the diagnosis module of a question; importing it registers the hypotheses."""
     return import_module(f"watchme_analysis.{question}.hypotheses.diagnosis")
 
 
@@ -149,7 +153,7 @@ def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | Non
 
 
 def _said(start: datetime, end: datetime, zone: tzinfo | None) -> str:
-    """Return a span of time in the zone that it was asked for in."""
+    """Return a time span as text in the time zone of the request; in UTC without a zone."""
     shown = zone or UTC
     first, last = (format_time(moment, shown, seconds=False) for moment in (start, end))
     return f"{first} to {last} ({shown})"

@@ -1,4 +1,4 @@
-"""The redrive: which messages of a case to send again, and sending each of them once."""
+"""Redrive of the messages of a case: selection, and sending each message once."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 # Seconds between two messages: far below the quota of a standard queue, and no queue is flooded.
 SEND_GAP_S = 0.01
 _JOURNAL_SUFFIX = ".redrive-journal.jsonl"
-# Suffix of journals of the first release. A journal that exists is used on, or messages would be sent twice.
+# Suffix of journals of the first release. An existing journal is still used, or messages would be sent twice.
 _FORMER_JOURNAL_SUFFIX = ".resent.jsonl"
 _TABLE = "queue_messages"
 
 
 @dataclass(frozen=True)
 class RedrivePlan:
-    """Messages of a case to redrive, as far as no earlier run has sent them.
+    """Messages of a case to redrive that no earlier run has sent.
 
     Attributes
     ----------
     found
-        Messages of the case whose work was never done, and the number of those left out by reason.
+        Messages of the case that were never processed, and the number of excluded messages by reason.
     pending
         Lines of ``found`` that :func:`send_redrive` would send.
     earlier
@@ -60,7 +60,7 @@ class RedrivePlan:
 
     @property
     def text(self) -> str:
-        """The pending messages as JSON Lines, each as ``aws sqs send-message --cli-input-json`` takes it."""
+        """Return the pending messages as JSON Lines for ``aws sqs send-message --cli-input-json``."""
         return "".join(f"{line}\n" for line in self.pending)
 
     def targets(self, limit: int | None = None) -> list[Target]:
@@ -77,7 +77,7 @@ def plan_redrive(
     retry_unconfirmed: bool = False,
     retry_rejected: bool = False,
 ) -> RedrivePlan:
-    """Return the messages of a case to redrive; nothing is sent.
+    """Return the plan of a redrive; no message is sent.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def plan_redrive(
     queue
         Only messages of this source queue; of all queues when None.
     include_unknown
-        Include messages of which no evidence tells whether their own content made them fail.
+        Include messages for which no evidence shows whether their content caused the failure.
     journal
         Journal of the messages sent; by default :func:`journal_beside` the case.
     retry_unconfirmed
@@ -134,9 +134,10 @@ def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | 
     plan
         From :func:`plan_redrive`.
     limit
-        Messages to send at most; all when None.
+        Largest number of messages to send; all when None.
     profile
-        Profile of the AWS configuration; the environment's unless given. Regions are those of the queues.
+        Profile of the AWS configuration; the profile of the environment by default. The regions are those of
+        the queue URLs.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | 
 def journal_beside(case: Path) -> Path:
     """Return the journal of a case's redrive, ``CASE.redrive-journal.jsonl`` beside its folder.
 
-    ``CASE.resent.jsonl``, as the first release named it, is returned where it exists.
+    If ``CASE.resent.jsonl``, the name used by the first release, exists, it is returned instead.
     """
     folder = case.resolve()
     former = folder.with_name(folder.name + _FORMER_JOURNAL_SUFFIX)
@@ -169,9 +170,9 @@ def journal_beside(case: Path) -> Path:
 
 
 def _aws_by_region(profile: str | None) -> Callable[[str | None], Aws]:
-    """Return a function that gives the session of a region, the same one each time.
+    """Return a function that returns the session of a region, created once per region.
 
-    A call is tried once: a second try after a broken connection could send a message twice.
+    Calls are not retried: a retry after a broken connection could send a message twice.
     """
     from watchme_analysis.cloudwatch.session import Aws, RateLimits, SessionTarget
 

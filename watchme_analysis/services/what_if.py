@@ -1,4 +1,4 @@
-"""The model in which measures against a backlog are simulated.
+"""The model used to simulate measures against a backlog.
 
 `watchme simulate` and the what-if notebook both simulate :func:`what_if_model`.
 """
@@ -17,7 +17,7 @@ from watchme_analysis.simulation.model import Model, model_of
 def what_if_of_case(
     case: Case, queue: str | None = None, slots: int | None = None
 ) -> tuple[Diagnosis, Model]:
-    """Return the diagnosis of a case and the model that belongs to it.
+    """Return the backlog diagnosis of a case and the fitted model of its queue.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def what_if_of_case(
     Raises
     ------
     InputError
-        When the case has no queue, or not this one, or the queue can't be fitted.
+        When the case has no queue or not the named queue, or the queue can't be fitted.
     """
     names = [each.queue for each in pipelines(case)]
     if not names:
@@ -53,7 +53,7 @@ def what_if_model(investigation: Investigation, diagnosis: Diagnosis, slots: int
     diagnosis
         Diagnosis of the same investigation. It names the affected queues.
     slots
-        Calls that the API works on at once; None for no limit.
+        Number of calls that the API processes concurrently; None for no limit.
 
     Raises
     ------
