@@ -15,7 +15,7 @@ from watchme_analysis.text.formats import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-# Fewer messages that vanish are no purge unless one was recorded: counts are approximate.
+# Fewer vanished messages count as a purge only if a purge was recorded, because counts are approximate.
 LEAST_PURGE = 3
 
 
@@ -26,9 +26,9 @@ class Balance:
     ``stock_before + sent + sent_unseen = deleted - duplicate_deletes + visible + in_flight + dead_lettered +
     expired + purged + unexplained``
 
-    ``sent_unseen`` came while the queue's metrics slept: AWS publishes none of an idle queue, and wakes late.
+    ``sent_unseen`` counts messages that arrived before CloudWatch resumed the metrics of an inactive queue.
 
-    ``mean_stay_s`` is how long a message stayed on average by Little's law: mean stock over arrivals.
+    ``mean_stay_s`` is the average time in the queue in seconds by Little's law: mean stock over arrivals.
     """
 
     queue: str
@@ -50,7 +50,7 @@ class Balance:
 
     @property
     def lost(self) -> int:
-        """Messages deleted unprocessed from the queue or from its dead-letter queue."""
+        """Number of messages deleted unprocessed from the queue or from its DLQ."""
         return self.expired + self.purged + self.dead_letters.lost
 
     @property
@@ -69,14 +69,13 @@ def queue_balance(pipeline: Pipeline, tables: Tables) -> Balance:
     pipeline
         The pipeline.
     tables
-        For the snapshot of the queue and the recorded purges.
+        Source of the queue's snapshot and of the recorded purges.
 
     Notes
     -----
-    A remainder above zero is loss only where something shows it: a recorded PurgeQueue, a fall of the
-    backlog that no receive explains, or an age that had reached the retention. A remainder below zero
-    means that messages were deleted more often than they were sent, which a second run of the same
-    message does.
+    A remainder above zero counts as loss only with evidence: a recorded PurgeQueue, a fall of the backlog
+    that no receive explains, or an age that had reached the retention. A remainder below zero means that
+    messages were deleted more often than they were sent, as happens when a message is processed twice.
     """
     found = _accounted(pipeline, tables)
     stay_s, contradiction = mean_stay(pipeline)
@@ -85,9 +84,9 @@ def queue_balance(pipeline: Pipeline, tables: Tables) -> Balance:
 
 
 def mean_stay(pipeline: Pipeline) -> tuple[float | None, str | None]:
-    """Return how long a message stayed on average by Little's law, and a sentence if that can't be.
+    """Return the average time in the queue in seconds by Little's law, and a sentence if it is impossible.
 
-    CloudWatch's stock is the highest of an interval, so that the stay is too long by up to an interval.
+    The stock of an interval is its maximum, so the result is too long by up to an interval.
     """
     stock = pipeline.frame["visible"].fillna(0.0) + pipeline.frame["in_flight"].fillna(0.0)
     sent = pipeline.count("sent")
@@ -105,7 +104,7 @@ def mean_stay(pipeline: Pipeline) -> tuple[float | None, str | None]:
 
 
 def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
-    """Return the balance of a pipeline."""
+    """Return the balance of a pipeline, without Little's law."""
     sent, received, deleted = (_whole(pipeline.count(name)) for name in ("sent", "received", "deleted"))
     stock = dead_letter_stock(pipeline, tables)
     frame = pipeline.frame
@@ -126,7 +125,7 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
     if sent is None or deleted is None or stock.moved is None:
         reasons.append("The balance stays open: sent, deleted or dead-lettered messages are unknown.")
         return replace(found, reasons=tuple(reasons))
-    # What a move task put back came in without being sent.
+    # A redrive adds messages without counting them as sent.
     unseen = _woke_with(pipeline)
     if unseen:
         reasons.append(
@@ -136,7 +135,7 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
     lost = int(lost_points(frame, ("sent", "received", "deleted", "visible")).sum())
     near = 0 < abs(rest) <= max(3, 0.1 * stock.moved)
     if not stock.exact and not lost and near and stock.moved + rest >= 0:
-        # The counters are exact where the stock of the dead-letter queue is approximate.
+        # The queue's counters are exact, whereas the stock of the DLQ is approximate.
         moved = stock.moved + rest
         stock = replace(stock, moved=moved, purged=_purged_dead(replace(stock, moved=moved)))
         reasons.append(f"{moved} dead letters follow from the queue's own counters.")
@@ -219,7 +218,7 @@ def _row(pipeline: Pipeline, entry: Balance) -> dict[str, Any]:
 
 
 def _by_interval(pipeline: Pipeline, tables: Tables, interval_s: float) -> list[dict[str, Any]]:
-    """Account interval by interval; what an interval leaves over is named unexplained, unknown stays null."""
+    """Return a row per interval; a remainder is unexplained, and unknown counts stay null."""
     import pandas as pd
 
     rows = []
@@ -279,10 +278,10 @@ def _last(series: pd.Series) -> float:
 
 
 def stock_before(frame: pd.DataFrame) -> int:
-    """Return the messages that were there when the window began: the fewest that explain its first interval.
+    """Return the smallest stock at the start of the window that explains its first interval.
 
-    Its highest stocks hold what was sent and received in it too, and what was in flight may be deleted later
-    in it, so that stocks and deletes can't be summed.
+    The maxima of that interval include messages sent and received in it, and messages in flight may be
+    deleted later in it, so stocks and deletes cannot be added up.
     """
     if frame.empty:
         return 0
@@ -295,7 +294,7 @@ def stock_before(frame: pd.DataFrame) -> int:
 
 
 def _woke_with(pipeline: Pipeline) -> int:
-    """Return the messages that stood in a queue when its metrics came back: asleep it had been empty."""
+    """Return the stock of a queue when its metrics resumed; it was empty while they were missing."""
     if not {"sent", "received", "deleted", "visible", "in_flight"} <= pipeline.asked:
         return 0
     stock = pipeline.frame[["visible", "in_flight"]].dropna(how="all").sum(axis="columns")
@@ -305,7 +304,7 @@ def _woke_with(pipeline: Pipeline) -> int:
 
 
 def _at_end(pipeline: Pipeline, tables: Tables) -> tuple[int, int]:
-    """Return visible and in-flight messages at the end: the snapshot where the window is whole."""
+    """Return visible and in-flight messages at the end: from the snapshot unless a window was selected."""
     queues = tables.table("queues")
     rows = queues[queues["queue"] == pipeline.queue]
     if getattr(tables, "window", None) is None and len(rows) and rows["visible"].notna().any():
@@ -318,7 +317,7 @@ def _at_end(pipeline: Pipeline, tables: Tables) -> tuple[int, int]:
 
 
 def _purged_dead(stock: DeadLetterStock) -> int:
-    """Return the dead letters purged: what came in, by exact counters, and is neither there nor elsewhere."""
+    """Return the messages purged from the DLQ: exact arrivals minus those still there or gone otherwise."""
     if not stock.purged or stock.moved is None or stock.moved_by_all is not None:
         return stock.purged
     otherwise = stock.expired + stock.redriven + stock.left_for_unknown_reason
@@ -332,10 +331,10 @@ def _purge_events(pipeline: Pipeline, tables: Tables) -> int:
 
 
 def _unreceived_fall(pipeline: Pipeline) -> float:
-    """Return the largest fall of the visible backlog, within two intervals, that receives don't explain."""
+    """Return the largest fall of visible messages, within two intervals, that receives do not explain."""
     if not {"visible", "received"} <= pipeline.asked:
         return 0.0
-    # Points that are still to come are no empty queue.
+    # Points that are not yet published do not mean that the queue is empty.
     frame = pipeline.frame.loc[: pipeline.frame["visible"].last_valid_index()]
     visible = frame["visible"].fillna(0.0)
     fall = visible.shift(2) - visible

@@ -45,13 +45,13 @@ from watchme_analysis.stats.intervals import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
-# So many dead letters are an incident by themselves: what the team's own alarm stands at, or this share of
-# the messages.
+# So many messages in the DLQ are an incident by themselves: the threshold of the team's own alarm, or this
+# share of the messages.
 MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
-# From so many dead letters on it can be told whether one device sends most of them.
+# From so many DLQ messages on, a single device can be made out as the source of most of them.
 LEAST_PILED = 5
 MOST = 2 / 3
-# Receives beyond the messages sent, from which on throttled deliveries come back in numbers.
+# Receives beyond the messages sent, as a share, from which on throttled deliveries return in numbers.
 RETURNING = 0.02
 
 
@@ -66,7 +66,7 @@ class QueueAnalysis:
     slow
         Interval in which invocations took at least three times as long as usual.
     timed_out_share
-        Share of the failures in intervals whose longest run reached the function's timeout.
+        Share of the failures in intervals whose longest duration reached the function's timeout.
     passed_share
         Share of invocations that succeeded between first and last failure.
     errors
@@ -76,11 +76,11 @@ class QueueAnalysis:
     run_before_s, run_during_s
         Median duration in seconds before the trouble and during it.
     surge, surge_daily
-        Arrivals far above their usual rhythm; whether the surge comes back every day.
+        Arrivals far above their usual rhythm; whether the surge recurs every day.
     throttles
         Interval with throttled invocations; ``count`` is their number.
     redelivery
-        Interval in which messages were received again though nothing failed.
+        Interval in which messages were received again although no invocation failed.
     unpolled
         Longest interval in which messages waited and none was received.
     drift
@@ -92,7 +92,7 @@ class QueueAnalysis:
     devices
         DLQ messages by device.
     first_sent_by_main_device
-        When the device with most DLQ messages sent the first of them.
+        Time at which the device with most DLQ messages sent the first of them.
     """
 
     pipeline: Pipeline
@@ -146,7 +146,7 @@ class QueueAnalysis:
 
     @property
     def throttled_always(self) -> bool:
-        """Return whether deliveries were throttled from the window's first tenth to its last."""
+        """Return whether deliveries were throttled both in the window's first tenth and in its last."""
         frame, throttles = self.pipeline.frame, self.throttles
         if throttles is None:
             return False
@@ -154,9 +154,10 @@ class QueueAnalysis:
         return bool(throttles.start <= frame.index[0] + edge and throttles.end >= frame.index[-1] - edge)
 
     def _throttled_beyond_use(self, throttles: Interval) -> bool:
-        """Return whether throttles are many, and more than a limit that was always there and delays nothing.
+        """Return whether throttles are many, and not just those of a permanent limit without consequences.
 
-        Throttled deliveries that find room within seconds do no harm; those that don't come back, and count.
+        Throttled deliveries that are invoked within seconds do no harm. Those that do not return to the queue
+        do not raise the receives.
         """
         if self.throttled_share < 0.02 or throttles.count < 20:
             return False
@@ -171,7 +172,7 @@ class QueueAnalysis:
 
     @property
     def only_sporadic(self) -> bool:
-        """Return whether all dead letters are single bad messages, here and there among good ones."""
+        """Return whether all DLQ messages are sporadic: single bad messages among messages that succeed."""
         return self.failures is None and are_sporadic(self.pipeline, self.dead_lettered, self.devices)
 
     @property
@@ -181,12 +182,12 @@ class QueueAnalysis:
 
     @property
     def errors_counted(self) -> bool:
-        """Return whether the metrics say how many runs failed; where not, none seen doesn't mean none."""
+        """Return whether the metrics count failed attempts; if not, an absence of failures proves nothing."""
         return "failed" in self.pipeline.asked
 
     @property
     def stalled(self) -> bool:
-        """Return whether messages waited behind a mapping that is off when the case was collected."""
+        """Return whether messages waited behind a disabled event source mapping at the time of collection."""
         off = (self.pipeline.settings.mapping_state or "").startswith("Disabl")
         return off and self.balance.visible > 0
 
@@ -220,7 +221,7 @@ class QueueAnalysis:
 
     @property
     def slow_harmless(self) -> bool:
-        """Return whether invocations were slow for a while, but no message failed or waited for it."""
+        """Return whether invocations were slow for a while, but no message failed or waited because of it."""
         if self.slow is None or self.failures is not None or self.worst is not None:
             return False
         if not {"failed", "visible", "age_s"} <= self.pipeline.asked:
@@ -232,7 +233,7 @@ class QueueAnalysis:
 
     @property
     def limit_lowered(self) -> bool:
-        """Return whether the function may run for less time than its runs took before they failed."""
+        """Return whether the function's timeout is shorter than its invocations took before they failed."""
         limit = self.pipeline.settings.function_timeout_s
         return limit is not None and limit < (self.run_before_s or 0.0)
 
@@ -256,26 +257,27 @@ class QueueAnalysis:
         )
         starts = [item.start for item in found if item is not None]
         starts += [self.worst.grew_from] if self.worst is not None else []
-        # A limit that was always there is no beginning of what came later.
+        # Throttles of a permanent limit do not mark the start of a later incident.
         if self.throttles is not None and not (starts and self.throttled_always):
             starts.append(self.throttles.start)
         return min(starts, default=None)
 
 
 def piled_on_one(devices: Counter[str]) -> bool:
-    """Return whether dead letters are those of one device, far beyond its part."""
+    """Return whether most DLQ messages come from one device, far beyond its share."""
     total = sum(devices.values())
     if total < LEAST_PILED:
         return False
     share = devices.most_common(1)[0][1] / total
-    # How many devices send is not known: beside few others, only most of all is far beyond a part.
+    # The number of sending devices is unknown: among few others, only a clear majority is far beyond a share.
     return share >= MOST or (share >= 0.4 and share >= 3.0 / len(devices))
 
 
 def are_sporadic(pipeline: Pipeline, dead_lettered: int, devices: Counter[str]) -> bool:
-    """Return whether dead letters are too few to be more than single bad messages, and not of one sender.
+    """Return whether DLQ messages are few enough to be single bad messages, and not of one sender.
 
-    That holds for messages that failed; what died without a failed run died of something else.
+    The rule holds only for messages that failed. Messages moved to the DLQ without a failed invocation have
+    another cause.
     """
     sent, failed = pipeline.count("sent") or 0.0, pipeline.count("failed") or 0.0
     few = FEWEST_DEAD <= dead_lettered <= MANY_DEAD and dead_lettered < DEAD_SHARE * sent
@@ -351,7 +353,7 @@ def _errors_within(tables: Tables, pipeline: Pipeline, failures: Interval | None
 
 
 def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
-    """Return when the device with most DLQ messages sent the first of them."""
+    """Return the time at which the device with most DLQ messages sent the first of them."""
     if not devices:
         return None
     sent = dead.loc[dead["device_id"] == devices.most_common(1)[0][0], "sent_at"].dropna()

@@ -13,7 +13,7 @@ from watchme_analysis.stats.comparison import probability_larger
 if TYPE_CHECKING:
     import pandas as pd
 
-# Steps that read well on a time axis.
+# Step widths in seconds that suit a time axis.
 STEPS_S = (60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
@@ -23,9 +23,9 @@ def binned(pipelines: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
     Parameters
     ----------
     pipelines
-        Flows of :func:`watchme_analysis.queues.pipeline.pipelines`.
+        Pipelines of :func:`watchme_analysis.queues.pipeline.pipelines`.
     most
-        Steps at most; the shortest of :data:`STEPS_S` that needs no more is taken.
+        Maximum number of steps; the shortest step of :data:`STEPS_S` that stays within it is used.
 
     Returns
     -------
@@ -88,16 +88,16 @@ def rates(pipelines: Sequence[Pipeline], start: datetime | None, end: datetime |
     Parameters
     ----------
     pipelines
-        Flows of :func:`watchme_analysis.queues.pipeline.pipelines`.
+        Pipelines of :func:`watchme_analysis.queues.pipeline.pipelines`.
     start, end
-        Bounds of the incident: without a start there is none, without an end it is still open.
+        Bounds of the incident. Without a start there is no incident; without an end it is still open.
 
     Returns
     -------
     pandas.DataFrame
         ``resource`` (queue or function), ``metric`` (a counter of a pipeline's frame), ``baseline_total``,
-        ``incident_total``, ``baseline_per_h``, ``incident_per_h`` (float; null where the series was not
-        asked for or a side has no time). A point that CloudWatch did not return counts as nothing counted.
+        ``incident_total``, ``baseline_per_h``, ``incident_per_h`` (float; null where a side has no time). A
+        series that was not queried has no row. A point that CloudWatch did not return counts as zero.
     """
     import pandas as pd
 
@@ -134,9 +134,9 @@ COMPARISON_COLUMNS = (
     "baseline_p90", "incident_p90", "ratio", "effect", "rank",
 )  # fmt: skip
 MIN_PAST_WINDOWS = 5
-# How far from "no difference" an effect must be to be told, and of how many points on either side.
+# Smallest distance of a relevant effect from 0.5, and the number of points that each side needs for it.
 TOLD, ENOUGH = 0.05, 5
-# So many standard errors of unrelated draws: of sixty metrics that stand still hardly one goes as far.
+# Standard errors of independent samples: among sixty unchanged metrics, hardly any effect exceeds this.
 ERRORS = 3.0
 
 
@@ -145,9 +145,9 @@ def comparison_rows(
 ) -> pd.DataFrame:
     """Return the comparison of every metric within the incident with the time before it.
 
-    Autocorrelation makes p-values useless here; the effect is the probability that a point of the incident
-    exceeds one of the baseline, and the rank says how many of the metric's own past windows of the same
-    length were nearer to its usual median.
+    Autocorrelation makes p-values useless here. The effect is the probability that a point of the incident
+    exceeds a point of the baseline. The rank is the share of the metric's past windows of the same length
+    that were nearer to its usual median. See :data:`COMPARISON_COLUMNS`.
     """
     import pandas as pd
 
@@ -194,7 +194,7 @@ def _compare(series: pd.Series, start: Any, end: Any) -> dict[str, Any] | None:
 
 
 def has_moved(effect: float | None, before: int, during: int) -> bool:
-    """Return whether an effect is beyond what as many points of a metric that did not move would show."""
+    """Return whether an effect exceeds the sampling error of an unchanged metric with as many points."""
     if effect is None or min(before, during) < ENOUGH:
         return False
     error = math.sqrt((before + during + 1) / (12.0 * before * during))

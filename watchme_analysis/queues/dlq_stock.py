@@ -1,7 +1,7 @@
-"""Messages that entered and left a dead-letter queue, from its number of messages over time.
+"""Messages that entered and left a DLQ, from its number of messages over time.
 
-SQS does not count a redrive in the dead-letter queue's NumberOfMessagesSent, and publishes nothing for a
-queue that has been empty for about six hours; the stock is what remains to reckon with.
+SQS does not count messages moved to a DLQ by the redrive policy in NumberOfMessagesSent, and publishes no
+metrics for a queue that has been empty for about six hours. The number of visible messages remains as source.
 Source: Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS".
 """
 
@@ -19,40 +19,40 @@ from watchme_analysis.queues.pipeline import Pipeline, Tables, dead_letter_queue
 if TYPE_CHECKING:
     import pandas as pd
 
-# A queue without activity for this long stops publishing, and then it is empty.
+# A gap of this length in a queue's metrics means that the queue was inactive, and therefore empty.
 ASLEEP_AFTER = timedelta(hours=1)
-# A fall must last this many points to be more than a wobble.
+# A fall must last this many points to exceed the noise of an approximate count.
 FALL_POINTS = 4
-# What the queue held before is the median of these first points, as long as they stay together.
+# The stock at the start is the median of these first points, as far as they agree.
 HELD_POINTS = 15
-# What arrives in so large a share of all stretches of a length is usual.
+# Arrivals below this quantile of all windows of the same length are usual.
 RARELY = 0.95
 
 
 @dataclass(frozen=True)
 class DeadLetterStock:
-    """Messages that entered and left a dead-letter queue.
+    """Messages that entered and left a DLQ.
 
     Attributes
     ----------
     moved
-        Messages moved in from this pipeline's queue; None when nothing tells.
+        Messages moved in from this pipeline's queue; None when unknown.
     moved_by_all
-        Messages moved in from all queues that share the dead-letter queue; None where it is not shared.
+        Messages moved in from all queues that share the DLQ; None where it is not shared.
     purged, expired, redriven
-        Messages that left, by how they left.
+        Messages that left, by cause.
     left_for_unknown_reason
-        Messages that left and no record says how.
+        Messages that left without a record of the cause.
     held
-        Messages that were there when the window began.
+        Messages in the DLQ at the start of the window.
     at_end
-        Messages at the end.
+        Messages in the DLQ at the end.
     first_seen
-        When the stock first rose (start of the interval).
+        Start of the interval in which the stock first rose.
     exact
-        False when messages may have come and gone between two points.
+        False when messages may have entered and left between two points.
     notes
-        Sentences for the reader.
+        Sentences for the report.
     """
 
     moved: int | None
@@ -81,7 +81,7 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
     pipeline
         The pipeline; its ``dlq_visible`` column is read.
     tables
-        For the snapshot of the queue (``queues``), the messages seen in it and the recorded changes.
+        Source of the queue's snapshot (``queues``), the messages seen in it and the recorded changes.
     """
     if pipeline.dlq is None:
         return DeadLetterStock(moved=0, notes=("The queue has no dead-letter queue in the evidence.",))
@@ -124,26 +124,26 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
 
 
 def from_before(messages: pd.DataFrame, pipeline: Pipeline, held: int) -> pd.Index:
-    """Return the rows of the messages that a pipeline's dead-letter queue held when the window began.
+    """Return the rows of the messages that were in a pipeline's DLQ at the start of the window.
 
     Parameters
     ----------
     messages
         The table ``queue_messages``.
     pipeline
-        The queue may be of others too: theirs count, as ``held`` counts them.
+        The pipeline of the DLQ. Messages of other queues that share the DLQ are included.
     held
-        How many the queue held then: of those sent before, the oldest.
+        Number of messages in the DLQ at that time: the oldest of those sent before.
     """
     dead = messages.loc[messages["queue"] == pipeline.dlq, "sent_at"].sort_values(kind="stable")
     return dead[dead < pipeline.frame.index[0]].index[:held] if held else dead.index[:0]
 
 
 def dead_lettered_by(pipelines: Iterable[Pipeline], moment: datetime) -> int:
-    """Return how many messages were seen in the dead-letter queues of pipelines by a moment.
+    """Return the number of messages added to the DLQs of pipelines within the window up to a moment.
 
-    What a queue held when the window began came before; a queue that several pipelines share counts once. The
-    metrics of a queue that was empty for hours wake minutes after its first message.
+    The stock at the start of the window is subtracted, and a shared DLQ counts once. The metrics of a queue
+    that was empty for hours resume some minutes after its first message.
     """
     risen = {}
     for pipeline in pipelines:
@@ -157,7 +157,7 @@ def dead_lettered_by(pipelines: Iterable[Pipeline], moment: datetime) -> int:
 
 
 def _other_policy(tables: Tables, pipeline: Pipeline) -> list[str]:
-    """Return a note where the redrive policy names another queue than that in which the letters lie."""
+    """Return a note if the redrive policy names another queue than the DLQ that holds the messages."""
     queues = tables.table("queues")
     named = queues.loc[(queues["queue"] == pipeline.queue) & queues["dlq"].notna(), "dlq"]
     if named.empty or named.iloc[-1] == pipeline.dlq:
@@ -166,10 +166,10 @@ def _other_policy(tables: Tables, pipeline: Pipeline) -> list[str]:
 
 
 def _own_share(pipeline: Pipeline, tables: Tables, moved_by_all: int, at_end: int) -> tuple[int, bool]:
-    """Return a pipeline's part of what a shared dead-letter queue took in, and whether the messages tell it.
+    """Return a pipeline's part of the messages moved to a shared DLQ, and whether the messages prove it.
 
-    Each dead letter names its source, so a complete dump settles it; else what the queue itself sent and
-    didn't delete stands in.
+    Each DLQ message names its source queue, so a complete dump is exact. Otherwise the part is estimated from
+    the messages that the queue received as sent and that were not deleted.
     """
     messages = tables.table("queue_messages")
     seen = messages[(messages["queue"] == pipeline.dlq) & messages["source_queue"].notna()]
@@ -184,11 +184,11 @@ def _own_share(pipeline: Pipeline, tables: Tables, moved_by_all: int, at_end: in
 
 
 def _segments(series: pd.Series, held: float, at_end: int | None) -> list[tuple[Any, float, float]]:
-    """Split the stock where messages left: (start, stock at the start, stock at the end) of each part.
+    """Return the parts of the stock between departures: (start, stock at the start, stock at the end).
 
-    CloudWatch's counts are approximate and wobble by a few hundredths, so a fall counts only when it takes
-    away a fifth of the stock, at least two messages, and the stock stays down; and a level is the median
-    of a few points. A queue that published nothing for hours and comes back lower was empty in between.
+    CloudWatch's counts are approximate within a few percent. A fall therefore counts only if a fifth of the
+    stock and at least two messages leave, and the stock stays down; a level is the median of a few points. A
+    queue without metrics for hours whose stock is lower afterwards was empty in between.
     """
     values, times = series.to_numpy(), series.index
     parts: list[tuple[Any, float, float]] = []
@@ -205,7 +205,7 @@ def _segments(series: pd.Series, held: float, at_end: int | None) -> list[tuple[
 
 
 def _lower(series: pd.Series) -> list[int]:
-    """Return the places that can begin a fall: lower than a few points before, or after a silence."""
+    """Return the positions that can begin a fall: lower than a few points before, or after a gap."""
     import numpy as np
 
     before = series.rolling(FALL_POINTS, min_periods=1).max().shift(1).to_numpy()
@@ -220,7 +220,7 @@ def _median(values: Any) -> float:
 
 
 def _snapshot(tables: Tables, name: str) -> int | None:
-    """Return how many messages the queue held when it was described."""
+    """Return the number of messages in the queue when it was described; None when unknown."""
     queues = tables.table("queues")
     rows = queues[queues["queue"] == name]
     if rows.empty or rows["visible"].isna().all():
@@ -230,7 +230,7 @@ def _snapshot(tables: Tables, name: str) -> int | None:
 
 
 def _shared(tables: Tables, pipeline: Pipeline) -> list[str]:
-    """Return the other queues that use the same dead-letter queue."""
+    """Return the other queues that use the same DLQ."""
     return sorted(
         queue
         for queue, dlq in dead_letter_queues(tables).items()
@@ -241,9 +241,9 @@ def _shared(tables: Tables, pipeline: Pipeline) -> list[str]:
 def _without_series(
     pipeline: Pipeline, tables: Tables, snapshot: int | None, shared: list[str]
 ) -> DeadLetterStock:
-    """Reckon without any point of the stock."""
+    """Return the messages moved to a DLQ without any point of its stock, from its snapshot and messages."""
     if getattr(tables, "window", None) is not None and "dlq_visible" in pipeline.asked:
-        # The snapshot tells of another time; no point within the window means an empty, sleeping queue.
+        # The snapshot is from another time; a window without points means an empty, inactive queue.
         return DeadLetterStock(moved=0)
     messages = tables.table("queue_messages")
     seen = messages[messages["queue"] == pipeline.dlq]
@@ -264,7 +264,7 @@ def _without_series(
 
 
 def _ways_out(tables: Tables, pipeline: Pipeline, lost: list[tuple[Any, float]]) -> dict[str, int]:
-    """Tell how messages left: by a recorded purge or move task, by age, back into their queue, or unknown."""
+    """Return the number of messages that left by cause, from recorded changes, ages and counters."""
     changes = tables.table("changes")
     ways = {"purged": 0.0, "expired": 0.0, "redriven": 0.0, "left_for_unknown_reason": 0.0}
     for moment, amount in lost:
@@ -283,7 +283,7 @@ def _ways_out(tables: Tables, pipeline: Pipeline, lost: list[tuple[Any, float]])
 
 
 def _came_back(pipeline: Pipeline, moment: Any, amount: float) -> bool:
-    """Return whether the pipeline's own queue was sent as many around a moment, and hardly ever else."""
+    """Return whether the source queue received as many messages around a moment, far more than usual."""
     sent, slack = pipeline.frame["sent"].fillna(0.0), _slack(pipeline)
     around = float(sent[(sent.index >= moment - slack) & (sent.index <= moment + slack)].sum())
     usual = sent.rolling(2 * slack, closed="both").sum()
@@ -291,12 +291,12 @@ def _came_back(pipeline: Pipeline, moment: Any, amount: float) -> bool:
 
 
 def _slack(pipeline: Pipeline) -> timedelta:
-    """Return how far a change and its effect on the stock may lie apart: ten minutes or three periods."""
+    """Return the largest gap between a change and its effect on the stock: ten minutes or three periods."""
     return timedelta(seconds=max(600, 3 * pipeline.period_s))
 
 
 def _near(changes: pd.DataFrame, moment: Any, pipeline: Pipeline) -> pd.DataFrame:
-    """Return the changes to the dead-letter queue around a moment."""
+    """Return the successful changes to the DLQ around a moment."""
     slack = _slack(pipeline)
     hit = changes["time"].between(moment - slack, moment + slack)
     named = (changes["resource"] == pipeline.dlq) | changes["resources"].str.contains(
@@ -306,7 +306,7 @@ def _near(changes: pd.DataFrame, moment: Any, pipeline: Pipeline) -> pd.DataFram
 
 
 def _at_retention(tables: Tables, pipeline: Pipeline, moment: Any) -> bool:
-    """Return whether the oldest dead letter had reached the queue's retention."""
+    """Return whether the oldest DLQ message had reached the DLQ's retention."""
     if pipeline.settings.dlq_retention_s is None:
         return False
     metrics = tables.table("metrics")

@@ -1,4 +1,4 @@
-"""Forecast of when a backlog will have drained, and of the wait of a new message behind it."""
+"""Forecast of the time until a backlog is drained, and of the wait of a new message behind it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ COLUMNS = (
     "queue", "at", "backlog", "arrivals_per_min", "capacity_per_min", "drained_at", "drained_at_low",
     "drained_at_high", "head_of_line_delay_s", "note",
 )  # fmt: skip
-# Hours that the arrivals are taken from, and busy intervals that the capacity is taken from.
+# Hours from which the arrivals are estimated, and busy intervals from which the capacity is estimated.
 ARRIVAL_HOURS, BUSY_INTERVALS = 24, 60
-# What comes now, if more than usual, is a surge that may go on. Many clients send each half hour.
+# Arrivals above the usual in this interval are a surge that may continue. Many clients send each half hour.
 LATELY = timedelta(minutes=30)
 
 
 def drain_rows(pipelines: tuple[Pipeline, ...]) -> pd.DataFrame:
     """Return a forecast for each queue that holds a backlog at the end; see :data:`COLUMNS`.
 
-    Capacity is what was deleted a minute while messages waited. Arrivals are the median of the last day's
-    hours, which a surge that has passed does not move. The interval puts the 10th and 90th percentile of the
-    hourly arrivals against those of the capacity; as a surge may go on, its late end takes the arrivals of
-    the last half hour where these are more.
+    Capacity is the number of deletes per minute while messages waited. Arrivals are the median of the last
+    day's hours, which a past surge does not change. The bounds combine the 10th and 90th percentile of the
+    hourly arrivals with those of the capacity. A surge may continue, so the late bound uses the arrivals of
+    the last half hour where these are higher.
     """
     import pandas as pd
 
@@ -54,7 +54,7 @@ def _row(pipeline: Pipeline) -> dict[str, Any] | None:
     busy = busy.dropna().iloc[-BUSY_INTERVALS:] / minutes
     note = ""
     if busy.empty:
-        # Nobody drains it: what ordinary runs could do at their busiest stands in.
+        # Without a consumer, the capacity is estimated from the busiest intervals of the window.
         busy = (frame["deleted"].dropna() / minutes).nlargest(10)
         note = "Nothing was being drained; the capacity is that of the busiest intervals of the window."
     if pipeline.settings.mapping_state is not None and pipeline.settings.mapping_state.startswith("Disabl"):
@@ -78,7 +78,7 @@ def _row(pipeline: Pipeline) -> dict[str, Any] | None:
 
 
 def _drained(at: Any, backlog: float, arrivals: float, capacity: float) -> Any:
-    """Return when it will be empty, None when more comes than goes."""
+    """Return the time at which the queue will be empty; None if arrivals exceed the capacity."""
     if capacity <= arrivals:
         return None
     return at + timedelta(minutes=backlog / (capacity - arrivals))

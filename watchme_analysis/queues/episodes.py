@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TroubleInterval(Interval):
-    """Trouble of one queue within a part of the window: ``count`` of ``base`` tries failed.
+    """Trouble of one queue within a part of the window: ``count`` of ``base`` attempts failed.
 
     Attributes
     ----------
     age_s
-        Highest age of the oldest message within, 0 where it was not published.
+        Highest age of the oldest message within, in seconds; 0 where it was not published.
     only_waited
-        Whether old messages are its only sign.
+        True if old messages are the only evidence of trouble.
     """
 
     age_s: float
@@ -32,10 +32,10 @@ class TroubleInterval(Interval):
 
 
 def trouble_within(pipeline: Pipeline, start: datetime, end: datetime) -> TroubleInterval | None:
-    """Return the trouble of a queue within a part of the window, None where there is none.
+    """Return the trouble of a queue within a part of the window, None without trouble.
 
-    Trouble is a clear rise of failed tries, messages that waited long, or messages that nobody received. What
-    comes at the same time of other days is a rhythm and none.
+    Trouble is a clear rise of failed attempts, messages that waited long, or messages that were not received.
+    Failures and unpolled intervals that recur on other days at the same time do not count.
     """
     frame = pipeline.frame
     inside = frame[(frame.index >= start) & (frame.index < end)]
@@ -78,7 +78,7 @@ def trouble_within(pipeline: Pipeline, start: datetime, end: datetime) -> Troubl
 
 
 def settled_after(pipeline: Pipeline, moment: datetime) -> datetime:
-    """Return from when on no message was old, at a moment or after it: an incident leaves work to be done."""
+    """Return the first time from a moment on without old messages, since an incident leaves a backlog."""
     later = pipeline.frame["age_s"][pipeline.frame.index >= moment].fillna(0.0)
     old = (later >= BACKLOG_AGE_S).to_numpy()
     calm = later.index[~old]

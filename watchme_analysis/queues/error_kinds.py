@@ -24,22 +24,22 @@ KIND_WORDS = {
     "code_or_message": "Python errors of the code or of the message",
     "other": "of another kind",
 }
-# Characters of a logged line that an answer quotes.
+# Longest quotation of a logged line in an example, in characters.
 _LONGEST_EXAMPLE = 200
-# What the runtime puts before a message: when, and of which request.
+# Prefix of the runtime before a message: time and request ID.
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\S+ [0-9a-f]{8}-[0-9a-f-]{27} ")
-# The level before an error, and what the runtime of Node.js says of one that nobody caught.
+# Level before an error, and the Node.js runtime's prefix of an uncaught exception.
 _LEVEL = re.compile(r"^(\[[A-Z]+\]|ERROR|CRITICAL|FATAL)\s+(Invoke Error\s+|Uncaught Exception\s+)?")
 _TRACEBACK = "Traceback (most recent call last)"
-# What differs between two occurrences of one error: addresses, ids and numbers.
+# Parts in which two occurrences of an error differ: addresses, IDs and numbers.
 _VARYING = re.compile(
     r"0x[0-9a-f]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}|\d+", re.IGNORECASE
 )
-# Characters of an error that a headline quotes.
+# Longest quotation of an error in a headline, in characters.
 _QUOTED = 200
-# First match wins: the more specific comes first. Each kind is a place where the fault can sit.
+# The first match wins, so more specific patterns come first. Each kind is a possible location of the fault.
 _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    # The runtime never reached, or could not load, the handler; or the process died.
+    # The runtime did not reach or could not load the handler, or the process crashed.
     (
         "function",
         (
@@ -48,12 +48,12 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"Runtime exited|signal: killed|MemoryError|out of memory|Extension\.Crash|Init error",
         ),
     ),
-    # What it runs on is used up: disk, descriptors, memory, threads.
+    # A resource of the execution environment is exhausted: disk, file descriptors, memory, threads.
     (
         "function",
         (r"No space left on device|Too many open files|Cannot allocate memory|can't start new thread",),
     ),
-    # It ran, but may not: credentials and permissions are the function's own.
+    # The code runs without permission: credentials and permissions belong to the function.
     (
         "function",
         (
@@ -70,7 +70,7 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"ECONNRESET|RemoteDisconnected|Connection aborted|Name or service not known|gaierror",
             r"NameResolution|ENOTFOUND|No route to host|Network is unreachable|EHOSTUNREACH|ConnectionError",
             r"502 Server Error|503 Server Error|Bad Gateway|Service Unavailable|SSLError|ProxyError",
-            # A database that takes no more, or no, connections.
+            # A database that accepts no more, or no, connections.
             r"OperationalError|could not connect to server|connection slots are reserved",
             r"Too many connections",
         ),
@@ -85,7 +85,8 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("timeout", (r"Timeout(Error|Exception)?\b|timed out",)),
-    # A Python error can be the code's fault or the message's; only the share of runs tells.
+    # A Python error can be the fault of the code or of the message; only the share of failures separates
+    # them.
     (
         "code_or_message",
         (r"\b(Key|Type|Attribute|Name|Value|Index|ZeroDivision|Assertion|UnboundLocal)Error\b",),
@@ -100,18 +101,18 @@ def error_kind(text: str) -> str:
     Parameters
     ----------
     text
-        The error's type and message, traceback and all.
+        The error's type and message, with traceback.
     """
     return next((kind for kind, pattern in _KINDS if pattern.search(text)), "other")
 
 
 def error_words(text: str) -> str:
-    """Return the text of an error on one line: without time, request id and level, secrets masked.
+    """Return an error's text on one line without time, request ID and level, and with secrets masked.
 
     Parameters
     ----------
     text
-        A log event with the error's type and message, traceback and all.
+        A log event with the error's type and message, with traceback.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     at = next((place for place, line in enumerate(lines) if line.startswith(_TRACEBACK)), None)
@@ -124,7 +125,7 @@ def error_words(text: str) -> str:
 
 
 def _of_json(line: str) -> str:
-    """Return type and message of an error that the runtime wrote as JSON; any other line as it is."""
+    """Return type and message of an error that the runtime wrote as JSON; any other line unchanged."""
     if not line.startswith("{"):
         return line
     try:
@@ -142,22 +143,22 @@ class LoggedErrors:
     Attributes
     ----------
     counts
-        Errors by kind, each error once.
+        Number of errors by kind, each log event counted once.
     examples
-        One first line by kind.
+        The first line of an example by kind.
     total
-        Errors seen.
+        Number of errors.
     truncated
-        True when the query matched more than it returned.
+        True when the query matched more events than it returned.
     asked
-        False when no log of this function is in the case.
+        False when no log query of this function is in the case.
     first
-        When the first of them was logged.
+        Time of the first error.
     first_of_main, others_before
-        When the first of the commonest kind was logged, and how many of other kinds before it.
+        Time of the first error of the most common kind, and the number of other errors before it.
     leading, leading_count
-        The commonest error in its own words, and how many log events have it; errors that differ in numbers
-        and ids alone are one.
+        The text of the most common error, and the number of its log events. Errors that differ only in
+        numbers and IDs count as the same error.
     """
 
     counts: Counter[str]
@@ -172,12 +173,12 @@ class LoggedErrors:
     leading_count: int = 0
 
     def share(self, *kinds: str) -> float:
-        """Return the share of these kinds, 0 without errors."""
+        """Return the share of these kinds among all errors, 0 without errors."""
         return sum(self.counts[kind] for kind in kinds) / self.total if self.total else 0.0
 
     @property
     def main(self) -> str | None:
-        """The commonest kind."""
+        """The most common kind; None without errors."""
         return self.counts.most_common(1)[0][0] if self.total else None
 
 
@@ -195,7 +196,7 @@ def logged_errors(
     log_events, log_queries
         Tables of the glossary.
     function
-        Name.
+        Name of the function.
     start, end
         Window; open where None.
     """

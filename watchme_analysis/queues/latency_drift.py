@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 BINS = 60
 MIN_BINS = 12
-# Knots whose weighted squares are within this of the least make the interval: 95 % of chi-square for one.
+# Knots whose weighted sum of squares is within this of the minimum form the 95 % interval (chi-square, 1 df).
 AS_GOOD = 3.84
-# Points that are fitted at most, the share of them that a knot may lie in, and rounds of finer knots.
+# Most points of a fit, the largest share of the time at which a knot may lie, and rounds with finer knots.
 MOST_POINTS, KNOTS_TO, REFINED = 800, 0.95, 2
-# Stretches of the rise whose spread is measured apart, and intervals that one must have.
+# Sections of the rise whose variance is measured separately, and the fewest intervals of a section.
 STRETCHES, MIN_STRETCH = 5, 8
-# Near its end a timeout bends the rise; up to this share of its top it tells where it begins.
+# A timeout flattens the rise near its end, so only the part up to this share of its maximum is fitted.
 LOWER = 0.5
 
 
@@ -31,18 +31,18 @@ class LatencyDrift:
     Attributes
     ----------
     start
-        Where the rise begins by the best fit of a level that grows from there on.
+        Start of the rise, by the best fit of a level that grows from there on.
     start_low, start_high
         Starts whose fit is about as good: 95 % of chi-square.
     hours
-        From the start to the end of the rise.
+        Length of the rise in hours.
     before_s, after_s
-        Median run time before the start and at the end of the rise.
+        Median duration in seconds before the start and at the end of the rise.
     steepest_share
-        Share of the whole rise that the steepest tenth of its time makes up: near 1 for a step, about
-        0.1 to 0.3 for a creep.
+        Share of the whole rise within its steepest tenth of the time: near 1 for a step, about 0.1 to 0.3
+        for a gradual drift.
     correlation
-        Rank correlation of run time with time during the rise.
+        Rank correlation of the duration with time during the rise.
     """
 
     start: datetime
@@ -70,8 +70,8 @@ def find_latency_drift(pipeline: Pipeline) -> LatencyDrift | None:
 
     Notes
     -----
-    The window is cut into at most 60 equal bins, each its median. The rise ends where the run time first
-    comes within a tenth of the highest bin: what a timeout cuts off can't rise further.
+    The window is cut into at most 60 equal bins, each represented by its median. The rise ends where the
+    duration first comes within a tenth of the highest bin, because a timeout limits any further rise.
     """
     import numpy as np
 
@@ -117,12 +117,12 @@ def _at(origin: pd.Timestamp, hours: float) -> datetime:
 
 
 def _knot(frame: pd.DataFrame, end_hours: float) -> tuple[float, float, float]:
-    """Return the hour at which the run time leaves its level, and the span of hours that fit as well.
+    """Return the hour at which the duration leaves its level, and the range of hours that fit as well.
 
-    Fitted by least squares to the averages of intervals up to ``end_hours``, each weighed by its precision,
-    is a level that from the knot on grows by ``a (exp(r (t - knot)) - 1) / r``: by a constant amount an hour
-    where r is zero, else by a constant rate of the part that grows. Means, not logarithms, are fitted, since
-    the average of a few runs is no biased measure of their mean, and its logarithm is.
+    The averages of intervals up to ``end_hours``, weighted by their precision, are fitted by least squares
+    with a level that grows from the knot on by ``a (exp(r (t - knot)) - 1) / r``: linearly where r is zero,
+    else exponentially. Means are fitted, not logarithms, because the average of a few invocations is an
+    unbiased estimate of their mean, and its logarithm is not.
     """
     import numpy as np
 
@@ -132,7 +132,8 @@ def _knot(frame: pd.DataFrame, end_hours: float) -> tuple[float, float, float]:
     last = KNOTS_TO * float(t[-1])
     knots: Any = np.linspace(0.0, last, 61)
     rates: Any = np.concatenate([[0.0], np.geomspace(0.05, 12.0, 40) / float(t[-1])])
-    # A first fit takes the spread to grow with the level; a second one knows it from both sides of the knot.
+    # The first fit assumes that the spread grows with the level; the second measures it on both sides of the
+    # knot.
     weights = runs / np.maximum(y, 1e-6) ** 2
     for _ in range(2):
         misfit = _misfits(t, y, weights, knots, rates)
@@ -140,7 +141,7 @@ def _knot(frame: pd.DataFrame, end_hours: float) -> tuple[float, float, float]:
         weights = _by_precision(t, y, runs, float(knots[knot]))
     misfit = _misfits(t, y, weights, knots, rates)
     rate = np.unravel_index(int(misfit.argmin()), misfit.shape)[1]
-    # Finer rates, then finer knots in the neighbourhood that the coarse ones found.
+    # Refine the rates first, then the knots near the best coarse knots.
     near = rates[max(1, rate - 2) : rate + 3]
     rates = np.concatenate([[0.0], np.linspace(near[0], near[-1], 61)])
     for _ in range(REFINED):
@@ -153,7 +154,7 @@ def _knot(frame: pd.DataFrame, end_hours: float) -> tuple[float, float, float]:
 
 
 def _points(frame: pd.DataFrame, end_hours: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return hours, averages and runs of the intervals up to an hour, many short ones put together."""
+    """Return hours, average durations and invocations of the intervals up to an hour, merged if many."""
     import numpy as np
 
     hours = (frame.index - frame.index[0]).total_seconds().to_numpy() / 3600.0
@@ -170,10 +171,10 @@ def _points(frame: pd.DataFrame, end_hours: float) -> tuple[np.ndarray, np.ndarr
 
 
 def _by_precision(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -> np.ndarray:
-    """Return weights: runs over the variance of one, which is taken from stretches before and after a knot.
+    """Return weights: invocations over the variance of one invocation, by section before and after a knot.
 
-    Within a stretch the run time hardly changes from one interval to the next, so that what neighbours differ
-    by tells the variance, whatever curve is fitted.
+    The duration hardly changes between neighbouring intervals of a section, so their differences estimate
+    the variance independently of the fitted curve.
     """
     import numpy as np
 
@@ -189,7 +190,7 @@ def _by_precision(t: np.ndarray, y: np.ndarray, runs: np.ndarray, knot: float) -
 def _misfits(
     t: np.ndarray, y: np.ndarray, weights: np.ndarray, knots: np.ndarray, rates: np.ndarray
 ) -> np.ndarray:
-    """Return the weighted squares that the best level and growth leave, by knot and rate."""
+    """Return the weighted sum of squared residuals of the best level and growth, by knot and rate."""
     import numpy as np
 
     whole, mean, square = weights.sum(), weights @ y, weights @ y**2
@@ -212,7 +213,7 @@ def _misfits(
 
 
 def _steepest_share(values: np.ndarray) -> float:
-    """Return the largest share of the rise that lies in one tenth of its time."""
+    """Return the largest share of the rise within a tenth of its time."""
     import numpy as np
 
     rise = values[-1] - values[0]

@@ -32,7 +32,7 @@ _DLQ_NAME = re.compile(r"(^|[-_.])(dlq|dl|dead[-_]?letters?(queue)?)([-_.]|$)|dl
 
 
 def is_dlq_name(name: str, names: list[str]) -> bool:
-    """Return whether a name says dead-letter queue and some other queue could be its source."""
+    """Return whether a name is that of a DLQ and the data holds another queue that could be its source."""
     return bool(_DLQ_NAME.search(name.removesuffix(".fifo"))) and len(names) > 1
 
 
@@ -43,10 +43,10 @@ def cached_per_case(tables: Tables, compute: Callable[[Any], _Answer]) -> _Answe
 
 
 def dead_letter_queues(tables: Tables) -> dict[str, str]:
-    """Return the dead-letter queue of each queue that has one.
+    """Return the DLQ of each queue that has one.
 
-    It is the one in which most of its dead letters lie, as a redrive policy may have been changed since;
-    where none was seen, the one that the policy names.
+    It is the DLQ that holds most of the queue's messages, because the redrive policy may have changed since;
+    without messages in any DLQ, it is the DLQ that the redrive policy names.
     """
     return dict(cached_per_case(tables, _find_dead_letter_queues))
 
@@ -57,7 +57,7 @@ def _find_dead_letter_queues(tables: Tables) -> dict[str, str]:
     for row in queues[queues["dlq"].notna()].itertuples():
         found[row.queue] = row.dlq
     messages = tables.table("queue_messages")
-    # Ascending, so that the fullest one is kept.
+    # Ascending, so that the DLQ with the most messages of a source overwrites the others.
     found |= dict(messages.groupby("source_queue")["queue"].value_counts(ascending=True).index)
     names = set(tables.table("metrics")["resource"].dropna().unique()) | set(queues["queue"].dropna())
     for name in sorted(names):
@@ -123,7 +123,7 @@ def series_of(
     return group.set_index("time")["value"].astype("float64"), int(key[3])
 
 
-# A series tells of the whole time when it covers this share of the longest of its kind.
+# A series counts as complete when it covers this share of the longest series of the same metric.
 MOST_OF_IT = 0.8
 
 
@@ -132,7 +132,7 @@ def preferred_key(
 ) -> tuple[Any, ...] | None:
     """Return the key of a series: the preferred statistic first, then the finest period; None without one.
 
-    A finer dump of a part of the time does not stand for all of it.
+    A series with a finer period is ignored when it covers only a part of the time.
     """
     for stat in stats:
         spans = {
@@ -152,7 +152,7 @@ def preferred_key(
 def metric_groups(tables: Tables) -> dict[Any, pd.DataFrame]:
     """Return the metric points by resource, metric, statistic and period, in order of time.
 
-    Points that name no resource, metric or time are left out; repeated ones are kept.
+    Points without a resource, metric or time are dropped; duplicates stay in.
     """
     metrics = tables.table("metrics")
     metrics = metrics[metrics["metric"].notna() & metrics["resource"].notna() & metrics["time"].notna()]
@@ -164,19 +164,19 @@ def metric_groups(tables: Tables) -> dict[Any, pd.DataFrame]:
 
 
 def answered_series(asked: pd.DataFrame, seen: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
-    """Return the series (resource, metric, statistic) whose silence means that nothing was published.
+    """Return the series (resource, metric, statistic) whose missing points mean that nothing was published.
 
     Parameters
     ----------
     asked
-        The table ``metric_queries``: a series without an answer has no points, not even zero of them.
+        The table ``metric_queries``. A series without a result has a null number of points, not 0.
     seen
-        Series that have points. Of those that no query names, nothing tells that they are incomplete.
+        Series that have points. They count as complete where no query names them.
 
     Notes
     -----
-    CloudWatch closes each series of an answer with its status: Complete, or why points are missing. A
-    series without one, in an answer whose other series have one, was torn off.
+    CloudWatch returns a status code with each series of a response: ``Complete``, or the reason why points
+    are missing. A series without a status, in a file in which other series have one, was truncated.
     """
     names = ["resource", "metric", "stat"]
     closed = asked["file"].map(asked.groupby("file")["status"].count()).fillna(0) > 0
@@ -186,22 +186,24 @@ def answered_series(asked: pd.DataFrame, seen: set[tuple[Any, ...]]) -> set[tupl
     return answered | (seen - set(asked[names].itertuples(index=False, name=None)))
 
 
-# A run lasts at most this many intervals when deletes are matched with receives; Lambda allows 15 minutes.
+# An invocation lasts at most this many seconds when deletes are matched with receives: Lambda's maximum
+# timeout.
 LONGEST_RUN_S = 900.0
 
 
 def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> pd.DataFrame:
-    """Return the number of tries and of failed tries, by interval.
+    """Return the number of attempts and of failed attempts, by interval.
 
     Parameters
     ----------
     frame
         A pipeline's metrics on their grid.
     period_s
-        Length of an interval.
+        Length of an interval in seconds.
     reports_failures
-        Whether the function reports failed messages one by one. Then a try is a received message, and one
-        that no run deleted in the time that runs take has failed; else a try is a run, and Errors counts.
+        True if the function reports failed messages (``ReportBatchItemFailures``). An attempt is then a
+        received message, and it failed if no invocation deleted it within the longest duration. Otherwise
+        an attempt is an invocation, and the metric Errors counts the failed attempts.
 
     Returns
     -------
@@ -218,7 +220,7 @@ def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> 
         for value in (float(frame["duration_max_s"].max()), float(frame["duration_max_s"].median()))
     )
     intervals = math.ceil(longest / period_s)
-    # A run that crashed or timed out deleted nothing of what it began with.
+    # An invocation that crashed or timed out deleted none of its messages.
     crashed = frame["errors"].fillna(0.0).clip(upper=received.fillna(0.0))
     left = _not_deleted(
         (received.fillna(0.0) - crashed).to_numpy(dtype=float),
@@ -227,23 +229,24 @@ def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> 
         short=usual <= 0.5 * period_s,
     )
     failed = (pd.Series(left, index=frame.index) + crashed).where(received.notna())
-    # Where a point of the deletes is lost, or still to come, nobody knows what of these receives failed.
+    # Where a point of the deletes is lost or not yet published, the failures among these receives are
+    # unknown.
     lost = lost_points(frame, ("received", "deleted", "visible")).astype(float)
     unknown = lost[::-1].rolling(1 + intervals, min_periods=1).max()[::-1] > 0
     unknown.iloc[len(unknown) - intervals :] = True
     failed, received = failed.mask(unknown), received.mask(unknown)
-    # What is not known of receives is known of runs.
+    # Errors still count failed invocations where the failed receives are unknown.
     known = failed.where(failed >= frame["errors"].fillna(0.0), frame["errors"])
     return pd.DataFrame({"tried": received, "failed": known})
 
 
 def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int, *, short: bool) -> np.ndarray:
-    """Return of each interval's receives those that no delete within the next intervals accounts for.
+    """Return the receives of each interval that no delete within the next intervals accounts for.
 
-    Runs end about as they began, so that a delete goes to the earliest receive that still wants one; where
-    runs are short, to one of its own interval first. A delete for which nothing is left there takes the place
-    of an earlier one, which then goes further back: in traffic without a gap, runs across borders of
-    intervals shift all deletes by one.
+    Invocations end about in the order in which they began, so a delete is matched with the earliest receive
+    that has none yet; where invocations are short, with a receive of its own interval first. A delete without
+    a receive left to match displaces an earlier delete, which is then matched further back: in uninterrupted
+    traffic, invocations that cross interval borders shift all deletes by an interval.
     """
     left = received.copy()
     for place in deleted.nonzero()[0]:
@@ -268,7 +271,7 @@ def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int, *, s
     return left
 
 
-# column -> (namespace, metric, statistics in order of preference, how finer points are put together)
+# column -> (namespace, metric, statistics in order of preference, aggregation of points with a finer period)
 QUEUE_SERIES = {
     "sent": ("AWS/SQS", "NumberOfMessagesSent", ("Sum",), "sum"),
     "received": ("AWS/SQS", "NumberOfMessagesReceived", ("Sum",), "sum"),
@@ -306,7 +309,7 @@ COLUMNS = (*QUEUE_SERIES, *DLQ_SERIES, *FUNCTION_SERIES, "cpu_pct")
 
 
 class Tables(Protocol):
-    """Anything that hands out the glossary's tables by name: a case or an investigation."""
+    """Anything that returns the glossary's tables by name: a case or an investigation."""
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the glossary."""
@@ -341,9 +344,9 @@ class Pipeline:
     Attributes
     ----------
     queue, function, dlq
-        Names; None when there is none or it isn't known.
+        Names; None when the pipeline has none or the name is unknown.
     period_s
-        Length of the grid's intervals.
+        Length of the grid's intervals in seconds.
     frame
         Indexed by the start of the interval (UTC), the columns of :data:`COLUMNS`; null where
         CloudWatch returned no point. ``tried`` and ``failed`` follow from them: see
@@ -351,10 +354,10 @@ class Pipeline:
     settings
         Configuration.
     asked
-        Columns whose series was asked for and wholly answered, so that a missing point means "nothing
-        published". Without an answer, or with a torn one, a missing point means nothing at all.
+        Columns whose series was queried and returned completely, so that a missing point means "nothing
+        published". In any other column, a missing point has no meaning.
     by_message
-        Whether ``tried`` and ``failed`` count messages, not runs.
+        True if ``tried`` and ``failed`` count messages, False if they count invocations.
     """
 
     queue: str
@@ -373,18 +376,18 @@ class Pipeline:
 
     @property
     def tries(self) -> str:
-        """Word for a try in sentences: a run, or a message where the function reports failed messages."""
+        """Words for attempts in sentences: invocations, or messages where failed messages are reported."""
         return f"{'messages handed to' if self.by_message else 'runs of'} {self.function}"
 
     def count(self, column: str) -> float | None:
-        """Return a counter's total, or None when the series was never asked for or answered."""
+        """Return a counter's total, or None when its series was not queried or not returned completely."""
         if column not in self.asked:
             return None
         return float(self.frame[column].sum())
 
 
 def pipelines(tables: Tables, queue: str | None = None) -> tuple[Pipeline, ...]:
-    """Return a pipeline for each queue that is no dead-letter queue.
+    """Return a pipeline for each queue that is not a DLQ.
 
     Parameters
     ----------
@@ -395,9 +398,9 @@ def pipelines(tables: Tables, queue: str | None = None) -> tuple[Pipeline, ...]:
 
     Notes
     -----
-    The queue of a function is taken from the event source mappings; without them from the agreement of
-    received messages and invocations, and of the names. All pipelines share one time span. An
-    investigation keeps them for the next caller: do not change their frames.
+    The function of a queue is taken from the event source mappings; without them, from the correlation of
+    received messages with invocations, and from the names. All pipelines share one time span. An
+    investigation caches them for later callers: do not change their frames.
     """
     return tuple(
         pipeline
@@ -446,9 +449,9 @@ def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
 
 
 def _undeleted_otherwise(frame: pd.DataFrame, settings: RecordedSettings) -> bool:
-    """Return whether messages stay undeleted that did not fail, so that only Errors tells what failed.
+    """Return whether messages stay undeleted that did not fail, so that only Errors counts the failures.
 
-    Many were throttled, or a FIFO queue refuses the deletes that come after a short visibility timeout.
+    This happens with many throttles, or when a FIFO queue refuses deletes after a short visibility timeout.
     """
     many = float(frame["throttles"].sum()) > FEW_THROTTLED * float(frame["invocations"].sum())
     hidden_s = settings.visibility_timeout_s
@@ -457,7 +460,7 @@ def _undeleted_otherwise(frame: pd.DataFrame, settings: RecordedSettings) -> boo
 
 
 def _host_cpu(indexed: dict[Any, pd.DataFrame]) -> pd.Series | None:
-    """Return the highest CPU of the hosts that were measured, at their own period."""
+    """Return the highest CPU utilization of the monitored hosts in percent, at the period of the metric."""
     import pandas as pd
 
     resources = sorted({key[0] for key in indexed if key[1] == "CPUUtilization"})
@@ -532,7 +535,7 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
     def value(source: Any, name: str, kind: Callable[[Any], Any] = float) -> Any:
         import pandas as pd
 
-        # A case of before a column was kept lacks it.
+        # A case saved by an older version lacks columns that were added later.
         if source is None or pd.isna(source.get(name)):
             return None
         return kind(source[name])
@@ -557,5 +560,5 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
 
 
 def _reports_failures(response_types: str | None) -> bool | None:
-    """Return whether a mapping's function reports failed messages one by one; None where nothing tells."""
+    """Return whether a mapping's function reports failed messages; None where the setting is unknown."""
     return None if response_types is None else "ReportBatchItemFailures" in response_types

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-# So long and so many tries without a failure end an incident in which this share of the tries failed: luck
-# would let them all pass once in a thousand times.
+# This long, and with so many attempts without a failure, ends an incident in which this share of the attempts
+# failed: by chance, all would succeed once in a thousand times.
 CALM, GOOD_TRIES, MANY = timedelta(hours=3), 20, 0.3
 
 
 def around_most(found: Interval, tries: pd.DataFrame) -> pd.DataFrame:
-    """Return the tries around a rise of failures, up to the next of them where hours without any lie between.
+    """Return the attempts around a rise of failures, up to the next rise after hours without failures.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def around_most(found: Interval, tries: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        All of ``tries`` where the rise is one; else those around the part of it in which most failed.
-        Failures of a few among many (bad messages, a call in ten) come and go by themselves, and are one.
+        All of ``tries`` where the rise is one incident; else those around its part with most failures.
+        Sporadic failures of a small share of attempts count as one incident.
     """
     inside = tries[(tries.index >= found.start) & (tries.index < found.end)].fillna(0.0)
     cuts = [
@@ -62,15 +62,16 @@ def around_most(found: Interval, tries: pd.DataFrame) -> pd.DataFrame:
     return tries[after & before]
 
 
-# A day before tells what is usual at each hour; a rise shorter than these hours does not become the rhythm.
+# Hours of a day, shortest lasting rise in hours, and hours before its start that do not count as usual.
 DAY_H, LEAST_H, EARLIER_H = 24, 11, 6
 
 
 def lasting_rise(counts: pd.Series) -> Interval | None:
-    """Return the rise of arrivals that is still there at the end.
+    """Return the rise of arrivals that lasts to the end of the window.
 
-    What stays becomes the rhythm within the hour, so that only the same hours of the days before tell it. The
-    hour from which on they explain the arrivals worst, by the likelihood of counts, is where it began.
+    The rolling baseline adopts a lasting rise within the hour, so it is compared with the same hours of the
+    days before. It begins at the hour with the greatest likelihood ratio of the later counts to that
+    baseline.
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ def lasting_rise(counts: pd.Series) -> Interval | None:
     Returns
     -------
     Interval or None
-        ``base`` is what the same hours had before, one message at least; None where no hour can have begun a
-        rise. Whether it is large enough to matter is the caller's to say.
+        ``base`` is the count of the same hours before, at least one message; None where no hour can be the
+        start of a rise. The caller decides if the rise is large enough to matter.
     """
     import numpy as np
 
@@ -99,7 +100,7 @@ def lasting_rise(counts: pd.Series) -> Interval | None:
         return None
     score, place, expected = best
     seen = float(values[place:].sum())
-    # Hours right before it may belong to it, and must not be their own measure.
+    # The hours right before the start may belong to the rise, so they are excluded from the baseline.
     sure = max(1, place - EARLIER_H)
     usual = _by_clock(values[:sure], clock[:sure])
     start = _began(counts, hourly.index[place], usual, seen / expected)
@@ -116,9 +117,9 @@ def lasting_rise(counts: pd.Series) -> Interval | None:
 
 
 def _began(counts: pd.Series, hour: pd.Timestamp, usual: np.ndarray, times: float) -> pd.Timestamp:
-    """Return the interval about an hour from which on so many times the usual explains the arrivals best.
+    """Return the interval near an hour from which a multiple of the usual rate fits the arrivals best.
 
-    An hour of the night holds few arrivals, so that some before it may belong to the rise.
+    Hours at night hold few arrivals, so some hours before the estimated start may belong to the rise.
     """
     import numpy as np
 
@@ -130,7 +131,7 @@ def _began(counts: pd.Series, hour: pd.Timestamp, usual: np.ndarray, times: floa
 
 
 def _by_clock(values: np.ndarray, clock: np.ndarray) -> np.ndarray:
-    """Return the mean count of each hour of the day; of hours that are not there, the mean of all."""
+    """Return the mean count of each hour of the day; for hours without data, the mean of all."""
     import numpy as np
 
     number = np.bincount(clock, minlength=DAY_H)
@@ -139,34 +140,34 @@ def _by_clock(values: np.ndarray, clock: np.ndarray) -> np.ndarray:
 
 
 def _stays(after: np.ndarray) -> bool:
-    """Return whether the later half of a rise holds about as much as the earlier one."""
+    """Return whether the mean of the later half of a rise is at least half of that of the earlier half."""
     half = len(after) // 2
     return bool(after[half:].mean() >= 0.5 * after[:half].mean())
 
 
-# Beyond these a raised rate is more than the flicker of a healthy system (its scores stay under 10).
+# Above these scores a raised rate exceeds the noise of a healthy system (whose scores stay under 10).
 FAILURE_SCORE, FAILURE_SCORE_WITH_DEAD, FAILURE_EVENTS, FAILING_THROUGHOUT = 15.0, 6.0, 5, 0.2
 SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
-# By so much do single bad messages that come as chance has it seem to come together in one of ten sets, and
-# in one of a thousand, each message counted once: drawn at random, three to ten in a window.
+# Clustering scores that randomly distributed single bad messages exceed in one of ten sets, and in one of a
+# thousand: three to ten messages in a window, each counted once.
 BY_CHANCE, TOGETHER = 7.0, 12.0
-# With fewer dead letters, a rise to less than this share is what retries are for.
+# With fewer DLQ messages, retries are expected to absorb a failure rate below this share.
 FEWEST_DEAD, RARE = 3, 0.05
 STARVED_MINUTES = 15.0
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
-# Runs failing less than this part as often as in a fault are not yet its own.
+# Attempts that fail less than this part as often as during the fault are not yet part of it.
 STRAY = 0.5
-# Intervals without a failure from which the usual run time is taken; with fewer, from all.
+# Fewest intervals without a failure for a baseline of the duration; with fewer, all intervals are used.
 MIN_CLEAN = 5
 
 
 def find_failures(pipeline: Pipeline, dead_lettered: int, are_stray: bool = False) -> Interval | None:
-    """Return the raised failures, stretched over the failing runs that follow closely.
+    """Return the interval of raised failures, extended over failing invocations that follow closely.
 
-    Where the window holds no better time to compare with, a fifth of all runs failing is enough; and where
-    messages died, so is a weaker rise. Stray dead letters, few and of several senders, make no rise unless
-    they came together: the tries of each are one event.
+    Without a better part of the window to compare with, a failure rate of a fifth is enough. A weaker rise
+    is enough where messages were moved to the DLQ. Sporadic DLQ messages, few and of several senders, count
+    only if they are clustered, with all attempts of a message counted as one event.
     """
     frame = pipeline.frame
     found = rate_elevation(frame["failed"], frame["tried"], pipeline.period_s, "failures")
@@ -175,7 +176,7 @@ def find_failures(pipeline: Pipeline, dead_lettered: int, are_stray: bool = Fals
     near = around_most(found, frame[["tried", "failed"]])
     if len(near) < len(frame):
         found = rate_elevation(near["failed"], near["tried"], pipeline.period_s, "failures") or found
-    # Each dead letter that failed did so at least once: fewer errors leave another way to die.
+    # Each message that reached the DLQ by failing failed at least once: fewer errors imply another cause.
     explains = float(frame["failed"].sum()) >= dead_lettered >= 3
     enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
     step = timedelta(seconds=pipeline.period_s)
@@ -184,7 +185,7 @@ def find_failures(pipeline: Pipeline, dead_lettered: int, are_stray: bool = Fals
     if are_stray and found.score < TOGETHER * _tries_a_message(pipeline):
         return None
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
-    # Where every failure kills its message, dead letters tell no more than failures, which come by chance.
+    # With a maxReceiveCount of 1 every failure moves a message to the DLQ, so DLQ messages add no evidence.
     once = pipeline.settings.max_receive_count == 1
     by_chance = once and found.score < FAILURE_SCORE and found.rate < RARE
     if found.score < enough or found.count < FAILURE_EVENTS or throughout or by_chance:
@@ -216,10 +217,10 @@ def find_failures(pipeline: Pipeline, dead_lettered: int, are_stray: bool = Fals
 def without_sporadic_failures_before(
     pipeline: Pipeline, failures: Interval, errors: LoggedErrors
 ) -> Interval:
-    """Return failures from their commonest error on, where few runs failed before, of other errors alone.
+    """Return failures from their commonest error on, if only few attempts failed before, with other errors.
 
-    What fails at all times, right before a fault which lets many runs pass, is none of that fault's. The log
-    must tell the error of every run that failed before.
+    Sporadic failures right before a fault that lets many invocations succeed do not belong to that fault. The
+    log must hold the error of every invocation that failed before.
     """
     first = errors.first_of_main
     if first is None or first >= failures.end:
@@ -234,7 +235,7 @@ def without_sporadic_failures_before(
 
 
 def clustering(pipeline: Pipeline) -> float:
-    """Return how clearly the failed tries came together, those of one message counted as one."""
+    """Return the score of the clustering of failed attempts, with those of one message counted as one."""
     found = rate_elevation(pipeline.frame["failed"], pipeline.frame["tried"], pipeline.period_s, "failures")
     return 0.0 if found is None else found.score / _tries_a_message(pipeline)
 
@@ -244,7 +245,7 @@ def _tries_a_message(pipeline: Pipeline) -> int:
 
 
 def _few_messages(pipeline: Pipeline, found: Interval, dead_lettered: int) -> bool:
-    """Return whether a rise is that of one or two bad messages, or so rare that retries take care of it."""
+    """Return whether a rise comes from one or two bad messages, or is so rare that retries absorb it."""
     if dead_lettered >= FEWEST_DEAD:
         return False
     tries = dead_lettered * (pipeline.settings.max_receive_count or 0)
@@ -252,20 +253,21 @@ def _few_messages(pipeline: Pipeline, found: Interval, dead_lettered: int) -> bo
 
 
 def find_slow(pipeline: Pipeline) -> Interval | None:
-    """Return the interval in which runs took at least three times, and two seconds longer than, usual."""
+    """Return the interval whose durations were at least three times, and two seconds above, the usual."""
     runs = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
-    # Runs that fail at once, each message tried several times, would make the good ones look slow.
+    # Invocations that fail at once, with several receives per message, would make successful ones look slow.
     clean = runs[pipeline.frame.loc[runs.index, "failed"].fillna(0.0) == 0]
     clean = clean if len(clean) >= MIN_CLEAN else runs
     usual = _weighted_median(clean)
     if usual is None:
         return None
-    # What lasts to the end may hold most runs of the window; what was usual stood before it.
+    # A slowdown up to the end may hold most invocations of the window; the first quarter shows the usual
+    # duration.
     early = clean[
         clean.index < pipeline.frame.index[0] + (pipeline.frame.index[-1] - pipeline.frame.index[0]) / 4
     ]
     usual = min(usual, (len(early) >= MIN_CLEAN and _weighted_median(early)) or usual)
-    # A run of many messages may take as many times as long and is as fast as ever.
+    # An invocation with many messages may take as many times as long without being slower per message.
     limit = (SLOW_RATIO * usual * messages_a_run(pipeline)).clip(lower=usual + SLOW_SECONDS)
     lasting = pipeline.frame["duration_avg_s"] >= limit
     found = rate_elevation(
@@ -284,13 +286,13 @@ def find_slow(pipeline: Pipeline) -> Interval | None:
 
 
 def messages_a_run(pipeline: Pipeline) -> pd.Series:
-    """Return how many messages the runs of each interval took, 1 at least and where it isn't known."""
+    """Return the messages per invocation by interval; 1 at least, and where it is unknown."""
     each = pipeline.frame["received"] / pipeline.frame["invocations"]
     return each.clip(1.0, pipeline.settings.batch_size).fillna(1.0)
 
 
 def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> float | None:
-    """Return the share of failures in intervals whose longest run reached the timeout."""
+    """Return the share of failures in intervals whose longest duration reached the timeout (seconds)."""
     if inside is None or timeout_s is None or not inside["failed"].sum():
         return None
     if inside["duration_max_s"].isna().all() or inside["failed"].isna().all():
@@ -300,7 +302,7 @@ def timed_out_share(inside: pd.DataFrame | None, timeout_s: float | None) -> flo
 
 
 def run_times(pipeline: Pipeline, failures: Interval | None) -> tuple[float | None, float | None]:
-    """Return the median run time before and during the failures, weighted by runs."""
+    """Return the median duration in seconds before and during the failures, weighted by invocations."""
     runs = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
     if failures is None:
         return _weighted_median(runs), None
@@ -317,9 +319,9 @@ def _weighted_median(runs: pd.DataFrame) -> float | None:
 
 
 def find_surge(pipeline: Pipeline) -> tuple[Interval | None, bool]:
-    """Return arrivals far beyond their rhythm, and whether another day has the like at the same time.
+    """Return the interval of arrivals far above their rhythm, and whether it recurs on another day.
 
-    Invocations stand in where the arrivals were not collected.
+    Invocations are used where the arrivals were not collected.
     """
     counts = pipeline.frame["sent" if "sent" in pipeline.asked else "invocations"].fillna(0.0)
     expected = expected_arrivals(counts, pipeline.period_s)
@@ -334,7 +336,7 @@ def find_surge(pipeline: Pipeline) -> tuple[Interval | None, bool]:
 
 
 def _is_surge(found: Interval | None) -> bool:
-    """Return whether a rise is beyond the flicker of a healthy system."""
+    """Return whether a rise exceeds the noise of a healthy system."""
     return (
         found is not None
         and found.score >= SURGE_SCORE
@@ -344,10 +346,10 @@ def _is_surge(found: Interval | None) -> bool:
 
 
 def _whole_surge(found: Interval, counts: pd.Series, expected: pd.Series, period_s: int) -> Interval:
-    """Return the surge with its bounds where they are likeliest: the scan leaves out the busiest minutes.
+    """Return the surge with its most likely bounds, because the scan leaves out the edges.
 
-    A surge adds so many messages to each interval, or lets each sender send so many times as much; the one
-    that explains the scan's stretch better tells, interval by interval, whether it was already on.
+    A surge either adds a constant number of messages to each interval or multiplies the arrivals. The model
+    that fits the scanned interval better decides for each interval if it belongs to the surge.
     """
     import numpy as np
 
@@ -362,7 +364,7 @@ def _whole_surge(found: Interval, counts: pd.Series, expected: pd.Series, period
     )
     on = max(added, multiplied, key=lambda gain: gain[first:last].sum())
     middle = (first + last) // 2
-    # What speaks for the surge, summed from its middle outwards, is greatest at its bounds.
+    # The cumulative log likelihood ratio from the middle outwards is greatest at the surge's bounds.
     before, after = np.cumsum(on[: middle + 1][::-1]), np.cumsum(on[middle:])
     step = timedelta(seconds=period_s)
     return replace(
@@ -373,13 +375,14 @@ def _whole_surge(found: Interval, counts: pd.Series, expected: pd.Series, period
 
 
 def find_throttles(pipeline: Pipeline) -> Interval | None:
-    """Return the stretch from the first to the last throttled delivery, which it counts."""
+    """Return the interval from the first to the last throttle; ``count`` is the number of throttles."""
     throttled = pipeline.frame["throttles"].fillna(0.0)
     hit = throttled.index[throttled > 0]
     if not len(hit):
         return None
     step = timedelta(seconds=pipeline.period_s)
-    # Runs go on and off with the arrivals: still throttled when the last runs of the window were.
+    # Invocations pause with the arrivals: throttling is open if the last invocations of the window were
+    # throttled.
     runs = pipeline.frame.index[pipeline.frame["invocations"].fillna(0.0) > 0]
     quiet = int(((runs > hit[-1]) & (pipeline.frame["throttles"].reindex(runs).fillna(0.0) == 0)).sum())
     return Interval(
@@ -392,11 +395,11 @@ def find_throttles(pipeline: Pipeline) -> Interval | None:
 
 
 def find_unpolled(pipeline: Pipeline) -> Interval | None:
-    """Return the longest stretch in which messages were visible and none was received."""
+    """Return the longest interval in which messages were visible and none was received."""
     frame = pipeline.frame
     if not {"visible", "received"} <= pipeline.asked or frame.empty:
         return None
-    # A lost point is not an empty queue.
+    # A lost point does not mean that the queue was empty.
     waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
     idle = (waiting & (frame["received"].fillna(0.0) == 0)).to_numpy()
     best, begin = (0, 0), None

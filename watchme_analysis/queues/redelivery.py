@@ -16,35 +16,35 @@ from watchme_analysis.stats.intervals import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
-# A standard queue delivers a message twice now and then, far less often than this.
+# A standard queue delivers a message twice now and then, but far less often than this (count; share).
 SURPLUS_RECEIVES, SURPLUS_SHARE = 10.0, 0.005
-# Hidden for so many times its longest run, no message comes back while it is worked on.
+# With a visibility timeout of this many times the longest duration, no message returns while it is processed.
 HIDDEN_LONG = 2.0
-# Over so many intervals is summed up what was due.
+# Number of intervals over which the messages due for a receive are summed.
 SURPLUS_SUMMED = 5
-# From this score on receives come together beyond chance.
+# Score from which on the extra receives are clustered beyond chance.
 CLEAR = 5.0
 
 
 def find_redelivery(pipeline: Pipeline) -> Interval | None:
-    """Return the interval in which messages were received again though nothing failed or was throttled.
+    """Return the interval in which messages were received again although nothing failed or was throttled.
 
-    Each such receive is a second good run, which deletes its message once more; what came back without that
-    had failed, counted or not (a run of ten messages fails as one). A FIFO queue refuses the late delete, so
-    that there the receives that no failure explains must do.
+    Each such receive leads to a second successful invocation, which deletes its message once more. A receive
+    without that delete had failed, counted or not (an invocation with ten messages fails as one). A FIFO
+    queue refuses the late delete, so there the receives that no failure explains have to be enough.
     """
     frame = pipeline.frame
-    # Of a receive whose run nobody counted, nobody knows whether it failed or was throttled.
+    # Without the counters of invocations, a receive cannot be classed as failed or throttled.
     if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= pipeline.asked:
         return None
     if (pipeline.count("throttles") or 0.0) > 0.02 * (pipeline.count("invocations") or 0.0):
         return None
     if _hidden_long_enough(pipeline):
         return None
-    # A run that fails sends all messages of its batch back.
+    # A failed invocation returns all messages of its batch to the queue.
     each = 1.0 if pipeline.by_message else _messages_a_run(pipeline)
     good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
-    # A message may be received an interval after it was sent, or after a failed try of its own.
+    # A message may be received an interval after it was sent, or after its own failed attempt.
     due = frame["sent"].fillna(0.0)
     lost = _around_lost_points(frame)
     good, due = good.mask(lost, 0.0), due.mask(lost, 0.0)
@@ -68,9 +68,9 @@ def find_redelivery(pipeline: Pipeline) -> Interval | None:
 def _one_here_one_there(pipeline: Pipeline, due: pd.Series, lost: pd.Series) -> Interval | None:
     """Return the interval in which some of many messages were deleted a second time.
 
-    Where only the longest runs outlast the visibility timeout, receives are hardly more than usual, and yet
-    each delete beyond all messages that were ever there is one that was worked on again. What a dead-letter
-    queue gives back is there without being sent.
+    Where only the longest invocations exceed the visibility timeout, receives are hardly more than usual.
+    Each delete beyond all messages that ever existed is then a message that was processed again. A redrive
+    adds messages to the queue without counting them as sent.
     """
     frame = pipeline.frame
     if "deleted" not in pipeline.asked or pipeline.settings.is_fifo:
@@ -99,7 +99,7 @@ def _one_here_one_there(pipeline: Pipeline, due: pd.Series, lost: pd.Series) -> 
 
 
 def _hidden_long_enough(pipeline: Pipeline) -> bool:
-    """Return whether the visibility timeout stood far above the longest run all the time."""
+    """Return whether the visibility timeout was far above the longest duration all the time."""
     limit, modified = pipeline.settings.visibility_timeout_s, pipeline.settings.queue_modified_at
     if limit is None or modified is None or pipeline.frame.empty or modified > pipeline.frame.index[0]:
         return False
@@ -107,7 +107,7 @@ def _hidden_long_enough(pipeline: Pipeline) -> bool:
 
 
 def _first_surplus(more: pd.Series, found: Interval, period_s: int) -> datetime:
-    """Return the interval in which more was received than had been sent: sums over several begin early."""
+    """Return the first interval with more receives than messages sent, as sums over several begin early."""
     start, reach = found.start, timedelta(seconds=(SURPLUS_SUMMED - 1) * period_s)
     summed = more[start - reach : found.end].cumsum()[start:]
     begun: list[datetime] = list(summed.index[summed > 0].to_pydatetime()[:1])
@@ -115,10 +115,10 @@ def _first_surplus(more: pd.Series, found: Interval, period_s: int) -> datetime:
 
 
 def _around_lost_points(frame: pd.DataFrame) -> pd.Series:
-    """Tell around which intervals a point is lost, so that nothing says which receives were due.
+    """Return the intervals around a lost point, in which the number of receives due is unknown.
 
-    Where messages wait, what is sent in one interval is received in another: the whole stretch until the
-    queue is empty is unknown then.
+    With a backlog, a message sent in one interval is received in another, so the whole interval until the
+    queue is empty is unknown.
     """
     lost = lost_points(frame, ("sent", "received", "deleted", "visible")).astype(float)
     lost = lost.rolling(5, min_periods=1, center=True).max() > 0
@@ -132,12 +132,12 @@ def _messages_a_run(pipeline: Pipeline) -> float:
 
 
 def _standing(pipeline: Pipeline) -> float:
-    """Return the messages that were sent and not deleted because they still wait or died."""
+    """Return the number of messages sent and not deleted because they still wait or are in the DLQ."""
     last = pipeline.frame[["visible", "in_flight", "dlq_visible"]].ffill().iloc[-1:].fillna(0.0)
     return float(last.to_numpy().sum())
 
 
-# A poller waits minutes to fill a batch, points come late: what lasts less is no sign of anything.
+# A poller waits minutes to fill a batch, and points arrive late: a shorter interval is not evidence.
 LEAST = timedelta(hours=1)
 # Fewer than these, or than two of the largest intervals, can be lost points; so can a smaller share.
 FEWEST, LARGEST, SHARE = 10.0, 2.0, 0.1
@@ -145,12 +145,12 @@ FEWEST, LARGEST, SHARE = 10.0, 2.0, 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class UnmatchedReceives(Interval):
-    """Receives without an invocation: of ``base`` received messages, at least ``count`` reached none.
+    """Receives without an invocation: of ``base`` received messages, at least ``count`` had none.
 
     Attributes
     ----------
     deleted
-        Messages deleted beyond those that runs can have been handed: gone without a run.
+        Messages deleted beyond those that invocations can have received: deleted by another consumer.
     """
 
     deleted: float
@@ -159,21 +159,22 @@ class UnmatchedReceives(Interval):
 def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives | None:
     """Return the interval in which most messages were received without an invocation; None without one.
 
-    Each run is handed a batch at most, and a throttled delivery is one that did not become a run. What was
-    received beyond that went to somebody else: a mapping's filter drops messages unread, a second consumer
-    takes them, people look at them in the console, or Lambda could not start the function at all.
+    Each invocation receives at most a batch, and a throttle is a delivery that did not become an invocation.
+    Receives beyond that have another receiver: the mapping's filter drops messages, a second consumer or a
+    person in the console receives them, or Lambda could not start the function at all.
 
     Parameters
     ----------
     pipeline
-        A queue with one mapping, whose receives, runs and throttles were asked for; else nothing is told.
+        A queue with one mapping and with its receives, invocations and throttles queried; else None.
     tables
         Case or investigation, for the mappings.
 
     Notes
     -----
-    The stretch is the one with the largest sum of receives beyond batches, so that a run which begins an
-    interval after its receive counts for it. A batch size that may have been larger before tells nothing.
+    The interval has the largest sum of receives beyond batches, so that an invocation which begins an
+    interval after its receive counts for it. Intervals before the last change of the mapping are excluded,
+    because the batch size may have been larger.
     """
     import numpy as np
     import pandas as pd
@@ -185,7 +186,7 @@ def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives 
         return None
     changed = own.iloc[0]["last_modified"]
     frame = frame if pd.isna(changed) else frame[frame.index >= changed]
-    # A run without a count of runs is a lost point.
+    # An interval with a duration but without a count of invocations has a lost point.
     frame = frame[frame["invocations"].notna() | frame["duration_avg_s"].isna()]
     if frame.empty:
         return None
@@ -213,14 +214,15 @@ def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives 
     )
 
 
-# AWS asks for six times the function's timeout. Twice that, and more than an hour, makes a second try late.
+# AWS recommends six times the function's timeout. Twice that, and over an hour, delays a second attempt too
+# long.
 LONG_TIMES, LONG_S = 12.0, 3600.0
-# So long as many stand hidden at every moment, it is no single retry.
+# Messages that stay hidden at every moment for this long are not single retries.
 STANDING = timedelta(hours=1)
 
 
 def hides_long(pipeline: Pipeline, seconds: float | None) -> bool:
-    """Return whether a visibility timeout makes the second try of a message come far too late."""
+    """Return whether a visibility timeout in seconds makes the second attempt of a message far too late."""
     limit = pipeline.settings.function_timeout_s
     return seconds is not None and limit is not None and seconds > max(LONG_S, LONG_TIMES * limit)
 
@@ -228,7 +230,7 @@ def hides_long(pipeline: Pipeline, seconds: float | None) -> bool:
 def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
     """Return the interval in which messages stayed in flight behind a long visibility timeout.
 
-    They are in flight and not in any run, for an hour on end, while none waits to be received.
+    They are in flight without an invocation, for at least an hour, while none is visible.
     """
     asked = {"visible", "in_flight", "invocations", "concurrency"} <= pipeline.asked
     if not asked or pipeline.frame.empty or not hides_long(pipeline, pipeline.settings.visibility_timeout_s):
@@ -237,7 +239,7 @@ def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
     running = frame["concurrency"].fillna(0.0) * (pipeline.settings.batch_size or 1)
     idle = (frame["in_flight"].fillna(0.0) - running).clip(lower=0.0)
     hidden = idle.where(frame["visible"].fillna(0.0) == 0, 0.0).rolling(STANDING).min()
-    # Of less than the whole time nothing tells.
+    # A rolling window that is not yet full is no evidence.
     hidden = hidden[hidden.index >= hidden.index[0] + STANDING - step]
     if not hidden.max() >= WAITING:
         return None
@@ -253,6 +255,6 @@ def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
 
 
 def _around(on: pd.Series, moment: pd.Timestamp) -> pd.DatetimeIndex:
-    """Return the unbroken part around a moment."""
+    """Return the unbroken part of the index around a moment."""
     part = (on != on.shift()).cumsum()
     return on.index[part == part[moment]]

@@ -1,4 +1,4 @@
-"""The messages to send again: work that reached a dead-letter queue and was never done, each once."""
+"""The messages to redrive: work that reached a DLQ and was never done, each item once."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from watchme_analysis.queues.work_items import work_items
 
 FILE = "redrive.jsonl"
 MAY_HAVE_RUN = "nothing shows that the work was done, but a late run may have: try whether twice does harm"
-# SQS takes so many attributes with a message.
+# SQS accepts so many attributes per message.
 _MOST_ATTRIBUTES = 10
 
 
 @dataclass(frozen=True)
 class RedriveList:
-    """What to send again, and every dead letter that is left out with its reason.
+    """Messages to redrive, and the number of DLQ messages left out by reason.
 
     Attributes
     ----------
     lines
-        Each a JSON object that ``aws sqs send-message --cli-input-json`` takes as it is.
+        JSON objects in the input format of ``aws sqs send-message --cli-input-json``.
     left_out
-        Dead letters that are not in the list, by reason, and how many of each.
+        Reasons with the number of DLQ messages left out for each.
     without_url
-        Queues whose account and region no ARN tells, so that their URL has to be filled in.
+        Queues of unknown account and region, whose URL has to be filled in.
     may_have_run
-        How many of the lines nothing shows as done or not: a delivery that was throttled, or came back during
-        a run, can end well after its message died.
+        Number of lines whose work may have been done without evidence in the data: a throttled or repeated
+        delivery can succeed after its message was moved to the DLQ.
     """
 
     lines: tuple[str, ...]
@@ -41,14 +41,14 @@ class RedriveList:
 
     @property
     def text(self) -> str:
-        """The lines as a file holds them."""
+        """The content of the file: one line per message."""
         return "".join(f"{line}\n" for line in self.lines)
 
 
 def messages_to_redrive(
     tables: Tables, queue: str | None = None, *, unknown_too: bool = False
 ) -> RedriveList:
-    """Return the messages whose work was never done and can be.
+    """Return the messages whose work was never done and can still be done.
 
     Parameters
     ----------
@@ -57,16 +57,15 @@ def messages_to_redrive(
     queue
         Only messages of this queue.
     unknown_too
-        Also those of which nothing tells whether their own content made them fail.
+        Include messages whose content may be the reason of the failure.
 
     Notes
     -----
-    Left out is what the evidence shows as processed, also by another message of the same work; what names
-    the same work as a message that is in the list (a device's day, else the same body); and what can only
-    fail again, as its input is missing or unreadable. Bodies are those of the dump,
-    so a message that has passed its retention can be sent all the same. FIFO queues get the group and the
-    deduplication id that the message had, so that within five minutes nothing is taken twice. Attributes that
-    the sender set are set again where the dump has them.
+    Messages are left out if the evidence shows their work as processed, also by another message; if a message
+    with the same work is in the list already (same device and day, else same body); and if their input is
+    missing or unreadable. Bodies come from the dump, so a message past its retention can be sent again. FIFO
+    queues receive the original group and deduplication ID, so that SQS accepts no duplicate within five
+    minutes. Attributes of the sender are kept where the dump has them.
     """
     frame = work_items(tables)
     dead = frame[frame["state"] == "dead_lettered"]
@@ -95,7 +94,7 @@ def messages_to_redrive(
 
 
 def _reason(row: dict[str, Any], named: set[tuple[str, str, str]], *, unknown_too: bool) -> str | None:
-    """Return why a dead letter is left out, or None."""
+    """Return the reason for leaving out a DLQ message, or None."""
     if _known(row["processed"]) and row["processed"]:
         return "processed already"
     if not _known(row["body"]):
@@ -109,9 +108,9 @@ def _reason(row: dict[str, Any], named: set[tuple[str, str, str]], *, unknown_to
 
 
 def _work(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Return what makes two messages the same work: queue, device and day, else the content of the body.
+    """Return the identity of a message's work: queue, device and day, else the content of the body.
 
-    The recorded_at of a message about a whole day is only what set it off.
+    The recorded_at of a message about a whole day is only its trigger, so it is not part of the identity.
     """
     body = str(row["body"])
     try:
@@ -125,7 +124,7 @@ def _work(row: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _line(row: dict[str, Any], urls: dict[str, str]) -> str:
-    """Return a message as ``send-message`` takes it; the attribute says which one it was."""
+    """Return a message in the format of ``send-message``; an attribute holds the original message ID."""
     queue = str(row["queue"])
     entry: dict[str, Any] = {"QueueUrl": urls.get(queue, f"URL_OF_{queue}"), "MessageBody": str(row["body"])}
     if queue.endswith(".fifo"):
@@ -136,7 +135,7 @@ def _line(row: dict[str, Any], urls: dict[str, str]) -> str:
 
 
 def _attributes(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes that its sender gave a message, and which one it was where there is room."""
+    """Return the sender's attributes of a message, with the original message ID if the limit allows it."""
     kept = row["message_attributes"]
     found = read_json(kept) if isinstance(kept, str) else {}
     given: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -146,7 +145,7 @@ def _attributes(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _given_attributes(tables: Tables) -> dict[str, str]:
-    """Return the attributes that senders gave, by message."""
+    """Return the sender's attributes by message ID."""
     messages = tables.table("queue_messages")
     if "message_attributes" not in messages:  # a case of before they were kept
         return {}

@@ -11,31 +11,31 @@ from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
 if TYPE_CHECKING:
     import pandas as pd
 
-# From this share of the failed tries on, what died explains them all.
+# From this share of the failed attempts on, the messages in the DLQ explain all of them.
 ALL = 0.8
-# From this share of the messages that failed once on, passing later is no exception.
+# From this share of the messages that failed once on, a later success is not an exception.
 MANY = 1 / 3
 
 
 @dataclass(frozen=True)
 class Retries:
-    """Failed tries, by what became of their messages.
+    """Failed attempts by the fate of their messages.
 
     Attributes
     ----------
     dead
-        Messages that died.
+        Messages moved to the DLQ.
     failed
-        Failed tries within the failures, without as many as fail at all times.
+        Failed attempts within the failures, minus the usual rate of failures.
     spent
-        Those that the dead letters used up, at most as many as failed.
+        Failed attempts of the messages in the DLQ, at most ``failed``.
     passed_later
-        Share, at the least, of the messages that failed once which passed at a later try: each failed once
-        less than it may, at the most.
+        Lowest share of the messages with a failure that succeeded at a later attempt, as if each of them
+        failed as often as possible.
     passed
-        Messages that passed while others failed: good tries within the failures.
+        Successful attempts within the failures.
     alone
-        Whether the failures came one message at a time or all from one sender, unlike those of an outage.
+        True if the failures came one message at a time or all from one sender, unlike those of an outage.
     """
 
     dead: int
@@ -47,32 +47,32 @@ class Retries:
 
     @property
     def always_fail(self) -> bool:
-        """Return whether messages that failed once failed every try."""
+        """Return whether messages that failed once failed at every attempt."""
         return self.spent > ALL * self.failed
 
     @property
     def pass_later(self) -> bool:
-        """Return whether many messages that failed once passed later, as no bad one does."""
+        """Return whether many messages that failed once succeeded later, as a bad message never does."""
         return self.passed_later >= MANY
 
     @property
     def lies_in_the_message(self) -> bool:
-        """Return whether the same messages fail every try while others pass around them."""
+        """Return whether the same messages fail at every attempt while others succeed in between."""
         return self.always_fail and self.alone and self.passed >= self.dead
 
 
 def retries(signs: QueueAnalysis) -> Retries | None:
-    """Return what became of the messages whose tries failed.
+    """Return the outcome of the messages whose attempts failed.
 
     Parameters
     ----------
     signs
-        Of one pipeline.
+        Analysis of one pipeline.
 
     Returns
     -------
     Retries or None
-        None without failures, dead letters or a redrive policy, which leave nothing to compare.
+        None without failures, DLQ messages or a redrive policy.
     """
     tries, failures = signs.pipeline.settings.max_receive_count, signs.failures
     if not tries or failures is None or not signs.dead_lettered:
@@ -97,7 +97,7 @@ def retries(signs: QueueAnalysis) -> Retries | None:
 
 
 def well_between(signs: QueueAnalysis, start: datetime, end: datetime) -> float | None:
-    """Return the share of tries that went well between two moments; None where none was made."""
+    """Return the share of successful attempts between two moments; None without attempts."""
     step = timedelta(seconds=signs.pipeline.period_s)
     frame = signs.pipeline.frame
     inside = frame[(frame.index > start - step) & (frame.index < end)]
@@ -106,15 +106,15 @@ def well_between(signs: QueueAnalysis, start: datetime, end: datetime) -> float 
 
 
 def well_after(signs: QueueAnalysis, moment: datetime) -> float | None:
-    """Return the share of tries that went well from a moment on; None where none was made."""
+    """Return the share of successful attempts from a moment on; None without attempts."""
     frame = signs.pipeline.frame
     return None if frame.empty else well_between(signs, moment, frame.index[-1] + timedelta(seconds=1))
 
 
 def _in_a_row(inside: pd.DataFrame, tries: int) -> float:
-    """Return the share of failures of which more came in a row than one message has tries.
+    """Return the share of failures that are in runs longer than the attempts of one message.
 
-    An outage lets no message through for a while, whichever comes; a bad message fails among good ones.
+    During an outage every message fails for a while; a bad message fails among successful ones.
     """
     tried, failed = inside["tried"].fillna(0.0), inside["failed"].fillna(0.0)
     passed = tried > failed

@@ -1,4 +1,4 @@
-"""Intervals in which messages stood in a queue, and which of them come back every day."""
+"""Intervals in which messages waited in a queue, and those that recur every day."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from watchme_analysis.stats.intervals import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
-# Episodes at most this far apart in the time of day are the same daily peak.
+# Intervals at most this far apart in the time of day are the same daily peak.
 SAME_TIME_OF_DAY = timedelta(minutes=20)
-# Two empty intervals don't end an episode: a retry leaves short gaps.
+# Two empty intervals do not end a standing interval, because a retry leaves short gaps.
 GAP_INTERVALS = 2
 WAITING = 4
 LOST_POINTS = 2
-# An episode is measured against those that are this many times smaller.
+# The start of growth is measured against intervals with a peak this many times smaller.
 SEVERAL = 3.0
-# Ages that people call a backlog; the team's own alarm stands at 600 s.
+# Age in seconds that counts as a backlog; the threshold of the team's own alarm.
 BACKLOG_AGE_S = 600.0
-# A trouble of this share of another one's messages is not what the question is about.
+# Failures of at most this share of a backlog's messages are minor.
 MINOR = 0.1
-# Retries of single messages keep a queue from being empty: this share of the peak is no backlog yet.
+# Retries of single messages keep a queue from being empty: this share of the peak is not yet a backlog.
 A_FEW = 0.02
 
 
@@ -40,14 +40,14 @@ class StandingInterval(Interval):
     peak_visible
         Most messages waiting.
     peak_age_s
-        Highest age of the oldest message, None where it wasn't published.
+        Highest age of the oldest message in seconds, None where it was not published.
     waiting_age_s
-        Highest age that :data:`WAITING` messages can have had while as many waited: one message that hides
-        for a long visibility timeout after a failed try is old, but no backlog, also when others come.
+        Highest age in seconds that :data:`WAITING` messages can have had while as many waited. A single
+        message hidden by a long visibility timeout is old but not a backlog, also when others arrive.
     grew_from
-        When it left what the other episodes reach: a queue is seldom empty when trouble begins.
+        Time at which it exceeded the peaks of smaller intervals: a queue is seldom empty when trouble begins.
     daily
-        True when another day has one like it at the same time of day.
+        True when a similar interval exists on another day at the same time of day.
     """
 
     peak: float
@@ -62,7 +62,7 @@ def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
     """Return the intervals in which a pipeline held messages, oldest first."""
     import numpy as np
 
-    # A lost point is not an empty queue.
+    # A lost point does not mean that the queue was empty.
     frame = pipeline.frame[["visible", "in_flight", "age_s"]].ffill(limit=LOST_POINTS)
     stock = frame["visible"].fillna(0.0) + frame["in_flight"].fillna(0.0)
     busy = (stock > 0) | (frame["age_s"].fillna(0.0) > 0)
@@ -78,7 +78,7 @@ def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
     step = timedelta(seconds=pipeline.period_s)
     found = []
     age, visible, standing = frame["age_s"].to_numpy(), frame["visible"].to_numpy(), stock.to_numpy()
-    # So many messages are no older than the time for which so many were there.
+    # So many messages are not older than the time for which so many were in the queue.
     there = stock >= WAITING
     for_s = there.groupby((~there).cumsum()).cumsum().to_numpy() * pipeline.period_s
     for group in groups:
@@ -111,7 +111,8 @@ def is_minor_beside(
 ) -> bool:
     """Return whether failures are separate from, and far smaller than, the backlog after a surge.
 
-    A few bad messages a day go on dying while a surge waits; they began before it, and did not make it wait.
+    Failures of a few bad messages that began before a surge continue during it, and did not cause its
+    backlog.
     """
     if failures is None or failures.start >= surge.start:
         return False
@@ -121,7 +122,7 @@ def is_minor_beside(
 
 
 def _growth(episode: StandingInterval, peaks: list[float], stock: pd.Series) -> datetime:
-    """Return when an episode last stood at what the others reach, before it peaked; its start if never."""
+    """Return the last time before the peak at the level of smaller intervals; the start if there is none."""
     smaller = bisect_left(peaks, episode.peak / SEVERAL)
     usual = max(peaks[smaller - 1] if smaller else 0.0, A_FEW * episode.peak)
     first, end = stock.index.searchsorted(episode.start), stock.index.searchsorted(episode.end)
@@ -131,7 +132,7 @@ def _growth(episode: StandingInterval, peaks: list[float], stock: pd.Series) -> 
 
 
 def _alike(one: StandingInterval, other: StandingInterval) -> bool:
-    """Return whether two episodes of different days are one daily peak: same time, at least half the size."""
+    """Return whether two intervals of different days are a daily peak: same time, at least half the size."""
     apart = abs(one.start - other.start)
     if apart < timedelta(hours=12):
         return False
@@ -142,9 +143,9 @@ def _alike(one: StandingInterval, other: StandingInterval) -> bool:
 
 
 DAY = timedelta(days=1)
-# Days looked at before and after, by how much later or earlier it may come, and how much of it must come.
+# Days before and after, tolerance of the time of day, and the share of the events that must recur.
 DAYS, SLACK, AS_MUCH = 7, timedelta(minutes=20), 0.5
-# What begins and ends alike has so little of its own in the hour before and after.
+# Events that begin and end at the same time have so small a share of them in the hour before and after.
 AROUND, LITTLE = timedelta(hours=1), 0.1
 
 
@@ -158,9 +159,9 @@ def on_other_days(
     counts
         Events by interval.
     start, end
-        When they were many, half-open. Days for which the counts don't reach so far are left out.
+        Interval with many events, half-open. Days that the counts do not cover completely are left out.
     alike
-        Whether it must begin and end at that time of those days, and not only be under way.
+        True if the events must also begin and end at that time of those days, not only be under way.
 
     Returns
     -------

@@ -21,9 +21,9 @@ class TimeoutLogs:
     calling
         Invocations whose last line names a call: they waited for its response.
     before_call
-        Invocations that did not reach the call that successful ones log.
+        Invocations that did not reach the call that successful invocations log.
     lines
-        Pointer of the last line of each of these invocations.
+        Pointers of the last line of each of these invocations.
     """
 
     calling: int = 0
@@ -47,16 +47,16 @@ def read_timeout_logs(
     Parameters
     ----------
     log_events
-        Table of the glossary.
+        Table ``log_events``.
     function
-        Name.
+        Name of the function.
     start, end
-        Window of the time-outs; open where None.
+        Window of the timeouts; open where None.
 
     Notes
     -----
-    Only runs whose START line is there count, as the first lines of others may be outside the query. Runs
-    without a call tell something only where good runs of the same log name one.
+    Only invocations with a START line count, because the first lines of others may be outside the query.
+    Invocations without a call are classified only if successful invocations of the same log name a call.
     """
     own = log_events[(log_events["function"] == function) & log_events["request_id"].notna()]
     own = own.drop_duplicates("ptr").sort_values("time", kind="stable")

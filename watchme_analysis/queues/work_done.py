@@ -1,4 +1,4 @@
-"""Work that the log of the function, or the counters of the queue, show as done."""
+"""Completed work according to the function's log or the queue's counters."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _VALUE = r"[\"']?\s*[=:]\s*[\"']?"
 _MESSAGE = re.compile(rf"message_?id{_VALUE}([0-9a-f-]{{36}})", re.IGNORECASE)
 _DEVICE = re.compile(rf"device_?id{_VALUE}([\w.:-]+)", re.IGNORECASE)
 _WORK = re.compile(rf"(?:recorded_?at|local_?date){_VALUE}(\d{{4}}-\d\d-\d\d[\dT:+.Z-]*)", re.IGNORECASE)
-# A message lives for its receives times its visibility timeout, which may have been longer at the time.
+# Most multiples of the function's timeout that the visibility timeout may have been at the time.
 LONGEST_VISIBILITY = 6
-# What a receive may come later than the end of the visibility timeout while the function keeps up.
+# Longest delay in seconds between the end of the visibility timeout and the receive without a backlog.
 SLOW_POLL_S = 60.0
 
 
 @dataclass(frozen=True)
 class Done:
-    """Work that successful runs named: message ids, and (function, device, day or moment)."""
+    """Work named by successful invocations: message IDs, and (function, device, day or moment)."""
 
     messages: frozenset[str] = frozenset()
     work: frozenset[tuple[str, str, str]] = frozenset()
 
     def has(self, message_id: Any, function: str | None, device: str | None, key: str | None) -> bool:
-        """Return whether a message, or another one of the same work, ran to a good end."""
+        """Return whether an invocation with this message, or another message of the same work, succeeded."""
         if str(message_id) in self.messages:
             return True
         return (
@@ -41,10 +41,10 @@ class Done:
 
 
 def work_done(tables: Tables) -> Done:
-    """Return the work whose run, by the worker's own log, ended well.
+    """Return the work of the invocations that succeeded according to the function's log.
 
-    A run is joined by request id: it named the message or the work, it ended, and none of its records is
-    an error or a time-out.
+    Records are joined by request ID. A successful invocation named the message or the work, ended, and logged
+    neither an error nor a timeout.
     """
     events = tables.table("log_events")
     events = events[events["request_id"].notna()]
@@ -64,14 +64,14 @@ def work_done(tables: Tables) -> Done:
 
 
 class Failed(NamedTuple):
-    """The error that a run ended with: its type (``HTTPError``, ``Task timed out``) and its text."""
+    """The error of a failed invocation: its type (``HTTPError``, ``Task timed out``) and its text."""
 
     type: str
     text: str
 
 
 def failed_with(tables: Tables) -> dict[str, Failed]:
-    """Return by message id the error that its run ended with, where one log names both."""
+    """Return the error of the failed invocation by message ID, where one log names both."""
     events = tables.table("log_events")
     failed = events[events["kind"].isin(["error", "timeout"])].dropna(subset=["request_id"])
     errors = map(Failed, failed["error_type"].fillna(""), failed["message"].fillna(""))
@@ -84,7 +84,7 @@ def failed_with(tables: Tables) -> dict[str, Failed]:
 
 
 def moment_key(text: str) -> str:
-    """Return a day as it is, and a moment in UTC, so that it equals itself written in another zone."""
+    """Return a day unchanged, and a moment in UTC, so that equal moments of different zones are equal."""
     if len(text) == 10:
         return text
     try:
@@ -96,22 +96,22 @@ def moment_key(text: str) -> str:
 def surely_ran(
     pipeline: Pipeline, returning_since: datetime | None = None
 ) -> Callable[[datetime | None], bool]:
-    """Return what tells whether a dead letter sent at a moment ran well at least once, by the counters alone.
+    """Return a function that, from counters alone, decides if a DLQ message sent at a moment succeeded once.
 
     Parameters
     ----------
     pipeline
         The pipeline of the message's own queue.
     returning_since
-        Since when messages come back though nothing failed, if they do: since then the visibility timeout
-        is the one that is set now.
+        Start of the redelivery without failures, or None. From then on the current visibility timeout
+        applies.
 
     Notes
     -----
-    It was received as often as the redrive policy allows, each time once it had waited its turn. Where every
-    receive became a run, or one of a batch as its delete shows, and fewer runs failed in its lifetime than it
-    had receives, one of its own runs succeeded. Of a message that was sent before the frame begins not all
-    failed runs are counted.
+    The message was received as often as the redrive policy allows. If every receive led to an invocation, and
+    fewer invocations failed or were throttled in the message's lifetime than it had receives, at least one of
+    its own invocations succeeded. The result is False for messages sent before the window, because some of
+    their failed invocations are not counted.
     """
     settings, frame = pipeline.settings, pipeline.frame
     received, invoked, most = (
@@ -147,7 +147,7 @@ def surely_ran(
 
 
 def _read_by(pipeline: Pipeline) -> Callable[[datetime], datetime]:
-    """Return what tells by when a message that is visible at a moment was received: by an empty queue."""
+    """Return a function that maps a moment to the next time at which no message was visible."""
     visible = pipeline.frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0)
     empty: list[datetime] = list(visible.index[visible == 0].to_pydatetime())
     end = pipeline.frame.index[-1].to_pydatetime()

@@ -1,4 +1,4 @@
-"""Work items that messages name: which reached a DLQ, and which of them were never done."""
+"""Work items named by messages: items that reached a DLQ, and those of them that were never done."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ COLUMNS = (
     "processed", "recoverable", "expires_at", "passed_retention", "before_window", "group_id",
     "deduplication_id", "body",
 )  # fmt: skip
-# Where the team keeps a recording tells its day: files/DEVICE/2025-11-27/10-30/audio.wav.
+# The path of a recording contains its day: files/DEVICE/2025-11-27/10-30/audio.wav.
 _DAY_IN_PATH = re.compile(r"/(\d{4}-\d\d-\d\d)/")
 _AS_SAID = ("message_id", "device_id", "receive_count", "group_id", "deduplication_id", "body")
 DEAD = "dead_lettered"
-# Errors that can be the message's fault or not; shares from which a function's errors speak for each of them.
+# Kinds of errors of unclear origin, and shares from which a function's errors apply to each of its messages.
 UNCLEAR = ("code_or_message", "other")
 NEARLY_ALL, ALL_FAILED = 0.95, 0.15
 
 
 def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
-    """Return one row a message seen in a queue or a dead-letter queue, with the work that it names.
+    """Return one row per message seen in a queue or a DLQ, with the work that it names.
 
     Parameters
     ----------
     tables
         Case or investigation.
     signs
-        What the pipelines show; messages of other queues are left out.
+        Analyses of the pipelines; messages of other queues are left out.
 
     Returns
     -------
     pandas.DataFrame
-        See :data:`COLUMNS`: ``state`` is ``dead_lettered`` or ``waiting``; ``processed`` is true where the
-        worker's log or the counters show that a run of it, or of another message of the same work, ended
-        well, null where nothing tells; ``recoverable`` is true when sending the body again can succeed, false
-        when its error says that its input is missing or unreadable, null when unknown; ``expires_at`` is
-        when the queue drops the message, ``passed_retention`` whether that was before the case ends;
-        ``before_window`` is true of dead letters that were there when the window began, of which its metrics
-        and logs tell nothing.
+        See :data:`COLUMNS`. ``state`` is ``dead_lettered`` or ``waiting``. ``processed`` is true where the
+        log or the counters show that an invocation with this message, or another message of the same work,
+        succeeded; else null. ``recoverable`` is true when a redrive can succeed, false when the error names
+        a missing or unreadable input, null when unknown. ``expires_at`` is the time at which the queue drops
+        the message, and ``passed_retention`` is true if that is before the end of the case.
+        ``before_window`` is true for messages that were in the DLQ at the start of the window, which its
+        metrics and logs do not cover.
     """
     import pandas as pd
 
@@ -75,7 +75,7 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         row for item in signs for row in from_before(messages, item.pipeline, item.balance.dead_letters.held)
     }
     rows = []
-    # Whether a queue's failures lie in its messages, computed once for each queue with messages.
+    # True for queues whose failures lie in the messages; computed once for each queue with messages.
     own_faults: dict[str, bool] = {}
     for row in messages.itertuples():
         said = {name: value if _known(value) else None for name, value in row._asdict().items()}
@@ -115,7 +115,7 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
 def _message(
     said: Mapping[str, Any], pipeline: Pipeline, zone: tzinfo, ends: datetime | None
 ) -> dict[str, Any]:
-    """Return what a message itself and its queue tell of it."""
+    """Return the columns that follow from a message itself and its queue's settings."""
     is_dead = said["queue"] != pipeline.queue
     retention = pipeline.settings.dlq_retention_s if is_dead else pipeline.settings.retention_s
     sent_at = None if said["sent_at"] is None else said["sent_at"].to_pydatetime()
@@ -133,7 +133,7 @@ def _message(
 
 
 def _end(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> datetime | None:
-    """Return when the case ends: the end of the window asked for, else of the metrics."""
+    """Return the end of the case: of the selected window, else of the metrics."""
     window = getattr(tables, "window", None)
     if window is not None:
         return window.end  # type: ignore[no-any-return]
@@ -148,11 +148,11 @@ def _end(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> datetime | None:
 def _recoverable(
     signs: QueueAnalysis, body: str | None, error: Failed | None, *, own_fault: bool
 ) -> bool | None:
-    """Return whether a dead letter can succeed when it is sent again, once its cause is gone; None: unknown.
+    """Return whether a DLQ message can succeed when redriven after the cause is removed; None when unknown.
 
-    What its own error says counts most, else what nearly all errors of its function say. Where all runs
-    failed it was not the messages; where the same ones failed every try while others passed around them
-    (``own_fault``), it may be, whatever they died of.
+    The message's own error counts most, else the error of nearly all failures of its function. If all
+    invocations failed, the messages were not the cause. If the same messages failed at every attempt while
+    others succeeded (``own_fault``), a message may be the cause, whatever its error.
     """
     if body is None:
         return None
@@ -172,21 +172,21 @@ def _recoverable(
 
 
 def work_pairs(frame: pd.DataFrame) -> list[list[str]]:
-    """Return the distinct ``[device_id, local_date]`` pairs of messages, sorted; nameless ones left out."""
+    """Return the distinct ``[device_id, local_date]`` pairs of messages, sorted; without incomplete pairs."""
     named = frame.dropna(subset=["device_id", "local_date"])
     pairs = set(zip(named["device_id"], named["local_date"], strict=True))
     return sorted([str(device), str(date)] for device, date in pairs)
 
 
 def _known(value: Any) -> bool:
-    """Return whether a value is there."""
+    """Return whether a value is present."""
     import pandas as pd
 
     return value is not None and not pd.isna(value)
 
 
 def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | None, str | None]:
-    """Return recorded_at as sent and the local date of the work, which the path of its file names as well."""
+    """Return recorded_at as sent and the local date of the work, also from the path of its file."""
     content: dict[str, Any] = {}
     if body is not None:
         try:
@@ -200,7 +200,7 @@ def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | Non
         recorded = key
     if local is None and recorded is not None:
         try:
-            # A bare date is a day already; a time without a zone is in the configured one.
+            # A bare date is already a day; a time without a zone is in the configured zone.
             text = str(recorded)
             local = text if len(text) == 10 else parse_time(text, zone).astimezone(zone).date().isoformat()
         except InputError:
@@ -212,7 +212,7 @@ def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | Non
 
 
 def _key_in_body(body: str | None) -> str | None:
-    """Return the day of a message about a whole day, the moment of one about a recording."""
+    """Return the day of a message about a whole day, or the moment of a message about a recording."""
     if body is None:
         return None
     try:
@@ -226,7 +226,7 @@ def _key_in_body(body: str | None) -> str | None:
 
 
 def work_items(tables: Tables) -> pd.DataFrame:
-    """Return the work named by dead letters and by messages seen waiting.
+    """Return the work named by DLQ messages and by messages seen waiting.
 
     Returns
     -------
