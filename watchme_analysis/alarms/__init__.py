@@ -1,4 +1,4 @@
-"""CloudWatch alarms: evaluated, back-tested on recorded metrics, and advised on.
+"""CloudWatch alarms: evaluation, back-test on recorded metrics, and advice.
 
 Entry point: `evaluation.evaluate`, `backtest.backtest`, `trials.backtest_alarms`, `advice.advise`.
 

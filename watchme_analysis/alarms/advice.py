@@ -1,4 +1,4 @@
-"""Changes to alarms that the back-test shows to work better, with numbers."""
+"""Changes to alarms that improve the back-test result, with numbers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AGE = "ApproximateAgeOfOldestMessage"
-# A message that fails every time leaves the queue after its receives; an alarm must fire well before.
+# Share of the time until a failing message moves to the DLQ. The alarm must fire well before that time.
 EARLY = 0.5
-# A memory that bridges the pauses between half-hourly bursts.
+# Evaluation periods in seconds that cover the pauses between half-hourly bursts.
 HOUR_S = 3600
-# With this many alarms per incident, people stop reacting.
+# Notifications per incident from which people stop reacting.
 FLAPS = 6
 
 
 @dataclass(frozen=True)
 class Advice:
-    """A weakness of an alarm: the finding, the change to make, and the effect of that change."""
+    """A weakness of an alarm, with the proposed change and its effect."""
 
     alarm: str
     resource: str
@@ -42,11 +42,11 @@ def advise(
     span_s: float,
     elsewhere: Spans | None = None,
 ) -> tuple[Advice, ...]:
-    """Return weaknesses of the alarms of a specification on these pipelines.
+    """Return the weaknesses of alarms on these pipelines, with proposed changes.
 
-    Looked for are an age that no message reaches before it is dead-lettered, M of N points that a function
-    which seldom runs can't deliver, averages that hide what the maximum shows, and alarms that ring again and
-    again for one incident because no point comes between bursts.
+    There are four checks: an age threshold that no message reaches before it moves to the DLQ; M of N data
+    points that a rarely invoked function does not produce; an average that hides a high maximum; and an alarm
+    that fires repeatedly for one incident because data points are missing between bursts.
     """
     specs = tuple(spec for spec in specs if not spec.composite)
     world = _World(tables, pipelines, start, span_s, elsewhere)
@@ -64,7 +64,7 @@ def advise(
 
 
 def _joined(found: Iterable[Advice]) -> tuple[Advice, ...]:
-    """Return advice with equal texts joined into one entry for several resources."""
+    """Return advice with one entry for all resources that share the same texts."""
     same: dict[tuple[str, ...], list[str]] = {}
     for each in found:
         same.setdefault((each.alarm, each.finding, each.instead, each.effect), []).append(each.resource)
@@ -80,7 +80,7 @@ class _World:
     elsewhere: Spans | None
 
     def ages(self, spec: AlarmSpec) -> list[Advice]:
-        """Return queues whose messages reach the DLQ before they reach the age."""
+        """Return advice on queues whose messages move to the DLQ before they reach the age threshold."""
         found = []
         for pipeline in self.pipelines:
             receives, visibility_s = (
@@ -110,7 +110,7 @@ class _World:
         return found
 
     def too_few_points(self, spec: AlarmSpec) -> list[Advice]:
-        """Return functions that are invoked in fewer periods than M of the alarm."""
+        """Return advice on functions that are invoked in fewer periods than M of the alarm."""
         found = []
         rule = spec.rule
         for pipeline in self.pipelines:
@@ -137,7 +137,7 @@ class _World:
         return found
 
     def averages(self, spec: AlarmSpec) -> list[Advice]:
-        """Return resources where the maximum fires earlier than the average."""
+        """Return advice on resources where an alarm on the maximum fires earlier than on the average."""
         other = replace(spec, stat="Maximum" if spec.stat == "Average" else "Average")
         frames = [self._tried(one).set_index("resource") for one in (spec, other)]
         by_stat = dict(zip((spec.stat, other.stat), frames, strict=True))
@@ -161,7 +161,7 @@ class _World:
         return found
 
     def flapping(self, spec: AlarmSpec) -> list[Advice]:
-        """Return alarms that fire repeatedly in the incident because missing points clear them."""
+        """Return advice on alarms that fire repeatedly in an incident because missing points clear them."""
         if self.start is None or spec.over == "probes" or spec.rule.treat_missing_data == "ignore":
             return []
         frame = self._tried(spec)
@@ -184,7 +184,10 @@ class _World:
         return found
 
     def _calm(self, spec: AlarmSpec, pipeline: Pipeline) -> tuple[AlarmSpec, str]:
-        """Return an alarm that rings on and on with a longer memory, and how that reads, or as it is."""
+        """Return the alarm with N covering an hour, and a text on it, if this halves frequent notifications.
+
+        Otherwise the alarm is returned unchanged, with an empty text.
+        """
         hour = max(HOUR_S // spec.rule.period_s, spec.rule.evaluation_periods)
         longer = replace(spec, rule=replace(spec.rule, evaluation_periods=hour))
         pages, fewer = (
@@ -204,7 +207,7 @@ class _World:
 
 
 def _holding(spec: AlarmSpec) -> AlarmSpec:
-    """Return an alarm that keeps its state where no point comes."""
+    """Return the alarm with missing data points ignored, so that it keeps its state."""
     return replace(spec, rule=replace(spec.rule, treat_missing_data="ignore"))
 
 
@@ -222,7 +225,7 @@ def _number(value: Any) -> float | None:
 
 
 def _said(row: Any) -> str:
-    """Return in words how soon an alarm fired, and how often in vain."""
+    """Return a text on the delay of an alarm after the start of the incident, and its false alarms a week."""
     if _number(row["times_raised"]) is None:
         return f"can't be tried ({row['note']})"
     after, false = _number(row["minutes_after_start"]), _number(row["false_a_week"]) or 0.0

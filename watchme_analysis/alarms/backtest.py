@@ -1,4 +1,4 @@
-"""Back-test of an alarm rule on a recorded metric: when the alarm would have fired and cleared."""
+"""Back-test of an alarm rule on a recorded metric: times at which the alarm would have fired and cleared."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _HOW = {"Sum": "sum", "SampleCount": "sum", "Average": "mean", "Maximum": "max", "Minimum": "min"}
 STEP_S = 60
-# An alarm with a period below a minute is looked at so often.
+# Seconds between evaluations of an alarm with a period below one minute.
 _FINE_STEP_S = 10
-# From when and until when; None where not known.
+# Start and end; None for an unknown bound.
 Span = tuple[datetime | None, datetime | None]
 LOW_SAMPLES = ("evaluate", "ignore")
 
@@ -36,23 +36,23 @@ class Rule:
     Attributes
     ----------
     period_s
-        Length of a data point.
+        Length of a data point in seconds.
     threshold, comparison
         Threshold in the unit of the metric, and the comparison operator as CloudWatch names it.
     evaluation_periods, datapoints_to_alarm
         N and M.
     treat_missing_data
-        As in :func:`watchme_analysis.alarms.evaluation.evaluate`.
+        One of the values of :func:`watchme_analysis.alarms.evaluation.evaluate`.
     extra_periods
-        By how many periods the evaluation range is longer than N. CloudWatch does not publish it; its
+        Number of periods by which the evaluation range is longer than N. CloudWatch does not publish it; its
         examples show two.
     low_samples
-        For a percentile: ``evaluate``, or ``ignore``, which keeps the state while the evaluation periods hold
-        too few samples for it, as :func:`samples_needed` says.
+        For a percentile: ``evaluate``, or ``ignore``, which keeps the state while the evaluation periods have
+        fewer samples than :func:`samples_needed`.
     sliding
-        True for an evaluation every minute (every ten seconds for a period below one) over the last
-        ``period_s``, which is CloudWatch's default; False for one at the end of each whole period of the
-        clock, as of an alarm with the evaluation window ``WallClockWindow``.
+        True for an evaluation every minute (every ten seconds for a period below one minute) over the last
+        ``period_s``, which is CloudWatch's default. False for an evaluation at the end of each period aligned
+        to the clock, as with the evaluation window ``WallClockWindow``.
     """
 
     period_s: int
@@ -68,16 +68,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class AlarmRun:
-    """The states of an alarm over a recorded metric.
+    """States of an alarm over a recorded metric.
 
     Attributes
     ----------
     raised
-        Each time in alarm: when it was raised and when it cleared, None while still in alarm.
+        Start and end of each ALARM interval; the end is None while still in alarm.
     states
-        State by the time of evaluation.
+        State, indexed by the time of evaluation.
     uncertainty_s
-        How much later than the true moment a time can be, beyond the rule's own step.
+        Largest delay of a time in seconds, because the recorded period is longer than that of the rule.
     """
 
     raised: tuple[tuple[datetime, datetime | None], ...]
@@ -86,24 +86,24 @@ class AlarmRun:
 
     @property
     def first(self) -> datetime | None:
-        """When the alarm first fired; None if it did not."""
+        """Return the time at which the alarm first fired; None if it did not."""
         return self.raised[0][0] if self.raised else None
 
     @property
     def in_alarm_at_end(self) -> bool:
-        """True when the alarm was still in state ALARM at the end."""
+        """Return True if the alarm was still in state ALARM at the end."""
         return bool(self.raised) and self.raised[-1][1] is None
 
     @property
     def actions(self) -> tuple[tuple[datetime, str], ...]:
-        """Times of state changes and the new states; CloudWatch takes actions at these times only."""
+        """Return the times of state changes and the new states; CloudWatch acts only at these times."""
         changed = self.states[self.states != self.states.shift(fill_value="INSUFFICIENT_DATA")]
         return tuple((moment.to_pydatetime(), str(state)) for moment, state in changed.items())
 
 
 @dataclass(frozen=True)
 class History:
-    """A recorded metric: values by the start of their interval (UTC), missing ones absent or null."""
+    """A recorded metric: values by the start of the period (UTC); missing values are absent or null."""
 
     series: pd.Series
     stat: str
@@ -113,24 +113,24 @@ class History:
 def backtest(
     history: History, rule: Rule, span: Span | None = None, samples: pd.Series | None = None
 ) -> AlarmRun:
-    """Return the run of an alarm over a recorded metric.
+    """Return the states of an alarm over a recorded metric.
 
     Parameters
     ----------
     history
-        The metric.
+        The recorded metric.
     rule
-        The rule.
+        Alarm rule.
     span
-        From when and until when the metric was recorded, so that a sparse one is evaluated where it has no
-        points too; from its first to its last point unless given.
+        Start and end of the recording, so that a sparse metric is evaluated where it has no data points too;
+        from its first to its last data point by default.
     samples
-        SampleCount of the metric, at the same period; needed where few samples are ignored.
+        SampleCount of the metric at the same period; needed when ``rule.low_samples`` is ``ignore``.
 
     Raises
     ------
     InputError
-        When the rule's period is finer than the history or no multiple of it.
+        When the period of the rule is not a multiple of the period of the history.
     """
     _check(rule, history.period_s)
     values = period_values(history, rule, span)
@@ -149,14 +149,14 @@ def backtest(
 def backtest_math(
     expression: str, histories: Mapping[str, History], rule: Rule, span: Span | None = None
 ) -> AlarmRun:
-    """Return the run of an alarm over a metric math expression.
+    """Return the states of an alarm over a metric math expression.
 
     Parameters
     ----------
     expression
-        As :func:`watchme_analysis.alarms.metric_math.calculate` takes it.
+        Expression for :func:`watchme_analysis.alarms.metric_math.calculate`.
     histories
-        The recorded metrics by their ids.
+        Recorded metrics by id.
     rule, span
         As for :func:`backtest`; errors are the same.
     """
@@ -177,7 +177,7 @@ def backtest_math(
 
 
 def _common(histories: Iterable[History], span: Span | None) -> Span:
-    """Return the time that all metrics are looked at over, so that a sparse one is not cut short."""
+    """Return the common time range of all metrics, so that a sparse metric is evaluated to the end."""
     first, end = span or (None, None)
     there = [history for history in histories if len(history.series)]
     starts = [history.series.index.min().to_pydatetime() for history in there]
@@ -189,7 +189,7 @@ def _common(histories: Iterable[History], span: Span | None) -> Span:
 
 
 def samples_needed(stat: str) -> float:
-    """Return how many samples a percentile such as ``p99`` needs to count.
+    """Return the number of samples that a percentile such as ``p99`` needs to be evaluated.
 
     Source: CloudWatch User Guide, "Percentile-based alarms and low data samples": 10/(1 - p) for p from 0.5,
     10/p below.
@@ -218,7 +218,7 @@ def _stride(rule: Rule, history_period_s: int) -> int:
 
 
 def _run(values: pd.Series, rule: Rule, stride: int, enough: list[bool] | None) -> AlarmRun:
-    """Return the run over data points indexed by the end of their periods."""
+    """Return the alarm states over data points indexed by the end of their periods."""
     breaching = COMPARISONS[rule.comparison](values, rule.threshold)
     points = [None if missing else bool(hit) for hit, missing in zip(breaching, values.isna(), strict=True)]
     return run_of_points(points, values.index, rule, stride, enough)
@@ -231,12 +231,12 @@ def run_of_points(
     stride: int = 1,
     enough: Sequence[bool] | None = None,
 ) -> AlarmRun:
-    """Return the run of an alarm that is evaluated at each point.
+    """Return the states of an alarm that is evaluated at each data point.
 
     Parameters
     ----------
     points
-        True breaching, False not, None missing; oldest first.
+        True for breaching, False for not breaching, None for missing; oldest first.
     times
         Time of each evaluation.
     rule
@@ -244,7 +244,8 @@ def run_of_points(
     stride
         Number of points from one period to the next; above 1 for a sliding window.
     enough
-        Whether each evaluation has enough samples; the state stays where it has not. None for all.
+        Whether each evaluation has enough samples; without enough, the state stays. None means that all have
+        enough.
     """
     import pandas as pd
 
@@ -266,7 +267,7 @@ def run_of_points(
 
 
 def run_of_states(states: pd.Series, uncertainty_s: float = 0.0) -> AlarmRun:
-    """Return the run that went through these states, indexed by the time of evaluation."""
+    """Return the alarm run of a series of states, indexed by the time of evaluation."""
     raised: list[tuple[datetime, datetime | None]] = []
     since: datetime | None = None
     changed = states[(states == "ALARM") != (states == "ALARM").shift(fill_value=False)]
@@ -288,11 +289,11 @@ def _step(rule: Rule, history_period_s: int) -> int:
 
 
 def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.Series:
-    """Return the rule's data points indexed by the end of the period they cover.
+    """Return the data points of a rule, indexed by the end of the period that they cover.
 
-    A sliding evaluation moves by a minute, by ten seconds for a period below one, or by the history's period
-    where that is longer. Of finer percentiles the highest stands for the whole period, which they can't be
-    put together to.
+    A sliding evaluation moves by one minute, by ten seconds for a period below one minute, or by the period
+    of the history if that is longer. Percentiles of shorter periods can't be combined, so the highest stands
+    for the whole period.
     """
     import pandas as pd
 
@@ -321,5 +322,5 @@ def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.
     width = rule.period_s // step
     values = placed.rolling(width, min_periods=1).agg(how) if width > 1 else placed
     values.index = values.index + timedelta(seconds=step)
-    # Before the first whole period lies what was not recorded, which is another thing than missing.
+    # Data before the first whole period was not recorded, which differs from a missing data point.
     return values.iloc[width - 1 :]

@@ -17,7 +17,7 @@ from watchme_analysis.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-# A state with the name of an alarm, or a word. Names may hold characters that Python's names can't.
+# A state with an alarm name, or an operator. Alarm names may contain characters that Python names can't.
 _TERM = re.compile(
     r"""\b(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*"""
     r"""(?:"(?P<quoted>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s()"']+))\s*\)"""
@@ -31,7 +31,7 @@ Condition = Callable[[Mapping[str, str]], bool]
 
 @dataclass(frozen=True)
 class CompositeRule:
-    """A parsed rule: its text, the names of the alarms in it, and its condition."""
+    """A parsed rule: text, names of its alarms, and the condition over their states."""
 
     text: str
     names: tuple[str, ...]
@@ -39,18 +39,18 @@ class CompositeRule:
 
 
 def parse_rule(text: str) -> CompositeRule:
-    """Return the rule of a composite alarm.
+    """Return the parsed rule of a composite alarm.
 
     Parameters
     ----------
     text
-        Such as ``ALARM("a") AND (NOT OK(b) OR TRUE)``. NOT binds closest, then AND, then OR, as in Python,
-        whose parser reads the rule. An alarm may be given by its ARN, of which the name counts.
+        Rule, such as ``ALARM("a") AND (NOT OK(b) OR TRUE)``. NOT binds closest, then AND, then OR, as in
+        Python, whose parser is used. Of an alarm ARN, only the name is used.
 
     Raises
     ------
     InputError
-        When the text is not a rule.
+        When the text is not a valid rule.
     """
     names: list[str] = []
 
@@ -80,7 +80,7 @@ def _refusal(text: str, rest: str) -> InputError:
 
 
 def _condition(node: ast.expr) -> Condition:
-    """Return the condition of a part of a rule's tree."""
+    """Return the condition of a node in the syntax tree of a rule."""
     if isinstance(node, ast.BoolOp):
         parts = [_condition(value) for value in node.values]
         combine = all if isinstance(node.op, ast.And) else any
@@ -98,7 +98,7 @@ def _condition(node: ast.expr) -> Condition:
 
 
 def always(state: str, runs: Mapping[str, AlarmRun]) -> AlarmRun:
-    """Return a run that stays in one state for as long as other runs last."""
+    """Return a run with a constant state, from the earliest start of the other runs."""
     import pandas as pd
 
     began = sorted(run.states.index[0] for run in runs.values() if len(run.states))[:1]
@@ -107,15 +107,15 @@ def always(state: str, runs: Mapping[str, AlarmRun]) -> AlarmRun:
 
 
 def composite_run(rule: CompositeRule, runs: Mapping[str, AlarmRun]) -> AlarmRun:
-    """Return the run of a composite alarm over the states of other alarms.
+    """Return the states of a composite alarm over the states of other alarms.
 
     Parameters
     ----------
     rule
         From :func:`parse_rule`.
     runs
-        Runs of the named alarms. Each state holds until its next evaluation; before its first, and for an
-        alarm that is not given, it is INSUFFICIENT_DATA.
+        Runs by alarm name. Each state holds until the next evaluation of that alarm. It is INSUFFICIENT_DATA
+        before the first evaluation and for an absent alarm.
     """
     import pandas as pd
 

@@ -1,8 +1,8 @@
-"""CloudWatch's alarm rules: one evaluation, as a pure function.
+"""A single evaluation of a CloudWatch alarm, as a pure function.
 
 Source: Amazon CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data" (its two
-tables and "Avoiding premature transitions to alarm state"). Where that page's prose and its tables
-disagree, the tables stand. Standard library only.
+tables and "Avoiding premature transitions to alarm state"). Where the text and the tables of that page
+disagree, the tables are followed. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TREATMENTS: tuple[str, ...] = get_args(Treatment)
 
 
 def check(evaluation_periods: int, datapoints_to_alarm: int, treat_missing_data: str) -> None:
-    """Refuse settings that CloudWatch would refuse.
+    """Raise an error for settings that CloudWatch would reject.
 
     Raises
     ------
@@ -49,8 +49,9 @@ def evaluate(
     Parameters
     ----------
     points
-        One a period over the evaluation range (at least ``evaluation_periods`` long in CloudWatch, which
-        does not publish how much longer), oldest first: True breaching, False not, None missing.
+        One point per period over the evaluation range, oldest first: True for breaching, False for not
+        breaching, None for missing. In CloudWatch the range has at least ``evaluation_periods`` periods; the
+        exact length is not published.
     evaluation_periods
         N of "M out of N".
     datapoints_to_alarm
@@ -58,7 +59,7 @@ def evaluate(
     treat_missing_data
         ``missing``, ``ignore``, ``breaching`` or ``notBreaching``.
     previous_state
-        State before this evaluation; it stays where the rules say "keep".
+        State before this evaluation; it is kept where the rules say so.
 
     Returns
     -------
@@ -68,15 +69,16 @@ def evaluate(
     Raises
     ------
     InputError
-        When M is not between 1 and N, or a word is unknown.
+        When M is not between 1 and N, or a state or treatment is unknown.
 
     Notes
     -----
-    With N or more real points in range the newest N decide and the treatment plays no part. With fewer,
-    ``breaching`` and ``notBreaching`` fill up to N. The other two look at what is there: M breaching
-    points alarm, a real point that does not breach is enough for ``OK``. When every real point breaches
-    but there are fewer than M, ``missing`` alarms once the oldest of them is at least M periods old, so
-    that one late point does not ring too early; otherwise the state stays.
+    With N or more real points in range, the newest N decide, and the treatment has no effect. With fewer,
+    ``breaching`` and ``notBreaching`` fill up to N. ``missing`` and ``ignore`` use the real points only: M
+    breaching points result in ``ALARM``, and a real point that does not breach results in ``OK``. If all real
+    points breach but there are fewer than M, ``missing`` results in ``ALARM`` once the oldest of them is at
+    least M periods old, so that a single late point does not raise the alarm too early. Otherwise the state
+    stays.
     """
     check(evaluation_periods, datapoints_to_alarm, treat_missing_data)
     if previous_state not in STATES:

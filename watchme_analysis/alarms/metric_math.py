@@ -1,4 +1,4 @@
-"""Metric math of alarms: the arithmetic that CloudWatch does on the points of several metrics.
+"""Metric math of alarms: CloudWatch's arithmetic on the data points of several metrics.
 
 Source: Amazon CloudWatch User Guide, "Using math expressions with CloudWatch metrics". Supported are numbers,
 ids of metrics and of other expressions, ``+ - * / ^``, comparisons, parentheses, and the functions below.
@@ -36,30 +36,30 @@ FUNCTIONS = ("ABS", "CEIL", "FILL", "FLOOR", "IF", *_ACROSS)
 
 
 def calculate(expression: str, series: Mapping[str, pd.Series]) -> pd.Series:
-    """Return the points of a metric math expression.
+    """Return the data points of a metric math expression.
 
     Parameters
     ----------
     expression
-        Such as ``100 * errors / invocations``.
+        Expression, such as ``100 * errors / invocations``.
     series
-        The points of each id on one common index; null is missing.
+        Data points by id, all on the same index; null for a missing data point.
 
     Returns
     -------
     pandas.Series
-        On the same index; null where there is no point.
+        Values on the same index; null for a missing data point.
 
     Raises
     ------
     InputError
-        When the expression can't be read, or names an id or a function that is not known.
+        When the expression can't be parsed, or contains an unknown id or function.
 
     Notes
     -----
-    Where one side of an operation has a point and the other has none, the other counts as 0; where neither
-    has one there is none. A division by zero gives no point. ``FILL(id, value)`` puts points where none are;
-    ``REPEAT`` and ``LINEAR`` continue the points around them.
+    If one operand has a data point and the other has not, the missing operand counts as 0. If both are
+    missing, the result is missing. A division by zero results in a missing data point. ``FILL(id, value)``
+    replaces missing data points; ``REPEAT`` and ``LINEAR`` fill them from the neighbouring data points.
     """
     import numpy as np
     import pandas as pd
@@ -72,7 +72,7 @@ def calculate(expression: str, series: Mapping[str, pd.Series]) -> pd.Series:
 
 
 class _Reader:
-    """Walks through the tree of one expression."""
+    """Evaluator of the syntax tree of an expression."""
 
     def __init__(self, expression: str, series: Mapping[str, pd.Series]) -> None:
         self.expression = expression
@@ -116,7 +116,8 @@ class _Reader:
             found = across.agg(_ACROSS[name], axis=1)
             return found.where(across.notna().any(axis=1))
         if name in _ACROSS:
-            # Of one series it is one number, of all points asked for; what an alarm asks for is unpublished.
+            # For one series the result is one number over all requested points; the range that an alarm
+            # requests is unpublished.
             raise self._refusal(f"has {name} of something else than a list such as [m1, m2]")
         if name in {"ABS", "CEIL", "FLOOR"} and len(arguments) == 1:
             return getattr(np, name.lower())(self._value(arguments[0]))
@@ -135,7 +136,7 @@ class _Reader:
 
 
 def _combined(how: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    """Combine point by point; one missing side counts as 0, a division by zero gives no point."""
+    """Return the pointwise result; a missing operand counts as 0, a division by zero results in null."""
     import numpy as np
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Figures, tables and sentences of back-tested alarms."""
+"""Figures, tables and sentences on back-tested alarms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROW_IN = 0.3
 _PANEL_IN = 1.75
 _MARKERS = ("o", "s", "^")
 _MOST = 6
-# Where the number of a mark stands: the marks of one threshold stand side by side.
+# Alignment and offset of the number beside a marker; the markers of one threshold are side by side.
 _BESIDE: tuple[tuple[Any, tuple[int, int]], ...] = (("right", (-3, 3)), ("center", (0, 4)), ("left", (3, 3)))
 
 
@@ -34,16 +34,16 @@ def plot_alarm_times(
     span: style.AxisSpan,
     noticed: datetime | None = None,
 ) -> FigureView:
-    """Plot the times in alarm, one line per alarm and resource.
+    """Return a figure of the times in alarm, one row per alarm and resource.
 
     Parameters
     ----------
     bars
-        Label, and when it was raised and cleared (None: still in alarm).
+        Label, and start and end of each ALARM interval; the end is None while still in alarm.
     span
         Window, zone and incident.
     noticed
-        When people noticed; a line where known.
+        Time at which people noticed, drawn as a dotted line; None if unknown.
     """
     if not bars:
         return style.empty_figure("alarms", "no alarm rang in this window")
@@ -72,12 +72,12 @@ def plot_alarm_times(
 
 
 def plot_alarm_sensitivity(frame: pd.DataFrame) -> FigureView:
-    """Plot how soon each alarm fires against its threshold, one line per M of N.
+    """Return a figure of the delay of each alarm against its threshold, one line per M of N.
 
     Parameters
     ----------
     frame
-        Of :func:`watchme_analysis.alarms.sensitivity.sensitivity`; alarms that never ring for the
+        Frame from :func:`watchme_analysis.alarms.sensitivity.sensitivity`. Alarms that never fire for the
         incident are left out.
     """
     rung = frame[frame["minutes_after_start"].notna()] if len(frame) else frame
@@ -110,7 +110,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         y = [never if _is_null(value) else float(value) for value in mine["minutes_after_start"]]
         color, marker = style.SERIES[place], _MARKERS[place]
         side, offset = _BESIDE[place]
-        # No line leads to "never": there is nothing between.
+        # No line leads to "never", because it is not a value on the axis.
         rung = [math.nan if height == never else height for height in y]
         axis.plot(x, rung, color=color, linewidth=1.0)
         axis.plot(x, y, color=color, marker=marker, ms=4, linewidth=0, label=f"{m} of {n}")
@@ -152,14 +152,14 @@ _NAMED = 4
 def backtest_table(
     frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms that would have rung"
 ) -> TableView:
-    """Return the alarms that fired, the earliest for the incident first.
+    """Return a table of the alarms that fired, the earliest for the incident first.
 
     Parameters
     ----------
     frame
-        Of :func:`watchme_analysis.alarms.trials.backtest_frame`.
+        Frame from :func:`watchme_analysis.alarms.trials.backtest_frame`.
     zone
-        Zone of the times.
+        Time zone of the times shown.
     caption
         Caption of the table.
     """
@@ -193,7 +193,7 @@ def backtest_table(
 
 
 def _silent(frame: pd.DataFrame) -> str:
-    """Return in words which alarms did not fire, and which could not be evaluated."""
+    """Return a text that lists the alarms that did not fire and those that could not be evaluated."""
     quiet = frame[frame["times_raised"] == 0]
     untried = frame[frame["times_raised"].isna()]
     parts = []
@@ -217,7 +217,7 @@ def _minutes(value: Any) -> str:
 
 
 def rules_table(rules: Iterable[tuple[str, str, str]]) -> TableView:
-    """Return name, rule and watched resources of every alarm."""
+    """Return a table with name, rule and monitored resources of every alarm."""
     return TableView("Alarms that are tried", ("alarm", "rule", "over"), tuple(rules))
 
 
@@ -230,16 +230,16 @@ def lessons_table(lessons: Sequence[Advice]) -> TableView:
 
 
 def ranges_table(frame: pd.DataFrame, extras: Sequence[int], zone: tzinfo) -> TableView:
-    """Return the alarms that the unpublished length of the evaluation range moves.
+    """Return a table of the alarms whose times depend on the unpublished length of the evaluation range.
 
     Parameters
     ----------
     frame
-        Of :func:`watchme_analysis.alarms.sensitivity.range_sensitivity`.
+        Frame from :func:`watchme_analysis.alarms.sensitivity.range_sensitivity`.
     extras
-        Numbers of extra periods that were tried.
+        Numbers of extra periods that were evaluated.
     zone
-        Zone of the times.
+        Time zone of the times shown.
     """
     rows = tuple(
         (
@@ -269,20 +269,20 @@ _BY_TIME = ["minutes_after_start", "times_raised"]
 def alarm_advice(
     frame: pd.DataFrame, start: datetime | None, affected: Iterable[Pipeline], dead_letters: int, zone: tzinfo
 ) -> tuple[str, ...]:
-    """Return which alarm to have first, a sentence each.
+    """Return sentences that recommend the alarm to create first.
 
     Parameters
     ----------
     frame
-        Back-test, as :func:`watchme_analysis.alarms.trials.backtest_frame` returns it.
+        Frame from :func:`watchme_analysis.alarms.trials.backtest_frame`.
     start
-        Start of the incident, None without one.
+        Start of the incident; None without an incident.
     affected
-        The pipelines of the incident, whose dead letters are counted until the alarm rang.
+        Pipelines of the incident. Their messages in DLQs are counted until the alarm fired.
     dead_letters
-        Messages that it moved to dead-letter queues.
+        Number of messages that the incident moved to DLQs.
     zone
-        Zone of the times told.
+        Time zone of the times shown.
     """
     useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
     if not len(useful):
@@ -323,7 +323,10 @@ def alarm_advice(
 
 
 def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
-    """Return what a check after a change of the function would have spared; nothing where none broke it."""
+    """Return a sentence on the DLQ messages that a check after the breaking change would have prevented.
+
+    The result is empty unless a change of the function caused the incident.
+    """
     change, dead_letters = found.extra.get("change"), found.extra.get("dead_letters_of_incident", 0)
     if found.cause != "consumer_failing" or change is None or not dead_letters:
         return ()

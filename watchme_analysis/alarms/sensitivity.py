@@ -26,15 +26,15 @@ def sensitivity(
     span_s: float,
     elsewhere: Spans | None = None,
 ) -> pd.DataFrame:
-    """Return the back-test with other thresholds (a quarter to four times) and other M of N.
+    """Return the back-test with thresholds from a quarter to four times the original, and other M of N.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`~watchme_analysis.alarms.trials.backtest_frame`, with ``threshold_factor``,
-        ``threshold`` in ``threshold_unit`` (``s``, ``%``, ``% of the timeout``; empty: a count),
-        ``datapoints_to_alarm`` and ``evaluation_periods``. An alarm on one point is also tried on two and
-        three in a row; a threshold of 0 also as a few above it.
+        Columns of :func:`~watchme_analysis.alarms.trials.backtest_frame`, and ``threshold_factor``,
+        ``threshold`` in ``threshold_unit`` (``s``, ``%``, ``% of the timeout``; empty for a count),
+        ``datapoints_to_alarm`` and ``evaluation_periods``. An alarm on one data point is also evaluated on
+        two and three in a row; a threshold of 0 is also evaluated a few units higher.
     """
     import pandas as pd
 
@@ -66,10 +66,10 @@ def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
     found = []
     for factor in FACTORS:
         if spec.of_timeout is not None and spec.of_timeout * factor >= 1:
-            continue  # no run lasts longer than its timeout
+            continue  # no duration exceeds the timeout
         if len(spec.metrics) == 2 and rule.threshold * factor >= 100:
-            continue  # no share is above the whole
-        # Nothing times 2 is nothing: a threshold of 0 moves by ones instead.
+            continue  # no percentage exceeds 100
+        # A factor has no effect on a threshold of 0, so it is raised in steps of 1 instead.
         threshold = rule.threshold * factor if rule.threshold else max(0.0, factor - 1.0)
         if not rule.threshold and spec.of_timeout is None and factor < 1:
             continue
@@ -85,13 +85,14 @@ def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
 def range_sensitivity(
     tables: Tables, pipelines: tuple[Pipeline, ...], specs: Iterable[AlarmSpec], span_s: float
 ) -> pd.DataFrame:
-    """Return what the length of the evaluation range, which CloudWatch doesn't publish, changes.
+    """Return the alarms whose times depend on the evaluation range, the length of which is unpublished.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each alarm and resource whose rings move: ``alarm``, ``resource``, and for each number of
-        extra periods ``first_N`` and ``rings_N``. Empty when nothing moves.
+        A row per alarm and resource with a different result: ``alarm``, ``resource``, and for each number N
+        of extra periods ``first_N`` (time at which it first fired) and ``rings_N`` (number of times it
+        fired). Empty without differences.
     """
     import pandas as pd
 

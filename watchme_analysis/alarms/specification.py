@@ -1,4 +1,4 @@
-"""Alarms as a specification: read from YAML, from the bundled file, or from ``describe-alarms`` output."""
+"""Alarm specifications, read from a YAML file, the bundled file, or ``describe-alarms`` output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RULE = Rule(60, 0.0)
 
 @dataclass(frozen=True)
 class MathInput:
-    """A metric of a metric math expression."""
+    """A metric used in a metric math expression."""
 
     id: str
     resource: str
@@ -39,29 +39,30 @@ class MathInput:
 
 @dataclass(frozen=True)
 class AlarmSpec:
-    """An alarm, proposed or existing.
+    """A proposed or existing alarm.
 
     Attributes
     ----------
     name
-        Name.
+        Name of the alarm.
     over
-        ``dlq``, ``function``, ``queue`` or ``probes``, which stand for all of them, or the name of one
+        ``dlq``, ``function``, ``queue`` or ``probes`` for all resources of that kind, or the name of a single
         resource.
     metrics
-        One metric, or two of which the first is a percentage of the second.
+        One metric, or two metrics, the first as a percentage of the second.
     stat
         Statistic.
     rule
-        Rule; its threshold is in the metric's unit (``Duration`` in milliseconds).
+        Rule; its threshold is in the unit of the metric (``Duration`` in milliseconds).
     of_timeout
-        Threshold as a share of the function's own timeout, instead of the rule's.
+        Threshold as a share of the function timeout, which replaces the threshold of the rule.
     composite
-        Rule over the states of other alarms, of the same queue where they stand over all of them.
+        Rule over the states of other alarms. For a kind of resource in ``over``, the alarms of the same queue
+        are combined.
     expression, inputs
-        Metric math, and the metrics in it.
+        Metric math expression and its metrics.
     slower_than_s
-        Over probes: an answer slower than this is a failed check too.
+        For probes: response time in seconds above which a check fails too.
     """
 
     name: str
@@ -77,7 +78,7 @@ class AlarmSpec:
 
     @property
     def in_words(self) -> str:
-        """The rule on one line, such as ``Average > 10, 300 s, 1 of 1``."""
+        """Return the rule on one line, such as ``Average > 10, 300 s, 1 of 1``."""
         if self.composite:
             return self.composite
         rule = self.rule
@@ -93,13 +94,13 @@ class AlarmSpec:
 
     @property
     def limit(self) -> tuple[float, str]:
-        """The threshold in display units, with the unit; empty for a count or an unknown unit."""
+        """Return the threshold in display units, and the unit; empty for a count or an unknown unit."""
         if self.of_timeout is not None:
             return round(100.0 * self.of_timeout, 6), "% of the timeout"
         if len(self.metrics) == 2:
             return self.rule.threshold, "%"
         if self.metrics == ("Duration",):
-            return self.rule.threshold / 1000.0, "s"  # which CloudWatch counts in milliseconds
+            return self.rule.threshold / 1000.0, "s"  # the metric is in milliseconds
         return self.rule.threshold, "s" if self.metrics == ("ApproximateAgeOfOldestMessage",) else ""
 
 
@@ -109,14 +110,14 @@ def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmS
     Parameters
     ----------
     content
-        A mapping with a list ``alarms``, as the YAML file holds it.
+        Mapping with a list ``alarms``, as in the YAML file.
     origin
-        File name, for messages.
+        File name for error messages.
 
     Raises
     ------
     InputError
-        When an entry lacks something, has an unknown key or an impossible rule.
+        When an entry lacks a key, has an unknown key or an invalid rule.
     """
     entries = content.get("alarms") if isinstance(content, Mapping) else None
     if not isinstance(entries, list) or not entries:
@@ -202,12 +203,12 @@ _RESOURCE_KEYS = ("QueueName", "FunctionName", "InstanceId", "LoadBalancer")
 
 
 def existing_alarms(tables: Tables) -> tuple[AlarmSpec, ...]:
-    """Return the alarms that the case holds.
+    """Return the existing alarms in the case.
 
     Notes
     -----
     An alarm without a static threshold (anomaly detection band, Metrics Insights query) is returned without
-    metrics, and its back-test says so.
+    metrics, and its back-test has a note on it.
     """
     found = []
     for text in tables.table("alarms")["definition"].dropna():
@@ -256,7 +257,7 @@ def _metric_alarm(definition: Mapping[str, Any]) -> AlarmSpec:
 
 
 def _inlined(expression: str, queries: list[Mapping[str, Any]]) -> str:
-    """Return an expression with the other expressions that it names put in their places."""
+    """Return an expression with the ids of other expressions replaced by those expressions."""
     import re
 
     inner = {str(query.get("Id")): str(query["Expression"]) for query in queries if query.get("Expression")}
@@ -276,17 +277,17 @@ BUNDLED = "team.yaml"
 
 
 def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
-    """Read a specification of alarms.
+    """Return the alarms of a specification file.
 
     Parameters
     ----------
     path
-        YAML file; the team's own alarms, bundled with the package, when empty.
+        YAML file; when empty, the team's alarms that are bundled with the package.
 
     Raises
     ------
     InputError, FormatError
-        When it can't be read, is no YAML, or describes an alarm that can't be.
+        When the file can't be read, is not YAML, or has an invalid alarm.
     """
     from importlib.resources import files
 

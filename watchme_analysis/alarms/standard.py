@@ -14,11 +14,11 @@ _AGE = ("ApproximateAgeOfOldestMessage",)
 
 
 def _rule(period_s: int, threshold: float, m: int = 1, n: int = 1) -> Rule:
-    """Return a rule by which missing points don't breach: no run is no error, a sleeping queue is empty."""
+    """Return a rule that treats missing data as not breaching, as resources without activity have no data."""
     return Rule(period_s, threshold, n, m, treat_missing_data="notBreaching")
 
 
-# A name says metric, threshold, period and M of N.
+# Names consist of metric, threshold, period and M of N.
 STANDARD = (
     AlarmSpec(
         "dlq_visible_gt_10_avg_300s_1of1",
@@ -38,22 +38,22 @@ STANDARD = (
     AlarmSpec("age_gt_600_max_300s_1of1", "queue", _AGE, "Maximum", _rule(300, 600.0)),
 )
 
-# The same alarms with CloudWatch's other evaluation window: N whole periods of the clock and no more.
+# The same alarms with CloudWatch's other evaluation window: exactly N periods aligned to the clock.
 WALL_CLOCK = tuple(
     replace(spec, rule=replace(spec.rule, extra_periods=0, sliding=False)) for spec in STANDARD
 )
 
 
 def standard_alarms(tables: Tables, pipelines: tuple[Pipeline, ...]) -> list[dict[str, Any]]:
-    """Return, for each standard alarm and resource, when it would have fired.
+    """Return the back-test results of the standard alarms, one per alarm and resource.
 
     Returns
     -------
     list of dict
         ``alarm``; ``resource``; ``first`` (datetime or None), ``times_raised``, ``in_alarm_at_end`` and
-        ``uncertainty_s`` (metric coarser than the alarm: the true time is at most this much earlier),
-        evaluated on whole periods of the clock; ``note``; and ``sliding``: the same four values with the
-        sliding window, which is CloudWatch's default.
+        ``uncertainty_s`` (the true time is earlier by at most this much, because the metric has a longer
+        period than the alarm), all evaluated on periods aligned to the clock; ``note``; and ``sliding``: the
+        same four values with the sliding window, which is CloudWatch's default.
 
     Notes
     -----

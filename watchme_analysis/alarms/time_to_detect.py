@@ -1,4 +1,4 @@
-"""Time at which people noticed an incident, as far as records show it."""
+"""Time at which people noticed an incident, according to alarms and recorded changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from watchme_analysis.queues.pipeline import Pipeline, Tables
 if TYPE_CHECKING:
     import pandas as pd
 
-# Deployments are also part of an ordinary day: they count as a reaction only near the end of an incident.
+# Deployments are also routine, so they count as a reaction only near the end of an incident.
 _DEPLOYMENTS = frozenset({"function_code", "function_configuration", "alias_updated"})
 # Kinds of recorded changes with which people react to a backlog.
 _REACTIONS = _DEPLOYMENTS | {
@@ -26,13 +26,13 @@ _REACTIONS = _DEPLOYMENTS | {
     "instance_power",
 }
 ANSWERED = timedelta(hours=1)
-# A change this soon after the start is rather what began it.
+# A change this soon after the start is more likely the cause than a reaction.
 REACTION_TIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Detection:
-    """Detection of an incident by people: the time, and a sentence that says how."""
+    """Detection of an incident by people: the time, and a phrase that describes the detection."""
 
     at: datetime
     how: str
@@ -41,16 +41,16 @@ class Detection:
 def first_reaction(
     tables: Tables, pipelines: Iterable[Pipeline], start: datetime | None, end: datetime | None = None
 ) -> Detection | None:
-    """Return the first alarm, or change to an affected resource, after the start of an incident.
+    """Return the first alarm or change to an affected resource after the start of an incident; else None.
 
     Parameters
     ----------
     tables
-        Case or investigation, for ``alarm_history`` and ``changes``.
+        Case or investigation with the tables ``alarm_history`` and ``changes``.
     pipelines
         Affected pipelines.
     start, end
-        Of the incident; no end while it is open.
+        Start and end of the incident; the end is None while it is open.
     """
     if start is None:
         return None
@@ -61,7 +61,7 @@ def first_reaction(
         *_rung(tables.table("alarm_history"), start),
         *_changed(tables.table("changes"), start, end, names),
     ]
-    # What came long after the end was of something else.
+    # A reaction long after the end belongs to another incident.
     in_time = (each for each in found if end is None or each.at <= end + ANSWERED)
     return min(in_time, key=lambda each: each.at, default=None)
 

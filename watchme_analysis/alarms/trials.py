@@ -1,4 +1,4 @@
-"""Back-test of the alarms of a specification on the recorded metrics and probes of a case."""
+"""Back-test of alarms on the recorded metrics and probes of a case."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 def recorded_series(tables: Tables, resource: str, metric: str, stat: str) -> tuple[pd.Series, int] | None:
-    """Return a recorded series and its period in seconds; an empty series when the response held no point."""
+    """Return a recorded series and its period in seconds; None when the case lacks the metric.
+
+    The series is empty when the metric was queried and the response had no data points.
+    """
     import pandas as pd
 
     found = series_of(cached_per_case(tables, metric_groups), resource, metric, (stat,))
@@ -42,14 +45,15 @@ def recorded_series(tables: Tables, resource: str, metric: str, stat: str) -> tu
 
 
 def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = None) -> dict[str, AlarmRun]:
-    """Return the runs of an alarm on failed checks, by path and vantage.
+    """Return the states of an alarm on failed checks, by path and vantage.
 
     Parameters
     ----------
     probes
-        Table ``probes``. A check fails without a response, with a status from 400, or when it is slow.
+        Table ``probes``. A check fails without a response, with a status of 400 or above, or when it is slow.
     rule
-        N and M count checks, however far apart they are: three in a row are 3 of 3.
+        Rule with N and M as numbers of checks, regardless of the time between them: three in a row are 3 of
+        3.
     slower_than_s
         Duration in seconds above which a check is slow; None for no limit.
     """
@@ -61,7 +65,7 @@ def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = N
         failed |= (known["duration_s"] > slower_than_s).fillna(False)
     found = {}
     for (path, vantage), rows in failed.groupby([known["path"], known["vantage"]], sort=True):
-        # A check is known to have failed when its response arrives or its time limit has passed.
+        # A failure is known only when the response arrives or the time limit has passed.
         moments = known.loc[rows.index, "time"] + pd.to_timedelta(
             known.loc[rows.index, "duration_s"].fillna(0.0).astype("float64"), unit="s"
         )
@@ -72,11 +76,11 @@ def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = N
     return found
 
 
-# Times of trouble by resource: start, and end or None while open.
+# Times of incidents by resource: start and end; the end is None while open.
 Spans = Mapping[str, Sequence[tuple[datetime, datetime | None]]]
 WEEK_S = 604_800.0
 MINUTE_S = 60.0
-# An alarm may fire this long before the diagnosed start of an incident and still count for it.
+# Time before the diagnosed start of an incident in which an alarm still counts for it.
 EARLY = timedelta(hours=1)
 COLUMNS = (
     "alarm", "resource", "rule", "first", "cleared", "times_raised", "minutes_after_start", "lead_minutes",
@@ -86,7 +90,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class AlarmBacktest:
-    """Back-test of an alarm on one resource; ``run`` is None where it could not be evaluated."""
+    """Back-test of an alarm on a resource; ``run`` is None when it could not be evaluated."""
 
     spec: AlarmSpec
     resource: str
@@ -98,12 +102,12 @@ class AlarmBacktest:
 def backtest_alarms(
     tables: Tables, pipelines: tuple[Pipeline, ...], specs: Iterable[AlarmSpec]
 ) -> tuple[AlarmBacktest, ...]:
-    """Return the back-test of every alarm on every resource that it watches.
+    """Return the back-test of every alarm on every resource that it monitors.
 
-    Composite alarms are evaluated on the states of the others.
+    Composite alarms are evaluated on the states of the other alarms.
 
-    A rule with a shorter period than the recorded points is evaluated at their period, and the note says how
-    much earlier the alarm can have fired.
+    A rule with a shorter period than the recorded data points is evaluated at the recorded period. The note
+    then states how much earlier the alarm may have fired.
     """
     specs = tuple(specs)
     ends = [
@@ -134,7 +138,7 @@ def backtest_alarms(
 def _composites(
     spec: AlarmSpec, tried: list[AlarmBacktest], pipelines: tuple[Pipeline, ...]
 ) -> list[AlarmBacktest]:
-    """Return the back-test of a composite alarm, one per queue or one for the resource of its alarms."""
+    """Return the back-tests of a composite alarm: one per queue, or one for a named resource."""
     rule = parse_rule(spec.composite)
     named = [item for item in tried if item.spec.name in rule.names]
     unknown = [name for name in rule.names if name not in {item.spec.name for item in named}]
@@ -153,7 +157,7 @@ def _composites(
 def _either_way(
     rule: CompositeRule, runs: Mapping[str, AlarmRun], untried: Sequence[str]
 ) -> tuple[AlarmRun | None, str]:
-    """Return the run of a composite alarm if it does not depend on untried alarms, else the reason."""
+    """Return the run of a composite alarm, or None and the reason if untested alarms would change it."""
     ways = [
         composite_run(rule, {**runs, **dict.fromkeys(untried, always(state, runs))})
         for state in ("ALARM", "OK")
@@ -218,7 +222,7 @@ def _try(
 
 
 def _inputs(spec: AlarmSpec, resource: str) -> dict[str, tuple[str, str, str]]:
-    """Return resource, metric and statistic of each input of an alarm, by its name in the expression."""
+    """Return resource, metric and statistic of each input of an alarm, by name in the expression."""
     if spec.expression:
         return {item.id: (item.resource, item.metric, item.stat) for item in spec.inputs}
     names = ("above", "below") if len(spec.metrics) == 2 else ("value",)
@@ -229,7 +233,7 @@ def _inputs(spec: AlarmSpec, resource: str) -> dict[str, tuple[str, str, str]]:
 
 
 def _at_most_as_fine(rule: Rule, histories: dict[str, History]) -> tuple[Rule, float]:
-    """Return the rule at a period that the history has, and by how much it got coarser."""
+    """Return the rule at a recorded period, and the increase of its period in seconds."""
     coarsest_s = max(history.period_s for history in histories.values())
     if coarsest_s <= rule.period_s:
         return rule, 0.0
@@ -243,30 +247,30 @@ def backtest_frame(
     noticed: datetime | None = None,
     elsewhere: Spans | None = None,
 ) -> pd.DataFrame:
-    """Return the back-test as a table.
+    """Return the back-test as a frame.
 
     Parameters
     ----------
     tried
-        Of :func:`backtest_alarms`.
+        Results of :func:`backtest_alarms`.
     start
-        Start of the incident; None when there was none.
+        Start of the incident; None without an incident.
     span_s
         Length of the window in seconds.
     noticed
-        When people noticed; None where that is not known.
+        Time at which people noticed; None if unknown.
     elsewhere
-        Resources that had trouble at another time, from when to when (None while open): an alarm that rings
-        for it is not in vain, and tells nothing of this incident.
+        Times of other incidents by resource; the end is None while open. An alarm that fires for such an
+        incident is not a false alarm, and does not count as detection of this incident.
 
     Returns
     -------
     pandas.DataFrame
         ``alarm``, ``resource``, ``rule``, ``first``, ``cleared``, ``times_raised``,
-        ``minutes_after_start`` (of the first ring at the incident's start or after it; an alarm that stands
-        since long before calls nobody), ``lead_minutes`` (from it to when people noticed; below 0 when they
-        were first), ``false_a_week`` (rings before the start that no other trouble explains, or all where
-        nothing happened, a week), ``in_alarm_at_end``, ``note``.
+        ``minutes_after_start`` (of the first time that the alarm fired for the incident; an alarm in state
+        ALARM since long before the start notifies nobody), ``lead_minutes`` (from then until people noticed;
+        negative when people were earlier), ``false_a_week`` (false alarms a week: those before the start that
+        no other incident explains, or all without an incident), ``in_alarm_at_end``, ``note``.
     """
     import pandas as pd
 
