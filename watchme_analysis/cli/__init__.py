@@ -23,7 +23,7 @@ from watchme_analysis.version import __version__
 
 FAILED, BAD_INPUT = 1, 2
 
-# In the order in which one needs them, each loaded when it is asked for.
+# In the usual order of use; each module is imported when its command is used.
 _COMMANDS = {
     "import": "case:import_command",
     "case": "case:case_group",
@@ -40,7 +40,7 @@ _COMMANDS = {
     "config": "config:config_group",
 }
 
-# Names of the release before, which still work with a note.
+# Names of the previous release, which still work and print a note.
 _FORMER_NAMES = {"resend": "redrive"}
 
 
@@ -48,11 +48,11 @@ class Commands(click.Group):
     """The commands, loaded lazily."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands."""
+        """Return the names of the commands in the usual order of use."""
         return [*_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, loaded when it is used; None when there is no such command."""
+        """Return a command after importing its module; None when there is no such command."""
         if cmd_name in _FORMER_NAMES:
             from watchme_analysis.cli.options import note_new_name
 
@@ -97,7 +97,7 @@ def cli(ctx: click.Context, verbose: int) -> None:
 
 
 def _show_log(level: int) -> Callable[[], None]:
-    """Show the package's log on standard error with times in UTC; return the function that ends it."""
+    """Log the package on standard error with times in UTC; return the function that ends it."""
     logger, before = logging.getLogger("watchme_analysis"), logging.getLogger("watchme_analysis").level
     handler = logging.StreamHandler()
     form = LogFormatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
@@ -114,11 +114,13 @@ def _show_log(level: int) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Run the command line: errors are one sentence on standard error, and exit 2, of a service 1.
+    """Run the command line; an error is printed as one sentence on standard error.
 
-    Errors of this program itself are not caught: their traceback is what a report of the fault needs.
+    The exit code is 2 for invalid input and 1 for a failed service. Errors of this program itself are not
+    caught, because a bug report needs their traceback.
     """
-    # A name that is not UTF-8, or a letter that the terminal lacks, is shown escaped.
+    # Names that are not UTF-8, and characters that the encoding of the terminal lacks, are printed as
+    # escapes.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.excepthook = show_traceback
@@ -156,14 +158,14 @@ def main() -> None:
 
 
 def _check_words(words: Iterable[str]) -> None:
-    """Refuse words that are not UTF-8, other than names of what is there: they fit no text that is stored."""
+    """Raise an error for arguments that are neither UTF-8 nor existing files: they match no stored text."""
     for word in words:
         if has_odd_bytes(word) and not Path(word).exists():
             raise InputError(f"{readable_name(word)!r} is not UTF-8 and names no file: correct it.")
 
 
 def _of_files(error: OSError) -> str:
-    """Return a sentence on a file that can't be read or written; empty when it is about something else."""
+    """Return a sentence on a file that can't be read or written; empty for other errors."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" for {error.filename}" if error.filename else ""
         return (
@@ -176,5 +178,5 @@ def _of_files(error: OSError) -> str:
 
 
 def _stopped(number: int, frame: object) -> NoReturn:
-    """End in an orderly way: half-written cases, kernels and indexes are left as they should be."""
+    """Exit through an exception, so that unfinished cases, kernels and indexes are cleaned up."""
     sys.exit(128 + number)

@@ -1,4 +1,4 @@
-"""Run ``watchme access``: a scan here or on Spark, with error logs, into Parquet, or as an Athena table."""
+"""Execution of ``watchme access``: local or Spark scans, error logs, Parquet files and Athena tables."""
 
 from __future__ import annotations
 
@@ -35,18 +35,20 @@ if TYPE_CHECKING:
     Asked = Mapping[str, Any]
 
 NO_ERRORS = "none"
-# Error logs that nobody asked for are read unless they are larger.
+# Largest size in bytes of an error log that is read without --errors.
 _MOST_ERROR_BYTES = 64 << 20
 _LEAD_US = 60_000_000
-# So many lines of which none can be read are hardly the end of another program's.
+# Number of unreadable lines from which a wrong format is likelier than a few leading lines of another
+# program.
 _MANY_LINES = 50_000
-# So many seconds tell how fast logs are read; and from where on a rough time has a larger unit.
+# Seconds after which the rate of reading is reliable, and limits from which a duration is shown in minutes
+# and in hours.
 _PACE_AFTER_S, _MOST_SECONDS, _MOST_MINUTES = 2, 90, 90
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a scan came to: its sums, an account of each log, and the report of the error logs if any."""
+    """Result of a scan: the summary, the retrieval of each log, and the report on error logs or None."""
 
     summary: AccessSummary
     retrievals: Sequence[Retrieval]
@@ -56,7 +58,7 @@ class Found:
 def make_scan(
     files: Sequence[str], asked: Asked, window: tuple[int | None, int | None], choice: RequestFilter
 ) -> AccessScan:
-    """Return the scan of the files as the command's options ask for it; the window in microseconds."""
+    """Return the scan of the files for the options of the command; the window is in microseconds."""
     from watchme_analysis.access_logs.engine.chunk import Selection
     from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
     from watchme_analysis.access_logs.scan import AccessScan, LogOptions
@@ -73,7 +75,7 @@ def make_scan(
         decode_escapes=asked["decode_escapes"],
     )
     scan = AccessScan(files, options, Selection(columns, *window, asked["prefix"]))
-    # Who states the format may know that what can be read comes late.
+    # With an explicit format, readable lines may come late in the log, so it is not skipped.
     scan.skips_unreadable = asked["log_format"] is None
     return scan
 
@@ -91,14 +93,14 @@ def _counted(choice: RequestFilter, columns: Sequence[str], table: pa.Table) -> 
 
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
-    """Scan in this process; write the rows where asked, and link the error logs' lines to them."""
+    """Return the result of a scan in this process; write Parquet and link error log lines on request."""
     from watchme_analysis.access_logs.engine.compilation import load_with_less_memory
     from watchme_analysis.access_logs.parquet import ParquetFile
     from watchme_analysis.cli.process_settings import loaded_objects_excluded
 
     _check_target(scan, asked["parquet"])
     logs = _error_files(scan, asked)
-    # Error logs are read as frames, and loading pandas takes a fifth of the memory that a scan does.
+    # Read only if present: error logs need pandas, which takes a fifth of the memory of a scan.
     errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
     summary.compiled = scan.uses_compiled_parser
@@ -126,7 +128,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
 
 
 def _make_ready() -> None:
-    """Have the loop compiled where that was never done, and say what one waits for, on a terminal only."""
+    """Compile the parser unless it is cached, and show a message meanwhile if on a terminal."""
     from watchme_analysis.access_logs.engine.compilation import compile_in_subprocesses
     from watchme_analysis.access_logs.engine.compile_cache import is_compiled
 
@@ -151,7 +153,7 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
 
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
-    """Scan on Spark; write the rows where asked."""
+    """Return the result of a scan on Spark; write Parquet on request."""
     from watchme_analysis.access_logs.spark import SparkScan, SparkSettings
 
     pairs = [one.partition("=") for one in asked["spark_options"]]
@@ -167,7 +169,7 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Aske
 
 
 def athena_ddl(files: Sequence[str], asked: Asked) -> str:
-    """Return the Athena table of logs that are written like the files, or in the format that is stated."""
+    """Return the DDL of an Athena table for the format of the files, or for the format in the options."""
     from watchme_analysis.access_logs.athena import athena_table
     from watchme_analysis.access_logs.scan import AccessScan, LogOptions, formats_of
 
@@ -182,19 +184,19 @@ def athena_ddl(files: Sequence[str], asked: Asked) -> str:
 
 
 class ErrorLogs:
-    """The error logs beside a scan, read whole, and the requests that their lines may be about.
+    """The error logs of a scan, read as a whole, and the requests that their lines may belong to.
 
     Parameters
     ----------
     scan
-        Not read yet.
+        Scan that has not been read yet.
     logs
-        Error logs, one at least.
+        Error logs, at least one.
 
     Raises
     ------
     InputError
-        When one can't be read.
+        When an error log can't be read.
     """
 
     def __init__(self, scan: AccessScan, logs: Sequence[RawFile]) -> None:
@@ -208,12 +210,12 @@ class ErrorLogs:
         whole = pd.concat([frame for frame, _ in read], ignore_index=True)
         bounds = scan.selection
         self.log: pd.DataFrame = within(whole, bounds.since, bounds.until, bounds.path_prefix)
-        # Beside what has a column.
+        # The connection number has no column of its own.
         further = ("extra",) if "connection" in scan.variables else ()
         self.candidates: ErrorCandidates = ErrorCandidates(self.log, (*LINK_COLUMNS, *further))
 
     def report(self, scan: AccessScan) -> dict[str, Any]:
-        """Return the report of the lines in the window of the scan, now read."""
+        """Return the report on the error log lines in the window of the scan, which must have been read."""
         from watchme_analysis.access_logs.error_requests import errors_with_requests, within
         from watchme_analysis.access_logs.frame import frame_of
         from watchme_analysis.access_logs.summary_json import error_report
@@ -223,7 +225,7 @@ class ErrorLogs:
         ends = [one.end for one in scan.retrievals if one.end]
         inside = self.log
         if starts and ends:
-            # What is logged of a request may come long before its own line.
+            # Errors of a request may be logged long before its line in the access log.
             since, until = (round(moment.timestamp() * 1e6) for moment in (min(starts), max(ends)))
             inside = within(self.log, since - _LEAD_US, until + _LEAD_US, None)
         notes = []
@@ -241,12 +243,12 @@ class ErrorLogs:
 
 
 def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
-    """Return the error logs that are named, or stand beside the logs; what is left out of these is noted."""
+    """Return the error logs from the options, else those beside the access logs; notes list skipped files."""
     from watchme_analysis.access_logs.error_log import looks_like
     from watchme_analysis.access_logs.input import find_inputs
     from watchme_analysis.files.evidence_file import RawFile
 
-    # Nginx writes both logs by the same clock, and the zone into one of them.
+    # Nginx writes both logs with the same clock, but only the access log contains the zone.
     zone = parse_zone(asked["log_timezone"]) if asked["log_timezone"] else scan.zone_written()
     if asked["error_logs"]:
         names = [name for name in asked["error_logs"] if name != NO_ERRORS]
@@ -272,7 +274,7 @@ def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
 
 
 def _until_stopped(scan: AccessScan) -> Iterator[Chunk]:
-    """Yield the chunks of a scan; to stop it is to ask for what there is until then."""
+    """Yield the chunks of a scan; an interrupt ends it with the lines read until then."""
     try:
         yield from _shown(scan)
     except KeyboardInterrupt:
@@ -282,7 +284,7 @@ def _until_stopped(scan: AccessScan) -> Iterator[Chunk]:
 
 
 def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Yield chunks, and say so once where many lines went by of which none could be read."""
+    """Yield chunks; print a message once if none of many lines could be read."""
     lines: int | None = 0
     for chunk in chunks:
         yield chunk
@@ -298,7 +300,7 @@ def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
 
 
 def _shown(scan: AccessScan) -> Iterator[Chunk]:
-    """Yield the chunks of a scan and show how it comes on: one changing line, on a terminal only."""
+    """Yield the chunks of a scan and show the progress in a status line if on a terminal."""
     if not sys.stderr.isatty():
         yield from scan
         return
@@ -311,7 +313,7 @@ def _shown(scan: AccessScan) -> Iterator[Chunk]:
             now = time.monotonic()
             if now - shown > 0.5:
                 shown = now
-                # A line that wraps could not be cleared.
+                # A wrapped line could not be cleared.
                 room = shutil.get_terminal_size().columns - 1
                 show_line(printable(progress_words(scan, lines, now - began))[:room])
     finally:
@@ -320,12 +322,22 @@ def _shown(scan: AccessScan) -> Iterator[Chunk]:
 
 
 def progress_words(scan: AccessScan, lines: int, took: float) -> str:
-    """Return how far a scan is after some seconds, and about how long it will go on where that is known."""
+    """Return the progress of a scan as text, with the estimated time left if known.
+
+    Parameters
+    ----------
+    scan
+        Scan in progress.
+    lines
+        Number of lines read.
+    took
+        Seconds since the start.
+    """
     parts = []
     share = scan.share_read()
     if share:
         parts.append(f"{share:.0%}")
-        # Later than at first the pace is one.
+        # The rate at the start is not reliable.
         if took > _PACE_AFTER_S:
             parts.append(f"about {_span_words(took / share - took)} left")
     done = len(scan.retrievals)

@@ -1,4 +1,4 @@
-"""Text of the terminal page of ``watchme access``: tables of requests, and of the error logs beside them."""
+"""Terminal output of ``watchme access``: tables of requests and of error log lines."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _UNREAD = "--nginx-conf /etc/nginx/nginx.conf, or --format, says how they are wr
 
 @dataclass(frozen=True)
 class Page:
-    """What all parts of a page share.
+    """Settings that all parts of a page share.
 
     Attributes
     ----------
     top
-        Most rows of a table.
+        Largest number of rows in a table.
     width
-        Columns that a line should not exceed.
+        Largest width of a line in columns.
     zone
-        Zone of the times shown.
+        Time zone of the times shown.
     skipped
-        Characters of the date that all times of the page share and that are not repeated.
+        Number of leading characters of the date that all times of the page share, and that are omitted.
     """
 
     top: int
@@ -47,9 +47,9 @@ class Page:
 def table_of(
     header: Sequence[str], rows: Sequence[Sequence[str]], page: Page, words: Sequence[int] = (0,)
 ) -> str:
-    """Return aligned lines: columns of words to the left, numbers to the right.
+    """Return a table as aligned lines: text columns to the left, numbers to the right.
 
-    Where it is too wide the first column, which names what a line is about, is cut short.
+    If the table is too wide, the cells of the first column are shortened.
     """
     first = max(len(row[0]) for row in rows)
     whole = align_rows(header, rows, words)
@@ -61,14 +61,14 @@ def table_of(
 
 
 def wrapped(text: str, page: Page, rest: str = "") -> str:
-    """Return a sentence in lines no wider than the page, further ones behind ``rest``."""
+    """Return a sentence wrapped to the width of the page; further lines are indented by ``rest``."""
     return textwrap.fill(
         text, page.width, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
     )
 
 
 def notes_of(inputs: Sequence[Report]) -> list[str]:
-    """Return the notes of all inputs, those that several share once."""
+    """Return the notes of all inputs; a note that several inputs share is listed once."""
     names: dict[str, list[str]] = {}
     for one in inputs:
         for note in one["notes"]:
@@ -77,7 +77,7 @@ def notes_of(inputs: Sequence[Report]) -> list[str]:
 
 
 def about(one: Report, page: Page, unread: str = _UNREAD) -> list[str]:
-    """Return what is missing of an input, what was rejected, and what to do where that is all of it."""
+    """Return lines on missing rows and rejected lines of an input, with advice if no line could be read."""
     lines = [f"{one['name']}: INCOMPLETE, rows are missing"] if one["truncated"] else []
     if one["rejected"]:
         share = as_percent(100 * one["rejected"] / one["lines"])
@@ -86,7 +86,7 @@ def about(one: Report, page: Page, unread: str = _UNREAD) -> list[str]:
         if item["line"]:
             lines.append(truncate(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
         else:
-            # What is torn off is no line.
+            # Line 0 stands for a truncated end of the file.
             lines.append(f"  {item['reason']}")
     if is_unread(one):
         lines.append(wrapped(f"  None of its lines was understood: {unread}.", page, "  "))
@@ -94,32 +94,32 @@ def about(one: Report, page: Page, unread: str = _UNREAD) -> list[str]:
 
 
 def moment_of(moment: str | None, page: Page) -> str:
-    """Return a time as the page shows times."""
+    """Return a time in the format of the page; a dash for None."""
     return "-" if moment is None else format_time(moment, page.zone)[page.skipped :]
 
 
 def as_seconds(value: float | None) -> str:
-    """Return seconds to the millisecond, a dash for none."""
+    """Return seconds with three decimal places; a dash for None."""
     return "-" if value is None else f"{value:.3f}"
 
 
 def as_percent(value: float | None) -> str:
-    """Return a percentage with one decimal place, a dash for none."""
+    """Return a percentage with one decimal place; a dash for None."""
     return "-" if value is None else format_percent(value / 100, 1)
 
 
 def as_word(value: object) -> str:
-    """Return a value as it stands, a dash for none."""
+    """Return a value as text; a dash for None."""
     return "-" if value is None else str(value)
 
 
-# What stands below a kind of error.
+# Labels and fields of the lines below a kind of error.
 _ABOUT = {"paths": "paths", "upstreams": "upstreams", "sent": "statuses"}
 _UNREAD = "they are none that Nginx writes to its error log"
 
 
 def errors_part(errors: Report, page: Page) -> str:
-    """Return error log lines by kind, and of each kind the last that belong to a request."""
+    """Return the error log lines by kind, and the last lines that are linked to a request."""
     lines = []
     for one in errors["inputs"]:
         lines.append(
@@ -180,9 +180,9 @@ def _linked(errors: Sequence[Report], page: Page) -> list[str]:
 
 
 _KEY_WIDTH = 44
-# Between the first and the last moment of a row that is of several.
+# Separator between the first and last time in the key of a row that covers several intervals.
 _TO = "/"
-# Of any address and port of IPv4.
+# Longest IPv4 address with a port.
 _ADDRESS_WIDTH = 21
 _TIMES = ("p50_s", "p90_s", "p99_s", "max_s")
 _SHARES = {
@@ -195,17 +195,17 @@ _SHARES = {
 
 
 def access_page(report: Report, top: int, zone: tzinfo) -> str:
-    """Return the report for a person.
+    """Return the report as text for a terminal.
 
     Parameters
     ----------
     report
-        From :func:`watchme_analysis.access_logs.summary_json.access_report`. Its key ``errors``, if
-        there, comes from :func:`watchme_analysis.access_logs.summary_json.error_report`.
+        Report from :func:`watchme_analysis.access_logs.summary_json.access_report`. Its optional key
+        ``errors`` comes from :func:`watchme_analysis.access_logs.summary_json.error_report`.
     top
-        Most rows of a table.
+        Largest number of rows in a table.
     zone
-        Zone of the times shown.
+        Time zone of the times shown.
     """
     ends = [format_time(report["window"][name], zone) for name in ("start", "end")]
     skipped = len("2025-12-11 ") if ends[0][:10] == ends[1][:10] else len("2025-")
@@ -246,7 +246,7 @@ def _heading(report: Report, page: Page) -> str:
 
 
 def _reach(report: Report, page: Page) -> str:
-    """Return from when to when the logs reach, where that is known."""
+    """Return a clause on the time range of the logs; empty if unknown."""
     start, end = (report.get("reach", {}).get(name) for name in ("start", "end"))
     if start is None:
         return ""
@@ -255,7 +255,7 @@ def _reach(report: Report, page: Page) -> str:
 
 
 def _choice(report: Report, page: Page) -> list[str]:
-    """Return how many requests are counted, and why no more."""
+    """Return a sentence on the number of requests that match the filters; empty without filters."""
     asked = [f"are of {', '.join(report['only'])}"] if report["only"] else []
     untimed = ""
     if report["slower_than_s"] is not None:
@@ -279,12 +279,12 @@ def _shares(report: Report, page: Page) -> str:
 
 
 def _groups(report: Report, page: Page) -> str:
-    """Return times by key, in two tables where one is too wide; those that no request has are left away."""
+    """Return a table of the times by key, split in two if it is too wide; times without data are omitted."""
     measures = {"": "", "upstream_": "upstream "}
     known = [name for name in measures if report["total"][f"{name}max_s"] is not None]
     chosen = _chosen(report, page)
     lines = [*_with_gaps(chosen, report), report["total"]]
-    # Percentiles of fewer requests than the row counts carry their own count.
+    # Percentiles that are based on fewer requests than the row have their own count.
     partly = [name for name in known if any(row[f"{name}timed"] != row["requests"] for row in lines)]
     by_bytes = report["sort"] == "bytes"
 
@@ -307,7 +307,7 @@ def _groups(report: Report, page: Page) -> str:
     hidden = len(report["groups"]) - len(chosen)
     more = f"\n({hidden:,} more: --top {len(report['groups'])})" if hidden > 0 else ""
     both = table(known)
-    # Of a time that is cut short too little is left.
+    # A shortened time would be unreadable.
     too_wide = both.index("\n") > page.width or (report["by"] in BY_TIME and "…" in both)
     if len(known) > 1 and too_wide:
         return "\n\n".join(table([name]) for name in known) + more
@@ -315,14 +315,14 @@ def _groups(report: Report, page: Page) -> str:
 
 
 def _chosen(report: Report, page: Page) -> Sequence[Report]:
-    # Of minutes and hours the latest tell most.
+    # The latest minutes and hours are the most relevant.
     rows: Sequence[Report] = report["groups"]
     return rows[-page.top :] if report["by"] in BY_TIME else rows[: page.top]
 
 
 def _with_gaps(rows: Sequence[Report], report: Report) -> Iterator[Report]:
-    """Yield the rows, and between those of moments apart one that says that there was nothing."""
-    # Of very many moments those with few requests are one row, wherever they lie.
+    """Yield the rows, with a row of zeros for each interval without requests between them."""
+    # With too many keys, those with few requests are merged into one row, so gaps are unknown.
     step = None if any(row["key"] == OTHER for row in report["groups"]) else BY_TIME.get(report["by"])
     nothing = dict.fromkeys(report["total"]) | dict.fromkeys(("requests", "bytes", *TIMED), 0)
     nothing |= {"share_pct": 0.0}
@@ -390,6 +390,6 @@ def _key(row: Report, report: Report, page: Page) -> str:
     key = str(row["key"])
     if report["by"] in BY_TIME and key[:4].isdigit():
         first, *last = (format_time(one, page.zone).removesuffix(":00") for one in key.split(_TO))
-        # The day of the last is said where it is another.
+        # The date of the last time is shown only if it differs.
         return " .. ".join([first, *(one.removeprefix(first[:11]) for one in last)])
     return truncate_middle(key, _KEY_WIDTH)

@@ -1,4 +1,4 @@
-"""The command ``watchme alarms``: proposed alarms tried on recorded metrics."""
+"""The command ``watchme alarms``: back-test of proposed alarms on recorded metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from watchme_analysis.alarms.time_to_detect import Detection
 
-# Alarms that could not be tried, of which the reason is printed.
+# Number of alarms that could not be evaluated for which the reason is printed.
 _NAMED = 5
 
 
@@ -102,7 +102,7 @@ def backtest_command(
 
 
 def _show(result: pd.DataFrame, zone: tzinfo) -> None:
-    """Print the alarms that rang, how many did not, and why some could not be tried."""
+    """Print the alarms that fired, the number of others, and the reasons why some could not be evaluated."""
     from watchme_analysis.present.console import filled
 
     quiet = result["times_raised"].fillna(0).eq(0)
@@ -121,7 +121,7 @@ def _show(result: pd.DataFrame, zone: tzinfo) -> None:
 
 
 def _when(start: datetime | None, seen: Detection | None, zone: tzinfo, is_calm: bool) -> list[str]:
-    """Say when the incident began and when people noticed."""
+    """Return sentences on the start of the incident and the time at which people noticed."""
     if start is None:
         why = "no incident" if is_calm else "nothing on record tells when an incident began"
         return [f"{why}: every ring counts as in vain"]
@@ -134,7 +134,7 @@ def _when(start: datetime | None, seen: Detection | None, zone: tzinfo, is_calm:
 
 
 def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
-    """Return a sensitivity's rows by alarm and resource, each with its setting first, M of N as one."""
+    """Return sensitivity rows by alarm and resource, with the columns ``threshold`` and ``m_of_n`` first."""
     needed = swept["datapoints_to_alarm"].astype(str) + " of " + swept["evaluation_periods"].astype(str)
     limit = swept["threshold"].map("{:,g}".format) + " " + swept["threshold_unit"]
     settings = swept.assign(threshold=limit.str.strip(), m_of_n=needed).drop(
@@ -147,7 +147,7 @@ def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(frame: Any, zone: Any) -> str:
-    """Lay out the back-test for a terminal."""
+    """Return the back-test as a table for a terminal."""
     from watchme_analysis.present.text_table import fit_table
 
     def cell(value: Any, column: str) -> str:

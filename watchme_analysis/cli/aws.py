@@ -1,4 +1,4 @@
-"""Options that the commands asking AWS share."""
+"""Options shared by the commands that call AWS."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
     from watchme_analysis.cloudwatch.session import Aws
 
-# Exit code when some of what was asked could not be had.
+# Exit code when a part of the request could not be retrieved.
 PARTLY_FAILED = 1
 
-# Where no line can change, one is printed so often.
+# Seconds between progress lines when standard error is not a terminal.
 _SAY_EVERY_S = 30.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def aws_options(command: F) -> F:
-    """Add the options of everything that asks AWS."""
+    """Return a command with the options of commands that call AWS."""
     for option in reversed(
         (
             click.option("--since", default="24h", show_default=True, help="Start: ISO 8601, or a span ago."),
@@ -55,16 +55,17 @@ def aws_options(command: F) -> F:
 
 
 def window_of(options: dict[str, Any], asking: QueryOptions, asked: Sequence[Any]) -> Window:
-    """Return the window of ``--since`` and ``--until``; its end is now at the latest.
+    """Return the window of ``--since`` and ``--until``; it ends now at the latest.
 
     Parameters
     ----------
     options
-        Of the command.
+        Options of the command.
     asking
-        Where the window is kept, so that offline the same words mean the same window.
+        Query options with the cache. The window is cached, so that offline the same options mean the same
+        window.
     asked
-        What is asked, JSON-ready.
+        JSON-ready parts of the request that identify it in the cache.
     """
     from watchme_analysis.cloudwatch.response_cache import request_identity
 
@@ -82,14 +83,14 @@ def window_of(options: dict[str, Any], asking: QueryOptions, asked: Sequence[Any
 
 
 def asking_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
-    """Return how AWS is asked; what is kept is kept by account, so that no account sees another's.
+    """Return the query options; the cache is separate for each account and region.
 
     Raises
     ------
     CacheMissError
-        When offline nothing is kept of the profile and region.
+        When offline and the cache has no entry for the profile and region.
     ServiceError
-        When AWS can't be asked.
+        When AWS can't be called.
     """
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
     from watchme_analysis.cloudwatch.response_cache import ResponseCache, ResponseStore
@@ -109,14 +110,14 @@ def asking_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
 
 
 class Progress:
-    """One changing line on a terminal; elsewhere, such as in a log, a line every half minute."""
+    """Progress on standard error: a status line on a terminal, else a line every 30 seconds."""
 
     def __init__(self) -> None:
         self._shown = False
         self._began = self._said = time.monotonic()
 
     def __call__(self, text: str) -> None:
-        """Show what is being done."""
+        """Show the current step with the seconds since the start."""
         now = time.monotonic()
         if sys.stderr.isatty():
             show_line(f"{text}, {now - self._began:.0f} s ...")
@@ -126,12 +127,12 @@ class Progress:
             echo(f"{text}, {now - self._began:.0f} s ...", err=True)
 
     def say(self, text: str) -> None:
-        """Print a sentence that stays."""
+        """Print a permanent line."""
         self.done()
         echo(text, err=True)
 
     def done(self) -> None:
-        """Take the line away."""
+        """Clear the status line."""
         if self._shown:
             show_line()
             self._shown = False

@@ -1,4 +1,4 @@
-"""The commands ``watchme import`` and ``watchme case``: evidence becomes a case, and what a case holds."""
+"""The commands ``watchme import`` and ``watchme case``: importing evidence and inspecting a case."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case
 
 
-# Files named that could not be read.
+# Number of unreadable files that are listed by name.
 _NAMED = 5
 
 
@@ -158,7 +158,7 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
 
 
 def _say_next(opened: Case, case: Path) -> None:
-    """Say what a case lacks for the questions it can be asked, and how to ask them."""
+    """Print the tables that a case lacks for its questions, and the commands to run next."""
     from watchme_analysis.present.console import filled
     from watchme_analysis.services.diagnose import absent_tables, investigate, questions_for
 

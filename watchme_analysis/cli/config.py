@@ -1,4 +1,4 @@
-"""The command ``watchme config``: settings in force and where they come from."""
+"""The command ``watchme config``: effective settings and their sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``watchme diagnose``: the cause behind a case, in words or JSON."""
+"""The command ``watchme diagnose``: the cause of an incident as text or JSON."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from watchme_analysis.config import FILE, load_config
 
 
 class CommandWithFormerOptions(click.Command):
-    """A command whose options had other names in the release before; the old names work with a note.
+    """A command whose options were renamed since the previous release; the old names work and print a note.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def note_new_name(old: str, new: str) -> None:
 
 
 def configured(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Return a callback of an option: its value, else the setting of this key.
+    """Return an option callback that returns the value of the option, else the setting of this key.
 
-    An option that may be given several times gets the setting as its only value.
+    For a repeatable option, the setting becomes the only value.
     """
 
     def value_or_setting(ctx: click.Context, param: click.Parameter, value: Any) -> Any:

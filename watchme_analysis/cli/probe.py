@@ -1,4 +1,4 @@
-"""The command ``watchme probe``: health probes from where it runs, into ``probes.csv``."""
+"""The command ``watchme probe``: health probes from this machine, written to ``probes.csv``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watchme_analysis.window import parse_span
 
 
 def _span_s(name: str, text: str) -> float:
-    """Return the seconds of a length of time such as ``10s``, or of a plain number."""
+    """Return the seconds of a duration such as ``10s`` or of a plain number."""
     try:
         return float(text)
     except ValueError:
@@ -33,13 +33,13 @@ def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
         raise click.BadParameter(str(error), param_hint="--header") from error
 
 
-# With a URL the option adds one; alone it says where all the others are asked from.
+# With a URL, the option adds that URL; without, it sets the vantage of all other URLs.
 HERE = "-"
 _PLACE: dict[str, Any] = {"multiple": True, "is_flag": False, "flag_value": HERE, "metavar": "[URL]"}
 
 
 def _targets(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return vantage and URL of each, the URLs without an option of their own first."""
+    """Return vantage and URL of each target; URLs without an option of their own come first."""
     if HERE in inside and HERE in host:
         raise InputError("--inside and --host without a URL exclude each other: name the URL of one of them.")
     default = "inside" if HERE in inside else "host" if HERE in host else "outside"

@@ -1,4 +1,4 @@
-"""Settings of the whole process that make a command faster or smaller.
+"""Settings of the whole process that reduce the run time or memory of a command.
 
 Only commands apply them, because a command owns its process. Library code leaves the process of its caller
 unchanged.
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 def loaded_objects_excluded() -> Iterator[None]:
     """Exclude the objects loaded so far from garbage collection while the block lasts.
 
-    A collection that looks through the objects of pyarrow and numba takes 0.1 s, and all threads wait for it.
+    A collection that scans the objects of pyarrow and numba takes 0.1 s and blocks all threads.
     """
     gc.freeze()
     try:

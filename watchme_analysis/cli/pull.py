@@ -1,4 +1,4 @@
-"""The command ``watchme pull``."""
+"""The command ``watchme pull``: retrieval of evidence from AWS into a case."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     _tell(pulled, target)
     if pulled.failures:
         start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
-        # A span ends now, each time another now, of which nothing is kept.
+        # A relative window ends at the current time, for which the cache has no entry, so absolute times are
+        # printed.
         echo(f"again: --since {start} --until {end} asks anew for what is missing alone", err=True)
     echo(f"next: watchme diagnose {question} {shell_path(target)}")
     return PARTLY_FAILED if pulled.failures else 0

@@ -139,7 +139,7 @@ def run(name: str, **options: Any) -> int:
 
 
 def _label(aws: Aws) -> str:
-    """Return profile and region as one word, also where they can't be told."""
+    """Return profile and region as a label; ``default`` if they are unknown."""
     try:
         return "/".join(filter(None, [aws.target.profile, aws.region]))
     except ServiceError:
@@ -147,7 +147,7 @@ def _label(aws: Aws) -> str:
 
 
 def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: QueryOptions) -> list[str]:
-    """Return the log groups named, else those that the query is meant for."""
+    """Return the log groups of the options, else those that match the pattern of the query."""
     groups = list(options["log_groups"])
     if not groups:
         prefix = item.log_groups.split("*")[0]
@@ -165,7 +165,10 @@ def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: Query
 def _planned(
     queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, say: Callable[[str], None]
 ) -> list[InsightsQuery]:
-    """Return the queries planned by what came into their groups; say what they cost, or refuse them."""
+    """Return the queries with scan estimates from the incoming bytes of their groups; print the cost.
+
+    A scan above the ceiling raises an error.
+    """
     from watchme_analysis.aws_shapes.prices import format_scan_cost
     from watchme_analysis.cloudwatch.insights.scan_cost import (
         check_ceiling,
@@ -197,7 +200,7 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _frames(answers: list[QueryResult], place: str | None, *, flatten: bool) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a place's answers; where there are several, columns name place and log groups."""
+    """Yield the rows of each result of an account and region, with identifying columns if needed."""
     from watchme_analysis.cloudwatch.insights.cached import log_groups_label, merge_results
     from watchme_analysis.cloudwatch.insights.frame import result_frame
 
@@ -212,7 +215,7 @@ def _frames(answers: list[QueryResult], place: str | None, *, flatten: bool) -> 
 
 
 def _tell(place: str, answers: list[QueryResult], usd_per_gb: float) -> None:
-    """Say of each answer of a place how many rows came, and what they cost."""
+    """Print the number of rows and the cost of each result of an account and region."""
     from watchme_analysis.aws_shapes.prices import format_scan_cost
     from watchme_analysis.cloudwatch.insights.cached import log_groups_label
 
@@ -239,6 +242,6 @@ def _print(frame: pd.DataFrame, form: str) -> None:
         return
     shown = frame.drop(columns="@ptr", errors="ignore")
     for column in shown.select_dtypes("string"):
-        # A log line ends in a line break.
+        # Log lines end with a line break.
         shown[column] = shown[column].str.rstrip()
     echo("no rows" if shown.empty else shown.to_string(index=False, max_colwidth=120))

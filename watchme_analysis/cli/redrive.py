@@ -1,4 +1,4 @@
-"""The command ``watchme redrive``: messages of dead-letter queues, listed or sent to their source queues."""
+"""The command ``watchme redrive``: listing DLQ messages and sending them to their source queues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from watchme_analysis.services.redrive import RedrivePlan
 
 INCOMPLETE = 1
-# Messages whose ids an output line names.
+# Largest number of message ids in an output line.
 _MOST_IDS = 5
 
 
@@ -108,7 +108,7 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
 
 
 def _print_plan(plan: RedrivePlan, out: Path | None) -> None:
-    """Print on standard error how many messages are listed, and why others are not."""
+    """Print on standard error the number of listed messages, and the reasons for those left out."""
     from watchme_analysis.queues.redrive_list import MAY_HAVE_RUN
 
     found, earlier = plan.found, plan.earlier

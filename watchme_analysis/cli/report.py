@@ -16,12 +16,12 @@ from watchme_analysis.report.request import ALL
 from watchme_analysis.services.diagnose import QUESTIONS
 
 NOTEBOOK_FAILED = 1
-# Further questions about a backlog, which `all` leaves out.
+# Additional questions about a backlog, which `all` does not include.
 FURTHER = ("alarms", "what-if")
-# jsonschema, which papermill loads, uses this module for formats of addresses that no notebook has. Its
-# import compiles a grammar, which takes longer than all other imports of papermill.
+# jsonschema, which papermill imports, uses this module for address formats that no notebook has. Importing it
+# compiles a grammar, which takes longer than all other imports of papermill.
 _ADDRESS_GRAMMAR = "rfc3987_syntax"
-# Else JupyterLab asks PyPI at each start whether there is a newer one.
+# Otherwise JupyterLab requests PyPI at each start to check for a newer version.
 _OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 
 
@@ -83,7 +83,7 @@ def report(
 
 
 class ReportProgress:
-    """Prints the progress of reports on standard error: one status line on a terminal, else plain lines."""
+    """Progress of reports on standard error: a status line on a terminal, else plain lines."""
 
     def __init__(self) -> None:
         self._reports = self._done = 0
@@ -91,11 +91,11 @@ class ReportProgress:
         self._section = ""
 
     def planned(self, reports: int) -> None:
-        """Remember the number of reports."""
+        """Store the number of reports."""
         self._reports = reports
 
     def cell(self, request: Any, number: int, cells: int, title: str) -> None:
-        """Print which cell of which report runs."""
+        """Print the report and the cell that runs."""
         which = f"[{self._done + 1}/{self._reports}] " if self._reports > 1 else ""
         line = f"{which}{request.question} {request.case.name}: cell {number} of {cells}"
         line += f", {title}" if title else ""
@@ -126,7 +126,7 @@ class ReportProgress:
 
 
 def _short(path: Path) -> str:
-    """Return a path relative to the working directory if it is below, else the whole path."""
+    """Return a path relative to the working directory if it is inside, else the full path."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
@@ -147,5 +147,5 @@ def lab(arguments: tuple[str, ...]) -> None:
 
 
 def lab_command(notebooks: Path, arguments: tuple[str, ...]) -> list[str]:
-    """Return the command line that opens JupyterLab, of this environment, on a folder."""
+    """Return the command line that opens the JupyterLab of this environment on a folder."""
     return [sys.executable, "-m", "jupyterlab", str(notebooks), _OFFLINE, *arguments]

@@ -1,4 +1,4 @@
-"""The command ``watchme simulate``: measures against backlogs tried before production."""
+"""The command ``watchme simulate``: simulation of measures against backlogs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from watchme_analysis.simulation.model import Model
     from watchme_analysis.simulation.scenarios import Comparison
 
-# Field of an outcome, its heading, and the unit in the field's own: shorter words than a page has room for.
+# Field of an outcome, short heading for a terminal, and divisor from the unit of the field to that of the
+# heading.
 COLUMNS = (
     ("dead_lettered", "in DLQ", 1.0),
     ("dead_unfailed", "never failed", 1.0),

@@ -1,8 +1,8 @@
-r"""Text on its way to the terminal: the only place where a command prints.
+r"""Output to the terminal; all commands print through this module.
 
-Evidence and file names can hold characters that a terminal obeys or hides: escape sequences that move the
-cursor or set the title, bidirectional controls that reverse what is read. They are shown as escapes such as
-``\x1b``.
+Evidence and file names can contain characters that a terminal interprets or hides: escape sequences that move
+the cursor or set the title, and bidirectional controls that reverse the displayed text. They are printed as
+escapes such as ``\x1b``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from unicodedata import category
 
 import click
 
-# Control, format (bidirectional and invisible), surrogate, line and paragraph separator.
+# Unicode categories: control, format (bidirectional and invisible), surrogate, line and paragraph separator.
 _ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-# Needed to write Persian, Hindi and emoji: zero width non-joiner and joiner.
+# Line breaks and tabs, and zero width (non-)joiner, which Persian, Hindi and emoji need.
 _KEPT = "\n\t\u200c\u200d"
 
 
 class _Escapes(dict[int, str]):
-    """What is shown for each character, by its number; filled as they occur."""
+    """Output text by code point; filled as characters occur."""
 
     def __init__(self, json: bool) -> None:
         self._json = json
@@ -45,42 +45,42 @@ _TEXT, _JSON = _Escapes(json=False), _Escapes(json=True)
 
 
 def printable(text: str) -> str:
-    r"""Return a text with everything that a terminal obeys or hides shown as escapes, such as ``\x1b``."""
+    r"""Return a text with characters that a terminal interprets or hides as escapes, such as ``\x1b``."""
     return text.translate(_TEXT)
 
 
 def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
-    """Print a text for a person, on standard output or standard error."""
+    """Print a text for people, on standard output or standard error."""
     click.echo(printable(str(text)), nl=nl, err=err)
 
 
 def echo_json(text: str, *, nl: bool = True) -> None:
-    """Print JSON, a document or one a line: the same characters stand in it as JSON's own escapes."""
+    """Print a JSON document or JSON Lines; JSON escapes are used, so that values do not change."""
     click.echo(text.translate(_JSON), nl=nl)
 
 
 def echo_data(text: str) -> None:
-    """Print what a program will read and JSON's escapes would change, such as CSV.
+    """Print data for other programs that JSON escapes would change, such as CSV.
 
-    A file or pipe gets it exactly as it is; a terminal never does.
+    A file or pipe receives it unchanged; on a terminal it is escaped.
     """
-    # Else click takes escape sequences out of what goes into a pipe.
+    # Otherwise click removes escape sequences from output to a pipe.
     click.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
 
 
 def show_line(text: str = "") -> None:
-    """Show a text in the place of the line shown before; none takes it away."""
+    """Replace the status line on standard error by a text; an empty text clears it."""
     click.echo(f"\r\033[K{printable(' '.join(text.split()))}", nl=False, err=True)
 
 
 def show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print what nothing handled; its message may quote evidence, too. See :data:`sys.excepthook`."""
+    """Print an unhandled exception, escaped because it may quote evidence. See :data:`sys.excepthook`."""
     echo("".join(traceback.format_exception(kind, error, trace)), nl=False, err=True)
 
 
 class LogFormatter(logging.Formatter):
-    """Writes records of the log as :func:`echo` writes a text; they may quote evidence, too."""
+    """Formatter of log records with the escapes of :func:`echo`, because they may quote evidence."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return a record as a line."""
+        """Return a log record as an escaped line."""
         return printable(super().format(record))
