@@ -1,4 +1,4 @@
-"""Question 2: why messages pile up, fail or get lost.
+"""Question 2: the causes of backlogs, failures and lost messages.
 
 Entry point: `hypotheses.diagnosis.diagnose`; figures and tables in `sections`.
 

@@ -1,4 +1,4 @@
-"""Recorded changes: the resources they touch, the causes they can explain, and whether their time fits.
+"""Recorded changes: affected resources, possible causes, and a comparison of their time with the trouble.
 
 Changes come from CloudTrail and from the modification times in the configurations of queues, functions and
 mappings.
@@ -26,22 +26,22 @@ _HOST = frozenset({"host", "instance_power"})
 
 @dataclass(frozen=True)
 class Change:
-    """One change.
+    """A change to a queue, function, mapping or host.
 
     Attributes
     ----------
     time, event_id, event_name, user, resource
-        As recorded; the name without its API version.
+        As recorded, with the name of the event without its API version.
     what
-        In words, with the value set where there is one.
+        Description, with the new value if there is one.
     queues
-        Queues whose pipeline it touches.
+        Queues whose pipeline it affects.
     causes
-        Causes that it can bring about.
+        Causes that it can bring about, and causes that it can remove (``undo:…``).
     value
-        The number set, where the change sets one.
+        The number set, if the change sets a number.
     table
-        Which tells of it: ``changes``, or that of the configuration that keeps when it last changed.
+        Source: ``changes``, or the configuration table that holds the time of the last change.
     """
 
     time: datetime
@@ -57,7 +57,7 @@ class Change:
 
     @property
     def is_recorded(self) -> bool:
-        """Return whether it is an event of a trail."""
+        """Return whether it is an event of CloudTrail."""
         return self.table == "changes"
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Change:
 
 
 def recorded_changes(tables: Tables, pipelines: tuple[Pipeline, ...]) -> tuple[Change, ...]:
-    """Return the changes that succeeded and wrote something, oldest first."""
+    """Return the successful write events, oldest first."""
     frame = tables.table("changes")
     frame = frame[frame["error_code"].isna() & ~frame["read_only"].fillna(False) & frame["time"].notna()]
     mappings = tables.table("event_source_mappings")
@@ -107,10 +107,10 @@ def fitting_change(
 ) -> Change | None:
     """Return the last change that can bring about a cause and whose time fits the first trouble.
 
-    It fits when it touches the pipeline, comes before the first trouble (or within its interval), and no more
-    than three intervals with ordinary runs lie in between: a change that a good many messages survived
-    did not do it. A setting that only hurts at times (a visibility timeout below the longer runs, a
-    concurrency below the peaks) may be survived, if the value set is one that hurts.
+    It fits if it affects the pipeline, precedes the first trouble (or lies within its interval), and at most
+    three intervals with ordinary invocations lie in between, because a change that many messages survived is
+    not the cause. A setting that is harmful only at times (a visibility timeout below the longer durations, a
+    concurrency below the peaks) may be survived if its value is in the harmful range.
     """
     step = timedelta(seconds=pipeline.period_s)
     runs = pipeline.frame.index[pipeline.frame["invocations"].fillna(0.0) > 0]
@@ -126,7 +126,7 @@ def fitting_change(
 
 
 def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, pipeline: Pipeline) -> bool:
-    """Return whether the value that a change set is one that ordinary load ran into while it stood."""
+    """Return whether the value of a change is in the range that ordinary load reached while it applied."""
     if change.value is None:
         return False
     kinds = {cause, f"undo:{cause}"}
@@ -138,7 +138,7 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, pip
         longest = later["duration_max_s"].dropna()
         hidden_s = change.value
         if _sets_time_limit(change):
-            # Runs outlast the visibility timeout only once the function's own lets them.
+            # Durations exceed the visibility timeout only if the function's timeout permits it.
             hidden_s = pipeline.settings.visibility_timeout_s or float("inf")
             if change.value <= hidden_s:
                 return False
@@ -151,14 +151,14 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, pip
 
 
 def _sets_time_limit(change: Change) -> bool:
-    """Return whether a change sets the time limit of a function, not a setting of its queue."""
+    """Return whether a change sets the timeout of a function, not a setting of its queue."""
     return event_kind(change.event_name) in _DEPLOYMENTS
 
 
 def undoing_change(
     changes: tuple[Change, ...], cause: str, pipeline: Pipeline, after: datetime
 ) -> Change | None:
-    """Return the first later change of the same kind to the pipeline: what was set once can be set back."""
+    """Return the first later change to the pipeline that can remove the cause, such as a reverted setting."""
     for change in changes:
         if change.time > after and pipeline.queue in change.queues and f"undo:{cause}" in change.causes:
             return change
@@ -166,7 +166,7 @@ def undoing_change(
 
 
 def _meaning(event: str, parameters: Any) -> tuple[str, tuple[str, ...]]:
-    """Return a change in words and the causes it can bring about, or undo."""
+    """Return the description of a change and the causes it can bring about or remove."""
     what, kind = base_event_name(event), event_kind(event)
     causes: tuple[str, ...] = ()
     if kind in _DEPLOYMENTS:
@@ -205,7 +205,7 @@ def _meaning(event: str, parameters: Any) -> tuple[str, tuple[str, ...]]:
 
 
 def _value(parameters: Any) -> float | None:
-    """Return the number that a change sets: a visibility timeout, a concurrency or a time limit."""
+    """Return the number that a change sets: a visibility timeout, a concurrency or a timeout."""
     for name in ("visibilitytimeout", "reservedconcurrentexecutions", "timeout"):
         try:
             return float(_find(parameters, name))
@@ -239,7 +239,7 @@ def _leaves(value: Any) -> list[Any]:
 
 
 def _find(value: Any, name: str) -> Any:
-    """Return the first value under a key of that name, whatever its case and depth."""
+    """Return the first scalar value under a key of that name, at any depth, ignoring case."""
     if isinstance(value, dict):
         for key, item in value.items():
             if str(key).lower() == name and not isinstance(item, dict | list):
@@ -257,7 +257,7 @@ def _missing(value: Any) -> bool:
     return value is None or (not isinstance(value, dict | list) and bool(pd.isna(value)))
 
 
-# A mapping that is switched off is modified once more when it has come to rest.
+# A mapping that is disabled is modified once more when its state has changed.
 SAME = timedelta(minutes=2)
 CAUSES = {
     "queues": ("visibility_misconfig", "undo:visibility_misconfig"),
@@ -278,12 +278,12 @@ def state_changes(
     pipelines
         Pipelines that the changes may affect.
     recorded
-        Changes that a trail recorded: of the same change it tells more, so that it is not told again.
+        Changes recorded by CloudTrail, which hold more details, so the same change is not repeated.
 
     Notes
     -----
-    Only the last change is kept by AWS, and neither who made it nor, but for a mapping's state, what it was.
-    A reserved concurrency leaves no such time.
+    AWS keeps only the time of the last change, without its user and, except for a mapping's state, without
+    its content. Reserved concurrency has no such time.
     """
     found = []
     for pipeline in (pipeline for pipeline in pipelines if len(pipeline.frame)):

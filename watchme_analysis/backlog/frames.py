@@ -1,7 +1,7 @@
-"""Frames that the backlog figures and tables are drawn from.
+"""Frames for the backlog figures and tables.
 
-Every function takes something with ``table(name)`` (a case or an investigation), reads nothing else and
-returns a tidy frame. Times are UTC and name the start of an interval; missing values stay null.
+Every function takes an object with ``table(name)`` (a case or an investigation), reads nothing else and
+returns a tidy frame. Times are UTC and mark the start of an interval; missing values stay null.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 def balance(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
-    """Return where the messages of every queue went; see ``queue_balance.queue_balance``.
+    """Return the balance of every queue; see :func:`watchme_analysis.queues.accounting.queue_balance`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a queue (and interval, when ``interval_s`` is given): ``queue``, ``start``, ``end``,
+        One row per queue (and interval, when ``interval_s`` is set): ``queue``, ``start``, ``end``,
         ``sent``, ``stock_before``, ``received``, ``deleted``, ``visible``, ``in_flight``,
         ``dead_lettered``, ``expired``, ``purged``, ``duplicate_deletes``, ``unexplained``, ``reasons``
-        (text), ``retry_amplification`` (receives a message), ``mean_stay_s`` (by Little's law; null for an
+        (text), ``retry_amplification`` (receives per message), ``mean_stay_s`` (by Little's law; null for an
         interval).
     """
     return balance_frame(tables, interval_s)
@@ -42,7 +42,7 @@ def balance(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
 def baseline_comparison(
     tables: Tables, start: datetime | None = None, end: datetime | None = None
 ) -> pd.DataFrame:
-    """Compare the incident with the time before it, metric by metric.
+    """Return a comparison of the incident with the time before it, metric by metric.
 
     Returns
     -------
@@ -57,26 +57,26 @@ def baseline_comparison(
 
 
 def drain_forecast(tables: Tables) -> pd.DataFrame:
-    """Forecast when each standing backlog will have drained.
+    """Return a forecast of the time at which each backlog will have drained.
 
     Returns
     -------
     pandas.DataFrame
         ``queue``, ``at``, ``backlog``, ``arrivals_per_min``, ``capacity_per_min``, ``drained_at``,
-        ``drained_at_low``, ``drained_at_high`` (80 % interval; null when it never drains at that rate),
+        ``drained_at_low``, ``drained_at_high`` (80 % interval; null when it does not drain at that rate),
         ``head_of_line_delay_s`` (wait of a message sent now), ``note``.
     """
     return drain_rows(pipelines(tables))
 
 
 def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
-    """Count dead letters by ``device_id``, ``error``, ``receive_count``, ``age_days`` or ``queue``.
+    """Return DLQ message counts by ``device_id``, ``error``, ``receive_count``, ``age_days`` or ``queue``.
 
     Returns
     -------
     pandas.DataFrame
-        ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; most first, counts and
-        ages in their order.
+        ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; sorted by descending
+        messages, or by ascending receive count or age.
     """
     import pandas as pd
 
@@ -106,9 +106,9 @@ def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
 
 
 def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
-    """Return the error of each dead letter: by request where the log names the message, else the usual one.
+    """Return the error of each DLQ message: by request if the log names the message, else the usual error.
 
-    The usual error stands in where nineteen in twenty logged errors of the function are of one kind.
+    The usual error applies if nineteen of twenty logged errors of the function are of one kind.
     """
     events = tables.table("log_events")
     by_message = {name: error.type or "error" for name, error in failed_with(tables).items()}
@@ -131,9 +131,9 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``time``, ``event_name``, ``user``, ``resource``, ``what`` (in words), ``queues``
+        ``time``, ``event_name``, ``user``, ``resource``, ``what`` (description), ``queues``
         (affected through the topology, text), ``minutes_before_start`` (negative after it),
-        ``could_cause`` (causes that such a change can bring about, text), ``named`` (the change that
+        ``could_cause`` (causes that such a change can bring about, text), ``named`` (true for the change that
         the diagnosis names).
     """
     import pandas as pd
@@ -151,7 +151,7 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
                 "queues": ", ".join(change.queues),
                 "minutes_before_start": minutes,
                 "could_cause": ", ".join(cause for cause in change.causes if not cause.startswith("undo:")),
-                # An incident that a change began starts with it, to the second.
+                # The start of an incident that a change caused equals the time of the change.
                 "named": start is not None and change.time == start,
             }
         )
@@ -167,7 +167,7 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
 
 
 def onset_order(tables: Tables) -> pd.DataFrame:
-    """Return the order in which the metrics of the affected queues moved.
+    """Return the order of the metric onsets of the affected queues.
 
     Returns
     -------

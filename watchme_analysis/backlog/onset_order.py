@@ -1,4 +1,4 @@
-"""The order in which the metrics of the affected pipelines moved, and when their host left its usual load."""
+"""The order in which the metrics of the affected pipelines changed, and the change of their host's load."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from watchme_analysis.stats.metric_onsets import metric_onsets
 if TYPE_CHECKING:
     import pandas as pd
 
-# Points before that tell the usual load, how far beyond its extremes nothing usual lies, and points that must
-# be missing in a row for a host to be silent: single ones get lost.
+# Fewest points for the usual load, factor above its maximum that counts as unusual, and consecutive missing
+# points that count as an interruption, because single points get lost.
 FEWEST, BEYOND, SILENT = 24, 1.25, 2
 
 
 def host_moved(frame: pd.DataFrame, good: datetime, shown: datetime) -> tuple[datetime, datetime] | None:
-    """Return between which moments the host changed, where it did between a good run and a bad one.
+    """Return the bounds of the time at which the host changed between a good and a failed invocation.
 
     Parameters
     ----------
     frame
-        A pipeline's frame; ``cpu_pct`` is read, which may have a longer period than the rest.
+        A pipeline's frame; ``cpu_pct`` is read, which may have a longer period than other columns.
     good, shown
-        The last good run, and the first at which something was wrong.
+        Time of the last good invocation, and time of the first symptom.
 
     Returns
     -------
     tuple or None
-        Bounds within those given. The host's load was then beyond all of the time before, or it told nothing
-        at all, from then on until ``shown``. None where it was as ever, or nothing tells.
+        Bounds within those given. From then on until ``shown``, the host's load exceeded all earlier values,
+        or no point was published. None if the load was as usual, or without enough data.
     """
     cpu = frame["cpu_pct"].dropna()
     if len(cpu) <= FEWEST:
         return None
     own = timedelta(seconds=float(cpu.index.to_series().diff().median().total_seconds()))
-    # The point that the good run began in stands for what came after it as well.
+    # The point of the good invocation's interval also covers the time after it, so it is excluded.
     before = cpu[cpu.index <= good - own]
     if len(before) < FEWEST:
         return None
@@ -47,7 +47,7 @@ def host_moved(frame: pd.DataFrame, good: datetime, shown: datetime) -> tuple[da
     until = cpu[(cpu.index > before.index[-1]) & (cpu.index < shown)]
     last = (until.index[-1] if len(until) else before.index[-1]).to_pydatetime()
     if shown - last > (SILENT + 1) * own:
-        # Its last point stands for samples up to its end; after that there was none.
+        # The last point covers samples up to its end, after which none was published.
         bounds = last, last + own + step
     else:
         over = (until > BEYOND * float(before.max())).to_numpy()
@@ -55,14 +55,14 @@ def host_moved(frame: pd.DataFrame, good: datetime, shown: datetime) -> tuple[da
         if lasting == len(over):
             return None
         first = until.index[lasting].to_pydatetime()
-        # A change at the very end of an interval hardly moves its mean.
+        # A change at the end of an interval hardly affects its mean.
         bounds = first - own, first + own
     return max(good, bounds[0]), max(good, min(shown, bounds[1]))
 
 
-# Points of this length are enough to rank hours, and five times faster than those of a minute.
+# Period in seconds that is fine enough to rank hours, and five times faster than a minute.
 RANKED_PERIOD_S = 300
-# Metrics that follow from others of the list, and would only repeat them.
+# Metrics that follow from others in the list and would repeat them.
 REPEATING = ("received", "deleted", "invocations")
 
 ONSET_COLUMNS = (
@@ -72,13 +72,13 @@ ONSET_COLUMNS = (
 
 
 def onset_rows(signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
-    """Return when each metric of the harmed pipelines left its usual range, earliest first.
+    """Return the time at which each metric of the affected pipelines left its usual range, earliest first.
 
-    Arrivals, failures and throttles move where their scan says. Any other metric moves in the first hour
-    that looks like none of the days before (:mod:`watchme_analysis.stats.metric_onsets`; ``surprise``),
-    at its first point beyond all but two in a thousand of those before the trouble; with less than a day of
-    history at the first such point alone. An onset is as uncertain as its interval, and as the gap since the
-    last point that was still usual.
+    Arrivals, failures and throttles are dated by their scans. Any other metric is dated within the first hour
+    that resembles no hour of the days before (:mod:`watchme_analysis.stats.metric_onsets`; ``surprise``), at
+    the first point beyond all but two in a thousand of the points before the trouble. With less than a day of
+    history, the first such point alone is used. The uncertainty of an onset is the length of its interval
+    plus the gap since the last usual point. See :data:`ONSET_COLUMNS`.
     """
     import pandas as pd
 
@@ -106,7 +106,7 @@ def onset_rows(signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
             elif metric not in known:
                 onset, surprise = _moved(item.pipeline, metric, first)
             if onset is not None:
-                # Where a function reports failed messages one by one, no run counts as an error.
+                # With partial batch responses, Errors stays at zero, so failed receives are counted.
                 name = "failed" if metric == "errors" and item.pipeline.by_message else metric
                 rows.append({**_onset_row(item.pipeline, name, pd.Timestamp(onset)), "surprise": surprise})
     frame = pd.DataFrame(rows, columns=list(ONSET_COLUMNS))

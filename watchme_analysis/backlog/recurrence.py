@@ -1,4 +1,4 @@
-"""Slow or recurring trouble: drifting durations, DLQ messages of one weekday or one device."""
+"""Slow or recurring trouble: latency drift, and DLQ messages of one weekday or one device."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("queue", "pattern", "effect", "effect_unit", "chance", "says")
-# One device stands out from this share of the dead letters on, and from so many times an even share.
+# Smallest share of DLQ messages of one device, its smallest multiple of an even share, and fewest messages.
 DEVICE_SHARE, DEVICE_TIMES, DEVICE_MESSAGES = 0.4, 3.0, 5
-# A rhythm of weeks needs two of them, and a chance below this after all weekdays were tried, once with every
-# day that has a dead letter and once with those that have this share of the worst day's.
+# Fewest weeks for a weekly rhythm, and the highest probability of chance after correction for seven weekdays.
+# Each is tested with all days that have a DLQ message, and with days that have this share of the worst day's.
 WEEKS, CHANCE, MANY = 2, 0.01, 0.25
-# A creep worth telling before it does harm.
+# Thresholds of a drift that is worth a report before it does harm: factor, hours, rank correlation,
+# steepness.
 CREEP_GROWTH, CREEP_HOURS, CREEP_CORRELATION, CREEP_STEEPEST = 1.3, 24.0, 0.8, 0.5
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
-    """Return slow and periodic troubles of all queues, harmed or not.
+    """Return slow and periodic trouble of all queues, affected or not.
 
     Parameters
     ----------
     tables
         Case or investigation.
     zone
-        Zone in which days are told apart.
+        Zone that separates the days.
 
     Returns
     -------
     pandas.DataFrame
         ``queue``, ``pattern`` (``one device``, ``one weekday``, ``creeping run time``), ``effect`` with its
-        ``effect_unit`` (``share``, ``ratio``), ``chance`` (probability of as much by chance, where a test
-        tells; null else), ``says`` (a sentence).
+        ``effect_unit`` (``share``, ``ratio``), ``chance`` (probability of the effect by chance; null without
+        a test), ``says`` (a sentence).
     """
     import pandas as pd
 
@@ -68,7 +69,7 @@ def _device(signs: QueueAnalysis) -> dict[str, Any] | None:
         "pattern": "one device",
         "effect": share,
         "effect_unit": "share",
-        # Messages of one device are no independent draws, so that no test would tell the truth.
+        # Messages of one device are not independent, so no test applies.
         "chance": None,
         "says": f"{number:,d} of {total:,d} dead letters ({share:.0%}) come from device {device}; an even "
         f"share of {len(signs.devices)} devices is {even:.0%}.",
@@ -76,7 +77,7 @@ def _device(signs: QueueAnalysis) -> dict[str, Any] | None:
 
 
 def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str, Any] | None:
-    """Return the weekday on which dead letters come, or most of them, by Fisher's exact test over days."""
+    """Return the weekday of most DLQ messages, by Fisher's exact test over days; None without one."""
     frame = signs.pipeline.frame
     if frame.empty:
         return None
@@ -86,7 +87,7 @@ def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str
     if len(days) < 7 * WEEKS or not counts:
         return None
     tried = []
-    # Which days count as hit depends on no weekday, so that the test stays exact.
+    # The selection of days does not depend on the weekday, so the test stays exact.
     for least in sorted({1, math.ceil(MANY * max(counts.values()))}):
         hit = {day for day, number in counts.items() if number >= least}
         if len(hit) >= WEEKS:
@@ -114,11 +115,11 @@ def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str
 
 
 def _dead_letters_a_day(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[date, int]:
-    """Return the dead letters sent each day, or by which the stock rose: purges empty the dump."""
+    """Return the DLQ messages by day: those sent or the rise of the stock, since purges empty the dump."""
     stock = signs.pipeline.frame["dlq_visible"].dropna()
     rises = stock - stock.shift(1, fill_value=0.0)
     if len(rises) and rises.index[0] == signs.pipeline.frame.index[0]:
-        rises = rises.iloc[1:]  # what it held when the window began
+        rises = rises.iloc[1:]  # the stock at the start of the window
     rises = rises[rises >= 1.0]
     rose = rises.groupby(rises.index.tz_convert(zone).date).sum()
     sent = dead["sent_at"].dropna().dt.tz_convert(zone).dt.date.value_counts()

@@ -4,5 +4,5 @@ Entry point: `metrics.get_metrics`, `insights.cached.get_log_rows`, `account_sta
 
 Imports: `aws_shapes`, `files` and below; boto3 inside of `session`.
 
-Never: changes anything in an account, or knows a case or a question.
+Never: changes anything in an account, or depends on a case or a question.
 """

@@ -1,4 +1,4 @@
-"""Retrieve queues, functions, alarms and recorded changes live, in the shapes that the AWS CLI prints.
+"""Retrieve queues, functions, alarms and recorded changes live, in the shapes of the AWS CLI.
 
 Facts about the calls: API references of SQS, Lambda, CloudWatch and CloudTrail.
 """

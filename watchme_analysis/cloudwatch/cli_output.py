@@ -41,8 +41,8 @@ def query_entry(
     """Return the entry of ``queries.json`` for a query.
 
     Besides the parameters of StartQuery it holds the price of scanning one GB and the time at which a cached
-    part was retrieved. The ``limit`` of a truncated result is its number of rows, so that a reader finds the
-    limit reached.
+    part was retrieved. The ``limit`` of a truncated result is its number of rows, so that readers of the file
+    recognize it as truncated.
     """
     entry: dict[str, Any] = {
         "logGroupName": query.log_groups[0],

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAX_QUERIES = 500
 MAX_POINTS = 100_800
 # Some points arrive hours late, and retrieving them again costs next to nothing: points younger than this are
-# not taken from the cache.
+# not read from the cache.
 _SETTLED_AFTER = timedelta(hours=3)
 # A page token may expire between two pages; the pages are then read once more from the first.
 _PAGING_ATTEMPTS = 2
@@ -103,9 +103,9 @@ class Expression:
     Attributes
     ----------
     text
-        Expression such as ``100 * m1 / m0``.
+        Metric math, such as ``100 * m1 / m0``.
     label
-        Label of the series; the text unless given.
+        Label of the series; the text by default.
     """
 
     text: str
@@ -376,9 +376,9 @@ def get_metrics(
     window
         Half-open window; CloudWatch rounds its start down to the period.
     period_s
-        Period in seconds; the finest that CloudWatch keeps for the window's start unless given.
+        Period in seconds; by default the finest that CloudWatch keeps for the window's start.
     cache
-        Cache of the account and region; nothing is stored unless given.
+        Cache of the account and region; by default nothing is stored.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Store responses of AWS on disk: what can no longer change is retrieved once, and all of it works offline.
+"""Store responses of AWS on disk: settled responses are retrieved once, and all responses work offline.
 
 Users: :meth:`ResponseCache.get` for whole responses (state of queues, alarms, changes), and
-``cloudwatch.metrics`` and ``insights.cached`` for responses that grow with their window: of those, the
-settled part is kept and only the tail is retrieved again.
+``cloudwatch.metrics`` and ``insights.cached`` for responses that grow with their window: their settled
+part is kept, and only the tail is retrieved again.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class CacheEntry(NamedTuple):
     Attributes
     ----------
     value
-        The response as JSON returns it. A response that grows with its window has ``until`` (end of what can
-        no longer change) and ``end`` (end of the window), both ISO 8601.
+        The response as JSON returns it. A response that grows with its window has ``until`` (end of the
+        settled part) and ``end`` (end of the window), both ISO 8601.
     taken_at
         Time at which it was retrieved.
     """
@@ -81,7 +81,7 @@ class ResponseStore:
         return self.folder / digest[:2] / f"{digest}.json.gz"
 
     def load(self, identity: Sequence[Any]) -> CacheEntry | None:
-        """Return the entry of a request; None when there is none or it cannot be read."""
+        """Return the entry of a request; None when there is no readable entry."""
         path = self._path(identity)
         # An identity may contain the text of a query, so the log names an entry by its hash.
         try:
@@ -94,7 +94,7 @@ class ResponseStore:
         return entry
 
     def save(self, identity: Sequence[Any], value: Any, now: datetime) -> Any:
-        """Store a response and return it as it will be loaded again: times as ISO 8601 text."""
+        """Return a response as it will be loaded again (times as ISO 8601 text), after storing it."""
         text = json.dumps({"taken_at": now, "value": value}, ensure_ascii=False, default=iso_time)
         path = self._path(identity)
         _LOG.debug("cache write: entry %.12s, %d characters", path.name, len(text))
@@ -106,7 +106,7 @@ class ResponseStore:
 
 @dataclass
 class ResponseCache:
-    """Returns responses from the store, or retrieves and stores them.
+    """Cache that returns responses from the store, or retrieves and stores them.
 
     Attributes
     ----------
@@ -126,23 +126,23 @@ class ResponseCache:
     oldest: datetime | None = field(default=None, init=False)
 
     def load(self, identity: Sequence[Any]) -> CacheEntry | None:
-        """Return the entry of a request; None when there is none, and always with ``refresh``."""
+        """Return the entry of a request; None without an entry, and always with ``refresh``."""
         return None if self.store is None or self.refresh else self.store.load(identity)
 
     def use(self, entry: CacheEntry) -> Any:
-        """Return an entry's value and note its age in ``oldest``."""
+        """Return an entry's value, and record its age in ``oldest``."""
         self.oldest = min(self.oldest or entry.taken_at, entry.taken_at)
         return entry.value
 
     def covered_until(self, entry: CacheEntry) -> datetime:
-        """Return up to when an entry that grows with its window may be used.
+        """Return the time up to which an entry that grows with its window may be used.
 
-        Online this is the end of what can no longer change; offline it is the end of what was retrieved.
+        Online this is the end of its settled part; offline it is the end of the retrieved part.
         """
         return datetime.fromisoformat(entry.value["end" if self.offline else "until"])
 
     def save(self, identity: Sequence[Any], value: Any, now: datetime | None = None) -> Any:
-        """Store a response that was retrieved now (or at ``now``) and return it as JSON returns it."""
+        """Return a response as JSON returns it, after storing it as retrieved now (or at ``now``)."""
         return value if self.store is None else self.store.save(identity, value, now or datetime.now(UTC))
 
     def check_online(self, name: str, window: Window | None = None) -> None:
@@ -158,12 +158,12 @@ class ResponseCache:
         retrieve: Callable[[], Any],
         window: Window | None = None,
     ) -> Any:
-        """Return a whole response: from the store if it can no longer have changed, else retrieved.
+        """Return a whole response: from the store if it is settled, else retrieved.
 
         Parameters
         ----------
         name
-            Name of the request for the reader; part of its identity.
+            Name of the request for messages; part of its identity.
         parameters
             Further parts of its identity, JSON-ready.
         retrieve

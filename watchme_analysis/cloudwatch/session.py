@@ -1,7 +1,7 @@
 """Calls to AWS: paced, retried with jitter, counted as IAM actions, with errors in one sentence.
 
-The retries of botocore are switched off (ADR 15): every call that goes out is decided here, so that Ctrl-C
-ends a wait at once, a deadline ends the retries, and a call that must not be sent twice is not. The module
+The retries of botocore are disabled (ADR 15), because this module decides on every call: Ctrl-C ends a wait
+at once, a deadline ends the retries, and a call that must not be sent twice is not retried. The module
 also holds the IAM policy that ``watchme pull`` and ``watchme query`` need.
 """
 
@@ -80,7 +80,7 @@ class SessionTarget:
     Attributes
     ----------
     profile, region
-        As for the AWS CLI; None takes those of the environment and the configuration.
+        As for the AWS CLI; None uses those of the environment and the configuration.
     endpoint_url
         Another endpoint for all services, such as a local one.
     """
@@ -145,7 +145,7 @@ class Aws:
     retry_until
         Monotonic time in seconds after which no call is repeated.
     service_facts
-        Undocumented behaviour of services that was found out by calls, by name.
+        Undocumented behaviour of services that calls have revealed, by name.
     """
 
     target: SessionTarget = field(default_factory=SessionTarget)
@@ -176,7 +176,7 @@ class Aws:
 
     @property
     def target_name(self) -> str:
-        """Region and profile in words; the region is looked up where none was given."""
+        """Region and profile in words; the region is looked up if none is set."""
         try:
             return str(SessionTarget(self.target.profile, self.region))
         except ServiceError:
@@ -219,7 +219,7 @@ class Aws:
         return self._clients[service]
 
     def clone(self, service: str) -> Aws:
-        """Return another instance with the same credentials that calls a service in a thread of its own."""
+        """Return another instance with the same credentials, for calls to a service from another thread."""
         other = Aws(self.target, self.rate_limits)
         # boto3's clients may be shared by threads, but not created by several at once.
         other._clients = {name: self.client(name) for name in (service, "sts")}
@@ -227,7 +227,7 @@ class Aws:
         return other
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Call an operation (boto3's method name) and return its response without metadata.
+        """Return the response of an operation (boto3's method name) without metadata.
 
         Raises
         ------
@@ -423,7 +423,7 @@ def iam_policy(*, sampling: bool = True) -> dict[str, Any]:
     Parameters
     ----------
     sampling
-        Whether messages of dead-letter queues are read.
+        True if messages of dead-letter queues are read.
     """
     statements = [
         {"Sid": "WatchmeRead", "Effect": "Allow", "Action": sorted(ACTIONS), "Resource": "*"},

@@ -1,4 +1,4 @@
-"""Sentences on which simulated measures help and which harm."""
+"""Sentences on the simulated measures that help and those that harm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import Comparison, Estimate
 from watchme_analysis.simulation.settings import Settings
 
-# Field of an outcome, how it reads, unit in the field's own, and from which difference on it counts.
+# Field of an outcome, its words, its divisor for display, and the smallest relevant difference.
 _FIGURES = (
     ("dead_lettered", "dead letters", 1.0, 1.0),
     ("lost", "lost work items", 1.0, 1.0),
@@ -23,7 +23,7 @@ FIGURE_WORDS = {
 _NAMED = 3
 # A measure that leaves more than this share of the DLQ messages does not help against them.
 HELPS = 0.9
-# The most important figure comes first.
+# In order of importance.
 _RANKED = (_FIGURES[1], _FIGURES[0], _FIGURES[3], _FIGURES[2])
 
 
@@ -33,8 +33,8 @@ def advice(found: Sequence[Comparison]) -> tuple[str, ...]:
     Parameters
     ----------
     found
-        Of :func:`watchme_analysis.simulation.scenarios.compare`, as configured first. Scenarios of
-        another load are left out.
+        Result of :func:`watchme_analysis.simulation.scenarios.compare`, as configured first. Scenarios of
+        another load are ignored.
     """
     base = found[0]
     others = [row for row in found[1:] if row.scenario.load == base.scenario.load]
@@ -69,7 +69,7 @@ def _listed(moved: Sequence[tuple[float, str, str]]) -> str:
 
 
 def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
-    """Return a sentence on the measure that loses least work, then fewest messages, then least time."""
+    """Return a sentence on the measure with the least lost work, then DLQ messages, then waiting time."""
 
     def rank(row: Comparison) -> tuple[float, ...]:
         figures = [row.estimate(name).mean or 0.0 for name, _, _, _ in _RANKED]
@@ -103,7 +103,7 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
     Parameters
     ----------
     found
-        Of :func:`watchme_analysis.simulation.scenarios.compare`.
+        Result of :func:`watchme_analysis.simulation.scenarios.compare`.
     """
     alike: dict[tuple[str, str], list[tuple[str, Estimate]]] = {}
     for row in found:
@@ -137,7 +137,7 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
 
 
 def _reached(rows: Sequence[tuple[str, Estimate]]) -> str:
-    """Return under which measures how many messages get there."""
+    """Return the measures with the number of messages that reach the DLQ under each."""
     one = len(rows) == 1 and rows[0][1].text() == "1"
     return (
         f"With {'; with '.join(f'“{name}” {dead.text()}' for name, dead in rows)} {'does' if one else 'do'}"
@@ -145,12 +145,12 @@ def _reached(rows: Sequence[tuple[str, Estimate]]) -> str:
 
 
 def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[str, ...]:
-    """Return sentences on the figures that runs with the case's own settings do not reproduce.
+    """Return sentences on the figures that simulations with the case's own settings do not reproduce.
 
     Parameters
     ----------
     near
-        Of :meth:`watchme_analysis.simulation.model.Model.agreements`.
+        Result of :meth:`watchme_analysis.simulation.model.Model.agreements`.
     """
     return tuple(
         f"READ WITH CARE: {queue}: {FIGURE_WORDS.get(each.figure, each.figure)} was {each.recorded:,.0f} on "

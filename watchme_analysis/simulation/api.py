@@ -14,14 +14,14 @@ from typing import Any
 from watchme_analysis.simulation.event_calendar import Action, EventCalendar
 from watchme_analysis.simulation.settings import ApiSettings, Arrivals, FaultInterval
 
-# How soon a caller learns that nobody listens.
+# Delay in seconds until a caller's connection to a restarting API is refused.
 REFUSAL_S = 0.1
-# Service times drawn at once: in blocks they take a tenth of the time.
+# Service times drawn at once, because blocks take a tenth of the time of single draws.
 _BLOCK = 1024
 
 
 class Call:
-    """A call of the API for a message; the caller may give up, but calls again only after a response."""
+    """An API call for a message; the caller may time out, but sends its next call only after a response."""
 
     __slots__ = ("is_alive", "message", "since_s")
     is_alive: bool
@@ -30,18 +30,18 @@ class Call:
 
 
 class Api:
-    """Works on calls in their order, as many at once as it has slots.
+    """A simulated API that processes calls in order, as many at once as it has slots.
 
     Parameters
     ----------
     settings, arrivals
-        Of the run.
+        Settings and messages of the simulation.
     calendar
-        Of the run.
+        Event calendar of the simulation.
     random
-        Draws service times and failures.
+        Source of service times and failures.
     answer
-        Called with the call and whether it succeeded when its work is done, or lost.
+        Called with the call and its success when it is completed or lost.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Api:
         self.random = random
         self.arrivals = arrivals
         self.answer = answer
-        self.busy = 0  # slots that work on a call; not counted without a limit
+        self.busy = 0  # slots that process a call; not counted without a limit
         self.waiting: deque[Call] = deque()
         self.is_done = bytearray(len(arrivals.sent_s))
         self.duplicates = 0
@@ -73,7 +73,7 @@ class Api:
         self._urns: dict[int, list[int]] = {}
         self._may_fail = bool(arrivals.failing or settings.spells or settings.failing_share)
         self._draw = factors(settings.variation, random).__next__
-        # Takes a call; where there is nothing to ask about, without asking: nothing is called more often.
+        # Without a limit or restarts, calls start directly: no other function is called as often.
         is_plain = settings.slots is None and not settings.restarts_when_unhealthy
         self.call: Callable[[Any], None] = self.start if is_plain else self._receive
 
@@ -91,7 +91,7 @@ class Api:
             self.waiting.append(call)
 
     def _leave_slot(self) -> None:
-        """Give a slot to the call that has waited longest."""
+        """Pass a slot to the call that has waited longest."""
         if self.waiting:
             self.start(self.waiting.popleft())
         else:
@@ -101,7 +101,7 @@ class Api:
         self.answer(call, False)
 
     def start(self, call: Call) -> None:
-        """Begin to work on a call."""
+        """Start to process a call."""
         message, calendar = call.message, self.calendar
         if not self._has_started[message]:
             self._has_started[message] = 1
@@ -113,12 +113,12 @@ class Api:
             mean_s, fails = self._fate(message)
             if fails:
                 action = self._fail
-        # EventCalendar.at, spelled out where it is called most.
+        # EventCalendar.at, inlined because this is its most frequent use.
         due_s = calendar.now_s + mean_s * self._draw()
         heappush(calendar.entries, (due_s, next(calendar.numbers), action, call))
 
     def _spell(self) -> tuple[int, FaultInterval] | None:
-        """Return the spell of this moment and its place, unless a restart has ended it."""
+        """Return the position and the current fault interval; None outside and after a restart ended it."""
         now_s = self.calendar.now_s
         place = bisect_right(self._spell_starts, now_s) - 1
         if place < 0:
@@ -129,7 +129,7 @@ class Api:
         return None if cured or now_s >= spell.end_s else (place, spell)
 
     def _fate(self, message: int) -> tuple[float, bool]:
-        """Return the mean service time of this moment, and whether the call will fail."""
+        """Return the current mean service time in seconds, and whether the call will fail."""
         found = self._spell()
         mean_s, share = self.settings.mean_s, self.settings.failing_share
         if found is not None:
@@ -143,7 +143,7 @@ class Api:
         return mean_s, bool(share) and self.random.random() < share
 
     def _is_drawn(self, place: int, spell: FaultInterval) -> bool:
-        """Draw without putting back from the calls that were counted, so many of which failed."""
+        """Return whether a call fails, drawn without replacement from the counted calls and failures."""
         urn = self._urns.get(place)
         if urn is None or not urn[0]:
             urn = self._urns[place] = [spell.calls, round(spell.calls * spell.failing_share)]
@@ -167,7 +167,7 @@ class Api:
         self.answer(call, False)
 
     def settle(self) -> None:
-        """Complete the calls that are still worked on or waiting, though no caller is left for them."""
+        """Complete the calls in progress and waiting, although their callers are gone."""
         messages = [entry[3].message for entry in self.calendar.entries if entry[2] == self._complete]
         messages += [call.message for call in self.waiting if call.message not in self.arrivals.failing]
         for message in messages:
@@ -177,14 +177,14 @@ class Api:
                 self.is_done[message] = 1
 
     def undone(self, sent: int) -> Iterator[int]:
-        """Return which of the messages up to this number were never worked on to the end."""
+        """Return the messages up to this number whose processing was never completed."""
         message = self.is_done.find(0, 0, sent)
         while message >= 0:
             yield message
             message = self.is_done.find(0, message + 1, sent)
 
     def check_health(self, _: object = None) -> None:
-        """Check /health once, count, restart if it is time, and come again after the interval."""
+        """Run a health check, restart the API after too many failures, and schedule the next check."""
         settings, now_s = self.settings, self.calendar.now_s
         self.calendar.at(now_s + settings.check_interval_s, self.check_health)
         if now_s < self._away_until_s:
@@ -208,14 +208,14 @@ class Api:
         return found is not None and found[1].is_unhealthy
 
     def _restart(self) -> None:
-        """Lose the calls that are worked on or waiting, and be away for a while."""
+        """Lose all current and waiting calls, and start the downtime."""
         now_s = self.calendar.now_s
         self.restarts += 1
         self._failed_checks = 0
         self._away_until_s = now_s + self.settings.restart_s
         self._cured_until_s = now_s
         working: list[Call] = [entry[3] for entry in self.calendar.drop((self._complete, self._fail))]
-        # In the order of their arrival, which is not that of the calendar.
+        # Sort by arrival, because the calendar is in order of completion.
         working.sort(key=lambda call: (call.since_s, call.message))
         waited = list(self.waiting)
         self.waiting.clear()
@@ -226,12 +226,12 @@ class Api:
 
 
 def factors(variation: float, random: Random) -> Iterator[float]:
-    """Return service times of mean 1, without end: all alike, exponential for 1, else lognormal."""
+    """Return an endless iterator of service times with mean 1: equal, exponential for 1, else lognormal."""
     if variation == 0:
         return repeat(1.0)
     import numpy as np
 
-    # In blocks, which take a tenth of the time of single ones.
+    # Drawn in blocks, which take a tenth of the time of single draws.
     drawn = np.random.default_rng(random.getrandbits(64))
     if variation == 1:
         return chain.from_iterable(iter(lambda: drawn.standard_exponential(_BLOCK).tolist(), None))

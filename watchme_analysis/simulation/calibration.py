@@ -1,4 +1,4 @@
-"""Calibration of a fit: settings that no metric shows are chosen so that runs come nearest to the record."""
+"""Calibration of a fit: settings that no metric shows are chosen to match the record best."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from watchme_analysis.simulation.fit import Fit, Recorded
 from watchme_analysis.simulation.scenarios import Comparison, Scenario, compare
 from watchme_analysis.simulation.settings import Backoff, Settings
 
-# Figures that are compared, and how much of a difference in each is none.
+# Compared figures, and the difference in each that counts as none.
 FIGURES = (("peak_visible", 3.0), ("peak_age_s", 60.0), ("dead_lettered", 2.0))
-# A run that is off by less than this share in every figure gives back the record.
+# A simulation that deviates by less than this share in every figure reproduces the record.
 TOLERANCE = 0.2
 REPLICATIONS = 3
 _RETRIES_S = (1.0, 2.0, 7.5, 10.0, 12.0, 15.0, 20.0, 30.0, 45.0, 60.0)
-# In shares of an interval, from its start on: schedules begin on the minute.
+# Shares of an interval, from its start on, since schedules begin on the minute.
 _WIDTHS = (0.25, 0.05)
 _DEVICES = (5, 100, 1000)
-# Another setting must be this much nearer, in natural logarithms of the figures, to be taken.
+# Smallest reduction of the distance (natural logarithms of the figures) for which a setting is changed.
 WORTH = 0.1
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """A recorded figure, compared with runs under the settings of the fit.
+    """A recorded figure, compared with simulations under the settings of the fit.
 
     Attributes
     ----------
     figure
         Field of an outcome.
     recorded, simulated
-        Recorded value and mean of the runs.
+        Recorded value and mean of the simulations.
     is_near
         True when the two differ by at most :data:`TOLERANCE`.
     lowest, highest
-        Of the single runs: the record is one of a kind, too.
+        Lowest and highest value of a single simulation.
     """
 
     figure: str
@@ -48,20 +48,20 @@ class Agreement:
 
 
 def calibrated(fitted: Fit, measured: Recorded) -> Fit:
-    """Return the fit with the settings that no metric shows, chosen so that its run is nearest to the record.
+    """Return the fit with the settings that no metric shows, chosen so that simulations match the record.
 
     Parameters
     ----------
     fitted
-        Of :func:`watchme_analysis.simulation.fit.fit`.
+        Result of :func:`watchme_analysis.simulation.fit.fit`.
     measured
         Recorded figures of the pipeline.
 
     Notes
     -----
-    Tried, one after the other, is what neither AWS publishes nor metrics tell: how often a throttled batch is
-    tried again, how a poller backs off, whether what comes back comes first, and when in an interval messages
-    come. A fit that gives back the record within 20 % stays as it is.
+    Settings that neither AWS publishes nor metrics show are varied in turn: the retry interval of a throttled
+    batch, the back-off of the poller, the order of returning messages, and the arrival times within an
+    interval. A fit that reproduces the record within 20 % is not changed.
     """
     best, agreements = fitted, agreement(fitted, measured)
     nearest = distance(agreements)
@@ -76,13 +76,13 @@ def calibrated(fitted: Fit, measured: Recorded) -> Fit:
 
 
 def agreement(fitted: Fit, measured: Recorded) -> tuple[Agreement, ...]:
-    """Return how near a run with the pipeline's own settings comes to what was recorded of it."""
+    """Return the agreement of simulations with the pipeline's own settings with its record, per figure."""
     [found] = compare([Scenario("own", fitted.settings, fitted.load)], REPLICATIONS)
     return agreement_of(found, measured)
 
 
 def agreement_of(found: Comparison, measured: Recorded) -> tuple[Agreement, ...]:
-    """Return how near simulated runs of one queue come to what was recorded of it."""
+    """Return the agreement of given simulations of one queue with its record, per figure."""
     result = []
     for name, small in FIGURES:
         wanted, got = getattr(measured, name), found.estimate(name).mean
@@ -94,7 +94,7 @@ def agreement_of(found: Comparison, measured: Recorded) -> tuple[Agreement, ...]
 
 
 def distance(agreements: tuple[Agreement, ...]) -> float:
-    """Return how far figures are from the record, in natural logarithms, added up."""
+    """Return the distance of figures from the record: the sum of absolute differences of logarithms."""
     small = dict(FIGURES)
     return sum(
         abs(math.log((each.simulated + small[each.figure]) / (each.recorded + small[each.figure])))
@@ -160,12 +160,12 @@ def _backoffs(fitted: Fit) -> Iterator[Fit]:
         )
 
 
-# Backs off later and further than is assumed otherwise.
+# Back-off that starts later or reduces the batches further than the default.
 BACKOFFS = (Backoff(0.5, 0.7, 2), Backoff(0.67, 0.7, 2), Backoff(0.5, 0.5, 2), Backoff(0.0, 0.5, 2))
 
 
 def in_words(backoff: Backoff) -> str:
-    """Return in words how a poller backs off."""
+    """Return a sentence fragment that describes the back-off of a poller."""
     return (
         f"In a minute with more than {backoff.above_share:.0%} of its attempts in vain the poller goes down "
         f"to {backoff.factor:.0%} of its batches, to {backoff.least_batches} at the least"
@@ -173,7 +173,7 @@ def in_words(backoff: Backoff) -> str:
 
 
 def fails(settings: Settings) -> bool:
-    """Return whether runs fail, so that a poller would back off."""
+    """Return whether invocations fail, so that a poller would back off."""
     api, timeout_s = settings.api, settings.function_timeout_s
     return bool(api.failing_share) or any(
         spell.failing_share or spell.longest_s > timeout_s / 2 for spell in api.spells

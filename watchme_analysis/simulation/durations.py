@@ -1,4 +1,4 @@
-"""Service times: how durations depend on the number of messages, and how much they vary."""
+"""Service times: the dependence of durations on the number of messages, and their variation."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ if TYPE_CHECKING:
 
     from watchme_analysis.queues.pipeline import Pipeline
 
-# From so many messages a run on, in some interval, batches are more than one message now and then.
+# Messages per invocation from which, in some interval, batches are more than an occasional message.
 BATCHED = 1.2
-# From so many intervals on, whose runs are that unlike in messages, the two times are told apart.
+# Fewest intervals, and smallest spread of messages per invocation, for a fit of the fixed duration.
 LEAST, SPREAD = 10, 0.3
-# Intervals farther off than so many times the median are none of the usual ones.
+# Intervals with a residual of more than this many medians are outliers.
 FAR_OFF = 5.0
-# So much of a run at least is left to its messages.
+# Smallest share of a duration that belongs to the messages.
 LEFT = 0.1
-# An interval whose durations differ by less from the usual ones is a usual one.
+# Factor from the usual duration below which an interval counts as usual.
 UNUSUAL = 1.5
-# An interval's maximum tells of the variation from so many runs on, and so many intervals must agree.
+# Fewest invocations for an estimate of the variation from the maximum, and fewest intervals that provide it.
 _FOR_MAXIMUM, _INTERVALS = 4, 2
 
 
 @dataclass(frozen=True)
 class RunTime:
-    """A run of n messages takes ``fixed_s`` and n times ``each_s``; ``is_told`` where both were measured."""
+    """Durations: n messages take ``fixed_s`` plus n times ``each_s``; ``is_told`` if both were measured."""
 
     fixed_s: float = 0.0
     each_s: float = 0.0
     is_told: bool = False
 
     def of_message(self, run_s: float, messages: float) -> float:
-        """Return how long each message took of a run of that length."""
+        """Return the time in seconds per message of an invocation with that duration."""
         return max(run_s - min(self.fixed_s, (1 - LEFT) * run_s), 0.0) / max(messages, 1.0)
 
 
 def run_time(pipeline: Pipeline) -> RunTime | None:
-    """Return how long runs take by their messages; None where they take one each, or nothing tells.
+    """Return the duration by number of messages; None with single messages or without data.
 
-    Fitted by least squares to the mean run time of each interval without a failure, each run counting alike.
-    Where runs are too alike to tell, all of their time is taken to be that of their messages.
+    It is fitted by least squares to the mean duration of each interval without a failure, weighted by
+    invocations. If the batch sizes vary too little, the whole duration is attributed to the messages.
     """
     import numpy as np
 
@@ -71,12 +71,12 @@ def run_time(pipeline: Pipeline) -> RunTime | None:
         near = off <= FAR_OFF * max(float(np.median(off)), 1e-9)
     if slope <= 0.0:
         return RunTime(0.0, share)
-    # Runs without a time of their own, up to what chance makes of it.
+    # A fixed part below zero is noise, so the whole duration is attributed to the messages.
     return RunTime(float(fixed), float(slope), True) if fixed > 0.0 else RunTime(0.0, share, True)
 
 
 def in_messages(pipeline: Pipeline, spent: RunTime) -> pd.DataFrame:
-    """Return a pipeline's metrics with the durations of its messages in place of those of its runs."""
+    """Return a pipeline's metrics with durations per message in place of durations per invocation."""
     each, frame = messages_a_run(pipeline), pipeline.frame
     fixed = ((1 - LEFT) * frame["duration_avg_s"]).clip(upper=spent.fixed_s)
     return frame.assign(
@@ -87,9 +87,9 @@ def in_messages(pipeline: Pipeline, spent: RunTime) -> pd.DataFrame:
 
 
 def usual(frame: pd.DataFrame, batched: bool = False) -> tuple[float, float]:
-    """Return mean and variation of the durations of intervals without a failed run.
+    """Return mean in seconds and variation of the durations of intervals without a failed invocation.
 
-    The maximum of runs of several messages tells more of how many they were than of how they vary.
+    With batches, the maximum reflects the batch sizes more than the variation, so it is not used.
     """
     measured = frame[frame["duration_avg_s"].notna()]
     calm = measured[measured["failed"].fillna(0) == 0]
@@ -100,10 +100,10 @@ def usual(frame: pd.DataFrame, batched: bool = False) -> tuple[float, float]:
 
 
 def _within(frame: pd.DataFrame) -> float | None:
-    """Return the variation within intervals, by how far their maximum lies above their mean; None if unknown.
+    """Return the variation within intervals, from the distance of maximum and mean; None if unknown.
 
-    The highest of n lognormal times lies about z standard deviations above their median, z being that of the
-    highest of n normal ones (Blom). This tells what runs differ by, without what intervals differ by.
+    The maximum of n lognormal times lies about z standard deviations above their median, where z is the
+    expected maximum of n normal variables (Blom). This excludes the variation between intervals.
     """
     many = frame[(frame["invocations"] >= _FOR_MAXIMUM) & frame["duration_max_s"].notna()]
     sigmas = []
@@ -116,8 +116,8 @@ def _within(frame: pd.DataFrame) -> float | None:
 
 
 def _between(frame: pd.DataFrame, usual_s: float) -> float:
-    """Return the variation by what the means of intervals differ."""
-    # Averages of n runs vary by a factor of the square root of n less than the runs.
+    """Return the variation estimated from the means of intervals."""
+    # The standard error of a mean of n durations is smaller by the square root of n.
     off = (frame["duration_avg_s"] / usual_s - 1) * frame["invocations"].fillna(1).clip(lower=1) ** 0.5
     near = off[off.abs() < UNUSUAL]
     return min(float((near**2).mean() ** 0.5) if len(near) else 0.3, 2.0)

@@ -12,7 +12,7 @@ Entry = tuple[float, int, Action, Any]
 
 
 class EventCalendar:
-    """Actions by time; what is due at the same time keeps the order of its entry."""
+    """Actions by time; actions due at the same time keep the order in which they were added."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -20,14 +20,14 @@ class EventCalendar:
         self.numbers = count()
 
     def at(self, time_s: float, action: Action, argument: Any = None) -> None:
-        """Schedule an action for a time in seconds from the start of the run."""
+        """Schedule an action for a time in seconds from the start of the simulation."""
         heappush(self.entries, (time_s, next(self.numbers), action, argument))
 
     def drop(self, actions: tuple[Action, ...]) -> list[Entry]:
         """Remove all entries with one of these actions, and return them."""
         dropped = [entry for entry in self.entries if entry[2] in actions]
         if dropped:
-            # In place: the loop over the entries holds on to this list.
+            # In place, because the event loop holds a reference to this list.
             self.entries[:] = [entry for entry in self.entries if entry[2] not in actions]
             heapify(self.entries)
         return dropped

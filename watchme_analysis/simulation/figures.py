@@ -1,4 +1,4 @@
-"""Simulated measures for a reader: figures and tables, an interval on every figure."""
+"""Figures and tables of simulated measures, with a confidence interval on every value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from watchme_analysis.simulation.scenarios import Comparison, Estimate
     from watchme_analysis.simulation.throttling import ThrottlingPoint
 
-# Field of an outcome, its heading, and the unit in the field's own.
+# Field of an outcome, its heading, and its divisor for display.
 COLUMNS = (
     ("dead_lettered", "in DLQ", 1.0),
     ("dead_unfailed", "of them never failed", 1.0),
@@ -60,7 +60,7 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None) -> TableVi
     Parameters
     ----------
     found
-        Of :func:`watchme_analysis.simulation.scenarios.compare`.
+        Result of :func:`watchme_analysis.simulation.scenarios.compare`.
     recorded
         Recorded figures of the case, shown in the first row; None without a case.
     """
@@ -80,7 +80,7 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None) -> TableVi
 def measures_rows(
     found: Sequence[Comparison], recorded: Any, columns: Sequence[tuple[str, str, float]] = COLUMNS
 ) -> list[tuple[str, ...]]:
-    """Return a row of cells for what was recorded, if anything was, and for each measure."""
+    """Return a row of cells for the record, if there is one, and for each measure."""
     rows = []
     if recorded is not None:
         own = [(getattr(recorded, name, None), unit) for name, _, unit in columns]
@@ -101,7 +101,7 @@ def _written(found: Estimate, unit: float, runs: int) -> str:
 
 
 def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> TableView:
-    """Return what was recorded of each queue against what runs with the case's own settings give back."""
+    """Return the recorded figures of each queue next to those of simulations with its own settings."""
     rows = []
     for queue, each in agreements:
         write = format_duration if each.figure.endswith("_s") else format_number
@@ -123,7 +123,7 @@ def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> TableView:
 
 
 def plot_measures(found: Sequence[Comparison]) -> FigureView:
-    """Plot dead letters, duplicates and age by measure, with their intervals."""
+    """Return a plot of DLQ messages, duplicates and age by measure, with their intervals."""
     if not found:
         return style.empty_figure("measures", "nothing was simulated")
     names = [textwrap.fill(row.scenario.name, _LABEL) for row in found]
@@ -165,12 +165,12 @@ def _points(axis: Axes, estimates: Sequence[Estimate], unit: float) -> None:
         )
     top = max((found.mean / unit for found in estimates if found.mean is not None), default=1.0)
     powers = [10.0**power for power in range(6) if 10.0**power <= max(top * 2, 1.0)]
-    # Of more than fit side by side every second one is named.
+    # If there are too many powers for the axis, every second is labelled.
     ticks = [0.0, *(powers if len(powers) <= _MOST_POWERS else powers[::2])]
     axis.set_xscale("symlog", linthresh=1.0)
     axis.set_xlim(-0.4, max(top * 2, 2.0))
     axis.xaxis.set_major_locator(FixedLocator(ticks))
-    # "1,000" would run into its neighbour.
+    # "1,000" would overlap with the next label.
     names = [format_number(tick) if tick < 1000 else f"{tick / 1000:.0f}k" for tick in ticks]
     axis.xaxis.set_major_formatter(FixedFormatter(names))
     axis.xaxis.set_minor_locator(NullLocator())
@@ -178,7 +178,7 @@ def _points(axis: Axes, estimates: Sequence[Estimate], unit: float) -> None:
 
 
 def plot_throttling(points: Sequence[ThrottlingPoint]) -> FigureView:
-    """Plot healthy messages that throttling dead-letters against how long a throttled batch is tried."""
+    """Return a plot of healthy messages moved to the DLQ by throttling against the retry time of a batch."""
     visibilities = sorted({point.visibility_timeout_s for point in points})
     figure, axes = style.new_row(3.0, len(visibilities))
     reserved = [point for point in points if point.limit == "reserved"]
@@ -224,7 +224,7 @@ def _line(
 
 
 def throttling_sentences(points: Sequence[ThrottlingPoint]) -> tuple[str, ...]:
-    """Return in sentences under which assumptions throttling dead-letters healthy messages."""
+    """Return sentences on the assumptions under which throttling moves healthy messages to the DLQ."""
     said = []
     worst = max(
         (point.dead_unfailed_pct.mean or 0.0 for point in points if point.limit == "maximum"), default=0.0

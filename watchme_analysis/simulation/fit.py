@@ -1,6 +1,6 @@
 """Settings and load of a simulation, fitted to the configuration, arrivals and durations of a pipeline.
 
-Assumptions for everything that is not recorded are kept as sentences.
+Assumptions about unrecorded values are kept as sentences.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def assumed(known: RecordedSettings) -> list[str]:
 
 
 def timing(api: ApiSettings, period_s: int, timeout_s: float, spent: RunTime | None) -> tuple[str, ...]:
-    """Return sentences on the service times of the fit and on what was not measured."""
+    """Return sentences on the service times of the fit and on values that were not measured."""
     spells = api.spells
     found = [
         f"Usual service time {api.mean_s:.1f} s with a variation of {api.variation:.2f}; other times in "
@@ -71,14 +71,14 @@ def timing(api: ApiSettings, period_s: int, timeout_s: float, spent: RunTime | N
     return tuple(found)
 
 
-# A run this near to its function's timeout was cut off.
+# Share of the function's timeout from which an invocation counts as timed out.
 CUT_OFF = 0.98
-# From which share of an interval's runs on all of them are taken to have failed for one reason.
+# Share of an interval's attempts from which all are assumed to have failed for one reason.
 ALL_FAIL = 0.9
 DRAIN_S = 86_400.0
-# Nothing received for so long while messages wait is a poller that is switched off.
+# Seconds without a receive, while messages wait, that indicate a disabled poller.
 PAUSE_S = 600.0
-# Where all runs were cut off, as if this share had been: how long they would have taken is not known.
+# If all invocations timed out, this share is assumed instead, because their full durations are unknown.
 SURE = 0.999
 
 
@@ -86,7 +86,7 @@ SURE = 0.999
 class Fit:
     """Settings and load of a pipeline, and the assumptions as sentences.
 
-    ``timing`` is what was assumed of service times, which holds for a queue that is simulated alone.
+    ``timing`` holds the assumptions on service times, which apply to a queue that is simulated alone.
     """
 
     settings: Settings
@@ -97,9 +97,9 @@ class Fit:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Recorded figures that a simulation is compared with; None where the metrics lack them.
+    """Recorded figures with which a simulation is compared; None where the metrics lack them.
 
-    ``dead_receives`` is how often its dead letters were received before they died.
+    ``dead_receives`` is the number of receives of its DLQ messages before their move.
     """
 
     sent: float | None
@@ -110,7 +110,7 @@ class Recorded:
 
 
 def recorded(pipeline: Pipeline, tables: Tables) -> Recorded:
-    """Return the recorded figures that a run with the pipeline's own settings is compared with."""
+    """Return the recorded figures with which a simulation under the pipeline's own settings is compared."""
     from watchme_analysis.queues.dlq_stock import dead_letter_stock
 
     def highest(column: str) -> float | None:
@@ -124,7 +124,7 @@ def recorded(pipeline: Pipeline, tables: Tables) -> Recorded:
 
 
 def _dead_receives(pipeline: Pipeline, tables: Tables) -> int | None:
-    """Return the receives of a DLQ message before its move; the last counted receive was for the dump."""
+    """Return the receives of a DLQ message before its move; the last counted receive was by the dump."""
     messages = tables.table("queue_messages")
     own = messages["source_queue"].fillna(pipeline.queue) == pipeline.queue
     counts = messages.loc[(messages["queue"] == pipeline.dlq) & own, "receive_count"].dropna()
@@ -132,7 +132,7 @@ def _dead_receives(pipeline: Pipeline, tables: Tables) -> int | None:
 
 
 def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] = ()) -> Fit:
-    """Return the settings and load that stand for a pipeline.
+    """Return the settings and load that represent a pipeline.
 
     Parameters
     ----------
@@ -147,13 +147,13 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     Raises
     ------
     InputError
-        If nothing was sent as far as is known, or durations are missing.
+        If no message is known to have been sent, or durations are missing.
 
     Notes
     -----
-    Service times follow the measured durations interval by interval, so that contention in the API is in them
-    as it was. Durations that a timeout cut off are continued by a lognormal distribution: its mean is such
-    that the measured share of runs lies beyond the timeout.
+    Service times follow the measured durations interval by interval, so they include contention in the API.
+    Durations limited by a timeout are extrapolated with a lognormal distribution, whose mean is chosen so
+    that the measured share of invocations exceeds the timeout.
     """
     frame = pipeline.frame
     if not pipeline.count("sent"):
@@ -183,7 +183,7 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     spells = _spells(pipeline, usual_s, max(variation, 0.2), timeout_s, spent)
     poison, passing = _failing_shares(pipeline, measured, spells)
     if passing and not poison:
-        # Nothing fails for good: what failed did so then, as known to the interval.
+        # Without messages that always fail, all failures occurred at known intervals.
         spells, passing = _spells(pipeline, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
     pauses = _pauses(frame, pipeline.period_s)
     if pauses:
@@ -222,7 +222,7 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
 
 
 def with_slots(fitted: Fit, slots: int) -> Fit:
-    """Return the fit with an API that works on so many calls at once and lets others wait."""
+    """Return the fit with an API that processes at most ``slots`` calls at once while others wait."""
     settings = replace(fitted.settings, api=replace(fitted.settings.api, slots=slots))
     return replace(fitted, settings=settings)
 
@@ -237,7 +237,7 @@ def _spells(
 ) -> tuple[FaultInterval, ...]:
     """Return an interval for each period that was not as usual, up to the next with invocations.
 
-    With passing failures, an interval in which only some runs failed is one of them.
+    With ``with_passing``, intervals in which only some invocations failed are included.
     """
     frame = pipeline.frame
     ran = frame[frame["duration_avg_s"].notna() & (frame["invocations"] > 0)]
@@ -254,11 +254,11 @@ def _spells(
         failing = share if (fails or with_passing) and not is_cut_off else 0.0
         if is_cut_off:
             beyond = NormalDist().inv_cdf(min(max(share, 1 - SURE), SURE))
-            # The messages of a run vary on their own, so that their sum varies less.
+            # The messages of a batch vary independently, so the variation of their sum is smaller.
             sigma = math.sqrt(math.log1p(variation**2 / (1.0 if spent is None else messages)))
             run_s = timeout_s * math.exp(sigma * beyond + sigma**2 / 2)
-        # Where nearly all are cut off, the first message alone waits that long; a run that does not tell
-        # which message failed ends with it.
+        # If nearly all invocations time out, only the first message is processed; without partial batch
+        # responses, the failed message ends the invocation.
         all_cut_off = is_cut_off and share >= ALL_FAIL
         ends_early = fails and not is_cut_off and not pipeline.settings.reports_failures
         worked = 1.0 if all_cut_off or ends_early else messages
@@ -279,7 +279,7 @@ def _spells(
 
 
 def _repeats(row: Any) -> int:
-    """Return how many of an interval's tries were of messages that had failed in it."""
+    """Return the number of an interval's attempts with messages that had failed in it."""
     return int(row.tried - row.sent) if row.failed <= row.sent <= row.tried else 0
 
 
@@ -288,10 +288,9 @@ def _share(row: Any) -> float:
 
 
 def _all_fail(pipeline: Pipeline, ran: pd.DataFrame) -> list[bool]:
-    """Return for each interval with runs whether it belongs to a stretch in which whatever comes fails.
+    """Return for each interval with invocations whether it belongs to a period in which every message fails.
 
-    Several messages must have come in such a stretch: where only what failed before fails again, or one
-    fails, it is the message.
+    More than one message must have arrived in such a period; otherwise the message is the cause.
     """
     bad = [_share(row) >= ALL_FAIL for row in ran.itertuples()]
     sent = pipeline.frame["sent"].fillna(0.0)
@@ -315,10 +314,10 @@ def _runs_of_equals(values: Iterable[bool]) -> Iterator[tuple[int, int, bool]]:
 def _failing_shares(
     pipeline: Pipeline, measured: Recorded, spells: tuple[FaultInterval, ...]
 ) -> tuple[float, float]:
-    """Return the share of messages that fail at every try, and the share of invocations that fail at random.
+    """Return the share of messages that fail at every attempt, and the share of random failures.
 
-    Told apart by the errors outside the spells: a message that always fails takes all its receives and ends
-    as a dead letter.
+    They are separated by the errors outside the fault intervals: a message that always fails uses all its
+    receives and is moved to the DLQ.
     """
     frame, receives = pipeline.frame, pipeline.settings.max_receive_count
     limit_s = pipeline.settings.function_timeout_s or math.inf
@@ -338,12 +337,12 @@ def _failing_shares(
 
 def _pauses(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ...]:
     """Return start and end, in seconds, of the intervals in which messages waited and none was received."""
-    # A lost point doesn't end a stretch: what waited before still does.
+    # A lost point does not end an interval, because the messages are still waiting.
     waits = frame["visible"].ffill().fillna(0.0) > 0
     if not frame["received"].notna().any() and not frame["invocations"].notna().any():
         return ()
     idle = (frame["received"].fillna(0.0) == 0) & (frame["invocations"].fillna(0.0) == 0)
-    # In the interval before, messages came that were no longer received.
+    # The interval before contains arrivals that were no longer received.
     still = (waits & idle).tolist()
     return tuple(
         (start * float(period_s), end * float(period_s))

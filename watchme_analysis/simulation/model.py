@@ -1,4 +1,4 @@
-"""The model of one queue: settings and load fitted to its record, with the notes on what was assumed."""
+"""The model of one queue: settings and load fitted to its record, with notes on the assumptions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Model:
     pipeline
         Queue, function and DLQ.
     recorded
-        Figures of the record that a simulation is compared with.
+        Recorded figures with which a simulation is compared.
     fit
         Settings and load.
     """
@@ -31,21 +31,21 @@ class Model:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that say what was read from the record and what was assumed."""
+        """Sentences on the values read from the record and on the assumptions."""
         return (*self.fit.timing, *self.fit.notes)
 
     @property
     def scenarios(self) -> tuple[Scenario, ...]:
-        """Every measure on the queue."""
+        """Return every scenario of the queue: each measure against the backlog, and higher loads."""
         return scenarios(self.fit.settings, self.fit.load)
 
     def agreements(self, found: Comparison) -> tuple[tuple[str, Agreement], ...]:
-        """Return the queue and how near runs with its own settings come to the record, per figure."""
+        """Return the queue and the agreement of simulated with recorded values, per figure."""
         return tuple((self.pipeline.queue, each) for each in agreement_of(found, self.recorded))
 
 
 def model_of(tables: Tables, pipeline: Pipeline, slots: int | None = None) -> Model:
-    """Return the model of a pipeline whose runs come nearest to its record.
+    """Return the model of a pipeline whose simulations come nearest to its record.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def model_of(tables: Tables, pipeline: Pipeline, slots: int | None = None) -> Mo
     pipeline
         Queue with function and metrics.
     slots
-        Calls that its API works on at once; None for no limit.
+        Number of calls that the API processes at once; None for no limit.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A simulated pipeline: one queue, the poller that empties it, and the function that works on its batches."""
+"""A simulated pipeline: a queue, the poller that receives from it, and the function that it invokes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PollerConditions:
     Parameters
     ----------
     settings, calendar, queue
-        Of the pipeline.
+        Settings, event calendar and queue of the pipeline.
     wake
         Called when the poller may receive again.
     """
@@ -45,16 +45,16 @@ class PollerConditions:
 
     @property
     def are_there(self) -> bool:
-        """Whether any condition is configured."""
+        """True if any condition is configured."""
         return bool(self.breaker or self.poller.pauses or self.poller.batching_window_s > 0)
 
     def begin(self) -> None:
-        """Schedule the ends of pauses."""
+        """Schedule a wake-up at the end of each pause."""
         for _, end_s in self.poller.pauses:
             self.calendar.at(end_s, self.wake)
 
     def are_closed(self, batches: int) -> bool:
-        """Return whether the poller, with so many batches in its hands, must not receive now."""
+        """Return whether the poller, with so many batches in progress, must not receive now."""
         now_s = self.calendar.now_s
         if now_s < self._breaker_until_s or (self._is_trying and batches):
             return True
@@ -63,7 +63,7 @@ class PollerConditions:
         return self.poller.batching_window_s > 0 and self._waits_to_fill(now_s)
 
     def _waits_to_fill(self, now_s: float) -> bool:
-        """Return whether the batching window holds back what could be received."""
+        """Return whether the batching window delays the receive."""
         if self.queue.count(VISIBLE) >= self.poller.batch_size:
             self._window_opens_s = inf
             return False
@@ -76,7 +76,7 @@ class PollerConditions:
         return False
 
     def note(self, has_failed: bool) -> None:
-        """Count how an invocation ended for the circuit breaker."""
+        """Count the result of an invocation for the circuit breaker."""
         if self.breaker is None:
             return
         if not has_failed:
@@ -93,14 +93,14 @@ class PollerConditions:
 
 
 MINUTE_S = 60.0
-# Fields of an outcome that the pipeline counts by the same names.
+# Fields of an outcome that the pipeline counts under the same names.
 _OF_PIPELINE = ("invocations", "errors", "timeouts", "throttles", "peak_visible", "peak_age_s", "behind_s")
-# Fields of an outcome that the API counts by the same names.
+# Fields of an outcome that the API counts under the same names.
 _OF_API = ("duplicates", "unhealthy", "restarts")
 
 
 class Invocation(Call):
-    """One invocation of the function with a batch, or the batch waiting to be invoked."""
+    """An invocation of the function with a batch, or a batch that waits for its invocation."""
 
     __slots__ = ("batch", "deadline_s", "failed", "gives_up_s", "position")
     deadline_s: float
@@ -120,9 +120,9 @@ class SimulatedPipeline:
     Parameters
     ----------
     settings, arrivals, seed
-        Of the run.
+        Settings, messages and seed of the simulation.
     calendar
-        Of the run.
+        Event calendar of the simulation.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class SimulatedPipeline:
         self.settings = settings
         self.calendar = calendar
         self.queue = queue_of(settings.queue, arrivals)
-        # Text, so that arrivals drawn from the same seed are not the same numbers again.
+        # Text seeds, so that the random numbers differ from those of arrivals with the same seed.
         random = Random(f"service times {seed}")
         self.random = Random(f"retries {seed}")
         self.api = Api(settings.api, arrivals, calendar, random, self._answered)
@@ -147,12 +147,12 @@ class SimulatedPipeline:
         for each in reversed(settings.earlier):
             self._set(each.field, each.value)
         self.allowed = min(poller.start_batches, self.most)
-        self.batches = 0  # in the poller's hands, invoked or not
+        self.batches = 0  # received by the poller, invoked or not
         self.running = 0
-        self.invoked: deque[Invocation] = deque()  # in order of time, the first of them alive
+        self.invoked: deque[Invocation] = deque()  # in order of time, starting with a running invocation
         self.is_watching_runs = self.is_watching_hidden = False
         self.invocations = self.errors = self.timeouts = self.throttles = 0
-        self.before = (0, 0)  # attempts and those in vain, up to the minute before
+        self.before = (0, 0)  # attempts and failed attempts up to the previous minute
         self.ramps = 0
         self.conditions = PollerConditions(settings, calendar, self.queue, self._wakes)
         self.has_conditions = self.conditions.are_there
@@ -165,7 +165,7 @@ class SimulatedPipeline:
         self.peak_age_s, self.peak_visible = 0.0, 0
 
     def begin(self) -> None:
-        """Schedule the events that no message causes."""
+        """Schedule the events that are independent of messages."""
         calendar, settings = self.calendar, self.settings
         calendar.at(0.0, self._each_minute)
         calendar.at(settings.api.check_interval_s, self.api.check_health)
@@ -176,14 +176,14 @@ class SimulatedPipeline:
             calendar.at(each.until_s, self._change, (each.field, value))
 
     def poll(self) -> None:
-        """Receive as many batches as the poller may hold."""
+        """Receive batches up to the poller's limit."""
         queue = self.queue
         while self.batches < self.allowed and (queue.ready or queue.returned):
             now_s = self.calendar.now_s
             if self.has_conditions and self.conditions.are_closed(self.batches):
                 return
             batch = queue.receive(now_s, self.batch_size)
-            if not batch:  # all that was ready has left the queue
+            if not batch:  # all ready messages have left the queue
                 self.last_left_s = now_s
                 return
             self.batches += 1
@@ -219,12 +219,12 @@ class SimulatedPipeline:
             self.api.call(run)
 
     def _throttle(self, run: Invocation) -> None:
-        """Throttle a batch; it is tried again until the poller gives up."""
+        """Throttle a batch and schedule its retry, until the poller drops it."""
         self.throttles += 1
         now_s = self.calendar.now_s
         again_s = now_s + self.settings.poller.throttle_retry_s * (0.5 + self.random.random())
         if now_s >= run.gives_up_s:
-            # The messages stay in flight until their visibility timeout ends; the poller backs off first.
+            # The messages stay in flight until their visibility timeout ends; the poller backs off before.
             self.calendar.at(again_s, self._let_go)
         else:
             self.calendar.at(min(again_s, run.gives_up_s), self._try_again, run)
@@ -240,12 +240,12 @@ class SimulatedPipeline:
         self.poll()
 
     def _come_back(self, _: object) -> None:
-        """Make visible again what has been in flight for too long, and look again when more is due."""
+        """Make messages visible whose visibility timeout has passed, and schedule the next check."""
         queue, now_s = self.queue, self.calendar.now_s
         hidden, state, receives = queue.hidden, queue.state, queue.receives
         while hidden:
             end_s, message, number = hidden[0]
-            # Queue.is_hidden, spelled out: nearly all that is met here has long been deleted.
+            # Queue.is_hidden, inlined because nearly all messages met here were deleted long ago.
             if state[message] == IN_FLIGHT and receives[message] == number:
                 if end_s > now_s:
                     break
@@ -262,7 +262,7 @@ class SimulatedPipeline:
             self.poll()
 
     def _cut_off(self, _: object) -> None:
-        """End the runs whose time is up, and look again when the next one's is."""
+        """End the invocations that reached the timeout, and schedule the check of the next invocation."""
         invoked, now_s = self.invoked, self.calendar.now_s
         while invoked and invoked[0].deadline_s <= now_s:
             self._time_out(invoked[0])
@@ -277,14 +277,14 @@ class SimulatedPipeline:
             self._end(run, has_answered=False)
 
     def _answered(self, run: Invocation, succeeds: bool) -> None:
-        """Go on with a run whose call has ended, unless it has been cut off."""
+        """Continue an invocation whose call has ended, unless it has timed out."""
         if not run.is_alive:
             return
         if not succeeds:
             run.failed = run.failed or set()
             run.failed.add(run.message)
             if not self.settings.poller.partial_batch_responses or self.settings.queue.is_fifo:
-                # What comes after is given back too: a FIFO queue must keep its order.
+                # The following messages return too, because a FIFO queue must keep its order.
                 run.failed.update(message for _, message, _ in run.batch[run.position :])
                 self._end(run)
                 return
@@ -296,7 +296,7 @@ class SimulatedPipeline:
             self._end(run)
 
     def _end(self, run: Invocation, has_answered: bool = True) -> None:
-        """Delete what a run has done, and take the next batch."""
+        """Delete the messages that an invocation processed, and receive the next batch."""
         run.is_alive = False
         invoked = self.invoked
         while invoked and not invoked[0].is_alive:
@@ -307,7 +307,8 @@ class SimulatedPipeline:
         if failed:
             if not (has_answered and self.settings.poller.partial_batch_responses):
                 failed.update(message for _, message, _ in run.batch)
-            # A batch answered in parts is a success to Lambda unless nothing in it succeeded.
+            # With partial batch responses, Lambda counts an invocation as failed only if all its messages
+            # failed.
             self.errors += len(failed) == len(run.batch)
             for message in failed:
                 self.ever_failed[message] = 1
@@ -323,7 +324,7 @@ class SimulatedPipeline:
         self.poll()
 
     def _change(self, change: tuple[str, float | None]) -> None:
-        """Change a setting in the middle of the run; what has begun under the one before keeps it."""
+        """Change a setting; receives and invocations in progress keep the previous value."""
         self._set(*change)
         if change[0] == "visibility_timeout_s":
             for receipt in self.queue.hidden:
@@ -350,7 +351,7 @@ class SimulatedPipeline:
             self.allowed = min(max(self.allowed, self.settings.poller.start_batches), self.most)
 
     def _each_minute(self, _: object) -> None:
-        """Scale, expire messages and record the state, as pollers and CloudWatch do each minute."""
+        """Scale, expire messages and record the state, once a minute like pollers and CloudWatch."""
         now_s, queue = self.calendar.now_s, self.queue
         self.calendar.at(now_s + MINUTE_S, self._each_minute)
         left = queue.left
@@ -392,7 +393,7 @@ class SimulatedPipeline:
             self.allowed, self.ramps = min(poller.start_batches, self.most), 0
 
     def outcome(self, sent: int, horizon_s: float) -> Outcome:
-        """Return what became of the messages; so many have been sent."""
+        """Return the outcome for the messages sent."""
         queue, api = self.queue, self.api
         state = queue.state
         visible, in_flight = queue.count(VISIBLE), queue.count(IN_FLIGHT)

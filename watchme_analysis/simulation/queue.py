@@ -1,4 +1,4 @@
-"""A simulated SQS queue, standard or FIFO: which messages may be received, and what became of each."""
+"""A simulated SQS queue, standard or FIFO: the messages that may be received, and the state of each."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from watchme_analysis.simulation.settings import Arrivals, QueueSettings
 
 VISIBLE, IN_FLIGHT, DELETED, DEAD, EXPIRED, UNSENT = range(6)
 
-# End of the visibility timeout, message, and the number of the receive among those of the message.
+# End of the visibility timeout, position of the message, and its receive count.
 Receipt = tuple[float, int, int]
 
-# Receives in vain after which a message goes to the back and no longer makes the queue old.
+# Failed receives after which a message goes to the back and no longer counts for the queue's age.
 NOT_COUNTED_FROM = 3
 
 
 class StandardQueue:
     """A standard queue; messages are identified by their position in the arrivals.
 
-    A receive is known by its number, so that what an earlier receive left behind is told from a later one.
-    Whatever leaves the queue stays in the list of the ready until it is met there: taking it out costs more.
+    A receive is identified by its number, so that receipts of earlier receives are recognized as stale.
+    Messages that leave the queue stay in the ready list until they are met there, because removal is slower.
     """
 
     def __init__(self, settings: QueueSettings, arrivals: Arrivals) -> None:
@@ -30,40 +30,40 @@ class StandardQueue:
         self.sent = 0
         self.left = 0  # visible or in flight
         self.hidden: deque[Receipt] = deque()  # in order of time
-        # A receive could find something in these, if only what must leave the queue.
+        # Messages that a receive may find here are visible, or have to leave the queue.
         self.ready: deque[int] = deque()
         self.returned: deque[int] = deque()
         self._oldest = 0
         self.dead = 0
-        # Receives up to which what comes back comes before what waits.
+        # Messages with at most so many receives return ahead of messages that wait.
         self._first_until = NOT_COUNTED_FROM if settings.returns_first else 0
         self.visibility_s, self._retention_s = settings.visibility_timeout_s, settings.retention_s
         limit = settings.max_receive_count
         self.max_receives = float("inf") if limit is None else limit
 
     def count(self, state: int) -> int:
-        """Return how many messages are visible, or in flight."""
-        # Nothing before the oldest that is left is either.
+        """Return the number of messages that are visible, or in flight."""
+        # No message before the oldest remaining message is in either state.
         return self.state.count(state, self._oldest)
 
     def send(self, message: int) -> None:
-        """Take a message from its producer."""
+        """Add a message from its producer."""
         self.sent += 1
         self.left += 1
         self.state[message] = VISIBLE
         self.ready.append(message)
 
     def receive(self, now_s: float, at_most: int, only: deque[int] | None = None) -> list[Receipt]:
-        """Return the receipts of one receive; what came too often or is too old leaves the queue instead.
+        """Return the receipts of one receive; messages expired or received too often leave the queue.
 
-        Of all that is ready, or of the messages given.
+        Messages are taken from all that are ready, or from ``only``.
         """
         ready = self.ready if only is None else only
         returned, state, receives = self.returned, self.state, self.receives
         taken: list[Receipt] = []
         while ready or returned:
             message = returned.popleft() if returned else ready.popleft()
-            if state[message]:  # all but VISIBLE, which is 0
+            if state[message]:  # any state but VISIBLE, which is 0
                 continue
             number = receives[message] + 1
             if number > self.max_receives or self.sent_s[message] + self._retention_s <= now_s:
@@ -79,7 +79,7 @@ class StandardQueue:
         return taken
 
     def _refuse(self, message: int, now_s: float) -> None:
-        """Take out of the queue what is too old, or came too often."""
+        """Expire a message that is too old, or move it to the DLQ after too many receives."""
         is_old = self.sent_s[message] + self._retention_s <= now_s
         self._leave(message, EXPIRED if is_old else DEAD)
 
@@ -101,9 +101,9 @@ class StandardQueue:
         return self.state[message] == IN_FLIGHT and self.receives[message] == number
 
     def come_back(self, message: int) -> None:
-        """Make a message visible again whose visibility timeout has ended.
+        """Make a message visible again after the end of its visibility timeout.
 
-        It comes before newer ones where that is set, unless it came back too often.
+        It is received before newer messages if ``returns_first`` is set, unless it returned too often.
         """
         self.state[message] = VISIBLE
         if self.receives[message] > self._first_until:
@@ -112,7 +112,7 @@ class StandardQueue:
             self.returned.append(message)
 
     def expire(self, now_s: float) -> None:
-        """Drop all messages beyond their retention, in flight or not."""
+        """Drop all messages beyond their retention, also those in flight."""
         position = self._skip_gone()
         while position < len(self.sent_s) and self.sent_s[position] + self._retention_s <= now_s:
             if self.state[position] <= IN_FLIGHT:
@@ -127,10 +127,10 @@ class StandardQueue:
         return position
 
     def age_s(self, now_s: float) -> float:
-        """Return the age of the oldest message as CloudWatch has it, 0 without one.
+        """Return the age of the oldest message as CloudWatch counts it, 0 without messages.
 
-        A message that was received more than three times in vain doesn't count any more, and one that was
-        received three times counts until it comes back.
+        A message with more than three failed receives does not count, and a message with three receives
+        counts until it returns.
         """
         state, receives = self.state, self.receives
         for position in range(self._skip_gone(), len(state)):
@@ -142,7 +142,7 @@ class StandardQueue:
         return 0.0
 
     def oldest_s(self, now_s: float) -> float:
-        """Return the age of the oldest message that is left, received in vain or not, 0 without one."""
+        """Return the age in seconds of the oldest remaining message, 0 without messages."""
         position = self._skip_gone()
         if position == len(self.state) or self.state[position] == UNSENT:
             return 0.0
@@ -150,7 +150,7 @@ class StandardQueue:
 
 
 class FifoQueue(StandardQueue):
-    """A FIFO queue: a group is received in order, and not while one of its messages is in flight."""
+    """A FIFO queue: messages of a group are received in order, and only while none of them is in flight."""
 
     def __init__(self, settings: QueueSettings, arrivals: Arrivals) -> None:
         super().__init__(settings, arrivals)
@@ -177,7 +177,7 @@ class FifoQueue(StandardQueue):
         self._list(group)
 
     def receive(self, now_s: float, at_most: int, only: deque[int] | None = None) -> list[Receipt]:
-        """Return the receipts of one receive, those of a group in their order."""
+        """Return the receipts of one receive, with the messages of a group in order."""
         taken: list[Receipt] = []
         while self.ready and len(taken) < at_most:
             group = self.ready.popleft()
@@ -202,7 +202,7 @@ class FifoQueue(StandardQueue):
             self._release(message)
 
     def come_back(self, message: int) -> None:
-        """Make a message visible again, and its group free when it was the last."""
+        """Make a message visible again, and its group available if no other message of it is in flight."""
         self._in_flight[self.groups[message]] -= 1
         self.state[message] = VISIBLE
         self._offer(message)
@@ -215,5 +215,5 @@ class FifoQueue(StandardQueue):
 
 
 def queue_of(settings: QueueSettings, arrivals: Arrivals) -> StandardQueue:
-    """Return a queue of the kind that is set."""
+    """Return a queue of the configured type."""
     return FifoQueue(settings, arrivals) if settings.is_fifo else StandardQueue(settings, arrivals)

@@ -1,9 +1,9 @@
 """A discrete-event model of a queue, its poller and function, and the API that the function calls.
 
-Written after the public documentation of Amazon SQS and of Lambda's event source mappings; what AWS doesn't
-publish (how often a throttled batch is tried again, how fast back-off goes) is a setting with its own note.
-Not modelled: empty receives and the latency of a receive, cold starts, the account's own concurrency limit,
-and a standard queue's rare double delivery and unordered receives.
+The model follows the public documentation of Amazon SQS and of Lambda's event source mappings. Parameters
+that AWS does not publish (retry interval of throttled batches, speed of back-off) are settings with a note.
+Not modelled: empty receives and the latency of a receive, cold starts, the account's concurrency limit, and
+the duplicate deliveries and unordered receives of a standard queue.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from watchme_analysis.simulation.settings import Arrivals, Outcome, Settings
 
 
 def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0) -> Outcome:
-    """Run the messages through the queue until all have left it, or the horizon.
+    """Return the outcome of a simulation, which ends when all messages have left the queue or at the horizon.
 
     Parameters
     ----------
     settings
-        Of the queue, the poller, the function and the API.
+        Settings of the queue, the poller, the function and the API.
     arrivals
-        Messages in order of their sending.
+        Messages in ascending order of time.
     seed
-        The same seed gives the same outcome.
+        Seed of the random numbers; the same seed leads to the same outcome.
 
     Raises
     ------
     InputError
-        If the arrivals are not in order, or have groups for some of the messages only.
+        If the arrivals are not in order, or only some of the messages have groups.
     """
     _check(arrivals)
     calendar = EventCalendar()
@@ -55,7 +55,7 @@ def _check(arrivals: Arrivals) -> None:
 
 
 def _run(calendar: EventCalendar, pipeline: SimulatedPipeline, horizon_s: float) -> int:
-    """Go from event to event, and return how many messages were sent."""
+    """Process all events, and return the number of messages sent."""
     queue, entries = pipeline.queue, calendar.entries
     upcoming = iter(queue.sent_s)
     arrival_s = next(upcoming, inf)

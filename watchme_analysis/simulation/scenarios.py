@@ -1,4 +1,4 @@
-"""Measures against backlogs, each simulated with the same arrivals; every figure has its interval."""
+"""Measures against backlogs, each simulated with the same arrivals; every figure has an interval."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class Load:
     Attributes
     ----------
     counts
-        Messages of each interval, from the start of the run on.
+        Messages of each interval, from the start of the simulation on.
     interval_s
-        Length of an interval; messages are scattered evenly in theirs.
+        Length of an interval in seconds; messages are spread evenly over it.
     factor
-        How many times as much is sent.
+        Factor by which the counts are multiplied.
     devices
         Senders, each a message group of a FIFO queue.
     failing_share
-        Share of the messages whose every run fails.
+        Share of the messages for which every invocation fails.
     within_s
-        Messages come within so many seconds from the start of their interval; None: anywhere in it.
+        Messages arrive within this many seconds of the start of their interval; None: anywhere in it.
     """
 
     counts: tuple[float, ...] = field(repr=False)
@@ -57,14 +57,14 @@ class Load:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Settings and load that are simulated under a name.
+    """Settings and load that are simulated, with a name.
 
     Attributes
     ----------
     name
         Name of the measure.
     settings, load
-        Of the queue.
+        Settings and load of the queue.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean of the replications and half the width of its 95 % interval; None without values."""
+    """Mean of the replications and half the width of its 95 % confidence interval; None without values."""
 
     mean: float | None
     half_width: float | None
@@ -91,7 +91,7 @@ class Estimate:
         return None if self.mean is None or self.half_width is None else self.mean + self.half_width
 
     def text(self, unit: float = 1.0) -> str:
-        """Return mean and half width in a unit of so many of its own; the mean alone where all runs agree."""
+        """Return mean and half width, divided by ``unit``; the mean alone where all replications agree."""
         if self.mean is None:
             return "none"
         mean, half = self.mean / unit, (self.half_width or 0.0) / unit
@@ -111,7 +111,7 @@ class Comparison:
         return estimate([getattr(outcome, name) for outcome in self.outcomes])
 
     def drain_s(self) -> Estimate:
-        """Return how long it took to work off the longest backlog, in runs that left no message."""
+        """Return the time in seconds to clear the longest backlog, over replications that left no message."""
         return estimate(
             [None if outcome.drained_s is None else outcome.behind_s for outcome in self.outcomes]
         )
@@ -133,7 +133,7 @@ def estimate(values: Sequence[float | None]) -> Estimate:
 
 
 def arrivals_of(load: Load, seed: int) -> Arrivals:
-    """Return messages that follow a load; a broken count is rounded at random so that means hold."""
+    """Return messages that follow a load; fractional counts are rounded at random to keep the mean."""
     random = Random(seed)
     width_s = load.interval_s if load.within_s is None else load.within_s
     sent_s: list[float] = []
@@ -152,14 +152,14 @@ def arrivals_of(load: Load, seed: int) -> Arrivals:
 
 
 def usual_load() -> Load:
-    """Return thirty devices that send together every half hour, for eight hours."""
+    """Return the load of thirty devices that send at the same time every half hour, for eight hours."""
     counts = [0.0] * 480
     counts[::30] = [30.0] * 16
     return Load(tuple(counts), devices=30)
 
 
 def usual_settings() -> Settings:
-    """Return an API that one call keeps busy for 15 s, and for 25 s and unhealthy in the second hour."""
+    """Return settings with an API that takes 15 s per call, and 25 s and fails health checks in hour two."""
     spell = FaultInterval(HOUR_S, 2 * HOUR_S, mean_s=25.0, is_unhealthy=True, is_cured_by_restart=True)
     return Settings(
         queue=QueueSettings(visibility_timeout_s=900.0),
@@ -169,7 +169,7 @@ def usual_settings() -> Settings:
 
 
 def _throughout(settings: Settings, *fields: str) -> Settings:
-    """Return settings in which the named fields hold for the whole run."""
+    """Return settings in which the named fields are constant for the whole simulation."""
     return replace(settings, earlier=tuple(each for each in settings.earlier if each.field not in fields))
 
 
@@ -186,7 +186,10 @@ def _longer(settings: Settings) -> Settings:
 
 
 def _restarting(settings: Settings) -> Settings:
-    """Restart an API that fails three checks, as it does in spells that take half the timeout and more."""
+    """Return settings whose API restarts after three failed checks.
+
+    Intervals with calls that take half the function's timeout or more count as unhealthy until the restart.
+    """
     limit_s = settings.function_timeout_s / 2
     spells = tuple(
         replace(spell, is_unhealthy=True, is_cured_by_restart=True) if spell.longest_s >= limit_s else spell
@@ -208,7 +211,7 @@ def _together(settings: Settings) -> Settings:
 
 
 def _taken(settings: Settings) -> Settings:
-    """Return settings as teams often change them after a backlog: longer timeout, earlier redelivery."""
+    """Return settings that are often chosen after a backlog: longer timeout, earlier redelivery."""
     return _queue(_longer(settings), visibility_timeout_s=300.0, max_receive_count=3)
 
 
@@ -237,12 +240,12 @@ MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
 
 
 def scenarios(settings: Settings, load: Load) -> tuple[Scenario, ...]:
-    """Return each measure that changes a setting, some measures together, and ten times the load.
+    """Return each measure that changes a setting, some measures combined, and ten times the load.
 
     Parameters
     ----------
     settings, load
-        Of the queue.
+        Settings and load of the queue.
     """
     tenfold = replace(load, factor=load.factor * 10.0)
     return (
@@ -264,23 +267,23 @@ def _replicate(task: tuple[Scenario, int]) -> Outcome:
 def compare(
     wanted: Sequence[Scenario], replications: int = 20, seed: int = 0, processes: int = 1
 ) -> tuple[Comparison, ...]:
-    """Return the outcomes of scenarios; the n-th replications have the same arrivals under the same load.
+    """Return the outcomes of scenarios; n-th replications of the same load have the same arrivals.
 
     Parameters
     ----------
     wanted
         Scenarios to simulate.
     replications
-        Runs of each scenario.
+        Number of simulations of each scenario.
     seed
-        The same seed gives the same outcomes, whatever the number of processes.
+        Seed of the random numbers; the outcomes do not depend on the number of processes.
     processes
-        1 works in this process. More are new ones, each of which reads a script that calls this anew.
+        1 runs in this process. Higher numbers start new processes, each of which imports the main script.
 
     Raises
     ------
     InputError
-        If there is nothing to repeat.
+        If ``replications`` is below 1.
     """
     if replications < 1:
         raise InputError(f"{replications} replications answer nothing: ask for 1 or more.")
@@ -288,7 +291,7 @@ def compare(
     if processes == 1:
         outcomes = [_replicate(task) for task in tasks]
     else:
-        # Not by a fork of this process, in which Arrow, numpy or a notebook may have threads that hold locks.
+        # No fork of this process, in which threads of Arrow, numpy or a notebook may hold locks.
         with ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
             outcomes = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
     return tuple(

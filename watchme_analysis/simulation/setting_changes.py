@@ -14,7 +14,7 @@ from watchme_analysis.simulation.settings import EarlierSetting
 if TYPE_CHECKING:
     from datetime import datetime
 
-# AWS's advice on what a visibility timeout should be, in function timeouts.
+# AWS recommends a visibility timeout of this many function timeouts.
 ADVISED = 6
 
 
@@ -28,13 +28,14 @@ def earlier_settings(
     pipeline
         Queue with function and metrics.
     tables
-        Case or investigation, for ``changes``.
+        Case or investigation, read for ``changes``.
 
     Notes
     -----
-    A call to AWS tells the value that it sets, not the one before: that is taken from the call before it,
-    or assumed. No limit is assumed where nothing was throttled, and six function timeouts for a visibility
-    timeout, as AWS advises. Other settings stay as they are, and a note says so.
+    A CloudTrail event holds the new value, not the previous one. The previous value is taken from the event
+    before it, or assumed: no concurrency limit where nothing was throttled, and six function timeouts for a
+    visibility timeout, as AWS recommends. Other settings are taken as constant up to their first change, and
+    a note reports it.
     """
     if not len(pipeline.frame):
         return (), ()
@@ -123,7 +124,7 @@ def _number(field: str, value: Any) -> list[tuple[str, float | None]]:
 
 
 def _loaded(value: Any, kind: type) -> Any:
-    """Return JSON text, or what was JSON text, as a mapping or a list; an empty one when it is neither."""
+    """Return a mapping or a list, parsed if it is JSON text; an empty one of its kind for anything else."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

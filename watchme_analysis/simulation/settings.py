@@ -12,8 +12,8 @@ from watchme_analysis.errors import InputError
 class QueueSettings:
     """An SQS queue; a message received ``max_receive_count`` times without success moves to the DLQ.
 
-    ``returns_first`` tells whether what comes back is received before what has not been yet; SQS promises no
-    order. Groups of a FIFO queue keep theirs.
+    ``returns_first`` is True if messages that return are received before messages that were never received;
+    SQS guarantees no order. Groups of a FIFO queue keep theirs.
     """
 
     visibility_timeout_s: float = 300.0
@@ -25,7 +25,7 @@ class QueueSettings:
 
 @dataclass(frozen=True)
 class Backoff:
-    """Back-off of a poller: above which share of failed attempts, by what factor, to how many batches."""
+    """Back-off of a poller: threshold share of failed attempts, factor, and smallest number of batches."""
 
     above_share: float = 0.0
     factor: float = 0.5
@@ -39,33 +39,33 @@ class PollerSettings:
     Attributes
     ----------
     batch_size, batching_window_s
-        Messages of a batch, and how long a batch may wait to fill.
+        Messages per batch, and the longest time in seconds that a batch may wait to fill.
     start_batches
         Batches processed at once before scaling.
     first_ramp, further_ramp
         Batches added in the first minute with a backlog, and in each minute after it.
     max_batches
-        Where scaling ends without other limits.
+        Upper limit of scaling without other limits.
     max_concurrency
-        Maximum concurrency of the mapping: no message is received above it.
+        Maximum concurrency of the mapping: the poller receives no message above it.
     reserved_concurrency
-        Of the function: messages are received above it, and their invocations throttled.
+        Reserved concurrency of the function: messages are received above it, and their invocations throttled.
     throttle_retry_s
-        Mean time between two attempts to invoke a throttled batch, which AWS doesn't publish. Each is drawn
-        between half and one and a half of it, as clients do that must not come back in step.
+        Mean time in seconds between two attempts to invoke a throttled batch, which AWS does not publish.
+        Each interval is drawn between half and one and a half times the mean, to avoid synchronous retries.
     throttle_patience_s
-        After how long a throttled batch is given up; its messages come back when their visibility timeout
-        ends. None is what the Developer Guide says: it is tried until the visibility timeout has passed.
+        Time in seconds after which a throttled batch is dropped; its messages return when their visibility
+        timeout ends. None retries until the visibility timeout has passed, as the Developer Guide describes.
     backs_off
-        True when errors and throttles reduce the batches processed at once, as the Developer Guide says.
-        False is a poller that only ever scales up.
+        True if errors and throttles reduce the concurrent batches, as the Developer Guide describes. False
+        for a poller that only scales up.
     backoff
-        How, which the guide doesn't say: from which share of failed and throttled attempts in a minute on,
-        to which part of the batches, and to how many at the least.
+        Parameters of the back-off, which the guide does not publish: threshold share of failed and throttled
+        attempts in a minute, factor for the number of batches, and their smallest number.
     partial_batch_responses
-        Only the failed messages of a batch come back.
+        True if only the failed messages of a batch return.
     pauses
-        Stretches, in seconds, in which nothing is received, such as a disabled mapping's.
+        Intervals in seconds in which no message is received, such as those of a disabled mapping.
     """
 
     batch_size: int = 1
@@ -91,24 +91,24 @@ class FaultInterval:
     Attributes
     ----------
     start_s, end_s
-        From the start of the run; the end is not part of it.
+        Seconds from the start of the simulation, half-open.
     mean_s
-        Mean service time; None for the usual one.
+        Mean service time in seconds; None for the usual service time.
     failing_share
-        Share of calls that fail at their end, in place of the usual one.
+        Share of calls that fail at their end, instead of the usual share.
     calls
-        How many calls that share was counted over. So many calls then hold exactly that many failures, in
-        random order; 0 draws each on its own.
+        Number of calls from which that share was counted. As many calls then contain exactly that many
+        failures, in random order; 0 draws each call independently.
     repeats
-        How many of these calls were tries again. They come after the failures, and are none of them.
+        Number of these calls that were retries. They follow the failures, and do not fail themselves.
     is_unhealthy
-        Health checks fail in it.
+        True if health checks fail in it.
     is_cured_by_restart
-        A restart ends it.
+        True if a restart ends it.
     stretch_s
-        Start of the spells that follow on one another and that one restart ends; this one's own when None.
+        Start of the consecutive intervals that a single restart ends; this interval's own start when None.
     run_s
-        How long runs took in it, all their messages together; None where that is the same as ``mean_s``.
+        Duration of invocations in seconds, all messages together; None where it equals ``mean_s``.
     """
 
     start_s: float
@@ -135,18 +135,19 @@ class ApiSettings:
     Attributes
     ----------
     mean_s, variation
-        Service time of one message: mean, and standard deviation over mean of a lognormal distribution. A
-        variation of 0 makes all alike, exactly 1 an exponential distribution.
+        Service time of a message: mean in seconds, and standard deviation over mean of a lognormal
+        distribution. A variation of 0 makes all times equal; exactly 1 selects an exponential distribution.
     slots
-        Calls worked on at once; others wait, and are worked on even when the caller has given up. None: any.
+        Number of calls processed at once. Others wait, and are processed even after the caller timed out.
+        None: no limit.
     failing_share
-        Share of calls that fail at their end for no lasting reason.
+        Share of calls that fail at their end at random.
     check_interval_s, check_timeout_s, checks_to_unhealthy
-        The health check fails when the call at the head has waited longer than the timeout.
+        The health check fails when the first waiting call has waited longer than the timeout.
     restarts_when_unhealthy, restart_s
-        True when an unhealthy API is restarted; for how many seconds it is away. Its calls are lost.
+        True if an unhealthy API is restarted, and its downtime in seconds. Its calls are lost.
     spells
-        In order of their start, without overlaps.
+        Fault intervals in order of their start, without overlaps.
     """
 
     mean_s: float = 15.0
@@ -163,7 +164,7 @@ class ApiSettings:
 
 @dataclass(frozen=True)
 class BreakerSettings:
-    """A circuit breaker: after failed runs in a row nothing is received for a while, then one batch tries."""
+    """A circuit breaker: after consecutive failures, receives pause, then a single batch is tried."""
 
     failures_to_open: int = 5
     pause_s: float = 120.0
@@ -171,7 +172,7 @@ class BreakerSettings:
 
 @dataclass(frozen=True)
 class EarlierSetting:
-    """The value of a setting until it is changed within the run.
+    """The value of a setting until it is changed within the simulation.
 
     ``field`` is one of ``visibility_timeout_s``, ``max_receive_count``, ``reserved_concurrency``,
     ``max_concurrency`` and ``function_timeout_s``.
@@ -184,10 +185,10 @@ class EarlierSetting:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run; ``horizon_s`` ends it if the queue has not drained before.
+    """All settings of a simulation; ``horizon_s`` ends it if the queue has not drained before.
 
-    ``earlier`` tells what was set otherwise for a part of the run, in order of time. ``run_s`` is what a run
-    of the function takes whatever its messages, before the first of them.
+    ``earlier`` holds the previous values of changed settings, in order of time. ``run_s`` is the fixed part
+    of a duration in seconds, which an invocation spends before its first message.
     """
 
     queue: QueueSettings = QueueSettings()
@@ -228,7 +229,7 @@ class Settings:
 
 
 def configured(settings: Settings, field: str) -> float | None:
-    """Return the value of a field at the end of a run."""
+    """Return the value of a field at the end of a simulation."""
     for owner in (settings, settings.queue, settings.poller):
         if hasattr(owner, field):
             value: float | None = getattr(owner, field)
@@ -243,11 +244,11 @@ class Arrivals:
     Attributes
     ----------
     sent_s
-        Ascending, seconds from the start of the run.
+        Ascending, in seconds from the start of the simulation.
     groups
-        Message group of each; empty when there is only one kind. Used by FIFO queues.
+        Message group of each message; empty for a single group. Used by FIFO queues.
     failing
-        Positions of messages whose every run fails, such as those whose audio file does not exist.
+        Positions of messages for which every invocation fails, such as those without an audio file.
     """
 
     sent_s: Sequence[float]
@@ -257,35 +258,34 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a run.
+    """Outcome of a simulation.
 
     ``sent = deleted + visible + in_flight + dead_lettered + expired`` holds exactly.
 
     Attributes
     ----------
     sent, deleted, visible, in_flight, dead_lettered, expired
-        Messages, at the end of the run.
+        Messages at the end of the simulation.
     dead_unfailed
-        Dead-lettered messages of which no run ever failed: throttling alone used up their receives.
+        DLQ messages without a failed invocation: throttling alone used up their receives.
     lost
-        Messages whose work was never completed and that no queue holds any more: dead-lettered, expired, or
-        deleted because an API had accepted what it then lost in a restart.
+        Messages whose work was never completed and that no queue holds: moved to the DLQ, expired, or
+        deleted although the API lost its work in a restart.
     duplicates
         Completions of work that had been completed before.
     invocations, errors, timeouts, throttles
-        Runs of the function, those that failed, those of them that ran into the timeout, and attempts to
-        invoke that were turned away.
+        Invocations of the function, failed invocations, invocations that timed out, and throttled attempts.
     unhealthy, restarts, breaker_openings
-        Times that the API turned unhealthy and was restarted, and that the breaker opened.
+        Number of times that the API turned unhealthy, that it was restarted, and that the breaker opened.
     peak_visible, peak_age_s
         Highest backlog, and highest age of the oldest message, sampled each minute as CloudWatch does.
     drained_s
-        When the last message left the queue; None when some were left.
+        Time at which the last message left the queue; None when messages were left.
     behind_s
-        The longest stretch in which some message had waited for more than a minute (or two mean service
-        times), from the sending of the first of them on: how long it took to work off a backlog.
+        Time to clear the longest backlog: the longest interval in which some message had waited for more
+        than a minute (or two mean service times), counted from the sending of the first of them.
     mean_wait_s
-        From sending to the start of the first work on a message, over those with a start; None without.
+        Mean time from sending to the start of processing, over messages that were started; None without.
     series
         Each minute: time in seconds, messages visible, in flight, dead-lettered, and age in seconds.
     """

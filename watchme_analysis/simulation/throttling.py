@@ -1,8 +1,8 @@
-"""Reserved against maximum concurrency: when throttling alone fills a dead-letter queue.
+"""Reserved against maximum concurrency: conditions under which throttling alone fills a DLQ.
 
-Lambda's Developer Guide says that a throttled batch is tried again until its visibility timeout has passed,
-while the poller gradually takes fewer batches; it publishes neither how often nor how gradually. Each receive
-counts towards the redrive policy, whether a run came of it or not.
+According to Lambda's Developer Guide, a throttled batch is retried until its visibility timeout has passed,
+while the poller gradually reduces its batches; the guide publishes neither the retry interval nor the rate.
+Each receive counts towards the redrive policy, with or without an invocation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from watchme_analysis.simulation.scenarios import Estimate, Load, Scenario, comp
 from watchme_analysis.simulation.settings import ApiSettings, PollerSettings, QueueSettings, Settings
 
 LIMIT = 2
-# How long a throttled batch is tried again, in shares of the visibility timeout; 1 is what the guide says.
+# Retry time of a throttled batch as a share of the visibility timeout; the guide describes 1.
 PATIENCE = (0.0, 0.25, 0.5, 1.0)
 RETRIES_S = (5.0, 45.0)
 VISIBILITIES_S = (300.0, 900.0)
@@ -30,11 +30,11 @@ class ThrottlingPoint:
     limit
         ``reserved`` or ``maximum``.
     visibility_timeout_s, patience_s, retry_s
-        Of the queue and of the poller; the last two mean nothing for ``maximum``.
+        Settings of the queue and of the poller; the last two have no effect for ``maximum``.
     backs_off
-        True when throttles make the poller take fewer batches.
+        True if throttles make the poller reduce its batches.
     dead_unfailed_pct
-        Messages that were dead-lettered without one failed run, in percent of those sent.
+        Messages moved to the DLQ without a failed invocation, in percent of those sent.
     """
 
     limit: str
@@ -46,7 +46,7 @@ class ThrottlingPoint:
 
 
 def burst_settings() -> tuple[Settings, Load]:
-    """Return a healthy function behind a queue of 3 receives, and a burst of 200 messages within a minute."""
+    """Return a healthy function behind a queue of 3 receives, and a burst of 200 messages in a minute."""
     settings = Settings(
         queue=QueueSettings(max_receive_count=3),
         api=ApiSettings(mean_s=15.0, slots=None),
@@ -63,7 +63,7 @@ def throttling_sweep(
     Parameters
     ----------
     settings, load
-        Settings and load; limits and visibility timeout are replaced.
+        Settings and load; concurrency limits and visibility timeout are replaced.
     replications, seed, processes
         As for :func:`watchme_analysis.simulation.scenarios.compare`.
     """

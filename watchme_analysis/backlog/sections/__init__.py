@@ -4,5 +4,5 @@ Entry point: one function per figure or table.
 
 Imports: `backlog`, `present` and below.
 
-Never: computes what a frame should hold.
+Never: computes values that belong in a frame.
 """

@@ -1,4 +1,4 @@
-"""Tables of a backlog question that put several columns of a frame into one."""
+"""Tables of the backlog page that combine several columns of a frame."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ONSETS = {
 
 
 def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collection[str] = ()) -> TableView:
-    """Return baseline against incident for every metric of every queue and function that moved.
+    """Return the comparison of baseline and incident for the metrics of queues and functions.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
     rates
         Frame of :func:`watchme_analysis.queues.baseline.rates`.
     affected
-        Resources to put on top, with all of their metrics; of the others only what moved is shown.
+        Resources listed first, with all of their metrics; of other resources only metrics that changed.
     """
     per_h = {(row.resource, row.metric): row for row in rates.itertuples()}
     shown = [row for row in frame.itertuples() if row.resource in affected or _moved(row)]
@@ -86,7 +86,7 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
 
 
 def onset_table(frame: pd.DataFrame, zone: tzinfo, end: datetime | None = None) -> TableView:
-    """Return the order in which metrics moved, each value in its unit.
+    """Return the order in which metrics changed, each value in its unit.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def onset_table(frame: pd.DataFrame, zone: tzinfo, end: datetime | None = None) 
     zone
         Zone of the times.
     end
-        End of the incident: what moved after it is named below the table. None while it is open.
+        End of the incident; later onsets are named below the table. None while it is open.
     """
     later = frame.iloc[:0] if end is None else frame[frame["onset"] >= end]
     frame = frame if end is None else frame[frame["onset"] < end]
@@ -145,7 +145,7 @@ def missed_work_table(work: Iterable[Collection[str]], unread: Sequence[str] = (
 
 
 def redrive_table(found: RedriveList) -> TableView:
-    """Return how many messages to send again there are, and why others are left out.
+    """Return the number of messages to redrive, and the number left out by reason.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def _moved(row: Any) -> bool:
 
 
 def change_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
-    """Return the recorded changes under the letters that the timeline gives them.
+    """Return the recorded changes under their letters in the timeline.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def change_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
 
 
 def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zone: tzinfo) -> TableView:
-    """Return when each standard alarm would first have fired, evaluated over a sliding window.
+    """Return the time at which each standard alarm would first have fired, evaluated over a sliding window.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The timeline of a backlog: what came, what waits, what the functions did, on one time axis."""
+"""The timeline of a backlog: arrivals, waiting messages and invocations on one time axis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Stroke = dict[str, Any]
 class _Panel:
     series: str
     title: str
-    # Counts are totals of a step, so that the title names it.
+    # Counts are totals of a step, so the title states its length.
     counted: bool = False
     seconds: bool = False
 
@@ -47,9 +47,9 @@ PANELS = (
 def plot_backlog_timeline(
     series: pd.DataFrame, span: style.AxisSpan, affected: Sequence[str] = ()
 ) -> FigureView:
-    """Plot every layer of a backlog over time, one panel each and one line a queue.
+    """Return a plot of all metrics of a backlog over time, with a panel each and a line per queue.
 
-    A queue, its function and its dead-letter queue share a colour and dashes. A line breaks where CloudWatch
+    A queue, its function and its DLQ share a colour and dashes. A line is interrupted where CloudWatch
     returned no point.
 
     Parameters
@@ -59,7 +59,7 @@ def plot_backlog_timeline(
     span
         Window, zone, incident and changes.
     affected
-        Queues to bring out, the others turn grey; the first five get a colour when empty.
+        Queues to highlight, while others are grey; the first five queues are coloured when empty.
     """
     if series.empty:
         return style.empty_figure("timeline", "the case has no CloudWatch metrics of queues in this window")
@@ -84,7 +84,7 @@ def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, strokes: dict[str, _Str
         style.absent(axis, "no points of this metric")
         return
     if panel.series == "cpu_pct":
-        # One host serves all of them.
+        # All queues share one host.
         _line(axis, rows.drop_duplicates("time").sort_values("time"), {"color": style.BLACK}, front=True)
     else:
         for queue in sorted(rows["queue"].unique(), key=lambda name: (name in strokes, name)):
@@ -108,7 +108,7 @@ def _line(axis: Axes, rows: pd.DataFrame, stroke: _Stroke, *, front: bool) -> No
         zorder=order,
         **stroke,
     )
-    # Without a neighbour a point makes no line, and marks on all would hide the dashes.
+    # A point without neighbours is no line, and markers on all points would hide the dashes.
     value = rows["value"]
     alone = rows[value.notna() & value.shift().isna() & value.shift(-1).isna()]
     axis.plot(

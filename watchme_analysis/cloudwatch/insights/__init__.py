@@ -5,7 +5,7 @@ estimates and limits the price.
 
 Imports: `cloudwatch.session`, `cloudwatch.response_cache`, `aws_shapes` and below.
 
-Never: returns a row twice, or an incomplete result without saying so.
+Never: returns a row twice, or an incomplete result without a note.
 
 A query passes through `query_library` (text), `window_planner` (windows), `query_api` (StartQuery,
 GetQueryResults), `run` (the pool of running queries) and `frame` (types). `incident_queries` holds the

@@ -1,4 +1,4 @@
-"""Run Logs Insights queries through the cache: what can no longer change is scanned and paid for once.
+"""Run Logs Insights queries through the cache: settled events are scanned and paid for once.
 
 A cache entry holds the rows of a query from the start of its window up to a moment after which events may
 still have been on their way. When the query runs again with a later end, only the rest is scanned.
@@ -86,9 +86,9 @@ def get_log_rows(
     query
         Query to run.
     options
-        Cache, deadline and row limit; the defaults of :class:`QueryOptions` unless given.
+        Cache, deadline and row limit; by default those of :class:`QueryOptions`.
     max_scan_gb, usd_per_gb
-        Ceiling in GB of what the query may scan, and the price of scanning one GB in the region.
+        Ceiling of the scan in GB, and the price of scanning one GB in the region.
 
     Returns
     -------
@@ -208,7 +208,7 @@ def _with_cached_part(query: InsightsQuery, entry: CacheEntry, rest: QueryResult
 
 
 def _save(cache: ResponseCache, result: QueryResult, now: datetime) -> None:
-    """Store a complete result that was retrieved at ``now``, with the end of what can no longer change."""
+    """Store a complete result that was retrieved at ``now``, with the end of its settled part."""
     query = result.query
     start, end = query.window.start, query.window.end
     if result.truncated:
@@ -267,20 +267,20 @@ def merge_results(results: Sequence[QueryResult]) -> list[QueryResult]:
 def query_targets(
     targets: Mapping[str, Aws], query_one: Callable[[Aws], list[QueryResult]]
 ) -> tuple[dict[str, list[QueryResult]], dict[str, str]]:
-    """Query several accounts and regions at once.
+    """Return the results of several accounts and regions, queried concurrently.
 
     Parameters
     ----------
     targets
         Accounts and regions by name.
     query_one
-        Queries one of them.
+        Returns the results of a single target.
 
     Returns
     -------
     results, failures
-        Results by target, and for each target that failed the sentence that says why. An interrupt stops the
-        running queries of all targets.
+        Results by target, and the error message of each target that failed. An interrupt stops the running
+        queries of all targets.
     """
     results: dict[str, list[QueryResult]] = {}
     failures: dict[str, str] = {}

@@ -44,7 +44,7 @@ def result_frame(result: QueryResult, *, flatten: bool = False) -> pd.DataFrame:
         Columns named as in the query, including ``@``; as far as the query's text determines them, they are
         the same with and without rows. A column holds times (UTC), whole numbers, numbers or text: as the
         query's text determines (``@timestamp``, ``bin(..)``, ``count(..)``, ``@message``), else by all of its
-        values. Whole numbers beyond 64 bits, or among fractions that would cost them digits, stay text.
+        values. Whole numbers beyond 64 bits, or mixed with fractions at a loss of digits, stay text.
         Missing values are null.
     """
     text = result.query.text

@@ -59,7 +59,7 @@ class PulledLogs:
     query_entries
         Entries of ``queries.json``.
     failures
-        By query or log group with missing rows, the sentence that says why.
+        Reason for missing rows by query or log group.
     notes
         Sentences for the reader.
     bytes_scanned
@@ -80,7 +80,7 @@ def run_log_queries(
     usd_per_gb: float,
     progress: Callable[[str], None] | None = None,
 ) -> PulledLogs:
-    """Run the queries of all log groups side by side; a log group that fails does not affect the others.
+    """Return the results of all log groups' queries; a log group that fails does not affect the others.
 
     Parameters
     ----------

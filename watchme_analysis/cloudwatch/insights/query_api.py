@@ -82,7 +82,7 @@ class InsightsQuery:
 
 @dataclass
 class QueryResult:
-    """Rows of a query, with how they were obtained.
+    """Rows of a query, with their status and statistics.
 
     Attributes
     ----------
@@ -94,9 +94,9 @@ class QueryResult:
         ``Complete``, or the reason why it is not: a status of GetQueryResults, ``Refused``, ``Broken off`` or
         ``Stopped``.
     truncated
-        True when rows are known or likely to be missing; the notes say why.
+        True when rows are known or likely to be missing; the notes contain the reason.
     records_matched
-        Events that matched; None when the service did not say.
+        Events that matched; None when the service did not report it.
     records_scanned, bytes_scanned
         Sums over all queries that were started for it.
     queries_started
@@ -104,7 +104,7 @@ class QueryResult:
     cached_at
         Time at which the cached part was retrieved; None without a cached part.
     notes
-        Sentences for the reader.
+        Sentences for the report.
     """
 
     query: InsightsQuery
@@ -137,7 +137,7 @@ class FinishedQuery:
 
     @property
     def records_matched(self) -> float | None:
-        """Events that matched; None when the service did not say."""
+        """Events that matched; None when the service did not report it."""
         value = self.statistics.get("recordsMatched")
         return float(value) if value is not None else None
 
@@ -148,7 +148,7 @@ class FinishedQuery:
 
     @property
     def shortfall(self) -> str | None:
-        """Clause that says how many rows are missing by the service's own count; None when none are.
+        """Clause on the number of missing rows by the service's own count; None without missing rows.
 
         ``resultCount`` counts rows and takes precedence over ``recordsMatched``, which counts events.
         """
@@ -161,7 +161,7 @@ class FinishedQuery:
 def start_query(
     aws: Aws, query: InsightsQuery, text: str, bounds_s: tuple[int, int], limit: int | None
 ) -> str:
-    """Start a query and return its id.
+    """Return the ID of a query after starting it.
 
     Parameters
     ----------
@@ -252,9 +252,10 @@ def fetch_pages(aws: Aws, query_id: str, first_page: dict[str, Any]) -> Finished
 
 
 def stop_query(aws: Aws, query_id: str, attempts: int = 3) -> Exception | None:
-    """Stop a query and return the error that prevented it, None when it stopped or had ended.
+    """Return the error that prevented a query from stopping, None when it stopped or had ended.
 
-    Works after the work was cancelled, too: a query that is not stopped goes on and is charged.
+    This works also after the work was cancelled, because a query that is not stopped continues and is
+    charged.
     """
     client = aws.client("logs")
     aws.actions.add("logs:StopQuery")

@@ -6,14 +6,14 @@ One run of :func:`run_queries` (class ``_Run``) goes through these steps:
    that looks at several events together is never split and gets one window.
 2. *Start*: :class:`QueryPool` starts as many queries as the account has room for.
 3. *Poll*: it polls each query in proportion to its age and returns those that ended.
-4. *Split*: where the row limit cut a window all the same, the complete part of its rows is kept and the rest
+4. *Split*: where the row limit cut a window nevertheless, the complete part of its rows is kept and the rest
    is queued again, in narrower windows.
 5. *Join*: the rows of all windows are put together in the query's order. Windows are disjoint to the
    millisecond and an event is identified by ``@ptr``, so each row is returned once.
 
-Whatever ends a run (deadline, scan ceiling, error, Ctrl-C), all running queries are stopped, and a result
-that lacks rows says so. Facts about the calls: StartQuery, GetQueryResults and StopQuery in the CloudWatch
-Logs API reference.
+If a run ends early (deadline, scan ceiling, error, Ctrl-C), all running queries are stopped, and
+incomplete results are marked. Facts about the calls: StartQuery, GetQueryResults and StopQuery in the
+CloudWatch Logs API reference.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _ROWS_MISSING = "all rows were there: raise it, or narrow the window."
 
 
 def run_query(aws: Aws, query: InsightsQuery, **options: Any) -> QueryResult:
-    """Run one query; parameters and errors as for :func:`run_queries`."""
+    """Return the result of one query; parameters and errors as for :func:`run_queries`."""
     return run_queries(aws, [query], **options)[0]
 
 
@@ -86,7 +86,7 @@ def run_queries(
     max_scan_bytes: float = math.inf,
     progress: Callable[[str], None] | None = None,
 ) -> list[QueryResult]:
-    """Run queries side by side and return their results in the same order.
+    """Return the results of queries that run concurrently, in the same order.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def run_queries(
     ------
     ServiceError
         When the service refuses every query, or fails before any is complete; all running queries are stopped
-        first. Where it refuses only some, their results say so.
+        first. If it refuses only some, their results are marked.
     """
     run = _Run(aws, queries, row_limit, time.monotonic() + deadline_s)
     return run.execute(progress, max_scan_bytes)
@@ -138,7 +138,7 @@ class _Run:
             self.pool.add(self._first_tasks(index, query))
 
     def execute(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> list[QueryResult]:
-        """Run all queries, stop what is left, and return the joined results."""
+        """Return the joined results of all queries, after stopping those that are still running."""
         self.aws.retry_until = self.deadline
         try:
             self._poll_until_done(progress, max_scan_bytes)
@@ -173,7 +173,7 @@ class _Run:
     # Start
 
     def _start(self, task: Task) -> str:
-        """Start the query of a task and return its id."""
+        """Return the ID of a task's query after starting it."""
         query = self.results[task.query_index].query
         window, text, limit = task.window, query.text, self.row_limit
         # A part inside the window has a neighbour that covers its gap; the window's own end has none.
@@ -208,7 +208,7 @@ class _Run:
         result = self.results[index]
         covers_one_second = task.last_second == task.window.first_second
         if task.is_end_probe or (covers_one_second and not self.end_bounds.needs_two_seconds):
-            # AWS does not document whether a query may cover one second, so it is tried again with two.
+            # AWS does not document whether a query may cover one second, so it is repeated with two.
             self.end_bounds.needs_two_seconds = True
             self.pool.add([] if task.is_end_probe else [task])
             return
@@ -245,7 +245,7 @@ class _Run:
         return f"queries: {running} running, {waiting} waiting; {rows:,} rows so far"
 
     def _fill_gaps(self) -> None:
-        """Start the end probe where it is worth it, and queue the gaps that windows left at their ends."""
+        """Start the end probe if it is useful, and queue the gaps at the ends of windows."""
         probe = self.end_bounds.probe
         if probe is not None:
             self.end_bounds.probed = True
@@ -255,7 +255,7 @@ class _Run:
         self.pool.add(Task(index, gap, depth=1) for index, gap in gaps if index not in self.refusals)
 
     def _take(self, task: Task, finished: FinishedQuery) -> None:
-        """Take the rows of a finished query, or queue what has to run again."""
+        """Process the rows of a finished query, or queue windows that have to run again."""
         result = self.results[task.query_index]
         result.records_scanned += float(finished.statistics.get("recordsScanned") or 0)
         result.bytes_scanned += float(finished.statistics.get("bytesScanned") or 0)
@@ -316,7 +316,7 @@ class _Run:
         """Queue the parts of a window whose rows were counted."""
         counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in finished.rows if row.get("b")]
         windows = windows_by_count(task.window, counts, task.count_bin_s, self.row_limit)
-        # The row limit cut this window, so it is split even where the counts see no need.
+        # The row limit cut this window, so it is split even if the counts do not require it.
         self._add_windows(task, windows if len(windows) > 1 else task.window.parts(2))
 
     def _take_rows(self, task: Task, finished: FinishedQuery) -> None:
@@ -371,7 +371,7 @@ class _Run:
         self.end_bounds.add_gap(task.query_index, task.window, task.last_second)
 
     def _keep_truncated(self, task: Task, rows: list[Row], reason: str) -> None:
-        """Keep the rows of a window that cannot be split further, and say that others are missing."""
+        """Keep the rows of a window that cannot be split further, and mark the result as incomplete."""
         self.parts[task.query_index].append((task.window.from_ms, rows))
         where = f"From {_iso(task.window.first_second)} to {_iso(task.last_second)}"
         self.results[task.query_index].mark_incomplete(f"{where} rows are missing: {reason}.")
@@ -379,7 +379,7 @@ class _Run:
     # Stop
 
     def _give_up(self, reason: str, status: str) -> set[int]:
-        """Mark all unfinished results as incomplete and return their indexes."""
+        """Return the indexes of all unfinished results, after marking them as incomplete."""
         unfinished = {task.query_index for task in [*self.pool.running, *self.pool.waiting]}
         unfinished |= {index for index, _ in self.end_bounds.gaps}
         _LOG.info("run ends early (%s), incomplete results: %d", status, len(unfinished))
@@ -393,7 +393,7 @@ class _Run:
         self.aws.retry_until = math.inf
         for task in self.pool.running:  # a stopped query is charged for what it scanned
             self.results[task.query_index].bytes_scanned += task.bytes_scanned
-        for task, error in self.pool.stop():  # only noted: the error that ended the run matters more
+        for task, error in self.pool.stop():  # only recorded: the error that ended the run matters more
             self.results[task.query_index].notes.append(f"Query {task.query_id} was not stopped: {error}")
 
 
@@ -403,9 +403,9 @@ class QueryPool:
     Parameters
     ----------
     aws
-        Account and region; its rate limits bound the running queries and say how often to poll.
+        Account and region; its rate limits bound the running queries and set the polling intervals.
     deadline
-        Monotonic time in seconds after which nothing is waited for.
+        Monotonic time in seconds after which no wait continues.
     start
         Starts the query of a task and returns its id.
     on_refused
@@ -440,7 +440,7 @@ class QueryPool:
         return not (self.waiting or self.running)
 
     def poll(self) -> list[tuple[Task, FinishedQuery]]:
-        """Start what there is room for, sleep until a query is due, and return the queries that ended."""
+        """Return the queries that ended, after filling free slots and waiting until a poll is due."""
         self._start_waiting()
         due = [task.next_poll for task in self.running] or [task.not_before for task in self.waiting]
         if not due:
@@ -454,7 +454,7 @@ class QueryPool:
             except ServiceError:
                 if not ended:
                     raise
-                return ended  # finished queries are taken first; the next poll fails again
+                return ended  # finished queries are processed first; the next poll fails again
             if finished is not None:
                 ended.append((task, finished))
         return ended
@@ -530,12 +530,12 @@ class QueryPool:
             len(finished.rows),
         )
         self._fastest_s = min(age_s, self._fastest_s or age_s)
-        # A slot is free again, so one more may be tried.
+        # A slot is free again, so an additional query may be attempted.
         self._slots = min(self._slots + 1, self.aws.rate_limits.concurrent_queries)
         return finished
 
     def stop(self) -> list[tuple[Task, Exception]]:
-        """Stop all running queries and return those that could not be stopped, with the error.
+        """Return the queries that could not be stopped, with the error, after stopping all running queries.
 
         A query that is not stopped ends by itself within the hour.
         """

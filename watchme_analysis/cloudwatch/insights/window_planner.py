@@ -5,13 +5,13 @@ that is started scans (and costs) its whole window again, so windows are planned
 
 1. :class:`WindowPlanner` takes the number of events that arrived per bin (a CloudWatch metric, see
    :mod:`~watchme_analysis.cloudwatch.insights.scan_cost`) and cuts the window into parts that hold at most
-   ``TARGET_FILL`` of the limit. Three of them run first where a filter leaves an unknown share of the events,
-   or where no counts are known.
+   ``TARGET_FILL`` of the limit. Three of them run first if a filter leaves an unknown share of the events,
+   or if no counts are known.
 2. :class:`CrowdedBin` runs a few pieces of a single overfull bin first, to see whether its rows lie evenly.
-3. :func:`windows_by_count` and :func:`windows_from_edge` cut what is left when a window overflowed all the
-   same.
+3. :func:`windows_by_count` and :func:`windows_from_edge` cut the rest of a window that overflowed
+   nevertheless.
 
-:class:`EndBounds` holds what is known about the inclusive ``endTime`` of StartQuery, so that no second is
+:class:`EndBounds` holds the observations on the inclusive ``endTime`` of StartQuery, so that no second is
 scanned twice.
 """
 
@@ -38,7 +38,7 @@ TARGET_FILL = 0.8
 _WHOLE_SECOND_WIDTH_MS = 2000
 # A part may be wider than requested by this share, rather than adding one more part.
 _WIDTH_TOLERANCE = 0.01
-# Up to this many windows run without first finding out which share of the events a filter leaves.
+# Up to this many windows run without first measuring the share of the events that a filter leaves.
 _MAX_DIRECT_WINDOWS = 8
 # Without counts, the window is cut into this many slices, of which three run first.
 _SLICES = 48
@@ -50,7 +50,7 @@ _MAX_CROWDED_BINS = 3
 # Pieces that a crowded bin is cut into, and how many of them run first.
 _PIECES = 60
 _PROBED_PIECES = 4
-# Starting one more query is worth it when it may save scanning this many events again.
+# An additional query is worthwhile if it may save scanning this many events again.
 _EVENTS_PER_QUERY = 1000
 # Rows lie evenly in a bin when every probed piece holds its share within this factor.
 _EVEN_FACTOR = 2.0
@@ -153,11 +153,11 @@ class Task:
     count_bin_s
         Bin width in seconds of a query that counts rows instead of returning them; 0 for any other.
     depth
-        How often the window was cut because more rows matched than were returned.
+        Number of times that the window was cut because more rows matched than were returned.
     attempts
-        How often starting or running it failed so far.
+        Number of failed attempts to start or run it so far.
     is_end_probe
-        True for the query that finds out how far an inclusive end reaches (:class:`EndBounds`).
+        True for the query that measures the extent of an inclusive end (:class:`EndBounds`).
     last_second
         ``endTime`` of the StartQuery call, in epoch seconds.
     bytes_scanned
@@ -307,9 +307,9 @@ class CrowdedBin:
 class WindowPlanner:
     """Windows in which one splittable query is run.
 
-    The events that arrived in a log group bound the rows from above. Which share of them a filter leaves, or
-    how many events there are when no counts are known, is measured by three windows that run before the
-    others are planned. Their rows are part of the result, so nothing is scanned twice.
+    The events that arrived in a log group bound the rows from above. The share that a filter leaves, or the
+    number of events without known counts, is measured by three windows that run before the others are
+    planned. Their rows are part of the result, so nothing is scanned twice.
 
     Parameters
     ----------
@@ -376,7 +376,7 @@ class WindowPlanner:
     def windows_for(self, rest: QueryWindow, missing_rows: float) -> list[QueryWindow]:
         """Return the rest of an overfull window, cut by the counts; [] when they do not help.
 
-        Bins wider than a third of the rest say nothing about where in it the rows lie.
+        Bins wider than a third of the rest do not show the position of the rows in it.
         """
         expected = self.expected_rows(rest)
         if not self.has_counts or not expected or rest.seconds < 3 * self.bin_s:
@@ -433,21 +433,21 @@ class WindowPlanner:
 
 @dataclass
 class EndBounds:
-    """How far the inclusive ``endTime`` of StartQuery reaches, and which gaps that leaves.
+    """Extent of the inclusive ``endTime`` of StartQuery, and the gaps that it leaves.
 
     ``endTime`` is a whole second. AWS does not document whether it includes the first millisecond of that
     second or all of it. Queries are started as if it included all of it. A returned row from later in the
-    second proves that; where no row does, one small query finds out (the end probe). If the end includes the
-    first millisecond only, each window left a gap between it and the window's end, and only the gaps are
-    queried. Where all events carry whole seconds nothing can be found out, and later windows reach one second
+    second proves that; without such a row, one small query tests it (the end probe). If the end includes only
+    the first millisecond, each window left a gap between it and the window's end, and only the gaps are
+    queried. If all events carry whole seconds, no test is possible, and later windows reach one second
     further.
 
     Attributes
     ----------
     includes_second
-        Whether the end includes all of its second; None while unknown.
+        True if the end includes all of its second; None while unknown.
     gaps
-        Query index and interval that a window may not have reached.
+        Query index and interval that a window may have missed.
     probe_event
         Query index and epoch millisecond of an event after the first millisecond of its second. A query for
         its second alone returns it only if the end includes the whole second.
@@ -474,7 +474,7 @@ class EndBounds:
         window
             Window whose rows the query returns.
         leave_no_gap
-            True when all of its rows must be returned, whatever the end includes.
+            True when all of its rows must be returned, independent of the extent of the end.
         """
         last_ms = window.to_ms - 1
         assume_second = self.includes_second is None and not (
@@ -485,7 +485,7 @@ class EndBounds:
         return max(last, window.first_second + 1) if self.needs_two_seconds else last
 
     def observe(self, query_index: int, rows: Sequence[Row], last_second: int) -> None:
-        """Learn from the rows (in order of time) of a query whose ``endTime`` was ``last_second``."""
+        """Update the bounds from the rows, in order of time, of a query with ``endTime`` ``last_second``."""
         if self.includes_second is not None:
             return
         times = [row.get("@timestamp", "") for row in rows]
@@ -503,18 +503,18 @@ class EndBounds:
             self.includes_second = True
 
     def add_gap(self, query_index: int, window: QueryWindow, last_second: int) -> None:
-        """Note the interval that a window queried up to ``last_second`` may not have reached."""
+        """Record the interval that a window queried up to ``last_second`` may have missed."""
         reached_ms = last_second * 1000 + 1
         if not self.includes_second and reached_ms < window.to_ms:
             self.gaps.append((query_index, QueryWindow(max(window.from_ms, reached_ms), window.to_ms)))
 
     def due_gaps(self, *, idle: bool) -> list[tuple[int, QueryWindow]]:
-        """Remove and return the gaps to query now.
+        """Return and remove the gaps to query now.
 
         Parameters
         ----------
         idle
-            True when no other query is left, so that nothing more will be learned.
+            True when no other query is left, so that no further observation is possible.
         """
         if self.includes_second is None and not (idle and self.gaps):
             return []
@@ -524,7 +524,7 @@ class EndBounds:
 
     @property
     def probe(self) -> tuple[int, QueryWindow] | None:
-        """Query index and window (one event) of the end probe; None where a query for it is not worth it."""
+        """Query index and window (one event) of the end probe; None if the probe is impossible or useless."""
         known = self.includes_second is not None or self.probed or self.needs_two_seconds
         if known or self.probe_event is None or not self.gaps:
             return None
