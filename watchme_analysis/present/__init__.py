@@ -1,8 +1,8 @@
-"""Tables, figures and text from frames, for notebooks, pages and terminals.
+"""Tables, figures and text from frames, for notebooks, HTML pages and terminals.
 
-Entry point: `display.table`, `display.FigureView`, `style` (the look of every figure), `console` (terminal).
+Entry point: `display.table`, `display.FigureView`, `style` (style of all figures), `console` (terminal).
 
 Imports: `inference`, `text` and below; matplotlib inside of functions.
 
-Never: computes a figure's numbers, or reads a file.
+Never: computes the numbers of a figure, or reads a file.
 """

@@ -1,4 +1,4 @@
-"""Diagnoses, imports and cases as text for a terminal."""
+"""Text of diagnoses, imports and cases for a terminal."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from watchme_analysis.text.formats import (
     localised,
 )
 
-# Notes of a table shown below a diagnosis.
+# Largest number of notes per table below a diagnosis.
 _MOST_NOTES = 3
-# Files named of which the same is to be said.
+# Largest number of files listed by name for the same note.
 _MOST_NAMES = 3
-# Columns of the widest line of text.
+# Largest width of a line of text in columns.
 _WIDEST = 100
 # Significant figures of numbers in tables of query results.
 _FIGURES = 6
 
 
 def width() -> int:
-    """Return the columns that text may take: those of the terminal, up to what reads well."""
+    """Return the width of text in columns: that of the terminal, between 40 and 100."""
     return min(_WIDEST, max(40, shutil.get_terminal_size((_WIDEST, 24)).columns))
 
 
 def filled(text: str, indent: str = "", rest: str | None = None) -> str:
-    """Return a text wrapped for the terminal, first and other lines indented; alike unless both are given."""
+    """Return a text wrapped for the terminal; ``rest`` indents further lines, by default like the first."""
     return textwrap.fill(
         text,
         width(),
@@ -49,7 +49,7 @@ def filled(text: str, indent: str = "", rest: str | None = None) -> str:
 
 
 def value_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return rows of values as aligned lines: columns of numbers to the right, others to the left.
+    """Return rows of values as aligned lines: number columns to the right, others to the left.
 
     Numbers have up to six significant figures and grouped thousands, a missing value is ``-``.
     """
@@ -77,7 +77,7 @@ def _value_text(value: object) -> str:
 
 
 def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
-    """Return what an import took and what it left, as a table and lists."""
+    """Return the imported, unreadable and skipped files of an import as a table and lists."""
     taken, notes = [], []
     left: list[str] = []
     unread: list[str] = []
@@ -117,13 +117,13 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
 
 
 def _notes(entry: Mapping[str, Any]) -> list[str]:
-    """Return what is to be said of a file, each once."""
+    """Return the notes on a file without duplicates."""
     told = [note for part in entry["tables"] for note in part["notes"]]
     return [note for note in dict.fromkeys([entry["reason"], *told]) if note]
 
 
 def _each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
-    """Return what is to be said of files and tables, what is said of many of them once."""
+    """Return the notes on files and tables; a note that several share is listed once."""
     about: dict[str, list[str]] = {}
     for name, note in notes:
         about.setdefault(note.removeprefix(f"{name}: "), []).append(name)
@@ -142,7 +142,7 @@ def _headed(head: str, lines: Sequence[str]) -> list[str]:
 
 
 def _windows(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> tuple[str, list[str]]:
-    """Return a head and, for each entry, its first and last time, without the date or year that all share."""
+    """Return a heading and the time range of each entry, without the date or year that all share."""
     bounds = [
         tuple(format_time(entry[bound], zone) if entry[bound] else None for bound in ("start", "end"))
         for entry in entries
@@ -155,7 +155,7 @@ def _windows(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> tuple[str, l
 
 
 def _span(start: str | None, end: str | None, shared: str) -> str:
-    """Return two times as one text, to the second where both are of one day."""
+    """Return a time range as text, with seconds if both times are on the same day."""
     if start is None or end is None:
         return "-"
     first = start[len(shared) + bool(shared) :]
@@ -169,16 +169,16 @@ def _span(start: str | None, end: str | None, shared: str) -> str:
 def case_text(
     manifest: Mapping[str, Any], gaps: Mapping[str, Sequence[tuple[datetime, datetime]]], zone: tzinfo
 ) -> str:
-    """Return a case's tables and inputs as text.
+    """Return the tables and inputs of a case as text.
 
     Parameters
     ----------
     manifest
-        The case's manifest.
+        Manifest of the case.
     gaps
-        For each table the longest stretches without rows.
+        Longest intervals without rows, by table.
     zone
-        Zone of the times shown.
+        Time zone of the times shown.
     """
     lines = [f"case     {manifest['name']}"]
     if manifest.get("title"):
@@ -228,22 +228,22 @@ def diagnosis_text(
     remedies: Sequence[str] = (),
     case: str = "CASE",
 ) -> str:
-    """Return a diagnosis for a person: the answer, why, what else was weighed, what to do next.
+    """Return a diagnosis as text: verdict, evidence, other causes and next steps.
 
     Parameters
     ----------
     diagnosis
-        As :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict` gives it.
+        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
     zone
-        Zone of the times shown; queries stay in UTC.
+        Time zone of the times shown; queries stay in UTC.
     with_sql
-        Whether to print below each statement the query that returns its rows.
+        Whether to include the query for its rows below each statement.
     track_record
-        How often verdicts like this one were right; empty when that is not known.
+        Sentence on the share of correct verdicts with this confidence; empty if unknown.
     remedies
-        Where the pages lie that say what to do about the causes.
+        Paths of the pages on the remedies for the causes.
     case
-        The case as a command takes it.
+        Path of the case, as an argument of a command.
     """
     diagnosis = localised(diagnosis, zone)
     cause = diagnosis["cause"] or "no single cause"
@@ -286,13 +286,13 @@ def diagnosis_text(
 
 
 def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
-    """Tell whether what was seen of a cause is worth the reader's time: the answer, or not yet out of it."""
+    """Return True if the evidence on a cause is shown: it is the diagnosed cause, or not yet ruled out."""
     is_open = entry["status"] != "refuted" and entry["probability"] >= OPEN_FROM
     return bool(is_open or entry["cause"] == cause)
 
 
 def _coverage_notes(coverage: Mapping[str, Any], case: str) -> list[str]:
-    """Return what was odd about the evidence, a few notes a table."""
+    """Return the notes on the evidence, up to three per table."""
     shown = [(name, note) for name, entry in coverage.items() for note in entry["notes"][:_MOST_NOTES]]
     lines = [_bullet(f"{name}: {note}") for name, note in shown]
     more = sum(max(0, len(entry["notes"]) - _MOST_NOTES) for entry in coverage.values())
@@ -320,7 +320,7 @@ def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
 
 
 def _missed(diagnosis: Mapping[str, Any]) -> str:
-    """Return how much work was missed, as far as the messages could be read."""
+    """Return a phrase on the number of missed work items, as far as the messages could be read."""
     number = len(diagnosis.get("missed_work") or [])
     if dumps := diagnosis.get("unread_dumps"):
         known = f"at least {counted(number, 'work item')} missed" if number else "work missed: unknown"

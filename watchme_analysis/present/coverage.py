@@ -1,4 +1,4 @@
-"""Tables of the coverage of a case and of its gaps."""
+"""Tables on the coverage of a case and its gaps."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from watchme_analysis.present.display import TableView, cell
 from watchme_analysis.text.formats import counted, format_duration, format_time
 
 Stretch = tuple[datetime, datetime]
-# Where rows were cut off.
+# Default note on truncated rows.
 UNCOUNTED = "the source does not say how many rows there are"
 
 
 def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> TableView:
-    """Return rows, window and losses of every table that was fed.
+    """Return a table with rows, window and losses of every table with input.
 
     Parameters
     ----------
     coverage
-        What :meth:`watchme_analysis.case.case_folder.Case.coverage` returns.
+        Dictionary from :meth:`watchme_analysis.case.case_folder.Case.coverage`.
     zone
-        Zone of the times.
+        Time zone of the times shown.
     """
     rows = []
     for name, entry in coverage.items():
@@ -47,18 +47,18 @@ def losses_table(
     absent: Mapping[str, Iterable[str]],
     zone: tzinfo,
 ) -> TableView:
-    """Return what the data misses, so that silence is not read as health.
+    """Return a table of missing data, so that missing data is not taken for the absence of failures.
 
     Parameters
     ----------
     coverage
-        What :meth:`watchme_analysis.case.case_folder.Case.coverage` returns.
+        Dictionary from :meth:`watchme_analysis.case.case_folder.Case.coverage`.
     gaps
-        Stretches without rows, by table.
+        Intervals without rows, by table.
     absent
-        Tables without any row, with the hypotheses that ask for them.
+        Tables without rows, with the hypotheses that need them.
     zone
-        Zone of the times.
+        Time zone of the times shown.
     """
     rows = [
         (name, "no row at all", f"asked for by {', '.join(sorted(causes)).replace('_', ' ')}")

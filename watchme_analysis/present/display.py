@@ -1,6 +1,7 @@
-"""Views that a notebook cell displays: a figure with alternative text, a table with a caption, text.
+"""Outputs of notebook cells: figures with alternative text, tables with a caption, and text.
 
-Both are deterministic: no addresses, no clock, no random ids, so that stored outputs stay as they are.
+They are deterministic (no memory addresses, current time or random ids), so that stored outputs do not
+change.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ class FigureView:
     Attributes
     ----------
     name
-        Short name, which becomes the file's name in a report.
+        Short name, used as the file name in a report.
     png
-        The image.
+        Content of the PNG file.
     alt
-        What a reader who can't see it should know.
+        Alternative text for readers who can't see the figure.
     words
-        Every text in the picture, in the order of drawing.
+        All texts in the figure, in the order of drawing.
     """
 
     name: str
@@ -57,20 +58,20 @@ class FigureView:
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """A table for a reader.
+    """A table for people.
 
     Attributes
     ----------
     caption
-        One line above the table: what a row is, the zone of its times.
+        Line above the table that describes a row and states the time zone.
     heads
-        Column heads, units included.
+        Column headings with units.
     rows
-        Cells as text, in the order of the heads.
+        Cells as text, in the order of the headings.
     note
-        A line below it, such as what was left out.
+        Line below the table, such as the number of omitted rows.
     numeric, commands
-        Places of the columns that hold numbers, and of those that hold what is to be typed.
+        Indices of the columns with numbers, and of the columns with commands to type.
     """
 
     caption: str
@@ -81,7 +82,7 @@ class TableView:
     commands: frozenset[int] = field(default_factory=frozenset)
 
     def to_html(self) -> str:
-        """Return the table as plain HTML that scrolls sideways on a narrow screen."""
+        """Return the table as HTML that scrolls horizontally on a narrow screen."""
         if not self.rows:
             return f"<p><strong>{escape(self.caption)}</strong><br>\n{coded(self.note)}</p>"
         align = ["right" if place in self.numeric else "left" for place in range(len(self.heads))]
@@ -127,7 +128,7 @@ class TableView:
 
 @dataclass(frozen=True, slots=True)
 class TextView:
-    """Paragraphs of text, such as a conclusion; ``items`` is a numbered list after them."""
+    """Paragraphs of text, such as a conclusion, followed by a numbered list of ``items``."""
 
     paragraphs: tuple[str, ...]
     items: tuple[str, ...] = ()
@@ -141,12 +142,12 @@ class TextView:
 
 
 def coded(text: str) -> str:
-    """Return a sentence as HTML, escaped, what stands between backticks as code."""
+    """Return a sentence as escaped HTML, with text between backticks as code."""
     return re.sub(r"`([^`]+)`", lambda found: f"<code>{_typed(found[1])}</code>", escape(redacted(text)))
 
 
 def _typed(escaped: str) -> str:
-    """Return escaped code of which no line breaks within a word that has a hyphen, such as ``--since``."""
+    """Return escaped code without line breaks inside words that have a hyphen, such as ``--since``."""
     return re.sub(
         rf"(?<!\S)[^\s-]*-[^\s]{{0,{_SHORT}}}(?!\S)",
         lambda found: f'<span style="white-space:nowrap">{found[0]}</span>',
@@ -155,12 +156,12 @@ def _typed(escaped: str) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Keep together what a narrow screen would break: times, short names with hyphens."""
+    """Return a style that prevents line breaks in times and short names with hyphens; else an empty text."""
     return ";white-space:nowrap" if "-" in text and len(text) <= _SHORT else ""
 
 
 def cell(value: Any, zone: tzinfo) -> str:
-    """Return one value as a table shows it; nothing known is an en dash."""
+    """Return a value as the text of a table cell; an en dash for a missing value."""
     import pandas as pd
 
     text = str(value)
@@ -184,7 +185,7 @@ def cell(value: Any, zone: tzinfo) -> str:
 
 
 def _blank(values: pd.Series) -> bool:
-    """Tell whether a column is nothing but empty text, such as a note that nobody made."""
+    """Return True if all values of a column are empty text, such as notes."""
     return len(values) > 0 and all(isinstance(value, str) and not value for value in values)
 
 
@@ -207,24 +208,24 @@ def table(
     limit: int = _MAX_ROWS,
     empty: str = "nothing recorded",
 ) -> TableView:
-    """Return a frame as a table for a reader.
+    """Return a frame as a table for people.
 
     Parameters
     ----------
     frame
         Any frame; its times are UTC.
     caption
-        What a row is.
+        Description of a row.
     zone
-        Zone in which times are shown, named in the caption when there are any.
+        Time zone of the times shown; it is appended to the caption if there are times.
     heads
-        Columns to show, in order, and how their heads read; all under their own names unless given.
-        A column that the frame lacks or that is empty text throughout is left out; one whose name ends in
-        ``_s`` shows lengths of time, one that ends in ``share`` percentages.
+        Heading by column name, in the order of the columns; all columns under their own names by default.
+        Columns that the frame lacks and columns of empty text are left out. Columns with names ending in
+        ``_s`` are shown as durations, those ending in ``share`` as percentages.
     limit
-        Rows shown; the note says how many more there are.
+        Largest number of rows shown; the note states the number of further rows.
     empty
-        What to say when there are no rows.
+        Text of the note when there are no rows.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""A diagnosis for a reader: the verdict, each hypothesis with its evidence, the conclusion."""
+"""Notebook views of a diagnosis: the verdict, the hypotheses with their evidence, and the conclusion."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked
 
 _SIGNS = {1: ("▲", "supports"), -1: ("▼", "contradicts"), 0: ("·", "silent")}
-# Hypotheses below this probability, and those refuted, are folded up.
+# Hypotheses below this probability and refuted hypotheses are collapsed.
 OPEN_FROM = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictView:
-    """The verdict as a sentence and, for programs, the whole diagnosis as JSON.
+    """The verdict as a sentence and, for programs, the full diagnosis as JSON.
 
-    ``track_record`` says how often verdicts like this one were right; empty when that is not known.
+    ``track_record`` is a sentence on the share of correct verdicts with this confidence; empty if unknown.
     """
 
     diagnosis: Diagnosis
@@ -43,7 +43,7 @@ class VerdictView:
     track_record: str = ""
 
     def sentence(self) -> str:
-        """Return the verdict in a sentence, and in a second one the error that leads."""
+        """Return the verdict in a sentence, followed by a sentence that quotes the leading error."""
         return " ".join(filter(None, (self._verdict(), quoted_error(self.diagnosis.extra.get("error")))))
 
     def _verdict(self) -> str:
@@ -76,7 +76,7 @@ class VerdictView:
 
 @dataclass(frozen=True, slots=True)
 class FindingsView:
-    """Every hypothesis, likeliest first: its evidence with numbers, its blind spots, its next test."""
+    """All hypotheses, most probable first, with evidence, numbers, blind spots and next test."""
 
     ranking: tuple[Ranked, ...]
     titles: Mapping[str, str]
@@ -128,12 +128,12 @@ class FindingsView:
 
 
 def conclusion(diagnosis: Diagnosis, zone: tzinfo) -> TextView:
-    """Return the diagnosis in the sentences of its summary, times in the reader's zone."""
+    """Return the summary of a diagnosis, with times in the given zone."""
     return TextView(tuple(in_zone(sentence, zone) for sentence in diagnosis.summary))
 
 
 def next_evidence(missing: Sequence[Missing]) -> TableView:
-    """Return what to collect next, best first."""
+    """Return a table of the evidence to collect next, most useful first."""
     rows = tuple((item.what, item.why, item.how) for item in missing)
     note = "" if rows else "Nothing that these hypotheses need is missing."
     heads = ("what", "why", "how")
@@ -153,7 +153,7 @@ def _evidence(item: Evidence) -> str:
 
 
 def _rows(item: Evidence, told: dict[str, int]) -> str:
-    """Return the query for an observation's rows, folded up; a link to it where it stands already."""
+    """Return the collapsed query for the rows of an observation; a link if the page already has the query."""
     if not item.sql:
         return ""
     if item.sql in told:

@@ -1,4 +1,4 @@
-"""The hypotheses against the evidence as one figure."""
+"""Figure of the weights of evidence by check and hypothesis."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 _ROW_IN = 0.24
 _LONGEST = 34
 _CHECKS = 30
-# A weight this small says nothing either way.
+# A weight below this is neutral.
 _SILENT = 0.05
 _FULL = 3.0
 
 
 def plot_evidence_matrix(ranking: Sequence[Ranked]) -> FigureView:
-    """Plot which check supports (▲), contradicts (▼) or is silent (·) on which hypothesis.
+    """Return a figure of the checks that support (▲), contradict (▼) or are neutral (·) for each hypothesis.
 
-    The number is the weight, the natural logarithm of how many times likelier the observation is when the
-    cause holds; the deeper the colour, the heavier the evidence. The likeliest cause stands on the left.
+    The number is the weight, the natural logarithm of the likelihood ratio of the observation; a deeper
+    colour stands for a larger weight. The most probable cause is on the left.
 
     Parameters
     ----------
     ranking
-        Causes, likeliest first.
+        Causes, most probable first.
     """
     weights: dict[str, dict[str, float]] = {}
     for entry in ranking:

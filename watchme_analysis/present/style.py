@@ -1,10 +1,10 @@
-"""The look of every figure, and the parts that all of them share.
+"""Style of all figures, and the parts that they share.
 
-A figure is drawn without a display and saved without a clock or a version in it, so that the same frame
-gives the same bytes with the same libraries. Colours are those of Okabe and Ito (2008), which readers with
-any colour vision can tell apart; shape and text say the same again.
+Figures are drawn without a display and saved without time or version, so that the same frame results in the
+same bytes with the same libraries. Colours are those of Okabe and Ito (2008), which are distinguishable with
+any colour vision; shape and text repeat the information.
 
-Figures as small PNGs: a palette instead of three channels, chosen the same way every time.
+PNG files are small because they use a palette, chosen deterministically, instead of three channels.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 WIDTH_IN = 6.0
 DPI = 150
-# Characters of a line of text that fits into a figure's width.
+# Number of characters of a line of text in the width of a figure.
 _LINE_CHARACTERS = 80
 
 BLUE = "#0072B2"
@@ -42,7 +42,7 @@ SKY = "#56B4E9"
 BLACK = "#222222"
 GREY = "#9a9a9a"
 SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
-# A line is told by its dashes as well, in print and by readers who see no colours.
+# Dashes distinguish lines in print and for readers who see no colours.
 _DASHES: Any = ("-", (0, (4, 1)), (0, (1, 0.8)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 INCIDENT = "#fde9d9"
 
@@ -67,13 +67,13 @@ _SETTINGS: Any = {
     "lines.linewidth": 1.3,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "text.parse_math": False,  # for the ticks that drawing makes; see _write_literally
+    "text.parse_math": False,  # for tick labels created while drawing; see _write_literally
     "text.usetex": False,
     "timezone": "UTC",
 }
 
 
-# Fonts that write what DejaVu Sans can't, such as Japanese paths and errors: Linux, then macOS.
+# Fonts for scripts that DejaVu Sans lacks, such as Japanese paths and errors: Linux, then macOS.
 _OTHER_SCRIPTS = (
     "Noto Sans CJK JP",
     "Noto Sans JP",
@@ -86,7 +86,7 @@ _OTHER_SCRIPTS = (
 
 @cache
 def _settings() -> Any:
-    """Return the settings of a figure, with a font for other scripts where the machine has one."""
+    """Return the settings of a figure, with a font for other scripts if one is installed."""
     from matplotlib.font_manager import get_font_names
 
     known = set(get_font_names())
@@ -96,7 +96,7 @@ def _settings() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A change on the time axis: when, and a label of a few words."""
+    """A change on the time axis, with its time and a short label."""
 
     time: datetime
     label: str
@@ -104,7 +104,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class AxisSpan:
-    """What a time axis shows: its window, the reader's zone, the incident and the changes."""
+    """Contents of a time axis: window, time zone, incident and changes."""
 
     window: Window
     zone: tzinfo
@@ -134,7 +134,7 @@ def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
 
 
 def finish(figure: Figure, name: str, alt: str) -> FigureView:
-    """Return the figure as a small PNG: the 256 commonest colours, every flat one exact among them."""
+    """Return a figure as a PNG with the 256 most common colours; colours of this module stay exact."""
     import matplotlib as mpl
     import numpy as np
 
@@ -149,9 +149,9 @@ def finish(figure: Figure, name: str, alt: str) -> FigureView:
 
 
 def _write_literally(text: Text) -> None:
-    """Let a text show its dollar signs: names in evidence may hold them, and none is a formula.
+    """Disable formulas in a text, so that dollar signs in names are shown.
 
-    A text takes matplotlib's setting when it is made, which is mostly outside of :func:`_settings`.
+    A text copies matplotlib's setting when it is created, which is mostly outside of :func:`_settings`.
     """
     text.set_parse_math(False)
     text.set_usetex(False)
@@ -168,22 +168,22 @@ def _texts(figure: Figure) -> list[Text]:
 
 
 def empty_figure(name: str, reason: str) -> FigureView:
-    """Return a figure that says why there is nothing to show."""
+    """Return a figure that contains only the reason why there is nothing to show."""
     figure, (axis,) = new_figure([0.9])
     axis.set_axis_off()
-    # matplotlib's own wrapping reads dollar signs as a formula, whatever it is told.
+    # matplotlib's own wrapping parses dollar signs as a formula in spite of the settings.
     lines = fill(f"{reason[0].upper()}{reason[1:]}.", _LINE_CHARACTERS)
     axis.text(0.5, 0.5, lines, ha="center", va="center", color=BLACK)
     return finish(figure, name, f"No figure: {reason}.")
 
 
 def stroke(place: int) -> dict[str, Any]:
-    """Return the colour and the dashes of the place-th line of a panel."""
+    """Return the colour and the dashes of a line by its index in the panel."""
     return {"color": SERIES[place % len(SERIES)], "linestyle": _DASHES[place % len(_DASHES)]}
 
 
 def time_axis(axes: Sequence[Axes], span: AxisSpan) -> None:
-    """Give stacked axes one time axis: limits, local ticks, the zone's name, incident and changes."""
+    """Set up the shared time axis of stacked axes: limits, local ticks, zone name, incident and changes."""
     from matplotlib import dates
 
     start, end = day_number(span.window.start), day_number(span.window.end)
@@ -206,7 +206,7 @@ def time_axis(axes: Sequence[Axes], span: AxisSpan) -> None:
 
 
 def day_number(moment: datetime) -> float:
-    """Return the moment as matplotlib counts time, in days."""
+    """Return a time as matplotlib's date number, in days."""
     from matplotlib.dates import date2num
 
     return float(date2num(moment))  # type: ignore[no-untyped-call]
@@ -223,7 +223,7 @@ def _shade(axis: Axes, span: AxisSpan) -> None:
 
 
 def _label_marks(axis: Axes, span: AxisSpan) -> None:
-    """Letter the changes in the first panel; near ones share a place, the key stands in the text."""
+    """Label the changes with letters in the first panel; neighbouring changes share a label."""
     width = span.window.seconds
     groups: list[tuple[datetime, list[str]]] = []
     for place, mark in enumerate(span.marks):
@@ -243,7 +243,7 @@ def _label_marks(axis: Axes, span: AxisSpan) -> None:
 
 
 def mark_letter(place: int) -> str:
-    """Return the letter of the place-th change: A to Z, then AA and on."""
+    """Return the letters of a change by its index: A to Z, then AA and so on."""
     letters = ""
     place += 1
     while place:
@@ -253,7 +253,7 @@ def mark_letter(place: int) -> str:
 
 
 def title(axis: Axes, text: str) -> None:
-    """Title a panel on the left, above whatever stands there."""
+    """Set the title of a panel, on the left above the axes."""
     axis.set_title(text, loc="left", fontsize=9.5, fontweight="bold", pad=4)
 
 
@@ -264,7 +264,7 @@ _TICKS = {
 
 
 def seconds_axis(axes: Axes, low_s: float, high_s: float, along: str = "y") -> None:
-    """Give one axis a logarithmic scale of seconds with ticks that read as times."""
+    """Set a logarithmic scale of seconds on an axis, with ticks labelled as durations."""
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
     low, high = max(low_s, 5e-4) / 1.5, max(high_s, low_s * 10, 0.01) * 2.2
@@ -283,21 +283,21 @@ _NICE_S = (
 
 
 def linear_seconds(axes: Axes, top_s: float, along: str = "y", most: float = 2.6) -> None:
-    """Give one axis a linear scale of seconds from zero, with at most ``most`` steps that read as times."""
+    """Set a linear scale of seconds from 0 on an axis, with at most ``most`` steps labelled as durations."""
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
     step = next((step for step in _NICE_S if top_s / step <= most), 864000)
     axes.set(**{f"{along}lim": (0, top_s * 1.12 if top_s > 0 else 1)})
     axis = axes.yaxis if along == "y" else axes.xaxis
     axis.set_major_locator(MultipleLocator(step))
-    # A minute is "60 s" among seconds only.
+    # With steps of 60 s, the first tick is "1 min", because the others are in minutes too.
     axis.set_major_formatter(
         FuncFormatter(lambda value, _: "1 min" if value == step == 60 else format_duration(value))
     )
 
 
 def key(figure: Figure, entries: Sequence[Any]) -> None:
-    """Put a legend below all axes."""
+    """Add a legend below all axes."""
     if entries:
         figure.legend(
             handles=list(entries), loc="outside lower left", ncols=2, fontsize=8, frameon=False,
@@ -306,7 +306,7 @@ def key(figure: Figure, entries: Sequence[Any]) -> None:
 
 
 def legend(axis: Axes, *, handle_length: float = 1.1) -> None:
-    """Put a legend above the axes on the right, in one line, when anything is labelled; dashes need room."""
+    """Add a one-line legend above the axes on the right if there are labels; dashes need longer handles."""
     handles = axis.get_legend_handles_labels()[0]
     if handles:
         axis.legend(
@@ -317,7 +317,7 @@ def legend(axis: Axes, *, handle_length: float = 1.1) -> None:
 
 
 def absent(axis: Axes, what: str) -> None:
-    """Say in an empty panel that a layer is missing."""
+    """Write the text ``what`` into an empty panel, such as the name of a missing layer."""
     axis.set_yticks([])
     axis.grid(visible=False, axis="y")
     axis.text(0.5, 0.5, what, transform=axis.transAxes, ha="center", va="center", color="#555555")
@@ -328,14 +328,14 @@ _PALETTE = 256
 
 
 def small_png(pixels: Any, kept: Iterable[str]) -> bytes:
-    """Return an image as PNG of its 256 commonest colours, every other one as the nearest of these.
+    """Return an image as a PNG of its 256 most common colours; other colours become the nearest of these.
 
     Parameters
     ----------
     pixels
-        Array of height, width and at least three channels of one byte: red, green, blue.
+        Array of shape (height, width, channels), with at least three channels of one byte: red, green, blue.
     kept
-        Colours such as ``#0072B2`` that stay exact however few pixels they have.
+        Colours such as ``#0072B2`` that stay exact however few pixels have them.
     """
     import numpy as np
     from PIL import Image
@@ -355,15 +355,15 @@ def small_png(pixels: Any, kept: Iterable[str]) -> bytes:
     image = Image.fromarray(nearest, mode="P")
     image.putpalette(palette.astype("uint8").tobytes())
     out = io.BytesIO()
-    # The best compression takes eight times as long and saves a tenth.
+    # The best compression level takes eight times as long and saves a tenth of the size.
     image.save(out, format="PNG", compress_level=6)
     return out.getvalue()
 
 
 def _colors(flat: Any) -> tuple[Any, Any, Any]:
-    """Return the colours of packed pixels in ascending order, each pixel's place among them, their counts.
+    """Return the colours of packed pixels in ascending order, the colour index of each pixel, and the counts.
 
-    Most of a figure is white, the greatest of all: only the rest is sorted.
+    Most pixels are white, the largest value, so only the others are sorted.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Lines of plain text for terminals: aligned, cut short."""
+"""Aligned tables and truncated text for terminals."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from itertools import zip_longest
 from unicodedata import east_asian_width
 
 _UNLIMITED = 130
-# Heads are not wrapped more narrowly.
+# Smallest width in columns to which headings are wrapped.
 _HEAD_WIDTH = 8
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal; those that tables may take where there is none."""
+    """Return the width of the terminal in columns; 130 without a terminal."""
     return shutil.get_terminal_size((_UNLIMITED, 24)).columns
 
 
 def display_width(text: str) -> int:
-    """Return the columns that a text takes on a terminal: two for each Japanese character."""
+    """Return the width of a text in terminal columns: two for each wide character, such as Japanese."""
     return len(text) if text.isascii() else len(text) + sum(east_asian_width(one) in "WF" for one in text)
 
 
 def align_rows(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> str:
-    """Return aligned lines, the header first: columns of words to the left, the others to the right."""
+    """Return aligned lines, the header first: text columns to the left, the others to the right."""
     return "\n".join(_lines([header, *rows], words))
 
 
 def fit_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int] = (), *, titles: int = 1
 ) -> str:
-    """Return rows as aligned lines that are no wider than the page, as far as their cells let them.
+    """Return rows as aligned lines no wider than the terminal, as far as the cells allow.
 
-    Heads of several words take several lines where that saves columns. Where it does not save enough, the
-    titles of a row stand on a line of their own, with what belongs to them below.
+    Headings of several words are split into lines if that saves columns. If it does not save enough, the
+    titles of a row are on their own line, with its other cells below.
 
     Parameters
     ----------
     header, rows
-        Heads and cells.
+        Headings and cells.
     words
-        Columns of words, which stand to the left; those of the titles do anyway.
+        Indices of text columns, which are left-aligned; title columns always are.
     titles
-        How many of the first columns say what a row is about.
+        Number of leading columns that identify a row.
     """
     left = {*range(titles), *words}
     page = terminal_width()
@@ -68,7 +68,7 @@ def fit_table(
 
 
 def _stacked_heads(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Return lines of heads, hardly wider than their columns' cells."""
+    """Return heading lines that are hardly wider than the cells of their columns."""
     wrapped = []
     for head, *cells in zip(header, *rows, strict=True):
         width = max(_HEAD_WIDTH, *map(len, [*head.split(), *cells]))
@@ -88,11 +88,11 @@ def _lines(rows: Sequence[Sequence[str]], words: Iterable[int]) -> list[str]:
 
 
 def truncate(text: str, width: int) -> str:
-    """Return the beginning of a text."""
+    """Return a text shortened to ``width`` characters at the end."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def truncate_middle(text: str, width: int) -> str:
-    """Return a text without its middle: paths that begin alike differ at their ends."""
+    """Return a text shortened in the middle, because paths with equal beginnings differ at their ends."""
     begin = (width - 1) // 2
     return text if len(text) <= width else f"{text[:begin]}…{text[begin + 1 - width :]}"
