@@ -322,7 +322,7 @@ def _chosen(report: Report, page: Page) -> Sequence[Report]:
 
 def _with_gaps(rows: Sequence[Report], report: Report) -> Iterator[Report]:
     """Yield the rows, with a row of zeros for each interval without requests between them."""
-    # With too many keys, those with few requests are merged into one row, so gaps are unknown.
+    # With too many keys, those with few requests share a row, so gaps are unknown.
     step = None if any(row["key"] == OTHER for row in report["groups"]) else BY_TIME.get(report["by"])
     nothing = dict.fromkeys(report["total"]) | dict.fromkeys(("requests", "bytes", *TIMED), 0)
     nothing |= {"share_pct": 0.0}

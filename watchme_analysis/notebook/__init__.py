@@ -1,7 +1,7 @@
-"""The notebooks' API: one call and its display in a cell.
+"""API of the notebooks: each cell calls one method and displays its result.
 
-``open_health`` and ``open_backlog`` take the parameters of a notebook as plain strings, refuse what they
-don't know, and return a page whose methods are the sections of the notebook.
+The ``open_*`` functions validate the parameters of a notebook, mostly plain strings, and return a page. The
+methods of the page are the sections of the notebook.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ __all__ = [
 def open_health(
     *, case: str, since: str = "", until: str = "", timezone: str = "", endpoint: str = ""
 ) -> HealthPage:
-    """Open a case for the question why an endpoint times out.
+    """Return the page of a health diagnosis: the causes of an endpoint's timeouts.
 
     Parameters
     ----------
     case
         Folder of a case or of raw evidence, relative to the working directory or to the project.
     since, until
-        Bounds of the window looked at: ISO 8601 (in ``timezone`` when without a zone) or a span such as
-        ``2h`` before the case's end; the case's own when empty.
+        Bounds of the window to analyse: ISO 8601 (in ``timezone`` when without a zone) or a span such as
+        ``2h`` before the end of the case; the bounds of the case when empty.
     timezone
-        IANA name of the zone in which times are shown; ``time_zone`` of ``watchme.toml``, else UTC, when
+        IANA name of the time zone of the times shown; ``time_zone`` of ``watchme.toml``, else UTC, when
         empty.
     endpoint
-        Path to look at; found from the data when empty.
+        Path of the endpoint to examine; found from the data when empty.
 
     Raises
     ------
     InputError
-        When a parameter is malformed or unknown to the case.
+        When a parameter is malformed, or the case does not contain it.
     CaseError
         When the case can't be opened.
     """
@@ -58,14 +58,14 @@ def open_health(
 def open_backlog(
     *, case: str, since: str = "", until: str = "", timezone: str = "", queue: str = ""
 ) -> BacklogPage:
-    """Open a case for the question why a queue backs up; parameters as for :func:`open_health`.
+    """Return the page of a backlog diagnosis; errors as for :func:`open_health`.
 
     Parameters
     ----------
     case, since, until, timezone
         As for :func:`open_health`.
     queue
-        Queue to look at; all of them when empty.
+        Queue to examine; all queues when empty.
     """
     return BacklogPage(*open_page("backlog", case, (since, until), timezone, queue))
 
@@ -79,15 +79,15 @@ def open_alarms(
     queue: str = "",
     **alarms: str,
 ) -> AlarmPage:
-    """Open a case for the question which alarm would have told; parameters as for :func:`open_backlog`.
+    """Return the page of an alarm back-test; errors as for :func:`open_backlog`.
 
     Parameters
     ----------
     case, since, until, timezone, queue
         As for :func:`open_backlog`.
     alarms
-        ``spec``: YAML file of alarms, the team's own when empty. ``noticed``: when people noticed (ISO 8601),
-        the first reaction on record when empty.
+        ``spec``: YAML file of alarms; the team's alarms when empty. ``noticed``: time at which people noticed
+        (ISO 8601); the first reaction in the data when empty.
     """
     unknown = sorted(set(alarms) - {"spec", "noticed"})
     if unknown:
@@ -108,14 +108,14 @@ def open_what_if(
     queue: str = "",
     **runs: int,
 ) -> WhatIfPage:
-    """Open a case for the question what countermeasures would have done; as :func:`open_backlog`.
+    """Return the page of a simulation of countermeasures; errors as for :func:`open_backlog`.
 
     Parameters
     ----------
     case, since, until, timezone, queue
         As for :func:`open_backlog`; the affected queue with the oldest message is simulated when empty.
     runs
-        ``replications``: runs of each measure, from 2. ``seed``: the same one gives the same figures.
+        ``replications``: runs of each measure, at least 2. ``seed``: equal seeds result in equal figures.
     """
     replications, seed = runs.pop("replications", 8), runs.pop("seed", 0)
     if runs:

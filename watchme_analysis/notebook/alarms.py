@@ -1,4 +1,4 @@
-"""The page of the question which alarm would have told, and when."""
+"""Page of the alarms notebook: back-test of proposed and existing alarms."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ _MOST_BARS = 14
 
 @dataclass
 class AlarmPage(Page):
-    """Sections of the alarms notebook, each one call.
+    """Sections of the alarms notebook, one method each.
 
     Attributes
     ----------
     specs
-        The alarms of the specification.
+        Alarms of the specification.
     told
-        When people noticed, as the reader says; empty for the first reaction on record.
+        Time at which people noticed, from the parameter ``noticed``; empty for the first reaction in the
+        data.
     """
 
     specs: tuple[AlarmSpec, ...] = ()
@@ -55,7 +56,7 @@ class AlarmPage(Page):
         return CaseBacktest(self.investigation, self.diagnosis, self.specs, noticed)
 
     def rules(self) -> TableView:
-        """Show the alarms of the specification."""
+        """Return a table of the alarms of the specification."""
         over = {"dlq": "each dead-letter queue", "function": "each function", "queue": "each queue"}
         return rules_table(
             (
@@ -67,7 +68,7 @@ class AlarmPage(Page):
         )
 
     def noticed(self) -> TextView:
-        """Say when the incident began and when people noticed."""
+        """Return sentences on the start of the incident and the time at which people noticed."""
         if self._start is None:
             return TextView(("Nothing happened in this window: every ring below is in vain.",))
         began = f"The incident began at {format_time(self._start, self.zone)} ({self.zone})."
@@ -85,11 +86,11 @@ class AlarmPage(Page):
         )
 
     def backtest(self) -> TableView:
-        """Show when each alarm of the specification would have rung."""
+        """Return a table of the times at which the alarms of the specification would have fired."""
         return backtest_table(self._tests.frame(self._tests.proposed_results), self.zone)
 
     def existing(self) -> TableView:
-        """Show when each alarm that the case holds would have rung."""
+        """Return a table of the times at which the existing alarms would have fired."""
         if not self._tests.existing_results:
             return TableView(
                 "Alarms that exist", (), (), "The case holds no alarm: alarms.json is empty or missing."
@@ -101,7 +102,7 @@ class AlarmPage(Page):
         )
 
     def rings(self) -> FigureView:
-        """Draw when each alarm was raised."""
+        """Return a figure of the times in alarm."""
         rang = [item for item in self._tests.results if item.run and item.run.raised]
         rang.sort(key=lambda item: item.run.raised[0][0] if item.run else 0)
         bars = [(f"{item.spec.name}\n{item.resource}", item.run.raised) for item in rang if item.run]
@@ -114,19 +115,19 @@ class AlarmPage(Page):
         return self._tests.sensitivity(self._tests.affected, self.specs)
 
     def sensitivity(self) -> FigureView:
-        """Draw how soon the affected queues' alarms ring with other thresholds and M of N."""
+        """Return a figure of the delay of alarms on affected queues at other thresholds and M of N."""
         return plot_alarm_sensitivity(self._swept)
 
     def ranges(self) -> TableView:
-        """Show what the unpublished length of the evaluation range changes."""
+        """Return a table of the alarms that depend on the unpublished length of the evaluation range."""
         return ranges_table(self._tests.ranges(), EXTRA_PERIODS, self.zone)
 
     def lessons(self) -> TableView:
-        """Show what would be better than what was asked for."""
+        """Return a table of improvements to the alarms of the specification."""
         return lessons_table(self._tests.advice(self.specs))
 
     def advice(self) -> TextView:
-        """Say which alarm to have first."""
+        """Return sentences on the alarm to create first."""
         found, affected = self.diagnosis, self._tests.affected
         dead = found.extra.get("dead_letters_of_incident", 0)
         said = alarm_advice(

@@ -1,4 +1,4 @@
-"""The page of the question why a queue backs up."""
+"""Page of the backlog notebook: causes of a queue backlog."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _BALANCE = {
     "mean_stay_s": "mean stay",
     "reasons": "why unexplained",
 }
-# All of these are 0 in a step in which all that came was deleted.
+# All of these are 0 in a step in which every message was deleted.
 _STANDING = ("stock_before", "visible", "in_flight", "dead_lettered", "unexplained")
-# What is known of the whole window only.
+# Columns that are known only for the whole window.
 _OF_THE_WHOLE = ("expired", "purged", "mean_stay_s")
 _FORECAST = {
     "queue": "queue",
@@ -99,7 +99,7 @@ _FEW = 15
 
 @dataclass
 class BacklogPage(Page):
-    """Sections of the backlog notebook, each one call."""
+    """Sections of the backlog notebook, one method each."""
 
     @property
     def _queue(self) -> str | None:
@@ -107,12 +107,12 @@ class BacklogPage(Page):
 
     @property
     def affected(self) -> list[str]:
-        """Queues that the diagnosis names, else the one asked for."""
+        """Return the affected queues of the diagnosis, else the queue of the parameter ``queue``."""
         named = [str(queue) for queue in self.diagnosis.extra.get("queues", ())]
         return named or ([self._queue] if self._queue else [])
 
     def _of_the_queue(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of the queue that was asked about; all when none was."""
+        """Return the rows of the queue in the parameter ``queue``; all rows without it."""
         return frame if self._queue is None else frame[frame["queue"] == self._queue]
 
     @cached_property
@@ -122,7 +122,7 @@ class BacklogPage(Page):
         return frame[inside].sort_values("time", kind="stable")
 
     def timeline(self) -> FigureView:
-        """Draw what came, what waits and what the functions did, on one time axis."""
+        """Return a figure of arrivals, backlog and function metrics on one time axis."""
         series = binned(pipelines(self.investigation, self._queue))
         marks = tuple(
             Mark(row.time.to_pydatetime(), str(row.event_name)) for row in self._changes.itertuples()
@@ -130,16 +130,16 @@ class BacklogPage(Page):
         return plot_backlog_timeline(series, self.span(marks), self.affected)
 
     def changes(self) -> TableView:
-        """Show what the letters of the timeline stand for, and what each change could cause."""
+        """Return a table of the changes on the timeline by letter, with the possible effects of each."""
         return change_table(self._changes, self.zone)
 
     def onsets(self) -> TableView:
-        """Show in which order the metrics of the affected queues moved."""
+        """Return a table of the order in which the metrics of the affected queues changed."""
         moved = self._of_the_queue(frames.onset_order(self.investigation))
         return onset_table(moved, self.zone, self._bounds[1])
 
     def comparison(self) -> TableView:
-        """Compare the incident with the time before it, metric by metric."""
+        """Return a table that compares each metric in the incident with the time before."""
         start, end = self._bounds
         found = pipelines(self.investigation)
         chosen = {
@@ -153,20 +153,20 @@ class BacklogPage(Page):
         return comparison_table(compared, rates(found, start, end), chosen)
 
     def balance(self) -> TableView:
-        """Account for the messages of every queue."""
+        """Return the message balance of every queue."""
         caption = "Where the messages of every queue went"
         return table(
             frames.balance(self.investigation), caption, self.zone, _BALANCE, empty="no queue is known"
         )
 
     def balance_over_time(self) -> TableView:
-        """Account for the messages of the affected queues interval by interval."""
+        """Return the message balance of the affected queues by time step."""
         window = self.window
         seconds = (window.end - window.start).total_seconds()
         step_s = next((step for step in STEPS_S if seconds / step <= _FEW), STEPS_S[-1])
         frame = frames.balance(self.investigation, step_s)
         frame = frame[frame["queue"].isin(self.affected)]
-        # Steps are whole hours of UTC: the first may begin before there is anything to count.
+        # Steps are aligned to the clock in UTC, so the first may begin before the window.
         frame = frame.assign(start=frame["start"].clip(lower=window.start))
         told = frame[~frame[list(_STANDING)].eq(0).all(axis="columns")]
         shown = {"queue": "queue", "start": "from", **_BALANCE}
@@ -181,25 +181,25 @@ class BacklogPage(Page):
         return replace(found, note=f"{found.note} {note}".strip())
 
     def forecast(self) -> TableView:
-        """Say when each standing backlog will have drained."""
+        """Return a forecast of the drain time of each remaining backlog."""
         frame = frames.drain_forecast(self.investigation)
         caption = "When the backlog will have drained"
         return table(frame, caption, self.zone, _FORECAST, empty="no queue holds a backlog at the end")
 
     def dead_letters_by_device(self) -> TableView:
-        """Count dead letters by device."""
+        """Return the number of DLQ messages by device."""
         return self._dead_letters("device_id", "Dead letters by device")
 
     def dead_letters_by_error(self) -> TableView:
-        """Count dead letters by the error that their function ended with."""
+        """Return the number of DLQ messages by the error of the function."""
         return self._dead_letters("error", "Dead letters by error")
 
     def dead_letters_by_receives(self) -> TableView:
-        """Count dead letters by how often they were received."""
+        """Return the number of DLQ messages by receive count."""
         return self._dead_letters("receive_count", "Dead letters by receives")
 
     def dead_letters_by_age(self) -> TableView:
-        """Count dead letters by whole days since they were sent, up to the end of the data."""
+        """Return the number of DLQ messages by whole days between sending and the end of the data."""
         return self._dead_letters("age_days", "Dead letters by age")
 
     def _dead_letters(self, key: str, caption: str) -> TableView:
@@ -208,33 +208,33 @@ class BacklogPage(Page):
         return table(frame, caption, self.zone, _DEAD, limit=_FEW, empty=empty)
 
     def patterns(self) -> TableView:
-        """Show what creeps or comes back: run times, weekdays, single devices."""
+        """Return a table of patterns: drifts of duration, and DLQ messages by weekday or device."""
         empty = "no run time creeps, and dead letters come neither of one weekday nor of one device"
         frame = patterns(self.investigation, self.zone)
         frame = frame.assign(says=[in_zone(str(text), self.zone) for text in frame["says"]])
         return table(frame, "What is slow or comes back", self.zone, _PATTERNS, empty=empty)
 
     def missed_work(self) -> TableView:
-        """Show the work that was missed, by device."""
+        """Return a table of the missed work items by device."""
         extra = self.diagnosis.extra
         return missed_work_table(extra.get("missed_work", ()), extra.get("unread_dumps", ()))
 
     def messages(self) -> TableView:
-        """Show the messages seen waiting or dead-lettered, which name the work."""
+        """Return a table of the messages read from queues and DLQs, with their work items."""
         frame = self._of_the_queue(work_items(self.investigation))
         caption = f"Dead letters and waiting messages: {len(frame):,d}"
         shown = dict(_WORK)
         if frame["recorded_at"].notna().all():
-            # Each message has a moment of its own, which leaves no room for its day.
+            # The date is redundant when each message has a time, and the table is wide.
             del shown["local_date"]
         if not frame["before_window"].any():
             del shown["before_window"]
         return table(frame, caption, self.zone, shown, limit=10, empty="no message was read from a queue")
 
     def redrive(self) -> TableView:
-        """Return how many messages of dead-letter queues to redrive, and why others are left out.
+        """Return the number of DLQ messages to redrive, and the reasons for those left out.
 
-        A report has the messages as a file beside its page.
+        The messages are attached to a report as a file beside its page.
         """
         found = messages_to_redrive(self.investigation, self._queue)
         if found.lines:
@@ -242,10 +242,10 @@ class BacklogPage(Page):
         return redrive_table(found)
 
     def resend(self) -> TableView:
-        """Return :meth:`redrive` under its name of the release before."""
+        """Return the table of :meth:`redrive`, under its name in the previous release."""
         warnings.warn("page.resend() is now called page.redrive().", DeprecationWarning, stacklevel=2)
         return self.redrive()
 
     def alarms(self) -> TableView:
-        """Show when each standard alarm would first have fired."""
+        """Return a table of the times at which the standard alarms would first have fired."""
         return alarm_table(self.diagnosis.extra.get("alarms", ()), self._start, self.zone)

@@ -1,4 +1,4 @@
-"""The page of the question why an endpoint such as ``/health`` times out."""
+"""Page of the health notebook: causes of timeouts of an endpoint such as ``/health``."""
 
 from __future__ import annotations
 
@@ -63,25 +63,25 @@ _ERRORS = {
     "first": "first",
     "last": "last",
 }
-# Endpoints shown beside those affected, for contrast.
+# Number of unaffected endpoints shown for comparison.
 _CONTRAST = 3
 _AFFECTED = 5
-# Paths whose settings stand side by side.
+# Number of paths with settings side by side.
 _COMPARED = 3
 
 
 @dataclass
 class HealthPage(Page):
-    """Sections of the health notebook, each one call."""
+    """Sections of the health notebook, one method each."""
 
     @cached_property
     def facts(self) -> Facts:
-        """What the hypotheses were weighed on."""
+        """Return the context that the hypotheses share."""
         return self.investigation.once(facts)
 
     @property
     def families(self) -> list[str]:
-        """Endpoints to show: those affected, those of the same service that are well, the most probed."""
+        """Return the endpoints to show: affected, unaffected of the same service, and the most probed."""
         affected = list(self.facts.families)[:_AFFECTED]
         calm = self.facts.calm_neighbours() if affected else []
         observed = self.facts.observed
@@ -93,64 +93,64 @@ class HealthPage(Page):
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
-        """Changes that the case records."""
+        """Return the changes recorded in the case."""
         tables = (self.investigation.table(name) for name in ("changes", "error_log", "app_log"))
         return tuple(
             Mark(row.time.to_pydatetime(), str(row.what)) for row in change_marks(*tables).itertuples()
         )
 
     def verdict(self) -> VerdictView:
-        """Show the verdict, and how often verdicts as sure as this one were right."""
+        """Return the verdict, with the share of correct verdicts at this confidence."""
         found = self.diagnosis
         return replace(super().verdict(), track_record=track_record(found.verdict, found.confidence))
 
     def timeline(self) -> FigureView:
-        """Draw all layers on one time axis."""
+        """Return a figure of all layers on one time axis."""
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
         tables["bins"] = dense_bins(self.facts.observed)
         return plot_health_timeline(self.facts.observed, tables, self.span(self.marks), self.facts.families)
 
     def changes(self) -> TableView:
-        """Show what the letters of the timeline stand for."""
+        """Return a table of the changes on the timeline by letter."""
         return self._marks_table(self.marks)
 
     def comparison(self) -> TableView:
-        """Compare the incident with all other time, by endpoint and vantage."""
+        """Return a table that compares the incident with all other time, by endpoint and vantage."""
         start, end = self.incident or (self.window.end, None)
         frame = baseline_comparison(self.facts.observed, start, end)
         return comparison_table(frame[frame["family"].isin(self.families)], self.zone)
 
     def vantages(self) -> FigureView:
-        """Draw inside against host against outside, the affected endpoints against the others."""
+        """Return a figure comparing vantages (inside, host, outside), and affected with other endpoints."""
         observed = self.facts.observed
         return plot_vantages(observed.assign(phase=phases(observed["start"], *self._bounds)), self.families)
 
     def where_time_goes(self) -> FigureView:
-        """Draw the time spent in each layer."""
+        """Return a figure of the time spent in each layer."""
         return plot_where_time_goes(layer_shares(self._layers, self.families))
 
     def layer_table(self) -> TableView:
-        """Show the mean time of each layer in numbers."""
+        """Return a table of the mean time in each layer."""
         caption = "Mean time that each layer adds to a request"
         empty = "neither log carries timing; add $request_time and $upstream_*_time to Nginx's log_format"
         return table(layer_shares(self._layers, self.families), caption, self.zone, _SHARES, empty=empty)
 
     def waterfall(self) -> FigureView:
-        """Draw the slowest and a typical request through all layers, also those that did not see it."""
+        """Return a figure of the slowest and a typical request in all layers, also those without a record."""
         return plot_waterfall(self._waterfall, self.zone)
 
     def followed_layers(self) -> TableView:
-        """Show the same two requests in numbers."""
+        """Return a table of the two requests in :meth:`waterfall`."""
         return layers_table(self._waterfall)
 
     def fates(self) -> TableView:
-        """Count what became of the requests: who answered them, who gave up, who came too late."""
+        """Return the number of requests by outcome: response, timeout or late response, and the layer."""
         return fates_table(
             fate_counts(self.followed.frame, self.families), FATES, clocks(self.followed.skews)
         )
 
     def in_flight(self) -> FigureView:
-        """Draw requests in flight, and the latency of the most affected endpoint against them."""
+        """Return a figure of requests in flight, and the latency of the most affected endpoint."""
         found, metrics = self.facts, self.investigation.table("host_metrics")
         family = self.families[0] if self.families else "/health"
         opened = open_requests(found.joined)
@@ -160,7 +160,7 @@ class HealthPage(Page):
         return plot_in_flight(opened, found.observed, jobs, (family, lag), self.span())
 
     def by_connection(self) -> TableView:
-        """Show how requests over new connections fared beside those over kept ones."""
+        """Return a table that compares requests over new connections and keep-alive connections."""
         frame, affected = self.followed.frame, list(self.facts.families)
         shown = self.families[: min(len(affected), _COMPARED) + 1] if affected else self.families[:_COMPARED]
         mine, used = frame[frame["during"] & frame["family"].isin(affected)], connections_used(frame)
@@ -171,21 +171,21 @@ class HealthPage(Page):
 
     @property
     def followed(self) -> FollowedRequests:
-        """Every request through edge, Nginx and application; in queries its frame is ``requests``."""
+        """Return the requests matched across edge, Nginx and application; in queries, ``requests``."""
         return self.investigation.once(followed)
 
     def sql(self, query: str) -> pd.DataFrame:
-        """Return the rows of a query over the case's tables and ``requests``, each request followed.
+        """Return the rows of a query over the tables of the case and ``requests`` (:attr:`followed`).
 
         Parameters
         ----------
         query
-            As for :meth:`watchme_analysis.case.case_folder.Case.sql`.
+            SQL for :meth:`watchme_analysis.case.case_folder.Case.sql`.
 
         Raises
         ------
         QueryError
-            When DuckDB refuses the query.
+            When DuckDB rejects the query.
         """
         return self.investigation.case.sql(query, {"requests": self.followed.frame})
 
@@ -199,27 +199,27 @@ class HealthPage(Page):
         return layer_times(self.facts.joined, *self._bounds)
 
     def locations(self) -> TableView:
-        """Show what is in force for the affected path and for others: location, address, limits, cache."""
+        """Return a table of the Nginx settings by path: location, address, limits and cache."""
         paths = self._compared_paths()
         frame = settings_by_path(self.investigation.table("config_directives"), paths)
         return settings_table(frame, paths)
 
     def handlers(self) -> TableView:
-        """Show how each handler of the source runs, and what may block in it."""
+        """Return a table of the request handlers in the source, their execution model and blocking calls."""
         handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
         families = [str(name) for name in self.facts.observed["family"].dropna().unique()]
         known = handlers_by_family(handlers, calls, families)
         return code_table(handlers_table(handlers, calls), {each.path for each in known.values()})
 
     def processes(self) -> TableView:
-        """Show how the processes are started, what their containers may use, and when they turn unhealthy."""
+        """Return a table of the start commands, container limits and health checks of the processes."""
         metrics = self.investigation.table("host_metrics")
         memory = metrics[metrics["metric"] == "rss_mb"].groupby("service")["value"].max()
         services = compose_services(self.investigation.table("compose_settings"))
         return processes_table(self.investigation.table("app_processes"), services, memory.to_dict())
 
     def _compared_paths(self) -> list[str]:
-        """Return the affected path, and those it is compared with: of its own service first, asked most."""
+        """Return the affected paths and those to compare: same service first, by number of requests."""
         found = self.facts
         counts = found.observed["family"].value_counts()
         families = list(found.families) or self.families[:1]
@@ -230,11 +230,11 @@ class HealthPage(Page):
         return [name.replace("*", "1") for name in chosen]
 
     def statuses(self) -> TableView:
-        """Count statuses by endpoint and vantage: 499, 502, 504 and 52x apart."""
+        """Return the number of responses by status (499, 502, 504 and 52x apart), endpoint and vantage."""
         frame = status_classes(status_counts(self.facts.observed, *self._bounds))
         return status_table(frame[frame["family"].isin(self.families)])
 
     def errors(self) -> TableView:
-        """Count the lines of Nginx's error log by kind."""
+        """Return the number of lines in Nginx's error log by kind."""
         frame = error_counts(self.investigation.table("error_log"), *self._bounds)
         return table(frame, "Nginx's error log by kind", self.zone, _ERRORS, limit=20, empty="no error log")

@@ -1,4 +1,4 @@
-"""The parts that the pages of all questions share."""
+"""Parts shared by the pages of all questions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from watchme_analysis.window import Window, parse_zone
 if TYPE_CHECKING:
     import pandas as pd
 
-# Tables that have rows all the time while the system is up, so that a silence says something.
+# Tables with rows at all times while the system is up, so that a gap is significant.
 _STEADY = ("probes", "access_log", "edge_log", "app_log", "host_metrics", "metrics")
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 def open_page(
     question: str, case: str, bounds: tuple[str, str], timezone: str, subject: str
 ) -> tuple[Investigation, tzinfo]:
-    """Check a notebook's parameters and open the case; see :func:`watchme_analysis.notebook.open_health`."""
+    """Return the investigation and the time zone for the parameters of a notebook.
+
+    Parameters and errors as for :func:`watchme_analysis.notebook.open_health`.
+    """
     names = ("case", "since", "until", "timezone", "endpoint" if question == "health" else "queue")
     for name, value in zip(names, (case, *bounds, timezone, subject), strict=True):
         if not isinstance(value, str):
@@ -51,7 +54,7 @@ def open_page(
 
 
 def _resolved(case: str) -> Path:
-    """Find a relative folder from the working directory, else from the project."""
+    """Return a folder relative to the working directory, else to the project or its notebooks."""
     path = Path(case)
     if not case.strip():
         raise InputError("The parameter case is empty: name the folder of a case or of raw evidence.")
@@ -61,14 +64,14 @@ def _resolved(case: str) -> Path:
 
 @dataclass
 class Page:
-    """A question about a case, laid out for a reader.
+    """Sections that the notebooks of all questions have.
 
     Attributes
     ----------
     investigation
-        The case, seen through the question.
+        Case, question and window.
     zone
-        Zone in which times are shown.
+        Time zone of the times shown.
     """
 
     investigation: Investigation
@@ -76,12 +79,12 @@ class Page:
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
-        """The answer, computed once."""
+        """Return the diagnosis, computed once."""
         return answer(self.investigation)
 
     @property
     def incident(self) -> tuple[datetime, datetime | None] | None:
-        """Start and end of the incident, None when there is none."""
+        """Return start and end of the incident; None without an incident or a known start."""
         found = self.diagnosis
         if found.incident_start is None or found.verdict == "no_incident":
             return None
@@ -89,7 +92,7 @@ class Page:
 
     @property
     def _bounds(self) -> tuple[datetime | None, datetime | None]:
-        """The incident's start and end, None for what there is not."""
+        """Return start and end of the incident; None for an unknown bound."""
         return self.incident or (None, None)
 
     @property
@@ -98,7 +101,7 @@ class Page:
 
     @property
     def window(self) -> Window:
-        """Window that the figures show: the one asked for, else the case's."""
+        """Return the window of the figures: that of the parameters, else that of the case."""
         case = self.investigation.case
         window = self.investigation.window or case.window
         if window is None:
@@ -106,16 +109,16 @@ class Page:
         return window
 
     def span(self, marks: tuple[Mark, ...] = ()) -> AxisSpan:
-        """Return what the time axes of this page share."""
+        """Return the contents that the time axes of this page share."""
         shown = tuple(mark for mark in marks if self.window.contains(mark.time))
         return AxisSpan(self.window, self.zone, self.incident, shown)
 
     def coverage(self) -> TableView:
-        """Show the tables of the case with their rows, windows and losses."""
+        """Return a table of the tables of the case with rows, windows and losses."""
         return coverage_table(self.investigation.case.coverage(), self.zone)
 
     def losses(self) -> TableView:
-        """Show what is missing: absent tables, lines that don't parse, rows cut off, silent stretches."""
+        """Return a table of missing data: absent tables, rejected lines, truncated rows and gaps."""
         absent = absent_tables(self.investigation)
         gaps = {}
         for name in _STEADY:
@@ -125,37 +128,37 @@ class Page:
         return losses_table(self.investigation.case.coverage(), gaps, absent, self.zone)
 
     def matrix(self) -> FigureView:
-        """Draw the hypotheses against the evidence."""
+        """Return a figure of the weights of evidence by check and hypothesis."""
         return plot_evidence_matrix(self.diagnosis.ranking)
 
     def findings(self) -> FindingsView:
-        """Show every hypothesis with its numbers, blind spots and next test."""
+        """Return all hypotheses with numbers, blind spots and next tests."""
         return FindingsView(self.diagnosis.ranking, self._titles(), self.zone)
 
     def verdict(self) -> VerdictView:
-        """Show the verdict; programs read the whole diagnosis from the same output."""
+        """Return the verdict; the output also contains the full diagnosis as JSON."""
         return VerdictView(self.diagnosis, self.zone, self._titles())
 
     def conclusion(self) -> TextView:
-        """Show the conclusion in three sentences."""
+        """Return the conclusion as sentences."""
         return conclusion(self.diagnosis, self.zone)
 
     def next_evidence(self) -> TableView:
-        """Show what to collect next."""
+        """Return a table of the evidence to collect next."""
         return next_evidence(self.diagnosis.missing_evidence)
 
     def sql(self, query: str) -> pd.DataFrame:
-        """Return the rows of a query over the case's tables.
+        """Return the rows of a query over the tables of the case.
 
         Parameters
         ----------
         query
-            As for :meth:`watchme_analysis.case.case_folder.Case.sql`, such as the query of a finding.
+            SQL for :meth:`watchme_analysis.case.case_folder.Case.sql`, such as the query of a finding.
 
         Raises
         ------
         QueryError
-            When DuckDB refuses the query.
+            When DuckDB rejects the query.
         """
         return self.investigation.case.sql(query)
 

@@ -1,4 +1,4 @@
-"""The page of the question what each countermeasure would have done."""
+"""Page of the what-if notebook: simulated effects of countermeasures."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _SWEEP_RUNS = 3
 
 
 def _processes() -> int:
-    """Return how many processes simulate: each reads a script anew, which may do more than define things."""
+    """Return the number of simulation processes; 1 in a script, because each process would run it again."""
     return 1 if hasattr(sys.modules["__main__"], "__file__") else os.cpu_count() or 1
 
 
 @dataclass
 class WhatIfPage(Page):
-    """Sections of the what-if notebook, each one call.
+    """Sections of the what-if notebook, one method each.
 
     Attributes
     ----------
     replications, seed
-        Runs of each measure, and what they begin from: the same seed gives the same figures.
+        Number of runs of each measure, and the random seed; equal seeds result in equal figures.
     """
 
     replications: int = 8
@@ -57,35 +57,35 @@ class WhatIfPage(Page):
         return throttling_sweep(*burst_settings(), _SWEEP_RUNS, self.seed)
 
     def in_short(self) -> TextView:
-        """Say what matters first: what loses messages, what can't be trusted, and what does best."""
+        """Return the main results: measures that lose messages, doubts about the fit, the best measure."""
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
         return TextView((*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone)))
 
     def assumptions(self) -> TextView:
-        """Say which queue is simulated, and what had to be assumed."""
+        """Return the simulated queue, its settings and the assumptions of the model."""
         pipeline, fit = self._model.pipeline, self._model.fit
         simulated = f"Simulated is {pipeline.queue} with {pipeline.function or 'its function'}."
         return TextView((simulated, configured(fit.settings)), self._model.notes)
 
     def agreement(self) -> TableView:
-        """Show whether runs with the case's own settings give back what was recorded."""
+        """Return a table that compares runs with the recorded settings and the recorded metrics."""
         return agreement_table(self._model.agreements(self._found[0]))
 
     def measures(self) -> TableView:
-        """Show what each measure comes to."""
+        """Return a table of the results of each measure."""
         return measures_table(self._found, self._model.recorded)
 
     def figure(self) -> FigureView:
-        """Draw dead letters, duplicates and age by measure."""
+        """Return a figure of DLQ messages, duplicates and message age by measure."""
         return plot_measures(self._found)
 
     def throttling(self) -> FigureView:
-        """Draw when a reserved concurrency dead-letters healthy messages."""
+        """Return a figure of the reserved concurrency at which healthy messages move to the DLQ."""
         return plot_throttling(self._sweep)
 
     def warning(self) -> TextView:
-        """Say under which assumptions that happens."""
+        """Return sentences on reserved concurrency and the assumptions behind :meth:`throttling`."""
         return TextView(
             (
                 "Limit a worker with the mapping's maximum concurrency, not with the function's reserved "
@@ -95,5 +95,5 @@ class WhatIfPage(Page):
         )
 
     def advice(self) -> TextView:
-        """Say which measures help, which harm, and what they cost."""
+        """Return sentences on the measures that help or harm, and their cost."""
         return TextView(advice(self._found))

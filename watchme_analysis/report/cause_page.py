@@ -12,12 +12,15 @@ _LINK = re.compile(r"\[([^\]]+)\]\(\w+\.md\)")
 
 
 def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
-    """Return the page of each cause that a diagnosis supports; empty where none is, or without a clone.
+    """Return the page of each supported cause of a diagnosis, by cause id.
+
+    The result is empty without a supported cause, or without a clone of the project.
 
     Parameters
     ----------
     diagnosis
-        As :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict` gives it.
+        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`; None without a
+        diagnosis.
     """
     if not diagnosis or diagnosis.get("verdict") != "supported":
         return {}
@@ -27,9 +30,10 @@ def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
 
 
 def steps(page: Path) -> str:
-    """Return how to make sure, fix and prevent, from a cause's page, as Markdown that stands alone.
+    """Return the sections on confirming, fixing and preventing a cause as self-contained Markdown.
 
-    Headings become bold, so that they are none of the report's, and links to other pages their words.
+    Headings become bold text, to keep them out of the headings of the report. Links to other pages become
+    text.
     """
     text = page.read_text(encoding="utf-8")
     told = text[text.index("## Confirm") :]

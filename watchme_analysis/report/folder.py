@@ -1,4 +1,4 @@
-"""The folder of reports: one subfolder per run, written aside and renamed when it is complete."""
+"""The folder of reports: one subfolder per run, written under a temporary name and renamed when complete."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from watchme_analysis.files.atomic_write import write_atomically
 
 
 def collect_files(left: Path, folder: Path) -> list[str]:
-    """Move what the notebook left for its reader into the folder of the run; return the files' names.
+    """Move the files that a notebook attached into the folder of the run; return their names.
 
     Parameters
     ----------
     left
-        Folder of the kernel, see :func:`watchme_analysis.files.attachments.attach`; it may be missing.
+        Folder of the attached files, see :func:`watchme_analysis.files.attachments.attach`; it may be
+        missing.
     folder
         Folder of the run.
     """
@@ -43,19 +44,19 @@ _LONGEST_SLUG = 60
 
 
 def slug(text: str) -> str:
-    """Return a text as part of a file name: words of any script, joined by hyphens."""
+    """Return a text as part of a file name: words in any script, joined by hyphens."""
     return re.sub(r"[^\w.]+", "-", text).strip("-.")[:_LONGEST_SLUG].strip("-.") or "unnamed"
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:
-    """Write a run's ``result.json``."""
+    """Write the ``result.json`` of a run."""
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    # A half of a surrogate pair, as evidence may hold, becomes the escape that JSON has for it.
+    # A lone surrogate, which evidence may contain, is written as a JSON escape.
     write_atomically(folder / RESULT, text.encode(errors="backslashreplace"))
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """Return a run's result; None when the folder is no run or its result is damaged."""
+    """Return the result of a run; None when the folder is not a run or its result is damaged."""
     path = folder / RESULT
     try:
         result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
@@ -65,12 +66,12 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def prepare(reports: Path) -> None:
-    """Make the folder of reports.
+    """Create the folder of reports and check that it is writable.
 
     Raises
     ------
     InputError
-        When it can't be made or written to.
+        When the folder can't be created or written to.
     """
     try:
         reports.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ def prepare(reports: Path) -> None:
 
 @contextmanager
 def locked(reports: Path) -> Iterator[None]:
-    """Hold the folder of reports against other processes that start or end a run."""
+    """Lock the folder of reports against other processes that start or end a run."""
     with (reports / _LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -92,16 +93,16 @@ def locked(reports: Path) -> Iterator[None]:
 
 @dataclass
 class Run:
-    """A run that is being made.
+    """A run in progress.
 
     Attributes
     ----------
     reports
         Folder of all reports.
     name
-        Name that the run's folder will have.
+        Name of the folder when the run is complete.
     path
-        Folder that it is made in.
+        Temporary folder of the run.
     """
 
     reports: Path
@@ -111,7 +112,7 @@ class Run:
 
     @classmethod
     def begin(cls, reports: Path, started: datetime, question: str, case: str) -> Run:
-        """Make a folder under a name that no other run has or is about to have."""
+        """Return a new run with a temporary folder, under a name that no other run has or will have."""
         stem = f"{started:%Y%m%dT%H%M%SZ}-{slug(question)}-{slug(case)}"
         with locked(reports):
             name, number = stem, 1
@@ -120,13 +121,13 @@ class Run:
                 name = f"{stem}-{number}"
             path = reports / f".{name}{_PART}"
             path.mkdir()
-            # The system drops this lock when the process ends, however it ends.
+            # The operating system releases this lock when the process ends for any reason.
             alive = (path / _LOCK).open("w")
             fcntl.flock(alive, fcntl.LOCK_EX)
         return cls(reports, name, path, alive)
 
     def finish(self) -> Path:
-        """Give the folder its name; return it."""
+        """Rename the folder to its final name; return its path."""
         target = self.reports / self.name
         with locked(self.reports):
             _settle(self.path, target)
@@ -134,7 +135,7 @@ class Run:
         return target
 
     def abandon(self) -> None:
-        """Leave the run as a killed one is left: the next index takes it up as such."""
+        """Leave the run as if killed; the next index lists it as killed."""
         self._alive.close()
 
 
@@ -144,7 +145,7 @@ def _settle(part: Path, target: Path) -> None:
 
 
 def settle_killed(reports: Path) -> None:
-    """Turn what killed runs left behind into runs that say so; call it under :func:`locked`."""
+    """Complete the folders of killed runs with the status ``killed``; call it under :func:`locked`."""
     for part in reports.glob(f".*{_PART}"):
         with suppress(OSError), (part / _LOCK).open("a") as lock:
             try:
@@ -157,7 +158,7 @@ def settle_killed(reports: Path) -> None:
 
 
 def runs(reports: Path) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
-    """Return name and result of every run, newest first, and the folders with a result of another program."""
+    """Return name and result of every run, newest first, and the folders with an unknown ``result.json``."""
     found, foreign = [], []
     for folder in sorted(reports.iterdir()):
         if folder.name.startswith(".") or not folder.is_dir():

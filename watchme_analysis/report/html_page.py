@@ -1,4 +1,4 @@
-"""The HTML page of a report and the index of all reports, readable without a network or scripts."""
+"""The HTML page of a report and the index of all reports; both need no network and no scripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from watchme_analysis.report.summary import facts
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
-# What the page says in its own way: see the package's docstring; the last is papermill's note of an error.
+# Tags of cells that the page presents in another way (see the docstring of the package), and of papermill's
+# error note.
 _LEFT_OUT = {"notebook-only", outputs.ANSWER, "papermill-error-cell-tag"}
 
 
@@ -27,11 +28,11 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     notebook
-        The executed notebook, or as much of it as there is.
+        The executed notebook, or the executed part of it.
     result
-        What ``result.json`` will hold.
+        Content of ``result.json``.
     folder
-        Folder of the run; the figures' files lie in it already.
+        Folder of the run, which already contains the figure files.
     """
     import nbformat
     from nbconvert.exporters.html import HTMLExporter
@@ -42,7 +43,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         exclude_anchor_links=True,
         language_code="en",
     )
-    # Set before any template is loaded; nbconvert itself escapes nothing.
+    # Set before a template is loaded, because nbconvert does not escape values.
     exporter.environment.autoescape = True
     node = nbformat.from_dict(notebook)
     node.cells = _title_alone([cell for cell in node.cells if _shown(cell)])
@@ -67,7 +68,7 @@ def _shown(cell: Any) -> bool:
 
 
 def _title_alone(cells: list[Any]) -> list[Any]:
-    """Part the title from what is told below it: the answer comes between."""
+    """Return cells with the title split from the text below it, because the answer is shown in between."""
     first = cells[0]
     title, _, told = first.source.partition("\n")
     if first.cell_type != "markdown" or not title.startswith("# ") or not told.strip():
@@ -80,11 +81,10 @@ INDEX = "index.html"
 
 
 def write_index(reports: Path) -> Path:
-    """Write ``index.html`` of a folder of reports, newest first; return its path.
+    """Write the ``index.html`` of a folder of reports, newest first; return its path.
 
-    Runs that were killed are taken up as such; folders whose result.json is not one of a report are named
-    and left out. The file is replaced at once, and by one process at a time,
-    so that no reader sees half an index and no run is left out.
+    Killed runs are listed as killed. Folders with a ``result.json`` of another program are left out and
+    named. The file is replaced atomically, under a lock, so that the index is always complete.
     """
     from jinja2 import Environment, FileSystemLoader
 
@@ -95,21 +95,19 @@ def write_index(reports: Path) -> Path:
         settle_killed(reports)
         rows, foreign = _rows(reports)
         page = template.render(rows=rows, foreign=foreign, style=style) + "\n"
-        # Names of files may be no UTF-8, and results may hold halves of surrogate pairs.
+        # File names may be invalid UTF-8, and results may contain lone surrogates.
         write_atomically(reports / INDEX, page.encode(errors="backslashreplace"))
     return reports / INDEX
 
 
 def _rows(reports: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a row for each run, and the folders that hold the result of another program."""
+    """Return a row for each run, and the folders with the result of another program."""
     found, foreign = runs(reports)
     rows = []
     for name, result in found:
         try:
             rows.append(_row(reports, name, result))
-        except (
-            Exception
-        ):  # a foreign result may be wrong in any way, and must not cost the others their index
+        except Exception:  # an unknown result must not prevent the index of the others
             foreign.append(name)
     return rows, sorted(foreign)
 
@@ -126,7 +124,7 @@ def _row(reports: Path, name: str, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _link(reports: Path, folder: str, name: str) -> str:
-    """Return the address of a file of a run; empty where there is none."""
+    """Return the relative URL of a file of a run; empty when there is no such file."""
     if Path(name).name != name or not (reports / folder / name).is_file():
         return ""
     return quote(os.fsencode(f"{folder}/{name}"))

@@ -1,4 +1,4 @@
-"""The kernel that a report runs in: this interpreter, apart from the user's own Jupyter and IPython."""
+"""Jupyter kernel of reports: this interpreter, isolated from the user's Jupyter and IPython settings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from typing import Any, Self
 from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 
-# Longest path of a Unix socket that every system takes, less the suffix that Jupyter adds.
+# Longest path of a Unix socket that all systems accept, minus the suffix that Jupyter adds.
 _LONGEST_SOCKET = 90
 _ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else debugpy warns about frozen modules
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # otherwise debugpy warns about frozen modules
 }
-# What every notebook of ours needs sooner or later, imported before the kernel is asked for anything.
+# Modules that all bundled notebooks need, imported before the first request to the kernel.
 _START = """
 from contextlib import suppress
 with suppress(ImportError):
@@ -37,16 +37,16 @@ launch_new_instance()
 
 @contextmanager
 def running_kernel(folder: Path | None = None) -> Iterator[Any]:
-    """Start a kernel in the running interpreter; yield its manager, for papermill or nbclient.
+    """Start a kernel with the running interpreter; yield its manager, for papermill or nbclient.
 
-    Installed kernel specs are not consulted, so that neither their absence nor a ``python3`` of another
-    environment matters; nor are the user's IPython profile and history. The kernel starts at once and goes
-    on by itself: what its user imports meanwhile costs no time.
+    Installed kernel specs are not used, so that their absence or a ``python3`` of another environment has no
+    effect. The IPython profile and history of the user are not used either. The kernel starts in the
+    background, in parallel to imports of the caller.
 
     Parameters
     ----------
     folder
-        Working directory of the kernel; an empty one, where no file can pass for a module, unless given.
+        Working directory of the kernel; by default an empty folder, in which no file can shadow a module.
     """
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import KernelManager
@@ -67,7 +67,7 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             return spec
 
-    # Sockets in our own folder: two reports that start at once can't be given the same port.
+    # Sockets in a private folder: two reports that start at the same time can't get the same port.
     local = os.name == "posix" and len(str(home)) < _LONGEST_SOCKET
     manager = KernelManager(
         kernel_spec_manager=ThisInterpreter(),
@@ -84,20 +84,20 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
 
 
 def left_by(manager: Any) -> Path:
-    """Return the folder in which a kernel of ours leaves files for its notebook's reader."""
+    """Return the folder of the files that the notebook of a kernel attaches."""
     return Path(manager.kernel_spec.env[TAKE_AWAY_VARIABLE])
 
 
 def finished(manager: Any) -> None:
-    """Let a kernel that is no longer needed end while its user goes on; it is awaited when its block ends."""
+    """Kill a kernel that is no longer needed, without waiting; the end of its context waits for it."""
     if manager.has_kernel:
         manager.signal_kernel(signal.SIGKILL)
 
 
 class Kernels:
-    """Kernels for one notebook after another, each started while its forerunner is at work.
+    """Kernels for consecutive notebooks, each started while the previous notebook runs.
 
-    The first starts when the block is entered, beside whatever is done until it is needed.
+    The first kernel starts when the context is entered, in parallel to other work.
     """
 
     def __enter__(self) -> Self:
@@ -112,7 +112,7 @@ class Kernels:
 
     @contextmanager
     def take(self, more: bool) -> Iterator[Any]:
-        """Yield the kernel that is ready and start the next one, if ``more`` will be needed."""
+        """Yield the started kernel, and start the next kernel if ``more`` is true."""
         with self._ahead.pop_all():
             kernel = self._kernel
             if more:

@@ -1,4 +1,4 @@
-"""The diagnosis, figures and error that an executed notebook holds."""
+"""Diagnosis, figures and error of an executed notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.report.folder import slug
 
 PNG = "image/png"
-# Tag of the cells that answer a notebook's own question, where that is more than the diagnosis.
+# Tag of the cells with the answer to the question of a notebook, if it is more than the diagnosis.
 ANSWER = "answer"
 
 
@@ -23,7 +23,7 @@ def outputs(notebook: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Ma
 
 
 def diagnosis(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the diagnosis that a notebook displayed, the last one of several; None without one."""
+    """Return the last diagnosis that a notebook displayed; None without a diagnosis."""
     found = None
     for _, output in outputs(notebook):
         shown = output.get("data", {}).get(FINDING_MIME)
@@ -33,7 +33,7 @@ def diagnosis(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def answer(notebook: Mapping[str, Any]) -> list[str]:
-    """Return the sentences of the cell tagged ``answer``; empty without one, or when it did not run."""
+    """Return the sentences of the cell tagged ``answer``; empty without such a cell or its output."""
     return [
         line
         for cell in notebook["cells"]
@@ -44,7 +44,7 @@ def answer(notebook: Mapping[str, Any]) -> list[str]:
 
 
 def error(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return kind, message and cell heading of the error that stopped a notebook; None without one."""
+    """Return kind, message and cell heading of the error that stopped a notebook; None without an error."""
     section = ""
     for cell in notebook["cells"]:
         section = heading(cell) or section
@@ -55,13 +55,13 @@ def error(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def described(output: Mapping[str, Any], name: str) -> str:
-    """Return a picture's ``alt``, ``name``, ``caption`` or ``width`` (pixels); empty when it has none."""
+    """Return ``alt``, ``name``, ``caption`` or ``width`` (pixels) of a figure as text; empty if not set."""
     metadata = output.get("metadata", {})
     return str(metadata.get(name) or metadata.get(PNG, {}).get(name) or "")
 
 
 def name_figures(notebook: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return each PNG output with a file name that says what it shows."""
+    """Return each PNG output with a descriptive file name."""
     found: list[tuple[str, Mapping[str, Any]]] = []
     section = ""
     for cell in notebook["cells"]:
@@ -83,7 +83,7 @@ def write_figures(notebook: Mapping[str, Any], folder: Path) -> list[str]:
 
 
 def heading(cell: Mapping[str, Any]) -> str:
-    """Return the last heading of a prose cell; empty without one."""
+    """Return the last heading of a Markdown cell; empty without a heading."""
     if cell["cell_type"] != "markdown":
         return ""
     lines = [line for line in "".join(cell["source"]).splitlines() if line.startswith("#")]
@@ -91,7 +91,7 @@ def heading(cell: Mapping[str, Any]) -> str:
 
 
 def contents(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the id of the cell and the text of each heading of level two."""
+    """Return cell id and text of each level-2 heading."""
     found = []
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":

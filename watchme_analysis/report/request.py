@@ -1,4 +1,4 @@
-"""Requests for reports, checked before anything is written."""
+"""Requests for reports, validated before anything is written."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Request:
-    """One report to make.
+    """A report to write.
 
     Attributes
     ----------
     question
-        What is asked.
+        Name of the question, such as ``health``.
     notebook
-        Notebook that answers it.
+        Notebook of the question.
     case
-        Case that it is asked about.
+        Case to analyse.
     parameters
         Parameters to inject, by name.
     """
@@ -41,12 +41,12 @@ class Request:
 
 
 def notebooks_folder() -> Path:
-    """Return the folder of the project's notebooks, which lies beside the package.
+    """Return the folder of the project's notebooks, which is beside the package.
 
     Raises
     ------
     InputError
-        When there is none.
+        When the folder does not exist.
     """
     folder = Path(__file__).resolve().parents[2] / "notebooks"
     if not folder.is_dir():
@@ -57,14 +57,14 @@ def notebooks_folder() -> Path:
 
 
 def find_notebooks(folder: Path) -> dict[str, Path]:
-    """Return the notebooks of a folder by the question that they answer.
+    """Return the notebooks of a folder by question.
 
-    A notebook that builds on the answer to another question names that one as ``about``.
+    A notebook that builds on another question has that question as ``about`` in its metadata.
 
     Raises
     ------
     InputError
-        When a notebook can't be read, or two answer the same question.
+        When a notebook can't be read, or two notebooks have the same question.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.ipynb")):
@@ -83,12 +83,12 @@ def _marked(path: Path) -> Mapping[str, Any]:
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
-    """Return a notebook's JSON.
+    """Return the JSON content of a notebook.
 
     Raises
     ------
     InputError
-        When the file is no notebook.
+        When the file is not a notebook.
     """
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
 
 
 def parameter_names(notebook: Mapping[str, Any]) -> list[str]:
-    """Return the names that a notebook's parameters cell assigns; empty without such a cell."""
+    """Return the names assigned in the parameters cell of a notebook; empty without such a cell."""
     import ast
 
     for cell in notebook["cells"]:
@@ -119,23 +119,23 @@ def plan(
     options: Mapping[str, str | None],
     notebooks: Path | None = None,
 ) -> list[Request]:
-    """Return the reports to make, all of them checked.
+    """Return the validated requests of the reports to write.
 
     Parameters
     ----------
     question
-        One that a notebook answers, or ``all``: every question that a case holds evidence for.
+        Question of a notebook, or ``all`` for every question that a case has evidence for.
     cases
         Paths of cases or folders of raw evidence.
     options
-        ``timezone``, ``since``, ``until`` and parameters of the notebooks; None where not asked for.
+        ``timezone``, ``since``, ``until`` and parameters of the notebooks; None for the default.
     notebooks
-        Folder of the notebooks; the package's own unless given.
+        Folder of the notebooks; by default that of the project.
 
     Raises
     ------
     InputError, CaseError
-        When anything asked for can't be.
+        When a question, a case or an option is invalid.
     """
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.services.diagnose import questions_for
@@ -174,7 +174,7 @@ def plan(
 
 
 def _checked(question: str, case: Case, given: dict[str, str]) -> dict[str, str]:
-    """Return parameters that the analysis accepts, times as UTC so that a later reading gives the same."""
+    """Return validated parameters, with bounds as UTC times so that they mean the same in a later run."""
     from watchme_analysis.services.diagnose import investigate
 
     looked_at = investigate(

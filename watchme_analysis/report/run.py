@@ -1,4 +1,4 @@
-"""Reports: notebooks run headless over cases, one folder for each run."""
+"""Execution of notebooks over cases, with one folder per report."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _VERSIONS = ("pandas", "numpy", "scipy", "pyarrow", "duckdb", "matplotlib", "pap
 
 
 class Progress(Protocol):
-    """Receiver of the progress of reports; a command prints it."""
+    """Protocol of receivers of the progress of reports, such as a command that prints it."""
 
     def planned(self, reports: int) -> None:
-        """Receive the number of reports to write, once all inputs are checked."""
+        """Receive the number of reports to write, after all inputs have been validated."""
 
     def cell(self, request: Request, number: int, cells: int, title: str) -> None:
         """Receive that code cell ``number`` of ``cells`` starts, below the heading ``title``."""
@@ -43,7 +43,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """A receiver that does nothing with the progress."""
+    """Receiver that ignores the progress."""
 
     def planned(self, reports: int) -> None:
         """Do nothing."""
@@ -64,24 +64,24 @@ def write_reports(
     progress: Progress | None = None,
     **parameters: str | None,
 ) -> list[dict[str, Any]]:
-    """Write the reports of cases below a folder, with an index of all reports there.
+    """Write the reports of cases and the index of all reports; return the results.
 
     Parameters
     ----------
     question
-        ``health``, ``backlog``, ``alarms``, ``what-if``, or ``all``: health and backlog, as far as each case
-        holds evidence for them.
+        ``health``, ``backlog``, ``alarms``, ``what-if``, or ``all`` for health and backlog, as far as each
+        case has evidence for them.
     cases
         Cases or folders of raw evidence.
     out
-        Folder of all reports; made when missing.
+        Folder of all reports; created when missing.
     notebooks
-        Folder of the notebooks to run; those of the project unless given.
+        Folder of the notebooks to run; by default those of the project.
     progress
-        Receives the progress.
+        Receiver of the progress.
     parameters
         ``since``, ``until``, ``timezone`` and other parameters of the notebook, such as ``queue``; None for
-        its default.
+        the default.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def write_reports(
         When a parameter, a case or the folder can't be used. Nothing is written then.
     """
     progress = progress or NoProgress()
-    # The first kernel starts while the inputs are checked.
+    # The first kernel starts while the inputs are validated.
     with shared_imports(), Kernels() as kernels:
         requests = plan(question, cases, parameters, notebooks)
         progress.planned(len(requests))
@@ -103,7 +103,7 @@ def write_reports(
 
 @contextmanager
 def shared_imports() -> Iterator[None]:
-    """Share imports of raw evidence with the kernels while the block lasts."""
+    """Share imports of raw evidence with the kernels inside the context."""
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as home:
         before = os.environ.get(IMPORTS_VARIABLE)
         os.environ[IMPORTS_VARIABLE] = home
@@ -119,23 +119,23 @@ def shared_imports() -> Iterator[None]:
 def make_reports(
     requests: Sequence[Request], reports: Path, progress: Progress, kernels: Kernels
 ) -> list[dict[str, Any]]:
-    """Make the reports one after the other and return their results.
+    """Write the reports one after the other and return their results.
 
     Parameters
     ----------
     requests
-        From :func:`watchme_analysis.report.request.plan`.
+        Requests from :func:`watchme_analysis.report.request.plan`.
     reports
-        Folder of all reports; made when missing.
+        Folder of all reports; created when missing.
     progress
-        Receives the progress.
+        Receiver of the progress.
     kernels
         Kernels for the notebooks.
 
     Raises
     ------
     InputError
-        When the folder can't be written to; before anything is run.
+        When the folder can't be written to; raised before a notebook is run.
     """
     prepare(reports)
     results = []
@@ -146,7 +146,7 @@ def make_reports(
             progress.done(request, folder, result)
             results.append(result)
     finally:
-        # Also when interrupted: the index then shows what came about until then.
+        # Also when interrupted, so that the index lists the finished reports.
         write_index(reports)
     return results
 
@@ -187,7 +187,7 @@ def _make_report(
 
 
 def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
-    """Run the notebook and write all that the run's folder holds."""
+    """Run the notebook and write all files of the run."""
     clock = time.monotonic()
     write_result(run.path, result)
     execution.run()
@@ -210,7 +210,7 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
 
 
 def _looked_at(request: Request) -> dict[str, Any] | None:
-    """Return the window that the report looks at: what was asked for, else the case's."""
+    """Return the window of the report: that of the parameters, else that of the case."""
     whole = request.case.manifest.get("window")
     asked = {"start": request.parameters.get("since"), "end": request.parameters.get("until")}
     return whole and {bound: asked[bound] or whole[bound] for bound in ("start", "end")}
@@ -223,22 +223,22 @@ def _versions() -> dict[str, str]:
 
 @dataclass
 class Execution:
-    """One run of a notebook through papermill.
+    """Execution of a notebook with papermill.
 
     Attributes
     ----------
     request
-        What is run.
+        Request of the report.
     path
-        Where the executed notebook is written, cell by cell.
+        File of the executed notebook, written before each cell.
     progress
-        Receives the progress.
+        Receiver of the progress.
     kernel
         Manager of the kernel.
     notebook
-        The notebook as far as it came.
+        The notebook as far as it is executed.
     error
-        What stopped it, as in ``result.json``; None when nothing did.
+        Error that stopped it, as in ``result.json``; None without an error.
     """
 
     request: Request
@@ -250,13 +250,13 @@ class Execution:
     _begun: int = field(default=0, init=False)
 
     def run(self) -> None:
-        """Run the notebook; whatever it raises ends up in ``error``."""
+        """Run the notebook; an exception is stored in ``error``."""
         import papermill
 
         self.notebook = read_notebook(self.request.notebook)
         try:
             self.notebook = papermill.execute_notebook(
-                # papermill reads braces in a path as places for parameters.
+                # papermill interprets braces in a path as parameters.
                 _plain(self.request.notebook),
                 _plain(self.path),
                 parameters=dict(self.request.parameters),
@@ -269,7 +269,7 @@ class Execution:
                 on_cell_execute=self._cell_starts,
             )
         except Exception as problem:
-            # The cell's own error if there is one, else what became of the kernel.
+            # The error of the cell if there is one, else that of the kernel.
             self.error = outputs.error(self.notebook) or {
                 "kind": type(problem).__name__,
                 "message": str(problem),
@@ -279,11 +279,11 @@ class Execution:
 
     def _notebook_starts(self, notebook: Any) -> None:
         self.notebook = notebook
-        # The page will need it; until then this process only waits for the kernel.
+        # The page needs this import, and meanwhile this process only waits for the kernel.
         Thread(target=import_module, args=("nbconvert.exporters.html",), daemon=True).start()
 
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
-        # Saved before each cell, for whoever must look at a run that was killed.
+        # Saved before each cell, so that a killed run can be analysed.
         self._save()
         self._begun += 1
         cells = sum(each["cell_type"] == "code" for each in self.notebook["cells"])

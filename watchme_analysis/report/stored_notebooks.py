@@ -1,4 +1,4 @@
-"""Keep stored notebooks canonical: the same content is always the same bytes.
+"""Canonical form of stored notebooks: the same content always has the same bytes.
 
 ::
 
@@ -6,8 +6,9 @@
     python -m watchme_analysis.report.stored_notebooks --run notebooks/    # run, then rewrite
     python -m watchme_analysis.report.stored_notebooks --check notebooks/  # exit 1 if not canonical
 
-Canonical means: format 4.5 as Jupyter itself writes it, no metadata but tags and what the package reads,
-execution counts from 1, no trailing blanks, streams in one piece, pictures without a note of what drew them.
+The canonical form is format 4.5 as written by Jupyter, with no metadata except tags and those that this
+package reads, execution counts from 1, no trailing blanks, merged stream outputs, and PNG files without text
+chunks.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import click
 
 from watchme_analysis.errors import InputError, ReportError, WatchmeError
 
-# Tags of cells that a run adds and a stored notebook doesn't have.
+# Tags of cells that a run adds and that are removed from stored notebooks.
 _ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 _PNG = "image/png"
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -31,7 +32,7 @@ _PNG_NOTES = (b"tEXt", b"iTXt", b"zTXt", b"tIME")
 
 
 def canonical(notebook: Any) -> Any:
-    """Return the canonical form of a notebook node; the node itself is left as it is."""
+    """Return the canonical form of a notebook node; the node is not modified."""
     import nbformat
 
     node = nbformat.v4.upgrade(nbformat.from_dict(notebook))
@@ -67,7 +68,7 @@ def canonical(notebook: Any) -> Any:
 
 
 def _outputs(outputs: Iterable[Any], count: int | None) -> list[Any]:
-    """Return outputs anew, the pieces of a stream in one."""
+    """Return copies of outputs, with consecutive outputs of a stream merged."""
     import nbformat
 
     found: list[Any] = []
@@ -94,7 +95,7 @@ def _plain(kind: str, value: Any) -> Any:
 
 
 def without_notes(png: bytes) -> bytes:
-    """Return a PNG without its text and time chunks (PNG specification, section 11.3), its pixels alike."""
+    """Return a PNG without text and time chunks (PNG specification, section 11.3); pixels are unchanged."""
     if not png.startswith(_PNG_HEAD):
         return png
     kept, at = bytearray(_PNG_HEAD), len(_PNG_HEAD)
@@ -108,19 +109,19 @@ def without_notes(png: bytes) -> bytes:
 
 
 def text_of(notebook: Any) -> str:
-    """Return a notebook's file content in canonical form."""
+    """Return the file content of a notebook in canonical form."""
     import nbformat
 
     return str(nbformat.writes(canonical(notebook))).rstrip("\n") + "\n"
 
 
 def read(path: Path) -> Any:
-    """Read a notebook.
+    """Return the notebook node of a file.
 
     Raises
     ------
     InputError
-        When the file is no notebook.
+        When the file is not a notebook.
     """
     import nbformat
 
@@ -131,7 +132,7 @@ def read(path: Path) -> Any:
 
 
 def execute(notebook: Any, folder: Path) -> Any:
-    """Run a notebook with its defaults, in its folder; return it with its outputs.
+    """Run a notebook with its default parameters in its folder; return it with its outputs.
 
     Raises
     ------
@@ -153,12 +154,12 @@ def execute(notebook: Any, folder: Path) -> Any:
 
 
 def notebooks_of(paths: Iterable[Path]) -> list[Path]:
-    """Return the notebooks among files and in folders.
+    """Return the notebooks among the paths and in folders.
 
     Raises
     ------
     InputError
-        When a path is neither a notebook nor a folder that holds one.
+        When a path is neither a notebook nor a folder with a notebook.
     """
     found: list[Path] = []
     for path in paths:

@@ -1,4 +1,4 @@
-"""The result of a report as sentences for a page, an index or a terminal."""
+"""Text of the result of a report for a page, an index or a terminal."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class ResultFacts:
-    """A result's main points, in words.
+    """The main facts of a result as text.
 
     Attributes
     ----------
     question, case, title
         As in the result.
     mark
-        A word for style sheets: the verdict, ``failed`` or ``killed``.
+        CSS class: the verdict, ``failed`` or ``killed``.
     verdict, cause, confidence
-        As the diagnosis has them; a dash where there is none.
+        Values of the diagnosis; a dash for a missing value.
     incident
-        From when to when, in the zone asked for.
+        Start and end of the incident, in the zone of the report.
     window
-        Window looked at, in the zone asked for.
+        Analysed window, in the zone of the report.
     made, seconds
-        When the run began, and how long it took.
+        Start of the run and its duration.
     answer
-        What the notebook answers to its own question, a sentence each; empty where that is the diagnosis.
+        Sentences of the answer to the question of the notebook; empty if the answer is the diagnosis.
     summary
-        The diagnosis' conclusion, sentence by sentence.
+        Sentences of the conclusion of the diagnosis.
     track_record
-        How often verdicts as sure as this one were right; empty when that is not known.
+        Sentence on the share of correct verdicts with this confidence; empty if unknown.
     error
-        What went wrong, in one sentence; empty when nothing did.
+        Sentence on the error; empty without an error.
     """
 
     question: str
@@ -67,7 +67,7 @@ class ResultFacts:
 
 
 def facts(result: Mapping[str, Any]) -> ResultFacts:
-    """Return the main points of a ``result.json``, also of one that a killed run left half done."""
+    """Return the main facts of a ``result.json``, including an incomplete result of a killed run."""
     zone = _zone(result)
     found = result.get("diagnosis") or {}
     status = result.get("status")
@@ -103,12 +103,12 @@ def _track_record(result: Mapping[str, Any]) -> str:
 
 
 def sentence(error: Any) -> str:
-    """Return a result's error as a sentence; empty without one."""
+    """Return the error of a result as a sentence; empty without an error."""
     if not error:
         return ""
     if not isinstance(error, Mapping):
         return str(error)
-    # Our own errors are sentences; others need their kind to be understood.
+    # Errors of this package are sentences; others need their class name to be understood.
     kind = "" if hasattr(errors, str(error["kind"])) else f"{error['kind']}: "
     where = f"In “{error['section']}”: " if error.get("section") else ""
     return f"{where}{kind}{error['message']}"
