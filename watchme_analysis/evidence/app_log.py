@@ -24,18 +24,18 @@ _TIME = (
     r"|\d{9,11}\.\d{1,9})"
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-# `docker logs --timestamps` and `docker compose logs` write these before whatever the application wrote.
+# Prefixes that `docker logs --timestamps` and `docker compose logs` write before the application's line.
 _DOCKER = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) ?")
 _COMPOSE = re.compile(r"[A-Za-z0-9][\w.-]* +\| ")
 _START = re.compile(rf"[\[(]?{_TIME}[\])]?\s*(?:[-|:]\s*)?")
 # Fields between the time and the message, in any order: level, process, logger, their separators.
 _LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:[:|-](?=\s)\s*)?")
 _PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
-# With the function and the line that logged, where a format names them.
+# With the function and the line number of the log call, if a format includes them.
 _LOGGER_FIELD = re.compile(r"\[?(?P<logger>[A-Za-z_][\w.]*)(?::[\w<>]+){0,2}\]?(?::(?=\s)|\s+[-|](?=\s))\s*")
-# As Flask's documentation has it: `INFO in MODULE: message`.
+# Format in Flask's documentation: `INFO in MODULE: message`.
 _MODULE_FIELD = re.compile(r"in (?P<logger>[A-Za-z_][\w.]*):\s+")
-# A format may put no mark between logger and message: the names of servers' own loggers are known.
+# A format may have no separator between logger and message, so loggers of known servers are listed.
 _SERVER_FIELD = re.compile(r"(?P<logger>(?:uvicorn|gunicorn|hypercorn)\.(?:access|error|asgi))\s+")
 _STOCK = re.compile(rf"(?P<level>{_LEVEL}): {{1,9}}(?P<message>.*)", re.DOTALL)
 _FIELDS = (
@@ -89,7 +89,7 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Parameters
     ----------
     raw
-        File; times without a zone are of ``raw.zone``.
+        File; times without a zone are in ``raw.zone``.
 
     Returns
     -------
@@ -124,14 +124,14 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 def _continues(text: str, record: _Record, under_way: bool) -> bool:
     """Return True when a line without a record's start belongs to the record before.
 
-    What follows an error or stands in a traceback does; other plain text, such as a ``print``, is a record of
+    Lines after an error and lines of a traceback do; other plain text, such as a ``print``, is a record of
     its own.
     """
     return under_way or record.fields.get("level") in _ERROR_LEVELS or bool(_TRACEBACK.match(text))
 
 
 def _record(text: str, raw: RawFile) -> tuple[_Record | None, str]:
-    """Return the record that a line begins, None where it begins none, and the line without prefixes."""
+    """Return the record that a line begins, None for a continuation line, and the line without prefixes."""
     docker = _DOCKER.match(text)
     outer = microseconds(docker["time"]) if docker else None
     rest = text[docker.end() :] if docker else text
@@ -182,12 +182,12 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
 
 
 def _wrapped_record(text: str, time: Any, raw: RawFile) -> _Record | None:
-    """Return the record in what Docker's json-file driver wraps, at the driver's time if it has none."""
+    """Return the record inside a line of Docker's json-file driver, at the driver's time if it has none."""
     record, rest = _record(text, raw)
     if record is None and not _TRACEBACK.match(rest):
         record = _Record({}, rest)
     if record is not None and record.fields.get("time") is None:
-        # Only here: to read it for each line would take a seventh of the time that a line takes.
+        # Parsed only if needed, because parsing takes a seventh of the time of a line.
         record.fields["time"] = microseconds(time)
     return record
 
@@ -214,7 +214,7 @@ def _timed_record(text: str, raw: RawFile) -> _Record | None:
     for _ in range(3):
         for name, pattern in _FIELDS:
             found = pattern.match(rest) if name not in fields else None
-            # An access record begins with an address, which would do as a logger's name.
+            # An access record begins with an address, which would otherwise match as a logger's name.
             if found is not None and not (name == "logger" and _ACCESS.match(rest)):
                 fields[name] = int(found[name]) if name == "pid" else found[name]
                 rest = rest[found.end() :]

@@ -1,7 +1,7 @@
-"""Docker Compose files: settings by service, files that override each other, and what containers may use.
+"""Docker Compose files: settings by service, override files, and resource limits of containers.
 
-Files are merged as https://docs.docker.com/reference/compose-file/merge/ says: the value of a later file
-replaces that of an earlier one, lists of ports and the like grow, and commands are replaced as a whole.
+Files are merged by https://docs.docker.com/reference/compose-file/merge/: the value of a later file
+replaces that of an earlier file, lists of ports etc. are extended, and commands are replaced as a whole.
 Defaults of health checks follow https://docs.docker.com/reference/dockerfile/#healthcheck.
 """
 
@@ -22,7 +22,7 @@ from watchme_analysis.retrieval import Rejected, Retrieval
 if TYPE_CHECKING:
     import pandas as pd
 
-# Levels that are read; each takes several calls of the YAML library within each other.
+# Levels that are read; each takes several nested calls of the YAML library.
 _DEEPEST = 50
 _MASKED = "Values that look like secrets are masked in the table ({}), but not in the case's copy of {}."
 
@@ -54,7 +54,7 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     -------
     frame, retrieval
         Table ``compose_settings``: one row per leaf of each service. Top-level networks and volumes stand
-        under a null service. A file that YAML refuses is rejected from the line where it breaks.
+        are listed under a null service. A file with invalid YAML is rejected from the invalid line on.
     """
     content = raw.content
     rejected = [Rejected(raw.relative, 0, content.problem)] if content.problem else []
@@ -84,7 +84,7 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
 
 def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
-    """Return the YAML mapping, or what stands before the place where YAML refuses it, and the rest."""
+    """Return the YAML mapping, or the part before the position of a syntax error, and the rest."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -178,7 +178,7 @@ def in_order(files: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the files of one project in the order in which they override each other.
 
     Docker reads ``compose.override.yml`` beside ``compose.yml`` by itself. Another variant, such as
-    ``compose.prod.yml``, is taken to be in force where it is the only one.
+    ``compose.prod.yml``, is assumed to be in force if it is the only variant.
     """
     found: dict[str, list[str]] = {}
     variants: dict[str, list[str]] = {}
@@ -197,7 +197,7 @@ def in_order(files: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a service, by dotted path, as two files have them together."""
+    """Return the combined settings of a service of two files, by dotted path."""
     replaced = {found[1] for path in later if (found := _WHOLE.fullmatch(path))}
     values = {
         path: value
@@ -217,10 +217,10 @@ def merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, An
 
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _UNITS_BYTES = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-# Docker's own where the file names none.
+# Docker's own defaults.
 DEFAULT_CHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
 DEFAULT_RETRIES = 3
-# Where a limit may stand: the short form, and the one of deployments.
+# Paths of limits: the short form, and the form of deployments.
 _LIMITS = {
     "cpus": ("cpus", "deploy.resources.limits.cpus"),
     "memory_bytes": ("mem_limit", "deploy.resources.limits.memory"),
@@ -236,9 +236,9 @@ class HealthCheck:
     Attributes
     ----------
     test
-        The command; empty when the file names none and the image's holds.
+        The command; empty when the file names none and the image's applies.
     interval_s, timeout_s, start_period_s
-        As the file says, else Docker's defaults.
+        As set in the file, else Docker's defaults.
     retries
         Failures in a row that make a container unhealthy.
     """
@@ -251,14 +251,14 @@ class HealthCheck:
 
     @property
     def soonest_s(self) -> float:
-        """Seconds from a fault to *unhealthy* when each check fails at once, the first right away."""
+        """Seconds from a fault to *unhealthy* if each check fails at once, the first immediately."""
         return (self.retries - 1) * self.interval_s
 
     @property
     def latest_s(self) -> float:
-        """Seconds from a fault to *unhealthy* when each check hangs, the first a whole interval later.
+        """Seconds from a fault to *unhealthy* if each check times out and the first starts an interval later.
 
-        The next check begins an interval after the last one ended, so a check that hangs puts it off.
+        The next check starts an interval after the end of the last, so a check that hangs delays it.
         """
         return self.retries * (self.interval_s + self.timeout_s)
 
@@ -270,24 +270,24 @@ class ComposeService:
     Attributes
     ----------
     name, file
-        Where it stands.
+        Its name, and the compose file that defines it.
     networks
-        Networks it joins; ``default`` where it names none.
+        Networks that it joins; ``default`` if it names none.
     network_mode
         ``host``, ``none`` or another container's; empty for a network of its own.
     ports
-        Published ports: host address (``0.0.0.0``: every one), host port, container port; as text, since
-        ranges are allowed.
+        Published ports: host address (``0.0.0.0`` for all addresses), host port, container port; as text,
+        since ranges are allowed.
     cpus, memory_bytes, processes, open_files
-        Limits; None: none is set here.
+        Resource limits; None without a limit in the file.
     restart
-        Restart policy; ``no`` where it names none.
+        Restart policy; ``no`` if it names none.
     command
-        What it starts; empty: the image's.
+        The command of the container; empty for the image's command.
     health
-        Its health check; None when the file sets none (the image may) or disables it.
+        Its health check; None when the file has none (the image may) or disables it.
     health_disabled
-        Whether the file disables the check.
+        True if the file disables the check.
     environment
         Variables that the file sets, as text.
     """
@@ -309,7 +309,7 @@ class ComposeService:
 
 
 def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
-    """Return the services of all compose files, in order; of a file and its override as they are together.
+    """Return the services of all compose files, in order; a file and its override are merged.
 
     Parameters
     ----------
@@ -340,7 +340,7 @@ def _extended(
     service: str,
     seen: tuple[str, ...] = (),
 ) -> Mapping[str, Any]:
-    """Return the settings of a service merged over those of the service that it extends, where available."""
+    """Return a service's settings merged over those of the service that it extends, if available."""
     values = by_file[file][service]
     other = str(values.get("extends.service") or values.get("extends") or "")
     source = values.get("extends.file")
@@ -406,7 +406,7 @@ def _health(values: Mapping[str, Any]) -> HealthCheck | None:
 
 
 def _items(values: Mapping[str, Any], path: str) -> list[str]:
-    """Return a text, a list or a mapping as a list of items or of the mapping's names."""
+    """Return a text, a list or a mapping as a list: of the text, the items or the mapping's names."""
     if path in values:
         only = values[path]
         return [] if only in (None, [], {}) else [str(only)]
@@ -440,13 +440,13 @@ def _short_port(text: str) -> tuple[str, str, str]:
     if found is None:
         return "", "", plain
     if found["host"] is None:
-        # One colon: host and container port; none: a port of the host that Docker chooses.
+        # One colon: host and container port; without a colon, Docker chooses the host port.
         return "", found["address"] or "", found["inner"]
     return found["address"] or "", found["host"], found["inner"]
 
 
 def duration_s(text: Any) -> float | None:
-    """Return seconds of a compose duration such as ``1m30s``, ``90s`` or ``500ms``; None when it is none."""
+    """Return the seconds of a compose duration such as ``1m30s``, ``90s`` or ``500ms``; None if invalid."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         return float(text)
     if not isinstance(text, str) or not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h))+", text.strip()):
@@ -456,7 +456,7 @@ def duration_s(text: Any) -> float | None:
 
 
 def size_bytes(text: Any) -> float | None:
-    """Return bytes of a compose size such as ``2g``, ``512mb`` or ``1048576``; None when it is none."""
+    """Return the bytes of a compose size such as ``2g``, ``512mb`` or ``1048576``; None if invalid."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         return float(text)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)b?", str(text).strip().lower())

@@ -1,4 +1,4 @@
-"""Shell lines that probe with curl, for machines without Python."""
+"""Shell script that probes with curl, for machines without Python."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ def curl_lines(
     output: str = "probes.csv",
     insecure: bool = False,
 ) -> str:
-    """Return shell lines that probe with curl and write the same columns.
+    """Return shell lines that probe with curl and write the same columns as `prober`.
 
     Parameters
     ----------
     targets
-        Vantage and URL of each.
+        Vantage and URL of each target.
     every_s, timeout_s
-        Pause between probes and time limit of each, in seconds.
+        Interval between probes and timeout of each, in seconds.
     headers
-        Request headers as ``NAME: VALUE`` or ``@FILE``. Values are not printed but for ``Host``: the lines
-        read them from variables, since what is printed may end up in a log.
+        Request headers as ``NAME: VALUE`` or ``@FILE``. Values are not printed, except for ``Host``: the
+        script reads them from variables, because printed text may end up in a log.
     output
-        File that they append to.
+        File to which the script appends.
     insecure
         Accept any certificate.
     """
     unset, options = _curl_headers(headers)
     options += "-k " * insecure
     file = shlex.quote(output)
-    # curl's times all count from the start: awk takes the steps apart. Status 000 means no answer.
+    # All times of curl count from the start, so awk subtracts them. Status 000 means no response.
     wanted = "%{http_code},%{time_total},%{exitcode},%{time_namelookup},%{time_connect},%{time_appconnect},"
     wanted += "%{time_starttransfer}"
     awk = (
-        # 63: the answer is longer than what is read of it.
+        # Exit code 63: the response is longer than the limit.
         '{print $1, $2, ($3 > 0 && $3 != 63 ? "curl error " $3 : ""), $4, ($5 > 0 ? $5 - $4 : ""), '
         '($6 > 0 ? $6 - $5 : ""), ($7 > 0 ? $7 : "")}'
     )
     begin = f"[ -s {file} ] || echo {','.join(COLUMNS)} >> {file}"
-    # A last line that was cut off must not swallow the first new one.
+    # A truncated last line must not swallow the first new line.
     mend = f'[ -z "$(tail -c 1 {file})" ] || echo >> {file}'
     lines = [*unset, begin, mend, "while :; do"]
     for vantage, url in targets:
         path = urlsplit(url).path or "/"
         prefix = f"%Y-%m-%dT%H:%M:%SZ,{vantage},{path.replace('%', '%%')},"
         lines.append(
-            # One write for each line, so that a kill leaves none half written.
+            # A single write per line, so that a kill leaves no partial line.
             f"  printf '%s%s\\n' \"$(date -u {shlex.quote('+' + prefix)})\" "
             f"\"$(curl -s -o /dev/null --noproxy '*' --max-time {timeout_s:g} "
             f"--max-filesize {ENOUGH_BYTES} -w {shlex.quote(wanted)} "
@@ -64,7 +64,7 @@ def curl_lines(
 
 
 def _curl_headers(headers: Iterable[str]) -> tuple[list[str], str]:
-    """Return lines that ask for the values that are not printed, and curl's options."""
+    """Return the lines that prompt for values which are not printed, and curl's options."""
     unset, options = [], []
     for header in headers:
         name = header.partition(":")[0].strip()

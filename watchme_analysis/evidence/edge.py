@@ -81,8 +81,8 @@ def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Returns
     -------
     frame, retrieval
-        A line that is not an object, or has an invalid time or number, is rejected; fields that the table has
-        no column for stand in ``extra``.
+        A line that is not an object, or has an invalid time or number, is rejected; fields without a column
+        of the table are stored in ``extra``.
     """
     account = TextAccounting(raw, "edge_requests", "edge_log")
     for at, line in enumerate(split_lines(raw.content.data.removeprefix(b"\xef\xbb\xbf")), 1):
@@ -131,8 +131,9 @@ def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
 def _duration_ms(start: int, end: int, ttfb_ms: object) -> float | None:
     """Return the duration of a request in milliseconds, from its times in microseconds.
 
-    Whole seconds, as ``rfc3339`` and ``unix`` give them, are up to a second off: where they agree with the
-    time to the first byte that far, it says more, and a second between them alone says nothing.
+    Times in whole seconds (``rfc3339`` and ``unix``) are off by up to a second. If they agree with the time
+    to the first byte within that error, the time to the first byte is used; without it, a duration of up
+    to a second is unknown (None).
     """
     spent = (end - start) / 1000
     if start % _SECOND or end % _SECOND:

@@ -50,7 +50,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 class UnreadableError(ValueError):
-    """An expression can't be read; the text names the part and its place."""
+    """An expression is invalid; the message names the part and its position."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Answer:
     Attributes
     ----------
     holds
-        True, False, or None when what is unknown decides.
+        True, False, or None if the result depends on unknown values.
     unknown
-        Fields, lists and functions that decide and are not known.
+        Unknown fields, lists and functions on which the result depends.
     """
 
     holds: bool | None
@@ -81,7 +81,7 @@ _Ask = Callable[[Mapping[str, Any]], _Value]
 
 
 def wildcard(pattern: str, text: str, *, ignore_case: bool) -> bool:
-    r"""Return True when a text matches a pattern in which ``*`` stands for anything and ``\*`` for a star."""
+    r"""Return True when a text matches a pattern with ``*`` as a wildcard and ``\*`` for an asterisk."""
     parts = re.split(r"(\\[*\\]|\*)", pattern)
     made = "".join(
         ".*" if part == "*" else re.escape(part[1:] if part in (r"\*", r"\\") else part) for part in parts
@@ -100,13 +100,13 @@ def compiled(expression: str) -> Callable[[Mapping[str, Any]], Answer]:
     Returns
     -------
     callable
-        From the fields of a request by name (``http.request.uri.path``) to an :class:`Answer`. A field that
-        is missing is unknown.
+        Maps the fields of a request by name (``http.request.uri.path``) to an :class:`Answer`. A missing
+        field is unknown.
 
     Raises
     ------
     UnreadableError
-        When the text is no expression that this module knows.
+        When the text is not an expression that this module supports.
     """
     reader = _Reader(_tokens(expression))
     ask = reader.any_of()
@@ -147,7 +147,7 @@ def _unescaped(text: str) -> str:
 
 
 class _Reader:
-    """Reads tokens by the rules of precedence: not, and, xor, or."""
+    """Parser of tokens with the precedence of operators: not, and, xor, or."""
 
     def __init__(self, tokens: list[tuple[str, Any]]) -> None:
         self.tokens, self.at = tokens, 0
@@ -156,7 +156,7 @@ class _Reader:
         return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "the end")
 
     def take(self, *words: str) -> bool:
-        """Consume one of the words if it comes next, and return it."""
+        """Return True after consuming the next token if it is one of the words, else False."""
         if self.peek()[0] == "word" and self.peek()[1] in words:
             self.at += 1
             return True
@@ -248,7 +248,7 @@ class _Reader:
 
 
 def _join(word: str, values: list[_Value]) -> _Value:
-    """Return the combined result; unknown parts matter only where the known ones do not decide."""
+    """Return the combined result; unknown parts matter only if the known parts do not decide."""
     known = [bool(value.value) for value in values if not value.unknown]
     unknown = frozenset().union(*(value.unknown for value in values))
     if word == "and" and not all(known):

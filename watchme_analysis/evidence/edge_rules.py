@@ -1,8 +1,8 @@
-"""Rules of an edge's exported settings: which requests they match, and their effect on them.
+"""Rules of an edge's exported settings: the requests that they match, and their effect on them.
 
 Reads Cloudflare API responses with rulesets (``expression``, ``action``, ``action_parameters``), page rules
 (``targets``, ``actions``), firewall and rate limiting rules of the former kind, and zone settings, at any
-place of an export. Parts that can't be read are kept and named.
+path of an export. Parts that cannot be read are kept and named.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from watchme_analysis.redact import shortened
 if TYPE_CHECKING:
     import pandas as pd
 
-# Statuses of the responses of actions; an action without statuses can show in any way.
+# Statuses of the responses of actions; an action without statuses can result in any status.
 _REFUSED, _MOVED = (401, 403, 404, 409, 429, 500, 503), (301, 302, 303, 307, 308)
 _ACTIONS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("block", "challenge", "js_challenge", "managed_challenge", "serve_error"), _REFUSED),
     **dict.fromkeys(("drop", "ban", "force_connection_close", "rewrite", "route"), ()),
     "redirect": _MOVED,
 }
-# Actions that let a request be; what the last three set decides.
+# Harmless actions; the effect of the three that set something depends on their settings.
 _HARMLESS_ACTIONS = ("skip", "allow", "bypass", "log", "score", "compress_response", "simulate")
 _SETTING_ACTIONS = ("set_cache_settings", "set_config", "set_cache_control")
-# Settings of rules and pages that can hold, refuse or misdirect a request.
+# Settings of rules and pages that can delay, reject or misroute a request.
 _SPOILING = {
     "cache", "cache_level", "edge_ttl", "edge_cache_ttl", "serve_stale", "origin", "host_header",
     "host_header_override", "resolve_override", "uri", "from_value", "from_list", "sni", "forwarding_url",
     "read_timeout", "proxy_read_timeout", "security_level", "always_use_https", "ssl", "bic", "browser_check",
     "waf", "response",
 }  # fmt: skip
-# Settings that change what a good answer looks like, or how long others keep it.
+# Settings that change the appearance of a normal response, or its time in caches.
 _HARMLESS = {
     "browser_ttl", "browser_cache_ttl", "cache_key", "cache_reserve", "origin_error_page_passthru",
     "origin_cache_control", "respect_strong_etags", "explicit_cache_control", "polish", "mirage",
@@ -56,21 +56,21 @@ class EdgeRule:
     Attributes
     ----------
     file, path
-        Where it stands in table ``edge_settings``: all its rows' paths begin with ``path``.
+        File and path in table ``edge_settings``: all its rows' paths begin with ``path``.
     label
-        Its description, else its action and place.
+        Its description, else its action and path.
     concerns
-        What it says of a request; None when it could not be read.
+        Its compiled condition on a request; None when it could not be read.
     condition
         Its expression or pattern as written.
     effect
-        What it does that can spoil a request, in words; empty when nothing of the kind.
+        Its harmful effect on a request in words; empty without such an effect.
     statuses
-        Statuses that this can show as; empty: any.
+        Statuses in which the effect can result; empty for any.
     problem
-        What of it could not be read, in words.
+        Parts of it that could not be read, in words.
     host
-        Name that it asks the origin for in place of the callers'; empty when it leaves that.
+        Host name sent to the origin instead of the client's; empty without such a change.
     """
 
     file: str
@@ -145,7 +145,7 @@ def _items(node: Any) -> list[Any]:
 
 
 def _patterns(node: Mapping[str, Any]) -> list[str]:
-    """Return the URL patterns of a page rule, of a rate limit of old, or of a plain list of paths."""
+    """Return the URL patterns of a page rule, of a former rate limit, or of a plain list of paths."""
     found = []
     for target in _items(node.get("targets")):
         limit = target.get("constraint") if isinstance(target, dict) else None
@@ -239,7 +239,7 @@ def _can_spoil(name: str, value: Any) -> bool:
 
 
 def _zone_effect(name: str, value: Any) -> str:
-    """Return the effect of a zone setting that can fail or delay every request; most have none."""
+    """Return the effect of a zone setting that can fail or delay every request; empty for most settings."""
     if name == "proxy_read_timeout":
         return f"proxy_read_timeout {value} s"
     if name == "security_level" and value == "under_attack":
@@ -253,7 +253,7 @@ def _short(value: Any) -> str:
 
 
 def request_fields(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request as rules name them.
+    """Return the fields of a request under the names that rules use.
 
     Parameters
     ----------

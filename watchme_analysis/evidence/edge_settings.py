@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Text of an API response for a zone without rules of a phase, which is no failure.
+# Text of an API response for a zone without rules of a phase, which is not a failure.
 _NO_RULES = "could not find entrypoint ruleset"
-# Names that rules, page rules and settings of a zone have together, each set of one kind.
+# Keys that together identify a ruleset, a page rule or a setting of a zone.
 _KINDS = ({"phase", "kind"}, {"targets", "actions"}, {"id", "value", "editable"})
 
 
@@ -26,8 +26,8 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Returns
     -------
     frame, retrieval
-        Table ``edge_settings``: one row per leaf. Of a torn document the whole part is kept; an answer that
-        refused the export is rejected.
+        Table ``edge_settings``: one row per leaf. Of a truncated document the complete part is kept; a
+        response with an error is rejected.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
 
 def _refusal(value: Any) -> str | None:
-    """Return why an API response holds no settings; empty where a phase has none; else None."""
+    """Return the reason why an API response holds no settings; empty for a phase without rules; else None."""
     if not isinstance(value, dict) or value.get("success") is not False:
         return None
     errors = value.get("errors")

@@ -4,5 +4,5 @@ Entry point: `evidence_file.RawFile` and `evidence_file.Source`, the contract of
 
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `text`, `redact`.
 
-Never: knows the shape of one kind of evidence, or uses the network.
+Never: depends on the shape of one kind of evidence, or uses the network.
 """

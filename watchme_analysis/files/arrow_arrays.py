@@ -1,7 +1,7 @@
-"""Arrow arrays from numpy's and from rows, and back, without pandas.
+"""Arrow arrays from numpy arrays and rows, and back, without pandas.
 
-``pyarrow.array``, ``pyarrow.scalar``, whatever takes a plain value for a scalar, and ``to_numpy`` import
-pandas, 40 MB, to tell whether something is of its kind.
+``pyarrow.array``, ``pyarrow.scalar``, functions that take a plain value for a scalar, and ``to_numpy`` import
+pandas (40 MB) to check types.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Less than this comes from memory that is at hand, and goes back there.
+# Smaller arrays use memory that the allocator already holds.
 _WORTH_BYTES = 1 << 20
 
 
@@ -38,10 +38,10 @@ def arrow_type(kind: Kind) -> pa.DataType:
 
 
 def room_for(*shape: int, kind: type[np.generic] | type[bool]) -> Array:
-    """Return an array of any content in memory of Arrow's own.
+    """Return an uninitialized array in Arrow's memory.
 
-    Arrow asks the system for large pages and keeps what it gets: fresh memory of numpy's takes several times
-    as long to be written to, and a frame of many requests is mostly fresh memory.
+    Arrow requests large pages and keeps them. Fresh memory of numpy takes several times as long to write, and
+    a frame of many requests is mostly fresh memory.
     """
     import numpy as np
     import pyarrow as pa
@@ -53,30 +53,30 @@ def room_for(*shape: int, kind: type[np.generic] | type[bool]) -> Array:
 
 
 class Bits(NamedTuple):
-    """Which values are no null: a bit for each, the first the lowest of a byte, and the number of nulls."""
+    """Validity bitmap (a bit per value, set if it is not null, lowest bit first) and the number of nulls."""
 
     bits: Array
     nulls: int
 
     @classmethod
     def of(cls, valid: Array) -> Bits:
-        """Return as bits which values are no null: ``bool[values]``."""
+        """Return the validity bitmap of ``bool[values]``, true for values that are not null."""
         import numpy as np
 
         return cls(np.packbits(valid, bitorder="little"), len(valid) - int(np.count_nonzero(valid)))
 
 
 def number_array(values: Array, valid: Array | Bits | None = None, kind: Kind | None = None) -> pa.Array:
-    """Return numbers of eight bytes as an array that shares their memory.
+    """Return 8-byte numbers as an array that shares their memory.
 
     Parameters
     ----------
     values
         ``int64`` or ``float64``.
     valid
-        Which of them are no null; all unless given.
+        Mask of the values that are not null; all by default.
     kind
-        Kind of column, where it isn't that of the values: a time.
+        Kind of column, if it differs from that of the values: a time.
     """
     import numpy as np
     import pyarrow as pa
@@ -88,7 +88,7 @@ def number_array(values: Array, valid: Array | Bits | None = None, kind: Kind | 
 
 
 def numbers_of(column: pa.Array | pa.ChunkedArray) -> Array:
-    """Return a column of numbers of eight bytes as numpy's; what stands in place of a null is undefined."""
+    """Return a column of 8-byte numbers as a numpy array; values of nulls are undefined."""
     import numpy as np
 
     array = whole(column)
@@ -98,16 +98,16 @@ def numbers_of(column: pa.Array | pa.ChunkedArray) -> Array:
 
 
 def text_array(offsets: Array, data: Array | bytes, valid: Array | Bits | None = None) -> pa.Array:
-    """Return texts that stand one behind the other, as UTF-8, as an array that shares their memory.
+    """Return consecutive UTF-8 texts as an array that shares their memory.
 
     Parameters
     ----------
     offsets
-        Where each begins and, last, where the last one ends: ``int64[texts + 1]``.
+        Start of each text and end of the last: ``int64[texts + 1]``.
     data
         Their bytes.
     valid
-        Which of them are no null; all unless given.
+        Mask of the texts that are not null; all by default.
     """
     import pyarrow as pa
 
@@ -117,14 +117,14 @@ def text_array(offsets: Array, data: Array | bytes, valid: Array | Bits | None =
 
 
 def bool_array(values: Array) -> pa.Array:
-    """Return truth values as an array."""
+    """Return booleans as an array."""
     import pyarrow as pa
 
     return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(Bits.of(values).bits)])
 
 
 def truths_of(array: pa.Array, *, null: bool = False) -> Array:
-    """Return truth values as numpy's, and what is said for null."""
+    """Return booleans as a numpy array, with ``null`` for nulls."""
     import numpy as np
 
     bits = np.unpackbits(np.frombuffer(array.buffers()[1], np.uint8), bitorder="little")
@@ -132,7 +132,7 @@ def truths_of(array: pa.Array, *, null: bool = False) -> Array:
 
 
 def where(chosen: Array | pa.Array, values: pa.Array) -> pa.Array:
-    """Return values where they are chosen, else null."""
+    """Return the values where ``chosen`` is true, else null."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -141,7 +141,7 @@ def where(chosen: Array | pa.Array, values: pa.Array) -> pa.Array:
 
 
 def joined(*parts: Any) -> pa.Array:
-    """Return texts and columns of texts put together row by row, null where one of them is."""
+    """Return texts and columns of texts concatenated row by row, null where a part is null."""
     import pyarrow.compute as pc
 
     return pc.binary_join_element_wise(
@@ -150,14 +150,14 @@ def joined(*parts: Any) -> pa.Array:
 
 
 def unless_empty(texts: pa.Array) -> pa.Array:
-    """Return texts, empty ones as null."""
+    """Return texts with null for empty texts."""
     import pyarrow.compute as pc
 
     return where(pc.not_equal(texts, scalar_of("", "text")), texts)
 
 
 def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return a column as one array, copied only when it is several."""
+    """Return a column as a single array, copied only if it has several chunks."""
     import pyarrow as pa
 
     if not isinstance(column, pa.ChunkedArray):
@@ -166,7 +166,7 @@ def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def nulls_of(array: pa.Array) -> Array:
-    """Return which values of an array are null."""
+    """Return a mask of the nulls of an array."""
     import numpy as np
 
     bits = array.buffers()[0]
@@ -178,7 +178,7 @@ def nulls_of(array: pa.Array) -> Array:
 
 
 def text_parts(texts: pa.Array) -> tuple[Array, Array]:
-    """Return where texts begin and, last, where the last one ends, and their bytes; the other way round."""
+    """Return offsets (start of each text, end of the last) and bytes of texts, as for `text_array`."""
     import numpy as np
 
     _, bounds, held = texts.buffers()
@@ -190,11 +190,11 @@ def text_parts(texts: pa.Array) -> tuple[Array, Array]:
 
 
 def slices_of(data: Array, starts: Array, ends: Array, missing: Array) -> pa.Array:
-    """Return the texts between places in some bytes, in the order in which they stand there, or null."""
+    """Return the texts between positions of some bytes, in ascending order, null where missing."""
     import numpy as np
     import pyarrow as pa
 
-    # Every other slice is a text, between them lies what isn't asked for.
+    # Every other slice is a text; the slices in between are skipped.
     offsets = np.empty(2 * len(starts) + 1, np.int64)
     offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(data)
     slices = pa.LargeStringArray.from_buffers(2 * len(starts), pa.py_buffer(offsets), pa.py_buffer(data))
@@ -218,19 +218,19 @@ def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
 
 
 def scalar_of(value: Any, kind: Kind) -> pa.Scalar:
-    """Return a value as Arrow's."""
+    """Return a value as an Arrow scalar."""
     return array_of([value], kind)[0]
 
 
 def repeated(text: str | None, count: int) -> pa.Array:
-    """Return a column of one text, or null; columns of the same text share their memory."""
+    """Return a column that repeats a text or null; columns of the same text share their memory."""
     if text is None:
         return nulls(count, arrow_type("text"))
     return _repeated(text, _even(count)).slice(0, count)
 
 
 def even_offsets(count: int, width: int) -> Array:
-    """Return the offsets of texts that are all of one width; they can't be written to, and share memory."""
+    """Return the offsets of texts of equal width, read-only since they share memory."""
     return _even_offsets(_even(count), width)[: count + 1]
 
 
@@ -240,7 +240,7 @@ def nulls(count: int, kind: pa.DataType) -> pa.Array:
 
 
 def _even(count: int) -> int:
-    """Return a power of two from a count on, so that columns of about the same length share."""
+    """Return a power of two not below a count, so that columns of similar length share memory."""
     return 1 << max(10, count - 1).bit_length()
 
 
@@ -268,7 +268,7 @@ def _nulls(kind: pa.DataType, count: int) -> pa.Array:
 
 
 def _bitmap(valid: Array | Bits | None) -> tuple[Any, int]:
-    """Return the bits of what is no null, None for everything, and the number of nulls."""
+    """Return the validity bitmap, None without nulls, and the number of nulls."""
     import pyarrow as pa
 
     found = valid if valid is None or isinstance(valid, Bits) else Bits.of(valid)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from secrets import token_hex
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
+    """Write a file so that readers see either the old or the new content, never a part.
 
-    Whoever writes the same file meanwhile writes another one aside; the last to finish stays.
+    Concurrent writers of the same file use separate temporary files; the last to finish wins.
 
     Parameters
     ----------
     path
-        The file; its folder must be there. What is no regular file (a pipe, ``/dev/stdout``) is written to.
+        The file, in an existing folder. A path that is not a regular file (pipe, ``/dev/stdout``) is written
+        directly.
     data
         Its content.
     mode
-        Who may read and write it, but for whom the umask of the process keeps out.
+        Permissions of the file before the process's umask.
     """
     if path.exists() and not path.is_file():
         path.write_bytes(data)
@@ -29,7 +30,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     try:
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
-        error.filename = str(path)  # the one that the caller knows
+        error.filename = str(path)  # the name that the caller knows
         raise
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,7 +1,7 @@
 """Comma-separated evidence with a header line, read row by row with its line numbers.
 
-A quoted text may run over several lines. One that is cut leaves a quote open that would swallow every row
-below it up to the next quote, so a further line is looked at before it is taken for a part of the text.
+A quoted text may span several lines. A truncated text leaves a quote open that would swallow every row up to
+the next quote, so each further line is checked before it is taken as a part of the text.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 TIME_NAMES = ("timestamp", "time", "ts", "datetime", "date")
 _TIMES = frozenset(TIME_NAMES)
 _FIELD_LIMIT = 1 << 24
-# Lines that a quoted text may run over: more than a traceback has, and few enough to be looked at again.
+# Most lines of a quoted text: more than a traceback has, and few enough to be checked again.
 _MOST_LINES = 200
 _TIME_WITHIN = re.compile(r"(?<=.)(?:\d{4}-\d\d-\d\d[T ]|\d{10})")
 _NAME = re.compile(r"[^\W\d]\S*")
 
 
 class CsvRow(NamedTuple):
-    """A row: its first line's number, its cells by column, and its text as it stands in the file."""
+    """A row: number of its first line, its cells by column, and its original text."""
 
     line: int
     cells: dict[str, str]
@@ -39,7 +39,7 @@ class CsvRow(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """A header's names, and the one of them whose text may hold unquoted commas if it is the last."""
+    """Names of a header, and the column whose text may hold unquoted commas if it is the last."""
 
     names: list[str]
     tail: str | None
@@ -49,17 +49,17 @@ class _Columns(NamedTuple):
         return self.tail == self.names[-1]
 
     def misfit(self, cells: Sequence[str]) -> str | None:
-        """Return why cells are no row of these columns, None when they are one."""
+        """Return the reason why cells do not match these columns, None if they match."""
         size = len(self.names)
         if len(cells) > size and not self.has_tail and any(cells[size:]):
             return f"{len(cells)} cells under {size} columns"
-        # Some leave off a text that is empty; any other row that is short was cut, and so was its last cell.
+        # Some programs omit an empty last text; any other short row was truncated, including its last cell.
         if len(cells) < size - self.has_tail:
             return f"the line is cut: {len(cells)} of {size} cells"
         return None
 
     def damage(self, cells: Sequence[str], text: str, is_torn: bool) -> str | None:
-        """Return what is wrong with a record, None when nothing is; a torn one has no line end."""
+        """Return the problem of a record, None without a problem; a torn record has no line end."""
         if self.hides_row(text):
             return "a row is cut, and another one follows in its line"
         if is_torn and len(cells) < len(self.names):
@@ -67,19 +67,19 @@ class _Columns(NamedTuple):
         return self.misfit(cells)
 
     def row(self, cells: Sequence[str]) -> dict[str, str]:
-        """Return cells that fit by column."""
+        """Return matching cells by column."""
         last = len(self.names) - 1
         while len(cells) > last + 1 and not cells[-1]:
             cells = cells[:-1]
         return dict(zip(self.names, [*cells[:last], ",".join(cells[last:])], strict=True))
 
     def is_row(self, line: str) -> bool:
-        """Tell whether a line is a row by itself: it fits, and it has a time."""
+        """Return whether a line alone is a row: it matches the columns and has a time."""
         cells, is_open = _alone(line)
         return not is_open and self.misfit(cells) is None and self._has_time(cells)
 
     def begins_row(self, line: str) -> bool:
-        """Tell whether a line is a row, or the first line of one whose text runs on."""
+        """Return whether a line is a row, or the first line of a row with a text of several lines."""
         cells, is_open = _alone(line)
         return self._has_time(cells) and (is_open or self.misfit(cells) is None)
 
@@ -88,9 +88,9 @@ class _Columns(NamedTuple):
         return any(microseconds(cell) is not None for cell in times)
 
     def hides_row(self, line: str) -> bool:
-        """Tell whether a line holds a whole row behind one that was cut and written on.
+        """Return whether a line holds a complete row behind a truncated row that was continued.
 
-        Words after commas have spaces before them, cells that a program wrote have none.
+        Commas within prose are followed by spaces, whereas cells written by a program have none.
         """
         if line.count(",") < len(self.names):
             return False
@@ -102,7 +102,7 @@ class _Columns(NamedTuple):
         )
 
     def header_again(self, cells: Sequence[str]) -> list[str] | None:
-        """Return the names of a further header, None for a line that is none."""
+        """Return the names of a repeated header, None for any other line."""
         if _TIMES.isdisjoint(cell.strip().lower() for cell in cells):
             return None
         names = _names(cells)
@@ -110,13 +110,13 @@ class _Columns(NamedTuple):
         return names if is_header and len(names) > 1 else None
 
     def is_cut_header(self, names: Sequence[str], below: Sequence[str]) -> bool:
-        """Tell whether names are the beginning of these, above rows of all of them."""
+        """Return whether names are the beginning of this header, followed by rows with all of its columns."""
         text, whole = ",".join(names), ",".join(self.names)
         return text != whole and whole.startswith(text) and all(self.begins_row(line) for line in below)
 
 
 def header_of(raw: RawFile) -> list[str]:
-    """Return the column names of the first line that isn't blank, lower case, empty when there is none."""
+    """Return the lower-case column names of the first line that is not blank, empty without such a line."""
     for line in _physical_lines(raw.head()):
         cells, _ = _alone(line)
         if any(cell.strip() for cell in cells):
@@ -125,21 +125,21 @@ def header_of(raw: RawFile) -> list[str]:
 
 
 def csv_rows(raw: RawFile, account: TextAccounting, tail: str | None = None) -> Iterator[CsvRow]:
-    """Yield the rows below the header; what can't be one is rejected on the account.
+    """Yield the rows below the header; other lines are rejected in the accounting.
 
-    Headers are not counted as lines: a further one, in files that were put together, is noted, and the rows
-    below it are read by its columns. Rejected are a row that is cut (it may lack the ``tail`` alone), one
-    with more cells than columns, and a line with a quote that isn't closed before the next row begins or
-    the file ends; the lines after it are read.
+    Headers are not counted as lines. A further header, in concatenated files, is noted, and the rows below it
+    are read by its columns. Rejected are truncated rows (only the ``tail`` may be missing), rows with more
+    cells than columns, and lines with a quote that is not closed before the next row or the end of the file;
+    the lines after it are read.
 
     Parameters
     ----------
     raw
         File.
     account
-        Where blank, joined and rejected lines are counted.
+        Accounting of blank, joined and rejected lines.
     tail
-        Column, the last one, whose text may hold unquoted commas.
+        Last column, if its text may hold unquoted commas.
     """
     csv.field_size_limit(_FIELD_LIMIT)
     lines = _physical_lines(raw.content.data)
@@ -182,14 +182,14 @@ def csv_rows(raw: RawFile, account: TextAccounting, tail: str | None = None) -> 
 
 
 def _record(lines: Sequence[str], at: int, columns: _Columns | None) -> tuple[list[str], int, str | None]:
-    """Return the cells that begin in a line, how many lines they take, and what is wrong with the first."""
+    """Return the cells that begin in a line, the number of lines they span, and the problem of the first."""
     if columns is None:
         return _alone(lines[at])[0], 1, None
     taken = 0
     is_open = False
 
     def fed() -> Iterator[str]:
-        # The reader asks for a line after the first only while a quote is open.
+        # The csv reader requests a further line only while a quote is open.
         nonlocal taken, is_open
         for here in range(at, min(at + _MOST_LINES, len(lines))):
             if taken and columns.begins_row(lines[here]):
@@ -206,18 +206,18 @@ def _record(lines: Sequence[str], at: int, columns: _Columns | None) -> tuple[li
 
 
 def _alone(line: str) -> tuple[list[str], bool]:
-    """Return a line's cells, none where it can't be taken apart, and whether it leaves a quote open."""
+    """Return a line's cells, empty if it cannot be split, and whether it leaves a quote open."""
     reader = csv.reader([line, ""])
     try:
         cells = next(reader, [])
     except csv.Error:
         return [], False
-    # The reader asks for a further line only while a quote is open.
+    # The csv reader requests a further line only while a quote is open.
     return cells, reader.line_num > 1
 
 
 def _names(cells: Sequence[str]) -> list[str]:
-    """Return a header's names, lower case; of one that stands twice the second is ``name#2``."""
+    """Return a header's names in lower case; the second of two equal names is ``name#2``."""
     names: list[str] = []
     seen: Counter[str] = Counter()
     size = max((at for at, cell in enumerate(cells, 1) if cell.strip()), default=0)
@@ -229,9 +229,9 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _physical_lines(data: bytes) -> list[str]:
-    """Return the lines with their ends, without the marks that stand before one.
+    """Return the lines with their line ends, without NUL bytes and byte order marks before them.
 
-    A lost write leaves NUL bytes there, files that were put together the byte order mark of the second.
+    A lost write leaves NUL bytes there, and concatenated files the byte order mark of the second file.
     """
     lines = io.StringIO(decoded(data), newline="")
     # NUL bytes within a line are damage of that line, not the end of the file.

@@ -1,6 +1,6 @@
-"""Bytes of compressed files: how they begin, and memory filled with pieces.
+"""Decompress logs: gzip, bzip2, xz and Zstandard, detected by their first bytes.
 
-Packed logs as plain bytes: gzip, bzip2, xz and Zstandard, told by how they begin.
+Streams fill memory of the caller, so that plain and gzip data need no copy.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"
 
 
-# What can't be read from its middle.
+# First bytes of formats that cannot be read from the middle.
 PACKED_MAGIC = (GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC)
 
 
-# As much as a stream is asked for at once.
+# Bytes that are read from a stream at once.
 PIECE_BYTES = 1 << 18
 
 
-# Writes to the beginning of some memory and returns how many bytes, 0 at the end.
+# Writes to the beginning of a buffer and returns the number of bytes, 0 at the end.
 Fill: TypeAlias = Callable[[memoryview], int]
 
 
 def filling(pieces: Iterable[bytes]) -> Fill:
-    """Return what fills memory with pieces, one behind the other."""
+    """Return a function that fills memory with consecutive pieces."""
     iterator, rest = iter(pieces), memoryview(b"")
 
     def fill(room: memoryview) -> int:
@@ -43,7 +43,7 @@ def filling(pieces: Iterable[bytes]) -> Fill:
     return fill
 
 
-# What is no log as it is, and how to make one of it.
+# First bytes of files that are no logs, with advice on how to convert them.
 _NO_LOGS = {
     b"PK\x03\x04": "it is a zip archive, which is not read: unzip -p FILE | watchme access -",
     b"PAR1": "it is a Parquet file, and no log",
@@ -52,18 +52,18 @@ _NO_LOGS = {
 _TAR = "it is a tar archive, which is not read: tar -xOf FILE | watchme access -"
 _MOST_MAGIC = max(map(len, (*PACKED_MAGIC, *_NO_LOGS)))
 _READ_BYTES = 256 << 10
-# So much is unpacked at once: little enough to be still at hand when it is copied to its block.
+# Bytes that are decompressed at once: few enough to stay in the processor's cache until they are copied.
 _UNPACKED_BYTES = 256 << 10
-# What is unpacked of a piece that turns out to be torn is lost.
+# Decompressed bytes of a piece that turns out to be damaged are lost, so pieces are small.
 _ZSTD_PIECE_BYTES = 16 << 10
 
 
 class TruncatedError(Exception):
-    """Packed data that ends early or is damaged; what came before it was given out."""
+    """Compressed data that ends early or is damaged; the data before the damage was returned."""
 
 
 class _Packing(NamedTuple):
-    """A way to pack: its name, a decompressor for one stream of it, and what that raises."""
+    """A compression: its name, a factory of decompressors for one stream, and their error type."""
 
     name: str
     new: Any
@@ -71,12 +71,12 @@ class _Packing(NamedTuple):
 
 
 def unpacked(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield a stream's bytes, unpacked where they are packed data.
+    """Yield a stream's bytes, decompressed if they are compressed.
 
     Raises
     ------
-    TornError
-        After the good part of packed data.
+    TruncatedError
+        After the undamaged part of compressed data.
     """
     fill, room = unpacking(stream), memoryview(bytearray(PIECE_BYTES))
     while count := fill(room):
@@ -84,18 +84,19 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def unpacking(stream: BinaryIO) -> Fill:
-    """Return what fills memory with a stream's bytes, unpacked where they are packed data.
+    """Return a function that fills memory with a stream's bytes, decompressed if they are compressed.
 
-    What isn't, and gzip, comes to where it is wanted without a copy. Raises as :func:`unpacked`.
+    Plain and gzip data is written to the memory without a copy. Raises as :func:`unpacked`.
     """
     first = _beginning(stream)
     begin = filling([first])
-    # Its type doesn't tell that it can. What a pipe has is taken as it comes: who stops it loses nothing.
+    # The type does not declare readinto1. A pipe's data is taken as it arrives, so that an interrupt loses
+    # nothing.
     stored: Any = stream
     into = getattr(stored, "readinto1", None)
 
     def plain(room: memoryview) -> int:
-        # A store's stream fills all the room, and where it fails halfway doesn't say how much it did.
+        # An S3 stream fills the whole buffer, and after a failure does not report the bytes written.
         return begin(room) or (into(room) if into else stored.readinto(room[:_READ_BYTES]))
 
     if first.startswith(GZIP_MAGIC):
@@ -123,7 +124,7 @@ def _beginning(stream: BinaryIO) -> bytes:
 
 
 def _refuse_tar(first: bytes) -> None:
-    # Names and numbers stand before it, filled up with NUL.
+    # The name and numbers of the first file, padded with NUL, precede the magic.
     if first[257:262] == b"ustar" and b"\0" in first[:257]:
         raise TruncatedError(_TAR)
 
@@ -143,9 +144,9 @@ def _without_tar(fill: Fill) -> Fill:
 
 
 def _gunzipping(plain: Fill) -> Fill:
-    """Return what fills memory with what members of gzip data, one behind the other, hold."""
-    # It alone unpacks to memory that is given. What Python does in between is little, and done seldom: each
-    # time others may keep Python busy.
+    """Return a function that fills memory with the content of concatenated gzip members."""
+    # Only this class decompresses into given memory. Little Python code runs in between, and rarely, because
+    # other threads may hold the interpreter each time.
     from isal.isal_zlib import _GzipReader
 
     stored: Any = SimpleNamespace(read=plain, readinto=plain)
@@ -168,12 +169,12 @@ def _gunzipping(plain: Fill) -> Fill:
 
 
 def _torn_gzip(error: BaseException, total: int) -> BaseException:
-    """Return what an error of the reader of gzip says of its data; others as they are."""
+    """Return an error of the gzip reader as a :class:`TruncatedError`; other errors unchanged."""
     from gzip import BadGzipFile
 
     from isal import isal_zlib
 
-    # Its type is told to be an exception, not a class of them.
+    # The type annotation declares an exception, not a class of exceptions.
     damaged: Any = (BadGzipFile, isal_zlib.error, OverflowError)
     if isinstance(error, EOFError):
         return TruncatedError(f"gzip data ends early after {total} bytes")
@@ -195,7 +196,7 @@ def _packing(first: bytes) -> _Packing:
 
 
 def _members(first: bytes, stream: BinaryIO, packing: _Packing) -> Iterator[bytes]:
-    """Yield what several streams of packed data, one behind the other, hold."""
+    """Yield the content of several concatenated compressed streams."""
     magic = next(one for one in PACKED_MAGIC if first.startswith(one))
     total = 0
     member = packing.new()
@@ -243,7 +244,7 @@ def _zstd(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
 
 
 class _Rejoined:
-    """A stream whose first bytes were taken off already."""
+    """A stream whose first bytes were already read."""
 
     closed = False
 

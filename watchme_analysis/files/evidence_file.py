@@ -1,7 +1,7 @@
-"""Raw evidence files: found, decompressed, described to the readers.
+"""Raw evidence files: found, decompressed and presented to the readers.
 
 A reader module declares ``SOURCES``, a tuple of :class:`Source`; :mod:`watchme_analysis.case.reader_registry`
-collects them and the importer asks each whether it knows a file by name and content.
+collects them, and the importer selects the reader of a file by name and content.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-# What packers put behind a file's name; by content it is told what is packed.
+# File name endings of compressed files; the compression itself is detected from the content.
 PACKED_ENDINGS = (".gz", ".zst", ".bz2", ".xz")
 
 
 class Content(NamedTuple):
-    """Decompressed bytes of a file, and what went wrong on the way (None: nothing)."""
+    """Decompressed bytes of a file, and the problem of its decompression (None without a problem)."""
 
     data: bytes
     problem: str | None
 
 
 class TablePart(NamedTuple):
-    """What a reader made of a file for one table; very many rows lie in a Parquet file, not in the frame."""
+    """The rows of a file for one table; a large part is in a Parquet file instead of the frame."""
 
     table: str
     frame: pd.DataFrame
@@ -51,22 +51,22 @@ class TablePart(NamedTuple):
 
 
 class Spill(NamedTuple):
-    """Where rows go that are too many to be held, and from how many bytes of a file on."""
+    """Folder for rows that exceed memory, and the file size in bytes from which it is used."""
 
     folder: Path
     from_bytes: int
 
 
 def unpacked_name(name: str) -> str:
-    """Return a file's name without the ending of a packer."""
+    """Return a file's name without the ending of a compressed file."""
     return name.rpartition(".")[0] if name.endswith(PACKED_ENDINGS) else name
 
 
 def link_problem(root: Path, path: Path) -> str:
-    """Return why a symbolic link of a folder of evidence is not followed; empty where it may be.
+    """Return the reason why a symbolic link in an evidence folder is not followed; empty if it is followed.
 
-    A link may lead to another place of the folder. Outside of it lie files of the reader's machine, which are
-    no evidence and may be secret.
+    A link may lead to another path of the folder. Files outside of it belong to the local machine, are not
+    evidence and may be secret.
     """
     if not path.is_symlink():
         return ""
@@ -80,12 +80,12 @@ def link_problem(root: Path, path: Path) -> str:
 
 
 def decompress(data: bytes) -> Content:
-    """Return compressed data decompressed, its good part when it is damaged; other data as it is."""
+    """Return decompressed data, up to the damage if it is damaged; uncompressed data unchanged."""
     return _decompressed(BytesIO(data)) if data.startswith(PACKED_MAGIC) else Content(data, None)
 
 
 def _decompressed(stream: BinaryIO, most: float = inf) -> Content:
-    """Return what a compressed stream holds, reading hardly more than ``most`` bytes of it."""
+    """Return the content of a compressed stream, reading hardly more than ``most`` bytes of it."""
     good = bytearray()
     try:
         for piece in unpacked(stream):
@@ -98,14 +98,14 @@ def _decompressed(stream: BinaryIO, most: float = inf) -> Content:
 
 
 def load_json(data: bytes) -> tuple[Any, str | None]:
-    """Return the JSON value, or the part of it that came whole, and what is wrong with the rest.
+    """Return the JSON value, or its complete part, and the problem of the rest.
 
-    A document that stops half way is cut after its last complete element and closed there.
+    A truncated document is cut after its last complete element and closed there.
 
     Returns
     -------
     value, problem
-        ``problem`` is None for a whole document; ``value`` is None when nothing could be kept.
+        ``problem`` is None for a complete document; ``value`` is None when no part is complete.
     """
     text = data.decode("utf-8-sig", errors="replace")
     try:
@@ -123,7 +123,7 @@ def load_json(data: bytes) -> tuple[Any, str | None]:
 
 
 def _cuts(text: str) -> list[tuple[int, tuple[str, ...]]]:
-    """Return the last places where a torn JSON text may be cut, each with the blocks open there."""
+    """Return the last positions at which a truncated JSON text may be cut, with the blocks open there."""
     decoder = json.JSONDecoder()
     stack: list[str] = []
     cuts: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=32)
@@ -139,7 +139,7 @@ def _cuts(text: str) -> list[tuple[int, tuple[str, ...]]]:
             stack.append("}" if char == "{" else "]")
             at += 1
             if is_element:
-                # Cut here, a list would end with an element of which nothing came.
+                # A cut here would leave an empty element at the end of the list.
                 after = ""
                 continue
         elif char in "}]":
@@ -163,7 +163,7 @@ def _cuts(text: str) -> list[tuple[int, tuple[str, ...]]]:
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file of a folder of evidence.
+    """A file of an evidence folder.
 
     Attributes
     ----------
@@ -172,17 +172,17 @@ class RawFile:
     relative
         POSIX path below the root, as on disk; bytes that are not UTF-8 are written as escapes.
     zone
-        Zone of times written without one.
+        Zone of times without a zone.
     settings
-        What ``case.toml`` says of the file (``[files."NAME"]``) over what it says of all.
+        Settings of the file in ``case.toml`` (``[files."NAME"]``), merged over the settings of all files.
     spill
-        Where the rows of large files may go; None where all are to be held.
+        Destination of the rows of large files; None keeps all rows in memory.
     known
-        What was found in folders, shared by the files that are read together; see :meth:`once`.
+        Cache of searches in folders, shared by the files that are read together; see :meth:`once`.
     remarks
-        Sentences about values of the file that could not be kept as they are, for its account.
+        Sentences for the accounting about values of the file that could not be kept unchanged.
     on_disk
-        The relative path as the file system has it.
+        Relative path as the file system stores it.
     """
 
     root: Path
@@ -205,19 +205,19 @@ class RawFile:
 
     @property
     def name(self) -> str:
-        """Relative path without the ending of a packer."""
+        """Relative path without the ending of a compressed file."""
         return unpacked_name(self.relative)
 
     @cached_property
     def content(self) -> Content:
-        """The file's bytes, unpacked."""
+        """The file's decompressed bytes."""
         try:
             return decompress(self.path.read_bytes())
         except OSError as error:
             raise InputError(f"{self.path} can't be read: {error.strerror}.") from error
 
     def head(self, size: int = 65536) -> bytes:
-        """Return the first unpacked bytes; of a large file no more than these are read."""
+        """Return the first decompressed bytes; of a large file, only these are read."""
         if not self.is_large or "content" in self.__dict__:
             return self.content.data[:size]
         with self.path.open("rb") as file:
@@ -229,13 +229,13 @@ class RawFile:
 
     @cached_property
     def is_large(self) -> bool:
-        """Whether the file's rows should go to the spill's folder."""
+        """True if the file's rows should be written to the spill's folder."""
         if self.spill is None:
             return False
         size = self.path.stat().st_size
         if size >= self.spill.from_bytes:
             return True
-        # Logs shrink to a tenth or less.
+        # Compressed logs have a tenth of their size or less.
         packed = size >= self.spill.from_bytes // 10
         if packed:
             with self.path.open("rb") as file:
@@ -243,17 +243,17 @@ class RawFile:
         return packed
 
     def service(self, stem: str) -> str | None:
-        """Return the suffix that names the service or part.
+        """Return the suffix of the file's name that identifies the service, None without a suffix.
 
-        ``RawFile(root, "app-emotion.log").service("app")`` is ``"emotion"``; without a suffix None.
+        ``RawFile(root, "app-emotion.log").service("app")`` is ``"emotion"``.
         """
         found = re.match(rf"{re.escape(stem)}[-_](?P<suffix>[^.]+)", Path(self.name).name)
         return found["suffix"] if found else None
 
     def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
-        """Return what is found in the file's folder, looked for once by all files that are read together.
+        """Return the result of a search in the file's folder, shared by all files that are read together.
 
-        A folder may hold thousands of logs: looking through it for each takes longer than reading them.
+        A folder may hold thousands of logs, and a search for each of them takes longer than reading them.
         """
         key = (what, self.path.parent)
         if key not in self.known:
@@ -262,12 +262,12 @@ class RawFile:
         return found
 
     def beside(self, *patterns: str) -> list[RawFile]:
-        """Return the files in the same folder whose name (without .gz or so) fits a pattern, sorted."""
+        """Return the files in the same folder whose name (without .gz etc.) matches a pattern, sorted."""
         folder = self.path.parent
 
         def fitting() -> list[str]:
             names = sorted(path.name for path in folder.iterdir())
-            # Most names don't fit: only those that do are looked at on disk.
+            # Most names do not match, so only matching names are checked on disk.
             fit = (n for n in names if any(fnmatch.fnmatch(unpacked_name(n), one) for one in patterns))
             return [
                 (folder / name).relative_to(self.root).as_posix()
@@ -286,27 +286,27 @@ class Source:
     Attributes
     ----------
     name
-        Such as ``nginx_access``.
+        Name of the kind, such as ``nginx_access``.
     tables
         Tables that it fills.
     patterns
-        File name patterns (fnmatch, relative POSIX path without .gz and the like; one without a slash is
-        compared with the last part alone).
+        File name patterns (fnmatch, relative POSIX path without .gz etc.). A pattern without a slash is
+        compared with the last component only.
     looks_like
-        Whether the content may be of this kind; an empty file may.
+        Returns True if the content may be of this kind; True for an empty file.
     read
-        Reads a file into pieces; rejected and torn parts stand on the retrieval.
+        Reads a file into parts; rejected and truncated parts are listed in the retrieval.
     by_content
-        Whether content alone is proof enough when the name says nothing.
+        True if content alone is sufficient when the name matches no kind.
     keep
-        Whether the case keeps a copy of the file (configurations, sources).
+        True if the case keeps a copy of the file (configurations, sources).
     finish
-        Called once with the table's name and the rows of all files together, for what only shows across
-        files (the same points in two dumps); returns the rows and notes for the reader.
+        Called once with the table's name and the rows of all files together, for checks across files
+        (duplicate points of two dumps); returns the rows and notes.
     declined
-        Why a file is left that its name brings here, or what would help; None where its content is another's.
+        Returns the reason why a file with a matching name is not read, or advice; None for other content.
     samples
-        Lines or documents that a generic test reads: text and the number of rows expected of it.
+        Samples for a generic test: text and the expected number of rows.
     """
 
     name: str
@@ -321,7 +321,7 @@ class Source:
     samples: tuple[tuple[str, int], ...] = ()
 
     def knows_name(self, raw: RawFile) -> bool:
-        """Tell whether the file's name fits a pattern."""
+        """Return whether the file's name matches a pattern."""
         last = Path(raw.name).name
         return any(
             fnmatch.fnmatch(raw.name if "/" in pattern else last, pattern)
@@ -333,5 +333,5 @@ class Source:
 def one_table(
     table: str, read: Callable[[RawFile], tuple[pd.DataFrame, Retrieval]]
 ) -> Callable[[RawFile], Iterable[TablePart]]:
-    """Return what a :class:`Source` needs of a reader all of whose rows go to one table."""
+    """Return a function for :attr:`Source.read` from a reader that fills one table."""
     return lambda raw: (TablePart(table, *read(raw)),)

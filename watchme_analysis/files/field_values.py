@@ -1,7 +1,7 @@
-"""Values of text fields: times, numbers and whole numbers, read one at a time.
+"""Values of text fields: times, numbers and whole numbers, parsed individually.
 
-`microseconds` is the reference for times. The access log engine has two faster forms that must agree with it:
-`access_logs.engine.times` for whole columns and `access_logs.engine.kernel` for compiled loops.
+`microseconds` is the reference for times. Two faster implementations must agree with it: `time_columns` for
+whole columns, and the compiled loops in `access_logs.engine.value_loops`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The moments that tables and Python's own times both hold, in microseconds.
+# Range of times, in microseconds, that both tables and Python's datetime can hold.
 _FIRST, _LAST = (
     (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
     for moment in (datetime.min, datetime.max)
@@ -26,29 +26,29 @@ _CLF_TIME = re.compile(
     r"(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?:[.,](?P<fraction>\d{1,9}))?(?: (?P<sign>[+-])(?P<zone_hour>\d\d)(?P<zone_minute>\d\d))?"
 )
-# More than any epoch has; Python refuses to read thousands.
+# More digits than any epoch has; Python refuses to parse thousands.
 _MOST_DIGITS = 40
 _HALF_AN_HOUR = 30 * 60 * 10**6
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Epochs told apart by size: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
+# Units of epochs by magnitude: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
 _EPOCH_UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
 
 
 def microseconds(value: object, zone: tzinfo = UTC) -> int | None:
-    """Return the moment as microseconds since the epoch.
+    """Return a time as microseconds since the epoch.
 
     Parameters
     ----------
     value
-        Epoch in seconds, milliseconds, microseconds or nanoseconds (told apart by size; number or text), an
-        ISO 8601 text, also with a comma or a space inside, or ``24/Nov/2026:15:21:03 +0000``.
+        Epoch in seconds, milliseconds, microseconds or nanoseconds (distinguished by size; number or text),
+        an ISO 8601 text, also with a comma or a space inside, or ``24/Nov/2026:15:21:03 +0000``.
     zone
-        Zone of times written without one.
+        Zone of times without a zone.
 
     Returns
     -------
     int or None
-        None when the value is no moment of the years 1 to 9999.
+        None when the value is not a time of the years 1 to 9999.
     """
     found = _microseconds(value, zone)
     return found if found is not None and _FIRST <= found <= _LAST else None
@@ -117,10 +117,10 @@ def _iso_moment(text: str) -> datetime:
 
 
 def across_repeated_hours(moments: Sequence[int], zone: tzinfo) -> list[int]:
-    """Return the moments of a log's local times with an hour's second pass told from its first.
+    """Return a log's times (microseconds since the epoch), with the second pass of a repeated hour shifted.
 
-    When clocks are set back an hour is written twice. Its second pass begins with a time half an hour or more
-    before the one above it; a log that begins in that pass can't show it.
+    When clocks are set back, local times of an hour occur twice. The second pass begins with a time half an
+    hour or more before the preceding time; in a log that begins during that pass it cannot be recognized.
     """
     found: list[int] = []
     again = False
@@ -149,7 +149,7 @@ def number(value: object) -> float | None:
     Raises
     ------
     ValueError
-        When the value is no finite number.
+        When the value is not a finite number.
     """
     if value is None or isinstance(value, bool):
         if value is None:
@@ -165,7 +165,7 @@ def number(value: object) -> float | None:
 
 
 _DIGITS = re.compile(r"-?[0-9]{1,40}")
-# What the tables' Int64 columns hold.
+# Largest value of the tables' Int64 columns.
 LARGEST_WHOLE = 2**63 - 1
 
 
@@ -175,12 +175,12 @@ def whole_number(value: object) -> int | None:
     Raises
     ------
     ValueError
-        When the value is no whole number.
+        When the value is not a whole number.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         whole = value
     elif isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
-        whole = int(value)  # by way of a float, large ones would lose digits
+        whole = int(value)  # a conversion through float would lose digits of large numbers
     else:
         found = number(value)
         if found is None:

@@ -1,6 +1,6 @@
-"""JSON values of single lines, with nothing in them that a text can't hold.
+"""JSON values of single lines, restricted to storable text.
 
-Nested values flattened to dotted paths, as the tables of settings hold them.
+Nested values can be flattened to dotted paths, as in the tables of settings.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Any
 
 from watchme_analysis.files.storable_values import escape_surrogates, holds_surrogates
 
-# Levels down to which a value is read; what lies deeper stays text. Python itself gives up before 1,000.
+# Levels down to which a value is parsed; deeper values stay text. Python itself fails before 1,000.
 DEEPEST = 100
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 def json_value(data: bytes | str) -> Any:
-    r"""Return the JSON value of a line; what no text can hold becomes ``\xff`` or ``\ud800``.
+    r"""Return the JSON value of a line; undecodable bytes become ``\xff``, half surrogate pairs ``\ud800``.
 
-    That is bytes that are no UTF-8, and halves of surrogate pairs. Of a key that stands twice the first has
-    the name, the next is called ``key#2``. A value that is nested too deeply is its text.
+    If a key occurs repeatedly, the first keeps its name and the next is ``key#2``. A value that is nested
+    too deeply is its text.
 
     Raises
     ------
     ValueError
-        When it is no JSON.
+        When the line is not JSON.
     """
     text = data.decode("utf-8", errors="surrogateescape") if isinstance(data, bytes) else data
     return read_json(text, object_pairs_hook=_object, strict=False)
@@ -37,7 +37,7 @@ def read_json(
     object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
     strict: bool = True,
 ) -> Any:
-    r"""Return the JSON value in a text, with nothing in it that later steps can't hold.
+    r"""Return the JSON value of a text, restricted to values that tables can hold.
 
     Halves of surrogate pairs become their escape, ``\ud800``; a value more than :data:`DEEPEST` levels down
     is its JSON text.
@@ -45,7 +45,7 @@ def read_json(
     Raises
     ------
     ValueError
-        When it is no JSON.
+        When the text is not JSON.
     """
     if text.count("[") + text.count("{") > DEEPEST:
         text = shallow(text)[0]
@@ -54,12 +54,12 @@ def read_json(
 
 
 def shallow(text: str, deepest: int = DEEPEST) -> tuple[str, int]:
-    """Return JSON text whose values below a level are texts that hold them, and how many there were.
+    """Return JSON text in which values below a level are strings of their JSON, and their number.
 
     Parameters
     ----------
     text
-        JSON, also torn, also several documents.
+        JSON, possibly truncated, possibly several documents.
     deepest
         Levels of lists and objects that are kept.
     """
@@ -78,7 +78,7 @@ def shallow(text: str, deepest: int = DEEPEST) -> tuple[str, int]:
                 count += 1
             depth = max(0, depth - 1)
     if depth > deepest:
-        # Torn within the value.
+        # The text is truncated within the value.
         kept += [text[at:start], json.dumps(text[start:], ensure_ascii=False)]
         at = len(text)
         count += 1
@@ -107,13 +107,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# Levels that are taken apart. A YAML anchor can contain itself, without end.
+# Levels that are flattened. A YAML anchor can contain itself, which never ends.
 _DEEPEST = 100
 _TOO_DEEP = json.dumps("nested too deeply to be read")
 
 
 def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield each leaf of a nested value with its dotted path.
+    """Yield the dotted path and the value of each leaf of a nested value.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, s
     path
         Path of the value itself.
     depth
-        Levels around the value.
+        Number of levels above the value.
 
     Yields
     ------
@@ -144,7 +144,7 @@ def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, s
 
 
 def leaf(text: Any) -> Any:
-    """Return the value of a leaf; what is no JSON is the text itself."""
+    """Return the value of a leaf; text that is not JSON unchanged."""
     try:
         return json.loads(text)
     except (TypeError, ValueError):

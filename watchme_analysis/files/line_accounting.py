@@ -1,4 +1,4 @@
-"""The account of a file's lines: each is a row, blank, joined, filtered or rejected.
+"""The accounting of a file's lines: each is a row, blank, joined, filtered or rejected.
 
 A reader counts on a :class:`LineAccounting` while it reads; ``retrieval()`` checks the sum and returns the
 result as a :class:`~watchme_analysis.retrieval.Retrieval`.
@@ -27,30 +27,30 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class LineAccounting:
-    """The account of a file while it is read; accounts of its parts add up with :meth:`merge`.
+    """The accounting of a file while it is read; those of its parts are combined by :meth:`merge`.
 
     Attributes
     ----------
     file
-        Name of the file, relative to the folder it came from.
+        Name of the file, relative to its folder.
     source
         Name of the reader.
     notes
-        Sentences for the reader of a report.
+        Sentences for the report.
     lines
         Physical lines read.
     row_count, blank_lines, joined_lines, filtered, rejected_lines
-        ``lines`` is their sum.
+        Number of lines by outcome; ``lines`` is their sum.
     has_row_per_line
-        False for a file whose lines hold several rows each: its lines are not counted.
+        False for a file with several rows per line, whose lines are not counted.
     rejected
-        Rejected lines with reason and text, at most ``kept_rejected`` of them, and line 0 for a lost part.
+        Rejected lines with reason and text, at most ``kept_rejected``, and line 0 for a lost part.
     kept_rejected
-        Most rejected lines whose text is kept; None for all.
+        Largest number of rejected lines whose text is kept; None for all.
     span
         First and last time in microseconds since the epoch; empty without a time.
     is_truncated
-        Whether lines are known to be missing.
+        True if lines are known to be missing.
     """
 
     file: str
@@ -76,7 +76,7 @@ class LineAccounting:
         line
             Its number in the file, counted from 1.
         reason
-            Why it was rejected, in words.
+            Reason for the rejection in words.
         text
             The line.
         """
@@ -84,12 +84,12 @@ class LineAccounting:
         self._keep([Rejected(self.file, line, reason, shown(text), len(text))])
 
     def truncate(self, problem: str) -> None:
-        """Record that the rest of the file is lost; the problem stands among the rejected as line 0."""
+        """Record that the rest of the file is lost; the problem is listed as rejected line 0."""
         self.is_truncated = True
         self.rejected.append(Rejected(self.file, 0, problem))
 
     def merge(self, later: LineAccounting) -> None:
-        """Add the account of the part that follows in the same file."""
+        """Add the accounting of the part that follows in the same file."""
         self._keep([replace(one, line=one.line + self.lines) if one.line else one for one in later.rejected])
         self.notes += [note for note in later.notes if note not in self.notes]
         self.lines += later.lines
@@ -107,7 +107,7 @@ class LineAccounting:
         self.span = [min(known), max(known)] if known else []
 
     def retrieval(self) -> Retrieval:
-        """Return the result of the reading.
+        """Return the accounting as a retrieval.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class LineAccounting:
 
 
 class TextAccounting(LineAccounting):
-    """The account of a text file whose rows are collected one by one.
+    """The accounting of a text file whose rows are collected individually.
 
     Parameters
     ----------
@@ -167,12 +167,12 @@ class TextAccounting(LineAccounting):
         self.rows: list[dict[str, object]] = []
 
     def finish(self, times: Iterable[str]) -> tuple[pd.DataFrame, Retrieval]:
-        """Return the rows as the table's frame, and the account; a damaged file is truncated.
+        """Return the rows as the table's frame, and the retrieval; that of a damaged file is truncated.
 
         Parameters
         ----------
         times
-            Names of the time columns, the one that orders the table first.
+            Names of the time columns, beginning with the column that orders the table.
         """
         import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Lines of text files: split, decoded, and without what a runtime put before them.
+"""Lines of text files: split, decoded, and stripped of the prefixes of container runtimes and syslog.
 
 A line ends at a line feed, optionally preceded by a carriage return, and nowhere else: `str.splitlines` also
 splits at form feeds and U+2028, which would shift the line numbers.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Characters of a line that an account of rejected lines shows.
+# Longest text of a rejected line in the accounting, in characters.
 TEXT_LIMIT = 2000
 
 
@@ -29,17 +29,17 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def unpadded(line: bytes) -> bytes:
-    """Return a line without the NUL bytes that a write leaves before it, in a log that was cut meanwhile."""
+    """Return a line without leading NUL bytes, which a write after a truncation of the log leaves."""
     return line.lstrip(b"\0")
 
 
 def shown(data: bytes) -> str:
-    """Return a line as text for a reader: undecodable bytes escaped, cut at 2000 characters."""
+    """Return a line as text for display: undecodable bytes escaped, at most 2000 characters."""
     return shortened(data[: TEXT_LIMIT * 4].decode("utf-8", errors="backslashreplace"), TEXT_LIMIT)
 
 
 def decoded(data: bytes) -> str:
-    r"""Return bytes as text; what is no UTF-8 becomes ``\xNN``."""
+    r"""Return bytes as text; bytes that are not UTF-8 become ``\xNN``."""
     return data.decode("utf-8", errors="backslashreplace")
 
 
@@ -60,12 +60,12 @@ _PREFIX = re.compile(
 
 
 def prefix_size(line: bytes) -> int:
-    """Return how many bytes stand before what a program wrote, 0 where nothing does."""
+    """Return the size in bytes of the prefix before the program's own text, 0 without a prefix."""
     return _end(line, 0, len(line))
 
 
 def prefix_sizes(buf: Array, bounds: tuple[Array, Array]) -> Array:
-    """Return :func:`prefix_size` of lines that start and end at some places."""
+    """Return :func:`prefix_size` of lines by their start and end positions in a buffer."""
     import numpy as np
 
     data = buf.tobytes()
@@ -75,5 +75,5 @@ def prefix_sizes(buf: Array, bounds: tuple[Array, Array]) -> Array:
 
 def _end(data: bytes, start: int, end: int) -> int:
     found = _PREFIX.match(data, start, end)
-    # It can be nothing, so that it always fits.
+    # The pattern also matches the empty prefix, so it always matches.
     return found.end() if found else start

@@ -1,4 +1,4 @@
-"""A folder for what is of use only while the process runs."""
+"""A temporary folder that exists as long as the process."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-# Waits until the pipe that only this process holds is closed, as any end of the process does.
+# Waits until the pipe that only this process holds is closed, at any end of the process.
 _REMOVE = 'read -r _; rm -rf "$0"'
 _watchers: list[subprocess.Popen[bytes]] = []
 
 
 @cache
 def process_temp_dir() -> Path:
-    """Make a temporary folder that is gone when this process is; the same one at each call.
+    """Return a temporary folder that is removed when this process ends; the same folder at each call.
 
-    Kernels are killed, and so are programs that want too much memory or whose terminal is closed. None of
-    them runs what it registered for its end, and tables of a case may take gigabytes. So a shell waits for
-    the end and removes the folder.
+    Notebook kernels are killed, and so are programs that exceed memory or whose terminal is closed. None of
+    them runs its exit handlers, and the tables of a case may take gigabytes. A shell therefore waits for the
+    end of the process and removes the folder.
     """
     home = Path(tempfile.mkdtemp(prefix="watchme-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    with suppress(OSError):  # without a shell an orderly end still removes the folder
+    with suppress(OSError):  # without a shell, a regular exit still removes the folder
         _watchers.append(
             subprocess.Popen(
                 ["sh", "-c", _REMOVE, str(home)],

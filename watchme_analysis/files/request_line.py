@@ -1,8 +1,8 @@
-"""Request lines of HTTP as logs hold them: method, path, query and protocol.
+"""HTTP request lines in logs: method, path, query and protocol.
 
-`split_request` is the reference. Three faster forms must agree with it: `PLAIN_REQUEST` for whole columns in
-Arrow, `SQL_REQUEST` for Trino, both regular expressions kept here, and the compiled loops of
-`access_logs.engine`.
+`split_request` is the reference. Three faster implementations must agree with it: `PLAIN_REQUEST` for whole
+columns in Arrow and `SQL_REQUEST` for Trino, both regular expressions in this module, and the compiled loops
+of `access_logs.engine`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _REQUEST = re.compile(
 _OLD_REQUEST = re.compile(r"(?P<method>[A-Z][A-Z0-9_-]*) (?P<target>/\S*)")
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
-# For Arrow: a subset of the lines, and other lines are left to the reference.
+# For Arrow: matches a subset of the lines; other lines are left to the reference.
 _PLAIN_TARGET = r"(?P<path>/[^? ]*)(?:\?(?P<query>[^ ]*))?"
 _PLAIN_HOST = "(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?# ]*)?"
 PLAIN_REQUEST = (
     rf"\A(?P<method>[A-Z][A-Z0-9_-]*) {_PLAIN_HOST}{_PLAIN_TARGET} (?P<protocol>HTTP/[0-9](?:\.[0-9])?)\z"
 )
 PLAIN_TARGET = rf"\A{_PLAIN_TARGET}\z"
-# For Trino: groups 1 to 4 are method, path, query and protocol. A scheme and a host are left out.
+# For Trino: groups 1 to 4 are method, path, query and protocol. Scheme and host are dropped.
 _SQL_TARGET = r"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?]*?)(?:[?](.*?))?"
 _SQL_PROTOCOL = r"HTTP/[0-9](?:[.][0-9])?"
 # Without a protocol, as in HTTP/0.9, a target has no spaces.
@@ -32,9 +32,9 @@ SQL_TARGET = rf"^{_SQL_TARGET}$"
 
 
 def split_request(request: str) -> dict[str, str | None] | None:
-    """Return method, path, query and protocol of a request line, None for garbage.
+    """Return method, path, query and protocol of a request line, None for other text.
 
-    A target that names a scheme and a host loses them. HTTP/0.9 requests have no protocol.
+    Scheme and host of a target are dropped. HTTP/0.9 requests have no protocol.
     """
     found = _REQUEST.fullmatch(request) or _OLD_REQUEST.fullmatch(request)
     if found is None:
@@ -45,7 +45,7 @@ def split_request(request: str) -> dict[str, str | None] | None:
 
 
 def split_target(target: str) -> tuple[str | None, str | None]:
-    """Return path and query of a request target; the query is None when there is none."""
+    """Return path and query of a request target, None for each if missing."""
     authority = _AUTHORITY.match(target)
     if authority is not None:
         target = target[authority.end() :] or "/"

@@ -1,4 +1,4 @@
-"""Rows of evidence as tables: a value that a table can't hold costs itself, not its row and not its file."""
+"""Rows of evidence as tables: a value that a table cannot hold loses only itself, not its row or file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, Any]]
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-# Characters of a value that a note shows.
+# Longest quotation of a value in a note, in characters.
 _SHOWN = 80
 
 
 def holds_surrogates(text: str) -> bool:
-    """Return whether a text has halves of surrogate pairs, which no file and no table can hold."""
+    """Return whether a text has halves of surrogate pairs, which files and tables cannot hold."""
     return _HALF_PAIR.search(text) is not None
 
 
@@ -40,7 +40,7 @@ def _escaped_half(found: re.Match[str]) -> str:
 def frame_of_rows(
     table: str, rows: Rows, notes: list[str], make: Callable[[Rows], pd.DataFrame] | None = None
 ) -> pd.DataFrame:
-    r"""Return rows as a table of the glossary, each of them.
+    r"""Return all rows as a table of the glossary.
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ def frame_of_rows(
     rows
         A mapping of columns to values for each row.
     notes
-        Takes a sentence for each column with values that the table can't hold. Halves of surrogate pairs in
-        a text are kept as ``\ud83d``; numbers out of range and values of another kind become null.
+        Receives a sentence for each column with values that the table cannot hold. Halves of surrogate pairs
+        are kept as ``\ud83d``; numbers out of range and values of another kind become null.
     make
-        Makes the frame of rows that the table can hold; :func:`conform` unless given.
+        Converts rows that the table can hold to a frame; by default :func:`conform`.
 
     Raises
     ------
     InputError
-        When a row has a column that the glossary doesn't know.
+        When a row has a column that is not in the glossary.
     """
     import pandas as pd
 
@@ -65,12 +65,12 @@ def frame_of_rows(
     try:
         return made(rows)
     except (TypeError, ValueError, OverflowError, InputError):
-        # Looks at each value, which few files need.
+        # Checks each value, which few files need.
         return made(storable_rows(table, rows, notes))
 
 
 def storable_rows(table: str, rows: Rows, notes: list[str]) -> list[dict[str, Any]]:
-    """Return rows whose values their table can hold; parameters as of :func:`frame_of_rows`."""
+    """Return rows with values that their table can hold; parameters as for :func:`frame_of_rows`."""
     kinds = {column.name: column.kind for column in table_schema(table).columns}
     replaced: dict[str, list[tuple[Any, Any]]] = {}
     found = []
@@ -84,7 +84,7 @@ def storable_rows(table: str, rows: Rows, notes: list[str]) -> list[dict[str, An
         found.append(plain)
     for column, pairs in replaced.items():
         value, kept = pairs[0]
-        # The note stands in answers and pages.
+        # The note appears in responses and pages.
         shown = shortened(redacted(escape_surrogates(str(value))), _SHOWN, "...")
         how = "left out" if kept is None else "kept with escapes"
         notes.append(
@@ -94,7 +94,7 @@ def storable_rows(table: str, rows: Rows, notes: list[str]) -> list[dict[str, An
 
 
 def _storable(value: Any, kind: str) -> Any:
-    """Return the value itself where a column of the kind can hold it, else what can be kept of it."""
+    """Return the value if a column of the kind can hold it, else its storable part or None."""
     if isinstance(value, str):
         text = escape_surrogates(value) if holds_surrogates(value) else value
         return text if kind in ("text", "json") else None

@@ -1,7 +1,7 @@
-"""Times with parts of a second, ``2025-12-11T10:10:30.123456+09:00``, in whole columns.
+"""Times with fractional seconds, ``2025-12-11T10:10:30.123456+09:00``, parsed as whole columns.
 
-A log repeats its seconds and zones far more often than the times that they make: each is read once, by the
-function that reads single times.
+Seconds and zones repeat far more often in a log than whole times, so each distinct value is parsed once, by
+the function that parses single times.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ _BEHIND = rf"\A{_REST.pattern}\z"
 _SHAPE = re.compile(_SECOND.pattern + _REST.pattern, re.ASCII)
 _ANY_DAY = "2000-01-01T00:00:00"
 _MICROSECOND_SIZE = 6
-# So far before all moments that it still is when something is added.
+# Far enough below all times that it stays below them after additions.
 _UNKNOWN = -(2**62)
 
 
 def is_zoned_time(text: str) -> bool:
-    """Tell whether a text looks like a time that :func:`moments_of` reads."""
+    """Return whether a text has the shape of times that :func:`moments_of` parses."""
     return _SHAPE.fullmatch(text) is not None
 
 
 def moments_at(buf: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
-    """Return the moments of times that stand in a buffer, and which are known; see :func:`moments_of`."""
+    """Return the times at positions of a buffer, and which are known; see :func:`moments_of`."""
     moments = moments_of(slices_of(buf, starts, ends, starts < 0))
     return numbers_of(moments), ~nulls_of(moments)
 
 
 def moments_of(times: pa.Array) -> pa.Array:
-    """Return microseconds since the epoch; null for what is none, or is written in another way or no zone."""
+    """Return microseconds since the epoch; null for text that is no time, has another shape or no zone."""
     import numpy as np
     import pyarrow.compute as pc
 
     nothing = scalar_of("", "text")
     plain = pc.coalesce(pc.if_else(pc.string_is_ascii(times), times, nothing), nothing)
-    # Of what stands behind the seconds, the zone repeats; a fraction hardly does.
+    # After the seconds, the zone repeats often, and the fraction hardly.
     behind = pc.extract_regex(pc.utf8_slice_codeunits(plain, _SECOND_SIZE), _BEHIND)
     seconds = pc.utf8_slice_codeunits(plain, 0, _SECOND_SIZE)
     whole = _by_text(seconds, _second) + _by_text(pc.struct_field(behind, "zone"), _offset)
@@ -59,7 +59,7 @@ def moments_of(times: pa.Array) -> pa.Array:
 
 
 def _by_text(texts: pa.Array, value_of: Callable[[str], int]) -> Array:
-    """Return a number for each text, worked out once for those that are the same; null ones are unknown."""
+    """Return a number for each text, computed once per distinct text; null texts are unknown."""
     import numpy as np
 
     coded = texts.dictionary_encode()
@@ -68,12 +68,12 @@ def _by_text(texts: pa.Array, value_of: Callable[[str], int]) -> Array:
 
 
 def _second(text: str) -> int:
-    """Return the moment of a time of UTC."""
+    """Return the microseconds since the epoch of a UTC time without a fraction."""
     found = microseconds(f"{text}Z") if _SECOND.fullmatch(text) else None
     return _UNKNOWN if found is None else found
 
 
 def _offset(zone: str) -> int:
-    """Return the microseconds that a zone adds to a time."""
+    """Return the offset in microseconds that a zone adds to a time."""
     here, there = microseconds(f"{_ANY_DAY}Z"), microseconds(f"{_ANY_DAY}{zone}")
     return _UNKNOWN if here is None or there is None else there - here
