@@ -16,7 +16,7 @@ The interface between a notebook and this package:
 * Files: files that the notebook attaches with :func:`watchme_analysis.files.attachments.attach` are moved
   beside the page, which links them.
 * Answer: for a question beyond the cause, the cell tagged ``answer`` contains the result in its
-  ``text/plain``, one sentence per line. The page begins with it, and cells with that tag, such as its heading,
+  ``text/plain``, one sentence per line. The page begins with it. Cells with that tag, such as its heading,
   are not repeated below.
 * Cells tagged ``notebook-only`` are executed and stored in the notebook but omitted from the page, which has
   its own presentation of the answer and the parameters.
