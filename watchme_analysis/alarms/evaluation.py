@@ -59,7 +59,7 @@ def evaluate(
     treat_missing_data
         ``missing``, ``ignore``, ``breaching`` or ``notBreaching``.
     previous_state
-        State before this evaluation; it is kept where the rules say so.
+        State before this evaluation, which some evaluations keep (see Notes).
 
     Returns
     -------

@@ -222,7 +222,7 @@ def rules_table(rules: Iterable[tuple[str, str, str]]) -> TableView:
 
 
 def lessons_table(lessons: Sequence[Advice]) -> TableView:
-    """Return the advice of a back-test as a table."""
+    """Return a table of the advice from a back-test."""
     rows = tuple((each.alarm, each.resource, each.finding, each.instead, each.effect) for each in lessons)
     note = "" if rows else "Nothing: each alarm can do what it is for on these queues and functions."
     heads = ("alarm", "resource", "what the back-test shows", "better", "which then")

@@ -13,8 +13,8 @@ from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.evidence_file import RawFile, unpacked_name
 
-# Number of equal file names. Hosts of one incident share an access log, an error log and a configuration;
-# folders of separate incidents share more.
+# Number of equal file names from which sibling folders count as separate cases. Hosts of the same incident
+# share an access log, an error log and a configuration; folders of separate incidents share more.
 _ALIKE_FROM = 4
 # Records this long after all others hardly belong to the same incident.
 _APART = timedelta(days=1)

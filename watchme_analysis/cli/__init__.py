@@ -45,7 +45,7 @@ _FORMER_NAMES = {"resend": "redrive"}
 
 
 class Commands(click.Group):
-    """The commands, loaded lazily."""
+    """Group of commands that are imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands in the usual order of use."""

@@ -1,4 +1,4 @@
-"""``watchme access``: percentiles and shares of access logs of any format and size."""
+"""The command ``watchme access``: latency percentiles and status shares of access logs."""
 
 from __future__ import annotations
 

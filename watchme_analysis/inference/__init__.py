@@ -4,5 +4,5 @@ Entry point: `findings.Diagnosis`, `weighing`.
 
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `text`.
 
-Never: reads a table, or knows a cause by name.
+Never: reads a table, or depends on a specific cause.
 """

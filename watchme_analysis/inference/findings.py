@@ -1,6 +1,6 @@
 """Hypotheses, the evidence for and against them, and the weight of that evidence.
 
-A hypothesis is one registered function. It gets an :class:`Investigation`, returns a :class:`Finding`
+A hypothesis is a registered function. It receives an :class:`Investigation`, returns a :class:`Finding`
 made of weighted :class:`Evidence`, and does not depend on other hypotheses. :func:`.weighing.weigh` turns the
 findings of a question into a ranking with probabilities.
 

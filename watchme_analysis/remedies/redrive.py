@@ -1,10 +1,10 @@
 """Redrive of messages, each at most once; a journal on disk keeps this true if the process is killed.
 
 Each message is recorded before and after it is sent. A message with only the first record is unconfirmed: it
-may or may not have been sent. A FIFO queue discards a duplicate within five minutes, so the message is sent
-again. A standard queue would hold it twice, so it is reported and not sent. A message that SQS rejects for
-its content is recorded with the reason and skipped by later runs, so that it does not block the messages
-after it.
+may or may not have been sent. A FIFO queue discards duplicates for five minutes, so within that time the
+message is sent again. Otherwise the queue could contain it twice, so it is reported and not sent. A message
+that SQS rejects for its content is recorded with the reason and skipped by later runs, so that it does not
+block the messages after it.
 """
 
 from __future__ import annotations

@@ -118,11 +118,11 @@ class Pulled:
     report
         The case, and whether it changed.
     scope
-        Queues and functions that belong together.
+        Queues and functions of the request, with those connected to them.
     failures
         Error message by part, for the parts that could not be retrieved.
     notes
-        Sentences for the reader.
+        Sentences on limits of the retrieved data.
     bytes_scanned, usd
         Bytes that log queries scanned, and their price in USD.
     """

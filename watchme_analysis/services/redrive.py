@@ -19,7 +19,7 @@ from watchme_analysis.remedies.redrive import RedriveResult, Target, pending_mes
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
-# Seconds between two messages: far below the quota of a standard queue, and no queue is flooded.
+# Seconds between two messages; the rate is far below the quota of a standard queue.
 SEND_GAP_S = 0.01
 _JOURNAL_SUFFIX = ".redrive-journal.jsonl"
 # Suffix of journals of the first release. An existing journal is still used, or messages would be sent twice.
@@ -42,7 +42,7 @@ class RedrivePlan:
     journal
         File that records every message sent.
     holds_messages
-        Whether the case holds any message of a queue.
+        Whether the case contains messages of a queue.
     unread
         Files with messages that could not be read.
     retry_unconfirmed, retry_rejected
