@@ -67,18 +67,18 @@ class Case:
 
     @property
     def tables(self) -> list[str]:
-        """Return the names of the tables with rows, in the order of the schema."""
+        """Return the names of the tables with rows, in the order of the data dictionary."""
         return [name for name in TABLES if self.manifest["tables"].get(name, {}).get("rows")]
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a table with the columns of the schema; without rows when the case lacks it.
+        """Return a table with the columns of the data dictionary; without rows when the case lacks it.
 
         The frame is shared between callers: copy it before modifying it.
 
         Raises
         ------
         InputError
-            When the schema has no such table.
+            When the data dictionary has no such table.
         CaseError
             When the file of the table is missing, unreadable, or differs from the file that the import wrote.
         """

@@ -33,7 +33,7 @@ def write_sorted(table: str, parts: Sequence[Path], path: Path) -> Written:
     Parameters
     ----------
     table
-        Name of a table in the schema that has a time column.
+        Name of a table in the data dictionary that has a time column.
     parts
         Files with the columns of the table.
     path

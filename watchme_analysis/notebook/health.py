@@ -100,7 +100,7 @@ class HealthPage(Page):
         )
 
     def verdict(self) -> VerdictView:
-        """Return the verdict, with the share of correct verdicts at this confidence."""
+        """Return the verdict, with the accuracy of such verdicts in recorded cases."""
         found = self.diagnosis
         return replace(super().verdict(), track_record=track_record(found.verdict, found.confidence))
 

@@ -239,7 +239,7 @@ def diagnosis_text(
     with_sql
         Whether to include the query for its rows below each statement.
     track_record
-        Sentence on the share of correct verdicts with this confidence; empty if unknown.
+        Sentence on the accuracy of such verdicts in recorded cases; empty if unknown.
     remedies
         Paths of the pages on the remedies for the causes.
     case

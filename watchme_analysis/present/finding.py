@@ -34,7 +34,7 @@ OPEN_FROM = 0.05
 class VerdictView:
     """The verdict as a sentence and, for programs, the full diagnosis as JSON.
 
-    ``track_record`` is a sentence on the share of correct verdicts with this confidence; empty if unknown.
+    ``track_record`` is a sentence on the accuracy of such verdicts in recorded cases; empty if unknown.
     """
 
     diagnosis: Diagnosis

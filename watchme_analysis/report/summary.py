@@ -44,7 +44,7 @@ class ResultFacts:
     summary
         Sentences of the conclusion of the diagnosis.
     track_record
-        Sentence on the share of correct verdicts with this confidence; empty if unknown.
+        Sentence on the accuracy of such verdicts in recorded cases; empty if unknown.
     error
         Sentence on the error; empty without an error.
     """
