@@ -35,20 +35,20 @@ SAMPLE_LINES = 200
 
 
 def sample_of(raw: RawFile) -> list[bytes]:
-    """Return the first whole lines that aren't blank."""
+    """Return the first complete lines that are not blank."""
     lines = split_lines(raw.head(1 << 18))
     return [line for line in lines if line.strip(b" \t\0")][:SAMPLE_LINES]
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Tell whether one of the first lines is a request in a format that may have written it."""
+    """Return whether one of the first lines is a request in a format that may have written it."""
     lines = sample_of(raw)
     if not lines:
         return SOURCES[0].knows_name(raw)
     try:
         reader = ReferenceParser(candidate_formats(raw).formats, raw.zone)
     except FormatError:
-        # Let the reader say what is wrong with the stated format.
+        # The reader reports the problem of the stated format.
         return True
     reader.prepare(lines)
     for line in lines:
@@ -61,14 +61,14 @@ def looks_like(raw: RawFile) -> bool:
 
 
 def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read an access log into the table ``access_log``.
+    """Return the table ``access_log`` of an access log, and its retrieval.
 
     Parameters
     ----------
     raw
-        File. Its format is what ``case.toml`` states, else that of the configuration beside it, else a stock
-        format, else JSON by the names of its keys; a line of another of these formats is read by that one,
-        and the notes say so.
+        File. Its format is stated in ``case.toml``, else that of the configuration in its folder, else a
+        stock format, else JSON with known keys. A line in another of these formats is parsed with that
+        format, and a note reports it.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Raises
     ------
     FormatError
-        When the stated format is unknown or can't be compiled.
+        When the stated format is unknown or cannot be compiled.
     """
     data, problem = raw.content
     account = AccessLogAccounting(raw.relative)
@@ -91,22 +91,22 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
 
 def spill_access_log(raw: RawFile) -> TablePart:
-    """Read a large access log as :func:`read_access_log` does, in bounded memory, into a Parquet file.
+    """Return a large access log as a Parquet file, read in bounded memory as by :func:`read_access_log`.
 
     Parameters
     ----------
     raw
-        File with a folder to spill into.
+        File with a folder for spilled rows.
 
     Returns
     -------
     TablePart
-        Without rows in its frame: they are in its file.
+        The rows are in its file, and its frame is empty.
 
     Raises
     ------
     InputError, FormatError
-        As :func:`read_access_log`, and when the folder can't be written to.
+        As :func:`read_access_log`, and when the folder is not writable.
     """
     assert raw.spill is not None
     account = AccessLogAccounting(raw.relative)
@@ -122,7 +122,7 @@ def _tables(
     account: AccessLogAccounting,
     engine: str = "auto",
 ) -> Iterator[pa.Table]:
-    """Yield the rows of blocks of a file as tables, and count its lines."""
+    """Yield the rows of a file's blocks as tables, and count its lines."""
     formats, notes = candidate_formats(raw)
     account.notes += notes
     reader = Engine(formats, raw.zone, Selection(ACCESS_COLUMNS), engine=engine)
@@ -132,7 +132,7 @@ def _tables(
 
 
 def _retrieval(account: AccessLogAccounting) -> Retrieval:
-    """Return the result; a note on one file names it, since a table joins the notes of all its files."""
+    """Return the retrieval; notes name their file, because a table joins the notes of all its files."""
     found = account.retrieval()
     notes = [f"{account.file}: {note}" if note == NO_LINE_END else note for note in found.notes]
     return replace(found, notes=tuple(notes))

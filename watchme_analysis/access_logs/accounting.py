@@ -1,4 +1,4 @@
-"""The account of an access log while it is scanned, and notes on its formats and on changes of the file."""
+"""The accounting of an access log while it is scanned, with notes on its formats and changes of the file."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 def format_notes(used: Counter[str]) -> list[str]:
-    """Return sentences about the formats that lines were of."""
+    """Return sentences about the formats of the lines."""
     if len(used) < 2:
         return [f"log_format {name}" for name in used]
     return [f"{counted(count, 'line')} of log_format {name}" for name, count in used.most_common()]
 
 
-# Of more rejected lines than this the text is not kept; all are counted.
+# Largest number of rejected lines whose text is kept; all are counted.
 KEPT_REJECTED = 10_000
 NO_LINE_END = "the last line has no line end: it may be cut, or still being written"
 
 
 class AccessLogAccounting(LineAccounting):
-    """The account of an access log while it is scanned, chunk by chunk.
+    """The accounting of an access log while it is scanned, chunk by chunk.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class AccessLogAccounting(LineAccounting):
     formats
         Number of lines of each format.
     has_line_end
-        Whether the last line has a line end.
+        True if the last line has a line end.
     """
 
     def __init__(self, file: str, notes: Iterable[str] = ()) -> None:
@@ -57,7 +57,7 @@ class AccessLogAccounting(LineAccounting):
         self.has_line_end = True
 
     def add(self, chunk: Chunk, table: pa.Table) -> None:
-        """Count a chunk whose rows, with lines numbered within the log, are given as a table."""
+        """Count a chunk whose rows, with line numbers within the log, are in a table."""
         rows = len(chunk.table)
         check_lines(self.file, chunk.lines, rows + len(chunk.rejected) + chunk.blank + chunk.filtered)
         for line, reason, text in chunk.rejected:
@@ -75,14 +75,14 @@ class AccessLogAccounting(LineAccounting):
             self.widen_span([int(known.min()), int(known.max())] if len(known) else [])
 
     def merge(self, later: LineAccounting) -> None:
-        """Add the account of the part that follows in the same log."""
+        """Add the accounting of the part that follows in the same log."""
         super().merge(later)
         if isinstance(later, AccessLogAccounting):
             self.formats += later.formats
             self.has_line_end = later.has_line_end if later.lines else self.has_line_end
 
     def retrieval(self) -> Retrieval:
-        """Return the result of the reading, with notes on formats and on a missing line end."""
+        """Return the retrieval, with notes on formats and on a missing line end."""
         found = super().retrieval()
         formats = format_notes(self.formats)
         end = [] if self.has_line_end else [NO_LINE_END]
@@ -91,7 +91,7 @@ class AccessLogAccounting(LineAccounting):
 
 
 def note_file_change(one: Input, account: LineAccounting) -> None:
-    """Say in the account when a file became another while it was read: written on, cut, or rotated."""
+    """Add a note if a file changed while it was read: appended to, truncated, or rotated."""
     if one.path is None or one.size is None:
         return
     try:
@@ -114,19 +114,19 @@ def note_file_change(one: Input, account: LineAccounting) -> None:
         )
 
 
-# A smaller log is read in no time.
+# A smaller log is read quickly.
 LARGE_BYTES = 16 << 20
 _PLACES, _PLACE_BYTES, _LINES_AT = 48, 1 << 16, 16
-# Fewer lines, which are very long then, tell nothing.
+# Fewer lines, which are very long in that case, are insufficient evidence.
 _LEAST_LINES = 100
 _EXAMPLES = 5
 
 
 def unreadable_log(one: Input, reader: ReferenceParser) -> Retrieval | None:
-    """Return an account of a large log that is not worth reading: none of many of its lines can be read.
+    """Return the retrieval of a large log in which none of many sampled lines can be parsed, else None.
 
-    None for any other, and for what can't be looked into at any place: a stream, and what is packed. One line
-    that can be read is enough, wherever it stands: logs may begin with what another program wrote.
+    Also None for inputs without random access: streams and compressed files. A single line that can be
+    parsed, at any position, is enough for None, because logs may begin with lines of another program.
     """
     if one.open_anywhere is None or one.size is None or one.size < LARGE_BYTES:
         return None
@@ -157,7 +157,7 @@ def unreadable_log(one: Input, reader: ReferenceParser) -> Retrieval | None:
 
 
 def _lines_all_over(one: Input, size: int) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield whole lines of a log at some places, the first at its beginning."""
+    """Yield complete lines at several positions of a log, including its beginning."""
     assert one.open_anywhere is not None
     with one.open_anywhere() as stream:
         for at in range(0, size, max(1, size // _PLACES)):

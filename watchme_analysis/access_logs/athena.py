@@ -1,9 +1,9 @@
-r"""An Athena table for the logs of a format: the plan as a regular expression of Java, and a view with types.
+r"""An Athena table for logs of a format: a Java regular expression, and a view with typed columns.
 
 The table's columns are the format's variables, as text, read by Hive's RegexSerDe. The view has the names and
-meanings of ``access_log``. Python's and Java's regular expressions agree in all that a plan uses; what a plan
-tells apart besides (two lines run into one within an unquoted text) is lost, and so is the account: a line
-that doesn't match is a row of nulls.
+meanings of ``access_log``. Python's and Java's regular expressions agree in all features used here. Two lines
+merged into one within an unquoted text are not recognized, and no lines are counted: a line that does not
+match is a row of nulls.
 
 Sources: https://docs.aws.amazon.com/athena/latest/ug/regex-serde.html and .../partition-projection.html;
 functions as in Trino, which Athena's engine is.
@@ -28,31 +28,31 @@ _DECIMAL = r"[0-9]+(?:[.][0-9]+)?"
 
 
 def java_pattern(log_format: LogFormat) -> str:
-    """Return the regular expression of a whole line, for Java, with a group for each variable.
+    """Return the Java regular expression of a whole line, with a group for each variable.
 
-    It wants ``Pattern.DOTALL``, which RegexSerDe sets, and to match the line as a whole.
+    It requires ``Pattern.DOTALL``, which RegexSerDe sets, and a match of the whole line.
     """
     text = log_format.pattern.pattern.decode()
     return _NEEDLESS.sub(lambda found: found[1] if found[1] in _PLAIN else found[0], text)
 
 
 def athena_table(log_format: LogFormat, place: str, name: str = "access_log") -> str:
-    """Return the statements that make a table and a view of logs in S3.
+    """Return the SQL statements that create a table and a view of logs in S3.
 
     Parameters
     ----------
     log_format
-        How the lines are written.
+        Format of the lines.
     place
-        ``s3://bucket/prefix/``; one that holds a day, as in ``s3://bucket/prefix/yyyy/MM/dd/``, is
-        partitioned by it, without any further upkeep.
+        ``s3://bucket/prefix/``. A prefix that contains the day, as in ``s3://bucket/prefix/yyyy/MM/dd/``,
+        becomes a projected partition, which needs no maintenance.
     name
-        Name of the view; the table's is the same with ``_lines`` behind it.
+        Name of the view; the table has the same name with the suffix ``_lines``.
 
     Raises
     ------
     InputError
-        When the place is none in S3.
+        When ``place`` is not an S3 prefix.
     """
     if not re.fullmatch(r"s3://[^/\s'\\]+/[^\s'\\]*", place):
         raise InputError(
@@ -67,7 +67,7 @@ def athena_table(log_format: LogFormat, place: str, name: str = "access_log") ->
 
 
 def _column_names(log_format: LogFormat) -> list[str]:
-    """Return a name for each variable; Hive knows no capitals, and a name but once."""
+    """Return a name for each variable; Hive ignores case and requires unique names."""
     found: list[str] = []
     for name in map(str.lower, log_format.names):
         found.append(name if name not in found else f"{name}_{len(found) + 1}")
@@ -87,7 +87,7 @@ def _heading(log_format: LogFormat, lines: str, first: str) -> str:
 def _table(log_format: LogFormat, columns: list[str], prefix: str, name: str) -> str:
     listed = ",\n".join(f"  `{column}` string" for column in columns)
     day = _DAY.search(prefix)
-    # Hive's texts take a backslash for an escape, regular expressions do so once more.
+    # Backslashes are escapes in Hive's texts and again in regular expressions.
     pattern = java_pattern(log_format).replace("\\", "\\\\").replace("'", "\\'")
     statement = f"CREATE EXTERNAL TABLE IF NOT EXISTS {name} (\n{listed}\n)\n"
     if day is not None:
@@ -126,21 +126,21 @@ def _view(log_format: LogFormat, columns: list[str], lines: str, name: str, *, d
 
 
 class _Columns:
-    """Expressions of the columns of ``access_log`` over those of the table."""
+    """Expressions of the columns of ``access_log`` over the columns of the table."""
 
     def __init__(self, log_format: LogFormat, columns: list[str]) -> None:
         self._texts = {one.name for one in log_format.variables if one.kind == "text"}
         self._unescapes = log_format.escape == "json"
-        # Of a variable that stands twice the first counts.
+        # If a variable occurs twice, the first value counts.
         self._column = dict(reversed([*zip(log_format.names, columns, strict=True)]))
         self._sources = column_sources(tuple(dict.fromkeys(log_format.names)))
 
     def typed(self) -> Iterator[tuple[str, str]]:
-        """Yield expressions and the names that they get."""
+        """Yield expressions and their column names."""
         sources = self._sources
         time = next((name for name in sources.times if name in _MOMENTS), None)
         if time is not None:
-            # Views hold no times with a zone.
+            # Views support no times with a zone.
             moment = _MOMENTS[time].format(self._value(time))
             yield f"CAST({moment} AT TIME ZONE 'UTC' AS timestamp)", "time"
         for column, names in sources.texts.items():
@@ -176,7 +176,7 @@ class _Columns:
             yield self._value("server_protocol"), "protocol"
 
     def _upstream(self) -> Iterator[tuple[str, str]]:
-        """Yield sums of the times over all tries, and the last address and status."""
+        """Yield the sums of the times over all tries, and the last address and status."""
         for name, cast in (("upstream_addr", "{}"), ("upstream_status", "TRY_CAST({} AS bigint)")):
             if name in self._column:
                 last = f"nullif(regexp_extract({_quoted(self._column[name])}, '{LAST_ENTRY}', 1), '-')"
@@ -187,7 +187,7 @@ class _Columns:
             yield f"reduce({entries}, CAST(NULL AS double), {added})", column
 
     def _value(self, name: str) -> str:
-        """Return a variable's value, null where the log says that there is none."""
+        """Return a variable's value, null if the log has no value."""
         column = _quoted(self._column[name])
         if self._unescapes and name in self._texts:
             column = f"""json_extract_scalar('"' || {column} || '"', '$')"""

@@ -1,4 +1,4 @@
-"""Access logs of an edge that is an Nginx, told by their name as its configuration is (``edge.conf``)."""
+"""Access logs of an edge that is an Nginx, recognized by name like its configuration (``edge.conf``)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read an edge's access log into the table ``edge_log``: its upstream is the origin.
+    """Return the table ``edge_log`` of an edge's access log, whose upstream is the origin.
 
     A request without a logged duration starts when it ends.
 
     Raises
     ------
     LeftOutError
-        When the edge's own records lie beside it: they hold the same requests.
+        When the edge's own records are in the same folder, since they hold the same requests.
     FormatError
         As :func:`nginx.read_access_log`.
     """
@@ -40,7 +40,7 @@ def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     seconds = log["request_time_s"].astype("Float64")
     status = log["upstream_status"]
     if log["upstream_header_time_s"].notna().any():
-        # Without a header the status is the edge's own word for a try that failed.
+        # Without a header, the status is that of the edge for a failed try.
         status = status.where(log["upstream_header_time_s"].notna())
     knows_origin = log["upstream_tries"].notna()
     frame = pd.DataFrame(

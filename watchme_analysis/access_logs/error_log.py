@@ -27,7 +27,7 @@ _LINE = re.compile(
     r"(?P<pid>\d{1,10})#\d+: (?:\*(?P<connection>\d{1,18}) )?(?P<message>.*)",
     re.DOTALL,
 )
-# In the order in which nginx writes them; a quoted value may hold anything.
+# In the order in which nginx writes them; a quoted value may hold any character.
 _TAIL = re.compile(
     r", client: (?P<client>[^,]+)"
     r"(?:, server: (?P<server>[^,]*))?"
@@ -38,7 +38,7 @@ _TAIL = re.compile(
     r'(?:, referrer: "(?P<referrer>.*)")?$',
     re.DOTALL,
 )
-# The first that fits names the kind.
+# The first match determines the kind.
 _KINDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
@@ -57,7 +57,7 @@ _KINDS = tuple(
         ("open_files", r"but only \d+ files are available"),
         ("disk_full", r"No space left on device|Disk quota exceeded"),
         ("worker_connections", r"worker_connections are (not enough|more than)"),
-        # 11: the queue of a socket of Unix is full.
+        # Error 11: the queue of a Unix socket is full.
         ("upstream_refused", r"(Connection refused|connect\(\).*\(11: ).*upstream"),
         ("upstream_reset", r"(Connection reset by peer|Broken pipe).*(upstream|proxying)"),
         ("upstream_unreachable", r"(No route to host|Host is unreachable|Network is unreachable).*upstream"),
@@ -84,37 +84,37 @@ _KINDS = tuple(
         ("reload", r"reconfiguring|SIGHUP|reopening logs|SIGUSR1"),
         ("startup", r"start (worker|cache)|using the \"|^nginx/|^built by|^OS: |getrlimit\("),
         ("startup", r"\bbind\(\)|listen\(\) to|changing binary"),
-        # The parser ends its messages with the file's name and line.
+        # The configuration parser ends its messages with the file's name and line.
         ("configuration", r" in \S+:\d+$"),
     )
 )
-# A container writes both logs, and often to the same place.
+# A container writes both logs, often to the same file.
 _REQUEST_LINE = re.compile(rb"\{\"|\S+ - [^\[]{1,200} \[\d\d/[A-Z][a-z][a-z]/\d{4}:")
 _FIRST_LINES = 50
 _WENT_AWAY = re.compile(r"(reset by peer|broken pipe)\) while ", re.IGNORECASE)
 
 
 def kind_of(message: str, upstream: str | None) -> str:
-    """Return the kind of an error log line, a word of the glossary.
+    """Return the kind of an error log line, a value of the glossary.
 
     Parameters
     ----------
     message
         The message without its ``key: value`` tail.
-    upstream
+    The upstream in the tail, if any.
         The upstream that the tail names, if any.
     """
     for kind, pattern in _KINDS:
         if pattern.search(message):
             return kind
-    # Nginx says what it did while the other side went away, and the tail which side that was.
+    # The message contains nginx's own action when the other side disconnected; the tail identifies that side.
     if _WENT_AWAY.search(message):
         return "client_closed" if upstream is None else "upstream_reset"
     return "other"
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Tell whether one of the first lines is one of an Nginx error log."""
+    """Return whether one of the first lines is a line of an Nginx error log."""
     lines = [line for line in split_lines(raw.head()) if line.strip()][:_FIRST_LINES]
     if not lines:
         return SOURCES[0].knows_name(raw)
@@ -122,7 +122,7 @@ def looks_like(raw: RawFile) -> bool:
 
 
 def _written(lines: list[bytes]) -> list[bytes]:
-    """Return lines without padding, and what a container's runtime or syslog put before most of them."""
+    """Return lines without padding, and without prefixes of a container runtime or syslog on most of them."""
     lines = [unpadded(line) for line in lines]
     first = lines[:_FIRST_LINES]
     prefixed = 2 * sum(prefix_size(line) > 0 for line in first) > len(first)
@@ -130,18 +130,18 @@ def _written(lines: list[bytes]) -> list[bytes]:
 
 
 def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Read an Nginx error log into the table ``error_log``.
+    """Return the table ``error_log`` of an Nginx error log, and its retrieval.
 
     Parameters
     ----------
     raw
-        File; its times have no zone and are of ``raw.zone``.
+        File; its times have no zone and are in ``raw.zone``.
 
     Returns
     -------
     frame, retrieval
-        Lines that don't begin with a time continue the line before (a message may hold line breaks); ahead
-        of the first one they are rejected, as are requests, which a container writes between them.
+        Lines without a time continue the line before (a message may hold line breaks). Before the first
+        line with a time they are rejected, as are requests, which a container writes between them.
     """
     account = TextAccounting(raw, "nginx_error", "error_log")
     records: list[tuple[int, list[bytes]]] = []
@@ -205,7 +205,7 @@ def _row(line: bytes, raw: RawFile) -> dict[str, object] | None:
 
 
 def _address(upstream: str | None) -> str | None:
-    """Return host:port of an upstream URL, or a socket's path."""
+    """Return host:port of an upstream URL, or the path of a socket."""
     if not upstream:
         return None
     _, _, rest = upstream.partition("://")

@@ -1,4 +1,4 @@
-"""Lines of Nginx's error log with the requests that they are about, by kind; also for logs of any size."""
+"""Lines of Nginx's error log joined with their requests, and counted by kind; for logs of any size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# The status that Nginx notes for a try that failed like this, whatever it sends in the end.
+# The status that Nginx records for a try that failed in this way, independent of the status it sends.
 _NOTED_STATUS = {
     "upstream_timeout_connect": 504,
     "upstream_timeout_header": 504,
@@ -26,9 +26,9 @@ _NOTED_STATUS = {
     "upstream_unreachable": 502,
     "no_live_upstream": 502,
 }
-# A response that breaks off has the status that was sent before; one of these failures may be of either kind.
+# A truncated response has the status that was sent before; each of these failures may be of either kind.
 _BEFORE_HEADER = re.compile(r"while (?:connecting|SSL handshaking|reading response header|sending request)")
-# Lines written as the request ends, unless another upstream is tried.
+# Lines written at the end of a request, unless another upstream is tried.
 _ENDING = {
     *_NOTED_STATUS,
     "upstream_timeout_body",
@@ -38,7 +38,7 @@ _ENDING = {
     "client_closed",
     "open_files",
 }
-# A quotation mark within a value has a backslash before it.
+# A quotation mark within a value is preceded by a backslash.
 _CONNECTION = re.compile(r'"connection": "(\d{1,15})"')
 _SECOND_US = 1_000_000
 
@@ -51,31 +51,31 @@ class _Pairs(NamedTuple):
 
 
 def errors_to_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.DataFrame:
-    """Find the access log's line for each line of the error log that is about a request.
+    """Return the access log's row for each line of the error log that is about a request.
 
     Both must agree on path, method, host, upstream, service, connection (the access log's $connection) and on
-    the status that Nginx notes for such a failure, as far as both know them. Clients are compared where the
-    two logs have any in common: an access log may hold the address that a header names, the error log the one
-    connected. The error, logged in whole seconds, must lie within the request; one that ends a request is
-    looked for at its end first.
+    the status that Nginx records for such a failure, as far as both are known. Clients are compared if the
+    two logs have any in common, because an access log may hold the address of a header, and the error log
+    that of the connection. The error, logged in whole seconds, must lie within the request. An error that
+    ends a request is first compared with the end of requests.
 
-    Each try of a request takes one line of a kind (a request that was tried twice may have failed twice), and
-    each error line has one request. Nothing is guessed: where several fit, none is taken, except that one
-    worker writes both its logs in the same order, so that as many errors as requests that end within a
-    second are paired in turn.
+    Each try of a request matches one line of a kind (a request with two tries may have failed twice), and
+    each error line matches one request. Ambiguous lines are not linked, with an exception: a worker writes
+    both its logs in the same order, so as many errors as requests that end within a second are paired in
+    order.
 
     Parameters
     ----------
     error_log, access_log
-        Tables of the glossary, either may be empty; of the second ``extra`` may be missing.
+        Tables of the glossary, possibly empty; the second may lack ``extra``.
 
     Returns
     -------
     pandas.DataFrame
         One row per row of ``error_log``, with its index: ``access_row`` (int, position in ``access_log``,
-        null where not linked), ``candidates`` (int, tries that fit), ``link`` (text): ``alone`` (the only one
-        that fits, and fits no other line), ``order`` (paired in turn), ``ambiguous``, ``none`` (no request
-        fits), ``no_request`` (the line names no path).
+        null if not linked), ``candidates`` (int, matching tries), ``link`` (text): ``alone`` (a unique match
+        in both directions), ``order`` (paired in order), ``ambiguous``, ``none`` (no matching request),
+        ``no_request`` (the line has no path).
     """
     import numpy as np
     import pandas as pd
@@ -119,20 +119,20 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
     refused = limit & ~log["message"].str.contains("delaying|dry run", na=False).to_numpy(dtype=bool)
     noted = pd.Series(kind).map(_NOTED_STATUS).astype("float64").mask(lost, 502.0)
     asked = log["upstream_addr"].notna().to_numpy(dtype=bool) & before
-    # The client went before it was sent anything; or no socket was to be had to connect with.
+    # The client disconnected before a response was sent, or no socket was available for the connection.
     for word, status in (("client_closed", 499.0), ("open_files", 500.0)):
         noted = noted.mask(asked & (kind == word), status)
     frame = pd.DataFrame(
         {
             "start": _microseconds(log["time"]),
-            # Failures of a try share its one line; of every other kind a request may have one besides.
+            # Failures of a try share a single line; of every other kind a request may have one in addition.
             "class": np.where(_of_tries(kind), "upstream", kind),
             "ending": np.isin(kind, list(_ENDING)) | refused,
             "refused": refused,
             "noted": noted,
             "path": log["path"].to_numpy(dtype=object, na_value=None),
             "method": log["method"].to_numpy(dtype=object, na_value=None),
-            # The access log names the server instead of a host that is none.
+            # The access log holds the server's name instead of an invalid host.
             "host": _host(log["host"].mask(log["message"].str.contains("invalid host", na=False))),
             "upstream": log["upstream_addr"].to_numpy(dtype=object, na_value=None),
             "client": log["client_addr"].to_numpy(dtype=object, na_value=None),
@@ -148,7 +148,7 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_tries(kinds: Array) -> Array:
-    """Tell which kinds are failures of a try: that Nginx then leaves the upstream out is another line."""
+    """Return a mask of kinds that are failures of a try; a disabled upstream is logged in another line."""
     import numpy as np
 
     found: Array = np.char.startswith(kinds.astype(str), "upstream_") & (kinds != "upstream_disabled")
@@ -156,7 +156,7 @@ def _of_tries(kinds: Array) -> Array:
 
 
 def _attempts(log: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each upstream tried, at least one for each request."""
+    """Return a row for each upstream try, at least one per request."""
     import numpy as np
     import pandas as pd
 
@@ -198,7 +198,7 @@ def _attempts(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def _connections(log: pd.DataFrame) -> Array:
-    """Return the numbers of the connections that requests came on, where the log names them."""
+    """Return the connection numbers of requests, as far as the log holds them."""
     import numpy as np
 
     if "extra" not in log:
@@ -210,19 +210,19 @@ def _connections(log: pd.DataFrame) -> Array:
 def _microseconds(times: pd.Series) -> Array:
     import numpy as np
 
-    # Rows without a time are left out by their callers; here they only have to be numbers.
+    # Callers exclude rows without a time; here they only need to be numbers.
     naive = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
     return np.where(np.isnat(naive), 0, naive.astype("int64"))
 
 
 def _host(hosts: pd.Series) -> Array:
-    """Return host names as $host has them: without a port, in small letters."""
+    """Return host names in the form of $host: lower case, without a port."""
     plain = hosts.str.lower().str.replace(r":\d+$", "", regex=True)
     return plain.to_numpy(dtype=object, na_value=None)  # type: ignore[no-any-return]
 
 
 def _fitting(errors: pd.DataFrame, attempts: pd.DataFrame, names: tuple[str, ...], at_end: bool) -> _Pairs:
-    """Return which errors and tries agree; ``at_end`` asks for the second in which the request ended."""
+    """Return the pairs of errors and tries that agree, with ``at_end`` in the second of the request's end."""
     import numpy as np
     import pandas as pd
 
@@ -233,7 +233,7 @@ def _fitting(errors: pd.DataFrame, attempts: pd.DataFrame, names: tuple[str, ...
         if rows is None:
             continue
         start, end = (rows[name].to_numpy() for name in ("start", "end"))
-        # A log of whole seconds leaves open when within its last one a request ended.
+        # A log in whole seconds does not record the moment within its last second at which a request ended.
         end = end + (_SECOND_US - 1 if (end % _SECOND_US == 0).all() else 0)
         first = some["start"].to_numpy()
         horizon = 0 if at_end else int((end - start).max())
@@ -244,7 +244,7 @@ def _fitting(errors: pd.DataFrame, attempts: pd.DataFrame, names: tuple[str, ...
         fits = start[other] < first[one] + _SECOND_US
         noted, status = some["noted"].to_numpy()[one], rows["status"].to_numpy()[other]
         fits &= np.isnan(noted) | np.isnan(status) | (noted == status)
-        # What a limit refuses goes to no upstream.
+        # A request refused by a limit goes to no upstream.
         fits &= ~(some["refused"].to_numpy()[one] & rows["asked"].to_numpy()[other])
         for name in names:
             said, logged = some[name].to_numpy()[one], rows[name].to_numpy()[other]
@@ -258,7 +258,7 @@ def _fitting(errors: pd.DataFrame, attempts: pd.DataFrame, names: tuple[str, ...
 def _certain(
     pairs: _Pairs, errors: pd.DataFrame, attempts: pd.DataFrame, *, in_order: bool
 ) -> list[tuple[_Pairs, str]]:
-    """Return the pairs beyond doubt, and how they were found."""
+    """Return the unambiguous pairs, and the method that found them."""
     import numpy as np
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -285,7 +285,7 @@ def _certain(
     return chosen
 
 
-# Columns of the access log that tell which request it is; ``extra`` as well where it has $connection.
+# Columns of the access log that identify a request; ``extra`` as well if it contains $connection.
 LINK_COLUMNS = (
     "file",
     "line",
@@ -302,7 +302,7 @@ LINK_COLUMNS = (
     "upstream_raw",
 )
 MOST_CANDIDATES = 500_000
-# Values of a group that are named.
+# Largest number of values that are listed for a group.
 _NAMED = 3
 _REQUEST = {
     "file": "request_file",
@@ -314,21 +314,21 @@ _REQUEST = {
 
 
 class ErrorCandidates:
-    """Picks out of an access log, chunk by chunk, the requests that lines of an error log may be about.
+    """Selects from an access log, chunk by chunk, the requests that lines of an error log may be about.
 
     Parameters
     ----------
     error_log
         Table of the glossary.
     columns
-        Those of the access log that are kept: :data:`LINK_COLUMNS`, maybe ``extra``.
+        Columns of the access log to keep: :data:`LINK_COLUMNS`, optionally ``extra``.
 
     Attributes
     ----------
     columns
-        As given.
+        Columns to keep.
     complete_from
-        Moment (microseconds since the epoch) from which on all candidates are kept; None where all are.
+        Time (microseconds since the epoch) from which on all candidates are kept; None if all are kept.
     """
 
     def __init__(self, error_log: pd.DataFrame, columns: Sequence[str] = LINK_COLUMNS) -> None:
@@ -350,7 +350,7 @@ class ErrorCandidates:
         self.complete_from: int | None = None
 
     def add(self, table: pa.Table) -> None:
-        """Look at requests: a table with the columns that are kept."""
+        """Check requests: a table with the columns to keep."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -364,13 +364,13 @@ class ErrorCandidates:
         codes = found.take(pa.array(rows)).to_numpy().astype("int64")
         end = some["time"].cast(pa.int64()).to_numpy()
         spent = pc.fill_null(some["request_time_s"], 0.0).to_numpy()
-        # A log of whole seconds leaves open when within them a request began and ended.
+        # A log in whole seconds does not record the moments within them at which a request began and ended.
         first = (end - spent * _SECOND_US) // _SECOND_US - 1
         low = np.searchsorted(self._errors, self._place(codes, first))
         high = np.searchsorted(self._errors, self._place(codes, end // _SECOND_US + 1), "right")
         keep[rows[high > low]] = True
         if not self._shares_client:
-            # Whether the logs name clients alike shows in any request with time and path, not only in these.
+            # A common client address may be found in any request with time and path, not only in candidates.
             told = pc.and_(pc.is_valid(table["time"]), pc.is_valid(table["path"]))
             alike = pc.is_in(table["client_addr"], value_set=self._clients)
             shared = np.flatnonzero(pc.and_(told, alike))[:1]
@@ -383,28 +383,28 @@ class ErrorCandidates:
             self._drop_earliest()
 
     def _drop_earliest(self) -> None:
-        """Keep the latest candidates, whatever the order in which logs are read."""
+        """Keep the latest candidates, independent of the order in which logs are read."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         ordered = pa.concat_tables(self._kept).sort_by("time")
-        # Fewer than may be kept, so that not every chunk has them sorted again.
+        # Drop below the limit, so that not every chunk requires another sort.
         count = len(ordered) - MOST_CANDIDATES * 3 // 4
         dropped, kept = ordered.slice(0, count), ordered.slice(count)
         last = int(dropped["time"][count - 1].cast(pa.int64()).as_py())
-        # Errors have whole seconds, and one belongs to the second in which its request ended.
+        # Errors have whole seconds, and belong to the second in which their request ended.
         self.complete_from = max(self.complete_from or 0, last + 2 * _SECOND_US)
         shared = dropped.filter(pc.is_in(dropped["client_addr"], value_set=self._clients))
-        # One row says that both logs name clients alike.
+        # A single row with a common address is sufficient.
         self._kept = [shared.slice(len(shared) - 1) if len(shared) else shared, kept.combine_chunks()]
         self._rows = sum(map(len, self._kept))
 
     def tables(self) -> list[pa.Table]:
-        """Return what was kept."""
+        """Return the candidates that were kept."""
         return self._kept
 
     def _place(self, codes: Array, seconds: Array) -> Array:
-        """Return numbers in the order of path, then time."""
+        """Return sort keys by path, then time."""
         inside = seconds.clip(self._from, self._until).astype("int64") - self._from
         return (codes.astype("int64") << 32) + inside  # type: ignore[no-any-return]
 
@@ -412,24 +412,24 @@ class ErrorCandidates:
 def errors_with_requests(
     error_log: pd.DataFrame, access_log: pd.DataFrame, complete_from: int | None = None
 ) -> pd.DataFrame:
-    """Return the lines of an error log, each with the request it is about as far as that is certain.
+    """Return the lines of an error log, each with its request if the match is unambiguous.
 
     Parameters
     ----------
     error_log
         Table of the glossary.
     access_log
-        Table of the glossary; :data:`LINK_COLUMNS` will do.
+        Table of the glossary; the columns :data:`LINK_COLUMNS` are sufficient.
     complete_from
-        Moment (microseconds since the epoch) before which requests are missing; earlier errors are not
+        Time (microseconds since the epoch) before which requests are missing; earlier errors are not
         linked.
 
     Returns
     -------
     DataFrame
         A row for each line of the error log: its columns; ``link`` and ``candidates`` of
-        :func:`errors_to_requests`; of the request ``request_file``, ``request_line``, ``request_ended``,
-        ``status`` and ``request_time_s``, null where none is certain.
+        :func:`errors_to_requests`; and of the request ``request_file``, ``request_line``, ``request_ended``,
+        ``status`` and ``request_time_s``, null without an unambiguous match.
     """
     import pandas as pd
 
@@ -439,14 +439,14 @@ def errors_with_requests(
     chosen.index = error_log.index
     found = pd.concat([links[["link", "candidates"]], chosen], axis=1)
     if complete_from is not None:
-        # Of an error without its own request another may seem to be the only one that fits.
+        # An error without its own request may seem to match another request uniquely.
         early = error_log["time"].notna().to_numpy() & (_microseconds(error_log["time"]) < complete_from)
         found.loc[early, :] = None
     return pd.concat([error_log, found], axis=1)
 
 
 def errors_by_kind(linked: pd.DataFrame) -> pd.DataFrame:
-    """Return what kinds of errors there are, the most frequent first.
+    """Return the kinds of errors, the most frequent first.
 
     Parameters
     ----------
@@ -456,10 +456,10 @@ def errors_by_kind(linked: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``kind``; ``errors``, and how many of them are ``linked`` to one request, ``ambiguous`` (several
-        requests fit), ``unmatched`` (none fits) or about ``no_request``; ``first`` and ``last`` (UTC);
-        ``paths`` and ``upstreams`` that they name (texts, the most frequent first); ``statuses`` (text) sent
-        to the linked requests; ``timed``, how many of these have a request time, and ``p50_s``, its median.
+        ``kind``; ``errors``, and the numbers of them that are ``linked`` to one request, ``ambiguous``
+        (several matching requests), ``unmatched`` (no matching request) or about ``no_request``; ``first``
+        and ``last`` (UTC); ``paths`` and ``upstreams`` (texts, the most frequent first); ``statuses`` (text)
+        of the linked requests; ``timed``, the number of these with a request time, and ``p50_s``, its median.
     """
     import pandas as pd
 
@@ -497,7 +497,7 @@ def _frequent(values: pd.Series) -> str:
 
 
 def within(error_log: pd.DataFrame, since: int | None, until: int | None, prefix: str | None) -> pd.DataFrame:
-    """Return the lines of an error log in a window (microseconds since the epoch), of paths that begin so."""
+    """Return the lines of an error log in a window (microseconds since the epoch) with a path prefix."""
     import pandas as pd
 
     if not len(error_log):

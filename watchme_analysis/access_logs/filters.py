@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
     Accepts = Callable[[str], bool]
 
-# What requests can be chosen by, and the column behind it.
+# Values by which requests can be filtered, and their columns.
 CHOSEN_BY = {
     "path": "path",
     "full-path": "path",
@@ -31,23 +31,23 @@ CHOSEN_BY = {
     "agent": "user_agent",
     "referer": "referer",
 }
-# What has none is shown as, and asked for by, a dash.
+# Missing values are displayed and selected as a dash.
 _NONE = "-"
 _CLASS = re.compile(r"[1-5]xx", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class RequestFilter:
-    """What requests must be to be counted.
+    """Conditions on requests.
 
     Attributes
     ----------
     slower_than_s
-        They took at least so long; None for all, also those without a time.
+        Smallest duration in seconds; None for all requests, also those without a time.
     only
-        Pairs of a word of :data:`CHOSEN_BY` and a text: for each word one of its texts must be what groups
-        by it are called. ``*`` stands for anything, in paths for itself, which is an id there; ``5xx`` for
-        every status from 500 to 599; ``-`` for none.
+        Pairs of a word of :data:`CHOSEN_BY` and a text: a request must match one of the texts for each word.
+        ``*`` matches any text (in paths it matches itself, which stands for an ID); ``5xx`` matches every
+        status from 500 to 599; ``-`` matches missing values.
     """
 
     slower_than_s: float | None = None
@@ -55,12 +55,12 @@ class RequestFilter:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns that must be known of requests."""
+        """Columns of requests that the filter needs."""
         timed = () if self.slower_than_s is None else ("request_time_s",)
         return tuple(dict.fromkeys((*timed, *(CHOSEN_BY[name] for name, _ in self.only))))
 
     def named(self, table: pa.Table) -> pa.Table:
-        """Return the requests of a table that are what is asked for, however long they took."""
+        """Return the requests of a table that match ``only``, whatever their duration."""
         for name in dict.fromkeys(name for name, _ in self.only):
             accepted = [_acceptance(name, text) for of, text in self.only if of == name]
             table = table.filter(bool_array(_fits(name, table[CHOSEN_BY[name]], accepted)))
@@ -76,12 +76,12 @@ class RequestFilter:
         return table.filter(pc.greater_equal(table["request_time_s"], least))
 
     def of(self, table: pa.Table) -> pa.Table:
-        """Return the requests of a table, with the columns of :attr:`columns`, that are counted."""
+        """Return the matching requests of a table with the columns of :attr:`columns`."""
         return self.slow(self.named(table))
 
 
 def _fits(name: str, column: pa.ChunkedArray, accepted: Iterable[Accepts]) -> Array:
-    """Tell which requests are of a group whose name is accepted."""
+    """Return a mask of requests whose group name is accepted."""
     import numpy as np
     import pyarrow as pa
 
@@ -94,7 +94,7 @@ def _fits(name: str, column: pa.ChunkedArray, accepted: Iterable[Accepts]) -> Ar
 
 
 def _acceptance(name: str, text: str) -> Accepts:
-    """Return what tells whether a group's name is one that a text stands for."""
+    """Return a function that decides if a group's name matches a text."""
     if name in ("path", "full-path"):
         return lambda value: value == text
     if name == "status" and _CLASS.fullmatch(text):
@@ -104,12 +104,12 @@ def _acceptance(name: str, text: str) -> Accepts:
 
 
 def parse_only(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of texts such as ``status=5xx,499``, in which commas stand between several.
+    """Return the pairs of texts such as ``status=5xx,499``, with commas between alternatives.
 
     Raises
     ------
     InputError
-        When a text names nothing that requests can be chosen by, or a status that is none.
+        When a text names no known value, or an invalid status.
     """
     found = []
     for text in texts:
@@ -120,7 +120,7 @@ def parse_only(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
                 f"--only {text!r} chooses nothing: write NAME=VALUE, such as status=5xx or "
                 f"upstream=127.0.0.1:8017, where NAME is one of {', '.join(CHOSEN_BY)}."
             )
-        # What clients write may hold commas.
+        # Values written by clients may hold commas.
         several = [values] if CHOSEN_BY[name] in ("path", "user_agent", "referer") else values.split(",")
         for value in map(str.strip, several):
             if name == "status" and not re.fullmatch(r"[\d*]+|-", value) and not _CLASS.fullmatch(value):

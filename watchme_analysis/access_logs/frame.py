@@ -1,4 +1,4 @@
-"""Tables of requests, one after the other, into one frame."""
+"""Concatenate tables of requests into one frame."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def frame_of(
 ) -> pd.DataFrame:
     """Return tables as one frame with the glossary's dtypes.
 
-    A table is let go as soon as its numbers are copied, so that its memory serves the next: memory that
-    nobody has written to yet takes longer to come by than lines to be read. Texts are not copied.
+    A table is released as soon as its numbers are copied, so that its memory is reused: touching fresh memory
+    takes longer than parsing lines. Texts are not copied.
 
     Parameters
     ----------
     tables
-        With the columns and more, of kinds int, float, time and text.
+        Tables with at least the columns, of kinds int, float, time and text.
     columns
         Names in order.
     expected
-        Tells from the rows of the first table about how many there will be in all. Room is set aside for as
-        many, which costs nothing until it is used.
+        Returns the approximate total number of rows from that of the first table. Memory for as many is
+        reserved, which costs nothing until it is used.
     """
     import pandas as pd
 
@@ -44,7 +44,7 @@ def frame_of(
             found = [_kept(table[column].type, room) for column in columns]
         for kept, column in zip(found, columns, strict=True):
             kept.add(table[column])
-        # Before the next one is asked for.
+        # Release it before the next table is requested.
         del table
     if not found:
         return empty("access_log")[list(columns)]
@@ -60,7 +60,7 @@ def _kept(kind: pa.DataType, room: int) -> _Numbers | _Texts:
 
 
 class _Texts:
-    """A column of texts, as parts of it come."""
+    """A column of texts, collected in parts."""
 
     def __init__(self) -> None:
         self._parts: list[pa.Array] = []
@@ -76,7 +76,7 @@ class _Texts:
 
 
 class _Numbers:
-    """A column of numbers of eight bytes, as parts of it come."""
+    """A column of 8-byte numbers, collected in parts."""
 
     def __init__(self, kind: pa.DataType, room: int) -> None:
         import numpy as np

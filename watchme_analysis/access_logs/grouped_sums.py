@@ -1,8 +1,7 @@
-"""Sums by group that are gathered part by part, in numpy alone.
+"""Sums by group that are accumulated in parts, with numpy alone.
 
-Arrow's own grouping loads pandas, 45 MB that a scan of a large log has no use for.
-
-Requests summed up by key, however many keys there are: what is given up for that is known.
+Arrow's group-by loads pandas (45 MB), which a scan of a large log does not need. Memory stays bounded for any
+number of keys, and the resulting loss of precision is recorded.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Parts wait to be added to what is held until they are so many, or hold so many rows together.
+# Parts are collected before they are added, up to this number of parts or rows.
 _MOST_PARTS = 32
 _MOST_ROWS = 50_000
-# A whole number of so many possible values fits 63 bits.
+# A whole number with so many possible values fits in 63 bits.
 _MOST_GROUPS = 1 << 62
-# So many times more groups than rows may be possible for each to have a place of its own, and so many in all.
+# Largest number of possible groups per row, and in total, for direct addressing of groups.
 _FEW_GROUPS = 8
 _MOST_PLACES = 1 << 18
 
 
 class Names:
-    """Texts and their numbers, counted from 0; ``size`` says how many bytes the texts take."""
+    """Texts and their numbers, counted from 0; ``size`` is the number of bytes of the texts."""
 
     def __init__(self) -> None:
         self._numbers: dict[str | None, int] = {}
@@ -43,7 +42,7 @@ class Names:
         return len(self._numbers)
 
     def number(self, text: str | None) -> int:
-        """Return a text's number; a new one has the next."""
+        """Return the number of a text; a new text receives the next number."""
         found = self._numbers.get(text)
         if found is None:
             found = self._numbers[text] = len(self._numbers)
@@ -51,7 +50,7 @@ class Names:
         return found
 
     def of(self, others: Names) -> Array:
-        """Return the number here of each of others' texts."""
+        """Return the numbers of the texts of another instance."""
         import numpy as np
 
         return np.array([self.number(text) for text in others.texts()], np.int64)
@@ -63,7 +62,7 @@ class Names:
     def numbers(
         self, values: pa.Array | pa.ChunkedArray, named: Callable[[list[str]], list[str]], nothing: str | None
     ) -> Array:
-        """Return the number of each value's name, or that of ``nothing``."""
+        """Return the number of each value's text, null as ``nothing``."""
         import numpy as np
 
         encoded = whole(values).dictionary_encode()
@@ -85,15 +84,15 @@ def _indices(encoded: pa.DictionaryArray) -> Array:
 
 @dataclass
 class GroupedSums:
-    """Rows of whole numbers that name a group, and of what is summed or of which the largest is kept.
+    """Rows with whole-number group keys, sums and maxima.
 
-    What is held stays in its place: a table of a million groups is not copied as a whole to add to it.
-    Columns keep the types that they come with.
+    Existing rows stay in place: a table of a million groups is not copied as a whole for an addition. Columns
+    keep the types of the first rows.
 
     Attributes
     ----------
     keys, sums, maxima
-        How many columns name a group, are summed, and are kept at their largest (NaN: none), in this order.
+        Number of columns that are group keys, sums, and maxima (NaN: no value), in this order.
     """
 
     keys: int
@@ -103,11 +102,11 @@ class GroupedSums:
     _parts: list[tuple[Array, ...]] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """Return how many rows are held; those that wait to be added, which are few, are not counted."""
+        """Return the number of rows, without the few that wait to be added."""
         return len(self._held[0]) if self._held else 0
 
     def add(self, *columns: Array) -> None:
-        """Add rows, a group in any number of them."""
+        """Add rows; a group may occur in several of them."""
         if not len(columns[0]):
             return
         self._parts.append(_folded(columns, self.keys, self.sums))
@@ -115,7 +114,7 @@ class GroupedSums:
             self.columns()
 
     def columns(self) -> tuple[Array, ...]:
-        """Return the columns with one row for each group, in the order of the groups."""
+        """Return the columns with one row per group, ordered by group."""
         import numpy as np
 
         if self._parts:
@@ -129,7 +128,7 @@ class GroupedSums:
         return tuple(self._held)
 
     def _added(self, new: Sequence[Array]) -> list[Array]:
-        """Return what is held, which is written to, with further rows, both in the order of the groups."""
+        """Return the existing rows, modified in place, with further rows, both ordered by group."""
         import numpy as np
 
         held = self._held
@@ -147,31 +146,31 @@ class GroupedSums:
                 mine[known] += theirs[is_known]
             elif number >= self.keys:
                 mine[known] = np.fmax(mine[known], theirs[is_known])
-        # One column after the other, so that no more than one is there twice.
+        # Column by column, so that at most one column exists twice.
         for number in range(len(held) if len(others) else 0):
             held[number] = np.insert(held[number], others, new[number][~is_known])
         return held
 
     def rename(self, at: int, names: Array) -> None:
-        """Give groups other names, by the numbers from 0 on in one of the columns that name them."""
+        """Replace the values of a key column by those of an array, indexed by the previous values."""
         self.columns()
-        # Only columns that own their memory can give a part of it back; what came over a wire doesn't.
+        # Only columns that own their memory can be shrunk; received columns do not.
         held, self._held = [one if one.flags.owndata else one.copy() for one in self._held], []
         for start in reversed(range(0, len(held[0]) if held else 0, _MOST_ROWS)):
             part = [column[start:].copy() for column in held]
-            # What is done with is let go, so that nothing is there twice.
+            # Processed parts are released, so that no data exists twice.
             for column in held:
                 column.resize(start, refcheck=False)
             part[at] = names[part[at]].astype(part[at].dtype)
             self.add(*part)
 
     def merge(self, other: GroupedSums) -> None:
-        """Add what another has gathered."""
+        """Add the rows of another instance."""
         self.add(*other.columns())
 
 
 def _places(*parts: Sequence[Array]) -> list[Array] | None:
-    """Return a number for each row of parts, in the order of the groups; None where none is so large."""
+    """Return a number for each row of parts, ordered by group; None if it would exceed 63 bits."""
     import numpy as np
 
     lows = [min(int(key.min()) for key in keys) for keys in zip(*parts, strict=True)]
@@ -193,7 +192,7 @@ def _places(*parts: Sequence[Array]) -> list[Array] | None:
 
 
 def _folded(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]:
-    """Return rows with each group once, in the order of the groups."""
+    """Return rows with each group once, ordered by group."""
     import numpy as np
 
     rows = len(columns[0])
@@ -201,7 +200,7 @@ def _folded(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]
     size = math.prod(stop - start for start, stop in spans)
     if size > min(_FEW_GROUPS * rows, _MOST_PLACES):
         return _sorted(columns, keys, sums)
-    # So few groups are possible that each has a place of its own, which takes a fraction of the time.
+    # With few possible groups, direct addressing takes a fraction of the time.
     place = np.zeros(rows, np.int64)
     for key, (start, stop) in zip(columns, spans, strict=False):
         place = place * (stop - start) + (key - start)
@@ -221,7 +220,7 @@ def _folded(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]
 
 
 def _sorted(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]:
-    """Return what :func:`_folded` does, whatever the groups are."""
+    """Return the result of :func:`_folded` by sorting, for any groups."""
     import numpy as np
 
     places = _places(columns[:keys])
@@ -240,7 +239,7 @@ def _sorted(columns: Sequence[Array], keys: int, sums: int) -> tuple[Array, ...]
 
 
 def sums_by(groups: Array, values: Array, size: int) -> Array:
-    """Return the sum of the values of each of so many groups, which are numbered from 0 on."""
+    """Return the sum of the values of each of ``size`` groups, numbered from 0."""
     import numpy as np
 
     found: Array = np.bincount(groups, weights=values, minlength=size)
@@ -250,7 +249,7 @@ def sums_by(groups: Array, values: Array, size: int) -> Array:
 MEASURES = ("request_time_s", "upstream_response_time_s")
 OTHER = "(others)"
 _MOST_KEYS = 12_000
-# Their texts are short, but paths may be of thousands of bytes.
+# Most texts of keys are short, but paths may have thousands of bytes.
 _MOST_KEY_BYTES = 4 << 20
 # Rows of histograms take the most memory, 25 bytes each.
 _MOST_BUCKETS = 400_000
@@ -265,15 +264,15 @@ class KeySums:
     keys
         Texts of the keys and their numbers.
     counts
-        By key and status: requests, bytes; the longest of each measure.
+        By key and status: number of requests, bytes; the maximum of each measure.
     buckets
-        By key, measure and bucket: requests, seconds.
+        By key, measure and bucket: number of requests, seconds.
     all_buckets
-        By measure and bucket, those of all keys: never made wider.
+        By measure and bucket over all keys; not coarsened.
     wider
-        How often the buckets of keys were made twice as wide.
+        Number of times that the bucket width of keys was doubled.
     missed
-        How many requests at most any key may lack, as they were joined with those of other rare keys.
+        Largest number of requests that any key may lack because it was merged with other rare keys.
     """
 
     keys: Names = field(default_factory=Names)
@@ -284,7 +283,7 @@ class KeySums:
     missed: int = 0
 
     def add(self, keys: Array, status: Array, sent: Array, seconds: Sequence[Array]) -> None:
-        """Add requests: numbers of their keys, statuses, bytes, and seconds of each measure, NaN for none."""
+        """Add requests: key numbers, statuses, bytes, and seconds of each measure (NaN if missing)."""
         import numpy as np
 
         ones = np.ones(len(keys))
@@ -300,7 +299,7 @@ class KeySums:
         self._bound()
 
     def merge(self, other: KeySums) -> None:
-        """Add what another has gathered, which is used up."""
+        """Add the sums of another instance, which is consumed."""
         self.missed += other.missed
         wider = max(self.wider, other.wider)
         self._widen(wider)
@@ -313,7 +312,7 @@ class KeySums:
         self._bound()
 
     def _bound(self) -> None:
-        """Keep what is held small: buckets are made wider, and fewer keys kept."""
+        """Limit memory: coarsen the buckets, and merge rare keys."""
         while len(self.buckets) > _MOST_BUCKETS and self.wider < COARSEST:
             self._widen(self.wider + 1)
         many = len(self.keys) > 2 * _MOST_KEYS or self.keys.size > 2 * _MOST_KEY_BYTES
@@ -329,7 +328,7 @@ class KeySums:
             self.wider = wider
 
     def _join_rare(self) -> None:
-        """Make one key of the rarest; of those as rare as others the later ones."""
+        """Merge the rarest keys into one; among equally rare keys, the later."""
         import numpy as np
 
         key, _, count, *_ = self.counts.columns()
@@ -340,7 +339,7 @@ class KeySums:
         taken = np.cumsum([getsizeof(texts[number]) for number in order])
         limits = ((rows, _MOST_BUCKETS // 2), (taken, _MOST_KEY_BYTES))
         most = min(_MOST_KEYS, *(int(np.searchsorted(*one)) for one in limits))
-        # None of these had more; who comes again begins anew.
+        # No merged key had more requests; a key that recurs starts again at zero.
         self.missed += int(requests[order[most]])
         numbers = np.zeros(len(texts), np.int64)
         for place, number in enumerate(order.tolist()):

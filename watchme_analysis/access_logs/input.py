@@ -21,9 +21,9 @@ from watchme_analysis.files.decompress import TruncatedError, unpacked, unpackin
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.text.formats import readable_name
 
-# A store is asked for so much at once, since every request takes its time.
+# Bytes per request to S3, because each request has a latency.
 REQUEST_BYTES = 8 << 20
-# The library's own limits, a second and three, are those of a network without any trouble.
+# The library's default timeouts, one and three seconds, suit only a network without problems.
 _CONNECT_S, _SILENT_S = 10.0, 60.0
 _BEGINNING_BYTES = 256
 _Read = TypeVar("_Read", Block, bytes)
@@ -32,22 +32,22 @@ _NAMES = {"access": ("*access*.log*", "*access*.json*"), "error": ("*error*.log*
 
 @dataclass(frozen=True)
 class Input:
-    """Something to read.
+    """An input: file, pipe or S3 object.
 
     Attributes
     ----------
     name
-        As given, or as found.
+        As stated, or as found.
     open
         Opens it; raises OSError.
     path
-        The file, where it is one.
+        Path of a file, else None.
     size
-        Bytes as stored; None for what can be read but once.
+        Stored size in bytes; None for an input that can be read only once.
     open_anywhere
-        Opens it to be read from any place, None where that can't be done.
+        Opens it for random access, None if that is not possible.
     begin
-        First bytes of the file, by which it is known again after it was rotated.
+        First bytes of the file, which identify it after a rotation.
     """
 
     name: str
@@ -58,23 +58,23 @@ class Input:
     begin: bytes = b""
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the unpacked bytes in pieces.
+        """Yield the decompressed bytes in pieces.
 
         Raises
         ------
-        TornError
-            After the good part of packed data, after what could be read, and when it is gone.
+        TruncatedError
+            After the undamaged part of compressed data, after a read error, and when the file is gone.
         InputError
-            When nothing of it can be read.
+            When none of it can be read.
         """
         with self._opened() as stream:
             yield from _until_broken(unpacked(stream))
 
     def blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
-        """Return blocks of whole lines of the unpacked bytes, as :func:`blocks_from` does.
+        """Return blocks of whole lines of the decompressed bytes, as :func:`blocks_from` does.
 
-        Of a file another thread reads and unpacks the next; of a pipe nobody waits for more than is asked.
-        Raises as :meth:`pieces`.
+        Another thread reads and decompresses the next block of a file; a pipe is read only as far as
+        requested. Raises as :meth:`pieces`.
         """
         found = self._blocks(size, buffers)
         return found if self.size is None else ahead(found)
@@ -94,7 +94,7 @@ class Input:
             raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
 
     def head(self, size: int = 1 << 16) -> bytes:
-        """Return the first unpacked bytes; what can be read of them when the input is torn."""
+        """Return the first decompressed bytes, as far as a truncated input can be read."""
         found = bytearray()
         try:
             for piece in self.pieces():
@@ -107,7 +107,7 @@ class Input:
 
 
 def _until_broken(read: Iterator[_Read]) -> Iterator[_Read]:
-    """Yield what is read; when a disk or a store fails after some of it, that is kept, the rest torn."""
+    """Yield the data that is read; after a read error, it is kept and the rest counts as truncated."""
     some = False
     try:
         for one in read:
@@ -120,21 +120,21 @@ def _until_broken(read: Iterator[_Read]) -> Iterator[_Read]:
 
 
 def find_inputs(names: list[str], kind: str = "access") -> list[Input]:
-    """Return what names stand for.
+    """Return the inputs for names.
 
     Parameters
     ----------
     names
         Files, glob patterns, folders (their logs, at any depth), ``-`` for standard input, or
-        ``s3://bucket/key``, ``s3://bucket/prefix/`` and ``s3://bucket/prefix/*.log.gz``, whose stars stand
-        for slashes as well.
+        ``s3://bucket/key``, ``s3://bucket/prefix/`` and ``s3://bucket/prefix/*.log.gz``, in which stars also
+        match slashes.
     kind
-        Which logs of a folder: ``access`` or ``error``.
+        Kind of logs in a folder: ``access`` or ``error``.
 
     Raises
     ------
     InputError
-        When a name stands for nothing.
+        When a name matches no input.
     """
     found: dict[str, Input] = {}
     for name in names:
@@ -158,11 +158,11 @@ def _nothing(name: str, kind: str) -> str:
 
 
 def input_of(path: Path) -> Input:
-    """Return a file, or a pipe, as something to read; a folder is what may not be looked into."""
+    """Return a file or a pipe as an input; the input of an inaccessible folder cannot be opened."""
     name = readable_name(str(path))
     if path.is_dir():
         return Input(name, _opener(path), path, 0)
-    # A pipe, such as one that the shell makes for <(..), can be read but once.
+    # A pipe, such as that of a shell's <(..), can be read only once.
     if not path.is_file():
         return Input(name, _opener(path))
     begin = _beginning(path)
@@ -175,14 +175,14 @@ def _opener(path: Path, begin: bytes = b"") -> Callable[[], BinaryIO]:
 
 
 def now_at(path: Path, begin: bytes) -> Path:
-    """Return where a file is that may have been rotated since it was found.
+    """Return the current path of a file that may have been rotated since it was found.
 
-    Logs begin with a time; their numbers on the disk are soon given to others.
+    Logs are identified by their first bytes, which contain a time, because inode numbers are soon reused.
 
     Raises
     ------
     FileNotFoundError
-        When no file of its folder begins like it.
+        When no file of its folder has the same beginning.
     """
     if not begin or _beginning(path) == begin:
         return path
@@ -211,7 +211,7 @@ def _paths(name: str, kind: str) -> list[Path]:
 
 
 def _in_folder(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
-    """Yield the logs below a folder, and folders there that may not be looked into."""
+    """Yield the logs below a folder, and inaccessible folders."""
     closed: list[OSError] = []
     for place, _, names in os.walk(folder, onerror=closed.append):
         paths = [Path(place, name) for name in names if any(fnmatchcase(name, one) for one in patterns)]
@@ -220,7 +220,7 @@ def _in_folder(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
 
 
 def s3_store() -> Any:
-    """Return pyarrow's file system of S3, with the endpoint and region of the environment."""
+    """Return pyarrow's S3 file system, with the endpoint and region of the environment."""
     from pyarrow import fs
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
@@ -235,7 +235,7 @@ def _from_s3(name: str) -> list[Input]:
 
     place = name.removeprefix("s3://")
     whole, star, _ = place.partition("*")
-    # What a pattern stands for lies below the folder before its first star.
+    # Objects that match a pattern are below the folder before its first star.
     folder = whole.rpartition("/")[0] if star else place.rstrip("/")
     if not folder:
         raise InputError(f"{name} names no bucket: give s3://bucket/key, or a prefix that ends with a slash.")
@@ -259,7 +259,7 @@ def _from_s3(name: str) -> list[Input]:
 
 
 def _from_object(store: Any, key: str, size: int) -> Input:
-    # Without a compression of its own the stream gives the bytes as they are stored.
+    # Without a compression setting, the stream returns the stored bytes.
     return Input(
         f"s3://{key}",
         lambda: store.open_input_stream(key, compression=None, buffer_size=REQUEST_BYTES),
@@ -269,17 +269,17 @@ def _from_object(store: Any, key: str, size: int) -> Input:
 
 
 def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
-    """Return the inputs that may be read, and an account of each of the others.
+    """Return the readable inputs, and the retrieval of each of the others.
 
     Raises
     ------
     InputError
-        When none may be read.
+        When no input is readable.
     """
     kept, unread = [], []
     for one in inputs:
         try:
-            # Opening a pipe would wait for its writer.
+            # Opening a pipe would block until its writer opens it.
             if one.path is not None:
                 one.open().close()
         except OSError as error:
@@ -294,9 +294,9 @@ def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
 
 
 def without_copies(inputs: list[Input]) -> tuple[list[Input], list[str]]:
-    """Return the inputs without those whose content another begins with, and sentences about them.
+    """Return the inputs without those that are the beginning of another, and sentences about them.
 
-    A rotated file and its packed copy hold the same lines; counting both would double them.
+    A rotated file and its compressed copy hold the same lines, which must be counted once.
     """
     kept: list[tuple[Input, bytes]] = []
     notes: list[str] = []
@@ -322,7 +322,7 @@ def without_copies(inputs: list[Input]) -> tuple[list[Input], list[str]]:
 
 
 def _begins(one: Input, other: Input) -> tuple[Input | None, Input]:
-    """Return which of two inputs is the beginning of the other, and that other; None when neither is."""
+    """Return the input that is the beginning of the other (None if neither is), and the other."""
     size = 1 << 16
     for left, right in zip_longest(_even(one, size), _even(other, size), fillvalue=b""):
         if left == right:
@@ -334,7 +334,7 @@ def _begins(one: Input, other: Input) -> tuple[Input | None, Input]:
 
 
 def _even(one: Input, size: int) -> Iterator[bytes]:
-    """Yield unpacked bytes in parts of the same size; a torn end is an end."""
+    """Yield decompressed bytes in parts of equal size; truncated data ends the parts."""
     held = bytearray()
     try:
         for piece in one.pieces():

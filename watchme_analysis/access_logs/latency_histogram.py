@@ -1,9 +1,9 @@
-"""Histograms of durations that add up, and the quantiles they give.
+"""Additive histograms of durations, and their quantiles.
 
-There is a bucket for each millisecond below 128 ms, and buckets 1.1 % wide above. A bucket knows the mean of
-what it holds, so that a quantile is exact below and at most 1.1 % off above, and exact too where requests end
-at one and the same timeout. Histograms of parts add up to that of the whole. Where very many are kept, their
-buckets can be made coarser, in steps that double how far a quantile may be off.
+There is a bucket for each millisecond below 128 ms, and buckets 1.1 % wide above. A bucket stores the mean of
+its durations, so a quantile is exact below 128 ms and off by at most 1.1 % above. It is also exact where all
+requests end at the same timeout. Histograms of parts add up to that of the whole. With very many histograms,
+the buckets can be coarsened, in steps that double the largest error.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _EXACT_MS = 128
 _EXACT_BITS = 7
 _STEPS = 64
-# How often buckets may be made twice as wide: nine percent then.
+# Largest number of times that the bucket width is doubled: to nine percent.
 COARSEST = 3
 
 
 class Histograms(NamedTuple):
-    """Rows of histograms, a bucket each: which one, how many durations, and their sum in seconds."""
+    """Rows of histograms: bucket, number of durations, and their sum in seconds."""
 
     group: np.ndarray[Any, Any]
     size: np.ndarray[Any, Any]
@@ -30,7 +30,7 @@ class Histograms(NamedTuple):
 
 
 def bucket_of(seconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the histogram bucket of each duration; -1 for a missing one."""
+    """Return the histogram bucket of each duration in seconds; -1 for a missing duration."""
     import numpy as np
 
     missing = np.isnan(seconds)
@@ -42,7 +42,7 @@ def bucket_of(seconds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def coarsened(buckets: np.ndarray[Any, Any], level: int) -> np.ndarray[Any, Any]:
-    """Return the first of the buckets that are one when they are made wider so many times."""
+    """Return the first bucket of each group of buckets that are merged at a level of coarsening."""
     import numpy as np
 
     if not level:
@@ -54,26 +54,26 @@ def coarsened(buckets: np.ndarray[Any, Any], level: int) -> np.ndarray[Any, Any]
 
 
 def most_off_pct(level: int) -> float:
-    """Return by how many percent a quantile is off at most when buckets were made wider so many times."""
+    """Return the largest error of a quantile in percent at a level of coarsening."""
     return float(100 * (2 ** (2**level / _STEPS) - 1))
 
 
 def quantiles(histograms: Histograms, groups: int, qs: Sequence[float]) -> dict[float, np.ndarray[Any, Any]]:
-    """Return quantiles in seconds (nearest rank): each the mean of the bucket that it falls into.
+    """Return quantiles in seconds (nearest rank), each as the mean of its bucket.
 
     Parameters
     ----------
     histograms
         Rows of histograms, in the order of their groups and buckets.
     groups
-        How many histograms there are.
+        Number of histograms.
     qs
-        Between 0 and 1.
+        Quantiles between 0 and 1.
 
     Returns
     -------
     dict
-        Quantile to ``float64[groups]``, NaN for a histogram without rows.
+        Maps a quantile to ``float64[groups]``, NaN for a histogram without rows.
     """
     import numpy as np
 
@@ -88,6 +88,6 @@ def quantiles(histograms: Histograms, groups: int, qs: Sequence[float]) -> dict[
     total = np.add.reduceat(size, begin)
     for q in qs:
         rank = np.maximum(1, np.ceil(q * total))
-        # What is reached rises, from one histogram to the next as well.
+        # The cumulative targets ascend, also from one histogram to the next.
         found[q][group[begin]] = mean[np.searchsorted(reached, before + rank)]
     return found

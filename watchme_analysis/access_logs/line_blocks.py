@@ -1,6 +1,6 @@
-"""Blocks of whole lines, read by several threads, given back in order.
+"""Blocks of whole lines, parsed by several threads and returned in order.
 
-Blocks of a W3C log with the directives that hold at their beginning.
+Blocks of a W3C log carry the directives that apply at their beginning.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from watchme_analysis.files.decompress import Fill
 if TYPE_CHECKING:
     import numpy as np
 
-# For what is read and let go, and for what is kept as a whole: each block costs some milliseconds of its own.
+# Block sizes for data that is parsed and released, and for data that is kept: each block has an overhead of
+# ms.
 BLOCK_BYTES = 3 << 19
 KEPT_BLOCK_BYTES = 16 << 20
-# So many bytes stand behind a block's for who reads many at a time.
+# Bytes behind a block's end that vector instructions may read.
 ROOM_BYTES = 64
 _MOST_THREADS = 8
-# Whoever runs Python is asked to let others, once they have waited so long.
+# Seconds after which a waiting thread requests the interpreter.
 _TURN_S = 0.0005
-# From here on memory is worth large pages.
+# Size from which memory benefits from large pages.
 _LARGE_BYTES = 4 << 20
 
 Result = TypeVar("Result")
@@ -39,16 +40,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines, and what stands behind them in memory, which belongs to others.
+    """Whole lines in memory, followed by bytes that belong to other blocks.
 
     Attributes
     ----------
     data
         Bytes.
     start, stop
-        Which of them are the block's.
+        Range of the block's bytes.
     fields
-        What the directives above say of the lines, in a log that has such.
+        Content of the directives above the lines, in a log with directives.
     """
 
     data: bytes | bytearray | mmap
@@ -63,9 +64,9 @@ class Block:
         return bytes(self.data[self.start : self.stop])
 
     def array(self, room: int = 0) -> np.ndarray[Any, Any]:
-        """Return the bytes as an array that can't be written to, with so many more that mean nothing.
+        """Return the bytes as a read-only array, with ``room`` additional bytes of undefined content.
 
-        Nothing is copied, unless no more than the block was in memory.
+        The bytes are not copied, unless the memory ends with the block.
         """
         import numpy as np
 
@@ -79,13 +80,13 @@ class Block:
 
 
 class Buffers:
-    """Memory for blocks that is used again: fresh memory takes as long to come by as a block to be read."""
+    """Reusable memory for blocks, because allocating fresh memory takes as long as parsing a block."""
 
     def __init__(self) -> None:
         self._free: deque[bytearray | mmap] = deque()
 
     def take(self, size: int) -> bytearray | mmap:
-        """Return memory of so many bytes or more, of any content."""
+        """Return memory of at least ``size`` bytes with undefined content."""
         while self._free:
             found = self._free.popleft()
             if len(found) >= size:
@@ -93,7 +94,7 @@ class Buffers:
         return _memory(size)
 
     def give(self, block: Block) -> None:
-        """Take back the memory of a block that nobody looks at any more."""
+        """Recycle the memory of a block that is no longer used."""
         if not isinstance(block.data, bytes):
             self._free.append(block.data)
 
@@ -102,7 +103,7 @@ def _memory(size: int) -> bytearray | mmap:
     if size < _LARGE_BYTES:
         return bytearray(size)
     found = mmap(-1, size, flags=MAP_PRIVATE | MAP_ANONYMOUS)
-    # Linux has pages of 2 MiB, and so a page's cost once instead of 512 times.
+    # Linux has pages of 2 MiB, which cost a single page fault instead of 512.
     if hasattr(mmap_module, "MADV_HUGEPAGE"):
         with suppress(OSError):
             found.madvise(mmap_module.MADV_HUGEPAGE)
@@ -115,7 +116,7 @@ def block_of(data: Block | bytes | memoryview) -> Block:
 
 
 def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
-    """Yield blocks of whole lines of what is in memory; the last line may lack its end."""
+    """Yield blocks of whole lines of data in memory; the last line may lack its end."""
     at = 0
     while at < len(data):
         stop = data.find(b"\n", min(at + size, len(data)) - 1) + 1
@@ -126,18 +127,18 @@ def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
 
 
 def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = None) -> Iterator[Block]:
-    """Yield blocks of whole lines of a stream; what stands behind the last line end comes last.
+    """Yield blocks of whole lines of a stream; an incomplete last line comes last.
 
-    When the stream fails, or who waits for it stops waiting, what came before is yielded first.
+    If the stream fails, or the wait for it is interrupted, the data before is yielded first.
 
     Parameters
     ----------
     fill
-        Gives the stream's bytes.
+        Fills memory with the stream's bytes.
     size
-        How large a block is at most, unless a line is larger.
+        Largest size of a block in bytes, unless a line is longer.
     buffers
-        Where blocks' memory comes from, for who gives it back.
+        Source of the blocks' memory, for callers that return it.
     """
     memory = buffers or Buffers()
     room, filled = size, 0
@@ -164,9 +165,9 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
 
 
 def ahead(blocks: Iterable[Result]) -> Iterator[Result]:
-    """Yield blocks that a thread makes one ahead, so that unpacking goes on while others work.
+    """Yield blocks that a thread prepares one ahead, so that decompression runs in parallel.
 
-    Who is interrupted waits for the block that is being made: nothing for what a person types.
+    An interrupted caller waits for the block in progress, which takes imperceptibly long.
     """
     iterator = iter(blocks)
     with ThreadPoolExecutor(1) as pool:
@@ -189,7 +190,7 @@ class _ProcessSetting:
 
     def __init__(self, change: Callable[[], Callable[[], None]]) -> None:
         self._change = change
-        # Reentrant, as an abandoned scan may be closed by the garbage collector while this thread holds it.
+        # Reentrant, because the garbage collector may close an abandoned scan while this thread holds it.
         self._lock = RLock()
         self._scans = 0
         self._restore: Callable[[], None] | None = None
@@ -208,10 +209,10 @@ class _ProcessSetting:
 
 
 def _shorten_turns() -> Callable[[], None]:
-    """Shorten the interpreter's thread switch interval; return the function that restores it.
+    """Shorten the interpreter's thread switch interval, and return the function that restores it.
 
-    Threads that unpack need the interpreter for an instant now and then, while the reference parser holds it
-    for milliseconds: at the usual five milliseconds a core stood still each time.
+    Threads that decompress need the interpreter briefly from time to time, while the reference parser holds
+    it for milliseconds: at the default of five milliseconds a core was idle each time.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(min(before, _TURN_S))
@@ -231,9 +232,9 @@ _TURNS = _ProcessSetting(_shorten_turns)
 def in_order(
     work: Callable[[Any], Result], blocks: Iterable[Any], threads: int | None = None
 ) -> Iterator[Result]:
-    """Yield what a function makes of blocks, in their order, a few of them at a time in threads.
+    """Yield the results of a function for blocks, in order, computed by several threads.
 
-    No more blocks are taken than threads can be kept busy with, so that memory stays bounded.
+    Only as many blocks are requested as the threads can process, so that memory stays bounded.
     """
     count = threads or min(_MOST_THREADS, os.cpu_count() or 1)
     with _TURNS, ThreadPoolExecutor(count) as pool:
@@ -246,7 +247,7 @@ def in_order(
             except StopIteration:
                 break
             except (Exception, KeyboardInterrupt) as error:
-                # What came before the failure is still given back.
+                # Results before the failure are still returned.
                 failure = error
                 break
             waiting.append(pool.submit(work, block))
@@ -260,9 +261,9 @@ def in_order(
 
 
 def with_fields(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Yield the blocks of a log in their order, each with the directives that hold at its beginning.
+    """Yield the blocks of a log in order, each with the directives that apply at its beginning.
 
-    Those of a log that does not begin with a directive are as they were, at no cost.
+    Blocks of a log that does not begin with a directive are unchanged, at no cost.
     """
     held: W3cFields | None = None
     for at, block in enumerate(blocks):
@@ -271,7 +272,7 @@ def with_fields(blocks: Iterator[Block]) -> Iterator[Block]:
         if held is None:
             yield block
             continue
-        # What a block holds is another's as soon as it was read.
+        # The memory of a block is reused as soon as it was parsed.
         current = replace(block, fields=held)
         for found in DIRECTIVES.finditer(block.data, block.start, block.stop):
             held = held.after(found[0]) or held

@@ -1,4 +1,4 @@
-"""Tables of requests written to Parquet as they come, in bounded memory."""
+"""Write tables of requests to Parquet as they arrive, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from watchme_analysis.errors import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A reader unpacks a row group whole; chunks of a log alone would make thousands of small ones.
+# Readers decompress whole row groups; chunks of a log alone would result in thousands of small groups.
 GROUP_ROWS = 100_000
-# And what is written waits in memory, packed and not, until its group is whole.
+# Rows wait in memory, plain and compressed, until their group is complete.
 _GROUP_BYTES = 8 << 20
-# Texts that hardly repeat are packed better without a dictionary, which takes memory too.
+# Texts that hardly repeat are compressed better without a dictionary, which also takes memory.
 _DICTIONARY_BYTES = 32 << 10
 
 
 class ParquetFile:
-    """A Parquet file that appears under its name once it is whole; a name may begin with ``s3://``.
+    """A Parquet file that appears under its name when it is complete; the name may be an ``s3://`` URL.
 
-    What is no regular file, such as ``/dev/null``, is written to as it is.
+    A path that is not a regular file, such as ``/dev/null``, is written directly.
 
-    Use it as a context; without a row nothing is written, and an error in its body leaves nothing behind.
-    Two that write to the same name don't disturb each other: the one that ends last has it.
+    It is a context manager. Without rows no file is written, and an error in its body leaves no file.
+    Concurrent writers of the same name do not interfere: the last to finish wins.
 
     Raises
     ------
     InputError
-        When it can't be written.
+        When it cannot be written.
     """
 
     def __init__(self, name: str | Path) -> None:
@@ -62,14 +62,14 @@ class ParquetFile:
                     if kind is None:
                         self._aside.replace(self._path)
                 elif self._is_object and kind is not None:
-                    # Closing, which can't be left out, made an object of the rows so far.
+                    # Closing, which is unavoidable, created an object of the rows so far.
                     s3_store().delete_file(self.name.removeprefix("s3://"))
         finally:
             if self._aside is not None:
                 self._aside.unlink(missing_ok=True)
 
     def add(self, table: pa.Table) -> None:
-        """Write rows, of the same columns each time."""
+        """Write rows, with the same columns each time."""
         if len(table):
             self.rows += len(table)
             self._held.append(table)
@@ -114,12 +114,12 @@ def _named(name: str) -> Iterator[None]:
 
 
 def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:
-    """Write tables to a Parquet file as they come, and return how many rows it has.
+    """Return the number of rows after writing tables to a Parquet file as they arrive.
 
     Raises
     ------
     InputError
-        When it can't be written.
+        When it cannot be written.
     """
     with ParquetFile(name) as file:
         for table in tables:

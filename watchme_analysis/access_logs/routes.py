@@ -1,4 +1,4 @@
-"""Paths of requests: families of paths that differ only in an id, and who serves them."""
+"""Routes: path templates in which IDs are replaced, and the service behind a path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# A part between slashes that is a number, hexadecimal, a UUID, a date with what follows it, or opaque.
+# A path segment that is a number, hexadecimal, a UUID, a date with a suffix, or opaque.
 _ID = re.compile(
     r"(?<![^/\n])(?:"
     r"\d+"
@@ -24,15 +24,15 @@ _ID = re.compile(
 
 
 def route_of(path: str) -> str:
-    """Return the path with every part that looks like an id replaced by ``*``.
+    """Return the path with every segment that looks like an ID replaced by ``*``.
 
-    ``/v1/results/54b49bfd9d25`` becomes ``/v1/results/*``; versions, words and file names stay.
+    ``/v1/results/54b49bfd9d25`` becomes ``/v1/results/*``; versions, words and file names are kept.
     """
     return _ID.sub("*", path)
 
 
 def routes_of(paths: list[str]) -> list[str]:
-    """Return :func:`route_of` of every path, all at once."""
+    """Return :func:`route_of` of every path in one operation."""
     joined = "\n".join(paths)
     if joined.count("\n") != len(paths) - 1:
         return [route_of(path) for path in paths]
@@ -64,21 +64,21 @@ def route_templates(paths: pd.Series) -> pd.Series:
 
 
 def same_endpoint(asked: str, known: list[str]) -> str | None:
-    """Return the outside path that a path asked inside a container stands for.
+    """Return the public path that corresponds to a path requested inside a container.
 
     A proxy often strips a prefix, so that ``/health`` inside is ``/api/health`` outside.
 
     Parameters
     ----------
     asked
-        Path asked from inside the container or on the host.
+        Path requested from inside the container or on the host.
     known
-        Paths asked from outside.
+        Paths requested from outside.
 
     Returns
     -------
     str or None
-        The same path where it is known outside, else the only one that ends with it, else None.
+        The same path if it is requested outside, else the only path that ends with it, else None.
     """
     if asked in known:
         return asked

@@ -1,6 +1,6 @@
-"""From when to when logs reach, told by their first and last lines alone.
+"""Scan sets of access logs of any size and location, chunk by chunk or into one frame.
 
-Sets of access logs, of any size, from anywhere: scanned chunk by chunk, or read into one frame.
+The time range of logs is determined from their first and last lines alone.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ if TYPE_CHECKING:
 
     from watchme_analysis.retrieval import Retrieval
 
-# So many lines tell whether something stands before each.
+# Number of lines that are checked for a common prefix.
 _FIRST_LINES = 32
 _TAIL_BYTES = 1 << 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def first_time(one: Input, reader: ReferenceParser) -> int | None:
-    """Return the time of a log's first request, microseconds since the epoch; None where none is near."""
+    """Return the time of a log's first request in microseconds since the epoch; None if it is not found."""
     lines = split_lines(one.head())
     reader.prepare(lines[:_FIRST_LINES])
     return _first(lines, reader)
 
 
 def last_time(one: Input, reader: ReferenceParser) -> int | None:
-    """Return the time of a log's last request, as :func:`first_time`; None for what is packed or a pipe."""
+    """Return the time of a log's last request, as :func:`first_time`; None for compressed logs and pipes."""
     if one.open_anywhere is None or one.size is None:
         return None
     with one.open_anywhere() as stream:
@@ -80,7 +80,7 @@ def _first(lines: Iterable[bytes], reader: ReferenceParser) -> int | None:
 
 
 def time_range_of(logs: Iterable[tuple[Input, ReferenceParser]]) -> tuple[datetime | None, datetime | None]:
-    """Return the first and last time of logs; None for the last one where not every log tells its own."""
+    """Return the first and last time of logs; None for the last unless every log has one."""
     firsts, lasts = [], []
     for one, reader in logs:
         firsts.append(first_time(one, reader) if one.size else None)
@@ -96,35 +96,35 @@ def _moment(microseconds: int | None) -> datetime | None:
 
 
 _LOG = logging.getLogger(__name__)
-# Beyond so many inputs the first bytes of each are no longer looked at before anything is read.
+# With more inputs, they are not sorted by their first bytes before they are read.
 MANY_INPUTS = 1000
-# An offset from UTC behind a time of $time_local or $time_iso8601; and where to look for it.
+# An offset from UTC behind a time of $time_local or $time_iso8601, and the number of bytes to search for it.
 _OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
 _HEAD_BYTES = 4096
-# So much shows whether the compiled loop reads a log.
+# Bytes that are sampled to decide if the compiled loop can parse a log.
 _LARGE_HEAD_BYTES = 1 << 16
-# Packed logs hold more than their size, and hardly so many times as much.
+# Compressed logs decompress to hardly more than this many times their size.
 _PACKED_TIMES = 15
 
 
 @dataclass(frozen=True)
 class LogOptions:
-    r"""What is known of the logs.
+    r"""Options of reading logs.
 
     Attributes
     ----------
     log_format
-        Name or text of the format; found out unless given.
+        Name or text of the format; detected by default.
     nginx_conf
-        Configuration that defines the formats; those beside each log unless given.
+        Configuration that defines the formats; by default that in each log's folder.
     zone
-        Zone of times written without one.
+        Zone of times without a zone.
     engine
-        One of :data:`watchme_analysis.access_logs.engine.engine.ENGINES`; all give the same rows.
-        ``auto`` reads a small log with Arrow.
+        A value of :data:`watchme_analysis.access_logs.engine.engine.ENGINES`; all return the same rows.
+        ``auto`` parses a small log with Arrow.
     decode_escapes
-        Whether texts that Nginx's default escaping, or Apache's, wrote with escapes are given as they were
-        sent; a path that is asked for is still compared with what was logged.
+        True to decode the escapes of Nginx's default escaping, or Apache's, in texts; a selected path is
+        still compared with the logged text.
     """
 
     log_format: str | None = None
@@ -137,24 +137,24 @@ class LogOptions:
 class AccessScan:
     """Chunks of a set of access logs, in the order of the logs' first times.
 
-    Iterate over it once; afterwards ``retrievals`` holds an account for each input. What may not be read is
-    in ``unread`` instead, unless it is all there is.
+    Iterate over it once; afterwards ``retrievals`` holds a retrieval for each input. Unreadable inputs are in
+    ``unread`` instead, unless all inputs are unreadable.
 
     Parameters
     ----------
     names
         As for :func:`find_inputs`.
     options
-        What is known of the logs.
+        Format, zone and engine of the logs.
     selection
-        What is asked of them.
+        Columns, time window and path prefix.
 
     Raises
     ------
     InputError
-        When a name stands for nothing, nothing can be read, or a column asked for is unknown.
+        When a name matches no input, no input is readable, or a selected column is unknown.
     FormatError
-        When the stated format is unknown or can't be compiled.
+        When the stated format is unknown or cannot be compiled.
     """
 
     def __init__(
@@ -178,13 +178,13 @@ class AccessScan:
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
         self.retrievals: list[Retrieval] = []
         self.block_bytes = BLOCK_BYTES
-        # Whether a large log of which no line can be read is left after a look at some of them.
+        # True to skip a large log if no line of a sample can be parsed.
         self.skips_unreadable = False
         self._pays: dict[str, bool] = {}
         self._stream: BinaryIO | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
-        """Yield chunks, their lines numbered within their input."""
+        """Yield chunks, with lines numbered within their input."""
         for one in self.inputs:
             yield from self._scan(one)
 
@@ -200,11 +200,11 @@ class AccessScan:
         return {name for found in self._candidates.values() for one in found.formats for name in one.names}
 
     def time_range(self) -> tuple[datetime | None, datetime | None]:
-        """Return the first and last time in the logs, whatever is selected; see :func:`time_range_of`."""
+        """Return the first and last time in the logs, before selection; see :func:`time_range_of`."""
         return time_range_of((one, self._reader(one)) for one in self.inputs)
 
     def zone_written(self) -> tzinfo:
-        """Return the zone of the last time that is written with one at the start of a log, else UTC."""
+        """Return the zone of the last time with a zone at the start of a log, else UTC."""
         for one in reversed([one for one in self.inputs if one.path is not None]):
             found = _OFFSET.search(one.head(_HEAD_BYTES))
             if found is not None:
@@ -214,12 +214,12 @@ class AccessScan:
         return UTC
 
     def most_common_format(self) -> LogFormat:
-        """Return the format that most of the first input's first lines are of.
+        """Return the most common format of the first lines of the first input.
 
         Raises
         ------
         FormatError
-            When they are of none that a plan can describe.
+            When no plan describes their format.
         """
         for one in self.inputs:
             lines = [line for line in split_lines(one.head())[:-1] if line.strip(b" \t\0")]
@@ -234,7 +234,7 @@ class AccessScan:
         )
 
     def expected_rows(self, first: int) -> int:
-        """Return about how many rows there will be, by those of the first chunk: rather too many."""
+        """Return the approximate number of rows, extrapolated from the first chunk, rather too high."""
         unpacked = sum(
             (one.size or 0) * (_PACKED_TIMES if one.name.endswith(PACKED_ENDINGS) else 1)
             for one in self.inputs
@@ -243,7 +243,7 @@ class AccessScan:
 
     @property
     def uses_compiled_parser(self) -> bool:
-        """Whether the compiled loop reads any of it, so that numba is at hand."""
+        """Return whether the compiled loop parses any input, so that numba is loaded."""
         return any(self._engine_name(one) == "numba" for one in self.inputs)
 
     def engine_for(self, one: Input) -> Engine:
@@ -259,18 +259,18 @@ class AccessScan:
         name = chosen_engine(self._options.engine)
         if self._options.engine != "auto" or name != "numba" or one.size is None:
             return name
-        # Loading numba takes its time, and 100 MB.
+        # Loading numba takes time, and 100 MB.
         if one.name not in self._pays:
             lines = split_lines(_large_head(one, one.size))
             self._pays[one.name] = self._engine(one, name).uses_compiled_parser(lines)
         return name if self._pays[one.name] else "arrow"
 
     def account_for(self, one: Input) -> AccessLogAccounting:
-        """Return an account of an input of which nothing was read yet."""
+        """Return the accounting of an input before it is read."""
         return AccessLogAccounting(one.name, list(self._candidates[one.name].notes))
 
     def share_read(self) -> float | None:
-        """Return how much of the inputs' stored bytes was read, 0 to 1; None when a size is not known."""
+        """Return the share of the inputs' stored bytes that was read, 0 to 1; None when a size is unknown."""
         sizes = [one.size or 0 for one in self.inputs]
         if not all(sizes):
             return None
@@ -278,10 +278,10 @@ class AccessScan:
         done = sum(sizes[:at])
         if self._stream is not None and at < len(sizes):
             try:
-                # A log may grow meanwhile.
+                # A log may grow while it is read.
                 done += min(self._stream.tell(), sizes[at])
             except ValueError:
-                # Another thread has read it to its end, and closed it.
+                # Another thread has read it to its end and closed it.
                 done += sizes[at]
         return done / sum(sizes)
 
@@ -328,9 +328,9 @@ def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
 def formats_of(
     path: Path | None, options: LogOptions, known: dict[Hashable, Any] | None = None
 ) -> Candidates:
-    """Return the formats that may have written a file, or what has no files beside it.
+    """Return the formats that may have written a file, or an input without a folder.
 
-    ``known`` keeps what the folders of files hold, for who asks for many of them.
+    ``known`` caches the content of folders for callers with many files.
 
     Raises
     ------
@@ -350,10 +350,10 @@ def chunks_of(
     constants: dict[str, Any],
     threads: int | None = None,
 ) -> Iterator[Chunk]:
-    """Yield the chunks of blocks, their lines numbered on from the account's, and count them there.
+    """Yield the chunks of blocks, with line numbers that continue those of the accounting, and count them.
 
-    What is torn ends the chunks, and the account says so. ``blocks`` is told where blocks' memory comes from,
-    to which it is given back.
+    Truncated data ends the chunks and is recorded in the accounting. ``blocks`` receives the buffers from
+    which blocks take their memory, and to which it is returned.
     """
     buffers = Buffers()
 
@@ -373,10 +373,10 @@ def chunks_of(
 
 
 def _large_head(one: Input, size: int) -> bytes:
-    """Return the first bytes of an input so large that loading the compiled loop pays, else none."""
+    """Return the first bytes of an input large enough for the compiled loop, empty for others."""
     if size >= FAST_FROM:
         return one.head()
-    # Packed it may be; logs shrink to a tenth or less.
+    # A compressed log has a tenth of its size or less.
     head = one.head(FAST_FROM) if size >= FAST_FROM // 20 else b""
     return head[:_LARGE_HEAD_BYTES] if len(head) >= FAST_FROM else b""
 
@@ -384,21 +384,21 @@ def _large_head(one: Input, size: int) -> bytes:
 def read_access_logs(
     names: Iterable[str | Path], options: LogOptions | None = None, selection: Selection | None = None
 ) -> tuple[pd.DataFrame, list[Retrieval]]:
-    """Read a set of access logs into one frame.
+    """Return a set of access logs as one frame, with a retrieval for each.
 
     Parameters
     ----------
     names
         Files, patterns, folders, ``-``, or ``s3://`` names.
     options
-        What is known of the logs.
+        Format, zone and engine of the logs.
     selection
-        Columns, window and path asked for; everything unless given.
+        Columns, window and path prefix; everything by default.
 
     Returns
     -------
     frame, retrievals
-        The columns asked for, of the table ``access_log``; and an account for each log.
+        The selected columns of the table ``access_log``; and a retrieval for each log.
 
     Raises
     ------

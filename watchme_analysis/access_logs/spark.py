@@ -63,7 +63,7 @@ class Part:
 
         Raises
         ------
-        TornError, OSError
+        TruncatedError, OSError
             As :meth:`Input.pieces`.
         """
         if self.stop is None:
