@@ -5,7 +5,7 @@ Entry point: `scan.read_access_logs` (a frame), `scan.AccessScan` (block by bloc
 
 Imports: `nginx_conf`, `files`, `text` and below.
 
-Never: knows a case, a question or AWS; drops a line without counting it.
+Never: depends on a case, a question or AWS; drops a line without counting it.
 
 `formats` compiles log formats, `engine` parses blocks of bytes, `accounting` counts every line. `access_log`
 and `error_log` read single files of a case, `scan` reads sets of logs of any size, and `spark` does so on

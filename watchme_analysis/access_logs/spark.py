@@ -44,7 +44,7 @@ _LEAST_READ = 64 << 10
 
 @dataclass(frozen=True)
 class Part:
-    """Lines of an input: those whose first byte lies in a range, all of them without one.
+    """Lines of an input whose first byte lies in a range; all lines without a range.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Part:
     stop: int | None = None
 
     def pieces(self, one: Input) -> Iterator[bytes]:
-        """Yield the part's lines as bytes, unpacked, the last one whole even where it ends past the range.
+        """Yield the part's decompressed lines as bytes, the last complete even if it ends after the range.
 
         Raises
         ------
@@ -80,16 +80,17 @@ def parts_of(inputs: Iterable[Input], part_bytes: int = PART_BYTES) -> list[Part
     Parameters
     ----------
     inputs
-        What is to be read; what can be read but once, is packed, or begins with directives is one part.
+        Inputs to read. Inputs that can be read only once, are compressed, or begin with directives are one
+        part.
     part_bytes
-        Most bytes of a part, but for the rest of its last line.
+        Largest size of a part in bytes, without the rest of its last line.
     """
     found: list[Part] = []
     for at, one in enumerate(inputs):
         if one.size is None or one.size <= part_bytes or _is_one_piece(one):
             found.append(Part(at))
             continue
-        # Evenly, so that no part is much smaller than the others.
+        # Of equal size, so that no part is much smaller than the others.
         count = -(-one.size // part_bytes)
         edges = [one.size * turn // count for turn in range(count + 1)]
         found += [Part(at, start, stop) for start, stop in pairwise(edges)]
@@ -97,7 +98,7 @@ def parts_of(inputs: Iterable[Input], part_bytes: int = PART_BYTES) -> list[Part
 
 
 def _is_one_piece(one: Input) -> bool:
-    """Tell whether an input is packed, or begins with directives that the lines of all its parts need."""
+    """Return whether an input is compressed, or begins with directives that all its parts need."""
     assert one.open_anywhere is not None
     with one.open_anywhere() as stream:
         return stream.read(max(map(len, PACKED_MAGIC))).startswith((*PACKED_MAGIC, b"#"))
@@ -106,13 +107,13 @@ def _is_one_piece(one: Input) -> bool:
 def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
     """Yield the lines of a stream whose first byte lies in a range.
 
-    All but the first range begin behind the first line end at or after the byte before them, and all end with
-    the line that their last byte belongs to: every line is of one range.
+    All ranges but the first begin after the first line end at or after the byte before them, and all end with
+    the line of their last byte, so every line belongs to exactly one range.
 
     Parameters
     ----------
     stream
-        Can be read from any place.
+        Stream with random access.
     start, stop
         The range in bytes, ``start <= byte < stop``.
     """
@@ -124,7 +125,7 @@ def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
         if not inside:
             begin = piece.find(b"\n") + 1
             if at + (begin or len(piece)) >= stop:
-                # A line that began before the range reaches to its end or past it.
+                # A line that began before the range extends to its end or beyond.
                 return
             inside = begin > 0
         if inside:
@@ -137,15 +138,15 @@ def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class SparkSettings:
-    """How Spark is used.
+    """Settings of Spark.
 
     Attributes
     ----------
     options
-        Settings of the session, such as ``spark.master``. What is not said here holds as ``spark-submit`` and
-        the environment say it; where nobody names a cluster, Spark runs on this machine.
+        Settings of the session, such as ``spark.master``. Other settings are those of ``spark-submit`` and
+        the environment; without a cluster, Spark runs on this machine.
     part_bytes
-        Most bytes of a plain file that one task reads; what is packed goes to one task whole.
+        Largest part of an uncompressed file per task, in bytes; compressed files are read by a single task.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -160,7 +161,7 @@ def spark_session(settings: SparkSettings) -> SparkSession:
     InputError
         When pyspark or Java is missing.
     ServiceError
-        When the session can't be had.
+        When no session can be created.
     """
     if find_spec("pyspark") is None:
         raise InputError(
@@ -177,12 +178,12 @@ def spark_session(settings: SparkSettings) -> SparkSession:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
-    # Tasks on this machine run the Python of this process; a cluster's own choice is left alone.
+    # Tasks on this machine run the Python of this process; the setting of a cluster is not changed.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     options = {"spark.app.name": "watchme access", "spark.log.level": "ERROR", **settings.options}
     options.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
     if options.get("spark.master", os.environ.get("MASTER", "local")).startswith("local"):
-        # Nobody but this machine talks to the driver.
+        # Only this machine communicates with the driver.
         options = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", **options}
         options.setdefault("spark.ui.enabled", "false")
         quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('spark_log4j2.properties').as_uri()}"
@@ -200,7 +201,7 @@ def spark_session(settings: SparkSettings) -> SparkSession:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the line that names Java's own error where there is one, else the first."""
+    """Return the line with Java's own error if there is one, else the first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
     return (java or lines or [type(error).__name__])[0]
@@ -228,14 +229,14 @@ class SparkScan:
     Parameters
     ----------
     scan
-        What to read and what is asked of it; it is not iterated over.
+        Inputs and selection; it is not iterated over.
     settings
-        How Spark is used.
+        Settings of Spark.
 
     Raises
     ------
     InputError
-        When standard input is to be read.
+        When an input is standard input.
     """
 
     def __init__(self, scan: AccessScan, settings: SparkSettings | None = None) -> None:
@@ -250,19 +251,19 @@ class SparkScan:
         self._accounts: list[AccessLogAccounting] = []
 
     def aggregate(self, new: Callable[[], Aggregated]) -> Aggregated:
-        """Return what all rows come to.
+        """Return an aggregate of all rows.
 
         Parameters
         ----------
         new
-            Makes what takes in rows; both it and what it makes must be picklable.
+            Creates an empty aggregate; both the function and the aggregate must be picklable.
 
         Raises
         ------
         InputError
-            When pyspark or Java is missing, or an input can't be read.
+            When pyspark or Java is missing, or an input cannot be read.
         ServiceError
-            When Spark gives up.
+            When Spark fails.
         """
         whole = new()
         for found in self._run(partial(_aggregated, new)):
@@ -270,17 +271,17 @@ class SparkScan:
         return whole
 
     def write(self, folder: str, keep: Keep | None = None) -> int:
-        """Write all rows as Parquet files below a folder (``s3://`` or one that all machines share).
+        """Return the number of rows after writing them as Parquet files below a shared folder (or ``s3://``).
 
-        The logs are read again, and once more if they were not read yet: which line of its log a row stood on
-        is known when the parts before it are counted.
+        The logs are read again, and twice if they were not read yet, because line numbers are known only
+        after the parts before them are counted.
 
         Parameters
         ----------
         folder
-            Where to.
+            Destination of the files.
         keep
-            Makes of a table what of it is to be written; must be picklable. Everything unless given.
+            Selects the part of a table to write; must be picklable. Everything by default.
 
         Returns
         -------
@@ -292,7 +293,7 @@ class SparkScan:
         return sum(self._run(partial(_written, folder, keep)))
 
     def retrievals(self) -> list[Retrieval]:
-        """Return an account of each input, in their order, after the logs were read."""
+        """Return the retrieval of each input, in order, after the logs were read."""
         found = []
         pairs = zip(self._parts, self._accounts, strict=True)
         for of, some in groupby(pairs, key=lambda pair: pair[0].of):
@@ -303,7 +304,7 @@ class SparkScan:
         return found
 
     def _run(self, work: Work) -> list[Any]:
-        """Return the work's answer for each part, and keep the parts' accounts."""
+        """Return the result of the work for each part, and keep the parts' retrievals."""
         if not self._parts:
             return []
         task = partial(_task, self._scan, self._parts, self._lines_before(), work)
@@ -314,7 +315,7 @@ class SparkScan:
 
         try:
             with warnings.catch_warnings():
-                # Of Spark's own use of pandas, which there is none of here.
+                # A warning about Spark's own use of pandas, which is not used here.
                 warnings.simplefilter("ignore", FutureWarning)
                 table = session.range(count, numPartitions=count).mapInArrow(task, _ANSWER).toArrow()
         except (PySparkException, Py4JError) as error:
@@ -325,7 +326,7 @@ class SparkScan:
         return [value for _, value in ordered]
 
     def _lines_before(self) -> list[int]:
-        """Return how many lines of its input come before each part, 0 while that is unknown."""
+        """Return the number of lines of the same input before each part, 0 while it is unknown."""
         before = [0] * len(self._parts)
         for at in range(1, len(self._accounts)):
             if self._parts[at].of == self._parts[at - 1].of:
@@ -344,7 +345,7 @@ def _task(
     work: Work,
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Read the parts named in the batches: what Spark calls on an executor."""
+    """Yield the results of the parts named in the batches; Spark runs this on an executor."""
     import pyarrow as pa
 
     for batch in batches:
@@ -366,7 +367,7 @@ def _read(
 
     def tables() -> Iterator[pa.Table]:
         blocks = partial(blocks_from, filling(part.pieces(one)), BLOCK_BYTES)
-        # A task has one processor.
+        # A task has a single processor.
         for chunk in chunks_of(blocks, scan.engine_for(one), account, constants, threads=1):
             table = chunk.table
             if lines_before:
@@ -400,7 +401,7 @@ def _drained(_: int, tables: Iterator[pa.Table]) -> None:
 
 
 def _failure(error: Exception) -> WatchmeError:
-    """Return the sentence of a task's own error where there is one, else Spark's."""
+    """Return the error message of a task if there is one, else that of Spark."""
     for line in str(error).splitlines():
         kind, _, sentence = line.partition(": ")
         if sentence and kind.endswith("errors.InputError"):

@@ -1,4 +1,4 @@
-"""Summary of an access log, gathered chunk by chunk in bounded memory."""
+"""Summary of an access log, accumulated chunk by chunk in bounded memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# What requests can be grouped by, and the column behind it.
+# Keys by which requests can be grouped, and their columns.
 KEYS = {
     "path": "path",
     "full-path": "path",
@@ -37,18 +37,18 @@ KEYS = {
 }
 BY_TIME = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 QUANTILES = (0.5, 0.9, 0.99)
-# Columns that count the requests behind the percentiles of each measure.
+# Columns with the number of requests behind the percentiles of each measure.
 TIMED = ("timed", "upstream_timed")
 _NO_STATUS = -1
 
 
 def columns_for(by: str, choice: RequestFilter | None = None) -> tuple[str, ...]:
-    """Return the columns that a summary of chosen requests by a key needs.
+    """Return the columns that a summary of filtered requests by a key needs.
 
     Raises
     ------
     InputError
-        When requests can't be grouped by it.
+        When requests cannot be grouped by the key.
     """
     if by not in KEYS:
         raise InputError(f"Requests can't be grouped by {by!r}: it is one of {', '.join(KEYS)}.")
@@ -63,20 +63,20 @@ class AccessSummary:
     Attributes
     ----------
     by
-        What requests are grouped by, a word of :data:`KEYS`.
+        Key by which requests are grouped, a word of :data:`KEYS`.
     choice
-        Which requests are counted.
+        Filter of requests.
     keep_slowest
-        How many of the slowest requests are kept.
+        Number of slowest requests to keep.
     requests, untimed
-        How many requests are counted, and how many are not since they have no time to be compared.
+        Number of counted requests, and of requests left out because they have no time to compare.
     compiled
-        Whether the compiled loop, which needs numba, finds the families of paths; they are the same.
+        True to find routes with the compiled loop, which needs numba; the routes are the same.
 
     Raises
     ------
     InputError
-        When none of the slowest requests is to be kept.
+        When the number of slowest requests to keep is below one.
     """
 
     by: str = "path"
@@ -87,7 +87,7 @@ class AccessSummary:
     untimed: int = 0
     _by_key: KeySums = field(default_factory=KeySums)
     _upstreams: Names = field(default_factory=Names)
-    # By upstream, its status and the status sent: requests.
+    # Number of requests by upstream, its status and the status sent.
     _pairs: GroupedSums = field(default_factory=lambda: GroupedSums(3, 1))
     _slowest: list[pa.Table] = field(default_factory=list)
 
@@ -114,14 +114,14 @@ class AccessSummary:
         self._pairs.add(
             upstream[asked], _whole(table["upstream_status"])[asked], status[asked], np.ones(int(asked.sum()))
         )
-        # Most parts hold nothing that is slower than what is kept.
+        # Most parts hold no request that is slower than those that are kept.
         slow = np.flatnonzero(seconds[0] > self._slow_from_s())
         if len(slow):
             slowest = slow[np.argsort(-seconds[0][slow], kind="stable")[: self.keep_slowest]]
             self._keep_slowest([table.take(number_array(slowest))])
 
     def merge(self, other: AccessSummary) -> None:
-        """Add what another summary by the same key has gathered, which is used up."""
+        """Add another summary by the same key, which is consumed."""
         self.requests += other.requests
         self.untimed += other.untimed
         self._by_key.merge(other._by_key)
@@ -146,12 +146,12 @@ class AccessSummary:
 
     @property
     def most_missed(self) -> int:
-        """How many requests at most any row of :meth:`by_key` may lack, since the rarest keys are one row."""
+        """Most requests that a row of :meth:`by_key` may lack, as the rarest keys share a row."""
         return self._by_key.missed
 
     @property
     def most_off_pct(self) -> float:
-        """By how many percent percentiles of :meth:`by_key` are off at most; those of all are not."""
+        """Largest error in percent of percentiles of :meth:`by_key`; those of all requests are exact."""
         return most_off_pct(self._by_key.wider)
 
     def total(self) -> dict[str, Any]:
@@ -167,14 +167,14 @@ class AccessSummary:
         return dict(row)
 
     def statuses(self) -> dict[int | None, int]:
-        """Return the number of requests by status, in order, those without one last."""
+        """Return the number of requests by status in ascending order, those without a status last."""
         found: dict[int | None, int] = {}
         for status, requests in zip(*self._by_key.counts.columns()[1:3], strict=True):
             found[_known(status)] = found.get(_known(status), 0) + int(requests)
         return dict(sorted(found.items(), key=lambda one: (one[0] is None, one[0] or 0)))
 
     def upstreams(self) -> pa.Table:
-        """Return requests by upstream, its status and the status sent: all three, and ``requests``."""
+        """Return the number of requests by upstream, its status and the status sent."""
         import pyarrow as pa
 
         texts = self._upstreams.texts()
@@ -201,7 +201,7 @@ class AccessSummary:
         return known.sort_by([("request_time_s", "descending"), ("time", "ascending")])
 
     def _measured(self, keys: Sequence[str | None], count_of: Array, buckets: tuple[Array, ...]) -> pa.Table:
-        """Return the columns of :meth:`by_key` for keys: which each row of counts is of, and histograms."""
+        """Return the columns of :meth:`by_key` for keys, from the keys of rows of counts, and histograms."""
         import numpy as np
         import pyarrow as pa
 
@@ -235,7 +235,7 @@ class AccessSummary:
         return pa.table(columns)
 
     def _key_numbers(self, table: pa.Table) -> Array:
-        """Return the number of the text that each request is grouped by; what has none is ``-``."""
+        """Return the number of the text by which each request is grouped; missing texts are ``-``."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -248,7 +248,7 @@ class AccessSummary:
         return self._by_key.keys.numbers(texts, routes_of if self.by == "path" else list, "-")
 
     def _slow_from_s(self) -> float:
-        """Return the seconds that a request must take more than to be among the slowest."""
+        """Return the duration in seconds that a request must exceed to be among the slowest."""
         if not self._slowest or len(self._slowest[0]) < self.keep_slowest:
             return -math.inf
         return float(numbers_of(self._slowest[0]["request_time_s"]).min())
@@ -274,7 +274,7 @@ def _whole(column: pa.ChunkedArray) -> Array:
 
 
 def _floats(column: pa.ChunkedArray, null: float = math.nan) -> Array:
-    """Return a column of numbers with another for null."""
+    """Return a column of numbers with ``null`` for null."""
     import numpy as np
 
     return np.where(nulls_of(whole(column)), null, numbers_of(column))

@@ -1,4 +1,4 @@
-"""Summary of a scan of access logs as one object that JSON can hold, for programs and pages."""
+"""Summary of a scan of access logs as a JSON-ready object, for programs and pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 SCHEMA_VERSION = 1
-# What groups can be ordered by, and the column behind it; the largest come first.
+# Words by which groups can be ordered, and their columns; the largest values come first.
 ORDERS = {
     "requests": "requests",
     "p50": "p50_s",
@@ -35,7 +35,7 @@ ORDERS = {
 }
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _EXAMPLES = 5
-# So many rows are made ready at once: each takes a thousand bytes, and there may be tens of thousands.
+# Rows that are converted at once: each takes a thousand bytes, and there may be tens of thousands.
 _ROWS = 1000
 _MOST_ERRORS = 10_000
 _MASKED = f"passwords, tokens and names in e-mail addresses are shown as {MASK}; the logs hold them"
@@ -52,13 +52,13 @@ def access_report(
     Parameters
     ----------
     summary
-        What the rows came to.
+        Summary of the rows.
     retrievals
-        An account of each input.
+        A retrieval for each input.
     notes
-        Sentences about all of them.
+        Sentences about all inputs.
     order
-        A word of :data:`ORDERS`; minutes and hours stand in their order whatever is asked.
+        A word of :data:`ORDERS`; minutes and hours stay in order of time.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def access_report(
 
 
 def _bounds(summary: AccessSummary) -> Iterator[str]:
-    """Yield what was given up to sum up a log of any size in bounded memory, if anything."""
+    """Yield sentences on precision that was reduced to keep memory bounded."""
     if summary.most_missed:
         yield (
             f"There are more values of {summary.by} than are kept: the rarest are in the row {OTHER}, and "
@@ -117,21 +117,21 @@ def _bounds(summary: AccessSummary) -> Iterator[str]:
 def error_report(
     linked: pd.DataFrame, retrievals: Sequence[Retrieval], notes: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return the report of error logs beside a scan.
+    """Return the report of the error logs of a scan.
 
     Parameters
     ----------
     linked
         From :func:`watchme_analysis.access_logs.error_requests.errors_with_requests`.
     retrievals
-        An account of each error log.
+        A retrieval for each error log.
     notes
-        Sentences for the reader.
+        Sentences for the report.
 
     Returns
     -------
     dict
-        JSON-ready; under ``lines`` the errors in order of time, the last ones where there are very many.
+        JSON-ready; ``lines`` holds the errors in order of time, only the last of very many.
     """
     columns = [
         "time",
@@ -145,7 +145,7 @@ def error_report(
         "request_time_s",
     ]
     columns += ["file", "line", "request_file", "request_line", "request_ended"]
-    # Several logs are read one after the other; lines without a time come first.
+    # Logs are read consecutively; lines without a time come first.
     ordered = linked.sort_values("time", kind="stable", na_position="first", ignore_index=True)
     last = ordered.index[-_MOST_ERRORS:].union(ordered.index[ordered["request_line"].notna()][-_MOST_ERRORS:])
     cut = []
@@ -163,9 +163,9 @@ def error_report(
 
 
 def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a report JSON-ready and without secrets; a note says so where there were any.
+    """Return a JSON-ready report with secrets masked and a note if there were any.
 
-    What an iterator gives becomes a list, one after the other, so that nothing large is there twice.
+    Iterators are converted to lists one by one, so that no large data exists twice.
     """
     hidden = False
 
@@ -185,7 +185,7 @@ def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _slowest(summary: AccessSummary) -> list[dict[str, Any]]:
     table = summary.slowest()
-    # Arrow loads pandas, 25 MB, to make Python's times of its own.
+    # Arrow would load pandas (25 MB) to convert times.
     moments = table["time"].cast("int64").to_pylist()
     rows = table.drop_columns("time").to_pylist()
     return [
@@ -216,7 +216,7 @@ def _input(one: Retrieval) -> dict[str, Any]:
 
 
 def is_unread(one: Mapping[str, Any]) -> bool:
-    """Tell whether none of the lines of an input, one of a report's ``inputs``, was understood."""
+    """Return whether none of the lines of an input, an entry of a report's ``inputs``, could be parsed."""
     return one["rejected"] > 0 and not one["rows"] + one["left_out"]
 
 
@@ -230,7 +230,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: missing is None, times are ISO 8601."""
+    """Return a value for JSON: missing is None, times are ISO 8601."""
     if isinstance(value, dict):
         return {key: plain(one) for key, one in value.items()}
     if isinstance(value, list):

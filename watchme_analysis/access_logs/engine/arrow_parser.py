@@ -1,10 +1,10 @@
 """The parser of access logs for machines without numba: whole columns with numpy and Arrow.
 
-:func:`find_spans` locates the values in the lines of a block. It takes only unambiguous lines: of printable
-ASCII, with the format's number of quotation marks and tabs, every literal at its place, and nothing
-like the beginning of a line in an unenclosed text. :func:`arrow_table` cuts the values out, checks them
-against the pattern of their kind, and converts them. Lines with an ambiguous value are left to the reference
-parser.
+:func:`find_spans` locates the values in the lines of a block. It selects only unambiguous lines: of printable
+ASCII, with the format's number of quotation marks and tabs, every literal at its position, and no text
+without quotation marks that looks like the beginning of a line. :func:`arrow_table` extracts the values,
+checks them against the pattern of their kind, and converts them. Lines with an ambiguous value are left to
+the reference parser.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _ONE_TRY = {
     "upstream_addr": r'\A[^\s,"]+\z',
 }
 _UPSTREAM_COLUMNS = (*UPSTREAM_TIMES, "upstream_addr", "upstream_status", "upstream_tries", "upstream_raw")
-# As many characters a whole or decimal number may have to be read the same by Arrow as by Python.
+# Longest number for which Arrow and Python agree, in characters, whole or decimal.
 _PLAIN_NUMBER = 15
 
 
@@ -81,14 +81,14 @@ def arrow_table(
     columns: Sequence[str],
     constants: dict[str, Any],
 ) -> ArrowTable:
-    """Read the lines of a chunk.
+    """Return the rows of a chunk's unambiguous lines.
 
     Parameters
     ----------
     program
         Program for which :func:`can_read` holds.
     chunk
-        Bytes, and where lines start and end without their ends.
+        Bytes, and the starts and ends of lines without their line ends.
     columns
         Names in order; ``line`` counts from 1 at the chunk's start.
     constants
@@ -115,7 +115,7 @@ def arrow_table(
 
 
 class _Values:
-    """The values of lines that were taken apart, by column; ``unambiguous`` says which lines to keep."""
+    """The values of split lines, by column; ``unambiguous`` is the mask of the lines to keep."""
 
     def __init__(self, program: Program, buf: Array, found: FoundSpans) -> None:
         import numpy as np
@@ -147,7 +147,7 @@ class _Values:
         values = self._text(variable.name)
         pattern = self._log_format.value_pattern(variable).decode()
         fits = pc.match_substring_regex(values, rf"\A(?:{pattern})\z")
-        # A null has no pattern: what stands for one in a number, `-`, fits any but a time.
+        # A null has no pattern: its representation in a number, `-`, matches any pattern but that of a time.
         never_null = variable.name in TIMES or self._log_format.is_bare(variable)
         self._require(fits, null=not never_null)
         if variable.kind in ("int", "decimal"):
@@ -196,7 +196,7 @@ class _Values:
         self.unambiguous &= truths_of(sure, null=null)
 
     def _text(self, name: str) -> pa.Array:
-        """Return a variable's values; empty ones and ``-`` are null."""
+        """Return a variable's values, null for empty values and ``-``."""
         import numpy as np
 
         if name not in self._texts:
@@ -213,11 +213,11 @@ class _Values:
         return self._texts[name]
 
     def _number(self, name: str, kind: str) -> pa.Array:
-        """Return a variable's values as numbers, ambiguous ones null."""
+        """Return a variable's values as numbers, null for ambiguous values."""
         return where(self.unambiguous, self._text(name)).cast("int64" if kind == "int" else "float64")
 
     def _times(self, name: str) -> pa.Array:
-        """Return microseconds since the epoch, null where a value is no time."""
+        """Return microseconds since the epoch, null for values that are not times."""
         import pyarrow.compute as pc
 
         if name not in self._moments:
@@ -229,7 +229,7 @@ class _Values:
             elif name == "time_text":
                 self._moments[name] = moments_of(values)
             else:
-                # Many requests end within the same second.
+                # Many requests end in the same second.
                 coded = values.dictionary_encode()
                 moments = [microseconds(text) for text in coded.dictionary.to_pylist()]
                 self._moments[name] = array_of(moments, "int").take(coded.indices)
@@ -237,7 +237,7 @@ class _Values:
 
     @property
     def _target_may_be_replaced(self) -> bool:
-        """Whether another variable may stand in for a missing request line or target."""
+        """Return whether another variable may replace a missing request line or target."""
         sources = self._program.sources
         return sources.repeats_request or sources.has_several_targets
 
@@ -257,7 +257,7 @@ class _Values:
                 pattern = PLAIN_REQUEST if name == "request" else PLAIN_TARGET
                 split = pc.extract_regex(values, pattern)
                 sure = pc.is_valid(split)
-                # For what is missing another variable may stand in.
+                # Another variable may replace a missing value.
                 if not self._target_may_be_replaced:
                     sure = pc.or_(sure, pc.is_null(values))
                 self._require(sure)
@@ -271,7 +271,7 @@ class _Values:
         return self._parts
 
     def _upstream(self) -> dict[str, pa.Array]:
-        """Return the columns of the upstreams: of one try by Arrow, of several by the reference."""
+        """Return the columns of the upstreams: single tries by Arrow, several by the reference parser."""
         import numpy as np
         import pyarrow.compute as pc
 
@@ -319,11 +319,11 @@ class _Values:
         return found
 
     def _extra(self) -> pa.Array:
-        """Return the variables without a column as JSON objects; backslashes alone need an escape here."""
+        """Return the variables without a column as JSON objects; only backslashes need an escape here."""
         import pyarrow.compute as pc
 
         if self._target_may_be_replaced:
-            # The reference parser decides what replaces a missing target.
+            # The reference parser selects the replacement of a missing target.
             self._request()
         pieces = []
         for name in self._program.further:
@@ -338,7 +338,7 @@ class _Values:
         return joined("{", inside, "}")
 
     def _chosen_over(self, name: str) -> list[pa.Array]:
-        """Return what fills the columns that a further variable could have filled."""
+        """Return the values of the columns that a further variable could have filled."""
         import pyarrow.compute as pc
 
         if self._program.sources.repeats_request and name in REQUEST_PARTS:
@@ -358,7 +358,7 @@ class _Values:
 
 _QUOTE, _SPACE, _COLON, _BACKSLASH, _LETTER_Z, _LAST_PRINTABLE = 34, 32, 58, 92, 90, 126
 _TIME_LOCAL_SIZE, _ISO_ZONE_AT, _ISO_UTC_SIZE, _ISO_SIZE = 26, 19, 20, 25
-# What a value may hold that is read as far as it goes; a literal that begins so wouldn't show its end.
+# Characters of greedily parsed values; a literal that begins with them would not mark the end of the value.
 _DIGITS = b"0123456789-"
 _GREEDY = {
     "int": _DIGITS,
@@ -369,7 +369,7 @@ _GREEDY = {
 
 
 class FoundSpans(NamedTuple):
-    """Lines taken apart: their indexes, ascending, and for each variable where its value starts and ends."""
+    """Split lines: their indexes, ascending, and the start and end of each variable's value."""
 
     rows: Array
     starts: list[Array]
@@ -377,7 +377,7 @@ class FoundSpans(NamedTuple):
 
 
 def can_find(log_format: LogFormat) -> bool:
-    """Tell whether a format's literals show where its values end."""
+    """Return whether a format's literals mark the ends of its values."""
     return all(
         _shows_end(variable, literal, is_last=at == len(log_format.variables))
         for at, (variable, literal) in enumerate(
@@ -395,7 +395,7 @@ def _shows_end(variable: Variable, literal: bytes, *, is_last: bool) -> bool:
 
 
 def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -> FoundSpans:
-    """Return the unambiguous lines and where their values stand.
+    """Return the unambiguous lines and the positions of their values.
 
     Parameters
     ----------
@@ -404,7 +404,7 @@ def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -
     buf
         Bytes of the chunk, ``uint8[..]``.
     bounds
-        Where lines start and end, without their ends: two ``int64[lines]``.
+        Starts and ends of lines, without their line ends: two ``int64[lines]``.
     """
     import numpy as np
 
@@ -422,18 +422,19 @@ def find_spans(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -
         alive &= marks.follows(literal, stop, end)
         starts.append(at)
         ends.append(stop)
-        # Lines that failed already are followed blindly, but not out of the chunk.
+        # Lines that have already failed are processed further, but not beyond the chunk.
         at = np.minimum(stop + len(literal), len(buf))
     alive &= at == end
     return FoundSpans(rows[alive], [one[alive] for one in starts], [one[alive] for one in ends])
 
 
 def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array]) -> Array:
-    """Return lines of ordinary length and characters, with as many quotation marks and tabs as they must."""
+    """Return a mask of lines of ordinary length and characters, with expected quotation marks and tabs."""
     import numpy as np
 
     starts, ends = bounds
-    # Bytes wrap around, so that all but printable ASCII lies above; line ends stand between lines only.
+    # Unsigned bytes wrap around, so all but printable ASCII is above the limit; line ends are only between
+    # lines.
     marks = {_QUOTE, *(byte for byte in b"".join(log_format.literals) if byte < _SPACE)}
     odd = (buf - _SPACE) > _LAST_PRINTABLE - _SPACE
     for byte in marks - {_QUOTE}:
@@ -441,7 +442,7 @@ def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array])
     if log_format.escape == "json":
         odd |= buf == _BACKSLASH
     taken = (ends > starts) & (ends - starts <= LONG_LINE)
-    # What begins with a space or a tab may be blank.
+    # A line that begins with a space or a tab may be blank.
     taken &= buf[np.minimum(starts, len(buf) - 1)] > _SPACE
     unexpected = np.flatnonzero(odd)
     taken &= np.searchsorted(unexpected, starts) == np.searchsorted(unexpected, ends)
@@ -454,14 +455,14 @@ def _plain_lines(log_format: LogFormat, buf: Array, bounds: tuple[Array, Array])
 
 
 class _Marks:
-    """Places of single bytes in a chunk, each byte's looked for once.
+    """Positions of single bytes in a chunk, searched once per byte.
 
     Parameters
     ----------
     buf
         The chunk.
     room
-        How far behind the chunk's end a place may lie; there stand zeros.
+        Number of zero bytes behind the chunk's end at which a position may be.
     """
 
     def __init__(self, buf: Array, room: int) -> None:
@@ -473,7 +474,7 @@ class _Marks:
         self._openings: dict[bytes, Array] = {}
 
     def following(self, byte: int, at: Array) -> Any:
-        """Return the first place of a byte from each place on, the chunk's end where there is none."""
+        """Return the next position of a byte from each position on, the chunk's end without one."""
         import numpy as np
 
         if byte not in self._places:
@@ -483,7 +484,7 @@ class _Marks:
         return places[np.minimum(np.searchsorted(places, at), len(places) - 1)]
 
     def follows(self, literal: bytes, at: Array, end: Array) -> Any:
-        """Tell where a literal stands before the line's end."""
+        """Return a mask of the positions that a literal follows before the line's end."""
         fits = at + len(literal) <= end
         for offset, byte in enumerate(literal):
             fits &= self._buf[at + offset] == byte
@@ -503,17 +504,17 @@ class _Marks:
         return self.following(literal[0], at)
 
     def is_whole(self, variable: Variable, at: Array, stop: Array) -> Any:
-        """Tell where a value surely ends there and nothing hides in it."""
+        """Return a mask of values that certainly end at their position and hide no other value."""
         if variable.quoted:
-            # A quotation mark behind a backslash may be a part of the value.
+            # A quotation mark after a backslash may be a part of the value.
             return (stop == at) | (self._buf[stop - 1] != _BACKSLASH)
         if variable.kind == "list":
-            # Behind a space the list may go on with a colon.
+            # After a space, the list may continue with a colon.
             return self._buf[stop + 1] != _COLON
         return stop >= at
 
     def may_be_two(self, at: Array, stop: Array, literal: bytes, log_format: LogFormat) -> Any:
-        """Tell where another line may begin in a text that nothing encloses and that a literal ends."""
+        """Return a mask of unquoted texts, ended by a literal, in which another line may begin."""
         import numpy as np
 
         index, mark, *distances = log_format.start_sign

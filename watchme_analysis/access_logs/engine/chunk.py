@@ -1,6 +1,6 @@
-"""The requests of a log that are read and counted.
+"""The selection of requests in a log, and the result of parsing a chunk.
 
-A chunk of an access log, read: its requests as a table, and what became of its other lines.
+A chunk holds its requests as a table, and the numbers of its other lines.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selection:
-    """What is asked of a log.
+    """Selection of rows and columns of a log.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class Selection:
         Columns of ``access_log``, in order.
     since, until
         Bounds of the time, ``since <= time < until``, microseconds since the epoch. With a bound, rows
-        without a time are left out.
+        without a time are excluded.
     path_prefix
-        Beginning of the path.
+        Prefix of the path.
     """
 
     columns: tuple[str, ...] = ACCESS_COLUMNS
@@ -44,13 +44,13 @@ class Selection:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Columns that must be read, those of the bounds included."""
+        """Columns that must be parsed, including those of the bounds."""
         bounded = self.since is not None or self.until is not None
         further = ("line", *(("time",) if bounded else ()), *(("path",) if self.path_prefix else ()))
         return tuple(dict.fromkeys((*self.columns, *further)))
 
     def takes(self, row: dict[str, Any]) -> bool:
-        """Tell whether a row is asked for."""
+        """Return whether a row is selected."""
         time, path = row.get("time"), row.get("path")
         if self.since is not None and (time is None or time < self.since):
             return False
@@ -59,7 +59,7 @@ class Selection:
         return not self.path_prefix or (path is not None and str(path).startswith(self.path_prefix))
 
     def filtered(self, table: pa.Table) -> pa.Table:
-        """Return the rows asked for of a table with the columns needed."""
+        """Return the selected rows of a table with the needed columns."""
         import pyarrow.compute as pc
 
         kept = []
@@ -73,7 +73,7 @@ class Selection:
 
 
 class RejectedLine(NamedTuple):
-    """A line that became no row: its number in the chunk from 1, why, and the line."""
+    """A line without a row: its number in the chunk from 1, the reason, and the line."""
 
     line: int
     reason: str
@@ -81,7 +81,7 @@ class RejectedLine(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A chunk, read: ``lines == rows + len(rejected) + blank + filtered``.
+    """A parsed chunk: ``lines == rows + len(rejected) + blank + filtered``.
 
     ``table`` has the columns needed and its lines count from 1 at the chunk's start; ``formats`` counts the
     lines of each format, and ``reference_lines`` those that the reference parser read.
@@ -107,7 +107,7 @@ def shifted(table: pa.Table, lines_before: int) -> pa.Table:
 
 
 def merged(table: pa.Table, further: pa.Table) -> pa.Table:
-    """Return both tables' rows in the order of their lines: further ones, mostly few, between the others."""
+    """Return both tables' rows in the order of their lines; ``further`` usually has few rows."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Compiled loops that copy what was found in the lines of a chunk to where it comes to stand."""
+"""Compiled loops that copy the values found in the lines of a chunk to the columns."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from watchme_analysis.access_logs.engine.value_loops import NULL, int64
 
 _UNSIGNED = int64(2**63 - 1)
 _INFINITY = int64(0x7FF0 << 48)
-# So many rows' lines, and what is known of them, fit a core's own cache.
+# Number of rows whose lines and positions fit in a core's cache.
 _AT_ONCE = 2048
 
 
 @compiled
 def partition_lines(is_good: Any, good: Any, others: Any) -> Any:
-    """Fill in the indexes of what is good and of what isn't, and return how many are good."""
+    """Fill in the indexes of good and of other lines, and return the number of good lines."""
     count = 0
     for index in range(len(is_good)):
         good[count] = index
@@ -35,7 +35,7 @@ def partition_lines(is_good: Any, good: Any, others: Any) -> Any:
 
 @compiled
 def merge_indexes(rows: Any, further: Any, woven: Any, places: Any) -> None:
-    """Fill in both of two ascending rows of numbers in order, and where the further ones come to stand."""
+    """Merge two ascending arrays of numbers into ``woven``, and fill in the positions of the further rows."""
     taken = 0
     for index in range(len(woven)):
         is_further = taken < len(further) and (
@@ -49,10 +49,10 @@ def merge_indexes(rows: Any, further: Any, woven: Any, places: Any) -> None:
 
 @compiled
 def copy_numbers(sources: Any, rows: Any, taken: Any) -> None:
-    """Fill in the numbers of several columns in the rows given.
+    """Fill in the numbers of several columns in the rows.
 
-    ``sources`` says at which place the numbers of eight bytes of a column stand, 0 for one that is left as it
-    is; ``taken`` is ``int64[columns, rows]``.
+    ``sources`` holds the address of a column's 8-byte numbers, 0 for a column that is not changed; ``taken``
+    is ``int64[columns, rows]``.
     """
     for column in range(len(sources)):
         source = sources[column]
@@ -62,22 +62,22 @@ def copy_numbers(sources: Any, rows: Any, taken: Any) -> None:
 
 @compiled
 def valid_numbers(values: Any, are_floats: Any, bits: Any, missing: Any) -> None:
-    """Fill in which numbers of several columns are no null, and how many of each are.
+    """Fill in the validity bits and the number of nulls of several columns of numbers.
 
     Parameters
     ----------
     values
-        ``int64[columns, rows]``; ``NULL`` is null, or whatever is no number as a ``float64``.
+        ``int64[columns, rows]``; ``NULL`` is null, or NaN in a ``float64`` column.
     are_floats
-        Which columns are of ``float64``.
+        Mask of the ``float64`` columns.
     bits
-        A bit for each number, the first the lowest: ``uint8[columns, rows / 8]``, rounded up. Not written
-        where nothing is null.
+        A bit for each number, set if it is not null, the lowest first: ``uint8[columns, rows / 8]``, rounded
+        up. Not written for columns without nulls.
     missing
-        ``int64[columns]``.
+        Number of nulls: ``int64[columns]``.
     """
     for column in range(len(values)):
-        # Without its sign what is no number is larger than infinity.
+        # Without its sign, NaN is larger than infinity.
         is_float, count = are_floats[column], 0
         for index in range(len(values[column])):
             value = values[column, index]
@@ -94,19 +94,19 @@ def valid_numbers(values: Any, are_floats: Any, bits: Any, missing: Any) -> None
 
 @compiled
 def measure_texts(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, missing: Any) -> None:
-    """Fill in how many bytes the texts of several spans in the rows given have, and which are no null.
+    """Fill in the sizes in bytes of several spans' texts in the rows, and their validity.
 
     Parameters
     ----------
     spans
-        At which places the starts and the ends of a span stand, ``int32`` each: ``int64[spans, 2]``. A null
-        starts at -1; what starts at -2 - n is a text of n bytes that will be put in.
+        Addresses of the starts and ends of a span, ``int32`` each: ``int64[spans, 2]``. A null starts at -1;
+        a start of -2 - n is a text of n bytes that is inserted later.
     rows
         ``int64[rows]``.
     sizes
-        Bytes of all texts of a span: ``int64[spans]``.
+        Total bytes of a span's texts: ``int64[spans]``.
     widths
-        Bytes of each text of a span where all have as many and none is null, -1 otherwise: ``int64[spans]``.
+        Bytes of each text if all are equal and none is null, else -1: ``int64[spans]``.
     bits, missing
         As for :func:`valid_numbers`.
     """
@@ -127,14 +127,14 @@ def measure_texts(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, mis
                 before = size
             bits[column, first >> 3] = byte
         sizes[column] = total
-        # The first one is another than none.
+        # The first size differs from the initial value, so a single difference means equal widths.
         widths[column] = before if others + count == 1 else -1
         missing[column] = count
 
 
 @compiled
 def text_extent(spans: Any, first: int, last: int) -> Any:
-    """Return where the first text of a line begins and the last one of another, nothing without either."""
+    """Return the start of a line's first text and the end of another line's last, zeros without texts."""
     begin, end = _UNSIGNED, int64(0)
     for column in range(len(spans)):
         low, high = small_at(spans[column, 0] + 4 * first), small_at(spans[column, 0] + 4 * last)
@@ -145,7 +145,7 @@ def text_extent(spans: Any, first: int, last: int) -> Any:
 
 @compiled
 def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: Any) -> None:
-    """Copy the texts of several spans in the rows given to where they come to stand.
+    """Copy the texts of several spans in the rows to their targets.
 
     Parameters
     ----------
@@ -154,22 +154,21 @@ def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, target
     spans, rows
         As for :func:`measure_texts`.
     slots
-        Which of the offsets are a span's, -1 when they are known: ``int64[spans]``.
+        Index of a span's offsets, -1 if they are known: ``int64[spans]``.
     offsets
-        Where a text begins and, last, the last one ends, filled in: ``int64[.., rows + 1]``.
+        Start of each text and end of the last, filled in: ``int64[.., rows + 1]``.
     targets
-        At which place a span's first text comes to stand, ``int64[spans]``, written over. Behind the room for
-        all of them there is ``WIDTH`` more: vectors are written whole, and what is too much of one is written
-        over by the next.
+        Address of a span's first target byte, ``int64[spans]``, modified. The targets are followed by
+        ``WIDTH`` more bytes, because whole vectors are written, whose excess the next text overwrites.
     """
     source = place_of(buf)
     offsets[:, 0] = 0
-    # All columns of some rows, then those of the next: what they are read from is still at hand.
+    # All columns of some rows before those of the next, so that their lines stay in the cache.
     for first in range(0, len(rows), _AT_ONCE):
         behind = min(first + _AT_ONCE, len(rows))
         low, high = text_extent(spans, rows[first], rows[behind - 1])
-        # In order, memory is read ahead by itself. Column by column it would be waited for, text by text:
-        # most of the time that all of this takes.
+        # Sequential reads are prefetched. Column by column, each text would be a cache miss, which would take
+        # most of the time.
         for near in range(low, high, NEAR):
             touch(source + near)
         for column in range(len(spans)):
@@ -178,7 +177,7 @@ def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, target
             at = offsets[slot, first] if slot >= 0 else int64(0)
             for index in range(first, behind):
                 begin = small_at(starts + 4 * rows[index])
-                # What is null or will be put in has no bytes to copy.
+                # Nulls and texts that are inserted later have no bytes to copy.
                 size = small_at(ends + 4 * rows[index]) - begin if begin >= 0 else max(int64(0), -2 - begin)
                 step = int64(0)
                 while begin >= 0 and step < size:
@@ -193,7 +192,7 @@ def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, target
 
 @compiled_for_little
 def insert_texts(texts: Any, bounds: Any, places: Any, offsets: Any, data: Any) -> None:
-    """Copy texts that stand one behind the other to the places given of a row."""
+    """Copy consecutive texts to the given positions of a row."""
     for index in range(len(places)):
         at = offsets[places[index]]
         for place in range(bounds[index], bounds[index + 1]):
@@ -203,7 +202,7 @@ def insert_texts(texts: Any, bounds: Any, places: Any, offsets: Any, data: Any) 
 
 @compiled
 def same_text(buf: Any, first: Any, second: Any, rows: Any, same: Any) -> None:
-    """Tell for each of the rows given whether two spans hold the same bytes, both being there."""
+    """Fill in, for each row, whether two spans hold the same bytes, both without nulls."""
     starts, ends = first
     other_starts, other_ends = second
     for index in range(len(rows)):
@@ -221,7 +220,7 @@ def same_text(buf: Any, first: Any, second: Any, rows: Any, same: Any) -> None:
 
 @compiled
 def has_prefix(buf: Any, spans: Any, rows: Any, prefix: Any, found: Any) -> None:
-    """Tell for each of the rows given whether a span begins with a prefix."""
+    """Fill in, for each row, whether a span begins with a prefix."""
     starts, ends = spans
     for index in range(len(rows)):
         start = starts[rows[index]]
@@ -234,9 +233,9 @@ def has_prefix(buf: Any, spans: Any, rows: Any, prefix: Any, found: Any) -> None
 
 @compiled
 def measure_objects(buf: Any, spans: Any, rows: Any, name_at: Any, offsets: Any) -> None:
-    """Fill in where JSON objects of several spans in the rows given come to stand; empty without a value.
+    """Fill in the offsets of JSON objects of several spans in the rows; empty without a value.
 
-    ``name_at`` bounds the names as :func:`write_objects` takes them.
+    ``name_at`` bounds the names as in :func:`write_objects`.
     """
     starts, ends = spans
     offsets[0] = 0
@@ -255,10 +254,10 @@ def measure_objects(buf: Any, spans: Any, rows: Any, name_at: Any, offsets: Any)
 
 @compiled
 def write_objects(buf: Any, spans: Any, rows: Any, keys: Any, target: Any) -> None:
-    """Write JSON objects of several spans in the rows given to where they come to stand.
+    """Write JSON objects of several spans in the rows to their targets.
 
     ``keys`` are the quoted names with their colon as one ``uint8[..]``, and their bounds; ``target`` is the
-    offsets and the room for the bytes.
+    offsets and the output bytes.
     """
     starts, ends = spans
     names, name_at = keys

@@ -1,6 +1,6 @@
-"""Columns of ``access_log`` as Arrow arrays: from spans of a chunk, or from rows read one by one.
+"""Columns of ``access_log`` as Arrow arrays: from spans of a chunk, or from rows parsed individually.
 
-Columns of a chunk's rows with further rows, read elsewhere, between them.
+Rows parsed elsewhere can be merged with a chunk's rows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ACCESS_COLUMNS = tuple(table_schema("access_log").names)
 
 
 class Parsed(NamedTuple):
-    """What the compiled loop found in a chunk; see :func:`line_loop.parse_lines`."""
+    """The output of the compiled loop for a chunk; see :func:`line_loop.parse_lines`."""
 
     buf: Array
     starts: Array
@@ -57,14 +57,14 @@ def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Tab
 
 
 class Columns:
-    """Builds the columns of the lines of a chunk that were read without doubt.
+    """Builds the columns of the unambiguous lines of a chunk.
 
     Parameters
     ----------
     parsed
-        The chunk.
+        Output of the loop for the chunk.
     program
-        What was stored.
+        Program of the stored values.
     """
 
     def __init__(self, parsed: Parsed, program: Program) -> None:
@@ -77,7 +77,7 @@ class Columns:
         return self._parsed.ints[self._program.ints[names[0]]] if names else None
 
     def text(self, column: str) -> Spans | None:
-        """Return where a text column stands, None when nothing fills it."""
+        """Return the positions of a text column, None for a column without a source."""
         import numpy as np
 
         found: Spans | None = None
@@ -96,7 +96,7 @@ class Columns:
     def table(
         self, columns: Sequence[str], rows: Array, constants: dict[str, Any], further: pa.Table
     ) -> pa.Table:
-        """Return the columns in the rows given, and further rows between them, in the order of their lines.
+        """Return the columns in the rows, merged with further rows, in the order of their lines.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Columns:
         constants
             Columns with the same text, or null, in every row.
         further
-            Rows of other lines, read elsewhere, with the same columns.
+            Rows of other lines, parsed elsewhere, with the same columns.
         """
         import numpy as np
         import pyarrow as pa
@@ -127,7 +127,7 @@ class Columns:
         return pa.table([built[column] for column in columns], names=list(columns))
 
     def _fill(self, columns: Sequence[str], lines: Array, held: Array) -> set[str]:
-        """Write the numbers of lines, one column to each row of what is held; return what anything fills."""
+        """Return the filled columns, after writing the numbers of lines to the rows of ``held``."""
         import numpy as np
 
         from watchme_analysis.access_logs.engine.column_loops import copy_numbers
@@ -147,7 +147,7 @@ class Columns:
         return {column for column, found in sources.items() if found or column == "line"}
 
     def _sources(self, column: str) -> list[Array]:
-        """Return the numbers of all lines that fill a column, the best first."""
+        """Return the numbers of all lines that fill a column, in order of preference."""
         if column in self._program.decimals:
             return [self._parsed.floats[self._program.floats[self._program.decimals[column]]]]
         if column == "upstream_tries" and self._program.sources.upstream:
@@ -160,7 +160,7 @@ class Columns:
         return Spans(self._parsed.starts[slot], self._parsed.ends[slot])
 
     def _upstream_raw(self, rows: Array) -> pa.Array:
-        """Return all that was logged of the upstreams where there were several tries."""
+        """Return the raw upstream values of requests with several tries."""
         import numpy as np
 
         several = np.flatnonzero(self._parsed.ints[0][rows] > 1) if self._program.lists else rows[:0]
@@ -207,7 +207,7 @@ class Columns:
         return text_array(offsets, data, np.diff(offsets) > 0)
 
     def _chosen_over(self, name: str) -> list[Spans]:
-        """Return what fills the columns that a further variable could have filled."""
+        """Return the spans of the columns that a further variable could have filled."""
         import numpy as np
 
         if self._program.sources.repeats_request and name in REQUEST_PARTS:
@@ -228,7 +228,7 @@ class Columns:
         return []
 
     def _said_by_request(self, name: str) -> list[Spans]:
-        """Return what a variable may repeat of a request line."""
+        """Return the spans of a request line that a variable may repeat."""
         import numpy as np
 
         found = {column: spans for column in REQUEST_COLUMNS if (spans := self.text(column)) is not None}
@@ -241,14 +241,14 @@ class Columns:
 
 KINDS: dict[str, Kind] = {column.name: column.kind for column in table_schema("access_log").columns}
 NULL = -(2**63)
-# The bits of a NaN, as a whole number.
+# The bits of a NaN as a whole number.
 _NULL_FLOAT = int.from_bytes(struct.pack("<d", math.nan), "little")
 
 
 class Spans(NamedTuple):
-    """Where a text stands in each line.
+    """Position of a text in each line.
 
-    A null starts at -1, and a text of n bytes that stands elsewhere at -2 - n.
+    A null starts at -1, and a text of n bytes that is stored elsewhere at -2 - n.
     """
 
     starts: Array
@@ -256,16 +256,16 @@ class Spans(NamedTuple):
 
 
 class MergedRows(NamedTuple):
-    """How rows of a chunk and further ones stand between each other.
+    """The merged order of rows of a chunk and further rows.
 
     Attributes
     ----------
     lines
         Indexes of the lines of all rows.
     places
-        Which rows are the further ones.
+        Positions of the further rows among all rows.
     further
-        Those.
+        The further rows.
     """
 
     lines: Array
@@ -274,7 +274,7 @@ class MergedRows(NamedTuple):
 
     @classmethod
     def of(cls, rows: Array, further: pa.Table) -> MergedRows:
-        """Put further rows, which are few, where they belong between those of some lines."""
+        """Return the merged order of some lines' rows and further rows, which are few."""
         import numpy as np
 
         from watchme_analysis.access_logs.engine.column_loops import merge_indexes
@@ -290,12 +290,12 @@ class MergedRows(NamedTuple):
         Parameters
         ----------
         columns
-            Their names.
+            Names of the columns.
         held
-            Numbers of all rows, each as a whole one of eight bytes: ``int64[columns, rows]``, ``NULL`` or NaN
-            for null. Those of further rows mean nothing and are written over.
+            Numbers of all rows, as 8-byte integers: ``int64[columns, rows]``, ``NULL`` or NaN for null. Those
+            of further rows are undefined and overwritten.
         filled
-            The columns that anything fills; what stands in the others means nothing.
+            Columns with a source; the content of others is undefined.
         """
         import numpy as np
 
@@ -307,7 +307,7 @@ class MergedRows(NamedTuple):
             null = _NULL_FLOAT if KINDS[column] == "float" else NULL
             if column not in filled:
                 room.fill(null)
-            # Not by Arrow's own way to fill nulls, which would load pandas.
+            # Arrow's fill_null would load pandas.
             if len(self.places):
                 further = whole(self.further[column])
                 room[self.places] = np.where(nulls_of(further), null, numbers_of(further).view(np.int64))
@@ -330,7 +330,7 @@ class MergedRows(NamedTuple):
         buf
             The chunk, and ``ROOM_BYTES`` more.
         columns
-            Where the texts stand in each line, by column, which is written to; None when nothing fills it.
+            Positions of the texts in each line, by column, modified; None for a column without a source.
         """
         import numpy as np
 
@@ -359,7 +359,7 @@ class MergedRows(NamedTuple):
         sizes, widths, missing = np.empty((3, len(filled)), np.int64)
         bits = np.empty((len(filled), (count + 7) // 8), np.uint8)
         measure_texts(places, self.lines, sizes, widths, bits, missing)
-        # Offsets of texts of one width are known, and shared; the others' are filled in.
+        # Offsets of texts of equal width are known and shared; those of others are filled in.
         vary = widths < 0
         slots = np.where(vary, np.cumsum(vary) - 1, -1)
         offsets = room_for(int(np.count_nonzero(vary)), count + 1, kind=np.int64)
@@ -379,7 +379,7 @@ class MergedRows(NamedTuple):
         return found
 
     def merged(self, column: str, values: pa.Array) -> pa.Array:
-        """Return a column, mostly of nulls, from that of the rows but the further ones."""
+        """Return a column, mostly of nulls, from its values in all rows but the further rows."""
         import pyarrow as pa
 
         given = whole(self.further[column])

@@ -1,4 +1,4 @@
-"""Compile the loops of the compiled parser from a command, with little memory.
+"""Compile the loops of the compiled parser for a command, with little memory.
 
 These functions change the whole process. Only ``watchme access`` and the processes that it starts to compile
 call them; library code never does.
@@ -10,19 +10,19 @@ import subprocess
 import sys
 from datetime import UTC
 
-# numba takes them along where they are installed: for linear algebra, and to tell who measures coverage.
+# numba imports them if they are installed: for linear algebra, and to detect coverage measurement.
 _SPARED = ("scipy", "coverage")
 
 
 def load_with_less_memory(*, loop: bool) -> None:
-    """Load Arrow, and numba for the compiled loop where it is asked for, so that they take 26 MB less.
+    """Load Arrow, and numba if ``loop`` is set, with 26 MB less memory.
 
-    For commands alone: in this process numba's functions know no linear algebra afterwards. Arrow's own
-    memory, which ``malloc`` doesn't give out, pays for frames that are kept.
+    For commands only: afterwards numba's functions in this process have no linear algebra. Arrow's own memory
+    pool, which ``malloc`` does not share, is only useful for frames that are kept.
     """
     import pyarrow as pa
 
-    # A store's logs were looked into already, a request of 8 MB each.
+    # S3 logs were already sampled, with a request of 8 MB each.
     pa.default_memory_pool().release_unused()
     pa.set_memory_pool(pa.system_memory_pool())
     if loop:
@@ -30,13 +30,13 @@ def load_with_less_memory(*, loop: bool) -> None:
 
 
 def load_numba() -> None:
-    """Load numba without what it can do without, unless it is loaded already."""
+    """Load numba without its optional imports, unless it is already loaded."""
     if "numba" in sys.modules:
         return
     hidden = [name for name in _SPARED if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: there is no such module
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: the import fails
     try:
-        # What asks for scipy is loaded with the first function else.
+        # Loaded now, because it would otherwise import scipy with the first function.
         import numba.np.arraymath  # noqa: F401
     finally:
         for name in hidden:
@@ -47,15 +47,15 @@ _LINE = b'192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "%s" 200 5 "-" "curl" "-" 0
 
 
 def compile_in_subprocesses() -> None:
-    """Compile the loop, and wait until it is kept; where that fails, who reads logs compiles it as before."""
+    """Compile the loops and wait until they are cached; if that fails, readers compile them as before."""
     for step in (take_apart, put_together):
         code = f"from {__name__} import {step.__name__} as step; step()"
-        # -P: what lies in the folder that the user is in is none of ours.
+        # -P: files in the user's current folder must not be imported.
         subprocess.run([sys.executable, "-P", "-c", code], check=False, stderr=subprocess.DEVNULL)
 
 
 def take_apart() -> None:
-    """Compile what takes lines apart, two thirds of all, in a process that has not even loaded Arrow."""
+    """Compile the loops that split lines, two thirds of all, in a process without Arrow."""
     import numpy as np
 
     load_numba()
@@ -73,7 +73,7 @@ def take_apart() -> None:
 
 
 def put_together() -> None:
-    """Compile the loops that fill columns, by reading some lines with ambiguous ones between them."""
+    """Compile the loops that fill columns, by parsing some lines, including ambiguous lines."""
     load_with_less_memory(loop=True)
     from watchme_analysis.access_logs.engine.engine import Engine
     from watchme_analysis.access_logs.formats.log_format import compile_format

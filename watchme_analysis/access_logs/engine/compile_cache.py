@@ -1,4 +1,4 @@
-"""The folder in which the compiled loops are cached, known without importing numba."""
+"""The folder in which the compiled loops are cached, determined without importing numba."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# Whatever is compiled holds parts of these.
+# Every compiled function includes code of these.
 _SOURCES = ("column_loops", "jit", "line_loop", "route_loop", "simd", "value_loops")
 
 
 @cache
 def cache_folder() -> Path:
-    """Return where these very sources are kept compiled: beside them, or where this user may write.
+    """Return the cache folder for these sources: in the package, or in a folder that the user may write.
 
-    numba's own cache asks only whether the file that a function stands in is another, and would run on with
-    functions that it has taken in from a file that changed.
+    numba's own cache checks only the file of a function, and would continue to use functions inlined from
+    another file after that file has changed.
     """
     here = Path(__file__).parent
     sources = b"".join((here / f"{name}.py").read_bytes() for name in _SOURCES)
@@ -28,6 +28,6 @@ def cache_folder() -> Path:
 
 
 def is_compiled() -> bool:
-    """Tell whether the loop over lines is kept, compiled for this version of Python."""
+    """Return whether the loop over lines is cached for this version of Python."""
     version = "".join(map(str, sys.version_info[:2]))
     return any(cache_folder().glob(f"*/line_loop.parse_lines-*.py{version}.*.nbc"))

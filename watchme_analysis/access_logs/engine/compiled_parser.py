@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Hardly any log has shorter lines on the average.
+# Fewest bytes per line; hardly any log has shorter lines on average.
 _SHORT_LINE = 80
 
 
 class CompiledLines:
-    """The lines of a block, taken apart by the compiled loop.
+    """The lines of a block, split by the compiled loop.
 
-    Must be used before the same thread parses another block, since its arrays are reused.
+    It must be used before the same thread parses another block, because its arrays are reused.
 
     Parameters
     ----------
     program
-        What to store.
+        Program of the values to store.
     buf
-        Bytes of the chunk that can't be written to, and ``ROOM_BYTES`` more.
+        Read-only bytes of the chunk, and ``ROOM_BYTES`` more.
     bounds
-        Where its lines start and end, all with an end.
+        Starts and ends of its lines, all of which have a line end.
     selection
-        What is asked.
+        Selection of rows and columns.
 
     Attributes
     ----------
     read
         Number of unambiguous lines.
     rows
-        Indexes of those that are selected.
+        Indexes of the selected lines.
     others
         Indexes of the ambiguous lines.
     """
@@ -56,7 +56,7 @@ class CompiledLines:
         import numpy as np
 
         lines = len(bounds[0])
-        # One more, for a last line without its end may be among the further rows.
+        # One more, since a last line without its end may be among the further rows.
         out = _SPACE.for_lines(program, lines + 1)
         parse_lines(buf, bounds, program.kernel_plan, program.limits, out, _SPACE.known_times)
         if "time_text" in program.ints:
@@ -69,12 +69,12 @@ class CompiledLines:
         self.rows = _asked(self._columns, selection, buf, good)
 
     def table(self, constants: dict[str, Any], further: pa.Table) -> pa.Table:
-        """Return the rows asked for, with constant columns, and further ones between them."""
+        """Return the selected rows, with constant columns, merged with further rows."""
         return self._columns.table(self._needed, self.rows, constants, further)
 
 
 def _read_times(program: Program, buf: Array, out: tuple[Array, ...], lines: int) -> None:
-    """Parse times that the loop takes for texts; lines in which they are no times become ambiguous."""
+    """Parse times that the loop stores as texts; lines with invalid times become ambiguous."""
     import numpy as np
 
     good, starts, ends, ints, _ = out
@@ -85,9 +85,9 @@ def _read_times(program: Program, buf: Array, out: tuple[Array, ...], lines: int
 
 
 def line_bounds(buf: Array, size: int) -> tuple[Array, Array]:
-    """Return where the lines in the first bytes of a buffer start and end, without their ends.
+    """Return the starts and ends of the lines in the first bytes of a buffer, without their line ends.
 
-    What stands behind the last line end is no line. Behind the bytes there are ``ROOM_BYTES`` more.
+    Bytes after the last line end are not a line. The buffer has ``ROOM_BYTES`` more bytes.
     """
     import numpy as np
 
@@ -119,7 +119,7 @@ def _asked(columns: Columns, selection: Selection, buf: Array, rows: Array) -> A
 
 
 class _Space(threading.local):
-    """Output arrays of the loop, reused by each thread: new ones for each block cost as much as the loop."""
+    """Output arrays of the loop, reused by each thread, because allocation takes as long as the loop."""
 
     def __init__(self) -> None:
         import numpy as np
@@ -129,7 +129,7 @@ class _Space(threading.local):
         self._shape = (-1, -1, -1, -1)
 
     def for_lines(self, program: Program, lines: int) -> tuple[Array, ...]:
-        """Return which lines are good, starts, ends, whole numbers and decimals of so many lines or more.
+        """Return arrays of unambiguous lines, starts, ends, integers and decimals, for ``lines`` or more.
 
         Their content is undefined.
         """

@@ -44,9 +44,9 @@ def most_common_plan(size: int, reader: ReferenceParser) -> LogFormat | None:
     Parameters
     ----------
     size
-        How many lines the sample has.
+        Number of lines of the sample.
     reader
-        One that has looked at it.
+        Reference parser that has been prepared with the sample.
     """
     if reader.fields is not None:
         return None
@@ -68,13 +68,13 @@ FAST_FROM = 16 << 20
 # How lines are read: by the fastest parser that is installed, by loops that numba compiles, by Arrow in whole
 # columns, or one by one by the reference parser.
 ENGINES = ("auto", "numba", "arrow", "exact")
-# Lines of a block whose formats are compared.
+# Number of lines of a block whose formats are compared.
 _SAMPLE = 32
 # Lines of a block that may be truncated lines of a longer format are rejected below this count and this share
 # of the block; more of them are hardly all truncated at the same place.
 _MOST_TRUNCATED = 3
 _TRUNCATED_SHARE = 0.002
-# The byte of a carriage return.
+# A carriage return.
 _RETURN = 13
 _CUT = "it has no line end, so that its last value may be cut"
 
@@ -90,7 +90,7 @@ def chosen_engine(asked: str) -> str:
     Raises
     ------
     InputError
-        When there is no such engine, or it needs what is not installed.
+        When the engine does not exist, or needs a package that is not installed.
     """
     if asked not in ENGINES:
         raise InputError(f"There is no engine {asked!r}: it is one of {', '.join(ENGINES)}.")
@@ -109,13 +109,13 @@ class Engine:
     formats
         Formats that may have written the lines, the most probable first.
     zone
-        Zone of times written without one.
+        Zone of times without a zone.
     selection
         Columns, time window and path prefix.
     engine
-        A word of :data:`ENGINES`; all give the same rows.
+        A value of :data:`ENGINES`; all return the same rows.
     decode
-        Whether to decode the escapes of Nginx's default escaping, or Apache's.
+        True to decode the escapes of Nginx's default escaping, or Apache's.
     """
 
     def __init__(
@@ -135,12 +135,12 @@ class Engine:
         self._programs: dict[LogFormat, Program | None] = {}
 
     def read(self, data: Block | bytes | memoryview, constants: dict[str, Any] | None = None) -> Chunk:
-        """Read a chunk.
+        """Return a parsed chunk.
 
         Parameters
         ----------
         data
-            Whole lines; the last one may lack its end.
+            Whole lines; the last line may lack its end.
         constants
             Columns with the same value in every row, such as ``file``.
         """
@@ -184,7 +184,7 @@ class Engine:
         )
 
     def _bounds(self, buf: Array, size: int) -> Bounds:
-        """Return where the lines in the first bytes start and end; ``ROOM_BYTES`` stand behind them."""
+        """Return the starts and ends of the lines in the first bytes; ``ROOM_BYTES`` more bytes follow."""
         import numpy as np
 
         if self._engine != "numba":
@@ -210,7 +210,7 @@ class Engine:
         return _Columnar(len(table), self._selection.filtered(table), others)
 
     def uses_compiled_parser(self, lines: Sequence[bytes]) -> bool:
-        """Return whether the compiled parser reads most of such lines."""
+        """Return whether the compiled parser parses most of such lines."""
         reader = ReferenceParser(self._formats, self._zone)
         reader.prepare(lines)
         program = self._program_for(len(lines), reader)
@@ -260,7 +260,7 @@ class Engine:
             if not self._selection.takes(values):
                 filtered += 1
                 continue
-            # After the choice, which is of what was logged in either way.
+            # Decoded after the selection, which applies to the logged text.
             if self._decode and log_format is not None:
                 values = unescaped_row(values, log_format.escape)
             found.append({**values, **constants, "line": int(row) + 1})
@@ -294,7 +294,7 @@ def _has_line_end(buf: Array) -> bool:
 
 
 def _line_bounds(buf: Array) -> Bounds:
-    """Return where lines start and end, without their ends."""
+    """Return the starts and ends of lines, without their line ends."""
     import numpy as np
 
     breaks = np.flatnonzero(buf == 10)

@@ -1,8 +1,8 @@
 r"""Decode the escapes that Nginx and Apache write into a log.
 
-With its default escaping Nginx writes quotation marks, backslashes and everything outside of printable ASCII
-as ``\x`` and two large hexadecimal digits (ngx_http_log_escape). Apache writes ``\"``, ``\\``, ``\n`` and the
-like, and small digits for the rest (ap_escape_logitem).
+With its default escaping Nginx writes quotation marks, backslashes and all bytes outside of printable ASCII
+as ``\x`` and two upper-case hexadecimal digits (ngx_http_log_escape). Apache writes ``\"``, ``\\``, ``\n``
+etc., and lower-case digits for other bytes (ap_escape_logitem).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v"}
-# Bytes of Nginx's log that are no UTF-8 are shown with small digits, and stay so.
+# Bytes that are not UTF-8 are displayed with lower-case digits, and are not decoded again.
 _ESCAPED = {
     "default": re.compile(rb"\\x([0-9A-F]{2})"),
     "apache": re.compile(rb"\\(?:x([0-9a-f]{2})|([\"\\ntrbv]))"),
@@ -32,7 +32,7 @@ _COLUMNS = {
 
 
 def unescaped(text: str, escape: str = "default") -> str:
-    r"""Return a text with its escapes decoded, once; what is no UTF-8 then is written like ``\xff``."""
+    r"""Return a text with its escapes decoded once; bytes that are not UTF-8 become ``\xff``."""
     data = _ESCAPED[escape].sub(_byte, text.encode())
     return data.decode("utf-8", errors="backslashreplace")
 

@@ -49,7 +49,7 @@ from watchme_analysis.access_logs.engine.value_loops import (
 
 @compiled
 def find_lines(buf: Any, size: int, starts: Any, ends: Any) -> Any:
-    """Fill in where lines start and end, without their ends, as far as there is room; return how many end."""
+    """Return the number of line ends, after filling in starts and ends of lines while there is room."""
     line, start, place = 0, 0, place_of(buf)
     for at in range(0, size, WIDTH):
         bits = matches(place + at, 10)
@@ -68,7 +68,7 @@ def find_lines(buf: Any, size: int, starts: Any, ends: Any) -> Any:
 
 @compiled
 def _null_size(at: int, end: int, literal: Any, json: bool) -> Any:
-    """Return the length of a value that stands for none (``-``, in JSON also nothing), -1 for another."""
+    """Return the length of a missing value (``-``, in JSON also empty), -1 for another value."""
     is_last = literal[3] == 0
     if json and not is_last and follows(at, end, literal):
         return 0
@@ -81,9 +81,9 @@ def _null_size(at: int, end: int, literal: Any, json: bool) -> Any:
 
 @compiled
 def _read_time(at: int, end: int, kind: int, known: Any) -> Any:
-    """Return where a time ends (-1 when ambiguous) and its moment; ``known`` holds the same of the last.
+    """Return the end of a time (-1 when ambiguous) and its moment; ``known`` caches those of the last time.
 
-    Requests come by the thousand a second, so that most times repeat the one before.
+    Busy logs have a thousand requests a second, so most times repeat the previous time.
     """
     size = 26 if kind == TIME_LOCAL else 25
     if repeats(at, known[0], size):
@@ -102,7 +102,7 @@ def _read_time(at: int, end: int, kind: int, known: Any) -> Any:
 
 @compiled
 def _read_number(at: int, kind: int) -> Any:
-    """Return where a number ends (-1 when ambiguous), its whole value, and its decimal."""
+    """Return the end of a number (-1 when ambiguous), its whole value, and its decimal value."""
     stop, value, whole, places = number_end(at)
     if whole == 0 or places > 6:
         return -1, NULL, np.nan
@@ -115,13 +115,13 @@ def _read_number(at: int, kind: int) -> Any:
 
 @compiled
 def _is_padded(at: int) -> Any:
-    """Tell whether a number at a place begins with a zero too many."""
+    """Return whether the number at an address has a superfluous leading zero."""
     return byte_at(at) == 48 and 48 <= byte_at(at + 1) <= 57
 
 
 @compiled
 def _ipv4_end(at: int) -> Any:
-    """Return where an IPv4 address ends that stands at a place, -1 when none does."""
+    """Return the end of the IPv4 address at an address, -1 without one."""
     for part in range(4):
         count = leading_digits(at) & 15
         if count == 0 or count > 3 or (part < 3 and byte_at(at + count) != 46):
@@ -132,7 +132,7 @@ def _ipv4_end(at: int) -> Any:
 
 @compiled
 def _is_address(at: int, end: int) -> Any:
-    """Tell whether a span is surely an IPv4 or IPv6 address."""
+    """Return whether a span is certainly an IPv4 or IPv6 address."""
     dots, run, colons, gaps = 0, 0, 0, 0
     four, six = True, True
     for place in range(at, end):
@@ -144,7 +144,7 @@ def _is_address(at: int, end: int) -> Any:
             run = 0
             continue
         if char == 46:
-            # One of IPv4 within one of IPv6 is left to the reference parser.
+            # An IPv4 address within an IPv6 address is left to the reference parser.
             four, six = four and run > 0, False
             dots += 1
             run = 0
@@ -157,7 +157,7 @@ def _is_address(at: int, end: int) -> Any:
         else:
             return False
         six = six and run <= 4
-    # Without a gap there are eight parts; at either end stands a part or the gap.
+    # Without a gap there are eight parts; a part or the gap is at either end.
     six = six and colons >= 2 and (gaps == 1 or (gaps == 0 and colons == 7))
     six = six and (byte_at(at) != 58 or byte_at(at + 1) == 58) and (run > 0 or byte_at(end - 2) == 58)
     return (four and dots == 3 and run > 0) or six
@@ -165,11 +165,11 @@ def _is_address(at: int, end: int) -> Any:
 
 @compiled
 def _read_text(at: int, end: int, kinds: Any, literal: Any, opening: Any) -> Any:
-    """Return where a text, a word or an address ends, -1 when ambiguous."""
+    """Return the end of a text, a word or an address, -1 when ambiguous."""
     kind, role, json = kinds
     begin = at
     if kind == QUOTED:
-        # What a request line is taken apart at, other characters may stand for.
+        # Escapes may represent the characters at which a request line is split.
         return enclosed_end(at, end, not json, role == 0)
     if kind == ADDRESS and literal[3] > 0:
         stop = _ipv4_end(at)
@@ -192,29 +192,29 @@ def _read_text(at: int, end: int, kinds: Any, literal: Any, opening: Any) -> Any
 
 @compiled
 def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_times: Any) -> None:
-    """Take lines apart.
+    """Split lines, and store their values in ``out``.
 
     Parameters
     ----------
     buf
         Bytes of the chunk, ``uint8[..]``, and ``ROOM_BYTES`` more.
     bounds
-        Where lines start and end, without their ends: two ``int64[lines]``.
+        Starts and ends of lines, without their line ends: two ``int64[lines]``.
     plan
         Literals as one ``uint8[..]`` and their bounds ``int64[variables + 2]``; their first eight bytes, and
-        which of them count, ``int64[variables + 1]`` each; then ``int64[variables]`` each: kind, whether it
-        is a request or a target, whether it is a number of JSON (``bool``), slot of its span, of its whole
-        number, of its decimal, of the span of a whole list (-1: not asked for).
+        the masks of those, ``int64[variables + 1]`` each; then ``int64[variables]`` each: kind, code of a
+        request or target, code of a JSON number (``bool``), slot of its span, of its whole number, of its
+        decimal, of the span of a whole list (-1: not needed).
     limits
-        Whether the escape is JSON's (empty values are null, escapes ambiguous), the length from which a line
-        is ambiguous, the slot of the first of the five spans of the request (-1: not asked for), whether no
-        other variable can stand in for a part of the request, and the plan's ``start_sign``.
+        True if the escape is JSON's (empty values are null, escapes ambiguous), the length from which a line
+        is ambiguous, the slot of the first of the five spans of the request (-1: not needed), true if no
+        other variable can replace a part of the request, and the plan's ``start_sign``.
     out
         ``good bool[lines]``, ``starts, ends int32[spans, lines]``, ``ints int64[.., lines]``,
         ``floats float64[.., lines]``. Row 0 of ``ints`` counts upstream tries; a null span starts at -1.
-        What belongs to lines that are not good is undefined.
+        Values of lines that are not good are undefined.
     known_times
-        Room for the times that stood last in each of the two forms, where and what moment: ``int64[2, 2]``.
+        Cache of the last time in each of the two formats, address and moment: ``int64[2, 2]``.
     """
     line_starts, line_ends = bounds
     literals, literal_at, words, masks, kinds, roles, bare, span_slots, int_slots, float_slots, list_slots = (
@@ -244,7 +244,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
             number, decimal = NULL, np.nan
             null_size = _null_size(at, end, literal, json)
             if null_size >= 0 and not (LIST_TIME <= kind <= LIST_ADDRESS and null_size > 0):
-                # nginx always knows the time.
+                # nginx logs the time of every request.
                 at = -1 if MSEC <= kind <= TIME_ISO else at + null_size
                 last = at if null_size == 0 else begin
             elif kind == TIME_LOCAL or kind == TIME_ISO:
@@ -272,13 +272,13 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                 method_end, path, mark, stop = begin, last, last, last
                 if last > begin:
                     method_end, path, mark, stop = split_request(begin, last, role == REQUEST)
-                # For a part that is missing another variable may stand in.
+                # Another variable may replace a missing part.
                 is_whole = mark > path and (role == TARGET or last > stop > method_end > begin)
                 if method_end < 0 or not (is_alone or is_whole):
                     at = -1
                     break
                 if request_slot >= 0:
-                    # Method, path, query and protocol, or the whole of what is no request line.
+                    # Method, path, query and protocol, or the whole text if it is not a request line.
                     starts[request_slot, line] = begin - place if method_end > begin else -1
                     ends[request_slot, line] = method_end - place
                     starts[request_slot + 1, line] = path - place if mark > path else -1

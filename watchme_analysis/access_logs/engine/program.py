@@ -1,4 +1,4 @@
-"""A log format as the compiled loop wants it: which variable fills which column, and what is stored."""
+"""A log format as input of the compiled loop: the variables of each column, and the values to store."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from watchme_analysis.access_logs.formats.log_variables import Variable
 if TYPE_CHECKING:
     import numpy as np
 
-# What a request line is taken apart to, and where it stands as a whole when it is none.
+# The parts of a request line, and its whole text if it is not a request line.
 REQUEST_COLUMNS = ("method", "path", "query", "protocol", "request")
 
 
 @dataclass
 class Program:
-    """What the compiled loop stores for a format, and how the columns come from it.
+    """The values that the compiled loop stores for a format, and the columns that they fill.
 
     Attributes
     ----------
     log_format
         The format.
     texts
-        Text column to the variables that fill it, the best first.
+        Variables that fill each text column, in order of preference.
     wholes
-        Whole-number column to its variables, the best first.
+        Variables that fill each whole-number column, in order of preference.
     decimals
-        Decimal column to its variable.
+        Variable that fills each decimal column.
     further
-        Variables that stand in ``extra``, sorted.
+        Variables in ``extra``, sorted.
     spans, ints, floats, lists
-        Variable to its slot; that of an upstream variable holds its last try in ``spans`` and all of them in
-        ``lists``.
+        Slot of each variable. For an upstream variable, that of its last try is in ``spans`` and that of all
+        tries in ``lists``.
     request_slot
-        First of the five spans of the request; -1 when none is asked for.
+        First of the five spans of the request; -1 if no request is needed.
     """
 
     log_format: LogFormat
@@ -62,16 +62,16 @@ class Program:
 
     @cached_property
     def sources(self) -> ColumnSources:
-        """Which variables fill which column."""
+        """The variables that fill each column."""
         return column_sources(known_names(self.log_format))
 
     @cached_property
     def fits_compiled_parser(self) -> bool:
-        """Whether the compiled loop reads the format; Arrow's way reads nearly all that have a program."""
+        """Return whether the compiled loop parses the format; Arrow parses nearly all with a program."""
         if isinstance(self.log_format, DerivedFormat):
             return False
         variables, literals = self.log_format.variables, self.log_format.literals
-        # A blank line is none of a request, even where it would fit.
+        # A blank line is not a request, even if the format matches it.
         telling = any(literal.strip() for literal in literals)
         if not self.log_format.writes_nothing:
             telling |= any(one.kind not in ("text", "token") for one in variables)
@@ -79,7 +79,7 @@ class Program:
 
     @cached_property
     def kernel_plan(self) -> tuple[Any, ...]:
-        """Literals, their bounds and first bytes, kinds and slots as the loop wants them."""
+        """Literals, their bounds and first bytes, kinds and slots in the layout of the loop."""
         import numpy as np
 
         from watchme_analysis.access_logs.engine.simd import WORD
@@ -141,21 +141,21 @@ class Program:
 
 
 def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | None:
-    """Return the program that yields the columns, None when the format is one for the reference parser alone.
+    """Return the program for columns, None when only the reference parser can parse the format.
 
     Parameters
     ----------
     log_format
         The format.
     columns
-        Columns of ``access_log`` that are asked for.
+        Needed columns of ``access_log``.
     """
     if not _is_plain(log_format):
         return None
     wanted = set(columns)
     program = Program(log_format)
     sources = program.sources
-    # A request line fills these columns alone.
+    # Only a request line fills these columns.
     parts: dict[str, tuple[str, ...]] = {"method": (), "protocol": (), "query": ()}
     if sources.request != "request":
         parts = {
@@ -177,36 +177,36 @@ def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | 
 
 def _loop_finds_end(variable: Variable, literal: bytes) -> bool:
     """Return whether the compiled loop finds a value's end where the reference parser does."""
-    # What follows a list may look like what stands between its items.
+    # The literal after a list may look like the separator of its items.
     if variable.kind == "list" and (variable.name not in UPSTREAM or literal.startswith((b",", b" :"))):
         return False
     if variable.kind == "address" and (literal[:1].isalnum() or literal.startswith((b".", b":", b"_", b"%"))):
         return False
-    # Where a dash ends a value it can't stand for none.
+    # If a dash ends a value, it cannot represent a missing value.
     return not literal.startswith(b"-")
 
 
 def _is_plain(log_format: LogFormat) -> bool:
-    """Tell whether the loop reads the format as the reference parser does, line for line."""
+    """Return whether the loop parses every line of the format as the reference parser does."""
     names = log_format.names
     if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
         return False
     if sum(name in names for name in QUERIES) > 1:
         return False
-    # Of the times that Apache can be told to write, each has its own shape.
+    # Each time format that Apache can be configured to write has its own shape.
     return "time_text" not in names or log_format.escape != "apache"
 
 
 def _assign_slots(program: Program, wanted: set[str]) -> None:
     compares = "extra" in wanted and (program.sources.repeats_request or bool(program.texts["query"]))
-    # Without a target the loop would leave these spans as they were.
+    # Without a target, the loop would leave these spans unchanged.
     if program.sources.request is not None and (compares or wanted & set(REQUEST_COLUMNS)):
         program.request_slot = 0
         program.span_count = len(REQUEST_COLUMNS)
     textual = [name for column, names in program.texts.items() if column in wanted for name in names]
     textual += program.further
     if "extra" in wanted:
-        # What stands in `extra` is told by comparing it with what was chosen.
+        # The content of `extra` is determined by a comparison with the selected values.
         several = (*program.texts.values(), *program.wholes.values())
         textual += [name for names in several if len(names) > 1 for name in names]
         textual += program.texts["query"]
@@ -217,12 +217,12 @@ def _assign_slots(program: Program, wanted: set[str]) -> None:
         if name in program.log_format.names:
             program.lists[name] = program.span_count
             program.span_count += 1
-    # The first whole number of each line counts the tries.
+    # The first whole number of each line is the number of tries.
     for column, names in program.wholes.items():
         for name in names if column in wanted else ():
             program.ints.setdefault(name, len(program.ints) + 1)
     if "time_text" in program.log_format.names:
-        # The loop finds where it stands, and whether it is one is told afterwards.
+        # The loop finds the text, which is checked afterwards.
         program.spans["time_text"] = program.span_count
         program.span_count += 1
         program.ints.setdefault("time_text", len(program.ints) + 1)

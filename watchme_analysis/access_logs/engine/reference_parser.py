@@ -1,7 +1,7 @@
-"""The reference parser: access log lines one at a time, exact and slow.
+"""The reference parser: access log lines parsed individually, exact and slow.
 
-The fast parsers leave ambiguous lines to it and are compared with it. A line that fits no format gets the
-reason: where it departs from the format that fits it longest.
+The fast parsers leave ambiguous lines to it and are compared with it. A line that matches no format is
+rejected with the position at which it departs from the format with the longest match.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from watchme_analysis.access_logs.formats.text_proxies import text_values
 from watchme_analysis.access_logs.formats.w3c import W3cFields
 from watchme_analysis.files.lines import decoded, prefix_size
 
-# How lines begin that are no requests, and what they are.
+# Beginnings of lines that are not requests, and their descriptions.
 _OTHERS = (
     (
         re.compile(rb"\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(\.\d+)? \d{4}\] \["),
@@ -37,24 +37,24 @@ _OTHERS = (
 
 
 def reason_unmatched(line: bytes) -> str:
-    """Return in words what a line is that is of no format at all."""
+    """Return a description of a line that matches no format."""
     return next((told for begins, told in _OTHERS if begins.match(line)), "it is of none of the formats")
 
 
 def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
-    """Return in words where a line that is not of a format leaves it.
+    """Return the reason why a line does not match a format, in words.
 
     Parameters
     ----------
     log_format
         The format.
     line
-        :meth:`LogFormat.match` finds nothing in it.
+        A line that :meth:`LogFormat.match` does not match.
 
     Returns
     -------
     str or None
-        None when the line does not even begin like one of the format.
+        None when not even the beginning of the line matches the format.
     """
     found = _beginnings(log_format).match(line) if len(line) <= LONG_LINE else None
     if found is None or found.lastindex is None:
@@ -74,13 +74,13 @@ def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
     return f"it is not of log_format {log_format.name or log_format.text}: {where}"
 
 
-# Python's regular expressions are nested no deeper than its own calls.
+# Python's regular expressions are nested at most as deep as its own calls.
 _MOST_NESTED = 100
 
 
 @lru_cache(maxsize=64)
 def _beginnings(log_format: LogFormat) -> re.Pattern[bytes]:
-    """Return lines of a format up to the literal behind any of the variables, as a regular expression."""
+    """Return a regular expression that matches a line up to the literal after any of the variables."""
     free = rb"[^\"]*?" if log_format.escape in ("default", "apache") else rb".*?"
     pieces = [
         b"(?:(" + log_format.group_pattern(variable, free) + b")" + re.escape(literal)
@@ -90,32 +90,32 @@ def _beginnings(log_format: LogFormat) -> re.Pattern[bytes]:
     return re.compile(whole, re.DOTALL)
 
 
-# Some tools begin a text with it; it belongs to no line.
+# Byte order mark that some tools write at the beginning of a text; it belongs to no line.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Where Docker's JSON files, journald and shippers keep the line that a program wrote.
+# Keys in which Docker's JSON files, journald and shippers store the line of a program.
 _WRAPPED = ("log", "message", "MESSAGE")
 
 
 @dataclass
 class ReferenceParser:
-    """Reads lines one by one, exactly, in the formats that may have written them.
+    """Parses lines individually and exactly, in the formats that may have written them.
 
     Attributes
     ----------
     formats
-        In the order in which they are tried.
+        Formats in the order in which they are tried.
     zone
-        Zone of times written without one.
+        Zone of times without a zone.
     used
-        How many lines were of which format; JSON by its keys counts as ``JSON``.
+        Number of lines by format; JSON with known keys counts as ``JSON``.
     prefixed
-        Whether something that no format knows stands before the lines, and is to be taken off.
+        True if the lines have a prefix outside of the formats, which is removed.
     fields
-        What the directives above the line say, in a log that has such.
+        Content of the directives above the line, in a log with directives.
     keys
-        Variables by key, of those formats that are JSON.
+        Variables by key, of the JSON formats.
     others
-        Lines of the sample that are not of the first format.
+        Lines of the sample that do not match the first format.
     """
 
     formats: Sequence[LogFormat]
@@ -137,17 +137,17 @@ class ReferenceParser:
         Raises
         ------
         ValueError
-            Why the line is no request.
+            With the reason why the line is not a request.
         """
         return self.row_and_format(line)[0]
 
     def row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
-        """Return a line's columns, and the format it is of; None for JSON by its keys.
+        """Return a line's columns and its format; None for JSON with known keys.
 
         Raises
         ------
         ValueError
-            Why the line is no request.
+            With the reason why the line is not a request.
         """
         reason = ""
         line = self.strip_prefix(line)
@@ -160,7 +160,7 @@ class ReferenceParser:
         for log_format in self.formats:
             values = format_values(log_format, line)
             if values is None:
-                # What is left of a line may look like the beginning of another format.
+                # The rest of a truncated line may look like the beginning of another format.
                 if log_format is self.formats[0] and log_format.is_several(line):
                     break
                 continue
@@ -197,14 +197,14 @@ class ReferenceParser:
         raise ValueError(reason or where or reason_unmatched(line))
 
     def is_directive(self, line: bytes) -> bool:
-        """Tell whether a line is a directive, in a log that has such; what it says holds from there on."""
+        """Return whether a line is a directive, in a log with directives; it applies from there on."""
         fields = self.fields.after(line) if self.fields is not None else None
         if fields is not None:
             self.fields = fields
         return fields is not None
 
     def _unwrapped(self, values: dict[str, str | None]) -> tuple[dict[str, object], LogFormat | None] | None:
-        """Return what the line that an object holds comes to, None when it holds no request."""
+        """Return the row of the line inside a JSON object, None when it holds no request."""
         inner = next(filter(None, map(values.get, _WRAPPED)), None)
         if inner is None:
             return None
@@ -214,7 +214,7 @@ class ReferenceParser:
             return None
 
     def strip_prefix(self, line: bytes) -> bytes:
-        """Return what the program wrote of a line."""
+        """Return the program's own text of a line."""
         line = line.removeprefix(BYTE_ORDER_MARK)
         return line[prefix_size(line) :] if self.prefixed else line
 
@@ -234,14 +234,14 @@ class ReferenceParser:
             return False
         whole = [one for one in self.formats if one.match(line)]
         if whole:
-            # Where a format writes a name first, such as that of a host and its port, a time passes for one.
+            # If a format begins with a name, such as host and port, a time may match it.
             by_chance = not any(one.literals[0] or one.names[0] in TIMES for one in whole)
             return by_chance and any(one.match(line[size:]) for one in self.formats)
-        # A load balancer's line begins with a time as well.
+        # A load balancer's line also begins with a time.
         return text_values(line, self.zone) is None
 
     def order_formats(self, sample: Iterable[bytes]) -> None:
-        """Try first the format that most lines of a sample are of; ties and the others stay in order."""
+        """Move the format of most lines of a sample to the front; ties and other formats stay in order."""
         lines = list(sample)
         best, self.others = None, lines
         for log_format in self.formats:
@@ -258,7 +258,7 @@ class ReferenceParser:
 
 
 def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] | None:
-    """Return the variables of a line by a format, missing values None; None when it is not of the format."""
+    """Return the variables of a line by a format, missing values None; None when it does not match."""
     found = log_format.match(line)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""The compiled loop over paths: each to its family, in which ids are ``*``."""
+"""The compiled loop that converts paths to routes, with ``*`` for IDs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _UUID_SIZE = 36
 
 @compiled
 def replace_ids(texts: Any, offsets: Any, data: Any, bounds: Any, ambiguous: Any) -> Any:
-    """Fill in the families of paths as :func:`watchme_analysis.access_logs.routes.route_of` tells them.
+    """Fill in the routes of paths as by :func:`watchme_analysis.access_logs.routes.route_of`.
 
     Parameters
     ----------
     texts, offsets
-        Paths as UTF-8, one behind the other, and where they begin and the last one ends.
+        Consecutive paths as UTF-8, the start of each and the end of the last.
     data, bounds
-        Room for as many bytes and bounds.
+        Output arrays for as many bytes and offsets.
     ambiguous
-        Which paths hold a line feed or a character beyond ASCII, and are left to `route_of`: ``bool[paths]``.
+        Mask of paths with a line feed or a character beyond ASCII, left to `route_of`: ``bool[paths]``.
 
     Returns
     -------
     int
-        How many paths are ambiguous.
+        Number of ambiguous paths.
     """
     to, count = int64(0), 0
     bounds[0] = 0
@@ -36,7 +36,7 @@ def replace_ids(texts: Any, offsets: Any, data: Any, bounds: Any, ambiguous: Any
         first = offsets[index]
         ambiguous[index] = False
         while True:
-            # A part up to a slash, counted while it is copied.
+            # A path segment, classified while it is copied.
             begin = to
             digits, hexes, letters, dashes = 0, 0, 0, 0
             at = first
@@ -80,7 +80,7 @@ def replace_ids(texts: Any, offsets: Any, data: Any, bounds: Any, ambiguous: Any
 
 @compiled
 def _is_date(data: Any, at: int) -> Any:
-    """Tell whether a part begins as 2025-12-10 does."""
+    """Return whether a segment begins like 2025-12-10."""
     for place in range(10):
         char = data[at + place]
         if place == 4 or place == 7:  # noqa: PLR1714
@@ -93,7 +93,7 @@ def _is_date(data: Any, at: int) -> Any:
 
 @compiled
 def _has_dashes(data: Any, at: int) -> Any:
-    """Tell whether the four dashes of a part of the size of a UUID stand where a UUID's do."""
+    """Return whether a segment of the length of a UUID has dashes at the positions of a UUID."""
     return (
         data[at + 8] == _DASH and data[at + 13] == _DASH and data[at + 18] == _DASH and data[at + 23] == _DASH
     )

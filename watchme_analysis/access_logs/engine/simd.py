@@ -1,7 +1,6 @@
-"""Many bytes at a time: what numba has no words for, said to LLVM, which every processor it knows can do.
+"""Vector operations that numba lacks, emitted as LLVM instructions for any supported processor.
 
-A place is an address in memory, as a whole number. Nothing here looks what lies there: the callers see to it
-that so many bytes can be read.
+Addresses are whole numbers. The functions check no bounds: the callers ensure that enough bytes are readable.
 """
 
 from __future__ import annotations
@@ -11,24 +10,24 @@ from typing import Any
 from llvmlite import ir
 from numba import extending, types
 
-# Any to the type checker, which takes the typing context for an argument of the call.
+# Any for the type checker, which takes the typing context for an argument of the call.
 intrinsic: Any = extending.intrinsic
 WIDTH = 32
 _BYTE = ir.IntType(8)
 _BYTES = ir.VectorType(_BYTE, WIDTH)
 _BITS = ir.IntType(WIDTH)
 _WORD = ir.IntType(64)
-# As many digits a word holds.
+# Digits in a word.
 WORD = 8
-# And as many bytes are compared.
+# Bytes that are compared at once.
 SAME = 16
-# So many bytes a processor brings near at once.
+# Bytes of a cache line.
 NEAR = 64
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def plain_run(_typing: Any, at: Any, low: Any, stop: Any, other: Any) -> Any:
-    """Return how many bytes from a place are printable ASCII from ``low`` on and neither of two others.
+    """Return the number of bytes at an address that are printable ASCII from ``low`` on and not two others.
 
     ``plain_run(at, low, stop, other)``; ``WIDTH`` when all are.
     """
@@ -36,7 +35,7 @@ def plain_run(_typing: Any, at: Any, low: Any, stop: Any, other: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         chars = _load(builder, given[0], _BYTES)
         least, first, second = (_spread(builder, one) for one in given[1:])
-        # Unsigned, so that what is below the least is very large.
+        # Unsigned, so that bytes below the lower bound become very large.
         above = builder.sub(chars, least)
         most = builder.sub(_spread(builder, ir.Constant(_BYTE, 126)), least)
         unexpected = builder.icmp_unsigned(">", above, most)
@@ -49,7 +48,7 @@ def plain_run(_typing: Any, at: Any, low: Any, stop: Any, other: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def matches(_typing: Any, at: Any, char: Any) -> Any:
-    """Return which of ``WIDTH`` bytes from a place are a certain one, as bits, the first the lowest."""
+    """Return a bit for each of ``WIDTH`` bytes at an address that equals a byte, the first the lowest."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         chars = _load(builder, given[0], _BYTES)
@@ -61,7 +60,7 @@ def matches(_typing: Any, at: Any, char: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def lowest_bit(_typing: Any, bits: Any) -> Any:
-    """Return the place of the lowest bit that is set, 64 when none is."""
+    """Return the position of the lowest set bit, 64 without one."""
 
     def generate(_context: Any, builder: Any, _signature: Any, given: Any) -> Any:
         return builder.cttz(given[0], ir.Constant(ir.IntType(1), 0))
@@ -71,7 +70,7 @@ def lowest_bit(_typing: Any, bits: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def is_same(_typing: Any, at: Any, other: Any) -> Any:
-    """Tell whether the 16 bytes at two places are the same: ``is_same(at, other)``."""
+    """Return whether the 16 bytes at two addresses are equal: ``is_same(at, other)``."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         here = _load(builder, given[0], ir.IntType(8 * SAME))
@@ -83,7 +82,7 @@ def is_same(_typing: Any, at: Any, other: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def byte_at(_typing: Any, at: Any) -> Any:
-    """Return the byte at a place as a whole number: ``byte_at(at)``."""
+    """Return the byte at an address as a whole number: ``byte_at(at)``."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         return builder.zext(_load(builder, given[0], _BYTE), _WORD)
@@ -93,7 +92,7 @@ def byte_at(_typing: Any, at: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def small_at(_typing: Any, at: Any) -> Any:
-    """Return the ``int32`` at a place: ``small_at(at)``."""
+    """Return the ``int32`` at an address: ``small_at(at)``."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         return builder.sext(_load(builder, given[0], ir.IntType(32)), _WORD)
@@ -103,7 +102,7 @@ def small_at(_typing: Any, at: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def word_at(_typing: Any, at: Any) -> Any:
-    """Return the eight bytes at a place as a whole number: ``word_at(at)``."""
+    """Return the eight bytes at an address as a whole number: ``word_at(at)``."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         return _load(builder, given[0], _WORD)
@@ -113,9 +112,9 @@ def word_at(_typing: Any, at: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def starts_with(_typing: Any, at: Any, word: Any, mask: Any) -> Any:
-    """Tell whether the eight bytes at a place are those of a word where a mask has ones.
+    """Return whether the eight bytes at an address equal those of a word in the bits of a mask.
 
-    ``starts_with(at, word, mask)``, both as ``int64``, the first byte the lowest.
+    ``starts_with(at, word, mask)``, both as ``int64``, with the first byte the lowest.
     """
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -127,9 +126,9 @@ def starts_with(_typing: Any, at: Any, word: Any, mask: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def leading_digits(_typing: Any, at: Any) -> Any:
-    """Return the number that the digits at a place make, at most eight, times 16, plus how many they are.
+    """Return the number of at most eight digits at an address times 16, plus the number of digits.
 
-    ``leading_digits(at)``. All eight are summed at once, two by two, four by four, and both halves.
+    ``leading_digits(at)``. All eight digits are summed at once: in pairs, in fours, and both halves.
     """
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -137,12 +136,12 @@ def leading_digits(_typing: Any, at: Any) -> Any:
             return ir.Constant(_WORD, value)
 
         here = builder.xor(_load(builder, given[0], _WORD), constant(0x3030303030303030))
-        # What is no digit is 10 or more now; a carry into the byte behind it doesn't matter.
+        # Bytes that are not digits are now 10 or more; a carry into the next byte does not matter.
         above = builder.or_(here, builder.add(here, constant(0x0606060606060606)))
         unexpected = builder.and_(above, constant(0xF0F0F0F0F0F0F0F0 - (1 << 64)))
         bits = builder.cttz(unexpected, ir.Constant(ir.IntType(1), 0))
         count = builder.lshr(bits, constant(3))
-        # What is no digit moves out at the top; what comes in below are zeros, which lead.
+        # Bytes from the first non-digit on are shifted out at the top and replaced by leading zeros.
         unused = builder.sub(constant(64), builder.shl(count, constant(3)))
         is_none = builder.icmp_unsigned("==", count, constant(0))
         moved = builder.shl(here, builder.select(is_none, constant(0), unused))
@@ -160,7 +159,7 @@ def leading_digits(_typing: Any, at: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def copy_bytes(_typing: Any, to: Any, at: Any) -> Any:
-    """Copy ``WIDTH`` bytes from a place to another: ``copy_bytes(to, at)``."""
+    """Copy ``WIDTH`` bytes to an address from another: ``copy_bytes(to, at)``."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         target = builder.inttoptr(given[0], _BYTES.as_pointer())
@@ -172,11 +171,11 @@ def copy_bytes(_typing: Any, to: Any, at: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def touch(_typing: Any, at: Any) -> Any:
-    """Read the byte at a place and do nothing with it, so that what stands there is near: ``touch(at)``."""
+    """Read the byte at an address to load its cache line: ``touch(at)``."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         byte = builder.zext(_load(builder, given[0], _BYTE), _WORD)
-        # No instruction, but one that LLVM believes to need the byte: else it would leave the reading out.
+        # An empty instruction that uses the byte for LLVM, which would otherwise remove the read.
         builder.asm(ir.FunctionType(ir.VoidType(), [_WORD]), "", "r", [byte], side_effect=True)
         return context.get_dummy_value()
 
@@ -185,7 +184,7 @@ def touch(_typing: Any, at: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def place_of(_typing: Any, array: Any) -> Any:
-    """Return the place of an array's first byte."""
+    """Return the address of an array's first byte."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         return builder.ptrtoint(context.make_array(signature.args[0])(context, builder, given[0]).data, _WORD)
@@ -198,14 +197,14 @@ def _load(builder: Any, at: Any, kind: Any) -> Any:
 
 
 def _spread(builder: Any, char: Any) -> Any:
-    """Return a vector with a byte in every place."""
+    """Return a vector that repeats a byte."""
     one = builder.insert_element(ir.Constant(_BYTES, ir.Undefined), char, ir.Constant(ir.IntType(32), 0))
     places = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
     return builder.shuffle_vector(one, ir.Constant(_BYTES, ir.Undefined), places)
 
 
 def _first_bit(builder: Any, found: Any) -> Any:
-    """Return the place of the first that was found, ``WIDTH`` when none was."""
+    """Return the position of the first match, ``WIDTH`` without one."""
     bits = builder.zext(builder.bitcast(found, _BITS), _WORD)
     ended = builder.or_(bits, ir.Constant(_WORD, 1 << WIDTH))
     return builder.cttz(ended, ir.Constant(ir.IntType(1), 1))

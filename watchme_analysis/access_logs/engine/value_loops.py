@@ -1,11 +1,11 @@
 """Compiled functions that parse the value at an address: times, numbers, lists, texts, request lines.
 
-This module needs numba and is imported only where many lines are read. The functions accept nothing that the
-reference parser would read differently: they return -1 or NULL for ambiguous values.
+This module needs numba and is imported only for large logs. The functions accept no value that the reference
+parser would parse differently: they return -1 or NULL for ambiguous values.
 
-A place is an address in memory, so that functions pass on numbers alone. A block holds whole lines with their
-ends, and ``ROOM_BYTES`` more bytes that may be read but mean nothing, so that no function checks for the end
-of the block.
+Positions are memory addresses, so that functions pass only numbers. A block holds whole lines with their line
+ends, and ``ROOM_BYTES`` more readable bytes of undefined content, so that no function checks for the end of
+the block.
 """
 # ruff: noqa: PLR1714, SIM110 - numba compiles plain loops and comparisons best
 
@@ -29,9 +29,9 @@ from watchme_analysis.access_logs.engine.simd import (
 
 INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
 QUOTED, TEXT, UNESCAPED, LIST_TIME, LIST_STATUS, LIST_ADDRESS = 7, 8, 9, 10, 11, 12
-# What a text is besides: a request line, or the target of one.
+# Roles of a text: a request line, or the target of a request line.
 REQUEST, TARGET = 1, 2
-# Any to the type checker: numpy's own types differ between the versions that the Pythons get.
+# Any for the type checker, because numpy's types differ between versions for different Pythons.
 int64: Any = np.int64
 NULL: Any = int64(-(2**63))
 
@@ -43,7 +43,7 @@ _MONTH_KEYS = np.array(
     dtype=np.int64,
 )
 _MONTH_DAYS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
-# Ten to the power of the places that a fraction lacks for millionths.
+# Powers of ten for the digits that a fraction lacks to millionths.
 MICRO = 10 ** np.arange(6, -1, -1)
 TENS = 10 ** np.arange(0, 9)
 MILLION = 1_000_000
@@ -52,7 +52,7 @@ POWERS = 10.0 ** np.arange(0, 19)
 
 @compiled
 def digits(at: int, count: int) -> Any:
-    """Return the number that so many digits at a place make, eight at most, -1 when one is none."""
+    """Return the number of ``count`` digits at an address, at most eight, -1 if a byte is not a digit."""
     found = leading_digits(at)
     number: Any = found >> 4
     return number // TENS[(found & 15) - count] if (found & 15) >= count else -1
@@ -60,7 +60,7 @@ def digits(at: int, count: int) -> Any:
 
 @compiled
 def moment_of(year: int, month: int, day: int, clock: Any) -> Any:
-    """Return microseconds since the epoch of a date and (hour, minute, second), NULL without one."""
+    """Return microseconds since the epoch of a date and (hour, minute, second), NULL if invalid."""
     hour, minute, second = clock
     if month < 1 or month > 12 or year < 1 or day < 1 or hour < 0 or minute < 0 or second < 0:
         return NULL
@@ -79,7 +79,7 @@ def moment_of(year: int, month: int, day: int, clock: Any) -> Any:
 
 @compiled
 def repeats(at: int, known: int, size: int) -> Any:
-    """Tell whether a text of 17 to 32 bytes stands at a place as it does at another, -1 for none."""
+    """Return whether texts of 17 to 32 bytes at two addresses are equal; False for the address -1."""
     if known < 0:
         return False
     return is_same(at, known) and is_same(at + size - SAME, known + size - SAME)
@@ -87,7 +87,7 @@ def repeats(at: int, known: int, size: int) -> Any:
 
 @compiled
 def zone_offset(at: int, gap: int) -> Any:
-    """Return the microseconds of a zone such as +0900 (gap 0) or +09:00 (gap 1), NULL when it is none."""
+    """Return the microseconds of a zone such as +0900 (gap 0) or +09:00 (gap 1), NULL if invalid."""
     sign = byte_at(at)
     hours = digits(at + 1, 2)
     minutes = digits(at + 3 + gap, 2)
@@ -101,7 +101,7 @@ def zone_offset(at: int, gap: int) -> Any:
 
 @compiled
 def time_local(at: int, end: int) -> Any:
-    """Return the moment that ``$time_local`` writes, NULL when it is none."""
+    """Return the moment of a ``$time_local`` value, NULL if invalid."""
     if end - at < 26 or byte_at(at + 2) != 47 or byte_at(at + 6) != 47 or byte_at(at + 11) != 58:
         return NULL
     if byte_at(at + 14) != 58 or byte_at(at + 17) != 58 or byte_at(at + 20) != 32:
@@ -119,7 +119,7 @@ def time_local(at: int, end: int) -> Any:
 
 @compiled
 def time_iso(at: int, end: int) -> Any:
-    """Return the moment that ``$time_iso8601`` writes, NULL when it is none."""
+    """Return the moment of a ``$time_iso8601`` value, NULL if invalid."""
     if end - at < 20 or byte_at(at + 4) != 45 or byte_at(at + 7) != 45 or byte_at(at + 10) != 84:
         return NULL
     if byte_at(at + 13) != 58 or byte_at(at + 16) != 58:
@@ -136,7 +136,7 @@ def time_iso(at: int, end: int) -> Any:
 
 @compiled
 def follows(at: int, end: int, literal: Any) -> Any:
-    """Tell whether a literal stands at a place: its first bytes, which of them count, its place and size."""
+    """Return whether a literal is at an address: its first bytes, their mask, its address and size."""
     word, mask, place, size = literal
     if at + size > end or not starts_with(at, word, mask):
         return False
@@ -148,9 +148,9 @@ def follows(at: int, end: int, literal: Any) -> Any:
 
 @compiled
 def run_end(at: int, low: int, stop: int, other: int) -> Any:
-    """Return the first place whose byte is below ``low``, above 126 or one of two.
+    """Return the first address with a byte below ``low``, above 126 or equal to one of two.
 
-    Lines end with what is below every ``low``.
+    Line ends are below every ``low``.
     """
     while True:
         run = plain_run(at, low, stop, other)
@@ -161,13 +161,13 @@ def run_end(at: int, low: int, stop: int, other: int) -> Any:
 
 @compiled
 def read_list(at: int, end: int, kind: int) -> Any:
-    """Read an upstream list.
+    """Return the values of an upstream list.
 
     Returns
     -------
     tuple
-        Where it ends (-1 when ambiguous); tries; sum in millionths and last number (NULL without one);
-        where the last entry starts and ends.
+        End (-1 when ambiguous); tries; sum in millionths and last number (NULL without a number); start and
+        end of the last entry.
     """
     tries, total, last, begin, stop = 0, NULL, NULL, at, at
     while True:
@@ -183,7 +183,7 @@ def read_list(at: int, end: int, kind: int) -> Any:
             found = leading_digits(at)
             last = found >> 4
             at += found & 15
-            # Eight digits may be more.
+            # Eight digits may be followed by more.
             places = -1 if at == begin or at - begin == WORD else 0
             if kind == LIST_TIME:
                 scaled = last * MILLION
@@ -211,13 +211,13 @@ def read_list(at: int, end: int, kind: int) -> Any:
 
 @compiled
 def number_end(at: int) -> Any:
-    """Read digits and at most six places.
+    """Return the end and digits of a number with at most six decimal places.
 
     Returns
     -------
     tuple
-        Where they end, the value of all digits, how many there are before the point (16: that many or more)
-        and behind it (7: more than six, or none behind a point).
+        End, the value of all digits, the number of digits before the point (16: that many or more) and after
+        it (7: more than six, or none after a point).
     """
     found = leading_digits(at)
     value = found >> 4
@@ -238,7 +238,7 @@ def number_end(at: int) -> Any:
 
 @compiled
 def wide_size(at: int) -> Any:
-    """Return how many bytes a character beyond ASCII takes that stands at a place in UTF-8, 0 for none."""
+    """Return the number of bytes of the non-ASCII UTF-8 character at an address, 0 without one."""
     first = byte_at(at)
     size = 2 if 194 <= first <= 223 else 3 if 224 <= first <= 239 else 4 if 240 <= first <= 244 else 0
     code = first & (127 >> size)
@@ -247,7 +247,7 @@ def wide_size(at: int) -> Any:
         if byte & 192 != 128:
             return 0
         code = code << 6 | byte & 63
-    # Written longer than need be, or no character at all.
+    # An overlong encoding, or an invalid character.
     if (size == 3 and (code < 2048 or 55296 <= code <= 57343)) or (
         size == 4 and not 65536 <= code <= 1114111
     ):
@@ -257,7 +257,7 @@ def wide_size(at: int) -> Any:
 
 @compiled
 def enclosed_end(at: int, end: int, escapes: bool, wide: bool) -> Any:
-    """Return where an enclosed text, maybe with ``wide`` characters, ends; -1 when ambiguous."""
+    """Return the end of an enclosed text, which may hold ``wide`` characters; -1 when ambiguous."""
     while True:
         at = run_end(at, 32, 34, 92)
         if at >= end:
@@ -275,7 +275,7 @@ def enclosed_end(at: int, end: int, escapes: bool, wide: bool) -> Any:
 
 @compiled
 def token_end(at: int, end: int, stop: int) -> Any:
-    """Return where a word ends, before a byte (0: at the line's end); -1 when ambiguous."""
+    """Return the end of a word, before a byte (0: at the line's end); -1 when ambiguous."""
     at = run_end(at, 33, stop, 34)
     if stop == 0:
         return at if at == end else -1
@@ -284,9 +284,9 @@ def token_end(at: int, end: int, stop: int) -> Any:
 
 @compiled
 def text_end(at: int, end: int, literal: Any, enclosed: bool) -> Any:
-    """Return where a text ends, before the first literal like the one behind it; -1 when ambiguous.
+    """Return the end of a text, before the first match of the next literal; -1 when ambiguous.
 
-    A quotation mark in a text that nothing encloses is ambiguous.
+    A quotation mark in a text without enclosing quotation marks is ambiguous.
     """
     first = byte_at(literal[2]) if literal[3] > 0 else 0
     other = first if enclosed else 34
@@ -306,16 +306,16 @@ def text_end(at: int, end: int, literal: Any, enclosed: bool) -> Any:
 
 @compiled
 def may_be_two(at: int, stop: int, literal: Any, opening: Any) -> Any:
-    """Tell whether another line may begin in a text that nothing encloses and that a literal ends.
+    """Return whether another line may begin in an unquoted text that a literal ends.
 
     Parameters
     ----------
     at, stop
-        Where the text begins and ends.
+        Start and end of the text.
     literal
-        The one behind it.
+        The literal after it.
     opening
-        One that stands at every line's beginning; a byte before it (-1: any), and its two distances.
+        A literal at every line's beginning; a byte before it (-1: any), and its two distances.
     """
     if run_end(at, 33, 127, 127) >= stop:
         return False
@@ -331,21 +331,21 @@ def may_be_two(at: int, stop: int, literal: Any, opening: Any) -> Any:
         at += 1
 
 
-# A space and HTTP/, as a word, and which of its bytes those are.
+# A space and HTTP/ as a word, and the mask of its bytes.
 SPACE_HTTP = int.from_bytes(b" HTTP/", "little")
 SPACE_HTTP_BYTES = (1 << 48) - 1
 
 
 @compiled
 def split_request(at: int, end: int, whole: bool) -> Any:
-    """Split a request line, or a target alone.
+    """Return the parts of a request line, or of a target alone.
 
     Returns
     -------
     tuple
-        Where the method ends, and the path begins and ends, and the target ends (one byte before the
-        protocol, or with the request); -1 first when ambiguous. The method ends where it begins in a target
-        alone, and in what is no request line.
+        End of the method, start and end of the path, and end of the target (a byte before the protocol, or
+        at the end of the request); -1 first when ambiguous. The method ends at its start in a target alone,
+        and in text that is not a request line.
     """
     if not whole:
         if byte_at(at) != 47 or byte_at(end - 1) <= 32:
@@ -358,7 +358,7 @@ def split_request(at: int, end: int, whole: bool) -> Any:
     if place == at or byte_at(place) != 32 or target > end:
         return at, end, end, end
     if stop == end or stop <= target or byte_at(target) == 32 or byte_at(stop - 1) == 32:
-        # HTTP/0.9 has no protocol, and a target without spaces; the rest is garbage.
+        # HTTP/0.9 has no protocol, and a target without spaces; other text is not a request line.
         is_old = byte_at(target) == 47 and run_end(target, 33, 127, 127) >= end
         return (place, target, query_mark(target, end), end) if is_old else (at, end, end, end)
     path = path_start(target, stop)
@@ -367,8 +367,8 @@ def split_request(at: int, end: int, whole: bool) -> Any:
 
 @compiled
 def query_mark(at: int, end: int) -> Any:
-    """Return where the first question mark stands, or where the target ends."""
-    # A quotation mark ends the request, unless it is an escaped one.
+    """Return the address of the first question mark, or the end of the target."""
+    # A quotation mark ends the request, unless it is escaped.
     mark = run_end(at, 32, 63, 34)
     while mark < end and byte_at(mark) != 63:
         mark = run_end(mark + 1, 32, 63, 34)
@@ -377,7 +377,7 @@ def query_mark(at: int, end: int) -> Any:
 
 @compiled
 def path_start(at: int, end: int) -> Any:
-    """Return where the path of a target begins, behind a scheme and a host; -1 when nothing follows those."""
+    """Return the start of a target's path, after scheme and host; -1 without a path after those."""
     if not 97 <= (byte_at(at) | 32) <= 122:
         return at
     place = at
@@ -393,7 +393,7 @@ def path_start(at: int, end: int) -> Any:
 
 @compiled
 def in_scheme(char: int) -> Any:
-    """Tell whether the name of a scheme may hold a character behind its first."""
+    """Return whether a character is valid in the name of a scheme, after its first."""
     return 97 <= (char | 32) <= 122 or 48 <= char <= 57 or char == 43 or char == 45 or char == 46
 
 
@@ -412,5 +412,5 @@ def protocol_size(begin: int, end: int) -> Any:
 
 @compiled
 def in_method(char: int) -> Any:
-    """Tell whether a method may hold a character behind its first."""
+    """Return whether a character is valid in a method, after its first."""
     return 48 <= char <= 57 or char == 95 or char == 45

@@ -4,13 +4,13 @@ Entry point: `candidates.candidate_formats` (the formats that may have written a
 `log_format.compile_format`.
 
 - `log_format`, `apache`: a ``log_format`` of Nginx or a ``LogFormat`` of Apache, compiled.
-- `log_variables`: kinds of variables and how their values look.
-- `column_sources`: which variable fills which column of ``access_log``; the only place that decides it.
+- `log_variables`: kinds of variables and the patterns of their values.
+- `column_sources`: the variable that fills each column of ``access_log``; no other module decides it.
 - `json_log`, `json_proxies`, `text_proxies`, `w3c`, `load_balancer`: lines that no ``log_format`` describes.
 
 Request lines are split by `files.request_line`, times and numbers are read by `files.field_values`.
 
 Imports: `nginx_conf`, `files` and below.
 
-Never: reads a file of lines; the engine does.
+Never: reads a file of lines, which the engine does.
 """

@@ -1,9 +1,9 @@
-r"""Apache's ``LogFormat`` as the same plan that a ``log_format`` of Nginx becomes.
+r"""Apache's ``LogFormat``, compiled to the same plan as a ``log_format`` of Nginx.
 
-Variables get the names that Nginx has for the same thing, so that everything behind the plan knows them.
-Apache writes ``\"`` and ``\\`` for these two, ``\n`` and the like for white space, and ``\xhh`` in small
-digits for what else can't be printed. ``-`` is null as everywhere: for ``%b`` it says that no byte of a body
-was sent, for ``%X`` that the connection was closed.
+Variables have Nginx's names for the same values, so that later steps know them. Apache writes ``\"`` and
+``\\`` for these two characters, ``\n`` etc. for white space, and ``\xhh`` in lower case for other unprintable
+bytes. ``-`` is null in all variables: ``%b`` without bytes of a body, and ``%X`` of a connection that was
+closed.
 
 Source: https://httpd.apache.org/docs/2.4/mod/mod_log_config.html, and ap_escape_logitem in server/util.c.
 """
@@ -68,7 +68,7 @@ _OF = {
     ("P", "hextid"): "thread_id",
     ("e", "UNIQUE_ID"): "request_id",
 }
-# Together they are the request line, and the target.
+# Variables that together form the request line, and the target.
 _WHOLES = (("%m %U%q %H", "%r"), ("%U%q", "%{}U"))
 _FRACTIONS = {"msec_frac": "123", "usec_frac": "123456"}
 _EPOCHS = {"sec": "1765415430", "msec": "1765415430123", "usec": "1765415430123456"}
@@ -81,25 +81,25 @@ _CONFIG_CHARS = {"n": "\n", "t": "\t"}
 
 
 def looks_like_apache(text: str) -> bool:
-    """Tell whether a format is one of Apache: it names something with a percent sign, and no variable."""
+    """Return whether a format is an Apache format: it has a percent directive and no variable."""
     return "$" not in text and _DIRECTIVE.search(text.replace("%%", "")) is not None
 
 
 def compile_apache(text: str, name: str = "") -> LogFormat:
-    r"""Compile a ``LogFormat``.
+    r"""Return a compiled ``LogFormat``.
 
     Parameters
     ----------
     text
         The format, with or without the backslashes that ``\"`` needs in a configuration.
     name
-        Name to keep.
+        Name of the format.
 
     Raises
     ------
     FormatError
-        When the format names nothing, what Apache doesn't know, a time that can't be read back, or two
-        values without anything between them.
+        When the format has no directive, an unknown directive, a time that cannot be parsed, or two values
+        without a separator.
     """
     plain = _CONFIG_ESCAPE.sub(lambda found: _CONFIG_CHARS.get(found[1], found[1]), text)
     for parts, whole in _WHOLES:
@@ -119,7 +119,7 @@ def compile_apache(text: str, name: str = "") -> LogFormat:
             names.append("time_local")
             literals.append("]")
         elif found["code"] == "t" and names and names[-1].startswith("%"):
-            # Seconds and their fraction are two directives, and one time.
+            # Seconds and their fraction are two directives of a single time.
             names[-1] += literals.pop() + f"%{{{found['of']}}}"
             literals.append("")
         else:
@@ -176,7 +176,7 @@ def _time_variable(shape: str, known: str) -> str:
 
 
 def apache_directives(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the directives about access logs of a configuration: name as documented, arguments."""
+    """Yield the access log directives of a configuration: documented name, arguments."""
     for line in text.replace("\\\n", "").splitlines():
         found = _CONFIG_LINE.match(line)
         if found is not None:

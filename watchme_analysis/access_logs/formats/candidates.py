@@ -15,13 +15,13 @@ from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.nginx_conf.parse import parse_configuration, parse_nginx_config
 
-# ngx_conf_read_token; a backslash before anything else is one.
+# Escapes of ngx_conf_read_token; a backslash before any other character is literal.
 _ESCAPED = re.compile(r"\\([\"'\\trn])")
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 
 
 class Candidates(NamedTuple):
-    """Formats in the order in which they are tried, and sentences about formats that can't be used."""
+    """Formats in the order in which they are tried, and sentences about unusable formats."""
 
     formats: list[LogFormat]
     notes: list[str]
@@ -36,7 +36,7 @@ class DirectivesBeside(NamedTuple):
 
 
 def configurations_beside(raw: RawFile) -> list[DirectivesBeside]:
-    """Return the configuration that is stated, else those in the folder of a file, nginx's own first."""
+    """Return the stated configuration, else those in the folder of a file, nginx's own first."""
     return raw.once(("configurations", raw.settings.get("nginx_conf")), lambda: _configurations(raw))
 
 
@@ -53,13 +53,13 @@ def _configurations(raw: RawFile) -> list[DirectivesBeside]:
 def candidate_formats(raw: RawFile) -> Candidates:
     """Return the formats to try on a file.
 
-    First what ``case.toml`` states, then the format of the ``access_log`` directive that names the file, then
-    those of other directives, the other formats of the configurations beside the file, and the stock ones.
+    The order is: the format stated in ``case.toml``, that of the ``access_log`` directive for the file, those
+    of other directives, the other formats of the configurations in the folder, and the stock formats.
 
     Raises
     ------
     FormatError
-        When the stated format is unknown or can't be compiled.
+        When the stated format is unknown or cannot be compiled.
     """
     notes: list[str] = []
     configured: dict[str, LogFormat] = {}
@@ -72,10 +72,10 @@ def candidate_formats(raw: RawFile) -> Candidates:
         if raw.settings.get("nginx_conf") and (len(configured), len(notes)) == before:
             notes.append(f"{config.name} defines no log_format.")
     stock = {found.name: found for found in stock_formats()}
-    # nginx knows `combined` by itself; a configuration may redefine none of its own stock.
+    # `combined` is built into nginx; a configuration cannot redefine built-in formats.
     known = {**stock, **configured}
     if not configured or not set(named_first + named) <= set(known):
-        # The format may be in what was included there and is not here.
+        # The format may be in an included file that is missing.
         notes += [note for config in configurations_beside(raw) for note in config.missing]
     ordered: list[LogFormat] = []
     stated = raw.settings.get("log_format")
@@ -121,12 +121,12 @@ def _compiled(args: Sequence[str]) -> LogFormat:
 
 
 def _unescaped(argument: str) -> str:
-    r"""Return an argument as nginx reads it: crossplane leaves ``\t`` and others as they stand."""
+    r"""Return an argument with nginx's escapes decoded, since crossplane leaves ``\t`` etc. unchanged."""
     return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), argument)
 
 
 def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
-    """Return the format of a name, a format, or a whole ``log_format`` directive."""
+    """Return the format for a name, a format text, or a whole ``log_format`` directive."""
     if text in known:
         return known[text]
     if text.lstrip().startswith("log_format "):
@@ -147,7 +147,7 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
 
 
 def _directives(config: RawFile) -> DirectivesBeside:
-    """Return the directives of a configuration and of what it includes from its folder."""
+    """Return the directives of a configuration, with those of files that it includes from its folder."""
     text = decoded(config.content.data)
     parsed = parse_configuration(config)
     found = [(name, tuple(args)) for name, args in apache_directives(text)]

@@ -1,6 +1,6 @@
 """The variable of a log format that fills each column of ``access_log``.
 
-:func:`column_sources` answers it for the variables of a format. All readers use it: :func:`row_of` for one
+:func:`column_sources` returns it for the variables of a format. All readers use it: :func:`row_of` for one
 request (the reference parser), `engine.program` for the compiled and the Arrow parser, and `athena` for SQL.
 """
 
@@ -16,7 +16,7 @@ from functools import lru_cache
 from watchme_analysis.files.field_values import microseconds, number, whole_number
 from watchme_analysis.files.request_line import split_request, split_target
 
-# Text and integer columns, and the variables that may fill each of them, the best first.
+# Text and integer columns, and the variables that may fill each of them, in order of preference.
 TEXT_SOURCES: dict[str, tuple[str, ...]] = {
     "request_id": ("request_id", "req_id"),
     "edge_ray_id": (
@@ -47,7 +47,7 @@ INTEGER_SOURCES: dict[str, tuple[str, ...]] = {
 }
 # Variables that hold the time at which a request ended, the most precise first.
 TIMES = ("msec", "time_iso8601", "time_local", "time_text")
-# Variables that hold how long a request took, and their units per second, the most precise first.
+# Variables with the duration of a request, and their units per second, the most precise first.
 DURATIONS = {"request_time_us": 1e6, "request_time_ms": 1e3, "request_time": 1.0}
 # Columns that are sums over all tries of a request, and their variables.
 UPSTREAM_TIMES = {
@@ -68,16 +68,16 @@ Values = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class ColumnSources:
-    """Which of a format's variables fill which column.
+    """The variables of a format that fill each column.
 
     Attributes
     ----------
     names
         Variables of the format.
     texts, integers
-        Columns and the variables of the format that may fill them, the best first; empty for none.
+        Columns and the variables of the format that may fill them, in order of preference; empty for none.
     times
-        Variables with the time, the best first.
+        Variables with the time, in order of preference.
     duration
         The variable with the duration of the request; None without one.
     upstream
@@ -87,8 +87,8 @@ class ColumnSources:
     request
         The variable with the request line or, without one, the first with the target; None without either.
     further
-        Variables that fill no column first. They stand in ``extra`` unless they fill a column in place of a
-        missing value or repeat the value of a column.
+        Variables that fill no column primarily. They are stored in ``extra`` unless they replace a missing
+        value of a column or repeat the value of a column.
     """
 
     names: tuple[str, ...]
@@ -102,23 +102,23 @@ class ColumnSources:
     further: tuple[str, ...]
 
     def present(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return those of some variables that the format has."""
+        """Return the subset of some variables that the format has."""
         return tuple(name for name in names if name in self.names)
 
     @property
     def repeats_request(self) -> bool:
-        """Whether the format has a request line and variables that may repeat parts of it."""
+        """Return whether the format has a request line and variables that may repeat parts of it."""
         return self.request == "request" and bool(self.present(REQUEST_PARTS))
 
     @property
     def has_several_targets(self) -> bool:
-        """Whether one target may stand in for another that is missing."""
+        """Return whether a target may replace another that is missing."""
         return len(self.present(TARGETS)) > 1
 
 
 @lru_cache(maxsize=256)
 def column_sources(names: tuple[str, ...]) -> ColumnSources:
-    """Return which of the variables of a line fill which column; all lines of a format have the same."""
+    """Return the variables of a format that fill each column; cached, since all its lines have the same."""
     texts, integers = (
         {column: tuple(name for name in candidates if name in names) for column, candidates in table.items()}
         for table in (TEXT_SOURCES, INTEGER_SOURCES)
@@ -142,7 +142,7 @@ def column_sources(names: tuple[str, ...]) -> ColumnSources:
 
 
 def split_list(value: str | None) -> list[str]:
-    """Return the entries of an upstream variable, one for each try."""
+    """Return the entries of an upstream variable, one per try."""
     if value is None:
         return []
     if "," not in value and len(words := value.split()) < 2:
@@ -158,12 +158,12 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
     values
         Variables of the format with their values; missing ones are None.
     zone
-        Zone of times written without one.
+        Zone of times without a zone.
 
     Raises
     ------
     ValueError
-        When a value is not what its variable holds.
+        When a value is invalid for its variable.
     """
     sources = column_sources(tuple(values))
     row: dict[str, object] = {"time": _time(values, sources.times, zone)}
@@ -172,7 +172,7 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
         for column, names in columns.items():
             if not names:
                 continue
-            # Mostly the first has a value, and a generator to find it takes a tenth of a row's time.
+            # The first variable usually has a value, and a generator would take a tenth of a row's time.
             name = names[0]
             if values[name] is None:
                 name = next((name for name in names if values[name] is not None), "")
@@ -182,7 +182,7 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
                 row[column] = convert(values[name])
             except ValueError as error:
                 raise ValueError(f"${name}: {error}") from None
-            # A second name for the same value says nothing more.
+            # A second variable with the same value adds no information.
             if len(names) > 1:
                 used.update(other for other in names if values[other] == values[name])
     duration = sources.duration
@@ -248,12 +248,12 @@ def _request(values: Values, sources: ColumnSources, used: set[str]) -> dict[str
 
 
 def upstream_columns(values: Values) -> dict[str, object]:
-    """Return the columns that upstream variables fill: sums over the tries, the last one, how many, all raw.
+    """Return the columns of upstream variables: sums over tries, last values, number of tries, raw values.
 
     Raises
     ------
     ValueError
-        When a value is not what its variable holds.
+        When a value is invalid for its variable.
     """
     row: dict[str, object] = {}
     present = [name for name in UPSTREAM if name in values]
@@ -264,7 +264,7 @@ def upstream_columns(values: Values) -> dict[str, object]:
     for column, name in UPSTREAM_TIMES.items():
         numbers = [_decimal(name, entry) for entry in lists.get(name, ())]
         known = [value for value in numbers if value is not None]
-        # Rounded to the precision of the log, so that a sum of decimals is the decimal it stands for.
+        # Rounded to the precision of the log, to remove the error of floating point sums.
         row[column] = round(sum(known), 6) if known else None
     addresses = lists.get("upstream_addr")
     if addresses:

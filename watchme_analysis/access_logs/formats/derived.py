@@ -1,4 +1,4 @@
-"""Plans of lines whose variables have to be worked out: from others, as a program's documentation says."""
+"""Plans of lines with variables that are derived from others according to a program's documentation."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-# Gives the texts of a variable, null for nothing.
+# Returns the texts of a variable, with null for missing values.
 Texts = Callable[[str], "pa.Array"]
 
 
 class Derivation(NamedTuple):
-    """How variables follow from those of a line, for whole columns.
+    """The derivation of variables from those of a line, for whole columns.
 
     Attributes
     ----------
     used_up
-        Variables of the line that say nothing further.
+        Variables of the line that are not needed any further.
     nothing
-        What stands for no value, as a dash does.
+        Text of a missing value, such as a dash.
     made
-        Names of those that follow.
+        Names of the derived variables.
     make
-        Returns them, and which lines are beyond doubt.
+        Returns the derived variables, and a mask of unambiguous lines.
     """
 
     used_up: frozenset[str]
@@ -40,13 +40,13 @@ class Derivation(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DerivedFormat(LogFormat):
-    """A plan, read in columns alone, of lines that the reference parser reads by a function of their own."""
+    """A plan for column-wise parsing of lines that the reference parser parses with a special function."""
 
     derivation: Derivation = field(kw_only=True)
 
     @cached_property
     def known_names(self) -> tuple[str, ...]:
-        """Names of the variables that fill columns: of the line, unless used up, and what follows."""
+        """Names of the variables that fill columns: remaining variables of the line, and those derived."""
         kept = (name for name in self.names if name not in self.derivation.used_up)
         return (*kept, *self.derivation.made)
 

@@ -1,8 +1,8 @@
-"""Access logs in JSON: by the format that wrote them, or by the usual names of their keys.
+"""Access logs in JSON: parsed by the format that wrote them, or by the usual names of keys.
 
-Shippers order keys anew and add their own, so that no format describes their lines. A program writes all its
-lines alike all the same: :func:`shape_of` makes a format of the shape of a line, which the fast parsers read.
-Lines of another shape are left to the reference parser, by their keys.
+Log shippers reorder keys and add their own, so no format describes their lines. Nevertheless a program writes
+all its lines alike: :func:`shape_of` derives a format from a line's shape, which the fast parsers support.
+Lines of another shape are left to the reference parser, which uses their keys.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _WHOLE_VALUE = re.compile(r"\$\{?(\w+)\}?")
 
 
 def unescape(value: bytes) -> str:
-    r"""Return a value written with ``escape=json`` as it was; a value with a broken escape stays as it is."""
+    r"""Return the original of a value written with ``escape=json``; unchanged if an escape is invalid."""
     if b"\\" in value:
         try:
             return str(json_value(b'"' + value + b'"'))
@@ -72,8 +72,8 @@ def unescape(value: bytes) -> str:
 
 
 def keys_of(log_format: LogFormat) -> dict[str, str]:
-    """Return the variable behind each key of a JSON format, by the key's dotted path."""
-    # Numbers are written without quotation marks; quoted, the format itself is a JSON text.
+    """Return the variable of each key of a JSON format, by the key's dotted path."""
+    # Numbers are written without quotation marks; with them, the format itself is valid JSON.
     text = re.sub(r"(?<=[:\[,])\s*(\$\{?\w+\}?)(?=\s*[,}\]])", r'"\1"', log_format.text)
     try:
         template = json.loads(text)
@@ -90,7 +90,7 @@ def keys_of(log_format: LogFormat) -> dict[str, str]:
 
 
 def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None:
-    """Return the variables of a JSON line, None when it is no object.
+    """Return the variables of a JSON line, None when the line is not an object.
 
     Without keys of a format, lines of a proxy in :data:`json_proxies.PROXIES` are read by its fields.
 
@@ -99,13 +99,13 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
     line
         The line.
     keys
-        Variables by key, from :func:`keys_of`; other keys are told by their usual names, and what is not
-        known stays under its own name.
+        Variables by key, from :func:`keys_of`. Other keys are recognized by their usual names, and unknown
+        keys keep their names.
 
     Raises
     ------
     ValueError
-        When a proxy's line has a time that is none.
+        When a proxy's line has an invalid time.
     """
     try:
         record = json_value(line)
@@ -127,18 +127,18 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
 
 
 def is_of_proxy(line: bytes) -> bool:
-    """Tell whether a line, an object, is one that a proxy of :data:`json_proxies.PROXIES` writes."""
+    """Return whether a line, an object, was written by a proxy of :data:`json_proxies.PROXIES`."""
     return proxy_of(_flat(json_value(line))) is not None
 
 
 def variable_of(key: str, keys: dict[str, str]) -> str:
-    """Return the variable behind a key, by its dotted path; the key itself when it is none that is known."""
+    """Return the variable of a key, by its dotted path; the key itself when unknown."""
     plain = key.lower().lstrip("$").rpartition("nginx.")[2].replace("-", "_")
     return keys.get(key) or _ALIASES.get(plain, key)
 
 
 def is_request(values: dict[str, str | None]) -> bool:
-    """Tell whether the variables are those of a request: a status, and a target or a request line."""
+    """Return whether the variables describe a request: a status, and a target or a request line."""
     return "status" in values and any(name in values for name in ("request", "request_uri"))
 
 
@@ -160,7 +160,7 @@ def _text(value: object) -> str | None:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-# Keys that stand in ``extra`` as they are, and values without escapes.
+# Keys that are stored in ``extra`` unchanged, and values without escapes.
 _KEY = re.compile(rb'\s*"([\w.@$/-]+)"\s*:\s*', re.ASCII)
 _VALUE = re.compile(rb'"[^"\\\x00-\x1f\x7f]*"|(?:0|[1-9]\d*)(?:\.\d+)?(?=[\s,}])')
 _OPENING = re.compile(rb"\{")
@@ -169,12 +169,12 @@ _EPOCH = re.compile(rb"\d{10}\.\d{1,6}")
 
 
 def shape_of(line: bytes, keys: dict[str, str]) -> LogFormat | None:
-    """Return the plan of lines like one, None for what only the reference parser reads.
+    """Return the plan of lines with the shape of a line, None if only the reference parser supports it.
 
     Parameters
     ----------
     line
-        An object of texts and numbers, which may hold others.
+        An object of texts and numbers, possibly nested.
     keys
         Variables by key, as for :func:`values_of`.
     """
@@ -185,7 +185,7 @@ def shape_of(line: bytes, keys: dict[str, str]) -> LogFormat | None:
     if len(set(names)) < len(names) or not is_request(dict.fromkeys(names)):
         return None
     if "time_text" in names and sum(name in TIMES for name in names) > 1:
-        # Which of several times comes first is told by their names.
+        # The order of several times is determined by their names.
         return None
     if not keys and is_of_proxy(line):
         return None
@@ -197,7 +197,7 @@ def shape_of(line: bytes, keys: dict[str, str]) -> LogFormat | None:
 
 
 def _taken_apart(line: bytes, keys: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Return what stands around the values of a line, and their variables; ValueError for other lines."""
+    """Return the texts around the values of a line, and their variables; ValueError for other lines."""
     literals: list[str] = []
     names: list[str] = []
     prefixes, at, literal_at = [""], _next(_OPENING, line, 0).end(), 0
@@ -212,7 +212,7 @@ def _taken_apart(line: bytes, keys: dict[str, str]) -> tuple[list[str], list[str
         value = _next(_VALUE, line, at)
         quoted = value[0].startswith(b'"')
         name = _name(variable_of(path, keys), value[0][1:-1] if quoted else value[0])
-        # A number is shown as JSON's reader writes it, which is as it stands where it is whole.
+        # The JSON reader's text of a number equals the original only for whole numbers.
         is_shown = kind_of(name) == "text" and b"." not in value[0]
         if not quoted and not is_shown and kind_of(name) not in ("int", "msec") and name not in DURATIONS:
             raise ValueError(name)
@@ -239,7 +239,7 @@ def _next(pattern: re.Pattern[bytes], line: bytes, at: int) -> re.Match[bytes]:
 
 
 def _name(variable: str, value: bytes) -> str:
-    """Return the variable of a value; seconds since the epoch go by many a key of a time, as do fractions."""
+    """Return the variable of a value; epochs in seconds and fractions may be under various keys of a time."""
     if kind_of(variable) != "time_iso8601":
         return variable
     if _EPOCH.fullmatch(value):

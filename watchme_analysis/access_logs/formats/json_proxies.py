@@ -1,9 +1,9 @@
-"""JSON access logs of Traefik, Caddy and Envoy (and so Istio), by the fields that each documents.
+"""JSON access logs of Traefik, Caddy and Envoy (and Istio), by the documented fields of each.
 
 Sources: https://doc.traefik.io/traefik/observability/access-logs/ (durations are Go's, in nanoseconds),
 https://caddyserver.com/docs/caddyfile/directives/log (seconds, headers are lists), and
 https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage with the keys that
-Istio gives its command operators (milliseconds).
+Istio assigns to its command operators (milliseconds).
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Proxy:
-    """How a proxy writes its requests.
+    """The JSON access log of a proxy.
 
     Attributes
     ----------
     marks
-        Keys, by their dotted paths, that all of its lines have and no other's do.
+        Keys, by dotted path, that identify its lines: all of them have these keys, and no other program's.
     variables
         Variable of each key.
     per_second
-        Parts of a second in which it writes times.
+        Units per second of its durations.
     duration
-        Key of how long it took.
+        Key of the duration of a request.
     samples
-        Lines that it writes.
+        Sample lines.
     start
-        Key of the time at which a request began; None where the time logged is that of its end.
+        Key of the start time of a request; None if the logged time is that of its end.
     """
 
     marks: frozenset[str]
@@ -147,17 +147,17 @@ _TIMES = ("request_time", "upstream_response_time")
 
 
 def proxy_of(record: Mapping[str, Any]) -> Proxy | None:
-    """Return the proxy that wrote a line, given by its keys' dotted paths; None for another program's."""
+    """Return the proxy that wrote a line, by the dotted paths of its keys; None for another program."""
     return next((one for one in PROXIES if one.marks <= record.keys()), None)
 
 
 def proxy_values(proxy: Proxy, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables of a proxy's line, times in seconds; keys that are none keep their names.
+    """Return the variables of a proxy's line, with times in seconds; unknown keys keep their names.
 
     Raises
     ------
     ValueError
-        When a time is none, or can't be of the proxy's unit.
+        When a time is invalid, or not in the proxy's unit.
     """
     values: dict[str, Any] = {}
     for key, value in record.items():
@@ -165,14 +165,14 @@ def proxy_values(proxy: Proxy, record: Mapping[str, Any]) -> dict[str, Any]:
         if name in _TIMES:
             values[name] = _seconds(key, value, proxy.per_second)
         elif isinstance(value, list) and key != name:
-            # Of a header that came several times.
+            # A header that occurred several times.
             values[name] = ", ".join(map(str, value))
         else:
             values[name] = value
     if "realip_remote_addr" in values and "remote_addr" not in values:
         values["remote_addr"] = values.pop("realip_remote_addr")
     if values.get("upstream_status") == 0:
-        # Without an upstream.
+        # A request without an upstream.
         values["upstream_status"] = None
     if "remote_addr" in values:
         values["remote_addr"] = without_port(values["remote_addr"])
@@ -194,12 +194,12 @@ def _seconds(key: str, value: Any, per_second: float) -> str | None:
 
 
 def end_of(start: Any, seconds: str | None, zone: tzinfo = UTC) -> str:
-    """Return the moment at which a request ended, as ``$msec``, from when it began and how long it took.
+    """Return the end time of a request, as ``$msec``, from its start time and its duration in seconds.
 
     Raises
     ------
     ValueError
-        When the beginning is no time.
+        When the start time is invalid.
     """
     began = microseconds(start, zone)
     if began is None:
@@ -209,7 +209,7 @@ def end_of(start: Any, seconds: str | None, zone: tzinfo = UTC) -> str:
 
 
 def without_port(address: Any) -> Any:
-    """Return an address without the port behind it; one of IPv6 has brackets then."""
+    """Return an address without its port; an IPv6 address with a port has brackets."""
     text = str(address)
     host, colon, port = text.rpartition(":")
     if colon and port.isdigit() and (":" not in host or host.endswith("]")):

@@ -1,7 +1,7 @@
 """The access log of an Application Load Balancer.
 
-:func:`load_balancer_values` is the reference, for one line. :func:`load_balancer_plan` does the same for
-whole columns of lines whose times and addresses are written as documented; other lines are left to it.
+:func:`load_balancer_values` is the reference for single lines. :func:`load_balancer_plan` does the same for
+whole columns of lines with documented formats of times and addresses; other lines are left to the reference.
 
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html.
 New fields are added at the end of a line from time to time.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NAME = "Application Load Balancer"
 _ARN = "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067"
-# Lines of the format.
+# Sample lines.
 SAMPLES = (
     (
         "https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.0.2.39:2817 "
@@ -39,7 +39,7 @@ SAMPLES = (
         '"arn:aws:acm:us-east-2:123456789012:certificate/12345678" 1 2018-07-02T22:22:48.364000Z '
         '"authenticate,forward" "-" "-" "192.0.2.20:80" "200" "-" "-" TID_123456'
     ),
-    # It was sent to no target.
+    # The request was sent to no target.
     (
         "http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 [2001:db8::7]:2817 - "
         '-1 -1 -1 503 - 34 366 "GET http://www.example.com:80/ HTTP/1.1" "a \\"b\\" c" - - '
@@ -50,41 +50,41 @@ SAMPLES = (
 TYPES = (b"http ", b"https ", b"h2 ", b"grpcs ", b"ws ", b"wss ")
 _FIELD = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s"]+')
 AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
-NAMES = (  # noqa: SIM905 - thirty words in quotation marks hide what they say
+NAMES = (  # noqa: SIM905 - a list of thirty quoted words is harder to read
     "type time_iso8601 elb client target request_processing_time target_processing_time "
     "response_processing_time status upstream_status request_length bytes_sent request http_user_agent "
     "ssl_cipher ssl_protocol target_group_arn http_x_amzn_trace_id domain_name chosen_cert_arn "
     "matched_rule_priority request_creation_time actions_executed redirect_url error_reason targets "
     "target_statuses classification classification_reason conn_trace_id"
 ).split()
-# Up to here lines went from the start.
+# Number of fields of the oldest lines.
 _LEAST = NAMES.index("http_x_amzn_trace_id") + 1
 PARTS = ("request_processing_time", "target_processing_time", "response_processing_time")
 
 
 def fields_of(line: bytes) -> list[str] | None:
-    """Return the fields of a line as they are written, None for another program's."""
+    """Return the raw fields of a line, None for a line of another program."""
     if not line.startswith(TYPES):
         return None
     text = decoded(line)
     fields = _FIELD.findall(text)
-    # What is no field was passed over.
+    # Text that is not a field was skipped by the pattern.
     return fields if len(fields) >= _LEAST and " ".join(fields) == text else None
 
 
 def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
-    """Return the variables of a line, times in seconds; None for another program's.
+    """Return the variables of a line, times in seconds; None for another program's line.
 
     Raises
     ------
     ValueError
-        When a time is none.
+        When a time is invalid.
     """
     written = fields_of(line)
     if written is None:
         return None
     fields = [field[1:-1] if field.startswith('"') else field for field in written]
-    # What was not sent anywhere has times of -1.
+    # Requests that were sent to no target have times of -1.
     known = {
         name: None if value in ("", "-", "-1") else value for name, value in zip(NAMES, fields, strict=False)
     }
@@ -102,9 +102,9 @@ def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
 
 
 def _request_time(parts: list[float | None], known: dict[str, str | None]) -> str | None:
-    """Return how long a request took: the sum of its parts, else from when it came until it was answered.
+    """Return the duration of a request: the sum of its parts, else the time from creation to response.
 
-    Where no target answered some parts are missing, and these are the requests that took longest.
+    Without a response of a target some parts are missing, and these requests take longest.
     """
     if None not in parts:
         return f"{sum(part or 0 for part in parts):.6f}"
@@ -112,17 +112,17 @@ def _request_time(parts: list[float | None], known: dict[str, str | None]) -> st
     return None if began is None or ended is None or ended < began else f"{(ended - began) / 1e6:.6f}"
 
 
-# From here on lines say when a request came, which they have since 2018.
+# Position of the field with the creation time of a request, which lines have since 2018.
 _LEAST = NAMES.index("request_creation_time") + 1
 _TYPE = rf"\A(?:{'|'.join(one.decode().strip() for one in TYPES)})\z"
 _SECONDS = r"\A[0-9]{1,6}(?:\.[0-9]{1,6})?\z"
-# An address of IPv6 has brackets before a port.
+# An IPv6 address with a port has brackets.
 _CLIENT = r"\A(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+)):[0-9]+\z"
 _HOST = rf"\A{AUTHORITY.pattern.replace('(', '(?P<host>', 1)}"
 
 
 def load_balancer_plan(line: bytes) -> DerivedFormat | None:
-    """Return the plan of lines with the fields of a line, None where only the reference parser reads them."""
+    """Return the plan of lines with the fields of a line, None if only the reference parser supports them."""
     fields = fields_of(line)
     if fields is None or not _LEAST <= len(fields) <= len(NAMES):
         return None
@@ -137,7 +137,7 @@ def _variable(name: str, mark: str) -> Variable:
     if name == "time_iso8601":
         return Variable("time_text", "text", quoted=False)
     kind = kind_of(name)
-    # What nothing encloses has no spaces.
+    # A value that is not enclosed has no spaces.
     return Variable(name, "token" if kind == "text" and not mark else kind, bool(mark))
 
 
@@ -150,7 +150,7 @@ def _derived(texts: Texts) -> tuple[dict[str, pa.Array], Array]:
     million = scalar_of(1e6, "float")
     seconds = [where(fits, part).cast("float64") for fits, part in zip(fit, parts, strict=True)]
     whole = [pc.round(pc.multiply(one, million)).cast("int64") for one in seconds]
-    # Where no target answered: from when it came until it was answered.
+    # Without a response of a target: from the creation of the request to its response.
     created = texts("request_creation_time")
     waited = pc.subtract(moments_of(texts("time_text")), moments_of(created))
     waited = where(pc.greater_equal(waited, scalar_of(0, "int")), waited)
@@ -164,7 +164,7 @@ def _derived(texts: Texts) -> tuple[dict[str, pa.Array], Array]:
         "upstream_response_time": parts[1],
     }
     sure = truths_of(pc.match_substring_regex(texts("type"), _TYPE))
-    # A time that isn't there, or of another shape, may be one to the reference parser.
+    # A missing time, or a time in another format, may be valid for the reference parser.
     sure &= ~nulls_of(taken) | nulls_of(created)
     for one in (*fit, pc.match_substring_regex(client, _CLIENT), pc.invert(pc.match_substring(target, ","))):
         sure &= truths_of(one, null=True)
@@ -173,7 +173,7 @@ def _derived(texts: Texts) -> tuple[dict[str, pa.Array], Array]:
 
 _DERIVATION = Derivation(
     used_up=frozenset(("client", "target", "domain_name", *PARTS)),
-    # What was not sent anywhere has times of -1.
+    # Requests that were sent to no target have times of -1.
     nothing=b"-1",
     made=("remote_addr", "upstream_addr", "host", "request_time", "upstream_response_time"),
     make=_derived,

@@ -1,7 +1,7 @@
 r"""``log_format`` as a plan: literal, variable, literal, variable, ..
 
-A plan says how a line is taken apart; it knows nothing of columns. :meth:`LogFormat.pattern` is the exact and
-slow way to use it, and what faster ways are held against.
+A plan describes the parts of a line, independent of columns. :meth:`LogFormat.pattern` is its exact but slow
+use, with which the fast parsers are compared.
 
 Source: https://nginx.org/en/docs/http/ngx_http_log_module.html, and ngx_http_log_escape in its source: with
 the default escaping a value never holds a quotation mark, a backslash other than that of ``\xXX``, or bytes
@@ -30,7 +30,7 @@ Escape = Literal["default", "json", "none", "apache", "kept"]
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _ESCAPES = ("default", "json", "none")
 _ESCAPING = ("default", "json", "apache")
-# Lines beyond this are matched with values that can't hold spaces, so that no line takes quadratic time.
+# Longer lines are matched with values without spaces, to avoid quadratic time.
 LONG_LINE = 1 << 16
 _EXAMPLE = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 
@@ -46,14 +46,14 @@ class LogFormat:
     text
         The format as written.
     escape
-        ``default``, ``json`` or ``none``; ``apache`` for a ``LogFormat`` of Apache; ``kept`` where nothing is
-        undone.
+        ``default``, ``json`` or ``none``; ``apache`` for a ``LogFormat`` of Apache; ``kept`` to decode no
+        escapes.
     literals
-        One more than variables: before the first, between them, after the last.
+        One more than variables: before the first, between them, and after the last.
     variables
-        In the order of the line.
+        Variables in the order of the line.
     by_keys
-        Whether it is the shape of lines that are read by their keys, whose numbers are JSON's.
+        True for a plan derived from a JSON line that is parsed by its keys, with numbers as in JSON.
     """
 
     name: str
@@ -64,7 +64,7 @@ class LogFormat:
     by_keys: bool = False
 
     def __hash__(self) -> int:
-        # All parts follow from it, and take as long to be hashed as a line to be matched.
+        # All other parts follow from it, and hashing them takes as long as matching a line.
         return hash(self.text)
 
     @cached_property
@@ -74,22 +74,22 @@ class LogFormat:
 
     @property
     def writes_nothing(self) -> bool:
-        """Whether a variable without a value is written as nothing; otherwise as a dash."""
+        """Return whether a variable without a value is written as an empty text; otherwise as a dash."""
         return self.escape in ("json", "none")
 
     @cached_property
     def pattern(self) -> re.Pattern[bytes]:
-        """The line as a regular expression with a group for each variable."""
+        """Regular expression of a line with a group for each variable."""
         return self._compile(rb"[^\"]*?" if self.escape in ("default", "apache") else rb".*?")
 
     @cached_property
     def narrow_pattern(self) -> re.Pattern[bytes]:
-        """As :attr:`pattern`, for lines too long to try where an unquoted text may end."""
+        """As :attr:`pattern`, for lines too long for backtracking over the ends of unquoted texts."""
         return self._compile(rb"[^\s\"]*")
 
     @cached_property
     def line_start(self) -> re.Pattern[bytes] | None:
-        """What only a line's start looks like; None when no start is telling."""
+        """Regular expression that matches only at a line's start; None if no start is distinctive."""
         parts = [re.escape(self.literals[0])]
         for variable, literal in zip(self.variables[: self._start_size], self.literals[1:], strict=False):
             if variable.kind in SURE_PATTERNS:
@@ -101,10 +101,10 @@ class LogFormat:
 
     @cached_property
     def start_sign(self) -> tuple[int, int, int, int]:
-        """What stands in whatever :attr:`line_start` finds: a literal's index, and a byte before the literal.
+        """A sign in every match of :attr:`line_start`: index of a literal, a byte before it, two distances.
 
-        The index is -1 when none is telling; the byte is -1 where the literal is enough, else it stands in
-        either of two distances.
+        The index is -1 if no literal is distinctive. The byte is -1 if the literal is sufficient; otherwise
+        it is at one of the two distances before it.
         """
         known = self.literals[: self._start_size + 1]
         longest = known.index(max(known, key=len)) if self._start_size else -1
@@ -116,7 +116,7 @@ class LogFormat:
 
     @cached_property
     def _start_size(self) -> int:
-        """How many variables a line's start has, of which the last is telling; 0 when none of three is."""
+        """Number of variables in a line's start, of which the last is distinctive; 0 if none of three is."""
         for size, (variable, literal) in enumerate(
             zip(self.variables[:3], self.literals[1:], strict=False), 1
         ):
@@ -128,7 +128,7 @@ class LogFormat:
         return 0
 
     def begins(self, other: LogFormat) -> bool:
-        """Tell whether a torn line of another format can look like a line of this one."""
+        """Return whether a truncated line of another format can look like a line of this format."""
         size = len(self.variables)
         return (
             size < len(other.variables)
@@ -138,7 +138,7 @@ class LogFormat:
         )
 
     def is_bare(self, variable: Variable) -> bool:
-        """Tell whether a variable is a number of JSON: never empty, and without a zero before it."""
+        """Return whether a variable is a JSON number: never empty, and without a leading zero."""
         return self.by_keys and not variable.quoted
 
     def match(self, line: bytes) -> tuple[bytes, ...] | None:
@@ -147,12 +147,12 @@ class LogFormat:
         return None if values is None or self._holds_another(values) else values
 
     def is_several(self, line: bytes) -> bool:
-        """Tell whether a line would be of this format, did not another begin inside of it."""
+        """Return whether a line would match this format if no other line began inside of it."""
         values = self._values(line)
         return values is not None and self._holds_another(values)
 
     def _values(self, line: bytes) -> tuple[bytes, ...] | None:
-        # Far quicker than a pattern to tell that a line is of another format.
+        # Checking the literals first is much faster than a pattern for lines of another format.
         if not line.startswith(self.literals[0]) or not line.endswith(self.literals[-1]):
             return None
         if self._longest_literal not in line or self.is_corrupt(line):
@@ -164,7 +164,7 @@ class LogFormat:
         return None if found is None else found.groups()
 
     def _holds_another(self, values: tuple[bytes, ...]) -> bool:
-        """Tell whether another line may begin in a text that could hold one."""
+        """Return whether another line may begin in a text that could contain it."""
         start = self.line_start
         if start is None:
             return False
@@ -176,11 +176,11 @@ class LogFormat:
         return tuple(at for at, one in enumerate(self.variables) if at and self.is_unbounded(one))
 
     def is_unbounded(self, variable: Variable) -> bool:
-        """Tell whether a variable's values may hold whatever could end them."""
+        """Return whether a variable's values may contain their own delimiter."""
         return variable.kind == "text" and not (variable.quoted and self.escape != "none")
 
     def is_corrupt(self, line: bytes) -> bool:
-        """Tell whether a line holds NUL bytes, which a crash leaves and the escaping doesn't."""
+        """Return whether a line holds NUL bytes, which a crash leaves and the escaping excludes."""
         return self.escape in _ESCAPING and b"\0" in line
 
     @cached_property
@@ -188,7 +188,7 @@ class LogFormat:
         return max(self.literals, key=len)
 
     def _has_literals(self, line: bytes) -> bool:
-        """Tell whether the literals stand in a line in order; a pattern takes far longer to miss one."""
+        """Return whether the literals occur in order, since a pattern takes much longer to fail."""
         at = 0
         for literal in self.literals:
             at = line.find(literal, at)
@@ -204,23 +204,23 @@ class LogFormat:
         return re.compile(b"".join(parts), re.DOTALL)
 
     def group_pattern(self, variable: Variable, free: bytes) -> bytes:
-        """Return the values of any variable, unquoted texts being ``free``, as a regular expression."""
+        """Return a regular expression for the values of any variable, with ``free`` for unquoted texts."""
         return self._text(variable, free) if variable.kind == "text" else self.value_pattern(variable)
 
     def value_pattern(self, variable: Variable) -> bytes:
-        """Return what the values of a variable of any kind but text look like, as a regular expression."""
+        """Return a regular expression for the values of a variable of any kind but text."""
         if self.is_bare(variable):
             return rb"(?:0|[1-9]\d*)" + (rb"" if variable.kind == "int" else rb"(?:\.\d+)?")
         empty = b"|" if self.writes_nothing else b""
         if variable.name == "server_protocol":
-            # Nginx takes spaces at a request line's end for a part of it.
+            # Nginx includes spaces at the end of a request line.
             return PATTERNS["token"] + b" *?"
         if variable.kind == "list":
             name = variable.name.removeprefix("upstream_")
             key = name if name in ELEMENT else "time"
             element = b"(?:" + ELEMENT[key] + b")"
             if key == "addr":
-                # A try that got no socket has no address, whatever the escaping: nothing stands there.
+                # A try without a socket has an empty address, with any escaping.
                 return b"-|" + element + b"??(?:(?:, | : )" + element + b"??)*"
             return b"-|" + element + b"(?:(?:, | : )" + element + b")*(?:, | : )?" + empty
         return PATTERNS[variable.kind] + empty
@@ -228,13 +228,13 @@ class LogFormat:
     def _text(self, variable: Variable, free: bytes) -> bytes:
         if not variable.quoted:
             return free
-        # Apache and older tools write \" inside; nginx itself never does.
+        # Apache and older tools write \" inside of texts; nginx does not.
         return rb".*?" if self.escape == "none" else rb"[^\"\\]*+(?:\\.[^\"\\]*+)*+"
 
 
 @lru_cache(maxsize=256)
 def compile_format(text: str, escape: str = "default", name: str = "") -> LogFormat:
-    """Compile a ``log_format``.
+    """Return a compiled ``log_format``.
 
     Parameters
     ----------
@@ -243,12 +243,12 @@ def compile_format(text: str, escape: str = "default", name: str = "") -> LogFor
     escape
         The ``escape`` parameter: ``default``, ``json`` or ``none``.
     name
-        Name to keep.
+        Name of the format.
 
     Raises
     ------
     FormatError
-        When the format has no variable, two variables without anything between them, or an unknown escape.
+        When the format has no variable, two variables without a separator, or an unknown escape.
     """
     if escape not in _ESCAPES:
         raise FormatError(
@@ -266,12 +266,12 @@ def compile_format(text: str, escape: str = "default", name: str = "") -> LogFor
 
 
 def assemble(name: str, text: str, escape: Escape, literals: list[str], names: list[str]) -> LogFormat:
-    """Make a plan of its parts: literals, one more than variables, and the variables' names.
+    """Return a plan from its parts: literals, one more than variables, and the variables' names.
 
     Raises
     ------
     FormatError
-        When there is no variable, or two variables without anything between them.
+        When there is no variable, or two variables have no separator.
     """
     for first, second, literal in zip(names, names[1:], literals[1:], strict=False):
         if not literal:
@@ -291,5 +291,5 @@ def assemble(name: str, text: str, escape: Escape, literals: list[str], names: l
 def _variable(name: str, before: str, after: str) -> Variable:
     quoted = before.endswith('"') and after.startswith('"')
     kind = kind_of(name)
-    # A host, say, may hold what no word does, and where it is enclosed that does no harm.
+    # Some values, such as a host, may contain other characters, which is harmless if they are enclosed.
     return Variable(name, "text" if quoted and kind == "token" else kind, quoted)

@@ -1,6 +1,6 @@
-"""Kinds of the variables of a ``log_format``, and how their values look.
+"""Kinds of the variables of a ``log_format``, and the patterns of their values.
 
-`column_sources` says which column of ``access_log`` a variable fills.
+`column_sources` selects the column of ``access_log`` that a variable fills.
 
 Source: https://nginx.org/en/docs/http/ngx_http_core_module.html#variables and the pages of other modules.
 """
@@ -59,7 +59,7 @@ _KINDS: dict[str, Kind] = {
             "nginx_version",
             "request_completion",
             "connection_status",
-            # What the client says, whatever that is.
+            # Text from the client without restrictions.
             "content_length",
         ),
         "token",
@@ -72,7 +72,7 @@ _LISTS = re.compile(
 ELEMENT = {"addr": rb"[^\s,\"]+?", "status": rb"\d+|-", "time": rb"\d+(?:\.\d+)?|-"}
 _IPV4 = rb"\d{1,3}(?:\.\d{1,3}){3}"
 _PART = rb"[0-9A-Fa-f]{1,4}"
-# Whole, or with one gap: the beginning of one and another run together have two.
+# Complete, or with one gap, because a truncated and a following value together would have two.
 _IPV6 = rb"(?:(?:P:){6}(?:P:P|V)|(?:P(?::P){0,6})?::(?:(?:P:){0,6}(?:P|V))?)"
 _IPV6 = _IPV6.replace(b"P", _PART).replace(b"V", _IPV4)
 _ADDRESS = rb"-|unix:|" + _IPV4 + b"|" + _IPV6 + rb"(?:%\w+)?|[A-Za-z_][\w.-]*|(?:[\w-]+\.)+[A-Za-z][\w-]*"
@@ -85,14 +85,14 @@ PATTERNS: dict[str, bytes] = {
     "address": _ADDRESS,
     "token": rb"[^\s\"]*?",
 }
-# Kinds whose values hardly any other text looks like, and how those look that don't.
+# Kinds with distinctive values, and the values of them that are not distinctive.
 SURE_PATTERNS = {
     "address": _IPV4 + b"|" + _IPV6,
     "msec": rb"\d{9,10}\.\d{3}",
     "time_local": PATTERNS["time_local"],
     "time_iso8601": PATTERNS["time_iso8601"],
 }
-# A byte of these times, and how far before their end it stands, in one way or the other to write them.
+# A byte of these times, and its distance from their end, in both formats.
 TIME_MARKS = {
     "msec": (ord("."), 4, 4),
     "time_local": (ord(":"), 9, 9),
@@ -101,7 +101,7 @@ TIME_MARKS = {
 
 
 def kind_of(variable: str) -> Kind:
-    """Return how a variable's values look; ``text`` for what clients, maps and applications name."""
+    """Return the kind of a variable's values; ``text`` for names of clients, maps and applications."""
     if _LISTS.fullmatch(variable):
         return "list"
     return _KINDS.get(variable, "text")
@@ -109,7 +109,7 @@ def kind_of(variable: str) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of a plan: its name, how its values look, and whether quotation marks enclose it."""
+    """A variable of a plan: its name, the kind of its values, and whether quotation marks enclose it."""
 
     name: str
     kind: Kind

@@ -1,6 +1,6 @@
-"""Log formats that programs use without a configuration, each with lines that it writes.
+"""Log formats that programs use without a configuration, each with sample lines.
 
-A further format is one more row of the table: its name, how it is written, and its sample lines.
+A further format is one more row of the table: its name, its text, and its sample lines.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ class StockFormat(NamedTuple):
     Attributes
     ----------
     name
-        Its name, which ``log_format = "NAME"`` in a ``case.toml`` may state.
+        Its name, as used in ``log_format = "NAME"`` in a ``case.toml``.
     text
         A ``log_format`` of Nginx or a ``LogFormat`` of Apache.
     samples
-        Lines of the format.
+        Sample lines.
     dialect
-        Whose format it is.
+        Program whose format syntax it uses.
     """
 
     name: str
@@ -39,14 +39,14 @@ _SAMPLE = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1"
 # In the order in which they are tried.
 STOCK_FORMATS = (
     StockFormat("combined", _COMBINED, (f'{_SAMPLE} "-" "curl/8.5.0"',)),
-    # Of nginx.org's packages.
+    # From the packages of nginx.org.
     StockFormat(
         "main",
         f'{_COMBINED} "$http_x_forwarded_for"',
         (f'{_SAMPLE} "-" "curl/8.5.0" "192.0.2.8, 192.0.2.9"',),
     ),
     StockFormat("common", _COMMON, (_SAMPLE,)),
-    # Of Kubernetes' ingress-nginx.
+    # From the ingress-nginx of Kubernetes.
     StockFormat(
         "upstreaminfo",
         f"{_COMBINED} $request_length $request_time [$proxy_upstream_name] "
@@ -55,18 +55,18 @@ STOCK_FORMATS = (
         (
             '192.0.2.7 - - [11/Dec/2025:01:10:30 +0000] "GET /health HTTP/1.1" 504 160 "-" "curl/8.5.0" 81 '
             "30.002 [shop-api-80] [] 192.0.2.20:8017, 192.0.2.21:8017 0, 0 15.001, 15.001 504, 504 0f1e2d3c",
-            # No upstream was asked.
+            # The request was sent to no upstream.
             '192.0.2.7 - - [11/Dec/2025:01:10:30 +0000] "GET / HTTP/1.1" 404 146 "-" "curl/8.5.0" 73 '
             "0.000 [upstream-default-backend] [] - - - - 4b5a69",
         ),
     ),
-    # Of Elastic Beanstalk's health logs.
+    # From the health logs of Elastic Beanstalk.
     StockFormat(
         "healthd",
         '$msec"$uri"$status"$request_time"$upstream_response_time"$http_x_forwarded_for',
         ('1765415430.250"/health"504"30.002"30.001"192.0.2.7, 192.0.2.8',),
     ),
-    # Of the image nginx-proxy.
+    # From the image nginx-proxy.
     StockFormat(
         "vhost",
         f'$host {_COMBINED} "$upstream_addr"',
@@ -75,7 +75,7 @@ STOCK_FORMATS = (
             '"curl/8.5.0" "192.0.2.20:8017"',
         ),
     ),
-    # Of Debian's Apache, with other virtual hosts.
+    # From Debian's Apache, for virtual hosts without a log of their own.
     StockFormat(
         "vhost_combined",
         r'%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"',
@@ -87,7 +87,7 @@ STOCK_FORMATS = (
 
 @cache
 def stock_format(name: str) -> LogFormat:
-    """Return the stock format of a name, compiled."""
+    """Return the compiled stock format of a name."""
     found = next(one for one in STOCK_FORMATS if one.name == name)
     return (
         compile_apache(found.text, name)
@@ -97,5 +97,5 @@ def stock_format(name: str) -> LogFormat:
 
 
 def stock_formats() -> list[LogFormat]:
-    """Return the formats that need no configuration, in the order in which they are tried."""
+    """Return the stock formats in the order in which they are tried."""
     return [stock_format(found.name) for found in STOCK_FORMATS]

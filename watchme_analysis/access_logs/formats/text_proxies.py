@@ -1,6 +1,6 @@
-"""Access log lines of Envoy (and so Istio), HAProxy, Traefik, S3 and Classic Load Balancers, as text.
+"""Text access logs of Envoy (and Istio), HAProxy, Traefik, S3 and Classic Load Balancers.
 
-Each logs when a request began, and how long it took: its end, which is the time of a request here, follows.
+Each logs the start of a request and its duration, from which its end follows, the time of a request here.
 
 Sources: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage and
 https://istio.io/latest/docs/tasks/observability/logs/access-log/ (milliseconds),
@@ -33,26 +33,26 @@ _AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
 
 @dataclass(frozen=True)
 class TextProxy:
-    """How a program writes its requests.
+    """The text access log of a program.
 
     Attributes
     ----------
     name
-        Its name, for notes.
+        Name of the program, for notes.
     shape
-        A line as a regular expression, with a group for each variable; ``start`` is when the request began,
-        and what the table has no column for keeps its name. None of them escapes quotation marks, so that a
-        client's own text may hold some.
+        Regular expression of a line, with a group for each variable; ``start`` is the start of the request,
+        and values without a column keep their names. None of the programs escapes quotation marks, so
+        a client's own text may contain them.
     beginning
-        What only a line's beginning looks like: where it stands inside of one, two are run into one.
+        Pattern that matches only a line's beginning; a match inside of a line means that two were merged.
     samples
-        Lines that it writes.
+        Sample lines.
     units_per_s
-        Units per second of its times; None where ``complete`` makes seconds of them.
+        Units per second of its times; None if ``complete`` converts them to seconds.
     complete
-        Fills in what follows from the groups, times in seconds.
+        Fills in values that follow from the groups, times in seconds.
     ending
-        The end of every line, which is compared sooner than the whole shape.
+        The end of every line, which is compared before the whole pattern.
     """
 
     name: str
@@ -65,12 +65,12 @@ class TextProxy:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """The line, compiled."""
+        """The compiled pattern of a line."""
         return re.compile(self.shape, re.DOTALL)
 
     @cached_property
     def narrow_pattern(self) -> re.Pattern[str]:
-        """As :attr:`pattern`, for lines so long that it takes too long to try where each text may end."""
+        """As :attr:`pattern`, for lines too long for backtracking over the ends of texts."""
         return re.compile(self.shape.replace(".*?", '[^"]*'), re.DOTALL)
 
 
@@ -80,14 +80,14 @@ def _seconds(count: str | None, units_per_s: float) -> str | None:
 
 
 def _haproxy(values: Values) -> None:
-    """Fill in the upstream's part: from the connection to it, once a server was chosen, to the end."""
+    """Fill in the upstream's time: from the connection to it, after a server was chosen, to the end."""
     request, queue, connect, header, total = (
         number(values.pop(name)) for name in ("t_request", "t_queue", "t_connect", "t_header", "t_total")
     )
     values["request_time"] = None if total is None else f"{total / 1000:.3f}"
     backend, server = values.pop("backend"), values.pop("server")
     if server is None or server.startswith("<"):
-        # Nobody was asked: there was no server, or HAProxy answered by itself.
+        # No upstream was involved: no server was available, or HAProxy responded itself.
         values["backend"] = backend
         return
     values["upstream_addr"] = f"{backend}/{server}"
@@ -100,7 +100,7 @@ def _haproxy(values: Values) -> None:
 
 
 def _classic(values: Values) -> None:
-    """Add up the parts; what was not sent to a server has times of -1."""
+    """Add up the parts of the duration; requests that were sent to no server have times of -1."""
     parts = [number(values.pop(name)) for name in ("t_request", "t_backend", "t_response")]
     if None not in parts:
         values["request_time"] = f"{sum(part or 0 for part in parts):.6f}"
@@ -205,7 +205,7 @@ PROXIES = (
             "2025-12-11T01:10:00.945958Z my-elb 192.0.2.39:2817 192.0.2.20:80 0.000086 1.001048 0.001337 "
             '200 200 0 57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.38.0" '
             "DHE-RSA-AES128-SHA TLSv1.2",
-            # It was sent to no server.
+            # The request was sent to no server.
             "2025-12-11T01:10:00.945958Z my-elb 192.0.2.39:2817 - -1 -1 -1 503 0 0 0 "
             '"GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -',
         ),
@@ -215,21 +215,21 @@ PROXIES = (
 
 
 def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
-    """Return the program that wrote a line, and the line's variables; None for another's.
+    """Return the program that wrote a line, and the line's variables; None for another program.
 
     Parameters
     ----------
     line
-        Without what syslog or a container's runtime put before it.
+        A line without the prefix of syslog or a container runtime.
     zone
-        Zone of HAProxy's times, which name none.
+        Zone of HAProxy's times, which have no zone.
 
     Raises
     ------
     ValueError
-        When a time is none, or the line is two that run into one.
+        When a time is invalid, or the line consists of two merged lines.
     """
-    # None begins with a word so long, which each pattern would go back over byte by byte.
+    # No line begins with so long a word, over which each pattern would backtrack byte by byte.
     if b" " not in line[:_LONG]:
         return None
     text = decoded(line)

@@ -1,7 +1,7 @@
-"""Logs in W3C's extended format: CloudFront's standard logs, and those of IIS.
+"""Logs in the W3C extended format: CloudFront's standard logs, and those of IIS.
 
-Lines that begin with ``#`` are directives; ``#Fields`` says what the values of the lines below it are, and
-IIS writes it anew whenever it begins to write. Times are UTC.
+Lines that begin with ``#`` are directives. ``#Fields`` names the values of the lines below it, and IIS writes
+it again whenever it opens the log. Times are UTC.
 
 Sources: https://www.w3.org/TR/WD-logfile.html,
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html (seconds), and
@@ -18,7 +18,7 @@ from watchme_analysis.access_logs.formats.json_log import is_request
 from watchme_analysis.files.lines import decoded
 
 NAME = "W3C"
-# Logs of the format, with their directives.
+# Sample logs with their directives.
 SAMPLES = (
     # CloudFront
     (
@@ -69,16 +69,16 @@ DIRECTIVES = re.compile(rb"^" + _DIRECTIVE.pattern, re.IGNORECASE | re.MULTILINE
 
 @dataclass(frozen=True)
 class W3cFields:
-    """What the directives above a line say.
+    """Content of the directives above a line.
 
     Attributes
     ----------
     names
         Fields in their order; None before ``#Fields``.
     per_second
-        Parts of a second in which ``time-taken`` is written.
+        Units per second of ``time-taken``.
     plus_is_space
-        Whether a space of a header is written as a plus sign.
+        True if a space in a header is written as a plus sign.
     """
 
     names: tuple[str, ...] | None = None
@@ -86,7 +86,7 @@ class W3cFields:
     plus_is_space: bool = False
 
     def after(self, line: bytes) -> W3cFields | None:
-        """Return what holds below a line that is a directive; None for another line."""
+        """Return the content that applies below a directive; None for another line."""
         if not line.startswith(b"#"):
             return None
         found = _DIRECTIVE.match(line)
@@ -103,7 +103,7 @@ class W3cFields:
         Raises
         ------
         ValueError
-            When it has not as many values as there are fields, or these are none of a request.
+            When the number of values differs from that of fields, or the fields are not those of a request.
         """
         if self.names is None:
             raise ValueError("no #Fields above it says what its values are")
