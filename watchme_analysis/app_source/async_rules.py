@@ -1,7 +1,7 @@
-"""Ruff's ASYNC rules as a second opinion on what blocks inside of coroutine functions.
+"""Ruff's ASYNC rules as an additional check for blocking calls in coroutine functions.
 
-The own call graph follows calls through plain functions, which the rules don't; the rules know standard
-library calls that the list of blocking calls doesn't. See
+This package's call graph follows calls through plain functions, which the rules do not. The rules know
+standard library calls that are missing in the list of blocking calls. See
 https://docs.astral.sh/ruff/rules/#flake8-async-async.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-# The rules that find a call which blocks; others of the group are about style.
+# The rules that find blocking calls; others of the group are about style.
 KINDS = {
     "ASYNC210": "blocking_io",  # HTTP
     "ASYNC212": "blocking_io",  # httpx.Client
@@ -27,7 +27,7 @@ KINDS = {
     "ASYNC250": "blocking_io",  # input
     "ASYNC251": "blocking_sleep",  # time.sleep
 }
-# The rule for files counts all of os.path; these only work on the text of a name.
+# The rule for files covers all of os.path; these functions only process the text of a name.
 _ONLY_NAMES = re.compile(
     r"(os\.)?path\.(basename|commonpath|commonprefix|dirname|isabs|join|normcase|normpath|split|splitext)"
 )
@@ -52,12 +52,12 @@ def async_rule_findings(root: Path, texts: Mapping[str, bytes]) -> list[RuleFind
     root
         Folder of the project.
     texts
-        Its files, relative, with their content; packed ones are left out.
+        Content of its files by relative path; compressed files are ignored.
 
     Returns
     -------
     list of RuleFinding
-        Empty where ruff can't be run: the findings only add to the own ones.
+        Empty if ruff cannot be run, because the findings are only additional.
     """
     plain = [name for name in texts if name.endswith(".py")]
     if not plain:
@@ -83,11 +83,11 @@ def async_rule_findings(root: Path, texts: Mapping[str, bytes]) -> list[RuleFind
 
 
 def _written(text: bytes, start: dict[str, int], end: dict[str, int]) -> str:
-    """Return the source between two places, its first line, without arguments."""
+    """Return the first line of the source between two positions, without arguments."""
     line = text.decode("utf-8", errors="replace").splitlines()[start["row"] - 1]
     stop = end["column"] - 1 if end["row"] == start["row"] else len(line)
     written = line[start["column"] - 1 : stop]
-    # Innermost arguments first; what is left open goes on in the next line.
+    # Innermost arguments first; an unclosed bracket continues on the next line.
     while _ARGUMENTS.search(written):
         written = _ARGUMENTS.sub("\0", written)
     return re.sub(r"\(.*", "", written).replace("\0", "()").removesuffix("()").strip()

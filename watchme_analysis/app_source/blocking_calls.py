@@ -1,8 +1,8 @@
-"""Kinds of calls: blocking, awaiting, computing for long, or using a shared resource.
+"""Kinds of calls: blocking, awaiting, long computation, or use of a shared resource.
 
-The calls are listed in ``blocking_calls.toml`` beside this module, by the dotted name that
+The calls are listed in ``blocking_calls.toml`` in this folder, by the dotted name that
 :class:`~watchme_analysis.app_source.names.Project` finds for them. An awaited call is never
-one that blocks.
+a blocking call.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _OPERATORS: dict[type, Callable[[float, float], float]] = {
 }
 _CLOCK = re.compile(r"\b(time|monotonic|perf_counter|process_time)\(")
 LOOPS = (ast.For, ast.While, *COMPREHENSIONS)
-# A loop over fewer steps than this is not worth a row.
+# Loops with fewer steps than this are not reported.
 HEAVY_STEPS = 10_000
-# A step of a range that shows blocks, and how many of them count where the end is unknown.
+# Step of a range that indicates processing in blocks, and the assumed number of blocks if the end is unknown.
 _BLOCK, _BLOCKS = 64, 1000.0
 
 
 @lru_cache(maxsize=65536)
 def kind_of(dotted: str, awaited: bool) -> str | None:
-    """Return the kind of a call, a word of ``app_calls.kind``; None for a call of no interest.
+    """Return the kind of a call, a value of ``app_calls.kind``; None for other calls.
 
     Parameters
     ----------
     dotted
-        Dotted name of what is called.
+        Dotted name of the called function.
     awaited
-        Whether the call is awaited.
+        True if the call is awaited.
     """
     if awaited:
         kind = next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), "async_wait")
@@ -77,19 +77,19 @@ def is_thread_lock(dotted: str) -> bool:
 def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
     """Return the source of a loop that computes for long without awaiting; None for other statements.
 
-    A loop without ``await`` counts when it takes at least :data:`HEAVY_STEPS` steps over ranges, those of
-    loops inside included, or when it waits for the clock in a circle.
+    A loop without ``await`` is reported if it takes at least :data:`HEAVY_STEPS` steps over ranges, including
+    those of inner loops, or if it is a busy wait for a time.
 
     Parameters
     ----------
     node
         A statement.
     constants
-        Numbers that names of the module stand for.
+        Numbers by name, for constants of the module.
     """
     if isinstance(node, ast.While):
         test = source_text(node.test)
-        # A test of other things as well ends when these do.
+        # A condition that also tests other values ends with those.
         if not isinstance(node.test, ast.Compare) or not _CLOCK.search(test) or _waits(node):
             return None
         called = " ".join(source_text(n.func) for n in ast.walk(node) if isinstance(n, ast.Call))
@@ -115,7 +115,7 @@ def _waits(node: ast.AST) -> bool:
 
 
 def _steps(node: ast.AST, constants: dict[str, float]) -> float:
-    """Return the number of steps of a statement with its inner loops, one at least."""
+    """Return the number of steps of a statement with its inner loops, at least one."""
     inside = sum(_steps(child, constants) for child in ast.iter_child_nodes(node) if _loops(child))
     lengths: list[float | None] = []
     if isinstance(node, ast.For):
@@ -128,7 +128,7 @@ def _steps(node: ast.AST, constants: dict[str, float]) -> float:
 def _assumed(length: float | None) -> float:
     """Return the assumed number of steps: 100 for an unknown range, 10 for a collection.
 
-    So a loop over all pairs is heavy, and one over the parts of each thing is not.
+    A loop over all pairs is therefore heavy, and a loop over the parts of each item is not.
     """
     return 10 if length is None else 100 if length < 0 else length
 
@@ -142,13 +142,13 @@ def _length(loop: ast.For, constants: dict[str, float]) -> float | None:
 
 
 def _range_length(node: ast.expr, constants: dict[str, float]) -> float | None:
-    """Return the known length of a ``range``, -1 when nothing of it is known, None for another iterable."""
+    """Return the known length of a ``range``, -1 when it is unknown, None for another iterable."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"):
         return None
     values = [_at_most(argument, constants) for argument in node.args]
     if not values or any(value is None for value in values):
         least = _factor(node.args[min(len(node.args), 2) - 1], constants) if node.args else 1.0
-        # Data processed block by block is long.
+        # Data that is processed in blocks is long.
         by_blocks = len(node.args) > 2 and (_at_most(node.args[2], constants) or 0) >= _BLOCK
         return max(least, _BLOCKS) if least > 1000 or by_blocks else -1
     known = [value for value in values if value is not None]
@@ -169,7 +169,7 @@ def _factor(node: ast.expr, constants: dict[str, float]) -> float:
 
 
 def _at_most(node: ast.expr, constants: dict[str, float]) -> float | None:
-    """Return the number that an expression is, or that it can't exceed, as in ``min(len(rows), 50)``."""
+    """Return the number of an expression, or its upper bound, as in ``min(len(rows), 50)``."""
     if isinstance(node, ast.Call) and last_name(node.func) == "min":
         known = [value for argument in node.args if (value := number(argument, constants)) is not None]
         return min(known, default=None)
@@ -177,7 +177,7 @@ def _at_most(node: ast.expr, constants: dict[str, float]) -> float | None:
 
 
 def number(node: ast.expr | None, constants: dict[str, float]) -> float | None:
-    """Return the number that a literal or a module's constant is."""
+    """Return the number of a literal or of a module's constant."""
     if (
         isinstance(node, ast.Constant)
         and isinstance(node.value, int | float)
@@ -195,11 +195,11 @@ def number(node: ast.expr | None, constants: dict[str, float]) -> float | None:
 
 
 def timeout_s(call: ast.Call, dotted: str, constants: dict[str, float]) -> float | None:
-    """Return the timeout that a call gives as a literal or a module's constant, in seconds."""
+    """Return the timeout of a call in seconds, if it is a literal or a module's constant."""
     for keyword in call.keywords:
         if keyword.arg in ("timeout", "timeout_s", "timeout_seconds"):
             value = keyword.value
-            # requests takes (connect, read), httpx a Timeout
+            # requests accepts (connect, read), httpx a Timeout
             if isinstance(value, ast.Tuple) and value.elts:
                 value = value.elts[-1]
             if isinstance(value, ast.Call) and value.args:

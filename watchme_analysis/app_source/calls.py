@@ -1,4 +1,4 @@
-"""The call graph of an application, from its handlers to blocking calls, with the place where each runs.
+"""The call graph of an application, from its handlers to blocking calls, with the context of each call.
 
 The rules of FastAPI and Starlette: an ``async def`` handler runs on the event loop and a ``def`` handler in
 the thread pool (40 tokens of anyio). A background task runs after the response, on the loop when it is a
@@ -49,7 +49,7 @@ def caller_chosen_numbers(function: Function, constants: dict[str, float]) -> di
     """Return the largest values that clients may pass in a handler's integer parameters, by name.
 
     It is the bound that FastAPI enforces (``le``, ``lt``), else a number that makes a loop heavy. Parameters
-    that the handler compares or assigns are left out, since it may bound them itself.
+    that the handler compares or assigns are excluded, since it may limit them itself.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def caller_chosen_numbers(function: Function, constants: dict[str, float]) -> di
     return found
 
 
-# Where a function runs, as in the column ``context`` of ``app_calls``.
+# Context in which a function runs, as in the column ``context`` of ``app_calls``.
 LOOP = "event_loop"
 POOL = "thread_pool"
 PROCESS = "process_pool"
@@ -97,9 +97,9 @@ class CallSite:
 
 @dataclass(frozen=True, slots=True)
 class CallEdge:
-    """A call of an own function, and how it is run.
+    """A call of a project's function, and the way in which it is run.
 
-    ``how`` is ``call`` (where the caller runs), ``dependency``, ``stream`` (while the response is sent),
+    ``how`` is ``call`` (in the caller's context), ``dependency``, ``stream`` (while the response is sent),
     ``background``, ``task``, ``thread``, ``pool`` or ``process``.
     """
 
@@ -109,7 +109,7 @@ class CallEdge:
 
 @dataclass(slots=True)
 class FunctionBody:
-    """The calls in a function: blocking calls, own functions, and functions left to the background."""
+    """The calls in a function: blocking calls, project functions, and functions run in the background."""
 
     sites: list[CallSite] = field(default_factory=list)
     edges: list[CallEdge] = field(default_factory=list)
@@ -118,7 +118,7 @@ class FunctionBody:
 
 @dataclass(frozen=True, slots=True)
 class ReachedFunction:
-    """A function reached from a handler or task, where it runs, and the chain of calls."""
+    """A function reached from a handler or task, its context, and the chain of calls."""
 
     function: Function
     origin: str
@@ -134,7 +134,7 @@ class Calls:
         self.routes = routes
         self.handlers: list[Handler] = routes.handlers()
         self.hooks = hooks_of(routes)
-        # Dependencies that routers add to each handler, beside those of its own parameters.
+        # Dependencies that routers add to each handler, in addition to those of its parameters.
         self._router_dependencies: dict[Function, list[ScopedExpression]] = {}
         for handler in self.handlers:
             self._router_dependencies.setdefault(handler.function, []).extend(handler.dependencies)
@@ -145,14 +145,14 @@ class Calls:
             self._by_file.setdefault(function.module.file, []).append(function)
 
     def body(self, function: Function) -> FunctionBody:
-        """Return the calls in a function, read once."""
+        """Return the calls in a function, cached."""
         if function not in self._bodies:
             self._bodies[function] = FunctionBody()
             self._read(function, self._bodies[function])
         return self._bodies[function]
 
     def add(self, file: str, site: CallSite) -> None:
-        """Add a call that ruff found, unless a call on its line is known already."""
+        """Add a call that ruff found, unless a call on its line is already known."""
         holders = [
             function
             for function in self._by_file.get(file, ())
@@ -211,7 +211,7 @@ class Calls:
         deferred = {id(node): found for node in calls if (found := list(self._deferred(node, function)))}
         taken = {used for found in deferred.values() for _, _, uses in found for used in uses}
         inside_loop: set[int] = set()
-        # Without a range no loop is known to be long.
+        # Without a range, no loop can be classified as long.
         ranges = any(isinstance(node.func, ast.Name) and node.func.id == "range" for node in calls)
         loops = LOOPS if ranges else (ast.While,)
         body.edges += self._dependencies(function)
@@ -264,18 +264,18 @@ class Calls:
     def _kind(node: ast.Call, dotted: str, awaited: bool, deferred: list[tuple[Function, str]]) -> str | None:
         if dotted.endswith((".add_task", ".BackgroundTask")):
             return "unbounded_task" if any(f.is_async for f, _ in deferred) else "thread_pool"
-        # Starlette takes each part of a plain generator, and each piece of a file, on a thread of the pool.
+        # Starlette runs each step of a plain generator, and each chunk of a file, on a thread of the pool.
         plain = any(how == "stream" and not target.is_async for target, how in deferred)
         if plain or dotted.endswith(".FileResponse"):
             return "thread_pool"
         if dotted.endswith(".run_in_executor") and any(how == "process" for _, how in deferred):
             return "process_pool"
         kind = None if tries_only(node) else kind_of(dotted, awaited)
-        # Only calls of other packages get a row as awaited calls.
+        # Awaited calls are reported only for other packages.
         return None if kind == "async_wait" and "." not in dotted else kind
 
     def _callee(self, dotted: str) -> Function | None:
-        """Return the own function that a call of a described value runs."""
+        """Return the project's function that a call of a described value runs."""
         found = self.project.functions.get(dotted)
         if found is not None:
             return found
@@ -305,7 +305,7 @@ class Calls:
                 yield CallEdge(target, "dependency")
 
     def _threaded(self, function: Function, edges: list[CallEdge]) -> list[CallSite]:
-        """Return a call site where a coroutine waits for the thread pool, in which plain dependencies run."""
+        """Return a call site if a coroutine waits for the thread pool, in which plain dependencies run."""
         needed = [edge.target for edge in edges] + [
             target
             for need in self._router_dependencies.get(function, ())
@@ -316,12 +316,12 @@ class Calls:
         return [CallSite(function.node.lineno, "fastapi.Depends", "thread_pool", None)]
 
     def _dependency(self, need: ScopedExpression) -> Function | None:
-        """Return the own function of a dependency."""
+        """Return the project's function of a dependency."""
         dotted = self.project.resolve(need.node, need.scope, need.module)
         return self._callee(dotted) if dotted else None
 
     def _deferred(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
-        """Yield the own functions that a call schedules elsewhere, how, and the ids of their nodes."""
+        """Yield the project's functions that a call schedules elsewhere, the way, and their node IDs."""
         dotted = self.project.resolve(node.func, function, function.module) or ""
         last = dotted.rpartition(".")[2]
         arguments: list[ast.expr] = list(node.args)
@@ -357,7 +357,7 @@ class Calls:
             yield target, how, used
 
     def _streamed(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
-        """Yield the own generator of a streamed response; a plain one runs on threads, part by part."""
+        """Yield the project's generator of a streamed response; a non-async generator runs on threads."""
         content = next((k.value for k in node.keywords if k.arg == "content"), None) or next(
             iter(node.args), None
         )
@@ -366,14 +366,14 @@ class Calls:
             yield target, "stream", used
 
     def _target(self, node: ast.expr, function: Function) -> tuple[Function | None, set[int]]:
-        """Return the own function of ``f``, ``f(..)``, ``partial(f, ..)`` or ``lambda: f(..)``, and node ids.
+        """Return the function of ``f``, ``f(..)``, ``partial(f, ..)`` or ``lambda: f(..)``, and node IDs.
 
-        A name may stand for a coroutine or generator that was created before and has not run yet.
+        A name may refer to a coroutine or generator that was created before and has not run yet.
         """
         used = {id(node)}
         made = function.bindings.get(node.id) if isinstance(node, ast.Name) else None
         if isinstance(made, ast.Call):
-            # One step only: `work = partial(work)` is a circle.
+            # A single step, because `work = partial(work)` is a cycle.
             dotted = self.project.resolve(made.func, function, function.module) or ""
             target, used_there = self._callee(dotted), {id(made)}
             if target is not None and (target.is_async or target.is_generator):
@@ -392,12 +392,12 @@ class Calls:
 
 
 def _context(caller: str, edge: CallEdge) -> str:
-    """Return where the target of a call edge runs."""
+    """Return the context of the target of a call edge."""
     if caller == PROCESS or edge.how == "process":
         return PROCESS
     if edge.how == "call":
         return caller
-    # Coroutine functions need a loop, wherever they are handed over.
+    # Coroutine functions need an event loop, independent of the way in which they are run.
     on = LOOP if edge.target.is_async or edge.how == "task" else POOL
     stays = edge.how in ("dependency", "stream") or (
         edge.how == "thread" and not caller.startswith("background_")

@@ -1,8 +1,8 @@
 """Concurrency limits in source: sizes of pools, limiters and semaphores.
 
-The calls are listed in ``concurrency_limits.toml`` beside this module. Besides these, ``total_tokens`` may be
-set on anyio's limiter, which holds the threads that plain handlers run on, and an executor may become
-asyncio's own.
+The calls are listed in ``concurrency_limits.toml`` in this folder. In addition, ``total_tokens`` may be set
+on anyio's limiter, which limits the threads that run plain handlers, and an executor may become asyncio's
+default.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _DEPTH = 6
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit: place, call, size, and the environment variable that may set it.
+    """A limit: location, call, size, and the environment variable that may set it.
 
-    ``size`` is None where the source does not state it.
+    ``size`` is None if the source does not state it.
     """
 
     module: Module
@@ -67,7 +67,7 @@ def _rule_of(dotted: str) -> _Rule | None:
 
 
 def limits(routes: Routes) -> Iterator[Limit]:
-    """Yield the limits that a project's source sets, in functions and outside of them."""
+    """Yield the limits in a project's source, inside and outside of functions."""
     for module, scope, nodes in scopes(routes.project):
         finder = _Finder(routes, module, scope)
         for node in nodes:
@@ -86,14 +86,14 @@ class _Finder:
     scope: Function | None
 
     def assigned(self, node: ast.Assign, target: ast.Attribute) -> Iterator[Limit]:
-        """Yield the limit that ``limiter.total_tokens = 100`` sets."""
+        """Yield the limit of an assignment such as ``limiter.total_tokens = 100``."""
         if target.attr == "total_tokens":
             owner = self.routes.project.resolve(target.value, self.scope, self.module) or ""
             if re.fullmatch(r"anyio\.(to_thread\.current_default_thread_limiter|CapacityLimiter)\(\)", owner):
                 yield self._limit(node, f"{owner}.total_tokens", *self._number(node.value))
 
     def called(self, node: ast.Call) -> Iterator[Limit]:
-        """Yield the limit that a call makes."""
+        """Yield the limit that a call sets."""
         dotted = self.routes.project.resolve(node.func, self.scope, self.module) or ""
         if dotted.endswith(".set_default_executor") and node.args:
             executor: ast.expr | None = node.args[0]
@@ -115,7 +115,7 @@ class _Finder:
                 sizes.append(size)
                 variables += [variable] if variable else []
             elif at < len(rule.defaults):
-                # `**settings` may set it as well.
+                # `**settings` may also set it.
                 sizes.append(None if unknown else rule.defaults[at])
         if sizes:
             known = [size for size in sizes if size is not None]

@@ -1,4 +1,4 @@
-"""Records of handlers, routes and mounted routers, and of expressions with their place in the source."""
+"""Records of handlers, routes and mounted routers, and of expressions with their scope."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Handler:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A router's place in its parent, another router or an application: prefix and dependencies."""
+    """A router's mount in its parent, another router or an application: prefix and dependencies."""
 
     parent: str
     prefix: str

@@ -1,8 +1,8 @@
-"""Resolving names in Python source: what an expression stands for, found without running anything.
+"""Resolve names in Python source to the values of expressions, without running the source.
 
 An expression is described by the dotted name that made its value: after ``s3 = boto3.client("s3")``,
 ``s3.get_object`` resolves to ``boto3.client().get_object``. A call ends with ``()``, an element of a
-collection with ``[]``, and a name that can't be resolved keeps its spelling behind a question mark.
+collection with ``[]``, and a name that cannot be resolved keeps its spelling after a question mark.
 
 :class:`Project` is the entry point. It follows, in this order: names bound in functions and modules
 (:mod:`watchme_analysis.app_source.syntax`), imports (:class:`ProjectNames`), parameters by their annotation,
@@ -41,7 +41,7 @@ from watchme_analysis.app_source.syntax import (
 
 # Names that may lead to others before a search ends.
 _DEPTH = 12
-# Cost of a step along one expression, which ends by itself: `session.query(..).filter(..).first()` has six.
+# Cost of a step along an expression, which is finite: `session.query(..).filter(..).first()` has six.
 _STEP = 0.1
 # Modules through which an alias may be imported before the search ends.
 _REEXPORTS = 4
@@ -57,7 +57,7 @@ _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
 
 
 class Project:
-    """The modules, functions and classes of a folder, and what their names stand for.
+    """The modules, functions and classes of a folder, and the values of their names.
 
     Parameters
     ----------
@@ -112,27 +112,27 @@ class Project:
                 self._collect(module, child, prefix, owner, outer)
 
     def _add_function(self, function: Function) -> None:
-        """Add a function by its name; the last of several counts, and of a property its getter."""
+        """Add a function by its name; the last of several is used, and the getter of a property."""
         name, line = function.qualname, function.node.lineno
         earlier = self.functions.get(name)
         if earlier is not None and is_setter(function):
             name = f"{name}@{line}"
         elif earlier is not None:
-            # Handlers of the same name are registered each.
+            # Handlers with the same name are registered individually.
             self.functions[f"{name}@{earlier.node.lineno}"] = earlier
         self.functions[name] = function
 
     def resolve(
         self, node: ast.expr | None, scope: Function | None, module: Module, depth: float = _DEPTH
     ) -> str | None:
-        """Return the dotted name of what an expression stands for; None for an expression without one.
+        """Return the dotted name of an expression's value; None for an expression without a name.
 
         Parameters
         ----------
         node, scope, module
-            The expression and the function and module in which it stands.
+            The expression, and the function and module that contain it.
         depth
-            Steps that are left before the search ends.
+            Steps that remain before the search ends.
         """
         if depth < _DEPTH:
             return self._resolve(node, scope, module, depth)
@@ -165,7 +165,7 @@ class Project:
         )
 
     def _super_instance(self, scope: Function | None) -> str | None:
-        """Return what ``super()`` stands for: an instance of the next base class of the project."""
+        """Return the value of ``super()``: an instance of the next base class of the project."""
         while scope is not None and scope.owner is None:
             scope = scope.outer
         lineage = self._lineage(self.classes[scope.owner]) if scope is not None and scope.owner else []
@@ -180,7 +180,7 @@ class Project:
             if name in ("self", "cls") and at.owner is not None:
                 return at.owner if name == "cls" else f"{at.owner}()"
             if name in at.bindings:
-                # A name bound to an expression of itself (`x = x or make()`) is looked up outside.
+                # A name that is bound to an expression of itself (`x = x or make()`) is looked up outside.
                 return self.resolve(at.bindings[name], at, at.module, depth - 3) or f"?{name}"
             if (parameter := self._parameter(name, at, depth)) is not None:
                 return parameter
@@ -206,7 +206,7 @@ class Project:
         return f"?{name}" if name in extra else None
 
     def member(self, base: str, name: str, depth: float = _DEPTH) -> str | None:
-        """Return what an attribute of a described value stands for."""
+        """Return the value of an attribute of a described value."""
         dotted = f"{base}.{name}"
         if depth <= 0 or dotted in self.functions or dotted in self.classes:
             return dotted
@@ -260,11 +260,11 @@ class Project:
         return found
 
     def _bases(self, owner: Class) -> list[str]:
-        """Return the dotted names of what a class inherits from directly."""
+        """Return the dotted names of the direct bases of a class."""
         return [name for base in owner.bases if (name := self.resolve(base, None, owner.module))]
 
     def ancestors(self, owner: Class) -> list[str]:
-        """Return the dotted names of all classes that one inherits from, also those of other packages."""
+        """Return the dotted names of all base classes of a class, including those of other packages."""
         return [name for at in self._lineage(owner) for name in self._bases(at)]
 
     def _has_known_type(self, value: str) -> bool:
@@ -301,7 +301,7 @@ class Project:
         return next((method for method in made if not is_abstract(method)), found)
 
     def called(self, value: str, depth: float = _DEPTH) -> str:
-        """Return what a call of a described value stands for: the result of an own function if known."""
+        """Return the value of a call of a described value: the result of the project's function if known."""
         function = self.functions.get(value)
         if function is None or depth <= 0 or isinstance(function.node, ast.Lambda):
             return f"{value}()"
@@ -341,10 +341,10 @@ class ProjectNames:
         }
 
     def own_module(self, name: str, importer: Module, wanted: tuple[str, ...]) -> str:
-        """Return the project's own module that an absolute import means, else the name itself.
+        """Return the project's module that an absolute import refers to, else the name itself.
 
         The folder from which the application is started is unknown, so each folder above the importing file
-        is tried, nearest first. A module without the wanted names only shares its name with an installed
+        is tried, nearest first. A module without the imported names only shares its name with an installed
         package, as ``core/redis.py`` does.
         """
         folders = importer.package.split(".") if importer.package else []
@@ -367,14 +367,14 @@ class ProjectNames:
 
 
 def imports_of(module: Module, own: ProjectNames) -> dict[str, str]:
-    """Return the dotted name that each imported name of a module stands for.
+    """Return the dotted name of the value of each imported name of a module.
 
     Parameters
     ----------
     module
         The importing module.
     own
-        Names of the project's modules, which absolute imports may mean.
+        Names of the project's modules, to which absolute imports may refer.
     """
     found: dict[str, str] = {}
     for node in module.import_nodes:
@@ -398,7 +398,7 @@ def imports_of(module: Module, own: ProjectNames) -> dict[str, str]:
 def parameter_value(
     project: Project, parameter: tuple[ast.expr | None, ast.expr | None], scope: Function, depth: float
 ) -> str | None:
-    """Return what a parameter stands for by its dependency or its type; None when unknown.
+    """Return the value of a parameter by its dependency or its type; None when unknown.
 
     ``parameter`` is its annotation and its default.
     """
@@ -421,7 +421,7 @@ def dependency_of(
 ) -> ScopedExpression | None:
     """Return the callable that ``Depends`` names for a parameter, in its default or in ``Annotated``.
 
-    ``Depends()`` without an argument means the parameter's type. An alias counts as what it stands for:
+    ``Depends()`` without an argument refers to the parameter's type. An alias is resolved:
     ``SessionDep = Annotated[Session, Depends(get_session)]``.
     """
     at = _unaliased(project, annotation, scope)
@@ -443,7 +443,7 @@ def dependency_of(
 
 
 def _unaliased(project: Project, annotation: ast.expr | None, scope: Function) -> ScopedExpression | None:
-    """Return an annotation, or the expression that it is an alias of, with its place."""
+    """Return an annotation, or the expression of which it is an alias, with its module and function."""
     if annotation is None:
         return None
     found = None
@@ -456,7 +456,7 @@ def _unaliased(project: Project, annotation: ast.expr | None, scope: Function) -
 
 
 def _alias(project: Project, name: str, module: Module, depth: int) -> ScopedExpression | None:
-    """Return the subscript, such as ``Annotated[..]``, that a module binds to a name or imports as it."""
+    """Return the subscript, such as ``Annotated[..]``, that a module binds to a name or imports under it."""
     bound = module.bindings.get(name)
     if bound is not None or depth <= 0:
         return ScopedExpression(bound, module, None) if isinstance(bound, ast.Subscript) else None
@@ -466,10 +466,10 @@ def _alias(project: Project, name: str, module: Module, depth: int) -> ScopedExp
 
 
 def state_attributes(modules: Iterable[Module], functions: Iterable[Function]) -> dict[str, ScopedExpression]:
-    """Return by name the expressions to which attributes of a Starlette state are bound.
+    """Return the expressions that are bound to attributes of a Starlette state, by attribute name.
 
-    Handlers read from ``request.app.state`` and ``request.state`` what start-up code, a lifespan or a
-    middleware stored there. The first expression that is more than a constant counts.
+    Handlers read values from ``request.app.state`` and ``request.state`` that start-up code, a lifespan or a
+    middleware stored there. The first expression other than a constant is used.
     """
     found: dict[str, ScopedExpression] = {}
     scopes = [(module.nodes, None, module) for module in modules]
@@ -497,9 +497,9 @@ def _is_lifespan(scope: Function | None) -> bool:
 
 
 def returns_plain_value(function: Function) -> bool:
-    """Return True when a function declares a result that can't be awaited.
+    """Return True when a function declares a result that cannot be awaited.
 
-    An awaited call of it means another function: many clients exist twice, with the same methods.
+    An awaited call refers to another function, because many clients exist twice, with the same methods.
     """
     node = function.node
     if isinstance(node, ast.Lambda | ast.AsyncFunctionDef) or node.decorator_list or node.returns is None:

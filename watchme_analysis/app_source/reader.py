@@ -82,7 +82,7 @@ def handler_rows(calls: Calls) -> list[dict[str, Any]]:
 
 
 def call_rows(calls: Calls) -> list[dict[str, Any]]:
-    """Return rows of ``app_calls``: one per call, origin and context; one for calls not reached, limits."""
+    """Return rows of ``app_calls``: per call, origin and context, and for unreached calls and limits."""
     reached = calls.reached()
     rows = []
     for at in reached:
@@ -154,7 +154,7 @@ def _read_folder(root: Path, state: State) -> _Folder:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Pause garbage collection while millions of nodes are created, all of which stay alive."""
+    """Pause garbage collection during the creation of millions of nodes, all of which are kept."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -164,14 +164,14 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-# The folder read last. An import asks for its files one after the other.
+# Cache of the last folder, because an import requests its files consecutively.
 _last: list[_Folder] = []
 
 
 def _folder(raw: RawFile) -> _Folder:
     """Return the rows of the file's folder.
 
-    A file that is asked for again begins another import: then the folder is listed anew, and read anew if
+    A repeated request for a file starts another import: the folder is then listed again, and read again if
     any file has changed.
     """
     root = raw.root.resolve()
@@ -201,8 +201,8 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     Returns
     -------
     list of table, frame, retrieval
-        ``app_handlers`` and ``app_calls`` of this file. The way from a handler to a call may lead through
-        other files. A file that is no Python is one rejected entry.
+        ``app_handlers`` and ``app_calls`` of this file. The path from a handler to a call may lead through
+        other files. A file that is not valid Python is a single rejected entry.
     """
     folder = _folder(raw)
     rejected = folder.rejected.get(raw.relative)

@@ -25,7 +25,7 @@ _APPLICATIONS = re.compile(r"(.*\.)?(FastAPI|APIRouter|Starlette|Router)")
 
 
 def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast.AST]]]:
-    """Yield the nodes of each module and of each function, without those of functions inside."""
+    """Yield the nodes of each module and of each function, without those of nested functions."""
     for module in project.modules.values():
         yield module, None, module.nodes
     for function in list(project.functions.values()):
@@ -84,7 +84,7 @@ class Routes:
         return returned or source_text(node)
 
     def _returned(self, call: ast.Call, module: Module, scope: Function | None) -> str | None:
-        """Return the identity of the application or router that an own function makes and returns."""
+        """Return the identity of the application or router that a project function creates and returns."""
         maker = self.project.functions.get(self.project.resolve(call.func, scope, module) or "")
         if maker is None:
             return None
@@ -120,7 +120,7 @@ class Routes:
     def binding(
         self, node: ast.expr, module: Module, scope: Function | None
     ) -> tuple[ast.expr | None, Module]:
-        """Return the expression that a constant is bound to, in a module or as a class's attribute."""
+        """Return the expression bound to a constant, in a module or as a class's attribute."""
         if not isinstance(node, ast.Name | ast.Attribute):
             return None, module
         if isinstance(node, ast.Name) and scope is not None and node.id in scope.bindings:
@@ -149,27 +149,27 @@ class Routes:
     def _dependencies_of(
         self, node: ast.expr | None, module: Module, scope: Function | None
     ) -> tuple[ScopedExpression, ...]:
-        """Return the callables that ``dependencies=[Depends(..)]`` names."""
+        """Return the callables in ``dependencies=[Depends(..)]``."""
         node = self._list(node, module, scope)
         calls = [entry for entry in node.elts if isinstance(entry, ast.Call)] if node is not None else []
         named = [call for call in calls if last_name(call.func) in ("Depends", "Security") and call.args]
         return tuple(ScopedExpression(call.args[0], module, scope) for call in named)
 
     def _list(self, node: ast.expr | None, module: Module, scope: Function | None) -> ast.List | None:
-        """Return a list literal, or the one that a name is bound to."""
+        """Return a list literal, or the list literal that is bound to a name."""
         if isinstance(node, ast.Name | ast.Attribute):
             node, _ = self.binding(node, module, scope)
         return node if isinstance(node, ast.List) else None
 
     def is_application_call(self, call: ast.Call, module: Module, scope: Function | None) -> bool:
-        """Return True when a call makes an application or router."""
+        """Return True when a call creates an application or router."""
         return self._makes_application(self.project.resolve(call, scope, module) or "")
 
     def _is_application(self, node: ast.expr, module: Module, scope: Function | None) -> bool:
         value = self.project.resolve(node, scope, module) or ""
         if self._makes_application(value):
             return True
-        # A value of unknown origin (a parameter, a missing module) counts by its name.
+        # A value of unknown origin (a parameter, a missing module) is recognized by its name.
         name = last_name(node)
         return bool(re.fullmatch(r"\w*(app|router|api|application)", name)) and not value.endswith("()")
 
@@ -213,7 +213,7 @@ class Routes:
         self._routes.append(Route(owner, function, methods, path, status, function.node.lineno))
 
     def _application(self, node: ast.Assign | ast.AnnAssign, module: Module, scope: Function | None) -> None:
-        """Record the prefix, routes and dependencies with which an application or router is made."""
+        """Record the prefix, routes and dependencies with which an application or router is created."""
         call = node.value
         assert isinstance(call, ast.Call)
         value = self.project.resolve(call, scope, module) or ""
@@ -223,7 +223,7 @@ class Routes:
         owner = self.identity(target, module, scope)
         # Routes that a class registers on ``self`` belong to each instance.
         self._parents[value].append(Link(owner, ""))
-        # Routes of an application that a function makes belong to the name that holds it.
+        # Routes of an application that a function creates belong to the name that holds it.
         returned = self._returned(call, module, scope)
         if returned is not None:
             self._parents[returned].append(Link(owner, ""))
@@ -241,7 +241,7 @@ class Routes:
     def _arguments_of(
         self, call: ast.Call, module: Module, scope: Function | None
     ) -> Iterator[tuple[str, ast.expr]]:
-        """Yield the arguments of a call of an own function: parameter identity and expression."""
+        """Yield the arguments of a call of a project's function: parameter identity and expression."""
         target = self.project.functions.get(self.project.resolve(call.func, scope, module) or "")
         if target is None or not (call.args or call.keywords):
             return
@@ -302,7 +302,7 @@ class Routes:
                 self._add(owner, function, call, kind, where)
 
     def _registration(self, call: ast.Call, module: Module, scope: Function | None) -> None:
-        """Record the routes of ``include_router``, ``mount``, ``add_api_route`` and the like."""
+        """Record the routes of ``include_router``, ``mount``, ``add_api_route`` etc."""
         if not isinstance(call.func, ast.Attribute):
             return
         name, keywords = call.func.attr, keywords_of(call)
@@ -325,7 +325,7 @@ class Routes:
             self._endpoint(target, owner, call, (module, scope), "websocket" in name)
 
     def function_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> Function | None:
-        """Return the own function that an expression stands for."""
+        """Return the project's function to which an expression refers."""
         dotted = self.project.resolve(node, scope, module) if node is not None else None
         if dotted is None:
             return None

@@ -24,9 +24,9 @@ _STRING = re.compile(rb"#[^\n]*|(?<!\w)(?P<prefix>[A-Za-z]{0,2})(?P<quote>'''|\"
 
 
 def older_fstrings(data: bytes) -> bytes:
-    """Return source with an empty string in place of each unreadable f-string, on the same lines.
+    """Return source with an empty string in place of each unsupported f-string, on the same lines.
 
-    What its expressions call is lost, and the rest of the file is not.
+    Calls in the expressions of these f-strings are lost, but the rest of the file is not.
     """
     kept, at = [], 0
     while found := _STRING.search(data, at):
@@ -49,7 +49,7 @@ def _is_read(text: bytes) -> bool:
 
 
 def _end(data: bytes, found: re.Match[bytes]) -> int:
-    """Return the place after the comment or string that begins at a match; that of the source where none."""
+    """Return the end of the comment or string that begins at a match; the end of the source if it is open."""
     quote = found["quote"]
     if quote is None:
         return found.end()
@@ -72,15 +72,15 @@ def _end(data: bytes, found: re.Match[bytes]) -> int:
     return len(data)
 
 
-# Name below the folder and what changes when the file does: size and time of change.
+# Name relative to the folder, and the attributes that change with a file: size and modification time.
 State = dict[str, tuple[int, int]]
 
-# Not the application: read neither as evidence nor as part of the project.
+# Folders outside of the application, which are neither evidence nor part of the project.
 _SKIPPED = {"tests", "test", "node_modules", "site-packages", ".venv", "venv", "migrations", "alembic"}
-# So much source is read within a few seconds.
+# Bytes of source that are parsed within a few seconds.
 MAX_BYTES = 24_000_000
 _BARE_EXCEPT = re.compile(rb"^(\s*except\*?\s+)([\w.]+(?:\s*,\s*[\w.]+)+)(\s*:)", re.MULTILINE)
-# The head of a definition that may have type parameters, the first bracket of which is the last group.
+# The head of a definition that may have type parameters, whose first bracket is the last group.
 _HEAD = re.compile(
     rb"^([ \t]*)(type[ \t]+(?=\w+[ \t]*[=\[]))?((?(2)|(?:(?:async[ \t]+)?def|class)[ \t]+)\w+)(\[)?",
     re.MULTILINE,
@@ -92,7 +92,7 @@ _IMPORTED = re.compile(
 
 
 def is_source(path: PurePosixPath) -> bool:
-    """Return True when a file belongs to the application by its name."""
+    """Return True when a file belongs to the application according to its name."""
     hidden = any(part.startswith(".") for part in path.parts)
     return (
         not hidden and not _SKIPPED & set(path.parts[:-1]) and not path.name.startswith(("test_", "conftest"))
@@ -100,7 +100,7 @@ def is_source(path: PurePosixPath) -> bool:
 
 
 def source_files(root: Path) -> State:
-    """Return an application's source files below a folder, packed ones too, by name."""
+    """Return an application's source files below a folder, including compressed files, by name."""
     found: State = {}
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if not name.startswith(".") and name not in _SKIPPED]
@@ -112,14 +112,14 @@ def source_files(root: Path) -> State:
                 try:
                     stat = path.stat()
                 except OSError:
-                    # Gone meanwhile.
+                    # The file was removed meanwhile.
                     continue
                 found[relative.as_posix()] = (stat.st_size, stat.st_mtime_ns)
     return dict(sorted(found.items()))
 
 
 def read_files(root: Path, names: list[str]) -> tuple[dict[str, bytes], dict[str, Rejected]]:
-    """Return the content of files, and why some can't be read."""
+    """Return the content of files, and the reasons why some cannot be read."""
     texts: dict[str, bytes] = {}
     problems: dict[str, Rejected] = {}
     for name in names:
@@ -131,10 +131,10 @@ def read_files(root: Path, names: list[str]) -> tuple[dict[str, bytes], dict[str
 
 
 def nearest(texts: dict[str, bytes], max_bytes: int) -> set[str]:
-    """Return the files to read where all are too many: those of the web application before others.
+    """Return the files to parse if all are too large: those of the web application before others.
 
-    First come the files that name FastAPI or Starlette, then what they import, by the last part of the
-    name, then what that imports; the rest in order.
+    Files that import FastAPI or Starlette come first, then the files that they import, by the last part of
+    the name, then the imports of those; the rest in order.
     """
     by_stem: dict[str, list[str]] = {}
     for name in texts:
@@ -160,7 +160,7 @@ def _stems(text: bytes) -> Iterator[str]:
 
 
 def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | None]:
-    """Return the syntax tree of a file, or why there is none."""
+    """Return the syntax tree of a file, or the reason why it cannot be parsed."""
     reader = "Python {}.{}".format(*sys.version_info)
     try:
         with warnings.catch_warnings():
@@ -172,7 +172,7 @@ def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | 
                 for source in (older, older_fstrings(older)):
                     with contextlib.suppress(SyntaxError):
                         return ast.parse(source), None
-                # The lines of the file itself are those to show.
+                # Quote the original lines of the file.
                 raise error from None
     except SyntaxError as error:
         line = error.lineno or 0
@@ -187,8 +187,8 @@ def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | 
 def _in_older_words(data: bytes) -> bytes:
     """Return source that Python 3.11 can parse, with every statement on its line.
 
-    Type parameters and ``type`` statements (3.12) and several exceptions without parentheses (3.14) say
-    nothing about what runs.
+    Type parameters and ``type`` statements (3.12) and several exceptions without parentheses (3.14) do not
+    affect the calls.
     """
     data = _BARE_EXCEPT.sub(rb"\1(\2)\3", data)
     kept, at = [], 0
@@ -201,7 +201,7 @@ def _in_older_words(data: bytes) -> bytes:
 
 
 def _closing(data: bytes, at: int) -> int:
-    """Return the position after the bracket that closes the one at a position."""
+    """Return the position after the closing bracket of the bracket at a position."""
     depth = 0
     for place in range(at, len(data)):
         depth += (data[place] in b"[(") - (data[place] in b"])")

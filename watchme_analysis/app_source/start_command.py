@@ -1,6 +1,6 @@
 """Start commands of application servers: uvicorn, gunicorn, hypercorn, granian and FastAPI's own command.
 
-Reads files of command lines as a shell takes them, and the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile. A
+Reads files of command lines in shell syntax, and the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile. A
 comment before a command may name the service and the address on which it listens: ``# behavior,
 172.28.0.11``.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 _SEPARATORS = {"&&", "||", ";", "|", "&"}
-# Servers whose options are read; words before a server's name are programs that run it.
+# Servers whose options are parsed; words before a server's name are programs that run it.
 _SERVERS = {"uvicorn", "gunicorn", "hypercorn", "granian"}
 # Programs that only print, install or stop the server that follows them.
 _NO_RUNNERS = {"echo", "printf", "pip", "pip3", "pkill", "killall", "grep", "which"}
@@ -92,19 +92,19 @@ def parse_command(command: str) -> dict[str, Any] | None:
     Parameters
     ----------
     command
-        Such as ``ulimit -n 1024 && NAME=x uvicorn main:app --workers 1``.
+        Command line, such as ``ulimit -n 1024 && NAME=x uvicorn main:app --workers 1``.
 
     Returns
     -------
     dict or None
         Columns of ``app_processes`` that the command states; None when it starts neither uvicorn, gunicorn,
-        hypercorn, granian nor FastAPI's own command. What stands before one (``tini --``, ``uv run``) is
-        passed over, and so is an option whose number only a variable knows.
+        hypercorn, granian nor FastAPI's own command. Programs before it (``tini --``, ``uv run``) are
+        skipped, and so are options whose number is in an unknown variable.
 
     Raises
     ------
     ValueError
-        When a quote is not closed, or an option that takes a number has none.
+        When a quote is not closed, or the number of an option is missing.
     """
     lexer = shlex.shlex(command, posix=True, punctuation_chars="&|;")
     lexer.whitespace_split = True
@@ -260,7 +260,7 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
     text
         The file.
     name
-        Its name, for the column ``file``.
+        Name of the file, for the column ``file``.
 
     Returns
     -------
@@ -326,8 +326,8 @@ def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame,
     Returns
     -------
     frame, retrieval
-        Table ``app_processes``: one row when the image starts a server, else none. Lines are not counted: the
-        others are none of this table's business.
+        Table ``app_processes``: one row when the image starts a server, else none. Lines are not counted,
+        because the other lines of a Dockerfile are irrelevant to this table.
     """
     environment: dict[str, str] = {}
     row: dict[str, Any] = {}
@@ -364,7 +364,7 @@ def _read(raw: RawFile) -> Iterable[TablePart]:
         content.data.decode("utf-8-sig", errors="backslashreplace"), raw.relative
     )
     if raw.name.endswith(".sh"):
-        # The other lines of a script are none of this table's business.
+        # The other lines of a script are irrelevant to this table.
         errors = tuple(piece for piece in retrieval.rejected if piece.reason != _NO_SERVER)
         retrieval = replace(retrieval, lines=0, blank_lines=0, joined_lines=0, rejected=errors)
     service = raw.service("uvicorn_command") or raw.service("gunicorn_command")

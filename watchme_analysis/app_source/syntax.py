@@ -18,15 +18,15 @@ class Function:
     Attributes
     ----------
     qualname
-        Dotted name with the module in front.
+        Dotted name, prefixed with the module.
     name
-        The same without the module.
+        Dotted name without the module.
     module, node
-        Where it stands.
+        Its module and its syntax node.
     owner
         Qualified name of its class, or None.
     outer
-        The function that it is defined in, or None.
+        The enclosing function, or None.
     """
 
     qualname: str
@@ -49,7 +49,7 @@ class Function:
 
     @property
     def is_generator(self) -> bool:
-        """True when a call of it runs nothing yet, since it yields."""
+        """True if a call runs no code of its body yet, because it yields."""
         return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in self.nodes)
 
     @cached_property
@@ -73,7 +73,7 @@ class Class:
 
 @dataclass(eq=False)
 class Module:
-    """A file: dotted name, package from which relative imports count, imports and bindings."""
+    """A file: dotted name, base package of relative imports, imports and bindings."""
 
     name: str
     package: str
@@ -104,7 +104,7 @@ class Module:
 
 # Nodes whose body runs at another time.
 _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-# Fields without nodes that are looked for.
+# Fields without nodes of interest.
 _PLAIN = {"ctx", "op", "ops", "id", "attr", "name", "names", "arg", "module", "level", "type_comment"}
 _KINDS = [kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)]
 # Fields of each kind of node that may contain others, last first.
@@ -114,7 +114,7 @@ _FIELDS: dict[type, tuple[str, ...]] = {
     if not issubclass(kind, (ast.Constant, *_CLOSED))
 }
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-# Kinds of nodes that are looked for.
+# Kinds of nodes of interest.
 _WANTED = {
     ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.withitem, ast.Global, ast.Return, ast.Yield, ast.YieldFrom,
     ast.Await, ast.Call, ast.For, ast.While, ast.With, ast.AsyncWith, *COMPREHENSIONS,
@@ -130,7 +130,7 @@ _STATEMENTS: dict[type, tuple[str, ...]] = {
 def own_nodes(nodes: Iterable[ast.AST]) -> list[ast.AST]:
     """Return nodes and all below them, in order, without going into functions and classes.
 
-    Only kinds that are looked for are returned. A project has millions of nodes, so this is a plain loop.
+    Only kinds of interest are returned. A project has millions of nodes, so this is a plain loop.
     """
     found = []
     waiting: list[Any] = [*nodes]
@@ -175,7 +175,7 @@ def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:
 
 
 def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
-    """Return the named parameters with their defaults; None for one without."""
+    """Return the named parameters with their defaults, None without a default."""
     arguments = function.node.args
     plain = [*arguments.posonlyargs, *arguments.args]
     defaults: list[ast.expr | None] = [None] * (len(plain) - len(arguments.defaults))
@@ -209,12 +209,12 @@ def plain_type(node: ast.expr | None) -> ast.expr | None:
     return node
 
 
-# Generator types: as a dependency or in ``with``, the value is the yielded one.
+# Generator types: as a dependency or in ``with``, the value is the yielded value.
 _GENERATORS = {"Generator", "AsyncGenerator", "Iterator", "AsyncIterator", "Iterable", "AsyncIterable"}
 
 
 def yielded_type(node: ast.expr) -> ast.expr:
-    """Return the type ``T`` of ``Generator[T, ..]`` and the like; other types unchanged."""
+    """Return the type ``T`` of ``Generator[T, ..]`` etc.; other types unchanged."""
     if isinstance(node, ast.Subscript) and last_name(node.value) in _GENERATORS:
         return node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
     return node
@@ -231,7 +231,7 @@ def _declared(node: ast.AnnAssign) -> ast.expr | None:
 
 
 def bindings_of(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
-    """Return the expression bound to each plain name: the first one that is more than a constant."""
+    """Return the expression bound to each plain name: the first other than a constant."""
     found: dict[str, ast.expr] = {}
     for node in nodes:
         targets: list[ast.expr] = []
@@ -243,7 +243,7 @@ def bindings_of(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
         elif isinstance(node, ast.NamedExpr):
             targets, value = [node.target], node.value
         elif type(node).__name__ == "TypeAlias":
-            # `type Name = ..`, which ast knows from Python 3.12 on.
+            # `type Name = ..`, which ast supports from Python 3.12 on.
             targets, value = [vars(node)["name"]], vars(node)["value"]
         elif isinstance(node, ast.withitem) and node.optional_vars is not None:
             targets, value = [node.optional_vars], node.context_expr
@@ -254,7 +254,7 @@ def bindings_of(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
 
 
 def bind(bindings: dict[str, ast.expr], name: str, value: ast.expr) -> None:
-    """Bind a name, unless it is bound to more than a constant already."""
+    """Bind a name, unless it is already bound to an expression other than a constant."""
     if isinstance(bindings.get(name, _NOTHING), ast.Constant):
         bindings[name] = value
 

@@ -5,5 +5,5 @@ Entry point: one module per kind, each with `SOURCES`; `prober` records probes.
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `files`, `text`, `redact`,
 `aws_shapes`.
 
-Never: interprets what it reads for a question.
+Never: interprets its data for a question.
 """

@@ -39,12 +39,12 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Returns
     -------
     frame, retrieval
-        An empty cell is a row without a value; a cell that is no number is rejected with its line; a column
-        without any number is left out, and the notes say so.
+        An empty cell is a row without a value; a cell that is not a number is rejected with its line; a
+        column without any number is ignored, with a note.
     """
     account = TextAccounting(raw, "host_metrics", "host_metrics")
     rows = list(csv_rows(raw, account))
-    # A line holds several values here, so that lines and rows can't be compared.
+    # A line holds several values, so lines and rows cannot be compared.
     account.has_row_per_line = False
     wordy = _columns_without_numbers(rows)
     samples = 0

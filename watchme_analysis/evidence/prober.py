@@ -51,19 +51,19 @@ COLUMNS = (
 )
 VANTAGES = ("inside", "host", "outside")
 AGENT = "watchme-probe/1"
-# Until Python 3.9 they were two types.
+# Up to Python 3.9 these were two types.
 TIMEOUTS = (TimeoutError, socket.timeout)
-# Steps of a probe as errors name them.
+# Names of the steps of a probe in error messages.
 LOOKING_UP = "looking up the name"
 CONNECTING = "connecting"
 SHAKING_HANDS = "shaking hands over TLS"
 WAITING = "waiting for the answer"
 READING = "reading the answer"
-# Bytes read of a response: a page that never ends would be read until the time limit, each time.
+# Bytes read of a response, because an endless page would otherwise be read until the time limit.
 ENOUGH_BYTES = 1_000_000
 # Seconds after which the next address of a name is tried as well (RFC 8305, section 8).
 NEXT_ADDRESS_S = 0.25
-# Seconds between two probes of a URL, at least.
+# Shortest interval between two probes of a URL, in seconds.
 MIN_INTERVAL_S = 1.0
 
 
@@ -101,9 +101,9 @@ def _in_ascii(url: str) -> str:
 
 
 def read_headers(pairs: Iterable[str]) -> dict[str, str]:
-    """Return the request headers given as ``NAME: VALUE`` or ``@FILE``, a file of such lines.
+    """Return the request headers stated as ``NAME: VALUE`` or ``@FILE``, a file of such lines.
 
-    Raises ValueError for what is no header. A message never repeats a value: it may be a secret.
+    Raises ValueError for an invalid header. Messages never repeat a value, which may be a secret.
     """
     found: dict[str, str] = {}
     for number, pair in enumerate(pairs, 1):
@@ -126,7 +126,7 @@ def read_headers(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def error_text(step: str, error: Exception, timeout_s: float) -> str:
-    """Return the error of a probe with the step in which it came; that of a timeout begins with this word."""
+    """Return the error of a probe with its step; the error of a timeout begins with the word timeout."""
     if isinstance(error, TIMEOUTS):
         return f"timeout after {timeout_s:g} s, while {step}"
     if isinstance(error, ConnectionRefusedError):
@@ -136,13 +136,13 @@ def error_text(step: str, error: Exception, timeout_s: float) -> str:
     if type(error) is http.client.BadStatusLine:
         return f"the answer is no HTTP/1, while {step}"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    # A server chooses this text.
+    # The server controls this text.
     text = "".join(c if c.isprintable() else "?" for c in text[:200].strip())
     return f"{text}, while {step}"
 
 
 class _Reads(io.RawIOBase):
-    """Read from a socket, each time within the remaining time: a header may trickle in, byte by byte."""
+    """Read from a socket, each time within the remaining time, because headers may arrive byte by byte."""
 
     def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
         self.sock, self.left = sock, left
@@ -167,9 +167,9 @@ class _Socket:
 
 
 def _addresses(host: str, port: int, left: Callable[[], float]) -> list[Any]:
-    """Return the addresses of a name as getaddrinfo has them, within the remaining time.
+    """Return the addresses of a name from getaddrinfo, within the remaining time.
 
-    The resolver can't be stopped, so it is left behind in a thread of its own when it takes too long.
+    The resolver cannot be stopped, so a slow lookup is abandoned in a thread of its own.
     """
     found: list[Any] = []
 
@@ -193,8 +193,8 @@ def _addresses(host: str, port: int, left: Callable[[], float]) -> list[Any]:
 def _first_connected(addresses: list[Any], left: Callable[[], float]) -> socket.socket:
     """Return a socket that is connected to the first address that accepts.
 
-    While an address neither accepts nor refuses, the next ones are tried as well (RFC 8305): many machines
-    have IPv6 addresses that lead nowhere.
+    While an address neither accepts nor refuses, the next addresses are tried as well (RFC 8305), because
+    many machines have unreachable IPv6 addresses.
     """
     problem, rest = OSError("the name has no address"), list(addresses)
     pending: list[socket.socket] = []
@@ -234,7 +234,7 @@ def _first_connected(addresses: list[Any], left: Callable[[], float]) -> socket.
 
 
 def _connect(host: str, port: int, left: Callable[[], float], result: dict[str, Any]) -> socket.socket:
-    """Look the name up and connect; the step and its duration go into the result."""
+    """Return a connected socket after the name lookup; the step and its duration are set in the result."""
     start = time.perf_counter()
     addresses = _addresses(host, port, left)
     result["dns_s"] = time.perf_counter() - start
@@ -247,7 +247,7 @@ def _connect(host: str, port: int, left: Callable[[], float], result: dict[str, 
 
 @functools.cache
 def _tls_context(insecure: bool) -> ssl.SSLContext:
-    """Return TLS settings with the certificates of the system, read once: reading them takes a while."""
+    """Return TLS settings with the system's certificates, cached because loading them takes long."""
     context = ssl.create_default_context()
     if insecure:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -255,7 +255,7 @@ def _tls_context(insecure: bool) -> ssl.SSLContext:
 
 
 def _request_headers(parts: Any, headers: dict[str, str]) -> dict[str, str]:
-    """Return the headers of a request; a user in the URL becomes the Authorization that it stands for."""
+    """Return the headers of a request; a user in the URL becomes an Authorization header."""
     own = {"User-Agent": AGENT, "Connection": "close"}
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -269,8 +269,8 @@ def fetch(url: str, timeout_s: float, headers: dict[str, str], insecure: bool = 
 
     Returns a dictionary of ``status``, ``seconds``, ``error`` (text), ``dns_s``, ``connect_s``, ``tls_s``
     (durations of the steps) and ``ttfb_s`` (from the start to the first byte); steps that were not reached
-    are None. A server that can't be reached is a result and raises nothing. The path is sent as it is
-    written, redirects are not followed, and of a long response only the beginning is read.
+    are None. A server that cannot be reached is a result, not an exception. The path is sent unchanged,
+    redirects are not followed, and only the beginning of a long response is read.
     """
     parts = urlsplit(url)
     tls = parts.scheme == "https"
@@ -305,9 +305,9 @@ def fetch(url: str, timeout_s: float, headers: dict[str, str], insecure: bool = 
         result["status"] = response.status
         result["step"] = READING
         size = 0
-        # From Python 3.12 on a response that was read to its end closes itself, and the socket with it.
+        # From Python 3.12 on, a response that was read to its end closes itself, and the socket with it.
         while not response.isclosed() and size < ENOUGH_BYTES:
-            # One read is one receive at most, so that a trickle can't outlast the time limit.
+            # Each read is at most one receive, so that a slow response cannot exceed the time limit.
             part = response.read1(65536)
             size += len(part)
             if not part:
@@ -339,7 +339,7 @@ def _ends_a_line(path: str) -> bool:
 def append(path: str, rows: Iterable[dict[str, Any]]) -> None:
     """Append rows to the CSV file, whole lines in one write, with the header first in a new file.
 
-    The file is opened anew each time, so that it may be rotated or removed in between.
+    The file is opened each time, so that it may be rotated or removed in between.
     """
     text = io.StringIO()
     with open(path, "a+", encoding="utf-8", newline="") as file:  # noqa: PTH123
@@ -348,7 +348,7 @@ def append(path: str, rows: Iterable[dict[str, Any]]) -> None:
         if header and not {"timestamp", "vantage", "seconds"} <= set(header):
             raise ValueError(f"{path} holds something else than probes: give another file with --output.")
         if header:
-            # A last line that was cut off must not swallow the first new one.
+            # A truncated last line must not swallow the first new line.
             text.write("" if _ends_a_line(path) else "\n")
         writer = csv.writer(text, lineterminator="\n")
         if not header:
@@ -360,7 +360,7 @@ def append(path: str, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def probe(vantage: str, url: str, ask: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
-    """Probe once and return the row."""
+    """Return the row of a single probe."""
     moment = datetime.now(timezone.utc)  # noqa: UP017
     stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {"timestamp": stamp, "vantage": vantage, "path": urlsplit(url).path or "/", **ask(url)}
@@ -374,10 +374,10 @@ def run(
     write: Callable[[dict[str, Any]], None],
     stop: threading.Event,
 ) -> None:
-    """Probe all targets at the same moments until the time is over or the event is set.
+    """Probe all targets at the same times until the time is over or the event is set.
 
-    A target that has not answered when its next turn comes sits that turn out: there is never more than
-    one probe of a target on its way.
+    A target without a response by the time of its next probe skips that probe, so there is never more than
+    one probe of a target in progress.
     """
     begun = time.monotonic()
 
@@ -399,7 +399,7 @@ def run(
 
 
 def stop_on_signals() -> threading.Event:
-    """Return an event that Ctrl-C and a polite kill set."""
+    """Return an event that is set by Ctrl-C and SIGTERM."""
     stop = threading.Event()
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), lambda *_: stop.set())
@@ -407,14 +407,14 @@ def stop_on_signals() -> threading.Event:
 
 
 class Writer:
-    """Appends each row as it comes and says so on standard error."""
+    """Appends each row immediately and reports it on standard error."""
 
     def __init__(self, path: str, quiet: bool = False) -> None:
         self.path, self.quiet, self.rows, self.lost = path, quiet, 0, 0
         self._lock = threading.Lock()
 
     def __call__(self, row: dict[str, Any]) -> None:
-        """Append a row; where that fails, say so and go on, for the disk may have room again later."""
+        """Append a row; after a failure, report it and continue, because disk space may become available."""
         seen = row["error"] or f"{row['status']} in {row['seconds']:.3f} s"
         with self._lock:
             try:
@@ -427,13 +427,13 @@ class Writer:
                 say(f"{row['timestamp']} {row['vantage']} {row['path']} {seen}")
 
     def summary(self) -> str:
-        """Return how many rows were written, and how many could not be."""
+        """Return the number of rows that were written, and of those that could not be written."""
         lost = f", {self.lost} could not be written" if self.lost else ""
         return f"{self.rows} probes written to {self.path}{lost}"
 
 
 def say(text: str) -> None:
-    """Write a line to standard error, if there still is one: a terminal may be closed, or a disk full."""
+    """Write a line to standard error if possible: a terminal may be closed, or a disk full."""
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()

@@ -37,7 +37,7 @@ def read_probes(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     ----------
     raw
         CSV with a header: ``timestamp`` (epoch or ISO 8601), ``vantage``, ``path``, ``status`` (empty or 0:
-        no answer), ``seconds``, ``error``, and optionally ``dns_s, connect_s, tls_s, ttfb_s``.
+        no response), ``seconds``, ``error``, and optionally ``dns_s, connect_s, tls_s, ttfb_s``.
 
     Returns
     -------

@@ -134,7 +134,7 @@ def measure_texts(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, mis
 
 @compiled
 def text_extent(spans: Any, first: int, last: int) -> Any:
-    """Return the start of a line's first text and the end of another line's last, zeros without texts."""
+    """Return the start of a line's first text and the end of another line's last; no texts if start > end."""
     begin, end = _UNSIGNED, int64(0)
     for column in range(len(spans)):
         low, high = small_at(spans[column, 0] + 4 * first), small_at(spans[column, 0] + 4 * last)
