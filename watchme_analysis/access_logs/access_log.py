@@ -78,7 +78,7 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Raises
     ------
     FormatError
-        When the stated format is unknown or cannot be compiled.
+        If the stated format is unknown or cannot be compiled.
     """
     data, problem = raw.content
     account = AccessLogAccounting(raw.relative)

@@ -52,7 +52,7 @@ def athena_table(log_format: LogFormat, place: str, name: str = "access_log") ->
     Raises
     ------
     InputError
-        When ``place`` is not an S3 prefix.
+        If ``place`` is not an S3 prefix.
     """
     if not re.fullmatch(r"s3://[^/\s'\\]+/[^\s'\\]*", place):
         raise InputError(

@@ -24,7 +24,7 @@ def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Raises
     ------
     LeftOutError
-        When the edge's own records are in the same folder, since they hold the same requests.
+        If the edge's own records are in the same folder, since they hold the same requests.
     FormatError
         As :func:`nginx.read_access_log`.
     """

@@ -46,7 +46,7 @@ class RequestFilter:
         Smallest duration in seconds; None for all requests, also those without a time.
     only
         Pairs of a word of :data:`CHOSEN_BY` and a text: a request must match one of the texts for each word.
-        ``*`` matches any text (in paths it matches itself, which stands for an ID); ``5xx`` matches every
+        ``*`` matches any text (in paths it matches itself, the placeholder of an ID); ``5xx`` matches every
         status from 500 to 599; ``-`` matches missing values.
     """
 
@@ -109,7 +109,7 @@ def parse_only(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
     Raises
     ------
     InputError
-        When a text names no known value, or an invalid status.
+        If a text names no known value, or an invalid status.
     """
     found = []
     for text in texts:

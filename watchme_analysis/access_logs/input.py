@@ -65,7 +65,7 @@ class Input:
         TruncatedError
             After the undamaged part of compressed data, after a read error, and when the file is gone.
         InputError
-            When none of it can be read.
+            If none of it can be read.
         """
         with self._opened() as stream:
             yield from _until_broken(unpacked(stream))
@@ -134,7 +134,7 @@ def find_inputs(names: list[str], kind: str = "access") -> list[Input]:
     Raises
     ------
     InputError
-        When a name matches no input.
+        If a name matches no input.
     """
     found: dict[str, Input] = {}
     for name in names:
@@ -182,7 +182,7 @@ def now_at(path: Path, begin: bytes) -> Path:
     Raises
     ------
     FileNotFoundError
-        When no file of its folder has the same beginning.
+        If no file of its folder has the same beginning.
     """
     if not begin or _beginning(path) == begin:
         return path
@@ -274,7 +274,7 @@ def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
     Raises
     ------
     InputError
-        When no input is readable.
+        If no input is readable.
     """
     kept, unread = [], []
     for one in inputs:

@@ -180,7 +180,7 @@ def ahead(blocks: Iterable[Result]) -> Iterator[Result]:
 class _ProcessSetting:
     """A setting of the whole process that overlapping scans share.
 
-    The first scan changes it and the last one restores it, so that no scan restores the value of another.
+    The first scan changes it and the last restores it, so that no scan restores the value of another.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ class _ProcessSetting:
 
 
 def _shorten_turns() -> Callable[[], None]:
-    """Shorten the interpreter's thread switch interval, and return the function that restores it.
+    """Return a function that restores the interpreter's thread switch interval, after shortening it.
 
     Threads that decompress need the interpreter briefly from time to time, while the reference parser holds
     it for milliseconds: at the default of five milliseconds a core was idle each time.

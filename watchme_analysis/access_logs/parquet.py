@@ -34,7 +34,7 @@ class ParquetFile:
     Raises
     ------
     InputError
-        When it cannot be written.
+        If it cannot be written.
     """
 
     def __init__(self, name: str | Path) -> None:
@@ -119,7 +119,7 @@ def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:
     Raises
     ------
     InputError
-        When it cannot be written.
+        If it cannot be written.
     """
     with ParquetFile(name) as file:
         for table in tables:

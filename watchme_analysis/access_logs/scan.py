@@ -152,9 +152,9 @@ class AccessScan:
     Raises
     ------
     InputError
-        When a name matches no input, no input is readable, or a selected column is unknown.
+        If a name matches no input, no input is readable, or a selected column is unknown.
     FormatError
-        When the stated format is unknown or cannot be compiled.
+        If the stated format is unknown or cannot be compiled.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ class AccessScan:
         Raises
         ------
         FormatError
-            When no plan describes their format.
+            If no plan describes their format.
         """
         for one in self.inputs:
             lines = [line for line in split_lines(one.head())[:-1] if line.strip(b" \t\0")]

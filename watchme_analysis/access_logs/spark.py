@@ -154,14 +154,14 @@ class SparkSettings:
 
 
 def spark_session(settings: SparkSettings) -> SparkSession:
-    """Return the running session, or a new one.
+    """Return the running session, or a new session.
 
     Raises
     ------
     InputError
-        When pyspark or Java is missing.
+        If pyspark or Java is missing.
     ServiceError
-        When no session can be created.
+        If no session can be created.
     """
     if find_spec("pyspark") is None:
         raise InputError(
@@ -236,7 +236,7 @@ class SparkScan:
     Raises
     ------
     InputError
-        When an input is standard input.
+        If an input is standard input.
     """
 
     def __init__(self, scan: AccessScan, settings: SparkSettings | None = None) -> None:
@@ -261,9 +261,9 @@ class SparkScan:
         Raises
         ------
         InputError
-            When pyspark or Java is missing, or an input cannot be read.
+            If pyspark or Java is missing, or an input cannot be read.
         ServiceError
-            When Spark fails.
+            If Spark fails.
         """
         whole = new()
         for found in self._run(partial(_aggregated, new)):

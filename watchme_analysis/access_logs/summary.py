@@ -48,7 +48,7 @@ def columns_for(by: str, choice: RequestFilter | None = None) -> tuple[str, ...]
     Raises
     ------
     InputError
-        When requests cannot be grouped by the key.
+        If requests cannot be grouped by the key.
     """
     if by not in KEYS:
         raise InputError(f"Requests can't be grouped by {by!r}: it is one of {', '.join(KEYS)}.")
@@ -76,7 +76,7 @@ class AccessSummary:
     Raises
     ------
     InputError
-        When the number of slowest requests to keep is below one.
+        If the number of slowest requests to keep is below one.
     """
 
     by: str = "path"

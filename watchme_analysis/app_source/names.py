@@ -47,7 +47,7 @@ _STEP = 0.1
 _REEXPORTS = 4
 # Return types of functions whose result may be awaited.
 _AWAITABLE = re.compile(r"Await|Coroutine|Future|Task|Any|Async")
-# Expressions that stand for an inner expression.
+# Expressions with the value of an inner expression.
 _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
     ast.Await: lambda node: node.value,
     ast.Starred: lambda node: node.value,

@@ -104,7 +104,7 @@ def parse_command(command: str) -> dict[str, Any] | None:
     Raises
     ------
     ValueError
-        When a quote is not closed, or the number of an option is missing.
+        If a quote is not closed, or the number of an option is missing.
     """
     lexer = shlex.shlex(command, posix=True, punctuation_chars="&|;")
     lexer.whitespace_split = True

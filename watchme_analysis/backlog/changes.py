@@ -257,7 +257,7 @@ def _missing(value: Any) -> bool:
     return value is None or (not isinstance(value, dict | list) and bool(pd.isna(value)))
 
 
-# A mapping that is disabled is modified once more when its state has changed.
+# A mapping that is disabled is modified again when its state has changed.
 SAME = timedelta(minutes=2)
 CAUSES = {
     "queues": ("visibility_misconfig", "undo:visibility_misconfig"),

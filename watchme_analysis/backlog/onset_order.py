@@ -32,8 +32,8 @@ def host_moved(frame: pd.DataFrame, good: datetime, shown: datetime) -> tuple[da
     Returns
     -------
     tuple or None
-        Bounds within those given. From then on until ``shown``, the host's load exceeded all earlier values,
-        or no point was published. None if the load was as usual, or without enough data.
+        Bounds between ``good`` and ``shown``. From then on until ``shown``, the host's load exceeded all
+        earlier values, or no point was published. None if the load was as usual, or without enough data.
     """
     cpu = frame["cpu_pct"].dropna()
     if len(cpu) <= FEWEST:

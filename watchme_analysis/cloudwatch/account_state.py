@@ -27,7 +27,7 @@ HISTORY_RETENTION = timedelta(days=30)
 CHANGES_BEFORE = timedelta(days=7)
 # Visibility timeout in seconds of messages that are read as a sample, so that each is returned once.
 _SAMPLE_VISIBILITY_S = 120
-# Messages that one ReceiveMessage or ChangeMessageVisibilityBatch call takes.
+# Largest number of messages per ReceiveMessage or ChangeMessageVisibilityBatch call.
 _BATCH = 10
 # Attempts to make a batch of messages visible again.
 _VISIBILITY_ATTEMPTS = 3
@@ -59,14 +59,14 @@ class Scope:
 
 
 def discover_scope(aws: Aws, queues: Iterable[str], functions: Iterable[str]) -> Scope:
-    """Return the queues and functions that belong to the named ones.
+    """Return the named queues and functions, and those connected to them.
 
     Event source mappings lead from queues to functions and back, redrive policies to dead-letter queues.
 
     Raises
     ------
     NotFoundError
-        When a named queue or function does not exist.
+        If a named queue or function does not exist.
     """
     scope = Scope()
     for name in functions:
@@ -185,7 +185,7 @@ def _make_visible(aws: Aws, url: str, handles: Sequence[str]) -> None:
 
 
 def _batch_problem(aws: Aws, url: str, entries: list[dict[str, Any]]) -> str | None:
-    """Make a batch of messages visible again; return the reason why some are not, None when all are."""
+    """Return the reason why messages could not be made visible again, None if all are visible."""
     for _ in range(_VISIBILITY_ATTEMPTS):
         response = aws.call("sqs", "change_message_visibility_batch", QueueUrl=url, Entries=entries)
         # A SenderFault means that the visibility timeout has already expired.

@@ -15,7 +15,7 @@ _GZIP_FROM_BYTES = 100_000
 
 
 def write_response(folder: Path, name: str, value: Any) -> None:
-    """Write a response as JSON below a folder; a long one is compressed with gzip.
+    """Write a response as JSON below a folder; a long response is compressed with gzip.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def query_response(result: QueryResult) -> dict[str, Any]:
     results = [[{"field": name, "value": value} for name, value in row.items()] for row in result.rows]
     matched = result.records_matched if result.records_matched is not None else len(result.rows)
     if result.truncated and result.status == "Complete":
-        # More events matched than rows were returned; how many more is not always known.
+        # More events matched than rows were returned; their number is not always known.
         matched = max(matched, len(result.rows) + 1)
     statistics = {
         "recordsMatched": float(matched),

@@ -27,13 +27,13 @@ from watchme_analysis.window import Window
 if TYPE_CHECKING:
     import pandas as pd
 
-# Queries and points that one GetMetricData call takes.
+# Largest number of queries and points per GetMetricData call.
 MAX_QUERIES = 500
 MAX_POINTS = 100_800
 # Some points arrive hours late, and retrieving them again costs next to nothing: points younger than this are
 # not read from the cache.
 _SETTLED_AFTER = timedelta(hours=3)
-# A page token may expire between two pages; the pages are then read once more from the first.
+# A page token may expire between two pages; the pages are then read again from the first.
 _PAGING_ATTEMPTS = 2
 # Age up to which points are kept -> their finest period in seconds.
 RETENTION = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455), 3600))
@@ -164,7 +164,7 @@ def fetch_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Windo
     Raises
     ------
     ServiceError
-        When CloudWatch refuses the call.
+        If CloudWatch refuses the call.
     """
     series: dict[tuple[str, str], dict[str, Any]] = {}
     messages: list[Any] = []
@@ -183,7 +183,7 @@ def fetch_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Windo
 
 
 def _aligned(start: datetime, period_s: int) -> datetime:
-    """Return the start of the interval of a period that a time lies in.
+    """Return the start of the interval of a period that contains a time.
 
     CloudWatch rounds a start by its age, not by the period. From a start within an interval it returns
     intervals that do not start at multiples of the period.
@@ -220,7 +220,7 @@ def batches(queries: Sequence[dict[str, Any]], window: Window) -> list[list[dict
     Raises
     ------
     InputError
-        When more queries refer to each other than a call takes.
+        If more queries refer to each other than a call takes.
     """
     found: list[list[dict[str, Any]]] = []
     points = 0.0
@@ -289,7 +289,7 @@ def metric_data_cached(
     Raises
     ------
     CacheMissError
-        When a part has to be retrieved and the cache is offline.
+        If a part has to be retrieved and the cache is offline.
     """
     identity = request_identity("metrics", list(queries), start=window.start)
     entry = cache.load(identity)
@@ -393,7 +393,7 @@ def get_metrics(
     Raises
     ------
     ServiceError
-        When CloudWatch refuses the call.
+        If CloudWatch refuses the call.
     """
     import pandas as pd
 

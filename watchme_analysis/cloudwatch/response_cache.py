@@ -174,7 +174,7 @@ class ResponseCache:
         Raises
         ------
         CacheMissError
-            When it is not stored and the cache is offline.
+            If it is not stored and the cache is offline.
         """
         start, end = (window.start, window.end) if window else (None, None)
         identity = request_identity(name, *parameters, start=start, end=end)

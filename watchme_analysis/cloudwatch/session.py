@@ -82,7 +82,7 @@ class SessionTarget:
     profile, region
         As for the AWS CLI; None uses those of the environment and the configuration.
     endpoint_url
-        Another endpoint for all services, such as a local one.
+        Another endpoint for all services, such as a local endpoint.
     """
 
     profile: str | None = None
@@ -167,7 +167,7 @@ class Aws:
         Raises
         ------
         ServiceError
-            When no region is configured.
+            If no region is configured.
         """
         name = self.client("sts").meta.region_name
         if name in (None, "aws-global"):  # STS works without a region and then reports aws-global
@@ -188,7 +188,7 @@ class Aws:
         Raises
         ------
         ServiceError
-            When there are no valid credentials.
+            If there are no valid credentials.
         """
         return str(self.call("sts", "get_caller_identity")["Account"])
 
@@ -198,7 +198,7 @@ class Aws:
         Raises
         ------
         ServiceError
-            When the profile does not exist or no region is configured.
+            If the profile does not exist or no region is configured.
         """
         if service not in self._clients:
             from botocore.config import Config
@@ -232,13 +232,13 @@ class Aws:
         Raises
         ------
         BusyError
-            When the account has no free query slot. Not retried here: other queries may be polled meanwhile.
+            If the account has no free query slot. Not retried here: other queries may be polled meanwhile.
         NotFoundError
-            When the resource does not exist.
+            If the resource does not exist.
         RetryableServiceError
-            When throttling, server errors or connection errors outlast all attempts.
+            If throttling, server errors or connection errors outlast all attempts.
         ServiceError
-            When AWS refuses the call.
+            If AWS refuses the call.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 

@@ -53,7 +53,7 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Returns
     -------
     frame, retrieval
-        Table ``compose_settings``: one row per leaf of each service. Top-level networks and volumes stand
+        Table ``compose_settings``: one row per leaf of each service. Top-level networks and volumes
         are listed under a null service. A file with invalid YAML is rejected from the invalid line on.
     """
     content = raw.content

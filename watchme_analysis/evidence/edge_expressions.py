@@ -106,7 +106,7 @@ def compiled(expression: str) -> Callable[[Mapping[str, Any]], Answer]:
     Raises
     ------
     UnreadableError
-        When the text is not an expression that this module supports.
+        If the text is not an expression that this module supports.
     """
     reader = _Reader(_tokens(expression))
     ask = reader.any_of()

@@ -32,7 +32,7 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Raises
     ------
     FormatError
-        When the file holds counts of requests.
+        If the file holds counts of requests.
     """
     content = raw.content
     value, problem = load_json(content.data) if content.data.strip() else (None, None)

@@ -59,7 +59,7 @@ class _Columns(NamedTuple):
         return None
 
     def damage(self, cells: Sequence[str], text: str, is_torn: bool) -> str | None:
-        """Return the problem of a record, None without a problem; a torn record has no line end."""
+        """Return the problem of a record, None without one; ``is_torn`` means no line end."""
         if self.hides_row(text):
             return "a row is cut, and another one follows in its line"
         if is_torn and len(cells) < len(self.names):

@@ -119,7 +119,7 @@ def _iso_moment(text: str) -> datetime:
 def across_repeated_hours(moments: Sequence[int], zone: tzinfo) -> list[int]:
     """Return a log's times (microseconds since the epoch), with the second pass of a repeated hour shifted.
 
-    When clocks are set back, local times of an hour occur twice. The second pass begins with a time half an
+    If clocks are set back, local times of an hour occur twice. The second pass begins with a time half an
     hour or more before the preceding time; in a log that begins during that pass it cannot be recognized.
     """
     found: list[int] = []
@@ -149,7 +149,7 @@ def number(value: object) -> float | None:
     Raises
     ------
     ValueError
-        When the value is not a finite number.
+        If the value is not a finite number.
     """
     if value is None or isinstance(value, bool):
         if value is None:
@@ -175,7 +175,7 @@ def whole_number(value: object) -> int | None:
     Raises
     ------
     ValueError
-        When the value is not a whole number.
+        If the value is not a whole number.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         whole = value

@@ -26,7 +26,7 @@ def json_value(data: bytes | str) -> Any:
     Raises
     ------
     ValueError
-        When the line is not JSON.
+        If the line is not JSON.
     """
     text = data.decode("utf-8", errors="surrogateescape") if isinstance(data, bytes) else data
     return read_json(text, object_pairs_hook=_object, strict=False)
@@ -45,7 +45,7 @@ def read_json(
     Raises
     ------
     ValueError
-        When the text is not JSON.
+        If the text is not JSON.
     """
     if text.count("[") + text.count("{") > DEEPEST:
         text = shallow(text)[0]

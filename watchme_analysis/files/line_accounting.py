@@ -112,7 +112,7 @@ class LineAccounting:
         Raises
         ------
         AccountingError
-            When the lines do not add up.
+            If the lines do not add up.
         """
         if self.has_row_per_line:
             counts = (self.row_count, self.blank_lines, self.joined_lines, self.filtered, self.rejected_lines)

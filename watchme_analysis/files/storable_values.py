@@ -57,7 +57,7 @@ def frame_of_rows(
     Raises
     ------
     InputError
-        When a row has a column that is not in the glossary.
+        If a row has a column that is not in the glossary.
     """
     import pandas as pd
 

@@ -156,8 +156,8 @@ class QueueAnalysis:
     def _throttled_beyond_use(self, throttles: Interval) -> bool:
         """Return whether throttles are many, and not just those of a permanent limit without consequences.
 
-        Throttled deliveries that are invoked within seconds do no harm. Those that do not return to the queue
-        do not raise the receives.
+        Throttled deliveries that are invoked within seconds do no harm. Others return to the queue, and each
+        of them counts as a receive.
         """
         if self.throttled_share < 0.02 or throttles.count < 20:
             return False
@@ -182,7 +182,7 @@ class QueueAnalysis:
 
     @property
     def errors_counted(self) -> bool:
-        """Return whether the metrics count failed attempts; if not, an absence of failures proves nothing."""
+        """Return whether the metrics count failed attempts; if not, failures may be missing."""
         return "failed" in self.pipeline.asked
 
     @property

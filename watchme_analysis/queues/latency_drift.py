@@ -71,7 +71,7 @@ def find_latency_drift(pipeline: Pipeline) -> LatencyDrift | None:
     Notes
     -----
     The window is cut into at most 60 equal bins, each represented by its median. The rise ends where the
-    duration first comes within a tenth of the highest bin, because a timeout limits any further rise.
+    duration is first within a tenth of the highest bin, because a timeout limits any further rise.
     """
     import numpy as np
 

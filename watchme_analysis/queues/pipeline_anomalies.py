@@ -235,7 +235,7 @@ def without_sporadic_failures_before(
 
 
 def clustering(pipeline: Pipeline) -> float:
-    """Return the score of the clustering of failed attempts, with those of one message counted as one."""
+    """Return the score of the clustering of failed attempts, counting those of one message once."""
     found = rate_elevation(pipeline.frame["failed"], pipeline.frame["tried"], pipeline.period_s, "failures")
     return 0.0 if found is None else found.score / _tries_a_message(pipeline)
 
@@ -255,7 +255,7 @@ def _few_messages(pipeline: Pipeline, found: Interval, dead_lettered: int) -> bo
 def find_slow(pipeline: Pipeline) -> Interval | None:
     """Return the interval whose durations were at least three times, and two seconds above, the usual."""
     runs = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
-    # Invocations that fail at once, with several receives per message, would make successful ones look slow.
+    # Invocations that fail at once, with several receives per message, would make the successful look slow.
     clean = runs[pipeline.frame.loc[runs.index, "failed"].fillna(0.0) == 0]
     clean = clean if len(clean) >= MIN_CLEAN else runs
     usual = _weighted_median(clean)

@@ -29,8 +29,8 @@ CLEAR = 5.0
 def find_redelivery(pipeline: Pipeline) -> Interval | None:
     """Return the interval in which messages were received again although nothing failed or was throttled.
 
-    Each such receive leads to a second successful invocation, which deletes its message once more. A receive
-    without that delete had failed, counted or not (an invocation with ten messages fails as one). A FIFO
+    Each such receive leads to a second successful invocation, which deletes its message again. A receive
+    without that delete had failed, counted or not, since a batch of ten messages fails once. A FIFO
     queue refuses the late delete, so there the receives that no failure explains have to be enough.
     """
     frame = pipeline.frame

@@ -114,7 +114,7 @@ def well_after(signs: QueueAnalysis, moment: datetime) -> float | None:
 def _in_a_row(inside: pd.DataFrame, tries: int) -> float:
     """Return the share of failures that are in runs longer than the attempts of one message.
 
-    During an outage every message fails for a while; a bad message fails among successful ones.
+    During an outage every message fails for a while; a bad message fails among successful messages.
     """
     tried, failed = inside["tried"].fillna(0.0), inside["failed"].fillna(0.0)
     passed = tried > failed

@@ -122,7 +122,7 @@ def is_minor_beside(
 
 
 def _growth(episode: StandingInterval, peaks: list[float], stock: pd.Series) -> datetime:
-    """Return the last time before the peak at the level of smaller intervals; the start if there is none."""
+    """Return the last time before the peak at the level of smaller intervals; else the start."""
     smaller = bisect_left(peaks, episode.peak / SEVERAL)
     usual = max(peaks[smaller - 1] if smaller else 0.0, A_FEW * episode.peak)
     first, end = stock.index.searchsorted(episode.start), stock.index.searchsorted(episode.end)

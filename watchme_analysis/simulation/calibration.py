@@ -82,7 +82,7 @@ def agreement(fitted: Fit, measured: Recorded) -> tuple[Agreement, ...]:
 
 
 def agreement_of(found: Comparison, measured: Recorded) -> tuple[Agreement, ...]:
-    """Return the agreement of given simulations of one queue with its record, per figure."""
+    """Return the agreement of simulations of one queue with its record, per figure."""
     result = []
     for name, small in FIGURES:
         wanted, got = getattr(measured, name), found.estimate(name).mean

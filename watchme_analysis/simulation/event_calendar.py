@@ -24,7 +24,7 @@ class EventCalendar:
         heappush(self.entries, (time_s, next(self.numbers), action, argument))
 
     def drop(self, actions: tuple[Action, ...]) -> list[Entry]:
-        """Remove all entries with one of these actions, and return them."""
+        """Return all entries with one of these actions, after removing them."""
         dropped = [entry for entry in self.entries if entry[2] in actions]
         if dropped:
             # In place, because the event loop holds a reference to this list.

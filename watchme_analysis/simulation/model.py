@@ -45,7 +45,7 @@ class Model:
 
 
 def model_of(tables: Tables, pipeline: Pipeline, slots: int | None = None) -> Model:
-    """Return the model of a pipeline whose simulations come nearest to its record.
+    """Return the model of a pipeline whose simulations agree best with its record.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def model_of(tables: Tables, pipeline: Pipeline, slots: int | None = None) -> Mo
     Raises
     ------
     InputError
-        When nothing was sent or durations are missing.
+        If nothing was sent or durations are missing.
     """
     measured = recorded(pipeline, tables)
     earlier, notes = earlier_settings(pipeline, tables)

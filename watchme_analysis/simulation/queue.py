@@ -89,7 +89,7 @@ class StandardQueue:
         self.dead += state == DEAD
 
     def delete(self, receipt: Receipt) -> None:
-        """Delete a message if the receipt is that of its latest receive; an older one deletes nothing."""
+        """Delete a message if the receipt is that of its latest receive; an older receipt has no effect."""
         _, message, number = receipt
         if self.state[message] <= IN_FLIGHT and self.receives[message] == number:
             self.state[message] = DELETED
@@ -165,7 +165,7 @@ class FifoQueue(StandardQueue):
             self.ready.append(group)
 
     def send(self, message: int) -> None:
-        """Take a message from its producer."""
+        """Add a message from its producer to its group."""
         self.sent += 1
         self.left += 1
         self.state[message] = VISIBLE

@@ -55,7 +55,7 @@ def _check(arrivals: Arrivals) -> None:
 
 
 def _run(calendar: EventCalendar, pipeline: SimulatedPipeline, horizon_s: float) -> int:
-    """Process all events, and return the number of messages sent."""
+    """Return the number of messages sent, after processing all events."""
     queue, entries = pipeline.queue, calendar.entries
     upcoming = iter(queue.sent_s)
     arrival_s = next(upcoming, inf)

@@ -124,7 +124,7 @@ def _number(field: str, value: Any) -> list[tuple[str, float | None]]:
 
 
 def _loaded(value: Any, kind: type) -> Any:
-    """Return a mapping or a list, parsed if it is JSON text; an empty one of its kind for anything else."""
+    """Return a mapping or a list, parsed if it is JSON text; empty for anything else."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

@@ -24,7 +24,7 @@ _AT_ONCE = 2048
 
 @compiled
 def partition_lines(is_good: Any, good: Any, others: Any) -> Any:
-    """Fill in the indexes of good and of other lines, and return the number of good lines."""
+    """Return the number of good lines, after filling in the indexes of good and of other lines."""
     count = 0
     for index in range(len(is_good)):
         good[count] = index
@@ -192,7 +192,7 @@ def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, target
 
 @compiled_for_little
 def insert_texts(texts: Any, bounds: Any, places: Any, offsets: Any, data: Any) -> None:
-    """Copy consecutive texts to the given positions of a row."""
+    """Copy consecutive texts to positions of a row."""
     for index in range(len(places)):
         at = offsets[places[index]]
         for place in range(bounds[index], bounds[index + 1]):

@@ -71,7 +71,7 @@ ENGINES = ("auto", "numba", "arrow", "exact")
 # Number of lines of a block whose formats are compared.
 _SAMPLE = 32
 # Lines of a block that may be truncated lines of a longer format are rejected below this count and this share
-# of the block; more of them are hardly all truncated at the same place.
+# of the block; more of them are hardly all truncated at the same position.
 _MOST_TRUNCATED = 3
 _TRUNCATED_SHARE = 0.002
 # A carriage return.
@@ -90,7 +90,7 @@ def chosen_engine(asked: str) -> str:
     Raises
     ------
     InputError
-        When the engine does not exist, or needs a package that is not installed.
+        If the engine does not exist, or needs a package that is not installed.
     """
     if asked not in ENGINES:
         raise InputError(f"There is no engine {asked!r}: it is one of {', '.join(ENGINES)}.")

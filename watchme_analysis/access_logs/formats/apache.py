@@ -98,7 +98,7 @@ def compile_apache(text: str, name: str = "") -> LogFormat:
     Raises
     ------
     FormatError
-        When the format has no directive, an unknown directive, a time that cannot be parsed, or two values
+        If the format has no directive, an unknown directive, a time that cannot be parsed, or two values
         without a separator.
     """
     plain = _CONFIG_ESCAPE.sub(lambda found: _CONFIG_CHARS.get(found[1], found[1]), text)

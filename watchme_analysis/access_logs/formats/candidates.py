@@ -59,7 +59,7 @@ def candidate_formats(raw: RawFile) -> Candidates:
     Raises
     ------
     FormatError
-        When the stated format is unknown or cannot be compiled.
+        If the stated format is unknown or cannot be compiled.
     """
     notes: list[str] = []
     configured: dict[str, LogFormat] = {}

@@ -156,14 +156,14 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
     Parameters
     ----------
     values
-        Variables of the format with their values; missing ones are None.
+        Variables of the format with their values; missing values are None.
     zone
         Zone of times without a zone.
 
     Raises
     ------
     ValueError
-        When a value is invalid for its variable.
+        If a value is invalid for its variable.
     """
     sources = column_sources(tuple(values))
     row: dict[str, object] = {"time": _time(values, sources.times, zone)}
@@ -253,7 +253,7 @@ def upstream_columns(values: Values) -> dict[str, object]:
     Raises
     ------
     ValueError
-        When a value is invalid for its variable.
+        If a value is invalid for its variable.
     """
     row: dict[str, object] = {}
     present = [name for name in UPSTREAM if name in values]

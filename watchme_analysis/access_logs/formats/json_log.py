@@ -105,7 +105,7 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
     Raises
     ------
     ValueError
-        When a proxy's line has an invalid time.
+        If a proxy's line has an invalid time.
     """
     try:
         record = json_value(line)

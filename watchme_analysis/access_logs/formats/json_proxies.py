@@ -157,7 +157,7 @@ def proxy_values(proxy: Proxy, record: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        When a time is invalid, or not in the proxy's unit.
+        If a time is invalid, or not in the proxy's unit.
     """
     values: dict[str, Any] = {}
     for key, value in record.items():
@@ -199,7 +199,7 @@ def end_of(start: Any, seconds: str | None, zone: tzinfo = UTC) -> str:
     Raises
     ------
     ValueError
-        When the start time is invalid.
+        If the start time is invalid.
     """
     began = microseconds(start, zone)
     if began is None:

@@ -78,7 +78,7 @@ def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
     Raises
     ------
     ValueError
-        When a time is invalid.
+        If a time is invalid.
     """
     written = fields_of(line)
     if written is None:

@@ -248,7 +248,7 @@ def compile_format(text: str, escape: str = "default", name: str = "") -> LogFor
     Raises
     ------
     FormatError
-        When the format has no variable, two variables without a separator, or an unknown escape.
+        If the format has no variable, two variables without a separator, or an unknown escape.
     """
     if escape not in _ESCAPES:
         raise FormatError(
@@ -271,7 +271,7 @@ def assemble(name: str, text: str, escape: Escape, literals: list[str], names: l
     Raises
     ------
     FormatError
-        When there is no variable, or two variables have no separator.
+        If there is no variable, or two variables have no separator.
     """
     for first, second, literal in zip(names, names[1:], literals[1:], strict=False):
         if not literal:

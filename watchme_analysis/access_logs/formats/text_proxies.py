@@ -227,7 +227,7 @@ def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
     Raises
     ------
     ValueError
-        When a time is invalid, or the line consists of two merged lines.
+        If a time is invalid, or the line consists of two merged lines.
     """
     # No line begins with so long a word, over which each pattern would backtrack byte by byte.
     if b" " not in line[:_LONG]:

@@ -103,7 +103,7 @@ class W3cFields:
         Raises
         ------
         ValueError
-            When the number of values differs from that of fields, or the fields are not those of a request.
+            If the number of values differs from that of fields, or the fields are not those of a request.
         """
         if self.names is None:
             raise ValueError("no #Fields above it says what its values are")

@@ -98,9 +98,9 @@ def get_log_rows(
     Raises
     ------
     InputError
-        When the query would scan more than the ceiling.
+        If the query would scan more than the ceiling.
     ServiceError
-        When the service refuses the query.
+        If the service refuses the query.
     """
     options = options or QueryOptions()
     if not options.cache.offline:
@@ -123,9 +123,9 @@ def query_cached(
     Raises
     ------
     CacheMissError
-        When a query has to run and the cache is offline.
+        If a query has to run and the cache is offline.
     ServiceError
-        When the service refuses every query that has to run.
+        If the service refuses every query that has to run.
     """
     cache = options.cache
     entries: dict[int, CacheEntry] = {}
@@ -248,7 +248,7 @@ def log_groups_label(query: InsightsQuery) -> str:
 
 
 def merge_results(results: Sequence[QueryResult]) -> list[QueryResult]:
-    """Return the results of :func:`queries_by_groups` as one result, where that gives the whole.
+    """Return the results of :func:`queries_by_groups` as a single result if they can be merged.
 
     Rows of single events are merged in order of time. Results that look at several events, such as those of
     ``stats``, stay separate.

@@ -20,7 +20,7 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.window import Window
 
-# Log groups that one query may name (StartQuery).
+# Largest number of log groups per query (StartQuery).
 MAX_LOG_GROUPS = 50
 # Largest ``limit`` that StartQuery accepts.
 MAX_LIMIT = 100_000
@@ -179,9 +179,9 @@ def start_query(
     Raises
     ------
     BusyError
-        When the account runs as many queries as it may.
+        If the account runs as many queries as it may.
     ServiceError
-        When the service refuses, such as for a malformed query.
+        If the service refuses, such as for a malformed query.
     """
     has_arns = any(group.startswith("arn:") for group in query.log_groups)
     parameters: dict[str, Any] = {
@@ -223,7 +223,7 @@ def _extract_rows(response_dict: dict[str, Any], customized_response_dict: dict[
         results = page.pop("results")
         rows = rows_from_cells(results) if page.get("status") not in UNFINISHED_STATUSES else []
     except (ValueError, KeyError, TypeError, AttributeError):
-        return  # an unexpected body is left to botocore, which reports what is wrong with it
+        return  # an unexpected body is left to botocore, which reports the error
     response_dict["body"] = json.dumps(page).encode()
     customized_response_dict["rows"] = rows
 
@@ -231,7 +231,7 @@ def _extract_rows(response_dict: dict[str, Any], customized_response_dict: dict[
 def fetch_pages(aws: Aws, query_id: str, first_page: dict[str, Any]) -> FinishedQuery:
     """Return the rows of all pages of a finished query.
 
-    A page token expires after an hour; the pages are then read once more from the first.
+    A page token expires after an hour; the pages are then read again from the first.
     """
     page = first_page
     for attempt in range(2):

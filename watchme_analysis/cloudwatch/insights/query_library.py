@@ -41,7 +41,7 @@ class Parameter:
         Raises
         ------
         InputError
-            When the value does not have the parameter's type.
+            If the value does not have the parameter's type.
         """
         value = value.strip()
         matches = {
@@ -85,7 +85,7 @@ class LibraryQuery:
         Raises
         ------
         InputError
-            When a parameter is missing or unknown, or a value does not have its type.
+            If a parameter is missing or unknown, or a value does not have its type.
         """
         given = dict(values or {})
         known = {parameter.name: parameter for parameter in self.parameters}
@@ -130,7 +130,7 @@ def library_query(name: str) -> LibraryQuery:
     Raises
     ------
     InputError
-        When there is no query of that name.
+        If there is no query of that name.
     """
     try:
         return library()[name]

@@ -106,7 +106,7 @@ def run_queries(
     Raises
     ------
     ServiceError
-        When the service refuses every query, or fails before any is complete; all running queries are stopped
+        If the service refuses every query, or fails before any is complete; all running queries are stopped
         first. If it refuses only some, their results are marked.
     """
     run = _Run(aws, queries, row_limit, time.monotonic() + deadline_s)
@@ -391,7 +391,7 @@ class _Run:
     def _stop_all(self) -> None:
         """Stop the running queries and account for the bytes that they scanned."""
         self.aws.retry_until = math.inf
-        for task in self.pool.running:  # a stopped query is charged for what it scanned
+        for task in self.pool.running:  # a stopped query is charged for the bytes it scanned
             self.results[task.query_index].bytes_scanned += task.bytes_scanned
         for task, error in self.pool.stop():  # only recorded: the error that ended the run matters more
             self.results[task.query_index].notes.append(f"Query {task.query_id} was not stopped: {error}")
@@ -537,7 +537,7 @@ class QueryPool:
     def stop(self) -> list[tuple[Task, Exception]]:
         """Return the queries that could not be stopped, with the error, after stopping all running queries.
 
-        A query that is not stopped ends by itself within the hour.
+        A query that is not stopped ends without intervention within the hour.
         """
         failed = []
         for task in self.running:

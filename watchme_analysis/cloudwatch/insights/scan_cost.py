@@ -1,4 +1,4 @@
-"""Estimate and limit the bytes that Logs Insights queries scan, which is what they cost."""
+"""Estimate and limit the bytes that Logs Insights queries scan, on which their cost is based."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def estimate_scan(
 ) -> tuple[dict[str, IncomingVolume], dict[str, float]]:
     """Return the incoming volume of log groups and the bytes that a query over each will scan.
 
-    Where the metrics may not be read or have expired, the bytes are the size of the log group, distributed
+    If the metrics are not permitted or have expired, the bytes are the size of the log group, distributed
     evenly over its retention.
 
     Returns
@@ -147,7 +147,7 @@ def check_ceiling(expected_bytes: float, max_scan_gb: float, usd_per_gb: float =
     Raises
     ------
     InputError
-        When the scan exceeds the ceiling.
+        If the scan exceeds the ceiling.
     """
     if expected_bytes / BYTES_PER_GB > max_scan_gb:
         raise InputError(

@@ -47,7 +47,7 @@ _SLICES = 48
 _MIN_SHARE = 0.01
 # Up to this many overfull bins are a burst and run piece by piece; more would take too many queries.
 _MAX_CROWDED_BINS = 3
-# Pieces that a crowded bin is cut into, and how many of them run first.
+# Pieces of a crowded bin, and the number of them that run first.
 _PIECES = 60
 _PROBED_PIECES = 4
 # An additional query is worthwhile if it may save scanning this many events again.
@@ -305,7 +305,7 @@ class CrowdedBin:
 
 
 class WindowPlanner:
-    """Windows in which one splittable query is run.
+    """Windows of a splittable query.
 
     The events that arrived in a log group bound the rows from above. The share that a filter leaves, or the
     number of events without known counts, is measured by three windows that run before the others are
@@ -357,7 +357,7 @@ class WindowPlanner:
         return probes
 
     def next_windows(self, window: QueryWindow, matched: float | None) -> list[QueryWindow]:
-        """Record the matched rows of a window (None: its query failed) and return the windows to run next.
+        """Return the windows to run next, after the matched rows of a window (None: its query failed).
 
         The windows between the three probes are returned with the last probe, those between the probed pieces
         of a crowded bin with the last piece. Otherwise the list is empty.
@@ -494,8 +494,8 @@ class EndBounds:
             self.uncertain = self.probe_event is None
             return
         self.uncertain = False
-        # The probe scans its second again, so a second with few rows is best; the last one may hold more rows
-        # than were returned.
+        # The probe scans its second again, so a second with few rows is best. The last second may hold more
+        # rows than were returned.
         seconds = Counter(time[:-4] for time in past)
         quiet = min(seconds, key=lambda second: (second == past[-1][:-4], seconds[second]))
         self.probe_event = (query_index, epoch_ms(next(time for time in past if time.startswith(quiet))))
