@@ -62,7 +62,7 @@ class Names:
     def numbers(
         self, values: pa.Array | pa.ChunkedArray, named: Callable[[list[str]], list[str]], nothing: str | None
     ) -> Array:
-        """Return the number of each value's text, null as ``nothing``."""
+        """Return the number of each value's name computed by ``named``; nulls have the name ``nothing``."""
         import numpy as np
 
         encoded = whole(values).dictionary_encode()

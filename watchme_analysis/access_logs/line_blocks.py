@@ -23,8 +23,7 @@ from watchme_analysis.files.decompress import Fill
 if TYPE_CHECKING:
     import numpy as np
 
-# Block sizes for data that is parsed and released, and for data that is kept: each block has an overhead of
-# ms.
+# Bytes of a block whose data is released after parsing, or kept; each block has an overhead of some ms.
 BLOCK_BYTES = 3 << 19
 KEPT_BLOCK_BYTES = 16 << 20
 # Bytes behind a block's end that vector instructions may read.

@@ -118,7 +118,7 @@ def onset_rows(signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
 
 
 def _moved(pipeline: Pipeline, metric: str, first: datetime) -> tuple[Any, float | None]:
-    """Return when a metric moved, about or after the first trouble, and how surprising its hour was."""
+    """Return the onset of a metric near or after the first trouble, and the surprise of its hour."""
     series = pipeline.frame[metric]
     leaves = _leaves_usual(series, first, pipeline.period_s)
     step = max(RANKED_PERIOD_S, pipeline.period_s)
@@ -136,7 +136,7 @@ def _moved(pipeline: Pipeline, metric: str, first: datetime) -> tuple[Any, float
 
 
 def _leaves_usual(series: pd.Series, first: datetime, period_s: int) -> Any:
-    """Return the first moment, an hour before the trouble at the earliest, beyond the usual range."""
+    """Return the first time beyond the usual range, at the earliest an hour before the trouble."""
     before = series[series.index < first - timedelta(seconds=period_s)].dropna()
     after = series[series.index >= first - timedelta(hours=1)].dropna()
     if after.empty:

@@ -388,7 +388,7 @@ def get_metrics(
         ``not_settled`` (no point, or a point that may still change). A row of metric math has its label as
         ``metric``, and no namespace, dimensions or stat.
     retrieval
-        How the rows were obtained; truncated when CloudWatch did not return all points.
+        Source and completeness of the rows; truncated when CloudWatch did not return all points.
 
     Raises
     ------

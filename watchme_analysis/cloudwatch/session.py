@@ -24,7 +24,7 @@ from watchme_analysis.redact import shortened
 
 _LOG = logging.getLogger(__name__)
 _THROTTLING_CODE = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
-# Error codes of a service that is unavailable for a while, whatever the HTTP status is.
+# Error codes of a service that is temporarily unavailable, with any HTTP status.
 _UNAVAILABLE_CODES = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
 # Error code -> next step for the reader.
 _NEXT_STEPS = tuple(

@@ -68,7 +68,7 @@ def find_redelivery(pipeline: Pipeline) -> Interval | None:
 def _one_here_one_there(pipeline: Pipeline, due: pd.Series, lost: pd.Series) -> Interval | None:
     """Return the interval in which some of many messages were deleted a second time.
 
-    Where only the longest invocations exceed the visibility timeout, receives are hardly more than usual.
+    If only the longest invocations exceed the visibility timeout, receives are hardly more than usual.
     Each delete beyond all messages that ever existed is then a message that was processed again. A redrive
     adds messages to the queue without counting them as sent.
     """

@@ -1,4 +1,4 @@
-"""Settings of a simulated queue, poller, function and API, and the outcome of a run."""
+"""Settings of a simulated queue, poller, function and API, and the outcome of a simulation."""
 
 from __future__ import annotations
 

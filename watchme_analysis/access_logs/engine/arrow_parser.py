@@ -491,7 +491,7 @@ class _Marks:
         return fits
 
     def value_end(self, variable: Variable, literal: bytes, at: Array, end: Array) -> Any:
-        """Return where a value ends."""
+        """Return the end of each line's value of a variable, before the next literal."""
         import numpy as np
 
         if variable.kind == "time_local":

@@ -112,7 +112,7 @@ def _request_time(parts: list[float | None], known: dict[str, str | None]) -> st
     return None if began is None or ended is None or ended < began else f"{(ended - began) / 1e6:.6f}"
 
 
-# Position of the field with the creation time of a request, which lines have since 2018.
+# Number of fields up to the creation time of a request, which is logged since 2018.
 _LEAST = NAMES.index("request_creation_time") + 1
 _TYPE = rf"\A(?:{'|'.join(one.decode().strip() for one in TYPES)})\z"
 _SECONDS = r"\A[0-9]{1,6}(?:\.[0-9]{1,6})?\z"

@@ -85,7 +85,7 @@ PATTERNS: dict[str, bytes] = {
     "address": _ADDRESS,
     "token": rb"[^\s\"]*?",
 }
-# Kinds with distinctive values, and the values of them that are not distinctive.
+# Kinds with distinctive values, and patterns that hardly any other text matches.
 SURE_PATTERNS = {
     "address": _IPV4 + b"|" + _IPV6,
     "msec": rb"\d{9,10}\.\d{3}",

@@ -263,7 +263,7 @@ def stop_query(aws: Aws, query_id: str, attempts: int = 3) -> Exception | None:
     for attempt in range(attempts):
         try:
             client.stop_query(queryId=query_id)
-        except Exception as error:  # whatever the error is, other queries have to be stopped as well
+        except Exception as error:  # after any error, other queries have to be stopped as well
             code = getattr(error, "response", {}).get("Error", {}).get("Code")
             if code == "InvalidParameterException":
                 return None  # the query has already ended
