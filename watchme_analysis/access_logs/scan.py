@@ -96,7 +96,7 @@ def _moment(microseconds: int | None) -> datetime | None:
 
 
 _LOG = logging.getLogger(__name__)
-# With more inputs, they are not sorted by their first bytes before they are read.
+# More inputs than this are neither sorted by time nor compared for copies, since that reads a part of each.
 MANY_INPUTS = 1000
 # An offset from UTC behind a time of $time_local or $time_iso8601, and the number of bytes to search for it.
 _OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
