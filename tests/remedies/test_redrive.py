@@ -22,10 +22,10 @@ RUN = """
 import sys
 from pathlib import Path
 from watchme_analysis.services.redrive import _aws_by_region
-from watchme_analysis.remedies.redrive import send_again
+from watchme_analysis.remedies.redrive import redrive
 lines, journal = Path(sys.argv[1]).read_text().splitlines(), Path(sys.argv[2])
 print("begun", flush=True)
-send_again(lines, journal, _aws_by_region(None))
+redrive(lines, journal, _aws_by_region(None))
 """
 
 
@@ -277,8 +277,9 @@ def test_kills_lose_nothing_and_send_nothing_twice_unsaid(queue, front, tmp_path
             [sys.executable, "-c", RUN, source, journal], stdout=subprocess.PIPE, env=os.environ
         )
         run.stdout.readline()
-        while not journal.exists() or (run.poll() is None and not journal.stat().st_size):
+        while run.poll() is None and not (journal.exists() and journal.stat().st_size):
             time.sleep(0.01)
+        assert journal.exists(), "the run ended before it wrote its journal"
         time.sleep(wait_s)
         run.send_signal(signal.SIGKILL)
         run.wait()
