@@ -54,7 +54,7 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
     from watchme_analysis.case.importer import import_folder
     from watchme_analysis.present import console
 
-    zone = parse_zone(timezone or load_config().time_zone)
+    zone = parse_zone(load_config().time_zone if timezone is None else timezone)
     progress = (lambda name: show_line(f"reading {name}")) if sys.stderr.isatty() else None
     report = import_folder(folder, case, progress=progress, zone_name=timezone)
     if progress is not None:
