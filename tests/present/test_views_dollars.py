@@ -43,7 +43,9 @@ def test_a_setting_of_the_user_does_not_hand_texts_to_latex():
 def pictures(page):
     """Every figure of a page, drawn."""
     methods = inspect.getmembers(type(page), inspect.isfunction)
-    drawing = [name for name, method in methods if inspect.signature(method).return_annotation == "Picture"]
+    drawing = [
+        name for name, method in methods if inspect.signature(method).return_annotation == "FigureView"
+    ]
     assert drawing
     return [getattr(page, name)() for name in drawing]
 
