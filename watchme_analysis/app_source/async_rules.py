@@ -32,6 +32,8 @@ _ONLY_NAMES = re.compile(
     r"(os\.)?path\.(basename|commonpath|commonprefix|dirname|isabs|join|normcase|normpath|split|splitext)"
 )
 TIMEOUT_S = 60
+# ruff counts lines as Python does, which also ends a line at a single carriage return.
+_PYTHON_LINE_END = re.compile(rb"\r\n|\r|\n")
 _ARGUMENTS = re.compile(r"\([^()]*\)")
 
 
@@ -84,7 +86,7 @@ def async_rule_findings(root: Path, texts: Mapping[str, bytes]) -> list[RuleFind
 
 def _written(text: bytes, start: dict[str, int], end: dict[str, int]) -> str:
     """Return the first line of the source between two positions, without arguments."""
-    line = text.decode("utf-8", errors="replace").splitlines()[start["row"] - 1]
+    line = _PYTHON_LINE_END.split(text)[start["row"] - 1].decode("utf-8", errors="replace")
     stop = end["column"] - 1 if end["row"] == start["row"] else len(line)
     written = line[start["column"] - 1 : stop]
     # Innermost arguments first; an unclosed bracket continues on the next line.

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
@@ -230,7 +231,7 @@ _ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-
 
 def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield first line number, number of lines and text, lines ending in a backslash joined."""
-    lines = text.splitlines()
+    lines = split_text(text)
     at = 0
     while at < len(lines):
         first, line = at, lines[at]

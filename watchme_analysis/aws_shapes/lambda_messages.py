@@ -17,6 +17,8 @@ from watchme_analysis.files.json_values import read_json
 # An invocation's request id, and the places where text messages have it.
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _REQUEST_ID = re.compile(rf"RequestId: (?P<id>{_ID})|(?:Z|\t|^)[ \t](?P<bare>{_ID})[ \t]|\t(?P<tab>{_ID})\t")
+# Time and request id that the runtime writes before a message, once its spaces are folded.
+_RUNTIME_PREFIX = re.compile(rf"\d{{4}}-\d\d-\d\dT\S+ {_ID} ")
 # Beginning of a line that Lambda writes -> kind.
 _PLATFORM = (
     ("START RequestId:", "start"),
@@ -209,6 +211,11 @@ def _error_type(message: str, traceback: bool) -> str:
     if status:
         return f"HTTP {status['status']}"
     return "Timeout" if _TIMEOUT_WORDS.search(message) else "ERROR"
+
+
+def without_runtime_prefix(line: str) -> str:
+    """Return a line, its spaces folded, without the time and the request id that the runtime puts first."""
+    return _RUNTIME_PREFIX.sub("", line, count=1) if _RUNTIME_PREFIX.match(line) else line
 
 
 def short_exception_name(name: str) -> str:

@@ -8,13 +8,13 @@ the frame with a Retrieval that accounts for what could not be read.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from watchme_analysis.files import field_values
 from watchme_analysis.files.evidence_file import RawFile, load_json
 from watchme_analysis.files.json_values import DEEPEST, read_json, shallow
 from watchme_analysis.files.lines import TEXT_LIMIT
@@ -197,13 +197,10 @@ def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
 
 def number(value: Any) -> float | None:
     """Return a finite number; None for anything else."""
-    if isinstance(value, bool) or value is None:
-        return None
     try:
-        found = float(value)
-    except (OverflowError, TypeError, ValueError):
+        return field_values.number(value)
+    except ValueError:
         return None
-    return found if math.isfinite(found) else None
 
 
 def integer(value: Any) -> int | None:

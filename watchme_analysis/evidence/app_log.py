@@ -10,7 +10,7 @@ from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.field_values import LARGEST_WHOLE, microseconds
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.line_accounting import TextAccounting
-from watchme_analysis.files.lines import decoded, split_lines, unpadded
+from watchme_analysis.files.lines import container_prefix, decoded, split_lines, unpadded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,9 +24,6 @@ _TIME = (
     r"|\d{9,11}\.\d{1,9})"
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-# Prefixes that `docker logs --timestamps` and `docker compose logs` write before the application's line.
-_DOCKER = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) ?")
-_COMPOSE = re.compile(r"[A-Za-z0-9][\w.-]* +\| ")
 _START = re.compile(rf"[\[(]?{_TIME}[\])]?\s*(?:[-|:]\s*)?")
 # Fields between the time and the message, in any order: level, process, logger, their separators.
 _LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:[:|-](?=\s)\s*)?")
@@ -132,18 +129,14 @@ def _continues(text: str, record: _Record, under_way: bool) -> bool:
 
 def _record(text: str, raw: RawFile) -> tuple[_Record | None, str]:
     """Return the record that a line begins, None for a continuation line, and the line without prefixes."""
-    docker = _DOCKER.match(text)
-    outer = microseconds(docker["time"]) if docker else None
-    rest = text[docker.end() :] if docker else text
-    compose = _COMPOSE.match(rest)
-    if compose:
-        rest = rest[compose.end() :]
+    size, runtime_time = container_prefix(text)
+    rest = text[size:]
     record = _json_record(rest, raw) or _stock_record(rest) or _timed_record(rest, raw)
     if record is None:
         access = _ACCESS.match(rest)
         record = _Record({"time": microseconds(access["time"], raw.zone)}, rest) if access else None
-    if record is not None and record.fields.get("time") is None and outer is not None:
-        record.fields["time"] = outer
+    if record is not None and record.fields.get("time") is None and runtime_time is not None:
+        record.fields["time"] = microseconds(runtime_time)
     return record, rest
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.json_values import flatten, leaf
+from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
@@ -121,7 +122,7 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
         return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
     Loader.add_multi_constructor("!", plain)
-    lines = text.splitlines(keepends=True)
+    lines = split_text(text, keep_ends=True)
     keep = len(lines)
     problem = None
     while True:
@@ -129,8 +130,10 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
             value = yaml.load("".join(lines[:keep]), Loader)  # a SafeLoader
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            at = mark.line + 1 if mark else 1
-            reason = getattr(error, "problem", None) or "it is no YAML"
+            # YAML also counts U+2028 and others as line ends, which no editor does.
+            index = mark.index if mark else getattr(error, "position", 0)
+            at = text.count("\n", 0, index) + 1
+            reason = getattr(error, "problem", None) or getattr(error, "reason", "it is not YAML")
             problem = problem or Rejected(name, at, f"YAML breaks: {reason}")
             keep = min(keep, at) - 1
             continue

@@ -6,6 +6,7 @@ splits at form feeds and U+2028, which would shift the line numbers.
 
 from __future__ import annotations
 
+import io
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,12 @@ def split_lines(data: bytes) -> list[bytes]:
     return [line[:-1] if line.endswith(b"\r") else line for line in lines]
 
 
+def split_text(text: str, *, keep_ends: bool = False) -> list[str]:
+    """Return the physical lines of a text as :func:`split_lines` does, with their ends on request."""
+    lines = io.StringIO(text, newline="\n").readlines()
+    return lines if keep_ends else [line.removesuffix("\n").removesuffix("\r") for line in lines]
+
+
 def unpadded(line: bytes) -> bytes:
     """Return a line without leading NUL bytes, which a write after a truncation of the log leaves."""
     return line.lstrip(b"\0")
@@ -43,20 +50,42 @@ def decoded(data: bytes) -> str:
     return data.decode("utf-8", errors="backslashreplace")
 
 
+# Before every line: `docker compose logs`, `docker service logs`, and `kubectl logs --prefix`.
+_CONTAINER = rb"(?:[\w.@-]+ +\| )?(?:\[pod/\S+\] )?"
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _BSD = rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
+# The file of a Kubernetes node; P instead of F marks a part of a line.
+_NODE_STREAM = rb"(?:stdout|stderr) F "
 _PREFIX = re.compile(
-    # `docker compose logs`, `docker service logs`, `kubectl logs --prefix`, and the priority of syslog.
-    rb"(?:[\w.@-]+ +\| )?(?:\[pod/\S+\] )?(?:<\d{1,3}>)?"
+    # A container's name, then the priority of syslog.
+    _CONTAINER + rb"(?:<\d{1,3}>)?"
     # RFC 5424: version, time, host, program, process, message, data.
     rb"(?:1 " + _ISO + rb" \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) (?:\xef\xbb\xbf)?"
     # RFC 3164, as nginx sends it (with or without its host), syslog daemons write it and journalctl shows it.
     rb"|(?:" + _ISO + rb"|" + _BSD + rb") (?:\S+ )?[\w./-]+(?:\[\d+\])?: "
-    # `docker logs --timestamps`, and the files of a Kubernetes node; P marks a part of a line.
+    # `docker logs --timestamps`, and the file of a Kubernetes node.
     # `aws logs tail` with the stream of an ECS task; Loki's `logcli` with the labels of a stream.
-    rb"|" + _ISO + rb" (?:(?:stdout|stderr) F |[A-Za-z][\w.-]*/[\w./-]+ |\{[^{}]*\} )?"
+    rb"|" + _ISO + rb" (?:" + _NODE_STREAM + rb"|[A-Za-z][\w.-]*/[\w./-]+ |\{[^{}]*\} )?"
     rb")?"
 )
+# An application writes times of its own, so only a container runtime's times belong to the prefix: with nine
+# digits, or before the name of a stream.
+_CONTAINER_PREFIX = re.compile(
+    (
+        _CONTAINER
+        + rb"(?:(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:\d{9}Z|\d{1,9}Z(?= "
+        + _NODE_STREAM
+        + rb"))) ?"
+        rb"(?:" + _NODE_STREAM + rb")?)?"
+    ).decode(),
+    re.ASCII,
+)
+
+
+def container_prefix(line: str) -> tuple[int, str | None]:
+    """Return the size in characters of a container runtime's prefix, and its time; None without one."""
+    found = _CONTAINER_PREFIX.match(line)
+    return (found.end(), found["time"]) if found else (0, None)
 
 
 def prefix_size(line: bytes) -> int:

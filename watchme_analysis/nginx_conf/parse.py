@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile, Source, link_problem, one_table
+from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
@@ -78,10 +79,10 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
             return [], [Rejected(name, 0, reason, shortened(text, 2000))]
         if not config["parsed"] and config["errors"]:
             repaired, line, reason = _repair(path)
-            tail = text.splitlines()[line - 1 :]
+            tail = split_text(text)[line - 1 :]
             rejected.append(Rejected(name, line, reason, shortened("\n".join(tail), 2000)))
             config = payload(repaired)
-    lines = text.splitlines()
+    lines = split_text(text)
     for error in config["errors"]:
         number = error["line"] or 0
         # crossplane ends its sentence with the file's name and line, which stand in their own columns.
@@ -223,7 +224,7 @@ def _dump(main: _Part) -> list[_Part]:
 
     Each keeps its lines where they stand in the output, so that line numbers fit the file at hand.
     """
-    lines = main.text.splitlines()
+    lines = split_text(main.text)
     starts = [(at, found[1]) for at, line in enumerate(lines) if (found := _DUMPED.match(line))]
     ends = [at for at, _ in starts[1:]] + [len(lines)]
     return [

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from watchme_analysis.aws_shapes.lambda_messages import without_runtime_prefix
+from watchme_analysis.files.lines import split_text
 from watchme_analysis.redact import redacted, shortened
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ KIND_WORDS = {
 }
 # Longest quotation of a logged line in an example, in characters.
 _LONGEST_EXAMPLE = 200
-# Prefix of the runtime before a message: time and request ID.
-_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\S+ [0-9a-f]{8}-[0-9a-f-]{27} ")
 # Level before an error, and the Node.js runtime's prefix of an uncaught exception.
 _LEVEL = re.compile(r"^(\[[A-Z]+\]|ERROR|CRITICAL|FATAL)\s+(Invoke Error\s+|Uncaught Exception\s+)?")
 _TRACEBACK = "Traceback (most recent call last)"
@@ -114,12 +114,12 @@ def error_words(text: str) -> str:
     text
         A log event with the error's type and message, with traceback.
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in split_text(text) if line.strip()]
     at = next((place for place, line in enumerate(lines) if line.startswith(_TRACEBACK)), None)
     # A traceback ends with the error; the runtime puts the error first.
     line = "" if not lines else lines[-1] if at == 0 else lines[0]
-    line = _STAMP.sub("", " ".join(line.split()))
-    line = _STAMP.sub("", _LEVEL.sub("", line))
+    line = without_runtime_prefix(" ".join(line.split()))
+    line = without_runtime_prefix(_LEVEL.sub("", line))
     line = redacted(_of_json(_LEVEL.sub("", line)))
     return line if len(line) <= _QUOTED else f"{line[: _QUOTED - 1]}…"
 
@@ -220,7 +220,7 @@ def logged_errors(
         text = str(message) if name in message else f"{name} {message}"
         kind = kinds[name, message] = error_kind(text)
         counts[kind] += int(number)
-        first_line = _STAMP.sub("", " ".join(text.split("\n", 1)[0].split()))
+        first_line = without_runtime_prefix(" ".join(text.split("\n", 1)[0].split()))
         if kind not in examples:
             examples[kind] = shortened(first_line, _LONGEST_EXAMPLE)
         quoted = error_words(text)

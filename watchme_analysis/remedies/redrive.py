@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.files.lines import split_text
 from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
@@ -355,7 +356,7 @@ def _known(file: IO[str], journal: Path) -> dict[str, dict[str, Any]]:
 def _entries(text: str, journal: Path) -> dict[str, dict[str, Any]]:
     whole, _, _ = text.rpartition("\n")
     entries: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(whole.splitlines(), 1):
+    for number, line in enumerate(split_text(whole), 1):
         try:
             entry = json.loads(line)
             entries[entry["message"]] = entry

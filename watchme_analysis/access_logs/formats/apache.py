@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.field_values import microseconds
+from watchme_analysis.files.lines import split_text
 
 _DIRECTIVE = re.compile(
     r"%(?:!?\d{3}(?:,\d{3})*)?(?P<which>[<>])?(?:\{(?P<of>[^}]*)\})?"
@@ -177,7 +178,7 @@ def _time_variable(shape: str, known: str) -> str:
 
 def apache_directives(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the access log directives of a configuration: documented name, arguments."""
-    for line in text.replace("\\\n", "").splitlines():
+    for line in split_text(text.replace("\\\n", "")):
         found = _CONFIG_LINE.match(line)
         if found is not None:
             arguments = [
