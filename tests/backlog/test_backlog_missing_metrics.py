@@ -63,6 +63,10 @@ def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause,
     for item in found.missing_evidence:
         files = re.findall(r"FOLDER/(\S+)", item.how)
         assert files or "watchme pull" in item.how
+        if "could not be read" in item.what:
+            assert f"FOLDER/{item.what.partition(',')[0]}" in item.how
+            assert "watchme import FOLDER CASE\n" in item.how
+            assert "watchme pull backlog CASE --queue QUEUE --since " in item.how
         for name in files:
             assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
 

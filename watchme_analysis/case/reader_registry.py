@@ -38,3 +38,12 @@ def sources() -> tuple[Source, ...]:
     for name in MODULES:
         found.extend(import_module(f"watchme_analysis.{name}").SOURCES)
     return tuple(found)
+
+
+@cache
+def aws_tables() -> frozenset[str]:
+    """Return the names of the tables that AWS responses fill, which ``watchme pull`` collects."""
+    modules = [
+        import_module(f"watchme_analysis.{name}") for name in MODULES if name.startswith("aws_shapes.")
+    ]
+    return frozenset(table for module in modules for source in module.SOURCES for table in source.tables)

@@ -8,11 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from watchme_analysis.case.case_folder import Case
+from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
+from watchme_analysis.case.reader_registry import aws_tables
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing, registered
 from watchme_analysis.text.formats import as_sentence, format_time
+from watchme_analysis.text.shell_quoting import shell_option, shell_word
 from watchme_analysis.window import Window, parse_time
 
 QUESTIONS = ("health", "backlog")
@@ -106,10 +108,25 @@ def _unread(investigation: Investigation) -> list[Missing]:
         Missing(
             f"{file.file}, which could not be read",
             f"Nothing of it is in the case: {as_sentence(file.reason)}",
-            "repair the file or collect it again, then import the folder again",
+            _read_again(investigation, file),
         )
         for file in sorted(investigation.case.unread, key=lambda file: asked.isdisjoint(file.tables))
     ]
+
+
+def _read_again(investigation: Investigation, file: UnreadFile) -> str:
+    """Return the commands that import a file after its repair; for AWS responses, also the pull."""
+    path = shell_word(f"FOLDER/{file.file}")
+    commands = f"# repair {path} or collect it again\nwatchme import FOLDER CASE"
+    if not aws_tables().issuperset(file.tables):
+        return commands
+    pull = f"watchme pull {investigation.question} CASE "
+    pull += shell_option("--queue", investigation.options.get("queue", "QUEUE"))
+    window = investigation.window or investigation.case.window
+    if window is not None:
+        start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (window.start, window.end))
+        pull += f" --since {start} --until {end}"
+    return f"{commands}\n# or collect everything from AWS again\n{pull}"
 
 
 def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
