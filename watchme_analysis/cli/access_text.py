@@ -11,7 +11,7 @@ from typing import Any
 from watchme_analysis.access_logs.grouped_sums import OTHER
 from watchme_analysis.access_logs.summary import BY_TIME, TIMED
 from watchme_analysis.access_logs.summary_json import is_unread
-from watchme_analysis.present.text_table import align_rows, terminal_width, truncate, truncate_middle
+from watchme_analysis.present.text_table import aligned_lines, terminal_width, truncate, truncate_middle
 from watchme_analysis.text.formats import counted, format_percent, format_time
 
 Report = Mapping[str, Any]
@@ -19,7 +19,7 @@ Report = Mapping[str, Any]
 REQUEST_WIDTH = 60
 _LEAST_WIDTH = 12
 _REJECTED_SHOWN = 3
-_UNREAD = "--nginx-conf /etc/nginx/nginx.conf, or --format, says how they are written"
+_ADVICE = "--nginx-conf /etc/nginx/nginx.conf, or --format, says how they are written"
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,20 @@ def table_of(
 
     If the table is too wide, the cells of the first column are shortened.
     """
+    return "\n".join(_table_lines(header, rows, page, words))
+
+
+def _table_lines(
+    header: Sequence[str], rows: Sequence[Sequence[str]], page: Page, words: Sequence[int] = (0,)
+) -> list[str]:
+    """Return the lines of :func:`table_of` as a list: the header, then one item for each row."""
     first = max(len(row[0]) for row in rows)
-    whole = align_rows(header, rows, words)
-    over = max(map(len, whole.splitlines())) - page.width
+    whole = aligned_lines(header, rows, words)
+    over = max(map(len, whole)) - page.width
     if over <= 0:
         return whole
     room = max(_LEAST_WIDTH, first - over)
-    return align_rows(header, [[truncate_middle(row[0], room), *row[1:]] for row in rows], words)
+    return aligned_lines(header, [[truncate_middle(row[0], room), *row[1:]] for row in rows], words)
 
 
 def wrapped(text: str, page: Page, rest: str = "") -> str:
@@ -76,7 +83,7 @@ def notes_of(inputs: Sequence[Report]) -> list[str]:
     return [f"{of[0] if len(of) == 1 else f'{len(of)} logs'}: {note}" for note, of in names.items()]
 
 
-def about(one: Report, page: Page, unread: str = _UNREAD) -> list[str]:
+def about(one: Report, page: Page, unread: str = _ADVICE) -> list[str]:
     """Return lines on missing rows and rejected lines of an input, with advice if no line could be read."""
     lines = [f"{one['name']}: INCOMPLETE, rows are missing"] if one["truncated"] else []
     if one["rejected"]:
@@ -115,7 +122,7 @@ def as_word(value: object) -> str:
 
 # Labels and fields of the lines below a kind of error.
 _ABOUT = {"paths": "paths", "upstreams": "upstreams", "sent": "statuses"}
-_UNREAD = "they are none that Nginx writes to its error log"
+_ADVICE_ON_ERRORS = "they are none that Nginx writes to its error log"
 
 
 def errors_part(errors: Report, page: Page) -> str:
@@ -125,7 +132,7 @@ def errors_part(errors: Report, page: Page) -> str:
         lines.append(
             f"Error log {one['name']}: {counted(one['lines'], 'line')}, {one['rejected']:,} rejected"
         )
-        lines += [*notes_of([one]), *about(one, page, _UNREAD)]
+        lines += [*notes_of([one]), *about(one, page, _ADVICE_ON_ERRORS)]
     lines += errors["notes"]
     if not errors["errors"]:
         return "\n".join([*lines, "None of its lines are in this window."])
@@ -147,7 +154,7 @@ def _error_kinds(kinds: Sequence[Report], page: Page) -> str:
         for row in kinds
     ]
     header = ["kind", "errors", "linked", "first", "last", *(["timed"] if partly else []), "p50 s"]
-    first, *table = align_rows(header, rows, words=(0, 3, 4)).splitlines()
+    first, *table = aligned_lines(header, rows, words=(0, 3, 4))
     lines = [first]
     for row, line in zip(kinds, table, strict=True):
         about = [f"{word} {row[name]}" for word, name in _ABOUT.items() if row[name]]
@@ -171,7 +178,7 @@ def _linked(errors: Sequence[Report], page: Page) -> list[str]:
         for row in shown
     ]
     header = ["request", "error", "kind", "sent", "request s"]
-    first, *table = table_of(header, rows, page, words=(0, 1, 2)).splitlines()
+    first, *table = _table_lines(header, rows, page, words=(0, 1, 2))
     lines = ["", f"Errors and the requests they belong to (the last {len(shown)})", first]
     for row, line in zip(shown, table, strict=True):
         places = f"{row['request_file']}:{row['request_line']}", f"{row['file']}:{row['line']}"

@@ -25,7 +25,15 @@ def display_width(text: str) -> int:
 
 def align_rows(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> str:
     """Return aligned lines, the header first: text columns to the left, the others to the right."""
-    return "\n".join(_lines([header, *rows], words))
+    return "\n".join(aligned_lines(header, rows, words))
+
+
+def aligned_lines(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int]) -> list[str]:
+    """Return the lines of :func:`align_rows` as a list: the header, then one item for each row.
+
+    A cell may contain characters at which ``str.splitlines`` splits, so the text can't be split again.
+    """
+    return _lines([header, *rows], words)
 
 
 def fit_table(
