@@ -54,3 +54,11 @@ def test_the_image_nginx_proxy(engine):
         "192.0.2.7",
         "192.0.2.20:8017",
     )
+
+
+@engines
+def test_virtual_hosts_of_apache(engine):
+    rows, used = rows_of(*SAMPLES["vhost_combined"], engine=engine)
+
+    assert used == {"vhost_combined": 2}
+    assert [row["host"] for row in rows] == ["www.example.com", "[2001:db8::7]"]

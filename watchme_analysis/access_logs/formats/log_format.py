@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from watchme_analysis.access_logs.formats.log_variables import (
+    APACHE_HOST,
     ELEMENT,
     PATTERNS,
     SURE_PATTERNS,
@@ -215,6 +216,8 @@ class LogFormat:
         if variable.name == "server_protocol":
             # Nginx includes spaces at the end of a request line.
             return PATTERNS["token"] + b" *?"
+        if self.escape == "apache" and variable.name in ("host", "server_name"):
+            return APACHE_HOST
         if variable.kind == "list":
             name = variable.name.removeprefix("upstream_")
             key = name if name in ELEMENT else "time"

@@ -85,6 +85,8 @@ PATTERNS: dict[str, bytes] = {
     "address": _ADDRESS,
     "token": rb"[^\s\"]*?",
 }
+# Apache logs the names of its hosts without a port, and an IPv6 address in brackets.
+APACHE_HOST = rb"\[[^\s\"\]]*\]|[^\s\":]*?"
 # Kinds with distinctive values, and patterns that hardly any other text matches.
 SURE_PATTERNS = {
     "address": _IPV4 + b"|" + _IPV6,

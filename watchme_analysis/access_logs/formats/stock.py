@@ -79,7 +79,10 @@ STOCK_FORMATS = (
     StockFormat(
         "vhost_combined",
         r'%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"',
-        (f'www.example.com:443 {_SAMPLE} "-" "curl/8.5.0"',),
+        (
+            f'www.example.com:443 {_SAMPLE} "-" "curl/8.5.0"',
+            f'[2001:db8::7]:443 {_SAMPLE} "-" "curl/8.5.0"',
+        ),
         "apache",
     ),
 )
