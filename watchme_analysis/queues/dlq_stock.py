@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.cloudtrail import event_kind
@@ -194,13 +195,17 @@ def _segments(series: pd.Series, held: float, at_end: int | None) -> list[tuple[
     parts: list[tuple[Any, float, float]] = []
     begin, begin_time, since = float(held), times[0], 0
     for i in _lower(series):
-        level = _median(values[max(since, i - FALL_POINTS) : i])
+        level = float(median(values[max(since, i - FALL_POINTS) : i]))
         ahead = values[i : i + FALL_POINTS]
         slept = times[i] - times[i - 1] >= ASLEEP_AFTER and ahead.max() < level - 1
         if slept or ahead.max() <= level - max(2.0, 0.2 * level):
             parts.append((begin_time, begin, level))
             begin, begin_time, since = 0.0 if slept else float(ahead.min()), times[i], i
-    end = float(at_end) if at_end is not None else _median(values[max(since, len(values) - FALL_POINTS) :])
+    end = (
+        float(at_end)
+        if at_end is not None
+        else float(median(values[max(since, len(values) - FALL_POINTS) :]))
+    )
     return [*parts, (begin_time, begin, end)]
 
 
@@ -211,12 +216,6 @@ def _lower(series: pd.Series) -> list[int]:
     before = series.rolling(FALL_POINTS, min_periods=1).max().shift(1).to_numpy()
     slept = series.index.to_series().diff().to_numpy() >= np.timedelta64(ASLEEP_AFTER)
     return [int(place) for place in np.flatnonzero((series.to_numpy() < before) | slept) if place]
-
-
-def _median(values: Any) -> float:
-    ordered = sorted(float(value) for value in values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _snapshot(tables: Tables, name: str) -> int | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.queues.pipeline import Pipeline
+from watchme_analysis.stats.correlation import rank_correlation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,7 @@ class LatencyDrift:
         Share of the whole rise within its steepest tenth of the time: near 1 for a step, about 0.1 to 0.3
         for a gradual drift.
     correlation
-        Rank correlation of the duration with time during the rise.
+        Rank correlation of the duration with time during the rise, 0 for a duration that is constant.
     """
 
     start: datetime
@@ -74,6 +75,7 @@ def find_latency_drift(pipeline: Pipeline) -> LatencyDrift | None:
     duration is first within a tenth of the highest bin, because a timeout limits any further rise.
     """
     import numpy as np
+    import pandas as pd
 
     frame = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
     if len(frame) < MIN_BINS:
@@ -100,6 +102,7 @@ def find_latency_drift(pipeline: Pipeline) -> LatencyDrift | None:
         float(np.exp(np.median(values[hours <= knot]))) if (hours <= knot).any() else float(rising.iloc[0])
     )
     origin = frame.index[0]
+    correlation = rank_correlation(pd.Series(hours[after]), pd.Series(values[after]))
     return LatencyDrift(
         start=_at(origin, knot),
         start_low=_at(origin, low),
@@ -108,7 +111,7 @@ def find_latency_drift(pipeline: Pipeline) -> LatencyDrift | None:
         before_s=before_s,
         after_s=float(smooth.iloc[top]),
         steepest_share=_steepest_share(values[after]),
-        correlation=_rank_correlation(hours[after], values[after]),
+        correlation=0.0 if np.isnan(correlation) else correlation,
     )
 
 
@@ -222,12 +225,3 @@ def _steepest_share(values: np.ndarray) -> float:
     window = max(2, round(0.1 * len(values)))
     steps = values[window:] - values[:-window] if len(values) > window else np.array([rise])
     return float(max(steps.max(), 0.0) / rise)
-
-
-def _rank_correlation(hours: Any, values: Any) -> float:
-    import numpy as np
-
-    if len(values) < 3:
-        return 0.0
-    ranks = [np.argsort(np.argsort(item)) for item in (hours, values)]
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

@@ -12,6 +12,7 @@ from watchme_analysis.queues.standing import LOST_POINTS, WAITING
 from watchme_analysis.stats.gaps import lost_points
 from watchme_analysis.stats.interval_scan import count_elevation
 from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.stats.run_lengths import run_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ def find_redelivery(pipeline: Pipeline) -> Interval | None:
     if _hidden_long_enough(pipeline):
         return None
     # A failed invocation returns all messages of its batch to the queue.
-    each = 1.0 if pipeline.by_message else _messages_a_run(pipeline)
+    each = 1.0 if pipeline.by_message else _messages_per_invocation(pipeline)
     good = (frame["received"].fillna(0.0) - each * frame["failed"].fillna(0.0)).clip(lower=0.0)
     # A message may be received an interval after it was sent, or after its own failed attempt.
     due = frame["sent"].fillna(0.0)
@@ -123,11 +124,10 @@ def _around_lost_points(frame: pd.DataFrame) -> pd.Series:
     lost = lost_points(frame, ("sent", "received", "deleted", "visible")).astype(float)
     lost = lost.rolling(5, min_periods=1, center=True).max() > 0
     waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
-    stretch = (waiting != waiting.shift()).cumsum()
-    return lost | (waiting & lost.groupby(stretch).transform("any"))
+    return lost | (waiting & lost.groupby(run_numbers(waiting)).transform("any"))
 
 
-def _messages_a_run(pipeline: Pipeline) -> float:
+def _messages_per_invocation(pipeline: Pipeline) -> float:
     return max(1.0, (pipeline.count("received") or 0.0) / max(pipeline.count("invocations") or 0.0, 1.0))
 
 
@@ -256,5 +256,5 @@ def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
 
 def _around(on: pd.Series, moment: pd.Timestamp) -> pd.DatetimeIndex:
     """Return the unbroken part of the index around a moment."""
-    part = (on != on.shift()).cumsum()
-    return on.index[part == part[moment]]
+    part = run_numbers(on)
+    return on.index[part == part[on.index.get_loc(moment)]]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
+from watchme_analysis.stats.run_lengths import run_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,5 +119,5 @@ def _in_a_row(inside: pd.DataFrame, tries: int) -> float:
     """
     tried, failed = inside["tried"].fillna(0.0), inside["failed"].fillna(0.0)
     passed = tried > failed
-    in_a_row = failed.where(~passed, 0.0).groupby(passed.cumsum()).sum()
+    in_a_row = failed.where(~passed, 0.0).groupby(run_numbers(passed)).sum()
     return float(in_a_row[in_a_row > tries].sum() / max(float(failed.sum()), 1.0))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.stats.run_lengths import run_numbers, runs_of_true
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,34 +69,27 @@ def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
     busy = (stock > 0) | (frame["age_s"].fillna(0.0) > 0)
     if not busy.any():
         return ()
-    places = [i for i, value in enumerate(busy.to_numpy()) if value]
-    groups = [[places[0]]]
-    for place in places[1:]:
-        if place - groups[-1][-1] <= GAP_INTERVALS + 1:
-            groups[-1].append(place)
-        else:
-            groups.append([place])
     step = timedelta(seconds=pipeline.period_s)
     found = []
     age, visible, standing = frame["age_s"].to_numpy(), frame["visible"].to_numpy(), stock.to_numpy()
     # So many messages are not older than the time for which so many were in the queue.
     there = stock >= WAITING
-    for_s = there.groupby((~there).cumsum()).cumsum().to_numpy() * pipeline.period_s
-    for group in groups:
-        part = slice(group[0], group[-1] + 1)
+    for_s = there.groupby(run_numbers(there)).cumsum().to_numpy() * pipeline.period_s
+    for first, after in runs_of_true(busy, gap=GAP_INTERVALS):
+        part = slice(first, after)
         ages = age[part][~np.isnan(age[part])]
         waiting = np.minimum(age, for_s)[part][(visible[part] >= WAITING) & ~np.isnan(age[part])]
         found.append(
             StandingInterval(
-                start=frame.index[group[0]].to_pydatetime(),
-                end=(frame.index[group[-1]] + step).to_pydatetime(),
+                start=frame.index[first].to_pydatetime(),
+                end=(frame.index[after - 1] + step).to_pydatetime(),
                 kind="standing_messages",
                 peak=float(standing[part].max()),
                 peak_visible=float(np.nan_to_num(visible[part]).max()),
                 peak_age_s=float(ages.max()) if len(ages) else None,
                 waiting_age_s=float(waiting.max()) if len(waiting) else None,
-                is_open=group[-1] >= len(frame) - 1 - GAP_INTERVALS,
-                grew_from=frame.index[group[0]].to_pydatetime(),
+                is_open=after >= len(frame) - GAP_INTERVALS,
+                grew_from=frame.index[first].to_pydatetime(),
             )
         )
     peaks = sorted(episode.peak for episode in found)

@@ -6,9 +6,7 @@ Assumptions about unrecorded values are kept as sentences.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +23,7 @@ from watchme_analysis.simulation.settings import (
     QueueSettings,
     Settings,
 )
+from watchme_analysis.stats.run_lengths import runs_of_true
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -295,20 +294,10 @@ def _all_fail(pipeline: Pipeline, ran: pd.DataFrame) -> list[bool]:
     bad = [_share(row) >= ALL_FAIL for row in ran.itertuples()]
     sent = pipeline.frame["sent"].fillna(0.0)
     found = [False] * len(bad)
-    for start, end, is_bad in _runs_of_equals(bad):
-        if is_bad:
-            came = sent[(sent.index >= ran.index[start]) & (sent.index <= ran.index[end - 1])].sum()
-            found[start:end] = [bool(came > 1)] * (end - start)
+    for start, end in runs_of_true(bad):
+        came = sent[(sent.index >= ran.index[start]) & (sent.index <= ran.index[end - 1])].sum()
+        found[start:end] = [bool(came > 1)] * (end - start)
     return found
-
-
-def _runs_of_equals(values: Iterable[bool]) -> Iterator[tuple[int, int, bool]]:
-    """Yield start, end (exclusive) and value of each run of equal values."""
-    start = 0
-    for value, run in groupby(values):
-        end = start + sum(1 for _ in run)
-        yield start, end, value
-        start = end
 
 
 def _failing_shares(
@@ -343,9 +332,9 @@ def _pauses(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ..
         return ()
     idle = (frame["received"].fillna(0.0) == 0) & (frame["invocations"].fillna(0.0) == 0)
     # The interval before contains arrivals that were no longer received.
-    still = (waits & idle).tolist()
+    still = waits & idle
     return tuple(
         (start * float(period_s), end * float(period_s))
-        for start, end, is_idle in _runs_of_equals(still)
-        if is_idle and (end - start) * period_s >= PAUSE_S
+        for start, end in runs_of_true(still)
+        if (end - start) * period_s >= PAUSE_S
     )

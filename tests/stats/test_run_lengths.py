@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from watchme_analysis.stats.run_lengths import run_numbers, runs_of_true
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_runs_agree_with_a_loop(seed):
+    values = np.random.default_rng(seed).random(40) < 0.5
+    expected, gap = [], seed % 3
+    for at, value in enumerate(values):
+        if value and expected and at - expected[-1][1] <= gap:
+            expected[-1] = (expected[-1][0], at + 1)
+        elif value:
+            expected.append((at, at + 1))
+    assert runs_of_true(values, gap) == expected
+
+
+def test_every_value_has_the_number_of_its_run():
+    assert run_numbers(["a", "a", "b", "a", "a"]).tolist() == [0, 0, 1, 2, 2]
+
+
+def test_nothing_has_no_runs():
+    assert run_numbers([]).tolist() == []
+    assert runs_of_true([]) == runs_of_true([False, False]) == []
