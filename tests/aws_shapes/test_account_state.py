@@ -102,7 +102,7 @@ def test_messages_of_batches_are_kept_once_with_the_highest_count(raw):
     assert frame.queue.unique().tolist() == ["sed-queue-dlq"]
     assert frame.source_queue.unique().tolist() == ["sed-queue"]
     assert frame.sent_at.iloc[0] == pd.Timestamp("2025-12-02T09:19:46.984Z")
-    assert notes and notes[0].startswith("1 receipts")
+    assert notes and notes[0].startswith("1 ")
 
 
 def test_batches_appended_to_one_file(raw):
@@ -323,7 +323,7 @@ def test_changes_name_each_resource_once(raw):
     assert row.error_code == "AccessDenied"
     assert row.time == pd.Timestamp("2025-12-11T01:00Z")
     assert json.loads(row.parameters)["environment"]["variables"] == {"API_KEY": "***"}
-    assert notes == ["1 repeated events of changes dropped."]
+    assert notes == ["1 repeated event of changes dropped."]
 
 
 def test_a_purge_is_known_by_its_queue(raw):

@@ -1,12 +1,9 @@
-import socket
-import subprocess
-import time
 import urllib.request
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds.nginx import NGINX, free_port, temp_paths
+from worlds.nginx import NGINX, free_port, running, temp_paths
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import read_nginx_config
@@ -156,17 +153,8 @@ def real_nginx(tmp_path_factory):
         f"http {{ access_log off; {temp_paths(folder)}\n{servers} }}\n"
     )
     directives = parsed(folder, conf)
-    process = subprocess.Popen(
-        [NGINX, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
-    )
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield port, effective_locations(directives)
-    process.terminate()
-    process.wait()
+    with running(folder, port):
+        yield port, effective_locations(directives)
 
 
 @pytest.mark.nginx

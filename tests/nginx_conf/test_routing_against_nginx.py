@@ -2,12 +2,9 @@
 
 import http.client
 import re
-import socket
-import subprocess
-import time
 
 import pytest
-from worlds.nginx import NGINX, free_port, temp_paths
+from worlds.nginx import NGINX, free_port, running, temp_paths
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import read_nginx_config
@@ -166,16 +163,8 @@ def real_nginx(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nginx")
     port = free_port()
     (folder / "nginx.conf").write_text(configuration(folder, port, f"127.0.0.1:{free_port()}"))
-    command = [NGINX, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
-    process = subprocess.Popen(command)
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield port
-    process.terminate()
-    process.wait()
+    with running(folder, port):
+        yield port
 
 
 @pytest.mark.nginx

@@ -218,7 +218,9 @@ class Folder:
         arn = f"arn:aws:sqs:{self.region}:{ACCOUNT}:"
         holders = {}
         for queue in self.model.queues:
-            attributes = self.attributes(queue.name, len(queue.alive) - len(queue.flying), len(queue.flying))
+            attributes = self.attributes(
+                queue.name, len(queue.alive) - len(queue.in_flight), len(queue.in_flight)
+            )
             attributes |= {
                 "LastModifiedTimestamp": self.modified("SetQueueAttributes", queue.name, "%s"),
                 "VisibilityTimeout": str(int(queue.visibility_s)),

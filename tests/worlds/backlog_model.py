@@ -114,7 +114,7 @@ class Queue:
     reserved_set: list = field(default_factory=list)
     waiting: list = field(default_factory=list)
     alive: dict = field(default_factory=dict)
-    flying: set = field(default_factory=set)
+    in_flight: set = field(default_factory=set)
     groups: set = field(default_factory=set)
     held: int = 0
     dead: list = field(default_factory=list)
@@ -221,7 +221,7 @@ class Model:
             message.receives += 1
             if message.group is not None:
                 queue.groups.add(message.group)
-            queue.flying.add(message.number)
+            queue.in_flight.add(message.number)
             self._count(queue.name, "received")
             self.at(self.now + queue.visibility_s, self._back, queue, message, message.receives)
             batch.append(message)
@@ -232,7 +232,7 @@ class Model:
         """Show a message again whose visibility timeout has passed."""
         if message.number not in queue.alive or message.receives != receives:
             return
-        queue.flying.discard(message.number)
+        queue.in_flight.discard(message.number)
         queue.groups.discard(message.group)
         if message.group is not None:
             queue.waiting.insert(0, message)
@@ -313,10 +313,10 @@ class Model:
             # A FIFO queue refuses to delete by a receipt whose visibility timeout has passed.
             if queue.fifo and message.receives != receives.get(message.number):
                 continue
-            if queue.fifo and message.number not in queue.flying:
+            if queue.fifo and message.number not in queue.in_flight:
                 continue
             self._count(queue.name, "deleted")
-            queue.flying.discard(message.number)
+            queue.in_flight.discard(message.number)
             queue.groups.discard(message.group)
             queue.alive.pop(message.number, None)
         self._poll(queue)
@@ -324,21 +324,29 @@ class Model:
     def _purge(self, queue):
         queue.lost += len(queue.alive)
         for message in list(queue.alive.values()):
-            queue.flying.discard(message.number)
+            queue.in_flight.discard(message.number)
             queue.groups.discard(message.group)
         queue.alive.clear()
         queue.waiting.clear()
 
+    def expire(self, queue):
+        """Delete the messages of a queue that are older than its retention."""
+        for message in list(queue.alive.values()):
+            if self.now - message.sent > queue.retention_s:
+                del queue.alive[message.number]
+                queue.in_flight.discard(message.number)
+                queue.lost += 1
+
     def _sample(self, minute):
         for queue in self.queues:
-            flying = len(queue.flying)
-            self.counts[queue.name, "visible"][minute] = len(queue.alive) - flying
-            self.counts[queue.name, "in_flight"][minute] = flying
+            in_flight = len(queue.in_flight)
+            self.counts[queue.name, "visible"][minute] = len(queue.alive) - in_flight
+            self.counts[queue.name, "in_flight"][minute] = in_flight
             if queue.alive:
                 oldest = next(iter(queue.alive.values())).sent
                 self.counts[queue.name, "age_s"][minute] = math.floor(self.now - oldest)
             off = any(start <= self.now < end for start, end in queue.off)
-            self.counts[queue.name, "empty_receives"][minute] = 0 if off else max(0, 15 - min(15, flying))
+            self.counts[queue.name, "empty_receives"][minute] = 0 if off else max(0, 15 - min(15, in_flight))
             if queue.dlq is not None:
                 self.counts[queue.dlq, "visible"][minute] += len(queue.dead)
 

@@ -173,11 +173,7 @@ def kept_too_short(world, options):
             upload(world, start + place * HOUR + world.rng.uniform(0, 60), device, queue)
 
     def expire(model):
-        for message in list(queue.alive.values()):
-            if model.now - message.sent > queue.retention_s:
-                del queue.alive[message.number]
-                queue.flying.discard(message.number)
-                queue.lost += 1
+        model.expire(queue)
 
     world.events += [(start + 20.0 * place, expire) for place in range(int((end - start) // 20))]
     recorded(

@@ -339,11 +339,7 @@ def expired(world, options):
     queue.retention_s = 2 * HOUR
 
     def expire(model):
-        for message in list(queue.alive.values()):
-            if model.now - message.sent > queue.retention_s:
-                del queue.alive[message.number]
-                queue.flying.discard(message.number)
-                queue.lost += 1
+        model.expire(queue)
 
     world.events += [(60.0 * minute, expire) for minute in range(int(world.seconds // 60))]
 

@@ -2,7 +2,9 @@
 
 import shutil
 import socket
+import subprocess
 import time
+from contextlib import contextmanager
 
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 
@@ -25,6 +27,18 @@ def await_listening(port, server):
         else:
             return
     raise AssertionError("nginx does not listen")
+
+
+@contextmanager
+def running(folder, port):
+    """Run Nginx with the folder's ``nginx.conf``, which says ``daemon off``, while the block runs."""
+    command = [NGINX, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        try:
+            await_listening(port, process)
+            yield
+        finally:
+            process.terminate()
 
 
 def temp_paths(folder):

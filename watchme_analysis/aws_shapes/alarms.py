@@ -31,6 +31,7 @@ from watchme_analysis.aws_shapes.responses import (
     unchanged,
     untimed_notes,
     utc_time,
+    without_repeated,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 
@@ -141,10 +142,9 @@ def history_row(file: str, item: dict[str, Any]) -> dict[str, Any]:
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return each entry once, also when several files list it."""
     is_repeated = frame.drop(columns="file").duplicated()
-    if not is_repeated.any():
-        return frame, []
-    note = f"{int(is_repeated.sum())} repeated entries of {table} dropped."
-    return frame[~is_repeated].reset_index(drop=True), [note]
+    return without_repeated(
+        frame, is_repeated, ("repeated entry", "repeated entries"), f"of {table} dropped."
+    )
 
 
 SOURCES = (

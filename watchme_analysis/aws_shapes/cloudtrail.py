@@ -24,6 +24,7 @@ from watchme_analysis.aws_shapes.responses import (
     table_result,
     untimed_notes,
     utc_time,
+    without_repeated,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.redact import mask_secrets
@@ -222,10 +223,7 @@ def _objects(items: Any) -> list[dict[str, Any]]:
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return each event once; LookupEvents lists an event with several resources under each of them."""
     is_repeated = frame["event_id"].notna() & frame["event_id"].duplicated()
-    if not is_repeated.any():
-        return frame, []
-    note = f"{int(is_repeated.sum())} repeated events of {table} dropped."
-    return frame[~is_repeated].reset_index(drop=True), [note]
+    return without_repeated(frame, is_repeated, ("repeated event", "repeated events"), f"of {table} dropped.")
 
 
 SOURCES = (

@@ -323,6 +323,26 @@ class ResponseProblems(NamedTuple):
         return tuple(notes)
 
 
+def without_repeated(
+    frame: pd.DataFrame, is_repeated: pd.Series, noun: tuple[str, str], rest: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return a frame without its repeated rows, and the note about them, if any were repeated.
+
+    Parameters
+    ----------
+    frame
+        Rows of a table from all of its files.
+    is_repeated
+        True for each row to leave out.
+    noun, rest
+        Name of the repeated rows (singular and plural), and the rest of the sentence about them.
+    """
+    count = int(is_repeated.sum())
+    if not count:
+        return frame, []
+    return frame[~is_repeated].reset_index(drop=True), [f"{counted(count, *noun)} {rest}"]
+
+
 def _excerpt(item: Any) -> str:
     try:
         text = json_text(item) or ""

@@ -30,6 +30,7 @@ from watchme_analysis.aws_shapes.responses import (
     table_result,
     unchanged,
     utc_time,
+    without_repeated,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 
@@ -198,14 +199,8 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     order = frame["receive_count"].fillna(-1).sort_values(kind="stable").index
     is_last = ~frame.loc[order].duplicated(["queue", "message_id"], keep="last").reindex(frame.index)
     is_repeated = ~is_last & frame["message_id"].notna()
-    repeated = int(is_repeated.sum())
-    if not repeated:
-        return frame, []
-    note = (
-        f"{repeated} receipts were of messages received before: each message is kept once, with its highest "
-        "receive count."
-    )
-    return frame[~is_repeated].reset_index(drop=True), [note]
+    rest = "of a message left out: each message is kept once, with its highest receive count."
+    return without_repeated(frame, is_repeated, ("repeated receive", "repeated receives"), rest)
 
 
 def _queue_of_messages(raw: RawFile) -> str | None:
