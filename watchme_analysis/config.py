@@ -48,7 +48,7 @@ class Config:
         IANA name of the zone in which times are shown and local dates of work are counted; also of times
         in options and parameters that are written without a zone.
     language
-        Language of the reader, ``en`` or ``ja``. Nothing is translated yet.
+        Language of the reader, ``en`` or ``ja``.
     profile, region
         AWS profile and region; None leaves the choice to the AWS configuration.
     sources

@@ -60,3 +60,7 @@ class RetryableServiceError(ServiceError):
 
 class ReportError(WatchmeError):
     """A notebook that failed while a report was made."""
+
+
+class MessageError(WatchmeError):
+    """A message that the catalogues lack, or a value that it lacks, which is a bug of the package."""

@@ -19,7 +19,7 @@ from typing import Any
 
 MASK = "***"
 # Of a diagnosis: queries, commands, and the work items that are missing.
-AS_RECORDED = frozenset({"sql", "how", "missed_work", "dead_lettered_work"})
+AS_RECORDED = frozenset({"sql", "how", "how_message", "missed_work", "dead_lettered_work"})
 
 # Names of which any value is a secret.
 _PASSWORDS = (

@@ -12,6 +12,7 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.present import console
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.work_done import surely_ran
+from watchme_analysis.text.message import Choice, Count
 
 REFUSED = "ConnectionError: [Errno 111] Connection refused"
 TIMED_OUT = "Task timed out after 30.00 seconds"
@@ -126,8 +127,9 @@ def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     assert "nothing here tells which work 40 dead letters held" in unknown.summary[1]
     assert unknown.extra["dead_letters_without_work"] == 40
     assert "dead_letters_without_work" not in known.extra
-    printed = console._missed(unknown.extra)
-    assert printed == "work missed: unknown, as the data holds no work item for 40 DLQ messages"
+    printed = console.missed_work(unknown.extra)
+    assert (printed.id, printed.values["unread"]) == ("missed-work-unread-messages", Count(40))
+    assert printed.values["known"] == Choice("none")
 
 
 @pytest.mark.slow

@@ -68,18 +68,19 @@ FIGURES = {
 
 
 @pytest.mark.parametrize(
-    ("verdict", "confidence", "said"),
+    ("verdict", "confidence", "message_id", "numbers"),
     [
-        ("supported", 0.97, "42 had a confidence of 90% or more, and 41 of these were right."),
-        ("no_incident", 0.9, "42 had a confidence of 90% or more, and 41 of these were right."),
-        ("supported", 0.83, "10 had a confidence of 80% to 90%, and 8 of these were right."),
-        ("supported", 0.3, "none had a confidence like this one."),
-        ("inconclusive", 0.5, "4 ended inconclusive with all of their evidence."),
+        ("supported", 0.97, "track-record-sure", {"count": 42, "low": 0.9, "right": 41}),
+        ("no_incident", 0.9, "track-record-sure", {"count": 42, "low": 0.9, "right": 41}),
+        ("supported", 0.83, "track-record", {"count": 10, "low": 0.8, "high": 0.9, "right": 8}),
+        ("supported", 0.3, "track-record-none", {}),
+        ("inconclusive", 0.5, "track-record-inconclusive", {"open": 4}),
     ],
 )
-def test_the_track_record_counts_verdicts_as_sure_as_this_one(verdict, confidence, said):
-    cases = "Of 60 recorded cases that the rules had not seen (2026-01-02)"
-    assert track_record(verdict, confidence, FIGURES) == f"{cases}, {said}"
+def test_the_track_record_counts_verdicts_as_sure_as_this_one(verdict, confidence, message_id, numbers):
+    said = track_record(verdict, confidence, FIGURES)
+    values = {name: next(iter(value.to_json().values())) for name, value in said.values.items()}
+    assert (said.id, values) == (message_id, {"cases": 60, "date": "2026-01-02", **numbers})
 
 
 def test_nothing_is_said_where_nothing_was_measured():

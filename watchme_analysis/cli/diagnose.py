@@ -7,8 +7,15 @@ from pathlib import Path
 
 import click
 
-from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
+from watchme_analysis.cli.options import (
+    endpoint_option,
+    language_option,
+    since_option,
+    timezone_option,
+    until_option,
+)
 from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.text.message import message
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
@@ -29,6 +36,7 @@ Examples:
 @endpoint_option
 @click.option("--queue", help="backlog: the queue that is asked about; found from the data if not given.")
 @timezone_option
+@language_option
 def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options: str | None) -> None:
     """Name the cause behind a CASE, or say what evidence would decide.
 
@@ -52,17 +60,25 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
         until=options["until"],
         zone=zone,
         subject=options["endpoint"] or options["queue"],
-    ).to_dict()
+    )
+    language = str(options["language"])
     if as_json:
-        echo_json(json.dumps(found, ensure_ascii=False, indent=1))
+        echo_json(json.dumps(found.to_dict(language), ensure_ascii=False, indent=1))
         return
-    record = track_record(found["verdict"], found["confidence"]) if question == "health" else ""
+    told = found.to_dict(language, zone)
+    record = track_record(found.verdict, found.confidence) if question == "health" else ""
     here = Path.cwd()
     pages = [
         str(page.relative_to(here) if page.is_relative_to(here) else page)
-        for page in remedy_page(found).values()
+        for page in remedy_page(told).values()
     ]
+    remedies = message("print-remedies", pages=pages) if pages else ""
     text = console.diagnosis_text(
-        found, zone, with_sql=with_sql, track_record=record, remedies=pages, case=shell_path(case)
+        told,
+        zone,
+        with_sql=with_sql,
+        notes=[remedies, record],
+        case=shell_path(case),
+        language=language,
     )
     echo(text)

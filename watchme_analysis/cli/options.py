@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from watchme_analysis.cli.terminal import echo
-from watchme_analysis.config import FILE, load_config
+from watchme_analysis.config import FILE, LANGUAGES, load_config
 
 
 class CommandWithFormerOptions(click.Command):
@@ -64,6 +64,12 @@ _zone = partial(
 )
 timezone_option = _zone(help="Time zone of the times shown, and of times given without one.")
 shown_zone_option = _zone(help="Time zone of the times shown.")
+language_option = click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    callback=configured("language"),
+    help=f"Language of the sentences.  [default: language of {FILE}, else the locale's, else en]",
+)
 since_option = click.option(
     "--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end."
 )

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.redact import redacted_values
 from watchme_analysis.text.formats import as_sentence
+from watchme_analysis.text.message import Message, Text, message_from_dict
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +60,7 @@ class Evidence:
         Short name of the check, a row of the matrix figure (such as ``upstream errors``).
     """
 
-    statement: str
+    statement: Text
     table: str
     rows: int
     weight: float
@@ -67,10 +69,12 @@ class Evidence:
     sql: str | None = None
     check: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
+    def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
+        """Return a JSON-ready dictionary, with the statement rendered and, beside it, its message."""
+        message = {"message": self.statement.to_dict()} if isinstance(self.statement, Message) else {}
         return {
-            "statement": self.statement,
+            "statement": render(self.statement, language, zone),
+            **message,
             "check": self.check,
             "table": self.table,
             "rows": int(self.rows),
@@ -101,9 +105,9 @@ class Finding:
 
     cause: str
     evidence: tuple[Evidence, ...]
-    detail: str | None = None
-    not_covered: tuple[str, ...] = ()
-    next_test: str = ""
+    detail: Text | None = None
+    not_covered: tuple[Text, ...] = ()
+    next_test: Text = ""
 
     @property
     def log_odds(self) -> float:
@@ -115,14 +119,17 @@ class Finding:
 class Missing:
     """Evidence that the case lacks, with the reason to collect it and the steps to do so."""
 
-    what: str
-    why: str
-    how: str
+    what: Text
+    why: Text
+    how: Text
     value: float = 1.0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return {"what": self.what, "why": self.why, "how": self.how}
+    def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
+        """Return a JSON-ready dictionary, with the sentences rendered and, beside them, their messages."""
+        told: dict[str, Any] = {}
+        for name, text in (("what", self.what), ("why", self.why), ("how", self.how)):
+            told |= _rendered(name, text, language, zone)
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +140,57 @@ class Ranked:
     probability: float
     status: Status
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return the entry of ``ranking`` in a diagnosis."""
         found = self.finding
         return {
             "cause": found.cause,
             "probability": round(self.probability, 4),
             "status": self.status,
-            "detail": found.detail,
+            **_rendered("detail", found.detail, language, zone),
             "log_odds": round(found.log_odds, 3),
-            "evidence": [item.to_dict() for item in found.evidence],
-            "not_covered": list(found.not_covered),
-            "next_test": found.next_test,
+            "evidence": [item.to_dict(language, zone) for item in found.evidence],
+            **_rendered_list("not_covered", found.not_covered, language, zone),
+            **_rendered("next_test", found.next_test, language, zone),
         }
+
+
+def _rendered(name: str, text: Text | None, language: str, zone: tzinfo) -> dict[str, Any]:
+    """Return a JSON field with a sentence and, if the sentence is a message, a second field with that."""
+    if isinstance(text, Message):
+        return {name: render(text, language, zone), f"{name}_message": text.to_dict()}
+    return {name: None if text is None else render(text, language, zone)}
+
+
+def _rendered_list(name: str, texts: Iterable[Text], language: str, zone: tzinfo) -> dict[str, Any]:
+    """Return a JSON field with sentences, and one with their messages: null for a plain string."""
+    items = tuple(texts)
+    fields: dict[str, Any] = {name: [render(text, language, zone) for text in items]}
+    if any(isinstance(text, Message) for text in items):
+        messages = [text.to_dict() if isinstance(text, Message) else None for text in items]
+        fields[f"{name}_messages"] = messages
+    return fields
+
+
+def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tzinfo) -> tuple[str, ...]:
+    """Return the sentences of a stored diagnosis in a language, with times in a time zone.
+
+    Parameters
+    ----------
+    data
+        Dictionary from :meth:`Diagnosis.to_dict` or a part of it.
+    name
+        Field with a list of sentences, such as ``summary``.
+    language, zone
+        As for :func:`watchme_analysis.text.render.render`.
+    """
+    stored = data.get(name) or ()
+    messages = data.get(f"{name}_messages") or [None] * len(stored)
+    texts = (
+        message_from_dict(message) if message else text
+        for text, message in zip(stored, messages, strict=True)
+    )
+    return tuple(render(text, language, zone) for text in texts)
 
 
 @dataclass
@@ -217,16 +262,16 @@ class Hypothesis:
 
     question: str
     cause: str
-    title: str
+    title: Text
     needs: tuple[str, ...]
-    cannot_see: tuple[str, ...]
+    cannot_see: tuple[Text, ...]
     prior: float
     check: Check
 
     def found(self, investigation: Investigation) -> Finding:
         """Return the finding of the check, with ``cannot_see`` appended to its blind spots."""
         finding = self.check(investigation)
-        blind = tuple(as_sentence(text) for text in self.cannot_see)
+        blind = tuple(as_sentence(text) if isinstance(text, str) else text for text in self.cannot_see)
         return replace(finding, not_covered=(*finding.not_covered, *blind))
 
 
@@ -236,9 +281,9 @@ _REGISTRY: dict[tuple[str, str], Hypothesis] = {}
 def hypothesis(
     question: str,
     *,
-    title: str,
+    title: Text,
     needs: Iterable[str],
-    cannot_see: Iterable[str] = (),
+    cannot_see: Iterable[Text] = (),
     prior: float = 0.0,
 ) -> Callable[[Check], Check]:
     """Register a function as the hypothesis for the cause that it is named after; see :class:`Hypothesis`."""
@@ -289,10 +334,18 @@ class Diagnosis:
     missing_evidence: tuple[Missing, ...] = ()
     secondary_cause: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-    summary: tuple[str, ...] = ()
+    summary: tuple[Text, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object that ``watchme diagnose --json`` prints, with secrets masked."""
+    def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
+        """Return the JSON object that ``watchme diagnose --json`` prints, with secrets masked.
+
+        Parameters
+        ----------
+        language
+            Language of the sentences, ``en`` or ``ja``.
+        zone
+            Time zone of the times within sentences; all other times are in UTC.
+        """
         between = self.incident_start, self.incident_end
         start, end = (moment and moment.isoformat(timespec="milliseconds") for moment in between)
         told = {
@@ -304,10 +357,10 @@ class Diagnosis:
             "secondary_cause": self.secondary_cause,
             "confidence": round(self.confidence, 4),
             "incident": {"start": start, "end": end},
-            "summary": list(self.summary),
-            "ranking": [entry.to_dict() for entry in self.ranking],
+            **_rendered_list("summary", self.summary, language, zone),
+            "ranking": [entry.to_dict(language, zone) for entry in self.ranking],
             "coverage": dict(self.coverage),
-            "missing_evidence": [item.to_dict() for item in self.missing_evidence],
+            "missing_evidence": [item.to_dict(language, zone) for item in self.missing_evidence],
             **self.extra,
         }
         return redacted_values(told)  # type: ignore[no-any-return]

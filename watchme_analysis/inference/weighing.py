@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from watchme_analysis.inference.findings import Finding, Ranked, Status
+from watchme_analysis.text.message import Choice, Message, Resource, message
 
 _WORDS = {
     "downstream_saturated": "which set off a saturated downstream",
@@ -29,6 +30,16 @@ def aftermath(secondary: str | None) -> str:
     if secondary in _WORDS:
         return f", {_WORDS[secondary]}"
     return f", and {secondary} beside it"
+
+
+def with_second_cause(cause: str, secondary: str | None) -> Message:
+    """Return the cause of a diagnosis with its second cause, as a phrase; as for :func:`aftermath`."""
+    if secondary is None:
+        return message("cause-alone", cause=Resource(cause))
+    followed = secondary if secondary in _WORDS else "other"
+    return message(
+        "cause-and-second", cause=Resource(cause), followed=Choice(followed), second=Resource(secondary)
+    )
 
 
 # Probability below which the complement of all causes counts as refuted by the evidence for one of them.

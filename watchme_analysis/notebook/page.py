@@ -20,6 +20,7 @@ from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, investigate
 from watchme_analysis.stats.gaps import silent_intervals
 from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.message import Text
 from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ class Page:
     zone: tzinfo
 
     @cached_property
+    def language(self) -> str:
+        """Return the language of the sentences shown, as configured."""
+        return load_config().language
+
+    @cached_property
     def diagnosis(self) -> Diagnosis:
         """Return the diagnosis, computed once."""
         return answer(self.investigation)
@@ -133,19 +139,19 @@ class Page:
 
     def findings(self) -> FindingsView:
         """Return all hypotheses with numbers, blind spots and next tests."""
-        return FindingsView(self.diagnosis.ranking, self._titles(), self.zone)
+        return FindingsView(self.diagnosis.ranking, self._titles(), self.zone, self.language)
 
     def verdict(self) -> VerdictView:
         """Return the verdict; the output also contains the full diagnosis as JSON."""
-        return VerdictView(self.diagnosis, self.zone, self._titles())
+        return VerdictView(self.diagnosis, self.zone, self._titles(), language=self.language)
 
     def conclusion(self) -> TextView:
         """Return the conclusion as sentences."""
-        return conclusion(self.diagnosis, self.zone)
+        return conclusion(self.diagnosis, self.zone, self.language)
 
     def next_evidence(self) -> TableView:
         """Return a table of the evidence to collect next."""
-        return next_evidence(self.diagnosis.missing_evidence)
+        return next_evidence(self.diagnosis.missing_evidence, self.zone, self.language)
 
     def sql(self, query: str) -> pd.DataFrame:
         """Return the rows of a query over the tables of the case.
@@ -165,7 +171,7 @@ class Page:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return self._opened()._repr_mimebundle_()
 
-    def _titles(self) -> dict[str, str]:
+    def _titles(self) -> dict[str, Text]:
         self.diagnosis  # noqa: B018  registers the question's hypotheses
         return {entry.cause: entry.title for entry in registered(self.investigation.question)}
 

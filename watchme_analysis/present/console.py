@@ -5,21 +5,31 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from numbers import Integral, Real
 from typing import Any
 
-from watchme_analysis.inference.weighing import aftermath
+from watchme_analysis.inference.weighing import with_second_cause
 from watchme_analysis.present.finding import OPEN_FROM
-from watchme_analysis.present.text_table import align_rows, fit_table
+from watchme_analysis.present.text_table import align_rows, display_width, fit_table, wrapped
 from watchme_analysis.text.formats import (
     as_sentence,
-    counted,
     format_duration,
     format_number,
     format_time,
     localised,
 )
+from watchme_analysis.text.message import (
+    Choice,
+    Message,
+    Names,
+    Resource,
+    Text,
+    TimeSpan,
+    message,
+)
+from watchme_analysis.text.render import label, render
 
 # Largest number of notes per table below a diagnosis.
 _MOST_NOTES = 3
@@ -38,14 +48,7 @@ def width() -> int:
 
 def filled(text: str, indent: str = "", rest: str | None = None) -> str:
     """Return a text wrapped for the terminal; ``rest`` indents further lines, by default like the first."""
-    return textwrap.fill(
-        text,
-        width(),
-        initial_indent=indent,
-        subsequent_indent=indent if rest is None else rest,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
+    return "\n".join(wrapped(text, width(), indent, indent if rest is None else rest))
 
 
 def value_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -141,7 +144,9 @@ def _headed(head: str, lines: Sequence[str]) -> list[str]:
     return ["", head, *lines] if lines else []
 
 
-def _windows(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> tuple[str, list[str]]:
+def _windows(
+    entries: Sequence[Mapping[str, Any]], zone: tzinfo, language: str = "en"
+) -> tuple[str, list[str]]:
     """Return a heading and the time range of each entry, without the date or year that all share."""
     bounds = [
         tuple(format_time(entry[bound], zone) if entry[bound] else None for bound in ("start", "end"))
@@ -150,7 +155,8 @@ def _windows(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> tuple[str, l
     days = {moment[:10] for pair in bounds for moment in pair if moment}
     years = {day[:4] for day in days}
     shared = min(days) if len(days) == 1 else min(years) if len(years) == 1 else ""
-    head = f"window ({shared}, {zone})" if shared else f"window ({zone})"
+    window = label("print-window", language)
+    head = f"{window} ({shared}, {zone})" if shared else f"{window} ({zone})"
     return head, [_span(start, end, shared) for start, end in bounds]
 
 
@@ -224,65 +230,176 @@ def diagnosis_text(
     zone: tzinfo,
     *,
     with_sql: bool = False,
-    track_record: str = "",
-    remedies: Sequence[str] = (),
+    notes: Sequence[Text] = (),
     case: str = "CASE",
+    language: str = "en",
 ) -> str:
     """Return a diagnosis as text: verdict, evidence, other causes and next steps.
 
     Parameters
     ----------
     diagnosis
-        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
+        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, in the same language.
     zone
         Time zone of the times shown; queries stay in UTC.
     with_sql
         Whether to include the query for its rows below each statement.
-    track_record
-        Sentence on the accuracy of such verdicts in recorded cases; empty if unknown.
-    remedies
-        Paths of the pages on the remedies for the causes.
+    notes
+        Paragraphs below the summary, such as the accuracy of such verdicts; empty ones are left out.
     case
         Path of the case, as an argument of a command.
+    language
+        Language of headings and labels, ``en`` or ``ja``.
     """
-    diagnosis = localised(diagnosis, zone)
-    cause = diagnosis["cause"] or "no single cause"
-    head = f"{diagnosis['verdict'].replace('_', ' ').upper()}: {cause}"
-    head += aftermath(diagnosis["secondary_cause"])
-    about = []
-    incident = diagnosis["incident"]
-    if incident["start"]:
-        start = format_time(incident["start"], zone)
-        end = format_time(incident["end"], zone) if incident["end"] else None
-        about.append(
-            f"incident  {start} .. {end} ({zone})"
-            if end
-            else f"incident  from {start} ({zone}), still open at the end of the data"
+    printed = _Printed(localised(diagnosis, zone), zone, language, with_sql)
+    return "\n".join(printed.lines(notes, case))
+
+
+@dataclass(frozen=True)
+class _Printed:
+    """A diagnosis as text for a terminal."""
+
+    diagnosis: Mapping[str, Any]
+    zone: tzinfo
+    language: str
+    with_sql: bool
+
+    def lines(self, notes: Sequence[Text], case: str) -> list[str]:
+        """Return the lines of the text."""
+        found = self.diagnosis
+        lines = [filled(self._head())]
+        about = [*self._incident(), *self._subjects()]
+        lines += ["", *about] if about else []
+        lines += ["", *(filled(sentence) for sentence in found["summary"])]
+        for note in notes:
+            lines += ["", filled(self._text(note))] if note else []
+        lines += ["", self._ranking()]
+        laid_out = [entry for entry in found["ranking"] if _matters(entry, found["cause"])]
+        for entry in laid_out:
+            lines += self._evidence(entry)
+        others = len(found["ranking"]) - len(laid_out)
+        if others:
+            lines += ["", filled(self._said("print-other-causes", count=others))]
+        if found["missing_evidence"]:
+            lines += ["", self._label("print-collect-next")]
+            for item in found["missing_evidence"]:
+                lines.append(
+                    _bullet(
+                        self._said("print-missing", what=Resource(item["what"]), why=Resource(item["why"]))
+                    )
+                )
+                lines.append(textwrap.indent(str(item["how"]), "    "))
+        lines += [
+            "",
+            self._label("print-covered"),
+            _coverage_text(found["coverage"], self.zone, self.language),
+        ]
+        return lines + self._coverage_notes(case)
+
+    def _text(self, text: Text) -> str:
+        return render(text, self.language, self.zone)
+
+    def _said(self, message_id: str, /, **values: Any) -> str:
+        return self._text(message(message_id, **values))
+
+    def _label(self, message_id: str) -> str:
+        return label(message_id, self.language)
+
+    def _head(self) -> str:
+        found = self.diagnosis
+        cause: Message = (
+            with_second_cause(found["cause"], found["secondary_cause"])
+            if found["cause"]
+            else message("print-no-single-cause")
         )
-    about += _subjects(diagnosis, zone)
-    lines = [filled(f"{head} (confidence {diagnosis['confidence']:.2f})")]
-    lines += ["", *(filled(line, rest=" " * 10) for line in about)] if about else []
-    lines += ["", *(filled(sentence) for sentence in diagnosis["summary"])]
-    if remedies:
-        lines += ["", filled(f"How to make sure, fix and prevent it: {' and '.join(remedies)}")]
-    if track_record:
-        lines += ["", filled(track_record)]
-    lines += ["", _ranking_text(diagnosis["ranking"])]
-    laid_out = [entry for entry in diagnosis["ranking"] if _matters(entry, diagnosis["cause"])]
-    for entry in laid_out:
-        lines += _evidence_lines(entry, with_sql)
-    others = len(diagnosis["ranking"]) - len(laid_out)
-    if others:
-        told = f"The evidence on the other {counted(others, 'cause')}: in the report, and in --json."
-        lines += ["", filled(told)]
-    if diagnosis["missing_evidence"]:
-        lines += ["", "Collect next:"]
-        for item in diagnosis["missing_evidence"]:
-            lines.append(_bullet(f"{item['what']}: {item['why']}"))
-            lines.append(textwrap.indent(str(item["how"]), "    "))
-    lines += ["", "Covered:", _coverage_text(diagnosis["coverage"], zone)]
-    lines += _coverage_notes(diagnosis["coverage"], case)
-    return "\n".join(lines)
+        return self._said(
+            "print-head",
+            verdict=Choice(found["verdict"]),
+            cause=cause,
+            confidence=Resource(f"{found['confidence']:.2f}"),
+        )
+
+    def _incident(self) -> list[str]:
+        start, end = (self.diagnosis["incident"][bound] for bound in ("start", "end"))
+        if not start:
+            return []
+        ends = datetime.fromisoformat(end) if end else None
+        return [self._fact("incident", self._value(TimeSpan(datetime.fromisoformat(start), ends)))]
+
+    def _fact(self, name: str, text: str) -> str:
+        """Return a line with a name in the left column."""
+        shown = self._label(f"print-{name}")
+        return filled(f"{shown}{' ' * max(1, 10 - display_width(shown))}{text}", rest=" " * 10)
+
+    def _value(self, value: Any) -> str:
+        return self._text(message("value", value=value))
+
+    def _subjects(self) -> list[str]:
+        found = self.diagnosis
+        lines = [
+            self._fact(name, ", ".join(found[name]))
+            for name in ("endpoints", "queues", "functions")
+            if found.get(name)
+        ]
+        if found.get("change"):
+            change = found["change"]
+            told = self._said(
+                "print-change-event",
+                event=Resource(str(change.get("event_name"))),
+                user=Resource(str(change.get("user"))),
+                time=Resource(f"{format_time(change.get('time'), self.zone)} ({self.zone})"),
+            )
+            lines.append(self._fact("change", told))
+        if found["question"] == "backlog":
+            told = self._said(
+                "print-message-counts",
+                moved=int(found.get("dead_letters") or 0),
+                deleted=int(found.get("lost") or 0),
+                missed=missed_work(found),
+            )
+            lines.append(self._fact("messages", told))
+        return lines
+
+    def _ranking(self) -> str:
+        rows = [
+            [
+                entry["cause"],
+                f"{entry['probability']:.2f}",
+                self._label(f"status-{entry['status']}"),
+                f"{entry['log_odds']:+.1f}",
+            ]
+            for entry in self.diagnosis["ranking"]
+        ]
+        heads = [
+            self._label(f"print-ranking-{name}") for name in ("cause", "probability", "status", "weight")
+        ]
+        return align_rows(heads, rows, words=(0, 2))
+
+    def _evidence(self, entry: Mapping[str, Any]) -> list[str]:
+        title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")
+        lines = ["", filled(title)]
+        for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"])):
+            rows = self._said("print-rows", table=Resource(item["table"]), rows=int(item["rows"]))
+            statement = item["statement"] if "message" in item else as_sentence(item["statement"])
+            lines.append(_bullet(f"{item['weight']:+.1f}  {statement} [{rows}]"))
+            if self.with_sql and item["sql"]:
+                lines.append(textwrap.indent(item["sql"], "      "))
+        lines += [
+            _bullet(self._said("print-not-covered", text=Resource(text))) for text in entry["not_covered"]
+        ]
+        if entry["next_test"]:
+            lines.append(_bullet(self._said("print-next-test", text=Resource(entry["next_test"]))))
+        return lines
+
+    def _coverage_notes(self, case: str) -> list[str]:
+        """Return the notes on the evidence, up to three per table."""
+        coverage = self.diagnosis["coverage"]
+        shown = [(name, note) for name, entry in coverage.items() for note in entry["notes"][:_MOST_NOTES]]
+        lines = [_bullet(f"{name}: {note}") for name, note in shown]
+        more = sum(max(0, len(entry["notes"]) - _MOST_NOTES) for entry in coverage.values())
+        if more:
+            lines += [_bullet(self._said("print-more", count=more)), f"    watchme case show {case}"]
+        return ["", self._label("print-notes"), *lines] if lines else []
 
 
 def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
@@ -291,78 +408,27 @@ def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
     return bool(is_open or entry["cause"] == cause)
 
 
-def _coverage_notes(coverage: Mapping[str, Any], case: str) -> list[str]:
-    """Return the notes on the evidence, up to three per table."""
-    shown = [(name, note) for name, entry in coverage.items() for note in entry["notes"][:_MOST_NOTES]]
-    lines = [_bullet(f"{name}: {note}") for name, note in shown]
-    more = sum(max(0, len(entry["notes"]) - _MOST_NOTES) for entry in coverage.values())
-    if more:
-        lines += [_bullet(f"{more} more:"), f"    watchme case show {case}"]
-    return ["", "Notes:", *lines] if lines else []
-
-
-def _subjects(diagnosis: Mapping[str, Any], zone: tzinfo) -> list[str]:
-    lines = [
-        f"{name:<9} {', '.join(diagnosis[name])}"
-        for name in ("endpoints", "queues", "functions")
-        if diagnosis.get(name)
-    ]
-    if diagnosis.get("change"):
-        change = diagnosis["change"]
-        moment = format_time(change.get("time"), zone)
-        lines.append(f"change    {change.get('event_name')} by {change.get('user')} at {moment} ({zone})")
-    if diagnosis["question"] == "backlog":
-        lines.append(
-            f"messages  {diagnosis.get('dead_letters') or 0:,d} moved to dead-letter queues, "
-            f"{diagnosis.get('lost') or 0:,d} deleted unprocessed, {_missed(diagnosis)}"
-        )
-    return lines
-
-
-def _missed(diagnosis: Mapping[str, Any]) -> str:
+def missed_work(diagnosis: Mapping[str, Any]) -> Message:
     """Return a phrase on the number of missed work items, as far as the messages could be read."""
     number = len(diagnosis.get("missed_work") or [])
+    known = Choice("some" if number else "none")
     if dumps := diagnosis.get("unread_dumps"):
-        known = f"at least {counted(number, 'work item')} missed" if number else "work missed: unknown"
-        return f"{known}, as {', '.join(dumps)} could not be read"
+        return message("missed-work-unread-dumps", number=number, known=known, dumps=Names(tuple(dumps)))
     if unread := diagnosis.get("dead_letters_without_work"):
-        known = f"at least {counted(number, 'work item')} missed" if number else "work missed: unknown"
-        return f"{known}, as the data holds no work item for {counted(unread, 'DLQ message')}"
-    return f"{counted(number, 'work item')} missed{' by what is left' if diagnosis.get('lost') else ''}"
-
-
-def _ranking_text(ranking: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        [entry["cause"], f"{entry['probability']:.2f}", entry["status"], f"{entry['log_odds']:+.1f}"]
-        for entry in ranking
-    ]
-    return align_rows(["cause", "probability", "status", "weight of evidence"], rows, words=(0, 2))
-
-
-def _evidence_lines(entry: Mapping[str, Any], with_sql: bool) -> list[str]:
-    title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")
-    lines = ["", filled(title)]
-    for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"])):
-        rows = counted(item["rows"], "row")
-        lines.append(
-            _bullet(f"{item['weight']:+.1f}  {as_sentence(item['statement'])} [{item['table']}, {rows}]")
-        )
-        if with_sql and item["sql"]:
-            lines.append(textwrap.indent(item["sql"], "      "))
-    lines += [_bullet(f"not covered: {item}") for item in entry["not_covered"]]
-    if entry["next_test"]:
-        lines.append(_bullet(f"next test: {entry['next_test']}"))
-    return lines
+        return message("missed-work-unread-messages", number=number, known=known, unread=int(unread))
+    return message("missed-work-left" if diagnosis.get("lost") else "missed-work", number=number)
 
 
 def _bullet(text: str) -> str:
     return filled(text, "  - ", "    ")
 
 
-def _coverage_text(coverage: Mapping[str, Any], zone: tzinfo) -> str:
-    head, windows = _windows(list(coverage.values()), zone)
+def _coverage_text(coverage: Mapping[str, Any], zone: tzinfo, language: str = "en") -> str:
+    head, windows = _windows(list(coverage.values()), zone, language)
+    yes = label("print-yes", language)
     rows = [
-        [name, f"{entry['rows']:,d}", f"{entry['rejected']:,d}", "yes" if entry["truncated"] else "-", window]
+        [name, f"{entry['rows']:,d}", f"{entry['rejected']:,d}", yes if entry["truncated"] else "-", window]
         for (name, entry), window in zip(coverage.items(), windows, strict=True)
     ]
-    return fit_table(["table", "rows", "rejected", "cut off", head], rows, (4,))
+    heads = [label(f"print-coverage-{name}", language) for name in ("table", "rows", "rejected", "cut-off")]
+    return fit_table([*heads, head], rows, (4,))

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, tzinfo
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.inference.quoted_error import quoted_error
-from watchme_analysis.inference.weighing import aftermath
+from watchme_analysis.inference.weighing import with_second_cause
 from watchme_analysis.present.display import TableView, TextView, coded
 from watchme_analysis.redact import redacted
-from watchme_analysis.text.formats import (
-    as_sentence,
-    counted,
-    format_duration,
-    format_probability,
-    format_time,
-    in_zone,
+from watchme_analysis.text.formats import as_sentence
+from watchme_analysis.text.message import (
+    Choice,
+    Code,
+    Number,
+    Phrases,
+    Probability,
+    Resource,
+    Text,
+    TimeSpan,
+    message,
+    sentences,
 )
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked
 
-_SIGNS = {1: ("▲", "supports"), -1: ("▼", "contradicts"), 0: ("·", "silent")}
+_SIGNS = {1: "▲", -1: "▼", 0: "·"}
+_SIDES = {1: "supports", -1: "contradicts", 0: "neutral"}
 # Hypotheses below this probability and refuted hypotheses are collapsed.
 OPEN_FROM = 0.05
 
@@ -39,38 +46,46 @@ class VerdictView:
 
     diagnosis: Diagnosis
     zone: tzinfo
-    titles: Mapping[str, str]
-    track_record: str = ""
+    titles: Mapping[str, Text]
+    track_record: Text = ""
+    language: str = "en"
 
     def sentence(self) -> str:
-        """Return the verdict in a sentence, followed by a sentence that quotes the leading error."""
-        return " ".join(filter(None, (self._verdict(), quoted_error(self.diagnosis.extra.get("error")))))
+        """Return the verdict in sentences, of which the last quotes the leading error."""
+        verdict = sentences(*self._verdict(), quoted_error(self.diagnosis.extra.get("error")))
+        return render(verdict, self.language, self.zone)
 
-    def _verdict(self) -> str:
+    def _verdict(self) -> list[Text]:
         found = self.diagnosis
+        sure = Probability(found.confidence)
         if found.verdict == "no_incident":
-            return f"No incident ({found.confidence:.0%} sure)."
-        when = _when(found.incident_start, found.incident_end, self.zone)
+            return [message("verdict-no-incident", confidence=sure)]
+        span = TimeSpan(found.incident_start, found.incident_end) if found.incident_start else None
+        when = [message("verdict-time", span=span)] if span else []
         if found.verdict == "inconclusive":
             likely = [entry for entry in found.ranking if entry.probability >= OPEN_FROM]
-            named = ", ".join(
-                f"{_words(entry.finding.cause)} {entry.probability:.0%}" for entry in likely[:3]
+            named = tuple(
+                message(
+                    "cause-with-probability",
+                    cause=Resource(_words(entry.finding.cause)),
+                    probability=Probability(entry.probability),
+                )
+                for entry in likely[:3]
             )
-            return f"Inconclusive: the evidence does not settle the cause (likeliest: {named}){when}."
-        second = aftermath(found.secondary_cause)
+            return [message("verdict-inconclusive", causes=Phrases(named)), *when]
         cause = found.cause or ""
-        named = f"{cause} ({found.confidence:.0%} sure){second}{when}"
-        return (
-            f"Supported: {named}. {self.titles[cause]}." if cause in self.titles else f"Supported: {named}."
-        )
+        named_cause = with_second_cause(cause, found.secondary_cause)
+        title = [as_title(self.titles[cause])] if cause in self.titles else []
+        return [message("verdict-supported", cause=named_cause, confidence=sure), *title, *when]
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         sentence = self.sentence()
+        record = render(self.track_record, self.language, self.zone)
         return {
             FINDING_MIME: self.diagnosis.to_dict(),
             "text/html": f"<p><strong>{coded(sentence)}</strong></p>"
-            + (f"\n<p>{escape(self.track_record)}</p>" if self.track_record else ""),
-            "text/plain": "\n".join(filter(None, (sentence, self.track_record))),
+            + (f"\n<p>{escape(record)}</p>" if record else ""),
+            "text/plain": "\n".join(filter(None, (sentence, record))),
         }
 
 
@@ -79,37 +94,48 @@ class FindingsView:
     """All hypotheses, most probable first, with evidence, numbers, blind spots and next test."""
 
     ranking: tuple[Ranked, ...]
-    titles: Mapping[str, str]
+    titles: Mapping[str, Text]
     zone: tzinfo
+    language: str = "en"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         told: dict[str, int] = {}
         return {
-            "text/html": in_zone("\n".join(self._html(entry, told) for entry in self.ranking), self.zone),
-            "text/plain": redacted(
-                in_zone("\n\n".join(self._text(entry) for entry in self.ranking), self.zone)
-            ),
+            "text/html": "\n".join(self._html(entry, told) for entry in self.ranking),
+            "text/plain": redacted("\n\n".join(self._text(entry) for entry in self.ranking)),
         }
+
+    def _render(self, text: Text) -> str:
+        return render(text, self.language, self.zone)
 
     def _head(self, entry: Ranked) -> str:
         cause = entry.finding.cause
-        title = self.titles.get(cause, _words(cause))
-        return f"{title}: {entry.status}, {format_probability(entry.probability)}"
+        title = self.titles.get(cause) or Resource(_words(cause))
+        return self._render(
+            message(
+                "finding-head",
+                title=Resource(title) if isinstance(title, str) else title,
+                status=Choice(entry.status),
+                probability=Probability(entry.probability),
+            )
+        )
 
     def _html(self, entry: Ranked, told: dict[str, int]) -> str:
         found = entry.finding
-        body = [f"<p>{coded(as_sentence(found.detail))}</p>"] if found.detail else []
-        body += [
-            "<ul>",
-            *(f"<li>{coded(_evidence(item))} {_rows(item, told)}</li>" for item in _ordered(found.evidence)),
-            "</ul>",
+        body = [f"<p>{coded(self._sentence(found.detail))}</p>"] if found.detail else []
+        items = [
+            f"<li>{coded(self._evidence(item))} {self._rows(item, told)}</li>"
+            for item in _ordered(found.evidence)
         ]
+        body += ["<ul>", *items, "</ul>"]
         if not found.evidence:
-            body = ["<p>Nothing that it needs could be seen.</p>"]
+            body = [f"<p>{escape(label('finding-no-evidence', self.language))}</p>"]
         if found.not_covered:
-            body.append(f"<p><em>Not seen:</em> {coded(' '.join(found.not_covered))}</p>")
+            text = self._render(sentences(*found.not_covered))
+            body.append(f"<p><em>{self._label('finding-not-seen')}</em> {coded(text)}</p>")
         if found.next_test:
-            body.append(f"<p><em>Next test:</em> {coded(found.next_test)}</p>")
+            text = self._render(found.next_test)
+            body.append(f"<p><em>{self._label('finding-next-test')}</em> {coded(text)}</p>")
         is_open = entry.probability >= OPEN_FROM and entry.status != "refuted"
         head = escape(self._head(entry))
         return (
@@ -118,62 +144,79 @@ class FindingsView:
             + "\n</details>"
         )
 
+    def _label(self, message_id: str) -> str:
+        return escape(label(message_id, self.language))
+
+    def _sentence(self, text: Text) -> str:
+        return rendered_sentence(text, self.language, self.zone)
+
     def _text(self, entry: Ranked) -> str:
         found = entry.finding
-        lines = [self._head(entry), *([as_sentence(found.detail)] if found.detail else [])]
-        lines += [f"  {_evidence(item)}" for item in _ordered(found.evidence)]
-        lines += [f"  Not seen: {text}" for text in found.not_covered]
-        lines += [f"  Next test: {found.next_test}"] if found.next_test else []
+        lines = [self._head(entry), *([self._sentence(found.detail)] if found.detail else [])]
+        lines += [f"  {self._evidence(item)}" for item in _ordered(found.evidence)]
+        not_seen = label("finding-not-seen", self.language)
+        lines += [f"  {not_seen} {self._render(text)}" for text in found.not_covered]
+        if found.next_test:
+            lines.append(f"  {label('finding-next-test', self.language)} {self._render(found.next_test)}")
         return "\n".join(lines)
 
+    def _evidence(self, item: Evidence) -> str:
+        side = (item.weight > 0.05) - (item.weight < -0.05)
+        basis = message(
+            "finding-basis",
+            side=Choice(_SIDES[side]),
+            weight=Number(round(abs(item.weight), 1)),
+            rows=item.rows,
+            table=Resource(item.table),
+        )
+        return f"{_SIGNS[side]} {self._sentence(item.statement)} [{self._render(basis)}]"
 
-def conclusion(diagnosis: Diagnosis, zone: tzinfo) -> TextView:
+    def _rows(self, item: Evidence, told: dict[str, int]) -> str:
+        """Return the collapsed query for the rows of an observation; a link if the page already has it."""
+        if not item.sql:
+            return ""
+        its_rows = self._label("finding-its-rows")
+        if item.sql in told:
+            return f'<a href="#rows-{told[item.sql]}">{its_rows}</a>'
+        place = told[item.sql] = len(told) + 1
+        style = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:12em;overflow-y:auto"
+        query = f'<pre style="{style}"><code>{escape(item.sql)}</code></pre>'
+        how = message("finding-query", command=Code("watchme case sql CASE"), method=Code("page.sql"))
+        return (
+            f'<details id="rows-{place}"><summary>{its_rows}</summary>\n<p>{coded(self._render(how))}</p>\n'
+            f"{query}</details>"
+        )
+
+
+def as_title(title: Text) -> Text:
+    """Return the title of a cause as a sentence."""
+    return as_sentence(title) if isinstance(title, str) else message("cause-title-sentence", title=title)
+
+
+def rendered_sentence(text: Text, language: str, zone: tzinfo) -> str:
+    """Return a text as a sentence: messages are sentences, plain strings may be clauses."""
+    return render(as_sentence(text) if isinstance(text, str) else text, language, zone)
+
+
+def conclusion(diagnosis: Diagnosis, zone: tzinfo, language: str = "en") -> TextView:
     """Return the summary of a diagnosis, with times in the given zone."""
-    return TextView(tuple(in_zone(sentence, zone) for sentence in diagnosis.summary))
+    return TextView(tuple(render(sentence, language, zone) for sentence in diagnosis.summary))
 
 
-def next_evidence(missing: Sequence[Missing]) -> TableView:
+def next_evidence(missing: Sequence[Missing], zone: tzinfo = UTC, language: str = "en") -> TableView:
     """Return a table of the evidence to collect next, most useful first."""
-    rows = tuple((item.what, item.why, item.how) for item in missing)
-    note = "" if rows else "Nothing that these hypotheses need is missing."
-    heads = ("what", "why", "how")
-    return TableView("What to collect next, best first", heads, rows, note, commands=frozenset({2}))
+    rows = tuple(
+        (*(render(text, language, zone) for text in (item.what, item.why, item.how)),) for item in missing
+    )
+    note = "" if rows else label("next-evidence-none", language)
+    heads = (*(label(f"next-evidence-{name}", language) for name in ("what", "why", "how")),)
+    caption = label("next-evidence-caption", language)
+    return TableView(caption, heads, rows, note, commands=frozenset({2}))
 
 
 def _ordered(evidence: Sequence[Evidence]) -> list[Evidence]:
     return sorted(evidence, key=lambda item: -abs(item.weight))
 
 
-def _evidence(item: Evidence) -> str:
-    side = (item.weight > 0.05) - (item.weight < -0.05)
-    sign, word = _SIGNS[side]
-    weight = f" {abs(item.weight):.1f}" if side else ""
-    rows = f"{counted(item.rows, 'row')} of {item.table}"
-    return f"{sign} {as_sentence(item.statement)} [{word}{weight}; {rows}]"
-
-
-def _rows(item: Evidence, told: dict[str, int]) -> str:
-    """Return the collapsed query for the rows of an observation; a link if the page already has the query."""
-    if not item.sql:
-        return ""
-    if item.sql in told:
-        return f'<a href="#rows-{told[item.sql]}">its rows</a>'
-    place = told[item.sql] = len(told) + 1
-    style = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:12em;overflow-y:auto"
-    query = f'<pre style="{style}"><code>{escape(item.sql)}</code></pre>'
-    return (
-        f'<details id="rows-{place}"><summary>its rows</summary>\n<p><code>watchme case sql CASE</code> or '
-        f"<code>page.sql</code> with</p>\n{query}</details>"
-    )
-
-
 def _words(cause: str) -> str:
     return cause.replace("_", " ")
-
-
-def _when(start: datetime | None, end: datetime | None, zone: tzinfo) -> str:
-    if start is None:
-        return ""
-    if end is None:
-        return f"; since {format_time(start, zone)} {zone}, still open"
-    return f"; from {format_time(start, zone)} {zone}, for {format_duration(end - start)}"

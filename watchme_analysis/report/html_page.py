@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from watchme_analysis.config import load_config
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.present.display import coded
 from watchme_analysis.report import outputs
@@ -41,7 +42,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES)],
         exclude_anchor_links=True,
-        language_code="en",
+        language_code=load_config().language,
     )
     # Set before a template is loaded, because nbconvert does not escape values.
     exporter.environment.autoescape = True

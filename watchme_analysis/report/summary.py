@@ -8,10 +8,13 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from watchme_analysis import errors
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.health.hypotheses.calibration import track_record
-from watchme_analysis.inference.weighing import aftermath
-from watchme_analysis.text.formats import MISSING, format_percent, format_span, format_time, in_zone
+from watchme_analysis.inference.findings import stored_sentences
+from watchme_analysis.inference.weighing import with_second_cause
+from watchme_analysis.text.formats import MISSING, format_percent, format_span, format_time
+from watchme_analysis.text.render import render
 from watchme_analysis.window import parse_zone
 
 VERDICTS = {
@@ -68,13 +71,13 @@ class ResultFacts:
 
 def facts(result: Mapping[str, Any]) -> ResultFacts:
     """Return the main facts of a ``result.json``, including an incomplete result of a killed run."""
-    zone = _zone(result)
+    zone, language = _zone(result), load_config().language
     found = result.get("diagnosis") or {}
     status = result.get("status")
     failed = status != "ok"
     incident = found.get("incident") or {}
     looked_at = result.get("window") or {}
-    cause = f"{found.get('cause') or MISSING}{aftermath(found.get('secondary_cause'))}"
+    cause = with_second_cause(found.get("cause") or MISSING, found.get("secondary_cause"))
     seconds = result.get("seconds")
     return ResultFacts(
         question=str(result.get("question", "")),
@@ -82,24 +85,24 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         title=str(result.get("title") or result.get("case", "")),
         mark=str(status) if failed else str(found.get("verdict")),
         verdict=str(status) if failed else VERDICTS.get(str(found.get("verdict")), str(found.get("verdict"))),
-        cause=cause,
+        cause=render(cause, language),
         confidence=format_percent(found["confidence"]) if "confidence" in found else MISSING,
         incident=format_span(incident.get("start"), incident.get("end"), zone),
         window=format_span(looked_at.get("start"), looked_at.get("end"), zone),
         made=format_time(result.get("started_at"), zone, names_zone=True),
         seconds=MISSING if seconds is None else f"{seconds:.1f} s",
         answer=tuple(result.get("answer") or ()),
-        summary=tuple(in_zone(text, zone) for text in found.get("summary") or ()),
-        track_record=_track_record(result),
+        summary=stored_sentences(found, "summary", language, zone),
+        track_record=_track_record(result, language),
         error=sentence(result.get("error")),
     )
 
 
-def _track_record(result: Mapping[str, Any]) -> str:
+def _track_record(result: Mapping[str, Any], language: str) -> str:
     found = result.get("diagnosis") or {}
     if result.get("question") != "health" or "confidence" not in found:
         return ""
-    return track_record(str(found.get("verdict")), float(found["confidence"]))
+    return render(track_record(str(found.get("verdict")), float(found["confidence"])), language)
 
 
 def sentence(error: Any) -> str:

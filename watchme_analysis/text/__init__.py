@@ -1,8 +1,8 @@
-"""Numbers, durations and times as they appear in sentences.
+"""Sentences for a language and a time zone, and the formats of numbers, durations and times.
 
-Entry point: `formats.counted`, `formats.in_zone`.
+Entry point: `message.message`, `render.render`, `formats.counted`.
 
-Imports: the foundation only.
+Imports: `redact` and the foundation only.
 
 Never: computes statistics or decides what is said.
 """

@@ -87,22 +87,44 @@ def format_duration(value: timedelta | float) -> str:
         return MISSING
     if seconds < 0:
         return "−" + format_duration(-seconds)
-    return _positive_duration(seconds)
+    return " ".join(f"{value} {unit}" for value, unit in duration_parts(seconds))
 
 
-def _positive_duration(seconds: float) -> str:
+def duration_parts(seconds: float) -> list[tuple[str, str]]:
+    """Return a duration as one or two pairs of value and unit; the units are ``d h min s ms``.
+
+    Parameters
+    ----------
+    seconds
+        Duration, not negative.
+
+    Examples
+    --------
+    >>> duration_parts(250)
+    [('4', 'min'), ('10', 's')]
+    """
     if 0 < seconds < 0.001:
-        return "< 1 ms"
+        return [("< 1", "ms")]
     if seconds < 0.9995:
-        return f"{format_number(seconds * 1000)} ms" if seconds else "0 s"
+        return [(format_number(seconds * 1000), "ms")] if seconds else [("0", "s")]
     if seconds < 99.5:
-        return f"{format_number(seconds)} s"
+        return [(format_number(seconds), "s")]
     whole = round(seconds)
     for big, big_name, small, small_name in _TWO_UNITS:
         if whole + small / 2 >= big:
             first, rest = divmod(round(whole / small), big // small)
-            return f"{first} {big_name}" + (f" {rest} {small_name}" if rest else "")
-    return f"{whole} s"
+            return [(str(first), big_name), *([(str(rest), small_name)] if rest else [])]
+    return [(str(whole), "s")]
+
+
+def format_bytes(number: float) -> str:
+    """Return a size in bytes with up to three significant figures: ``850 B``, ``1.5 kB``, ``37.7 MB``."""
+    size = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(size) < 999.5:
+            return f"{format_number(size)} {unit}"
+        size /= 1000
+    return f"{format_number(size)} TB"
 
 
 def format_time(

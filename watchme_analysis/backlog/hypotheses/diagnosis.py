@@ -32,6 +32,7 @@ from watchme_analysis.inference.weighing import aftermath, weigh
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
 from watchme_analysis.text.formats import counted, within_sentence
+from watchme_analysis.text.render import render
 
 QUESTION = "backlog"
 # From this probability on a cause is named; below, a rival may still be half as likely, and the evidence
@@ -313,7 +314,7 @@ def _summary(
     """Return a diagnosis in three sentences, and in more what is no work of its cause."""
     ranking, extra, missing = found.ranking, found.extra, found.missing_evidence
     start, end = found.incident_start, found.incident_end
-    titles = {entry.cause: entry.title for entry in registered(QUESTION)}
+    titles = {entry.cause: render(entry.title) for entry in registered(QUESTION)}
     number = len(view.signs)
     lost = f"{extra['lost']:,d} {'was' if extra['lost'] == 1 else 'were'} lost"
     collect = (

@@ -15,6 +15,7 @@ from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, In
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.episodes import TroubleInterval, settled_after, trouble_within
 from watchme_analysis.text.formats import counted, within_sentence
+from watchme_analysis.text.render import render
 from watchme_analysis.window import Window
 
 # Told at most, and the shortest time before or after an incident that is looked at.
@@ -69,7 +70,7 @@ class OtherIncident:
 
     def in_words(self) -> str:
         """Return a sentence that tells of it, and how to ask about it."""
-        titles = {entry.cause: entry.title for entry in registered("backlog")}
+        titles = {entry.cause: render(entry.title) for entry in registered("backlog")}
         why = (
             f"diagnosed alone, “{within_sentence(titles[self.cause])}” (confidence {self.confidence:.0%})"
             if self.cause is not None

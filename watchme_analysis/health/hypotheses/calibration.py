@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from watchme_analysis.text.message import Count, Resource, Share, Text, Value, message
+
 FILE = "calibration.json"
 # From which confidence a verdict is one to act on at night.
 SURE = 0.9
@@ -27,7 +29,7 @@ def measured() -> Mapping[str, Any]:
     return found
 
 
-def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | None = None) -> str:
+def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | None = None) -> Text:
     """Return in a sentence how often verdicts like this one were right.
 
     Parameters
@@ -39,23 +41,25 @@ def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | N
 
     Returns
     -------
-    str
+    Text
         Empty when nothing is known of such verdicts.
     """
     found = measured() if figures is None else figures
     unseen = found.get("unseen", {})
     if not unseen.get("cases"):
         return ""
-    made = f"{unseen['cases']} recorded cases that the rules had not seen ({found['date']})"
+    made: dict[str, Value] = {"cases": Count(unseen["cases"]), "date": Resource(found["date"])}
     if verdict == "inconclusive":
-        return f"Of {made}, {unseen['open']} ended inconclusive with all of their evidence."
+        return message("track-record-inconclusive", **made, open=Count(unseen["open"]))
     low, high = (SURE, 1.0) if confidence >= SURE else _bounds(found, confidence)
     mine = [one for one in unseen["bins"] if low <= one["low"] and one["high"] <= high]
     count, right = (sum(one[name] for one in mine) for name in ("count", "right"))
     if not count:
-        return f"Of {made}, none had a confidence like this one."
-    span = f"{low:.0%} or more" if high == 1.0 else f"{low:.0%} to {high:.0%}"
-    return f"Of {made}, {count} had a confidence of {span}, and {right} of these were right."
+        return message("track-record-none", **made)
+    known = {**made, "count": Count(count), "right": Count(right), "low": Share(low)}
+    if high == 1.0:
+        return message("track-record-sure", **known)
+    return message("track-record", **known, high=Share(high))
 
 
 def _bounds(found: Mapping[str, Any], confidence: float) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from watchme_analysis.inference.findings import Finding, Ranked
 from watchme_analysis.inference.weighing import weigh
+from watchme_analysis.text.message import Text
 
 # A cause beside the first one needs a mark of its own this strong, in log-odds as weighed, from a check
 # that shows a mechanism rather than its place.
@@ -93,5 +94,5 @@ def second_fault(ranking: Sequence[Ranked]) -> Ranked | None:
     return best[1] if best is not None else None
 
 
-def _weights(entry: Ranked) -> dict[tuple[str, str], float]:
+def _weights(entry: Ranked) -> dict[tuple[str, Text], float]:
     return {(item.check, item.statement): item.weight for item in entry.finding.evidence}

@@ -17,6 +17,7 @@ from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.inference.findings import Diagnosis, Finding, Missing, Ranked, Verdict
 from watchme_analysis.inference.weighing import weigh
 from watchme_analysis.requests.concurrency import pile_up_start
+from watchme_analysis.text.render import render
 
 # That all is well inside says that the fault lies before the application, not where: one of these needs a
 # mark of its own this strong.
@@ -303,7 +304,7 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: 
         return f"The evidence does not separate the causes: {said}."
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
-    reason = finding.detail or (best.statement.rstrip(".") if best else "")
+    reason = finding.detail or (render(best.statement).rstrip(".") if best else "")
     second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
     if second is not None:
         also = f"{CAUSE_WORDS[second.cause]}" + (f": {second.detail}" if second.detail else "")

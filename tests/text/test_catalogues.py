@@ -1,0 +1,154 @@
+"""Every message exists in both languages, with the same placeholders, and every use of one fits it."""
+
+import ast
+import re
+import unicodedata
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import pytest
+from fluent.syntax import FluentParser
+from fluent.syntax import ast as ftl
+
+from watchme_analysis.config import LANGUAGES
+from watchme_analysis.text import catalogue as catalogues
+from watchme_analysis.text.message import Choice, Count, Message, Resource
+from watchme_analysis.text.render import render
+
+PACKAGE = Path(catalogues.__file__).parents[1]
+PLURALS = {"zero", "one", "two", "few", "many", "other"}
+# Messages that the renderer asks for by computed names.
+BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+@cache
+def parsed(language):
+    """Return the syntax tree of each message by id."""
+    found = {}
+    for path in sorted((catalogues.FOLDER / language).glob("*.ftl")):
+        body = FluentParser(with_spans=False).parse(path.read_text(encoding="utf-8")).body
+        assert not [entry for entry in body if isinstance(entry, ftl.Junk)], path
+        found |= {entry.id.name: entry for entry in body if isinstance(entry, ftl.Message)}
+    return found
+
+
+def nodes(tree, kind):
+    """Yield all nodes of a kind below a syntax tree."""
+    if isinstance(tree, kind):
+        yield tree
+    for child in vars(tree).values():
+        for item in child if isinstance(child, list) else [child]:
+            if isinstance(item, ftl.BaseNode):
+                yield from nodes(item, kind)
+
+
+def placeholders(entry):
+    return {node.id.name for node in nodes(entry, ftl.VariableReference)}
+
+
+def samples(language, message_id):
+    """Return values for a message, once for each variant that it has in any language."""
+    keys = {name: set() for name in placeholders(parsed(language)[message_id])}
+    for each in LANGUAGES:
+        for choice in nodes(parsed(each)[message_id], ftl.SelectExpression):
+            name = choice.selector.id.name
+            keys.setdefault(name, set()).update(
+                key.name if isinstance(key := variant.key, ftl.Identifier) else key.value
+                for variant in choice.variants
+            )
+    options = {
+        name: [Resource("sample")]
+        if not found
+        else [Count(0), Count(1), Count(1234)]
+        if found <= PLURALS | {"0", "1", "2"}
+        else [Choice(key) for key in sorted(found)]
+        for name, found in keys.items()
+    }
+    for values in product(*options.values()):
+        yield dict(zip(options, values, strict=True))
+
+
+def test_both_languages_have_the_same_messages_with_the_same_placeholders():
+    known = {
+        language: {name: placeholders(entry) for name, entry in parsed(language).items()}
+        for language in LANGUAGES
+    }
+    assert len(known["en"]) > 50
+    assert known["ja"] == known["en"]
+
+
+def test_the_catalogue_splits_its_files_as_a_parser_of_fluent_does():
+    for language in LANGUAGES:
+        assert catalogues.Catalogue(language).ids == parsed(language).keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_message_renders_in_every_variant(language):
+    for message_id in parsed("en"):
+        for values in samples(language, message_id):
+            text = render(Message(message_id, values), language)
+            assert text, message_id
+            assert "{" not in text.replace("{'", ""), (message_id, text)
+            assert not [one for one in text if unicodedata.bidirectional(one) in BIDI], message_id
+
+
+def test_every_japanese_sentence_is_japanese_and_every_english_one_is_english():
+    # A message of placeholders, digits and names alone has no words to translate.
+    for message_id, entry in parsed("ja").items():
+        words = "".join(node.value for node in nodes(entry, ftl.TextElement))
+        english = "".join(node.value for node in nodes(parsed("en")[message_id], ftl.TextElement))
+        assert not re.search(r"[ぁ-んァ-ン一-龥]", english), message_id
+        # More than three English words one after the other are a sentence that was left.
+        assert not re.search(r"(?:\b[a-z]{2,}\b[ ,.]+){4,}", re.sub(r"`[^`]*`", "", words)), message_id
+
+
+@cache
+def uses():
+    """Return each call that creates a message: where, id (a prefix where it is computed), names of values."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            at = {"message": 0, "label": 0, "_label": 0, "_said": 0, "Message": 0, "format": 0}.get(called)
+            if at is None:
+                continue
+            names = (
+                None
+                if any(each.arg is None for each in node.keywords)
+                else {each.arg for each in node.keywords}
+            )
+            for branch in branches(node.args[at]):
+                if isinstance(branch, ast.Constant) and isinstance(branch.value, str):
+                    found.append((f"{path.name}:{node.lineno}", branch.value, False, called, names))
+                elif isinstance(branch, ast.JoinedStr) and isinstance(branch.values[0], ast.Constant):
+                    found.append((f"{path.name}:{node.lineno}", branch.values[0].value, True, called, names))
+    return found
+
+
+def branches(node):
+    """Return the expressions that a conditional expression chooses from."""
+    if isinstance(node, ast.IfExp):
+        return [*branches(node.body), *branches(node.orelse)]
+    return [node]
+
+
+def test_every_message_that_the_code_names_is_in_the_catalogues_with_its_values():
+    for place, message_id, is_prefix, called, names in uses():
+        if called == "format" or message_id == "sentences":
+            continue
+        if is_prefix:
+            assert any(name.startswith(message_id) for name in parsed("en")), (place, message_id)
+            continue
+        assert message_id in parsed("en"), (place, message_id)
+        if names is not None and called in ("message", "_said"):
+            missing = placeholders(parsed("en")[message_id]) - names
+            assert not missing, (place, message_id, missing)
+
+
+def test_no_message_is_without_a_use():
+    exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix}
+    prefixes = tuple(message_id for _, message_id, is_prefix, _, _ in uses() if is_prefix)
+    assert [name for name in parsed("en") if name not in exact and not name.startswith(prefixes)] == []

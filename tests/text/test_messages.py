@@ -1,0 +1,164 @@
+"""Messages: typed values, rendering for a language and a zone, JSON."""
+
+import json
+import math
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from watchme_analysis.config import LANGUAGES
+from watchme_analysis.errors import MessageError
+from watchme_analysis.text.message import (
+    Bytes,
+    Choice,
+    Code,
+    CodePlace,
+    Count,
+    Duration,
+    Instant,
+    Message,
+    Names,
+    Number,
+    Phrases,
+    Probability,
+    Quotation,
+    Resource,
+    Sentences,
+    Share,
+    TimeSpan,
+    message,
+    message_from_dict,
+    sentences,
+)
+from watchme_analysis.text.render import render
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+NIGHT = datetime(2025, 12, 11, 15, 59, 30, tzinfo=UTC)
+MORNING = datetime(2025, 12, 11, 16, 10, tzinfo=UTC)
+PLAIN = message("list-next", head=Resource("a"), next=Resource("b"))
+VALUES = (
+    Instant(NIGHT),
+    TimeSpan(NIGHT, MORNING),
+    TimeSpan(NIGHT),
+    Count(1234),
+    Number(0.12345),
+    Share(0.25),
+    Probability(0.999),
+    Duration(250.0),
+    Bytes(37_700_000),
+    Resource("/health"),
+    Code("curl -m 40"),
+    CodePlace("app.py", 12),
+    Quotation("No module named 'requests'"),
+    Choice("some"),
+    Names(("a", "b", "c")),
+    Phrases((PLAIN, "plain")),
+    Sentences((PLAIN, "Plain.")),
+    PLAIN,
+)
+
+
+def shown(value, language="en", zone=UTC):
+    return render(message("value", value=value), language, zone)
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "japanese"),
+    [
+        (Instant(NIGHT), "2025-12-11 15:59:30 UTC", "2025-12-11 15:59:30 (UTC)"),
+        (
+            TimeSpan(NIGHT, MORNING),
+            "2025-12-11 15:59:30 to 16:10:00 UTC",
+            "2025-12-11 15:59:30 〜 16:10:00 (UTC)",
+        ),
+        (Count(1234), "1,234", "1,234"),
+        (Share(0.0001), "<1%", "1% 未満"),
+        (Share(0.25), "25%", "25%"),
+        (Probability(1.0), "over 99%", "99% 超"),
+        (Duration(250.0), "4 min 10 s", "4 分 10 秒"),
+        (Duration(0.0123), "12.3 ms", "12.3 ms"),
+        (Duration(math.nan), "an unknown time", "不明な時間"),
+        (Bytes(37_700_000), "37.7 MB", "37.7 MB"),
+        (CodePlace("app.py", 12), "app.py:12", "app.py:12"),
+        (Code("curl"), "`curl`", "`curl`"),
+        (Quotation("a  b"), "“a b”", "「a b」"),
+        (Names(()), "none", "なし"),
+        (Names(("a",)), "a", "a"),
+        (Names(("a", "b")), "a and b", "a、b"),
+        (Names(("a", "b", "c", "d", "e", "f")), "a, b, c, d and 2 more", "a、b、c、d ほか 2 件"),
+        (Phrases((PLAIN, "c")), "a, b and c", "a、b、c"),
+    ],
+)
+def test_each_kind_of_value_has_one_format_per_language(value, english, japanese):
+    assert shown(value) == english
+    assert shown(value, "ja") == japanese
+
+
+def test_times_are_shown_in_the_zone_of_the_reader():
+    assert shown(TimeSpan(NIGHT, MORNING), zone=TOKYO) == "2025-12-12 00:59:30 to 01:10:00 Asia/Tokyo"
+    # Also those of sentences that are not in the catalogues yet.
+    assert render("Since 2025-12-11 15:59 UTC.", "ja", TOKYO) == "Since 2025-12-12 00:59 Asia/Tokyo."
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_message_is_the_same_after_json(value, language):
+    made = message("list-more", head=value, count=3)
+    again = message_from_dict(json.loads(json.dumps(made.to_dict())))
+    assert again == made
+    assert hash(again) == hash(made)
+    assert render(again, language, TOKYO) == render(made, language, TOKYO)
+
+
+def test_values_state_their_kind_in_json():
+    made = message("list-more", head=Duration(2.5), count=3)
+    assert made.to_dict() == {
+        "id": "list-more",
+        "values": {"head": {"duration_s": 2.5}, "count": {"count": 3}},
+    }
+    assert message("value", value=Share(math.nan)).to_dict()["values"] == {"value": {"share": None}}
+
+
+def test_text_of_evidence_is_never_interpreted_as_a_pattern():
+    hostile = "{ $secret } { -brand } { value }\n[one] { DATETIME($now) }"
+    assert shown(Resource(hostile)) == hostile.replace("\n", "?")
+    assert shown(Quotation(hostile)) == f"“{hostile.replace(chr(10), ' ')}”"
+    assert shown(Names((hostile, "b"))).startswith("{ $secret }")
+    assert len(shown(Resource("x" * 5000))) == 5000
+
+
+def test_a_quotation_masks_secrets_and_is_cut():
+    secret = "password=hunter2hunter2"
+    assert "hunter2" not in shown(Quotation(secret))
+    assert "hunter2" not in json.dumps(message("value", value=Quotation(secret)).to_dict())
+    assert len(shown(Quotation("word " * 500))) < 310
+
+
+def test_an_unknown_message_is_named():
+    with pytest.raises(MessageError, match="no-such-message"):
+        render(Message("no-such-message"))
+
+
+def test_a_missing_value_is_named_with_its_message():
+    with pytest.raises(MessageError, match=r"list-more.*count"):
+        render(message("list-more", head=Resource("a")))
+
+
+def test_a_value_without_a_kind_is_refused():
+    with pytest.raises(MessageError, match=r"'head'.*'list-more'.*str"):
+        message("list-more", head="a", count=3)
+
+
+def test_an_unknown_language_is_refused():
+    with pytest.raises(MessageError, match="'fr'"):
+        render(PLAIN, "fr")
+
+
+def test_sentences_are_joined_as_the_language_does():
+    one = message("verdict-no-incident", confidence=Probability(0.9))
+    both = sentences(one, "", sentences(one, "Plain."))
+    assert len(both.values["sentences"].items) == 3
+    assert render(both) == "No incident (90% sure). No incident (90% sure). Plain."
+    assert "。インシデント" in render(both, "ja")
+    assert sentences(one) is one

@@ -1,0 +1,41 @@
+### Verdict, findings and the evidence to collect, as notebooks, pages and the terminal show them.
+
+verdict-no-incident = No incident ({ $confidence } sure).
+verdict-inconclusive = Inconclusive: the evidence does not settle the cause (likeliest: { $causes }).
+verdict-supported = Supported: { $cause } ({ $confidence } sure).
+verdict-time = Time of the incident: { $span }.
+cause-alone = { $cause }
+cause-and-second = { $followed ->
+    [downstream_saturated] { $cause }, which set off a saturated downstream
+    [downstream_down] { $cause }, until it no longer responded
+    [throttled] { $cause }, which set off throttling
+    [mapping_disabled] { $cause }, after which the event source mapping was disabled
+   *[other] { $cause }, and { $second } beside it
+  }
+cause-with-probability = { $cause } { $probability }
+cause-title-sentence = { $title }.
+
+finding-head = { $status ->
+    [supported] { $title }: supported, { $probability }
+    [refuted] { $title }: refuted, { $probability }
+   *[inconclusive] { $title }: inconclusive, { $probability }
+  }
+finding-no-evidence = The data holds nothing that shows or excludes it.
+finding-not-seen = Not seen:
+finding-next-test = Next test:
+finding-basis = { $side ->
+    [supports] supports { $weight }
+    [contradicts] contradicts { $weight }
+   *[neutral] neutral
+  }; { $rows ->
+    [one] { $rows } row
+   *[other] { $rows } rows
+  } of { $table }
+finding-its-rows = its rows
+finding-query = Run this query with { $command } or { $method }:
+
+next-evidence-caption = What to collect next, best first
+next-evidence-what = what
+next-evidence-why = why
+next-evidence-how = how
+next-evidence-none = Nothing that these hypotheses need is missing.

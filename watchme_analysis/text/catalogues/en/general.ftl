@@ -1,0 +1,21 @@
+### Formats of values and lists. Every other message uses them.
+
+instant = { $time } { $zone }
+time-span = { $start } to { $end } { $zone }
+time-span-open = { $start } { $zone }, still open at the end of the data
+number-unknown = an unknown number
+duration-unknown = an unknown time
+unit-d = { $value } d
+unit-h = { $value } h
+unit-min = { $value } min
+unit-s = { $value } s
+unit-ms = { $value } ms
+share-under = <{ $share }
+share-over = >{ $share }
+probability-under = under { $share }
+probability-over = over { $share }
+quotation = “{ $text }”
+list-empty = none
+list-next = { $head }, { $next }
+list-last = { $head } and { $last }
+list-more = { $head } and { $count } more

@@ -1,0 +1,38 @@
+### 結論、仮説ごとの所見、追加で収集すべきデータ。ノートブック、ページ、端末で共通です。
+
+verdict-no-incident = インシデントは発生していません (確度 { $confidence })。
+verdict-inconclusive = 原因は特定できていません。手元のデータでは原因を 1 つに絞れません (有力な候補: { $causes })。
+verdict-supported = 原因を特定しました: { $cause } (確度 { $confidence })。
+verdict-time = インシデントの期間: { $span }。
+cause-alone = { $cause }
+cause-and-second = { $followed ->
+    [downstream_saturated] { $cause } (その結果、下流が飽和しました)
+    [downstream_down] { $cause } (最終的に応答しなくなりました)
+    [throttled] { $cause } (その結果、スロットリングが発生しました)
+    [mapping_disabled] { $cause } (その後、イベントソースマッピングが無効化されました)
+   *[other] { $cause } および { $second }
+  }
+cause-with-probability = { $cause } { $probability }
+cause-title-sentence = { $title }。
+
+finding-head = { $status ->
+    [supported] { $title }: 裏付けあり、{ $probability }
+    [refuted] { $title }: 否定、{ $probability }
+   *[inconclusive] { $title }: 未確定、{ $probability }
+  }
+finding-no-evidence = この原因を裏付けるデータも、否定するデータもありません。
+finding-not-seen = 確認できなかった点:
+finding-next-test = 次の確認:
+finding-basis = { $side ->
+    [supports] 裏付け { $weight }
+    [contradicts] 矛盾 { $weight }
+   *[neutral] 中立
+  }、{ $table } の { $rows } 行
+finding-its-rows = 該当する行
+finding-query = このクエリは { $command } または { $method } で実行できます。
+
+next-evidence-caption = 次に収集すべきデータ (有用な順)
+next-evidence-what = 対象
+next-evidence-why = 理由
+next-evidence-how = 方法
+next-evidence-none = 仮説の検証に必要なデータはすべてそろっています。

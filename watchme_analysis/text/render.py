@@ -1,0 +1,210 @@
+"""Rendering of messages: the sentence for a language and a time zone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from functools import cache
+from typing import Any
+
+from watchme_analysis.redact import redacted, shortened
+from watchme_analysis.text.catalogue import Catalogue, catalogue
+from watchme_analysis.text.formats import (
+    duration_parts,
+    format_bytes,
+    format_number,
+    format_percent,
+    format_time,
+    in_zone,
+)
+from watchme_analysis.text.message import (
+    Bytes,
+    Choice,
+    Code,
+    CodePlace,
+    Count,
+    Duration,
+    Instant,
+    Message,
+    Names,
+    Number,
+    Phrases,
+    Probability,
+    Quotation,
+    Resource,
+    Sentences,
+    Share,
+    Text,
+    TimeSpan,
+    Value,
+)
+
+# Characters of a quotation that are shown.
+_QUOTED = 300
+
+
+def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
+    """Return a sentence in a language, with times in a time zone.
+
+    Parameters
+    ----------
+    text
+        A message. A plain string is returned with its UTC times in the zone.
+    language
+        ``en`` or ``ja``.
+    zone
+        Time zone of the reader.
+
+    Raises
+    ------
+    MessageError
+        When the catalogue has no such message, or a value is missing.
+    """
+    if isinstance(text, str):
+        return text if zone is UTC else in_zone(text, zone)
+    return _Renderer(catalogue(language), zone).message(text)
+
+
+def label(message_id: str, language: str) -> str:
+    """Return a message without values, such as a heading or the name of a column."""
+    return render(Message(message_id), language)
+
+
+class _Renderer:
+    """A catalogue with the time zone of the reader."""
+
+    def __init__(self, words: Catalogue, zone: tzinfo) -> None:
+        self._words = words
+        self._zone = zone
+
+    def message(self, text: Text) -> str:
+        if isinstance(text, str):
+            return render(text, zone=self._zone)
+        if text.id == "sentences":
+            return self._sentences(text.items_of("sentences"))
+        return self._words.format(
+            text.id, {name: self._argument(value) for name, value in text.values.items()}
+        )
+
+    def _argument(self, value: Value) -> Any:
+        """Return a value as Fluent takes it: a number or key that selects a variant, or finished text."""
+        from fluent.runtime.types import FluentInt
+
+        if isinstance(value, Count):
+            return FluentInt(value.number)
+        if isinstance(value, Choice):
+            return value.key
+        return _finished()(self._value(value))
+
+    def _value(self, value: Value) -> str:  # noqa: PLR0911, PLR0912  one return per kind is a table
+        words = self._words
+        match value:
+            case Instant(time):
+                shown = format_time(time, self._zone)
+                return words.format("instant", {"time": shown, "zone": str(self._zone)})
+            case TimeSpan(start, end):
+                first = format_time(start, self._zone)
+                if end is None:
+                    return words.format("time-span-open", {"start": first, "zone": str(self._zone)})
+                last = format_time(end, self._zone)
+                last = last[11:] if last[:10] == first[:10] else last
+                return words.format("time-span", {"start": first, "end": last, "zone": str(self._zone)})
+            case Number(amount, digits):
+                return (
+                    words.format("number-unknown", {})
+                    if math.isnan(amount)
+                    else format_number(amount, digits)
+                )
+            case Share(share):
+                return self._share(share)
+            case Probability(probability):
+                return self._probability(probability)
+            case Duration(seconds):
+                return self._duration(seconds)
+            case Bytes(number):
+                return format_bytes(number)
+            case Resource(name):
+                return _one_line(name)
+            case Code(text):
+                return f"`{text}`"
+            case CodePlace(file, line):
+                return f"{_one_line(file)}:{line}"
+            case Quotation(text):
+                quoted = shortened(redacted(" ".join(text.split())), _QUOTED, "…")
+                return words.format("quotation", {"text": _finished()(quoted)})
+            case Names(items, limit):
+                return self._list([_one_line(item) for item in items], limit)
+            case Phrases(items):
+                return self._list([self.message(item) for item in items], len(items))
+            case Sentences(items):
+                return self._sentences(items)
+            case Message():
+                return self.message(value)
+            case _:
+                raise TypeError(f"A value of type {type(value).__name__} has no format.")
+
+    def _sentences(self, items: Sequence[Text]) -> str:
+        between = "" if self._words.language == "ja" else " "
+        return between.join(self.message(item) for item in items)
+
+    def _share(self, share: float) -> str:
+        shown = format_percent(share)
+        if shown[0] in "<>":
+            return self._words.format(
+                "share-under" if shown[0] == "<" else "share-over", {"share": shown[1:]}
+            )
+        return shown
+
+    def _probability(self, probability: float) -> str:
+        if probability >= 0.995:
+            return self._words.format("probability-over", {"share": "99%"})
+        if probability < 0.005:
+            return self._words.format("probability-under", {"share": "1%"})
+        return f"{probability:.0%}"
+
+    def _duration(self, seconds: float) -> str:
+        if math.isnan(seconds):
+            return self._words.format("duration-unknown", {})
+        parts = duration_parts(abs(seconds))
+        text = " ".join(self._words.format(f"unit-{unit}", {"value": value}) for value, unit in parts)
+        return f"−{text}" if seconds < 0 else text
+
+    def _list(self, items: Sequence[str], limit: int) -> str:
+        """Return a list in words: ``a, b and c``, or ``a, b, c, d and 3 more``."""
+        from fluent.runtime.types import FluentInt
+
+        finished = _finished()
+        if not items:
+            return self._words.format("list-empty", {})
+        shown, rest = items[:limit], len(items) - limit
+        last = shown[-1] if rest <= 0 and len(shown) > 1 else None
+        head = shown[0]
+        for item in shown[1:-1] if last is not None else shown[1:]:
+            head = self._words.format("list-next", {"head": finished(head), "next": finished(item)})
+        if last is not None:
+            return self._words.format("list-last", {"head": finished(head), "last": finished(last)})
+        if rest > 0:
+            return self._words.format("list-more", {"head": finished(head), "count": FluentInt(rest)})
+        return head
+
+
+@cache
+def _finished() -> Any:
+    """Return the type of finished text for Fluent, which limits the length of plain text in a pattern."""
+    from fluent.runtime.types import FluentType
+
+    class Finished(FluentType):  # type: ignore[misc, unused-ignore]
+        def __init__(self, text: str) -> None:
+            self.text = text
+
+        def format(self, locale: Any) -> str:
+            del locale
+            return self.text
+
+    return Finished
+
+
+def _one_line(name: str) -> str:
+    """Return a name from evidence without characters that a terminal would act on."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
