@@ -75,6 +75,6 @@ def test_what_another_function_may_have_had_or_came_before_a_change_tells_nothin
 def test_without_the_batch_size_or_the_receives_nothing_is_told():
     world = filtered()
     (pipeline,) = pipelines(world)
-    assert unmatched_receives(replace(pipeline, asked=pipeline.asked - {"received"}), world) is None
+    assert unmatched_receives(replace(pipeline, queried=pipeline.queried - {"received"}), world) is None
     world.tables["event_source_mappings"] = world.tables["event_source_mappings"].assign(batch_size=pd.NA)
     assert taken(world) is None

@@ -70,7 +70,7 @@ def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
     world = broken("KeyError: 'file_path'", share=0.2)
     found = messages_to_redrive(world)
     assert found.lines == () and found.left_out[0][0].startswith("unknown whether")
-    assert len(messages_to_redrive(world, unknown_too=True).lines) == found.left_out[0][1]
+    assert len(messages_to_redrive(world, include_unknown=True).lines) == found.left_out[0][1]
 
 
 def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever_they_died_of():

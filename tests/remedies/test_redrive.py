@@ -67,7 +67,7 @@ def bodies(url):
 def test_what_one_run_sent_no_other_sends(queue, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 5)
     first = redrive(lines, journal, aws_of, 1)
-    assert (first.sent, first.before, first.left, first.unsure, first.stopped) == (1, 0, 4, [], "")
+    assert (first.sent, first.before, first.left, first.unconfirmed, first.stopped) == (1, 0, 4, [], "")
     listed, done = pending_messages(lines, journal)
     assert (listed, done.before, done.left) == (lines[1:], 1, 4)
     rest = redrive(lines, journal, aws_of)
@@ -90,7 +90,7 @@ def test_a_refusal_stops_and_loses_nothing(queue, front, tmp_path, fault):
     redrive(lines, journal, aws_of, 1)
     front.faults["SendMessage"].extend([fault] * 50)
     found = redrive(lines, journal, aws_of)
-    assert (found.sent, found.before, found.left, found.unsure) == (0, 1, 2, [])
+    assert (found.sent, found.before, found.left, found.unconfirmed) == (0, 1, 2, [])
     assert "SendMessage" in found.stopped
     front.faults.clear()
     assert redrive(lines, journal, aws_of).sent == 2
@@ -145,7 +145,7 @@ def test_a_rejected_message_is_recorded_and_blocks_no_other(queue, front, tmp_pa
     journal, lines = tmp_path / "journal", messages(queue, 3)
     lines[1] = damaged(lines[1], **changes)
     first = redrive(lines, journal, aws_of)
-    assert (first.sent, first.left, first.unsure, first.stopped) == (2, 0, [], "")
+    assert (first.sent, first.left, first.unconfirmed, first.stopped) == (2, 0, [], "")
     (rejected,) = first.rejected
     assert re.search(reason, rejected.reason)
     assert [json.loads(line)["event"] for line in journal.read_text().splitlines()].count("rejected") == 1
@@ -155,8 +155,8 @@ def test_a_rejected_message_is_recorded_and_blocks_no_other(queue, front, tmp_pa
     assert front.calls["SendMessage"] == tried
     listed, done = pending_messages(lines, journal)
     assert (listed, done.rejected_before) == ([], [rejected])
-    assert pending_messages(lines, journal, rejected_too=True)[0] == [lines[1]]
-    asked = redrive(lines, journal, aws_of, rejected_too=True)
+    assert pending_messages(lines, journal, retry_rejected=True)[0] == [lines[1]]
+    asked = redrive(lines, journal, aws_of, retry_rejected=True)
     assert (asked.sent, asked.rejected, asked.rejected_before) == (0, [rejected], [])
     assert bodies(queue) == ["body 0", "body 2"]
 
@@ -194,24 +194,24 @@ def test_after_a_broken_connection_a_message_is_not_sent_unasked(queue, front, t
     journal, lines = tmp_path / "journal", messages(queue, 3)
     front.faults["SendMessage"].append("reset")
     broken = redrive(lines, journal, aws_of)
-    assert (broken.sent, broken.left, broken.unsure) == (0, 2, ["m0"])
+    assert (broken.sent, broken.left, broken.unconfirmed) == (0, 2, ["m0"])
     assert broken.stopped
     held = journal.read_bytes()
     listed, done = pending_messages(lines, journal)
-    assert (listed, done.unsure) == (lines[1:], ["m0"])
-    assert pending_messages(lines, journal, unsure_too=True)[0] == lines
+    assert (listed, done.unconfirmed) == (lines[1:], ["m0"])
+    assert pending_messages(lines, journal, retry_unconfirmed=True)[0] == lines
     assert journal.read_bytes() == held
     on = redrive(lines, journal, aws_of)
-    assert (on.sent, on.unsure) == (2, ["m0"])
-    asked = redrive(lines, journal, aws_of, unsure_too=True)
-    assert (asked.sent, asked.before, asked.unsure) == (1, 2, [])
+    assert (on.sent, on.unconfirmed) == (2, ["m0"])
+    asked = redrive(lines, journal, aws_of, retry_unconfirmed=True)
+    assert (asked.sent, asked.before, asked.unconfirmed) == (1, 2, [])
     assert bodies(queue) == ["body 0", "body 1", "body 2"]
 
 
 def test_where_nothing_can_be_reached_nothing_is_unsure(queue, tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     found = redrive(messages(queue, 2), tmp_path / "journal", aws_of)
-    assert (found.sent, found.left, found.unsure) == (0, 2, [])
+    assert (found.sent, found.left, found.unconfirmed) == (0, 2, [])
     assert "check the network" in found.stopped
 
 
@@ -227,7 +227,7 @@ def test_a_fifo_queue_is_trusted_to_take_a_message_once_for_some_minutes(
     about["at"] = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
     journal.write_text(json.dumps(about) + "\n")
     found = redrive(lines, journal, aws_of)
-    assert (found.sent, found.unsure) == (sent, unsure)
+    assert (found.sent, found.unconfirmed) == (sent, unsure)
     assert bodies(url) == ["body 0"]
 
 
@@ -238,7 +238,7 @@ def test_an_entry_that_a_kill_cut_off_counts_for_nothing_at_any_length(queue, tm
     for cut in (1, 5, 20, len(done) - 1):
         journal.write_text(f"{about}\n{done[:cut]}")
         for _ in range(2):  # the first ends the cut line, the second reads it as one
-            assert redrive(lines, journal, aws_of).unsure == ["m0"]
+            assert redrive(lines, journal, aws_of).unconfirmed == ["m0"]
     for cut in (1, 5, 20, len(about) - 1):
         journal.write_text(about[:cut])
         assert redrive(lines, journal, aws_of).sent == 1
@@ -249,7 +249,7 @@ def test_an_entry_after_one_that_was_cut_off_counts(queue, front, tmp_path):
     journal.write_text('{"message": "0123')
     front.faults["SendMessage"].append("reset")
     for _ in range(2):
-        assert redrive(lines, journal, aws_of).unsure == ["m0"]
+        assert redrive(lines, journal, aws_of).unconfirmed == ["m0"]
 
 
 def test_another_file_and_a_second_run_are_refused_before_anything_is_sent(queue, front, tmp_path):
@@ -288,6 +288,6 @@ def test_kills_lose_nothing_and_send_nothing_twice_unsaid(queue, front, tmp_path
     held = bodies(queue)
     assert len(held) == len(set(held))
     missing = {f"body {place}" for place in range(40)} - set(held)
-    assert missing <= {f"body {name[1:]}" for name in last.unsure}
-    assert len(last.unsure) <= 3
-    assert last.sent + last.before + len(last.unsure) == 40
+    assert missing <= {f"body {name[1:]}" for name in last.unconfirmed}
+    assert len(last.unconfirmed) <= 3
+    assert last.sent + last.before + len(last.unconfirmed) == 40

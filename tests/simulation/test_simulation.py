@@ -47,7 +47,7 @@ APIS = fields(
     variation=st.sampled_from([0.0, 0.3, 1.0]),
     slots=st.none() | st.integers(1, 3),
     restarts_when_unhealthy=st.booleans(),
-    spells=st.sampled_from(
+    faults=st.sampled_from(
         [(), (FaultInterval(100, 400, 60.0, 0.5, is_unhealthy=True, is_cured_by_restart=True),)]
     ),
 ).map(lambda values: ApiSettings(**values))
@@ -211,9 +211,9 @@ def test_work_goes_on_after_a_timeout_and_is_done_again():
     assert (outcome.timeouts, outcome.dead_lettered, outcome.duplicates, outcome.lost) == (3, 1, 2, 0)
 
 
-def test_a_restart_ends_a_spell_that_it_cures():
-    spell = FaultInterval(0.0, 3600.0, mean_s=100.0, is_unhealthy=True, is_cured_by_restart=True)
-    api = ApiSettings(10.0, 0.0, slots=None, spells=(spell,))
+def test_a_restart_ends_a_fault_that_it_cures():
+    fault = FaultInterval(0.0, 3600.0, mean_s=100.0, is_unhealthy=True, is_cured_by_restart=True)
+    api = ApiSettings(10.0, 0.0, slots=None, faults=(fault,))
     settings = Settings(queue=QueueSettings(max_receive_count=None), api=api)
     messages = Arrivals([0.0, 1000.0])
     left = simulate(settings, messages)
@@ -224,7 +224,7 @@ def test_a_restart_ends_a_spell_that_it_cures():
 
 
 def test_a_circuit_breaker_saves_receives_while_the_api_fails():
-    api = ApiSettings(1.0, 0.0, slots=None, spells=(FaultInterval(0.0, 1000.0, failing_share=1.0),))
+    api = ApiSettings(1.0, 0.0, slots=None, faults=(FaultInterval(0.0, 1000.0, failing_share=1.0),))
     settings = Settings(queue=QueueSettings(visibility_timeout_s=60.0), api=api)
     messages = Arrivals([float(message) for message in range(100)])
     without = simulate(settings, messages)
@@ -330,10 +330,10 @@ def test_how_long_a_backlog_took_is_told_from_one_that_never_was():
 
 
 def test_as_many_calls_as_were_counted_hold_as_many_failures():
-    spell = FaultInterval(0.0, 600.0, failing_share=0.25, calls=8)
+    fault = FaultInterval(0.0, 600.0, failing_share=0.25, calls=8)
     settings = Settings(
         queue=QueueSettings(visibility_timeout_s=1000.0, max_receive_count=None),
-        api=ApiSettings(1.0, 0.0, slots=None, spells=(spell,)),
+        api=ApiSettings(1.0, 0.0, slots=None, faults=(fault,)),
     )
     for seed in range(5):
         assert simulate(settings, Arrivals([10.0 * n for n in range(8)]), seed).errors == 2

@@ -136,14 +136,14 @@ def test_nothing_is_received_in_a_pause():
     assert outcome.peak_visible == 2
 
 
-def test_one_restart_ends_a_stretch_of_spells():
-    spells = tuple(
+def test_one_restart_ends_a_stretch_of_faults():
+    faults = tuple(
         FaultInterval(
             60.0 * k, 60.0 * (k + 1), 100.0, is_unhealthy=True, is_cured_by_restart=True, stretch_s=0.0
         )
         for k in range(30)
     )
-    api = ApiSettings(10.0, 0.0, slots=None, spells=spells, restarts_when_unhealthy=True)
+    api = ApiSettings(10.0, 0.0, slots=None, faults=faults, restarts_when_unhealthy=True)
     outcome = simulate(Settings(queue=QueueSettings(max_receive_count=None), api=api), Arrivals([0.0, 600.0]))
     assert outcome.restarts == 1
     assert outcome.drained_s == pytest.approx(610.0)

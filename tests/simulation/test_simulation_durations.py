@@ -41,7 +41,7 @@ MIXED = [1.0, 3.0, 10.0, 7.0, 2.0, 5.0] * 20
 @pytest.mark.parametrize("noise_s", [0.0, 0.3])
 def test_what_a_run_and_what_a_message_takes_is_told_apart(noise_s):
     found = run_time(pipeline(MIXED, noise_s))
-    assert found.is_told
+    assert found.is_measured
     assert found.fixed_s == pytest.approx(FIXED_S, abs=0.2)
     assert found.each_s == pytest.approx(EACH_S, abs=0.04)
 
@@ -54,7 +54,7 @@ def test_a_few_slow_runs_do_not_move_it():
 
 def test_runs_that_are_all_alike_do_not_tell_what_they_take_besides():
     found = run_time(pipeline([10.0] * 120))
-    assert not found.is_told
+    assert not found.is_measured
     assert found.each_s * 10 == pytest.approx(FIXED_S + 10 * EACH_S)
 
 
@@ -67,7 +67,7 @@ def test_a_fitted_run_takes_as_long_as_the_recorded_one():
     settings = fit(pipeline(MIXED), Recorded(560.0, 0, 0.0, 0.0)).settings
     assert settings.run_s == pytest.approx(FIXED_S, abs=0.01)
     assert settings.api.mean_s == pytest.approx(EACH_S, abs=0.01)
-    assert not settings.api.spells
+    assert not settings.api.faults
     ten = replace(
         settings,
         api=replace(settings.api, variation=0.0),

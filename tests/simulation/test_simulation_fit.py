@@ -37,8 +37,8 @@ def fitted(*args, dead=0, **changed):
 def test_messages_that_a_function_gives_back_fail_though_it_counts_no_error():
     settings = fitted(True, deleted={50: 1.0})
     assert settings.poller.partial_batch_responses
-    [spell] = settings.api.spells
-    assert (spell.start_s, spell.calls, spell.failing_share) == (3000.0, 4, 0.75)
+    [fault] = settings.api.faults
+    assert (fault.start_s, fault.calls, fault.failing_share) == (3000.0, 4, 0.75)
 
 
 def test_one_message_that_fails_alone_is_bad_and_no_outage():
@@ -47,18 +47,18 @@ def test_one_message_that_fails_alone_is_bad_and_no_outage():
         "sent": alone, "received": alone, "invocations": alone, "errors": alone, "duration_avg_s": {55: 2.0},
         "duration_max_s": {55: 2.0},
     }  # fmt: skip
-    assert not fitted(dead=1, **failing).api.spells
+    assert not fitted(dead=1, **failing).api.faults
     several = dict.fromkeys((55, 56), 1.0)
     two = dict(failing, sent=several, received=several, invocations=several, errors=several)
     two |= {"duration_avg_s": {55: 2.0, 56: 2.0}, "duration_max_s": {55: 2.0, 56: 2.0}}
-    assert len(fitted(dead=2, **two).api.spells) == 2
+    assert len(fitted(dead=2, **two).api.faults) == 2
 
 
 def test_what_failed_in_an_interval_was_tried_again_in_it_and_not_the_other_way_round():
     again = {"received": {50: 5.0}, "invocations": {50: 5.0}, "errors": {50: 1.0}}
-    [spell] = fitted(**again).api.spells
-    assert (spell.calls, spell.repeats) == (5, 1)
-    settings = Settings(api=ApiSettings(spells=(FaultInterval(0.0, 3600.0, 1.0, 0.2, calls=5, repeats=1),)))
+    [fault] = fitted(**again).api.faults
+    assert (fault.calls, fault.repeats) == (5, 1)
+    settings = Settings(api=ApiSettings(faults=(FaultInterval(0.0, 3600.0, 1.0, 0.2, calls=5, repeats=1),)))
     settings = replace(settings, queue=replace(settings.queue, visibility_timeout_s=60.0))
     together = Arrivals([0.0, 1.0, 2.0, 3.0])
     # One of the four first tries fails in every run, and not in four of five runs.

@@ -114,7 +114,7 @@ class _World:
         found = []
         rule = spec.rule
         for pipeline in self.pipelines:
-            if pipeline.function is None or "invocations" not in pipeline.asked:
+            if pipeline.function is None or "invocations" not in pipeline.queried:
                 continue
             ran = (pipeline.frame["invocations"].fillna(0.0) > 0).astype("int64")
             width = max(rule.period_s // pipeline.period_s, 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.alarms.evaluation import check, evaluate
+from watchme_analysis.alarms.evaluation import check_rule_numbers, evaluate
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def samples_needed(stat: str) -> float:
 
 
 def _check(rule: Rule, history_period_s: int) -> None:
-    check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
+    check_rule_numbers(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
     if rule.comparison not in COMPARISONS:
         raise InputError(
             f"The comparison {rule.comparison!r} is unknown: use one of {', '.join(COMPARISONS)}."

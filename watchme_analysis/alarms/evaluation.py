@@ -18,7 +18,7 @@ STATES: tuple[str, ...] = get_args(State)
 TREATMENTS: tuple[str, ...] = get_args(Treatment)
 
 
-def check(evaluation_periods: int, datapoints_to_alarm: int, treat_missing_data: str) -> None:
+def check_rule_numbers(evaluation_periods: int, datapoints_to_alarm: int, treat_missing_data: str) -> None:
     """Raise an error for settings that CloudWatch would reject.
 
     Raises
@@ -80,7 +80,7 @@ def evaluate(
     least M periods old, so that a single late point does not raise the alarm too early. Otherwise the state
     stays.
     """
-    check(evaluation_periods, datapoints_to_alarm, treat_missing_data)
+    check_rule_numbers(evaluation_periods, datapoints_to_alarm, treat_missing_data)
     if previous_state not in STATES:
         raise InputError(f"The alarm state {previous_state!r} is unknown: use one of {', '.join(STATES)}.")
     real = [point for point in points if point is not None]

@@ -11,7 +11,7 @@ from typing import Any
 
 from watchme_analysis.alarms.backtest import Rule
 from watchme_analysis.alarms.composite import parse_rule
-from watchme_analysis.alarms.evaluation import check
+from watchme_analysis.alarms.evaluation import check_rule_numbers
 from watchme_analysis.errors import FormatError, InputError, reason_of
 from watchme_analysis.queues.pipeline import Tables
 
@@ -193,7 +193,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         extra_periods=entry.get("extra_periods", 2),
         low_samples=str(entry.get("low_samples", "evaluate")),
     )
-    check(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
+    check_rule_numbers(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
     if rule.period_s not in (10, 20, 30) and (rule.period_s < 60 or rule.period_s % 60):
         raise InputError(f"period_s is {rule.period_s}, and must be 10, 20, 30 or a multiple of 60.")
     return rule

@@ -103,7 +103,7 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
         _print_targets(plan, limit, profile)
     result = send_redrive(plan, limit, profile=profile)
     _print_result(result, plan.journal)
-    incomplete = result.stopped or result.unsure or result.rejected or result.rejected_before
+    incomplete = result.stopped or result.unconfirmed or result.rejected or result.rejected_before
     return INCOMPLETE if incomplete else 0
 
 
@@ -115,8 +115,10 @@ def _print_plan(plan: RedrivePlan, out: Path | None) -> None:
     lines = [f"{counted(len(plan.pending), 'message')} to redrive{f' in {out}' if out else ''}"]
     if earlier.before:
         lines.append(f"  left out {earlier.before:,d}: sent by an earlier run, recorded in {plan.journal}")
-    if earlier.unsure:
-        lines.append(f"  left out {len(earlier.unsure):,d}: delivery unconfirmed (see --retry-unconfirmed)")
+    if earlier.unconfirmed:
+        lines.append(
+            f"  left out {len(earlier.unconfirmed):,d}: delivery unconfirmed (see --retry-unconfirmed)"
+        )
     if earlier.rejected_before:
         lines.append(
             f"  left out {len(earlier.rejected_before):,d}: rejected by SQS in an earlier run "
@@ -154,10 +156,12 @@ def _print_result(result: RedriveResult, journal: Path) -> None:
         + (f", {rejected:,d} rejected" if rejected else "")
     )
     echo(f"journal {journal}: keep it, it prevents that a message is sent twice")
-    if result.unsure:
-        names = ", ".join(result.unsure[:_MOST_IDS]) + (", ..." if len(result.unsure) > _MOST_IDS else "")
+    if result.unconfirmed:
+        names = ", ".join(result.unconfirmed[:_MOST_IDS]) + (
+            ", ..." if len(result.unconfirmed) > _MOST_IDS else ""
+        )
         echo(
-            f"unconfirmed: {counted(len(result.unsure), 'message')} may have been sent, as a run was "
+            f"unconfirmed: {counted(len(result.unconfirmed), 'message')} may have been sent, as a run was "
             f"interrupted or the connection broke: {names}. Search for resent_message_id in the queue or in "
             "the logs of its function. --retry-unconfirmed sends them, perhaps for the second time.",
             err=True,

@@ -49,6 +49,7 @@ COLUMNS = (
     "tls_s",
     "ttfb_s",
 )
+# Where a probe is sent from: in the container's own network, on the host before Nginx, or through the edge.
 VANTAGES = ("inside", "host", "outside")
 AGENT = "watchme-probe/1"
 # Up to Python 3.9 these were two types.

@@ -1,4 +1,18 @@
-"""Health probes: ``probes.csv``."""
+"""Health probes: ``probes.csv``, and the vantages from which they are sent.
+
+A vantage is the place from which a request was observed. Probes have three, from the process outwards:
+
+``inside``
+    In the container's own network, straight to the process (``docker exec``). Excludes the container's
+    network and everything before it.
+``host``
+    On the machine, to the port that Docker publishes, before Nginx. Excludes Nginx and everything before it.
+``outside``
+    Through the public name: edge, Nginx, network and process, as clients do.
+
+The same failure seen from ``outside`` and not from ``host`` therefore lies in Nginx or before it. Logs add
+the vantages ``nginx`` and ``edge``; `requests.observations` compares all five.
+"""
 
 from __future__ import annotations
 

@@ -90,11 +90,15 @@ def mean_stay(pipeline: Pipeline) -> tuple[float | None, str | None]:
     """
     stock = pipeline.frame["visible"].fillna(0.0) + pipeline.frame["in_flight"].fillna(0.0)
     sent = pipeline.count("sent")
-    if not sent or not {"visible", "in_flight"} <= pipeline.asked:
+    if not sent or not {"visible", "in_flight"} <= pipeline.queried:
         return None, None
     stay_s = float(stock.sum()) * pipeline.period_s / sent
     oldest = pipeline.frame["age_s"].max()
-    if "age_s" not in pipeline.asked or not oldest >= 0 or stay_s <= float(oldest) + 2.0 * pipeline.period_s:
+    if (
+        "age_s" not in pipeline.queried
+        or not oldest >= 0
+        or stay_s <= float(oldest) + 2.0 * pipeline.period_s
+    ):
         return stay_s, None
     return stay_s, (
         f"By Little's law a message stayed {stay_s:.0f} s on average, longer than the oldest ever was "
@@ -223,14 +227,14 @@ def _by_interval(pipeline: Pipeline, tables: Tables, interval_s: float) -> list[
 
     rows = []
     previous = float(stock_before(pipeline.frame))
-    known = {"sent", "deleted", "visible", "in_flight"} <= pipeline.asked
+    known = {"sent", "deleted", "visible", "in_flight"} <= pipeline.queried
     shared = dead_letter_stock(pipeline, tables).moved_by_all is not None
     previous_dead = 0.0
     for start, part in pipeline.frame.groupby(pd.Grouper(freq=f"{int(interval_s)}s")):
         if part.empty:
             continue
         sums = {
-            name: float(part[name].sum()) if name in pipeline.asked else None
+            name: float(part[name].sum()) if name in pipeline.queried else None
             for name in ("sent", "received", "deleted")
         }
         visible, in_flight = (_last(part[name]) for name in ("visible", "in_flight"))
@@ -250,8 +254,8 @@ def _by_interval(pipeline: Pipeline, tables: Tables, interval_s: float) -> list[
                 "end": start + timedelta(seconds=interval_s),
                 **{name: _whole(value) for name, value in sums.items()},
                 "stock_before": round(previous),
-                "visible": round(visible) if "visible" in pipeline.asked else None,
-                "in_flight": round(in_flight) if "in_flight" in pipeline.asked else None,
+                "visible": round(visible) if "visible" in pipeline.queried else None,
+                "in_flight": round(in_flight) if "in_flight" in pipeline.queried else None,
                 "dead_lettered": None if shared else round(moved),
                 "expired": None,
                 "purged": None,
@@ -295,7 +299,7 @@ def stock_before(frame: pd.DataFrame) -> int:
 
 def _woke_with(pipeline: Pipeline) -> int:
     """Return the stock of a queue when its metrics resumed; it was empty while they were missing."""
-    if not {"sent", "received", "deleted", "visible", "in_flight"} <= pipeline.asked:
+    if not {"sent", "received", "deleted", "visible", "in_flight"} <= pipeline.queried:
         return 0
     stock = pipeline.frame[["visible", "in_flight"]].dropna(how="all").sum(axis="columns")
     silent = stock.index.to_series().diff() >= ASLEEP_AFTER
@@ -332,7 +336,7 @@ def _purge_events(pipeline: Pipeline, tables: Tables) -> int:
 
 def _unreceived_fall(pipeline: Pipeline) -> float:
     """Return the largest fall of visible messages, within two intervals, that receives do not explain."""
-    if not {"visible", "received"} <= pipeline.asked:
+    if not {"visible", "received"} <= pipeline.queried:
         return 0.0
     # Points that are not yet published do not mean that the queue is empty.
     frame = pipeline.frame.loc[: pipeline.frame["visible"].last_valid_index()]

@@ -18,7 +18,7 @@ from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, 
 from watchme_analysis.queues.pipeline_anomalies import (
     clustering,
     find_failures,
-    find_slow,
+    find_slow_invocations,
     find_surge,
     find_throttles,
     find_unpolled,
@@ -183,7 +183,7 @@ class QueueAnalysis:
     @property
     def errors_counted(self) -> bool:
         """Return whether the metrics count failed attempts; if not, failures may be missing."""
-        return "failed" in self.pipeline.asked
+        return "failed" in self.pipeline.queried
 
     @property
     def stalled(self) -> bool:
@@ -224,7 +224,7 @@ class QueueAnalysis:
         """Return whether invocations were slow for a while, but no message failed or waited because of it."""
         if self.slow is None or self.failures is not None or self.worst is not None:
             return False
-        if not {"failed", "visible", "age_s"} <= self.pipeline.asked:
+        if not {"failed", "visible", "age_s"} <= self.pipeline.queried:
             return False
         frame = self.pipeline.frame
         inside = frame[(frame.index >= self.slow.start) & (frame.index < self.slow.end)]
@@ -315,10 +315,10 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
         pipeline=pipeline,
         balance=balance,
         failures=failures,
-        slow=find_slow(pipeline),
+        slow=find_slow_invocations(pipeline),
         timed_out_share=timed_out_share(inside, pipeline.settings.function_timeout_s),
         passed_share=None
-        if inside is None or "failed" not in pipeline.asked or not inside["tried"].sum()
+        if inside is None or "failed" not in pipeline.queried or not inside["tried"].sum()
         else float(1.0 - inside["failed"].sum() / inside["tried"].sum()),
         errors=errors,
         timeout_logs=read_timeout_logs(

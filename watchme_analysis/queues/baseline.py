@@ -110,7 +110,7 @@ def rates(pipelines: Sequence[Pipeline], start: datetime | None, end: datetime |
         hours = [side.sum() * pipeline.period_s / 3600 for side in (before, during)]
         for column in COUNTS:
             resource = pipeline.queue if column in QUEUE_SERIES else pipeline.function
-            if resource is None or column not in pipeline.asked:
+            if resource is None or column not in pipeline.queried:
                 continue
             totals = [float(pipeline.frame.loc[side, column].sum()) for side in (before, during)]
             per_h = [total / length if length else None for total, length in zip(totals, hours, strict=True)]

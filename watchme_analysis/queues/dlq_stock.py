@@ -241,7 +241,7 @@ def _without_series(
     pipeline: Pipeline, tables: Tables, snapshot: int | None, shared: list[str]
 ) -> DeadLetterStock:
     """Return the messages moved to a DLQ without any point of its stock, from its snapshot and messages."""
-    if getattr(tables, "window", None) is not None and "dlq_visible" in pipeline.asked:
+    if getattr(tables, "window", None) is not None and "dlq_visible" in pipeline.queried:
         # The snapshot is from another time; a window without points means an empty, inactive queue.
         return DeadLetterStock(moved=0)
     messages = tables.table("queue_messages")
@@ -257,7 +257,7 @@ def _without_series(
             exact=False,
             notes=(f"{pipeline.dlq} has no metric: its {held} messages may have been there before.",),
         )
-    if "dlq_visible" in pipeline.asked or snapshot == 0:
+    if "dlq_visible" in pipeline.queried or snapshot == 0:
         return DeadLetterStock(moved=0)
     return DeadLetterStock(moved=None, notes=(f"Nothing tells how many messages {pipeline.dlq} took in.",))
 

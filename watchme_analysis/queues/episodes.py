@@ -46,9 +46,9 @@ def trouble_within(pipeline: Pipeline, start: datetime, end: datetime) -> Troubl
     failures = find_failures(part, dead_lettered=0)
     if failures is not None and not on_other_days(frame["failed"], failures.start, failures.end, alike=True):
         spans.append((failures.start, failures.end))
-    starved = find_unpolled(part)
-    if starved is not None and not on_other_days(_idle(frame), starved.start, starved.end, alike=True):
-        spans.append((starved.start, starved.end))
+    unpolled = find_unpolled(part)
+    if unpolled is not None and not on_other_days(_idle(frame), unpolled.start, unpolled.end, alike=True):
+        spans.append((unpolled.start, unpolled.end))
     waited = [
         item
         for item in standing_intervals(pipeline)

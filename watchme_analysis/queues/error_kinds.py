@@ -150,8 +150,6 @@ class LoggedErrors:
         Number of errors.
     truncated
         True when the query matched more events than it returned.
-    asked
-        False when no log query of this function is in the case.
     first
         Time of the first error.
     first_of_main, others_before
@@ -165,7 +163,6 @@ class LoggedErrors:
     examples: dict[str, str]
     total: int
     truncated: bool
-    asked: bool
     first: datetime | None = None
     first_of_main: datetime | None = None
     others_before: int = 0
@@ -202,7 +199,7 @@ def logged_errors(
     """
     import pandas as pd
 
-    asked = log_queries[log_queries["function"] == function] if function else log_queries.iloc[0:0]
+    queries = log_queries[log_queries["function"] == function] if function else log_queries.iloc[0:0]
     events = log_events[
         (log_events["function"] == function) & log_events["kind"].isin(["error", "timeout"])
     ].drop_duplicates("ptr")
@@ -235,8 +232,7 @@ def logged_errors(
         counts,
         examples,
         int(sum(counts.values())),
-        bool(asked["truncated"].fillna(False).any()),
-        len(asked) > 0,
+        bool(queries["truncated"].fillna(False).any()),
         events["time"].min().to_pydatetime() if events["time"].notna().any() else None,
         None if first_of_main is pd.NaT else first_of_main.to_pydatetime(),
         int((events["time"] < first_of_main).sum()),

@@ -163,14 +163,14 @@ def metric_groups(tables: Tables) -> dict[Any, pd.DataFrame]:
     }
 
 
-def answered_series(asked: pd.DataFrame, seen: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+def complete_series(queries: pd.DataFrame, with_points: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
     """Return the series (resource, metric, statistic) whose missing points mean that nothing was published.
 
     Parameters
     ----------
-    asked
+    queries
         The table ``metric_queries``. A series without a result has a null number of points, not 0.
-    seen
+    with_points
         Series that have points. They count as complete where no query names them.
 
     Notes
@@ -179,11 +179,12 @@ def answered_series(asked: pd.DataFrame, seen: set[tuple[Any, ...]]) -> set[tupl
     are missing. A series without a status, in a file in which other series have one, was truncated.
     """
     names = ["resource", "metric", "stat"]
-    closed = asked["file"].map(asked.groupby("file")["status"].count()).fillna(0) > 0
-    whole = asked["points"].notna() & ((asked["status"] == "Complete") | (asked["status"].isna() & ~closed))
+    closed = queries["file"].map(queries.groupby("file")["status"].count()).fillna(0) > 0
+    is_complete = (queries["status"] == "Complete") | (queries["status"].isna() & ~closed)
+    whole = queries["points"].notna() & is_complete
     whole = whole.fillna(False).astype(bool)
-    answered = set(asked.loc[whole, names].itertuples(index=False, name=None))
-    return answered | (seen - set(asked[names].itertuples(index=False, name=None)))
+    complete = set(queries.loc[whole, names].itertuples(index=False, name=None))
+    return complete | (with_points - set(queries[names].itertuples(index=False, name=None)))
 
 
 # An invocation lasts at most this many seconds when deletes are matched with receives: Lambda's maximum
@@ -316,6 +317,12 @@ class Tables(Protocol):
         ...
 
 
+# AWS advises a visibility timeout of at least this many times the function's timeout, plus the batching
+# window.
+# Source: AWS Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping".
+ADVISED_VISIBILITY_FACTOR = 6.0
+
+
 @dataclass(frozen=True)
 class RecordedSettings:
     """Recorded settings; None where a setting was not collected or is not set."""
@@ -353,7 +360,7 @@ class Pipeline:
         :mod:`watchme_analysis.queues.pipeline`.
     settings
         Configuration.
-    asked
+    queried
         Columns whose series was queried and returned completely, so that a missing point means "nothing
         published". In any other column, a missing point has no meaning.
     by_message
@@ -366,7 +373,7 @@ class Pipeline:
     period_s: int
     frame: pd.DataFrame = field(repr=False)
     settings: RecordedSettings = RecordedSettings()
-    asked: frozenset[str] = frozenset()
+    queried: frozenset[str] = frozenset()
     by_message: bool = False
 
     @property
@@ -375,13 +382,18 @@ class Pipeline:
         return self.queue
 
     @property
+    def asked(self) -> frozenset[str]:
+        """Columns of :attr:`queried`, under their former name, which analyses of backlogs still use."""
+        return self.queried
+
+    @property
     def tries(self) -> str:
         """Words for attempts in sentences: invocations, or messages where failed messages are reported."""
         return f"{'messages handed to' if self.by_message else 'runs of'} {self.function}"
 
     def count(self, column: str) -> float | None:
         """Return a counter's total, or None when its series was not queried or not returned completely."""
-        if column not in self.asked:
+        if column not in self.queried:
             return None
         return float(self.frame[column].sum())
 
@@ -414,13 +426,13 @@ def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
 
     metrics = tables.table("metrics")
     metrics = metrics[metrics["metric"].notna() & metrics["resource"].notna() & metrics["time"].notna()]
-    asked = tables.table("metric_queries")
+    queries = tables.table("metric_queries")
     queues = tables.table("queues").drop_duplicates("queue", keep="last").set_index("queue")
     dead = dead_letter_queues(tables)
     names = sorted(
         set(queues.index.dropna())
         | set(metrics.loc[metrics["namespace"] == "AWS/SQS", "resource"].unique())
-        | set(asked.loc[asked["namespace"] == "AWS/SQS", "resource"].dropna())
+        | set(queries.loc[queries["namespace"] == "AWS/SQS", "resource"].dropna())
         | set(tables.table("event_source_mappings")["queue"].dropna())
         | set(dead)
     )
@@ -428,7 +440,7 @@ def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
     sources = [name for name in names if name not in targets and not is_dlq_name(name, names)]
     indexed = cached_per_case(tables, metric_groups)
     span = (metrics["time"].min(), metrics["time"].max()) if len(metrics) else None
-    wanted = answered_series(asked, {key[:3] for key in indexed})
+    wanted = complete_series(queries, {key[:3] for key in indexed})
     functions = functions_of(tables, sources, indexed)
     cpu = _host_cpu(indexed)
     found = []

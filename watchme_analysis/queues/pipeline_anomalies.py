@@ -153,16 +153,16 @@ SURGE_SCORE, SURGE_RATIO, SURGE_EXCESS = 30.0, 2.0, 20.0
 BY_CHANCE, TOGETHER = 7.0, 12.0
 # With fewer DLQ messages, retries are expected to absorb a failure rate below this share.
 FEWEST_DEAD, RARE = 3, 0.05
-STARVED_MINUTES = 15.0
+UNPOLLED_MINUTES = 15.0
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
 # Attempts that fail less than this part as often as during the fault are not yet part of it.
-STRAY = 0.5
+RARE_BEFORE = 0.5
 # Fewest intervals without a failure for a baseline of the duration; with fewer, all intervals are used.
 MIN_CLEAN = 5
 
 
-def find_failures(pipeline: Pipeline, dead_lettered: int, are_stray: bool = False) -> Interval | None:
+def find_failures(pipeline: Pipeline, dead_lettered: int, are_sporadic: bool = False) -> Interval | None:
     """Return the interval of raised failures, extended over failing invocations that follow closely.
 
     Without a better part of the window to compare with, a failure rate of a fifth is enough. A weaker rise
@@ -182,7 +182,7 @@ def find_failures(pipeline: Pipeline, dead_lettered: int, are_stray: bool = Fals
     step = timedelta(seconds=pipeline.period_s)
     if _few_messages(pipeline, found, dead_lettered):
         return None
-    if are_stray and found.score < TOGETHER * _tries_a_message(pipeline):
+    if are_sporadic and found.score < TOGETHER * _tries_a_message(pipeline):
         return None
     throughout = found.outside_rate > 0 and found.rate < 2.0 * found.outside_rate
     # With a maxReceiveCount of 1 every failure moves a message to the DLQ, so DLQ messages add no evidence.
@@ -229,7 +229,7 @@ def without_sporadic_failures_before(
     before = frame[frame.index <= first - timedelta(seconds=pipeline.period_s)]
     failed, tried = float(before["failed"].sum()), float(before["tried"].sum())
     observed, base = failures.count - failed, failures.base - tried
-    if not 0 < failed <= errors.others_before or failed / tried > STRAY * observed / base:
+    if not 0 < failed <= errors.others_before or failed / tried > RARE_BEFORE * observed / base:
         return failures
     return replace(failures, start=frame.index[len(before)].to_pydatetime(), count=observed, base=base)
 
@@ -252,7 +252,7 @@ def _few_messages(pipeline: Pipeline, found: Interval, dead_lettered: int) -> bo
     return found.rate < RARE or (dead_lettered > 0 and found.count <= tries + FEWEST_DEAD)
 
 
-def find_slow(pipeline: Pipeline) -> Interval | None:
+def find_slow_invocations(pipeline: Pipeline) -> Interval | None:
     """Return the interval whose durations were at least three times, and two seconds above, the usual."""
     runs = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
     # Invocations that fail at once, with several receives per message, would make the successful look slow.
@@ -323,11 +323,11 @@ def find_surge(pipeline: Pipeline) -> tuple[Interval | None, bool]:
 
     Invocations are used where the arrivals were not collected.
     """
-    counts = pipeline.frame["sent" if "sent" in pipeline.asked else "invocations"].fillna(0.0)
+    counts = pipeline.frame["sent" if "sent" in pipeline.queried else "invocations"].fillna(0.0)
     expected = expected_arrivals(counts, pipeline.period_s)
     found = count_elevation(counts, expected, pipeline.period_s, "surge")
     if not _is_surge(found):
-        risen = lasting_rise(counts) if "sent" in pipeline.asked else None
+        risen = lasting_rise(counts) if "sent" in pipeline.queried else None
         return (risen if _is_surge(risen) else None), False
     assert found is not None
     found = _whole_surge(found, counts, expected, pipeline.period_s)
@@ -397,7 +397,7 @@ def find_throttles(pipeline: Pipeline) -> Interval | None:
 def find_unpolled(pipeline: Pipeline) -> Interval | None:
     """Return the longest interval in which messages were visible and none was received."""
     frame = pipeline.frame
-    if not {"visible", "received"} <= pipeline.asked or frame.empty:
+    if not {"visible", "received"} <= pipeline.queried or frame.empty:
         return None
     # A lost point does not mean that the queue was empty.
     waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
@@ -410,7 +410,7 @@ def find_unpolled(pipeline: Pipeline) -> Interval | None:
             best = max(best, (i - begin, begin))
             begin = None
     length, first = best
-    if length * pipeline.period_s / 60.0 < STARVED_MINUTES:
+    if length * pipeline.period_s / 60.0 < UNPOLLED_MINUTES:
         return None
     step = timedelta(seconds=pipeline.period_s)
     start = frame.index[first].to_pydatetime()

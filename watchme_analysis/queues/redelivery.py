@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.accounting import stock_before
-from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables
 from watchme_analysis.queues.standing import LOST_POINTS, WAITING
 from watchme_analysis.stats.gaps import lost_points
 from watchme_analysis.stats.interval_scan import count_elevation
@@ -36,7 +36,7 @@ def find_redelivery(pipeline: Pipeline) -> Interval | None:
     """
     frame = pipeline.frame
     # Without the counters of invocations, a receive cannot be classed as failed or throttled.
-    if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= pipeline.asked:
+    if not {"sent", "received", "invocations", "errors", "throttles", "failed"} <= pipeline.queried:
         return None
     if (pipeline.count("throttles") or 0.0) > 0.02 * (pipeline.count("invocations") or 0.0):
         return None
@@ -50,7 +50,7 @@ def find_redelivery(pipeline: Pipeline) -> Interval | None:
     lost = _around_lost_points(frame)
     good, due = good.mask(lost, 0.0), due.mask(lost, 0.0)
     again = float(good.sum() - due.sum())
-    if "deleted" in pipeline.asked and not pipeline.settings.is_fifo:
+    if "deleted" in pipeline.queried and not pipeline.settings.is_fifo:
         deleted = float(frame["deleted"].fillna(0.0).mask(lost, 0.0).sum())
         again = min(again, deleted - due.sum() + _standing(pipeline))
     if again < max(SURPLUS_RECEIVES, SURPLUS_SHARE * due.sum()):
@@ -74,7 +74,7 @@ def _one_here_one_there(pipeline: Pipeline, due: pd.Series, lost: pd.Series) -> 
     adds messages to the queue without counting them as sent.
     """
     frame = pipeline.frame
-    if "deleted" not in pipeline.asked or pipeline.settings.is_fifo:
+    if "deleted" not in pipeline.queried or pipeline.settings.is_fifo:
         return None
     came_back = float((-frame["dlq_visible"].ffill().diff()).clip(lower=0.0).sum())
     deleted = frame["deleted"].fillna(0.0).mask(lost, 0.0)
@@ -182,7 +182,7 @@ def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives 
     mappings, frame = tables.table("event_source_mappings"), pipeline.frame
     own = mappings[mappings["queue"] == pipeline.queue]
     batch = pipeline.settings.batch_size
-    if len(own) != 1 or batch is None or not {"received", "invocations", "throttles"} <= pipeline.asked:
+    if len(own) != 1 or batch is None or not {"received", "invocations", "throttles"} <= pipeline.queried:
         return None
     changed = own.iloc[0]["last_modified"]
     frame = frame if pd.isna(changed) else frame[frame.index >= changed]
@@ -214,9 +214,9 @@ def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives 
     )
 
 
-# AWS recommends six times the function's timeout. Twice that, and over an hour, delays a second attempt too
-# long.
-LONG_TIMES, LONG_S = 12.0, 3600.0
+# Twice AWS's advice, and over an hour, delays a second attempt too long.
+LONG_FACTOR = 2.0 * ADVISED_VISIBILITY_FACTOR
+LONG_S = 3600.0
 # Messages that stay hidden at every moment for this long are not single retries.
 STANDING = timedelta(hours=1)
 
@@ -224,7 +224,7 @@ STANDING = timedelta(hours=1)
 def hides_long(pipeline: Pipeline, seconds: float | None) -> bool:
     """Return whether a visibility timeout in seconds makes the second attempt of a message far too late."""
     limit = pipeline.settings.function_timeout_s
-    return seconds is not None and limit is not None and seconds > max(LONG_S, LONG_TIMES * limit)
+    return seconds is not None and limit is not None and seconds > max(LONG_S, LONG_FACTOR * limit)
 
 
 def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
@@ -232,8 +232,12 @@ def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
 
     They are in flight without an invocation, for at least an hour, while none is visible.
     """
-    asked = {"visible", "in_flight", "invocations", "concurrency"} <= pipeline.asked
-    if not asked or pipeline.frame.empty or not hides_long(pipeline, pipeline.settings.visibility_timeout_s):
+    is_known = {"visible", "in_flight", "invocations", "concurrency"} <= pipeline.queried
+    if (
+        not is_known
+        or pipeline.frame.empty
+        or not hides_long(pipeline, pipeline.settings.visibility_timeout_s)
+    ):
         return None
     frame, step = pipeline.frame, timedelta(seconds=pipeline.period_s)
     running = frame["concurrency"].fillna(0.0) * (pipeline.settings.batch_size or 1)

@@ -46,7 +46,7 @@ class RedriveList:
 
 
 def messages_to_redrive(
-    tables: Tables, queue: str | None = None, *, unknown_too: bool = False
+    tables: Tables, queue: str | None = None, *, include_unknown: bool = False
 ) -> RedriveList:
     """Return the messages whose work was never done and can still be done.
 
@@ -56,7 +56,7 @@ def messages_to_redrive(
         Case or investigation.
     queue
         Only messages of this queue.
-    unknown_too
+    include_unknown
         Include messages whose content may be the reason of the failure.
 
     Notes
@@ -77,30 +77,30 @@ def messages_to_redrive(
     reasons: dict[str, int] = {}
     named: set[tuple[str, str, str]] = set()
     for row in dead.to_dict("records"):
-        reason = _reason(row, named, unknown_too=unknown_too)
+        reason = _reason(row, named, include_unknown=include_unknown)
         if reason is not None:
             reasons[reason] = reasons.get(reason, 0) + 1
             continue
         named.add(_work(row))
         lines.append(_line({**row, "message_attributes": given.get(row["message_id"])}, urls))
     used = set(dead["queue"]) if lines else set()
-    unsure = {item.pipeline.queue for item in analyse_queues(tables) if item.throttles or item.redelivery}
+    may_repeat = {item.pipeline.queue for item in analyse_queues(tables) if item.throttles or item.redelivery}
     return RedriveList(
         tuple(lines),
         tuple(sorted(reasons.items())),
         tuple(sorted(used - set(urls))),
-        sum(listed in unsure for listed, *_ in named),
+        sum(listed in may_repeat for listed, *_ in named),
     )
 
 
-def _reason(row: dict[str, Any], named: set[tuple[str, str, str]], *, unknown_too: bool) -> str | None:
+def _reason(row: dict[str, Any], named: set[tuple[str, str, str]], *, include_unknown: bool) -> str | None:
     """Return the reason for leaving out a DLQ message, or None."""
     if _known(row["processed"]) and row["processed"]:
         return "processed already"
     if not _known(row["body"]):
         return "its body was not kept"
     if not _known(row["recoverable"]):
-        if not unknown_too:
+        if not include_unknown:
             return "unknown whether it can succeed: look at its error first"
     elif not row["recoverable"]:
         return "can't succeed: its input is missing or unreadable"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables
 from watchme_analysis.queues.standing import LOST_POINTS
 from watchme_analysis.window import parse_time, parse_zone
 
@@ -18,8 +18,6 @@ _VALUE = r"[\"']?\s*[=:]\s*[\"']?"
 _MESSAGE = re.compile(rf"message_?id{_VALUE}([0-9a-f-]{{36}})", re.IGNORECASE)
 _DEVICE = re.compile(rf"device_?id{_VALUE}([\w.:-]+)", re.IGNORECASE)
 _WORK = re.compile(rf"(?:recorded_?at|local_?date){_VALUE}(\d{{4}}-\d\d-\d\d[\dT:+.Z-]*)", re.IGNORECASE)
-# Most multiples of the function's timeout that the visibility timeout may have been at the time.
-LONGEST_VISIBILITY = 6
 # Longest delay in seconds between the end of the visibility timeout and the receive without a backlog.
 SLOW_POLL_S = 60.0
 
@@ -121,8 +119,8 @@ def surely_ran(
     )
     ran_all = max(invoked or 0.0, pipeline.count("deleted") or 0.0)
     visibility_s = settings.visibility_timeout_s or 0.0
-    longest = max(visibility_s, LONGEST_VISIBILITY * (settings.function_timeout_s or 0.0))
-    known = {"failed", "throttles", "received", "invocations"} <= pipeline.asked
+    longest = max(visibility_s, ADVISED_VISIBILITY_FACTOR * (settings.function_timeout_s or 0.0))
+    known = {"failed", "throttles", "received", "invocations"} <= pipeline.queried
     if not known or most is None or not received or not invoked or ran_all < 0.98 * received or not longest:
         return lambda _: False
     failed = (frame["failed"].fillna(0.0) + frame["throttles"].fillna(0.0)).cumsum().to_numpy()

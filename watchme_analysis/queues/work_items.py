@@ -90,9 +90,9 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         error = failed.get(str(row.message_id))
         found["before_window"] = row.Index in old
         found["processed"] = True if ran else None
-        told = is_dead and (row.Index not in old or error is not None)
+        is_explained = is_dead and (row.Index not in old or error is not None)
         found["recoverable"] = None
-        if told:
+        if is_explained:
             if own.pipeline.queue not in own_faults:
                 tried = retries(own)
                 own_faults[own.pipeline.queue] = tried is not None and tried.lies_in_the_message

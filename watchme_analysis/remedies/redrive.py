@@ -92,7 +92,7 @@ class RedriveResult:
         Number of messages sent in this run.
     before
         Number of messages sent by an earlier run.
-    unsure
+    unconfirmed
         Ids of unconfirmed messages: the run ended or the connection broke while they were being sent.
     rejected
         Messages that SQS rejected in this run.
@@ -106,7 +106,7 @@ class RedriveResult:
 
     sent: int = 0
     before: int = 0
-    unsure: list[str] = field(default_factory=list)
+    unconfirmed: list[str] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     rejected_before: list[Rejection] = field(default_factory=list)
     left: int = 0
@@ -119,8 +119,8 @@ def redrive(
     aws_of: Callable[[str | None], Aws],
     most: int | None = None,
     *,
-    unsure_too: bool = False,
-    rejected_too: bool = False,
+    retry_unconfirmed: bool = False,
+    retry_rejected: bool = False,
 ) -> RedriveResult:
     """Send the messages that no earlier run has sent, and record each in the journal.
 
@@ -135,9 +135,9 @@ def redrive(
         broken connection could send a message twice.
     most
         Largest number of messages to send in this run, rejected messages included; all when None.
-    unsure_too
+    retry_unconfirmed
         Also send unconfirmed messages.
-    rejected_too
+    retry_rejected
         Also send messages that SQS rejected in an earlier run.
 
     Raises
@@ -148,7 +148,9 @@ def redrive(
     found = RedriveResult()
     with _opened(journal) as file:
         known = _known(file, journal)
-        for line in _open_lines(lines, known, found, unsure_too=unsure_too, rejected_too=rejected_too):
+        for line in _open_lines(
+            lines, known, found, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected
+        ):
             if found.stopped or (most is not None and found.sent + len(found.rejected) >= most):
                 found.left += 1
             else:
@@ -157,7 +159,7 @@ def redrive(
 
 
 def pending_messages(
-    lines: Sequence[str], journal: Path, *, unsure_too: bool = False, rejected_too: bool = False
+    lines: Sequence[str], journal: Path, *, retry_unconfirmed: bool = False, retry_rejected: bool = False
 ) -> tuple[list[str], RedriveResult]:
     """Return the messages that :func:`redrive` would send, and a result that counts the others.
 
@@ -176,7 +178,9 @@ def pending_messages(
     except OSError as error:
         raise InputError(f"The journal {journal} can't be read ({error.strerror}).") from error
     known = _entries(text, journal)
-    left = list(_open_lines(lines, known, found, unsure_too=unsure_too, rejected_too=rejected_too))
+    left = list(
+        _open_lines(lines, known, found, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected)
+    )
     found.left = len(left)
     return left, found
 
@@ -206,8 +210,8 @@ def _open_lines(
     known: dict[str, dict[str, Any]],
     found: RedriveResult,
     *,
-    unsure_too: bool,
-    rejected_too: bool,
+    retry_unconfirmed: bool,
+    retry_rejected: bool,
 ) -> Iterator[str]:
     """Yield the messages to send, and count sent, unconfirmed and rejected messages in ``found``."""
     for line in lines:
@@ -215,9 +219,9 @@ def _open_lines(
         state = entry.get("event")
         if state == _DONE:
             found.before += 1
-        elif state == _ABOUT and not unsure_too and not _taken_once(message, entry):
-            found.unsure.append(_id(message))
-        elif state == _REJECTED and not rejected_too:
+        elif state == _ABOUT and not retry_unconfirmed and not _taken_once(message, entry):
+            found.unconfirmed.append(_id(message))
+        elif state == _REJECTED and not retry_rejected:
             found.rejected_before.append(Rejection(_id(message), str(entry.get("reason", "unknown"))))
         else:
             yield line
@@ -254,7 +258,7 @@ def _send(
                 return
             found.stopped = str(error)
             if _may_have_arrived(error):
-                found.unsure.append(_id(message))
+                found.unconfirmed.append(_id(message))
                 return
             break
         else:
@@ -395,5 +399,5 @@ def _name(line: str) -> str:
 
 def _id(message: dict[str, Any]) -> str:
     """Return the id that a message had in the DLQ, or a placeholder when it was not recorded."""
-    told = message["MessageAttributes"].get("resent_message_id", {})
-    return str(told.get("StringValue", "one without resent_message_id"))
+    attribute = message["MessageAttributes"].get("resent_message_id", {})
+    return str(attribute.get("StringValue", "one without resent_message_id"))

@@ -104,15 +104,15 @@ def plan_redrive(
     opened = case if isinstance(case, Case) else open_case(case)
     # Analyses of an investigation are computed once.
     investigation = Investigation(opened, "backlog")
-    known = [flow.queue for flow in pipelines(investigation)]
+    known = [pipeline.queue for pipeline in pipelines(investigation)]
     if queue is not None and queue not in known:
         raise InputError(
             f"The case {opened.name} has no queue {queue!r}: its queues are {', '.join(known) or 'unknown'}."
         )
-    found = messages_to_redrive(investigation, queue, unknown_too=include_unknown)
+    found = messages_to_redrive(investigation, queue, include_unknown=include_unknown)
     journal = journal or journal_beside(opened.path if isinstance(case, Case) else Path(case))
     pending, earlier = pending_messages(
-        found.lines, journal, unsure_too=retry_unconfirmed, rejected_too=retry_rejected
+        found.lines, journal, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected
     )
     return RedrivePlan(
         found=found,
@@ -154,8 +154,8 @@ def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | 
         plan.journal,
         _aws_by_region(profile),
         limit,
-        unsure_too=plan.retry_unconfirmed,
-        rejected_too=plan.retry_rejected,
+        retry_unconfirmed=plan.retry_unconfirmed,
+        retry_rejected=plan.retry_rejected,
     )
 
 

@@ -92,7 +92,7 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
         if round((then.mean or 0.0) / unit) or round((now.mean or 0.0) / unit)
     )
     api = best.scenario.settings.api
-    cured = any(spell.is_cured_by_restart for spell in api.spells) and api.restarts_when_unhealthy
+    cured = any(fault.is_cured_by_restart for fault in api.faults) and api.restarts_when_unhealthy
     doubt = " A restart is taken to cure what makes runs slow: try it by hand first." if cured else ""
     return (f"“{best.scenario.name}” does best: {figures}.{doubt}",)
 

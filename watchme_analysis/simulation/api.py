@@ -40,7 +40,7 @@ class Api:
         Event calendar of the simulation.
     random
         Source of service times and failures.
-    answer
+    call_ended
         Called with the call and its success when it is completed or lost.
     """
 
@@ -50,13 +50,13 @@ class Api:
         arrivals: Arrivals,
         calendar: EventCalendar,
         random: Random,
-        answer: Callable[[Any, bool], None],
+        call_ended: Callable[[Any, bool], None],
     ) -> None:
         self.settings = settings
         self.calendar = calendar
         self.random = random
         self.arrivals = arrivals
-        self.answer = answer
+        self.call_ended = call_ended
         self.busy = 0  # slots that process a call; not counted without a limit
         self.waiting: deque[Call] = deque()
         self.is_done = bytearray(len(arrivals.sent_s))
@@ -69,9 +69,9 @@ class Api:
         self._failed_checks = 0
         self._away_until_s = -math.inf
         self._cured_until_s = -math.inf
-        self._spell_starts = [spell.start_s for spell in settings.spells]
+        self._fault_starts = [fault.start_s for fault in settings.faults]
         self._urns: dict[int, list[int]] = {}
-        self._may_fail = bool(arrivals.failing or settings.spells or settings.failing_share)
+        self._may_fail = bool(arrivals.failing or settings.faults or settings.failing_share)
         self._draw = factors(settings.variation, random).__next__
         # Without a limit or restarts, calls start directly: no other function is called as often.
         is_plain = settings.slots is None and not settings.restarts_when_unhealthy
@@ -98,7 +98,7 @@ class Api:
             self.busy -= 1
 
     def _refuse(self, call: Call) -> None:
-        self.answer(call, False)
+        self.call_ended(call, False)
 
     def start(self, call: Call) -> None:
         """Start to process a call."""
@@ -117,37 +117,37 @@ class Api:
         due_s = calendar.now_s + mean_s * self._draw()
         heappush(calendar.entries, (due_s, next(calendar.numbers), action, call))
 
-    def _spell(self) -> tuple[int, FaultInterval] | None:
+    def _current_fault(self) -> tuple[int, FaultInterval] | None:
         """Return the position and the current fault interval; None outside and after a restart ended it."""
         now_s = self.calendar.now_s
-        place = bisect_right(self._spell_starts, now_s) - 1
+        place = bisect_right(self._fault_starts, now_s) - 1
         if place < 0:
             return None
-        spell = self.settings.spells[place]
-        began_s = spell.start_s if spell.stretch_s is None else spell.stretch_s
-        cured = spell.is_cured_by_restart and began_s < self._cured_until_s
-        return None if cured or now_s >= spell.end_s else (place, spell)
+        fault = self.settings.faults[place]
+        began_s = fault.start_s if fault.stretch_s is None else fault.stretch_s
+        cured = fault.is_cured_by_restart and began_s < self._cured_until_s
+        return None if cured or now_s >= fault.end_s else (place, fault)
 
     def _fate(self, message: int) -> tuple[float, bool]:
         """Return the current mean service time in seconds, and whether the call will fail."""
-        found = self._spell()
+        found = self._current_fault()
         mean_s, share = self.settings.mean_s, self.settings.failing_share
         if found is not None:
-            place, spell = found
-            mean_s = mean_s if spell.mean_s is None else spell.mean_s
-            share = spell.failing_share
-            if spell.calls and share and message not in self.arrivals.failing:
-                return mean_s, self._is_drawn(place, spell)
+            place, fault = found
+            mean_s = mean_s if fault.mean_s is None else fault.mean_s
+            share = fault.failing_share
+            if fault.calls and share and message not in self.arrivals.failing:
+                return mean_s, self._is_drawn(place, fault)
         if message in self.arrivals.failing:
             return mean_s, True
         return mean_s, bool(share) and self.random.random() < share
 
-    def _is_drawn(self, place: int, spell: FaultInterval) -> bool:
+    def _is_drawn(self, place: int, fault: FaultInterval) -> bool:
         """Return whether a call fails, drawn without replacement from the counted calls and failures."""
         urn = self._urns.get(place)
         if urn is None or not urn[0]:
-            urn = self._urns[place] = [spell.calls, round(spell.calls * spell.failing_share)]
-        fails = urn[1] > 0 and self.random.random() * (urn[0] - spell.repeats) < urn[1]
+            urn = self._urns[place] = [fault.calls, round(fault.calls * fault.failing_share)]
+        fails = urn[1] > 0 and self.random.random() * (urn[0] - fault.repeats) < urn[1]
         urn[0] -= 1
         urn[1] -= fails
         return fails
@@ -159,12 +159,12 @@ class Api:
             self.is_done[call.message] = 1
         if self.settings.slots is not None:
             self._leave_slot()
-        self.answer(call, True)
+        self.call_ended(call, True)
 
     def _fail(self, call: Call) -> None:
         if self.settings.slots is not None:
             self._leave_slot()
-        self.answer(call, False)
+        self.call_ended(call, False)
 
     def settle(self) -> None:
         """Complete the calls in progress and waiting, although their callers are gone."""
@@ -189,7 +189,7 @@ class Api:
         self.calendar.at(now_s + settings.check_interval_s, self.check_health)
         if now_s < self._away_until_s:
             return
-        if not self._is_slow_to_answer() and not self._is_in_an_unhealthy_spell():
+        if not self._responds_slowly() and not self._is_in_unhealthy_fault():
             self._failed_checks = 0
             return
         self._failed_checks += 1
@@ -198,13 +198,13 @@ class Api:
             if settings.restarts_when_unhealthy:
                 self._restart()
 
-    def _is_slow_to_answer(self) -> bool:
+    def _responds_slowly(self) -> bool:
         if not self.waiting:
             return False
         return self.calendar.now_s - self.waiting[0].since_s > self.settings.check_timeout_s
 
-    def _is_in_an_unhealthy_spell(self) -> bool:
-        found = self._spell()
+    def _is_in_unhealthy_fault(self) -> bool:
+        found = self._current_fault()
         return found is not None and found[1].is_unhealthy
 
     def _restart(self) -> None:
@@ -222,7 +222,7 @@ class Api:
         if self.settings.slots is not None:
             self.busy -= len(working)
         for call in (*working, *waited):
-            self.answer(call, False)
+            self.call_ended(call, False)
 
 
 def factors(variation: float, random: Random) -> Iterator[float]:

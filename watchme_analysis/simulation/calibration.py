@@ -176,5 +176,5 @@ def fails(settings: Settings) -> bool:
     """Return whether invocations fail, so that a poller would back off."""
     api, timeout_s = settings.api, settings.function_timeout_s
     return bool(api.failing_share) or any(
-        spell.failing_share or spell.longest_s > timeout_s / 2 for spell in api.spells
+        fault.failing_share or fault.longest_s > timeout_s / 2 for fault in api.faults
     )

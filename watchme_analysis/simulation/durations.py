@@ -30,11 +30,11 @@ _FOR_MAXIMUM, _INTERVALS = 4, 2
 
 @dataclass(frozen=True)
 class RunTime:
-    """Durations: n messages take ``fixed_s`` plus n times ``each_s``; ``is_told`` if both were measured."""
+    """Durations: n messages take ``fixed_s`` plus n times ``each_s``; both measured if ``is_measured``."""
 
     fixed_s: float = 0.0
     each_s: float = 0.0
-    is_told: bool = False
+    is_measured: bool = False
 
     def of_message(self, run_s: float, messages: float) -> float:
         """Return the time in seconds per message of an invocation with that duration."""
@@ -50,7 +50,7 @@ def run_time(pipeline: Pipeline) -> RunTime | None:
     import numpy as np
 
     frame = pipeline.frame
-    if (pipeline.settings.batch_size or 1) == 1 or "received" not in pipeline.asked:
+    if (pipeline.settings.batch_size or 1) == 1 or "received" not in pipeline.queried:
         return None
     each = messages_a_run(pipeline)
     ran = frame["duration_avg_s"].notna() & (frame["invocations"] > 0) & frame["received"].notna()

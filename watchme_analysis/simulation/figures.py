@@ -241,13 +241,13 @@ def throttling_sentences(points: Sequence[ThrottlingPoint]) -> tuple[str, ...]:
             if point.limit == "reserved" and point.visibility_timeout_s == visibility_s
         ]
         losing = [point for point in mine if (point.dead_unfailed_pct.mean or 0.0) > 0]
-        as_told = [point for point in mine if point.backs_off and point.patience_s >= visibility_s]
+        as_documented = [point for point in mine if point.backs_off and point.patience_s >= visibility_s]
         earlier = [point for point in mine if point.backs_off and point.patience_s < visibility_s]
         said.append(
             f"With reserved concurrency 2 and a visibility timeout of {visibility_s:.0f} s some do, under "
-            f"{len(losing)} of {len(mine)} assumptions. Share of the messages: {_span(as_told)} as AWS's "
-            "guide describes it (tried until the visibility timeout has passed, by a poller that backs off), "
-            f"{_span(earlier)} where it gives up earlier, "
+            f"{len(losing)} of {len(mine)} assumptions. Share of the messages: {_span(as_documented)} as "
+            "AWS's guide describes it (tried until the visibility timeout has passed, by a poller that backs "
+            f"off), {_span(earlier)} where it gives up earlier, "
             f"{_span([point for point in mine if not point.backs_off])} where the poller only scales up."
         )
     return tuple(said)

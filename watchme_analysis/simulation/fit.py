@@ -45,18 +45,18 @@ def assumed(known: RecordedSettings) -> list[str]:
 
 def timing(api: ApiSettings, period_s: int, timeout_s: float, spent: RunTime | None) -> tuple[str, ...]:
     """Return sentences on the service times of the fit and on values that were not measured."""
-    spells = api.spells
+    faults = api.faults
     found = [
         f"Usual service time {api.mean_s:.1f} s with a variation of {api.variation:.2f}; other times in "
-        f"{len(spells)} intervals of {period_s} s."
+        f"{len(faults)} intervals of {period_s} s."
     ]
     if spent is not None:
         found.append(
             f"That is for one message; a run takes {spent.fixed_s:.1f} s besides."
-            if spent.is_told
+            if spent.is_measured
             else "That is for one message: runs are too alike to tell what they take besides."
         )
-    cut_off = sum(spell.longest_s >= timeout_s for spell in spells)
+    cut_off = sum(fault.longest_s >= timeout_s for fault in faults)
     if cut_off:
         found.append(
             f"In {cut_off} of them most runs were cut off by the timeout: how much longer they would have "
@@ -179,11 +179,11 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     waiting = frame["visible"].dropna()
     if len(waiting) and waiting.iloc[0] > 0:
         notes.append(f"{waiting.iloc[0]:.0f} messages that waited at the start are left out.")
-    spells = _spells(pipeline, usual_s, max(variation, 0.2), timeout_s, spent)
-    poison, passing = _failing_shares(pipeline, measured, spells)
+    faults = _faults(pipeline, usual_s, max(variation, 0.2), timeout_s, spent)
+    poison, passing = _failing_shares(pipeline, measured, faults)
     if passing and not poison:
         # Without messages that always fail, all failures occurred at known intervals.
-        spells, passing = _spells(pipeline, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
+        faults, passing = _faults(pipeline, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
     pauses = _pauses(frame, pipeline.period_s)
     if pauses:
         total_s = sum(end_s - start_s for start_s, end_s in pauses)
@@ -206,7 +206,7 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
         max_receive_count=known.max_receive_count,
         is_fifo=bool(known.is_fifo),
     )
-    api = ApiSettings(usual_s, variation, slots=None, failing_share=passing, spells=spells)
+    api = ApiSettings(usual_s, variation, slots=None, failing_share=passing, faults=faults)
     horizon_s = len(frame) * pipeline.period_s + DRAIN_S
     settings = Settings(
         queue,
@@ -226,7 +226,7 @@ def with_slots(fitted: Fit, slots: int) -> Fit:
     return replace(fitted, settings=settings)
 
 
-def _spells(
+def _faults(
     pipeline: Pipeline,
     usual_s: float,
     variation: float,
@@ -270,10 +270,10 @@ def _spells(
         stretch_s = found[-1].stretch_s if is_next else start_s
         calls = int(row.tried) if failing else 0
         repeats = _repeats(row) if failing else 0
-        spell = FaultInterval(
+        fault = FaultInterval(
             start_s, end_s, max(mean_s, 0.001), failing, calls, repeats, stretch_s=stretch_s
         )
-        found.append(spell if spent is None else replace(spell, run_s=run_s))
+        found.append(fault if spent is None else replace(fault, run_s=run_s))
     return tuple(found)
 
 
@@ -301,7 +301,7 @@ def _all_fail(pipeline: Pipeline, ran: pd.DataFrame) -> list[bool]:
 
 
 def _failing_shares(
-    pipeline: Pipeline, measured: Recorded, spells: tuple[FaultInterval, ...]
+    pipeline: Pipeline, measured: Recorded, faults: tuple[FaultInterval, ...]
 ) -> tuple[float, float]:
     """Return the share of messages that fail at every attempt, and the share of random failures.
 
@@ -310,8 +310,8 @@ def _failing_shares(
     """
     frame, receives = pipeline.frame, pipeline.settings.max_receive_count
     limit_s = pipeline.settings.function_timeout_s or math.inf
-    bad = [spell for spell in spells if spell.failing_share or spell.longest_s >= limit_s / 2]
-    starts = {spell.start_s for spell in bad}
+    bad = [fault for fault in faults if fault.failing_share or fault.longest_s >= limit_s / 2]
+    starts = {fault.start_s for fault in bad}
     at_s = (frame.index - frame.index[0]).total_seconds()
     outside = [time_s not in starts for time_s in at_s]
     errors = float(frame["failed"].fillna(0.0)[outside].sum())

@@ -102,9 +102,9 @@ _OF_API = ("duplicates", "unhealthy", "restarts")
 class Invocation(Call):
     """An invocation of the function with a batch, or a batch that waits for its invocation."""
 
-    __slots__ = ("batch", "deadline_s", "failed", "gives_up_s", "position")
+    __slots__ = ("batch", "deadline_s", "failed", "position", "retries_until_s")
     deadline_s: float
-    gives_up_s: float
+    retries_until_s: float
 
     def __init__(self, batch: list[Receipt]) -> None:
         self.message = batch[0][1]
@@ -138,7 +138,7 @@ class SimulatedPipeline:
         # Text seeds, so that the random numbers differ from those of arrivals with the same seed.
         random = Random(f"service times {seed}")
         self.random = Random(f"retries {seed}")
-        self.api = Api(settings.api, arrivals, calendar, random, self._answered)
+        self.api = Api(settings.api, arrivals, calendar, random, self._call_ended)
         poller = settings.poller
         self.batch_size, self.timeout_s = poller.batch_size, settings.function_timeout_s
         self.run_s = settings.run_s
@@ -195,7 +195,7 @@ class SimulatedPipeline:
                 self._start(run)
             else:
                 patience_s = self.settings.poller.throttle_patience_s
-                run.gives_up_s = now_s + (queue.visibility_s if patience_s is None else patience_s)
+                run.retries_until_s = now_s + (queue.visibility_s if patience_s is None else patience_s)
                 self._throttle(run)
 
     def _wakes(self, _: object) -> None:
@@ -223,11 +223,11 @@ class SimulatedPipeline:
         self.throttles += 1
         now_s = self.calendar.now_s
         again_s = now_s + self.settings.poller.throttle_retry_s * (0.5 + self.random.random())
-        if now_s >= run.gives_up_s:
+        if now_s >= run.retries_until_s:
             # The messages stay in flight until their visibility timeout ends; the poller backs off before.
             self.calendar.at(again_s, self._let_go)
         else:
-            self.calendar.at(min(again_s, run.gives_up_s), self._try_again, run)
+            self.calendar.at(min(again_s, run.retries_until_s), self._try_again, run)
 
     def _try_again(self, run: Invocation) -> None:
         if self.running < self.reserved:
@@ -274,9 +274,9 @@ class SimulatedPipeline:
         if run.is_alive:
             self.timeouts += 1
             run.failed = {message for _, message, _ in run.batch}
-            self._end(run, has_answered=False)
+            self._end(run, has_responded=False)
 
-    def _answered(self, run: Invocation, succeeds: bool) -> None:
+    def _call_ended(self, run: Invocation, succeeds: bool) -> None:
         """Continue an invocation whose call has ended, unless it has timed out."""
         if not run.is_alive:
             return
@@ -295,7 +295,7 @@ class SimulatedPipeline:
         else:
             self._end(run)
 
-    def _end(self, run: Invocation, has_answered: bool = True) -> None:
+    def _end(self, run: Invocation, has_responded: bool = True) -> None:
         """Delete the messages that an invocation processed, and receive the next batch."""
         run.is_alive = False
         invoked = self.invoked
@@ -305,7 +305,7 @@ class SimulatedPipeline:
         self.batches -= 1
         failed, queue = run.failed, self.queue
         if failed:
-            if not (has_answered and self.settings.poller.partial_batch_responses):
+            if not (has_responded and self.settings.poller.partial_batch_responses):
                 failed.update(message for _, message, _ in run.batch)
             # With partial batch responses, Lambda counts an invocation as failed only if all its messages
             # failed.

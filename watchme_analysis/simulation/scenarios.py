@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR
 from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
@@ -160,10 +161,10 @@ def usual_load() -> Load:
 
 def usual_settings() -> Settings:
     """Return settings with an API that takes 15 s per call, and 25 s and fails health checks in hour two."""
-    spell = FaultInterval(HOUR_S, 2 * HOUR_S, mean_s=25.0, is_unhealthy=True, is_cured_by_restart=True)
+    fault = FaultInterval(HOUR_S, 2 * HOUR_S, mean_s=25.0, is_unhealthy=True, is_cured_by_restart=True)
     return Settings(
         queue=QueueSettings(visibility_timeout_s=900.0),
-        api=ApiSettings(mean_s=15.0, slots=1, spells=(spell,)),
+        api=ApiSettings(mean_s=15.0, slots=1, faults=(fault,)),
         function_timeout_s=30.0,
     )
 
@@ -191,11 +192,11 @@ def _restarting(settings: Settings) -> Settings:
     Intervals with calls that take half the function's timeout or more count as unhealthy until the restart.
     """
     limit_s = settings.function_timeout_s / 2
-    spells = tuple(
-        replace(spell, is_unhealthy=True, is_cured_by_restart=True) if spell.longest_s >= limit_s else spell
-        for spell in settings.api.spells
+    faults = tuple(
+        replace(fault, is_unhealthy=True, is_cured_by_restart=True) if fault.longest_s >= limit_s else fault
+        for fault in settings.api.faults
     )
-    return replace(settings, api=replace(settings.api, spells=spells, restarts_when_unhealthy=True))
+    return replace(settings, api=replace(settings.api, faults=faults, restarts_when_unhealthy=True))
 
 
 def _mapped(settings: Settings) -> Settings:
@@ -222,8 +223,10 @@ MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
     ("function timeout 60 s", _longer),
     ("visibility timeout 300 s", lambda settings: _queue(settings, visibility_timeout_s=300.0)),
     (
-        "visibility timeout 6 x function timeout",
-        lambda settings: _queue(settings, visibility_timeout_s=6 * settings.function_timeout_s),
+        f"visibility timeout {ADVISED_VISIBILITY_FACTOR:g} x function timeout",
+        lambda settings: _queue(
+            settings, visibility_timeout_s=ADVISED_VISIBILITY_FACTOR * settings.function_timeout_s
+        ),
     ),
     ("3 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=3)),
     ("5 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=5)),

@@ -8,14 +8,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.cloudtrail import event_kind
-from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables
 from watchme_analysis.simulation.settings import EarlierSetting
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-# AWS recommends a visibility timeout of this many function timeouts.
-ADVISED = 6
 
 
 def earlier_settings(
@@ -81,8 +78,9 @@ def _before(
     minutes = first[1] / 60
     said = f"The {_WORDS[field]} was changed {minutes:.0f} min into the window"
     if field == "visibility_timeout_s" and pipeline.settings.function_timeout_s:
-        value = ADVISED * pipeline.settings.function_timeout_s
-        return value, f"{said}; before, {value:.0f} s is assumed, {ADVISED} times the function's timeout."
+        value = ADVISED_VISIBILITY_FACTOR * pipeline.settings.function_timeout_s
+        factor = f"{ADVISED_VISIBILITY_FACTOR:g} times the function's timeout"
+        return value, f"{said}; before, {value:.0f} s is assumed, {factor}."
     if field == "reserved_concurrency":
         seconds = (pipeline.frame.index - start).total_seconds()
         if not pipeline.frame["throttles"][seconds < first[1]].fillna(0.0).sum():

@@ -146,7 +146,7 @@ class ApiSettings:
         The health check fails when the first waiting call has waited longer than the timeout.
     restarts_when_unhealthy, restart_s
         True if an unhealthy API is restarted, and its downtime in seconds. Its calls are lost.
-    spells
+    faults
         Fault intervals in order of their start, without overlaps.
     """
 
@@ -159,7 +159,7 @@ class ApiSettings:
     checks_to_unhealthy: int = 3
     restarts_when_unhealthy: bool = False
     restart_s: float = 60.0
-    spells: tuple[FaultInterval, ...] = ()
+    faults: tuple[FaultInterval, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -67,19 +67,19 @@ def throttling_sweep(
     replications, seed, processes
         As for :func:`watchme_analysis.simulation.scenarios.compare`.
     """
-    asked = [
+    limits = [
         ("reserved", visibility_s, share * visibility_s, retry_s, backs_off)
         for visibility_s in VISIBILITIES_S
         for backs_off in (True, False)
         for retry_s in RETRIES_S
         for share in PATIENCE
     ]
-    asked += [("maximum", visibility_s, visibility_s, 5.0, True) for visibility_s in VISIBILITIES_S]
-    wanted = [Scenario("", _limited(settings, *each), load) for each in asked]
+    limits += [("maximum", visibility_s, visibility_s, 5.0, True) for visibility_s in VISIBILITIES_S]
+    wanted = [Scenario("", _limited(settings, *each), load) for each in limits]
     found = compare(wanted, replications, seed, processes)
     return tuple(
         ThrottlingPoint(*each, _percent([(run.dead_unfailed, run.sent) for run in row.outcomes]))
-        for each, row in zip(asked, found, strict=True)
+        for each, row in zip(limits, found, strict=True)
     )
 
 

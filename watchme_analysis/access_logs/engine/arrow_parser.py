@@ -101,7 +101,7 @@ def arrow_table(
     found = find_spans(program.log_format, buf, bounds)
     values = _Values(program, buf, found)
     for variable in program.log_format.variables:
-        values.check(variable)
+        values.require_readable(variable)
     arrays = [
         repeated(constants[column], len(found.rows)) if column in constants else values.column(column)
         for column in columns
@@ -136,7 +136,7 @@ class _Values:
             self._texts.update(made)
             self.unambiguous &= sure
 
-    def check(self, variable: Variable) -> None:
+    def require_readable(self, variable: Variable) -> None:
         """Leave lines to the reference parser whose value of a variable is not of its kind."""
         import pyarrow.compute as pc
 
