@@ -279,6 +279,11 @@ def all_options():
     ]
     for script in scripts:
         options |= set(re.findall(r"[\"'](--[a-z][\w-]*)", script.read_text(encoding="utf-8")))
+    # The recorder has an option for each of its parameters, and two for a yes or no.
+    parameters = (ROOT / "benchmarks/recorder/parameters.py").read_text(encoding="utf-8")
+    for name in re.findall(r"^    (\w+): .+ = _option\(", parameters, re.MULTILINE):
+        option = name.replace("_", "-")
+        options |= {f"--{option}", f"--no-{option}"}
     return options
 
 

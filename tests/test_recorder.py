@@ -1,8 +1,10 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +16,24 @@ from watchme_analysis.services.diagnose import diagnose
 
 RECORDER = Path(__file__).resolve().parent.parent / "benchmarks" / "recorder" / "record.py"
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+SEEDS = range(1, 31)
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    """Return a function that imports a module of the recorder."""
+    monkeypatch.syspath_prepend(str(RECORDER.parent))
+    return import_module
+
+
+def run(*words, timeout_s=120):
+    return subprocess.run(
+        [sys.executable, str(RECORDER), *words],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
 
 
 @pytest.mark.netns
@@ -24,9 +44,7 @@ def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
     out = tmp_path / "routing"
     words = ["routing", str(out), "--seconds", "21", "--fault-at", "5", "--fault-for", "13", "--rate", "4"]
     words += ["--workers", "2"]
-    done = subprocess.run(
-        [sys.executable, str(RECORDER), *words], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = run(*words)
     assert done.returncode == 0, done.stderr
     assert "/async-process" in done.stdout
     case = import_folder(out, tmp_path / "case").case
@@ -53,17 +71,135 @@ def test_the_recorder_refuses_what_can_not_be(tmp_path):
         ["routing", new, "--seconds", "5"],
         ["packet_loss", new, "--network", "loopback"],
     ):
-        done = subprocess.run(
-            [sys.executable, str(RECORDER), *words], capture_output=True, text=True, check=False
-        )
+        done = run(*words)
         assert done.returncode == 2
         assert any(text in done.stderr for text in ("new folder", "raise --seconds", "network namespace"))
 
 
-def test_the_recorder_says_that_it_needs_nginx_before_anything_runs(tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(RECORDER.parent))
-    record = import_module("record")
+def test_the_recorder_says_that_it_needs_nginx_before_anything_runs(tmp_path, recorder, monkeypatch, capsys):
+    record = recorder("record")
     monkeypatch.setattr(record, "find_nginx", lambda: None)
     with pytest.raises(SystemExit):
         record.main(["routing", str(tmp_path / "new")])
     assert "nginx-light" in capsys.readouterr().err
+
+
+@pytest.mark.netns
+@pytest.mark.nginx
+@pytest.mark.slow
+@pytest.mark.skipif(NGINX is None or sys.platform != "linux", reason="recording needs Linux and nginx")
+def test_a_stopped_process_at_a_production_systems_pace_leaves_the_traces_that_its_truth_states(tmp_path):
+    out = tmp_path / "down"
+    words = ["stopped", str(out), "--seconds", "14", "--fault-at", "4", "--fault-for", "6", "--rate", "3"]
+    done = run(*words, "--prefixes", "--no-edge", "--log-format", "combined", "--monitor-every", "1")
+    assert done.returncode == 0, done.stderr
+    truth = json.loads((tmp_path / "truth" / "down.json").read_text())
+    assert (truth["cause"], truth["layer"], truth["secondary_cause"]) == ("app_down", "process", None)
+    case = import_folder(out, tmp_path / "case").case
+    assert not len(case.table("rejected_lines"))
+    assert not (out / "edge.jsonl").exists()
+
+    # The stop and the start at its end take a moment.
+    stopped = (truth["fault_start"] + 1.5, truth["fault_start"] + 6)
+
+    def during(name):
+        table = case.table(name)
+        seconds = table["time"].map(lambda time: time.timestamp())
+        return table[seconds.between(*stopped)]
+
+    log = during("access_log")
+    failed = log[log["path"].str.startswith("/behavior-analysis/features/")]
+    assert len(failed) > 10
+    assert set(failed["status"]) == {502}
+    others = log[log["path"].str.startswith("/emotion-analysis/feature-extractor/")]
+    assert set(others["status"]) <= {200, 202}
+    assert during("error_log")["message"].str.contains("Connection refused").sum() == len(failed)
+    probes = during("probes")
+    inside = probes[probes["vantage"] == "inside"]
+    assert len(inside)
+    assert inside["error"].str.startswith("refused").all()
+    # The second service keeps its row per second.
+    for file, rows in (("metrics.csv", 0), ("metrics-emotion.csv", 4)):
+        times = [float(line.split(",")[0]) for line in (out / file).read_text().splitlines()[1:]]
+        assert abs(sum(stopped[0] < time < stopped[1] for time in times) - rows) <= rows / 2
+
+
+def test_a_seed_draws_valid_parameters_and_always_the_same(recorder):
+    scenarios, parameters = recorder("scenarios"), recorder("parameters")
+    for name in scenarios.SCENARIOS:
+        drawn = [scenarios.drawn_parameters(name, seed) for seed in SEEDS]
+        assert drawn == [scenarios.drawn_parameters(name, seed) for seed in SEEDS]
+        assert len({json.dumps(one, sort_keys=True) for one in drawn}) == len(SEEDS)
+        for one in drawn:
+            options = parameters.Parameters(**one)
+            assert options.app in parameters.APPS
+            assert options.fault_at + options.fault_for + 5 < options.seconds
+
+
+def test_an_option_wins_over_its_draw_and_the_draw_over_the_default(recorder):
+    record, scenarios = recorder("record"), recorder("scenarios")
+    drawn = scenarios.drawn_parameters("slow_dependency", 3)
+    options = record.parameters_of("slow_dependency", 3, {"rate": 0.25})
+    assert (options.rate, options.delay) == (0.25, drawn["delay"])
+    assert record.parameters_of("slow_dependency", None, {}).app == "async_client"
+
+
+def test_the_readme_lists_every_scenario_with_its_truth(recorder):
+    text = (RECORDER.parent / "README.md").read_text()
+    table = text.partition("<!-- scenarios -->")[2].partition("<!-- /scenarios -->")[0]
+    rows = [[cell.strip().strip("`") for cell in line.split("|")[1:-1]] for line in table.split("\n")[3:-1]]
+    scenarios = recorder("scenarios")
+    assert rows == [
+        [name, one.fault, one.cause, one.secondary_cause or ""] for name, one in scenarios.SCENARIOS.items()
+    ]
+    causes = {cause for one in scenarios.SCENARIOS.values() for cause in (one.cause, *one.other_causes)}
+    assert causes == set(scenarios.LAYERS)
+
+
+def test_a_set_holds_each_scenario_with_each_seed(recorder):
+    cases = recorder("record_set").planned(["stopped", "denied"], [4, 5], "x")
+    assert [case[1:] for case in cases] == [("stopped", 4), ("denied", 4), ("stopped", 5), ("denied", 5)]
+    assert [case[0] for case in cases] == ["x01", "x02", "x03", "x04"]
+
+
+class Reloads:
+    """Stands for a testbed: keeps the configuration that a fault loads."""
+
+    def __init__(self, configs, prefixes):
+        routes = (
+            configs.Route("behavior", "/behavior/" if prefixes else "/", "127.0.0.1:8017"),
+            configs.Route("emotion", "/emotion/", "127.0.0.1:8018"),
+        )
+        self.origin = configs.Origin("127.0.0.1:8080", routes, "127.0.0.1", "json", 5.0, keepalive=4)
+        self.target = type("Service", (), {"name": "behavior", "address": "127.0.0.1:8017"})
+        self.network = type("Network", (), {"isolated": True})
+        self.text = ""
+
+    def prefix(self, service):
+        return self.origin.routes[0].prefix.rstrip("/")
+
+    def reload_origin(self, **settings):
+        self.text = replace(self.origin, **settings).text()
+
+
+@pytest.mark.nginx
+@pytest.mark.skipif(NGINX is None, reason="needs nginx")
+@pytest.mark.parametrize("prefixes", [False, True])
+def test_nginx_accepts_the_configuration_of_every_fault(recorder, tmp_path, prefixes):
+    scenarios, parameters = recorder("scenarios"), recorder("parameters")
+    for folder in ("logs", "tmp"):
+        (tmp_path / folder).mkdir()
+    texts = {}
+    for name, scenario in scenarios.SCENARIOS.items():
+        if scenario.cause == "nginx_config" and name != "two_faults":
+            testbed = Reloads(recorder("nginx_configs"), prefixes)
+            scenario.begin(testbed, parameters.Parameters(**scenario.defaults))
+            texts[name] = testbed.text
+    assert len(set(texts.values())) == len(texts) >= 8
+    for name, text in texts.items():
+        path = tmp_path / f"{name}.conf"
+        path.write_text(text)
+        words = [NGINX, "-t", "-p", str(tmp_path), "-e", "logs/test.log", "-c", str(path)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (name, done.stderr)
+        assert re.search(r"location /behavior/ " if prefixes else r"location / ", text)

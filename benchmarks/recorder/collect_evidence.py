@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from testbed import HERE, Testbed
+from testbed import Testbed
 
 from watchme_analysis.evidence import prober
 
@@ -40,22 +40,49 @@ def edge_rows(raw: Path) -> Iterator[str]:
         yield json.dumps(fields)
 
 
+def compose_file(testbed: Testbed) -> str:
+    """Return a Compose file that describes the containers: addresses, commands, limits, restarts."""
+    options, lines = testbed.options, ["services:"]
+    for service in testbed.services:
+        lines += [
+            f"  {service.name}:",
+            f"    command: {service.command()}",
+            "    restart: always",
+            "    networks:",
+            "      watchme-network:",
+            f"        ipv4_address: {service.address.rpartition(':')[0]}",
+        ]
+        if service is testbed.target and options.cpus:
+            lines.append(f"    cpus: {options.cpus:g}")
+        if service is testbed.target and options.memory_mb:
+            lines.append(f"    mem_limit: {options.memory_mb}m")
+    lines += ["networks:", "  watchme-network:", "    driver: bridge"]
+    return "".join(line + "\n" for line in lines)
+
+
 def collect(testbed: Testbed, out: Path, confs: dict[str, str], probed: list[Path]) -> None:
-    """Copy logs, configurations, source, metrics and probes from the testbed into the folder ``out``."""
+    """Copy logs, configurations, source, metrics and probes from the testbed into the folder ``out``.
+
+    Files of the first service have plain names; those of a second one end with its name.
+    """
     out.mkdir(parents=True)
     shutil.copy(testbed.work / "logs" / "access.log", out / "access.log")
     shutil.copy(testbed.work / "logs" / "origin-error.log", out / "error.log")
-    shutil.copy(testbed.work / "logs" / "app.out", out / "app.log")
-    shutil.copy(testbed.app_source, out / "app.py")
-    shutil.copy(HERE / "apps" / "common.py", out / "common.py")
-    shutil.copy(testbed.work / "metrics.csv", out / "metrics.csv")
+    commands = ""
+    for service in testbed.services:
+        ending = "" if service is testbed.target else f"-{service.name}"
+        shutil.copy(service.log, out / f"app{ending}.log")
+        shutil.copy(service.work / "metrics.csv", out / f"metrics{ending}.csv")
+        commands += f"# {service.name}, {service.address.rpartition(':')[0]}\n{service.command()}\n"
+    for file in ("app.py", "common.py"):
+        shutil.copy(testbed.target.work / file, out / file)
     for name, conf in confs.items():
         (out / name).write_text(conf)
-    (out / "uvicorn_command.txt").write_text(
-        f"# api, {testbed.app_address.rpartition(':')[0]}\n{testbed.command()}\n"
-    )
-    (out / "edge.jsonl").write_text(
-        "".join(line + "\n" for line in edge_rows(testbed.work / "logs" / "edge.raw"))
-    )
+    (out / "uvicorn_command.txt").write_text(commands)
+    if testbed.network.isolated:
+        (out / "compose.yml").write_text(compose_file(testbed))
+    if testbed.options.edge:
+        rows = edge_rows(testbed.work / "logs" / "edge.raw")
+        (out / "edge.jsonl").write_text("".join(line + "\n" for line in rows))
     rows = sorted(line for path in probed for line in path.read_text().splitlines()[1:])
     (out / "probes.csv").write_text("\n".join([",".join(prober.COLUMNS), *rows]) + "\n")

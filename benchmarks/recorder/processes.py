@@ -1,4 +1,4 @@
-"""Resource use of the application's processes, sampled once per second."""
+"""Resource use of a service's processes, sampled once per second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from testbed import Testbed
+from services import Service
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 MEMORY_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -43,24 +43,31 @@ def usage(pids: list[int]) -> Usage:
 
 
 @contextmanager
-def metrics(testbed: Testbed, path: Path) -> Iterator[None]:
-    """Sample resource use into a CSV file while the block runs."""
+def metrics(service: Service, path: Path) -> Iterator[None]:
+    """Sample resource use into a CSV file while the block runs; no row while the service does not run."""
     stop = threading.Event()
 
     def throttled() -> str:
-        lines = (testbed.group / "cpu.stat").read_text().splitlines() if testbed.group is not None else []
+        files = [group / "cpu.stat" for group in service.groups]
+        lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
         return next((line.split()[1] for line in lines if line.startswith("nr_throttled ")), "")
 
     def sample() -> None:
         with path.open("w") as file:
             file.write("timestamp,cpu_pct,in_flight,threads,rss_mb,open_files,nr_throttled\n")
-            before, at = usage(testbed.app_pids()), time.monotonic()
+            pids = service.pids()
+            main, spent_s, at = pids[:1], usage(pids).cpu_s, time.monotonic()
             while not stop.wait(1):
-                now, used = time.monotonic(), usage(testbed.app_pids())
-                pct = max(0.0, used.cpu_s - before.cpu_s) / (now - at) * 100
-                before, at = used, now
-                row = (time.time(), pct, testbed.open_requests(), *used[1:], throttled())
-                file.write("{:.3f},{:.1f},{},{},{:.1f},{},{}\n".format(*row))
+                pids = service.pids()
+                if pids[:1] != main:
+                    # A new process counts its CPU time from zero.
+                    main, spent_s = pids[:1], 0.0
+                now, used = time.monotonic(), usage(pids)
+                pct = max(0.0, used.cpu_s - spent_s) / (now - at) * 100
+                spent_s, at = used.cpu_s, now
+                if used.threads:
+                    row = (time.time(), pct, service.open_requests(), *used[1:], throttled())
+                    file.write("{:.3f},{:.1f},{},{},{:.1f},{},{}\n".format(*row))
 
     thread = threading.Thread(target=sample)
     thread.start()

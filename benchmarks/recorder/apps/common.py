@@ -1,12 +1,21 @@
-"""What the recorded services share: the log's shape, the gauge of open requests, the store."""
+"""What the recorded services share: the gauge of open requests, the store, the model."""
 
 import mmap
 import os
 import struct
+import time
 import urllib.request
 
 STORE_URL = os.environ["STORE_URL"]
-FETCH_TIMEOUT_S = 120
+FETCH_TIMEOUT_S = float(os.environ.get("FETCH_TIMEOUT_S", "120"))
+
+
+def load_model():
+    """Stands for reading the weights of a model, which takes longer after a deployment."""
+    time.sleep(float(os.environ.get("MODEL_LOAD_S", "0")))
+
+
+load_model()
 
 
 class OpenRequests:

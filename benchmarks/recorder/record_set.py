@@ -1,0 +1,70 @@
+"""Record a set of cases: each scenario with each seed.
+
+    nice -n -5 .venv/bin/python benchmarks/recorder/record_set.py recorded/mine --seeds 100-101
+    nice -n -5 .venv/bin/python benchmarks/recorder/record_set.py recorded/mine --seeds 7 --scenarios denied
+
+Evidence goes to ``health/ID``, truth to ``truth/ID.json``, and the callers' statuses and latencies to
+``responses/ID.txt``. A case appears when it is complete; cases that exist are not recorded again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from scenarios import SCENARIOS
+
+RECORD = Path(__file__).with_name("record.py")
+
+
+def planned(scenarios: list[str], seeds: list[int], prefix: str) -> list[tuple[str, str, int]]:
+    """Return identifier, scenario and seed of each case of a set."""
+    pairs = [(scenario, seed) for seed in seeds for scenario in scenarios]
+    return [(f"{prefix}{number:02d}", scenario, seed) for number, (scenario, seed) in enumerate(pairs, 1)]
+
+
+def record_case(out: Path, case: tuple[str, str, int]) -> str:
+    """Record a case in a temporary folder, move it to its place, and return a line about it."""
+    identifier, scenario, seed = case
+    if (out / "health" / identifier).exists():
+        return f"{identifier} {scenario} {seed}: exists"
+    with tempfile.TemporaryDirectory(prefix=".recording-", dir=out) as folder:
+        words = [sys.executable, str(RECORD), scenario, f"{folder}/{identifier}", "--seed", str(seed)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return f"{identifier} {scenario} {seed}: failed\n{done.stderr[-3000:]}"
+        (out / "responses" / f"{identifier}.txt").write_text(done.stdout)
+        (Path(folder) / "truth" / f"{identifier}.json").rename(out / "truth" / f"{identifier}.json")
+        (Path(folder) / identifier).rename(out / "health" / identifier)
+    return f"{identifier} {scenario} {seed}: recorded"
+
+
+def main() -> None:
+    """Parse the command line and record the set."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("out", type=Path, help="folder of the set")
+    parser.add_argument("--seeds", required=True, help="a number, or first and last with a hyphen: 100-115")
+    parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="names, separated by commas (all)")
+    parser.add_argument("--prefix", default="r", help="first letters of the identifiers (r)")
+    parser.add_argument("--jobs", type=int, default=3, help="recordings at the same time (3)")
+    options = parser.parse_args()
+    scenarios = options.scenarios.split(",")
+    if unknown := set(scenarios) - set(SCENARIOS):
+        parser.error(f"unknown scenarios: {', '.join(sorted(unknown))}")
+    first, _, last = options.seeds.partition("-")
+    seeds = list(range(int(first), int(last or first) + 1))
+    for folder in ("health", "truth", "responses"):
+        (options.out / folder).mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        cases = planned(scenarios, seeds, options.prefix)
+        for line in pool.map(lambda case: record_case(options.out, case), cases):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
