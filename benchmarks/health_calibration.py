@@ -12,8 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.health.hypotheses.weights import CEILING
-from watchme_analysis.inference.findings import Diagnosis, registered
+from watchme_analysis.health.hypotheses.decision import CEILING
+from watchme_analysis.health.hypotheses.signals import health_causes
+from watchme_analysis.inference.findings import Diagnosis
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from worlds.reliability import EDGES, Bin, Weighed, brier, left_out, reliability
@@ -56,7 +57,7 @@ class Asked:
     def weighed(self) -> Weighed:
         """Return the case as its causes were weighed."""
         odds = {entry.finding.cause: entry.finding.log_odds for entry in self.said.ranking}
-        priors = {entry.cause: entry.prior for entry in registered("health")}
+        priors = {entry.cause: entry.prior for entry in health_causes()}
         return Weighed(f"{self.part}/{self.case}", self.truth, odds, priors)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.cli import cli
-from watchme_analysis.inference.findings import registered
-from watchme_analysis.services.diagnose import diagnose
+from watchme_analysis.services.diagnose import causes_of, diagnose
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +72,7 @@ def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(bundled, ques
     said = {
         entry.finding.cause: entry.finding.not_covered for entry in diagnose(question, bundled(name)).ranking
     }
-    for entry in registered(question):
+    for entry in causes_of(question):
         assert entry.cannot_see, entry.cause
         told = " ".join(said[entry.cause]).lower()
         assert all(text.lower() in told for text in entry.cannot_see), entry.cause

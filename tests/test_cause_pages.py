@@ -7,14 +7,13 @@ from click import Context
 
 from watchme_analysis.cli import cli
 from watchme_analysis.errors import InputError
-from watchme_analysis.inference.findings import hypothesis, registered
+from watchme_analysis.inference.findings import hypothesis
 from watchme_analysis.report.cause_page import remedy_page, steps
+from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
 HEADINGS = ["What it looks like", "Confirm", "Fix", "Prevent"]
-for module in ("health", "backlog"):
-    import_module(f"watchme_analysis.{module}.hypotheses.diagnosis")
-CAUSES = [entry.cause for question in ("health", "backlog") for entry in registered(question)]
+CAUSES = [entry.cause for question in QUESTIONS for entry in causes_of(question)]
 NAMED = [cause for cause in CAUSES if cause != "none"]
 
 
@@ -22,6 +21,7 @@ def test_a_cause_is_registered_once():
     def throttled(investigation):
         return None
 
+    import_module("watchme_analysis.backlog.hypotheses.diagnosis")
     with pytest.raises(InputError, match=r"'throttled' of 'backlog' is registered twice"):
         hypothesis("backlog", title="", needs=())(throttled)
 
@@ -55,6 +55,7 @@ def test_the_pages_name_commands_that_there_are():
 @pytest.mark.parametrize("cause", NAMED)
 def test_what_to_do_stands_alone_in_a_report(cause):
     found = {"verdict": "supported", "cause": cause, "secondary_cause": "downstream_saturated"}
+    found["question"] = next(name for name in QUESTIONS if cause in [one.cause for one in causes_of(name)])
     (page,) = remedy_page(found).values()
     told = steps(page)
     assert re.findall(r"^\*\*(.+)\*\*$", told, re.MULTILINE) == HEADINGS[1:]
@@ -62,7 +63,7 @@ def test_what_to_do_stands_alone_in_a_report(cause):
 
 
 def test_only_a_supported_cause_is_told_how_to_mend():
-    found = {"cause": "throttled", "secondary_cause": "mapping_disabled"}
+    found = {"question": "backlog", "cause": "throttled", "secondary_cause": "mapping_disabled"}
     assert list(remedy_page(found | {"verdict": "supported"})) == ["throttled", "mapping_disabled"]
     assert remedy_page(found | {"verdict": "inconclusive"}) == {}
     assert remedy_page(None) == {}

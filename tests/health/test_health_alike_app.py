@@ -258,4 +258,4 @@ def test_a_verdict_that_hangs_on_one_observation_promises_less():
     [(killed_for_its_memory, True), (loop_held_by_large_work_that_gives_back_its_memory, False)],
 )
 def test_memory_is_lost_by_who_is_started_again_and_given_back_by_who_answers_on(build, is_lost):
-    assert ("memory_lost" in {one.outcome for one in investigate(build()).once(health.observed)}) is is_lost
+    assert ("memory_lost" in {one.signal for one in investigate(build()).once(health.observed)}) is is_lost

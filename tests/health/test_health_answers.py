@@ -9,7 +9,7 @@ PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
 
 
 def outcomes(made):
-    return {one.outcome for one in investigate(made).once(health.observed)}
+    return {one.signal for one in investigate(made).once(health.observed)}
 
 
 def without_upstreams(made):

@@ -45,7 +45,7 @@ def waiting_for_one(needing, *, size=5, needed_by=None, blocking=False):
 
 
 def outcomes(made):
-    return {one.outcome for one in investigate(made).once(health.observed)}
+    return {one.signal for one in investigate(made).once(health.observed)}
 
 
 @pytest.mark.slow(fast=1)
@@ -65,7 +65,7 @@ def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_conne
     log.loc[:, [name for name in log.columns if name.startswith("upstream_") or name == "request_time_s"]] = (
         None
     )
-    seen = {one.outcome: one for one in investigate(made).once(health.observed)}
+    seen = {one.signal: one for one in investigate(made).once(health.observed)}
     assert seen["connections_full"].table == "edge_log"
     assert "from edge_log" in seen["connections_full"].sql
 

@@ -30,7 +30,7 @@ def samples(used, waiting):
 )
 def test_a_process_that_uses_all_it_gets_is_level_while_requests_wait(used, waiting, is_held):
     seen = held(samples(used, waiting), samples(BY_CHANCE, 0), lambda *_: "")
-    assert [one.outcome for one in seen] == (["cpu_held"] if is_held else [])
+    assert [one.signal for one in seen] == (["cpu_held"] if is_held else [])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_process_that_uses_all_it_gets_is_level_while_requests_wait(used, wait
 def test_use_that_rose_far_and_stands_level_is_at_a_ceiling_however_low(used, outcomes):
     calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0)
     none = pd.DataFrame(index=calm.index)
-    assert [one.outcome for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
+    assert [one.signal for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
 
 
 @pytest.mark.parametrize(("cores", "outcomes"), [(0.1, ["cpu_full"]), (None, ["cpu_idle"])])
@@ -54,14 +54,14 @@ def test_what_is_little_of_a_core_is_all_of_a_small_quota(cores, outcomes):
     calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0)
     none = pd.DataFrame(index=calm.index)
     used = samples([9, 7, 8, 11, 9, 8, 10, 9, 12, 8, 10, 7, 11, 9] * 2, 0)
-    assert [one.outcome for one in cpu(used, none, calm, lambda *_: "", cores)] == outcomes
+    assert [one.signal for one in cpu(used, none, calm, lambda *_: "", cores)] == outcomes
 
 
 @pytest.mark.parametrize(("used", "outcomes"), [([1, 2], ["cpu_idle"]), ([99, 99], []), ([1], [])])
 def test_two_samples_of_a_short_incident_show_cpu_to_spare_but_no_lack_of_it(used, outcomes):
     calm = samples([1, 0, 2, 1, 1, 1], 0)
     none = pd.DataFrame(index=calm.index)
-    assert [one.outcome for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
+    assert [one.signal for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_full_core_tells_more_than_a_level_and_a_level_more_than_a_rise(
 ):
     beside = pd.DataFrame({"cpu_pct": [others] * len(used)})
     seen = cpu(samples(used, 0), beside, samples([usual] * 10, 0), lambda *_: "")
-    found = [(one.strength, one.statement) for one in seen if one.outcome == "cpu_full"]
+    found = [(one.strength, one.statement) for one in seen if one.signal == "cpu_full"]
     assert [one for one, _ in found] == ([strength] if said else [])
     assert all(statement.startswith(f"{said[0].upper()}{said[1:]}") for _, statement in found)
 
@@ -92,4 +92,4 @@ def test_use_that_rose_far_while_many_threads_began_is_no_idleness(threads, outc
     calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0).assign(threads=1.0)
     mine = samples([20, 9, 34, 6, 31, 18, 32, 10, 27, 13] * 2, 0).assign(threads=threads)
     none = pd.DataFrame(index=calm.index)
-    assert [one.outcome for one in cpu(mine, none, calm, lambda *_: "")] == outcomes
+    assert [one.signal for one in cpu(mine, none, calm, lambda *_: "")] == outcomes

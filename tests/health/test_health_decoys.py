@@ -160,7 +160,7 @@ def test_each_worker_process_has_a_loop_of_its_own():
     waits = log["time"].map(lambda at: in_fault((at - moment(0)).total_seconds()))
     log.loc[waits & (second % 3 < 0.1), "pid"] = 100
     log.loc[waits & (second % 3 >= 0.1), "pid"] = 101
-    found = next(one for one in investigate(made).once(health.observed) if one.outcome == "stop_and_go")
+    found = next(one for one in investigate(made).once(health.observed) if one.signal == "stop_and_go")
     assert "pid, -1) = 100" in found.sql
 
 
@@ -174,7 +174,7 @@ def test_a_container_is_full_at_the_cores_it_is_granted(cpus, full):
     if cpus:
         rows = [{"file": "compose.yml", "service": "svc", "path": "cpus", "value": f'"{cpus}"'}]
         made._frames["compose_settings"] = conform("compose_settings", pd.DataFrame(rows))
-    seen = [one.statement for one in investigate(made).once(health.observed) if one.outcome == "cpu_full"]
+    seen = [one.statement for one in investigate(made).once(health.observed) if one.signal == "cpu_full"]
     assert any("0.5 cores granted was full" in text for text in seen) is full
 
 
@@ -218,7 +218,7 @@ def test_the_location_of_another_service_that_does_well_is_no_setting_apart():
     )
     joined = pd.concat([made.table("access_log"), calm.assign(edge_ray_id=None)], ignore_index=True)
     made._frames["access_log"] = joined
-    outcomes = {one.outcome for one in investigate(made).once(health.observed)}
+    outcomes = {one.signal for one in investigate(made).once(health.observed)}
     assert "nginx_rule" not in outcomes
 
 
@@ -238,7 +238,7 @@ def test_an_endpoint_that_asks_others_is_bad_inside_too_when_the_way_out_is(jobs
     waits = [in_fault((at - moment(0)).total_seconds()) for at in jobs["time"]]
     jobs["duration_s"] = [jobs_inside_s if bad else 0.01 for bad in waits]
     made._frames["probes"] = pd.concat([probes, jobs.assign(line=jobs["line"] + 1000)], ignore_index=True)
-    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
+    assert outcome in {one.signal for one in investigate(made).once(health.observed)}
 
 
 def renamed(path, second):
@@ -256,16 +256,16 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     said = diagnose(made)
     assert said.cause == "nginx_config"
     assert "passed on as /status/" in said.ranking[0].finding.detail
-    seen = {one.outcome: one.statement for one in investigate(made).once(health.observed)}
+    seen = {one.signal: one.statement for one in investigate(made).once(health.observed)}
     assert "which asks for /status/" in seen["nginx_rule"]
     # Somebody who looks for what is not there, while Nginx gives nobody such an answer, or has no log.
     nginx = made.table("access_log")
     for held in (nginx.assign(status=504), nginx[:0]):
         made._frames["access_log"] = held
-        assert "nginx_renames" not in {one.outcome for one in investigate(made).once(health.observed)}
+        assert "nginx_renames" not in {one.signal for one in investigate(made).once(health.observed)}
     made._frames["access_log"] = nginx
     log.loc[bad, "path"] = HEALTH
-    assert "nginx_renames" not in {one.outcome for one in investigate(made).once(health.observed)}
+    assert "nginx_renames" not in {one.signal for one in investigate(made).once(health.observed)}
 
 
 @pytest.mark.parametrize(
@@ -282,8 +282,8 @@ def test_a_process_that_starts_again_and_again_is_ended_by_something(starts, eve
         for n in range(starts)
     ]  # fmt: skip
     made._frames["app_log"] = pd.concat([log, conform("app_log", pd.DataFrame(rows))], ignore_index=True)
-    found = [one for one in investigate(made).once(health.observed) if one.outcome.startswith("restarted")]
-    assert [(one.outcome, one.strength) for one in found] == [(outcome, strength)]
+    found = [one for one in investigate(made).once(health.observed) if one.signal.startswith("restarted")]
+    assert [(one.signal, one.strength) for one in found] == [(outcome, strength)]
 
 
 @pytest.mark.slow
@@ -375,7 +375,7 @@ def test_a_short_queue_that_probes_from_inside_get_through_was_not_full(inside_s
         {"file": "start.sh", "line": 1, "addr": USUAL.split(":")[0], "command": "gunicorn", "backlog": 8}
     ]
     made = case(lost, processes=started)
-    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
+    assert outcome in {one.signal for one in investigate(made).once(health.observed)}
     assert (diagnose(made).cause == "docker_network") is (inside_s < 1)
 
 

@@ -29,8 +29,7 @@ from worlds.health_world import (
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.health.hypotheses.explains import EXPLAINS
-from watchme_analysis.health.hypotheses.lookalikes import LOOKALIKES
-from watchme_analysis.health.hypotheses.weights import CAUSES, WEIGHTS
+from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
 from watchme_analysis.services.diagnose import absent_tables
 
 
@@ -76,7 +75,7 @@ def test_every_statement_links_to_rows(told):
 
 def test_every_cause_is_ranked_with_a_next_test(told):
     _, said, _ = told
-    assert {entry.finding.cause for entry in said.ranking} == {*CAUSES, "none"}
+    assert {entry.finding.cause for entry in said.ranking} == {one.cause for one in health_causes()}
     assert sum(entry.probability for entry in said.ranking) == pytest.approx(1)
     assert all(entry.finding.next_test for entry in said.ranking)
 
@@ -139,13 +138,6 @@ def test_probes_alone_are_no_sure_proof_that_nothing_happened():
     logs = ("access_log", "edge_log", "error_log", "app_log", "host_metrics")
     assert health.diagnose(investigate(without(made, *logs))).confidence < 0.7
     assert health.diagnose(investigate(without(made, *logs), endpoint=HEALTH)).confidence > 0.7
-
-
-def test_lookalikes_are_causes_and_share_outcomes():
-    for pair in LOOKALIKES:
-        assert {pair.cause, pair.other} <= set(CAUSES)
-        assert set(pair.outcomes) <= set(WEIGHTS)
-        assert pair.reason.endswith(".")
 
 
 def test_a_calm_record_has_no_incident():
@@ -249,9 +241,9 @@ def test_two_faults_that_contradict_each_other_are_both_named():
     assert said.summary[1].startswith("Two causes hold: ")
 
 
-def test_what_explains_others_and_what_is_explained_are_outcomes():
-    assert set(EXPLAINS) <= set(WEIGHTS)
-    assert {name for names in EXPLAINS.values() for name in names} <= set(WEIGHTS)
+def test_what_explains_others_and_what_is_explained_are_signals():
+    assert set(EXPLAINS) <= set(SIGNALS)
+    assert {name for names in EXPLAINS.values() for name in names} <= set(SIGNALS)
 
 
 def test_nginx_that_gives_up_on_what_is_slow_inside_is_not_to_blame():
@@ -264,15 +256,16 @@ def test_nginx_that_gives_up_on_what_is_slow_inside_is_not_to_blame():
     for name in ("request_time_s", "upstream_header_time_s", "upstream_response_time_s"):
         log.loc[calm, name] = 4.0
     made.table("probes").loc[made.table("probes")["status"] == 200, "duration_s"] = 4.0
-    seen = {one.outcome: one.strength for one in investigate(made).once(health.observed)}
+    seen = {one.signal: one.strength for one in investigate(made).once(health.observed)}
     assert seen["inside_bad"] > 0.5
     assert seen["nginx_impatient"] < 0.5
 
 
-def test_every_weight_has_a_reason_and_knows_its_causes():
-    for name, weight in WEIGHTS.items():
-        assert weight.reason.endswith("."), name
-        assert set(weight.by_cause) <= {*CAUSES, "none"}, name
+def test_every_signal_is_graded_for_a_cause_or_separates_causes():
+    graded = {name for cause in health_causes() for name in cause.signals}
+    separating = {pair.separated_by for cause in health_causes() for pair in cause.confounders}
+    assert graded | separating == set(SIGNALS)
+    assert not graded & separating
 
 
 @pytest.mark.slow
@@ -325,9 +318,9 @@ def test_memory_at_the_limit_that_compose_grants_is_full():
     limit = [{"file": "compose.yml", "service": "api", "path": "mem_limit", "value": '"256m"'}]
     give(made, "compose_settings", limit)
     seen = investigate(made).once(health.observed)
-    assert [one.strength for one in seen if one.outcome == "memory_at_limit"] == [1.0]
+    assert [one.strength for one in seen if one.signal == "memory_at_limit"] == [1.0]
     give(made, "compose_settings", [limit[0] | {"path": "restart", "value": '"always"'}])
-    assert not [one for one in investigate(made).once(health.observed) if one.outcome == "memory_at_limit"]
+    assert not [one for one in investigate(made).once(health.observed) if one.signal == "memory_at_limit"]
 
 
 def composed(*lines):
@@ -377,7 +370,7 @@ def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interva
     )
     give(made, "compose_settings", rows)
     seen = investigate(made).once(health.observed)
-    (restart,) = [one for one in seen if one.outcome == "restarted"]
+    (restart,) = [one for one in seen if one.signal == "restarted"]
     assert restart.strength == strength
     assert ("may follow from the trouble" in restart.statement) is (strength < 0.5)
 

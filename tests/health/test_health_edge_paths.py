@@ -38,7 +38,7 @@ def renamed(path=GIVEN, *, upstream=False, since=FAULT[0], errors=None):
         ]  # fmt: skip
         made._frames["error_log"] = conform("error_log", pd.DataFrame(rows))
     inv = investigate(made)
-    return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
+    return health.diagnose(inv), {one.signal for one in inv.once(health.observed)}
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_a
     changed = log["time"].between(moment(since), moment(FAULT[1])) & ~log["status"].eq(502)
     log.loc[changed, "path"] = "/live" + log.loc[changed, "path"]
     inv = investigate(made)
-    assert ("edge_renames" in {one.outcome for one in inv.once(health.observed)}) is is_renamed
+    assert ("edge_renames" in {one.signal for one in inv.once(health.observed)}) is is_renamed
     said = health.diagnose(inv)
     assert ({said.cause, said.secondary_cause} == {"edge_config", "docker_network"}) is is_renamed
 
@@ -92,7 +92,7 @@ def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
     answers = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(probed))])
     made._frames["app_log"] = answers.sort_values("time", ignore_index=True)
     inv = investigate(made)
-    outcomes = {one.outcome for one in inv.once(health.observed)}
+    outcomes = {one.signal for one in inv.once(health.observed)}
     assert "edge_renames" in outcomes
     assert "stop_and_go" not in outcomes, "who is asked nothing answers nothing"
     said = health.diagnose(inv)

@@ -51,7 +51,7 @@ def told(made):
     inv = investigate(made)
     said = health.diagnose(inv)
     finding = next(entry.finding for entry in said.ranking if entry.finding.cause == "edge_config")
-    outcomes = {one.outcome: one for one in inv.once(health.observed) if one.table == "edge_settings"}
+    outcomes = {one.signal: one for one in inv.once(health.observed) if one.table == "edge_settings"}
     return said, finding, outcomes
 
 

@@ -148,12 +148,12 @@ def test_each_pool_has_threads_of_its_own():
         "app_calls",
         [handed_over("asyncio.to_thread"), handed_over("fastapi.BackgroundTasks().add_task")],
     )
-    seen = {one.outcome: one.statement for one in investigate(made).once(health.observed)}
+    seen = {one.signal: one.statement for one in investigate(made).once(health.observed)}
     assert f"({HEALTH}); those on the event loop or on other threads did well" in seen["pool_paths"]
     assert "pool_free" not in seen
     left = handed_over("fastapi.BackgroundTasks().add_task") | {"reached_from": "GET /jobs"}
     give(made, "app_calls", [left])
-    assert "loop_paths_too" in {one.outcome for one in investigate(made).once(health.observed)}
+    assert "loop_paths_too" in {one.signal for one in investigate(made).once(health.observed)}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
         }.get(path),
         handlers=handlers,
     )
-    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
+    assert outcome in {one.signal for one in investigate(made).once(health.observed)}
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_threads_that_the_source_starts_itself_compete_with_the_loop(call, kind,
     made = case(lambda path, second: {"header_s": 2.0}, handlers=[handler | {"runs_on": "event_loop"}])
     start = {"file": "app.py", "line": 3, "function": "start", "call": call, "kind": kind}
     give(made, "app_calls", [start | {"context": "event_loop"}])
-    seen = {one.outcome: one for one in investigate(made).once(health.observed)}
+    seen = {one.signal: one for one in investigate(made).once(health.observed)}
     assert ("threads_of_its_own" in seen) is is_seen
     assert not is_seen or f"'{kind}'" in str(seen["threads_of_its_own"].sql)
 
@@ -222,4 +222,4 @@ def test_all_paths_being_bad_is_no_word_against_the_pool_where_all_of_them_need_
     ]  # fmt: skip
     every = (HEALTH, JOBS, REPORT)
     made = case(lambda path, _: {"header_s": 6.0} if path in every else {}, handlers=handlers)
-    assert outcome in {one.outcome for one in investigate(made).once(health.observed)}
+    assert outcome in {one.signal for one in investigate(made).once(health.observed)}

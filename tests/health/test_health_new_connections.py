@@ -12,7 +12,7 @@ STUCK = {"header_s": 4.0}
 
 
 def seen(made):
-    return {one.outcome: one for one in new_connections(investigate(made).once(facts))}
+    return {one.signal: one for one in new_connections(investigate(made).once(facts))}
 
 
 def asked(others=None):
@@ -32,7 +32,7 @@ def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
 
 def test_connections_that_the_access_log_tells_of_are_not_told_again_by_the_error_log():
     found = network(investigate(asked()).once(facts))
-    assert [one.table for one in found if one.outcome in OF_CONNECTING] == ["access_log"]
+    assert [one.table for one in found if one.signal in OF_CONNECTING] == ["access_log"]
 
 
 @pytest.mark.parametrize("others", [STUCK, {"status": 502}])

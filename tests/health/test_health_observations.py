@@ -16,7 +16,7 @@ def to_health(**fate):
 
 def seen(made):
     """What every check saw, by outcome."""
-    return {one.outcome: one for one in investigate(made).once(health.observed)}
+    return {one.signal: one for one in investigate(made).once(health.observed)}
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def probed(host_s, inside_s):
     ]
     made._frames["probes"] = conform("probes", rows.reset_index(drop=True))
     inv = investigate(made)
-    return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
+    return health.diagnose(inv), {one.signal for one in inv.once(health.observed)}
 
 
 def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
@@ -76,7 +76,7 @@ def probes_cut(vantages, during=in_fault, took=0.0004):
         rows.loc[mine, ["status", "duration_s", "error"]] = None, took, "Connection reset by peer"
     made._frames["probes"] = conform("probes", rows)
     inv = investigate(made)
-    return health.diagnose(inv), {one.outcome for one in inv.once(health.observed)}
+    return health.diagnose(inv), {one.signal for one in inv.once(health.observed)}
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from watchme_analysis.health.response_rhythm import held_waits
 
 
 def outcomes(made):
-    return {one.outcome for one in investigate(made).once(health.observed)}
+    return {one.signal for one in investigate(made).once(health.observed)}
 
 
 def diagnose(made):
@@ -140,7 +140,7 @@ def by_hand(*probes):
         for line, (vantage, at, took) in enumerate(probes, 2)
     ]  # fmt: skip
     give(made, "probes", rows)
-    return {one.outcome: one.strength for one in vantages(investigate(made).once(health.facts))}
+    return {one.signal: one.strength for one in vantages(investigate(made).once(health.facts))}
 
 
 def test_probes_made_while_a_caller_was_kept_waiting_tell_most():

@@ -20,7 +20,7 @@ def still(*calls, fate=None, handlers=ON_LOOP, cpu_pct=1.0):
 
 
 def starved(made):
-    return [one for one in investigate(made).once(health.observed) if one.outcome == "starved"]
+    return [one for one in investigate(made).once(health.observed) if one.signal == "starved"]
 
 
 def only_on_threads(path, second):

@@ -54,7 +54,7 @@ def test_a_server_that_is_marked_down_is_at_fault_where_none_of_the_others_serve
     servers, answering, is_seen
 ):
     inv = investigate(passed_to(*servers, answering=answering))
-    outcomes = {one.outcome for one in inv.once(health.observed)}
+    outcomes = {one.signal for one in inv.once(health.observed)}
     assert ("server_down" in outcomes) is is_seen
     said = health.diagnose(inv)
     if is_seen:

@@ -5,8 +5,6 @@ import pytest
 from worlds.health_world import FAULT, HEALTH, case, investigate, moment
 
 from watchme_analysis.health.hypotheses import diagnosis as health
-from watchme_analysis.health.hypotheses.facts import facts
-from watchme_analysis.health.hypotheses.next import next_test
 from watchme_analysis.inference.weighing import aftermath
 from watchme_analysis.schema import conform
 
@@ -56,7 +54,7 @@ def said_by_log(*messages):
         for at, (kind, text) in enumerate(messages, 1)
     ]  # fmt: skip
     made._frames["app_log"] = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(rows))])
-    return {one.outcome: one.strength for one in investigate(made).once(health.observed)}
+    return {one.signal: one.strength for one in investigate(made).once(health.observed)}
 
 
 ENDED = ("other", "[CRITICAL] WORKER TIMEOUT (pid:7)")
@@ -100,9 +98,10 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     made._frames["access_log"] = log.assign(
         upstream_addr=log["upstream_addr"].replace("192.0.2.11:8100", address)
     )
-    found = investigate(made).once(facts)
-    assert f"http://{address}/healthz`" in next_test(found, "nginx_config")
-    said = next_test(found, "docker_network")
+    ranking = health.diagnose(investigate(made)).ranking
+    tests = {entry.finding.cause: entry.finding.next_test for entry in ranking}
+    assert f"http://{address}/healthz`" in tests["nginx_config"]
+    said = tests["docker_network"]
     assert f"http://{asked}/healthz`" in said
     assert f" {asked.split(':')[0]}`" in said
 
@@ -113,7 +112,7 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
 )
 def test_who_was_refused_is_not_said_to_have_connected(error, words):
     made = case(lambda path, _: {"status": 502, "error": error} if path == HEALTH else {})
-    said = next(one for one in investigate(made).once(health.observed) if one.outcome == "connect_quick")
+    said = next(one for one in investigate(made).once(health.observed) if one.signal == "connect_quick")
     assert f" {words} within" in said.statement
 
 
@@ -122,5 +121,5 @@ def test_a_quick_connect_to_the_hosts_own_proxy_says_nothing_of_the_way_into_the
     log = made.table("access_log")
     for address, known in (("192.0.2.11:8100", True), ("127.0.0.1:8100", False)):
         made._frames["access_log"] = log.assign(upstream_addr=address)
-        outcomes = {one.outcome for one in investigate(made).once(health.observed)}
+        outcomes = {one.signal for one in investigate(made).once(health.observed)}
         assert ("connect_quick" in outcomes) is known

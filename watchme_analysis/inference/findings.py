@@ -57,7 +57,9 @@ class Evidence:
     sql
         Query for ``case.sql`` that returns the rows.
     check
-        Short name of the check, a row of the matrix figure (such as ``upstream errors``).
+        Group of the signal, a row of the matrix figure (such as ``upstream errors``).
+    signal
+        Id of the signal; empty for a question whose signals have no ids yet.
     """
 
     statement: Text
@@ -68,6 +70,7 @@ class Evidence:
     effect_unit: str | None = None
     sql: str | None = None
     check: str = ""
+    signal: str = ""
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return a JSON-ready dictionary, with the statement rendered and, beside it, its message."""
@@ -76,6 +79,7 @@ class Evidence:
             "statement": render(self.statement, language, zone),
             **message,
             "check": self.check,
+            "signal": self.signal,
             "table": self.table,
             "rows": int(self.rows),
             "weight": round(float(self.weight), 3),
@@ -267,6 +271,11 @@ class Hypothesis:
     cannot_see: tuple[Text, ...]
     prior: float
     check: Check
+
+    @property
+    def page(self) -> str:
+        """Return the file in ``docs/causes`` that explains the fix."""
+        return f"{self.cause}.md"
 
     def found(self, investigation: Investigation) -> Finding:
         """Return the finding of the check, with ``cannot_see`` appended to its blind spots."""

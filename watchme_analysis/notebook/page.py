@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.inference.findings import Diagnosis, Investigation, registered
+from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.present.style import AxisSpan, Mark, mark_letter
 from watchme_analysis.schema import TABLES
-from watchme_analysis.services.diagnose import absent_tables, answer, investigate
+from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate
 from watchme_analysis.stats.gaps import silent_intervals
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import Text
@@ -172,8 +172,7 @@ class Page:
         return self._opened()._repr_mimebundle_()
 
     def _titles(self) -> dict[str, Text]:
-        self.diagnosis  # noqa: B018  registers the question's hypotheses
-        return {entry.cause: entry.title for entry in registered(self.investigation.question)}
+        return {entry.cause: entry.title for entry in causes_of(self.investigation.question)}
 
     def _opened(self) -> TableView:
         asked = self.investigation

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.services.diagnose import causes_of
+
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "causes"
 _LINK = re.compile(r"\[([^\]]+)\]\(\w+\.md\)")
 
@@ -24,8 +26,9 @@ def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
     """
     if not diagnosis or diagnosis.get("verdict") != "supported":
         return {}
-    causes = (diagnosis.get("cause"), diagnosis.get("secondary_cause"))
-    pages = {str(cause): PAGES / f"{cause}.md" for cause in causes if cause}
+    named = [str(diagnosis.get(name) or "") for name in ("cause", "secondary_cause")]
+    known = {one.cause: one.page for one in causes_of(str(diagnosis["question"]))}
+    pages = {cause: PAGES / page for cause in named if (page := known.get(cause))}
     return {cause: page for cause, page in pages.items() if page.is_file()}
 
 

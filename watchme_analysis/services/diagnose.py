@@ -12,7 +12,8 @@ from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.reader_registry import aws_tables
 from watchme_analysis.errors import InputError
-from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing, registered
+from watchme_analysis.inference.causes import Cause, causes, has_cause_files
+from watchme_analysis.inference.findings import Diagnosis, Hypothesis, Investigation, Missing, registered
 from watchme_analysis.text.formats import as_sentence, format_time
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 from watchme_analysis.window import Window, parse_time
@@ -102,7 +103,7 @@ def answer(investigation: Investigation) -> Diagnosis:
 
 def _unread(investigation: Investigation) -> list[Missing]:
     """Return the files that could not be read; files for the tables of the question come first."""
-    asked = {name for entry in registered(investigation.question) for name in entry.needs}
+    asked = {name for entry in causes_of(investigation.question) for name in entry.needs}
     asked.update(_ABOUT[investigation.question])
     return [
         Missing(
@@ -134,10 +135,9 @@ def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
 
     The value of each table is the list of the cause ids that need it.
     """
-    _answering(investigation.question)
     absent: dict[str, list[str]] = {}
     held = investigation.case.tables
-    for entry in registered(investigation.question):
+    for entry in causes_of(investigation.question):
         for name in entry.needs:
             if name not in held or (investigation.window is not None and investigation.table(name).empty):
                 absent.setdefault(name, []).append(entry.cause)
@@ -145,6 +145,14 @@ def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
     if (investigation.table("config_directives")["layer"] == "edge").any():
         absent.pop("edge_settings", None)
     return absent
+
+
+def causes_of(question: str) -> tuple[Cause | Hypothesis, ...]:
+    """Return the causes that a question considers, in their order."""
+    if has_cause_files(question):
+        return causes(question)
+    _answering(question)
+    return registered(question)
 
 
 def _answering(question: str) -> ModuleType:

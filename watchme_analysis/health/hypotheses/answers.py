@@ -7,22 +7,29 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
 from watchme_analysis.health.hypotheses.process import service_name
 from watchme_analysis.health.hypotheses.rules import nginx_rule_words
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import lines, of_joined, of_observed
 from watchme_analysis.health.hypotheses.upstreams import label
+from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.observations import INNER
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NGINX = "nginx_config"
 # Statuses by which a server says that it could not get an answer, or that its caller left: no refusals.
 UNANSWERED = (499, 500, 502, 504)
 # Share of bad requests that shows how they are bad.
 MOST = 0.9
 
 
-def at_once(found: Facts) -> list[Seen]:
+@detects(
+    "refused_at_once",
+    group="answers",
+    needs=(
+        "access_log",
+        "edge_log",
+    ),
+)
+def at_once(found: Facts) -> list[Observation]:
     """Ask whether the bad requests were refused at once: who is stuck refuses nobody."""
     mine = found.affected
     bad = mine[mine["bad"] & ~mine["vantage"].isin(INNER) & mine["duration_s"].notna()]
@@ -39,7 +46,7 @@ def at_once(found: Facts) -> list[Seen]:
     )
     table = str(refused["table"].mode().iloc[0])
     mine = refused[refused["table"] == table]
-    return [Seen("refused_at_once", text, table, len(mine), of_observed(mine))]
+    return [Observation("refused_at_once", text, table, len(mine), of_observed(mine))]
 
 
 def _answers(found: Facts) -> pd.DataFrame:
@@ -49,7 +56,7 @@ def _answers(found: Facts) -> pd.DataFrame:
     return mine.assign(path=mine["path"].str.replace(r"\?.*", "", regex=True))
 
 
-def renames(found: Facts, bad: pd.DataFrame) -> list[Seen]:
+def renames(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     """Find refusals by the application of a path that nobody asked Nginx for."""
     mine = _answers(found)
     usual = {*found.joined["path"].dropna(), *mine.loc[mine["time"] < found.start, "path"]}
@@ -67,11 +74,11 @@ def renames(found: Facts, bad: pd.DataFrame) -> list[Seen]:
     )
     rule = nginx_rule_words(found)
     detail = f"{label(found)} is passed on as {path}, which the application answers with {status}"
-    details = {NGINX: detail + (f" ({rule})" if rule else "")}
-    return [Seen("nginx_renames", text, "app_log", len(hits), lines("app_log", hits), details=details)]
+    detail += f" ({rule})" if rule else ""
+    return [Observation("nginx_renames", text, "app_log", len(hits), lines("app_log", hits), detail=detail)]
 
 
-def unseen(found: Facts, bad: pd.DataFrame) -> list[Seen]:
+def unseen(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     """Find refusals that Nginx logged and the application, which logs its answers, knows nothing of.
 
     For a log that names no upstream: it does not tell Nginx's own answers from those passed on.
@@ -89,7 +96,9 @@ def unseen(found: Facts, bad: pd.DataFrame) -> list[Seen]:
         f"{words}; the application logged {len(mine)} answers in that time, {known} of them such."
     )
     rule = nginx_rule_words(found)
-    details = {NGINX: f"{label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")}
+    detail = f"{label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
     sql = of_joined("nginx", refused)
     strength = 0.8 * by_count(len(refused))
-    return [Seen("nginx_alone", text, "access_log", len(refused), sql, strength=strength, details=details)]
+    return [
+        Observation("nginx_alone", text, "access_log", len(refused), sql, strength=strength, detail=detail)
+    ]

@@ -17,9 +17,9 @@ from watchme_analysis.health.hypotheses.edge import spoilt_by_edge
 from watchme_analysis.health.hypotheses.facts import Facts, facts
 from watchme_analysis.health.hypotheses.network import lost_on_the_way
 from watchme_analysis.health.hypotheses.nginx import spoilt_by_nginx
-from watchme_analysis.health.hypotheses.seen import ENOUGH
 from watchme_analysis.health.hypotheses.sql import LOGS
 from watchme_analysis.inference.findings import Diagnosis, Investigation
+from watchme_analysis.inference.signals import ENOUGH
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.schema import TABLES
 

@@ -10,13 +10,12 @@ from watchme_analysis.health.hypotheses.cpu import granted_part, is_idle
 from watchme_analysis.health.hypotheses.facts import Facts, listed
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family
 from watchme_analysis.health.hypotheses.process import gauges, own_source
-from watchme_analysis.health.hypotheses.seen import Seen
 from watchme_analysis.health.hypotheses.sql import quoted, select
+from watchme_analysis.inference.signals import Observation, detects
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOP, POOL, SATURATION = "app_event_loop", "app_threadpool", "app_saturation"
 BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 
 LOOPS, POOLS = ("event_loop", "background_event_loop"), ("thread_pool", "background_thread_pool")
@@ -24,7 +23,15 @@ LOOPS, POOLS = ("event_loop", "background_event_loop"), ("thread_pool", "backgro
 OWN_THREADS = ("thread_pool", "unbounded_task")
 
 
-def source(found: Facts) -> list[Seen]:
+@detects(
+    "blocking_in_loop",
+    "no_blocking_in_loop",
+    "pool_work",
+    "threads_of_its_own",
+    group="source",
+    needs=("app_calls",),
+)
+def source(found: Facts) -> list[Observation]:
     """Read from the source what runs on the event loop, on the thread pool and on threads of its own."""
     handlers, calls = own_source(found, "app_handlers"), own_source(found, "app_calls")
     if handlers.empty:
@@ -37,7 +44,7 @@ def source(found: Facts) -> list[Seen]:
             for name, words in (("kind", kinds), ("context", contexts))
         ]
         started = f"(context = '{LOOPS[0]}' and coalesce(starts_with(reached_from, 'startup '), false))"
-        return select("app_calls", *names, f"not {started}", _in_files(found, "app_calls", calls))
+        return select("app_calls", *names, f"not {started}", in_files(found, "app_calls", calls))
 
     blocking = calls[calls["kind"].isin(BLOCKING)]
     # What a start waits for holds the loop before anybody is served; tasks that it leaves behind run on.
@@ -51,12 +58,12 @@ def source(found: Facts) -> list[Seen]:
         words = _calls_in_words(on_loop)
         text = f"The source blocks the event loop: {words}."
         sql = in_context(LOOPS, [kind for kind in BLOCKING if kind != "cpu" or not unused.any()])
-        seen.append(Seen("blocking_in_loop", text, "app_calls", len(on_loop), sql, details={LOOP: words}))
+        seen.append(Observation("blocking_in_loop", text, "app_calls", len(on_loop), sql, detail=words))
     else:
         text = f"The source has {len(handlers)} handlers and no blocking call on the event loop"
         text += ", but for work that would take CPU, which the process had to spare." if unused.any() else "."
-        sql = select("app_handlers", _in_files(found, "app_handlers", handlers))
-        seen.append(Seen("no_blocking_in_loop", text, "app_handlers", len(handlers), sql))
+        sql = select("app_handlers", in_files(found, "app_handlers", handlers))
+        seen.append(Observation("no_blocking_in_loop", text, "app_handlers", len(handlers), sql))
     known = handlers_by_family(handlers, calls, list(found.families))
     mine = [family for family in found.families if family in known and known[family].uses_threads]
     on_pool = blocking[blocking["context"].isin(POOLS)]
@@ -64,9 +71,7 @@ def source(found: Facts) -> list[Seen]:
         words = f"{listed(mine)} needs a thread of the pool that is shared with {_calls_in_words(on_pool)}"
         sql = in_context(POOLS)
         seen.append(
-            Seen(
-                "pool_work", f"In the source {words}.", "app_calls", len(on_pool), sql, details={POOL: words}
-            )
+            Observation("pool_work", f"In the source {words}.", "app_calls", len(on_pool), sql, detail=words)
         )
     elsewhere = calls[
         calls["kind"].isin(OWN_THREADS)
@@ -75,7 +80,7 @@ def source(found: Facts) -> list[Seen]:
     if len(elsewhere):
         words = f"threads or executors of its own ({listed(sorted(set(elsewhere['call'])))})"
         seen.append(
-            Seen(
+            Observation(
                 "threads_of_its_own",
                 f"Next to the loop the source starts {words}.",
                 "app_calls",
@@ -84,15 +89,15 @@ def source(found: Facts) -> list[Seen]:
                     "app_calls",
                     f"kind in ({', '.join(map(quoted, OWN_THREADS))})",
                     "regexp_matches(call, 'submit|Executor|Thread')",
-                    _in_files(found, "app_calls", calls),
+                    in_files(found, "app_calls", calls),
                 ),
-                details={SATURATION: words},
+                detail=words,
             )
         )
     return seen
 
 
-def _in_files(found: Facts, table: str, own: pd.DataFrame) -> str:
+def in_files(found: Facts, table: str, own: pd.DataFrame) -> str:
     """Return the condition that a row of a table is of the service's own source; empty where all are."""
     files = sorted(own["file"].dropna().unique())
     return "" if len(own) == len(found.table(table)) else f"file in ({', '.join(map(quoted, files))})"

@@ -14,13 +14,12 @@ from watchme_analysis.health.hypotheses.container import variables
 from watchme_analysis.health.hypotheses.facts import Facts, listed, share
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, limit_sizes
 from watchme_analysis.health.hypotheses.process import own_source
-from watchme_analysis.health.hypotheses.seen import Seen
 from watchme_analysis.health.hypotheses.sql import LOGS, of_joined
+from watchme_analysis.inference.signals import Observation, detects
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SATURATION = "app_saturation"
 # Clients whose pool makes callers wait when it is empty. Those of requests and boto3 make a connection more.
 _WAITED_FOR = re.compile(
     r"(sqlalchemy|sqlmodel|psycopg_pool|asyncpg|aiomysql|aiopg|httpx|aiohttp|pymongo|motor)\b.*"
@@ -31,7 +30,8 @@ MOST, FEWEST = 0.6, 6
 UNCONTESTED = 0.6
 
 
-def connections(found: Facts) -> list[Seen]:
+@detects("connections_full", group="connections", needs=("app_calls",))
+def connections(found: Facts) -> list[Observation]:
     """Find more open requests that need a connection of a pool than it has, while all else did well."""
     calls = own_source(found, "app_calls")
     limits = calls[calls["kind"].eq("limit") & calls["call"].fillna("").str.fullmatch(_WAITED_FOR)]
@@ -68,7 +68,7 @@ def _workers(found: Facts) -> int:
     return max(int(workers.max()) if len(workers) else 1, 1)
 
 
-def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: int) -> Seen | None:
+def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: int) -> Observation | None:
     mine = [family for family in found.families if needing.get(family)]
     calm = [family for family in found.calm_neighbours() if family in needing]
     others = [family for family in found.families if needing.get(family) is False]
@@ -95,7 +95,7 @@ def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: 
     )
     text += f"; {listed(calm)}, which need{'s' * (len(calm) == 1)} none, did well." if calm else "."
     detail = f"all {size} connections of {pool} are taken, and requests of {listed(mine)} wait for one"
-    return Seen(
+    return Observation(
         "connections_full",
         text,
         LOGS[side],
@@ -104,7 +104,7 @@ def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: 
         float(size),
         "connections",
         1.0 if calm else UNCONTESTED,
-        {SATURATION: detail},
+        detail,
     )
 
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService, compose_services
 from watchme_analysis.health.hypotheses.facts import Facts, listed
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import quoted, select, within
+from watchme_analysis.inference.signals import Observation, by_count, detects
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NETWORK, SATURATION = "docker_network", "app_saturation"
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "0.0.0.0")
 # How metrics of a whole machine or control group are called, in words of their names.
 _MACHINE = re.compile(r"host|node|machine|system|total|group|cgroup")
@@ -60,7 +59,10 @@ def variables(found: Facts) -> Mapping[str, str]:
     return mine.environment if mine is not None else {}
 
 
-def container(found: Facts) -> list[Seen]:
+@detects("host_cpu_full", group="host cpu", needs=("host_metrics",))
+@detects("not_published", group="ports", needs=("compose_settings",))
+@detects("networks_apart", group="networks", needs=("compose_settings",))
+def container(found: Facts) -> list[Observation]:
     """Read what the machine has left, and whether compose publishes the port that Nginx asks."""
     return [*_machine(found), *_published(found), *_networks(found)]
 
@@ -102,7 +104,7 @@ def _listening(found: Facts, mine: ComposeService) -> set[str]:
     return ports | set(re.findall(r"(?:--port[= ]|--bind[= ]\S*:|-b \S*:)(\d+)", mine.command))
 
 
-def _networks(found: Facts) -> list[Seen]:
+def _networks(found: Facts) -> list[Observation]:
     """Find that Nginx's container shares no network with the one that it asks by name."""
     table = found.table("compose_settings")
     services = {one.name: one for one in compose_services(table)}
@@ -123,13 +125,11 @@ def _networks(found: Facts) -> list[Seen]:
         rows = table["service"].isin([asked.name, *(one.name for one in proxies)])
         rows &= table["path"].str.startswith("networks")
         sql = select("compose_settings", f"service in ({names})", "path like 'networks%'")
-        return [
-            Seen("networks_apart", text, "compose_settings", int(rows.sum()), sql, details={NETWORK: words})
-        ]
+        return [Observation("networks_apart", text, "compose_settings", int(rows.sum()), sql, detail=words)]
     return []
 
 
-def _machine(found: Facts) -> list[Seen]:
+def _machine(found: Facts) -> list[Observation]:
     metrics = found.table("host_metrics").dropna(subset=["time", "value"])
     for (service, metric), rows in metrics.groupby([metrics["service"].fillna(""), "metric"]):
         words = _short_of_cpu(found, str(service), str(metric), rows)
@@ -139,7 +139,7 @@ def _machine(found: Facts) -> list[Seen]:
         sql = within(found, "host_metrics", *said, "value is not null")
         count = len(found.of_incident(rows))
         return [
-            Seen(
+            Observation(
                 "host_cpu_full",
                 f"{words[0].upper()}{words[1:]}, while the process itself used little CPU.",
                 "host_metrics",
@@ -148,7 +148,7 @@ def _machine(found: Facts) -> list[Seen]:
                 float(found.of_incident(rows)["value"].median()),
                 "pct",
                 by_count(count),
-                {SATURATION: words},
+                words,
             )
         ]
     return []
@@ -201,7 +201,7 @@ def _own_use(found: Facts, metrics: pd.DataFrame) -> float:
     return float(middles.max()) if len(middles) else 0.0
 
 
-def _published(found: Facts) -> list[Seen]:
+def _published(found: Facts) -> list[Observation]:
     """Find that no container publishes the port of the host at which Nginx asks the service."""
     services = compose_services(found.table("compose_settings"))
     ports = {outer: one.name for one in services for _, outer, _ in one.ports if outer.isdigit()}
@@ -219,5 +219,5 @@ def _published(found: Facts) -> list[Seen]:
         text = f"Nginx asked {address}, which served {served} requests well before; by compose {words}."
         sql = select("compose_settings", "path like 'ports%'")
         count = int(found.table("compose_settings")["path"].str.startswith("ports").sum())
-        return [Seen("not_published", text, "compose_settings", count, sql, details={NETWORK: words})]
+        return [Observation("not_published", text, "compose_settings", count, sql, detail=words)]
     return []

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.facts import share
-from watchme_analysis.health.hypotheses.seen import Seen
+from watchme_analysis.inference.signals import Observation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SATURATION = "app_saturation"
 # A core is full when sampling leaves no more than this.
 FULL_PCT = 88.0
 IDLE_PCT = 35.0
@@ -43,7 +42,7 @@ def cpu(
     before: pd.DataFrame,
     samples: Callable[..., str],
     cores: float | None = None,
-) -> list[Seen]:
+) -> list[Observation]:
     """Judge the CPU of the affected process.
 
     Parameters
@@ -76,12 +75,11 @@ def cpu(
         return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"), part)
     words, strength = pressed
     text, sql, middle = f"{words[0].upper()}{words[1:]}.", samples("cpu_pct"), float(used.median())
-    details = {SATURATION: words}
-    seen = [Seen("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, details)]
+    seen = [Observation("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, words)]
     if grown >= MORE_THREADS:
         text = f"{grown:.0f} more threads than before shared that CPU."
         rows, sql = int(mine["threads"].notna().sum()), samples("threads")
-        seen.append(Seen("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
+        seen.append(Observation("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
     return seen
 
 
@@ -124,7 +122,7 @@ def _pressed(
     return f"CPU of the process rose to {middle:.0f} % (before {calm:.0f} %)", RISE_TELLS
 
 
-def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) -> list[Seen]:
+def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) -> list[Observation]:
     """Find a process that gets no more CPU than it uses: level use at any height while requests wait.
 
     Work that arrives by chance makes the use of CPU vary: its variance grows with its mean. Starved of CPU,
@@ -151,7 +149,7 @@ def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) 
         "gets no more."
     )
     count, sql = int(mine["cpu_pct"].notna().sum()), samples("cpu_pct")
-    return [Seen("cpu_held", text, "host_metrics", count, sql, middle, "pct", details={SATURATION: words})]
+    return [Observation("cpu_held", text, "host_metrics", count, sql, middle, "pct", detail=words)]
 
 
 def _steadier(busy: pd.Series, usual: pd.Series) -> float:
@@ -185,7 +183,7 @@ def is_idle(used: pd.Series, calm: float, part: float = 1.0) -> bool:
     return len(used) >= FEWEST_SAMPLES and float(used.quantile(0.9)) < max(IDLE_PCT * part, 1.5 * calm)
 
 
-def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Seen]:
+def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Observation]:
     if not is_idle(used, calm, part):
         return []
     most = float(used.quantile(0.9))
@@ -193,4 +191,4 @@ def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Seen]:
         f"CPU of the process stayed low (median {used.median():.0f} %, nine tenths of samples under "
         f"{most:.0f} %)."
     )
-    return [Seen("cpu_idle", text, "host_metrics", len(used), sql, float(used.median()), "pct")]
+    return [Observation("cpu_idle", text, "host_metrics", len(used), sql, float(used.median()), "pct")]

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.edge_rules import timeout_words
 from watchme_analysis.health.hypotheses.facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.health.hypotheses.rules import edge_rule_words
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import of_joined, of_observed, tables_of
 from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, short_of_usual
+from watchme_analysis.inference.signals import Observation, by_count, detects
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EDGE = "edge_config"
 # Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
 GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
 # What an edge must add before it counts, in seconds and as a share of the request's time.
@@ -26,7 +25,18 @@ CUT_S = 0.1
 OWN_DOING = ("edge_alone", "edge_elsewhere", "edge_waits", "edge_never_arrived")
 
 
-def edge(found: Facts) -> list[Seen]:
+@detects("edge_waits", "edge_alone", "edge_elsewhere", "edge_impatient", group="edge", needs=("edge_log",))
+@detects(
+    "edge_never_arrived",
+    "edge_passes_on",
+    "outside_bad_nginx_fine",
+    group="edge",
+    needs=(
+        "edge_log",
+        "probes/outside",
+    ),
+)
+def edge(found: Facts) -> list[Observation]:
     """Compare what the edge saw with what Nginx saw of the same requests."""
     if not found.has("edge_log"):
         return _without_edge_log(found)
@@ -56,7 +66,7 @@ def edge(found: Facts) -> list[Seen]:
             f"{len(passed)}, and the origin took the time or gave the bad answer."
         )
         sql = of_joined("edge", bad)
-        seen.append(Seen("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
+        seen.append(Observation("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
     return seen
 
 
@@ -150,14 +160,14 @@ def _usual_origin(found: Facts) -> str | None:
 
 def _seen(
     outcome: str, text: str, rows: pd.DataFrame, effect: tuple[float, str], detail: str, rule: str | None
-) -> Seen:
+) -> Observation:
     """Return what the edge's log shows of some bad requests, and in words how a rule of the edge does it."""
     words = detail + (f" ({rule})" if rule else "")
     sql, strength = of_joined("edge", rows), by_count(len(rows))
-    return Seen(outcome, text, "edge_log", len(rows), sql, *effect, strength=strength, details={EDGE: words})
+    return Observation(outcome, text, "edge_log", len(rows), sql, *effect, strength=strength, detail=words)
 
 
-def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     edge_s = float(rows["edge_s"].median())
     origin = rows["nginx_s"].fillna(rows["origin_s"]).median()
     text = (
@@ -171,7 +181,7 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     return _seen("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule_words(found))
 
 
-def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     statuses = rows["edge_status"].value_counts()
     words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
     caches = rows["cache_status"].dropna().value_counts()
@@ -184,7 +194,7 @@ def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     return _seen("edge_alone", text, rows, (len(rows), "requests"), detail, edge_rule_words(found))
 
 
-def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     origins = listed(rows["origin_addr"].value_counts().index)
     usual = _usual_origin(found)
     text = (
@@ -195,7 +205,7 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     return _seen("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule_words(found))
 
 
-def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     cut = float(rows["edge_s"].median())
     needs = longest_answer_s(found, rows)
     text = (
@@ -210,7 +220,7 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     return _seen("edge_impatient", text, rows, (cut, "s"), detail, rule)
 
 
-def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
     statuses = listed(int(status) for status in rows["edge_status"].value_counts().index)
     text = (
@@ -221,10 +231,10 @@ def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
     strength = max(by_count(len(others), 10), 0.6 * by_count(len(around), 10))
     sql = of_joined("edge", rows)
-    return Seen("edge_never_arrived", text, "edge_log", len(rows), sql, strength=strength)
+    return Observation("edge_never_arrived", text, "edge_log", len(rows), sql, strength=strength)
 
 
-def _without_edge_log(found: Facts) -> list[Seen]:
+def _without_edge_log(found: Facts) -> list[Observation]:
     """Compare outside probes with Nginx's log when the edge keeps none."""
     if not found.has("access_log") or not found.has("probes"):
         return []
@@ -242,7 +252,7 @@ def _without_edge_log(found: Facts) -> list[Seen]:
             f"Nginx logged {share(bad_nginx, len(nginx))} requests of {listed(found.endpoints)} "
             "as bad as the probes met them."
         )
-        return [Seen("edge_passes_on", text, table, len(nginx), sql, strength=0.8)]
+        return [Observation("edge_passes_on", text, table, len(nginx), sql, strength=0.8)]
     timed = nginx["duration_s"].notna().any()
     if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
         middle = float(nginx["duration_s"].median())
@@ -253,7 +263,7 @@ def _without_edge_log(found: Facts) -> list[Seen]:
         detail = (
             f"something before Nginx spoils {listed(found.endpoints)}: Nginx answers in {seconds(middle)}"
         )
-        return [Seen("outside_bad_nginx_fine", text, table, len(nginx), sql, details={EDGE: detail})]
+        return [Observation("outside_bad_nginx_fine", text, table, len(nginx), sql, detail=detail)]
     others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
     before = found.joined[~found.joined["during"] & found.joined["family"].isin(found.families)]
     # What came after the last bad probe was sent may have come when all was well again.
@@ -263,5 +273,7 @@ def _without_edge_log(found: Facts) -> list[Seen]:
             f"No request of {listed(found.endpoints)} reached Nginx during the incident, while {len(others)} "
             f"others and, before, {len(before)} of these did."
         )
-        return [Seen("edge_never_arrived", text, "access_log", len(others), of_joined("nginx", others))]
+        return [
+            Observation("edge_never_arrived", text, "access_log", len(others), of_joined("nginx", others))
+        ]
     return []

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.health.hypotheses.edge import EDGE
 from watchme_analysis.health.hypotheses.facts import Facts, listed, share
 from watchme_analysis.health.hypotheses.rules import edge_rule_words
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import of_joined
+from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
 
 if TYPE_CHECKING:
@@ -21,7 +20,15 @@ FEWEST, ALIKE = 3, 0.5
 FEW = 0.02
 
 
-def rewritten(found: Facts) -> list[Seen]:
+@detects(
+    "edge_renames",
+    group="edge",
+    needs=(
+        "edge_log",
+        "access_log",
+    ),
+)
+def rewritten(found: Facts) -> list[Observation]:
     """Find bad answers that the edge got for a path that no caller asked it for.
 
     Nginx or the application then refuses what is strange to them, and look at fault.
@@ -53,12 +60,10 @@ def rewritten(found: Facts) -> list[Seen]:
     )
     sql = of_joined("nginx", hits)
     strength = by_count(len(hits))
-    return [
-        Seen("edge_renames", text, "access_log", len(hits), sql, strength=strength, details={EDGE: detail})
-    ]
+    return [Observation("edge_renames", text, "access_log", len(hits), sql, strength=strength, detail=detail)]
 
 
-def _renamed(found: Facts, bad: pd.DataFrame) -> list[Seen]:
+def _renamed(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     """Find bad requests that Nginx logged, by their common id, under another path than their caller's."""
     asked = _with_nginx_path(found, found.joined)
     other = asked["nginx_path"].astype(object) != asked["path"].astype(object)
@@ -76,9 +81,7 @@ def _renamed(found: Facts, bad: pd.DataFrame) -> list[Seen]:
     rule = edge_rule_words(found)
     detail = f"the edge asks for {path} in place of {name}" + (f" ({rule})" if rule else "")
     sql, strength = of_joined("nginx", mine), by_count(len(mine))
-    return [
-        Seen("edge_renames", text, "access_log", len(mine), sql, strength=strength, details={EDGE: detail})
-    ]
+    return [Observation("edge_renames", text, "access_log", len(mine), sql, strength=strength, detail=detail)]
 
 
 def _with_nginx_path(found: Facts, joined: pd.DataFrame) -> pd.DataFrame:

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, request_fields
 from watchme_analysis.health.hypotheses.facts import Facts, facts, listed, share
-from watchme_analysis.health.hypotheses.seen import Seen
 from watchme_analysis.health.hypotheses.sql import quoted, select
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.inference.signals import Observation
 from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EDGE = "edge_config"
 # A rule treats requests apart when it concerns this share of them and no more of what did well.
 MOST, FEW = 0.5, 0.1
 # Requests that rules are asked of: distinct ones, by what rules look at.
@@ -118,7 +117,7 @@ def _in_words(rule: EdgeRule) -> str:
     return f"rule `{rule.label}` ({short}): {rule.effect}"
 
 
-def settings(found: Facts) -> list[Seen]:
+def settings(found: Facts) -> list[Observation]:
     """Weigh whether a rule of the export treats the affected requests apart, where all of it was read."""
     table = found.table("edge_settings")
     if table.empty:
@@ -133,13 +132,15 @@ def settings(found: Facts) -> list[Seen]:
             f"{apart[0].others:.0%} of those that did well."
         )
         sql, rows = rows_of(found, [one.rule for one in apart])
-        return [Seen("edge_rule", text, "edge_settings", rows, sql, details={EDGE: words})]
+        return [Observation("edge_rule", text, "edge_settings", rows, sql, detail=words)]
     if unread(found) or not found.calm_neighbours() or not found.inv.once(matched_rules):
         return []
     text = (
         f"No rule of the edge's settings treats {listed(found.endpoints)} apart from the paths that did well."
     )
-    return [Seen("edge_plain", text, "edge_settings", len(table), select("edge_settings"), strength=0.5)]
+    return [
+        Observation("edge_plain", text, "edge_settings", len(table), select("edge_settings"), strength=0.5)
+    ]
 
 
 def rows_of(found: Facts, rules: Sequence[EdgeRule]) -> tuple[str, int]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.edge_rules import MOST, matched_rules, rows_of
 from watchme_analysis.health.hypotheses.facts import Facts, listed, share
-from watchme_analysis.health.hypotheses.seen import Seen
 from watchme_analysis.health.hypotheses.sql import lines, quoted, select
+from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.nginx_conf.routing import route_among
 
-EDGE = "edge_config"
 
-
-def wrong_host(found: Facts) -> list[Seen]:
+@detects(
+    "edge_wrong_host",
+    group="edge",
+    needs=(
+        "edge_log",
+        "access_log",
+    ),
+)
+def wrong_host(found: Facts) -> list[Observation]:
     """Find that the edge asks Nginx for a name that callers don't use and that Nginx serves otherwise.
 
     Nginx then answers by itself, and its configuration alone looks at fault.
@@ -38,7 +44,7 @@ def _usual_name(found: Facts) -> str | None:
     return str(names.mode().iloc[0]) if len(names) else None
 
 
-def _logged(found: Facts, name: str) -> list[Seen]:
+def _logged(found: Facts, name: str) -> list[Observation]:
     """Read it from the names that Nginx logged."""
     log = found.table("access_log")
     named = log[log["host"].notna()]
@@ -53,18 +59,18 @@ def _logged(found: Facts, name: str) -> list[Seen]:
     )
     detail = f"the edge asks for {given} in place of {name}"
     return [
-        Seen(
+        Observation(
             "edge_wrong_host",
             text,
             "access_log",
             len(other),
             lines("access_log", other),
-            details={EDGE: detail},
+            detail=detail,
         )
     ]
 
 
-def _configured(found: Facts, name: str) -> list[Seen]:
+def _configured(found: Facts, name: str) -> list[Observation]:
     """Read it from both configurations: the name that the edge sets, and who serves that."""
     for endpoint in found.endpoints:
         given, where = _set_by_edge(found, endpoint) or _set_by_rule(found) or (name, None)
@@ -79,7 +85,7 @@ def _configured(found: Facts, name: str) -> list[Seen]:
         )
         detail = f"the edge asks for {given} in place of {name}, for which Nginx passes nothing on"
         table, sql, rows = where
-        return [Seen("edge_wrong_host", text, table, rows, sql, details={EDGE: detail})]
+        return [Observation("edge_wrong_host", text, table, rows, sql, detail=detail)]
     return []
 
 

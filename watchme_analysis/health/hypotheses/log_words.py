@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.container import restart_reason
 from watchme_analysis.health.hypotheses.facts import Facts, listed, share
 from watchme_analysis.health.hypotheses.process import service_name
-from watchme_analysis.health.hypotheses.seen import Seen
 from watchme_analysis.health.hypotheses.sql import lines, of_joined, quoted, within
+from watchme_analysis.inference.signals import Observation, detects
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SATURATION, LOOP = "app_saturation", "app_event_loop"
 # Gunicorn ends a worker whose loop has not called for its time limit, and says that memory may be why.
 WORKER_TIMEOUT = r"WORKER TIMEOUT"
 # How clients of databases and HTTP say that a pool has no free connection, and servers that they have none.
@@ -30,21 +29,41 @@ _NO_FILES = r"Too many open files|EMFILE|out of system resource|Errno 24"
 _NO_ROOM = r"No space left on device|ENOSPC|Errno 28\b|Disk quota exceeded|disk is full"
 _LIMIT = "it turned requests away at its limit of connections"
 _NOT_FREE = "it waited in vain for a free connection of a pool"
-# Outcome, cause, words, what they mean, and how often they must have been said.
+# Signal, words, what they mean, and how often they must have been said.
 _WORDS = (
-    ("files_full", SATURATION, _NO_FILES, "it can open no more files or sockets", 2),
-    ("files_full", SATURATION, r"can't start new thread", "it can start no more threads", 2),
-    ("concurrency_limit", SATURATION, r"Exceeded concurrency limit", _LIMIT, 2),
-    ("memory_full", SATURATION, _NO_MEMORY, "it ran out of memory", 2),
-    ("disk_full", SATURATION, _NO_ROOM, "its disk is full", 2),
-    ("connections_used_up", SATURATION, _NO_CONNECTION, _NOT_FREE, 2),
-    ("loop_held", LOOP, _LOOP_HELD, "something held its event loop", 1),
+    ("files_full", _NO_FILES, "it can open no more files or sockets", 2),
+    ("files_full", r"can't start new thread", "it can start no more threads", 2),
+    ("concurrency_limit", r"Exceeded concurrency limit", _LIMIT, 2),
+    ("memory_full", _NO_MEMORY, "it ran out of memory", 2),
+    ("disk_full", _NO_ROOM, "its disk is full", 2),
+    ("connections_used_up", _NO_CONNECTION, _NOT_FREE, 2),
+    ("loop_held", _LOOP_HELD, "something held its event loop", 1),
 )
 # Workers of one start log within so much time; and from how many starts on something ends the process.
 ONE_START_S, OFTEN_STARTED = 3.0, 3
 
 
-def log_words(found: Facts) -> list[Seen]:
+@detects("loop_held", group="log", needs=("app_log",))
+@detects("concurrency_limit", "connections_used_up", group="connections", needs=("app_log",))
+@detects("restarted", "restarted_often", group="restarts", needs=("app_log",))
+@detects("disk_full", group="disk", needs=("app_log",))
+@detects(
+    "files_full",
+    group="descriptors",
+    needs=(
+        "host_metrics",
+        "app_log",
+    ),
+)
+@detects(
+    "memory_full",
+    group="memory",
+    needs=(
+        "host_metrics",
+        "app_log",
+    ),
+)
+def log_words(found: Facts) -> list[Observation]:
     """Find the lines in which the application says what it lacks, what held it, and that it was started."""
     log = found.table("app_log")
     if log.empty:
@@ -53,7 +72,7 @@ def log_words(found: Facts) -> list[Seen]:
     mine = found.of_incident(log[log["service"].fillna("") == service])
     messages = mine["message"].fillna("")
     seen = []
-    for outcome, cause, words, meaning, least in _WORDS:
+    for outcome, words, meaning, least in _WORDS:
         hits = int(messages.str.contains(words, regex=True).sum())
         if hits >= least:
             # By its words: a process out of descriptors says so thousands of times a second.
@@ -61,12 +80,12 @@ def log_words(found: Facts) -> list[Seen]:
             sql = within(found, "app_log", of_service, f"regexp_matches(message, {quoted(words)})")
             times = f"{hits:,d} times" if hits > 1 else "once"
             text = f"The application logged {times} that {meaning}."
-            details = {cause: f"the application says that {meaning} ({hits:,d} lines)"}
-            seen.append(Seen(outcome, text, "app_log", hits, sql, float(hits), "lines", details=details))
+            detail = f"the application says that {meaning} ({hits:,d} lines)"
+            seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=detail))
     return [*seen, *_starts(found, mine), *_turned_away(found)]
 
 
-def _starts(found: Facts, log: pd.DataFrame) -> list[Seen]:
+def _starts(found: Facts, log: pd.DataFrame) -> list[Observation]:
     """Find that the process was started in the incident, as after it ran out of memory.
 
     Workers that one start brings up count once.
@@ -83,7 +102,7 @@ def _starts(found: Facts, log: pd.DataFrame) -> list[Seen]:
     if reason is None and messages.str.contains(WORKER_TIMEOUT).any():
         reason = "its master ended it, as its loop did not call in time"
     return [
-        Seen(
+        Observation(
             "restarted" if times == 1 else "restarted_often",
             f"{text}; that may follow from the trouble: {reason}." if reason else f"{text}.",
             "app_log",
@@ -91,12 +110,12 @@ def _starts(found: Facts, log: pd.DataFrame) -> list[Seen]:
             lines("app_log", starts),
             # What two starts say may be a deploy and its repeal.
             strength=0.2 if reason else 0.5 if times == OFTEN_STARTED - 1 else 1.0,
-            details={SATURATION: f"the process was restarted {times} times"},
+            detail=f"the process was restarted {times} times",
         )
     ]
 
 
-def _turned_away(found: Facts) -> list[Seen]:
+def _turned_away(found: Facts) -> list[Observation]:
     """Find 503 answers that the application server gave at once, a sign of its limit of connections."""
     limits = found.table("app_processes")["limit_concurrency"]
     if not limits.notna().any():
@@ -112,4 +131,4 @@ def _turned_away(found: Facts) -> list[Seen]:
     sql = of_joined("nginx", away)
     most = listed(sorted(set(limits.dropna())))
     detail = f"the application server turns requests away (limit_concurrency {most})"
-    return [Seen("concurrency_limit", text, "access_log", len(away), sql, details={SATURATION: detail})]
+    return [Observation("concurrency_limit", text, "access_log", len(away), sql, detail=detail)]

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.seen import Seen
+from watchme_analysis.inference.signals import Observation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SATURATION = "app_saturation"
 # Memory this near its limit is at it: the kernel kills before the last sample.
 NEAR_LIMIT = 0.85
 # Memory that grew to so many times the usual, and by so much.
@@ -28,7 +27,7 @@ def memory(
     samples: Callable[..., str],
     log: pd.DataFrame,
     granted_bytes: float | None = None,
-) -> list[Seen]:
+) -> list[Observation]:
     """Judge the memory of the affected process.
 
     Parameters
@@ -96,8 +95,8 @@ def _lived_through(start: datetime, last: datetime, log: pd.DataFrame) -> bool:
 
 def _seen(
     outcome: str, words: str, used: pd.Series, samples: Callable[..., str], strength: float = 1.0
-) -> Seen:
-    return Seen(
+) -> Observation:
+    return Observation(
         outcome,
         f"The process's {words}.",
         "host_metrics",
@@ -106,5 +105,5 @@ def _seen(
         float(used.max()),
         "MB",
         strength,
-        {SATURATION: words},
+        words,
     )

@@ -7,30 +7,29 @@ from dataclasses import dataclass
 
 from watchme_analysis.health.hypotheses import collect
 from watchme_analysis.health.hypotheses.facts import Facts
-from watchme_analysis.health.hypotheses.weights import BEFORE_APPLICATION, CAUSES, OF_PROCESS
+from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
+from watchme_analysis.inference.engine import separation
 from watchme_analysis.inference.findings import Missing
 
-# More than any other piece of evidence is worth.
-DECIDES = 3.0
+# Log-odds by which evidence comes first that would separate two likely causes which look the same.
+DECIDES = 10.0
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """Evidence that may be missing: whether it is, how to get it, what it separates, the table it fills."""
+    """Evidence that may be missing: whether it is, how to get it, and its names in signals' needs."""
 
     absent: bool
     what: str
     why: str
     how: str
-    separates: tuple[str, ...]
-    importance: float
-    table: str = ""
+    evidence: tuple[str, ...]
 
 
 def missing_evidence(
     found: Facts, probability: Mapping[str, float], deciding: Collection[str] = ()
 ) -> tuple[Missing, ...]:
-    """Return what is not there, the most useful for the causes still in question first.
+    """Return the evidence that is not there; what separates the causes still in question best comes first.
 
     Parameters
     ----------
@@ -41,14 +40,12 @@ def missing_evidence(
     deciding
         Tables without which two likely causes look the same: what fills them comes before all else.
     """
-    wishes = [wish for wish in _wishes(found) if wish.absent or wish.table in deciding]
-    total = sum(probability.values()) or 1.0
-    entropy = 1.0 - max(probability.values(), default=1.0) / total
     said = []
-    for wish in wishes:
-        concerned = sum(probability.get(cause, 0.0) for cause in wish.separates) / total
-        value = wish.importance * (0.2 + concerned + entropy) + (DECIDES if wish.table in deciding else 0.0)
-        said.append(Missing(wish.what, wish.why, wish.how, value))
+    for wish in _wishes(found):
+        decides = not set(deciding).isdisjoint(wish.evidence)
+        if wish.absent or decides:
+            value = separation(wish.evidence, health_causes(), SIGNALS, probability) + DECIDES * decides
+            said.append(Missing(wish.what, wish.why, wish.how, value))
     return tuple(sorted(said, key=lambda item: -item.value))
 
 
@@ -82,40 +79,35 @@ def _wishes(found: Facts) -> list[_Wish]:
             "probes from inside the container",
             "they tell a stuck application from everything before it",
             collect.inside_probes(at),
-            CAUSES,
-            1.0,
+            ("probes/inside",),
         ),
         _Wish(
             "outside" not in vantages and found.table("edge_log").empty,
             "probes from outside, through the edge",
             "they show what callers meet and when",
             collect.outside_probes(at),
-            BEFORE_APPLICATION,
-            0.8,
+            ("probes/outside",),
         ),
         _Wish(
             "host" not in vantages,
             "probes from the host, past Nginx",
             "they tell the container's network from Nginx and the edge",
             collect.host_probes(at),
-            BEFORE_APPLICATION,
-            0.35,
+            ("probes/host",),
         ),
         _Wish(
             access.empty,
             "Nginx's access log with upstream times",
             "it shows which layer takes the time of each request",
             collect.timed_access_log(),
-            CAUSES,
-            1.0,
+            ("access_log",),
         ),
         _Wish(
             untimed,
             "upstream times and addresses in Nginx's access log",
             "the log's format carries no timing, so that connecting, waiting and reading look alike",
             collect.timed_access_log(),
-            CAUSES,
-            1.0,
+            ("access_log/times",),
         ),
         *_of_layers(found),
         *_of_application(found, at),
@@ -131,32 +123,28 @@ def _of_layers(found: Facts) -> list[_Wish]:
             "the edge's request log",
             "it shows whether the edge held or refused requests that Nginx answered well",
             collect.edge_log(),
-            ("edge_config", "nginx_config", "docker_network"),
-            0.7,
+            ("edge_log",),
         ),
         _Wish(
             not found.collected("error_log"),
             "Nginx's error log",
             "it tells connecting from waiting for the header and names limits",
             collect.error_log(),
-            ("nginx_config", "docker_network"),
-            0.5,
+            ("error_log",),
         ),
         _Wish(
             "nginx" not in config,
             "Nginx's configuration",
             "it shows where the endpoint's location differs from its neighbours",
             collect.nginx_configuration(),
-            ("nginx_config",),
-            0.6,
+            ("config_directives/nginx",),
         ),
         _Wish(
             no_edge_config,
             "the edge's configuration",
             "it shows cache, rules and limits that concern the endpoint",
             collect.edge_configuration(),
-            ("edge_config",),
-            0.6,
+            ("config_directives/edge", "edge_settings"),
         ),
     ]
 
@@ -169,41 +157,34 @@ def _of_application(found: Facts, at: collect.Addresses) -> list[_Wish]:
             "CPU, threads, open requests and files of the process, and the host's CPU, each second",
             "they tell a full thread pool, a lack of CPU and exhausted descriptors from a blocked loop",
             collect.process_metrics(at),
-            OF_PROCESS,
-            0.8,
-            "host_metrics",
+            ("host_metrics",),
         ),
         _Wish(
             found.table("app_log").empty,
             "the application's log with milliseconds",
             "its silences and bursts tell a blocked loop, its errors an exhausted process",
             collect.application_log(),
-            OF_PROCESS,
-            0.7,
-            "app_log",
+            ("app_log",),
         ),
         _Wish(
             found.table("app_handlers").empty,
             "the application's source",
             "it shows which handlers run on the event loop and what blocks there",
             collect.application_source(),
-            OF_PROCESS,
-            0.5,
+            ("app_handlers", "app_calls"),
         ),
         _Wish(
             found.table("app_processes").empty,
             "the start command",
             "it shows workers, connection limits and the address listened on",
             collect.start_command(),
-            ("app_saturation", "docker_network"),
-            0.25,
+            ("app_processes",),
         ),
         _Wish(
             found.table("compose_settings").empty,
             "the containers' settings",
             "they show networks, published ports, limits, and when a health check calls it unhealthy",
             collect.compose_file(),
-            ("app_saturation", "docker_network"),
-            0.15,
+            ("compose_settings",),
         ),
     ]

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.container import answered_by_the_host
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.upstreams import KIND_WORDS
 from watchme_analysis.health.hypotheses.vantages import ENOUGH_PROBES, NEAR_S, at_bad_moments
+from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.layers import layer_times, logs_connects
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NETWORK, SATURATION = "docker_network", "app_saturation"
 # A healthy link needs less than a millisecond to connect.
 SLOW_CONNECT_S = 0.2
 # A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298), by Linux since 6.5 four
@@ -36,13 +35,40 @@ UNREACHABLE = ("upstream_refused", "upstream_unreachable")
 OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short"}
 
 
-def network(found: Facts) -> list[Seen]:
+@detects(
+    "connect_lost",
+    "queue_full",
+    "queue_short",
+    "connect_quick",
+    "retransmitted",
+    group="connect",
+    needs=("access_log/times",),
+)
+@detects(
+    "connect_slow",
+    group="connect",
+    needs=(
+        "access_log/times",
+        "error_log",
+    ),
+)
+@detects("refused", "unreachable", group="connect", needs=("error_log",))
+@detects(
+    "body_stalls",
+    group="body",
+    needs=(
+        "access_log/times",
+        "error_log",
+    ),
+)
+@detects("listens_locally", group="start command", needs=("app_processes",))
+def network(found: Facts) -> list[Observation]:
     """Look at how connections to the affected service fared and where answers stuck."""
     seen = []
     if found.has("access_log"):
         seen += _by_access_log(found)
     if found.has("error_log"):
-        seen += _by_error_log(found, {one.outcome for one in seen})
+        seen += _by_error_log(found, {one.signal for one in seen})
     return seen + _local_address(found)
 
 
@@ -76,7 +102,7 @@ def _asked(found: Facts) -> pd.DataFrame:
     return rows[rows["family"].map(found.upstreams).isin(found.services)]
 
 
-def _by_access_log(found: Facts) -> list[Seen]:
+def _by_access_log(found: Facts) -> list[Observation]:
     asked = _asked(found)
     if len(asked) < 5 or asked["response_s"].isna().all():
         return []
@@ -90,7 +116,7 @@ def _by_access_log(found: Facts) -> list[Seen]:
     return seen
 
 
-def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Seen]:
+def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
     """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
     tries = parts["connect_s"].notna()
     waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
@@ -130,13 +156,15 @@ def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Se
             )
         detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
         full = f"the queue of {room} connections of {service} is full ({share(slow, total)} connect slowly)"
-        details = {SATURATION: full} if outcome.startswith("queue") else {NETWORK: detail}
-        return [Seen(outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), details)]
+        words = full if outcome.startswith("queue") else detail
+        return [
+            Observation(outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), words)
+        ]
     if total >= 5 and asked["connect_s"].notna().any() and not answered_by_the_host(found):
         turned_away = found.of_incident(found.table("error_log"))["kind"].eq("upstream_refused").any()
         how = "connected or were refused" if turned_away else "connected"
         text = f"{share(total - slow, total)} requests to {service} {how} within {seconds(SLOW_CONNECT_S)}."
-        return [Seen("connect_quick", text, "access_log", total, sql, slow / total, "share")]
+        return [Observation("connect_quick", text, "access_log", total, sql, slow / total, "share")]
     return []
 
 
@@ -179,7 +207,7 @@ def _most_unanswered(asked: pd.DataFrame) -> int:
     return int(np.bincount(between).max()) if len(between) else 0
 
 
-def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
+def _sent_again(asked: pd.DataFrame, service: str) -> list[Observation]:
     """Find waits for an answer that cluster at the times after which TCP sends a lost packet again."""
     answered = asked[asked["nginx_status"] < 400]
     waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
@@ -201,7 +229,7 @@ def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
     detail = f"packets to or from {service} are lost and sent again ({hits} waits at such times)"
     sql = of_joined("nginx", asked.loc[long.index[clustered]])
     return [
-        Seen(
+        Observation(
             "retransmitted",
             text,
             "access_log",
@@ -210,7 +238,7 @@ def _sent_again(asked: pd.DataFrame, service: str) -> list[Seen]:
             hits / len(long),
             "share",
             by_count(hits, 10),
-            {NETWORK: detail},
+            detail,
         )
     ]
 
@@ -224,7 +252,7 @@ def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
     return parts[(parts["body_s"] > 0.4) & (parts["body_s"] > 0.6 * parts["total_s"])]
 
 
-def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Seen:
+def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Observation:
     middle = float(stalled["body_s"].median())
     calm = asked[~asked["nginx_bad"] & ~asked["family"].isin(found.families)]
     usual = found.joined[found.joined["family"].isin(found.families) & ~found.joined["nginx_bad"]]
@@ -244,7 +272,7 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
         "lost on the way"
     )
     sql = of_joined("nginx", asked.loc[stalled.index])
-    return Seen(
+    return Observation(
         "body_stalls",
         text,
         "access_log",
@@ -253,11 +281,11 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
         middle,
         "s",
         by_count(len(stalled)),
-        {NETWORK: detail},
+        detail,
     )
 
 
-def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
+def _by_error_log(found: Facts, told: set[str]) -> list[Observation]:
     errors = found.of_incident(found.table("error_log"))
     mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
     if len(mine) < 3:
@@ -278,8 +306,7 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
         sql = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
         # Who listens to nobody refuses; who can't be reached has no way to it.
         outcome = "unreachable" if kind == "upstream_unreachable" else "refused"
-        details = {NETWORK: f"{service} {words}"}
-        seen.append(Seen(outcome, text, "error_log", unreachable, sql, details=details))
+        seen.append(Observation(outcome, text, "error_log", unreachable, sql, detail=f"{service} {words}"))
     connects = f"connections to {service} time out ({of('upstream_timeout_connect')} times)"
     stalls = f"answers of {listed(found.endpoints)} stall after the header"
     for kind, doing, outcome, known, detail in (
@@ -290,12 +317,11 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Seen]:
         if late >= 3 and late >= 0.3 * total and not told & known:
             text = f"{share(late, total)} upstream errors on {service} timed out while {doing}."
             sql = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
-            details = {NETWORK: detail}
-            seen.append(Seen(outcome, text, "error_log", late, sql, strength=0.9, details=details))
+            seen.append(Observation(outcome, text, "error_log", late, sql, strength=0.9, detail=detail))
     return seen
 
 
-def _local_address(found: Facts) -> list[Seen]:
+def _local_address(found: Facts) -> list[Observation]:
     """Find a server that listens on its container's loopback address alone."""
     processes = found.table("app_processes")
     if processes.empty:
@@ -313,12 +339,12 @@ def _local_address(found: Facts) -> list[Seen]:
     )
     detail = f"the server listens on {local['host'].iloc[0]} inside its container alone"
     return [
-        Seen(
+        Observation(
             "listens_locally",
             text,
             "app_processes",
             len(local),
             lines("app_processes", local),
-            details={NETWORK: detail},
+            detail=detail,
         )
     ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from watchme_analysis.health.hypotheses.facts import Facts, followed, listed, share
-from watchme_analysis.health.hypotheses.seen import Seen
 from watchme_analysis.health.hypotheses.sql import of_joined
+from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.connection_reuse import KEPT, NEW, NOT_TOLD, connections_used
 
 # So many of each at least, so large a share of the new ones bad, and so small a one of the others: a process
@@ -13,7 +13,8 @@ FEWEST, MOST, HARDLY_ANY = 20, 0.9, 0.05
 UNTOLD_SHARE = 0.1
 
 
-def new_connections(found: Facts) -> list[Seen]:
+@detects("new_alone_bad", group="new and kept connections", needs=("access_log/times",))
+def new_connections(found: Facts) -> list[Observation]:
     """Compare requests to the affected services over new connections with those over kept ones."""
     frame = found.inv.once(followed).frame
     mine = frame[frame["during"] & frame["seen_nginx"] & frame["family"].isin(found.families)]
@@ -32,5 +33,5 @@ def new_connections(found: Facts) -> list[Seen]:
     rows = mine[used.isin([NEW, KEPT]).fillna(False)]
     sql = of_joined("nginx", rows)
     effect = bad / len(new) - bad_kept / len(kept)
-    seen = Seen("new_alone_bad", text, "access_log", len(rows), sql, effect, "difference of shares")
+    seen = Observation("new_alone_bad", text, "access_log", len(rows), sql, effect, "difference of shares")
     return [seen]

@@ -8,7 +8,6 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.answers import renames, unseen
 from watchme_analysis.health.hypotheses.facts import Facts, listed, most_of_one, seconds, share
 from watchme_analysis.health.hypotheses.rules import nginx_rule_words, place_of
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.upstreams import (
     KIND_WORDS,
@@ -22,12 +21,12 @@ from watchme_analysis.health.hypotheses.upstreams import (
 )
 from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, short_of_usual
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
+from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.observations import INNER
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NGINX = "nginx_config"
 HELD_S = 0.4
 # Share of bad requests astray from which on no dead neighbour explains them.
 MOST_MOVED = 0.1
@@ -40,7 +39,35 @@ HANDSHAKE = "while SSL handshaking to upstream"
 OWN_REFUSALS = {401: 0.5, 403: 0.5, 409: 0.2, 410: 0.2, 422: 0.2, 429: 0.2}
 
 
-def nginx(found: Facts) -> list[Seen]:
+@detects(
+    "nginx_alone",
+    "nginx_waits",
+    "nginx_impatient",
+    "nginx_mangles",
+    "nginx_passes_on",
+    group="nginx",
+    needs=("access_log/times",),
+)
+@detects("nginx_renames", group="nginx", needs=("app_log",))
+@detects(
+    "nginx_limits",
+    "header_too_big",
+    "no_handshake",
+    "nginx_short_of",
+    group="nginx errors",
+    needs=("error_log",),
+)
+@detects(
+    "moved_upstream",
+    "dead_server",
+    group="upstream",
+    needs=(
+        "access_log/times",
+        "error_log",
+    ),
+)
+@detects("server_down", group="upstream", needs=("config_directives/nginx",))
+def nginx(found: Facts) -> list[Observation]:
     """Sort Nginx's bad requests by who spoiled them."""
     bad = found.rows("nginx", bad=True)
     seen = [*_errors(found), *taken_out(found), *renames(found, bad)]
@@ -77,7 +104,9 @@ def nginx(found: Facts) -> list[Seen]:
             "upstream, and waited for it."
         )
         sql = of_joined("nginx", asked)
-        seen.append(Seen("nginx_passes_on", text, "access_log", len(asked), sql, strength=by_count(total)))
+        seen.append(
+            Observation("nginx_passes_on", text, "access_log", len(asked), sql, strength=by_count(total))
+        )
     return seen
 
 
@@ -120,7 +149,7 @@ def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
     return asked[astray & ~is_group(address)]
 
 
-def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     statuses = rows["nginx_status"].value_counts()
     words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
     text = (
@@ -132,15 +161,13 @@ def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     return _seen("nginx_alone", text, rows, (len(rows), "requests"), detail)
 
 
-def _seen(outcome: str, text: str, rows: pd.DataFrame, effect: tuple[float, str], detail: str) -> Seen:
+def _seen(outcome: str, text: str, rows: pd.DataFrame, effect: tuple[float, str], detail: str) -> Observation:
     """Return what Nginx's log shows of some bad requests, and in words how it is Nginx's doing."""
     sql, strength = of_joined("nginx", rows), by_count(len(rows))
-    return Seen(
-        outcome, text, "access_log", len(rows), sql, *effect, strength=strength, details={NGINX: detail}
-    )
+    return Observation(outcome, text, "access_log", len(rows), sql, *effect, strength=strength, detail=detail)
 
 
-def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
     text = (
         f"Nginx held {share(len(rows), total)} bad requests of {listed(found.endpoints)} for "
@@ -151,7 +178,7 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     return _seen("nginx_waits", text, rows, (spent, "s"), detail)
 
 
-def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     address = str(rows["upstream_addr"].mode().iloc[0])
     usual = listed(sorted({usual_address(found)[str(family)] for family in rows["family"].unique()}))
     fate = _fate(found, rows, address)
@@ -178,7 +205,7 @@ def _fate(found: Facts, rows: pd.DataFrame, address: str) -> str:
     return f"{share(int(status.iloc[0]), len(rows))} status {int(status.index[0])}"
 
 
-def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     cut = float(rows["nginx_s"].median())
     needs = longest_answer_s(found, rows)
     text = (
@@ -192,7 +219,7 @@ def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     return _seen("nginx_impatient", text, rows, (cut, "s"), detail)
 
 
-def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
+def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     status = int(rows["nginx_status"].mode().iloc[0])
     text = (
         f"The application answered {share(len(rows), total)} bad requests of {listed(found.endpoints)} with "
@@ -201,9 +228,7 @@ def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Seen:
     detail = f"{label(found)} passes on requests that the application answers with {status}"
     sql = of_joined("nginx", rows)
     strength = 1.0 if _well_inside(found, rows) else OWN_REFUSALS.get(status, 0.8)
-    return Seen(
-        "nginx_mangles", text, "access_log", len(rows), sql, strength=strength, details={NGINX: detail}
-    )
+    return Observation("nginx_mangles", text, "access_log", len(rows), sql, strength=strength, detail=detail)
 
 
 def _well_inside(found: Facts, rows: pd.DataFrame) -> bool:
@@ -213,7 +238,7 @@ def _well_inside(found: Facts, rows: pd.DataFrame) -> bool:
     return len(mine) >= 3 and not mine["failed"].any()
 
 
-def _errors(found: Facts) -> list[Seen]:
+def _errors(found: Facts) -> list[Observation]:
     """Read what Nginx's error log says of its own limits."""
     errors = found.of_incident(found.table("error_log"))
     seen = []
@@ -224,14 +249,16 @@ def _errors(found: Facts) -> list[Seen]:
         kind = str(short["kind"].mode().iloc[0])
         text = f"Nginx's error log has {len(short):,d} lines: {KIND_WORDS[kind]}."
         count, sql = len(short), lines("error_log", short)
-        details = {NGINX: f"Nginx is {KIND_WORDS[kind]}"}
-        seen.append(Seen("nginx_short_of", text, "error_log", count, sql, count, "lines", details=details))
+        detail = f"Nginx is {KIND_WORDS[kind]}"
+        seen.append(
+            Observation("nginx_short_of", text, "error_log", count, sql, count, "lines", detail=detail)
+        )
     if not found.joined["upstream_addr"].notna().any():
         seen += elsewhere_by_errors(found, mine, usual_address(found))
     return seen
 
 
-def _limits(found: Facts, errors: pd.DataFrame) -> list[Seen]:
+def _limits(found: Facts, errors: pd.DataFrame) -> list[Observation]:
     """Find that limits of Nginx refused or delayed the requests that were bad.
 
     A limit explains failures with its own status on its path, and delays on a path whose requests it delays;
@@ -265,13 +292,13 @@ def _limits(found: Facts, errors: pd.DataFrame) -> list[Seen]:
     detail = f"{label(found)} is {KIND_WORDS[kind]} ({count:,d} times)" + (f": {rule}" if rule else "")
     sql, strength = lines("error_log", limited), by_count(min(count, len(mine)))
     return [
-        Seen(
-            "nginx_limits", text, "error_log", count, sql, count, "requests", strength, {NGINX: detail},
+        Observation(
+            "nginx_limits", text, "error_log", count, sql, count, "requests", strength, detail,
         )
     ]  # fmt: skip
 
 
-def _no_handshake(found: Facts, mine: pd.DataFrame) -> list[Seen]:
+def _no_handshake(found: Facts, mine: pd.DataFrame) -> list[Observation]:
     """Find that Nginx asks by TLS who does not speak it, or whom it does not trust."""
     failed = mine[mine["kind"].eq("tls") & mine["message"].str.contains(HANDSHAKE, na=False, regex=False)]
     if len(failed) < 3:
@@ -283,11 +310,11 @@ def _no_handshake(found: Facts, mine: pd.DataFrame) -> list[Seen]:
     detail += f", and {len(failed):,d} handshakes failed"
     strength, sql = by_count(len(failed)), lines("error_log", failed)
     return [
-        Seen("no_handshake", text, "error_log", len(failed), sql, strength=strength, details={NGINX: detail})
+        Observation("no_handshake", text, "error_log", len(failed), sql, strength=strength, detail=detail)
     ]
 
 
-def _header_too_big(found: Facts, mine: pd.DataFrame) -> list[Seen]:
+def _header_too_big(found: Facts, mine: pd.DataFrame) -> list[Observation]:
     """Find that the application answered, and that Nginx had no room for the header of the answer."""
     lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
     if len(lost) < 3:
@@ -302,5 +329,5 @@ def _header_too_big(found: Facts, mine: pd.DataFrame) -> list[Seen]:
     detail = f"{label(found)} has no room for the header of the application's answers{room}"
     strength, sql = by_count(len(lost)), lines("error_log", lost)
     return [
-        Seen("header_too_big", text, "error_log", len(lost), sql, strength=strength, details={NGINX: detail})
+        Observation("header_too_big", text, "error_log", len(lost), sql, strength=strength, detail=detail)
     ]

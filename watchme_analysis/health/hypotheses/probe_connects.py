@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
-from watchme_analysis.health.hypotheses.network import NETWORK, SLOW_CONNECT_S
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
+from watchme_analysis.health.hypotheses.network import SLOW_CONNECT_S
 from watchme_analysis.health.hypotheses.sql import lines, of_observed
 from watchme_analysis.health.hypotheses.vantages import CHANCE_LEAST, NEAR_S
+from watchme_analysis.inference.signals import Observation, by_count, detects
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,15 @@ FEWEST, LEAST_SHARE = 3, 0.1
 AT_ONCE_S = 0.1
 
 
-def probe_connects(found: Facts) -> list[Seen]:
+@detects(
+    "connect_slow_from_host",
+    group="connect",
+    needs=(
+        "probes/host",
+        "probes/inside",
+    ),
+)
+def probe_connects(found: Facts) -> list[Observation]:
     """Find that connecting is slow from the host and quick from inside.
 
     Both go to one queue of the kernel, which accepts without the application: only the way differs.
@@ -41,7 +49,7 @@ def probe_connects(found: Facts) -> list[Seen]:
     sql = lines("probes", slow)
     strength = by_count(len(slow))
     return [
-        Seen(
+        Observation(
             "connect_slow_from_host",
             text,
             "probes",
@@ -50,12 +58,20 @@ def probe_connects(found: Facts) -> list[Seen]:
             longest,
             "s",
             strength,
-            {NETWORK: detail},
+            detail,
         )
     ]
 
 
-def cut_from_host(found: Facts) -> list[Seen]:
+@detects(
+    "cut_from_host",
+    group="host and inside",
+    needs=(
+        "probes/host",
+        "probes/inside",
+    ),
+)
+def cut_from_host(found: Facts) -> list[Observation]:
     """Find that connections from the host end at once without an answer, and none from inside, near in time.
 
     It may meet few of the requests: then most moments have more good than bad ones. A process that dies or
@@ -85,7 +101,7 @@ def cut_from_host(found: Facts) -> list[Seen]:
     )
     detail = f"the way from the host to {service} cuts connections off ({share(len(cut), len(host))} probes)"
     return [
-        Seen(
+        Observation(
             "cut_from_host",
             text,
             "probes",
@@ -94,7 +110,7 @@ def cut_from_host(found: Facts) -> list[Seen]:
             len(cut) / len(host),
             "share",
             by_count(len(cut)),
-            {NETWORK: detail},
+            detail,
         )
     ]
 

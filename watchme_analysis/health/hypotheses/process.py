@@ -10,8 +10,8 @@ from watchme_analysis.health.hypotheses.cpu import FEWEST_SAMPLES, cpu
 from watchme_analysis.health.hypotheses.facts import Facts, share
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.health.hypotheses.memory import memory
-from watchme_analysis.health.hypotheses.seen import Seen
 from watchme_analysis.health.hypotheses.sql import at_times, quoted, within
+from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import floats
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # Gives the query for the samples of a metric of the affected process within the incident.
 Samples = Callable[..., str]
-POOL, SATURATION = "app_threadpool", "app_saturation"
 
 
 def service_name(found: Facts, table: pd.DataFrame) -> str:
@@ -78,10 +77,30 @@ def gauges(found: Facts) -> pd.DataFrame:
     return mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype("float64")
 
 
-def process(found: Facts) -> list[Seen]:
+@detects("pool_full", "pool_free", group="threads", needs=("host_metrics",))
+@detects("not_arriving", group="in flight", needs=("host_metrics",))
+@detects("cpu_full", "cpu_threads", "cpu_held", "cpu_idle", group="cpu", needs=("host_metrics",))
+@detects(
+    "files_full",
+    group="descriptors",
+    needs=(
+        "host_metrics",
+        "app_log",
+    ),
+)
+@detects("memory_at_limit", "memory_lost", group="memory", needs=("host_metrics",))
+@detects(
+    "memory_full",
+    group="memory",
+    needs=(
+        "host_metrics",
+        "app_log",
+    ),
+)
+def process(found: Facts) -> list[Observation]:
     """Read the gauges of the affected process."""
     metrics = found.table("host_metrics")
-    seen: list[Seen] = []
+    seen: list[Observation] = []
     if len(metrics):
         service = service_name(found, metrics)
         wide = gauges(found)
@@ -120,7 +139,7 @@ def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd
     )
 
 
-def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]:
+def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Observation]:
     seen = []
     calls = own_source(found, "app_calls")
     handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
@@ -144,18 +163,20 @@ def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Seen]
                 f", up to {most_open:.0f} requests open)" if open_now is not None else ")"
             )
             seen.append(
-                Seen("pool_full", text, "host_metrics", rows, sql, most, "threads", details={POOL: detail})
+                Observation("pool_full", text, "host_metrics", rows, sql, most, "threads", detail=detail)
             )
         elif most < tokens * 0.75 and not most_open >= tokens / 2:
             text = f"The process had at most {most:.0f} threads, fewer than a pool of {tokens}."
-            seen.append(Seen("pool_free", text, "host_metrics", rows, sql, most, "threads"))
+            seen.append(Observation("pool_free", text, "host_metrics", rows, sql, most, "threads"))
     elif open_now is not None and most_open < tokens * 0.75:
         text = (
             f"At most {most_open:.0f} requests were open in the process, fewer than a pool of "
             f"{tokens} threads."
         )
         sql = samples("in_flight")
-        seen.append(Seen("pool_free", text, "host_metrics", len(open_now), sql, most_open, "requests", 0.7))
+        seen.append(
+            Observation("pool_free", text, "host_metrics", len(open_now), sql, most_open, "requests", 0.7)
+        )
     if open_now is not None:
         seen += _not_arriving(found, open_now, samples)
     return seen
@@ -175,7 +196,7 @@ def waiting(found: Facts, at: pd.Index) -> pd.Series | None:
     return pd.Series(now, index=at, dtype="float64")
 
 
-def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Seen]:
+def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Observation]:
     """Compare the requests that Nginx had open with those that the process knew of."""
     outer = waiting(found, gauge.index)
     if outer is None:
@@ -191,10 +212,14 @@ def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Seen
         f"application knew of {inside:.1f}."
     )
     sql = samples("in_flight", at_times(gauge.index[busy]))
-    return [Seen("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")]
+    return [
+        Observation("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")
+    ]
 
 
-def _files(found: Facts, during: pd.DataFrame, samples: Samples, granted: float | None = None) -> list[Seen]:
+def _files(
+    found: Facts, during: pd.DataFrame, samples: Samples, granted: float | None = None
+) -> list[Observation]:
     name = next((column for column in during if column in ("open_files", "fds", "open_fds")), None)
     if name is None:
         return []
@@ -206,7 +231,7 @@ def _files(found: Facts, during: pd.DataFrame, samples: Samples, granted: float 
     if len(files) >= 3 and most >= 0.95 * limit:
         words = f"open files stood at {most:.0f} of {limit:.0f} allowed"
         return [
-            Seen(
+            Observation(
                 "files_full",
                 f"The process's {words}.",
                 "host_metrics",
@@ -214,7 +239,7 @@ def _files(found: Facts, during: pd.DataFrame, samples: Samples, granted: float 
                 samples(str(name)),
                 most,
                 "files",
-                details={SATURATION: words},
+                detail=words,
             )
         ]
     return []

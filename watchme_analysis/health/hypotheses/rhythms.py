@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
 from watchme_analysis.health.hypotheses.network import UNREACHABLE
 from watchme_analysis.health.hypotheses.process import service_name
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import of_joined, of_observed, quoted, within
 from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
+from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.layers import logs_connects
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOP = "app_event_loop"
 # As quick as ever: within this of the usual; and how many in an incident show that there was CPU for them.
 QUICK_RATIO, QUICK_MARGIN_S, QUICK_SHARE = 1.5, 0.005, 0.1
 # Share of waits for the application in which it answered nobody that shows it standing still, of so many at
@@ -29,7 +28,9 @@ WAY_OUT_S = 0.1
 WAITED_IN_VAIN = (499, 504, 524)
 
 
-def rhythms(found: Facts) -> list[Seen]:
+@detects("stop_and_go", "bursts", "steady", group="rhythm", needs=("app_log",))
+@detects("bunched", "held_waits", "quick_between", group="rhythm", needs=("access_log/times",))
+def rhythms(found: Facts) -> list[Observation]:
     """Ask whether the application answers steadily or stands still and then answers all at once."""
     seen = []
     told = _by_app_log(found)
@@ -46,7 +47,7 @@ def rhythms(found: Facts) -> list[Seen]:
             "within 20 ms, though they had been asked at different times."
         )
         seen.append(
-            Seen(
+            Observation(
                 "bunched",
                 text,
                 table,
@@ -56,14 +57,14 @@ def rhythms(found: Facts) -> list[Seen]:
                 "share",
             )
         )
-    if not any(one.outcome == "stop_and_go" for one in seen):
+    if not any(one.signal == "stop_and_go" for one in seen):
         seen += _held(found)
-    if {"stop_and_go", "bunched", "held_waits"} & {one.outcome for one in seen}:
+    if {"stop_and_go", "bunched", "held_waits"} & {one.signal for one in seen}:
         seen += _quick_between(found)
     return seen
 
 
-def _held(found: Facts) -> list[Seen]:
+def _held(found: Facts) -> list[Observation]:
     """Find that the application answered nobody while slow requests waited, though others asked too."""
     rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
     if rows["upstream_addr"].notna().any():
@@ -81,7 +82,7 @@ def _held(found: Facts) -> list[Seen]:
     size = float(held.sum() / len(waits))
     strength = by_count(size, HELD_SURE)
     return [
-        Seen(
+        Observation(
             "held_waits",
             text,
             "access_log",
@@ -90,12 +91,12 @@ def _held(found: Facts) -> list[Seen]:
             size,
             "share",
             strength,
-            {LOOP: detail},
+            detail,
         )
     ]
 
 
-def _quick_between(found: Facts) -> list[Seen]:
+def _quick_between(found: Facts) -> list[Observation]:
     """Find answers as quick as ever between standstills: who lacks CPU has none for them either."""
     rows = found.affected
     rows = rows[rows["vantage"].eq("nginx") & ~rows["failed"] & rows["duration_s"].notna()]
@@ -106,10 +107,14 @@ def _quick_between(found: Facts) -> list[Seen]:
         f"{share(len(quick), len(rows))} answers of {listed(found.endpoints)} were as quick as ever between "
         "the standstills."
     )
-    return [Seen("quick_between", text, "access_log", len(quick), of_observed(quick), len(quick) / len(rows))]
+    return [
+        Observation(
+            "quick_between", text, "access_log", len(quick), of_observed(quick), len(quick) / len(rows)
+        )
+    ]
 
 
-def _by_app_log(found: Facts) -> Seen | None:
+def _by_app_log(found: Facts) -> Observation | None:
     log = found.table("app_log")
     service = service_name(found, log)
     answers = log[(log["kind"] == "access") & (log["service"].fillna("") == service)]
@@ -137,7 +142,7 @@ def _by_app_log(found: Facts) -> Seen | None:
         return None
     if bursts and silent:
         detail = f"the event loop stands still for up to {seconds(shape.longest_silence_s)} at a time"
-        return Seen(
+        return Observation(
             "stop_and_go",
             f"The application stops and goes: {numbers}.",
             "app_log",
@@ -145,14 +150,14 @@ def _by_app_log(found: Facts) -> Seen | None:
             sql,
             shape.silent_share,
             "share",
-            details={LOOP: detail},
+            detail=detail,
         )
     if bursts and shape.burst_share >= 3 * shape.usual_burst_share:
         text = f"The application answers in bursts: {numbers}."
-        return Seen("bursts", text, "app_log", rows, sql, shape.burst_share, "share")
+        return Observation("bursts", text, "app_log", rows, sql, shape.burst_share, "share")
     # Who waits for a loop that is held waits no longer than it is silent.
     if shape.silent_share < 0.45 and shape.longest_silence_s < STEADY_SHARE * _typical_wait_s(found):
-        return Seen(
+        return Observation(
             "steady",
             f"The application answered steadily: {numbers}.",
             "app_log",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from watchme_analysis.health.configuration import Location, differences
 from watchme_analysis.health.hypotheses.edge_rules import setting_words, settings
 from watchme_analysis.health.hypotheses.facts import Facts, listed
-from watchme_analysis.health.hypotheses.seen import Seen
 from watchme_analysis.health.hypotheses.sql import select
+from watchme_analysis.inference.signals import Observation, detects
 
-EDGE, NGINX = "edge_config", "nginx_config"
 # Settings of an edge location by which it can hold, refuse or misdirect.
 _EDGE_HARM = (
     "return",
@@ -22,7 +21,16 @@ _EDGE_HARM = (
 )
 
 
-def edge_rules(found: Facts) -> list[Seen]:
+@detects(
+    "edge_rule",
+    "edge_plain",
+    group="edge configuration",
+    needs=(
+        "config_directives/edge",
+        "edge_settings",
+    ),
+)
+def edge_rules(found: Facts) -> list[Observation]:
     """Read whether the edge's configuration treats the affected paths in a way of its own."""
     if not found.edge_routes:
         return settings(found)
@@ -31,12 +39,12 @@ def edge_rules(found: Facts) -> list[Seen]:
     rows = int((found.table("config_directives")["layer"] == "edge").sum())
     if words:
         text = f"The edge's configuration treats {listed(found.endpoints)} apart: {words}."
-        return [Seen("edge_rule", text, "config_directives", rows, sql, details={EDGE: words})]
+        return [Observation("edge_rule", text, "config_directives", rows, sql, detail=words)]
     if found.calm_neighbours():
         text = (
             f"The edge's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
         )
-        return settings(found) or [Seen("edge_plain", text, "config_directives", rows, sql)]
+        return settings(found) or [Observation("edge_plain", text, "config_directives", rows, sql)]
     return settings(found)
 
 
@@ -94,7 +102,8 @@ def _caches(place: Location) -> bool:
 _NGINX_HARM = (*_EDGE_HARM, "root")
 
 
-def nginx_rules(found: Facts) -> list[Seen]:
+@detects("nginx_rule", "nginx_plain", group="nginx configuration", needs=("config_directives/nginx",))
+def nginx_rules(found: Facts) -> list[Observation]:
     """Read whether Nginx's configuration treats the affected paths in a way of its own."""
     if not found.nginx_routes:
         return []
@@ -103,9 +112,11 @@ def nginx_rules(found: Facts) -> list[Seen]:
     rows = int((found.table("config_directives")["layer"] == "nginx").sum())
     if words:
         text = f"Nginx's configuration treats {listed(found.endpoints)} apart: {words}."
-        return [Seen("nginx_rule", text, "config_directives", rows, sql, details={NGINX: words})]
+        return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=words)]
     text = f"Nginx's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
-    return [Seen("nginx_plain", text, "config_directives", rows, sql)] if found.calm_neighbours() else []
+    return (
+        [Observation("nginx_plain", text, "config_directives", rows, sql)] if found.calm_neighbours() else []
+    )
 
 
 def nginx_rule_words(found: Facts) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from watchme_analysis.health.hypotheses.signals import health_causes
 from watchme_analysis.inference.findings import Finding, Ranked
 from watchme_analysis.inference.weighing import weigh
 from watchme_analysis.text.message import Text
@@ -30,15 +31,14 @@ MECHANISMS = (
 TWO_FAULTS_GAIN = 5.0
 
 
-def with_pair(
-    findings: Sequence[Finding], priors: Mapping[str, float], pair: Sequence[Finding], named: str
-) -> tuple[Ranked, ...]:
+def with_pair(findings: Sequence[Finding], pair: Sequence[Finding], named: str) -> tuple[Ranked, ...]:
     """Rank the findings with two of them as their own requests show them, these first.
 
     The one that all requests together name as the likeliest (``named``) leads: what else they show may be
     its doing. As both hold, they share their probability evenly.
     """
     own = {one.cause: one for one in pair}
+    priors = {one.cause: one.prior for one in health_causes()}
     ranking = weigh([own.get(one.cause, one) for one in findings], priors, complement="none")
     even = sum(one.probability for one in ranking if one.finding.cause in own) / len(own)
     marked = [

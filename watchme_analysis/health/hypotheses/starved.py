@@ -13,9 +13,8 @@ from watchme_analysis.health.hypotheses.cpu import HELD_SAMPLES
 from watchme_analysis.health.hypotheses.explains import EXPLAINS
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.process import gauges, own_source, waiting
-from watchme_analysis.health.hypotheses.seen import Seen
+from watchme_analysis.inference.signals import Observation, detects
 
-SATURATION = "app_saturation"
 STANDS_STILL = ("stop_and_go", "held_waits", "bunched", "bursts")
 # All paths, and the loop's own among them: a full pool of threads is none of these.
 ON_THE_LOOP = ("handler_off_pool", "loop_paths_too")
@@ -26,7 +25,8 @@ NOTHING_PCT, NOTHING_SHARE, WAITING = 0.5, 0.15, 2
 THREADS_TELL = 0.6
 
 
-def starved(found: Facts, seen: Sequence[Seen]) -> list[Seen]:
+@detects("starved", group="cpu", needs=("host_metrics",))
+def starved(found: Facts, seen: Sequence[Observation]) -> list[Observation]:
     """Find a process that stands still though its source holds nothing that could hold its loop.
 
     Parameters
@@ -36,8 +36,8 @@ def starved(found: Facts, seen: Sequence[Seen]) -> list[Seen]:
     seen
         What all checks saw. What explains the standstill already leaves nothing to find.
     """
-    by = {one.outcome: one for one in seen}
-    explained = {name for one in seen for name in EXPLAINS.get(one.outcome, ())}
+    by = {one.signal: one for one in seen}
+    explained = {name for one in seen for name in EXPLAINS.get(one.signal, ())}
     still = [by[name] for name in STANDS_STILL if name in by and name not in explained]
     on_loop = "all_paths" in by and any(name in by for name in ON_THE_LOOP)
     # A source without a single call that matters may be one of which little was read.
@@ -52,9 +52,10 @@ def starved(found: Facts, seen: Sequence[Seen]) -> list[Seen]:
         return []
     words = f"nothing in the source holds the loop and {why}, yet it stands still: it is not given the CPU"
     text = f"{words[0].upper()}{words[1:]}."
-    details = {SATURATION: words}
     return [
-        Seen("starved", text, cpu.table, cpu.rows, cpu.sql, cpu.effect, cpu.effect_unit, strength, details)
+        Observation(
+            "starved", text, cpu.table, cpu.rows, cpu.sql, cpu.effect, cpu.effect_unit, strength, words
+        )
     ]
 
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.facts import Facts, listed, share
 from watchme_analysis.health.hypotheses.rules import place_of
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import lines
+from watchme_analysis.inference.signals import Observation, by_count
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NGINX = "nginx_config"
 # Share of an endpoint's errors that makes them its own.
 MOST = 0.5
 KIND_WORDS = {
@@ -56,7 +55,7 @@ def label(found: Facts) -> str:
     return f"`{place.label}`" if place is not None else f"Nginx's location of {listed(found.endpoints)}"
 
 
-def dead_server(found: Facts) -> tuple[list[Seen], list[str]]:
+def dead_server(found: Facts) -> tuple[list[Observation], list[str]]:
     """Find a server of an upstream that answers nothing while its neighbour serves the same paths well.
 
     Nginx tries the next one, so that the access log's last address is the usual one and its time the
@@ -83,13 +82,11 @@ def dead_server(found: Facts) -> tuple[list[Seen], list[str]]:
     detail = f"Nginx asks {address} beside {usual} for the same paths, and it never answers well ({words})"
     sql = lines("error_log", strange)
     strength = by_count(len(strange), 4)
-    seen = Seen(
-        "dead_server", text, "error_log", len(strange), sql, strength=strength, details={NGINX: detail}
-    )
+    seen = Observation("dead_server", text, "error_log", len(strange), sql, strength=strength, detail=detail)
     return [seen], families
 
 
-def taken_out(found: Facts) -> list[Seen]:
+def taken_out(found: Facts) -> list[Observation]:
     """Find an upstream whose server is marked ``down``, while those left answer nothing."""
     good = found.joined.loc[found.joined["seen_nginx"] & ~found.joined["nginx_bad"], "upstream_addr"]
     serving = set(good.dropna())
@@ -104,7 +101,7 @@ def taken_out(found: Facts) -> list[Seen]:
         marked = found.table("config_directives")
         marked = marked[marked["directive"].eq("server") & marked["args"].str.contains('"down"', regex=False)]
         sql = lines("config_directives", marked)
-        return [Seen("server_down", text, "config_directives", len(marked), sql, details={NGINX: words})]
+        return [Observation("server_down", text, "config_directives", len(marked), sql, detail=words)]
     return []
 
 
@@ -132,7 +129,7 @@ def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
     return [str(family) for family in shares.index[(shares >= MOST).fillna(False)]]
 
 
-def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str]) -> list[Seen]:
+def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str]) -> list[Observation]:
     """Find, without an access log, that the affected paths fail at an address of their own."""
     failing = mine[mine["upstream_addr"].notna()]
     expected = route_templates(failing["path"]).map(usual)
@@ -150,4 +147,4 @@ def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str])
     )
     detail = f"{label(found)} proxies to {address}, which no other path uses ({len(moved)} {words})"
     sql = lines("error_log", moved)
-    return [Seen("moved_upstream", text, "error_log", len(moved), sql, details={NGINX: detail}, strength=0.9)]
+    return [Observation("moved_upstream", text, "error_log", len(moved), sql, detail=detail, strength=0.9)]

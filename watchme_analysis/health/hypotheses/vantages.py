@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
 from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_family
 from watchme_analysis.health.hypotheses.process import own_source
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import of_observed, select
 from watchme_analysis.health.incident import judge_requests
+from watchme_analysis.inference.signals import Observation, by_count, detects
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,19 @@ POOL, EXECUTOR = "thread_pool", "executor"
 POOLS = (POOL, EXECUTOR)
 
 
-def vantages(found: Facts) -> list[Seen]:
+@detects(
+    "inside_clear", "inside_bad", "inside_bad_too", "inside_split", group="vantages", needs=("probes/inside",)
+)
+@detects("host_clear", group="vantages", needs=("probes/host",))
+@detects(
+    "host_bad_inside_clear",
+    group="host and inside",
+    needs=(
+        "probes/host",
+        "probes/inside",
+    ),
+)
+def vantages(found: Facts) -> list[Observation]:
     """Compare inside and host probes with what callers outside met at the same moments."""
     seen = []
     inside, tell = at_bad_moments(found, "inside")
@@ -51,21 +63,23 @@ def vantages(found: Facts) -> list[Seen]:
         )
         if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
             text = f"{numbers}, and the inside was fine."
-            seen.append(Seen("host_bad_inside_clear", text, "probes", len(host), sql, strength=enough))
+            seen.append(Observation("host_bad_inside_clear", text, "probes", len(host), sql, strength=enough))
         elif bad <= 0.15 * len(host):
             strength = min(enough, host_tell)
-            seen.append(Seen("host_clear", f"Only {numbers}.", "probes", len(host), sql, strength=strength))
+            seen.append(
+                Observation("host_clear", f"Only {numbers}.", "probes", len(host), sql, strength=strength)
+            )
     return [one for one in seen if one is not None]
 
 
-def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
+def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Observation | None:
     bad, total = int(inside["bad"].sum()), len(inside)
     middle = float(inside["duration_s"].median())
     sql = of_observed(inside)
     strength = by_count(total)
     endpoints = listed(found.endpoints)
     if bad <= 0.15 * total:
-        return Seen(
+        return Observation(
             "inside_clear",
             f"From inside the container {endpoints} answered well at the moments when callers outside were "
             f"served badly ({share(total - bad, total)} probes, median {seconds(middle)}).",
@@ -79,7 +93,7 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Seen | None:
     if bad >= 0.4 * total:
         refused = _refused(found) and not inside["status"].between(*REFUSALS).any()
         were = "was" if len(found.endpoints) == 1 else "were"
-        return Seen(
+        return Observation(
             "inside_bad_too" if refused else "inside_bad",
             f"From inside the container {endpoints} {were} as bad as from outside "
             f"({share(bad, total)} probes bad, median {seconds(middle)})"
@@ -102,7 +116,7 @@ def _refused(found: Facts) -> bool:
     return len(bad) > 0 and bool(refused.mean() >= REFUSED_SHARE)
 
 
-def _inside_split(found: Facts) -> Seen | None:
+def _inside_split(found: Facts) -> Observation | None:
     """Find affected endpoints that were well inside though callers met trouble there, beside bad ones."""
     mine = found.affected
     inside = mine[mine["vantage"] == "inside"]
@@ -121,7 +135,7 @@ def _inside_split(found: Facts) -> Seen | None:
         f"({share(well, len(rows))} probes, median {seconds(middle)}); {listed(bad)} was bad inside "
         "as well, as what waits for something outside of the container is."
     )
-    return Seen("inside_split", text, "probes", len(rows), of_observed(rows))
+    return Observation("inside_split", text, "probes", len(rows), of_observed(rows))
 
 
 def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
@@ -164,7 +178,26 @@ def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
     return probes, min(1.0, by_chance / -math.log(CHANCE_LEAST))
 
 
-def paths(found: Facts) -> list[Seen]:
+@detects(
+    "some_paths",
+    "all_paths",
+    "all_pool_paths",
+    group="paths",
+    needs=(
+        "access_log",
+        "edge_log",
+    ),
+)
+@detects("pool_paths", "loop_paths_too", "handler_off_pool", group="handlers", needs=("app_handlers",))
+@detects(
+    "others_bad",
+    group="services",
+    needs=(
+        "access_log",
+        "edge_log",
+    ),
+)
+def paths(found: Facts) -> list[Observation]:
     """Ask which paths of the affected service were bad, and which handlers serve them."""
     seen = []
     calm = found.calm_neighbours()
@@ -175,7 +208,7 @@ def paths(found: Facts) -> list[Seen]:
     if calm:
         table, rows = _at_one_vantage(outer[outer["family"].isin(calm)])
         seen.append(
-            Seen(
+            Observation(
                 "some_paths",
                 f"{listed(calm)} of the same service did well while {listed(found.endpoints)} did not.",
                 table,
@@ -192,7 +225,7 @@ def paths(found: Facts) -> list[Seen]:
             table, rows = _at_one_vantage(outer[outer["family"].isin(many)])
             text = f"All paths of the service that were asked were bad: {listed(found.families)}."
             outcome, sql = _all_outcome(found, many), of_observed(rows)
-            seen.append(Seen(outcome, text, table, len(rows), sql, float(len(many)), "paths"))
+            seen.append(Observation(outcome, text, table, len(rows), sql, float(len(many)), "paths"))
     seen += _handlers(found, calm, sizes)
     seen += _other_services(found, outer)
     return seen
@@ -211,7 +244,7 @@ def _all_outcome(found: Facts, families: list[str]) -> str:
     return "all_pool_paths" if pooled else "all_paths"
 
 
-def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
+def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Observation]:
     table = own_source(found, "app_handlers")
     if table.empty:
         return []
@@ -233,19 +266,19 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Seen]:
             f"Only endpoints that run on the thread pool were bad ({listed(bad_pool)}); {place} did well "
             f"({listed(calm_loop)})."
         )
-        return [Seen("pool_paths", text, "app_handlers", len(table), sql)]
+        return [Observation("pool_paths", text, "app_handlers", len(table), sql)]
     if bad_loop and calm_pool:
         text = (
             f"What runs on the event loop was bad too ({listed(bad_loop)}), and what needs a thread did "
             f"well ({listed(calm_pool)})."
         )
-        return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
+        return [Observation("loop_paths_too", text, "app_handlers", len(table), sql)]
     if bad_loop and not bad_pool:
         text = f"What was bad ({listed(bad_loop)}) runs on the event loop and needs no thread."
-        return [Seen("handler_off_pool", text, "app_handlers", len(table), sql)]
+        return [Observation("handler_off_pool", text, "app_handlers", len(table), sql)]
     if bad_loop:
         text = f"What runs on the event loop was bad as well ({listed(bad_loop)})."
-        return [Seen("loop_paths_too", text, "app_handlers", len(table), sql)]
+        return [Observation("loop_paths_too", text, "app_handlers", len(table), sql)]
     return []
 
 
@@ -269,7 +302,7 @@ def _far_quicker(found: Facts, families: list[str], than: list[str]) -> list[str
     return [family for family in quick if not failing.get(family, False)]
 
 
-def _other_services(found: Facts, outer: pd.DataFrame) -> list[Seen]:
+def _other_services(found: Facts, outer: pd.DataFrame) -> list[Observation]:
     mine = set(found.services)
     others = outer[
         outer["family"]
@@ -280,9 +313,5 @@ def _other_services(found: Facts, outer: pd.DataFrame) -> list[Seen]:
     if len(mine) > 1 and not names:
         text = f"Several services were bad at the same time: {listed(found.services)}."
         table, rows = _at_one_vantage(outer[outer["bad"]])
-        return [Seen("others_bad", text, table, len(rows), of_observed(rows))]
-    if len(others) >= 5 and others["bad"].mean() <= 0.05:
-        table, rows = _at_one_vantage(others)
-        text = f"The other service ({listed(names)}) did well at the same time ({len(rows):,d} requests)."
-        return [Seen("others_fine", text, table, len(rows), of_observed(rows))]
+        return [Observation("others_bad", text, table, len(rows), of_observed(rows))]
     return []

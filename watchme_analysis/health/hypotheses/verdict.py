@@ -7,91 +7,80 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchme_analysis.health.application_errors import monitored_routes
+from watchme_analysis.health.hypotheses.decision import (
+    TWO_FAULTS_CONFIDENCE,
+    Decision,
+    Situation,
+    is_before_application,
+)
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
-from watchme_analysis.health.hypotheses.lookalikes import Lookalike, deciding_tables
 from watchme_analysis.health.hypotheses.missing import missing_evidence
 from watchme_analysis.health.hypotheses.process import gauges
-from watchme_analysis.health.hypotheses.second import second_fault, weaker_second, with_pair
-from watchme_analysis.health.hypotheses.weights import BEFORE_APPLICATION, CEILING, OF_PROCESS, SUPPORTED_AT
+from watchme_analysis.health.hypotheses.second import weaker_second, with_pair
+from watchme_analysis.health.hypotheses.signals import health_causes
 from watchme_analysis.health.incident import find_brief_failure, judge_requests
+from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.inference.engine import deciding_evidence
 from watchme_analysis.inference.findings import Diagnosis, Finding, Missing, Ranked, Verdict
-from watchme_analysis.inference.weighing import weigh
+from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.concurrency import pile_up_start
 from watchme_analysis.text.render import render
 
-# That all is well inside says that the fault lies before the application, not where: one of these needs a
-# mark of its own this strong.
-OWN_MARK = 0.85
-# Few double faults were recorded: no more is promised of them.
-TWO_FAULTS_CONFIDENCE = 0.75
-# What hangs on one observation is wrong where that one is misread or has a reason nobody thought of.
-ONE_OBSERVATION_CONFIDENCE = 0.89
 # Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
 # from outside, over so much of the record, would have met it.
 TIMED_SHARE = 0.3
 ENOUGH_PROBES, PROBED_SHARE = 20, 0.8
 
-CAUSE_WORDS = {
-    "nginx_config": "Nginx's configuration",
-    "edge_config": "the edge's configuration",
-    "docker_network": "the network between the host and the container",
-    "app_event_loop": "a blocked event loop in the application",
-    "app_threadpool": "a used-up thread pool in the application",
-    "app_saturation": "a process or host out of resources",
-    "none": "none of the causes considered",
-}
+
+def situation(found: Facts) -> Situation:
+    """Return what a verdict depends on besides the observations."""
+    is_incident = found.incident is not None
+    return Situation(is_incident, _timed(found), bool(is_incident and _spared(found)))
 
 
 def conclude(
     found: Facts,
-    findings: Sequence[Finding],
-    priors: Mapping[str, float],
-    alike: Sequence[Lookalike] = (),
+    decision: Decision,
+    findings: Mapping[str, Finding],
+    observations: Sequence[Observation],
     pair: Sequence[Diagnosis] = (),
 ) -> Diagnosis:
-    """Rank the findings and state the verdict.
+    """State a decision in sentences, with the evidence that is missing.
 
     Parameters
     ----------
     found
         The facts.
+    decision
+        Verdict and ranking.
     findings
-        One for each cause.
-    priors
-        Log-odds before the evidence.
-    alike
-        Causes that the case does not tell apart.
+        Findings with blind spots and next tests, by cause.
+    observations
+        What the findings are made of.
     pair
         Diagnoses of two faults, each by the requests that its layer answers for.
     """
-    ranking = weigh(findings, priors, supported_at=SUPPORTED_AT, complement="none")
+    verdict, cause, confidence, second = (
+        decision.verdict, decision.cause, decision.confidence, decision.second
+    )  # fmt: skip
+    ranking = tuple(replace(one, finding=findings[one.finding.cause]) for one in decision.ranking)
     first = ranking[0]
-    verdict: Verdict
-    cause: str | None
-    if found.incident is None and not (_timed(found) and first.probability >= SUPPORTED_AT):
-        verdict, cause, confidence = "inconclusive", None, min(first.probability, 0.5)
-    elif found.incident is None:
-        verdict, cause, confidence = "no_incident", "none", min(first.probability, CEILING)
-    elif first.finding.cause != "none" and first.status == "supported" and _has_mark(found, first):
-        verdict, cause = "supported", first.finding.cause
-        most = ONE_OBSERVATION_CONFIDENCE if _hangs_on_one(findings, priors, cause) else CEILING
-        confidence = min(first.probability, most)
-    else:
-        verdict, cause, confidence = "inconclusive", None, min(first.probability, CEILING)
-    second = second_fault(ranking) if found.incident is not None else None
     if pair:
-        ranking = with_pair(findings, priors, [one.ranking[0].finding for one in pair], first.finding.cause)
+        own = [one.ranking[0].finding for one in pair]
+        ranking = with_pair(list(findings.values()), own, first.finding.cause)
         first, second = ranking[:2]
         confidence = confidence if cause in {one.cause for one in pair} else TWO_FAULTS_CONFIDENCE
         verdict, cause = "supported", first.finding.cause
     elif second is not None:
-        if verdict == "inconclusive":
-            verdict, cause, confidence = "supported", first.finding.cause, TWO_FAULTS_CONFIDENCE
-        both = (first, second)
-        ranking = tuple(replace(one, status="supported") if one in both else one for one in ranking)
+        both = (first.finding.cause, second.finding.cause)
+        ranking = tuple(
+            replace(one, status="supported") if one.finding.cause in both else one for one in ranking
+        )
         first = ranking[0]
     probability = {entry.finding.cause: entry.probability for entry in ranking}
-    missing = missing_evidence(found, probability, deciding_tables(alike, probability))
+    missing = missing_evidence(
+        found, probability, deciding_evidence(health_causes(), observations, probability)
+    )
     also = second.finding.cause if second is not None else weaker_second(ranking)
     begun, ended = _span(found, cause, pair)
     return Diagnosis(
@@ -113,20 +102,6 @@ def conclude(
             _next(found, first, verdict, missing),
         ),
     )
-
-
-def _hangs_on_one(findings: Sequence[Finding], priors: Mapping[str, float], cause: str) -> bool:
-    """Tell whether one observation carries the verdict: without it the cause is not supported."""
-    mine = next(finding for finding in findings if finding.cause == cause)
-    for statement in {item.statement for item in mine.evidence}:
-        poorer = [
-            replace(one, evidence=tuple(item for item in one.evidence if item.statement != statement))
-            for one in findings
-        ]
-        first = weigh(poorer, priors, supported_at=SUPPORTED_AT, complement="none")[0]
-        if first.finding.cause != cause or first.status != "supported":
-            return True
-    return False
 
 
 def _span(
@@ -176,17 +151,6 @@ def _spared(found: Facts) -> list[str]:
     return sorted(monitored_routes(found.observed) & set(found.calm_neighbours()))
 
 
-def _has_mark(found: Facts, entry: Ranked) -> bool:
-    """Tell whether a cause shows by more than that others are ruled out, where it has to.
-
-    A cause before the application has to, and one of the process while that serves the endpoint asked about
-    well.
-    """
-    if entry.finding.cause not in BEFORE_APPLICATION and not _spared(found):
-        return True
-    return max((item.weight for item in entry.finding.evidence), default=0.0) >= OWN_MARK
-
-
 def _what(found: Facts, begun: datetime | None) -> str:
     incident = found.incident
     outer = found.outer
@@ -222,7 +186,7 @@ def _what(found: Facts, begun: datetime | None) -> str:
 def _what_each(pair: Sequence[Diagnosis]) -> str:
     """Say of each of two faults what it did and when, the earlier one first."""
     told = sorted(pair, key=lambda one: (one.incident_start is None, one.incident_start))
-    return " ".join(f"{one.summary[0]} That was {CAUSE_WORDS[str(one.cause)]}." for one in told)
+    return " ".join(f"{one.summary[0]} That was {cause_names('health')[str(one.cause)]}." for one in told)
 
 
 def _own_errors(found: Facts) -> list[str]:
@@ -277,7 +241,7 @@ def _medians(found: Facts) -> tuple[float, float]:
 
 
 def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> str:
-    first = ranking[0]
+    first, names = ranking[0], cause_names("health")
     if verdict == "no_incident":
         brief = find_brief_failure(found.observed)
         said = "Nothing needs a cause." if brief is None else "What passes so quickly is given no cause."
@@ -291,25 +255,27 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: 
             else "the evidence holds no times, so that slowness can't be ruled out"
         )
         return f"No endpoint was bad for long, but {lacks}."
-    if verdict == "inconclusive" and first.finding.cause in OF_PROCESS and (spared := _spared(found)):
+    if (
+        verdict == "inconclusive"
+        and not is_before_application(first.finding.cause)
+        and (spared := _spared(found))
+    ):
         return (
             f"{listed(spared)} did well all along. What held up {listed(found.endpoints)} was most likely "
-            f"{CAUSE_WORDS[first.finding.cause]} ({first.probability:.0%}); --endpoint asks about one alone."
+            f"{names[first.finding.cause]} ({first.probability:.0%}); --endpoint asks about one alone."
         )
     if verdict == "inconclusive":
         open_causes = [entry for entry in ranking if entry.probability >= 0.1]
-        said = listed(
-            f"{CAUSE_WORDS[entry.finding.cause]} ({entry.probability:.0%})" for entry in open_causes
-        )
+        said = listed(f"{names[entry.finding.cause]} ({entry.probability:.0%})" for entry in open_causes)
         return f"The evidence does not separate the causes: {said}."
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
     reason = finding.detail or (render(best.statement).rstrip(".") if best else "")
     second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
     if second is not None:
-        also = f"{CAUSE_WORDS[second.cause]}" + (f": {second.detail}" if second.detail else "")
-        return f"Two causes hold: {CAUSE_WORDS[finding.cause]}: {reason}; and {also}."
-    return f"The cause is {CAUSE_WORDS[finding.cause]} ({confidence:.0%}): {reason}."
+        also = f"{names[second.cause]}" + (f": {second.detail}" if second.detail else "")
+        return f"Two causes hold: {names[finding.cause]}: {reason}; and {also}."
+    return f"The cause is {names[finding.cause]} ({confidence:.0%}): {reason}."
 
 
 def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missing]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
-from watchme_analysis.health.hypotheses.seen import Seen, by_count
 from watchme_analysis.health.hypotheses.sql import lines
+from watchme_analysis.inference.signals import Observation, by_count, detects
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,8 @@ BEFORE_ASKING = 0.6
 FEWEST, MOST, WELL = 3, 0.5, 0.05
 
 
-def way_to_edge(found: Facts) -> list[Seen]:
+@detects("edge_not_reached", group="way to the edge", needs=("probes/outside",))
+def way_to_edge(found: Facts) -> list[Observation]:
     """Find probes from outside that lost their time before they asked, while requests of others did well.
 
     A prober's own network, its trust in a certificate, or a door of the edge for it alone looks like an
@@ -49,7 +50,9 @@ def way_to_edge(found: Facts) -> list[Seen]:
         f"(median of {len(served)}): the way from the prober to the edge is in question, no answer."
     )
     strength = by_count(len(early))
-    return [Seen("edge_not_reached", text, "probes", len(early), lines("probes", early), strength=strength)]
+    return [
+        Observation("edge_not_reached", text, "probes", len(early), lines("probes", early), strength=strength)
+    ]
 
 
 def _before_asking(probes: pd.DataFrame) -> pd.Series:

@@ -1,0 +1,84 @@
+"""Causes as data: a new file with its page is found wherever causes are listed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from worlds.health_scenarios import edge_refuses
+from worlds.health_world import investigate
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health.hypotheses import signals
+from watchme_analysis.inference import causes as cause_files
+from watchme_analysis.present.finding import FindingsView
+from watchme_analysis.present.matrix import plot_evidence_matrix
+from watchme_analysis.report import cause_page
+from watchme_analysis.services.diagnose import absent_tables, causes_of
+from watchme_analysis.window import parse_zone
+
+NEW = """
+title = "The moon stands in the way of the endpoint"
+name = "the moon"
+layer = "edge"
+page = "moon_phase.md"
+blind_spots = ["the far side"]
+next_test = "Look up at {public_url}."
+
+[needs]
+compose_settings = "the tides"
+
+[signals.edge_alone]
+grade = "decisive"
+reason = "Full moons answer by themselves."
+
+[signals.refused_at_once]
+grade = "decisive"
+reason = "The moon is quick."
+"""
+
+
+@pytest.fixture
+def with_moon(tmp_path, monkeypatch):
+    """The question with one more cause: a file and a page."""
+    folder = tmp_path / "causes"
+    shutil.copytree(Path(signals.__file__).parents[1] / "causes", folder)
+    (folder / "moon_phase.toml").write_text(NEW)
+    pages = tmp_path / "pages"
+    shutil.copytree(cause_page.PAGES, pages)
+    (pages / "moon_phase.md").write_text("# moon_phase: the moon\n\n## Confirm\n\nLook up.\n")
+    real = cause_files.cause_folder
+    monkeypatch.setattr(
+        cause_files, "cause_folder", lambda question: folder if question == "health" else real(question)
+    )
+    monkeypatch.setattr(cause_page, "PAGES", pages)
+    for cached in (cause_files.causes, signals.health_causes):
+        cached.cache_clear()
+    yield
+    for cached in (cause_files.causes, signals.health_causes):
+        cached.cache_clear()
+
+
+def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
+    inv = investigate(edge_refuses())
+    said = health.diagnose(inv)
+    assert said.ranking[0].finding.cause == "moon_phase"
+    found = next(entry for entry in said.to_dict()["ranking"] if entry["cause"] == "moon_phase")
+    assert {item["signal"] for item in found["evidence"]} == {"edge_alone", "refused_at_once"}
+    assert "https://HOST/svc/healthz" in found["next_test"]
+    assert found["not_covered"] == ["No compose_settings: the tides could not be seen.", "The far side."]
+    assert "moon_phase" in str(plot_evidence_matrix(said.ranking).alt)
+    titles = {one.cause: one.title for one in causes_of("health")}
+    shown = FindingsView(said.ranking, titles, parse_zone("UTC"))._repr_mimebundle_()
+    assert "The moon stands in the way" in str(shown)
+    assert "moon_phase" in absent_tables(inv)["compose_settings"]
+    page = cause_page.remedy_page({"question": "health", "verdict": "supported", "cause": "moon_phase"})
+    assert "Look up." in cause_page.steps(page["moon_phase"])
+
+
+def test_every_cause_has_its_own_page_and_a_reason_for_each_grade():
+    found = signals.health_causes()
+    assert all(one.page == f"{one.cause}.md" for one in found if not one.complement)
+    assert [one.cause for one in found if one.complement] == ["none"]
+    for one in found:
+        assert all(grade.reason.endswith(".") for grade in one.signals.values()), one.cause
+        assert one.cannot_see, one.cause

@@ -1,0 +1,111 @@
+"""Cause files: how they are read, and what is wrong with a file in one sentence."""
+
+import pytest
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.inference import causes as module
+from watchme_analysis.inference.signals import Signal
+
+VALID = {
+    "a": """
+title = "A title"
+name = "the first cause"
+layer = "nginx"
+order = 2
+page = "a.md"
+next_test = "Look."
+blind_spots = ["the dark"]
+[needs]
+probes = "something"
+[signals.seen]
+grade = "-strong"
+reason = "It is never seen."
+""",
+    "b": """
+title = "Another title"
+name = "the second cause"
+layer = "edge"
+order = 1
+prior = -1.4
+page = "b.md"
+next_test = "Look again."
+[signals.seen]
+grade = "decisive"
+reason = "It is always seen."
+[[confounders]]
+cause = "a"
+signals = ["seen"]
+separated_by = "measured"
+table = "host_metrics"
+reason = "Nobody measured."
+""",
+    "z": """
+title = "None of these"
+name = "none"
+layer = "none"
+complement = true
+next_test = "Wait."
+""",
+}
+SIGNALS = {name: Signal(name, "group", ()) for name in ("seen", "measured")}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name, text in VALID.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    monkeypatch.setattr(module, "cause_folder", lambda question: tmp_path)
+    module.causes.cache_clear()
+    yield tmp_path
+    module.causes.cache_clear()
+
+
+def test_files_become_causes_in_their_order_with_the_complement_last(folder):
+    found = module.load_causes("health", SIGNALS)
+    assert [one.cause for one in found] == ["b", "a", "z"]
+    second, first, none = found
+    assert (first.log_odds("seen"), second.log_odds("seen"), none.log_odds("seen")) == (-2.5, 4.0, 0.0)
+    assert (second.prior, first.prior) == (-1.4, 0.0)
+    assert first.needs == {"probes": "something"}
+    assert first.cannot_see == ("the dark",)
+    assert second.confounders[0].cause == "a"
+    assert none.complement
+    assert none.page is None
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("a", ('grade = "-strong"', 'grade = "huge"'), "gives the signal 'seen' the grade 'huge'"),
+        ("a", ('reason = "It is never seen."', ""), "gives no reason for the grade of the signal 'seen'"),
+        ("a", ("[signals.seen]", "[signals.unheard]"), "refers to the signal 'unheard'"),
+        ("a", ("probes =", "dreams ="), "refers to the table 'dreams'"),
+        ("a", ('page = "a.md"', ""), "lacks 'page'"),
+        ("a", ('title = "A title"', ""), "lacks the text 'title'"),
+        ("a", ("order = 2", "odour = 2"), "has the unknown key 'odour'"),
+        ("a", ('layer = "nginx"', 'layer = "moon"'), "has the unknown layer 'moon'"),
+        ("a", ("order = 2", "order = "), "is not valid TOML"),
+        ("b", ('cause = "a"', 'cause = "y"'), "names the confounder 'y'"),
+        ("b", ('separated_by = "measured"', ""), "has a confounder without 'separated_by'"),
+        ("b", ('separated_by = "measured"', 'separated_by = "lost"'), "refers to the signal 'lost'"),
+        ("b", ('table = "host_metrics"', 'table = "host"'), "refers to the table 'host'"),
+    ],
+)
+def test_a_file_with_a_mistake_is_named_in_one_sentence(folder, file, change, message):
+    path = folder / f"{file}.toml"
+    text = path.read_text()
+    assert change[0] in text
+    path.write_text(text.replace(*change))
+    with pytest.raises(InputError) as error:
+        module.load_causes("health", SIGNALS)
+    said = str(error.value)
+    assert said.startswith(f"The cause file health/causes/{file}.toml")
+    assert message in said
+    assert "\n" not in said.strip()
+
+
+def test_a_question_without_cause_files_says_so(folder):
+    for path in folder.iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="has no cause files"):
+        module.causes("health")

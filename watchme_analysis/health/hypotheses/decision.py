@@ -1,0 +1,122 @@
+"""From observations to a verdict: the pure part of a ``/health`` diagnosis, without tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from watchme_analysis.health.hypotheses.explains import EXPLAINS
+from watchme_analysis.health.hypotheses.second import second_fault
+from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
+from watchme_analysis.inference.engine import explained_away, finding
+from watchme_analysis.inference.findings import Ranked, Verdict
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import weigh
+
+# Three to two against all others together is the least that a verdict rests on.
+SUPPORTED_AT = 0.6
+# No evidence of this kind is surer than this.
+CEILING = 0.97
+# That all is well inside says that the fault lies before the application, not where: one of these needs a
+# mark of its own this strong.
+OWN_MARK = 0.85
+# Few double faults were recorded: no more is promised of them.
+TWO_FAULTS_CONFIDENCE = 0.75
+# What hangs on one observation is wrong where that one is misread or has a reason nobody thought of.
+ONE_OBSERVATION_CONFIDENCE = 0.89
+BEFORE_APPLICATION = ("client", "edge", "nginx", "network")
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a verdict depends on besides the observations.
+
+    Attributes
+    ----------
+    incident
+        Whether there is an incident.
+    timed
+        Whether the evidence would have shown a slow endpoint.
+    spared
+        Whether the affected process served the monitored endpoint well all along.
+    """
+
+    incident: bool
+    timed: bool
+    spared: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict on the observations of one case, with the ranking of causes.
+
+    Attributes
+    ----------
+    verdict, cause, confidence
+        As in the diagnosis.
+    ranking
+        Causes, most probable first.
+    second
+        A second fault beside the first, or None.
+    """
+
+    verdict: Verdict
+    cause: str | None
+    confidence: float
+    ranking: tuple[Ranked, ...]
+    second: Ranked | None = None
+
+
+def ranked(observations: Sequence[Observation]) -> tuple[Ranked, ...]:
+    """Return all causes by probability, from observations as they were detected."""
+    causes = health_causes()
+    seen = explained_away(observations, SIGNALS, EXPLAINS)
+    findings = [finding(cause, causes, seen, SIGNALS) for cause in causes]
+    priors = {cause.cause: cause.prior for cause in causes}
+    return weigh(findings, priors, supported_at=SUPPORTED_AT, complement="none")
+
+
+def decide(observations: Sequence[Observation], situation: Situation) -> Decision:
+    """Return the verdict on observations as they were detected."""
+    ranking = ranked(observations)
+    first = ranking[0]
+    if not situation.incident:
+        if situation.timed and first.probability >= SUPPORTED_AT:
+            return Decision("no_incident", "none", min(first.probability, CEILING), ranking)
+        return Decision("inconclusive", None, min(first.probability, 0.5), ranking)
+    second = second_fault(ranking)
+    if first.finding.cause != "none" and first.status == "supported" and has_mark(first, situation):
+        cause = first.finding.cause
+        most = ONE_OBSERVATION_CONFIDENCE if hangs_on_one(observations, cause) else CEILING
+        return Decision("supported", cause, min(first.probability, most), ranking, second)
+    if second is not None:
+        return Decision("supported", first.finding.cause, TWO_FAULTS_CONFIDENCE, ranking, second)
+    return Decision("inconclusive", None, min(first.probability, CEILING), ranking)
+
+
+def is_before_application(cause: str) -> bool:
+    """Return True when a cause acts before the application."""
+    return any(one.cause == cause and one.layer in BEFORE_APPLICATION for one in health_causes())
+
+
+def has_mark(entry: Ranked, situation: Situation) -> bool:
+    """Return True when a cause shows by more than that others are ruled out, where it has to.
+
+    A cause before the application has to, and one of the process while that serves the monitored endpoint
+    well.
+    """
+    if not is_before_application(entry.finding.cause) and not situation.spared:
+        return True
+    return max((item.weight for item in entry.finding.evidence), default=0.0) >= OWN_MARK
+
+
+def hangs_on_one(observations: Sequence[Observation], cause: str) -> bool:
+    """Return True when one observation carries the verdict: without it the cause is not supported."""
+    graded = next(one for one in health_causes() if one.cause == cause)
+    for place, one in enumerate(observations):
+        if graded.log_odds(one.signal) <= 0:
+            continue
+        first = ranked([*observations[:place], *observations[place + 1 :]])[0]
+        if first.finding.cause != cause or first.status != "supported":
+            return True
+    return False

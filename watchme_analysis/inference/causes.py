@@ -1,0 +1,284 @@
+"""Causes as data: one TOML file per cause in ``watchme_analysis/<question>/causes``.
+
+A file states what its cause predicts. Everything that lists causes (ranking, matrix, ``--json``, reports,
+documentation) reads it from here, so that adding a cause means adding one file, its signals and its page::
+
+    title = "The edge holds, refuses or misdirects the endpoint"
+    name = "the edge's configuration"            # within a sentence
+    layer = "edge"
+    prior = 0.0                                  # log-odds before any evidence
+    page = "edge_config.md"                      # in docs/causes
+    blind_spots = ["rules of the edge that it does not export"]
+    next_test = "Ask the origin without the edge: ..."
+
+    [needs]                                      # tables, and what they show
+    edge_log = "what the edge did with each request"
+
+    [signals.edge_alone]
+    grade = "decisive"
+    reason = "The edge refused, redirected or answered from its cache without asking the origin."
+
+    [[confounders]]
+    cause = "app_saturation"                     # predicts these signals as well ...
+    signals = ["stop_and_go"]
+    separated_by = "cpu_sampled"                 # ... and looks the same until this signal is there,
+    table = "host_metrics"                       # which needs this table
+    reason = "A process without CPU shows the same, and its CPU is not known."
+
+A file that refers to something unknown is rejected at load time with one sentence.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.inference.signals import Signal
+from watchme_analysis.schema import TABLES
+
+# Log-odds by grade: two to one, about five to one, twelve to one, and more than fifty to one.
+GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
+# Layers that a request passes, from the caller inwards; `none` is that of a cause that stands for no fault.
+LAYERS = ("client", "edge", "nginx", "network", "process", "dependency", "none")
+_TEXTS = ("title", "name", "layer", "next_test")
+_OPTIONAL = {
+    "prior", "page", "needs", "blind_spots", "signals", "confounders", "complement", "order", "events",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a signal says about a cause: its grade, the log-odds of the grade, and why."""
+
+    grade: str
+    log_odds: float
+    reason: str
+    next_test: str | None = None
+
+
+@dataclass(frozen=True)
+class Confounder:
+    """Another cause that predicts the same signals until a separating signal is there.
+
+    Attributes
+    ----------
+    cause
+        Id of the other cause, which gets the same grades meanwhile.
+    signals
+        Ids of the signals that both predict.
+    separated_by
+        Id of the signal that separates them.
+    table
+        Evidence that the separating signal needs.
+    reason
+        Sentence that is appended to the statements meanwhile.
+    """
+
+    cause: str
+    signals: tuple[str, ...]
+    separated_by: str
+    table: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A cause as its file states it.
+
+    Attributes
+    ----------
+    cause
+        Id, the name of the file.
+    question
+        ``health`` or ``backlog``.
+    title
+        Display name, a whole sentence without a full stop.
+    name
+        Name within a sentence.
+    layer
+        Layer or node at which the cause acts.
+    next_test
+        The check that would confirm or refute the cause; may contain ``{placeholders}`` that the question
+        fills in.
+    prior
+        Log-odds before any evidence, relative to the other causes.
+    page
+        File in ``docs/causes`` that explains the fix; None for a cause that needs none.
+    needs
+        What each table shows of this cause, by table.
+    cannot_see
+        Blind spots that remain however much evidence there is.
+    signals
+        Grades by signal id; a signal that is absent says nothing about this cause.
+    confounders
+        Causes that look the same without certain evidence.
+    complement
+        True for the cause that stands for "none of the others".
+    events
+        Names of events that begin the cause (``begins``) or undo it (``undoes``).
+    """
+
+    cause: str
+    question: str
+    title: str
+    name: str
+    layer: str
+    next_test: str
+    prior: float = 0.0
+    page: str | None = None
+    needs: Mapping[str, str] = field(default_factory=dict)
+    cannot_see: tuple[str, ...] = ()
+    signals: Mapping[str, Grade] = field(default_factory=dict)
+    confounders: tuple[Confounder, ...] = ()
+    complement: bool = False
+    events: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def log_odds(self, signal: str) -> float:
+        """Return the log-odds of a signal for this cause; 0 where the signal says nothing about it."""
+        grade = self.signals.get(signal)
+        return grade.log_odds if grade is not None else 0.0
+
+
+def cause_folder(question: str) -> Any:
+    """Return the folder with the cause files of a question."""
+    return files("watchme_analysis").joinpath(question, "causes")
+
+
+def has_cause_files(question: str) -> bool:
+    """Return True when the causes of a question are described by files."""
+    return bool(cause_folder(question).is_dir())
+
+
+@cache
+def causes(question: str) -> tuple[Cause, ...]:
+    """Return the causes of a question in their order; the complement comes last.
+
+    References to signals are not checked here; :func:`load_causes` does that.
+
+    Raises
+    ------
+    InputError
+        When a file is invalid, or the question has no cause files.
+    """
+    found = [
+        _parsed(question, entry.name, entry.read_text(encoding="utf-8"))
+        for entry in cause_folder(question).iterdir()
+        if entry.name.endswith(".toml")
+    ]
+    if not found:
+        raise InputError(f"The question {question!r} has no cause files.")
+    ordered = sorted(found, key=lambda one: (one[0], one[1].cause))
+    return tuple(cause for _, cause in ordered)
+
+
+def load_causes(question: str, signals: Mapping[str, Signal]) -> tuple[Cause, ...]:
+    """Return the causes of a question, checked against its signals and against each other.
+
+    Parameters
+    ----------
+    question
+        ``health`` or ``backlog``.
+    signals
+        Signals of the question by id.
+
+    Raises
+    ------
+    InputError
+        When a file refers to an unknown signal or cause.
+    """
+    found = causes(question)
+    ids = {one.cause for one in found}
+    for one in found:
+        where = _where(question, f"{one.cause}.toml")
+        named = {*one.signals, *(name for pair in one.confounders for name in pair.signals)}
+        named |= {pair.separated_by for pair in one.confounders}
+        if unknown := sorted(named - signals.keys()):
+            raise InputError(f"{where} refers to the signal {unknown[0]!r}, which no detector returns.")
+        if strange := [pair.cause for pair in one.confounders if pair.cause not in ids]:
+            raise InputError(f"{where} names the confounder {strange[0]!r}, which has no cause file.")
+    return found
+
+
+def cause_names(question: str) -> dict[str, str]:
+    """Return the name of each cause within a sentence, by id."""
+    return {one.cause: one.name for one in causes(question)}
+
+
+def _where(question: str, file: str) -> str:
+    return f"The cause file {question}/causes/{file}"
+
+
+def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Cause]:
+    """Return a cause and the key by which causes are ordered."""
+    where = _where(question, file)
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where} is not valid TOML: {error}.") from error
+    for name in _TEXTS:
+        if not isinstance(found.get(name), str) or not found[name].strip():
+            raise InputError(f"{where} lacks the text {name!r}.")
+    if unknown := sorted(found.keys() - {*_TEXTS, *_OPTIONAL}):
+        raise InputError(f"{where} has the unknown key {unknown[0]!r}.")
+    complement = bool(found.get("complement", False))
+    page = found.get("page")
+    if not complement and not (isinstance(page, str) and page.endswith(".md")):
+        raise InputError(f"{where} lacks 'page', the file in docs/causes that explains the fix.")
+    if question == "health" and found["layer"] not in LAYERS:
+        raise InputError(f"{where} has the unknown layer {found['layer']!r}: use {', '.join(LAYERS)}.")
+    needs = found.get("needs", {})
+    _check_tables(where, [*needs, *(one.get("table", "") for one in found.get("confounders", []))])
+    cause = Cause(
+        cause=file.removesuffix(".toml"),
+        question=question,
+        title=found["title"],
+        name=found["name"],
+        layer=found["layer"],
+        next_test=found["next_test"],
+        prior=float(found.get("prior", 0.0)),
+        page=page,
+        needs=needs,
+        cannot_see=tuple(found.get("blind_spots", ())),
+        signals={name: _grade(where, name, entry) for name, entry in found.get("signals", {}).items()},
+        confounders=tuple(_confounder(where, entry) for entry in found.get("confounders", ())),
+        complement=complement,
+        events={name: tuple(names) for name, names in found.get("events", {}).items()},
+    )
+    return (complement, int(found.get("order", 0))), cause
+
+
+def _check_tables(where: str, names: Iterable[str]) -> None:
+    unknown = [name for name in names if name.partition("/")[0] not in TABLES]
+    if unknown:
+        raise InputError(f"{where} refers to the table {unknown[0]!r}, which the data dictionary lacks.")
+
+
+def _grade(where: str, name: str, entry: Any) -> Grade:
+    if not isinstance(entry, dict) or entry.keys() - {"grade", "reason", "next_test"}:
+        raise InputError(f"{where} must give the signal {name!r} a 'grade' and a 'reason'.")
+    grade, reason = str(entry.get("grade", "")), str(entry.get("reason", "")).strip()
+    size = GRADES.get(grade.removeprefix("-"))
+    if size is None:
+        known = ", ".join(GRADES)
+        raise InputError(f"{where} gives the signal {name!r} the grade {grade!r}: use {known}, or -{known}.")
+    if not reason:
+        raise InputError(f"{where} gives no reason for the grade of the signal {name!r}.")
+    return Grade(grade, -size if grade.startswith("-") else size, reason, entry.get("next_test"))
+
+
+def _confounder(where: str, entry: Any) -> Confounder:
+    needed = ("cause", "signals", "separated_by", "table", "reason")
+    if missing := [name for name in needed if not entry.get(name)]:
+        raise InputError(f"{where} has a confounder without {missing[0]!r}.")
+    return Confounder(
+        str(entry["cause"]),
+        tuple(entry["signals"]),
+        str(entry["separated_by"]),
+        str(entry["table"]),
+        str(entry["reason"]),
+    )
