@@ -70,12 +70,12 @@ def collect(testbed: Testbed, out: Path, confs: dict[str, str], probed: list[Pat
     shutil.copy(testbed.work / "logs" / "origin-error.log", out / "error.log")
     commands = ""
     for service in testbed.services:
-        ending = "" if service is testbed.target else f"-{service.name}"
+        ending = "" if service is testbed.services[0] else f"-{service.name}"
         shutil.copy(service.log, out / f"app{ending}.log")
         shutil.copy(service.work / "metrics.csv", out / f"metrics{ending}.csv")
         commands += f"# {service.name}, {service.address.rpartition(':')[0]}\n{service.command()}\n"
     for file in ("app.py", "common.py"):
-        shutil.copy(testbed.target.work / file, out / file)
+        shutil.copy(testbed.services[0].work / file, out / file)
     for name, conf in confs.items():
         (out / name).write_text(conf)
     (out / "uvicorn_command.txt").write_text(commands)

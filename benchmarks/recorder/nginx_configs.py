@@ -75,7 +75,9 @@ class Origin:
     listen
         Host and port that it listens on.
     routes
-        One per service; faults concern the first.
+        One per service.
+    faulty
+        Name of the service that the further directives and ``upstream`` concern.
     edge
         Address of the edge, whose header states the client's address; None: clients connect directly.
     log_format
@@ -89,11 +91,11 @@ class Origin:
     error_level
         Level of the error log.
     http, server, location, health
-        Further directives: of all servers, of the server, of the first service, of its ``/health`` alone.
+        Further directives: of all servers, of the server, of the faulty service, of its ``/health`` alone.
     upstream
-        Address of the first service; empty: the one of its route.
+        Address of the faulty service; empty: the one of its route.
     keeps_prefix
-        True if the prefix of the first service is not stripped.
+        True if the prefix of the faulty service is not stripped.
     """
 
     listen: str
@@ -101,6 +103,7 @@ class Origin:
     edge: str | None
     log_format: str
     read_timeout_s: float
+    faulty: str = "behavior"
     client_limit: int = 0
     keepalive: int = 0
     error_level: str = "notice"
@@ -113,10 +116,10 @@ class Origin:
 
     def text(self) -> str:
         """Return the file's text."""
-        first = self.routes[0]
+        faulty = next(route for route in self.routes if route.service == self.faulty)
         upstreams = "".join(
             f"    upstream {route.service}_api {{\n"
-            f"        server {(self.upstream if route is first else '') or route.address};\n"
+            f"        server {(self.upstream if route is faulty else '') or route.address};\n"
             + (f"        keepalive {self.keepalive};\n" if self.keepalive else "")
             + "    }\n"
             for route in self.routes
@@ -128,10 +131,10 @@ class Origin:
             http += f"limit_req_zone $binary_remote_addr zone=perclient:2m rate={self.client_limit}r/s;\n"
             http += "limit_req_status 429;\n"
             server += f"limit_req zone=perclient burst={2 * self.client_limit} nodelay;\n"
-        health = f"{first.prefix}health"
-        locations = [(f"= {health}", self.health.replace("UPSTREAM", self._pass(first, "health")))]
+        health = f"{faulty.prefix}health"
+        locations = [(f"= {health}", self.health.replace("UPSTREAM", self._pass(faulty, "health")))]
         locations += [
-            (route.prefix, (self.location if route is first else "") + self._pass(route, ""))
+            (route.prefix, (self.location if route is faulty else "") + self._pass(route, ""))
             for route in reversed(self.routes)
         ]
         places = "".join(
@@ -159,7 +162,7 @@ class Origin:
 
     def _pass(self, route: Route, rest: str) -> str:
         """Return the directive that sends requests to a service, without its prefix."""
-        kept = route.prefix == "/" or (self.keeps_prefix and route is self.routes[0])
+        kept = route.prefix == "/" or (self.keeps_prefix and route.service == self.faulty)
         return f"proxy_pass http://{route.service}_api{'' if kept else '/' + rest};\n"
 
 

@@ -43,7 +43,8 @@ class Parameters:
     cpus: float | None = _option(None, "CPU limit in cores, as a container's cpus (none)", float)
     memory_mb: int | None = _option(None, "memory limit in MB, as a container's mem_limit (none)", int)
     fetch_timeout: float = _option(120.0, "time limit of the application for the store, in seconds")
-    services: int = _option(1, "services behind the origin (2: the second is never faulty)", int)
+    services: int = _option(1, "services behind the origin", int)
+    faulty: str = _option("behavior", "service that faults concern", choices=("behavior", "emotion"))
     prefixes: bool = _option(False, "put each service behind a prefix that the origin strips")
     edge: bool = _option(True, "requests pass through the edge")
     log_format: str = _option(

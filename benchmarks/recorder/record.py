@@ -54,7 +54,7 @@ def probes(testbed: Testbed) -> Iterator[list[Path]]:
 
     ``/health`` of a second service is probed from outside only.
     """
-    files, running, target = [], [], testbed.target
+    files, running, target = [], [], testbed.services[0]
     front, prefix = testbed.front, testbed.prefix(target.name)
     others = [f"{front}{testbed.prefix(service.name)}/health" for service in testbed.services[1:]]
     options = testbed.options
@@ -83,7 +83,7 @@ def streams(testbed: Testbed) -> list[Stream]:
     """Return the usual load: a stream for each service."""
     options, found = testbed.options, []
     for service in testbed.services:
-        first = service is testbed.target
+        first = service is testbed.services[0]
         reads = READS[options.app] + (() if options.monitor_every else ("/health",))
         rate = options.rate if first else options.rate * SECOND_SHARE
         prefix = testbed.prefix(service.name)
@@ -127,6 +127,7 @@ def record(name: str, options: Parameters, seed: int | None, out: Path) -> None:
     truth = {
         "id": out.name,
         "scenario": name,
+        "service": options.faulty,
         "cause": scenario.cause,
         "layer": scenario.layer,
         "secondary_cause": scenario.secondary_cause,
@@ -219,7 +220,7 @@ def main(words: list[str] | None = None) -> None:
         parser.error(f"{scenario} needs a network namespace: Linux, root, ip and unshare")
     if not loads and options.fault_at + options.fault_for > options.seconds:
         parser.error("the fault must end within the recording: raise --seconds")
-    if options.prefixes and not loads and options.services < 2:
+    if (options.prefixes or options.faulty == "emotion") and not loads:
         options.services = 2
     if find_nginx() is None and not url:
         parser.error("nginx was not found; on Debian: apt-get install nginx-light")

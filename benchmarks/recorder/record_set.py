@@ -3,6 +3,7 @@
     nice -n -5 .venv/bin/python benchmarks/recorder/record_set.py recorded/mine --seeds 100-101
     nice -n -5 .venv/bin/python benchmarks/recorder/record_set.py recorded/mine --seeds 7 --scenarios denied
 
+Further options are those of record.py and win over what a seed draws, such as ``--no-edge``.
 Evidence goes to ``health/ID``, truth to ``truth/ID.json``, and the callers' statuses and latencies to
 ``responses/ID.txt``. A case appears when it is complete; cases that exist are not recorded again.
 """
@@ -10,6 +11,8 @@ Evidence goes to ``health/ID``, truth to ``truth/ID.json``, and the callers' sta
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,13 +30,21 @@ def planned(scenarios: list[str], seeds: list[int], prefix: str) -> list[tuple[s
     return [(f"{prefix}{number:02d}", scenario, seed) for number, (scenario, seed) in enumerate(pairs, 1)]
 
 
-def record_case(out: Path, case: tuple[str, str, int]) -> str:
+def record_case(out: Path, case: tuple[str, str, int], further: list[str]) -> str:
     """Record a case in a temporary folder, move it to its place, and return a line about it."""
     identifier, scenario, seed = case
     if (out / "health" / identifier).exists():
         return f"{identifier} {scenario} {seed}: exists"
     with tempfile.TemporaryDirectory(prefix=".recording-", dir=out) as folder:
-        words = [sys.executable, str(RECORD), scenario, f"{folder}/{identifier}", "--seed", str(seed)]
+        words = [
+            sys.executable,
+            str(RECORD),
+            scenario,
+            f"{folder}/{identifier}",
+            "--seed",
+            str(seed),
+            *further,
+        ]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
             return f"{identifier} {scenario} {seed}: failed\n{done.stderr[-3000:]}"
@@ -41,6 +52,15 @@ def record_case(out: Path, case: tuple[str, str, int]) -> str:
         (Path(folder) / "truth" / f"{identifier}.json").rename(out / "truth" / f"{identifier}.json")
         (Path(folder) / identifier).rename(out / "health" / identifier)
     return f"{identifier} {scenario} {seed}: recorded"
+
+
+def take_priority() -> None:
+    """Give the session the niceness of this process, where Linux schedules by session.
+
+    With autogroups, ``nice`` only orders the processes within a session (see sched(7)).
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(os.nice(0)))
 
 
 def main() -> None:
@@ -51,7 +71,7 @@ def main() -> None:
     parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="names, separated by commas (all)")
     parser.add_argument("--prefix", default="r", help="first letters of the identifiers (r)")
     parser.add_argument("--jobs", type=int, default=3, help="recordings at the same time (3)")
-    options = parser.parse_args()
+    options, further = parser.parse_known_args()
     scenarios = options.scenarios.split(",")
     if unknown := set(scenarios) - set(SCENARIOS):
         parser.error(f"unknown scenarios: {', '.join(sorted(unknown))}")
@@ -59,9 +79,10 @@ def main() -> None:
     seeds = list(range(int(first), int(last or first) + 1))
     for folder in ("health", "truth", "responses"):
         (options.out / folder).mkdir(parents=True, exist_ok=True)
+    take_priority()
     with ThreadPoolExecutor(options.jobs) as pool:
         cases = planned(scenarios, seeds, options.prefix)
-        for line in pool.map(lambda case: record_case(options.out, case), cases):
+        for line in pool.map(lambda case: record_case(options.out, case, further), cases):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 

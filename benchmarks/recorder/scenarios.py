@@ -115,7 +115,7 @@ def start(testbed: Testbed, options: Parameters) -> None:
     """Start the service as usual and wait until it accepts connections."""
     testbed.target.stop()
     testbed.target.start()
-    testbed.await_target()
+    testbed.await_service(testbed.target)
 
 
 def deploy_without_setting(testbed: Testbed, options: Parameters) -> None:
@@ -171,7 +171,7 @@ def deploy_slowly(testbed: Testbed, options: Parameters) -> None:
 
 def await_start(testbed: Testbed, options: Parameters) -> None:
     """Wait until the service accepts connections."""
-    testbed.await_target()
+    testbed.await_service(testbed.target)
 
 
 def remove_container(testbed: Testbed, options: Parameters) -> None:
@@ -333,16 +333,17 @@ def end_flood(testbed: Testbed, options: Parameters) -> None:
 # Two faults
 
 
-def deny_then_stop_second(testbed: Testbed, options: Parameters) -> None:
-    """Deny ``/health`` of the first service, and stop the second service."""
+def deny_and_stop_other(testbed: Testbed, options: Parameters) -> None:
+    """Deny ``/health`` of one service, and stop the other."""
     deny_health(testbed, options)
-    testbed.services[1].stop()
+    testbed.other.stop()
 
 
-def allow_and_start_second(testbed: Testbed, options: Parameters) -> None:
+def allow_and_start_other(testbed: Testbed, options: Parameters) -> None:
     """Undo both."""
     usual_origin(testbed, options)
-    testbed.services[1].start()
+    testbed.other.start()
+    testbed.await_service(testbed.other)
 
 
 _STORE_APPS = {"app": one_of("async_client", "deep_health", "sync_reads")}
@@ -582,10 +583,10 @@ SCENARIOS: dict[str, Scenario] = {
         defaults={"edge": True},
     ),
     "two_faults": Scenario(
-        "a reload denies `/health` of the first service, and the second service is stopped",
+        "a reload denies `/health` of one service, and the other service is stopped",
         "nginx_config",
-        deny_then_stop_second,
-        allow_and_start_second,
+        deny_and_stop_other,
+        allow_and_start_other,
         defaults={"services": 2},
         other_causes=("app_down",),
     ),

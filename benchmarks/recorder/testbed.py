@@ -92,7 +92,7 @@ class Testbed:
     network
         Addresses of edge and origin.
     services
-        The services behind the origin. Faults concern the first.
+        The services behind the origin. The first is probed from inside, and its files have plain names.
     origin
         Settings of the host's Nginx.
     processes
@@ -132,7 +132,12 @@ class Testbed:
     @property
     def target(self) -> Service:
         """Return the service that faults concern."""
-        return self.services[0]
+        return next(service for service in self.services if service.name == self.options.faulty)
+
+    @property
+    def other(self) -> Service:
+        """Return the service that faults do not concern."""
+        return next(service for service in self.services if service.name != self.options.faulty)
 
     @property
     def front(self) -> str:
@@ -149,14 +154,14 @@ class Testbed:
         self.processes["origin"].send_signal(signal.SIGHUP)
 
     def reload_edge(self, health_address: str | None) -> None:
-        """Reload the edge with ``/health`` of the first service routed to an address, or (None) as usual."""
+        """Reload the edge with ``/health`` of the faulty service routed to an address, or (None) as usual."""
         rule = f"{self.prefix(self.target.name)}/health {health_address}" if health_address else ""
         (self.work / "edge.conf").write_text(edge_conf(self.network.edge, self.network.origin, rule))
         self.processes["edge"].send_signal(signal.SIGHUP)
 
-    def await_target(self) -> None:
-        """Wait until the first service accepts connections."""
-        wait_for(lambda: listening(self.target.address), f"The service {self.target.name}")
+    def await_service(self, service: Service) -> None:
+        """Wait until a service accepts connections."""
+        wait_for(lambda: listening(service.address), f"The service {service.name}")
 
     def start_process(self, name: str, command: list[str], **options: Any) -> None:
         """Start a further process; the end of the recording stops it."""
@@ -186,7 +191,7 @@ class Testbed:
         for service in self.services:
             service.start()
         for service in self.services:
-            wait_for(lambda address=service.address: listening(address), f"The service {service.name}")
+            self.await_service(service)
         bare = ("/", "/emotion/")
         self.origin = Origin(
             listen=self.network.origin,
@@ -200,6 +205,7 @@ class Testbed:
             client_limit=options.client_limit,
             keepalive=options.keepalive,
             error_level=options.error_level,
+            faulty=options.faulty,
         )
         (self.work / "nginx.conf").write_text(self.origin.text())
         self._start_nginx("origin", "nginx.conf", self.network.origin)
@@ -235,7 +241,7 @@ class Testbed:
         wait_for(lambda: listening(address), f"The Nginx of the {name}")
 
     def start_neighbour(self, name: str) -> None:
-        """Start a busy process in the control groups of the first service, as on a crowded host."""
+        """Start a busy process in the control groups of the faulty service, as on a crowded host."""
         join = "".join(f"echo $$ > {group}/cgroup.procs; " for group in self.target.groups)
         words = ["sh", "-c", f'{join}exec "$@"', "sh", sys.executable, "-c", "while True: pass"]
         self.start_process(name, words)
