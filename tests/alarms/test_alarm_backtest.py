@@ -56,7 +56,7 @@ def test_missing_points_follow_the_treatment():
 
 
 def test_a_finer_alarm_than_the_history_is_refused():
-    with pytest.raises(InputError, match="60 s can't be tried on points of 300 s"):
+    with pytest.raises(InputError, match="60 s can't be evaluated on points of 300 s"):
         backtest(History(series([1.0], 300), "Maximum", 300), Rule(60, 0.0))
 
 

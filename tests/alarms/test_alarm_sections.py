@@ -9,8 +9,8 @@ import pytest
 from watchme_analysis import notebook
 from watchme_analysis.alarms.backtest import AlarmRun
 from watchme_analysis.alarms.sections import (
+    advice_table,
     backtest_table,
-    lessons_table,
     plot_alarm_sensitivity,
     plot_alarm_times,
 )
@@ -55,7 +55,7 @@ def test_a_back_test_names_rings_pages_and_silence():
     [row] = shown.rows
     assert row[:3] == ("dead", "a-dlq", "2025-12-11 11:00")
     assert row[4:] == ("1 h", "3 h", "2", "0")
-    assert "Silent: dead (on 1)" in shown.note
+    assert "Never fired: dead (on 1)" in shown.note
     assert "M is not in the case" in shown.note
     unknown = backtest_table(backtest_frame([rang], START, 86_400.0), TOKYO)
     assert "before people" not in unknown.heads
@@ -66,7 +66,7 @@ def test_the_time_axis_of_rings_is_the_readers():
     picture = plot_alarm_times([("dead\na-dlq", ((START + HOUR, None),))], span, START + 2 * HOUR)
     assert "time (Asia/Tokyo), 2025-12-11" in picture.words
     assert any("people noticed" in word for word in picture.words)
-    assert plot_alarm_times([], span).words == ("No alarm rang in this window.",)
+    assert plot_alarm_times([], span).words == ("No alarm fired in this window.",)
 
 
 def test_a_threshold_that_never_rings_is_drawn_as_never():
@@ -85,7 +85,7 @@ def test_a_threshold_that_never_rings_is_drawn_as_never():
 
 
 def test_nothing_to_better_is_said():
-    assert "Nothing" in lessons_table(()).note
+    assert "Nothing" in advice_table(()).note
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_malformed_parameters_of_a_what_if_are_refused(data, parameters, said):
 @pytest.mark.slow
 def test_a_healthy_case_says_that_every_ring_is_in_vain(data):
     page = notebook.open_alarms(case=str(data / "backlog-healthy"))
-    assert "Nothing happened" in page.noticed().paragraphs[0]
+    assert "Nothing happened" in page.time_to_detect().paragraphs[0]
     assert "Nothing happened" in page.advice().paragraphs[0]
     with pytest.raises(InputError, match="'who' is unknown"):
         notebook.open_alarms(case=str(data / "backlog-healthy"), who="me")

@@ -38,9 +38,10 @@ def test_the_advice_tells_when_and_how_many_could_still_be_kept_from_dying(dying
         ("late", 60.0, 1, 0.0), ("calm", 110.0, 2, 0.0), ("vain", 5.0, 1, 3.5), ("nags", 20.0, 90, 0.0)
     )
     said = alarm_advice(frame, START, dying, 40, TOKYO)
-    assert "is late on jobs, 1 h after the start, at 2025-12-10 10:00, with 1 page" in said[0]
+    assert said[0].startswith("late on jobs fires first without false alarms")
+    assert "1 h after the start, at 2025-12-10 10:00" in said[0]
     assert said[1].startswith("By then 0 of 40 messages were seen in dead-letter queues; 40 could still")
-    assert said[2].startswith("nags on jobs rings 20 min after the start, but 90 pages")
+    assert said[2].startswith("nags on jobs fires 20 min after the start, but 90 times")
     assert len(said) == 3
     late = alarm_advice(rang(("late", 110.0, 1, 0.0)), START, dying, 40, TOKYO)
     assert "By then 10 of 40 messages" in late[1]
@@ -50,13 +51,13 @@ def test_the_advice_tells_when_and_how_many_could_still_be_kept_from_dying(dying
 
 def test_without_an_alarm_that_told_the_advice_says_so(dying):
     vain = rang(("vain", 5.0, 1, 3.5))
-    assert "without ringing in vain" in alarm_advice(vain, START, dying, 40, TOKYO)[0]
+    assert "without false alarms" in alarm_advice(vain, START, dying, 40, TOKYO)[0]
     silent = vain.assign(first=pd.NaT, minutes_after_start=np.nan, false_a_week=0.0)
-    assert alarm_advice(silent, START, dying, 40, TOKYO) == ("None of these alarms would have rung.",)
+    assert alarm_advice(silent, START, dying, 40, TOKYO) == ("None of these alarms would have fired.",)
     (said,) = alarm_advice(silent.assign(times_raised=pd.NA), START, dying, 40, TOKYO)
-    assert said.startswith("None of these alarms could be tried")
+    assert said.startswith("None of these alarms could be evaluated")
     (said,) = alarm_advice(vain.assign(minutes_after_start=np.nan), None, (), 0, TOKYO)
-    assert said == "Nothing happened: vain would have rung in vain."
+    assert said == "No incident: vain would have fired falsely."
 
 
 def test_dead_letters_are_those_of_the_window_each_queue_once(dying):
@@ -75,7 +76,7 @@ def test_only_a_change_that_broke_the_function_would_have_been_found_by_a_check(
 
     (said,) = spared("consumer_failing", change, 991)
     assert "UpdateFunctionCode on job-runner at 2025-12-10 10:42" in said
-    assert "would have kept all 991 messages from the dead-letter queue" in said
+    assert "would have kept all 991 messages out of the dead-letter queue" in said
     for other in (
         ("throttled", change, 991),
         ("consumer_failing", None, 991),

@@ -101,7 +101,7 @@ def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
     assert frame.loc["dead", "note"] == "", "points of a minute are as fine as an alarm of five needs them"
     assert frame.loc["rate", "first"] < frame.loc["dead", "first"]
     assert pd.isna(frame.loc["band", "times_raised"])
-    assert "can't be tried" in frame.loc["band", "note"]
+    assert "can't be evaluated" in frame.loc["band", "note"]
     assert frame.loc["both", "first"] >= frame.loc["dead", "first"]
 
 
@@ -178,7 +178,7 @@ def test_people_noticed_when_they_first_touched_what_was_affected():
     )
     rang = pd.DataFrame([{"time": START + pd.Timedelta(minutes=200), "alarm": "age", "to_state": "ALARM"}])
     case = Held(case, alarm_history=conform("alarm_history", rang))
-    assert first_reaction(case, pipelines(case), later).how == "the alarm age rang"
+    assert first_reaction(case, pipelines(case), later).how == "the alarm age fired"
     assert first_reaction(case, pipelines(case), later, AT + pd.Timedelta(minutes=70)) is None, (
         "long after its end"
     )
@@ -229,7 +229,7 @@ def test_an_average_that_hides_a_maximum_is_found():
         world, pipelines(world), parse_specs({"alarms": [spec]}), AT + pd.Timedelta(minutes=600), DAY_S
     )
     assert [(each.alarm, each.instead) for each in found] == [("long", "Maximum")]
-    assert "By its average it stays silent" in found[0].finding
+    assert "On the average, the alarm never fires" in found[0].finding
 
 
 @pytest.mark.slow
@@ -294,7 +294,7 @@ def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     (row,) = backtest_frame(tried, start, DAY_S, elsewhere=span).itertuples()
     assert row.times_raised and pd.isna(row.minutes_after_start) and row.false_a_week == 0
     [age] = advise(world, pipelines(world), [spec], start, DAY_S, span)
-    assert age.effect == "does not ring for the incident, never in vain"
+    assert age.effect == "does not fire for the incident, no false alarm"
 
 
 @pytest.mark.parametrize(("joined", "known"), [("AND", False), ("OR", False), ("OR TRUE OR", True)])
@@ -315,4 +315,4 @@ def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_call
     }
     assert tried["seen"].run.raised and tried["unseen"].run is None
     assert (tried["both"].run is not None) is known
-    assert known or "hangs on unseen" in tried["both"].note
+    assert known or "depends on unseen" in tried["both"].note

@@ -59,7 +59,7 @@ def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path
     assert "access.log  access_log     3         0  10:00:01 .. 10:00:31\n" in first.stdout
     assert "  - holiday.jpg (4 bytes): not recognised\n" in first.stdout
     assert first.stdout.endswith(f"\nNext:\n    watchme diagnose health {tmp_path / 'case'}\n")
-    assert "Not there, of what tells about health: error_log, " in " ".join(first.stdout.split())
+    assert "Not in the case, but useful for health: error_log, " in " ".join(first.stdout.split())
     again = watchme("import", evidence, tmp_path / "case")
     assert "unchanged" in again.stdout
 

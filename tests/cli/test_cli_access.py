@@ -66,7 +66,7 @@ def test_a_page_for_a_person(log):
     assert "1 rejected, 1 blank" in page
     assert "  line 2: it is of none of the formats: junk" in page
     assert "504 33.3%" in page
-    times, _, further = page.partition("Failed, as a share")
+    times, _, further = page.partition("Failed requests")
     assert [row.split() for row in times.splitlines() if row.startswith("/")][-2:] == [
         ["/health", "2", "66.7", "0.004", "30.001", "30.001", "30.001"],
         ["/jobs/*", "1", "33.3", "0.020", "0.020", "0.020", "0.020"],
@@ -279,7 +279,7 @@ def test_who_stops_a_scan_gets_what_was_read_until_then():
 
     assert process.returncode == 1
     assert "5,000 lines: 5,000 requests" in page
-    assert "Stopped: what follows is of the lines read until then." in page
+    assert "Stopped: the summary covers the lines read until then." in page
     assert "-: INCOMPLETE, rows are missing" in page
 
 
@@ -315,7 +315,7 @@ def test_a_folder_without_logs_is_told_from_nothing(tmp_path):
 
 
 def test_a_window_without_requests_is_told(log):
-    assert "No request is in the window" in run(log, "--format", FORMAT, "--since", "2h").output
+    assert "No request matches the window" in run(log, "--format", FORMAT, "--since", "2h").output
 
 
 def test_what_is_counted_is_written_to_parquet(log, tmp_path):
@@ -416,7 +416,7 @@ def test_error_logs_of_a_folder_are_those_with_their_name(log, tmp_path):
 def test_what_is_no_error_log_is_not_asked_for_its_format(log):
     _, _, errors = run(log, "--format", FORMAT, "--errors", log).output.partition("Error log")
 
-    assert "None of its lines was understood: they are none that Nginx writes" in errors
+    assert "None of its lines could be read: they are not in the format" in errors
     assert "--format" not in errors
 
 
@@ -474,7 +474,7 @@ def test_an_error_log_of_another_time_is_told_apart(log, tmp_path):
 
     page = run(log, "--format", FORMAT, "--log-timezone", "UTC").output
 
-    assert "2 lines lie outside of the access logs' window" in page
+    assert "2 lines are outside the window" in page
     assert "--log-timezone" in page
 
 
@@ -560,14 +560,14 @@ def test_standard_input_is_read():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Give FILES"),
-        (["x", "--columns", "time"], "--columns goes with --parquet"),
-        (["x", "--spark", "a=b"], "--spark goes with --engine spark"),
-        (["x", "--engine", "spark", "--errors", "error.log"], "does not go with"),
+        ([], "FILES are missing"),
+        (["x", "--columns", "time"], "--columns needs --parquet"),
+        (["x", "--spark", "a=b"], "--spark needs --engine spark"),
+        (["x", "--engine", "spark", "--errors", "error.log"], "cannot be combined"),
         (["--athena-ddl", "s3://bucket/x/"], "wants FILES"),
         (["x.log", "--slow", "0s"], "such as 3s or 500ms"),
         (["x.log", "--path", "health"], "such as /health"),
-        (["x.log", "--since", "2025-12-11", "--until", "2025-12-10"], "not after --since"),
+        (["x.log", "--since", "2025-12-11", "--until", "2025-12-10"], "must be after --since"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(arguments, message):

@@ -39,15 +39,13 @@ def test_what_would_be_better_is_printed_beside_the_back_test():
     result = backtest(DATA / "backlog-dlq")
     assert result.exit_code == 0
     better = " ".join(result.output.partition("better: ")[2].split())
-    assert "message-age on asr-queue: A message that fails each time is dead-lettered after" in better
-    assert "instead: age above 270 s, 1 of 60 points, and an alarm on the first dead letter" in better
-    assert "pages 145 times for one incident" in better
+    assert "message-age on asr-queue: A message that always fails moves to the DLQ after" in better
+    assert "instead: age above 270 s, 1 of 60 points, and an alarm on the first message in the DLQ" in better
+    assert "It fires 145 times for one incident" in better
     first = " ".join(result.output.split("alarm  ")[0].split())
-    assert (
-        "The first to tell, without ringing in vain or again and again, is error-rate on asr-worker" in first
-    )
+    assert "error-rate on asr-worker fires first without false alarms or repetitions" in first
     assert "By then 0 of 991 messages were seen in dead-letter queues" in first
-    assert "It began with new code deployed on asr-worker at 2025-11-18 10:42" in first
+    assert "The incident began with new code deployed on asr-worker at 2025-11-18 10:42" in first
 
 
 def test_settings_of_one_alarm_on_one_resource_stand_together(monkeypatch):
@@ -65,8 +63,8 @@ def test_settings_of_one_alarm_on_one_resource_stand_together(monkeypatch):
 
 def test_alarms_that_watch_nothing_in_the_case_are_named():
     result = backtest(DATA / "health-healthy")
-    assert "never rang: 8 of 8" in result.output
-    said = next(line for line in result.output.splitlines() if line.startswith("not tried"))
+    assert "never fired: 8 of 8" in result.output
+    said = next(line for line in result.output.splitlines() if line.startswith("not evaluated"))
     assert "dead-letters," in said
     assert "health-checks" not in said
 
@@ -87,7 +85,7 @@ def test_a_dump_without_its_queries_says_that_labels_were_read(evidence):
     (evidence / "metrics" / "metric-data-queries.json").unlink()
     result = backtest(evidence)
     assert "no list of queries beside it, so series are identified by their labels" in result.stderr
-    # What rings rings at the same times; what can't be told apart is not tried, and named, over two lines.
+    # Alarms fire at the same times; those without distinguishable series are named, over two lines.
     other = ("better", "  dead-letters: ")
     assert [
         line for line in result.stdout.splitlines() if "asr" in line and not any(w in line for w in other)

@@ -320,7 +320,7 @@ def test_a_service_that_fails_is_exit_1(monkeypatch, fault_of):
     def fail(*_):
         raise ServiceError("AWS can't be reached: check the network.")
 
-    monkeypatch.setattr("watchme_analysis.cli.pull.asking_of", fail)
+    monkeypatch.setattr("watchme_analysis.cli.pull.query_options_of", fail)
     monkeypatch.setattr(sys, "argv", ["watchme", "pull", "backlog", "--queue", "q"])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -331,7 +331,7 @@ def test_a_fault_of_the_program_stays_visible(monkeypatch, fault_of):
     def fail(*_):
         raise TypeError("a fault")
 
-    monkeypatch.setattr("watchme_analysis.cli.pull.asking_of", fail)
+    monkeypatch.setattr("watchme_analysis.cli.pull.query_options_of", fail)
     monkeypatch.setattr(sys, "argv", ["watchme", "pull", "backlog", "--queue", "q"])
     with pytest.raises(TypeError):
         main()

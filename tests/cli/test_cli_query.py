@@ -74,7 +74,7 @@ def test_one_region_that_fails_does_not_cost_the_other(groups, capsys):
     code = cli.main(arguments, standalone_mode=False)
     out, err = capsys.readouterr()
     assert code == 1
-    assert "eu-west-1 failed: No log group fits" in err
+    assert "eu-west-1 failed: No log group matches" in err
     rows = [json.loads(line) for line in out.splitlines()]
     assert {row["place"] for row in rows} == {"ap-southeast-2"}
     assert len(rows) == 60
@@ -176,10 +176,10 @@ def test_where_the_count_of_bytes_may_not_be_asked_a_groups_size_tells(groups):
     groups.faults["GetMetricData"].append("denied")
     groups.faults["DescribeLogGroups"].append("denied")
     blind = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "4h")
-    assert "what ap-southeast-2 will scan is not known; at the ceiling it stops" in blind.stderr
+    assert "the scan in ap-southeast-2 could not be estimated" in blind.stderr
 
 
 def test_progress_is_said_now_and_then_where_no_line_can_change(monkeypatch, capsys):
-    monkeypatch.setattr("watchme_analysis.cli.aws._SAY_EVERY_S", 0.0)
+    monkeypatch.setattr("watchme_analysis.cli.aws._PROGRESS_EVERY_S", 0.0)
     Progress()("logs: 3 queries running")
     assert capsys.readouterr().err == "logs: 3 queries running, 0 s ...\n"

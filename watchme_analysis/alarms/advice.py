@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.trials import Spans, backtest_alarms, backtest_frame
 from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +55,8 @@ def advise(
     for spec in specs:
         if spec.metrics == (AGE,) and spec.rule.comparison.startswith("Greater"):
             found += world.ages(spec)
-        of_runs = set(spec.metrics) <= {"Errors", "Invocations", "Duration"}
-        if spec.over == "function" and of_runs and spec.rule.datapoints_to_alarm > 1:
+        of_invocations = set(spec.metrics) <= {"Errors", "Invocations", "Duration"}
+        if spec.over == "function" and of_invocations and spec.rule.datapoints_to_alarm > 1:
             found += world.too_few_points(spec)
         if spec.stat in ("Average", "Maximum") and len(spec.metrics) == 1:
             found += world.averages(spec)
@@ -91,19 +92,19 @@ class _World:
                 continue
             lasts_s = receives * visibility_s
             highest = _number(pipeline.frame["age_s"].max())
-            seen = ""
+            recorded = ""
             if highest is not None and highest >= EARLY * lasts_s:
-                seen = f", and the highest age on record is {highest:.0f} s"
+                recorded = f", and the highest recorded age is {highest:.0f} s"
             limit = float(round(lasts_s * EARLY))
             better, calmed = self._calm(replace(spec, rule=replace(spec.rule, threshold=limit)), pipeline)
             found.append(
                 Advice(
                     spec.name,
                     pipeline.queue,
-                    f"A message that fails each time is dead-lettered after {receives} receives × "
-                    f"{visibility_s:.0f} s = {lasts_s:.0f} s{seen}: an age above {spec.rule.threshold:.0f} s "
-                    "needs a queue that is stuck, failing runs alone keep the alarm silent.",
-                    f"age above {limit:.0f} s{calmed}, and an alarm on the first dead letter",
+                    f"A message that always fails moves to the DLQ after {receives} receives × "
+                    f"{visibility_s:.0f} s = {lasts_s:.0f} s{recorded}. An age above "
+                    f"{spec.rule.threshold:.0f} s occurs only in an unpolled queue: failures do not fire it.",
+                    f"age above {limit:.0f} s{calmed}, and an alarm on the first message in the DLQ",
                     self._effect(better, pipeline),
                 )
             )
@@ -128,8 +129,9 @@ class _World:
                 Advice(
                     spec.name,
                     pipeline.function,
-                    f"It runs in at most {most} of {rule.evaluation_periods} points of {rule.period_s} s, so "
-                    f"that {rule.datapoints_to_alarm} can't be bad: a run that fails whole goes unseen.",
+                    f"It is invoked in at most {most} of {rule.evaluation_periods} periods of "
+                    f"{rule.period_s} s, so {rule.datapoints_to_alarm} periods can never breach, even if all "
+                    "invocations fail.",
                     "1 of 1",
                     self._effect(better, pipeline),
                 )
@@ -139,7 +141,7 @@ class _World:
     def averages(self, spec: AlarmSpec) -> list[Advice]:
         """Return advice on resources where an alarm on the maximum fires earlier than on the average."""
         other = replace(spec, stat="Maximum" if spec.stat == "Average" else "Average")
-        frames = [self._tried(one).set_index("resource") for one in (spec, other)]
+        frames = [self._backtest(one).set_index("resource") for one in (spec, other)]
         by_stat = dict(zip((spec.stat, other.stat), frames, strict=True))
         average, maximum = by_stat["Average"], by_stat["Maximum"]
         found = []
@@ -153,9 +155,9 @@ class _World:
                 Advice(
                     spec.name,
                     str(resource),
-                    f"By its average it {_said(late)}; by its maximum it {_said(early)}.",
+                    f"On the average, the alarm {_effect_of(late)}; on the maximum, it {_effect_of(early)}.",
                     "Maximum",
-                    "as it stands" if spec.stat == "Maximum" else _said(early),
+                    "is unchanged" if spec.stat == "Maximum" else _effect_of(early),
                 )
             )
         return found
@@ -164,8 +166,8 @@ class _World:
         """Return advice on alarms that fire repeatedly in an incident because missing points clear them."""
         if self.start is None or spec.over == "probes" or spec.rule.treat_missing_data == "ignore":
             return []
-        frame = self._tried(spec)
-        held = self._tried(_holding(spec)).set_index("resource")
+        frame = self._backtest(spec)
+        held = self._backtest(_holding(spec)).set_index("resource")
         found = []
         for _, row in frame[frame["minutes_after_start"].notna()].iterrows():
             pages, fewer = int(row["times_raised"]), _number(held.loc[row["resource"], "times_raised"])
@@ -175,10 +177,10 @@ class _World:
                 Advice(
                     spec.name,
                     str(row["resource"]),
-                    f"It pages {pages} times for one incident: it clears whenever no point comes, as missing "
-                    f"points are treated as {spec.rule.treat_missing_data}.",
+                    f"It fires {pages} times for one incident. Missing points are treated as "
+                    f"{spec.rule.treat_missing_data}, so each gap clears it.",
                     "ignore missing points, which keeps the state",
-                    _said(held.loc[row["resource"]]),
+                    _effect_of(held.loc[row["resource"]]),
                 )
             )
         return found
@@ -191,19 +193,19 @@ class _World:
         hour = max(HOUR_S // spec.rule.period_s, spec.rule.evaluation_periods)
         longer = replace(spec, rule=replace(spec.rule, evaluation_periods=hour))
         pages, fewer = (
-            _number(self._tried(each, pipeline).iloc[0]["times_raised"]) or 0.0 for each in (spec, longer)
+            _number(self._backtest(each, pipeline).iloc[0]["times_raised"]) or 0.0 for each in (spec, longer)
         )
         if pages < FLAPS or fewer > pages / 2:
             return spec, ""
         return longer, f", {spec.rule.datapoints_to_alarm} of {hour} points"
 
-    def _tried(self, spec: AlarmSpec, pipeline: Pipeline | None = None) -> pd.DataFrame:
+    def _backtest(self, spec: AlarmSpec, pipeline: Pipeline | None = None) -> pd.DataFrame:
         pipelines = self.pipelines if pipeline is None else (pipeline,)
-        tried = backtest_alarms(self.tables, pipelines, (spec,))
-        return backtest_frame(tried, self.start, self.span_s, elsewhere=self.elsewhere)
+        results = backtest_alarms(self.tables, pipelines, (spec,))
+        return backtest_frame(results, self.start, self.span_s, elsewhere=self.elsewhere)
 
     def _effect(self, spec: AlarmSpec, pipeline: Pipeline) -> str:
-        return _said(self._tried(spec, pipeline).iloc[0])
+        return _effect_of(self._backtest(spec, pipeline).iloc[0])
 
 
 def _holding(spec: AlarmSpec) -> AlarmSpec:
@@ -224,13 +226,13 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def _said(row: Any) -> str:
+def _effect_of(row: Any) -> str:
     """Return a text on the delay of an alarm after the start of the incident, and its false alarms a week."""
     if _number(row["times_raised"]) is None:
-        return f"can't be tried ({row['note']})"
+        return f"can't be evaluated ({row['note']})"
     after, false = _number(row["minutes_after_start"]), _number(row["false_a_week"]) or 0.0
-    vain = f", {false:.1f} times a week in vain" if false else ", never in vain"
+    vain = f", {false:.1f} false alarms a week" if false else ", no false alarm"
     if after is None:
-        return "stays silent" if not row["times_raised"] else f"does not ring for the incident{vain}"
+        return "never fires" if not row["times_raised"] else f"does not fire for the incident{vain}"
     pages = int(row["times_raised"])
-    return f"rings {after:.0f} min after the start, {pages} page{'s' * (pages > 1)} in all{vain}"
+    return f"fires {after:.0f} min after the start, {counted(pages, 'time')} in total{vain}"

@@ -208,8 +208,8 @@ def _check(rule: Rule, history_period_s: int) -> None:
         raise InputError(f"low_samples {rule.low_samples!r} is unknown: use {' or '.join(LOW_SAMPLES)}.")
     if rule.period_s < history_period_s or rule.period_s % history_period_s:
         raise InputError(
-            f"An alarm with a period of {rule.period_s} s can't be tried on points of {history_period_s} s: "
-            f"give a multiple of {history_period_s}, or collect the metric at its own period."
+            f"An alarm with a period of {rule.period_s} s can't be evaluated on points of "
+            f"{history_period_s} s: use a multiple of that, or collect the metric at its own period."
         )
 
 

@@ -46,7 +46,7 @@ def plot_alarm_times(
         Time at which people noticed, drawn as a dotted line; None if unknown.
     """
     if not bars:
-        return style.empty_figure("alarms", "no alarm rang in this window")
+        return style.empty_figure("alarms", "no alarm fired in this window")
     figure, (axis,) = style.new_figure([0.9 + _ROW_IN * len(bars)])
     style.time_axis([axis], span)
     for place, (_, raised) in enumerate(bars):
@@ -80,19 +80,19 @@ def plot_alarm_sensitivity(frame: pd.DataFrame) -> FigureView:
         Frame from :func:`watchme_analysis.alarms.sensitivity.sensitivity`. Alarms that never fire for the
         incident are left out.
     """
-    rung = frame[frame["minutes_after_start"].notna()] if len(frame) else frame
-    chosen = list(dict.fromkeys(zip(rung["alarm"], rung["resource"], strict=True)))[:_MOST]
+    fired = frame[frame["minutes_after_start"].notna()] if len(frame) else frame
+    chosen = list(dict.fromkeys(zip(fired["alarm"], fired["resource"], strict=True)))[:_MOST]
     if not chosen:
         return style.empty_figure(
-            "sensitivity", "no threshold or M of N makes an alarm ring for the incident"
+            "sensitivity", "no threshold or M of N makes an alarm fire for the incident"
         )
     figure, axes = style.new_figure([_PANEL_IN] * len(chosen))
     for axis, (alarm, resource) in zip(axes, chosen, strict=True):
         rows = frame[(frame["alarm"] == alarm) & (frame["resource"] == resource)]
         _panel(axis, rows)
         style.title(axis, f"{alarm}, {resource}")
-    axes[-1].set_xlabel("threshold; numbers beside a mark: rings in vain a week")
-    return style.finish(figure, "sensitivity", _alt(rung, chosen))
+    axes[-1].set_xlabel("threshold; numbers beside a mark: false alarms per week")
+    return style.finish(figure, "sensitivity", _alt(fired, chosen))
 
 
 def _panel(axis: Axes, rows: pd.DataFrame) -> None:
@@ -111,8 +111,8 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         color, marker = style.SERIES[place], _MARKERS[place]
         side, offset = _BESIDE[place]
         # No line leads to "never", because it is not a value on the axis.
-        rung = [math.nan if height == never else height for height in y]
-        axis.plot(x, rung, color=color, linewidth=1.0)
+        fired = [math.nan if height == never else height for height in y]
+        axis.plot(x, fired, color=color, linewidth=1.0)
         axis.plot(x, y, color=color, marker=marker, ms=4, linewidth=0, label=f"{m} of {n}")
         for left, height, false in zip(x, y, mine["false_a_week"], strict=True):
             if not _is_null(false) and float(false) > 0:
@@ -137,20 +137,20 @@ def _is_null(value: Any) -> bool:
     return bool(pd.isna(value))
 
 
-def _alt(rung: pd.DataFrame, chosen: Sequence[tuple[str, str]]) -> str:
+def _alt(fired: pd.DataFrame, chosen: Sequence[tuple[str, str]]) -> str:
     parts = []
     for alarm, resource in chosen:
-        minutes = rung[(rung["alarm"] == alarm) & (rung["resource"] == resource)]["minutes_after_start"]
+        minutes = fired[(fired["alarm"] == alarm) & (fired["resource"] == resource)]["minutes_after_start"]
         low, high = (format_duration(float(value) * 60) for value in (minutes.min(), minutes.max()))
         parts.append(f"{alarm} on {resource}: {low if low == high else f'{low} to {high}'} after the start")
-    return f"First ring against threshold, a line for each M of N. {'; '.join(parts)}."
+    return f"First time in alarm against threshold, a line for each M of N. {'; '.join(parts)}."
 
 
 _NAMED = 4
 
 
 def backtest_table(
-    frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms that would have rung"
+    frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms that would have fired"
 ) -> TableView:
     """Return a table of the alarms that fired, the earliest for the incident first.
 
@@ -165,10 +165,10 @@ def backtest_table(
     """
     import pandas as pd
 
-    rang = frame[frame["times_raised"].fillna(0) > 0].sort_values(
+    fired = frame[frame["times_raised"].fillna(0) > 0].sort_values(
         ["minutes_after_start", "first"], kind="stable", na_position="last"
     )
-    noted, led = rang["note"].ne("").any(), rang["lead_minutes"].notna().any()
+    noted, led = fired["note"].ne("").any(), fired["lead_minutes"].notna().any()
     rows = tuple(
         (
             str(row.alarm),
@@ -181,11 +181,11 @@ def backtest_table(
             format_number(float(row.false_a_week), 2),
             *([str(row.note)] if noted else []),
         )
-        for row in rang.itertuples()
+        for row in fired.itertuples()
     )
     heads = (
-        "alarm", "resource", "first rang", "then cleared", "after the start",
-        *(["before people"] if led else []), "pages", "in vain a week", *(["note"] if noted else []),
+        "alarm", "resource", "first fired", "then cleared", "after the start",
+        *(["before people"] if led else []), "times fired", "false a week", *(["note"] if noted else []),
     )  # fmt: skip
     return TableView(
         f"{caption} (times in {zone})", heads, rows, _silent(frame), frozenset(range(4, 7 + led))
@@ -195,13 +195,13 @@ def backtest_table(
 def _silent(frame: pd.DataFrame) -> str:
     """Return a text that lists the alarms that did not fire and those that could not be evaluated."""
     quiet = frame[frame["times_raised"] == 0]
-    untried = frame[frame["times_raised"].isna()]
+    unevaluated = frame[frame["times_raised"].isna()]
     parts = []
     if len(quiet):
-        parts.append(f"Silent: {_listed(quiet)}.")
-    if len(untried):
-        reasons = list(dict.fromkeys(untried["note"]))
-        parts.append(f"Not tried: {_listed(untried)} ({' '.join(reasons[:_NAMED])})")
+        parts.append(f"Never fired: {_listed(quiet)}.")
+    if len(unevaluated):
+        reasons = list(dict.fromkeys(unevaluated["note"]))
+        parts.append(f"Not evaluated: {_listed(unevaluated)} ({' '.join(reasons[:_NAMED])})")
     return " ".join(parts)
 
 
@@ -218,12 +218,12 @@ def _minutes(value: Any) -> str:
 
 def rules_table(rules: Iterable[tuple[str, str, str]]) -> TableView:
     """Return a table with name, rule and monitored resources of every alarm."""
-    return TableView("Alarms that are tried", ("alarm", "rule", "over"), tuple(rules))
+    return TableView("Alarms of the specification", ("alarm", "rule", "over"), tuple(rules))
 
 
-def lessons_table(lessons: Sequence[Advice]) -> TableView:
+def advice_table(advice: Sequence[Advice]) -> TableView:
     """Return a table of the advice from a back-test."""
-    rows = tuple((each.alarm, each.resource, each.finding, each.instead, each.effect) for each in lessons)
+    rows = tuple((each.alarm, each.resource, each.finding, each.instead, each.effect) for each in advice)
     note = "" if rows else "Nothing: each alarm can do what it is for on these queues and functions."
     heads = ("alarm", "resource", "what the back-test shows", "better", "which then")
     return TableView("What would be better, and by how much", heads, rows, note)
@@ -255,11 +255,11 @@ def ranges_table(frame: pd.DataFrame, extras: Sequence[int], zone: tzinfo) -> Ta
     heads = ("alarm", "resource", *(f"N + {extra} periods" for extra in extras))
     spans = ", ".join(f"N + {extra}" for extra in extras)
     note = (
-        "CloudWatch doesn't publish how many periods it looks at when some are missing; its examples: N + 2."
+        "CloudWatch does not publish how many periods it evaluates if some are missing; its examples: N + 2."
         if rows
-        else f"Nothing moves: with evaluation ranges of {spans} periods every alarm rings at the same times."
+        else f"No difference: with evaluation ranges of {spans} periods, every alarm fires at the same times."
     )
-    caption = f"First ring and number of rings by evaluation range (times in {zone})"
+    caption = f"First time and number of times fired, by evaluation range (times in {zone})"
     return TableView(caption, heads, rows, note)
 
 
@@ -287,39 +287,39 @@ def alarm_advice(
     useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
     if not len(useful):
         if len(frame) and frame["times_raised"].isna().all():
-            return ("None of these alarms could be tried: the case holds nothing of what they watch.",)
+            return ("None of these alarms could be evaluated: the case lacks the metrics that they monitor.",)
         if start is not None and frame["first"].isna().all():
-            return ("None of these alarms would have rung.",)
+            return ("None of these alarms would have fired.",)
         if start is not None:
-            return ("None of these alarms would have told of the incident without ringing in vain as well.",)
+            return ("None of these alarms would have fired for the incident without false alarms as well.",)
         vain = frame[frame["false_a_week"].fillna(0) > 0]["alarm"].unique()
-        return (f"Nothing happened: {', '.join(vain) or 'no alarm'} would have rung in vain.",)
+        return (f"No incident: {', '.join(vain) or 'no alarm'} would have fired falsely.",)
     calm = useful[useful["times_raised"] < FLAPS]
     best = (calm if len(calm) else useful).sort_values(_BY_TIME, kind="stable").iloc[0]
-    said = [
-        f"The first to tell, without ringing in vain{' or again and again' * bool(len(calm))}, is "
-        f"{best['alarm']} on {best['resource']}, {_after(best)} after the start, at "
-        f"{format_time(best['first'], zone, seconds=False)}, with {_pages(best)} in this window."
+    sentences = [
+        f"{best['alarm']} on {best['resource']} fires first without false alarms"
+        f"{' or repetitions' * bool(len(calm))}: {_after(best)} after the start, at "
+        f"{format_time(best['first'], zone, seconds=False)}, {_times_fired(best)} in this window."
     ]
     by_then = min(dead_lettered_by(affected, best["first"]), dead_letters)
     if dead_letters:
-        said.append(
+        sentences.append(
             f"By then {by_then:,d} of {counted(dead_letters, 'message')} were seen in dead-letter queues; "
-            f"{'the other ' * bool(by_then)}{dead_letters - by_then:,d} could still be kept from them."
+            f"{'the other ' * bool(by_then)}{dead_letters - by_then:,d} could still be kept out of them."
         )
     sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
-    said += [
-        f"{row['alarm']} on {row['resource']} rings {_after(row)} after the start, but {_pages(row)} for "
-        "one incident teach people not to listen: see what would be better."
+    sentences += [
+        f"{row['alarm']} on {row['resource']} fires {_after(row)} after the start, but {_times_fired(row)} "
+        "for one incident, which people learn to ignore: see the advice."
         for _, row in sooner.sort_values(_BY_TIME, kind="stable").head(1).iterrows()
     ]
     quiet = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]
     if quiet["alarm"] != best["alarm"]:
-        said.append(
-            f"The quietest is {quiet['alarm']} on {quiet['resource']}: {_pages(quiet)}, the first "
+        sentences.append(
+            f"{quiet['alarm']} on {quiet['resource']} fires least often: {_times_fired(quiet)}, first "
             f"{_after(quiet)} after the start."
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
 def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
@@ -332,9 +332,9 @@ def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
         return ()
     moment = format_time(datetime.fromisoformat(str(change["time"])), zone, seconds=False)
     return (
-        f"It began with {change['what']} on {change['resource']} at {moment}: one message tried right "
-        f"after it, and the change taken back when that failed, would have kept all "
-        f"{counted(dead_letters, 'message')} from the dead-letter queue.",
+        f"The incident began with {change['what']} on {change['resource']} at {moment}. One test message "
+        f"after this change, and a rollback on its failure, would have kept all "
+        f"{counted(dead_letters, 'message')} out of the dead-letter queue.",
     )
 
 
@@ -342,5 +342,5 @@ def _after(row: pd.Series) -> str:
     return format_duration(float(row["minutes_after_start"]) * 60)
 
 
-def _pages(row: pd.Series) -> str:
-    return counted(int(row["times_raised"]), "page")
+def _times_fired(row: pd.Series) -> str:
+    return counted(int(row["times_raised"]), "time")

@@ -73,8 +73,8 @@ def standard_alarms(tables: Tables, pipelines: tuple[Pipeline, ...]) -> list[dic
     ]
 
 
-def _figures(tried: AlarmBacktest) -> dict[str, Any]:
-    run = tried.run
+def _figures(result: AlarmBacktest) -> dict[str, Any]:
+    run = result.run
     return {
         "first": run.first if run else None,
         "times_raised": len(run.raised) if run else 0,

@@ -58,7 +58,7 @@ def first_reaction(
         name for pipeline in pipelines for name in (pipeline.queue, pipeline.function, pipeline.dlq) if name
     }
     found = [
-        *_rung(tables.table("alarm_history"), start),
+        *_fired(tables.table("alarm_history"), start),
         *_changed(tables.table("changes"), start, end, names),
     ]
     # A reaction long after the end belongs to another incident.
@@ -66,9 +66,9 @@ def first_reaction(
     return min(in_time, key=lambda each: each.at, default=None)
 
 
-def _rung(history: pd.DataFrame, start: datetime) -> list[Detection]:
+def _fired(history: pd.DataFrame, start: datetime) -> list[Detection]:
     rows = history[(history["to_state"] == "ALARM") & (history["time"] >= start)]
-    return [Detection(row.time.to_pydatetime(), f"the alarm {row.alarm} rang") for row in rows.itertuples()]
+    return [Detection(row.time.to_pydatetime(), f"the alarm {row.alarm} fired") for row in rows.itertuples()]
 
 
 def _changed(

@@ -136,11 +136,11 @@ def backtest_alarms(
 
 
 def _composites(
-    spec: AlarmSpec, tried: list[AlarmBacktest], pipelines: tuple[Pipeline, ...]
+    spec: AlarmSpec, results: list[AlarmBacktest], pipelines: tuple[Pipeline, ...]
 ) -> list[AlarmBacktest]:
     """Return the back-tests of a composite alarm: one per queue, or one for a named resource."""
     rule = parse_rule(spec.composite)
-    named = [item for item in tried if item.spec.name in rule.names]
+    named = [item for item in results if item.spec.name in rule.names]
     unknown = [name for name in rule.names if name not in {item.spec.name for item in named}]
     note = f"Unknown here, so without data: {', '.join(unknown)}." if unknown else ""
     queues = [pipeline.queue for pipeline in pipelines] if spec.over in KINDS else [None]
@@ -148,22 +148,24 @@ def _composites(
     for queue in queues:
         mine = [item for item in named if queue is None or item.queue in {queue, None}]
         runs = {item.spec.name: item.run for item in mine if item.run is not None}
-        untried = [item.spec.name for item in mine if item.run is None]
-        run, why = _either_way(rule, runs, untried) if runs else (None, "No state to go by.")
+        unevaluated = [item.spec.name for item in mine if item.run is None]
+        run, why = (
+            _either_way(rule, runs, unevaluated) if runs else (None, "No state of its alarms is known.")
+        )
         found.append(AlarmBacktest(spec, queue or spec.over, run, note or why, queue))
     return found
 
 
 def _either_way(
-    rule: CompositeRule, runs: Mapping[str, AlarmRun], untried: Sequence[str]
+    rule: CompositeRule, runs: Mapping[str, AlarmRun], unevaluated: Sequence[str]
 ) -> tuple[AlarmRun | None, str]:
     """Return the run of a composite alarm, or None and the reason if untested alarms would change it."""
     ways = [
-        composite_run(rule, {**runs, **dict.fromkeys(untried, always(state, runs))})
+        composite_run(rule, {**runs, **dict.fromkeys(unevaluated, always(state, runs))})
         for state in ("ALARM", "OK")
     ]
     if ways[0].raised != ways[1].raised:
-        return None, f"It hangs on {', '.join(untried)}, which could not be tried."
+        return None, f"It depends on {', '.join(unevaluated)}, which could not be evaluated."
     return ways[0], ""
 
 
@@ -194,7 +196,7 @@ def _try(
         rule = replace(rule, threshold=spec.of_timeout * timeout_s * 1000.0)
     wanted = _inputs(spec, resource)
     if not wanted:
-        return refused("Not a static threshold over metrics: such an alarm can't be tried.")
+        return refused("Not a static threshold over metrics: such an alarm can't be evaluated.")
     histories = {}
     for name, (where, metric, stat) in wanted.items():
         pair = recorded_series(tables, where, metric, stat)
@@ -241,7 +243,7 @@ def _at_most_as_fine(rule: Rule, histories: dict[str, History]) -> tuple[Rule, f
 
 
 def backtest_frame(
-    tried: Iterable[AlarmBacktest],
+    results: Iterable[AlarmBacktest],
     start: datetime | None,
     span_s: float,
     noticed: datetime | None = None,
@@ -251,7 +253,7 @@ def backtest_frame(
 
     Parameters
     ----------
-    tried
+    results
         Results of :func:`backtest_alarms`.
     start
         Start of the incident; None without an incident.
@@ -275,7 +277,7 @@ def backtest_frame(
     import pandas as pd
 
     spans = elsewhere or {}
-    rows = [_row(item, start, span_s, noticed, spans.get(item.resource, ())) for item in tried]
+    rows = [_row(item, start, span_s, noticed, spans.get(item.resource, ())) for item in results]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.astype(
         dict.fromkeys(("first", "cleared"), "datetime64[us, UTC]")

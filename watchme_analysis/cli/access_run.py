@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from watchme_analysis.files.evidence_file import RawFile
     from watchme_analysis.retrieval import Retrieval
 
-    Asked = Mapping[str, Any]
+    Options = Mapping[str, Any]
 
 NO_ERRORS = "none"
 # Largest size in bytes of an error log that is read without --errors.
@@ -56,7 +56,7 @@ class Found:
 
 
 def make_scan(
-    files: Sequence[str], asked: Asked, window: tuple[int | None, int | None], choice: RequestFilter
+    files: Sequence[str], options: Options, window: tuple[int | None, int | None], choice: RequestFilter
 ) -> AccessScan:
     """Return the scan of the files for the options of the command; the window is in microseconds."""
     from watchme_analysis.access_logs.engine.chunk import Selection
@@ -64,42 +64,42 @@ def make_scan(
     from watchme_analysis.access_logs.scan import AccessScan, LogOptions
     from watchme_analysis.access_logs.summary import columns_for
 
-    columns = columns_for(asked["by"], choice)
-    if asked["parquet"] is not None:
-        columns = tuple(dict.fromkeys((*(_named_columns(asked) or ACCESS_COLUMNS), *columns)))
-    options = LogOptions(
-        asked["log_format"],
-        asked["nginx_conf"],
-        zone=parse_zone(asked["log_timezone"] or "UTC"),
-        engine="auto" if asked["engine"] == "spark" else asked["engine"],
-        decode_escapes=asked["decode_escapes"],
+    columns = columns_for(options["by"], choice)
+    if options["parquet"] is not None:
+        columns = tuple(dict.fromkeys((*(_named_columns(options) or ACCESS_COLUMNS), *columns)))
+    log_options = LogOptions(
+        options["log_format"],
+        options["nginx_conf"],
+        zone=parse_zone(options["log_timezone"] or "UTC"),
+        engine="auto" if options["engine"] == "spark" else options["engine"],
+        decode_escapes=options["decode_escapes"],
     )
-    scan = AccessScan(files, options, Selection(columns, *window, asked["prefix"]))
+    scan = AccessScan(files, log_options, Selection(columns, *window, options["prefix"]))
     # With an explicit format, readable lines may come late in the log, so it is not skipped.
-    scan.skips_unreadable = asked["log_format"] is None
+    scan.skips_unreadable = options["log_format"] is None
     return scan
 
 
-def _named_columns(asked: Asked) -> tuple[str, ...]:
-    return tuple(one.strip() for one in (asked["columns"] or "").split(",") if one.strip())
+def _named_columns(options: Options) -> tuple[str, ...]:
+    return tuple(one.strip() for one in (options["columns"] or "").split(",") if one.strip())
 
 
-def _written_columns(scan: AccessScan, asked: Asked) -> list[str]:
-    return list(_named_columns(asked) or scan.selection.columns)
+def _written_columns(scan: AccessScan, options: Options) -> list[str]:
+    return list(_named_columns(options) or scan.selection.columns)
 
 
 def _counted(choice: RequestFilter, columns: Sequence[str], table: pa.Table) -> pa.Table:
     return choice.of(table).select(columns)
 
 
-def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
+def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Options) -> Found:
     """Return the result of a scan in this process; write Parquet and link error log lines on request."""
     from watchme_analysis.access_logs.engine.compilation import load_with_less_memory
     from watchme_analysis.access_logs.parquet import ParquetFile
     from watchme_analysis.cli.process_settings import loaded_objects_excluded
 
-    _check_target(scan, asked["parquet"])
-    logs = _error_files(scan, asked)
+    _check_target(scan, options["parquet"])
+    logs = _error_files(scan, options)
     # Read only if present: error logs need pandas, which takes a fifth of the memory of a scan.
     errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
@@ -107,12 +107,12 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
     if summary.compiled:
         _make_ready()
     load_with_less_memory(loop=summary.compiled)
-    written = _written_columns(scan, asked)
+    written = _written_columns(scan, options)
     if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *errors.candidates.columns)))
         scan.selection = replace(scan.selection, columns=columns)
     with ExitStack() as stack:
-        file = stack.enter_context(ParquetFile(asked["parquet"])) if asked["parquet"] else None
+        file = stack.enter_context(ParquetFile(options["parquet"])) if options["parquet"] else None
         stack.enter_context(loaded_objects_excluded())
         for chunk in _doubted(_shown(scan) if file is not None else _until_stopped(scan)):
             summary.add(chunk.table)
@@ -121,7 +121,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -
             if file is not None:
                 file.add(_counted(summary.choice, written, chunk.table))
     if file is not None and not file.rows:
-        raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
+        raise InputError(f"{options['parquet']} was not written: the logs hold no request that is selected.")
     return Found(
         summary, [*scan.unread, *scan.retrievals], errors.report(scan) if errors is not None else None
     )
@@ -134,11 +134,11 @@ def _make_ready() -> None:
 
     if is_compiled():
         return
-    told = sys.stderr.isatty()
-    if told:
-        show_line("Compiling the reader of large logs, this once: about ten seconds")
+    on_terminal = sys.stderr.isatty()
+    if on_terminal:
+        show_line("Compiling the parser of large logs, once: about ten seconds")
     compile_in_subprocesses()
-    if told:
+    if on_terminal:
         show_line()
 
 
@@ -147,40 +147,40 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
     if target is None or not target.exists():
         return
     if target.is_dir():
-        raise InputError(f"{name} is a folder: --parquet wants the name of a file.")
+        raise InputError(f"{name} is a folder: --parquet needs the name of a file.")
     if any(one.path is not None and one.path.samefile(target) for one in scan.inputs):
-        raise InputError(f"{name} is one of the logs: --parquet wants the name of another file.")
+        raise InputError(f"{name} is one of the logs: --parquet needs the name of another file.")
 
 
-def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], asked: Asked) -> Found:
+def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Options) -> Found:
     """Return the result of a scan on Spark; write Parquet on request."""
     from watchme_analysis.access_logs.spark import SparkScan, SparkSettings
 
-    pairs = [one.partition("=") for one in asked["spark_options"]]
+    pairs = [one.partition("=") for one in options["spark_options"]]
     for name, equals, _ in pairs:
         if not equals:
-            raise click.UsageError(f"--spark wants NAME=VALUE, such as spark.master=yarn, not {name!r}.")
+            raise click.UsageError(f"--spark needs NAME=VALUE, such as spark.master=yarn, not {name!r}.")
     spark = SparkScan(scan, SparkSettings({name.strip(): value.strip() for name, _, value in pairs}))
     summary = spark.aggregate(new)
-    keep = partial(_counted, summary.choice, _written_columns(scan, asked))
-    if asked["parquet"] is not None and not spark.write(asked["parquet"], keep):
-        raise InputError(f"{asked['parquet']} was not written: the logs hold no request that is asked for.")
+    keep = partial(_counted, summary.choice, _written_columns(scan, options))
+    if options["parquet"] is not None and not spark.write(options["parquet"], keep):
+        raise InputError(f"{options['parquet']} was not written: the logs hold no request that is selected.")
     return Found(summary, [*scan.unread, *spark.retrievals()])
 
 
-def athena_ddl(files: Sequence[str], asked: Asked) -> str:
+def athena_ddl(files: Sequence[str], options: Options) -> str:
     """Return the DDL of an Athena table for the format of the files, or for the format in the options."""
     from watchme_analysis.access_logs.athena import athena_table
     from watchme_analysis.access_logs.scan import AccessScan, LogOptions, formats_of
 
-    options = LogOptions(asked["log_format"], asked["nginx_conf"])
+    log_options = LogOptions(options["log_format"], options["nginx_conf"])
     if files:
-        log_format = AccessScan(files, options).most_common_format()
-    elif asked["log_format"]:
-        log_format = formats_of(None, options).formats[0]
+        log_format = AccessScan(files, log_options).most_common_format()
+    elif options["log_format"]:
+        log_format = formats_of(None, log_options).formats[0]
     else:
         raise click.UsageError("--athena-ddl wants FILES that are written like the logs there, or --format.")
-    return athena_table(log_format, asked["athena_ddl"])
+    return athena_table(log_format, options["athena_ddl"])
 
 
 class ErrorLogs:
@@ -230,9 +230,9 @@ class ErrorLogs:
             inside = within(self.log, since - _LEAD_US, until + _LEAD_US, None)
         notes = []
         if len(inside) < len(self.log):
-            notes.append(f"{len(self.log) - len(inside)} lines lie outside of the access logs' window.")
+            notes.append(f"{len(self.log) - len(inside)} lines are outside the window of the access logs.")
             if not len(inside):
-                notes.append("Error logs name no zone: --log-timezone says which one theirs is.")
+                notes.append("Times in error logs have no zone: --log-timezone states it.")
         complete_from = self.candidates.complete_from
         if complete_from is not None:
             notes.append(
@@ -242,16 +242,16 @@ class ErrorLogs:
         return error_report(errors_with_requests(inside, found, complete_from), self.retrievals, notes)
 
 
-def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
+def _error_files(scan: AccessScan, options: Options) -> list[RawFile]:
     """Return the error logs from the options, else those beside the access logs; notes list skipped files."""
     from watchme_analysis.access_logs.error_log import looks_like
     from watchme_analysis.access_logs.input import find_inputs
     from watchme_analysis.files.evidence_file import RawFile
 
     # Nginx writes both logs with the same clock, but only the access log contains the zone.
-    zone = parse_zone(asked["log_timezone"]) if asked["log_timezone"] else scan.zone_written()
-    if asked["error_logs"]:
-        names = [name for name in asked["error_logs"] if name != NO_ERRORS]
+    zone = parse_zone(options["log_timezone"]) if options["log_timezone"] else scan.zone_written()
+    if options["error_logs"]:
+        names = [name for name in options["error_logs"] if name != NO_ERRORS]
         return [
             RawFile(Path(), one.name if one.path is None else str(one.path), zone)
             for one in find_inputs(names, "error")
@@ -263,7 +263,7 @@ def _error_files(scan: AccessScan, asked: Asked) -> list[RawFile]:
         if not path.is_file():
             continue
         if path.stat().st_size > _MOST_ERROR_BYTES:
-            scan.notes.append(f"{path} is large and was left out: --errors {path} reads it.")
+            scan.notes.append(f"{path} is large and was left out: read it with --errors {path}.")
             continue
         try:
             if path.stat().st_size and looks_like(raw):
@@ -280,7 +280,7 @@ def _until_stopped(scan: AccessScan) -> Iterator[Chunk]:
     except KeyboardInterrupt:
         unread = len(scan.inputs) - len(scan.retrievals)
         further = f", and {counted(unread, 'log')} not at all" if unread else ""
-        scan.notes.append(f"Stopped: what follows is of the lines read until then{further}.")
+        scan.notes.append(f"Stopped: the summary covers the lines read until then{further}.")
 
 
 def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
@@ -292,10 +292,11 @@ def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
             continue
         lines = None if len(chunk.table) or chunk.filtered else lines + chunk.lines
         if lines is not None and lines > _MANY_LINES:
-            told = (
-                f"None of the first {lines:,} lines could be read; reading on. Ctrl-C shows why: --nginx-conf"
+            echo(
+                f"None of the first {lines:,} lines could be read; reading continues. Ctrl-C shows "
+                "the reasons: --nginx-conf or --format states the format.",
+                err=True,
             )
-            echo(f"{told} or --format says how they are written.", err=True)
             lines = None
 
 

@@ -19,7 +19,7 @@ Report = Mapping[str, Any]
 REQUEST_WIDTH = 60
 _LEAST_WIDTH = 12
 _REJECTED_SHOWN = 3
-_ADVICE = "--nginx-conf /etc/nginx/nginx.conf, or --format, says how they are written"
+_ADVICE = "state the format with --nginx-conf /etc/nginx/nginx.conf or --format"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def about(one: Report, page: Page, unread: str = _ADVICE) -> list[str]:
             # Line 0 stands for a truncated end of the file.
             lines.append(f"  {item['reason']}")
     if is_unread(one):
-        lines.append(wrapped(f"  None of its lines was understood: {unread}.", page, "  "))
+        lines.append(wrapped(f"  None of its lines could be read: {unread}.", page, "  "))
     return lines
 
 
@@ -122,7 +122,7 @@ def as_word(value: object) -> str:
 
 # Labels and fields of the lines below a kind of error.
 _ABOUT = {"paths": "paths", "upstreams": "upstreams", "sent": "statuses"}
-_ADVICE_ON_ERRORS = "they are none that Nginx writes to its error log"
+_ADVICE_ON_ERRORS = "they are not in the format of Nginx's error log"
 
 
 def errors_part(errors: Report, page: Page) -> str:
@@ -135,7 +135,7 @@ def errors_part(errors: Report, page: Page) -> str:
         lines += [*notes_of([one]), *about(one, page, _ADVICE_ON_ERRORS)]
     lines += errors["notes"]
     if not errors["errors"]:
-        return "\n".join([*lines, "None of its lines are in this window."])
+        return "\n".join([*lines, "No error log line is in this window."])
     return "\n".join([*lines, "", _error_kinds(errors["kinds"], page), *_linked(errors["lines"], page)])
 
 
@@ -181,8 +181,8 @@ def _linked(errors: Sequence[Report], page: Page) -> list[str]:
     first, *table = _table_lines(header, rows, page, words=(0, 1, 2))
     lines = ["", f"Errors and the requests they belong to (the last {len(shown)})", first]
     for row, line in zip(shown, table, strict=True):
-        places = f"{row['request_file']}:{row['request_line']}", f"{row['file']}:{row['line']}"
-        lines += [line, f"  {places[0]}  {places[1]}"]
+        locations = f"{row['request_file']}:{row['request_line']}", f"{row['file']}:{row['line']}"
+        lines += [line, f"  {locations[0]}  {locations[1]}"]
     return lines
 
 
@@ -229,21 +229,21 @@ def access_page(report: Report, top: int, zone: tzinfo) -> str:
 def _heading(report: Report, page: Page) -> str:
     window = report["window"]
     counts = {name: report[name] for name in ("rows", "rejected", "blank", "left_out")}
-    told = [
+    line_counts = [
         counted(counts["rows"], "request"),
         *(f"{counts[name]:,} {name}" for name in ("rejected", "blank")),
-        f"{counts['left_out']:,} not asked for",
+        f"{counts['left_out']:,} left out",
     ]
     lines = []
     if window["start"]:
         start, end = (format_time(window[name], page.zone) for name in ("start", "end"))
         lines.append(f"{start} .. {end} {page.zone}")
     logs = counted(len(report["inputs"]), "log")
-    lines.append(f"{logs}, {counted(report['lines'], 'line')}: {', '.join(told)}")
+    lines.append(f"{logs}, {counted(report['lines'], 'line')}: {', '.join(line_counts)}")
     if not report["lines"] and not report["truncated"]:
         lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
     if report["left_out"] and not report["rows"]:
-        none = "No request is in the window, or of the path, that was asked for"
+        none = "No request matches the window and the path"
         lines.append(wrapped(f"{none}{_reach(report, page)}.", page))
     lines += _choice(report, page)
     lines += [*report["notes"], *notes_of(report["inputs"])]
@@ -263,15 +263,15 @@ def _reach(report: Report, page: Page) -> str:
 
 def _choice(report: Report, page: Page) -> list[str]:
     """Return a sentence on the number of requests that match the filters; empty without filters."""
-    asked = [f"are of {', '.join(report['only'])}"] if report["only"] else []
+    filters = [f"are of {', '.join(report['only'])}"] if report["only"] else []
     untimed = ""
     if report["slower_than_s"] is not None:
-        asked.append(f"took {report['slower_than_s']:g} s or longer")
+        filters.append(f"took {report['slower_than_s']:g} s or longer")
         untimed = f"; {report['untimed']:,} have no time to compare" if report["untimed"] else ""
-    if not asked:
+    if not filters:
         return []
-    told = f"{', '.join(asked)} and are counted below{untimed}"
-    return [wrapped(f"{report['requests']:,} of the requests {told}", page)]
+    matched = f"{', '.join(filters)} and are counted below{untimed}"
+    return [wrapped(f"{report['requests']:,} of the requests {matched}", page)]
 
 
 def _shares(report: Report, page: Page) -> str:
@@ -280,8 +280,8 @@ def _shares(report: Report, page: Page) -> str:
     lines = ["   ".join(f"{word} {as_percent(total[name])}" for name, word in _SHARES.items())]
     lines.append(wrapped(f"statuses  {statuses}", page, "          "))
     if total["max_s"] is None:
-        told = "These logs have no request times: a log_format with $request_time and "
-        lines.append(wrapped(f"{told}$upstream_response_time writes them.", page))
+        missing = "These logs have no request times. A log_format with $request_time and "
+        lines.append(wrapped(f"{missing}$upstream_response_time writes them.", page))
     return "\n".join(lines)
 
 
@@ -357,7 +357,7 @@ def _failures(report: Report, page: Page) -> str:
         for row in _chosen({**report, "groups": failing}, page)
     ]
     header = [report["by"], "requests", *_SHARES.values()]
-    return "Failed, as a share of each one's requests\n" + table_of(header, rows, page)
+    return "Failed requests, as a share of each group\n" + table_of(header, rows, page)
 
 
 def _slowest(report: Report, page: Page) -> str:

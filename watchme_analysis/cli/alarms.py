@@ -24,12 +24,12 @@ _NAMED = 5
 
 @click.group()
 def alarms() -> None:
-    """Try alarms on what was recorded, before they exist."""
+    """Back-test alarms on recorded metrics."""
 
 
 @alarms.command(
     "backtest",
-    short_help="Tell when each alarm would have fired over a CASE.",
+    short_help="Evaluate alarms over a CASE: when and how often each fires.",
     epilog="""\b
 Examples:
   watchme alarms backtest cases/last-night --noticed 2025-12-11T11:30
@@ -39,22 +39,24 @@ Examples:
 @click.option(
     "--spec",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of alarms; the team's own, bundled with the package, if not given.",
+    help="YAML file of alarms; by default the bundled specification.",
 )
 @click.option("--queue", help="Only this queue, its function and its dead-letter queue.")
-@click.option("--sensitivity", is_flag=True, help="Show how it moves with the threshold and with M of N.")
-@click.option("--noticed", help="When people noticed: ISO 8601; the first reaction on record if not given.")
+@click.option("--sensitivity", is_flag=True, help="Also evaluate other thresholds and other M of N.")
+@click.option(
+    "--noticed", help="Time at which people noticed (ISO 8601); by default the first recorded reaction."
+)
 @shown_zone_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def backtest_command(
     case: Path, spec: Path | None, sensitivity: bool, as_json: bool, **options: str | None
 ) -> None:
-    """Tell when each alarm would have fired over a CASE, how late, and how often in vain.
+    """Evaluate alarms over a CASE: when each fires, after which delay, and how often falsely.
 
-    Alarms are evaluated each minute by CloudWatch's own rules, those of the specification and those that the
-    case holds (alarms.json). Late counts from the start of the incident that `watchme diagnose backlog`
-    finds; a ring before it, or in a case without incident, is in vain. Lead is how long before people
-    noticed: the first reaction on record, or --noticed.
+    Alarms of the specification and of the case (alarms.json) are evaluated every minute by CloudWatch's
+    rules. The delay counts from the start of the incident that `watchme diagnose backlog` finds. An alarm
+    that fires before it, or in a case without an incident, is a false alarm. The lead is the time between
+    the alarm and the moment at which people noticed: the first recorded reaction, or --noticed.
     """
     from watchme_analysis.alarms.sections import alarm_advice, spared_by_a_check
     from watchme_analysis.alarms.specification import read_specs
@@ -68,12 +70,14 @@ def backtest_command(
     zone = parse_zone(str(options["timezone"]))
     loaded = open_case(case)
     if loaded.window is None:
-        raise InputError(f"The case {case} has no times: there is nothing to try alarms on.")
+        raise InputError(f"The case {case} has no times: alarms have nothing to be evaluated on.")
     question = "backlog" if "backlog" in questions_for(loaded) else "health"
     opened = investigate(question, loaded, subject=options["queue"])
     noticed = None
     if options["noticed"]:
-        noticed = Detection(parse_time(options["noticed"], zone, now=loaded.window.end), "as told")
+        noticed = Detection(
+            parse_time(options["noticed"], zone, now=loaded.window.end), "as --noticed states"
+        )
     found = answer(opened)
     tests = CaseBacktest(opened, found, read_specs(spec or ""), noticed)
     specs = (*tests.specs, *tests.existing)
@@ -82,17 +86,17 @@ def backtest_command(
         echo_json(result.to_json(orient="records", date_format="iso"))
         return
     dead = found.extra.get("dead_letters_of_incident", 0)
-    said = [] if sensitivity else alarm_advice(result, tests.start, tests.affected, dead, zone)
+    sentences = [] if sensitivity else alarm_advice(result, tests.start, tests.affected, dead, zone)
     for line in (
         *_when(tests.start, tests.detection, zone, found.verdict == "no_incident"),
-        *said,
+        *sentences,
         *spared_by_a_check(found, zone),
     ):
         echo(filled(line))
     _show(result, zone)
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))
     if without:
-        echo(filled(f"not tried, as the case holds nothing that they watch: {', '.join(without)}"))
+        echo(filled(f"not evaluated, because the case lacks what they monitor: {', '.join(without)}"))
     if not sensitivity:
         for each in tests.advice(specs):
             echo(filled(f"better: {each.alarm} on {each.resource}: {each.finding}", rest="        "))
@@ -102,7 +106,7 @@ def backtest_command(
 
 
 def _show(result: pd.DataFrame, zone: tzinfo) -> None:
-    """Print the alarms that fired, the number of others, and the reasons why some could not be evaluated."""
+    """Print the alarms that fired, the number of others, and why some could not be evaluated."""
     from watchme_analysis.present.console import filled
 
     quiet = result["times_raised"].fillna(0).eq(0)
@@ -112,24 +116,22 @@ def _show(result: pd.DataFrame, zone: tzinfo) -> None:
     missed = result[result["times_raised"].isna()].drop_duplicates(["alarm", "note"])
     untried = int(result["times_raised"].isna().sum())
     echo(
-        f"never rang: {int(quiet.sum()) - untried} of {len(result)}"
-        + (f"; could not be tried: {untried}" if untried else "")
+        f"never fired: {int(quiet.sum()) - untried} of {len(result)}"
+        + (f"; could not be evaluated: {untried}" if untried else "")
         + " (--json lists them)"
     )
     for _, row in missed.head(_NAMED).iterrows():
         echo(filled(f"{row['alarm']}: {row['note']}", "  ", "    "))
 
 
-def _when(start: datetime | None, seen: Detection | None, zone: tzinfo, is_calm: bool) -> list[str]:
+def _when(start: datetime | None, detection: Detection | None, zone: tzinfo, is_calm: bool) -> list[str]:
     """Return sentences on the start of the incident and the time at which people noticed."""
     if start is None:
-        why = "no incident" if is_calm else "nothing on record tells when an incident began"
-        return [f"{why}: every ring counts as in vain"]
-    noticed = (
-        "nothing on record tells when people noticed: give --noticed to see by how much alarms come first"
-    )
-    if seen is not None:
-        noticed = f"people had noticed by {format_time(seen.at, zone, seconds=False)}: {seen.how}"
+        why = "no incident" if is_calm else "the start of an incident is not recorded"
+        return [f"{why}: every alarm that fires counts as false"]
+    noticed = "no reaction of people is recorded: give --noticed to compare alarms with it"
+    if detection is not None:
+        noticed = f"people noticed by {format_time(detection.at, zone, seconds=False)}: {detection.how}"
     return [f"incident from {format_time(start, zone, seconds=False)} ({zone})", noticed]
 
 

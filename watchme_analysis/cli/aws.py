@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PARTLY_FAILED = 1
 
 # Seconds between progress lines when standard error is not a terminal.
-_SAY_EVERY_S = 30.0
+_PROGRESS_EVERY_S = 30.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,40 +37,41 @@ def aws_options(command: F) -> F:
             click.option("--until", default="now", show_default=True, help="End of the window."),
             timezone_option,
             click.option("--max-scan-gb", type=click.FloatRange(min=0), default=100.0, show_default=True,
-                         help="Refuse log queries that would scan more."),
+                         help="Largest volume that log queries may scan."),
             click.option("--usd-per-gb", type=click.FloatRange(min=0), default=0.005, show_default=True,
                          envvar="WATCHME_USD_PER_GB", show_envvar=True,
-                         help="Price of scanning logs in your region; 0.005 is that of us-east-1."),
+                         help="Price of scanning logs in your region; the default is that of us-east-1."),
             click.option("--deadline", type=click.IntRange(min=1), default=900, show_default=True,
-                         help="Seconds after which log queries that still run are stopped."),
+                         help="Seconds after which running log queries are stopped."),
             click.option("--cache", type=click.Path(path_type=Path), default=None,
-                         help="Folder of kept answers; one of your user's if not given."),
-            click.option("--refresh", is_flag=True, help="Ask anew what is kept."),
+                         help="Folder of cached responses; by default in your user's cache folder."),
+            click.option("--refresh", is_flag=True, help="Repeat requests whose responses are cached."),
             click.option("--offline", is_flag=True,
-                         help="Ask nothing, take what was kept; a span like 24h is that of the last time."),
+                         help="Use cached responses only; a span such as 24h is that of the last run."),
         )
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-def window_of(options: dict[str, Any], asking: QueryOptions, asked: Sequence[Any]) -> Window:
+def window_of(options: dict[str, Any], query_options: QueryOptions, identity_parts: Sequence[Any]) -> Window:
     """Return the window of ``--since`` and ``--until``; it ends now at the latest.
 
     Parameters
     ----------
     options
         Options of the command.
-    asking
+    query_options
         Query options with the cache. The window is cached, so that offline the same options mean the same
         window.
-    asked
+    identity_parts
         JSON-ready parts of the request that identify it in the cache.
     """
     from watchme_analysis.cloudwatch.response_cache import request_identity
 
-    cache = asking.cache
-    identity = request_identity("window", *asked, options["since"], options["until"], options["timezone"])
+    cache = query_options.cache
+    bounds = options["since"], options["until"], options["timezone"]
+    identity = request_identity("window", *identity_parts, *bounds)
     entry = cache.load(identity) if cache.offline else None
     if entry is not None:
         return Window(*map(datetime.fromisoformat, entry.value))
@@ -82,7 +83,7 @@ def window_of(options: dict[str, Any], asking: QueryOptions, asked: Sequence[Any
     return window
 
 
-def asking_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
+def query_options_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
     """Return the query options; the cache is separate for each account and region.
 
     Raises
@@ -114,7 +115,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._shown = False
-        self._began = self._said = time.monotonic()
+        self._began = self._printed_at = time.monotonic()
 
     def __call__(self, text: str) -> None:
         """Show the current step with the seconds since the start."""
@@ -122,11 +123,11 @@ class Progress:
         if sys.stderr.isatty():
             show_line(f"{text}, {now - self._began:.0f} s ...")
             self._shown = True
-        elif now - self._said >= _SAY_EVERY_S:
-            self._said = now
+        elif now - self._printed_at >= _PROGRESS_EVERY_S:
+            self._printed_at = now
             echo(f"{text}, {now - self._began:.0f} s ...", err=True)
 
-    def say(self, text: str) -> None:
+    def announce(self, text: str) -> None:
         """Print a permanent line."""
         self.done()
         echo(text, err=True)

@@ -44,12 +44,12 @@ Examples:
     f"{FILE}, else UTC.",
 )
 def import_command(folder: Path, case: Path, timezone: str | None) -> int:
-    """Turn a FOLDER of raw evidence into a CASE.
+    """Import a FOLDER of raw evidence into a CASE.
 
-    Files are recognised by name and content (docs/evidence.md lists them; any may be gzipped); a case.toml
-    in the folder may say otherwise. Nothing is dropped: the table printed says for each file what was
-    taken, its window, and how many lines were rejected, and then what was left and why. Importing the same
-    folder again changes nothing. Exits with 1 when a file of evidence could not be read.
+    Files are recognised by name and content; docs/evidence.md lists them, and any may be gzipped. A case.toml
+    in the folder takes precedence. Nothing is dropped silently: the printed table shows for each file its
+    rows, its window and its rejected lines, and lists files that were left out with the reason. Importing
+    the same folder again changes nothing. The exit code is 1 if a file of evidence could not be read.
     """
     from watchme_analysis.case.importer import import_folder
     from watchme_analysis.present import console
@@ -61,7 +61,7 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
         progress("done\n")
     echo(console.import_text(report.case.manifest, zone))
     rows = sum(entry["rows"] for entry in report.case.manifest["tables"].values())
-    state = "written" if report.changed else "unchanged, it holds this input already"
+    state = "written" if report.changed else "unchanged, because it already holds this input"
     echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
     stated = report.case.manifest["time_zone"]
     if timezone is not None and stated != timezone:
@@ -69,13 +69,13 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
             f"\nTimes without a zone were read as {stated}, as case.toml states, and not as {timezone}.",
             err=True,
         )
-    _say_next(report.case, case)
+    _print_next(report.case, case)
     unread = report.case.unread
     if unread:
         names = ", ".join(file.file for file in unread[:_NAMED]) + (", ..." if len(unread) > _NAMED else "")
         echo(
-            f"\n{counted(len(unread), 'file')} of evidence could not be read: {names}. Reasons stand above: "
-            "repair them or collect them again, and import again.",
+            f"\n{counted(len(unread), 'file')} of evidence could not be read: {names}. The reasons are "
+            "listed above: repair or collect the files again, then repeat the import.",
             err=True,
         )
     return PARTLY_FAILED if unread else 0
@@ -83,12 +83,12 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
 
 @click.group("case")
 def case_group() -> None:
-    """Look at a case."""
+    """Inspect a case."""
 
 
 @case_group.command(
     "show",
-    short_help="Show the tables of a CASE and where they come from.",
+    short_help="Show the tables of a CASE and their source files.",
     epilog="""\b
 Example:
   watchme case show cases/last-night --timezone UTC""",
@@ -96,7 +96,7 @@ Example:
 @click.argument("case", type=click.Path(path_type=Path))
 @timezone_option
 def case_show(case: Path, timezone: str) -> None:
-    """Show the tables of a CASE, their rows, windows and gaps, and the files that they were read from."""
+    """Show the tables of a CASE with rows, windows, gaps and source files."""
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.present import console
     from watchme_analysis.schema import TABLES
@@ -110,7 +110,7 @@ def case_show(case: Path, timezone: str) -> None:
         if (column := TABLES[name].time) is not None
     }
     echo(console.case_text(opened.manifest, gaps, zone))
-    _say_next(opened, case)
+    _print_next(opened, case)
 
 
 @case_group.command(
@@ -131,11 +131,10 @@ Examples:
 def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     """Run a QUERY (DuckDB's SQL) over the tables of a CASE; times are UTC.
 
-    Nothing but the case is read, and nothing written. Each statement of a diagnosis has the query for the
-    rows behind it: `watchme diagnose health CASE --sql` prints them, the report shows them folded up, --json
-    has them as `sql`. Besides the tables there is `requests`: every request followed through edge, Nginx and
-    application, a row each; and `linked_errors`: `error_log` with the access log's line that each error is
-    about.
+    The query can read the case only and writes nothing. Each statement of a diagnosis has a query that
+    returns its rows: `watchme diagnose health CASE --sql` prints them, --json has them as `sql`, and the
+    report shows them folded. Two views exist besides the tables. `requests` has one row per request, joined
+    across edge, Nginx and application. `linked_errors` is `error_log` with the access log line of each error.
     """
     from watchme_analysis.access_logs.error_requests import errors_with_requests
     from watchme_analysis.case.opening import open_case
@@ -157,7 +156,7 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     echo(counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --csv" if left else ""))
 
 
-def _say_next(opened: Case, case: Path) -> None:
+def _print_next(opened: Case, case: Path) -> None:
     """Print the tables that a case lacks for its questions, and the commands to run next."""
     from watchme_analysis.present.console import filled
     from watchme_analysis.services.diagnose import absent_tables, investigate, questions_for
@@ -165,9 +164,9 @@ def _say_next(opened: Case, case: Path) -> None:
     questions = questions_for(opened)
     for question in questions:
         if absent := absent_tables(investigate(question, opened)):
-            echo(filled(f"Not there, of what tells about {question}: {', '.join(absent)}.", "\n", "  "))
+            echo(filled(f"Not in the case, but useful for {question}: {', '.join(absent)}.", "\n", "  "))
     if not questions:
-        echo("\nNothing in it can be asked about yet: docs/evidence.md lists what tells of what.")
+        echo("\nNo question can be diagnosed yet: docs/evidence.md lists the evidence for each.")
         return
     echo("\nNext:")
     for question in questions:

@@ -1,4 +1,7 @@
-"""The command ``watchme probe``: health probes from this machine, written to ``probes.csv``."""
+"""The command ``watchme probe``: health probes from this machine, written to ``probes.csv``.
+
+`evidence.probes` explains the vantages ``inside``, ``host`` and ``outside``.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
 
 # With a URL, the option adds that URL; without, it sets the vantage of all other URLs.
 HERE = "-"
-_PLACE: dict[str, Any] = {"multiple": True, "is_flag": False, "flag_value": HERE, "metavar": "[URL]"}
+_VANTAGE_OPTION: dict[str, Any] = {"multiple": True, "is_flag": False, "flag_value": HERE, "metavar": "[URL]"}
 
 
 def _targets(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -52,7 +55,7 @@ def _targets(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ..
 
 
 @click.command(
-    short_help="Probe URLs at a gentle pace and write down what was seen.",
+    short_help="Probe URLs at an interval and record the results.",
     epilog="""\b
 Examples:
   watchme probe https://example.com/api/health --host http://127.0.0.1:8017/health
@@ -62,11 +65,17 @@ Examples:
 )
 @click.argument("urls", nargs=-1, metavar="URL...")
 @click.option(
-    "--inside", **_PLACE, help="Ask this URL, or all that are named, in the container's own network."
+    "--inside",
+    **_VANTAGE_OPTION,
+    help="Probe this URL in the container's own network; without a URL, all URLs are in it.",
 )
-@click.option("--host", **_PLACE, help="Ask this URL, or all that are named, on the host, before Nginx.")
-@click.option("--every", default="10s", show_default=True, help="Time between two probes of a URL.")
-@click.option("--for", "for_", default=None, help="How long to go on, such as 10m.  [default: until Ctrl-C]")
+@click.option(
+    "--host",
+    **_VANTAGE_OPTION,
+    help="Probe this URL on the host, before Nginx; without a URL, all URLs are there.",
+)
+@click.option("--every", default="10s", show_default=True, help="Interval between two probes of a URL.")
+@click.option("--for", "for_", default=None, help="Duration, such as 10m.  [default: until Ctrl-C]")
 @click.option(
     "--timeout", default="30s", show_default=True, help="Time limit of a probe, all steps together."
 )
@@ -74,21 +83,21 @@ Examples:
     "--header",
     multiple=True,
     metavar="NAME: VALUE",
-    help="Further request header, such as Host; @FILE reads such lines from a file, where a secret belongs.",
+    help="Further request header, such as Host. @FILE reads headers from a file; use it for secrets.",
 )
-@click.option("--insecure", is_flag=True, help="Accept any certificate.")
+@click.option("--insecure", is_flag=True, help="Accept invalid certificates.")
 @click.option("--output", default="probes.csv", show_default=True, help="File to append to.")
-@click.option("--quiet", is_flag=True, help="Don't show each probe.")
-@click.option("--standalone", is_flag=True, help="Print a script that needs Python alone, and probe nothing.")
-@click.option("--curl", is_flag=True, help="Print shell lines that do the same with curl, and probe nothing.")
+@click.option("--quiet", is_flag=True, help="Do not print each probe.")
+@click.option("--standalone", is_flag=True, help="Print a script that needs only Python, and exit.")
+@click.option("--curl", is_flag=True, help="Print equivalent shell lines with curl, and exit.")
 def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...], **options: Any) -> None:
-    """Probe URLs at a gentle pace and append what was seen to probes.csv.
+    """Probe URLs at an interval and append the results to probes.csv.
 
-    URLs are asked from outside, through the edge, unless an option says otherwise. All are asked at the same
-    moments, each over a new connection and never twice at once: status, time, error, and how long looking up
-    the name, connecting, TLS and the first byte took. It may run for days; the file may be rotated meanwhile.
-    Headers are sent and never written down. Put the file beside the logs of an incident and `watchme import`
-    reads it.
+    The vantage of a URL is `outside`, through the edge, unless --inside or --host is given. All URLs are
+    probed at the same moments, each over a new connection; a URL never has two probes in progress. Each row
+    has time, status, error, and the durations of name lookup, connection, TLS and first byte. The command can
+    run for days, and the file may be rotated meanwhile. Request headers are not recorded. Put the file beside
+    the logs of an incident, and `watchme import` reads it.
     """
     if options["standalone"]:
         echo_data(Path(prober.__file__).read_text(encoding="utf-8"))
@@ -102,11 +111,11 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])
     for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
     if every_s < prober.MIN_INTERVAL_S or timeout_s <= 0:
-        raise InputError("Probing is gentle: --every at least 1s, and --timeout above 0.")
+        raise InputError("--every must be at least 1s, and --timeout above 0.")
     headers = _headers(options["header"])
     if options["curl"]:
         if for_s is not None:
-            raise click.UsageError("--for does not go with --curl: stop the lines with Ctrl-C.")
+            raise click.UsageError("--for cannot be combined with --curl: stop the lines with Ctrl-C.")
         same = {name: options[name] for name in ("output", "insecure")}
         echo(curl_lines(targets, every_s, timeout_s, options["header"], **same))
         return

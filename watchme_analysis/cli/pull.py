@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, aws_options, query_options_of, window_of
 from watchme_analysis.cli.options import profile_option, region_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.text.formats import counted
@@ -30,31 +30,31 @@ Examples:
 @click.option("--queue", "queues", multiple=True, help="Queue; may be given several times.")
 @click.option("--function", "functions", multiple=True, help="Lambda function; may be given several times.")
 @click.option("--instance", "instances", multiple=True, help="EC2 instance id; may be given several times.")
-@click.option("--log-group", "log_groups", multiple=True, help="Further log group, pulled whole.")
+@click.option("--log-group", "log_groups", multiple=True, help="Further log group, all of its events.")
 @profile_option
 @region_option
 @click.option(
     "--dlq-sample",
     type=click.IntRange(min=0),
-    help="Messages to read of each dead-letter queue at most; they stay in it. [default: 1000 for backlog]",
+    help="Most messages to read from each dead-letter queue; they stay there.  [default: 1000 for backlog]",
 )
 @click.option(
     "--raw",
     type=click.Path(path_type=Path),
-    help="Keep the raw answers in this folder, as the AWS CLI prints them.",
+    help="Also write the raw responses to this folder, in the AWS CLI's format.",
 )
-@click.option("--print-policy", is_flag=True, help="Print the least IAM policy needed, and do nothing.")
+@click.option("--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit.")
 @aws_options
 def pull(question: str | None, case: Path | None, **options: Any) -> int:
     """Pull the evidence of an incident from AWS into a CASE.
 
-    QUESTION is health or backlog. Name a queue, a function or an instance: the functions that a queue
-    feeds, the queues that feed a function and every dead-letter queue are found. Metrics, logs, queue and
-    function state, alarms and recorded changes are asked; nothing in the account is changed, but for the
-    receive count of dead letters that are read (--dlq-sample 0 reads none).
+    QUESTION is health or backlog. Give a queue, a function or an instance; connected functions, queues and
+    dead-letter queues are found. The command retrieves metrics, logs, the state of queues and functions,
+    alarms and recorded changes. It changes nothing in the account except the receive count of the messages
+    that it reads from dead-letter queues (--dlq-sample 0 reads none).
 
-    What is pulled is kept, so that the same command with --offline gives the case again without AWS. Exits
-    with 1 when a part could not be had; the case holds the others, and says what is missing.
+    Responses are cached, so the same command with --offline writes the case again without AWS. The exit
+    code is 1 if a part could not be retrieved; the case then holds the other parts and names the missing one.
     """
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget, iam_policy
     from watchme_analysis.services.collect import Request
@@ -67,36 +67,38 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         echo_json(json.dumps(iam_policy(sampling=sample > 0), indent=2))
         return 0
     if question is None:
-        raise click.UsageError("Say what to pull: health or backlog.")
+        raise click.UsageError("QUESTION is missing: give health or backlog.")
     aws = Aws(SessionTarget(options["profile"], options["region"]))
-    asking = asking_of(options, aws)
+    query_options = query_options_of(options, aws)
     named = {kind: options[kind] for kind in ("queues", "functions", "instances", "log_groups")}
-    window = window_of(options, asking, ["pull", question, *map(list, named.values())])
+    window = window_of(options, query_options, ["pull", question, *map(list, named.values())])
     request = Request(
         window,
         **named,
         sample=sample,
         max_scan_gb=options["max_scan_gb"],
         usd_per_gb=options["usd_per_gb"],
-        options=asking,
+        options=query_options,
     )
     target = case or Path(f"{question}-{window.start:%Y%m%dT%H%MZ}")
     progress = Progress()
     try:
-        pulled = pull_case(aws, request, target, raw=options["raw"], progress=progress, announce=progress.say)
+        pulled = pull_case(
+            aws, request, target, raw=options["raw"], progress=progress, announce=progress.announce
+        )
     finally:
         progress.done()
-    _tell(pulled, target)
+    _print_result(pulled, target)
     if pulled.failures:
         start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
         # A relative window ends at the current time, for which the cache has no entry, so absolute times are
         # printed.
-        echo(f"again: --since {start} --until {end} asks anew for what is missing alone", err=True)
+        echo(f"again: --since {start} --until {end} retrieves only the missing parts", err=True)
     echo(f"next: watchme diagnose {question} {shell_path(target)}")
     return PARTLY_FAILED if pulled.failures else 0
 
 
-def _tell(pulled: Pulled, target: Path) -> None:
+def _print_result(pulled: Pulled, target: Path) -> None:
     from watchme_analysis.aws_shapes.prices import format_size, format_usd
 
     case = pulled.report.case
@@ -106,10 +108,10 @@ def _tell(pulled: Pulled, target: Path) -> None:
     for table, entry in case.coverage().items():
         echo(f"  {table:<22} {entry['rows']:>9,} {'row' if entry['rows'] == 1 else 'rows'}")
     queries = case.table("log_queries")
-    answered = queries[queries["truncated"] & queries["rows"].notna()]
-    cut = [name for name in answered["query_name"] if name not in pulled.failures]
+    returned = queries[queries["truncated"] & queries["rows"].notna()]
+    cut = [name for name in returned["query_name"] if name not in pulled.failures]
     if cut:
-        echo(f"samples, cut at their limit: {', '.join(cut)}")
+        echo(f"truncated at the limit of samples: {', '.join(cut)}")
     echo(f"log queries scanned {format_size(pulled.bytes_scanned)}, {format_usd(pulled.usd)}")
     for note in pulled.notes:
         echo(f"note: {note}", err=True)

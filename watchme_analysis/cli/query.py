@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, asking_of, aws_options, window_of
+from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, aws_options, query_options_of, window_of
 from watchme_analysis.cli.options import configured
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.errors import InputError, ServiceError
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def query() -> None:
-    """Ask CloudWatch Logs with the queries of the library."""
+    """Run Logs Insights queries of the library."""
 
 
 @query.command("list")
 def list_command() -> None:
-    """List the queries."""
+    """List the queries with their descriptions."""
     from watchme_analysis.cloudwatch.insights.query_library import library
     from watchme_analysis.present.console import filled
 
@@ -45,7 +45,7 @@ Example:
 )
 @click.argument("name")
 def show(name: str) -> None:
-    """Show a query: what it asks, its parameters, its log groups and columns."""
+    """Show a query: its text, parameters, log groups and columns."""
     from watchme_analysis.cloudwatch.insights.query_library import library_query
 
     item = library_query(name)
@@ -58,15 +58,19 @@ def show(name: str) -> None:
 
 
 @query.command(
-    short_help="Run a query and print its rows and what it cost.",
+    short_help="Run a query and print its rows and its cost.",
     epilog="""\b
 Examples:
   watchme query run worker_errors --log-group /aws/lambda/worker --since 2h
   watchme query run durations --format csv --max-scan-gb 5 > durations.csv""",
 )
 @click.argument("name")
-@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter.")
-@click.option("--log-group", "log_groups", multiple=True, help="Log group; those of the query if not given.")
+@click.option(
+    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the query."
+)
+@click.option(
+    "--log-group", "log_groups", multiple=True, help="Log group; by default those that the query names."
+)
 @click.option(
     "--profile",
     "profiles",
@@ -89,13 +93,13 @@ Examples:
 )
 @aws_options
 def run(name: str, **options: Any) -> int:
-    """Run a query and print its rows; what it scanned and what is missing goes to standard error.
+    """Run a query and print its rows; scanned bytes and missing rows are reported on standard error.
 
-    More than 50 log groups are asked 50 at a time: events come together in order of time, but what looks at
-    several events, such as stats, gives rows for each 50, named in a column.
+    Insights accepts 50 log groups per query, so more are queried in batches of 50. Events of all batches are
+    merged by time. Commands over several events, such as stats, return rows per batch, named in a column.
 
-    Exits with 1 when rows are missing: a deadline passed, or some of several accounts, regions or fifties of
-    log groups could not be asked (the rows of the others are printed).
+    The exit code is 1 if rows are missing: the deadline passed, or an account, a region or a batch of log
+    groups could not be queried. The rows of the others are printed.
     """
     import pandas as pd
 
@@ -105,36 +109,36 @@ def run(name: str, **options: Any) -> int:
 
     item = library_query(name)
     text = item.filled(_pairs(options["parameters"]))
-    places: dict[str, Aws] = {}
+    targets: dict[str, Aws] = {}
     for profile in options["profiles"] or (None,):
         for region in options["regions"] or (None,):
             aws = Aws(SessionTarget(profile, region))
-            places[_label(aws)] = aws
+            targets[_label(aws)] = aws
     progress = Progress()
 
-    def ask_one(aws: Aws) -> list[QueryResult]:
-        asking = asking_of(options, aws)
-        window = window_of(options, asking, ["query", text, *options["log_groups"]])
-        queries = queries_by_groups(text, _groups(item, options, aws, asking), window, item.name)
+    def query_one(aws: Aws) -> list[QueryResult]:
+        query_options = query_options_of(options, aws)
+        window = window_of(options, query_options, ["query", text, *options["log_groups"]])
+        queries = queries_by_groups(text, _groups(item, options, aws, query_options), window, item.name)
         if not options["offline"]:
-            queries = _planned(queries, options, aws, progress.say)
-        return query_cached(aws, queries, asking, progress)
+            queries = _planned(queries, options, aws, progress.announce)
+        return query_cached(aws, queries, query_options, progress)
 
     try:
-        answers, failures = query_targets(places, ask_one)
+        results, failures = query_targets(targets, query_one)
     finally:
         progress.done()
     parts: list[pd.DataFrame] = []
-    for place, found in answers.items():
-        _tell(place, found, options["usd_per_gb"])
-        parts += _frames(found, place if len(places) > 1 else None, flatten=options["flatten"])
+    for target, found in results.items():
+        _print_costs(target, found, options["usd_per_gb"])
+        parts += _frames(found, target if len(targets) > 1 else None, flatten=options["flatten"])
     if not parts:
-        raise ServiceError(" ".join(f"{place} could not be asked: {why}" for place, why in failures.items()))
-    for place, why in failures.items():
-        echo(f"{place} failed: {why}", err=True)
+        raise ServiceError(" ".join(f"{name} could not be queried: {why}" for name, why in failures.items()))
+    for target, why in failures.items():
+        echo(f"{target} failed: {why}", err=True)
     filled = [part for part in parts if len(part)] or parts[:1]
     _print(pd.concat(filled, ignore_index=True), options["form"])
-    missing = any(answer.truncated for found in answers.values() for answer in found)
+    missing = any(result.truncated for found in results.values() for result in found)
     return PARTLY_FAILED if failures or missing else 0
 
 
@@ -146,24 +150,24 @@ def _label(aws: Aws) -> str:
         return "/".join(filter(None, [aws.target.profile, aws.target.region])) or "default"
 
 
-def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, asking: QueryOptions) -> list[str]:
+def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, query_options: QueryOptions) -> list[str]:
     """Return the log groups of the options, else those that match the pattern of the query."""
     groups = list(options["log_groups"])
     if not groups:
         prefix = item.log_groups.split("*")[0]
-        known = asking.cache.get(
+        known = query_options.cache.get(
             f"log groups below {prefix}",
             [],
             lambda: aws.items("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix),
         )
         groups = item.groups_among([group["logGroupName"] for group in known])
     if not groups:
-        raise InputError(f"No log group fits {item.log_groups} in {aws.region}: name one with --log-group.")
+        raise InputError(f"No log group matches {item.log_groups} in {aws.region}: give --log-group.")
     return groups
 
 
 def _planned(
-    queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, say: Callable[[str], None]
+    queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, announce: Callable[[str], None]
 ) -> list[InsightsQuery]:
     """Return the queries with scan estimates from the incoming bytes of their groups; print the cost.
 
@@ -180,11 +184,11 @@ def _planned(
     try:
         came, sizes = estimate_scan(aws, groups, queries[0].window)
     except ServiceError as error:
-        say(f"note: what {aws.region} will scan is not known; at the ceiling it stops: {error}")
+        announce(f"note: the scan in {aws.region} could not be estimated and stops at the ceiling: {error}")
         return queries
     expected = sum(sizes.values())
     price = options["usd_per_gb"]
-    say(f"{aws.region}: expected to scan {format_scan_cost(expected, price)}")
+    announce(f"{aws.region}: expected to scan {format_scan_cost(expected, price)}")
     check_ceiling(expected, options["max_scan_gb"], price)
     return [with_scan_estimate(query, came) for query in queries]
 
@@ -194,41 +198,41 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise InputError(f"{text!r} is no parameter: write it like rows=20.")
+            raise InputError(f"{text!r} is not a parameter: write NAME=VALUE, such as rows=20.")
         pairs[name.strip()] = value
     return pairs
 
 
-def _frames(answers: list[QueryResult], place: str | None, *, flatten: bool) -> Iterator[pd.DataFrame]:
+def _frames(results: list[QueryResult], target: str | None, *, flatten: bool) -> Iterator[pd.DataFrame]:
     """Yield the rows of each result of an account and region, with identifying columns if needed."""
     from watchme_analysis.cloudwatch.insights.cached import log_groups_label, merge_results
     from watchme_analysis.cloudwatch.insights.frame import result_frame
 
-    joined = merge_results(answers)
-    for answer in joined:
-        frame = result_frame(answer, flatten=flatten)
+    joined = merge_results(results)
+    for result in joined:
+        frame = result_frame(result, flatten=flatten)
         if len(joined) > 1:
-            frame.insert(0, "log_groups", log_groups_label(answer.query))
-        if place is not None:
-            frame.insert(0, "place", place)
+            frame.insert(0, "log_groups", log_groups_label(result.query))
+        if target is not None:
+            frame.insert(0, "place", target)
         yield frame
 
 
-def _tell(place: str, answers: list[QueryResult], usd_per_gb: float) -> None:
+def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float) -> None:
     """Print the number of rows and the cost of each result of an account and region."""
     from watchme_analysis.aws_shapes.prices import format_scan_cost
     from watchme_analysis.cloudwatch.insights.cached import log_groups_label
 
-    for answer in answers:
-        where = place if len(answers) == 1 else f"{place}, {log_groups_label(answer.query)}"
-        missing = ", rows are missing" if answer.truncated else ""
-        queries, rows = counted(answer.queries_started, "query", "queries"), counted(len(answer.rows), "row")
+    for result in results:
+        where = target if len(results) == 1 else f"{target}, {log_groups_label(result.query)}"
+        missing = ", rows are missing" if result.truncated else ""
+        queries, rows = counted(result.queries_started, "query", "queries"), counted(len(result.rows), "row")
         echo(
             f"{where}: {rows}{missing}; {queries} scanned "
-            f"{format_scan_cost(answer.bytes_scanned, usd_per_gb)}",
+            f"{format_scan_cost(result.bytes_scanned, usd_per_gb)}",
             err=True,
         )
-        for note in answer.notes:
+        for note in result.notes:
             echo(f"note: {note}", err=True)
 
 

@@ -32,18 +32,18 @@ COLUMNS = (
     ("throttles", "throttles", 1.0),
 )
 LEGEND = (
-    "never failed: in the DLQ though no run of the function ever failed, as throttled receives count too",
-    "lost: in the DLQ or expired, and its work was never completed; duplicates: work completed once more",
-    "drain: the longest stretch in which messages had waited for over a minute, from the first of them until "
-    'none did; "not" where some runs ended with messages left',
-    "as AWS's guide describes it: a throttled batch is tried until the visibility timeout has passed, by a "
-    'poller that backs off; how often and how far is not published, so that "given up at once" shows the '
-    "worst (`watchme report what-if` tries what lies between)",
+    "never failed: in the DLQ without a failed invocation, because throttled receives count too",
+    "lost: in the DLQ or expired without completed work; duplicates: work completed more than once",
+    'drain: the longest interval in which messages waited for over a minute; "not" if a replication ended '
+    "with messages left",
+    "as AWS's guide describes it: a poller that backs off retries a throttled batch until the visibility "
+    'timeout has passed. AWS does not publish how often, so "given up at once" is the worst case '
+    "(`watchme report what-if` simulates the range between)",
 )
 
 
 @click.command(
-    short_help="Try measures against a backlog in a simulation.",
+    short_help="Simulate measures against a backlog.",
     epilog="""\b
 Examples:
   watchme simulate
@@ -51,26 +51,31 @@ Examples:
   watchme simulate cases/last-night --queue uploads --api-slots 1 --json""",
 )
 @click.argument("case", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--queue", help="Queue of the CASE to fit; the affected one with the oldest message if not given."
-)
-@click.option("--api-slots", type=click.IntRange(1), help="Calls that the API works on at once.")
+@click.option("--queue", help="Queue of the CASE; by default the affected one with the oldest message.")
+@click.option("--api-slots", type=click.IntRange(1), help="Calls that the API processes at the same time.")
 # Without effect since queues are no longer simulated together; accepted for one release.
 @click.option("--cores", type=click.FloatRange(0, min_open=True), hidden=True)
-@click.option("--replications", type=click.IntRange(1), default=10, show_default=True, help="Runs of each.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same figures.")
 @click.option(
-    "--processes", type=click.IntRange(1), default=os.cpu_count() or 1, help="Default: one for each core."
+    "--replications", type=click.IntRange(1), default=10, show_default=True, help="Replications per measure."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random numbers."
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    help="Parallel processes; by default one per core.",
 )
 @shown_zone_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def simulate(case: Path | None, queue: str | None, api_slots: int | None, **options: Any) -> None:
-    """Try measures against backlogs and dead letters in a simulation of queue, function and API.
+    """Simulate measures against backlogs and DLQ messages with a model of queue, function and API.
 
-    Each measure is simulated with the same arrivals, alone and some together, and with ten times the load.
-    Arrivals, durations and settings are those of a CASE; without one, thirty devices send together every
-    half hour to an API that does one thing at a time and turns unhealthy in the second hour.
-    Figures are means with their 95 % intervals.
+    Every measure is simulated with the same arrivals: alone, in combinations, and with ten times the load.
+    Arrivals, durations and settings are fitted to a CASE. Without a CASE, thirty devices send together every
+    half hour to an API that processes one call at a time and becomes unhealthy in the second hour. Figures
+    are means with 95 % intervals.
     """
     from watchme_analysis.alarms.sections import spared_by_a_check
     from watchme_analysis.case.opening import open_case
@@ -88,7 +93,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     spared: tuple[str, ...] = ()
     if case is None:
         if queue is not None:
-            raise click.UsageError("--queue goes with a CASE.")
+            raise click.UsageError("--queue needs a CASE.")
         settings, load = model.usual_settings(), model.usual_load()
         title = "30 devices, a message each every 30 minutes for 8 hours; an API of one slot"
         if api_slots is not None:

@@ -94,8 +94,8 @@ def open_alarms(
         raise InputError(f"The parameter {unknown[0]!r} is unknown: there are spec and noticed.")
     opened = open_page("backlog", case, (since, until), timezone, queue)
     page = AlarmPage(*opened, read_specs(alarms.get("spec", "")), alarms.get("noticed", ""))
-    if page.told:
-        parse_time(page.told, page.zone, now=page.window.end)
+    if page.noticed_at:
+        parse_time(page.noticed_at, page.zone, now=page.window.end)
     return page
 
 

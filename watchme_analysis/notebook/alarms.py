@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.sections import (
+    advice_table,
     alarm_advice,
     backtest_table,
-    lessons_table,
     plot_alarm_sensitivity,
     plot_alarm_times,
     ranges_table,
@@ -19,7 +19,7 @@ from watchme_analysis.alarms.sections import (
 from watchme_analysis.alarms.sensitivity import EXTRA_PERIODS
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.time_to_detect import Detection
-from watchme_analysis.notebook.page import Page
+from watchme_analysis.notebook.page import Page, warn_of_new_name
 from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.services.backtest import CaseBacktest
 from watchme_analysis.text.formats import format_duration, format_time
@@ -39,19 +39,19 @@ class AlarmPage(Page):
     ----------
     specs
         Alarms of the specification.
-    told
+    noticed_at
         Time at which people noticed, from the parameter ``noticed``; empty for the first reaction in the
         data.
     """
 
     specs: tuple[AlarmSpec, ...] = ()
-    told: str = ""
+    noticed_at: str = ""
 
     @cached_property
     def _tests(self) -> CaseBacktest:
         noticed = None
-        if self.told:
-            moment = parse_time(self.told, self.zone, now=self.window.end)
+        if self.noticed_at:
+            moment = parse_time(self.noticed_at, self.zone, now=self.window.end)
             noticed = Detection(moment, "as the parameter says")
         return CaseBacktest(self.investigation, self.diagnosis, self.specs, noticed)
 
@@ -67,22 +67,22 @@ class AlarmPage(Page):
             for spec in self.specs
         )
 
-    def noticed(self) -> TextView:
+    def time_to_detect(self) -> TextView:
         """Return sentences on the start of the incident and the time at which people noticed."""
         if self._start is None:
-            return TextView(("Nothing happened in this window: every ring below is in vain.",))
+            return TextView(("No incident in this window: every alarm below that fires is a false alarm.",))
         began = f"The incident began at {format_time(self._start, self.zone)} ({self.zone})."
         found = self._tests.detection
         if found is None:
             return TextView(
                 (
-                    f"{began} Nothing on record tells when people noticed (no alarm rang, nobody changed an "
-                    "affected resource): set the parameter noticed to see by how much alarms come first.",
+                    f"{began} No reaction of people is recorded: no alarm fired, and nobody changed an "
+                    "affected resource. Set the parameter noticed to compare alarms with it.",
                 )
             )
         late = format_duration(found.at - self._start)
         return TextView(
-            (f"{began} People had noticed by {format_time(found.at, self.zone)}, {late} later: {found.how}.",)
+            (f"{began} People noticed by {format_time(found.at, self.zone)}, {late} later: {found.how}.",)
         )
 
     def backtest(self) -> TableView:
@@ -101,14 +101,14 @@ class AlarmPage(Page):
             "Alarms that exist, by the same rules",
         )
 
-    def rings(self) -> FigureView:
+    def fires(self) -> FigureView:
         """Return a figure of the times in alarm."""
-        rang = [item for item in self._tests.results if item.run and item.run.raised]
-        rang.sort(key=lambda item: item.run.raised[0][0] if item.run else 0)
-        bars = [(f"{item.spec.name}\n{item.resource}", item.run.raised) for item in rang if item.run]
+        fired = [item for item in self._tests.results if item.run and item.run.raised]
+        fired.sort(key=lambda item: item.run.raised[0][0] if item.run else 0)
+        bars = [(f"{item.spec.name}\n{item.resource}", item.run.raised) for item in fired if item.run]
         detection = self._tests.detection
-        seen = None if detection is None else detection.at
-        return plot_alarm_times(bars[:_MOST_BARS], self.span(), seen)
+        noticed = None if detection is None else detection.at
+        return plot_alarm_times(bars[:_MOST_BARS], self.span(), noticed)
 
     @cached_property
     def _swept(self) -> pd.DataFrame:
@@ -122,15 +122,30 @@ class AlarmPage(Page):
         """Return a table of the alarms that depend on the unpublished length of the evaluation range."""
         return ranges_table(self._tests.ranges(), EXTRA_PERIODS, self.zone)
 
-    def lessons(self) -> TableView:
+    def improvements(self) -> TableView:
         """Return a table of improvements to the alarms of the specification."""
-        return lessons_table(self._tests.advice(self.specs))
+        return advice_table(self._tests.advice(self.specs))
 
     def advice(self) -> TextView:
         """Return sentences on the alarm to create first."""
         found, affected = self.diagnosis, self._tests.affected
         dead = found.extra.get("dead_letters_of_incident", 0)
-        said = alarm_advice(
+        sentences = alarm_advice(
             self._tests.frame(self._tests.proposed_results), self._start, affected, dead, self.zone
         )
-        return TextView((*said, *spared_by_a_check(found, self.zone)))
+        return TextView((*sentences, *spared_by_a_check(found, self.zone)))
+
+    def noticed(self) -> TextView:
+        """Return the sentences of :meth:`time_to_detect`, under its name in the previous release."""
+        warn_of_new_name("noticed", "time_to_detect")
+        return self.time_to_detect()
+
+    def rings(self) -> FigureView:
+        """Return the figure of :meth:`fires`, under its name in the previous release."""
+        warn_of_new_name("rings", "fires")
+        return self.fires()
+
+    def lessons(self) -> TableView:
+        """Return the table of :meth:`improvements`, under its name in the previous release."""
+        warn_of_new_name("lessons", "improvements")
+        return self.improvements()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from watchme_analysis.backlog.sections.tables import (
 )
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
-from watchme_analysis.notebook.page import Page
+from watchme_analysis.notebook.page import Page, warn_of_new_name
 from watchme_analysis.present.display import FigureView, TableView, table
 from watchme_analysis.present.style import Mark
 from watchme_analysis.queues.baseline import STEPS_S, binned, rates
@@ -243,7 +242,7 @@ class BacklogPage(Page):
 
     def resend(self) -> TableView:
         """Return the table of :meth:`redrive`, under its name in the previous release."""
-        warnings.warn("page.resend() is now called page.redrive().", DeprecationWarning, stacklevel=2)
+        warn_of_new_name("resend", "redrive")
         return self.redrive()
 
     def alarms(self) -> TableView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -61,6 +62,11 @@ def _resolved(case: str) -> Path:
         raise InputError("The parameter case is empty: name the folder of a case or of raw evidence.")
     here = [path] if path.is_absolute() else [path, PROJECT / path, PROJECT / "notebooks" / path]
     return next((place for place in here if place.is_dir()), path)
+
+
+def warn_of_new_name(old: str, new: str) -> None:
+    """Warn that a method of a page has a new name; the old name works until the next release."""
+    warnings.warn(f"page.{old}() is now called page.{new}().", DeprecationWarning, stacklevel=3)
 
 
 @dataclass
