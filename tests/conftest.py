@@ -1,8 +1,10 @@
 import os
 import signal
+import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -65,6 +67,29 @@ def bundled(data, tmp_path_factory):
 
     home = tmp_path_factory.mktemp("cases")
     return cache(lambda name: import_folder(data / name, home / name).case)
+
+
+@pytest.fixture
+def watchme(monkeypatch, capsys):
+    """Return a function that runs the command in this process, which saves the start of another one.
+
+    Its result has the attributes ``returncode``, ``stdout`` and ``stderr`` of a finished process.
+    """
+    from watchme_analysis.cli import main
+
+    def run(*words, cwd=".", columns=100):
+        monkeypatch.setattr(sys, "argv", ["watchme", *map(str, words)])
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.chdir(cwd)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return SimpleNamespace(returncode=ended.value.code, stdout=out, stderr=err)
+
+    usual = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield run
+    for number, handler in usual.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

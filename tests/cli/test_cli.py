@@ -7,35 +7,13 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from worlds.small_evidence import ACCESS
 
-from watchme_analysis.cli import main
-
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 WATCHME = Path(sys.executable).with_name("watchme")
-
-
-@pytest.fixture
-def watchme(monkeypatch, capsys):
-    """The command as its script runs it, without the second that a process of its own takes to start."""
-
-    def run(*words, cwd=".", columns=100):
-        monkeypatch.setattr(sys, "argv", ["watchme", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.chdir(cwd)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(returncode=ended.value.code, stdout=out, stderr=err)
-
-    usual = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield run
-    for number, handler in usual.items():
-        signal.signal(number, handler)
 
 
 def test_help_teaches_every_command():

@@ -26,10 +26,15 @@ def start(*words, **options):
     return subprocess.Popen([WATCHME, "report", *map(str, words)], **streams)
 
 
-def report(*words, **options):
-    process = start(*words, **options)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+@pytest.fixture
+def report(watchme):
+    """Return a function that runs the command in this process: exit code, standard output and error."""
+
+    def run(*words, **options):
+        done = watchme("report", *words, **options)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
 
 
 def runs(folder):
@@ -41,7 +46,7 @@ def result_of(run):
 
 
 @pytest.mark.slow
-def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp_path):
+def test_a_report_is_one_folder_and_a_line_in_the_index(report, evidence, notebooks, tmp_path):
     left = 'from watchme_analysis.files.attachments import attach\nattach("again.jsonl", "{}\\n")'
     folder = notebooks("## What was seen", FIGURE, TABLE, left, "## Answer", answer_cell())
     # Braces, blanks and a name of another script must survive papermill's path templates.
@@ -94,7 +99,7 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(evidence, notebooks, tmp
 
 
 @pytest.mark.slow
-def test_a_failing_notebook_leaves_its_report_so_far(evidence, notebooks, tmp_path):
+def test_a_failing_notebook_leaves_its_report_so_far(report, evidence, notebooks, tmp_path):
     broken = notebooks("## Before", FIGURE, "## The trouble", "1 / 0", "## After", answer_cell())
     out = tmp_path / "reports"
     code, _, err = report("health", evidence, evidence, "--notebooks", broken, "--out", out)
@@ -127,7 +132,7 @@ def test_a_failing_notebook_leaves_its_report_so_far(evidence, notebooks, tmp_pa
         ("pass", "displayed no diagnosis"),
     ],
 )
-def test_other_ways_to_fail_are_failures_too(source, words, evidence, notebooks, tmp_path):
+def test_other_ways_to_fail_are_failures_too(report, source, words, evidence, notebooks, tmp_path):
     code, _, err = report("health", evidence, "--notebooks", notebooks(source), "--out", tmp_path / "reports")
     assert code == 1
     assert words in err
@@ -147,7 +152,7 @@ def test_other_ways_to_fail_are_failures_too(source, words, evidence, notebooks,
     ],
     ids=" ".join,
 )
-def test_bad_input_writes_nothing_and_says_one_sentence(words, evidence, notebooks, tmp_path):
+def test_bad_input_writes_nothing_and_says_one_sentence(report, words, evidence, notebooks, tmp_path):
     code, out, err = report(*words, "--notebooks", notebooks(answer_cell()), "--out", "reports", cwd=tmp_path)
     assert code == 2
     assert out == ""
@@ -181,7 +186,7 @@ def test_what_cannot_be_asked_is_refused_before_it_is_run(
 
 
 @pytest.mark.slow
-def test_a_place_that_cannot_be_written_is_bad_input(evidence, notebooks, tmp_path):
+def test_a_place_that_cannot_be_written_is_bad_input(report, evidence, notebooks, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = report(
         "health", evidence, "--notebooks", notebooks(answer_cell()), "--out", tmp_path / "file"
@@ -191,7 +196,7 @@ def test_a_place_that_cannot_be_written_is_bad_input(evidence, notebooks, tmp_pa
 
 
 @pytest.mark.slow
-def test_two_reports_at_once_and_a_killed_one(evidence, notebooks, tmp_path):
+def test_two_reports_at_once_and_a_killed_one(report, evidence, notebooks, tmp_path):
     out = tmp_path / "reports"
     folder = notebooks("import time\ntime.sleep(60)", answer_cell())
     killed = start("health", evidence, "--notebooks", folder, "--out", out)
@@ -263,7 +268,7 @@ def test_a_terminal_gets_one_changing_line(evidence, notebooks, tmp_path):
 
 @pytest.mark.slow
 def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own(
-    evidence, notebooks, tmp_path
+    report, evidence, notebooks, tmp_path
 ):
     folder, out = notebooks(answer_cell()), tmp_path / "r"
     report("health", evidence, "--notebooks", folder, "--out", out, "--until", "2025-12-11T10:00:05")
@@ -277,8 +282,13 @@ def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own
 
 
 @pytest.mark.slow
-def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebooks, tmp_path):
-    """Neither another environment's kernel spec nor a user's start-up file reaches a report."""
+def test_a_report_depends_on_no_other_environment_and_nobody_waits_for_what_no_notebook_needs(
+    evidence, notebooks, tmp_path
+):
+    """Neither another environment's kernel spec nor a user's start-up file reaches a report.
+
+    A grammar of addresses, which a library compiles if it can, takes longer than the rest of the start.
+    """
     home = tmp_path / "home"
     spec = home / ".local/share/jupyter/kernels/python3"
     spec.mkdir(parents=True)
@@ -289,25 +299,11 @@ def test_the_kernel_is_this_interpreter_whatever_jupyter_says(evidence, notebook
     which = "import sys\nassert sys.prefix == " + repr(sys.prefix)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
     environment |= {"HOME": str(home), "JUPYTER_PATH": str(spec.parent.parent), "MPLBACKEND": "TkAgg"}
-    code, _, err = report(
-        "health",
-        evidence,
-        "--notebooks",
-        notebooks(which, answer_cell()),
-        "--out",
-        tmp_path / "r",
-        env=environment,
-    )
-    assert code == 0, err
-
-
-@pytest.mark.slow
-def test_nobody_waits_for_what_no_notebook_needs(evidence, notebooks, tmp_path):
-    """A grammar of addresses, which a library compiles if it can, takes longer than the rest of the start."""
-    environment = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
-    folder = notebooks(answer_cell())
-    code, _, imports = report("health", evidence, "--notebooks", folder, "--out", tmp_path, env=environment)
-    assert code == 0
+    environment |= {"PYTHONPROFILEIMPORTTIME": "1"}
+    folder = notebooks(which, answer_cell())
+    process = start("health", evidence, "--notebooks", folder, "--out", tmp_path / "r", env=environment)
+    _, imports = process.communicate(timeout=120)
+    assert process.returncode == 0, imports
     assert "papermill.execute" in imports
     assert "rfc3987_syntax.syntax_helpers" not in imports
 
