@@ -10,8 +10,9 @@ and not yet settled.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.metric_series import (
@@ -251,7 +252,7 @@ def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | N
         complaints.append(f"{len(times)} times and {len(values)} values, the common {size} are kept")
     frame = pd.DataFrame(
         {
-            "time": _utc_times(pd.Series([_plain_time(time) for time in times[:size]], dtype="object"), zone),
+            "time": _point_times(times[:size], zone),
             "value": pd.to_numeric(
                 pd.Series([_finite(value) for value in values[:size]], dtype="object"), errors="coerce"
             ),
@@ -267,6 +268,19 @@ def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | N
     return frame, f"series {result.get('Id')} has " + "; ".join(complaints) + "."
 
 
+def _point_times(times: list[Any], zone: tzinfo) -> pd.Series:
+    """Return the times of a series in UTC."""
+    if all(isinstance(time, str) for time in times):
+        return _times_of_texts(tuple(times), zone)
+    return _utc_times(times, zone)
+
+
+# Most series of a response have the same times, and converting times takes longer than all else.
+@lru_cache(maxsize=16)
+def _times_of_texts(times: tuple[str, ...], zone: tzinfo) -> pd.Series:
+    return _utc_times(times, zone)
+
+
 def _finite(value: Any) -> Any:
     """Return a value; None for a whole number that no column can hold."""
     return None if isinstance(value, int) and abs(value) >= _TOO_LARGE else value
@@ -277,8 +291,14 @@ def _plain_time(value: Any) -> Any:
     return escape_surrogates(value) if isinstance(value, str) else _finite(value)
 
 
-def _utc_times(texts: pd.Series, zone: tzinfo) -> pd.Series:
+def _utc_times(times: Sequence[Any], zone: tzinfo) -> pd.Series:
     """Return times in UTC; numbers are epoch seconds, and a time without a zone is in ``zone``."""
+    import pandas as pd
+
+    return _parsed_times(pd.Series([_plain_time(time) for time in times], dtype="object"), zone)
+
+
+def _parsed_times(texts: pd.Series, zone: tzinfo) -> pd.Series:
     import pandas as pd
 
     if texts.empty:
@@ -289,7 +309,7 @@ def _utc_times(texts: pd.Series, zone: tzinfo) -> pd.Series:
         epochs = pd.to_numeric(texts[numeric], errors="coerce").astype("float64")
         times[numeric] = pd.to_datetime(epochs, unit="s", utc=True, errors="coerce").dt.as_unit("us")
         if not numeric.all():
-            times[~numeric] = _utc_times(texts[~numeric], zone)
+            times[~numeric] = _parsed_times(texts[~numeric], zone)
         return times
     texts = texts.astype("string")
     bare = ~texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).fillna(False).astype(bool)
