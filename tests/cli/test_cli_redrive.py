@@ -18,10 +18,15 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    case = tmp_path_factory.mktemp("redrive") / "case"
-    import_folder(DATA / "backlog-dlq", case)
+def run(bundled):
+    case = bundled("backlog-dlq").path
     return lambda *arguments: CliRunner().invoke(redrive, [str(case), *arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def case(bundled, tmp_path):
+    """A copy of a case with 991 messages in a DLQ, beside which a journal may lie."""
+    return Path(shutil.copytree(bundled("backlog-dlq").path, tmp_path / "case"))
 
 
 def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
@@ -81,11 +86,9 @@ def test_what_the_sender_set_is_set_again(tmp_path):
     ]
 
 
-def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, tmp_path):
+def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, case, tmp_path):
     import boto3
 
-    case = tmp_path / "case"
-    import_folder(DATA / "backlog-dlq", case)
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
 
     def send(*more):
@@ -114,11 +117,9 @@ def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, tmp_
     assert front.calls["SendMessage"] == 7
 
 
-def test_the_target_is_shown_before_anything_is_sent(front, tmp_path):
+def test_the_target_is_shown_before_anything_is_sent(front, case):
     import boto3
 
-    case = tmp_path / "case"
-    import_folder(DATA / "backlog-dlq", case)
     words = [str(case), "--send", "2"]
     front.faults["SendMessage"].append("denied")
     refused = CliRunner().invoke(redrive, words, standalone_mode=False)
@@ -135,11 +136,9 @@ def run_lines(case):
     return CliRunner().invoke(redrive, [str(case)], standalone_mode=False).stdout.splitlines()
 
 
-def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(front, tmp_path):
+def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(front, case):
     import boto3
 
-    case = tmp_path / "case"
-    import_folder(DATA / "backlog-dlq", case)
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
 
     def send(*more):
@@ -180,12 +179,11 @@ def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
     assert front.calls["SendMessage"] == 0
 
 
-def test_a_journal_lies_where_it_is_told(front, tmp_path):
+def test_a_journal_lies_where_it_is_told(front, case, tmp_path):
     import boto3
 
-    case, journal = tmp_path / "case", tmp_path / "elsewhere" / "sent.jsonl"
+    journal = tmp_path / "elsewhere" / "sent.jsonl"
     journal.parent.mkdir()
-    import_folder(DATA / "backlog-dlq", case)
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
     words = [str(case), "--send", "1", "--journal", str(journal)]
     told = [CliRunner().invoke(redrive, words, standalone_mode=False).stdout.splitlines() for _ in range(2)]
@@ -213,11 +211,10 @@ def test_the_names_of_the_release_before_work_with_a_note(data):
     assert "unknown-too" not in CliRunner().invoke(cli, ["redrive", "--help"]).stdout
 
 
-def test_a_journal_of_the_release_before_is_used_on(front, tmp_path):
+def test_a_journal_of_the_release_before_is_used_on(front, case, tmp_path):
     import boto3
 
-    case, journal = tmp_path / "case", tmp_path / "case.resent.jsonl"
-    import_folder(DATA / "backlog-dlq", case)
+    journal = tmp_path / "case.resent.jsonl"
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
     CliRunner().invoke(redrive, [str(case), "--send", "1", "--journal", str(journal)], standalone_mode=False)
     again = CliRunner().invoke(redrive, [str(case), "--send", "1"], standalone_mode=False)
