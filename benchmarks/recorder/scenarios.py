@@ -174,6 +174,12 @@ def await_start(testbed: Testbed, options: Parameters) -> None:
     testbed.await_service(testbed.target)
 
 
+def recover_from_kills(testbed: Testbed, options: Parameters) -> None:
+    """Restore the size of clips, and start the service again without those that it kept."""
+    usual_store(testbed, options)
+    start(testbed, options)
+
+
 def remove_container(testbed: Testbed, options: Parameters) -> None:
     """Kill the service and remove its network interfaces."""
     testbed.target.stop(signal.SIGKILL)
@@ -411,7 +417,7 @@ SCENARIOS: dict[str, Scenario] = {
         "clips become large, the application keeps them, and the kernel kills it repeatedly at its limit",
         "app_saturation",
         large_clips,
-        usual_store,
+        recover_from_kills,
         defaults={"app": "result_cache", "memory_mb": 128, "clip_bytes": 3_000_000},
         draws={
             "clip_bytes": between(3_000_000, 8_000_000),
