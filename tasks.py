@@ -35,6 +35,8 @@ VERSIONS = "Python 3.11, 3.12 or 3.13"
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import ensurepip, venv"
 # Tests without these markers, and without the notebooks, take about a minute on two cores.
 FAST = "not slow and not browser and not nginx and not spark and not netns and not fuzz"
+# Each worker of the tests takes about half a gigabyte.
+MOST_WORKERS = 4
 UV = "uv==0.13.9"  # compiles the lock; nobody else needs it
 
 
@@ -69,7 +71,7 @@ def report(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run every test, or those named; each notebook's cells stay together in one worker.
+    """Run every test, or those named; the tests of one file and each notebook's cells stay in one worker.
 
     `--fast` leaves out the notebooks and the tests whose marker says that they are slow or need a program.
     """
@@ -77,10 +79,14 @@ def test(arguments: list[str]) -> int:
     rest = [argument for argument in arguments if argument != "--fast"]
     fast = len(rest) < len(arguments)
     named = any((ROOT / argument.split("::")[0]).exists() for argument in rest)
-    everything = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal" if fast else "loadfile", "tests"]
-    selection = ["-m", FAST] if fast else ["--nbval-lax"]
-    if not fast:
-        everything.append("notebooks")
+    if fast:
+        selection = ["-m", FAST]
+        everything = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal", "tests"]
+    else:
+        selection = ["--nbval-lax"]
+        # One worker more than processors, since slow tests also wait; tests/conftest.py orders the files.
+        workers = str(min(MOST_WORKERS, (os.cpu_count() or 1) + 1))
+        everything = ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder", "tests", "notebooks"]
     return run([tool("pytest"), *selection, *([] if named else everything), *rest])
 
 

@@ -28,13 +28,17 @@ for key in KEYS:
     os.environ.pop(PREFIX + key.upper(), None)
 os.environ[PREFIX + "TIME_ZONE"] = "Asia/Tokyo"
 
+# Tests with one of these markers take about so many times as long as others.
+MARKED = {"slow", "browser", "nginx", "spark", "netns", "fuzz"}
+SLOW_WEIGHT = 20
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep the first ``fast`` parameter sets of a test marked ``slow(fast=...)`` in the fast set."""
+    """Order files, and keep the first ``fast`` parameter sets of a test marked ``slow(fast=...)`` fast."""
     kept = Counter()
     for item in items:
         for mark in [mark for mark in item.own_markers if mark.name == "slow" and "fast" in mark.kwargs]:
@@ -42,6 +46,11 @@ def pytest_collection_modifyitems(items):
             if kept[test] < mark.kwargs["fast"]:
                 kept[test] += 1
                 item.own_markers.remove(mark)
+    # Files that take long come first, so that no worker begins one when the others have nothing left to do.
+    weight = Counter()
+    for item in items:
+        weight[item.path] += SLOW_WEIGHT if item.path.suffix == ".ipynb" or MARKED & set(item.keywords) else 1
+    items.sort(key=lambda item: -weight[item.path])
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Markup in evidence is text on every page: no element, attribute or link comes from it."""
 
 import inspect
+from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from itertools import zip_longest
@@ -11,6 +12,7 @@ from worlds.marked_evidence import write_backlog, write_health
 from worlds.report_parts import result
 
 from watchme_analysis import notebook
+from watchme_analysis.case.importer import import_folder
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.outputs import answer, diagnosis, write_figures
@@ -63,10 +65,10 @@ def displayed(page):
         yield nbformat.v4.new_output("display_data", data, metadata=about)
 
 
-def reported(question, evidence, folder, hostile):
+def reported(question, case, folder, hostile):
     """Write the page of a case with all that its notebook could show, and the index; return both."""
     make = nbformat.v4
-    page = getattr(notebook, f"open_{question}")(case=str(evidence))
+    page = getattr(notebook, f"open_{question}")(case=str(case))
     cells = [
         make.new_code_cell("look()", outputs=[output], id=f"look-{place}")
         for place, output in enumerate(displayed(page))
@@ -93,17 +95,30 @@ def reported(question, evidence, folder, hostile):
     return [path.read_text() for path in (run / "report.html", folder / "report.html", index)]
 
 
+@pytest.fixture(scope="module")
+def case_of(data, tmp_path_factory):
+    """Return a function that imports a subject's evidence with a marker, once for all questions about it."""
+
+    @cache
+    def imported(subject, marker):
+        home = tmp_path_factory.mktemp(subject)
+        if subject == "health":
+            write_health(data / "health-threadpool", home / "evidence", marker)
+        else:
+            write_backlog(data / "backlog-49", home / "evidence", marker)
+        return import_folder(home / "evidence", home / "case").case.path
+
+    return imported
+
+
 @pytest.mark.parametrize("question", ["health", "backlog", "alarms", "what_if"])
-def test_a_page_of_hostile_evidence_has_the_elements_of_a_harmless_one(question, data, tmp_path):
+def test_a_page_of_hostile_evidence_has_the_elements_of_a_harmless_one(question, case_of, tmp_path):
+    subject = "health" if question == "health" else "backlog"
     markup = MARKUP + (CLOSING if question == "health" else "")
     pages = []
     for marker in (markup, markup.translate(HARMLESS)):
-        evidence = tmp_path / str(len(pages)) / "case"
-        if question == "health":
-            write_health(data / "health-threadpool", evidence, marker)
-        else:
-            write_backlog(data / "backlog-49", evidence, marker)
-        pages.append(reported(question, evidence, evidence.with_name("reports"), marker))
+        place = tmp_path / str(len(pages))
+        pages.append(reported(question, case_of(subject, marker), place, marker))
     for hostile, harmless in zip(*pages, strict=True):
         assert 'content="0;url=x"' in unescape(hostile), "the page shows the markup as text"
         pairs = zip_longest(elements(hostile), elements(harmless))
