@@ -78,6 +78,14 @@ def bundled(data, tmp_path_factory):
     return cache(lambda name: import_folder(data / name, home / name).case)
 
 
+@pytest.fixture(scope="session")
+def diagnosed(bundled):
+    """Return a function that diagnoses a bundled case by its name for the question in it, each case once."""
+    from watchme_analysis.services.diagnose import diagnose
+
+    return cache(lambda name: diagnose(name.partition("-")[0], bundled(name)))
+
+
 @pytest.fixture
 def watchme(monkeypatch, capsys):
     """Return a function that runs the command in this process, which saves the start of another one.

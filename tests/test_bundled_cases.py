@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.cli import cli
-from watchme_analysis.services.diagnose import causes_of, diagnose
+from watchme_analysis.services.diagnose import causes_of
 
 pytestmark = pytest.mark.slow
 
@@ -26,29 +26,29 @@ def test_every_file_is_taken_and_every_line_read(bundled, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "question", "cause"),
+    ("name", "cause"),
     [
-        ("health-threadpool", "health", "app_threadpool"),
-        ("backlog-dlq", "backlog", "consumer_failing"),
-        ("backlog-49", "backlog", "downstream_slow"),
+        ("health-threadpool", "app_threadpool"),
+        ("backlog-dlq", "consumer_failing"),
+        ("backlog-49", "downstream_slow"),
     ],
 )
-def test_names_the_cause_of_an_incident(bundled, name, question, cause):
-    found = diagnose(question, bundled(name)).to_dict()
+def test_names_the_cause_of_an_incident(diagnosed, name, cause):
+    found = diagnosed(name).to_dict()
     assert (found["verdict"], found["cause"]) == ("supported", cause)
     assert found["ranking"][0]["evidence"]
     assert found["incident"]["start"]
 
 
-@pytest.mark.parametrize(("name", "question"), [("health-healthy", "health"), ("backlog-healthy", "backlog")])
-def test_finds_nothing_on_a_quiet_system(bundled, name, question):
-    found = diagnose(question, bundled(name)).to_dict()
+@pytest.mark.parametrize("name", ["health-healthy", "backlog-healthy"])
+def test_finds_nothing_on_a_quiet_system(diagnosed, name):
+    found = diagnosed(name).to_dict()
     assert found["verdict"] == "no_incident"
     assert json.dumps(found)
 
 
-def test_counts_the_dead_letters_that_nobody_was_told_about(bundled):
-    found = diagnose("backlog", bundled("backlog-dlq")).to_dict()
+def test_counts_the_dead_letters_that_nobody_was_told_about(diagnosed):
+    found = diagnosed("backlog-dlq").to_dict()
     with gzip.open(DATA / "backlog-dlq/queues/asr-queue-dlq-messages.json.gz") as file:
         messages = json.load(file)["Messages"]
     devices = {json.loads(message["Body"])["device_id"] for message in messages}
@@ -58,8 +58,8 @@ def test_counts_the_dead_letters_that_nobody_was_told_about(bundled):
 
 
 @pytest.mark.parametrize("name", ["health-threadpool", "health-healthy", "backlog-dlq", "backlog-49"])
-def test_the_commands_that_collect_more_can_be_typed_as_they_stand(bundled, name):
-    found = diagnose(name.partition("-")[0], bundled(name)).to_dict()
+def test_the_commands_that_collect_more_can_be_typed_as_they_stand(diagnosed, name):
+    found = diagnosed(name).to_dict()
     lines = [line for item in found["missing_evidence"] for line in item["how"].splitlines()]
     typed = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("watchme ")]
     assert typed
@@ -68,10 +68,8 @@ def test_the_commands_that_collect_more_can_be_typed_as_they_stand(bundled, name
 
 
 @pytest.mark.parametrize(("question", "name"), [("health", "health-threadpool"), ("backlog", "backlog-dlq")])
-def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(bundled, question, name):
-    said = {
-        entry.finding.cause: entry.finding.not_covered for entry in diagnose(question, bundled(name)).ranking
-    }
+def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(diagnosed, question, name):
+    said = {entry.finding.cause: entry.finding.not_covered for entry in diagnosed(name).ranking}
     for entry in causes_of(question):
         assert entry.cannot_see, entry.cause
         told = " ".join(said[entry.cause]).lower()

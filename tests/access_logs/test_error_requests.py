@@ -68,9 +68,9 @@ def test_a_request_without_a_time_shows_no_client():
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.fixed_dictionaries({"time": SECONDS.map(at), "path": PATHS}), max_size=8).map(
+    st.lists(st.fixed_dictionaries({"time": SECONDS.map(at), "path": PATHS}), max_size=20).map(
         lambda rows: errors(*rows)
     ),
     st.lists(
@@ -83,7 +83,7 @@ def test_a_request_without_a_time_shows_no_client():
             }
         ),
         min_size=1,
-        max_size=12,
+        max_size=30,
     ).map(lambda rows: access(*rows)),
 )
 def test_the_candidates_are_linked_as_the_whole_log_is(error_log, access_log):
