@@ -1,19 +1,22 @@
 """Docker Compose files: settings by service, override files, and resource limits of containers.
 
-Files are merged by https://docs.docker.com/reference/compose-file/merge/: the value of a later file
+Which files are merged follows https://docs.docker.com/reference/cli/docker/compose/: ``compose.yaml`` with
+the override file beside it, or the files that a command lists with ``-f``. Any other file stands alone. How
+they are merged follows https://docs.docker.com/reference/compose-file/merge/: the value of a later file
 replaces that of an earlier file, lists of ports etc. are extended, and commands are replaced as a whole.
 Defaults of health checks follow https://docs.docker.com/reference/dockerfile/#healthcheck.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table, unpacked_name
 from watchme_analysis.files.json_values import flatten, leaf
 from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
@@ -158,6 +161,103 @@ def _looks_like(raw: RawFile) -> bool:
     )
 
 
+# Names that Compose looks for by itself, preferred names first.
+_DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+_OVERRIDE_NAMES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+# A command that starts containers, with its options before the subcommand.
+_COMMAND = re.compile(
+    r"docker[ -]compose(?P<options>(?:\s+-[\w-]+(?:[ =]\S+)?)*)\s+(?:up|create|start|restart|run)\b"
+)
+_FILE_OPTION = re.compile(r"(?:^|\s)(?:-f|--file)[ =]?(?P<file>[^\s;&|]+)")
+_FILE_VARIABLE = re.compile(r"^\s*(?:export\s+)?COMPOSE_FILE=[\"']?(?P<files>[^\s\"']+)", re.M)
+# Settings that a later file replaces as a whole, and lists to which it adds.
+_WHOLE = re.compile(r"(command|entrypoint|healthcheck\.test)(\.\d+)?")
+_GROWS = re.compile(r"(ports|expose|networks|dns|volumes|devices)\.(\d+)(.*)")
+
+
+def in_order(files: Iterable[str], listed: Iterable[tuple[str, ...]] = ()) -> list[tuple[str, ...]]:
+    """Return the files of each project in the order in which they override each other.
+
+    Parameters
+    ----------
+    files
+        Relative paths of the compose files, as written (compressed files with their ending).
+    listed
+        Files that commands list with ``-f``, in order; lists with a missing file are incomplete and count
+        without it.
+    """
+    known = {unpacked_name(file): file for file in files}
+    projects: dict[tuple[str, ...], None] = {}
+    for names in listed:
+        there = tuple(known[name] for name in names if name in known)
+        if there:
+            projects[there] = None
+    used = {file for project in projects for file in project}
+    for folder in dict.fromkeys(dirname(name) for name in known):
+        defaults = (known.get(join(folder, name)) for name in _DEFAULT_NAMES)
+        overrides = (known.get(join(folder, name)) for name in _OVERRIDE_NAMES)
+        first, override = next(filter(None, defaults), None), next(filter(None, overrides), None)
+        if first is not None and override is not None and not {first, override} & used:
+            projects[first, override] = None
+            used |= {first, override}
+    alone = [(file,) for file in known.values() if file not in used]
+    order = list(known.values())
+    return sorted([*alone, *projects], key=lambda project: (order.index(project[0]), len(project)))
+
+
+def parse_compose_commands(text: str, name: str) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the compose files that commands of a script start containers with.
+
+    Parameters
+    ----------
+    text
+        A shell script, ``Makefile`` or systemd unit.
+    name
+        Its relative path; the files are listed relative to its folder.
+
+    Returns
+    -------
+    frame, retrieval
+        Table ``compose_settings`` with rows ``commands.N.files.M`` without a service. Lines are not counted,
+        because the other lines are irrelevant to this table.
+    """
+    found: dict[tuple[str, ...], None] = {}
+    plain = re.sub(r"\\\s*\n", " ", text)
+    for command in _COMMAND.finditer(plain):
+        names = [option["file"].strip("\"'") for option in _FILE_OPTION.finditer(command["options"])]
+        found[tuple(names)] = None
+    for variable in _FILE_VARIABLE.finditer(plain):
+        found[tuple(variable["files"].split(":"))] = None
+    rows = [
+        {
+            "file": name,
+            "service": None,
+            "path": f"commands.{number}.files.{place}",
+            "value": json.dumps(normpath(join(dirname(name), file))),
+        }
+        for number, files in enumerate(filter(None, found))
+        for place, file in enumerate(files)
+    ]
+    notes: list[str] = []
+    frame = frame_of_rows("compose_settings", rows, notes)
+    return frame, Retrieval(source="compose_command", origin=name, rows=len(frame), notes=tuple(notes))
+
+
+def _read_commands(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    text = raw.content.data.decode("utf-8-sig", errors="replace")
+    return parse_compose_commands(text, raw.relative)
+
+
+def _lists_files(raw: RawFile) -> bool:
+    text = raw.head().decode("utf-8", errors="replace")
+    return bool(parse_compose_commands(text, raw.relative)[0].size)
+
+
 SOURCES = (
     Source(
         name="compose",
@@ -168,35 +268,24 @@ SOURCES = (
         keep=True,
         samples=(("services:\n  api:\n    mem_limit: 2g\n    ports: ['8017:8017']\n", 2),),
     ),
+    Source(
+        name="compose_command",
+        tables=("compose_settings",),
+        patterns=("*.sh", "Makefile", "*.service"),
+        looks_like=_lists_files,
+        read=one_table("compose_settings", _read_commands),
+        samples=(("docker compose -f compose.yml -f compose.prod.yml up -d\n", 2),),
+    ),
 )
 
 
-_NAME = re.compile(r"(?P<base>.*compose)(?:\.(?P<variant>[^/]+))?\.ya?ml(?:\.\w+)?")
-# Settings that a later file replaces as a whole, and lists to which it adds.
-_WHOLE = re.compile(r"(command|entrypoint|healthcheck\.test)(\.\d+)?")
-_GROWS = re.compile(r"(ports|expose|networks|dns|volumes|devices)\.(\d+)(.*)")
-
-
-def in_order(files: Iterable[str]) -> list[tuple[str, ...]]:
-    """Return the files of one project in the order in which they override each other.
-
-    Docker reads ``compose.override.yml`` beside ``compose.yml`` by itself. Another variant, such as
-    ``compose.prod.yml``, is assumed to be in force if it is the only variant.
-    """
-    found: dict[str, list[str]] = {}
-    variants: dict[str, list[str]] = {}
-    for file in dict.fromkeys(files):
-        parts = _NAME.fullmatch(file)
-        if parts is None or parts["variant"] is None:
-            found.setdefault(parts["base"] if parts else file, []).insert(0, file)
-        else:
-            variants.setdefault(parts["base"], []).append(file)
-    for base, names in variants.items():
-        others = [name for name in names if ".override." not in name]
-        for name in sorted(names, key=lambda name: name in others):
-            alone = name in others and len(others) > 1
-            found.setdefault(name if alone else base, []).append(name)
-    return [tuple(names) for names in found.values()]
+def _listed_files(settings: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the lists of compose files of all commands in the table."""
+    rows = settings[settings["service"].isna() & settings["path"].str.fullmatch(r"commands\.\d+\.files\.\d+")]
+    lists: dict[tuple[str, str], list[str]] = {}
+    for file, path, value in zip(rows["file"], rows["path"], rows["value"], strict=True):
+        lists.setdefault((str(file), path.split(".")[1]), []).append(str(leaf(value)))
+    return [tuple(files) for files in lists.values()]
 
 
 def merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,7 +362,9 @@ class ComposeService:
     Attributes
     ----------
     name, file
-        Its name, and the compose file that defines it.
+        Its name, and the first compose file that defines it.
+    files
+        The compose file of each setting, by its dotted path; a later file may set it.
     networks
         Networks that it joins; ``default`` if it names none.
     network_mode
@@ -287,6 +378,12 @@ class ComposeService:
         Restart policy; ``no`` if it names none.
     command
         The command of the container; empty for the image's command.
+    started
+        Entry point and command as a command line or JSON list; empty for those of the image.
+    dockerfile
+        Relative path of the Dockerfile from which it is built; empty if it is not built here.
+    build_context
+        Relative path of the folder whose files the Dockerfile copies.
     health
         Its health check; None when the file has none (the image may) or disables it.
     health_disabled
@@ -306,9 +403,21 @@ class ComposeService:
     open_files: float | None
     restart: str
     command: str
+    started: str
+    dockerfile: str
+    build_context: str
     health: HealthCheck | None
     health_disabled: bool
     environment: Mapping[str, str]
+    files: Mapping[str, str]
+
+    def file_of(self, *settings: str) -> str:
+        """Return the compose file that sets one of some settings, by their dotted paths or heads of them."""
+        for setting in settings:
+            for path, file in self.files.items():
+                if path == setting or path.startswith(f"{setting}."):
+                    return file
+        return self.file
 
 
 def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
@@ -326,14 +435,20 @@ def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
     ):
         by_file.setdefault(str(file), {}).setdefault(str(service), {})[path] = leaf(text)
     found = []
-    for files in in_order(by_file):
+    for files in in_order(by_file, _listed_files(settings)):
         services: dict[str, tuple[str, dict[str, Any]]] = {}
+        origins: dict[str, dict[str, Any]] = {}
         for file in files:
             for service in by_file[file]:
                 values = _extended(by_file, file, service)
                 first, earlier = services.get(service, (file, {}))
-                services[service] = first, merged(_unlimited(earlier, values), values)
-        found += [_service(service, file, values) for service, (file, values) in services.items()]
+                kept = _unlimited(earlier, values)
+                services[service] = first, merged(kept, values)
+                above = origins.get(service, {})
+                origins[service] = merged({path: above[path] for path in kept}, dict.fromkeys(values, file))
+        found += [
+            _service(service, file, values, origins[service]) for service, (file, values) in services.items()
+        ]
     return tuple(found)
 
 
@@ -360,12 +475,13 @@ def _unlimited(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str
     return {path: value for path, value in earlier.items() if path not in anew}
 
 
-def _service(name: str, file: str, values: Mapping[str, Any]) -> ComposeService:
+def _service(name: str, file: str, values: Mapping[str, Any], origins: Mapping[str, str]) -> ComposeService:
     limits = {
         key: next((values[path] for path in paths if values.get(path) is not None), None)
         for key, paths in _LIMITS.items()
     }
     networks = _items(values, "networks")
+    context, dockerfile = _build(values, dirname(file))
     disabled = values.get("healthcheck.disable") is True or _items(values, "healthcheck.test") == ["NONE"]
     return ComposeService(
         name=name,
@@ -379,6 +495,9 @@ def _service(name: str, file: str, values: Mapping[str, Any]) -> ComposeService:
         open_files=_number(limits["open_files"]),
         restart=str(values.get("restart") or "no"),
         command=" ".join(_items(values, "command")),
+        started=_started(values),
+        dockerfile=dockerfile,
+        build_context=context,
         health=None if disabled else _health(values),
         health_disabled=disabled,
         environment={
@@ -386,7 +505,27 @@ def _service(name: str, file: str, values: Mapping[str, Any]) -> ComposeService:
             for name in _items(values, "environment")
             if values.get(f"environment.{name}") is not None
         },
+        files=dict(origins),
     )
+
+
+def _build(values: Mapping[str, Any], folder: str) -> tuple[str, str]:
+    """Return build context and Dockerfile, relative to the case; empty if the service is not built."""
+    if not any(path == "build" or path.startswith("build.") for path in values):
+        return "", ""
+    context = normpath(join(folder, str(values.get("build") or values.get("build.context") or ".")))
+    dockerfile = str(values.get("build.dockerfile") or "Dockerfile")
+    return context.removeprefix("."), normpath(join(context, dockerfile))
+
+
+def _started(values: Mapping[str, Any]) -> str:
+    """Return the entry point with the command, as a list if one of them is a list."""
+    parts = [values.get(name) for name in ("entrypoint", "command")]
+    if all(part is None for part in parts):
+        lists = [_items(values, name) for name in ("entrypoint", "command")]
+        words = [word for one in lists for word in one]
+        return json.dumps(words) if words else ""
+    return " ".join(" ".join(_items(values, name)) for name in ("entrypoint", "command")).strip()
 
 
 def _health(values: Mapping[str, Any]) -> HealthCheck | None:

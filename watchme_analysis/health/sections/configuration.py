@@ -139,6 +139,21 @@ def _said(value: Any, own: str) -> str:
     return f"unset ({own})" if value is None or pd.isna(value) else format_number(float(value))
 
 
+# Settings of compose files that a row of the table shows, for the name of the file that sets them.
+_SETTINGS = {
+    "command": ("command",),
+    "network": ("network_mode", "networks"),
+    "published ports": ("ports",),
+    "CPUs": ("cpus", "deploy.resources.limits.cpus"),
+    "memory": ("mem_limit", "deploy.resources.limits.memory"),
+    "processes": ("pids_limit", "deploy.resources.limits.pids"),
+    "open files": ("ulimits.nofile",),
+    "restart": ("restart",),
+    "health check": ("healthcheck.test", "healthcheck"),
+    "each": ("healthcheck.interval", "healthcheck.timeout", "healthcheck.retries"),
+}
+
+
 def _service_rows(service: ComposeService, memory_mb: dict[str, float]) -> list[tuple[str, str, str, str]]:
     used = memory_mb.get(service.name)
     memory = "no limit" if service.memory_bytes is None else f"{format_number(service.memory_bytes / _MB)} MB"
@@ -154,7 +169,7 @@ def _service_rows(service: ComposeService, memory_mb: dict[str, float]) -> list[
     ]
     if service.command:
         values.insert(0, ("command", service.command))
-    return [(service.name, what, value, service.file) for what, value in values]
+    return [(service.name, what, value, service.file_of(*_SETTINGS.get(what, ()))) for what, value in values]
 
 
 def _port(address: str, host: str, inner: str) -> str:
