@@ -262,6 +262,7 @@ service | text | service named by the comment or by SERVICE_NAME | not named
 addr | text | address named by the comment before it | not named
 command | text | the command line
 app | text | module:attribute
+application_file | text | file of the case in which this application is defined, by the Dockerfile's COPY, the script, or its place beside the command | not found
 host | text | --host
 port | int | --port
 workers | int | --workers
@@ -298,6 +299,8 @@ is_async | bool | `async def`
 runs_on | text | event_loop or thread_pool
 response_status | int | declared status code | the default
 background_tasks | json | names of functions given to background tasks, started as asyncio tasks or put into an own thread pool
+application_file | text | file of the application that serves the route, directly or through routers | no application found
+unknown_calls | json | names of calls on the event loop, for this handler and its application's middleware, of which it is unknown whether they block
 """
         ),
     ),
@@ -312,6 +315,8 @@ call | text | dotted name of what is called
 kind | text | blocking_io, blocking_sleep, cpu, blocking_file, lock, thread_pool, process_pool, unbounded_task, async_wait, or limit: sets how much may run or be connected at once
 timeout_s | float | literal timeout given | none given or not literal
 reached_from | text | method and path of a handler, `middleware NAME` or `startup NAME`, from which it is reached | not reached
+application_file | text | file of the application of that handler, as in app_handlers | not reached, or no application found
+is_certain | bool | false if the called object may be another one, as after a factory with several returns
 context | text | event_loop, thread_pool, background_event_loop, background_thread_pool, process_pool, unknown: where it runs
 chain | json | names of functions from the handler to the call
 at_once | int | how much a limit allows at once | no limit, or its size is not in the source

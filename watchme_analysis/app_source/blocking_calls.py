@@ -8,23 +8,85 @@ a blocking call.
 from __future__ import annotations
 
 import ast
+import builtins
 import math
 import operator
 import re
+import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 from watchme_analysis.app_source.syntax import COMPREHENSIONS, keywords_of, last_name, source_text
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A pattern of calls, their kind, and whether they return plain values, whose methods do not block."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    returns_values: bool
+
+    def fits(self, dotted: str) -> bool:
+        """Return True if a call is of this kind."""
+        return self.pattern.fullmatch(dotted) is not None and not self._is_method_of_a_result(dotted)
+
+    def _is_method_of_a_result(self, dotted: str) -> bool:
+        """Return True for a method of what a call of this kind returned: ``client.create().text.strip``."""
+        if not self.returns_values:
+            return False
+        inner = (dotted[: found.start()] for found in re.finditer(r"\(\)(?=[.\[])", dotted))
+        return any(self.pattern.fullmatch(call) for call in inner)
+
+
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+def _entries() -> dict[str, list[dict[str, Any]]]:
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
     return tuple(
-        (entry["kind"], re.compile(entry["pattern"], re.VERBOSE)) for entry in tomllib.loads(text)["call"]
+        _Rule(
+            entry["kind"],
+            re.compile(entry["pattern"], re.VERBOSE),
+            entry.get("returns_values", False),
+        )
+        for entry in _entries()["call"]
     )
+
+
+@cache
+def _quick() -> re.Pattern[str]:
+    patterns = "|".join(entry["pattern"] for entry in _entries()["quick"])
+    return re.compile(patterns, re.VERBOSE)
+
+
+@lru_cache(maxsize=65536)
+def is_quick(dotted: str) -> bool:
+    """Return True when a call is known to neither block nor compute for long.
+
+    These are the standard library and web frameworks, except for the calls that have a kind, methods of
+    built-in types, and methods of what a call with plain results returned. Of other libraries, and of values
+    of unknown origin, it is unknown.
+
+    Parameters
+    ----------
+    dotted
+        Dotted name of the called function.
+    """
+    if kind_of(dotted, awaited=False) is not None:
+        return False
+    if any(rule.pattern.fullmatch(dotted) for rule in _rules()):
+        # A method of a result, as the rule says.
+        return True
+    root = dotted.partition(".")[0].partition("(")[0].partition("[")[0]
+    is_library = root in sys.stdlib_module_names or hasattr(builtins, root)
+    return is_library or _quick().fullmatch(dotted) is not None
 
 
 _LOCKS = re.compile(r"(threading|multiprocessing)\.(Lock|RLock|Semaphore|BoundedSemaphore|Condition)\(\)")
@@ -53,9 +115,9 @@ def kind_of(dotted: str, awaited: bool) -> str | None:
         True if the call is awaited.
     """
     if awaited:
-        kind = next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), "async_wait")
+        kind = next((rule.kind for rule in _rules() if rule.fits(dotted)), "async_wait")
         return kind if kind in ("thread_pool", "process_pool") else "async_wait"
-    return next((kind for kind, pattern in _patterns() if pattern.fullmatch(dotted)), None)
+    return next((rule.kind for rule in _rules() if rule.fits(dotted)), None)
 
 
 def tries_only(call: ast.Call) -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from watchme_analysis.app_source.blocking_calls import (
     HEAVY_STEPS,
     LOOPS,
     heavy_loop,
+    is_quick,
     is_thread_lock,
     kind_of,
     number,
@@ -26,7 +28,7 @@ from watchme_analysis.app_source.handler import Handler, ScopedExpression
 from watchme_analysis.app_source.middleware import hooks_of
 from watchme_analysis.app_source.names import Project, dependency_of, returns_plain_value
 from watchme_analysis.app_source.routes import Routes
-from watchme_analysis.app_source.syntax import Function, Module, last_name, parameters_of
+from watchme_analysis.app_source.syntax import Function, Module, last_name, parameters_of, source_text
 
 
 def constants_of(module: Module) -> dict[str, float]:
@@ -87,12 +89,16 @@ PROCESS = "process_pool"
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """A call that blocks, waits or uses a shared resource."""
+    """A call that blocks, waits or uses a shared resource.
+
+    ``is_certain`` is False if the called object may be another one, since the source leaves several open.
+    """
 
     line: int
     call: str
     kind: str
     timeout_s: float | None
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +106,41 @@ class CallEdge:
     """A call of a project's function, and the way in which it is run.
 
     ``how`` is ``call`` (in the caller's context), ``dependency``, ``stream`` (while the response is sent),
-    ``background``, ``task``, ``thread``, ``pool`` or ``process``.
+    ``background``, ``task``, ``thread``, ``pool`` or ``process``. ``is_certain`` as for :class:`CallSite`.
     """
 
     target: Function
     how: str
+    is_certain: bool = True
 
 
 @dataclass(slots=True)
 class FunctionBody:
-    """The calls in a function: blocking calls, project functions, and functions run in the background."""
+    """The calls in a function: blocking calls, project functions, and functions run in the background.
+
+    ``unknown`` lists further calls that may block or not: those of libraries that are not known here, and of
+    values of unknown origin.
+    """
 
     sites: list[CallSite] = field(default_factory=list)
     edges: list[CallEdge] = field(default_factory=list)
     background: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class ReachedFunction:
-    """A function reached from a handler or task, its context, and the chain of calls."""
+    """A function reached from a handler or task, its context, and the chain of calls.
+
+    ``application`` is the file of the application to which the handler belongs, None if unknown.
+    """
 
     function: Function
     origin: str
+    application: str | None
     context: str
     chain: tuple[str, ...]
+    is_certain: bool = True
 
 
 class Calls:
@@ -163,38 +180,63 @@ class Calls:
             if all(known.line != site.line or known.kind == "async_wait" for known in body.sites):
                 body.sites.append(site)
 
+    @cached_property
     def reached(self) -> list[ReachedFunction]:
-        """Return every reached function, once for each origin and context, by the shortest chain."""
-        starts = [
-            ReachedFunction(
-                h.function, f"{h.method} {h.path}", LOOP if h.function.is_async else POOL, (h.function.name,)
-            )
-            for h in self.handlers
+        """Every reached function, once for each origin and context.
+
+        By the shortest chain of certain calls; by one with uncertain calls if there is no other.
+        """
+        starts = []
+        for h in self.handlers:
+            needed = (self._dependency(need) for need in h.dependencies)
+            starts += [
+                _start(function, f"{h.method} {h.path}", h.application)
+                for function in (h.function, *needed)
+                if function is not None
+            ]
+        starts += [
+            _start(hook.function, f"middleware {hook.function.name}", hook.application)
+            for hook in self.hooks.middlewares
         ]
         starts += [
-            ReachedFunction(needed, f"{h.method} {h.path}", LOOP if needed.is_async else POOL, (needed.name,))
-            for h in self.handlers
-            for need in h.dependencies
-            if (needed := self._dependency(need)) is not None
+            replace(_start(hook.function, f"startup {hook.function.name}", hook.application), context=LOOP)
+            for hook in self.hooks.startups
         ]
-        starts += [
-            ReachedFunction(f, f"middleware {f.name}", LOOP if f.is_async else POOL, (f.name,))
-            for f in self.hooks.middlewares
-        ]
-        starts += [ReachedFunction(f, f"startup {f.name}", LOOP, (f.name,)) for f in self.hooks.startups]
-        seen: set[tuple[Function, str, str]] = set()
+        seen: set[tuple[Function, str, str | None, str]] = set()
         found: list[ReachedFunction] = []
-        queue = deque(starts)
-        while queue:
-            at = queue.popleft()
-            key = (at.function, at.origin, at.context)
+        waiting, uncertain = deque(starts), deque[ReachedFunction]()
+        while waiting or uncertain:
+            at = (waiting or uncertain).popleft()
+            key = (at.function, at.origin, at.application, at.context)
             if key in seen:
                 continue
             seen.add(key)
             found.append(at)
             for edge in self.body(at.function).edges:
-                context = _context(at.context, edge)
-                queue.append(ReachedFunction(edge.target, at.origin, context, (*at.chain, edge.target.name)))
+                context, chain = _context(at.context, edge), (*at.chain, edge.target.name)
+                is_certain = at.is_certain and edge.is_certain
+                then = ReachedFunction(edge.target, at.origin, at.application, context, chain, is_certain)
+                (waiting if is_certain else uncertain).append(then)
+        return found
+
+    def unknown_calls(self, handler: Handler) -> list[str]:
+        """Return the calls that a handler makes on the event loop and that may block or not, by name.
+
+        The calls of its application's middleware are included, because they run around each request.
+        """
+        return sorted(
+            self._unknown.get((handler.application, f"{handler.method} {handler.path}"), set())
+            | self._unknown.get((handler.application, "middleware"), set())
+        )
+
+    @cached_property
+    def _unknown(self) -> dict[tuple[str | None, str], set[str]]:
+        """Unknown calls on the event loop by application and origin, of all middleware together."""
+        found: dict[tuple[str | None, str], set[str]] = {}
+        for at in self.reached:
+            if at.context in (LOOP, f"background_{LOOP}"):
+                origin = "middleware" if at.origin.startswith("middleware ") else at.origin
+                found.setdefault((at.application, origin), set()).update(self.body(at.function).unknown)
         return found
 
     def _read(self, function: Function, body: FunctionBody) -> None:
@@ -225,7 +267,7 @@ class Calls:
             elif isinstance(node, ast.With):
                 for item in node.items:
                     dotted = self.project.resolve(item.context_expr, function, module) or ""
-                    if is_thread_lock(dotted):
+                    if is_thread_lock(dotted) and not self._is_brief(item.context_expr, function):
                         body.sites.append(
                             CallSite(node.lineno, f"with {dotted.removesuffix('()')}", "lock", None)
                         )
@@ -241,24 +283,63 @@ class Calls:
         state: tuple[bool, bool, list[tuple[Function, str, set[int]]]],
     ) -> None:
         awaited, taken, deferred = state
-        dotted = self.project.resolve(node.func, function, function.module)
-        if dotted is None:
-            return
-        for target, how, _ in deferred:
+        values = self.project.resolve_all(node.func, function, function.module)
+        for target, how, _ in deferred if values else ():
             body.edges.append(CallEdge(target, how))
             if how in ("background", "task", "pool"):
                 body.background.append(target.name)
-        own = self._callee(dotted)
-        if own is not None:
-            if not taken and not (awaited and returns_plain_value(own)):
-                body.edges.append(CallEdge(own, "call"))
-            return
-        kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
-        if kind is not None:
-            constants = self._constants[function.module.name]
-            body.sites.append(
-                CallSite(node.lineno, dotted.lstrip("?"), kind, timeout_s(node, dotted, constants))
-            )
+        is_certain = len(values) < 2
+        for dotted in values:
+            own = self._callee(dotted)
+            if own is not None:
+                if not taken and not (awaited and returns_plain_value(own)):
+                    body.edges.append(CallEdge(own, "call", is_certain))
+                continue
+            kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
+            if kind == "blocking_file" and self._reads_memory(node, function):
+                continue
+            if kind is not None:
+                seconds = timeout_s(node, dotted, self._constants[function.module.name])
+                body.sites.append(CallSite(node.lineno, dotted.lstrip("?"), kind, seconds, is_certain))
+            elif not (awaited or deferred or is_quick(dotted) or self._is_own(dotted)):
+                body.unknown.append(dotted.lstrip("?"))
+
+    def _is_own(self, dotted: str) -> bool:
+        """Return True for a class of the project without code of its own, such as a pydantic model."""
+        return dotted in self.project.classes
+
+    def _reads_memory(self, node: ast.Call, function: Function) -> bool:
+        """Return True when a call reads a file that is in memory, as ``soundfile.read(io.BytesIO(data))``."""
+        named = [
+            keyword.value for keyword in node.keywords if keyword.arg in ("file", "fp", "filepath_or_buffer")
+        ]
+        first = next(iter([*node.args, *named]), None)
+        value = self.project.resolve(first, function, function.module) if first is not None else None
+        return value in ("io.BytesIO()", "io.StringIO()")
+
+    def _is_brief(self, lock: ast.expr, function: Function) -> bool:
+        """Return True when a lock is held only for calls that neither block nor compute for long.
+
+        The parts of the module that hold the same lock, by its name, count together, because each of them
+        waits for the others.
+        """
+        name = source_text(lock)
+        for holder in self._by_file[function.module.file]:
+            for node in holder.nodes:
+                if isinstance(node, ast.With) and any(
+                    source_text(i.context_expr) == name for i in node.items
+                ):
+                    inside = [one for part in node.body for one in ast.walk(part)]
+                    calls = [one for one in inside if isinstance(one, ast.Call)]
+                    if any(isinstance(one, ast.Await | ast.While) for one in inside):
+                        return False
+                    if not all(self._is_brief_call(call, holder) for call in calls):
+                        return False
+        return True
+
+    def _is_brief_call(self, call: ast.Call, function: Function) -> bool:
+        values = self.project.resolve_all(call.func, function, function.module)
+        return all(is_quick(dotted) or self._is_own(dotted) for dotted in values)
 
     @staticmethod
     def _kind(node: ast.Call, dotted: str, awaited: bool, deferred: list[tuple[Function, str]]) -> str | None:
@@ -389,6 +470,12 @@ class Calls:
             return self._callee(dotted), used
         dotted = self.project.resolve(node, function, function.module) or ""
         return self._callee(dotted), used
+
+
+def _start(function: Function, origin: str, application: str | None) -> ReachedFunction:
+    """Return a function that a server calls, as the start of a chain."""
+    context = LOOP if function.is_async else POOL
+    return ReachedFunction(function, origin, application, context, (function.name,))
 
 
 def _context(caller: str, edge: CallEdge) -> str:

@@ -19,7 +19,11 @@ class ScopedExpression:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A handler: function, HTTP method, path with all prefixes, declared status, router dependencies."""
+    """A handler: function, HTTP method, path with all prefixes, declared status, router dependencies.
+
+    ``application`` is the file of the application on which it is registered, directly or through routers;
+    None if no application is found.
+    """
 
     function: Function
     method: str
@@ -27,6 +31,7 @@ class Handler:
     status: int | None
     line: int
     dependencies: tuple[ScopedExpression, ...] = ()
+    application: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

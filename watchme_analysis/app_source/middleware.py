@@ -9,48 +9,72 @@ from watchme_analysis.app_source.routes import Routes, scopes
 from watchme_analysis.app_source.syntax import Function, Module, keywords_of, last_name
 
 
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A function that an application calls by itself, and the file of the application; None if unknown."""
+
+    function: Function
+    application: str | None
+
+
 @dataclass(slots=True)
 class Hooks:
     """Functions that run around requests, and functions that run when the application starts."""
 
-    middlewares: list[Function] = field(default_factory=list)
-    startups: list[Function] = field(default_factory=list)
+    middlewares: list[Hook] = field(default_factory=list)
+    startups: list[Hook] = field(default_factory=list)
 
 
 def hooks_of(routes: Routes) -> Hooks:
     """Return the middleware, exception handlers and start-up functions of a project."""
     found = Hooks()
     for function in routes.project.functions.values():
-        names = {last_name(node.func) for node in function.decorators if isinstance(node, ast.Call)}
-        if names & {"middleware", "exception_handler"}:
-            found.middlewares.append(function)
-        elif "on_event" in names:
-            found.startups.append(function)
+        for call in function.decorators:
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+                continue
+            application = routes.application_of(call.func.value, function.module, function.outer)
+            if call.func.attr in ("middleware", "exception_handler"):
+                found.middlewares.append(Hook(function, application))
+            elif call.func.attr == "on_event":
+                found.startups.append(Hook(function, application))
     for module, scope, nodes in scopes(routes.project):
+        # The application that a call creates is bound to a name.
+        made = {id(node.value): node for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)}
         for node in nodes:
             if isinstance(node, ast.Call):
-                _registered(node, routes, module, scope, found)
+                bound = made.get(id(node))
+                target = bound.targets[0] if isinstance(bound, ast.Assign) else bound and bound.target
+                owner = target or (node.func.value if isinstance(node.func, ast.Attribute) else None)
+                application = routes.application_of(owner, module, scope) if owner is not None else None
+                _registered(node, routes, (module, scope), application, found)
     return found
 
 
-def _registered(call: ast.Call, routes: Routes, module: Module, scope: Function | None, found: Hooks) -> None:
+def _registered(
+    call: ast.Call,
+    routes: Routes,
+    where: tuple[Module, Function | None],
+    application: str | None,
+    found: Hooks,
+) -> None:
     """Add the functions that a call registers, such as ``add_middleware(..)`` or ``FastAPI(lifespan=..)``."""
+    module, scope = where
     keywords = keywords_of(call)
     name = last_name(call.func)
     startups: list[ast.expr] = []
     if name in ("add_middleware", "Middleware"):
-        found.middlewares += _middleware(call, routes, module, scope)
+        found.middlewares += [Hook(one, application) for one in _middleware(call, routes, module, scope)]
     elif name in ("add_event_handler", "add_exception_handler") and len(call.args) > 1:
         function = routes.function_of(call.args[1], module, scope)
         into = found.startups if name == "add_event_handler" else found.middlewares
-        into += [function] if function is not None else []
+        into += [Hook(function, application)] if function is not None else []
     elif {"lifespan", "on_startup"} & set(keywords) and routes.is_application_call(call, module, scope):
         startups = [keywords["lifespan"]] if "lifespan" in keywords else []
         listed = keywords.get("on_startup")
         startups += listed.elts if isinstance(listed, ast.List | ast.Tuple) else []
     for node in startups:
         function = routes.function_of(node, module, scope)
-        found.startups += [function] if function is not None else []
+        found.startups += [Hook(function, application)] if function is not None else []
 
 
 def _middleware(call: ast.Call, routes: Routes, module: Module, scope: Function | None) -> list[Function]:

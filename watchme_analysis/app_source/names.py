@@ -7,7 +7,10 @@ collection with ``[]``, and a name that cannot be resolved keeps its spelling af
 :class:`Project` is the entry point. It follows, in this order: names bound in functions and modules
 (:mod:`watchme_analysis.app_source.syntax`), imports (:class:`ProjectNames`), parameters by their annotation,
 default or FastAPI dependency (:func:`parameter_value`), attributes of classes and of an application's state
-(:func:`state_attributes`), and what functions return.
+(:func:`state_attributes`), items of dictionaries (:class:`StoredItems`), and what functions return.
+
+Where the source leaves several values open (a factory with several returns, an abstract method), one value is
+chosen; :meth:`Project.resolve_all` returns them all.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from watchme_analysis.app_source.handler import ScopedExpression
+from watchme_analysis.app_source.stored_items import StoredItems
 from watchme_analysis.app_source.syntax import (
     Class,
     Function,
@@ -52,8 +56,20 @@ _UNWRAP: dict[type, Callable[[Any], ast.expr]] = {
     ast.Await: lambda node: node.value,
     ast.Starred: lambda node: node.value,
     ast.BoolOp: lambda node: node.values[-1],
-    ast.IfExp: lambda node: node.body,
 }
+# Values of literals; a text or number has no methods that matter.
+_LITERALS: dict[type, str] = {
+    ast.Dict: "dict()",
+    ast.DictComp: "dict()",
+    ast.List: "list()",
+    ast.ListComp: "list()",
+    ast.Set: "set()",
+    ast.SetComp: "set()",
+}
+# Expression, the function and module that contain it, remaining steps, and which of several values to use.
+_Search = tuple[ast.expr | None, Function | None, Module, int, int]
+# Values of one expression that are told apart.
+_MOST_VALUES = 8
 
 
 class Project:
@@ -78,7 +94,11 @@ class Project:
             self.modules[module.name] = module
             module.bindings = bindings_of(module.nodes)
             self._collect(module, tree, module.name, None, None)
-        self._resolved: dict[tuple[ast.expr | None, Function | None, Module], str | None] = {}
+        # Values of expressions, and the largest number of values that one of their parts may have.
+        self._resolved: dict[_Search, tuple[str | None, int]] = {}
+        # Of several values, the one to use, and the largest number met during a search.
+        self._choice = 0
+        self._met = 1
         self._lineages: dict[str, list[Class]] = {}
         self._by_base: dict[str, list[Class]] = {}
         for kind in self.classes.values():
@@ -88,6 +108,7 @@ class Project:
         for module in self.modules.values():
             module.imports = imports_of(module, own)
         self._state = state_attributes(self.modules.values(), self.functions.values())
+        self._items = StoredItems(self.modules, self.functions.values())
 
     def _collect(
         self, module: Module, node: ast.AST, prefix: str, owner: str | None, outer: Function | None
@@ -134,12 +155,38 @@ class Project:
         depth
             Steps that remain before the search ends.
         """
-        if depth < _DEPTH:
-            return self._resolve(node, scope, module, depth)
-        key = (node, scope, module)
+        # Steps are compared as whole numbers: one search may reach an expression in many ways.
+        key = (node, scope, module, int(depth), self._choice)
         if key not in self._resolved:
-            self._resolved[key] = self._resolve(node, scope, module, depth)
-        return self._resolved[key]
+            outer, self._met = self._met, 1
+            value = self._resolve(node, scope, module, depth)
+            self._resolved[key] = value, self._met
+            self._met = outer
+        value, met = self._resolved[key]
+        self._met = max(self._met, met)
+        return value
+
+    def resolve_all(self, node: ast.expr, scope: Function | None, module: Module) -> list[str]:
+        """Return the dotted names of all values that an expression may have, the first as ``resolve`` does.
+
+        The values of two factories in one expression are combined in order, not each with each.
+        """
+        found = [self.resolve(node, scope, module)]
+        _, several = self._resolved[node, scope, module, _DEPTH, 0]
+        for choice in range(1, min(several, _MOST_VALUES)):
+            self._choice = choice
+            try:
+                found.append(self.resolve(node, scope, module))
+            finally:
+                self._choice = 0
+        return list(dict.fromkeys(name for name in found if name is not None))
+
+    def _chosen(self, values: Iterable[str | None]) -> str | None:
+        """Return one of several values, known ones first; None without any."""
+        unique = list(dict.fromkeys(value for value in values if value is not None))
+        known = [value for value in unique if not value.startswith("?")] or unique[:1]
+        self._met = max(self._met, len(known))
+        return known[min(self._choice, len(known) - 1)] if known else None
 
     def _resolve(
         self, node: ast.expr | None, scope: Function | None, module: Module, depth: float
@@ -149,8 +196,8 @@ class Project:
         inner, scoped = _UNWRAP.get(type(node)), (scope, module, depth - _STEP)
         if inner is not None:
             return self.resolve(inner(node), *scoped)
-        if isinstance(node, ast.Name):
-            return self._resolve_name(node.id, scope, module, depth)
+        if (one := self._looked_up(node, scope, module, depth)) is not None:
+            return one
         is_super = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
         if is_super or not isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
             return self._super_instance(scope) if is_super else None
@@ -163,6 +210,19 @@ class Project:
             if isinstance(node, ast.Attribute)
             else self.called(base, depth - 1)
         )
+
+    def _looked_up(self, node: ast.expr, scope: Function | None, module: Module, depth: float) -> str | None:
+        """Return the value of a name, of ``a if condition else b``, or of a dictionary's item; else None."""
+        if isinstance(node, ast.Name):
+            return self._resolve_name(node.id, scope, module, depth)
+        if type(node) in _LITERALS:
+            return _LITERALS[type(node)]
+        if isinstance(node, ast.IfExp):
+            parts = (node.body, node.orelse)
+            return self._chosen(self.resolve(part, scope, module, depth - _STEP) for part in parts)
+        stored = self._items.values(node, scope, module)
+        item = self._chosen(self.resolve(one.node, one.scope, one.module, depth - 1) for one in stored)
+        return None if item is None or item.startswith("?") else item
 
     def _super_instance(self, scope: Function | None) -> str | None:
         """Return the value of ``super()``: an instance of the next base class of the project."""
@@ -236,9 +296,17 @@ class Project:
             is_property = any(last_name(one).endswith("property") for one in method.decorators)
             return self.called(method.qualname, depth - 1) if is_property else method.qualname
         for holder in [*self._lineage(owner), *self._subclasses(owner)]:
-            if name in holder.own:
-                value, scope = holder.own[name]
-                return self.resolve(value, scope, scope.module, depth - 1)
+            found = None
+            for values in (holder.own, holder.declared):
+                assigned = [at for at in values.get(name, ()) if not isinstance(at[0], ast.Constant)]
+                value = self._chosen(
+                    self.resolve(at, scope, scope.module, depth - 1) for at, scope in assigned
+                )
+                if value is not None and not value.startswith("?"):
+                    return value
+                found = found or value
+            if found is not None:
+                return found
             if name in holder.attributes:
                 return self.resolve(holder.attributes[name], None, holder.module, depth - 1)
         return None
@@ -298,19 +366,24 @@ class Project:
         if found is None or not is_abstract(found):
             return found
         made = (heir.methods[name] for heir in self._subclasses(owner) if name in heir.methods)
-        return next((method for method in made if not is_abstract(method)), found)
+        concrete = {method.qualname: method for method in made if not is_abstract(method)}
+        chosen = self._chosen(concrete)
+        return concrete[chosen] if chosen is not None else found
 
     def called(self, value: str, depth: float = _DEPTH) -> str:
         """Return the value of a call of a described value: the result of the project's function if known."""
         function = self.functions.get(value)
         if function is None or depth <= 0 or isinstance(function.node, ast.Lambda):
             return f"{value}()"
-        result: str | None = None
-        for node in function.nodes:
-            if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
-                result = self.resolve(node.value, function, function.module, depth - 2)
-                if result is not None and self._has_known_type(result):
-                    return result
+        results = [
+            self.resolve(node.value, function, function.module, depth - 2)
+            for node in function.nodes
+            if isinstance(node, ast.Return | ast.Yield) and node.value is not None
+        ]
+        known = self._chosen(value for value in results if value is not None and self._has_known_type(value))
+        if known is not None:
+            return known
+        result = results[-1] if results else None
         if function.node.returns is not None:
             written = (yielded_type(function.node.returns), None)
             declared = parameter_value(self, written, function, depth - 2)

@@ -76,6 +76,8 @@ def handler_rows(calls: Calls) -> list[dict[str, Any]]:
             "runs_on": LOOP if handler.function.is_async else POOL,
             "response_status": handler.status,
             "background_tasks": json.dumps(list(dict.fromkeys(calls.body(handler.function).background))),
+            "application_file": handler.application,
+            "unknown_calls": json.dumps(calls.unknown_calls(handler)),
         }
         for handler in calls.handlers
     ]
@@ -83,18 +85,20 @@ def handler_rows(calls: Calls) -> list[dict[str, Any]]:
 
 def call_rows(calls: Calls) -> list[dict[str, Any]]:
     """Return rows of ``app_calls``: per call, origin and context, and for unreached calls and limits."""
-    reached = calls.reached()
     rows = []
-    for at in reached:
+    for at in calls.reached:
         if not calls.body(at.function).sites:
             continue
         where: dict[str, Any] = {
             "reached_from": at.origin,
+            "application_file": at.application,
             "context": at.context,
             "chain": json.dumps(list(at.chain)),
         }
-        rows += [_row(at.function, site) | where for site in calls.body(at.function).sites]
-    known = {at.function for at in reached}
+        for site in calls.body(at.function).sites:
+            certain = {"is_certain": at.is_certain and site.is_certain}
+            rows.append(_row(at.function, site) | where | certain)
+    known = {at.function for at in calls.reached}
     for function in calls.project.functions.values():
         if function not in known:
             where = {"reached_from": None, "context": "unknown", "chain": json.dumps([function.name])}
@@ -124,6 +128,7 @@ def _row(function: Any, site: Any) -> dict[str, Any]:
         "call": site.call,
         "kind": site.kind,
         "timeout_s": site.timeout_s,
+        "is_certain": site.is_certain,
     }
 
 

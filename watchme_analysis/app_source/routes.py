@@ -41,6 +41,8 @@ class Routes:
         self._prefixes: dict[str, str] = {}
         self._router_dependencies: dict[str, tuple[ScopedExpression, ...]] = {}
         self._parents: dict[str, list[Link]] = defaultdict(list)
+        # Names of applications; other owners of routes are routers, or of unknown kind.
+        self._applications: set[str] = set()
         for function in list(project.functions.values()):
             self._decorated(function)
         for module, scope, nodes in scopes(project):
@@ -55,14 +57,43 @@ class Routes:
         """Return the handlers, one per method and full path, by file and line."""
         found = []
         for route in self._routes:
-            for prefix, dependencies in self._mounts_of(route.owner, ()):
+            for top, prefix, dependencies in self._mounts_of(route.owner, ()):
                 path = re.sub(r"/{2,}", "/", prefix + route.path) or "/"
                 found += [
-                    Handler(route.function, method, path, route.status, route.line, dependencies)
+                    Handler(
+                        route.function,
+                        method,
+                        path,
+                        route.status,
+                        route.line,
+                        dependencies,
+                        self._file_of(top),
+                    )
                     for method in route.methods
                 ]
-        unique = {(h.function, h.method, h.path): h for h in found}
-        return sorted(unique.values(), key=lambda h: (h.function.module.file, h.line, h.method, h.path))
+        unique = {(h.function, h.method, h.path, h.application): h for h in found}
+        return sorted(
+            unique.values(),
+            key=lambda h: (h.function.module.file, h.line, h.method, h.path, h.application or ""),
+        )
+
+    def application_of(self, node: ast.expr, module: Module, scope: Function | None) -> str | None:
+        """Return the file of the application to which a name refers or on which a router is mounted.
+
+        None if it is none, or if a router is mounted on several.
+        """
+        mounts = self._mounts_of(self.identity(node, module, scope), ())
+        files = {self._file_of(top) for top, _, _ in mounts}
+        return files.pop() if len(files) == 1 else None
+
+    def _file_of(self, application: str) -> str | None:
+        """Return the file in which the name of an application is bound, None for other names."""
+        if application not in self._applications:
+            return None
+        name = application
+        while name and name not in self.project.modules:
+            name = name.rpartition(".")[0]
+        return self.project.modules[name].file if name else None
 
     def identity(self, node: ast.expr, module: Module, scope: Function | None) -> str:
         """Return the name of the application or router of an expression, equal in all modules."""
@@ -135,16 +166,21 @@ class Routes:
         holder = self.project.modules.get(name)
         return (holder.bindings.get(attribute), holder) if holder is not None else (None, module)
 
-    def _mounts_of(self, owner: str, seen: tuple[str, ...]) -> list[tuple[str, tuple[ScopedExpression, ...]]]:
-        """Return each full prefix of an application or router, with the dependencies of all its parents."""
+    def _mounts_of(
+        self, owner: str, seen: tuple[str, ...]
+    ) -> list[tuple[str, str, tuple[ScopedExpression, ...]]]:
+        """Return each outermost application or router that contains a router.
+
+        With the full prefix, and the dependencies of all its parents.
+        """
         own, dependencies = self._prefixes.get(owner, ""), self._router_dependencies.get(owner, ())
         found = [
-            (f"{above}{link.prefix}{own}", (*before, *link.dependencies, *dependencies))
+            (top, f"{above}{link.prefix}{own}", (*before, *link.dependencies, *dependencies))
             for link in self._parents.get(owner, [])
             if link.parent not in seen
-            for above, before in self._mounts_of(link.parent, (*seen, owner))
+            for top, above, before in self._mounts_of(link.parent, (*seen, owner))
         ]
-        return found or [(own, dependencies)]
+        return found or [(owner, own, dependencies)]
 
     def _dependencies_of(
         self, node: ast.expr | None, module: Module, scope: Function | None
@@ -180,6 +216,12 @@ class Routes:
         owner = self.project.class_of(value)
         names = [value.removesuffix("()")] if owner is None else self.project.ancestors(owner)
         return any(_APPLICATIONS.fullmatch(name) for name in names)
+
+    def _is_router(self, value: str) -> bool:
+        """Return True for a described router, which serves requests only through an application."""
+        owner = self.project.class_of(value)
+        names = [value.removesuffix("()")] if owner is None else self.project.ancestors(owner)
+        return any(name.endswith("Router") for name in names)
 
     def _decorated(self, function: Function) -> None:
         for decorator in function.decorators:
@@ -221,6 +263,8 @@ class Routes:
             return
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
         owner = self.identity(target, module, scope)
+        if not self._is_router(value):
+            self._applications.add(owner)
         # Routes that a class registers on ``self`` belong to each instance.
         self._parents[value].append(Link(owner, ""))
         # Routes of an application that a function creates belong to the name that holds it.

@@ -10,12 +10,21 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.app_source.image_files import Image, build_stages, images_of, logical_lines
+from watchme_analysis.app_source.started_application import (
+    FindFile,
+    application_file,
+    default_fastapi_file,
+    script_of,
+    server_of_script,
+)
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
-from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
@@ -23,6 +32,8 @@ from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 if TYPE_CHECKING:
     import pandas as pd
 
+# Returns the settings of the server that a script starts, by its path and the variables that are set.
+RunScript = Callable[[str, Mapping[str, str]], dict[str, Any] | None]
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 _SEPARATORS = {"&&", "||", ";", "|", "&"}
 # Servers whose options are parsed; words before a server's name are programs that run it.
@@ -37,6 +48,7 @@ _UVICORN = {
     "--limit-concurrency": "limit_concurrency",
     "--backlog": "backlog",
     "--timeout-keep-alive": "timeout_keep_alive_s",
+    "--app-dir": "app_dir",
 }
 _GUNICORN = {
     "-b": "bind",
@@ -87,20 +99,27 @@ _FLAGS = {
 _INTEGERS = {"port", "workers", "limit_concurrency", "backlog"}
 
 
-def parse_command(command: str) -> dict[str, Any] | None:
+def parse_command(
+    command: str, given: Mapping[str, str] | None = None, run_script: RunScript | None = None
+) -> dict[str, Any] | None:
     """Return the settings of a command line that starts an application server.
 
     Parameters
     ----------
     command
         Command line, such as ``ulimit -n 1024 && NAME=x uvicorn main:app --workers 1``.
+    given
+        Variables that are set before.
+    run_script
+        Returns the settings of the server that a Python script starts, by its path and variables.
 
     Returns
     -------
     dict or None
-        Columns of ``app_processes`` that the command states; None when it starts neither uvicorn, gunicorn,
-        hypercorn, granian nor FastAPI's own command. Programs before it (``tini --``, ``uv run``) are
-        skipped, and so are options whose number is in an unknown variable.
+        Columns of ``app_processes`` that the command states, and ``app_dir``, the folder of its modules, if
+        stated. None when it starts neither uvicorn, gunicorn, hypercorn, granian nor FastAPI's own command.
+        Programs before it (``tini --``, ``uv run``) are skipped, and so are options whose number is in an
+        unknown variable.
 
     Raises
     ------
@@ -118,9 +137,9 @@ def parse_command(command: str) -> dict[str, Any] | None:
         words = [str(word) for word in json.loads(command[command.index("[") :])]
     for at, word in enumerate(words[:-2]):
         if word.rsplit("/", 1)[-1] in _SHELLS and re.fullmatch(r"-\w*c", words[at + 1]):
-            return parse_command(words[at + 2])
+            return parse_command(words[at + 2], given, run_script)
     found: dict[str, Any] = {}
-    environment: dict[str, str] = {}
+    environment = dict(given or {})
     for part in _split(words):
         if part[:1] == ["ulimit"] and "-n" in part and part[-1].isdigit():
             found["open_files_limit"] = int(part[-1])
@@ -137,6 +156,13 @@ def parse_command(command: str) -> dict[str, Any] | None:
             if environment.get("SERVICE_NAME"):
                 found["service"] = environment["SERVICE_NAME"]
             return found
+        script = script_of(part) if run_script is not None and not _prints(part) else None
+        if script is not None and run_script is not None:
+            settings = run_script(script, environment)
+            if settings is not None:
+                found |= settings
+                found["environment"] = json.dumps(environment, sort_keys=True, ensure_ascii=False)
+                return found
         set_here = filter(None, map(_ASSIGNMENT.fullmatch, part))
         environment |= {assignment["name"]: assignment["value"] for assignment in set_here}
     return None
@@ -156,14 +182,19 @@ def _split(words: list[str]) -> Iterator[list[str]]:
 
 def _server_at(words: list[str]) -> int | None:
     """Return the position of the server's name in a command: first, or after programs that run it."""
-    programs = (word for word in words if not _ASSIGNMENT.fullmatch(word))
-    if next(programs, "").rsplit("/", 1)[-1] in _NO_RUNNERS:
+    if _prints(words):
         return None
     for at, word in enumerate(words):
         name = word.rsplit("/", 1)[-1]
         if name in _SERVERS or (name == "fastapi" and words[at + 1 : at + 2] in (["run"], ["dev"])):
             return at
     return None
+
+
+def _prints(words: list[str]) -> bool:
+    """Return True for a command that only prints, installs or stops what follows it."""
+    programs = (word for word in words if not _ASSIGNMENT.fullmatch(word))
+    return next(programs, "").rsplit("/", 1)[-1] in _NO_RUNNERS
 
 
 def _expanded(word: str, environment: Mapping[str, str]) -> str:
@@ -219,6 +250,8 @@ def _from_environment(found: dict[str, Any], server: str, environment: dict[str,
         found["workers"] = int(environment["WEB_CONCURRENCY"])
     if server in ("uvicorn", "fastapi"):
         for option, column in _UVICORN.items():
+            if column == "app_dir":
+                continue
             value = environment.get("UVICORN_" + option.strip("-").upper().replace("-", "_"))
             if value is not None and column not in found:
                 found[column] = _value(option, column, value)
@@ -227,19 +260,6 @@ def _from_environment(found: dict[str, Any], server: str, environment: dict[str,
 _WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian")
 _NO_SERVER = "it starts no server that is known here"
 _ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:]+\]?(?::\d+)?)$")
-
-
-def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield first line number, number of lines and text, lines ending in a backslash joined."""
-    lines = split_text(text)
-    at = 0
-    while at < len(lines):
-        first, line = at, lines[at]
-        while line.rstrip().endswith("\\") and at + 1 < len(lines):
-            at += 1
-            line = line.rstrip()[:-1] + " " + lines[at].strip()
-        at += 1
-        yield first + 1, at - first, line
 
 
 def _comment(text: str) -> dict[str, str]:
@@ -253,7 +273,9 @@ def _comment(text: str) -> dict[str, str]:
     return found
 
 
-def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[pd.DataFrame, Retrieval]:
+def parse_app_processes(
+    text: str, name: str = "uvicorn_command.txt", root: Path | None = None
+) -> tuple[pd.DataFrame, Retrieval]:
     """Return the table ``app_processes`` and the retrieval of a file of command lines.
 
     Parameters
@@ -262,6 +284,8 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
         The file.
     name
         Name of the file, for the column ``file``.
+    root
+        Folder of the case, in which the application's file is looked for beside the commands.
 
     Returns
     -------
@@ -273,7 +297,8 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
     rejected: list[Rejected] = []
     blank = joined = total = 0
     comment: dict[str, str] = {}
-    for number, count, line in _logical_lines(text):
+    find = _beside(root, name)
+    for number, count, line in logical_lines(text):
         total += count
         stripped = line.strip()
         if not stripped:
@@ -287,14 +312,14 @@ def parse_app_processes(text: str, name: str = "uvicorn_command.txt") -> tuple[p
         command = re.sub(r"^\$\s+", "", stripped)
         reason = _NO_SERVER
         try:
-            found = parse_command(command)
+            found = parse_command(command, None, _script_runner(root, find))
         except ValueError as error:
             found, reason = None, str(error)
         if found is None:
             rejected.append(Rejected(name, number, reason, shortened(line, 2000)))
         else:
             row = {"file": name, "line": number, "command": command, **comment, **found}
-            rows.append(_without_secrets(row))
+            rows.append(_without_secrets(_located(row, root, find)))
         comment = {}
     notes: list[str] = []
     frame = frame_of_rows("app_processes", rows, notes)
@@ -321,8 +346,63 @@ def _without_secrets(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"environment": json.dumps(masked, sort_keys=True, ensure_ascii=False), "command": command}
 
 
-def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame, Retrieval]:
-    """Return the process that the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile starts, with its variables.
+def _beside(root: Path | None, name: str) -> FindFile:
+    """Return a search for files beside a file of commands."""
+
+    def find(path: str) -> str | None:
+        relative = normpath(join(dirname(name), path))
+        return relative if root is not None and (root / relative).is_file() else None
+
+    return find
+
+
+def _script_runner(root: Path | None, find: FindFile) -> RunScript | None:
+    """Return the way to read the server that a script starts; None without a folder."""
+    if root is None:
+        return None
+
+    def run(script: str, environment: Mapping[str, str]) -> dict[str, Any] | None:
+        file = find(script)
+        settings = server_of_script(root, file, environment) if file is not None else None
+        if file is None or settings is None:
+            return None
+        if ":" in settings.get("app", ""):
+            # The variable is one of the script itself, or imported there.
+            variable = settings["app"].partition(":")[2]
+            settings["application_file"] = application_file(root, f"{script}:{variable}", find)
+        return settings
+
+    return run
+
+
+def _located(row: dict[str, Any], root: Path | None, find: FindFile) -> dict[str, Any]:
+    """Return a row with the file of its application, if it is found."""
+    folder = row.pop("app_dir", "") or ""
+    if root is None or row.get("application_file") is not None:
+        return row
+    app, service = row.get("app"), row.get("service")
+    variables = json.loads(row["environment"])
+    folders = (folder, *filter(None, str(variables.get("PYTHONPATH", "")).split(":")))
+    if app is None:
+        return row | {"application_file": default_fastapi_file(find)}
+    # Beside other services, the file of a service carries its name: app-emotion.py.
+    own = find(f"{app.partition(':')[0]}-{service}.py") if service else None
+    return row | {"application_file": own or application_file(root, app, find, folders)}
+
+
+def parse_dockerfile(
+    text: str, name: str = "Dockerfile", root: Path | None = None
+) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the process that the ``ENTRYPOINT`` and ``CMD`` of a Dockerfile start, with its variables.
+
+    Parameters
+    ----------
+    text
+        The Dockerfile.
+    name
+        Its relative path, for the column ``file``.
+    root
+        Folder of the case, in which the files that ``COPY`` puts into the image are looked for.
 
     Returns
     -------
@@ -330,39 +410,49 @@ def parse_dockerfile(text: str, name: str = "Dockerfile") -> tuple[pd.DataFrame,
         Table ``app_processes``: one row when the image starts a server, else none. Lines are not counted,
         because the other lines of a Dockerfile are irrelevant to this table.
     """
-    environment: dict[str, str] = {}
-    row: dict[str, Any] = {}
     rejected = []
-    for number, _, line in _logical_lines(text):
-        word, _, rest = line.strip().partition(" ")
-        if word.upper() == "ENV":
-            environment |= dict(re.findall(r"(\w+)=(\S+)", rest))
-        elif word.upper() in ("CMD", "ENTRYPOINT"):
+    rows: list[dict[str, Any]] = []
+    stages = build_stages(text)
+    images: list[Image | None] = [*images_of(root, name, stages)] if root is not None and stages else [None]
+    for started in stages[-1].started() if stages else ():
+        # The build context is unknown: the nearest folder that has the application's file.
+        for image in images:
+            find = image.file if image is not None else _nothing
             try:
-                found = parse_command(line.strip())
+                found = parse_command(started.text, stages[-1].environment, _script_runner(root, find))
             except ValueError as error:
-                rejected.append(Rejected(name, number, str(error), shortened(line, 2000)))
+                rejected.append(Rejected(name, started.line, str(error), shortened(started.text, 2000)))
+                break
+            if found is None:
                 continue
-            if found:
-                given = environment | json.loads(found["environment"])
-                row = {"file": name, "line": number, "command": rest.strip(), **found}
-                row["environment"] = json.dumps(given, sort_keys=True, ensure_ascii=False)
+            row = {"file": name, "line": started.line, "command": started.text, **found}
+            row = _located(row, root, find)
+            if not rows or row.get("application_file") is not None:
+                rows = [_without_secrets(row)]
+            if row.get("application_file") is not None:
+                break
+        if rows:
+            break
     notes: list[str] = []
-    frame = frame_of_rows("app_processes", [_without_secrets(row)] if row else [], notes)
+    frame = frame_of_rows("app_processes", rows, notes)
     return frame, Retrieval(
         source="app_process", origin=name, rows=len(frame), rejected=tuple(rejected), notes=tuple(notes)
     )
 
 
+def _nothing(path: str) -> None:
+    """Return None: without a folder, no file is found."""
+
+
 def _read_dockerfile(raw: RawFile) -> Iterable[TablePart]:
     text = raw.content.data.decode("utf-8-sig", errors="backslashreplace")
-    yield TablePart("app_processes", *parse_dockerfile(text, raw.relative))
+    yield TablePart("app_processes", *parse_dockerfile(text, raw.relative, raw.root))
 
 
 def _read(raw: RawFile) -> Iterable[TablePart]:
     content = raw.content
     frame, retrieval = parse_app_processes(
-        content.data.decode("utf-8-sig", errors="backslashreplace"), raw.relative
+        content.data.decode("utf-8-sig", errors="backslashreplace"), raw.relative, raw.root
     )
     if raw.name.endswith(".sh"):
         # The other lines of a script are irrelevant to this table.

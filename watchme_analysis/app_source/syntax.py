@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -61,13 +61,29 @@ class Function:
 
 @dataclass(eq=False)
 class Class:
-    """A class: bases as written, class attributes, attributes set on ``self`` (``own``), methods."""
+    """A class as written.
+
+    Attributes
+    ----------
+    qualname, module, bases
+        Qualified name, module, and bases as written.
+    attributes
+        Expressions of class attributes.
+    own
+        Expressions that methods assign to attributes of ``self``, with the method, in order. A constant such
+        as None in ``__init__`` is a place for a value that another method assigns later.
+    declared
+        Calls of the types with which methods annotate attributes of ``self``, for attributes without a value.
+    methods
+        Methods by name.
+    """
 
     qualname: str
     module: Module
     bases: list[ast.expr]
     attributes: dict[str, ast.expr] = field(default_factory=dict)
-    own: dict[str, tuple[ast.expr, Function]] = field(default_factory=dict)
+    own: dict[str, list[tuple[ast.expr, Function]]] = field(default_factory=dict)
+    declared: dict[str, list[tuple[ast.expr, Function]]] = field(default_factory=dict)
     methods: dict[str, Function] = field(default_factory=dict)
 
 
@@ -248,9 +264,20 @@ def bindings_of(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
         elif isinstance(node, ast.withitem) and node.optional_vars is not None:
             targets, value = [node.optional_vars], node.context_expr
         for target in targets:
-            if isinstance(target, ast.Name) and value is not None:
-                bind(found, target.id, value)
+            for name, bound in _unpacked(target, value) if value is not None else ():
+                bind(found, name, bound)
     return found
+
+
+def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the plain names of a target with their values; of ``a, b = make()`` the items of the result."""
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple | ast.List):
+        is_pair = isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts)
+        for at, inner in enumerate(target.elts):
+            item = ast.Subscript(value=value, slice=ast.Constant(value=at), ctx=ast.Load())
+            yield from _unpacked(inner, value.elts[at] if is_pair else ast.copy_location(item, value))  # type: ignore[attr-defined]
 
 
 def bind(bindings: dict[str, ast.expr], name: str, value: ast.expr) -> None:
@@ -290,13 +317,15 @@ def add_method(owner: Class, function: Function) -> None:
     if not is_setter(function):
         owner.methods[function.node.name] = function  # type: ignore[union-attr]
     for node in function.nodes:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets = [node.target]
-        for target in targets:
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        value = node.value if isinstance(node, ast.Assign) else _declared(node)
+        found = owner.own if value is node.value else owner.declared
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             if (
-                isinstance(target, ast.Attribute)
+                value is not None
+                and isinstance(target, ast.Attribute)
                 and isinstance(target.value, ast.Name)
                 and target.value.id in ("self", "cls")
             ):
-                owner.own.setdefault(target.attr, (node.value, function))  # type: ignore[attr-defined]
+                found.setdefault(target.attr, []).append((value, function))
