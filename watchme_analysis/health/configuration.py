@@ -342,10 +342,11 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.Da
     rows = []
     calls = app_calls[app_calls["reached_from"].notna() & app_calls["kind"].isin(_BLOCKING)]
     written = app_handlers["is_async"].fillna(False).astype(bool)
-    by_route = dict(tuple(calls.groupby("reached_from")))
+    by_route = dict(tuple(calls.groupby([calls["application_file"].fillna(""), "reached_from"])))
     for handler, asynchronous in zip(app_handlers.itertuples(), written, strict=True):
         route_name = f"{handler.method} {handler.path}"
-        mine = by_route.get(route_name, calls[:0])
+        file = handler.application_file if isinstance(handler.application_file, str) else ""
+        mine = by_route.get((file, route_name), calls[:0])
         behind = mine["context"].str.startswith(("background", "process")).fillna(False)
         tasks = json.loads(handler.background_tasks) if isinstance(handler.background_tasks, str) else []
         background = _calls(mine[behind])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.container import container_of
 from watchme_analysis.health.hypotheses.cpu import granted_part, is_idle
 from watchme_analysis.health.hypotheses.facts import Facts, listed
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family
-from watchme_analysis.health.hypotheses.process import gauges, own_source
+from watchme_analysis.health.hypotheses.handlers import handlers_by_family, origins
+from watchme_analysis.health.hypotheses.process import gauges, own_source, source_conditions
 from watchme_analysis.health.hypotheses.sql import quoted, select
 from watchme_analysis.inference.signals import Observation, detects
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 
 LOOPS, POOLS = ("event_loop", "background_event_loop"), ("thread_pool", "background_thread_pool")
+# Calls for which a start waits hold the loop before anybody is served.
+_NOT_STARTED = f"not (context = '{LOOPS[0]}' and coalesce(starts_with(reached_from, 'startup '), false))"
 # A pool has its size; threads that are started one by one have no bound.
 OWN_THREADS = ("thread_pool", "unbounded_task")
 
@@ -37,14 +39,14 @@ def source(found: Facts) -> list[Observation]:
     if handlers.empty:
         return []
     seen = []
+    used = _used(found, handlers, calls)
 
     def in_context(contexts: Sequence[str], kinds: Sequence[str] = BLOCKING) -> str:
         names = [
             f"{name} in ({', '.join(map(quoted, words))})"
             for name, words in (("kind", kinds), ("context", contexts))
         ]
-        started = f"(context = '{LOOPS[0]}' and coalesce(starts_with(reached_from, 'startup '), false))"
-        return select("app_calls", *names, f"not {started}", in_files(found, "app_calls", calls))
+        return select("app_calls", *names, _NOT_STARTED, *source_conditions(found, "app_calls", calls))
 
     blocking = calls[calls["kind"].isin(BLOCKING)]
     # What a start waits for holds the loop before anybody is served; tasks that it leaves behind run on.
@@ -54,16 +56,24 @@ def source(found: Facts) -> list[Observation]:
     # What computes holds the loop for as long as it uses CPU.
     unused = on_loop["kind"].eq("cpu") & _had_cpu_to_spare(found)
     on_loop = on_loop[~unused]
-    if len(on_loop):
-        words = _calls_in_words(on_loop)
+    called = on_loop[_runs(on_loop, used)]
+    if len(called):
+        words = _calls_in_words(called)
         text = f"The source blocks the event loop: {words}."
-        sql = in_context(LOOPS, [kind for kind in BLOCKING if kind != "cpu" or not unused.any()])
-        seen.append(Observation("blocking_in_loop", text, "app_calls", len(on_loop), sql, detail=words))
-    else:
-        text = f"The source has {len(handlers)} handlers and no blocking call on the event loop"
+        kinds = [kind for kind in BLOCKING if kind != "cpu" or not unused.any()]
+        sql = in_context(LOOPS, kinds)
+        if len(called) < len(on_loop):
+            text = f"The source blocks the event loop in handlers that callers used: {words}."
+            sql = _rows_of(found, "app_calls", called)
+        seen.append(Observation("blocking_in_loop", text, "app_calls", len(called), sql, detail=words))
+    elif (understood := _understood(handlers, used)) is not None and len(understood):
+        text = f"The source has {len(understood)} handlers and no blocking call on the event loop"
+        if len(understood) < len(handlers):
+            share = f"{len(understood)} of {len(handlers)} handlers"
+            text = f"{share} in the source were used, and have no blocking call on the event loop"
         text += ", but for work that would take CPU, which the process had to spare." if unused.any() else "."
-        sql = select("app_handlers", in_files(found, "app_handlers", handlers))
-        seen.append(Observation("no_blocking_in_loop", text, "app_handlers", len(handlers), sql))
+        sql = _rows_of(found, "app_handlers", understood)
+        seen.append(Observation("no_blocking_in_loop", text, "app_handlers", len(understood), sql))
     known = handlers_by_family(handlers, calls, list(found.families))
     mine = [family for family in found.families if family in known and known[family].uses_threads]
     on_pool = blocking[blocking["context"].isin(POOLS)]
@@ -89,7 +99,7 @@ def source(found: Facts) -> list[Observation]:
                     "app_calls",
                     f"kind in ({', '.join(map(quoted, OWN_THREADS))})",
                     "regexp_matches(call, 'submit|Executor|Thread')",
-                    in_files(found, "app_calls", calls),
+                    *source_conditions(found, "app_calls", calls),
                 ),
                 detail=words,
             )
@@ -97,10 +107,52 @@ def source(found: Facts) -> list[Observation]:
     return seen
 
 
-def in_files(found: Facts, table: str, own: pd.DataFrame) -> str:
-    """Return the condition that a row of a table is of the service's own source; empty where all are."""
-    files = sorted(own["file"].dropna().unique())
-    return "" if len(own) == len(found.table(table)) else f"file in ({', '.join(map(quoted, files))})"
+def _used(found: Facts, handlers: pd.DataFrame, calls: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return the handlers that callers used, by application file and route; empty if that is unknown.
+
+    Probes alone do not show what other callers use.
+    """
+    if not found.has("access_log") and not found.has("edge_log"):
+        return set()
+    families = [str(family) for family in found.observed["family"].dropna().unique()]
+    return {handler.origin for handler in handlers_by_family(handlers, calls, families).values()}
+
+
+def _runs(calls: pd.DataFrame, used: set[tuple[str, str]]) -> pd.Series:
+    """Return True for calls that ran: those of used handlers, and those that no handler leads to."""
+    import pandas as pd
+
+    ran = [
+        not used or origin in used or origin[1].startswith(("middleware ", "startup "))
+        for origin in origins(calls)
+    ]
+    return pd.Series(ran, index=calls.index, dtype=bool)
+
+
+def _understood(handlers: pd.DataFrame, used: set[tuple[str, str]]) -> pd.DataFrame | None:
+    """Return the used handlers, or None if one of them makes a call that may block or not."""
+    routes = zip(
+        handlers["application_file"].fillna(""),
+        handlers["method"].fillna("") + " " + handlers["path"].fillna(""),
+        strict=True,
+    )
+    mine = handlers[[not used or route in used for route in routes]]
+    return mine if mine["unknown_calls"].fillna("[]").eq("[]").all() else None
+
+
+def _rows_of(found: Facts, table: str, rows: pd.DataFrame) -> str:
+    """Return the query for rows of some handlers, or for calls of some handlers, kinds and contexts."""
+    conditions = list(source_conditions(found, table, rows))
+    if table == "app_calls":
+        names = sorted(rows["reached_from"].dropna().unique())
+        kinds, contexts = (sorted(rows[name].dropna().unique()) for name in ("kind", "context"))
+        for column, values in (("reached_from", names), ("kind", kinds), ("context", contexts)):
+            conditions.append(f"{column} in ({', '.join(map(quoted, values))})")
+        conditions.append(_NOT_STARTED)
+    elif len(rows) < len(found.table(table)):
+        routes = sorted(set(rows["method"].fillna("") + " " + rows["path"].fillna("")))
+        conditions.append(f"concat(method, ' ', path) in ({', '.join(map(quoted, routes))})")
+    return select(table, *conditions)
 
 
 def _had_cpu_to_spare(found: Facts) -> bool:
@@ -120,8 +172,10 @@ def _had_cpu_to_spare(found: Facts) -> bool:
 def _calls_in_words(calls: pd.DataFrame) -> str:
     """Return the calls that matter, once each: ``urllib.request.urlopen in fetch (app.py:74)``."""
     words = []
-    for call, function, file, line in zip(
-        calls["call"], calls["function"], calls["file"], calls["line"], strict=True
-    ):
-        words.append(f"`{call}` in `{function}` ({file}:{line})")
+    certain = calls["is_certain"].fillna(True).astype(bool)
+    columns = [calls[name] for name in ("call", "function", "file", "line")]
+    for call, function, file, line, is_certain in zip(*columns, certain, strict=True):
+        # The source leaves open which of several objects is called.
+        may = "" if is_certain else "possibly "
+        words.append(f"{may}`{call}` in `{function}` ({file}:{line})")
     return listed(list(dict.fromkeys(words)), 3)

@@ -40,6 +40,10 @@ class Handler:
         Whether it needs a thread of a pool to answer.
     on_executor
         Whether that is one of asyncio's own executor, not of the pool that plain handlers share.
+    application_file
+        File of the application that serves it; None if unknown. With method and path, it tells its calls.
+    unknown_calls
+        Calls on the event loop of which it is unknown whether they block.
     """
 
     function: str
@@ -49,6 +53,13 @@ class Handler:
     background: tuple[str, ...]
     uses_threads: bool
     on_executor: bool = False
+    application_file: str | None = None
+    unknown_calls: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """Application file (empty if unknown) and ``METHOD path``, by which its calls are found."""
+        return self.application_file or "", f"{self.method} {self.path}"
 
 
 def handlers_by_family(
@@ -67,29 +78,41 @@ def handlers_by_family(
     """
     found: dict[str, tuple[int, Handler]] = {}
     # What a handler hands to the background may need a thread; its answer does not.
-    threads = app_calls["context"].eq("thread_pool")
-    on_threads = set(app_calls.loc[threads.fillna(False), "reached_from"].dropna())
-    handing = app_calls[
-        app_calls["kind"].eq("thread_pool").fillna(False)
-        & app_calls["context"].eq("event_loop").fillna(False)
-        & ~app_calls["call"].fillna("").str.contains(_LEFT_BEHIND, regex=True)
-        & app_calls["reached_from"].notna()
+    reached = app_calls[app_calls["reached_from"].notna()]
+    threads = reached["context"].eq("thread_pool").fillna(False)
+    on_threads = set(origins(reached[threads]))
+    handing = reached[
+        reached["kind"].eq("thread_pool").fillna(False)
+        & reached["context"].eq("event_loop").fillna(False)
+        & ~reached["call"].fillna("").str.contains(_LEFT_BEHIND, regex=True)
     ]
-    asked: dict[str, list[str]] = {}
-    for origin, call in zip(handing["reached_from"], handing["call"], strict=True):
+    asked: dict[tuple[str, str], list[str]] = {}
+    for origin, call in zip(origins(handing), handing["call"], strict=True):
         asked.setdefault(origin, []).append(call)
-    columns = ("function", "method", "path", "runs_on", "background_tasks")
-    for function, method, route, runs_on, tasks in zip(
+    columns = (
+        "function",
+        "method",
+        "path",
+        "runs_on",
+        "background_tasks",
+        "application_file",
+        "unknown_calls",
+    )
+    for function, method, route, runs_on, tasks, file, unknown in zip(
         *(app_handlers[name] for name in columns), strict=True
     ):
         if not isinstance(route, str) or not isinstance(runs_on, str):
             continue
         names = tuple(json.loads(tasks)) if isinstance(tasks, str) else ()
-        origin = f"{method} {route}"
+        application = file if isinstance(file, str) else None
+        origin = application or "", f"{method} {route}"
         calls = asked.get(origin, []) if runs_on != "thread_pool" else []
         needs = runs_on == "thread_pool" or origin in on_threads or bool(calls)
         on_executor = bool(calls) and all(re.fullmatch(_HANDED_TO_ASYNCIO, call) for call in calls)
-        handler = Handler(str(function), str(method), route, runs_on, names, needs, on_executor)
+        open_calls = tuple(json.loads(unknown)) if isinstance(unknown, str) else ()
+        handler = Handler(
+            str(function), str(method), route, runs_on, names, needs, on_executor, application, open_calls
+        )
         pattern = re.compile("(?P<prefix>.*)" + _pattern(route))
         for family in families:
             match = pattern.fullmatch(family)
@@ -100,6 +123,18 @@ def handlers_by_family(
             if family not in found or left < found[family][0]:
                 found[family] = (left, handler)
     return {family: handler for family, (_, handler) in found.items()}
+
+
+def origins(app_calls: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return for each call the application file (empty if unknown) and the handler that reaches it.
+
+    Parameters
+    ----------
+    app_calls
+        Table of the glossary.
+    """
+    files, handlers = (app_calls[name].fillna("") for name in ("application_file", "reached_from"))
+    return list(zip(files, handlers, strict=True))
 
 
 def pool_tokens(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.hypotheses.container import container_of, variables
 from watchme_analysis.health.hypotheses.cpu import FEWEST_SAMPLES, cpu
 from watchme_analysis.health.hypotheses.facts import Facts, share
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.health.hypotheses.memory import memory
 from watchme_analysis.health.hypotheses.sql import at_times, quoted, within
+from watchme_analysis.health.running_source import of_applications, running_applications
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import floats
 
@@ -46,17 +48,47 @@ def service_name(found: Facts, table: pd.DataFrame) -> str:
 def own_source(found: Facts, name: str) -> pd.DataFrame:
     """Return ``app_handlers`` or ``app_calls`` without the source of other services.
 
-    A file such as ``app-NAME.py`` is the named service's; which one is affected, the start commands tell.
+    The start commands and compose files name the file that serves the affected address. Without them, a file
+    such as ``app-NAME.py`` is the named service's. Of several applications that remain, the one that has the
+    affected routes is used; if several have them, nobody can tell which one runs, and no row is returned.
     """
     table, processes = found.table(name), found.table("app_processes")
+    every = set(found.table("app_handlers")["application_file"].dropna())
+    services = compose_services(found.table("compose_settings"))
+    addresses = found.known_as(found.services[:1])
+    running = running_applications(addresses, processes, services, every)
+    if running & every or (running and not every):
+        return of_applications(table, running)
     hosts = found.hosts(found.services[:1])
     mine = set(processes.loc[processes["addr"].isin(hosts), "service"].dropna())
-    if not mine or table.empty:
+    if mine and len(table):
+        named = table["file"].str.extract(r"(?:^|/)app-([^/]+)\.py", expand=False)
+        if named.isin(mine).any():
+            return table[named.isin(mine)]
+        table = table[~named.isin(set(processes["service"].dropna()) - mine)]
+    several = set(table["application_file"].dropna())
+    if len(several) < 2:
         return table
-    named = table["file"].str.extract(r"(?:^|/)app-([^/]+)\.py", expand=False)
-    if named.isin(mine).any():
-        return table[named.isin(mine)]
-    return table[~named.isin(set(processes["service"].dropna()) - mine)]
+    handlers, calls, families = found.table("app_handlers"), found.table("app_calls"), list(found.families)
+    with_routes = {
+        file
+        for file in several
+        if handlers_by_family(handlers[handlers["application_file"] == file], calls, families)
+    }
+    return of_applications(table, with_routes) if len(with_routes) == 1 else table[:0]
+
+
+def source_conditions(found: Facts, table: str, own: pd.DataFrame) -> tuple[str, ...]:
+    """Return the conditions that a row of a table is of the service's own source; none if all rows are."""
+    if len(own) == len(found.table(table)):
+        return ()
+    files = [quoted(file) for file in sorted(own["application_file"].dropna().unique())]
+    free = [
+        quoted(file) for file in sorted(own.loc[own["application_file"].isna(), "file"].dropna().unique())
+    ]
+    parts = [f"application_file in ({', '.join(files)})"] if files else []
+    parts += [f"(application_file is null and file in ({', '.join(free)}))"] if free else []
+    return (f"({' or '.join(parts)})",) if parts else ("false",)
 
 
 def _busiest(found: Facts, table: pd.DataFrame, names: set[str]) -> str:

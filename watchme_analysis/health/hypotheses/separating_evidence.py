@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from watchme_analysis.health.hypotheses.app import in_files
 from watchme_analysis.health.hypotheses.cpu import FEWEST_SAMPLES
 from watchme_analysis.health.hypotheses.facts import Facts
-from watchme_analysis.health.hypotheses.process import gauges, own_source, service_name
+from watchme_analysis.health.hypotheses.process import gauges, own_source, service_name, source_conditions
 from watchme_analysis.health.hypotheses.sql import quoted, select, within
 from watchme_analysis.inference.signals import Observation, detects
 
@@ -45,6 +44,6 @@ def pool_of_connections_known(found: Facts) -> list[Observation]:
             return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
     if len(calls) and not calls["call"].fillna("").str.contains(_POOLED, regex=True).any():
         text = "No call in the source waits for a connection of a pool."
-        sql = select("app_calls", in_files(found, "app_calls", calls))
+        sql = select("app_calls", *source_conditions(found, "app_calls", calls))
         return [Observation("pool_of_connections_known", text, "app_calls", len(calls), sql)]
     return []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
 from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_family
-from watchme_analysis.health.hypotheses.process import own_source
+from watchme_analysis.health.hypotheses.process import own_source, source_conditions
 from watchme_analysis.health.hypotheses.sql import of_observed, select
 from watchme_analysis.health.incident import judge_requests
 from watchme_analysis.inference.signals import Observation, by_count, detects
@@ -258,7 +258,7 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Observati
     bad_loop = [family for family in bad_loop if family not in mild]
     calm_pool = [f for f in calm if runs.get(f) in used]
     calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
-    sql = select("app_handlers")
+    sql = select("app_handlers", *source_conditions(found, "app_handlers", table))
     if bad_pool and not bad_loop and calm_loop and not calm_pool:
         others = {runs[family] for family in calm_loop} - {"event_loop"}
         place = "those on the event loop" + (" or on other threads" if others else "")
