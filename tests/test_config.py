@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli.config import config_group
-from watchme_analysis.config import KEYS, Config, load_config
+from watchme_analysis.config import KEYS, WORK_ITEM_KEYS, Config, WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
 
 
@@ -29,7 +29,10 @@ def load(places, **environ):
 
 
 def test_without_any_file_times_are_utc_and_aws_decides(places):
-    assert load(places) == Config("UTC", "en", None, None, dict.fromkeys(KEYS, "default"))
+    found = load(places)
+    names = (*KEYS, *(f"work_items.{key}" for key in WORK_ITEM_KEYS))
+    assert found == Config("UTC", "en", sources=dict.fromkeys(names, "default"))
+    assert found.work_items.device_keys == ("device_id", "deviceId")
 
 
 def test_each_key_comes_from_the_first_source_that_states_it(places):
@@ -42,7 +45,7 @@ def test_each_key_comes_from_the_first_source_that_states_it(places):
     assert (found.time_zone, found.language, found.profile, found.region) == (
         "Europe/Berlin", "ja", "reader", "ap-northeast-1",
     )  # fmt: skip
-    assert found.sources == {
+    assert {key: found.sources[key] for key in ("time_zone", "language", "profile", "region")} == {
         "time_zone": str(places.parents[1] / "watchme.toml"),
         "language": "WATCHME_LANGUAGE",
         "profile": str(places.parents[2] / "config" / "watchme" / "watchme.toml"),
@@ -92,7 +95,10 @@ def test_aws_variables_are_stronger_than_a_file(places, variable):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('zone = "UTC"', "has the unknown key 'zone': the keys are time_zone, language, profile, region."),
+        (
+            'zone = "UTC"',
+            "has the unknown key 'zone': the keys are time_zone, language, profile, region, alarms, work",
+        ),
         ("time_zone = 9", "time_zone is 9, but must be the IANA name of a time zone, such as"),
         ('time_zone = "Asia/Tokio"', "time_zone is 'Asia/Tokio', but must be the IANA name"),
         ('time_zone = "../../etc/passwd"', "but must be the IANA name"),
@@ -100,6 +106,13 @@ def test_aws_variables_are_stronger_than_a_file(places, variable):
         ("profile = [1, 2]", r"profile is \[1, 2\], but must be the name of a profile"),
         ('region = "Tokyo"', "region is 'Tokyo', but must be an AWS region, such as"),
         ("time_zone", "can't be read: Expected '='"),
+        ("work_items = 1", r"\[work_items\] has the keys device_keys, time_keys, day_keys, day_in_path only"),
+        ("[work_items]\nkeys = []", r"\[work_items\] has the keys"),
+        ("[work_items]\ndevice_keys = []", r"work_items\.device_keys is \[\], but must be a list of names"),
+        (
+            "[work_items]\nday_in_path = '('",
+            r"work_items\.day_in_path is '\(', but must be a regular expression",
+        ),
         ("a = " + "[" * 20_000, "can't be read"),
         ('profile = ["' + "x" * 1000 + '"]', "profile is .{60}…, but"),
     ],
@@ -109,6 +122,23 @@ def test_an_invalid_file_is_one_sentence_that_names_it(places, text, said):
     with pytest.raises(InputError, match=rf"project/watchme\.toml.*{said}") as error:
         load(places)
     assert "\n" not in str(error.value)
+
+
+def test_a_path_is_relative_to_the_file_that_states_it(places):
+    write(places, 'alarms = "our/alarms.yaml"')
+    assert load(places).alarms == str(places.parents[1] / "our" / "alarms.yaml")
+    assert load(places, WATCHME_ALARMS="other.yaml").alarms == "other.yaml"
+
+
+def test_the_keys_of_work_items_are_settings(places):
+    write(places, '[work_items]\ndevice_keys = ["camera"]\n', '[work_items]\nday_keys = ["night"]\n')
+    found = load(places, WATCHME_TIME_ZONE="Europe/Berlin")
+    assert found.work_items.device_keys == ("camera",)
+    assert found.work_items.day_keys == ("night",)
+    assert found.work_items.time_keys == ("recorded_at", "recordedAt")
+    assert found.work_items.time_zone == "Europe/Berlin"
+    assert found.sources["work_items.device_keys"] == str(places.parents[1] / "watchme.toml")
+    assert WorkItemSettings.from_dict(found.work_items.to_dict()) == found.work_items
 
 
 def test_an_invalid_variable_is_named(places):

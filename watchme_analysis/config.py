@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchme_analysis.errors import InputError, reason_of
@@ -36,6 +36,73 @@ LANGUAGES = ("en", "ja")
 _LONGEST_QUOTE = 60
 # Where the language of messages is stated, in the order of POSIX.
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+@dataclass(frozen=True)
+class WorkItemSettings:
+    """How messages and logs name the work that they are about.
+
+    Attributes
+    ----------
+    device_keys
+        Keys of a message body that name the device or owner of the work; the first that is present counts.
+        In logs, the same names are found in any spelling (``device_id``, ``deviceId``, ``DeviceID``).
+    time_keys
+        Keys that name the moment of the work.
+    day_keys
+        Keys that name its local date, for work about a whole day.
+    day_in_path
+        Regular expression whose group is the local date in the path of a file.
+    time_zone
+        IANA name of the zone in which local dates are counted.
+    """
+
+    device_keys: tuple[str, ...] = ("device_id", "deviceId")
+    time_keys: tuple[str, ...] = ("recorded_at", "recordedAt")
+    day_keys: tuple[str, ...] = ("local_date", "localDate")
+    day_in_path: str = r"/(\d{4}-\d\d-\d\d)/"
+    time_zone: str = "UTC"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return a JSON-ready dictionary, as the manifest of a case holds it."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> WorkItemSettings:
+        """Return the settings of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError
+            When a value is not valid.
+        """
+        found = {key: _work_item_value(key, value) for key, value in data.items()}
+        return cls(**found)
+
+
+def _work_item_value(key: str, value: object) -> Any:
+    """Return a validated setting of work items; raises ValueError with the allowed values."""
+    if key == "day_in_path":
+        try:
+            if isinstance(value, str) and re.compile(value).groups == 1:
+                return value
+        except re.error:
+            pass
+        raise ValueError("a regular expression with one group, the date")
+    if key == "time_zone":
+        if isinstance(value, str) and _is_zone(value):
+            return value
+        raise ValueError(_SETTINGS["time_zone"].allowed)
+    if (
+        not isinstance(value, (list, tuple))
+        or not value
+        or not all(isinstance(one, str) and one for one in value)
+    ):
+        raise ValueError('a list of names, such as ["device_id"]')
+    return tuple(value)
+
+
+WORK_ITEM_KEYS = ("device_keys", "time_keys", "day_keys", "day_in_path")
 
 
 @dataclass(frozen=True)
@@ -51,6 +118,10 @@ class Config:
         Language of the reader, ``en`` or ``ja``.
     profile, region
         AWS profile and region; None leaves the choice to the AWS configuration.
+    alarms
+        YAML file with the alarms to back-test; None for the alarms that the package brings.
+    work_items
+        How messages name their work, with :attr:`time_zone`. The import of a case stores it there.
     sources
         For each key the place that states it: an environment variable, a file or ``default``.
     """
@@ -59,6 +130,8 @@ class Config:
     language: str = "en"
     profile: str | None = None
     region: str | None = None
+    alarms: str | None = None
+    work_items: WorkItemSettings = WorkItemSettings()
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -68,6 +141,7 @@ class _Setting(NamedTuple):
     allowed: str
     is_valid: Callable[[str], bool]
     aws_variables: tuple[str, ...] = ()
+    is_path: bool = False
 
 
 def _is_zone(name: str) -> bool:
@@ -92,8 +166,15 @@ _SETTINGS = {
         lambda text: re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", text) is not None,
         ("AWS_REGION", "AWS_DEFAULT_REGION"),
     ),
+    "alarms": _Setting(
+        "the path of a YAML file, relative to the file that states it",
+        lambda text: bool(text.strip()),
+        is_path=True,
+    ),
 }
 KEYS = (*_SETTINGS,)
+# Table of the file with the settings of work items, and how a source names one of them.
+_WORK_ITEMS = "work_items"
 
 
 def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -128,12 +209,23 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
             continue
         stated = next(((path, data[key]) for path, data in files if key in data), None)
         if stated is not None:
-            values[key], sources[key] = stated[1], str(stated[0])
+            path, value = stated
+            values[key], sources[key] = str(path.parent / value) if setting.is_path else value, str(path)
+    work_items: dict[str, Any] = {}
+    for key in WORK_ITEM_KEYS:
+        given = next(
+            ((path, table[key]) for path, data in files if key in (table := data.get(_WORK_ITEMS, {}))), None
+        )
+        sources[f"{_WORK_ITEMS}.{key}"] = "default" if given is None else str(given[0])
+        if given is not None:
+            work_items[key] = given[1]
     return Config(
         time_zone=str(values["time_zone"]),
         language=str(values["language"]),
         profile=values.get("profile"),
         region=values.get("region"),
+        alarms=values.get("alarms"),
+        work_items=WorkItemSettings(**work_items, time_zone=str(values["time_zone"])),
         sources=MappingProxyType(sources),
     )
 
@@ -156,16 +248,30 @@ def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
     return found
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> dict[str, Any]:
     """Return the settings of a file, checked."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} can't be read: {reason_of(error)}. Correct or remove the file.") from error
-    unknown = sorted(set(data) - set(KEYS))
+    known = (*KEYS, _WORK_ITEMS)
+    unknown = sorted(set(data) - set(known))
     if unknown:
-        raise InputError(f"{path} has the unknown key {_quoted(unknown[0])}: the keys are {', '.join(KEYS)}.")
-    return {key: _checked(key, value, str(path)) for key, value in data.items()}
+        raise InputError(
+            f"{path} has the unknown key {_quoted(unknown[0])}: the keys are {', '.join(known)}."
+        )
+    table = data.pop(_WORK_ITEMS, {})
+    if not isinstance(table, dict) or not set(table) <= set(WORK_ITEM_KEYS):
+        raise InputError(f"{path}: [{_WORK_ITEMS}] has the keys {', '.join(WORK_ITEM_KEYS)} only.")
+    work_items = {}
+    for key, value in table.items():
+        try:
+            work_items[key] = _work_item_value(key, value)
+        except ValueError as error:
+            raise InputError(
+                f"{path}: {_WORK_ITEMS}.{key} is {_quoted(value)}, but must be {error}."
+            ) from error
+    return {key: _checked(key, value, str(path)) for key, value in data.items()} | {_WORK_ITEMS: work_items}
 
 
 def _checked(key: str, value: object, source: str) -> str:

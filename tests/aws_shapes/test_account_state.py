@@ -7,6 +7,7 @@ from watchme_analysis.aws_shapes import alarms, cloudtrail, lambda_functions, sq
 from watchme_analysis.aws_shapes.names import log_group_function, resource_name
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
+from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.evidence_file import RawFile, TablePart
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
@@ -123,7 +124,7 @@ def test_batches_appended_to_one_file(raw):
     ],
 )
 def test_work_items(body, item):
-    assert sqs.work_item(body if isinstance(body, str) else json.dumps(body)) == item
+    assert sqs.work_item(body if isinstance(body, str) else json.dumps(body), WorkItemSettings()) == item
 
 
 def test_no_messages_is_no_error(raw):

@@ -12,6 +12,7 @@ from typing import Any
 from watchme_analysis.alarms.backtest import Rule
 from watchme_analysis.alarms.composite import parse_rule
 from watchme_analysis.alarms.evaluation import check_rule_numbers
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError, reason_of
 from watchme_analysis.queues.pipeline import Tables
 
@@ -122,7 +123,7 @@ def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmS
     entries = content.get("alarms") if isinstance(content, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise InputError(
-            f"{origin} has no list `alarms`: write one entry an alarm, see the bundled team.yaml."
+            f"{origin} has no list `alarms`: write one entry an alarm, see the bundled {BUNDLED}."
         )
     return tuple(_spec(entry, number, origin) for number, entry in enumerate(entries, 1))
 
@@ -273,7 +274,7 @@ def _resource(dimensions: Any) -> str | None:
     return next((named[key] for key in _RESOURCE_KEYS if key in named), None)
 
 
-BUNDLED = "team.yaml"
+BUNDLED = "default.yaml"
 
 
 def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
@@ -282,7 +283,7 @@ def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
     Parameters
     ----------
     path
-        YAML file; when empty, the team's alarms that are bundled with the package.
+        YAML file; when empty, that of ``watchme.toml``, else the alarms that the package brings.
 
     Raises
     ------
@@ -293,6 +294,7 @@ def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
 
     import yaml
 
+    path = path or load_config().alarms or ""
     place = Path(path) if path else files("watchme_analysis") / "alarms" / BUNDLED
     try:
         return parse_specs(yaml.safe_load(place.read_text(encoding="utf-8")), str(path or BUNDLED))
@@ -301,4 +303,6 @@ def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
             f"The specification {path} can't be read ({error.strerror}): check the path."
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FormatError(f"The specification {path} is not YAML ({reason_of(error)}): mend it.") from error
+        raise FormatError(
+            f"The specification {path} is not YAML ({reason_of(error)}): correct it."
+        ) from error

@@ -32,6 +32,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
     without_repeated,
 )
+from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 _MESSAGES_NAME = re.compile(r"(?P<queue>.+?)-messages(?:[-_.]?[^-_.]*)?$")
-# Keys of a message body that name the device and the work item, the preferred ones first.
-_DEVICE_KEYS = ("device_id", "deviceId")
-_WORK_KEYS = (("recorded_at", "recordedAt"), ("local_date", "localDate"))
-# Levels of envelopes (SNS, S3, EventBridge) within a body that are searched for these keys.
+# Levels of envelopes (SNS, S3, EventBridge) within a body that are searched for the keys of a work item.
 _MAX_ENVELOPES = 8
 
 _QUEUE_FIELDS: FieldTable = {
@@ -143,25 +141,35 @@ def read_messages(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     values, problems = documents(raw)
     messages, unexpected = objects_under(values, "Messages", "MessageId")
     queue = _queue_of_messages(raw)
-    rows = rows_from(messages, lambda message: message_row(raw.relative, queue, message), unexpected)
+    settings = raw.settings.get("work_items", WorkItemSettings())
+    rows = rows_from(
+        messages, lambda message: message_row(raw.relative, queue, message, settings), unexpected
+    )
     return table_result(raw, "sqs_messages", "queue_messages", rows, ResponseProblems(problems, unexpected))
 
 
-def message_row(file: str, queue: str | None, message: dict[str, Any]) -> dict[str, Any]:
+def message_row(
+    file: str, queue: str | None, message: dict[str, Any], settings: WorkItemSettings
+) -> dict[str, Any]:
     """Return the row of ``queue_messages`` for a message as ReceiveMessage returned it."""
-    device, work = work_item(message.get("Body"))
+    device, work = work_item(message.get("Body"), settings)
     row = fields(message, _MESSAGE_FIELDS)
     return {"file": file, "queue": queue, "device_id": device, "work_key": work, **row}
 
 
-def work_item(body: Any) -> tuple[str | None, str | None]:
-    """Return the device and the work item (recorded_at, else local_date) that a message's body names.
+def work_item(body: Any, settings: WorkItemSettings) -> tuple[str | None, str | None]:
+    """Return the device and the work item (its moment, else its local date) that a message's body names.
 
-    The body is JSON, or an envelope (SNS, S3, EventBridge) with the JSON inside. The outermost value counts.
+    Parameters
+    ----------
+    body
+        JSON, or an envelope (SNS, S3, EventBridge) with the JSON inside. The outermost value counts.
+    settings
+        Keys of the values.
     """
     value = json_value(body)
-    device = _first_value(value, _DEVICE_KEYS)
-    for keys in _WORK_KEYS:
+    device = _first_value(value, settings.device_keys)
+    for keys in (settings.time_keys, settings.day_keys):
         work = _first_value(value, keys)
         if work is not None:
             return device, work

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.case.manifest import read_manifest
+from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import CaseError, QueryError
 from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
@@ -64,6 +65,12 @@ class Case:
         if not bounds:
             return None
         return Window(parse_time(bounds["start"]), parse_time(bounds["end"]))
+
+    @property
+    def work_items(self) -> WorkItemSettings:
+        """Return how messages name their work, stored by the import; else the settings in force."""
+        stored = self.manifest.get("work_items")
+        return WorkItemSettings.from_dict(stored) if stored else load_config().work_items
 
     @property
     def tables(self) -> list[str]:

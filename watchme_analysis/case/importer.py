@@ -121,7 +121,8 @@ def import_folder(
     if settings.file is None:
         check_one_case(source, names)
     inputs = {name: sha256_of(source / name) for name in names}
-    fingerprint = _fingerprint(inputs | refused, "" if settings.states_zone else settings.zone_name)
+    zone = "" if settings.states_zone else settings.zone_name
+    fingerprint = _fingerprint(inputs | refused, [zone, settings.work_items.to_dict()])
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # a case that is damaged or of another version is imported again
             present = read_case(target)
@@ -240,9 +241,9 @@ def _is_case(folder: Path) -> bool:
     return (folder / MANIFEST).is_file() and (folder / "tables").is_dir()
 
 
-def _fingerprint(inputs: dict[str, str], zone: str) -> str:
-    """Return a hash of the input, its time zone and the version of the code: each may change the tables."""
-    text = json.dumps([FORMAT_VERSION, __version__, sorted(inputs.items()), zone])
+def _fingerprint(inputs: dict[str, str], settings: list[Any]) -> str:
+    """Return a hash of the input, its settings and the version of the code: each may change the tables."""
+    text = json.dumps([FORMAT_VERSION, __version__, sorted(inputs.items()), settings])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import CaseError, reason_of
 from watchme_analysis.schema import FORMAT_VERSION, TABLES
 
@@ -33,7 +34,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise CaseError(f"{path} is not a manifest of a case: import the evidence anew.")
     if found["format_version"] != FORMAT_VERSION:
         raise CaseError(f"{folder} was made by another version of watchme: import the evidence anew.")
-    wrong = _wrong(found, _FIELDS)
+    # Cases of earlier versions have no settings of work items.
+    wrong = _wrong({"work_items": {}, **found}, _FIELDS)
     if wrong:
         raise CaseError(f"{path} is damaged at {wrong!r}: import the evidence anew.")
     return found
@@ -71,6 +73,14 @@ def _is_window(value: Any) -> bool:
         return False
     start, end = (datetime.fromisoformat(str(bound)) for bound in bounds)
     return start < end
+
+
+def _are_work_items(value: Any) -> bool:
+    try:
+        WorkItemSettings.from_dict(value)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _are_texts(value: Any) -> bool:
@@ -119,6 +129,7 @@ _FIELDS: dict[str, Check] = {
     "name": _is(str),
     "title": _is(str, type(None)),
     "time_zone": _is(str),
+    "work_items": _are_work_items,
     "window": _is_window,
     "made_with": _is(dict),
     "tables": _are_tables,

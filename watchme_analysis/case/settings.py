@@ -4,6 +4,7 @@
 
     title = "Health timeouts of 11 December"
     time_zone = "Asia/Tokyo"            # of log times without a zone
+    work_time_zone = "Asia/Tokyo"       # of the local dates of work items
     log_format = "timed"                # a name in nginx.conf, or the format itself
 
     [window]
@@ -17,17 +18,18 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import InputError, reason_of
 from watchme_analysis.files.evidence_file import link_problem
 from watchme_analysis.window import Window, parse_time, parse_zone
 
 FILE = "case.toml"
-_KNOWN = {"title", "time_zone", "timezone", "window", "log_format", "files"}
+_KNOWN = {"title", "time_zone", "timezone", "window", "log_format", "files", "work_time_zone"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class CaseSettings:
         Name or text of the access log's format.
     kinds
         File name to kind, for files named in ``[files]``.
+    work_items
+        How messages name their work, from ``watchme.toml``, with the zone of its local dates.
     """
 
     file: str | None = None
@@ -60,11 +64,13 @@ class CaseSettings:
     window: dict[str, str] | None = None
     log_format: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)
+    work_items: WorkItemSettings = field(default_factory=WorkItemSettings)
 
     @property
     def of_readers(self) -> dict[str, Any]:
         """Return the settings that file readers may use."""
-        return {"log_format": self.log_format} if self.log_format else {}
+        stated = {"log_format": self.log_format} if self.log_format else {}
+        return {**stated, "work_items": self.work_items}
 
 
 def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
@@ -84,10 +90,11 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     """
     path = folder / FILE
     default = zone_name or "UTC"
+    work_items = load_config().work_items
     if problem := link_problem(folder, path):
         raise InputError(f"{path} is {problem}. Put the file itself there.")
     if not path.is_file():
-        return CaseSettings(zone=parse_zone(default), zone_name=default)
+        return CaseSettings(zone=parse_zone(default), zone_name=default, work_items=work_items)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -98,6 +105,9 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     stated = data.get("time_zone", data.get("timezone"))
     zone_name = default if stated is None else str(stated)
     zone = parse_zone(zone_name)
+    if "work_time_zone" in data:
+        parse_zone(str(data["work_time_zone"]))
+        work_items = replace(work_items, time_zone=str(data["work_time_zone"]))
     kinds = data.get("files", {})
     if not isinstance(kinds, dict) or not all(isinstance(kind, str) for kind in kinds.values()):
         raise InputError(f'{path}: [files] holds lines such as "export.txt" = "access.log".')
@@ -113,6 +123,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
         window=_window(path, data.get("window"), zone),
         log_format=data.get("log_format"),
         kinds=kinds,
+        work_items=work_items,
     )
 
 

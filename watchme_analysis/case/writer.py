@@ -147,6 +147,7 @@ def write_tables(
         "name": name,
         "title": settings.title,
         "time_zone": settings.zone_name,
+        "work_items": settings.work_items.to_dict(),
         "window": settings.window or _observed_window(tables),
         "made_with": {"watchme_analysis": __version__, "pandas": pd.__version__},
         "tables": tables,

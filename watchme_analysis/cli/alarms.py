@@ -39,7 +39,7 @@ Examples:
 @click.option(
     "--spec",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of alarms; by default the bundled specification.",
+    help="YAML file of alarms; by default that of watchme.toml, else those of the package.",
 )
 @click.option("--queue", help="Only this queue, its function and its dead-letter queue.")
 @click.option("--sensitivity", is_flag=True, help="Also evaluate other thresholds and other M of N.")

@@ -29,15 +29,19 @@ def config_show(as_json: bool) -> None:
     (WATCHME_TIME_ZONE and so on), watchme.toml in the working directory or its parents, watchme.toml in
     ~/.config/watchme, and the default. docs/configuration.md describes the keys.
     """
-    from watchme_analysis.config import KEYS, load_config
+    from watchme_analysis.config import KEYS, WORK_ITEM_KEYS, load_config
     from watchme_analysis.present.text_table import align_rows
 
     config = load_config()
+    values = {key: getattr(config, key) for key in KEYS}
+    values |= {f"work_items.{key}": getattr(config.work_items, key) for key in WORK_ITEM_KEYS}
     if as_json:
-        shown = {key: {"value": getattr(config, key), "source": config.sources[key]} for key in KEYS}
+        shown = {key: {"value": value, "source": config.sources[key]} for key, value in values.items()}
         echo_json(json.dumps(shown, indent=1, ensure_ascii=False))
         return
-    rows = [
-        (key, getattr(config, key) or "chosen by AWS's own settings", config.sources[key]) for key in KEYS
-    ]
+    unset = {"alarms": "those of the package"}
+    rows = []
+    for key, value in values.items():
+        text = ", ".join(value) if isinstance(value, tuple) else value
+        rows.append((key, text or unset.get(key, "chosen by AWS's own settings"), config.sources[key]))
     echo(align_rows(("setting", "value", "source"), rows, words=(0, 1, 2)))

@@ -9,6 +9,7 @@ from typing import Any
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.queues.anomalies import analyse_queues
 from watchme_analysis.queues.pipeline import Tables
+from watchme_analysis.queues.work_done import first_of, work_item_settings
 from watchme_analysis.queues.work_items import work_items
 
 FILE = "redrive.jsonl"
@@ -73,15 +74,17 @@ def messages_to_redrive(
         dead = dead[dead["queue"] == queue]
     dead = dead.sort_values(["sent_at", "message_id"], kind="stable")
     urls, given = _urls(tables), _given_attributes(tables)
+    day_keys = work_item_settings(tables).day_keys
     lines: list[str] = []
     reasons: dict[str, int] = {}
     named: set[tuple[str, str, str]] = set()
     for row in dead.to_dict("records"):
-        reason = _reason(row, named, include_unknown=include_unknown)
+        work = _work(row, day_keys)
+        reason = _reason(row, is_listed=work in named, include_unknown=include_unknown)
         if reason is not None:
             reasons[reason] = reasons.get(reason, 0) + 1
             continue
-        named.add(_work(row))
+        named.add(work)
         lines.append(_line({**row, "message_attributes": given.get(row["message_id"])}, urls))
     used = set(dead["queue"]) if lines else set()
     may_repeat = {item.pipeline.queue for item in analyse_queues(tables) if item.throttles or item.redelivery}
@@ -93,7 +96,7 @@ def messages_to_redrive(
     )
 
 
-def _reason(row: dict[str, Any], named: set[tuple[str, str, str]], *, include_unknown: bool) -> str | None:
+def _reason(row: dict[str, Any], *, is_listed: bool, include_unknown: bool) -> str | None:
     """Return the reason for leaving out a DLQ message, or None."""
     if _known(row["processed"]) and row["processed"]:
         return "processed already"
@@ -104,20 +107,20 @@ def _reason(row: dict[str, Any], named: set[tuple[str, str, str]], *, include_un
             return "unknown whether it can succeed: look at its error first"
     elif not row["recoverable"]:
         return "can't succeed: its input is missing or unreadable"
-    return "same work as another message of the list" if _work(row) in named else None
+    return "same work as another message of the list" if is_listed else None
 
 
-def _work(row: dict[str, Any]) -> tuple[str, str, str]:
+def _work(row: dict[str, Any], day_keys: tuple[str, ...]) -> tuple[str, str, str]:
     """Return the identity of a message's work: queue, device and day, else the content of the body.
 
-    The recorded_at of a message about a whole day is only its trigger, so it is not part of the identity.
+    The moment in a message about a whole day is only its trigger, so it is not part of the identity.
     """
     body = str(row["body"])
     try:
         parsed = read_json(body)
     except ValueError:
         return str(row["queue"]), "", body
-    day = parsed.get("local_date") if isinstance(parsed, dict) else None
+    day = first_of(parsed, day_keys) if isinstance(parsed, dict) else None
     if day is not None and _known(row["device_id"]):
         return str(row["queue"]), str(row["device_id"]), str(day)
     return str(row["queue"]), "", json.dumps(parsed, sort_keys=True)

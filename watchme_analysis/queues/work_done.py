@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables
 from watchme_analysis.queues.standing import LOST_POINTS
@@ -16,10 +17,26 @@ from watchme_analysis.window import parse_time, parse_zone
 
 _VALUE = r"[\"']?\s*[=:]\s*[\"']?"
 _MESSAGE = re.compile(rf"message_?id{_VALUE}([0-9a-f-]{{36}})", re.IGNORECASE)
-_DEVICE = re.compile(rf"device_?id{_VALUE}([\w.:-]+)", re.IGNORECASE)
-_WORK = re.compile(rf"(?:recorded_?at|local_?date){_VALUE}(\d{{4}}-\d\d-\d\d[\dT:+.Z-]*)", re.IGNORECASE)
 # Longest delay in seconds between the end of the visibility timeout and the receive without a backlog.
 SLOW_POLL_S = 60.0
+
+
+def work_item_settings(tables: Tables) -> WorkItemSettings:
+    """Return how messages of a case name their work; the settings of ``watchme.toml`` without a case."""
+    case = getattr(tables, "case", tables)
+    found: WorkItemSettings | None = getattr(case, "work_items", None)
+    return load_config().work_items if found is None else found
+
+
+def first_of(content: Mapping[str, Any], keys: Iterable[str]) -> Any:
+    """Return the first value that is present under one of the keys; None without any."""
+    return next((content[key] for key in keys if content.get(key) is not None), None)
+
+
+def _in_logs(keys: Iterable[str], value: str) -> re.Pattern[str]:
+    """Return a pattern that finds a value after one of the keys, in any spelling, in a log message."""
+    names = "|".join(re.escape(key).replace("_", "_?") for key in keys)
+    return re.compile(rf"(?:{names}){_VALUE}({value})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -51,11 +68,14 @@ def work_done(tables: Tables) -> Done:
     failed = set(events.loc[events["kind"].isin(["error", "timeout"]), "request_id"])
     ended = set(events.loc[events["kind"].isin(["end", "report"]), "request_id"]) - failed
     named = events[events["request_id"].isin(ended) & (events["kind"] == "application")]
+    settings = work_item_settings(tables)
+    device_in_log = _in_logs(settings.device_keys, r"[\w.:-]+")
+    key_in_log = _in_logs((*settings.time_keys, *settings.day_keys), r"\d{4}-\d\d-\d\d[\dT:+.Z-]*")
     messages: set[str] = set()
     work: set[tuple[str, str, str]] = set()
     for function, text in zip(named["function"], named["message"].fillna(""), strict=True):
         messages.update(_MESSAGE.findall(text))
-        device, key = _DEVICE.search(text), _WORK.search(text)
+        device, key = device_in_log.search(text), key_in_log.search(text)
         if device and key:
             work.add((str(function), device[1], moment_key(key[1])))
     return Done(frozenset(messages), frozenset(work))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.config import load_config
+from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
@@ -15,7 +15,14 @@ from watchme_analysis.queues.dlq_stock import from_before
 from watchme_analysis.queues.error_kinds import error_kind
 from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case
 from watchme_analysis.queues.retries import retries
-from watchme_analysis.queues.work_done import Failed, failed_with, surely_ran, work_done
+from watchme_analysis.queues.work_done import (
+    Failed,
+    failed_with,
+    first_of,
+    surely_ran,
+    work_done,
+    work_item_settings,
+)
 from watchme_analysis.window import parse_time, parse_zone
 
 if TYPE_CHECKING:
@@ -26,9 +33,7 @@ COLUMNS = (
     "processed", "recoverable", "expires_at", "passed_retention", "before_window", "group_id",
     "deduplication_id", "body",
 )  # fmt: skip
-# The path of a recording contains its day: files/DEVICE/2025-11-27/10-30/audio.wav.
-_DAY_IN_PATH = re.compile(r"/(\d{4}-\d\d-\d\d)/")
-_AS_SAID = ("message_id", "device_id", "receive_count", "group_id", "deduplication_id", "body")
+_AS_SENT = ("message_id", "device_id", "receive_count", "group_id", "deduplication_id", "body")
 DEAD = "dead_lettered"
 # Kinds of errors of unclear origin, and shares from which a function's errors apply to each of its messages.
 UNCLEAR = ("code_or_message", "other")
@@ -59,8 +64,7 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
     import pandas as pd
 
     messages = tables.table("queue_messages").drop_duplicates(["queue", "message_id"], keep="last")
-    # The local date of work is a day of the configured time zone.
-    place = parse_zone(load_config().time_zone)
+    settings = work_item_settings(tables)
     by_queue = {item.pipeline.queue: item for item in signs}
     by_dlq = {item.pipeline.dlq: item for item in signs if item.pipeline.dlq}
     done, failed = work_done(tables), failed_with(tables)
@@ -82,8 +86,8 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         own = by_queue.get(str(said["source_queue"])) or by_dlq.get(row.queue) or by_queue.get(row.queue)
         if own is None:
             continue
-        found = _message(said, own.pipeline, place, ends)
-        key = _key_in_body(found["body"]) or found["recorded_at"] or found["local_date"]
+        found = _message(said, own.pipeline, settings, ends)
+        key = _key_in_body(found["body"], settings) or found["recorded_at"] or found["local_date"]
         is_dead = found["state"] == DEAD
         ran = done.has(row.message_id, own.pipeline.function, found["device_id"], key)
         ran = ran or (is_dead and sure[own.pipeline.queue](found["sent_at"]))
@@ -113,14 +117,14 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
 
 
 def _message(
-    said: Mapping[str, Any], pipeline: Pipeline, zone: tzinfo, ends: datetime | None
+    said: Mapping[str, Any], pipeline: Pipeline, settings: WorkItemSettings, ends: datetime | None
 ) -> dict[str, Any]:
     """Return the columns that follow from a message itself and its queue's settings."""
     is_dead = said["queue"] != pipeline.queue
     retention = pipeline.settings.dlq_retention_s if is_dead else pipeline.settings.retention_s
     sent_at = None if said["sent_at"] is None else said["sent_at"].to_pydatetime()
     expires = None if retention is None or sent_at is None else sent_at + timedelta(seconds=retention)
-    recorded, local = _work_of(said["body"], said["work_key"], zone)
+    recorded, local = _work_of(said["body"], said["work_key"], settings)
     return {
         "queue": pipeline.queue,
         "state": DEAD if is_dead else "waiting",
@@ -129,7 +133,7 @@ def _message(
         "sent_at": sent_at,
         "expires_at": expires,
         "passed_retention": None if expires is None or ends is None else expires <= ends,
-    } | {name: said[name] for name in _AS_SAID}
+    } | {name: said[name] for name in _AS_SENT}
 
 
 def _end(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> datetime | None:
@@ -185,8 +189,9 @@ def _known(value: Any) -> bool:
     return value is not None and not pd.isna(value)
 
 
-def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | None, str | None]:
-    """Return recorded_at as sent and the local date of the work, also from the path of its file."""
+def _work_of(body: str | None, key: str | None, settings: WorkItemSettings) -> tuple[str | None, str | None]:
+    """Return the moment as sent and the local date of the work, also from the path of its file."""
+    zone = parse_zone(settings.time_zone)
     content: dict[str, Any] = {}
     if body is not None:
         try:
@@ -194,24 +199,25 @@ def _work_of(body: str | None, key: str | None, zone: tzinfo) -> tuple[str | Non
             content = parsed if isinstance(parsed, dict) else {}
         except ValueError:
             content = {}
-    recorded = content.get("recorded_at")
-    local = content.get("local_date")
+    recorded = first_of(content, settings.time_keys)
+    local = first_of(content, settings.day_keys)
     if recorded is None and local is None:
         recorded = key
     if local is None and recorded is not None:
         try:
-            # A bare date is already a day; a time without a zone is in the configured zone.
+            # A bare date is already a day; a time without a zone is in the zone of local dates.
             text = str(recorded)
             local = text if len(text) == 10 else parse_time(text, zone).astimezone(zone).date().isoformat()
         except InputError:
             local = None
     if local is None and recorded is None:
-        days = [match[1] for value in content.values() if (match := _DAY_IN_PATH.search(str(value)))]
+        day_in_path = re.compile(settings.day_in_path)
+        days = [match[1] for value in content.values() if (match := day_in_path.search(str(value)))]
         local = days[0] if days else None
     return (None if recorded is None else str(recorded), None if local is None else str(local))
 
 
-def _key_in_body(body: str | None) -> str | None:
+def _key_in_body(body: str | None, settings: WorkItemSettings) -> str | None:
     """Return the day of a message about a whole day, or the moment of a message about a recording."""
     if body is None:
         return None
@@ -221,7 +227,7 @@ def _key_in_body(body: str | None) -> str | None:
         return None
     if not isinstance(parsed, dict):
         return None
-    found = parsed.get("local_date") or parsed.get("recorded_at")
+    found = first_of(parsed, settings.day_keys) or first_of(parsed, settings.time_keys)
     return None if found is None else str(found)
 
 
