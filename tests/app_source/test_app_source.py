@@ -209,6 +209,35 @@ def test_what_does_not_block_is_not_said_to(tmp_path, body):
     assert {kind for kind, *_ in calls(tmp_path)} <= {"async_wait"}
 
 
+@pytest.mark.parametrize(
+    ("pool", "context"),
+    [
+        ("multiprocessing.Pool()", "process_pool"),
+        ("multiprocessing.pool.ThreadPool()", "background_thread_pool"),
+        ("concurrent.futures.ProcessPoolExecutor()", "process_pool"),
+        ("concurrent.futures.ThreadPoolExecutor()", "background_thread_pool"),
+    ],
+)
+@pytest.mark.parametrize("method", ["submit", "map", "apply_async"])
+def test_work_that_a_pool_is_given_runs_in_its_threads_or_processes(tmp_path, pool, context, method):
+    laid(
+        tmp_path,
+        app=f"""
+        import concurrent.futures, multiprocessing, multiprocessing.pool, time
+        from fastapi import FastAPI
+        app = FastAPI()
+        pool = {pool}
+
+        def work(*_): time.sleep(1)
+
+        @app.post("/x")
+        async def x(): pool.{method}(work, [1])
+        """,
+    )
+    frame = read(tmp_path)[0]["app_calls"]
+    assert frame.loc[frame["function"] == "work", "context"].tolist() == [context]
+
+
 def test_where_work_runs_follows_how_it_is_handed_over(tmp_path):
     laid(
         tmp_path,

@@ -421,10 +421,9 @@ class Calls:
         elif last == "run_in_executor":
             pool = self.project.resolve(node.args[0], function, function.module) if node.args else None
             how, at = ("process" if pool and "Process" in pool else "thread"), 1
-        elif last in ("submit", "map", "apply_async") and "Executor()" in dotted + "Pool()" * (
-            "Pool()" in dotted
-        ):
-            how = "process" if "Process" in dotted else "pool"
+        elif last in ("submit", "map", "apply_async") and ("Executor()" in dotted or "Pool()" in dotted):
+            is_apart = "Process" in dotted or dotted.startswith("multiprocessing.Pool()")
+            how = "process" if is_apart else "pool"
         elif dotted in ("threading.Thread", "multiprocessing.Process", "threading.Timer"):
             how = "process" if "Process" in dotted else "pool"
             targets = [keyword.value for keyword in node.keywords if keyword.arg in ("target", "function")]
