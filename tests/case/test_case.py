@@ -33,6 +33,15 @@ def test_sql_runs_over_the_tables_in_utc(case):
     assert case.sql("select * from metrics").columns.tolist() == TABLES["metrics"].names
 
 
+def test_sql_loads_no_whole_table_but_uses_one_that_is_loaded(case, monkeypatch):
+    case.table("probes")
+    loaded = []
+    monkeypatch.setattr(type(case), "_load", lambda _, name: loaded.append(name))
+    (case.path / "tables" / "probes.parquet").unlink()
+    assert len(case.sql("select * from access_log, probes where probes.line is not null"))
+    assert loaded == []
+
+
 @pytest.mark.slow
 def test_sql_reads_the_tables_and_touches_no_other_file(case, tmp_path):
     outside, table, other = (
