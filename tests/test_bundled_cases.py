@@ -9,6 +9,7 @@ import pytest
 
 from watchme_analysis.cli import cli
 from watchme_analysis.services.diagnose import causes_of
+from watchme_analysis.text.render import render
 
 pytestmark = pytest.mark.slow
 
@@ -72,5 +73,5 @@ def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(diagnosed, qu
     said = {entry.finding.cause: entry.finding.not_covered for entry in diagnosed(name).ranking}
     for entry in causes_of(question):
         assert entry.cannot_see, entry.cause
-        told = " ".join(said[entry.cause]).lower()
-        assert all(text.lower() in told for text in entry.cannot_see), entry.cause
+        told = " ".join(map(render, said[entry.cause])).lower()
+        assert all(render(text).lower() in told for text in entry.cannot_see), entry.cause

@@ -14,6 +14,7 @@ from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.cli import cli
 from watchme_analysis.health.hypotheses import collect
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_option, shell_path, shell_word
 
 # Each leaves a file behind when a shell takes it for more than a word.
@@ -154,11 +155,13 @@ def test_what_a_health_diagnosis_offers_takes_a_path_and_a_host_as_one_word(name
 @pytest.mark.parametrize("name", HOSTILE)
 def test_each_probe_is_one_word(name, shell):
     at = collect.Addresses(*(f"http://{name}/{part}" for part in ("o", "h", "i")), name)
-    for command in (collect.inside_probes(at), collect.outside_probes(at), collect.host_probes(at)):
+    for command in map(
+        render, (collect.inside_probes(at), collect.outside_probes(at), collect.host_probes(at))
+    ):
         shell(command)
         words = [word for line in command.splitlines() for word in shlex.split(line, comments=True)]
         assert len([word for word in words if word in {at.outside, at.host, at.inside}]) == 1
-    assert "pwned" not in collect.process_metrics(at)
+    assert "pwned" not in render(collect.process_metrics(at))
 
 
 @pytest.mark.parametrize("name", ["$(touch pwned)", "-rf", EVERYTHING])

@@ -1,5 +1,6 @@
 """Causes as data: a new file with its page is found wherever causes are listed."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from watchme_analysis.present.finding import FindingsView
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.report import cause_page
 from watchme_analysis.services.diagnose import absent_tables, causes_of
+from watchme_analysis.text.catalogue import catalogue
+from watchme_analysis.text.message import Message
+from watchme_analysis.text.render import render
 from watchme_analysis.window import parse_zone
 
 NEW = """
@@ -23,6 +27,11 @@ layer = "edge"
 page = "moon_phase.md"
 blind_spots = ["the far side"]
 next_test = "Look up at {public_url}."
+
+[ja]
+title = "月がエンドポイントを遮っている"
+next_test = "{public_url} の方向を見上げてください。"
+needs = {compose_settings = "潮の満ち引き"}
 
 [needs]
 compose_settings = "the tides"
@@ -70,6 +79,10 @@ def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
     titles = {one.cause: one.title for one in causes_of("health")}
     shown = FindingsView(said.ranking, titles, parse_zone("UTC"))._repr_mimebundle_()
     assert "The moon stands in the way" in str(shown)
+    japanese = FindingsView(said.ranking, titles, parse_zone("UTC"), "ja")._repr_mimebundle_()["text/plain"]
+    assert "月がエンドポイントを遮っている" in japanese
+    assert "https://HOST/svc/healthz の方向を見上げてください。" in japanese
+    assert "潮の満ち引き" in japanese
     assert "moon_phase" in absent_tables(inv)["compose_settings"]
     page = cause_page.remedy_page({"question": "health", "verdict": "supported", "cause": "moon_phase"})
     assert "Look up." in cause_page.steps(page["moon_phase"])
@@ -82,3 +95,18 @@ def test_every_cause_has_its_own_page_and_a_reason_for_each_grade():
     for one in found:
         assert all(grade.reason.endswith(".") for grade in one.signals.values()), one.cause
         assert one.cannot_see, one.cause
+
+
+def test_every_text_of_a_cause_is_there_in_japanese():
+    for one in signals.health_causes():
+        tests = [grade.next_test for grade in one.signals.values() if grade.next_test]
+        reasons = [pair.reason for pair in one.confounders]
+        texts = [one.title, one.name, one.next_test, *one.needs.values(), *one.cannot_see, *tests, *reasons]
+        assert all(isinstance(text, Message) for text in texts), one.cause
+        for text in texts:
+            english, japanese = ({*re.findall(r"\{\w+\}", render(text, name))} for name in ("en", "ja"))
+            assert japanese == english, (one.cause, render(text))
+
+
+def test_every_group_of_signals_has_a_name_in_the_catalogues():
+    assert {f"check-{one.group.replace(' ', '-')}" for one in signals.SIGNALS.values()} <= catalogue("ja").ids

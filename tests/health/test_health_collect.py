@@ -19,6 +19,7 @@ from watchme_analysis.cli import cli
 from watchme_analysis.cli.probe import probe
 from watchme_analysis.health.hypotheses import collect
 from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.text.render import render
 
 AT = collect.Addresses(
     "https://api.example.com/svc/health",
@@ -68,7 +69,7 @@ def taken(folder, table):
 def test_the_loop_over_proc_writes_metrics_that_the_import_reads(home, folder):
     tool(home, "docker", f"echo {os.getpid()}")
     tool(home, "nsenter", "printf 'one\\ntwo\\n'")
-    run = shell(collect.process_metrics(AT), home, folder)
+    run = shell(render(collect.process_metrics(AT)), home, folder)
     file, until = folder / "metrics.csv", time.monotonic() + 20
     while (not file.exists() or file.read_text().count("\n") < 3) and time.monotonic() < until:
         time.sleep(0.05)
@@ -97,8 +98,8 @@ compose) printf 'services:\\n  api:\\n    mem_limit: "2147483648"\\n';;
 cp) mkdir -p "$3"; printf '{source}' > "$3/main.py";;
 esac"""
     tool(home, "docker", script)
-    log, source = collect.application_log(), collect.application_source()
-    for command in (log, source, collect.start_command(), collect.compose_file()):
+    log, source = render(collect.application_log()), render(collect.application_source())
+    for command in (log, source, render(collect.start_command()), render(collect.compose_file())):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     (line,) = made.table("app_log").itertuples()
@@ -126,12 +127,12 @@ def test_the_edge_is_asked_for_its_log_and_rules_in_the_shape_that_the_import_re
         "curl",
         f"case \"$*\" in *logs/received*) echo '{json.dumps(record)}';; *) echo '{json.dumps(rules)}';; esac",
     )  # fmt: skip
-    for command in (collect.edge_log(), collect.edge_configuration()):
+    for command in (render(collect.edge_log()), render(collect.edge_configuration())):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     assert made.table("edge_log")["ray_id"].tolist() == ["8f2a11b022c03344"]
     assert made.table("edge_settings")["file"].nunique() == 2 + len(collect._EDGE_PHASES)
-    asked = re.search(r"fields=([\w,]+)", collect.edge_log())[1].split(",")
+    asked = re.search(r"fields=([\w,]+)", render(collect.edge_log()))[1].split(",")
     assert {"RayID", "OriginResponseStatus", "CacheCacheStatus", "EdgeTimeToFirstByteMs"} <= set(asked)
 
 
@@ -157,7 +158,7 @@ def test_the_log_format_is_one_that_nginx_takes_and_the_import_reads(folder):
     assert row.edge_ray_id == "9158fececfabfca6-NRT"
 
 
-@pytest.mark.parametrize("command", [collect.outside_probes(AT), collect.host_probes(AT)])
+@pytest.mark.parametrize("command", [render(collect.outside_probes(AT)), render(collect.host_probes(AT))])
 def test_probe_commands_are_ones_that_the_command_line_takes(command, folder):
     words = filled(command, folder).splitlines()[-1].split()
     assert words[:2] == ["watchme", "probe"]
@@ -168,7 +169,7 @@ def test_probe_commands_are_ones_that_the_command_line_takes(command, folder):
 def test_the_script_for_inside_is_one_that_python_alone_runs(folder, tmp_path):
     script = CliRunner().invoke(cli, ["probe", "--standalone"]).output
     (tmp_path / "probe.py").write_text(script)
-    line = next(line for line in collect.inside_probes(AT).splitlines() if "docker exec" in line)
+    line = next(line for line in render(collect.inside_probes(AT)).splitlines() if "docker exec" in line)
     words = (
         line.partition("probe.py ")[2].replace("/tmp/probes.csv", str(folder / "probes-inside.csv")).split()
     )
@@ -185,14 +186,17 @@ def test_addresses_and_ports_that_the_case_tells_are_filled_in():
         ("probes", "http://192.0.2.11:8100/svc/healthz"),
         ("host_metrics", "( sport = :8100 )"),
     ):
-        hows = [item.how for item in health.diagnose(investigate(without(made, absent))).missing_evidence]
+        hows = [
+            render(item.how) for item in health.diagnose(investigate(without(made, absent))).missing_evidence
+        ]
         assert any(words in how for how in hows), absent
 
 
 @pytest.mark.slow
 def test_nothing_is_asked_for_that_is_there():
     asked = {
-        item.what for item in health.diagnose(investigate(case(lambda path, second: None))).missing_evidence
+        render(item.what)
+        for item in health.diagnose(investigate(case(lambda path, second: None))).missing_evidence
     }
     assert not any("access log" in what or "request log" in what for what in asked)
     assert "the containers' settings" in asked

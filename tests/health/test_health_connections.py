@@ -2,6 +2,7 @@
 
 import pytest
 from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, case, give, investigate
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 
@@ -53,9 +54,10 @@ def outcomes(made):
 def test_requests_that_wait_for_a_connection_in_silence_are_saturation(needing):
     said = health.diagnose(investigate(waiting_for_one(needing)))
     assert (said.verdict, said.cause) == ("supported", "app_saturation"), said.summary
-    pool = "all 5 connections of `asyncpg.create_pool` (app.py:9) are taken"
-    assert pool in said.summary[1]
-    assert pool in said.ranking[0].finding.next_test
+    for text in (said.ranking[0].finding.detail, said.ranking[0].finding.next_test):
+        full = messages_in(text)["health-connections-full-detail"]
+        assert (full["size"], full["pool"]) == (5, "asyncpg.create_pool")
+        assert full["place"] == {"file": "app.py", "line": 9}
 
 
 def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_connection():

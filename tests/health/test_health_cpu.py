@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from worlds.health_world import moment
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses.cpu import cpu, held
 
@@ -65,25 +66,27 @@ def test_two_samples_of_a_short_incident_show_cpu_to_spare_but_no_lack_of_it(use
 
 
 @pytest.mark.parametrize(
-    ("used", "usual", "others", "said", "strength"),
+    ("used", "usual", "others", "message_id", "values", "strength"),
     [
-        ([100.0] * 10, 10.0, 0.0, "CPU of the process was full in 10 of 10 samples", 1.0),
-        ([50.0, 30.0] * 5, 10.0, 50.0, "the processes measured used 90 % CPU together", 1.0),
-        ([30.0] * 5, 10.0, 0.0, "CPU of the process stood level at 30 %", 0.6),
-        ([30.0, 10.0, 30.0, 50.0] * 3, 10.0, 0.0, "CPU of the process rose to 30 %", 0.4),
+        ([100.0] * 10, 10.0, 0.0, "health-cpu-full", {"full": 10, "samples": 10}, 1.0),
+        ([50.0, 30.0] * 5, 10.0, 50.0, "health-cpu-shared", {"together": 0.9}, 1.0),
+        ([30.0] * 5, 10.0, 0.0, "health-cpu-level", {"median": 0.3}, 0.6),
+        ([30.0, 10.0, 30.0, 50.0] * 3, 10.0, 0.0, "health-cpu-rose", {"median": 0.3}, 0.4),
         # Less than 1.7 times the usual and 5 % more; less than 25 %.
-        ([30.0, 10.0, 30.0, 50.0] * 3, 15.0, 0.0, None, 0.0),
-        ([24.0, 10.0, 24.0, 50.0] * 3, 10.0, 0.0, None, 0.0),
+        ([30.0, 10.0, 30.0, 50.0] * 3, 15.0, 0.0, None, {}, 0.0),
+        ([24.0, 10.0, 24.0, 50.0] * 3, 10.0, 0.0, None, {}, 0.0),
     ],
 )
 def test_a_full_core_tells_more_than_a_level_and_a_level_more_than_a_rise(
-    used, usual, others, said, strength
+    used, usual, others, message_id, values, strength
 ):
     beside = pd.DataFrame({"cpu_pct": [others] * len(used)})
     seen = cpu(samples(used, 0), beside, samples([usual] * 10, 0), lambda *_: "")
     found = [(one.strength, one.statement) for one in seen if one.signal == "cpu_full"]
-    assert [one for one, _ in found] == ([strength] if said else [])
-    assert all(statement.startswith(f"{said[0].upper()}{said[1:]}") for _, statement in found)
+    assert [one for one, _ in found] == ([strength] if message_id else [])
+    for _, statement in found:
+        told = messages_in(statement)[message_id]
+        assert {name: told[name] for name in values} == values
 
 
 @pytest.mark.parametrize(("threads", "outcomes"), [(16.0, ["cpu_full", "cpu_threads"]), (2.0, ["cpu_idle"])])

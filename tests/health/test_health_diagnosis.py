@@ -26,6 +26,7 @@ from worlds.health_world import (
     moment,
     without,
 )
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.health.hypotheses.explains import EXPLAINS
@@ -202,7 +203,9 @@ def test_the_asked_endpoint_alone_is_looked_at():
 @pytest.mark.slow
 def test_the_detail_names_the_address_that_never_answered():
     said = health.diagnose(investigate(nginx_misdirects()))
-    assert "198.51.100.9:8017" in said.ranking[0].finding.detail
+    assert messages_in(said.ranking[0].finding.detail)["health-moved-upstream-detail"]["address"] == (
+        "198.51.100.9:8017"
+    )
 
 
 def test_a_second_fault_is_named():
@@ -372,7 +375,7 @@ def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interva
     seen = investigate(made).once(health.observed)
     (restart,) = [one for one in seen if one.signal == "restarted"]
     assert restart.strength == strength
-    assert ("may follow from the trouble" in restart.statement) is (strength < 0.5)
+    assert ("health-restart-follows" in messages_in(restart.statement)) is (strength < 0.5)
 
 
 @pytest.mark.parametrize("layer", ["edge", "nginx"])

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from worlds.health_world import FAULT, HEALTH, case, investigate, moment
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.schema import conform
@@ -47,7 +48,8 @@ def test_an_edge_that_asks_for_another_path_is_accused(evidence):
     said, seen = renamed(**evidence)
     assert "edge_renames" in seen
     assert said.cause == "edge_config"
-    assert f"asks for {GIVEN} in place of {HEALTH}" in said.ranking[0].finding.detail
+    told = messages_in(said.ranking[0].finding.detail)
+    assert {"other": GIVEN} in [{"other": values.get("other")} for values in told.values()]
 
 
 @pytest.mark.slow
@@ -97,4 +99,6 @@ def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
     assert "stop_and_go" not in outcomes, "who is asked nothing answers nothing"
     said = health.diagnose(inv)
     assert (said.cause, said.secondary_cause) == ("edge_config", None)
-    assert "asks for paths such as /live/svc/" in said.ranking[0].finding.detail
+    told = messages_in(said.ranking[0].finding.detail)["health-edge-renames-unjoined-detail"]
+    assert told["number"] == "several"
+    assert told["other"].startswith("/live/svc/")

@@ -2,11 +2,19 @@
 
 import pytest
 from worlds.health_world import HEALTH, JOBS, OTHER, case, give, investigate
+from worlds.messages import messages_in
 
 from watchme_analysis.files.json_values import flatten
 from watchme_analysis.health.hypotheses import diagnosis as health
 
 HOST = "api.example.com"
+
+UNKNOWN, UNREAD = "health-edge-rule-unknown", "health-edge-rule-unread"
+
+
+def unseen(finding):
+    """Return the values of the messages on blind spots by id."""
+    return {name: values for text in finding.not_covered for name, values in messages_in(text).items()}
 
 
 def refused(path, second):
@@ -76,7 +84,7 @@ def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
     made = exported(one)
     _, finding, outcomes = told(made)
     assert set(outcomes) == {"edge_rule"}
-    assert "apart" in outcomes["edge_rule"].statement
+    assert "health-edge-setting" in messages_in(outcomes["edge_rule"].statement)
     assert len(made.sql(outcomes["edge_rule"].sql)) == outcomes["edge_rule"].rows > 0
     assert finding.detail
 
@@ -101,7 +109,7 @@ def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
 def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
     _, finding, outcomes = told(exported(one))
     assert "edge_rule" not in outcomes
-    assert not any("nread" in text for text in finding.not_covered)
+    assert not {"health-edge-rule-unread", "health-edge-setting-unread"} & unseen(finding).keys()
 
 
 @pytest.mark.slow
@@ -112,37 +120,41 @@ def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     made.manifest["tables"]["edge_settings"]["rejected"] = 1
     _, finding, outcomes = told(made)
     assert not outcomes
-    assert any("refused" in text for text in finding.not_covered)
+    assert "health-edge-settings-rejected" in unseen(finding)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("one", "words"),
+    ("one", "message_id", "words"),
     [
-        (rule(f'http.request.uri.path eq "{HEALTH}" and cf.threat_score gt 10'), "`cf.threat_score`"),
-        (rule(f'http.request.uri.path === "{HEALTH}"'), "can't be read"),
-        (rule(f'http.request.uri.path eq "{HEALTH}"', "teleport"), "action `teleport`"),
-        (rule(f'http.request.uri.path eq "{HEALTH}"', "set_config", action_parameters={"new": 1}), "`new`"),
-        ({"kind": "unheard of", "where": HEALTH}, "though it names the path"),
+        (rule(f'http.request.uri.path eq "{HEALTH}" and cf.threat_score gt 10'), UNKNOWN, "cf.threat_score"),
+        (rule(f'http.request.uri.path === "{HEALTH}"'), UNREAD, "can't be read"),
+        (rule(f'http.request.uri.path eq "{HEALTH}"', "teleport"), UNREAD, "action `teleport`"),
+        (
+            rule(f'http.request.uri.path eq "{HEALTH}"', "set_config", action_parameters={"new": 1}),
+            UNREAD,
+            "`new`",
+        ),
+        ({"kind": "unheard of", "where": HEALTH}, "health-edge-setting-unread", HEALTH),
     ],
 )
-def test_what_is_unread_is_said_and_weighs_nothing(one, words):
+def test_what_is_unread_is_said_and_weighs_nothing(one, message_id, words):
     _, finding, outcomes = told(exported(one))
     assert not outcomes
-    assert any(words in text for text in finding.not_covered)
+    assert words in str(unseen(finding)[message_id])
 
 
 @pytest.mark.slow
 def test_the_rule_stands_in_the_verdict():
     said, finding, _ = told(exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots")))
     assert said.cause == "edge_config"
-    assert "rule `no bots`" in finding.detail
+    assert messages_in(finding.detail)["health-rule-edge-setting"]["rule"] == "no bots"
     cached = rule(
         f'http.request.uri.path eq "{HEALTH}"', "set_cache_settings", action_parameters={"cache": True}
     )
     said, finding, _ = told(exported(cached, fate=held))
     assert said.cause == "edge_config"
-    assert "cache True" in finding.detail
+    assert messages_in(finding.detail)["health-rule-edge-setting"]["effect"] == "cache True"
 
 
 @pytest.mark.slow
@@ -158,7 +170,8 @@ def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
     access.loc[access["path"].eq(HEALTH) & access["status"].eq(200), "request_time_s"] = 0.9
     said, finding, _ = told(made)
     assert said.cause == "edge_config"
-    assert "proxy_read_timeout 0.4 s" in finding.detail
+    effect = messages_in(finding.detail)["health-rule-edge-setting"]["effect"]
+    assert effect == "proxy_read_timeout 0.4 s"
 
 
 @pytest.mark.slow
@@ -170,7 +183,7 @@ def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
     made.table("access_log")["host"] = None
     _, finding, outcomes = told(made)
     assert not outcomes
-    assert any("`http.host`" in text for text in finding.not_covered)
+    assert unseen(finding)[UNKNOWN]["fields"] == ["http.host"]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, case, give, investigate
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.health.hypotheses.facts import facts
@@ -47,25 +48,25 @@ def test_the_pool_has_as_many_threads_as_source_and_start_say(limits, environmen
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
-    ("tokens", "threads", "said"),
+    ("tokens", "threads", "pool"),
     [
-        (None, 46.0, "all 40 threads of the pool are taken"),
+        (None, 46.0, 40),
         (100, 46.0, None),
-        (100, 106.0, "all 100 threads of the pool are taken"),
-        (10, 16.0, "all 10 threads of the pool are taken"),
+        (100, 106.0, 100),
+        (10, 16.0, 10),
     ],
 )
-def test_threads_count_as_used_up_at_the_size_that_the_source_sets(tokens, threads, said):
+def test_threads_count_as_used_up_at_the_size_that_the_source_sets(tokens, threads, pool):
     made = case(
         lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
         gauges=lambda second: {"in_flight": 120.0, "threads": threads},
     )
     if tokens is not None:
         give(made, "app_calls", [limit(tokens)])
-    found = health.diagnose(investigate(made))
-    text = json.dumps(found.to_dict())
-    assert ("threads of the pool are taken" in text) is (said is not None)
-    assert said is None or said in text
+    seen = {one.signal: one for one in investigate(made).once(health.observed)}
+    assert ("pool_full" in seen) is (pool is not None)
+    if pool is not None:
+        assert messages_in(seen["pool_full"].detail)["health-pool-full-detail"]["pool"] == pool
 
 
 def handed_over(call):
@@ -149,7 +150,8 @@ def test_each_pool_has_threads_of_its_own():
         [handed_over("asyncio.to_thread"), handed_over("fastapi.BackgroundTasks().add_task")],
     )
     seen = {one.signal: one.statement for one in investigate(made).once(health.observed)}
-    assert f"({HEALTH}); those on the event loop or on other threads did well" in seen["pool_paths"]
+    told = messages_in(seen["pool_paths"])["health-pool-paths"]
+    assert (told["bad"], told["elsewhere"]) == ([HEALTH], "other-threads")
     assert "pool_free" not in seen
     left = handed_over("fastapi.BackgroundTasks().add_task") | {"reached_from": "GET /jobs"}
     give(made, "app_calls", [left])

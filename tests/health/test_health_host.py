@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 from worlds.health_world import USUAL, case, give, in_fault, investigate, moment, without
+from worlds.messages import messages_in
 
 from watchme_analysis.files.json_values import flatten
 from watchme_analysis.health.hypotheses import diagnosis as health
@@ -90,7 +91,7 @@ ALWAYS, NEVER = "true", 'http.request.uri.path eq "/elsewhere"'
 def test_an_edge_that_asks_for_another_name_is_accused(evidence):
     said = refused(**evidence)
     assert said.cause == "edge_config"
-    assert GIVEN in said.ranking[0].finding.detail
+    assert messages_in(said.ranking[0].finding.detail)["health-edge-wrong-host-detail"]["given"] == GIVEN
 
 
 @pytest.mark.slow

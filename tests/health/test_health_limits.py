@@ -2,6 +2,7 @@
 
 import pytest
 from worlds.health_world import FAULT, HEALTH, JOBS, LENGTH, REPORT, USUAL, case, give, investigate, moment
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.health.hypotheses.facts import facts
@@ -90,9 +91,8 @@ def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
     by_cause = {entry.finding.cause: entry for entry in said.ranking}
     assert said.cause != "nginx_config", said.summary
     assert SEARCH not in said.extra["endpoints"]
-    assert not [
-        item for item in by_cause["nginx_config"].finding.evidence if "limiting requests" in item.statement
-    ]
+    evidence = by_cause["nginx_config"].finding.evidence
+    assert not [item for item in evidence if "health-nginx-limits" in messages_in(item.statement)]
 
 
 def test_a_limit_explains_failures_with_its_status_alone():

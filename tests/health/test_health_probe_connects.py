@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from worlds.health_alike import chance
 from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, case, in_fault, investigate, moment
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.schema import conform
@@ -46,7 +47,8 @@ def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
     said, seen = probed(1.8, 0.001)
     assert "connect_slow_from_host" in seen
     assert said.cause == "docker_network"
-    assert f"connecting to {USUAL} takes up to 1.80 s" in said.ranking[0].finding.detail
+    told = messages_in(said.ranking[0].finding.detail)["health-connect-slow-from-host-detail"]
+    assert told == {"services": [USUAL], "longest": pytest.approx(1.8)}
 
 
 @pytest.mark.slow
@@ -84,7 +86,8 @@ def test_probes_that_are_cut_off_from_the_host_alone_accuse_the_way_however_few(
     said, seen = probes_cut(["host"])
     assert "cut_from_host" in seen
     assert said.cause == "docker_network"
-    assert f"the way from the host to {USUAL} cuts connections off" in said.ranking[0].finding.detail
+    told = messages_in(said.ranking[0].finding.detail)["health-cut-from-host-detail"]
+    assert told["services"] == [USUAL]
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def statements(made):
     weighed = {(e.statement, e.table, e.rows, e.sql) for entry in ranked for e in entry.finding.evidence}
     assert weighed <= seen
     assert seen
-    return sorted(seen)
+    return sorted(seen, key=str)
 
 
 def check(made):

@@ -34,7 +34,7 @@ def test_a_process_that_nothing_holds_and_that_runs_a_little_is_not_given_the_cp
     assert len(made.sql(seen.sql)) == seen.rows
     said = health.diagnose(investigate(made))
     assert said.cause == SATURATION
-    assert "not given the CPU" in said.summary[1]
+    assert said.ranking[0].finding.detail.id == "health-starved"
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,5 @@ def test_a_loop_that_uses_no_cpu_for_seconds_waits_for_something():
 @pytest.mark.slow
 def test_threads_next_to_the_loop_that_use_the_cpu_starve_it():
     made = still(*OWN_THREAD, cpu_pct=97.0)
-    assert "threads next to the loop" in starved(made)[0].statement
+    assert starved(made)[0].statement.id == "health-starved-by-threads"
     assert health.diagnose(investigate(made)).cause == SATURATION

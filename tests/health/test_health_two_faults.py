@@ -3,6 +3,7 @@
 import pytest
 from worlds.health_alike import chance, handlers
 from worlds.health_world import FAULT, HEALTH, JOBS, OTHER, REPORT, case, investigate, moment
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 
@@ -164,4 +165,4 @@ def test_a_dead_server_that_some_requests_tried_first_beside_a_used_up_pool():
     said = health.diagnose(investigate(made))
     assert {said.cause, said.secondary_cause} == {NGINX, "app_threadpool"}
     detail = next(entry.finding.detail for entry in said.ranking if entry.finding.cause == NGINX)
-    assert f"asks {dead} beside" in detail
+    assert messages_in(detail)["health-dead-server-detail"]["address"] == dead

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from worlds.health_world import HEALTH, USUAL, case, give, investigate
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 
@@ -59,4 +60,4 @@ def test_a_server_that_is_marked_down_is_at_fault_where_none_of_the_others_serve
     said = health.diagnose(inv)
     if is_seen:
         assert said.cause == "nginx_config"
-        assert f"{USUAL} is marked `down`" in said.ranking[0].finding.detail
+        assert messages_in(said.ranking[0].finding.detail)["health-server-down"]["servers"] == [USUAL]

@@ -201,7 +201,7 @@ def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
     limit = nested if isinstance(nested, dict) else node if "threshold" in node else None
     if limit is not None:
         count = limit.get("requests_per_period", limit.get("threshold"))
-        return f"limits to {count} requests in {limit.get('period')} s, then {mode}", _REFUSED, ""
+        return f"rate limit {count} per {limit.get('period')} s, action {mode}", _REFUSED, ""
     settings = _given(node)
     statuses = _ACTIONS.get(mode, ())
     if set(settings) == {"forwarding_url"}:
@@ -243,7 +243,7 @@ def _zone_effect(name: str, value: Any) -> str:
     if name == "proxy_read_timeout":
         return f"proxy_read_timeout {value} s"
     if name == "security_level" and value == "under_attack":
-        return "makes every caller prove that it is a browser (under attack)"
+        return "security_level under_attack"
     return ""
 
 

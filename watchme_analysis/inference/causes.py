@@ -18,6 +18,13 @@ documentation) reads it from here, so that adding a cause means adding one file,
     grade = "decisive"
     reason = "The edge refused, redirected or answered from its cache without asking the origin."
 
+    [ja]                                         # the same texts in Japanese, each optional
+    title = "..."
+    blind_spots = ["..."]
+    needs = {edge_log = "..."}
+    next_tests = {edge_alone = "..."}            # of signals that have one
+    confounders = ["..."]                        # reasons, in the order of the confounders
+
     [[confounders]]
     cause = "app_saturation"                     # predicts these signals as well ...
     signals = ["stop_and_go"]
@@ -31,23 +38,27 @@ A file that refers to something unknown is rejected at load time with one senten
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import starmap, zip_longest
 from typing import Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.signals import Signal
 from watchme_analysis.schema import TABLES
+from watchme_analysis.text.message import Text, translated
 
 # Log-odds by grade: two to one, about five to one, twelve to one, and more than fifty to one.
 GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
 # Layers that a request passes, from the caller inwards; `none` is that of a cause that stands for no fault.
 LAYERS = ("client", "edge", "nginx", "network", "process", "dependency", "none")
 _TEXTS = ("title", "name", "layer", "next_test")
+# Texts that a file may also hold in Japanese, in [ja].
+_TRANSLATED = {"title", "name", "next_test", "next_tests", "needs", "blind_spots", "confounders"}
 _OPTIONAL = {
-    "prior", "page", "needs", "blind_spots", "signals", "confounders", "complement", "order", "events",
+    "prior", "page", "needs", "blind_spots", "signals", "confounders", "complement", "order", "events", "ja",
 }  # fmt: skip
 
 
@@ -58,7 +69,7 @@ class Grade:
     grade: str
     log_odds: float
     reason: str
-    next_test: str | None = None
+    next_test: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class Confounder:
     signals: tuple[str, ...]
     separated_by: str
     table: str
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)
@@ -125,14 +136,14 @@ class Cause:
 
     cause: str
     question: str
-    title: str
-    name: str
+    title: Text
+    name: Text
     layer: str
-    next_test: str
+    next_test: Text
     prior: float = 0.0
     page: str | None = None
-    needs: Mapping[str, str] = field(default_factory=dict)
-    cannot_see: tuple[str, ...] = ()
+    needs: Mapping[str, Text] = field(default_factory=dict)
+    cannot_see: tuple[Text, ...] = ()
     signals: Mapping[str, Grade] = field(default_factory=dict)
     confounders: tuple[Confounder, ...] = ()
     complement: bool = False
@@ -204,7 +215,7 @@ def load_causes(question: str, signals: Mapping[str, Signal]) -> tuple[Cause, ..
     return found
 
 
-def cause_names(question: str) -> dict[str, str]:
+def cause_names(question: str) -> dict[str, Text]:
     """Return the name of each cause within a sentence, by id."""
     return {one.cause: one.name for one in causes(question)}
 
@@ -233,23 +244,49 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         raise InputError(f"{where} has the unknown layer {found['layer']!r}: use {', '.join(LAYERS)}.")
     needs = found.get("needs", {})
     _check_tables(where, [*needs, *(one.get("table", "") for one in found.get("confounders", []))])
+    japanese = _japanese(where, found)
+    tests, reasons = japanese.get("next_tests", {}), japanese.get("confounders", [])
     cause = Cause(
         cause=file.removesuffix(".toml"),
         question=question,
-        title=found["title"],
-        name=found["name"],
+        title=translated(found["title"], japanese.get("title")),
+        name=translated(found["name"], japanese.get("name")),
         layer=found["layer"],
-        next_test=found["next_test"],
+        next_test=translated(found["next_test"], japanese.get("next_test")),
         prior=float(found.get("prior", 0.0)),
         page=page,
-        needs=needs,
-        cannot_see=tuple(found.get("blind_spots", ())),
-        signals={name: _grade(where, name, entry) for name, entry in found.get("signals", {}).items()},
-        confounders=tuple(_confounder(where, entry) for entry in found.get("confounders", ())),
+        needs={name: translated(text, japanese.get("needs", {}).get(name)) for name, text in needs.items()},
+        cannot_see=_paired(found.get("blind_spots", ()), japanese.get("blind_spots", ())),
+        signals={
+            name: _grade(where, name, entry, tests.get(name))
+            for name, entry in found.get("signals", {}).items()
+        },
+        confounders=tuple(
+            _confounder(where, entry, reason)
+            for entry, reason in zip_longest(found.get("confounders", ()), reasons)
+        ),
         complement=complement,
         events={name: tuple(names) for name, names in found.get("events", {}).items()},
     )
     return (complement, int(found.get("order", 0))), cause
+
+
+def _japanese(where: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Japanese texts of a cause file, checked against the English ones."""
+    texts = found.get("ja", {})
+    if not isinstance(texts, dict):
+        raise InputError(f"{where} must hold its Japanese texts in the table [ja].")
+    if unknown := sorted(texts.keys() - _TRANSLATED):
+        raise InputError(f"{where} has the unknown key {unknown[0]!r} in [ja].")
+    for name in ("blind_spots", "confounders"):
+        count, expected = len(texts.get(name, ())), len(found.get(name, ()))
+        if count not in (0, expected):
+            raise InputError(f"{where} has {expected} {name}, but {count} of them in [ja].")
+    return texts
+
+
+def _paired(english: Sequence[str], japanese: Sequence[str]) -> tuple[Text, ...]:
+    return tuple(starmap(translated, zip_longest(english, japanese)))
 
 
 def _check_tables(where: str, names: Iterable[str]) -> None:
@@ -258,7 +295,7 @@ def _check_tables(where: str, names: Iterable[str]) -> None:
         raise InputError(f"{where} refers to the table {unknown[0]!r}, which the data dictionary lacks.")
 
 
-def _grade(where: str, name: str, entry: Any) -> Grade:
+def _grade(where: str, name: str, entry: Any, japanese_test: str | None) -> Grade:
     if not isinstance(entry, dict) or entry.keys() - {"grade", "reason", "next_test"}:
         raise InputError(f"{where} must give the signal {name!r} a 'grade' and a 'reason'.")
     grade, reason = str(entry.get("grade", "")), str(entry.get("reason", "")).strip()
@@ -268,10 +305,11 @@ def _grade(where: str, name: str, entry: Any) -> Grade:
         raise InputError(f"{where} gives the signal {name!r} the grade {grade!r}: use {known}, or -{known}.")
     if not reason:
         raise InputError(f"{where} gives no reason for the grade of the signal {name!r}.")
-    return Grade(grade, -size if grade.startswith("-") else size, reason, entry.get("next_test"))
+    test = translated(entry["next_test"], japanese_test) if entry.get("next_test") else None
+    return Grade(grade, -size if grade.startswith("-") else size, reason, test)
 
 
-def _confounder(where: str, entry: Any) -> Confounder:
+def _confounder(where: str, entry: Any, japanese_reason: str | None) -> Confounder:
     needed = ("cause", "signals", "separated_by", "table", "reason")
     if missing := [name for name in needed if not entry.get(name)]:
         raise InputError(f"{where} has a confounder without {missing[0]!r}.")
@@ -280,5 +318,5 @@ def _confounder(where: str, entry: Any) -> Confounder:
         tuple(entry["signals"]),
         str(entry["separated_by"]),
         str(entry["table"]),
-        str(entry["reason"]),
+        translated(str(entry["reason"]), japanese_reason),
     )

@@ -22,7 +22,8 @@ from dataclasses import replace
 from watchme_analysis.inference.causes import Cause, Confounder
 from watchme_analysis.inference.findings import Evidence, Finding
 from watchme_analysis.inference.signals import Observation, Signal
-from watchme_analysis.text.message import Text, sentences
+from watchme_analysis.text.catalogue import catalogue
+from watchme_analysis.text.message import Message, Resource, Text, message, sentences
 
 # Share of its weight at which an observation counts that depends on another one.
 DEPENDENT = 0.25
@@ -67,7 +68,7 @@ def explained_away(
     return tuple(
         replace(
             one,
-            statement=_joined(one.statement, f"That follows from what was seen of {by[one.signal]}."),
+            statement=sentences(one.statement, _follows(by[one.signal])),
             strength=one.strength * DEPENDENT,
         )
         if one.signal in by
@@ -105,7 +106,7 @@ def finding(
         weight = max([cause.log_odds(one.signal), *lent]) * one.strength
         if weight:
             reasons = dict.fromkeys(pair.reason for _, pair in open_pairs if one.signal in pair.signals)
-            weighed.append((one, weight, _joined(one.statement, *reasons)))
+            weighed.append((one, weight, sentences(one.statement, *reasons)))
     weighed.sort(key=lambda item: -abs(item[1]))
     factors = group_factors([(signals[one.signal].group, weight) for one, weight, _ in weighed])
     evidence = [
@@ -143,9 +144,11 @@ def group_factors(weights: Sequence[tuple[str, float]]) -> list[float]:
     return factors
 
 
-def _joined(*texts: Text) -> Text:
-    """Return sentences as one text; plain strings stay a plain string."""
-    return " ".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else sentences(*texts)
+def _follows(group: str) -> Message:
+    """Return the sentence that an observation of another group explains this one."""
+    slug = group.replace(" ", "-")
+    known = f"check-{slug}" in catalogue("en").ids
+    return message("finding-follows", check=message(f"check-{slug}") if known else Resource(group))
 
 
 def _detail(
@@ -167,14 +170,12 @@ def _detail(
     found.sort(key=lambda item: -item[0])
     said = [words for _, words, _ in found[:1]]
     place = next((words for _, words, group in found[1:] if group == "source"), None)
-    if said and isinstance(said[0], str) and isinstance(place, str):
-        return f"{said[0]}. In the source: {place}"
-    return said[0] if said else None
+    return sentences(*said, place) or None
 
 
 def next_test(
-    cause: Cause, observations: Iterable[Observation], fill: Callable[[str, Observation | None], str]
-) -> str:
+    cause: Cause, observations: Iterable[Observation], fill: Callable[[Text, Observation | None], Text]
+) -> Text:
     """Return the next test of a cause: that of its strongest observed signal which has one, else its own.
 
     Parameters
@@ -193,7 +194,7 @@ def next_test(
     ]
     if mine:
         _, best = max(mine, key=lambda item: item[0])
-        return fill(str(cause.signals[best.signal].next_test), best)
+        return fill(cause.signals[best.signal].next_test or "", best)
     return fill(cause.next_test, None)
 
 

@@ -6,7 +6,7 @@ evidence is a value as well: it is inserted as it is, and never interpreted as a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -132,6 +132,17 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Commands:
+    """Lines of a shell script to paste, shown as they are."""
+
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value under the name of its kind."""
+        return {"commands": self.text}
+
+
+@dataclass(frozen=True, slots=True)
 class CodePlace:
     """A line of a file."""
 
@@ -163,6 +174,18 @@ class Choice:
     def to_json(self) -> dict[str, Any]:
         """Return the value under the name of its kind."""
         return {"choice": self.key}
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A text that a data file holds in each language, such as the title of a cause."""
+
+    en: str
+    ja: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value under the name of its kind."""
+        return {"translated": {"en": self.en, "ja": self.ja}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +235,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Noun phrases that are listed like names: ``a, b and c``."""
+    """Noun phrases that are listed like names: ``a, b and c``; beyond ``limit`` they are counted."""
 
     items: tuple[Text, ...]
+    limit: int = 100
 
     def to_json(self) -> dict[str, Any]:
         """Return the value under the name of its kind."""
-        return {"phrases": [_text_to_json(item) for item in self.items]}
+        return {"phrases": [_text_to_json(item) for item in self.items], "limit": self.limit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +267,11 @@ Value: TypeAlias = (
     | Bytes
     | Resource
     | Code
+    | Commands
     | CodePlace
     | Quotation
     | Choice
+    | Translated
     | Names
     | Phrases
     | Sentences
@@ -255,8 +281,8 @@ Value: TypeAlias = (
 Text: TypeAlias = str | Message
 
 
-def message(message_id: str, /, **values: Value | int | datetime | Iterable[str]) -> Message:
-    """Return a message; a whole number is a count, a datetime an instant, and an iterable of texts names.
+def message(message_id: str, /, **values: Value | int | datetime | Iterable[str] | Iterable[int]) -> Message:
+    """Return a message; a whole number is a count, a datetime an instant, and any iterable names.
 
     Parameters
     ----------
@@ -281,15 +307,45 @@ def message(message_id: str, /, **values: Value | int | datetime | Iterable[str]
     )
 
 
-def sentences(*texts: Text) -> Text:
-    """Return sentences as one text; a single sentence is returned as it is."""
+def sentences(*texts: Text | None) -> Text:
+    """Return sentences as one text without empty ones; a single sentence is returned as it is."""
     parts: list[Text] = []
     for text in texts:
         if isinstance(text, Message) and text.id == "sentences":
             parts += text.items_of("sentences")
         elif text:
             parts.append(text)
+    if not parts:
+        return ""
     return parts[0] if len(parts) == 1 else message("sentences", sentences=Sentences(tuple(parts)))
+
+
+def translated(english: str, japanese: str | None) -> Text:
+    """Return a text of a data file; without a Japanese text, the English one in all languages."""
+    return english if japanese is None else message("cause-text", text=Translated(english, japanese))
+
+
+def value_of(text: Text) -> Message | Resource:
+    """Return a text as the value of a message."""
+    return Resource(text) if isinstance(text, str) else text
+
+
+def in_each_language(text: Text, change: Callable[[str, str], str]) -> Text:
+    """Return a text of a data file after a change to it in each language.
+
+    Parameters
+    ----------
+    text
+        A plain string, or a message from :func:`translated`; other messages are returned as they are.
+    change
+        Receives the language and the text in it.
+    """
+    if isinstance(text, str):
+        return change("en", text)
+    value = text.values.get("text")
+    if not isinstance(value, Translated):
+        return text
+    return translated(change("en", value.en), change("ja", value.ja))
 
 
 def _typed(message_id: str, name: str, value: Any) -> Value:
@@ -361,11 +417,13 @@ _FROM_JSON: dict[str, Any] = {
     "bytes": lambda stored, _: Bytes(stored),
     "resource": lambda stored, _: Resource(stored),
     "code": lambda stored, _: Code(stored),
+    "commands": lambda stored, _: Commands(stored),
     "code_place": lambda stored, _: CodePlace(stored["file"], stored["line"]),
     "quotation": lambda stored, _: Quotation(stored),
     "choice": lambda stored, _: Choice(stored),
+    "translated": lambda stored, _: Translated(stored["en"], stored["ja"]),
     "names": lambda stored, data: Names(tuple(stored), data["limit"]),
-    "phrases": lambda stored, _: Phrases(tuple(map(_text_from_json, stored))),
+    "phrases": lambda stored, data: Phrases(tuple(map(_text_from_json, stored)), data["limit"]),
     "sentences": lambda stored, _: Sentences(tuple(map(_text_from_json, stored))),
     "message": lambda stored, _: message_from_dict(stored),
 }

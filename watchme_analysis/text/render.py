@@ -23,6 +23,7 @@ from watchme_analysis.text.message import (
     Choice,
     Code,
     CodePlace,
+    Commands,
     Count,
     Duration,
     Instant,
@@ -37,6 +38,7 @@ from watchme_analysis.text.message import (
     Share,
     Text,
     TimeSpan,
+    Translated,
     Value,
 )
 
@@ -128,15 +130,19 @@ class _Renderer:
                 return _one_line(name)
             case Code(text):
                 return f"`{text}`"
+            case Commands(text):
+                return text
             case CodePlace(file, line):
                 return f"{_one_line(file)}:{line}"
             case Quotation(text):
                 quoted = shortened(redacted(" ".join(text.split())), _QUOTED, "…")
                 return words.format("quotation", {"text": _finished()(quoted)})
+            case Translated(en, ja):
+                return {"en": en, "ja": ja}[words.language]
             case Names(items, limit):
                 return self._list([_one_line(item) for item in items], limit)
-            case Phrases(items):
-                return self._list([self.message(item) for item in items], len(items))
+            case Phrases(items, limit):
+                return self._list([self.message(item) for item in items], limit)
             case Sentences(items):
                 return self._sentences(items)
             case Message():

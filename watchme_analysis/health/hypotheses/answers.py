@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.process import service_name
-from watchme_analysis.health.hypotheses.rules import nginx_rule_words
+from watchme_analysis.health.hypotheses.rules import nginx_rule
 from watchme_analysis.health.hypotheses.sql import lines, of_joined, of_observed
 from watchme_analysis.health.hypotheses.upstreams import label
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.observations import INNER
+from watchme_analysis.text.message import Duration, Resource, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +40,13 @@ def at_once(found: Facts) -> list[Observation]:
     refused = bad[(refusals | bad["row"].map(own).eq(True)) & ~bad["slow"]]
     if len(bad) < 6 or len(refused) < MOST * len(bad):
         return []
-    text = (
-        f"{share(len(refused), len(bad))} bad answers of {listed(found.endpoints)} that have a time came at "
-        f"once (median {seconds(float(refused['duration_s'].median()))}) with status "
-        f"{listed(int(status) for status in refused['status'].value_counts().index)}."
+    text = message(
+        "health-refused-at-once",
+        refused=len(refused),
+        bad=len(bad),
+        paths=found.endpoints,
+        median=Duration(float(refused["duration_s"].median())),
+        statuses=[int(status) for status in refused["status"].value_counts().index],
     )
     table = str(refused["table"].mode().iloc[0])
     mine = refused[refused["table"] == table]
@@ -68,13 +72,10 @@ def renames(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     # Callers whom Nginx gave nothing of the kind, or whom no log shows, tell nothing of what it asks for.
     if len(hits) < 3 or total < 3 or len(hits) < 0.5 * total:
         return []
-    text = (
-        f"The application answered {path} with {status}, {len(hits):,d} times: no caller asks for that path, "
-        f"and Nginx logged {total:,d} requests of {listed(found.endpoints)} with {status}."
-    )
-    rule = nginx_rule_words(found)
-    detail = f"{label(found)} is passed on as {path}, which the application answers with {status}"
-    detail += f" ({rule})" if rule else ""
+    answer: dict[str, Value] = {"path": Resource(path), "status": Resource(str(status))}
+    text = message("health-nginx-renames", **answer, times=len(hits), paths=found.endpoints, logged=total)
+    renaming = message("health-nginx-renames-detail", place=label(found), **answer)
+    detail = sentences(renaming, nginx_rule(found))
     return [Observation("nginx_renames", text, "app_log", len(hits), lines("app_log", hits), detail=detail)]
 
 
@@ -90,13 +91,18 @@ def unseen(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     known = int(mine["status"].isin([int(status) for status in statuses]).sum())
     if len(refused) < 3 or len(refused) < 0.5 * len(bad) or len(mine) < 10 or known > 0.1 * len(refused):
         return []
-    words = listed(sorted({int(status) for status in statuses}))
-    text = (
-        f"Nginx answered {share(len(refused), len(bad))} bad requests of {listed(found.endpoints)} with "
-        f"{words}; the application logged {len(mine)} answers in that time, {known} of them such."
+    codes = sorted({int(status) for status in statuses})
+    text = message(
+        "health-nginx-alone-by-app-log",
+        refused=len(refused),
+        bad=len(bad),
+        paths=found.endpoints,
+        statuses=codes,
+        logged=len(mine),
+        same=known,
     )
-    rule = nginx_rule_words(found)
-    detail = f"{label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
+    alone = message("health-nginx-alone-detail", place=label(found), statuses=codes)
+    detail = sentences(alone, nginx_rule(found))
     sql = of_joined("nginx", refused)
     strength = 0.8 * by_count(len(refused))
     return [

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.container import container_of
 from watchme_analysis.health.hypotheses.cpu import granted_part, is_idle
-from watchme_analysis.health.hypotheses.facts import Facts, listed
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, origins
 from watchme_analysis.health.hypotheses.process import gauges, own_source, source_conditions
 from watchme_analysis.health.hypotheses.sql import quoted, select
 from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.text.message import Choice, Code, CodePlace, Phrases, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,41 +59,41 @@ def source(found: Facts) -> list[Observation]:
     on_loop = on_loop[~unused]
     called = on_loop[_runs(on_loop, used)]
     if len(called):
-        words = _calls_in_words(called)
-        text = f"The source blocks the event loop: {words}."
         kinds = [kind for kind in BLOCKING if kind != "cpu" or not unused.any()]
-        sql = in_context(LOOPS, kinds)
+        text, sql = message("health-blocking-in-loop", calls=_calls(called)), in_context(LOOPS, kinds)
         if len(called) < len(on_loop):
-            text = f"The source blocks the event loop in handlers that callers used: {words}."
+            text = message("health-blocking-in-used-handlers", calls=_calls(called))
             sql = _rows_of(found, "app_calls", called)
-        seen.append(Observation("blocking_in_loop", text, "app_calls", len(called), sql, detail=words))
+        seen.append(Observation("blocking_in_loop", text, "app_calls", len(called), sql, detail=text))
     elif (understood := _understood(handlers, used)) is not None and len(understood):
-        text = f"The source has {len(understood)} handlers and no blocking call on the event loop"
+        spare = Choice("cpu-to-spare" if unused.any() else "none")
+        text = message("health-no-blocking-in-loop", handlers=len(understood), except_for=spare)
         if len(understood) < len(handlers):
-            share = f"{len(understood)} of {len(handlers)} handlers"
-            text = f"{share} in the source were used, and have no blocking call on the event loop"
-        text += ", but for work that would take CPU, which the process had to spare." if unused.any() else "."
+            text = message(
+                "health-no-blocking-in-used-handlers",
+                used=len(understood),
+                handlers=len(handlers),
+                except_for=spare,
+            )
         sql = _rows_of(found, "app_handlers", understood)
         seen.append(Observation("no_blocking_in_loop", text, "app_handlers", len(understood), sql))
     known = handlers_by_family(handlers, calls, list(found.families))
     mine = [family for family in found.families if family in known and known[family].uses_threads]
     on_pool = blocking[blocking["context"].isin(POOLS)]
     if mine and len(on_pool):
-        words = f"{listed(mine)} needs a thread of the pool that is shared with {_calls_in_words(on_pool)}"
+        text = message("health-pool-work", paths=mine, calls=_calls(on_pool))
         sql = in_context(POOLS)
-        seen.append(
-            Observation("pool_work", f"In the source {words}.", "app_calls", len(on_pool), sql, detail=words)
-        )
+        seen.append(Observation("pool_work", text, "app_calls", len(on_pool), sql, detail=text))
     elsewhere = calls[
         calls["kind"].isin(OWN_THREADS)
         & calls["call"].fillna("").str.contains("submit|Executor|Thread", regex=True)
     ]
     if len(elsewhere):
-        words = f"threads or executors of its own ({listed(sorted(set(elsewhere['call'])))})"
+        text = message("health-own-threads", calls=sorted(set(elsewhere["call"])))
         seen.append(
             Observation(
                 "threads_of_its_own",
-                f"Next to the loop the source starts {words}.",
+                text,
                 "app_calls",
                 len(elsewhere),
                 select(
@@ -101,7 +102,7 @@ def source(found: Facts) -> list[Observation]:
                     "regexp_matches(call, 'submit|Executor|Thread')",
                     *source_conditions(found, "app_calls", calls),
                 ),
-                detail=words,
+                detail=text,
             )
         )
     return seen
@@ -169,13 +170,18 @@ def _had_cpu_to_spare(found: Facts) -> bool:
     return is_idle(used.loc[found.start : found.end], float(before.median()) if len(before) else 0.0, part)
 
 
-def _calls_in_words(calls: pd.DataFrame) -> str:
+def _calls(calls: pd.DataFrame) -> Phrases:
     """Return the calls that matter, once each: ``urllib.request.urlopen in fetch (app.py:74)``."""
-    words = []
     certain = calls["is_certain"].fillna(True).astype(bool)
     columns = [calls[name] for name in ("call", "function", "file", "line")]
-    for call, function, file, line, is_certain in zip(*columns, certain, strict=True):
-        # The source leaves open which of several objects is called.
-        may = "" if is_certain else "possibly "
-        words.append(f"{may}`{call}` in `{function}` ({file}:{line})")
-    return listed(list(dict.fromkeys(words)), 3)
+    named = (
+        message(
+            # The source leaves open which of several objects is called.
+            "health-call" if is_certain else "health-possible-call",
+            call=Code(str(call)),
+            function=Code(str(function)),
+            place=CodePlace(str(file), int(line)),
+        )
+        for call, function, file, line, is_certain in zip(*columns, certain, strict=True)
+    )
+    return Phrases(tuple(dict.fromkeys(named)), 3)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from watchme_analysis.access_logs.routes import route_of
 from watchme_analysis.health.application_errors import monitored_routes
-from watchme_analysis.health.hypotheses.facts import Facts, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import of_observed, select, tables_of
 from watchme_analysis.health.incident import BLIP_S, judge_requests
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import ERROR_KINDS
+from watchme_analysis.text.message import message
 
 LOGS = ("probes", "access_log", "edge_log", "error_log")
 # How much calm one kind of record shows, against all three: probes show the paths that they ask, Nginx's log
@@ -24,7 +25,7 @@ def mild(found: Facts) -> list[Observation]:
     outer = found.outer
     slower = outer[outer["during"] & outer["strained"]]
     once = slower[~(slower["row"].duplicated() & (slower["row"] >= 0))]
-    text = f"{len(once):,d} requests and probes were slower than usual, hardly one of them by much."
+    text = message("health-mild", requests=len(once))
     return [Observation("mild", text, tables_of(once), len(once), of_observed(once))]
 
 
@@ -39,9 +40,7 @@ def all_well(found: Facts) -> list[Observation]:
     judged = judge_requests(outer)
     bad, total = int(judged["bad"].sum()), len(judged)
     table = next((name for name in LOGS if found.has(name)), "probes")
-    text = f"No endpoint was slow or failing for long: {share(bad, total)} requests and probes were bad."
-    if not total:
-        text = "No request or probe is there that could have been slow or failing."
+    text = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
     places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
     alone = ONE_PLACE if found.has("edge_log") or (asked and table == "probes") else PART_OF_ALL

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from watchme_analysis.text.message import Commands, Message, message
 from watchme_analysis.text.shell_quoting import shell_word
 
 LOG_FORMAT = (
@@ -69,28 +70,30 @@ def outside_probes(at: Addresses) -> str:
     return f"watchme probe {shell_word(at.outside)} --every 10s --for 10m --output FOLDER/probes-outside.csv"
 
 
-def host_probes(at: Addresses) -> str:
+def host_probes(at: Addresses) -> Message:
     """Probe past Nginx for ten minutes."""
-    return (
-        f"# on the host\nwatchme probe --host {shell_word(at.host)} --every 10s --for 10m "
-        "--output FOLDER/probes-host.csv"
+    command = (
+        f"watchme probe --host {shell_word(at.host)} --every 10s --for 10m --output FOLDER/probes-host.csv"
     )
+    return message("collect-on-host", commands=Commands(command))
 
 
-def timed_access_log() -> str:
+def timed_access_log() -> Message:
     """Have Nginx log what each layer took."""
-    return (
-        "# into the http block of nginx.conf, then: nginx -t && nginx -s reload\n"
-        f"{LOG_FORMAT}\n"
-        "# after ten minutes of trouble: cp /var/log/nginx/access.log* FOLDER/; nginx -T > FOLDER/nginx.conf"
+    return message(
+        "collect-timed-access-log",
+        configuration=Commands(LOG_FORMAT),
+        reload=Commands("nginx -t && nginx -s reload"),
+        copy=Commands("cp /var/log/nginx/access.log* FOLDER/; nginx -T > FOLDER/nginx.conf"),
     )
 
 
-def error_log() -> str:
+def error_log() -> Message:
     """Copy Nginx's error log."""
-    return (
-        "cp /var/log/nginx/error.log* FOLDER/\n"
-        "# its level must be warn or lower: error_log /var/log/nginx/error.log warn;"
+    return message(
+        "collect-error-log",
+        commands=Commands("cp /var/log/nginx/error.log* FOLDER/"),
+        setting=Commands("error_log /var/log/nginx/error.log warn;"),
     )
 
 
@@ -99,15 +102,13 @@ def nginx_configuration() -> str:
     return "nginx -T > FOLDER/nginx.conf"
 
 
-def edge_log() -> str:
+def edge_log() -> Message:
     """Fetch the edge's request log of up to an hour."""
-    return (
-        "# START and END such as 2025-12-11T01:00:00Z, an hour apart at most\n"
+    fetch = (
         f"curl -sH 'Authorization: Bearer TOKEN' '{_CLOUDFLARE}/logs/received?start=START&end=END"
-        f"&timestamps=unixnano&fields={','.join(_EDGE_FIELDS)}' > FOLDER/edge.jsonl\n"
-        "# where log retention is off, a Logpush job of http_requests with the same fields writes the same;\n"
-        "# Cloudflare gives both to Enterprise zones alone: without, probe through the edge and around it"
+        f"&timestamps=unixnano&fields={','.join(_EDGE_FIELDS)}' > FOLDER/edge.jsonl"
     )
+    return message("collect-edge-log", commands=Commands(fetch))
 
 
 def edge_configuration() -> str:
@@ -120,11 +121,10 @@ def edge_configuration() -> str:
     )
 
 
-def process_metrics(at: Addresses) -> str:
+def process_metrics(at: Addresses) -> Message:
     """Sample what the process and its host use each second, and how often its quota held it back."""
     port = at.port if at.port.isdecimal() else "PORT"
-    return (
-        "# on the host, as root; Ctrl-C ends it\n"
+    sample = (
         "P=$(docker inspect -f '{{.State.Pid}}' CONTAINER); H=$(getconf CLK_TCK)\n"
         "used() { sed 's/.*) //' /proc/$P/stat | awk '{print $12 + $13}'; }\n"
         "host() { awk '/^cpu / {print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6}' /proc/stat; }\n"
@@ -139,6 +139,7 @@ def process_metrics(at: Addresses) -> str:
         "$(ls /proc/$P/fd | wc -l),$(( ($1 - $3) * 100 / ($1 - $3 + $2 - $4) )),"
         "$(awk '/^nr_throttled/ {print $2}' $C 2>/dev/null)\" >> FOLDER/metrics.csv; A=$B; done"
     )
+    return message("collect-process-metrics", commands=Commands(sample))
 
 
 def application_log() -> str:
@@ -146,12 +147,13 @@ def application_log() -> str:
     return "docker logs --timestamps CONTAINER > FOLDER/app.log 2>&1"
 
 
-def application_source() -> str:
+def application_source() -> Message:
     """Copy the application's source; it is read, never run."""
-    return (
-        "# /app is where the source lies in the container: docker exec CONTAINER pwd\n"
-        "docker cp CONTAINER:/app FOLDER/app\n"
-        "# while it hangs, the stacks of its threads say the same: py-spy dump --pid PID"
+    return message(
+        "collect-application-source",
+        commands=Commands("docker cp CONTAINER:/app FOLDER/app"),
+        where=Commands("docker exec CONTAINER pwd"),
+        stacks=Commands("py-spy dump --pid PID"),
     )
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.app import BLOCKING
 from watchme_analysis.health.hypotheses.container import variables
-from watchme_analysis.health.hypotheses.facts import Facts, listed, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, limit_sizes
 from watchme_analysis.health.hypotheses.process import own_source
 from watchme_analysis.health.hypotheses.sql import LOGS, of_joined
 from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.text.message import Code, CodePlace, Count, Names, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,13 +89,16 @@ def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: 
     if len(crowded) < max(FEWEST, MOST * len(bad)):
         return None
     limit = limits.iloc[0]
-    pool = f"`{limit['call']}` ({limit['file']}:{int(limit['line'])})"
-    text = (
-        f"{share(len(crowded), len(bad))} bad requests of {listed(mine)} came while more than {size} "
-        f"that need a connection of {pool} were open, and it has {size}"
-    )
-    text += f"; {listed(calm)}, which need{'s' * (len(calm) == 1)} none, did well." if calm else "."
-    detail = f"all {size} connections of {pool} are taken, and requests of {listed(mine)} wait for one"
+    pool: dict[str, Value] = {
+        "pool": Code(str(limit["call"])),
+        "place": CodePlace(str(limit["file"]), int(limit["line"])),
+        "size": Count(size),
+        "paths": Names(tuple(mine)),
+    }
+    waited = message("health-connections-full", **pool, crowded=len(crowded), bad=len(bad))
+    spared = message("health-connections-spared", calm=calm) if calm else None
+    text = sentences(waited, spared)
+    detail = message("health-connections-full-detail", **pool)
     return Observation(
         "connections_full",
         text,

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService, compose_services
-from watchme_analysis.health.hypotheses.facts import Facts, listed
+from watchme_analysis.health.hypotheses.cpu import percent
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import quoted, select, within
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import Duration, Message, Number, Resource, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +69,8 @@ def container(found: Facts) -> list[Observation]:
     return [*_machine(found), *_published(found), *_networks(found)]
 
 
-def restart_reason(found: Facts, restarts: pd.Series) -> str | None:
-    """Return in words that the container's own health check explains its restarts; None when it doesn't.
+def restart_reason(found: Facts, restarts: pd.Series) -> Message | None:
+    """Return in a sentence that the container's own health check explains its restarts; None if it doesn't.
 
     What watches a health check restarts a container once it is unhealthy: between the check's soonest and
     latest moment after the trouble began, or ever again where the check asks a port at which nobody listens.
@@ -86,12 +88,14 @@ def restart_reason(found: Facts, restarts: pd.Series) -> str | None:
     asked = re.search(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d+)", mine.health.test)
     ports = _listening(found, mine)
     if asked and ports and asked[1] not in ports:
-        return f"its health check asks port {asked[1]}, and the server listens at {listed(sorted(ports))}"
+        return message("health-restart-wrong-port", port=Resource(asked[1]), listening=sorted(ports))
     after = (restarts.min() - found.start).total_seconds()
     if mine.health.soonest_s <= after <= mine.health.latest_s + RESTART_S:
-        return (
-            f"its health check calls it unhealthy {mine.health.soonest_s:.0f} to "
-            f"{mine.health.latest_s:.0f} s after trouble begins; the first restart came after {after:.0f} s"
+        return message(
+            "health-restart-unhealthy",
+            soonest=Duration(mine.health.soonest_s),
+            latest=Duration(mine.health.latest_s),
+            after=Duration(round(after)),
         )
     return None
 
@@ -116,24 +120,27 @@ def _networks(found: Facts) -> list[Observation]:
             continue
         if any(one.network_mode or set(one.networks) & set(asked.networks) for one in proxies):
             continue
-        words = (
-            f"{asked.name} is on {listed(asked.networks)} and {proxies[0].name} on "
-            f"{listed(proxies[0].networks)}: they share no network"
+        apart = message(
+            "health-networks-apart",
+            service=Resource(asked.name),
+            networks=asked.networks,
+            proxy=Resource(proxies[0].name),
+            proxy_networks=proxies[0].networks,
         )
-        text = f"Nginx asks {address} by its name; by compose {words}."
+        text = sentences(message("health-asked-by-name", address=Resource(address)), apart)
         names = ", ".join(quoted(one.name) for one in (asked, *proxies))
         rows = table["service"].isin([asked.name, *(one.name for one in proxies)])
         rows &= table["path"].str.startswith("networks")
         sql = select("compose_settings", f"service in ({names})", "path like 'networks%'")
-        return [Observation("networks_apart", text, "compose_settings", int(rows.sum()), sql, detail=words)]
+        return [Observation("networks_apart", text, "compose_settings", int(rows.sum()), sql, detail=apart)]
     return []
 
 
 def _machine(found: Facts) -> list[Observation]:
     metrics = found.table("host_metrics").dropna(subset=["time", "value"])
     for (service, metric), rows in metrics.groupby([metrics["service"].fillna(""), "metric"]):
-        words = _short_of_cpu(found, str(service), str(metric), rows)
-        if words is None or _own_use(found, metrics) >= OWN_SHARE * FULL_PCT:
+        short = _short_of_cpu(found, str(service), str(metric), rows)
+        if short is None or _own_use(found, metrics) >= OWN_SHARE * FULL_PCT:
             continue
         said = (f"metric = {quoted(str(metric))}", f"coalesce(service, '') = {quoted(str(service))}")
         sql = within(found, "host_metrics", *said, "value is not null")
@@ -141,21 +148,21 @@ def _machine(found: Facts) -> list[Observation]:
         return [
             Observation(
                 "host_cpu_full",
-                f"{words[0].upper()}{words[1:]}, while the process itself used little CPU.",
+                sentences(short, message("health-little-own-cpu")),
                 "host_metrics",
                 count,
                 sql,
                 float(found.of_incident(rows)["value"].median()),
                 "pct",
                 by_count(count),
-                words,
+                short,
             )
         ]
     return []
 
 
-def _short_of_cpu(found: Facts, service: str, metric: str, rows: pd.DataFrame) -> str | None:
-    """Return in words that a metric of the machine shows no CPU left, None when it does not."""
+def _short_of_cpu(found: Facts, service: str, metric: str, rows: pd.DataFrame) -> Message | None:
+    """Return in a sentence that a metric of the machine shows no CPU left, None when it does not."""
     during, before = found.of_incident(rows)["value"], rows.loc[rows["time"] < found.start, "value"]
     if len(during) < 3:
         return None
@@ -166,7 +173,8 @@ def _short_of_cpu(found: Facts, service: str, metric: str, rows: pd.DataFrame) -
     )
     if "steal" in name or ("cpu" in name and re.search(r"psi|pressure|some", name)):
         if middle >= STOLEN_PCT and middle >= 2 * usual:
-            return f"{metric} stood at {middle:.0f} % (before {usual:.0f} %)"
+            levels: dict[str, Value] = {"now": percent(middle), "before": percent(usual)}
+            return message("health-metric-stood", metric=Resource(metric), **levels)
     elif "throttl" in name:
         grows = bool((rows["value"].diff().dropna() >= 0).all())
         now, then = (
@@ -175,21 +183,20 @@ def _short_of_cpu(found: Facts, service: str, metric: str, rows: pd.DataFrame) -
             else (middle, usual)
         )
         if now > 0 and now >= 3 * max(then, 0.0):
-            return (
-                f"{metric} rose by {now:.1f} a sample (before {then:.1f})"
-                if grows
-                else (f"{metric} stood at {now:.1f} (before {then:.1f})")
-            )
+            rates = {"now": Number(now), "before": Number(then)}
+            known = "rose" if grows else "stood"
+            return message(f"health-metric-{known}", metric=Resource(metric), **rates)
     # A sum over cores exceeds 100 % and says nothing of what is left.
     elif "cpu" in name and is_machine and rows["value"].max() <= 100.5:
         return _full(metric, middle, usual)
     return None
 
 
-def _full(metric: str, middle: float, usual: float) -> str | None:
+def _full(metric: str, middle: float, usual: float) -> Message | None:
     if middle < FULL_PCT or usual >= FULL_PCT - 10:
         return None
-    return f"{metric} of the host stood at {middle:.0f} % (before {usual:.0f} %)"
+    levels: dict[str, Value] = {"now": percent(middle), "before": percent(usual)}
+    return message("health-metric-of-host", metric=Resource(metric), **levels)
 
 
 def _own_use(found: Facts, metrics: pd.DataFrame) -> float:
@@ -214,10 +221,13 @@ def _published(found: Facts) -> list[Observation]:
         served = int((good["upstream_addr"] == address).sum())
         if host not in LOOPBACK or port in ports or served < 3:
             continue
-        said = listed(f"{outer} ({name})" for outer, name in ports.items())
-        words = f"no container publishes port {port} any more, at which Nginx asks; published are {said}"
-        text = f"Nginx asked {address}, which served {served} requests well before; by compose {words}."
+        gone = message(
+            "health-not-published",
+            port=Resource(port),
+            published=(f"{outer} ({name})" for outer, name in ports.items()),
+        )
+        text = sentences(message("health-published-before", address=Resource(address), requests=served), gone)
         sql = select("compose_settings", "path like 'ports%'")
         count = int(found.table("compose_settings")["path"].str.startswith("ports").sum())
-        return [Observation("not_published", text, "compose_settings", count, sql, detail=words)]
+        return [Observation("not_published", text, "compose_settings", count, sql, detail=gone)]
     return []

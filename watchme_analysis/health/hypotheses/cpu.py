@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.facts import share
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.text.message import Count, Number, Share, Text, Value, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,13 +73,13 @@ def cpu(
     pressed = _pressed(used, calm, others, part, grown >= CROWD_THREADS)
     if pressed is None:
         return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"), part)
-    words, strength = pressed
-    text, sql, middle = f"{words[0].upper()}{words[1:]}.", samples("cpu_pct"), float(used.median())
-    seen = [Observation("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, words)]
+    text, strength = pressed
+    sql, middle = samples("cpu_pct"), float(used.median())
+    seen = [Observation("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, text)]
     if grown >= MORE_THREADS:
-        text = f"{grown:.0f} more threads than before shared that CPU."
+        more = message("health-cpu-threads", threads=round(grown))
         rows, sql = int(mine["threads"].notna().sum()), samples("threads")
-        seen.append(Observation("cpu_threads", text, "host_metrics", rows, sql, grown, "threads"))
+        seen.append(Observation("cpu_threads", more, "host_metrics", rows, sql, grown, "threads"))
     return seen
 
 
@@ -90,19 +90,18 @@ def granted_part(cores: float | None) -> float:
 
 def _pressed(
     used: pd.Series, calm: float, others: pd.DataFrame, part: float, crowded: bool
-) -> tuple[str, float] | None:
-    """Return in words that the CPU was full, shared to the last or risen, and how much that says (0 to 1)."""
+) -> tuple[Text, float] | None:
+    """Return in a sentence that the CPU was full, shared or risen, and how much that says (0 to 1)."""
     middle, rows = float(used.median()), len(used)
     limit = FULL_PCT * part
+    levels: dict[str, Value] = {"median": percent(middle), "before": percent(calm)}
     # A quota is granted by the period: one sample holds what its neighbour lacks.
     full = max(int((one >= limit).sum()) for one in (used, _smooth(used) if part < 1 else used))
     if full >= 0.5 * rows and calm < limit:
-        granted = f" of the {part:g} cores granted" if part < 1 else ""
-        return (
-            f"CPU of the process{granted} was full in {share(full, rows)} samples (median {middle:.0f} %, "
-            f"before {calm:.0f} %)",
-            1.0,
-        )
+        stood: dict[str, Value] = {"full": Count(full), "samples": Count(rows), **levels}
+        if part < 1:
+            return message("health-cpu-full-of-quota", **stood, cores=Number(part)), 1.0
+        return message("health-cpu-full", **stood), 1.0
     is_far = rows >= HELD_SAMPLES and middle >= LEVEL_TIMES * calm + RISEN_MORE_PCT
     is_level = is_far and float(used.std()) <= LEVEL_SPREAD * middle
     # What a crowd of new threads uses differs from sample to sample, as they start and end.
@@ -111,15 +110,15 @@ def _pressed(
         return None
     together = middle + (float(others.median().sum()) if len(others) else 0.0)
     if part == 1 and together >= FULL_PCT:
-        return (
-            f"the processes measured used {together:.0f} % CPU together, this one {middle:.0f} % "
-            f"(before {calm:.0f} %)",
-            1.0,
-        )
+        return message("health-cpu-shared", **levels, together=percent(together)), 1.0
     if float(used.quantile(0.1)) >= FLAT_SHARE * middle and middle < FULL_PCT:
-        words = f"CPU of the process stood level at {middle:.0f} % (before {calm:.0f} %), as at a ceiling"
-        return words, 1.0 if is_level else FLAT_TELLS
-    return f"CPU of the process rose to {middle:.0f} % (before {calm:.0f} %)", RISE_TELLS
+        return message("health-cpu-level", **levels), 1.0 if is_level else FLAT_TELLS
+    return message("health-cpu-rose", **levels), RISE_TELLS
+
+
+def percent(value: float) -> Share:
+    """Return a percentage of a metric, such as 97 for 97 %, as a value of a message."""
+    return Share(value / 100)
 
 
 def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) -> list[Observation]:
@@ -140,16 +139,20 @@ def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) 
     middle, steadier = float(busy.median()), _steadier(busy, usual)
     if middle < HELD_LEAST_PCT or steadier > HELD_DISPERSION:
         return []
-    waiting = float(rows["open"].median())
-    words = f"CPU of the process is held at {middle:.0f} % while {waiting:.0f} requests wait"
-    text = (
-        f"CPU of the process stayed level at {middle:.0f} % (nine tenths of samples between "
-        f"{busy.quantile(0.05):.0f} and {busy.quantile(0.95):.0f} %, its variance for its height "
-        f"{1 / max(steadier, 0.01):.0f} times less than before) while {waiting:.0f} requests were open: it "
-        "gets no more."
+    waits: dict[str, Value] = {
+        "median": percent(middle),
+        "requests": Count(round(float(rows["open"].median()))),
+    }
+    text = message(
+        "health-cpu-held",
+        **waits,
+        low=percent(float(busy.quantile(0.05))),
+        high=percent(float(busy.quantile(0.95))),
+        times=Number(round(1 / max(steadier, 0.01))),
     )
+    detail = message("health-cpu-held-detail", **waits)
     count, sql = int(mine["cpu_pct"].notna().sum()), samples("cpu_pct")
-    return [Observation("cpu_held", text, "host_metrics", count, sql, middle, "pct", detail=words)]
+    return [Observation("cpu_held", text, "host_metrics", count, sql, middle, "pct", detail=detail)]
 
 
 def _steadier(busy: pd.Series, usual: pd.Series) -> float:
@@ -187,8 +190,5 @@ def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Observati
     if not is_idle(used, calm, part):
         return []
     most = float(used.quantile(0.9))
-    text = (
-        f"CPU of the process stayed low (median {used.median():.0f} %, nine tenths of samples under "
-        f"{most:.0f} %)."
-    )
+    text = message("health-cpu-idle", median=percent(float(used.median())), most=percent(most))
     return [Observation("cpu_idle", text, "host_metrics", len(used), sql, float(used.median()), "pct")]

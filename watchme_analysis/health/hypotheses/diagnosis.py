@@ -18,6 +18,7 @@ from watchme_analysis.inference.engine import explained_away, finding, next_test
 from watchme_analysis.inference.findings import Diagnosis, Finding, Investigation
 from watchme_analysis.inference.signals import Observation, observe
 from watchme_analysis.text.formats import as_sentence
+from watchme_analysis.text.message import Resource, Text, in_each_language, message, value_of
 
 
 def detected(inv: Investigation) -> tuple[Observation, ...]:
@@ -37,19 +38,24 @@ def observed(inv: Investigation) -> tuple[Observation, ...]:
 def _finding(inv: Investigation, cause: Cause) -> Finding:
     """Return the finding for one cause, with its blind spots and next test in this case."""
     found, seen = inv.once(facts), inv.once(observed)
-    absent = [
-        f"No {table}: {what} could not be seen."
+    absent: list[Text] = [
+        message("health-not-collected", table=Resource(table), what=value_of(what))
         for table, what in cause.needs.items()
         if not found.collected(table) and not cause.complement
     ]
     if cause.layer == "edge":
         absent += unread(found)
-    blind = [as_sentence(text) for text in cause.cannot_see]
+    blind = [in_each_language(text, _sentence) for text in cause.cannot_see]
     return replace(
         finding(cause, health_causes(), seen, SIGNALS),
         not_covered=(*absent, *blind),
         next_test=next_test(cause, seen, lambda text, one: filled_in(found, text, one)),
     )
+
+
+def _sentence(language: str, text: str) -> str:
+    """Return a noun phrase of a cause file as a sentence."""
+    return f"{text.rstrip('。')}。" if language == "ja" else as_sentence(text)
 
 
 def diagnose(inv: Investigation) -> Diagnosis:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.edge_rules import timeout_words
-from watchme_analysis.health.hypotheses.facts import Facts, listed, most_of_one, seconds, share
-from watchme_analysis.health.hypotheses.rules import edge_rule_words
+from watchme_analysis.health.hypotheses.edge_rules import timeout_rule
+from watchme_analysis.health.hypotheses.facts import Facts, most_of_one
+from watchme_analysis.health.hypotheses.rules import edge_rule
 from watchme_analysis.health.hypotheses.sql import of_joined, of_observed, tables_of
 from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, short_of_usual
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import Duration, Names, Resource, Text, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,10 +62,7 @@ def edge(found: Facts) -> list[Observation]:
             seen.append(maker(found, *mine))
     passed = parts["passed_on"]
     if not seen and len(passed) >= 0.5 * total:
-        text = (
-            f"The edge added nothing: of {total} bad requests of {listed(found.endpoints)} it passed on "
-            f"{len(passed)}, and the origin took the time or gave the bad answer."
-        )
+        text = message("health-edge-passes-on", bad=total, paths=found.endpoints, passed=len(passed))
         sql = of_joined("edge", bad)
         seen.append(Observation("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
     return seen
@@ -159,73 +157,79 @@ def _usual_origin(found: Facts) -> str | None:
 
 
 def _seen(
-    outcome: str, text: str, rows: pd.DataFrame, effect: tuple[float, str], detail: str, rule: str | None
+    outcome: str, text: Text, rows: pd.DataFrame, effect: tuple[float, str], detail: Text, rule: Text | None
 ) -> Observation:
-    """Return what the edge's log shows of some bad requests, and in words how a rule of the edge does it."""
-    words = detail + (f" ({rule})" if rule else "")
+    """Return what the edge's log shows of some bad requests, and how a rule of the edge does it."""
+    how = sentences(detail, rule)
     sql, strength = of_joined("edge", rows), by_count(len(rows))
-    return Observation(outcome, text, "edge_log", len(rows), sql, *effect, strength=strength, detail=words)
+    return Observation(outcome, text, "edge_log", len(rows), sql, *effect, strength=strength, detail=how)
 
 
 def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     edge_s = float(rows["edge_s"].median())
     origin = rows["nginx_s"].fillna(rows["origin_s"]).median()
-    text = (
-        f"The edge held {share(len(rows), total)} bad requests of {listed(found.endpoints)}: they took "
-        f"{seconds(edge_s)} there (median) and {seconds(float(origin))} at the origin."
+    at_origin = Duration(float(origin))
+    text = message(
+        "health-edge-waits",
+        held=len(rows),
+        bad=total,
+        paths=found.endpoints,
+        edge=Duration(edge_s),
+        origin=at_origin,
     )
-    detail = (
-        f"the edge holds requests of {listed(found.endpoints)} that the origin answers in "
-        f"{seconds(float(origin))}"
-    )
-    return _seen("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule_words(found))
+    detail = message("health-edge-waits-detail", paths=found.endpoints, origin=at_origin)
+    return _seen("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule(found))
 
 
 def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     statuses = rows["edge_status"].value_counts()
-    words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
+    counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
     caches = rows["cache_status"].dropna().value_counts()
-    cache = f", cache status {caches.index[0]}" if len(caches) else ""
-    text = (
-        f"The edge itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} "
-        f"without asking the origin: status {words}{cache}."
+    cache = (
+        message("health-edge-cache-status", status=Resource(str(caches.index[0]))) if len(caches) else None
     )
-    detail = f"the edge answers {listed(found.endpoints)} itself with {words}{cache}"
-    return _seen("edge_alone", text, rows, (len(rows), "requests"), detail, edge_rule_words(found))
+    text = message(
+        "health-edge-alone", responses=len(rows), bad=total, paths=found.endpoints, statuses=counted
+    )
+    detail = message("health-edge-alone-detail", paths=found.endpoints, statuses=counted)
+    rule = sentences(cache, edge_rule(found)) or None
+    return _seen("edge_alone", sentences(text, cache), rows, (len(rows), "requests"), detail, rule)
 
 
 def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
-    origins = listed(rows["origin_addr"].value_counts().index)
-    usual = _usual_origin(found)
-    text = (
-        f"For {share(len(rows), total)} bad requests of {listed(found.endpoints)} the edge asked {origins}, "
-        f"not {usual} that served the rest; Nginx saw none of them."
-    )
-    detail = f"the edge sends {listed(found.endpoints)} to {origins} in place of {usual}"
-    return _seen("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule_words(found))
+    sent: dict[str, Value] = {
+        "paths": Names(found.endpoints),
+        "origins": Names(tuple(map(str, rows["origin_addr"].value_counts().index))),
+        "usual": Resource(str(_usual_origin(found))),
+    }
+    text = message("health-edge-elsewhere", sent=len(rows), bad=total, **sent)
+    detail = message("health-edge-elsewhere-detail", **sent)
+    return _seen("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule(found))
 
 
 def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     cut = float(rows["edge_s"].median())
     needs = longest_answer_s(found, rows)
-    text = (
-        f"The edge gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
-        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well "
-        "(Nginx logged 499)."
-    )
-    detail = (
-        f"the edge waits {seconds(cut)} for {listed(found.endpoints)}, which needs up to {seconds(needs)}"
-    )
-    rule = timeout_words(found) or edge_rule_words(found)
+    times: dict[str, Value] = {
+        "paths": Names(found.endpoints),
+        "cut": Duration(cut),
+        "needs": Duration(needs),
+    }
+    text = message("health-edge-impatient", ended=len(rows), bad=total, **times)
+    detail = message("health-edge-impatient-detail", **times)
+    rule = timeout_rule(found) or edge_rule(found)
     return _seen("edge_impatient", text, rows, (cut, "s"), detail, rule)
 
 
 def _never_arrived(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
-    statuses = listed(int(status) for status in rows["edge_status"].value_counts().index)
-    text = (
-        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} at the edge (status "
-        f"{statuses}) never reached Nginx, which served {len(others)} others in that time."
+    text = message(
+        "health-edge-never-arrived",
+        lost=len(rows),
+        bad=total,
+        paths=found.endpoints,
+        statuses=[int(status) for status in rows["edge_status"].value_counts().index],
+        others=len(others),
     )
     # Without others, only that the log goes on before or after tells that Nginx was there.
     around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
@@ -248,30 +252,34 @@ def _without_edge_log(found: Facts) -> list[Observation]:
     table = tables_of(nginx)
     sql = of_observed(nginx) if len(nginx) else None
     if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
-        text = (
-            f"Nginx logged {share(bad_nginx, len(nginx))} requests of {listed(found.endpoints)} "
-            "as bad as the probes met them."
+        text = message(
+            "health-edge-passes-on-by-probes", bad=bad_nginx, requests=len(nginx), paths=found.endpoints
         )
         return [Observation("edge_passes_on", text, table, len(nginx), sql, strength=0.8)]
     timed = nginx["duration_s"].notna().any()
     if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
         middle = float(nginx["duration_s"].median())
-        text = (
-            f"Nginx served {listed(found.endpoints)} well ({share(bad_nginx, len(nginx))} bad, median "
-            f"{seconds(middle)}) while {share(bad, len(outside))} probes from outside were bad."
+        served: dict[str, Value] = {"paths": Names(found.endpoints), "median": Duration(middle)}
+        text = message(
+            "health-outside-bad-nginx-fine",
+            **served,
+            bad=bad_nginx,
+            requests=len(nginx),
+            bad_probes=bad,
+            probes=len(outside),
         )
-        detail = (
-            f"something before Nginx spoils {listed(found.endpoints)}: Nginx answers in {seconds(middle)}"
-        )
+        detail = message("health-outside-bad-nginx-fine-detail", **served)
         return [Observation("outside_bad_nginx_fine", text, table, len(nginx), sql, detail=detail)]
     others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
     before = found.joined[~found.joined["during"] & found.joined["family"].isin(found.families)]
     # What came after the last bad probe was sent may have come when all was well again.
     last = outside.loc[outside["bad"], "start"].max()
     if not (nginx["start"] < last).any() and len(others) >= 10 and len(before) >= 3:
-        text = (
-            f"No request of {listed(found.endpoints)} reached Nginx during the incident, while {len(others)} "
-            f"others and, before, {len(before)} of these did."
+        text = message(
+            "health-edge-never-arrived-by-probes",
+            paths=found.endpoints,
+            others=len(others),
+            before=len(before),
         )
         return [
             Observation("edge_never_arrived", text, "access_log", len(others), of_joined("nginx", others))

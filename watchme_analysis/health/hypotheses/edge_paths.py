@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.health.hypotheses.facts import Facts, listed, share
-from watchme_analysis.health.hypotheses.rules import edge_rule_words
+from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.rules import edge_rule
 from watchme_analysis.health.hypotheses.sql import of_joined
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
+from watchme_analysis.text.message import Choice, Names, Resource, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,15 +50,19 @@ def rewritten(found: Facts) -> list[Observation]:
     path = str(hits["path"].mode().iloc[0])
     if len(hits) < FEWEST or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
         return []
-    paths = path if len(often) == 1 else f"paths such as {path}"
-    text = (
-        f"Nginx logged none of {len(lost):,d} bad requests of {listed(found.endpoints)} that the edge passed "
-        f"on, and {len(hits):,d} of {paths} with the same status {status}, which nobody asked the edge for."
+    asked: dict[str, Value] = {
+        "paths": Names(found.endpoints),
+        "other": Resource(path),
+        "number": Choice("one" if len(often) == 1 else "several"),
+    }
+    text = message(
+        "health-edge-renames-unjoined",
+        **asked,
+        lost=len(lost),
+        hits=len(hits),
+        status=Resource(str(status)),
     )
-    rule = edge_rule_words(found)
-    detail = f"the edge asks for {paths} in place of {listed(found.endpoints)}" + (
-        f" ({rule})" if rule else ""
-    )
+    detail = sentences(message("health-edge-renames-unjoined-detail", **asked), edge_rule(found))
     sql = of_joined("nginx", hits)
     strength = by_count(len(hits))
     return [Observation("edge_renames", text, "access_log", len(hits), sql, strength=strength, detail=detail)]
@@ -74,12 +79,9 @@ def _renamed(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     if len(mine) < FEWEST or len(mine) < ALIKE * len(bad):
         return []
     path, name = (str(mine[column].mode().iloc[0]) for column in ("nginx_path", "path"))
-    text = (
-        f"Nginx logged {share(len(mine), len(bad))} bad requests of {listed(found.endpoints)} under another "
-        f"path than callers asked the edge for, such as {path} for {name}."
-    )
-    rule = edge_rule_words(found)
-    detail = f"the edge asks for {path} in place of {name}" + (f" ({rule})" if rule else "")
+    example: dict[str, Value] = {"other": Resource(path), "path": Resource(name)}
+    text = message("health-edge-renames", **example, renamed=len(mine), bad=len(bad), paths=found.endpoints)
+    detail = sentences(message("health-edge-renames-detail", **example), edge_rule(found))
     sql, strength = of_joined("nginx", mine), by_count(len(mine))
     return [Observation("edge_renames", text, "access_log", len(mine), sql, strength=strength, detail=detail)]
 

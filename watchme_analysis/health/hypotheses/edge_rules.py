@@ -10,17 +10,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, request_fields
-from watchme_analysis.health.hypotheses.facts import Facts, facts, listed, share
+from watchme_analysis.health.hypotheses.facts import Facts, facts
 from watchme_analysis.health.hypotheses.sql import quoted, select
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.message import (
+    Code,
+    Quotation,
+    Resource,
+    Share,
+    Text,
+    message,
+    sentences,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # A rule treats requests apart when it concerns this share of them and no more of what did well.
 MOST, FEW = 0.5, 0.1
+# Rules that a sentence names.
+NAMED = 2
 # Requests that rules are asked of: distinct ones, by what rules look at.
 ASKED = 300
 _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
@@ -99,22 +110,30 @@ def _apart(found: Facts) -> list[Matched]:
     ]
 
 
-def setting_words(found: Facts) -> str | None:
-    """Return the rules that treat the affected requests apart, in words; None when none is known to."""
-    apart = _apart(found)
-    return listed([_in_words(one.rule) for one in apart], 2) if apart else None
+def setting_rule(found: Facts) -> Text | None:
+    """Return sentences on the rules that treat the affected requests apart; None when none is known to."""
+    return _named([one.rule for one in _apart(found)])
 
 
-def timeout_words(found: Facts) -> str | None:
-    """Return the rules that limit how long the edge waits for the affected requests, in words."""
+def timeout_rule(found: Facts) -> Text | None:
+    """Return sentences on the rules that limit how long the edge waits for the affected requests."""
     mine = [one.rule for one in found.inv.once(matched_rules) if one.affected >= MOST]
-    limits = [_in_words(rule) for rule in mine if "read_timeout" in rule.effect]
-    return listed(limits, 2) if limits else None
+    return _named([rule for rule in mine if "read_timeout" in rule.effect])
 
 
-def _in_words(rule: EdgeRule) -> str:
-    short = shortened(rule.condition, 160, "...")
-    return f"rule `{rule.label}` ({short}): {rule.effect}"
+def _named(rules: Sequence[EdgeRule]) -> Text | None:
+    """Return a sentence for each of the first rules; None without any."""
+    told = [
+        message(
+            "health-rule-edge-setting",
+            rule=Code(rule.label),
+            condition=Code(shortened(rule.condition, 160, "...")),
+            effect=Resource(rule.effect),
+        )
+        for rule in rules[:NAMED]
+    ]
+    more = [message("health-rule-edge-settings-more", count=len(rules) - NAMED)] if rules[NAMED:] else []
+    return sentences(*told, *more) if told else None
 
 
 def settings(found: Facts) -> list[Observation]:
@@ -124,20 +143,21 @@ def settings(found: Facts) -> list[Observation]:
         return []
     apart = _apart(found)
     if apart:
-        words = setting_words(found) or ""
+        rule = setting_rule(found)
         asked = len(_asked(found, affected=True))
-        text = (
-            f"The edge's settings treat {listed(found.endpoints)} apart: {words}; the first concerns "
-            f"{share(round(apart[0].affected * asked), asked)} kinds of bad requests and "
-            f"{apart[0].others:.0%} of those that did well."
+        concerned = message(
+            "health-edge-setting",
+            paths=found.endpoints,
+            concerned=round(apart[0].affected * asked),
+            asked=asked,
+            others=Share(apart[0].others),
         )
         sql, rows = rows_of(found, [one.rule for one in apart])
-        return [Observation("edge_rule", text, "edge_settings", rows, sql, detail=words)]
+        text = sentences(concerned, rule)
+        return [Observation("edge_rule", text, "edge_settings", rows, sql, detail=rule)]
     if unread(found) or not found.calm_neighbours() or not found.inv.once(matched_rules):
         return []
-    text = (
-        f"No rule of the edge's settings treats {listed(found.endpoints)} apart from the paths that did well."
-    )
+    text = message("health-edge-settings-plain", paths=found.endpoints)
     return [
         Observation("edge_plain", text, "edge_settings", len(table), select("edge_settings"), strength=0.5)
     ]
@@ -149,27 +169,29 @@ def rows_of(found: Facts, rules: Sequence[EdgeRule]) -> tuple[str, int]:
     return sql, int(sum(_of_rule(found.table("edge_settings"), rule).sum() for rule in rules))
 
 
-def unread(found: Facts) -> tuple[str, ...]:
+def unread(found: Facts) -> tuple[Text, ...]:
     """Return in sentences what the edge's settings hold that may concern the affected paths and is unread."""
     table = found.table("edge_settings")
     if table.empty or found.incident is None:
         return ()
-    said = []
+    said: list[Text] = []
     if found.inv.case.coverage()["edge_settings"]["rejected"]:
-        said.append("A part of the edge's settings was refused or came torn: the import says which.")
+        said.append(message("health-edge-settings-rejected"))
     for one in found.inv.once(matched_rules):
-        name = f"the edge's rule `{one.rule.label}`"
+        name = Code(one.rule.label)
         if one.unknown and one.affected < MOST:
-            hangs = listed([f"`{word}`" for word in one.unknown])
-            said.append(f"Whether {name} concerns {listed(found.endpoints)} hangs on {hangs}: unknown.")
+            said.append(
+                message("health-edge-rule-unknown", rule=name, paths=found.endpoints, fields=one.unknown)
+            )
         if one.rule.problem and (one.rule.concerns is None or one.affected >= MOST or one.unknown):
-            said.append(f"Unread of {name}: {one.rule.problem}.")
+            said.append(message("health-edge-rule-unread", rule=name, problem=Quotation(one.rule.problem)))
     known = table["path"].map(lambda _: False)
     for rule in edge_rules_of(table):
         known |= _of_rule(table, rule)
     for path, value in zip(table.loc[~known, "path"], table.loc[~known, "value"], strict=True):
         if any(endpoint.strip("/") and endpoint in str(value) for endpoint in found.endpoints):
-            said.append(f"Unread of the edge's settings, though it names the path: {path}: {value}.")
+            setting = Code(f"{path}: {value}")
+            said.append(message("health-edge-setting-unread", setting=setting))
     return tuple(said)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.edge_rules import MOST, matched_rules, rows_of
-from watchme_analysis.health.hypotheses.facts import Facts, listed, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import lines, quoted, select
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.nginx_conf.routing import route_among
+from watchme_analysis.text.message import Names, Resource, Value, message
 
 
 @detects(
@@ -53,11 +54,9 @@ def _logged(found: Facts, name: str) -> list[Observation]:
     if len(other) < 3 or len(other) < 0.5 * len(refused) or not (named["host"] == name).any():
         return []
     given = str(other["host"].mode().iloc[0])
-    text = (
-        f"Callers ask the edge for {name}, and {share(len(other), len(refused))} requests that Nginx "
-        f"answered badly by itself ask it for {given}: the edge changes the name."
-    )
-    detail = f"the edge asks for {given} in place of {name}"
+    names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
+    text = message("health-edge-wrong-host", **names, renamed=len(other), refused=len(refused))
+    detail = message("health-edge-wrong-host-detail", **names)
     return [
         Observation(
             "edge_wrong_host",
@@ -79,11 +78,14 @@ def _configured(found: Facts, name: str) -> list[Observation]:
         well, now = (route_among(found.nginx_routes.places, endpoint, host) for host in (name, given))
         if well is None or now is None or not well["proxy_pass"] or now["proxy_pass"]:
             continue
-        text = (
-            f"The edge asks Nginx for {given}, callers ask it for {name}: Nginx passes {endpoint} on for "
-            f"{listed(well['server_names'])}, and not for {given}."
+        names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
+        text = message(
+            "health-edge-wrong-host-configured",
+            **names,
+            path=Resource(endpoint),
+            served=Names(tuple(map(str, well["server_names"]))),
         )
-        detail = f"the edge asks for {given} in place of {name}, for which Nginx passes nothing on"
+        detail = message("health-edge-wrong-host-detail", **names)
         table, sql, rows = where
         return [Observation("edge_wrong_host", text, table, rows, sql, detail=detail)]
     return []

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.container import restart_reason
-from watchme_analysis.health.hypotheses.facts import Facts, listed, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.process import service_name
 from watchme_analysis.health.hypotheses.sql import lines, of_joined, quoted, within
 from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.text.message import Choice, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,17 +28,15 @@ _LOOP_HELD = rf"Executing <(?:Task|Handle|TimerHandle)\b.* took [0-9.]+ seconds|
 _NO_MEMORY = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
 _NO_FILES = r"Too many open files|EMFILE|out of system resource|Errno 24"
 _NO_ROOM = r"No space left on device|ENOSPC|Errno 28\b|Disk quota exceeded|disk is full"
-_LIMIT = "it turned requests away at its limit of connections"
-_NOT_FREE = "it waited in vain for a free connection of a pool"
-# Signal, words, what they mean, and how often they must have been said.
+# Signal, words, key of their meaning in the catalogues, and how often they must have been logged.
 _WORDS = (
-    ("files_full", _NO_FILES, "it can open no more files or sockets", 2),
-    ("files_full", r"can't start new thread", "it can start no more threads", 2),
-    ("concurrency_limit", r"Exceeded concurrency limit", _LIMIT, 2),
-    ("memory_full", _NO_MEMORY, "it ran out of memory", 2),
-    ("disk_full", _NO_ROOM, "its disk is full", 2),
-    ("connections_used_up", _NO_CONNECTION, _NOT_FREE, 2),
-    ("loop_held", _LOOP_HELD, "something held its event loop", 1),
+    ("files_full", _NO_FILES, "files", 2),
+    ("files_full", r"can't start new thread", "threads", 2),
+    ("concurrency_limit", r"Exceeded concurrency limit", "concurrency", 2),
+    ("memory_full", _NO_MEMORY, "memory", 2),
+    ("disk_full", _NO_ROOM, "disk", 2),
+    ("connections_used_up", _NO_CONNECTION, "connections", 2),
+    ("loop_held", _LOOP_HELD, "loop", 1),
 )
 # Workers of one start log within so much time; and from how many starts on something ends the process.
 ONE_START_S, OFTEN_STARTED = 3.0, 3
@@ -78,10 +77,8 @@ def log_words(found: Facts) -> list[Observation]:
             # By its words: a process out of descriptors says so thousands of times a second.
             of_service = f"coalesce(service, '') = {quoted(service)}"
             sql = within(found, "app_log", of_service, f"regexp_matches(message, {quoted(words)})")
-            times = f"{hits:,d} times" if hits > 1 else "once"
-            text = f"The application logged {times} that {meaning}."
-            detail = f"the application says that {meaning} ({hits:,d} lines)"
-            seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=detail))
+            text = message("health-log-words", meaning=Choice(meaning), lines=hits)
+            seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=text))
     return [*seen, *_starts(found, mine), *_turned_away(found)]
 
 
@@ -97,20 +94,21 @@ def _starts(found: Facts, log: pd.DataFrame) -> list[Observation]:
     times = int(
         (starts["time"].sort_values().diff().dt.total_seconds().fillna(ONE_START_S) >= ONE_START_S).sum()
     )
-    text = f"The application was started {times} times during the incident"
     reason = restart_reason(found, starts["time"])
     if reason is None and messages.str.contains(WORKER_TIMEOUT).any():
-        reason = "its master ended it, as its loop did not call in time"
+        reason = message("health-restart-worker-timeout")
+    text = message("health-restarted", times=times)
+    follows = sentences(reason, message("health-restart-follows")) if reason else None
     return [
         Observation(
             "restarted" if times == 1 else "restarted_often",
-            f"{text}; that may follow from the trouble: {reason}." if reason else f"{text}.",
+            sentences(text, follows),
             "app_log",
             len(starts),
             lines("app_log", starts),
             # What two starts say may be a deploy and its repeal.
             strength=0.2 if reason else 0.5 if times == OFTEN_STARTED - 1 else 1.0,
-            detail=f"the process was restarted {times} times",
+            detail=message("health-restarted-detail", times=times),
         )
     ]
 
@@ -124,11 +122,8 @@ def _turned_away(found: Facts) -> list[Observation]:
     away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < 0.5)]
     if len(away) < 3 or len(away) < 0.3 * len(bad):
         return []
-    text = (
-        f"{share(len(away), len(bad))} bad answers of {listed(found.endpoints)} are a 503 that "
-        "the application server gave at once."
-    )
+    text = message("health-turned-away", refused=len(away), bad=len(bad), paths=found.endpoints)
     sql = of_joined("nginx", away)
-    most = listed(sorted(set(limits.dropna())))
-    detail = f"the application server turns requests away (limit_concurrency {most})"
+    most = (int(limit) for limit in sorted(set(limits.dropna())))
+    detail = message("health-turned-away-detail", limits=most)
     return [Observation("concurrency_limit", text, "access_log", len(away), sql, detail=detail)]

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.text.message import Number, Text, Value, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,22 +54,20 @@ def memory(
     most, granted = float(used.max()), granted_bytes / 2**20 if granted_bytes else float("nan")
     at_limit = most >= NEAR_LIMIT * granted and usual < NEAR_LIMIT * granted
     seen = []
+    levels: dict[str, Value] = {"before": Number(round(usual)), "most": Number(round(most))}
     falls = _falls(sampled, usual).loc[start:end]
     is_given_back = len(falls) > 0 and _lived_through(start, falls.index[-1], log)
     if len(falls) >= OFTEN and not is_given_back:
-        words = (
-            f"memory grew to {falls.max():.0f} MB (before {usual:.0f} MB) and was lost at once, {len(falls)} "
-            "times, as when the process is killed for it"
+        text = message(
+            "health-memory-lost", **levels | {"most": Number(round(falls.max()))}, times=len(falls)
         )
-        seen.append(_seen("memory_lost", words, used, samples))
+        seen.append(_seen("memory_lost", text, used, samples))
     if at_limit:
-        words = (
-            f"memory grew from {usual:.0f} MB to {most:.0f} MB of the {granted:.0f} MB that compose grants"
-        )
-        seen.append(_seen("memory_at_limit", words, used, samples))
+        text = message("health-memory-at-limit", **levels, granted=Number(round(granted)))
+        seen.append(_seen("memory_at_limit", text, used, samples))
     elif most >= GROWN_RATIO * usual and most - usual >= GROWN_MB and not seen and not is_given_back:
-        words = f"memory grew from {usual:.0f} MB to {most:.0f} MB"
-        seen.append(_seen("memory_full", words, used, samples, 0.5))
+        text = message("health-memory-grown", **levels)
+        seen.append(_seen("memory_full", text, used, samples, 0.5))
     return seen
 
 
@@ -94,16 +93,16 @@ def _lived_through(start: datetime, last: datetime, log: pd.DataFrame) -> bool:
 
 
 def _seen(
-    outcome: str, words: str, used: pd.Series, samples: Callable[..., str], strength: float = 1.0
+    outcome: str, text: Text, used: pd.Series, samples: Callable[..., str], strength: float = 1.0
 ) -> Observation:
     return Observation(
         outcome,
-        f"The process's {words}.",
+        text,
         "host_metrics",
         len(used),
         samples("rss_mb"),
         float(used.max()),
         "MB",
         strength,
-        words,
+        text,
     )

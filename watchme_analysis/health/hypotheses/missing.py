@@ -10,6 +10,7 @@ from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
 from watchme_analysis.inference.engine import separation
 from watchme_analysis.inference.findings import Missing
+from watchme_analysis.text.message import Text, message
 
 # Log-odds by which evidence comes first that would separate two likely causes which look the same.
 DECIDES = 10.0
@@ -17,12 +18,11 @@ DECIDES = 10.0
 
 @dataclass(frozen=True)
 class _Wish:
-    """Evidence that may be missing: whether it is, how to get it, and its names in signals' needs."""
+    """Evidence that may be missing: whether it is, its name in messages, how to get it, and what it fills."""
 
     absent: bool
-    what: str
-    why: str
-    how: str
+    name: str
+    how: Text
     evidence: tuple[str, ...]
 
 
@@ -45,7 +45,8 @@ def missing_evidence(
         decides = not set(deciding).isdisjoint(wish.evidence)
         if wish.absent or decides:
             value = separation(wish.evidence, health_causes(), SIGNALS, probability) + DECIDES * decides
-            said.append(Missing(wish.what, wish.why, wish.how, value))
+            what, why = (message(f"missing-{wish.name}-{part}") for part in ("what", "why"))
+            said.append(Missing(what, why, wish.how, value))
     return tuple(sorted(said, key=lambda item: -item.value))
 
 
@@ -76,36 +77,31 @@ def _wishes(found: Facts) -> list[_Wish]:
     return [
         _Wish(
             "inside" not in vantages,
-            "probes from inside the container",
-            "they tell a stuck application from everything before it",
+            "inside-probes",
             collect.inside_probes(at),
             ("probes/inside",),
         ),
         _Wish(
             "outside" not in vantages and found.table("edge_log").empty,
-            "probes from outside, through the edge",
-            "they show what callers meet and when",
+            "outside-probes",
             collect.outside_probes(at),
             ("probes/outside",),
         ),
         _Wish(
             "host" not in vantages,
-            "probes from the host, past Nginx",
-            "they tell the container's network from Nginx and the edge",
+            "host-probes",
             collect.host_probes(at),
             ("probes/host",),
         ),
         _Wish(
             access.empty,
-            "Nginx's access log with upstream times",
-            "it shows which layer takes the time of each request",
+            "access-log",
             collect.timed_access_log(),
             ("access_log",),
         ),
         _Wish(
             untimed,
-            "upstream times and addresses in Nginx's access log",
-            "the log's format carries no timing, so that connecting, waiting and reading look alike",
+            "access-log-times",
             collect.timed_access_log(),
             ("access_log/times",),
         ),
@@ -120,29 +116,25 @@ def _of_layers(found: Facts) -> list[_Wish]:
     return [
         _Wish(
             found.table("edge_log").empty,
-            "the edge's request log",
-            "it shows whether the edge held or refused requests that Nginx answered well",
+            "edge-requests",
             collect.edge_log(),
             ("edge_log",),
         ),
         _Wish(
             not found.collected("error_log"),
-            "Nginx's error log",
-            "it tells connecting from waiting for the header and names limits",
+            "nginx-errors",
             collect.error_log(),
             ("error_log",),
         ),
         _Wish(
             "nginx" not in config,
-            "Nginx's configuration",
-            "it shows where the endpoint's location differs from its neighbours",
+            "nginx-configuration",
             collect.nginx_configuration(),
             ("config_directives/nginx",),
         ),
         _Wish(
             no_edge_config,
-            "the edge's configuration",
-            "it shows cache, rules and limits that concern the endpoint",
+            "edge-configuration",
             collect.edge_configuration(),
             ("config_directives/edge", "edge_settings"),
         ),
@@ -154,36 +146,31 @@ def _of_application(found: Facts, at: collect.Addresses) -> list[_Wish]:
     return [
         _Wish(
             not {"threads", "cpu_pct"} <= metrics,
-            "CPU, threads, open requests and files of the process, and the host's CPU, each second",
-            "they tell a full thread pool, a lack of CPU and exhausted descriptors from a blocked loop",
+            "metrics",
             collect.process_metrics(at),
             ("host_metrics",),
         ),
         _Wish(
             found.table("app_log").empty,
-            "the application's log with milliseconds",
-            "its silences and bursts tell a blocked loop, its errors an exhausted process",
+            "application-log",
             collect.application_log(),
             ("app_log",),
         ),
         _Wish(
             found.table("app_handlers").empty,
-            "the application's source",
-            "it shows which handlers run on the event loop and what blocks there",
+            "source",
             collect.application_source(),
             ("app_handlers", "app_calls"),
         ),
         _Wish(
             found.table("app_processes").empty,
-            "the start command",
-            "it shows workers, connection limits and the address listened on",
+            "start-command",
             collect.start_command(),
             ("app_processes",),
         ),
         _Wish(
             found.table("compose_settings").empty,
-            "the containers' settings",
-            "they show networks, published ports, limits, and when a health check calls it unhealthy",
+            "containers",
             collect.compose_file(),
             ("compose_settings",),
         ),

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.container import answered_by_the_host
-from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
-from watchme_analysis.health.hypotheses.upstreams import KIND_WORDS
+from watchme_analysis.health.hypotheses.upstreams import error_kind
 from watchme_analysis.health.hypotheses.vantages import ENOUGH_PROBES, NEAR_S, at_bad_moments
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.layers import layer_times, logs_connects
+from watchme_analysis.text.message import (
+    Code,
+    Count,
+    Duration,
+    Names,
+    Resource,
+    Text,
+    Value,
+    message,
+    sentences,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,8 +118,7 @@ def _by_access_log(found: Facts) -> list[Observation]:
     if len(asked) < 5 or asked["response_s"].isna().all():
         return []
     parts = layer_times(asked, connects_logged=logs_connects(found.joined))
-    service = listed(found.services)
-    seen = [*_connects(found, asked, parts), *_sent_again(asked, service)]
+    seen = [*_connects(found, asked, parts), *_sent_again(asked, found.services)]
     bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
     stalled = _stalled(parts.loc[bad.index])
     if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
@@ -120,50 +130,57 @@ def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Ob
     """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
     tries = parts["connect_s"].notna()
     waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
-    service = listed(found.services)
     slow, total = int(waited.sum()), int(tries.sum())
+    connects: dict[str, Value] = {
+        "services": Names(found.services),
+        "slow": Count(slow),
+        "requests": Count(total),
+    }
     sql = of_joined("nginx", asked[tries])
     if total >= 5 and slow >= 3 and slow >= 0.05 * total:
         longest = float(parts["connect_s"].max())
         # Who gave up connecting after a second or more sent first packets again, in vain.
         in_vain = parts["gave_up_in"].eq("connect") & (parts["connect_s"] >= RECONNECT_S[0])
         again = int((parts.loc[tries, "connect_s"].map(_retransmitted) | in_vain[tries].fillna(False)).sum())
-        text = (
-            f"{share(slow, total)} requests to {service} waited over {seconds(SLOW_CONNECT_S)} to "
-            f"connect (longest {seconds(longest)}; {again} of them until a lost first packet was sent "
-            "again, after whole seconds, or in vain)."
+        text: Text = message(
+            "health-connect-slow",
+            **connects,
+            limit=Duration(SLOW_CONNECT_S),
+            longest=Duration(longest),
+            again=again,
         )
         room, unanswered = _room(found), _most_unanswered(asked)
         outcome = "connect_slow"
         if room is not None and unanswered >= room and (through := _through_the_queue(found)):
-            text += (
-                f" The queue of connections holds {room}, and {through} probes from inside, which go through "
-                "it as well, were answered at the same moments: it had room."
-            )
+            text = sentences(text, message("health-queue-had-room", room=room, probes=through))
         elif room is not None and unanswered >= room:
             outcome = "queue_short" if _answers_at_once(parts) else "queue_full"
-            text += (
-                f" The queue of connections holds {room}, and {unanswered} requests were sent while none was "
-                "answered: it may have been full."
+            text = sentences(
+                text,
+                message("health-queue-maybe-full", room=room, unanswered=unanswered),
+                message("health-queue-short") if outcome == "queue_short" else None,
             )
-            if outcome == "queue_short":
-                text += " What was connected was answered at once: the server is not stuck."
         elif room is not None and again >= 0.5 * slow:
             outcome = "connect_lost"
-            text += (
-                f" The queue of connections holds {room}, and at most {unanswered} requests were sent "
-                "between two answers: it was never full."
-            )
-        detail = f"connections to {service} are slow or fail ({share(slow, total)}), as when packets are lost"
-        full = f"the queue of {room} connections of {service} is full ({share(slow, total)} connect slowly)"
-        words = full if outcome.startswith("queue") else detail
+            text = sentences(text, message("health-queue-never-full", room=room, unanswered=unanswered))
+        if outcome.startswith("queue"):
+            detail = message("health-queue-full-detail", **connects, room=int(room or 0))
+        else:
+            detail = message("health-connect-slow-detail", **connects)
         return [
-            Observation(outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), words)
+            Observation(
+                outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), detail
+            )
         ]
     if total >= 5 and asked["connect_s"].notna().any() and not answered_by_the_host(found):
         turned_away = found.of_incident(found.table("error_log"))["kind"].eq("upstream_refused").any()
-        how = "connected or were refused" if turned_away else "connected"
-        text = f"{share(total - slow, total)} requests to {service} {how} within {seconds(SLOW_CONNECT_S)}."
+        text = message(
+            "health-connect-quick-or-refused" if turned_away else "health-connect-quick",
+            quick=total - slow,
+            requests=total,
+            services=found.services,
+            limit=Duration(SLOW_CONNECT_S),
+        )
         return [Observation("connect_quick", text, "access_log", total, sql, slow / total, "share")]
     return []
 
@@ -207,7 +224,7 @@ def _most_unanswered(asked: pd.DataFrame) -> int:
     return int(np.bincount(between).max()) if len(between) else 0
 
 
-def _sent_again(asked: pd.DataFrame, service: str) -> list[Observation]:
+def _sent_again(asked: pd.DataFrame, services: tuple[str, ...]) -> list[Observation]:
     """Find waits for an answer that cluster at the times after which TCP sends a lost packet again."""
     answered = asked[asked["nginx_status"] < 400]
     waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
@@ -222,11 +239,14 @@ def _sent_again(asked: pd.DataFrame, service: str) -> list[Observation]:
         return []
     if between > 0.3 * hits or (clustered is second and hits < 0.5 * around):
         return []
-    text = (
-        f"{share(hits, len(long))} long waits for an answer from {service} lasted just over "
-        f"{0.2 if clustered is first else 1:g} s, when TCP sends a lost packet again."
+    text = message(
+        "health-retransmitted",
+        hits=hits,
+        waits=len(long),
+        services=services,
+        time=Duration(0.2 if clustered is first else 1.0),
     )
-    detail = f"packets to or from {service} are lost and sent again ({hits} waits at such times)"
+    detail = message("health-retransmitted-detail", services=services, hits=hits)
     sql = of_joined("nginx", asked.loc[long.index[clustered]])
     return [
         Observation(
@@ -256,21 +276,20 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
     middle = float(stalled["body_s"].median())
     calm = asked[~asked["nginx_bad"] & ~asked["family"].isin(found.families)]
     usual = found.joined[found.joined["family"].isin(found.families) & ~found.joined["nginx_bad"]]
-    sizes = ""
+    sizes = None
     if len(calm) and usual["nginx_bytes"].notna().any():
         small, large = float(calm["nginx_bytes"].quantile(0.95)), float(usual["nginx_bytes"].quantile(0.05))
         if large > small:
-            sizes = (
-                f"; their answers have {large:.0f} bytes and more, those that did well at most {small:.0f}"
-            )
-    text = (
-        f"{share(len(stalled), bad)} bad requests of {listed(found.endpoints)} had their header at "
-        f"once and then stood {seconds(middle)} (median) in the body{sizes}."
+            sizes = message("health-body-sizes", large=round(large), small=round(small))
+    stands = message(
+        "health-body-stalls",
+        stalled=len(stalled),
+        bad=bad,
+        paths=found.endpoints,
+        time=Duration(middle),
     )
-    detail = (
-        f"answers of {listed(found.endpoints)} stall after the header{sizes}: large packets are "
-        "lost on the way"
-    )
+    text = sentences(stands, sizes)
+    detail = sentences(message("health-body-stalls-detail", paths=found.endpoints), sizes)
     sql = of_joined("nginx", asked.loc[stalled.index])
     return Observation(
         "body_stalls",
@@ -291,7 +310,6 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Observation]:
     if len(mine) < 3:
         return []
     kinds = mine["kind"].value_counts()
-    service = listed(found.services)
     total = len(mine)
     seen = []
 
@@ -301,21 +319,30 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Observation]:
     unreachable = of(*UNREACHABLE)
     if unreachable >= 3 and unreachable >= 0.3 * total:
         kind = next(name for name in kinds.index if name in UNREACHABLE)
-        words = KIND_WORDS[str(kind)]
-        text = f"{share(unreachable, total)} upstream errors on {service} say: {words}."
+        errors_of: dict[str, Value] = {"services": Names(found.services), "kind": error_kind(str(kind))}
+        text = message("health-upstream-errors", **errors_of, errors=unreachable, total=total)
         sql = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
         # Who listens to nobody refuses; who can't be reached has no way to it.
         outcome = "unreachable" if kind == "upstream_unreachable" else "refused"
-        seen.append(Observation(outcome, text, "error_log", unreachable, sql, detail=f"{service} {words}"))
-    connects = f"connections to {service} time out ({of('upstream_timeout_connect')} times)"
-    stalls = f"answers of {listed(found.endpoints)} stall after the header"
-    for kind, doing, outcome, known, detail in (
-        ("connect", "connecting", "connect_slow", OF_CONNECTING, connects),
-        ("body", "reading the body", "body_stalls", {"body_stalls"}, stalls),
+        detail = message("health-upstream-errors-detail", **errors_of)
+        seen.append(Observation(outcome, text, "error_log", unreachable, sql, detail=detail))
+    connects = message(
+        "health-connect-timeout-detail", services=found.services, times=of("upstream_timeout_connect")
+    )
+    stalls = message("health-body-stalls-detail", paths=found.endpoints)
+    for kind, outcome, known, detail in (
+        ("connect", "connect_slow", OF_CONNECTING, connects),
+        ("body", "body_stalls", {"body_stalls"}, stalls),
     ):
         late = of(f"upstream_timeout_{kind}")
         if late >= 3 and late >= 0.3 * total and not told & known:
-            text = f"{share(late, total)} upstream errors on {service} timed out while {doing}."
+            text = message(
+                "health-upstream-errors",
+                errors=late,
+                total=total,
+                services=found.services,
+                kind=error_kind(f"upstream_timeout_{kind}"),
+            )
             sql = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
             seen.append(Observation(outcome, text, "error_log", late, sql, strength=0.9, detail=detail))
     return seen
@@ -332,12 +359,10 @@ def _local_address(found: Facts) -> list[Observation]:
     remote = hosts - {"127.0.0.1", "localhost", "::1"}
     if local.empty or not remote:
         return []
-    command = str(local["command"].iloc[0])
-    text = (
-        f"The server is started on {local['host'].iloc[0]}, and Nginx asks it at "
-        f"{listed(sorted(remote))}: {command}."
-    )
-    detail = f"the server listens on {local['host'].iloc[0]} inside its container alone"
+    host = Resource(str(local["host"].iloc[0]))
+    command = Code(str(local["command"].iloc[0]))
+    text = message("health-listens-locally", host=host, addresses=sorted(remote), command=command)
+    detail = message("health-listens-locally-detail", host=host)
     return [
         Observation(
             "listens_locally",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from watchme_analysis.health.hypotheses.facts import Facts, followed, listed, share
+from watchme_analysis.health.hypotheses.facts import Facts, followed
 from watchme_analysis.health.hypotheses.sql import of_joined
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.connection_reuse import KEPT, NEW, NOT_TOLD, connections_used
+from watchme_analysis.text.message import message
 
 # So many of each at least, so large a share of the new ones bad, and so small a one of the others: a process
 # that is stuck now and then is stuck for kept connections too, and more new ones are opened in the jam.
@@ -26,9 +27,13 @@ def new_connections(found: Facts) -> list[Observation]:
     bad, bad_kept = int(new["nginx_bad"].sum()), int(kept["nginx_bad"].sum())
     if bad < MOST * len(new) or bad_kept > HARDLY_ANY * len(kept):
         return []
-    text = (
-        f"{share(bad, len(new))} requests to {listed(found.services)} over new connections went badly, and "
-        f"{share(bad_kept, len(kept))} over kept ones: whoever has a connection is answered."
+    text = message(
+        "health-new-alone-bad",
+        services=found.services,
+        bad_new=bad,
+        new=len(new),
+        bad_kept=bad_kept,
+        kept=len(kept),
     )
     rows = mine[used.isin([NEW, KEPT]).fillna(False)]
     sql = of_joined("nginx", rows)

@@ -7,11 +7,12 @@ from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.health.hypotheses.process import own_source
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.text.message import Code, Message, Text, in_each_language, message
 from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_word
 
 
-def filled_in(found: Facts, text: str, one: Observation | None = None) -> str:
+def filled_in(found: Facts, text: Text, one: Observation | None = None) -> Text:
     """Return the text of a next test with the addresses and numbers of a case.
 
     Parameters
@@ -24,6 +25,10 @@ def filled_in(found: Facts, text: str, one: Observation | None = None) -> str:
     one
         Observation that the test belongs to, whose detail is ``{detail}``.
     """
+    return in_each_language(text, lambda language, words: _filled_in(found, words, one, language))
+
+
+def _filled_in(found: Facts, text: str, one: Observation | None, language: str) -> str:
     endpoint = found.endpoints[0] if found.endpoints else "/health"
     service = found.services[0] if found.services else "CONTAINER:PORT"
     inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
@@ -35,18 +40,20 @@ def filled_in(found: Facts, text: str, one: Observation | None = None) -> str:
         "public_url": shell_word(f"https://HOST{endpoint}", "URL"),
         "container_url": shell_word(f"http://{container}{inner}", "URL"),
         "container_ip": shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP"),
-        "detail": render(one.detail) if one is not None and one.detail else "",
+        "detail": render(one.detail, language) if one is not None and one.detail else "",
     }
     if "{pool_threads}" in text:
-        values["pool_threads"] = _pool_threads(found)
+        values["pool_threads"] = render(_pool_threads(found), language)
     for name, value in values.items():
         text = text.replace(f"{{{name}}}", value)
     return text
 
 
-def _pool_threads(found: Facts) -> str:
+def _pool_threads(found: Facts) -> Message:
     """Return the threads of the pool that handlers share, with their number where the source has it."""
     calls = own_source(found, "app_calls")
     handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
     tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
-    return f"{tokens} worker threads" if tokens else "all threads called asyncio_N"
+    if tokens:
+        return message("health-pool-threads", threads=tokens)
+    return message("health-pool-threads-unknown", name=Code("asyncio_N"))

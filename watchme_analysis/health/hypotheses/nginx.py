@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.answers import renames, unseen
-from watchme_analysis.health.hypotheses.facts import Facts, listed, most_of_one, seconds, share
-from watchme_analysis.health.hypotheses.rules import nginx_rule_words, place_of
+from watchme_analysis.health.hypotheses.facts import Facts, most_of_one
+from watchme_analysis.health.hypotheses.rules import nginx_rule, place_of
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.upstreams import (
-    KIND_WORDS,
     dead_server,
     elsewhere_by_errors,
+    error_kind,
     is_group,
     label,
     taken_out,
@@ -23,6 +23,7 @@ from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, sho
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.observations import INNER
+from watchme_analysis.text.message import Code, Duration, Names, Resource, Text, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,10 +100,7 @@ def nginx(found: Facts) -> list[Observation]:
         elif (mine := most_of_one(found, rows, bad)) is not None:
             seen.append(maker(found, *mine))
     if explained < 0.3 * total and len(asked) >= 0.5 * total:
-        text = (
-            f"Nginx passed {share(len(asked), total)} bad requests to {listed(found.services)}, their usual "
-            "upstream, and waited for it."
-        )
+        text = message("health-nginx-passes-on", passed=len(asked), bad=total, services=found.services)
         sql = of_joined("nginx", asked)
         seen.append(
             Observation("nginx_passes_on", text, "access_log", len(asked), sql, strength=by_count(total))
@@ -151,81 +149,89 @@ def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
 
 def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     statuses = rows["nginx_status"].value_counts()
-    words = ", ".join(f"{int(status)} ({count})" for status, count in statuses.items())
-    text = (
-        f"Nginx itself gave {share(len(rows), total)} of the bad answers of {listed(found.endpoints)} "
-        f"without asking the application: status {words}."
+    counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
+    text = message(
+        "health-nginx-alone", responses=len(rows), bad=total, paths=found.endpoints, statuses=counted
     )
-    rule = nginx_rule_words(found)
-    detail = f"{label(found)} answers {words} by itself" + (f" ({rule})" if rule else "")
-    return _seen("nginx_alone", text, rows, (len(rows), "requests"), detail)
+    detail = message("health-nginx-alone-detail", place=label(found), statuses=counted)
+    return _seen("nginx_alone", text, rows, (len(rows), "requests"), sentences(detail, nginx_rule(found)))
 
 
-def _seen(outcome: str, text: str, rows: pd.DataFrame, effect: tuple[float, str], detail: str) -> Observation:
-    """Return what Nginx's log shows of some bad requests, and in words how it is Nginx's doing."""
+def _seen(
+    outcome: str, text: Text, rows: pd.DataFrame, effect: tuple[float, str], detail: Text
+) -> Observation:
+    """Return what Nginx's log shows of some bad requests, and how it is Nginx's doing."""
     sql, strength = of_joined("nginx", rows), by_count(len(rows))
     return Observation(outcome, text, "access_log", len(rows), sql, *effect, strength=strength, detail=detail)
 
 
 def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
-    text = (
-        f"Nginx held {share(len(rows), total)} bad requests of {listed(found.endpoints)} for "
-        f"{seconds(spent)} (median) besides the upstream's time."
-    )
-    rule = nginx_rule_words(found)
-    detail = f"{label(found)} holds requests for {seconds(spent)}" + (f" ({rule})" if rule else "")
-    return _seen("nginx_waits", text, rows, (spent, "s"), detail)
+    time = Duration(spent)
+    text = message("health-nginx-waits", held=len(rows), bad=total, paths=found.endpoints, time=time)
+    detail = message("health-nginx-waits-detail", place=label(found), time=time)
+    return _seen("nginx_waits", text, rows, (spent, "s"), sentences(detail, nginx_rule(found)))
 
 
 def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     address = str(rows["upstream_addr"].mode().iloc[0])
-    usual = listed(sorted({usual_address(found)[str(family)] for family in rows["family"].unique()}))
+    usual = sorted({usual_address(found)[str(family)] for family in rows["family"].unique()})
     fate = _fate(found, rows, address)
-    text = (
-        f"{share(len(rows), total)} bad requests of {listed(found.endpoints)} went to {address}, "
-        f"which answered nothing well, in place of {usual}: {fate}."
+    text = message(
+        "health-moved-upstream",
+        moved=len(rows),
+        bad=total,
+        paths=found.endpoints,
+        address=Resource(address),
+        usual=usual,
     )
-    detail = (
-        f"{label(found)} proxies to {address}, which no other path uses and which never "
-        f"answered well ({fate})"
-    )
-    return _seen("moved_upstream", text, rows, (len(rows), "requests"), detail)
+    detail = message("health-moved-upstream-detail", place=label(found), address=Resource(address))
+    effect = (len(rows), "requests")
+    return _seen("moved_upstream", sentences(text, fate), rows, effect, sentences(detail, fate))
 
 
-def _fate(found: Facts, rows: pd.DataFrame, address: str) -> str:
+def _fate(found: Facts, rows: pd.DataFrame, address: str) -> Text:
     errors = found.of_incident(found.table("error_log"))
     kinds = errors.loc[errors["upstream_addr"] == address, "kind"].value_counts()
     if len(kinds):
-        return (
-            f"{share(int(kinds.iloc[0]), int(kinds.sum()))} errors "
-            f"{KIND_WORDS.get(str(kinds.index[0]), kinds.index[0])}"
+        return message(
+            "health-moved-upstream-errors",
+            address=Resource(address),
+            errors=int(kinds.iloc[0]),
+            total=int(kinds.sum()),
+            kind=error_kind(str(kinds.index[0])),
         )
     status = rows["nginx_status"].value_counts()
-    return f"{share(int(status.iloc[0]), len(rows))} status {int(status.index[0])}"
+    return message(
+        "health-moved-upstream-status",
+        responses=int(status.iloc[0]),
+        total=len(rows),
+        status=Resource(str(int(status.index[0]))),
+    )
 
 
 def _impatient(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     cut = float(rows["nginx_s"].median())
     needs = longest_answer_s(found, rows)
-    text = (
-        f"Nginx gave up on {share(len(rows), total)} bad requests of {listed(found.endpoints)} after "
-        f"{seconds(cut)}, while the endpoint takes up to {seconds(needs)} when all is well."
-    )
+    times: dict[str, Value] = {"cut": Duration(cut), "needs": Duration(needs)}
+    text = message("health-nginx-impatient", ended=len(rows), bad=total, paths=found.endpoints, **times)
+    detail = message("health-nginx-impatient-detail", place=label(found), **times)
+    limit = _set_here(found, "proxy_read_timeout")
+    return _seen("nginx_impatient", text, rows, (cut, "s"), sentences(detail, limit))
+
+
+def _set_here(found: Facts, name: str) -> Text | None:
+    """Return a sentence on the value of a directive for the affected endpoint; None where it is not set."""
     place = place_of(found)
-    limit = place.value("proxy_read_timeout") if place is not None else None
-    detail = f"{label(found)} waits {seconds(cut)}" + (f" (proxy_read_timeout {limit})" if limit else "")
-    detail += f" for an endpoint that needs up to {seconds(needs)}"
-    return _seen("nginx_impatient", text, rows, (cut, "s"), detail)
+    value = place.value(name) if place is not None else None
+    return message("health-nginx-sets", setting=Code(f"{name} {value}")) if value else None
 
 
 def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     status = int(rows["nginx_status"].mode().iloc[0])
-    text = (
-        f"The application answered {share(len(rows), total)} bad requests of {listed(found.endpoints)} with "
-        f"{status} as Nginx passed them on."
-    )
-    detail = f"{label(found)} passes on requests that the application answers with {status}"
+    code = Resource(str(status))
+    text = message("health-nginx-mangles", refused=len(rows), bad=total, paths=found.endpoints, status=code)
+    detail = message("health-nginx-mangles-detail", place=label(found), status=code)
     sql = of_joined("nginx", rows)
     strength = 1.0 if _well_inside(found, rows) else OWN_REFUSALS.get(status, 0.8)
     return Observation("nginx_mangles", text, "access_log", len(rows), sql, strength=strength, detail=detail)
@@ -247,9 +253,9 @@ def _errors(found: Facts) -> list[Observation]:
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
-        text = f"Nginx's error log has {len(short):,d} lines: {KIND_WORDS[kind]}."
+        text = message("health-nginx-short-of", lines=len(short), kind=error_kind(kind))
         count, sql = len(short), lines("error_log", short)
-        detail = f"Nginx is {KIND_WORDS[kind]}"
+        detail = message("health-nginx-short-of-detail", kind=error_kind(kind))
         seen.append(
             Observation("nginx_short_of", text, "error_log", count, sql, count, "lines", detail=detail)
         )
@@ -282,14 +288,17 @@ def _limits(found: Facts, errors: pd.DataFrame) -> list[Observation]:
             return []
         mine, total = of_one
     limited = limited[limited["family"].isin(mine["family"])]
-    kind, count = str(limited["kind"].mode().iloc[0]), len(limited)
-    paths = listed(dict.fromkeys(mine["path"]))
-    text = (
-        f"Nginx's error log has {count:,d} lines on {KIND_WORDS[kind]} for {paths}; "
-        f"{share(len(mine), total)} bad requests have the limit's status or were delayed by it."
+    kind, count = error_kind(str(limited["kind"].mode().iloc[0])), len(limited)
+    text = message(
+        "health-nginx-limits",
+        lines=count,
+        kind=kind,
+        paths=dict.fromkeys(mine["path"]),
+        limited=len(mine),
+        bad=total,
     )
-    rule = nginx_rule_words(found)
-    detail = f"{label(found)} is {KIND_WORDS[kind]} ({count:,d} times)" + (f": {rule}" if rule else "")
+    limiting = message("health-nginx-limits-detail", place=label(found), kind=kind, times=count)
+    detail = sentences(limiting, nginx_rule(found))
     sql, strength = lines("error_log", limited), by_count(min(count, len(mine)))
     return [
         Observation(
@@ -303,11 +312,9 @@ def _no_handshake(found: Facts, mine: pd.DataFrame) -> list[Observation]:
     failed = mine[mine["kind"].eq("tls") & mine["message"].str.contains(HANDSHAKE, na=False, regex=False)]
     if len(failed) < 3:
         return []
-    text = f"Nginx and the upstream of {listed(found.endpoints)} agreed on no TLS {len(failed):,d} times."
-    place = place_of(found)
-    passed = place.value("proxy_pass") if place is not None else None
-    detail = f"{label(found)} asks its upstream by TLS" + (f" (proxy_pass {passed})" if passed else "")
-    detail += f", and {len(failed):,d} handshakes failed"
+    text = message("health-no-handshake", paths=found.endpoints, times=len(failed))
+    failing = message("health-no-handshake-detail", place=label(found), times=len(failed))
+    detail = sentences(failing, _set_here(found, "proxy_pass"))
     strength, sql = by_count(len(failed)), lines("error_log", failed)
     return [
         Observation("no_handshake", text, "error_log", len(failed), sql, strength=strength, detail=detail)
@@ -319,14 +326,9 @@ def _header_too_big(found: Facts, mine: pd.DataFrame) -> list[Observation]:
     lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
     if len(lost) < 3:
         return []
-    place = place_of(found)
-    size = place.value("proxy_buffer_size") if place is not None else None
-    room = f" (proxy_buffer_size {size})" if size else ""
-    text = (
-        f"The application answered {listed(found.endpoints)}, and Nginx threw {len(lost):,d} answers away: "
-        "their header was too big for its buffer."
-    )
-    detail = f"{label(found)} has no room for the header of the application's answers{room}"
+    text = message("health-header-too-big", paths=found.endpoints, lost=len(lost))
+    too_small = message("health-header-too-big-detail", place=label(found))
+    detail = sentences(too_small, _set_here(found, "proxy_buffer_size"))
     strength, sql = by_count(len(lost)), lines("error_log", lost)
     return [
         Observation("header_too_big", text, "error_log", len(lost), sql, strength=strength, detail=detail)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.network import SLOW_CONNECT_S
 from watchme_analysis.health.hypotheses.sql import lines, of_observed
 from watchme_analysis.health.hypotheses.vantages import CHANCE_LEAST, NEAR_S
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import Duration, Names, Value, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +40,18 @@ def probe_connects(found: Facts) -> list[Observation]:
     by_chance = (1 - len(slow) / len(host)) ** len(inside)
     if (inside["connect_s"] > SLOW_CONNECT_S).any() or len(inside) < FEWEST or by_chance > CHANCE_LEAST:
         return []
-    longest, service = float(slow["connect_s"].max()), listed(found.services)
-    text = (
-        f"{share(len(slow), len(host))} host probes waited over {seconds(SLOW_CONNECT_S)} to connect to "
-        f"{service} (longest {seconds(longest)}), and none of {len(inside)} from inside (longest "
-        f"{seconds(float(inside['connect_s'].max()))}): its queue of connections had room."
+    longest = float(slow["connect_s"].max())
+    connects: dict[str, Value] = {"services": Names(found.services), "longest": Duration(longest)}
+    text = message(
+        "health-connect-slow-from-host",
+        **connects,
+        slow=len(slow),
+        probes=len(host),
+        limit=Duration(SLOW_CONNECT_S),
+        inside=len(inside),
+        longest_inside=Duration(float(inside["connect_s"].max())),
     )
-    detail = f"from the host connecting to {service} takes up to {seconds(longest)}, though not from inside"
+    detail = message("health-connect-slow-from-host-detail", **connects)
     sql = lines("probes", slow)
     strength = by_count(len(slow))
     return [
@@ -94,12 +100,15 @@ def cut_from_host(found: Facts) -> list[Observation]:
     by_chance = (1 - len(cut) / len(host)) ** len(near)
     if near["failed"].any() or len(near) < FEWEST or by_chance > CHANCE_LEAST:
         return []
-    service = listed(found.services)
-    text = (
-        f"{share(len(cut), len(host))} host probes of {listed(found.endpoints)} were cut off at once, "
-        f"without an answer, and none of {len(near)} from inside within {seconds(NEAR_S)} of them."
+    text = message(
+        "health-cut-from-host",
+        cut=len(cut),
+        probes=len(host),
+        paths=found.endpoints,
+        inside=len(near),
+        near=Duration(NEAR_S),
     )
-    detail = f"the way from the host to {service} cuts connections off ({share(len(cut), len(host))} probes)"
+    detail = message("health-cut-from-host-detail", services=found.services, cut=len(cut), probes=len(host))
     return [
         Observation(
             "cut_from_host",

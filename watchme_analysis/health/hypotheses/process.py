@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.hypotheses.container import container_of, variables
 from watchme_analysis.health.hypotheses.cpu import FEWEST_SAMPLES, cpu
-from watchme_analysis.health.hypotheses.facts import Facts, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.health.hypotheses.memory import memory
 from watchme_analysis.health.hypotheses.sql import at_times, quoted, within
 from watchme_analysis.health.running_source import of_applications, running_applications
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import floats
+from watchme_analysis.text.message import Choice, Count, Number, Value, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,23 +189,23 @@ def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Obser
         flat = int((threads >= most - 1).sum())
         crowded = most_open > tokens or open_now is None
         if most >= tokens and flat >= 0.4 * rows and crowded:
-            text = f"Threads stood at {most:.0f} in {share(flat, rows)} samples" + (
-                f" while up to {most_open:.0f} requests were open." if open_now is not None else "."
-            )
-            detail = f"all {tokens} threads of the pool are taken (threads {most:.0f}" + (
-                f", up to {most_open:.0f} requests open)" if open_now is not None else ")"
-            )
+            known = Choice("unknown" if open_now is None else "known")
+            open_most = 0 if open_now is None else round(most_open)
+            counts: dict[str, Value] = {
+                "threads": Count(round(most)),
+                "known": known,
+                "requests": Count(open_most),
+            }
+            text = message("health-pool-full", **counts, flat=flat, samples=rows)
+            detail = message("health-pool-full-detail", **counts, pool=tokens)
             seen.append(
                 Observation("pool_full", text, "host_metrics", rows, sql, most, "threads", detail=detail)
             )
         elif most < tokens * 0.75 and not most_open >= tokens / 2:
-            text = f"The process had at most {most:.0f} threads, fewer than a pool of {tokens}."
+            text = message("health-pool-free", threads=round(most), pool=tokens)
             seen.append(Observation("pool_free", text, "host_metrics", rows, sql, most, "threads"))
     elif open_now is not None and most_open < tokens * 0.75:
-        text = (
-            f"At most {most_open:.0f} requests were open in the process, fewer than a pool of "
-            f"{tokens} threads."
-        )
+        text = message("health-pool-free-by-requests", requests=round(most_open), pool=tokens)
         sql = samples("in_flight")
         seen.append(
             Observation("pool_free", text, "host_metrics", len(open_now), sql, most_open, "requests", 0.7)
@@ -239,10 +240,7 @@ def _not_arriving(found: Facts, gauge: pd.Series, samples: Samples) -> list[Obse
     outside, inside = float(outer[busy].mean()), float(gauge[busy].mean())
     if inside > 0.4 * outside:
         return []
-    text = (
-        f"At {int(busy.sum())} samples Nginx had {outside:.1f} requests open on average, the "
-        f"application knew of {inside:.1f}."
-    )
+    text = message("health-not-arriving", samples=busy.sum(), outside=Number(outside), inside=Number(inside))
     sql = samples("in_flight", at_times(gauge.index[busy]))
     return [
         Observation("not_arriving", text, "host_metrics", int(busy.sum()), sql, outside - inside, "requests")
@@ -261,17 +259,17 @@ def _files(
     most = float(files.max()) if len(files) else 0.0
     limit = min(known, default=float("nan"))
     if len(files) >= 3 and most >= 0.95 * limit:
-        words = f"open files stood at {most:.0f} of {limit:.0f} allowed"
+        text = message("health-files-full", files=round(most), limit=round(limit))
         return [
             Observation(
                 "files_full",
-                f"The process's {words}.",
+                text,
                 "host_metrics",
                 len(files),
                 samples(str(name)),
                 most,
                 "files",
-                detail=words,
+                detail=text,
             )
         ]
     return []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.network import UNREACHABLE
 from watchme_analysis.health.hypotheses.process import service_name
 from watchme_analysis.health.hypotheses.sql import of_joined, of_observed, quoted, within
 from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.layers import logs_connects
+from watchme_analysis.text.message import Duration, Share, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +43,7 @@ def rhythms(found: Facts) -> list[Observation]:
     inside, total, bunches = count_bunched_responses(answered)
     if bunches >= 3 and inside >= 0.5 * total:
         table = "access_log" if found.has("access_log") else "edge_log"
-        text = (
-            f"{share(inside, total)} slow answers left in {bunches} bunches of several endpoints "
-            "within 20 ms, though they had been asked at different times."
-        )
+        text = message("health-bunched", together=inside, slow=total, bunches=bunches)
         seen.append(
             Observation(
                 "bunched",
@@ -73,11 +71,14 @@ def _held(found: Facts) -> list[Observation]:
     if len(waits) < HELD_WAITS or held.sum() < HELD_SHARE * len(waits):
         return []
     longest = float((waits.loc[held, "nginx_end"] - waits.loc[held, "nginx_start"]).dt.total_seconds().max())
-    text = (
-        f"During {share(held.sum(), len(waits))} long waits for {listed(found.services[:1])} nobody was "
-        f"answered, though others asked as well (longest {seconds(longest)})."
+    text = message(
+        "health-held-waits",
+        held=held.sum(),
+        waits=len(waits),
+        services=found.services[:1],
+        longest=Duration(longest),
     )
-    detail = f"the event loop stands still for up to {seconds(longest)} at a time"
+    detail = message("health-loop-blocked-detail", longest=Duration(longest))
     sql = of_joined("nginx", waits[held])
     size = float(held.sum() / len(waits))
     strength = by_count(size, HELD_SURE)
@@ -103,10 +104,7 @@ def _quick_between(found: Facts) -> list[Observation]:
     quick = rows[rows["duration_s"] <= QUICK_RATIO * rows["usual_s"] + QUICK_MARGIN_S]
     if len(quick) < 5 or len(quick) < QUICK_SHARE * len(rows):
         return []
-    text = (
-        f"{share(len(quick), len(rows))} answers of {listed(found.endpoints)} were as quick as ever between "
-        "the standstills."
-    )
+    text = message("health-quick-between", quick=len(quick), responses=len(rows), paths=found.endpoints)
     return [
         Observation(
             "quick_between", text, "access_log", len(quick), of_observed(quick), len(quick) / len(rows)
@@ -129,11 +127,14 @@ def _by_app_log(found: Facts) -> Observation | None:
     pid, shape = max(shapes.items(), key=lambda one: one[1].silent_share * (one[1].burst_share > 0.35))
     of_process = [f"coalesce(service, '') = {quoted(service)}", f"coalesce(pid, -1) = {pid}"]
     sql = within(found, "app_log", "kind = 'access'", *of_process)
-    numbers = (
-        f"{shape.silent_share:.0%} of the incident passed in silences over "
-        f"{seconds(shape.silence_limit_s)} (else {shape.usual_silent_share:.0%}, longest "
-        f"{seconds(shape.longest_silence_s)}), and {shape.burst_share:.0%} of "
-        f"answers left within 10 ms of the one before (else {shape.usual_burst_share:.0%})"
+    numbers = message(
+        "health-rhythm-numbers",
+        silent=Share(shape.silent_share),
+        limit=Duration(shape.silence_limit_s),
+        usual_silent=Share(shape.usual_silent_share),
+        longest=Duration(shape.longest_silence_s),
+        bursts=Share(shape.burst_share),
+        usual_bursts=Share(shape.usual_burst_share),
     )
     bursts = shape.burst_share > max(0.35, 2 * shape.usual_burst_share)
     silent = shape.silent_share > max(0.5, 2 * shape.usual_silent_share)
@@ -141,10 +142,10 @@ def _by_app_log(found: Facts) -> Observation | None:
     if bursts and silent and nothing_asked(found, answers["time"], shape.silence_limit_s):
         return None
     if bursts and silent:
-        detail = f"the event loop stands still for up to {seconds(shape.longest_silence_s)} at a time"
+        detail = message("health-loop-blocked-detail", longest=Duration(shape.longest_silence_s))
         return Observation(
             "stop_and_go",
-            f"The application stops and goes: {numbers}.",
+            sentences(message("health-stop-and-go"), numbers),
             "app_log",
             rows,
             sql,
@@ -153,13 +154,13 @@ def _by_app_log(found: Facts) -> Observation | None:
             detail=detail,
         )
     if bursts and shape.burst_share >= 3 * shape.usual_burst_share:
-        text = f"The application answers in bursts: {numbers}."
+        text = sentences(message("health-bursts"), numbers)
         return Observation("bursts", text, "app_log", rows, sql, shape.burst_share, "share")
     # Who waits for a loop that is held waits no longer than it is silent.
     if shape.silent_share < 0.45 and shape.longest_silence_s < STEADY_SHARE * _typical_wait_s(found):
         return Observation(
             "steady",
-            f"The application answered steadily: {numbers}.",
+            sentences(message("health-steady"), numbers),
             "app_log",
             rows,
             sql,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from watchme_analysis.health.configuration import Location, differences
-from watchme_analysis.health.hypotheses.edge_rules import setting_words, settings
-from watchme_analysis.health.hypotheses.facts import Facts, listed
+from watchme_analysis.health.hypotheses.edge_rules import setting_rule, settings
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import select
 from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.text.message import Code, Message, Phrases, Resource, Text, message, sentences
 
 # Settings of an edge location by which it can hold, refuse or misdirect.
 _EDGE_HARM = (
@@ -34,24 +35,22 @@ def edge_rules(found: Facts) -> list[Observation]:
     """Read whether the edge's configuration treats the affected paths in a way of its own."""
     if not found.edge_routes:
         return settings(found)
-    words = edge_rule_words(found)
+    rule = edge_rule(found)
     sql = select("config_directives", "layer = 'edge'")
     rows = int((found.table("config_directives")["layer"] == "edge").sum())
-    if words:
-        text = f"The edge's configuration treats {listed(found.endpoints)} apart: {words}."
-        return [Observation("edge_rule", text, "config_directives", rows, sql, detail=words)]
+    if rule:
+        text = sentences(message("health-edge-rule", paths=found.endpoints), rule)
+        return [Observation("edge_rule", text, "config_directives", rows, sql, detail=rule)]
     if found.calm_neighbours():
-        text = (
-            f"The edge's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
-        )
+        text = message("health-edge-plain", paths=found.endpoints)
         return settings(found) or [Observation("edge_plain", text, "config_directives", rows, sql)]
     return settings(found)
 
 
-def edge_rule_words(found: Facts) -> str | None:
-    """Return what the edge's configuration does to the affected paths alone, None when nothing harmful."""
+def edge_rule(found: Facts) -> Text | None:
+    """Return how the edge's configuration harms the affected paths alone; None if it doesn't."""
     if not found.edge_routes:
-        return setting_words(found)
+        return setting_rule(found)
     calm = found.calm_neighbours()
     for endpoint in found.endpoints:
         mine = found.edge_routes.serving(endpoint)
@@ -61,12 +60,12 @@ def edge_rule_words(found: Facts) -> str | None:
         other = next((place for place in others if place.number != mine.number), None)
         harm = _harm(mine, other)
         if harm:
-            return f"`{mine.label}` sets {harm}"
+            return message("health-rule-edge-location", location=Code(mine.label), settings=Phrases(harm))
     return None
 
 
-def _harm(mine: Location, other: Location | None) -> str | None:
-    """Return the settings of a location that can spoil its requests, in words."""
+def _harm(mine: Location, other: Location | None) -> tuple[Text, ...]:
+    """Return the settings of a location that can fail or delay its requests."""
     apart = differences(mine, other) if other is not None else dict.fromkeys(mine.own)
     said = []
     for name in apart:
@@ -76,23 +75,32 @@ def _harm(mine: Location, other: Location | None) -> str | None:
         if name == "proxy_pass" and (other is None or set(mine.addresses) == set(other.addresses)):
             continue
         if name in _EDGE_HARM or name.startswith("proxy_next_upstream"):
-            said.append(f"{name} {value}")
+            said.append(_setting(name, value))
         if name == "proxy_read_timeout" and other is not None:
-            said.append(f"{name} {value} (elsewhere {other.value(name) or 'the default'})")
+            said.append(_setting(name, value, other.value(name) or message("health-setting-default")))
     if _caches(mine):
         locked = mine.value("proxy_cache_lock") == "on"
         if locked and "proxy_cache_valid" not in mine.settings:
             wait = mine.value("proxy_cache_lock_timeout") or "5s"
-            said.append(
-                f"a cache lock (proxy_cache_lock_timeout {wait}) without a proxy_cache_valid: "
-                "answers that may not be kept go through one at a time"
-            )
+            lock = Code(f"proxy_cache_lock_timeout {wait}")
+            said.append(message("health-setting-cache-lock", lock=lock, valid=Code("proxy_cache_valid")))
         valid = mine.settings.get("proxy_cache_valid", ())
         if any(value[0] == "any" or value[0].startswith(("4", "5")) for value in valid if value):
-            said.append("a cache that keeps error answers (proxy_cache_valid " + " ".join(valid[0]) + ")")
+            kept = Code("proxy_cache_valid " + " ".join(valid[0]))
+            said.append(message("health-setting-cache-errors", setting=kept))
         if "proxy_ignore_headers" in mine.settings:
-            said.append(f"a cache that ignores {mine.value('proxy_ignore_headers')}")
-    return ", ".join(dict.fromkeys(said)) or None
+            ignored = Code(f"proxy_ignore_headers {mine.value('proxy_ignore_headers')}")
+            said.append(message("health-setting-cache-ignores", setting=ignored))
+    return tuple(dict.fromkeys(said))
+
+
+def _setting(name: str, value: str, elsewhere: str | Message | None = None) -> Message:
+    """Return a directive as a phrase, with its value in other locations where that is known."""
+    setting = Code(f"{name} {value}")
+    if elsewhere is None:
+        return message("health-setting", setting=setting)
+    other = Code(elsewhere) if isinstance(elsewhere, str) else elsewhere
+    return message("health-setting-elsewhere", setting=setting, other=other)
 
 
 def _caches(place: Location) -> bool:
@@ -107,20 +115,20 @@ def nginx_rules(found: Facts) -> list[Observation]:
     """Read whether Nginx's configuration treats the affected paths in a way of its own."""
     if not found.nginx_routes:
         return []
-    words = nginx_rule_words(found)
+    rule = nginx_rule(found)
     sql = select("config_directives", "layer = 'nginx'")
     rows = int((found.table("config_directives")["layer"] == "nginx").sum())
-    if words:
-        text = f"Nginx's configuration treats {listed(found.endpoints)} apart: {words}."
-        return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=words)]
-    text = f"Nginx's configuration treats {listed(found.endpoints)} as it treats the paths that did well."
+    if rule:
+        text = sentences(message("health-nginx-rule", paths=found.endpoints), rule)
+        return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=rule)]
+    text = message("health-nginx-plain", paths=found.endpoints)
     return (
         [Observation("nginx_plain", text, "config_directives", rows, sql)] if found.calm_neighbours() else []
     )
 
 
-def nginx_rule_words(found: Facts) -> str | None:
-    """Return how Nginx's configuration treats the affected paths alone, None when in no harmful way."""
+def nginx_rule(found: Facts) -> Text | None:
+    """Return how Nginx's configuration harms the affected paths alone; None if it doesn't."""
     for family, endpoint in zip(found.families, found.endpoints, strict=True):
         mine = found.nginx_routes.serving(endpoint)
         if mine is None:
@@ -131,19 +139,23 @@ def nginx_rule_words(found: Facts) -> str | None:
         other = next((place for place in places if place.number != mine.number), None)
         if other is None:
             continue
-        said = []
+        said: list[Text] = []
         for name, (value, elsewhere) in differences(mine, other).items():
             if name == "proxy_pass" and set(mine.addresses) == set(other.addresses):
                 # The same address under another path may be another resource.
                 inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
-                said += [f"proxy_pass {value}, which asks for {inner}"] if inner != endpoint else []
+                if inner != endpoint:
+                    passed = Code(f"proxy_pass {value}")
+                    said.append(message("health-setting-asks-for", setting=passed, path=Resource(inner)))
                 if _scheme(value) != _scheme(elsewhere):
-                    said.append(f"proxy_pass {value} (elsewhere {elsewhere})")
+                    said.append(_setting(name, str(value), str(elsewhere)))
                 continue
             if value is not None and (name in _NGINX_HARM or name.endswith("_timeout")):
-                said.append(f"{name} {value}" + (f" (elsewhere {elsewhere})" if elsewhere else ""))
+                said.append(_setting(name, value, elsewhere or None))
         if said:
-            return f"`{mine.label}` has {', '.join(said)}"
+            return message(
+                "health-rule-nginx-location", location=Code(mine.label), settings=Phrases(tuple(said))
+            )
     return None
 
 

@@ -7,6 +7,7 @@ from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.process import gauges, own_source, service_name, source_conditions
 from watchme_analysis.health.hypotheses.sql import quoted, select, within
 from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.text.message import message
 
 # Clients that wait for a free connection of a pool of their own, as calls of the source name them.
 _POOLED = (
@@ -27,7 +28,7 @@ def cpu_sampled(found: Facts) -> list[Observation]:
         return []
     of_service = f"coalesce(service, '') = {quoted(service_name(found, found.table('host_metrics')))}"
     sql = within(found, "host_metrics", of_service, "metric = 'cpu_pct'", "value is not null")
-    text = f"CPU of the process was sampled {rows} times during the incident."
+    text = message("health-cpu-sampled", samples=rows)
     return [Observation("cpu_sampled", text, "host_metrics", rows, sql)]
 
 
@@ -39,11 +40,11 @@ def pool_of_connections_known(found: Facts) -> list[Observation]:
         service = service_name(found, log)
         mine = found.of_incident(log[log["service"].fillna("") == service])
         if len(mine):
-            text = f"The application logged {len(mine):,d} lines during the incident."
+            text = message("health-app-logged", lines=len(mine))
             sql = within(found, "app_log", f"coalesce(service, '') = {quoted(service)}")
             return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
     if len(calls) and not calls["call"].fillna("").str.contains(_POOLED, regex=True).any():
-        text = "No call in the source waits for a connection of a pool."
+        text = message("health-no-pooled-calls")
         sql = select("app_calls", *source_conditions(found, "app_calls", calls))
         return [Observation("pool_of_connections_known", text, "app_calls", len(calls), sql)]
     return []

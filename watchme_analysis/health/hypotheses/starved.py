@@ -14,6 +14,7 @@ from watchme_analysis.health.hypotheses.explains import EXPLAINS
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.process import gauges, own_source, waiting
 from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.text.message import message
 
 STANDS_STILL = ("stop_and_go", "held_waits", "bunched", "bursts")
 # All paths, and the loop's own among them: a full pool of threads is none of these.
@@ -45,16 +46,14 @@ def starved(found: Facts, seen: Sequence[Observation]) -> list[Observation]:
     if not still or not on_loop or not is_read:
         return []
     if "cpu_idle" in by and _always_runs(found):
-        cpu, why, strength = by["cpu_idle"], "the process used a little CPU all the time", 1.0
+        cpu, text, strength = by["cpu_idle"], message("health-starved"), 1.0
     elif {"cpu_full", "threads_of_its_own"} <= set(by):
-        cpu, why, strength = by["cpu_full"], "threads next to the loop used the CPU", THREADS_TELL
+        cpu, text, strength = by["cpu_full"], message("health-starved-by-threads"), THREADS_TELL
     else:
         return []
-    words = f"nothing in the source holds the loop and {why}, yet it stands still: it is not given the CPU"
-    text = f"{words[0].upper()}{words[1:]}."
     return [
         Observation(
-            "starved", text, cpu.table, cpu.rows, cpu.sql, cpu.effect, cpu.effect_unit, strength, words
+            "starved", text, cpu.table, cpu.rows, cpu.sql, cpu.effect, cpu.effect_unit, strength, text
         )
     ]
 

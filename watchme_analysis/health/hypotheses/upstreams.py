@@ -7,31 +7,42 @@ import re
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.health.hypotheses.facts import Facts, listed, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.rules import place_of
 from watchme_analysis.health.hypotheses.sql import lines
 from watchme_analysis.inference.signals import Observation, by_count
+from watchme_analysis.text.message import Code, Message, Names, Resource, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Share of an endpoint's errors that makes them its own.
 MOST = 0.5
-KIND_WORDS = {
-    "upstream_timeout_connect": "timed out while connecting",
-    "upstream_timeout_header": "timed out waiting for the response header",
-    "upstream_timeout_body": "timed out while reading the body",
-    "upstream_refused": "refused the connection",
-    "upstream_unreachable": "unreachable",
-    "upstream_reset": "reset the connection",
-    "upstream_closed": "closed the connection early",
-    "limit_req": "limiting requests",
-    "limit_conn": "limiting connections",
-    "no_live_upstream": "no live upstream",
-    "worker_connections": "out of worker_connections",
-    "open_files": "out of open files",
-    "resolver": "could not resolve the upstream's name",
-}
+# Kinds of lines in Nginx's error log that have a name in the catalogues.
+_NAMED_KINDS = frozenset(
+    {
+        "upstream_timeout_connect",
+        "upstream_timeout_header",
+        "upstream_timeout_body",
+        "upstream_refused",
+        "upstream_unreachable",
+        "upstream_reset",
+        "upstream_closed",
+        "limit_req",
+        "limit_conn",
+        "no_live_upstream",
+        "worker_connections",
+        "open_files",
+        "resolver",
+    }
+)
+
+
+def error_kind(kind: str) -> Message | Resource:
+    """Return the kind of a line in Nginx's error log as a noun phrase."""
+    if kind in _NAMED_KINDS:
+        return message(f"nginx-error-{kind.replace('_', '-')}")
+    return Resource(kind)
 
 
 def usual_address(found: Facts) -> dict[str, str]:
@@ -49,10 +60,12 @@ def usual_address(found: Facts) -> dict[str, str]:
     return usual
 
 
-def label(found: Facts) -> str:
-    """Return the Nginx location of the affected endpoints as it is written."""
+def label(found: Facts) -> Message:
+    """Return the Nginx location of the affected endpoints as a phrase."""
     place = place_of(found)
-    return f"`{place.label}`" if place is not None else f"Nginx's location of {listed(found.endpoints)}"
+    if place is not None:
+        return message("nginx-location", location=Code(place.label))
+    return message("nginx-location-of", paths=found.endpoints)
 
 
 def dead_server(found: Facts) -> tuple[list[Observation], list[str]]:
@@ -72,14 +85,13 @@ def dead_server(found: Facts) -> tuple[list[Observation], list[str]]:
     if len(strange) < 2 or not found.services:
         return [], []
     address = str(strange["upstream_addr"].mode().iloc[0])
-    kind = str(strange["kind"].mode().iloc[0])
-    words = KIND_WORDS.get(kind, kind)
-    usual = listed(found.services)
-    text = (
-        f"{share(len(strange), len(mine))} upstream errors on {listed(families)} name {address} "
-        f"({words}), which serves nothing well, though {usual} serves these paths."
-    )
-    detail = f"Nginx asks {address} beside {usual} for the same paths, and it never answers well ({words})"
+    dead: dict[str, Value] = {
+        "address": Resource(address),
+        "kind": error_kind(str(strange["kind"].mode().iloc[0])),
+        "usual": Names(found.services),
+    }
+    text = message("health-dead-server", **dead, errors=len(strange), total=len(mine), paths=families)
+    detail = message("health-dead-server-detail", **dead)
     sql = lines("error_log", strange)
     strength = by_count(len(strange), 4)
     seen = Observation("dead_server", text, "error_log", len(strange), sql, strength=strength, detail=detail)
@@ -96,12 +108,13 @@ def taken_out(found: Facts) -> list[Observation]:
         left = [one["address"] for one in servers if "down" not in one["options"]]
         if not down or serving.intersection(found.known_as(left)):
             continue
-        words = f"{listed(down)} is marked `down`" + (f", and {listed(left)} serves nothing" * bool(left))
-        text = f"In the upstream that Nginx passes {endpoint} to, {words}."
+        idle = message("health-server-down-others", left=left) if left else None
+        marked_down = message("health-server-down", path=Resource(endpoint), servers=down, mark=Code("down"))
+        text = sentences(marked_down, idle)
         marked = found.table("config_directives")
         marked = marked[marked["directive"].eq("server") & marked["args"].str.contains('"down"', regex=False)]
         sql = lines("config_directives", marked)
-        return [Observation("server_down", text, "config_directives", len(marked), sql, detail=words)]
+        return [Observation("server_down", text, "config_directives", len(marked), sql, detail=text)]
     return []
 
 
@@ -139,12 +152,20 @@ def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str])
     if len(moved) < 3:
         return []
     address = str(moved["upstream_addr"].mode().iloc[0])
-    kind = str(moved["kind"].mode().iloc[0])
-    words = KIND_WORDS.get(kind, kind)
-    text = (
-        f"{share(len(moved), len(failing))} errors on {listed(families)} name {address}, "
-        f"where neighbours go to {listed(sorted(set(expected.loc[moved.index])))}: {words}."
+    elsewhere: dict[str, Value] = {
+        "address": Resource(address),
+        "kind": error_kind(str(moved["kind"].mode().iloc[0])),
+    }
+    text = message(
+        "health-moved-upstream-by-errors",
+        **elsewhere,
+        errors=len(moved),
+        total=len(failing),
+        paths=families,
+        usual=sorted(set(expected.loc[moved.index])),
     )
-    detail = f"{label(found)} proxies to {address}, which no other path uses ({len(moved)} {words})"
+    detail = message(
+        "health-moved-upstream-by-errors-detail", **elsewhere, place=label(found), errors=len(moved)
+    )
     sql = lines("error_log", moved)
     return [Observation("moved_upstream", text, "error_log", len(moved), sql, detail=detail, strength=0.9)]

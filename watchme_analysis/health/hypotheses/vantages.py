@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_family
 from watchme_analysis.health.hypotheses.process import own_source, source_conditions
 from watchme_analysis.health.hypotheses.sql import of_observed, select
 from watchme_analysis.health.incident import judge_requests
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import Choice, Count, Duration, Names, Value, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,18 +58,18 @@ def vantages(found: Facts) -> list[Observation]:
     if len(host):
         bad, enough = int(host["bad"].sum()), by_count(len(host), ENOUGH_PROBES)
         sql = of_observed(host)
-        numbers = (
-            f"{share(bad, len(host))} host probes of {listed(found.endpoints)} were bad while "
-            "callers outside were served badly"
-        )
+        numbers: dict[str, Value] = {
+            "bad": Count(bad),
+            "probes": Count(len(host)),
+            "paths": Names(found.endpoints),
+        }
         if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
-            text = f"{numbers}, and the inside was fine."
+            text = message("health-host-bad-inside-clear", **numbers)
             seen.append(Observation("host_bad_inside_clear", text, "probes", len(host), sql, strength=enough))
         elif bad <= 0.15 * len(host):
             strength = min(enough, host_tell)
-            seen.append(
-                Observation("host_clear", f"Only {numbers}.", "probes", len(host), sql, strength=strength)
-            )
+            text = message("health-host-clear", **numbers)
+            seen.append(Observation("host_clear", text, "probes", len(host), sql, strength=strength))
     return [one for one in seen if one is not None]
 
 
@@ -77,12 +78,15 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Observation | No
     middle = float(inside["duration_s"].median())
     sql = of_observed(inside)
     strength = by_count(total)
-    endpoints = listed(found.endpoints)
+    numbers: dict[str, Value] = {
+        "probes": Count(total),
+        "paths": Names(found.endpoints),
+        "median": Duration(middle),
+    }
     if bad <= 0.15 * total:
         return Observation(
             "inside_clear",
-            f"From inside the container {endpoints} answered well at the moments when callers outside were "
-            f"served badly ({share(total - bad, total)} probes, median {seconds(middle)}).",
+            message("health-inside-clear", good=total - bad, **numbers),
             "probes",
             total,
             sql,
@@ -92,12 +96,9 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Observation | No
         )
     if bad >= 0.4 * total:
         refused = _refused(found) and not inside["status"].between(*REFUSALS).any()
-        were = "was" if len(found.endpoints) == 1 else "were"
         return Observation(
             "inside_bad_too" if refused else "inside_bad",
-            f"From inside the container {endpoints} {were} as bad as from outside "
-            f"({share(bad, total)} probes bad, median {seconds(middle)})"
-            + (", though callers outside were refused at once." if refused else "."),
+            message("health-inside-bad-too" if refused else "health-inside-bad", bad=bad, **numbers),
             "probes",
             total,
             sql,
@@ -130,10 +131,13 @@ def _inside_split(found: Facts) -> Observation | None:
     if not bad or len(rows) < 5 or by_chance > BY_CHANCE:
         return None
     well, middle = int((~rows["strained"]).sum()), float(rows["duration_s"].median())
-    text = (
-        f"From inside the container {listed(clear)} answered well though callers met trouble there "
-        f"({share(well, len(rows))} probes, median {seconds(middle)}); {listed(bad)} was bad inside "
-        "as well, as what waits for something outside of the container is."
+    text = message(
+        "health-inside-split",
+        clear=clear,
+        good=well,
+        probes=len(rows),
+        median=Duration(middle),
+        bad=bad,
     )
     return Observation("inside_split", text, "probes", len(rows), of_observed(rows))
 
@@ -210,7 +214,7 @@ def paths(found: Facts) -> list[Observation]:
         seen.append(
             Observation(
                 "some_paths",
-                f"{listed(calm)} of the same service did well while {listed(found.endpoints)} did not.",
+                message("health-some-paths", calm=calm, paths=found.endpoints),
                 table,
                 len(rows),
                 of_observed(rows),
@@ -223,7 +227,7 @@ def paths(found: Facts) -> list[Observation]:
         many = [family for family in found.families if sizes.get(family, 0) >= 5]
         if len(many) >= 3:
             table, rows = _at_one_vantage(outer[outer["family"].isin(many)])
-            text = f"All paths of the service that were asked were bad: {listed(found.families)}."
+            text = message("health-all-paths", paths=found.families)
             outcome, sql = _all_outcome(found, many), of_observed(rows)
             seen.append(Observation(outcome, text, table, len(rows), sql, float(len(many)), "paths"))
     seen += _handlers(found, calm, sizes)
@@ -261,23 +265,21 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Observati
     sql = select("app_handlers", *source_conditions(found, "app_handlers", table))
     if bad_pool and not bad_loop and calm_loop and not calm_pool:
         others = {runs[family] for family in calm_loop} - {"event_loop"}
-        place = "those on the event loop" + (" or on other threads" if others else "")
-        text = (
-            f"Only endpoints that run on the thread pool were bad ({listed(bad_pool)}); {place} did well "
-            f"({listed(calm_loop)})."
+        text = message(
+            "health-pool-paths",
+            bad=bad_pool,
+            good=calm_loop,
+            elsewhere=Choice("other-threads" if others else "loop"),
         )
         return [Observation("pool_paths", text, "app_handlers", len(table), sql)]
     if bad_loop and calm_pool:
-        text = (
-            f"What runs on the event loop was bad too ({listed(bad_loop)}), and what needs a thread did "
-            f"well ({listed(calm_pool)})."
-        )
+        text = message("health-loop-paths-pool-well", bad=bad_loop, good=calm_pool)
         return [Observation("loop_paths_too", text, "app_handlers", len(table), sql)]
     if bad_loop and not bad_pool:
-        text = f"What was bad ({listed(bad_loop)}) runs on the event loop and needs no thread."
+        text = message("health-handler-off-pool", bad=bad_loop)
         return [Observation("handler_off_pool", text, "app_handlers", len(table), sql)]
     if bad_loop:
-        text = f"What runs on the event loop was bad as well ({listed(bad_loop)})."
+        text = message("health-loop-paths-too", bad=bad_loop)
         return [Observation("loop_paths_too", text, "app_handlers", len(table), sql)]
     return []
 
@@ -311,7 +313,7 @@ def _other_services(found: Facts, outer: pd.DataFrame) -> list[Observation]:
     ]
     names = sorted({found.upstreams[str(family)] for family in others["family"]})
     if len(mine) > 1 and not names:
-        text = f"Several services were bad at the same time: {listed(found.services)}."
+        text = message("health-others-bad", services=found.services)
         table, rows = _at_one_vantage(outer[outer["bad"]])
         return [Observation("others_bad", text, table, len(rows), of_observed(rows))]
     return []

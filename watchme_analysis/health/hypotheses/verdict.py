@@ -186,7 +186,9 @@ def _what(found: Facts, begun: datetime | None) -> str:
 def _what_each(pair: Sequence[Diagnosis]) -> str:
     """Say of each of two faults what it did and when, the earlier one first."""
     told = sorted(pair, key=lambda one: (one.incident_start is None, one.incident_start))
-    return " ".join(f"{one.summary[0]} That was {cause_names('health')[str(one.cause)]}." for one in told)
+    return " ".join(
+        f"{one.summary[0]} That was {render(cause_names('health')[str(one.cause)])}." for one in told
+    )
 
 
 def _own_errors(found: Facts) -> list[str]:
@@ -241,7 +243,7 @@ def _medians(found: Facts) -> tuple[float, float]:
 
 
 def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> str:
-    first, names = ranking[0], cause_names("health")
+    first, names = ranking[0], {name: render(text) for name, text in cause_names("health").items()}
     if verdict == "no_incident":
         brief = find_brief_failure(found.observed)
         said = "Nothing needs a cause." if brief is None else "What passes so quickly is given no cause."
@@ -270,10 +272,10 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: 
         return f"The evidence does not separate the causes: {said}."
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
-    reason = finding.detail or (render(best.statement).rstrip(".") if best else "")
+    reason = render(finding.detail or (best.statement if best else "")).rstrip(".")
     second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
     if second is not None:
-        also = f"{names[second.cause]}" + (f": {second.detail}" if second.detail else "")
+        also = f"{names[second.cause]}" + (f": {render(second.detail).rstrip('.')}" if second.detail else "")
         return f"Two causes hold: {names[finding.cause]}: {reason}; and {also}."
     return f"The cause is {names[finding.cause]} ({confidence:.0%}): {reason}."
 
@@ -283,5 +285,5 @@ def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missi
         return "Do nothing, or widen the window if the trouble lay outside of it."
     if verdict == "inconclusive" and missing:
         item = missing[0]
-        return f"Collect {item.what} next: {item.why}."
-    return f"Next: {first.finding.next_test}"
+        return f"Collect next: {render(item.what)}. {render(item.why)}"
+    return f"Next: {render(first.finding.next_test)}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import lines
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import Duration, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +44,13 @@ def way_to_edge(found: Facts) -> list[Observation]:
     early = probes[_before_asking(probes)]
     if len(early) < FEWEST or len(early) < MOST * len(outside):
         return []
-    middle = seconds(float(served["duration_s"].median()))
-    text = (
-        f"{share(len(early), len(outside))} bad probes from outside never asked, or lost their time before "
-        f"it, while connecting; others' requests of {listed(found.endpoints)} were served in {middle} "
-        f"(median of {len(served)}): the way from the prober to the edge is in question, no answer."
+    text = message(
+        "health-edge-not-reached",
+        early=len(early),
+        bad=len(outside),
+        paths=found.endpoints,
+        median=Duration(float(served["duration_s"].median())),
+        served=len(served),
     )
     strength = by_count(len(early))
     return [

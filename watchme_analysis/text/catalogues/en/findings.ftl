@@ -31,6 +31,7 @@ finding-basis = { $side ->
     [one] { $rows } row
    *[other] { $rows } rows
   } of { $table }
+finding-follows = This follows from another observation ({ $check }).
 finding-its-rows = its rows
 finding-query = Run this query with { $command } or { $method }:
 

@@ -1,0 +1,31 @@
+"""Messages as tests read them: by id and plain values, never by wording."""
+
+from watchme_analysis.text.message import Message, Names, Number, Phrases, Sentences, TimeSpan
+
+
+def messages_in(text):
+    """Return the values of each message in a text by its id; those within phrases and values as well."""
+    found = {}
+    if not isinstance(text, Message):
+        return found
+    found[text.id] = {name: plain(value) for name, value in text.values.items()}
+    for value in text.values.values():
+        for inner in value.items if isinstance(value, Phrases | Sentences) else [value]:
+            found |= messages_in(inner)
+    return found
+
+
+def plain(value):
+    """Return a value without its kind: a number, a text, a list of texts, or the id of a message."""
+    if isinstance(value, Message):
+        return value.id
+    if isinstance(value, Phrases | Sentences):
+        return [plain(item) if isinstance(item, Message) else item for item in value.items]
+    if isinstance(value, Names):
+        return list(value.items)
+    if isinstance(value, Number):
+        return value.value
+    if isinstance(value, TimeSpan):
+        return value.start, value.end
+    kinds = list(value.to_json().values())
+    return getattr(value, "time", kinds[0])

@@ -1,0 +1,44 @@
+### Observations on the incident as a whole.
+
+health-mild = { $requests } requests and probes were slower than usual, hardly one of them by much.
+health-all-well = No endpoint was slow or failing for long: { $bad } of { $total } requests and probes were bad.
+health-no-requests = The data holds no request or probe that could have been slow or failing.
+
+cause-text = { $text }
+health-not-collected = No { $table }: { $what } could not be seen.
+health-pool-threads = { $threads } worker threads
+health-pool-threads-unknown = all threads called { $name }
+
+# Names of checks
+check-incident = incident
+check-vantages = vantages
+check-host-and-inside = host and inside
+check-paths = paths
+check-answers = answers
+check-handlers = handlers
+check-services = services
+check-edge = edge
+check-way-to-the-edge = way to the edge
+check-edge-configuration = edge configuration
+check-nginx = nginx
+check-nginx-errors = nginx errors
+check-upstream = upstream
+check-nginx-configuration = nginx configuration
+check-connect = connect
+check-new-and-kept-connections = new and kept connections
+check-body = body
+check-rhythm = rhythm
+check-log = log
+check-threads = threads
+check-in-flight = in flight
+check-cpu = cpu
+check-host-cpu = host cpu
+check-descriptors = descriptors
+check-connections = connections
+check-memory = memory
+check-restarts = restarts
+check-disk = disk
+check-source = source
+check-ports = ports
+check-networks = networks
+check-start-command = start command

@@ -1,0 +1,56 @@
+### What Nginx did with the requests, by its logs and its configuration.
+
+
+# Kinds of lines in Nginx's error log
+nginx-error-upstream-timeout-connect = timeout while connecting
+nginx-error-upstream-timeout-header = timeout while waiting for the response header
+nginx-error-upstream-timeout-body = timeout while reading the body
+nginx-error-upstream-refused = connection refused
+nginx-error-upstream-unreachable = host unreachable
+nginx-error-upstream-reset = connection reset
+nginx-error-upstream-closed = connection closed early
+nginx-error-limit-req = request rate limit
+nginx-error-limit-conn = connection limit
+nginx-error-no-live-upstream = no live upstream
+nginx-error-worker-connections = no free worker_connections
+nginx-error-open-files = no free file descriptor
+nginx-error-resolver = unresolved name of the upstream
+nginx-location = location { $location }
+nginx-location-of = the location of { $paths }
+
+# Observations
+health-nginx-passes-on = Nginx passed { $passed } of { $bad } bad requests to { $services }, their usual upstream, and waited for it.
+health-nginx-alone = Nginx itself returned { $responses } of { $bad } bad responses of { $paths } without contacting the application: status { $statuses }.
+health-nginx-alone-by-app-log = Nginx responded to { $refused } of { $bad } bad requests of { $paths } with { $statuses }. The application logged { $logged } responses in that time, { $same } of them with these statuses.
+health-nginx-alone-detail = Nginx responds in { $place } with { $statuses } itself.
+health-nginx-waits = Nginx held { $held } of { $bad } bad requests of { $paths } for { $time } (median) in addition to the upstream's time.
+health-nginx-waits-detail = Nginx holds requests in { $place } for { $time }.
+health-moved-upstream = { $moved } of { $bad } bad requests of { $paths } went to { $address }, which has never responded well, instead of { $usual }.
+health-moved-upstream-detail = Nginx passes requests in { $place } to { $address }, which no other path uses and which has never responded well.
+health-moved-upstream-errors = { $errors } of { $total } errors on { $address }: { $kind }.
+health-moved-upstream-status = { $responses } of { $total } responses have status { $status }.
+health-moved-upstream-by-errors = { $errors } of { $total } errors on { $paths } name { $address } ({ $kind }), while other paths go to { $usual }.
+health-moved-upstream-by-errors-detail = Nginx passes requests in { $place } to { $address }, which no other path uses ({ $errors } errors: { $kind }).
+health-nginx-impatient = Nginx timed out { $ended } of { $bad } bad requests of { $paths } after { $cut }, while the endpoint takes up to { $needs } when all is well.
+health-nginx-impatient-detail = Nginx waits { $cut } in { $place } for an endpoint that needs up to { $needs }.
+health-nginx-sets = The configuration sets { $setting }.
+health-nginx-mangles = The application responded to { $refused } of { $bad } bad requests of { $paths } with { $status } as Nginx passed them on.
+health-nginx-mangles-detail = Nginx passes on requests in { $place } that the application responds to with { $status }.
+health-nginx-renames = The application responded to { $path } with { $status } { $times } times. No caller requests that path, and Nginx logged { $logged } requests of { $paths } with { $status }.
+health-nginx-renames-detail = Nginx passes requests in { $place } on as { $path }, which the application responds to with { $status }.
+health-nginx-short-of = Nginx's error log has { $lines } lines: { $kind }.
+health-nginx-short-of-detail = Nginx reports: { $kind }.
+health-nginx-limits = Nginx's error log has { $lines } lines for { $paths } ({ $kind }). { $limited } of { $bad } bad requests have the limit's status or were delayed by it.
+health-nginx-limits-detail = A limit of Nginx applied in { $place } { $times } times ({ $kind }).
+health-no-handshake = TLS handshakes between Nginx and the upstream of { $paths } failed { $times } times.
+health-no-handshake-detail = Nginx connects to its upstream with TLS in { $place }, and { $times } handshakes failed.
+health-header-too-big = The application responded to { $paths }, and Nginx discarded { $lost } responses, as their header was too big for its buffer.
+health-header-too-big-detail = Nginx's buffer in { $place } is too small for the header of the application's responses.
+health-dead-server = { $errors } of { $total } upstream errors on { $paths } name { $address } ({ $kind }), which serves nothing well, though { $usual } serves these paths.
+health-dead-server-detail = Nginx uses { $address } beside { $usual } for the same paths, and it never responds well ({ $kind }).
+health-server-down = { $servers } is marked { $mark } in the upstream that Nginx passes { $path } to.
+health-server-down-others = The other servers, { $left }, serve nothing.
+health-new-alone-bad = { $bad_new } of { $new } requests to { $services } over new connections were bad, and { $bad_kept } of { $kept } over keep-alive connections: whoever has a connection gets a response.
+health-nginx-rule = Nginx's configuration treats { $paths } differently from the paths that did well.
+health-nginx-plain = Nginx's configuration treats { $paths } as it treats the paths that did well.
+health-rule-nginx-location = Location { $location } of Nginx sets { $settings }.

@@ -1,0 +1,88 @@
+### The process, its container and its host: CPU, threads, memory, files, connections, restarts.
+
+health-cpu-full = CPU of the process was full in { $full } of { $samples } samples (median { $median }, before { $before }).
+health-cpu-full-of-quota = CPU of the process was full in { $full } of { $samples } samples, as { $cores } cores are granted (median { $median }, before { $before }).
+health-cpu-shared = The measured processes together used { $together } CPU, this one { $median } (before { $before }).
+health-cpu-level = CPU of the process stayed level at { $median } (before { $before }), as at a limit.
+health-cpu-rose = CPU of the process rose to { $median } (before { $before }).
+health-cpu-threads = { $threads } more threads than before shared that CPU.
+health-cpu-held = CPU of the process stayed level at { $median } (nine tenths of samples between { $low } and { $high }, relative variance { $times } times less than before) while { $requests } requests were open: it gets no more.
+health-cpu-held-detail = CPU of the process is held at { $median } while { $requests } requests wait.
+health-cpu-idle = CPU of the process stayed low (median { $median }, nine tenths of samples under { $most }).
+health-memory-lost = Memory of the process grew to { $most } MB (before { $before } MB) and was lost at once, { $times } times, as when the process is killed for it.
+health-memory-at-limit = Memory of the process grew from { $before } MB to { $most } MB of the { $granted } MB that compose grants.
+health-memory-grown = Memory of the process grew from { $before } MB to { $most } MB.
+health-pool-full =
+    { $known ->
+        [known] The process had { $threads } threads in { $flat } of { $samples } samples, while up to { $requests } requests were open.
+       *[unknown] The process had { $threads } threads in { $flat } of { $samples } samples.
+    }
+health-pool-full-detail =
+    { $known ->
+        [known] All { $pool } threads of the pool are busy (threads { $threads }, up to { $requests } requests open).
+       *[unknown] All { $pool } threads of the pool are busy (threads { $threads }).
+    }
+health-pool-free = The process had at most { $threads } threads, fewer than a pool of { $pool }.
+health-pool-free-by-requests = At most { $requests } requests were open in the process, fewer than a pool of { $pool } threads.
+health-not-arriving = In { $samples } samples Nginx had { $outside } requests open on average, and the application { $inside }.
+health-files-full = Open files of the process stood at { $files } of { $limit } allowed.
+health-log-words =
+    { $meaning ->
+        [files] The application logged that it can open no more files or sockets ({ $lines } lines).
+        [threads] The application logged that it can start no more threads ({ $lines } lines).
+        [concurrency] The application logged that it rejected requests at its concurrency limit ({ $lines } lines).
+        [memory] The application logged that it ran out of memory ({ $lines } lines).
+        [disk] The application logged that its disk is full ({ $lines } lines).
+        [connections] The application logged that it waited in vain for a free connection of a pool ({ $lines } lines).
+       *[loop] The application logged that its event loop was blocked ({ $lines } lines).
+    }
+health-restarted =
+    { $times ->
+        [one] The application was started once during the incident.
+       *[other] The application was started { $times } times during the incident.
+    }
+health-restarted-detail =
+    { $times ->
+        [one] The process was restarted once.
+       *[other] The process was restarted { $times } times.
+    }
+health-restart-worker-timeout = Its master process ended the worker, as the event loop did not respond in time.
+health-restart-wrong-port = The health check of the container requests port { $port }, while the server listens on { $listening }.
+health-restart-unhealthy = The health check of the container reports it as unhealthy { $soonest } to { $latest } after trouble begins, and the first restart came after { $after }.
+health-restart-follows = So the restart may be a consequence of the incident.
+health-turned-away = { $refused } of { $bad } bad responses of { $paths } are a 503 that the application server returned at once.
+health-turned-away-detail = The application server rejects requests (limit_concurrency { $limits }).
+health-connections-full = { $crowded } of { $bad } bad requests of { $paths } arrived while more than { $size } requests that need a connection of { $pool } ({ $place }) were open, and the pool has { $size }.
+health-connections-spared = Endpoints that need no connection did well: { $calm }.
+health-connections-full-detail = All { $size } connections of { $pool } ({ $place }) are in use, and requests of { $paths } wait for one.
+health-asked-by-name = Nginx connects to { $address } by its name.
+health-networks-apart = By compose, { $service } is on { $networks } and { $proxy } on { $proxy_networks }: they share no network.
+health-metric-stood = { $metric } stood at { $now } (before { $before }).
+health-metric-rose = { $metric } rose by { $now } per sample (before { $before }).
+health-metric-of-host = { $metric } of the host stood at { $now } (before { $before }).
+health-little-own-cpu = The process itself used little CPU meanwhile.
+health-published-before = Nginx connects to { $address }, which served { $requests } requests well before.
+health-not-published = By compose, no container publishes port { $port } any more, to which Nginx connects. Published are { $published }.
+
+# Source of the application
+health-call = { $call } in { $function } ({ $place })
+health-blocking-in-loop = The source blocks the event loop: { $calls }.
+health-no-blocking-in-loop =
+    { $except_for ->
+        [cpu-to-spare] The source has { $handlers } handlers and no blocking call on the event loop, except for work that would take CPU, which the process had to spare.
+       *[none] The source has { $handlers } handlers and no blocking call on the event loop.
+    }
+health-pool-work = In the source, { $paths } needs a thread of the pool, which is shared with { $calls }.
+health-own-threads = The source starts threads or executors beside the event loop: { $calls }.
+health-starved = Nothing in the source blocks the event loop and the process used a little CPU all the time, yet it stands still: it is not given the CPU.
+health-starved-by-threads = Nothing in the source blocks the event loop and threads beside it used the CPU, yet it stands still: the event loop is not given the CPU.
+health-cpu-sampled = The CPU of the process was sampled { $samples } times during the incident.
+health-app-logged = The application logged { $lines } lines during the incident.
+health-no-pooled-calls = No call in the source waits for a connection of a pool.
+health-possible-call = possibly { $call } in { $function } ({ $place })
+health-blocking-in-used-handlers = The source blocks the event loop in handlers that callers used: { $calls }.
+health-no-blocking-in-used-handlers =
+    { $except_for ->
+        [cpu-to-spare] { $used } of { $handlers } handlers in the source were used, and have no blocking call on the event loop, except for work that would take CPU, which the process had to spare.
+       *[none] { $used } of { $handlers } handlers in the source were used, and have no blocking call on the event loop.
+    }

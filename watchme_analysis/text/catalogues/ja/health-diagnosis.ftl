@@ -1,0 +1,44 @@
+### インシデント全体に関する観測。
+
+health-mild = リクエストとプローブ { $requests } 件が通常より遅かったものの、大幅に遅いものはほとんどありません。
+health-all-well = 長く遅延または失敗したエンドポイントはありません。異常はリクエストとプローブ { $total } 件中 { $bad } 件です。
+health-no-requests = 遅延や失敗を判定できるリクエストやプローブがデータにありません。
+
+cause-text = { $text }
+health-not-collected = { $table } がないため、{ $what }は確認できませんでした。
+health-pool-threads = { $threads } 本のワーカースレッド
+health-pool-threads-unknown = { $name } という名前のすべてのスレッド
+
+# Names of checks
+check-incident = インシデント
+check-vantages = 観測地点の比較
+check-host-and-inside = ホストとコンテナ内の比較
+check-paths = パス
+check-answers = 応答
+check-handlers = ハンドラー
+check-services = サービス
+check-edge = エッジ
+check-way-to-the-edge = エッジまでの経路
+check-edge-configuration = エッジの設定
+check-nginx = Nginx
+check-nginx-errors = Nginx のエラー
+check-upstream = アップストリーム
+check-nginx-configuration = Nginx の設定
+check-connect = 接続
+check-new-and-kept-connections = 新規接続とキープアライブ接続
+check-body = ボディ
+check-rhythm = 応答のリズム
+check-log = ログ
+check-threads = スレッド
+check-in-flight = 処理中のリクエスト
+check-cpu = CPU
+check-host-cpu = ホストの CPU
+check-descriptors = ファイルディスクリプター
+check-connections = 接続プール
+check-memory = メモリ
+check-restarts = 再起動
+check-disk = ディスク
+check-source = ソースコード
+check-ports = ポート
+check-networks = ネットワーク
+check-start-command = 起動コマンド

@@ -1,0 +1,53 @@
+### エッジのログ、設定から分かる、リクエストに対するエッジの動作。
+
+health-edge-passes-on = エッジの影響はありません。{ $paths } の異常なリクエスト { $bad } 件のうち { $passed } 件はそのまま転送され、時間がかかった、または異常な応答を返したのはオリジンです。
+health-edge-passes-on-by-probes = Nginx のログでも、{ $paths } へのリクエスト { $requests } 件中 { $bad } 件がプローブと同様に異常でした。
+health-edge-waits = { $paths } の異常なリクエスト { $bad } 件のうち { $held } 件は、エッジで待たされていました。所要時間の中央値はエッジで { $edge }、オリジンで { $origin } です。
+health-edge-waits-detail = オリジンは { $origin } で応答していますが、{ $paths } へのリクエストはエッジで待たされています。
+health-edge-alone = { $paths } の異常な応答 { $bad } 件のうち { $responses } 件は、エッジがオリジンに問い合わせずに自ら返したものです (ステータス { $statuses })。
+health-edge-alone-detail = { $paths } にはエッジが自ら { $statuses } を返しています。
+health-edge-cache-status = キャッシュステータスは { $status } が最多です。
+health-edge-elsewhere = { $paths } の異常なリクエスト { $bad } 件のうち { $sent } 件は、ほかのリクエストを処理した { $usual } ではなく { $origins } に送られ、Nginx には届いていません。
+health-edge-elsewhere-detail = エッジが { $paths } を { $usual } ではなく { $origins } に送っています。
+health-edge-impatient = { $paths } の異常なリクエスト { $bad } 件のうち { $ended } 件は、エッジが { $cut } でタイムアウトしました。このエンドポイントは正常時でも最長 { $needs } かかります (Nginx には 499 が記録されています)。
+health-edge-impatient-detail = エッジのタイムアウトは { $cut } ですが、{ $paths } は最長 { $needs } かかります。
+health-edge-never-arrived = エッジで異常だった { $paths } へのリクエスト { $bad } 件のうち { $lost } 件 (ステータス { $statuses }) は、Nginx に届いていません。その間に Nginx は別のリクエスト { $others } 件を処理しています。
+health-edge-never-arrived-by-probes = インシデントの間、{ $paths } へのリクエストは Nginx に 1 件も届いていません。ほかのリクエストは { $others } 件届いており、インシデント前はこのパスのリクエストも { $before } 件届いていました。
+health-outside-bad-nginx-fine = 外部からのプローブは { $probes } 件中 { $bad_probes } 件が異常でしたが、Nginx は { $paths } に正常に応答していました (異常は { $requests } 件中 { $bad } 件、中央値 { $median })。
+health-outside-bad-nginx-fine-detail = Nginx は { $median } で応答しており、{ $paths } の異常は Nginx より手前で発生しています。
+health-edge-not-reached = 外部からの異常なプローブ { $bad } 件のうち { $early } 件は、リクエストを送信できていないか、送信前の接続で時間を費やしていました。ほかの呼び出し元から { $paths } へのリクエストは { $median } (中央値、{ $served } 件) で処理されています。応答ではなく、プローブ元からエッジまでの経路が疑われます。
+health-edge-wrong-host = 呼び出し元はエッジに { $name } を要求していますが、Nginx が自ら異常応答を返したリクエスト { $refused } 件のうち { $renamed } 件は { $given } 宛てです。エッジがホスト名を書き換えています。
+health-edge-wrong-host-configured = 呼び出し元は { $name } を要求し、エッジは Nginx に { $given } を要求しています。Nginx が { $path } を転送するのは { $served } だけで、{ $given } では転送しません。
+health-edge-wrong-host-detail = エッジが { $name } の代わりに { $given } を要求しています。
+health-edge-renames-unjoined =
+    { $number ->
+        [one] エッジが転送した { $paths } の異常なリクエスト { $lost } 件は、Nginx に記録されていません。代わりに、エッジには誰も要求していない { $other } が同じステータス { $status } で { $hits } 件記録されています。
+       *[several] エッジが転送した { $paths } の異常なリクエスト { $lost } 件は、Nginx に記録されていません。代わりに、エッジには誰も要求していない { $other } などのパスが同じステータス { $status } で { $hits } 件記録されています。
+    }
+health-edge-renames-unjoined-detail =
+    { $number ->
+        [one] エッジが { $paths } の代わりに { $other } を要求しています。
+       *[several] エッジが { $paths } の代わりに { $other } などのパスを要求しています。
+    }
+health-edge-renames = { $paths } の異常なリクエスト { $bad } 件のうち { $renamed } 件は、呼び出し元がエッジに要求したものとは別のパスで Nginx に記録されています ({ $path } が { $other } になるなど)。
+health-edge-renames-detail = エッジが { $path } の代わりに { $other } を要求しています。
+
+# Configuration and settings
+health-edge-rule = エッジの設定では、{ $paths } の扱いが正常だったパスと異なります。
+health-edge-plain = エッジの設定では、{ $paths } の扱いは正常だったパスと同じです。
+health-edge-setting = エッジのあるルールが、{ $paths } の異常なリクエスト { $asked } 種類のうち { $concerned } 種類に適用されます。正常だったリクエストに適用される割合は { $others } です。
+health-edge-settings-plain = エッジのルールには、{ $paths } を正常だったパスと区別するものはありません。
+health-rule-edge-setting = エッジのルール { $rule } ({ $condition }): { $effect }。
+health-rule-edge-settings-more = 同様のルールがほかに { $count } 件あります。
+health-rule-edge-location = エッジのロケーション { $location } では { $settings } が設定されています。
+health-setting = { $setting }
+health-setting-elsewhere = { $setting } (ほかのパスでは { $other })
+health-setting-default = デフォルト値
+health-setting-asks-for = { $setting } ({ $path } を要求します)
+health-setting-cache-lock = { $valid } のないキャッシュロック ({ $lock }。キャッシュできない応答は 1 件ずつしか通りません)
+health-setting-cache-errors = エラー応答を保持するキャッシュ ({ $setting })
+health-setting-cache-ignores = ヘッダーを無視するキャッシュ ({ $setting })
+health-edge-settings-rejected = エッジの設定の一部は読み取れなかったか、途中で切れています。該当箇所はインポート結果に記載されています。
+health-edge-rule-unknown = エッジのルール { $rule } が { $paths } に適用されるかどうかは { $fields } によりますが、その値は不明です。
+health-edge-rule-unread = エッジのルール { $rule } には解釈できない部分があります: { $problem }。
+health-edge-setting-unread = エッジの設定にこのパスを含む項目がありますが、解釈できませんでした: { $setting }。

@@ -1,0 +1,56 @@
+### Nginx のログと設定から分かる、リクエストに対する Nginx の動作。
+
+
+# Kinds of lines in Nginx's error log
+nginx-error-upstream-timeout-connect = 接続時のタイムアウト
+nginx-error-upstream-timeout-header = 応答ヘッダー待ちのタイムアウト
+nginx-error-upstream-timeout-body = 応答ボディ読み取り時のタイムアウト
+nginx-error-upstream-refused = 接続拒否
+nginx-error-upstream-unreachable = ホスト到達不可
+nginx-error-upstream-reset = 接続リセット
+nginx-error-upstream-closed = 応答前の切断
+nginx-error-limit-req = リクエストレートの制限
+nginx-error-limit-conn = 接続数の制限
+nginx-error-no-live-upstream = 有効なアップストリームなし
+nginx-error-worker-connections = worker_connections の不足
+nginx-error-open-files = ファイルディスクリプターの不足
+nginx-error-resolver = アップストリームの名前解決の失敗
+nginx-location = ロケーション { $location }
+nginx-location-of = { $paths } のロケーション
+
+# Observations
+health-nginx-passes-on = 異常なリクエスト { $bad } 件のうち { $passed } 件を、Nginx は通常のアップストリーム { $services } に転送し、応答を待っていました。
+health-nginx-alone = { $paths } の異常な応答 { $bad } 件のうち { $responses } 件は、Nginx がアプリケーションに問い合わせずに自ら返したものです (ステータス { $statuses })。
+health-nginx-alone-by-app-log = { $paths } の異常なリクエスト { $bad } 件のうち { $refused } 件に、Nginx は { $statuses } を返しました。同じ時間帯にアプリケーションが記録した応答 { $logged } 件のうち、このステータスは { $same } 件です。
+health-nginx-alone-detail = Nginx は{ $place }で自ら { $statuses } を返しています。
+health-nginx-waits = { $paths } の異常なリクエスト { $bad } 件のうち { $held } 件は、アップストリームの応答時間とは別に Nginx で { $time } (中央値) 待たされていました。
+health-nginx-waits-detail = Nginx は{ $place }でリクエストを { $time } 待たせています。
+health-moved-upstream = { $paths } の異常なリクエスト { $bad } 件のうち { $moved } 件は、{ $usual } ではなく、一度も正常に応答していない { $address } に送られました。
+health-moved-upstream-detail = Nginx は{ $place }のリクエストを { $address } に転送しています。ほかのパスはこのアドレスを使っておらず、正常な応答もありません。
+health-moved-upstream-errors = { $address } に関するエラー { $total } 件のうち { $errors } 件は{ $kind }です。
+health-moved-upstream-status = 応答 { $total } 件のうち { $responses } 件はステータス { $status } です。
+health-moved-upstream-by-errors = { $paths } のエラー { $total } 件のうち { $errors } 件は { $address } に関するものです ({ $kind })。ほかのパスは { $usual } に転送されています。
+health-moved-upstream-by-errors-detail = Nginx は{ $place }のリクエストを、ほかのパスが使っていない { $address } に転送しています (エラー { $errors } 件: { $kind })。
+health-nginx-impatient = { $paths } の異常なリクエスト { $bad } 件のうち { $ended } 件は、Nginx が { $cut } でタイムアウトしました。このエンドポイントは正常時でも最長 { $needs } かかります。
+health-nginx-impatient-detail = Nginx の{ $place }のタイムアウトは { $cut } ですが、エンドポイントは最長 { $needs } かかります。
+health-nginx-sets = 設定は { $setting } です。
+health-nginx-mangles = { $paths } の異常なリクエスト { $bad } 件のうち { $refused } 件に対し、アプリケーションは Nginx が転送したリクエストに { $status } を返しました。
+health-nginx-mangles-detail = Nginx が{ $place }で転送するリクエストに、アプリケーションは { $status } を返しています。
+health-nginx-renames = アプリケーションは { $path } に { $times } 回 { $status } を返しました。このパスを要求した呼び出し元はなく、Nginx には { $paths } への { $status } の応答が { $logged } 件記録されています。
+health-nginx-renames-detail = Nginx は{ $place }のリクエストを { $path } として転送し、アプリケーションはこれに { $status } を返しています。
+health-nginx-short-of = Nginx のエラーログに { $lines } 行の記録があります: { $kind }。
+health-nginx-short-of-detail = Nginx が報告している問題: { $kind }。
+health-nginx-limits = Nginx のエラーログに { $paths } に関する行が { $lines } 行あります ({ $kind })。異常なリクエスト { $bad } 件のうち { $limited } 件は、この制限のステータスが返されたか、制限により遅延しました。
+health-nginx-limits-detail = Nginx の{ $place }で制限が { $times } 回適用されました ({ $kind })。
+health-no-handshake = Nginx と { $paths } のアップストリームの間で、TLS ハンドシェイクが { $times } 回失敗しました。
+health-no-handshake-detail = Nginx は{ $place }でアップストリームに TLS で接続しており、ハンドシェイクが { $times } 回失敗しました。
+health-header-too-big = アプリケーションは { $paths } に応答しましたが、ヘッダーがバッファに収まらず、Nginx は応答を { $lost } 件破棄しました。
+health-header-too-big-detail = Nginx の{ $place }のバッファは、アプリケーションの応答ヘッダーより小さいです。
+health-dead-server = { $paths } のアップストリームエラー { $total } 件のうち { $errors } 件は { $address } に関するものです ({ $kind })。このパスは { $usual } が正常に処理していますが、{ $address } は一度も正常に応答していません。
+health-dead-server-detail = Nginx は同じパスに { $usual } のほか { $address } も使っていますが、{ $address } は一度も正常に応答していません ({ $kind })。
+health-server-down = Nginx が { $path } を転送するアップストリームで、{ $servers } に { $mark } が指定されています。
+health-server-down-others = 残りのサーバー { $left } は応答していません。
+health-new-alone-bad = { $services } へのリクエストのうち、新規接続では { $new } 件中 { $bad_new } 件、キープアライブ接続では { $kept } 件中 { $bad_kept } 件が異常でした。接続済みのリクエストには応答が返っています。
+health-nginx-rule = Nginx の設定では、{ $paths } の扱いが正常だったパスと異なります。
+health-nginx-plain = Nginx の設定では、{ $paths } の扱いは正常だったパスと同じです。
+health-rule-nginx-location = Nginx のロケーション { $location } では { $settings } が設定されています。

@@ -1,0 +1,80 @@
+### プロセス、コンテナ、ホストの状態: CPU、スレッド、メモリ、ファイル、接続、再起動。
+
+health-cpu-full = プロセスの CPU は { $samples } サンプル中 { $full } サンプルで上限に達していました (中央値 { $median }、以前は { $before })。
+health-cpu-full-of-quota = プロセスの CPU (割り当て { $cores } コア) は { $samples } サンプル中 { $full } サンプルで上限に達していました (中央値 { $median }、以前は { $before })。
+health-cpu-shared = 計測対象のプロセス全体の CPU 使用率は { $together }、このプロセスは { $median } でした (以前は { $before })。
+health-cpu-level = プロセスの CPU 使用率は { $median } で横ばいで (以前は { $before })、上限に達している場合の特徴です。
+health-cpu-rose = プロセスの CPU 使用率が { $median } に上昇しました (以前は { $before })。
+health-cpu-threads = その CPU を、以前より { $threads } 本多いスレッドが共有していました。
+health-cpu-held = リクエストが { $requests } 件処理中の間、プロセスの CPU 使用率は { $median } で横ばいでした (サンプルの 9 割が { $low } 〜 { $high }、相対的な分散は以前の { $times } 分の 1)。これ以上の CPU が割り当てられていません。
+health-cpu-held-detail = リクエストが { $requests } 件待っているのに、プロセスの CPU は { $median } に抑えられています。
+health-cpu-idle = プロセスの CPU 使用率は低いままでした (中央値 { $median }、サンプルの 9 割が { $most } 未満)。
+health-memory-lost = プロセスのメモリは { $most } MB まで増え (以前は { $before } MB)、{ $times } 回、一度に解放されました。メモリ不足で強制終了された場合の特徴です。
+health-memory-at-limit = プロセスのメモリは { $before } MB から { $most } MB に増えました (compose の上限は { $granted } MB)。
+health-memory-grown = プロセスのメモリは { $before } MB から { $most } MB に増えました。
+health-pool-full =
+    { $known ->
+        [known] スレッド数は { $samples } サンプル中 { $flat } サンプルで { $threads } に達し、その間の処理中リクエストは最大 { $requests } 件でした。
+       *[unknown] スレッド数は { $samples } サンプル中 { $flat } サンプルで { $threads } に達していました。
+    }
+health-pool-full-detail =
+    { $known ->
+        [known] プールの { $pool } スレッドがすべて使用中です (スレッド数 { $threads }、処理中リクエスト最大 { $requests } 件)。
+       *[unknown] プールの { $pool } スレッドがすべて使用中です (スレッド数 { $threads })。
+    }
+health-pool-free = プロセスのスレッド数は最大 { $threads } で、プールの { $pool } に達していません。
+health-pool-free-by-requests = プロセスで処理中のリクエストは最大 { $requests } 件で、プールの { $pool } スレッドに達していません。
+health-not-arriving = { $samples } サンプルの平均で、Nginx の処理中リクエストは { $outside } 件、アプリケーションの処理中リクエストは { $inside } 件でした。
+health-files-full = プロセスのオープンファイル数が上限 { $limit } に対して { $files } に達していました。
+health-log-words =
+    { $meaning ->
+        [files] アプリケーションのログに、ファイルやソケットをこれ以上開けないと記録されています ({ $lines } 行)。
+        [threads] アプリケーションのログに、スレッドをこれ以上起動できないと記録されています ({ $lines } 行)。
+        [concurrency] アプリケーションのログに、同時接続数の上限によりリクエストを拒否したと記録されています ({ $lines } 行)。
+        [memory] アプリケーションのログに、メモリが不足したと記録されています ({ $lines } 行)。
+        [disk] アプリケーションのログに、ディスクがいっぱいだと記録されています ({ $lines } 行)。
+        [connections] アプリケーションのログに、プールの空き接続を待ったまま取得できなかったと記録されています ({ $lines } 行)。
+       *[loop] アプリケーションのログに、イベントループがブロックされたと記録されています ({ $lines } 行)。
+    }
+health-restarted = インシデントの間に、アプリケーションは { $times } 回起動しました。
+health-restarted-detail = プロセスが { $times } 回再起動しました。
+health-restart-worker-timeout = イベントループが時間内に応答しなかったため、マスタープロセスがワーカーを終了させました。
+health-restart-wrong-port = コンテナのヘルスチェックはポート { $port } を確認していますが、サーバーが待ち受けているのは { $listening } です。
+health-restart-unhealthy = コンテナのヘルスチェックは、異常の発生から { $soonest } 〜 { $latest } 後に unhealthy と判定します。最初の再起動は { $after } 後でした。
+health-restart-follows = このため、再起動はインシデントの結果である可能性があります。
+health-turned-away = { $paths } の異常な応答 { $bad } 件のうち { $refused } 件は、アプリケーションサーバーが即座に返した 503 です。
+health-turned-away-detail = アプリケーションサーバーがリクエストを拒否しています (limit_concurrency { $limits })。
+health-connections-full = { $paths } の異常なリクエスト { $bad } 件のうち { $crowded } 件は、{ $pool } ({ $place }) の接続を必要とする処理中のリクエストが { $size } 件を超えている間に届きました。プールの接続数は { $size } です。
+health-connections-spared = 接続を必要としないエンドポイントは正常でした: { $calm }。
+health-connections-full-detail = { $pool } ({ $place }) の { $size } 本の接続がすべて使用中で、{ $paths } へのリクエストが空きを待っています。
+health-asked-by-name = Nginx は { $address } に名前で接続しています。
+health-networks-apart = compose の設定では { $service } は { $networks }、{ $proxy } は { $proxy_networks } に属し、共通のネットワークがありません。
+health-metric-stood = { $metric } は { $now } でした (以前は { $before })。
+health-metric-rose = { $metric } は 1 サンプルあたり { $now } 増えました (以前は { $before })。
+health-metric-of-host = ホストの { $metric } は { $now } でした (以前は { $before })。
+health-little-own-cpu = その間、プロセス自身の CPU 使用率は低い状態でした。
+health-published-before = Nginx が接続する { $address } は、以前はリクエスト { $requests } 件に正常に応答していました。
+health-not-published = compose の設定では、Nginx が接続するポート { $port } を公開しているコンテナがなくなっています。公開されているのは { $published } です。
+
+# Source of the application
+health-call = { $function } の { $call } ({ $place })
+health-blocking-in-loop = ソースコードではイベントループがブロックされます: { $calls }。
+health-no-blocking-in-loop =
+    { $except_for ->
+        [cpu-to-spare] ソースコードのハンドラー { $handlers } 個には、CPU を使う処理を除き、イベントループをブロックする呼び出しはありません。プロセスの CPU には余裕がありました。
+       *[none] ソースコードのハンドラー { $handlers } 個には、イベントループをブロックする呼び出しはありません。
+    }
+health-pool-work = ソースコードでは、{ $paths } はプールのスレッドを必要とし、そのプールを { $calls } と共有しています。
+health-own-threads = ソースコードでは、イベントループとは別にスレッドやエグゼキューターを起動しています: { $calls }。
+health-starved = ソースコードにイベントループをブロックする処理はなく、プロセスは常に少しずつ CPU を使っていましたが、停止しています。CPU が割り当てられていません。
+health-starved-by-threads = ソースコードにイベントループをブロックする処理はなく、別のスレッドが CPU を使っている間、イベントループは停止しています。イベントループに CPU が割り当てられていません。
+health-cpu-sampled = インシデントの間、プロセスの CPU は { $samples } 回計測されました。
+health-app-logged = インシデントの間、アプリケーションのログは { $lines } 行ありました。
+health-no-pooled-calls = ソースコードには、プールの接続を待つ呼び出しがありません。
+health-possible-call = { $function } の { $call } ({ $place }、可能性あり)
+health-blocking-in-used-handlers = ソースコードでは、呼び出されたハンドラーでイベントループがブロックされます: { $calls }。
+health-no-blocking-in-used-handlers =
+    { $except_for ->
+        [cpu-to-spare] ソースコードのハンドラー { $handlers } 個のうち呼び出された { $used } 個には、CPU を使う処理を除き、イベントループをブロックする呼び出しはありません。プロセスの CPU には余裕がありました。
+       *[none] ソースコードのハンドラー { $handlers } 個のうち呼び出された { $used } 個には、イベントループをブロックする呼び出しはありません。
+    }
