@@ -194,6 +194,7 @@ def test_a_file_in_memory_is_not_waited_for(tmp_path, source, found):
         ("return items.fetch()", ["items.fetch"]),
         ("await vendor.Client().fetch('a')", ["vendor.Client"]),
         ("return Model(a=1).model_dump()", []),
+        ("return Model(a=1).dict()", []),
     ],
 )
 def test_calls_of_unknown_effect_are_named(tmp_path, body, unknown):

@@ -305,8 +305,16 @@ class Calls:
                 body.unknown.append(dotted.lstrip("?"))
 
     def _is_own(self, dotted: str) -> bool:
-        """Return True for a class of the project without code of its own, such as a pydantic model."""
-        return dotted in self.project.classes
+        """Return True for a class of the project without code of its own, such as a pydantic model.
+
+        And for the methods that it inherits from a class of a library whose methods are known not to block.
+        """
+        if dotted in self.project.classes:
+            return True
+        base, _, method = dotted.rpartition(".")
+        owner = self.project.class_of(base)
+        above = self.project.ancestors(owner) if owner is not None else []
+        return any(is_quick(f"{name}.{method}") for name in above)
 
     def _reads_memory(self, node: ast.Call, function: Function) -> bool:
         """Return True when a call reads a file that is in memory, as ``soundfile.read(io.BytesIO(data))``."""
