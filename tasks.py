@@ -80,10 +80,11 @@ def test(arguments: list[str]) -> int:
     fast = len(rest) < len(arguments)
     named = any((ROOT / argument.split("::")[0]).exists() for argument in rest)
     if fast:
-        selection = ["-m", FAST]
+        # The plugin for notebooks takes seconds to load in each worker.
+        selection = ["-p", "no:nbval", "-m", FAST]
         everything = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal", "tests"]
     else:
-        selection = ["--nbval-lax"]
+        selection = ["--nbval-lax", "--nbval-current-env"]
         # One worker more than processors, since slow tests also wait; tests/conftest.py orders the files.
         workers = str(min(MOST_WORKERS, (os.cpu_count() or 1) + 1))
         everything = ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder", "tests", "notebooks"]

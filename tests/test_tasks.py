@@ -82,8 +82,8 @@ def test_the_fast_tests_are_those_without_a_marker(tasks, monkeypatch):
     tasks.test([])
     tasks.test(["--fast", "tests/test_tasks.py"])
     fast, everything, named = commands
-    assert fast[:2] == named[:2] == ["-m", tasks.FAST]
+    assert fast[:4] == named[:4] == ["-p", "no:nbval", "-m", tasks.FAST]
     assert "--nbval-lax" in everything and "--nbval-lax" not in fast
     assert {"tests", "notebooks"} <= set(everything)
     assert "tests" in fast and "notebooks" not in fast
-    assert named[2:] == ["tests/test_tasks.py"]
+    assert named[4:] == ["tests/test_tasks.py"]
