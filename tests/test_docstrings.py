@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,36 +34,48 @@ def names_of(body):
     return found
 
 
-TREES = {dotted(path): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
-NAMES = {module: names_of(tree.body) for module, tree in TREES.items()}
-# What each module imports from the package, inside of functions too: name -> where it is defined.
-IMPORTS = {
-    module: {
-        alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
+@cache
+def trees():
+    """Return the syntax tree of each module by its name."""
+    return {dotted(path): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+
+
+@cache
+def defined():
+    """Return the names of each module."""
+    return {module: names_of(tree.body) for module, tree in trees().items()}
+
+
+@cache
+def imported():
+    """Return what each module imports from the package, inside of functions too: name -> its definition."""
+    return {
+        module: {
+            alias.asname or alias.name: f"{node.module}.{alias.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names
+        }
+        for module, tree in trees().items()
     }
-    for module, tree in TREES.items()
-}
 
 
 def exists(reference, module):
     """Tell whether a reference in a module's docstring names something of the package or of a library."""
     first, *further = reference.split(".")
-    if first in IMPORTS[module] and IMPORTS[module][first].startswith(PACKAGE.name):
-        reference = ".".join((IMPORTS[module][first], *further))
+    if first in imported()[module] and imported()[module][first].startswith(PACKAGE.name):
+        reference = ".".join((imported()[module][first], *further))
     package = module if (PACKAGE.parent / module.replace(".", "/")).is_dir() else module.rpartition(".")[0]
     for base in ("", f"{module}.", f"{package}.", "watchme_analysis."):
         parts = f"{base}{reference}".split(".")
         for cut in range(len(parts), 0, -1):
-            names, rest = NAMES.get(".".join(parts[:cut])), parts[cut:]
+            names, rest = defined().get(".".join(parts[:cut])), parts[cut:]
             if names is None:
                 continue
             if not rest or (rest[0] in names and (len(rest) == 1 or rest[1] in names[rest[0]])):
                 return True
             break
-    own = {name for members in NAMES[module].values() for name in members}
+    own = {name for members in defined()[module].values() for name in members}
     if reference in own:  # a method of the class whose docstring it is
         return True
     return first != PACKAGE.name and "." in reference and first.islower() and find_spec(first) is not None
@@ -77,7 +90,7 @@ def docstrings(tree):
 def test_names_that_docstrings_refer_to_exist():
     missing = {
         (module, reference)
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for text in docstrings(tree)
         for reference in ROLE.findall(text)
         if not exists(reference, module)
@@ -89,7 +102,7 @@ def test_entry_points_of_packages_exist():
     missing, packages = set(), 0
     for path in PACKAGE.rglob("__init__.py"):
         module = dotted(path)
-        for paragraph in ENTRY_POINT.findall(ast.get_docstring(TREES[module]) or ""):
+        for paragraph in ENTRY_POINT.findall(ast.get_docstring(trees()[module]) or ""):
             packages += 1
             cited = re.findall(r"`([a-z_]+(?:\.\w+)*)`", paragraph)
             # Tables that a reader fills are cited too.

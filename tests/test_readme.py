@@ -22,6 +22,7 @@ def test_ci_runs_the_two_commands():
     assert "<!-- set-up -->" in (ROOT / ".ci" / "run").read_text()
 
 
+@pytest.mark.slow
 def test_the_first_round_works_in_a_clone(tmp_path):
     (tmp_path / "data").symlink_to(ROOT / "data")
     (tmp_path / ".venv").symlink_to(sys.prefix)
@@ -33,6 +34,7 @@ def test_the_first_round_works_in_a_clone(tmp_path):
     assert (tmp_path / "reports" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_answer_shown_is_the_answer_given():
     """Word for word; numbers may move with the weights."""
     shown = re.search(r"```\n(SUPPORTED.*?)```", README, re.DOTALL).group(1)

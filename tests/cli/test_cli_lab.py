@@ -1,8 +1,7 @@
 import importlib.util
 import sys
 
-from jupyterlab.handlers.announcements import NeverCheckForUpdate
-from jupyterlab.labapp import LabApp
+import pytest
 
 from watchme_analysis.cli.report import lab_command
 from watchme_analysis.report.request import notebooks_folder
@@ -16,7 +15,11 @@ def test_lab_is_this_environments_jupyterlab():
     assert command[-1] == "--no-browser"
 
 
+@pytest.mark.slow
 def test_jupyterlab_asks_nobody_for_updates():
+    from jupyterlab.handlers.announcements import NeverCheckForUpdate
+    from jupyterlab.labapp import LabApp
+
     lab = LabApp()
     lab.parse_command_line(lab_command(notebooks_folder(), ())[3:])
     assert lab.check_for_updates_class is NeverCheckForUpdate
