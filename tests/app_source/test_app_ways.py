@@ -359,3 +359,31 @@ def test_an_alias_of_another_module_means_what_it_names_there(tmp_path):
         ("get_session", POOL, "GET /package"),
         ("Page.__init__", POOL, "GET /type"),
     }
+
+
+def test_a_router_is_mounted_by_a_function_to_which_it_is_passed(tmp_path):
+    text = """
+    from fastapi import APIRouter, FastAPI
+    def add(application: FastAPI, router: APIRouter, **options):
+        application.include_router(router, **{**options, "prefix": make(options)})
+    def add_two(application, router, prefix=""):
+        add(application, router, prefix=prefix)
+    first_router = APIRouter()
+    second_router = APIRouter(prefix="/b")
+    lost_router = APIRouter()
+    @first_router.get("/x")
+    def x(): ...
+    @second_router.get("/y")
+    def y(): ...
+    @lost_router.get("/z")
+    def z(): ...
+    def create():
+        application = FastAPI()
+        add(application, first_router, prefix="/a")
+        add_two(application, second_router, prefix="/two")
+        return application
+    """
+    (tmp_path / "app.py").write_text(textwrap.dedent(text))
+    (_, handlers, _), _ = read_app_source(RawFile(tmp_path, "app.py"))
+    found = dict(zip(handlers["path"], handlers["application_file"].fillna("-"), strict=True))
+    assert found == {"/a/x": "app.py", "/two/b/y": "app.py", "/z": "-"}

@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from watchme_analysis.app_source.handler import Handler, Link, Route, ScopedExpression
 from watchme_analysis.app_source.names import Project
@@ -32,6 +33,16 @@ def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast
         yield function.module, function, function.nodes
 
 
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """A call that passes applications or routers: function, identity by parameter, prefix, and its scope."""
+
+    function: str
+    given: dict[str, str]
+    prefix: str
+    scope: Function | None
+
+
 class Routes:
     """The routes of a project, collected from decorators, route lists and registration calls."""
 
@@ -43,6 +54,9 @@ class Routes:
         self._parents: dict[str, list[Link]] = defaultdict(list)
         # Names of applications; other owners of routes are routers, or of unknown kind.
         self._applications: set[str] = set()
+        # Mounts of a function's parameters, by function, and the calls that pass applications or routers.
+        self._parameter_mounts: dict[str, list[tuple[str, Link]]] = defaultdict(list)
+        self._passed: list[_Passed] = []
         for function in list(project.functions.values()):
             self._decorated(function)
         for module, scope, nodes in scopes(project):
@@ -52,6 +66,7 @@ class Routes:
                 if isinstance(node, ast.Call):
                     self._registration(node, module, scope)
                     self._register_argument(node, module, scope)
+        self._mount_arguments()
 
     def handlers(self) -> list[Handler]:
         """Return the handlers, one per method and full path, by file and line."""
@@ -296,9 +311,38 @@ class Routes:
 
     def _register_argument(self, call: ast.Call, module: Module, scope: Function | None) -> None:
         """Record that routes registered on a parameter belong to the router that is passed as argument."""
+        given_names: dict[str, str] = {}
         for parameter, given in self._arguments_of(call, module, scope):
             if isinstance(given, ast.Name | ast.Attribute) and self._is_application(given, module, scope):
-                self._parents[parameter].append(Link(self.identity(given, module, scope), ""))
+                given_names[parameter] = self.identity(given, module, scope)
+                self._parents[parameter].append(Link(given_names[parameter], ""))
+        if given_names:
+            function = next(iter(given_names)).rpartition(".")[0]
+            prefix = self.text(keywords_of(call).get("prefix"), module, scope)
+            self._passed.append(_Passed(function, given_names, prefix, scope))
+
+    def _mount_arguments(self) -> None:
+        """Mount the routers that are passed to functions which include one parameter in another.
+
+        Such a function may call another one with its own parameters.
+        """
+        waiting = list(self._passed)
+        for passed in waiting:
+            for child, link in self._parameter_mounts.get(passed.function, ()):
+                if child not in passed.given:
+                    continue
+                router = passed.given[child]
+                parent = passed.given.get(link.parent, link.parent)
+                mounted = Link(parent, link.prefix or passed.prefix, link.dependencies)
+                if mounted in self._parents[router]:
+                    continue
+                self._parents[router].append(mounted)
+                outer = passed.scope
+                if outer is not None and router.rpartition(".")[0] == outer.qualname:
+                    # The caller of the outer function states the prefix that it passes on.
+                    own = Link(parent, link.prefix, link.dependencies)
+                    self._parameter_mounts[outer.qualname].append((router, own))
+                    waiting += [other for other in self._passed if other.function == outer.qualname]
 
     def _read_route_list(self, routes: ast.expr, owner: str, module: Module, scope: Function | None) -> None:
         """Record the routes of Starlette's ``routes=[Route(..), Mount(..)]``."""
@@ -358,7 +402,10 @@ class Routes:
             if child is not None:
                 dependencies = self._dependencies_of(keywords.get("dependencies"), module, scope)
                 link = Link(owner, self.text(prefix, module, scope), dependencies)
-                self._parents[self.identity(child, module, scope)].append(link)
+                router = self.identity(child, module, scope)
+                self._parents[router].append(link)
+                if scope is not None and router.rpartition(".")[0] == scope.qualname:
+                    self._parameter_mounts[scope.qualname].append((router, link))
         elif name in ("add_api_route", "add_route", "add_api_websocket_route", "add_websocket_route"):
             target = (
                 keywords.get("endpoint")
