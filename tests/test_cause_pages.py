@@ -1,13 +1,10 @@
 import re
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from click import Context
 
 from watchme_analysis.cli import cli
-from watchme_analysis.errors import InputError
-from watchme_analysis.inference.findings import hypothesis
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 
@@ -15,15 +12,6 @@ PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
 HEADINGS = ["What it looks like", "Confirm", "Fix", "Prevent"]
 CAUSES = [entry.cause for question in QUESTIONS for entry in causes_of(question)]
 NAMED = [cause for cause in CAUSES if cause != "none"]
-
-
-def test_a_cause_is_registered_once():
-    def throttled(investigation):
-        return None
-
-    import_module("watchme_analysis.backlog.hypotheses.diagnosis")
-    with pytest.raises(InputError, match=r"'throttled' of 'backlog' is registered twice"):
-        hypothesis("backlog", title="", needs=())(throttled)
 
 
 @pytest.mark.parametrize("cause", NAMED)

@@ -100,7 +100,7 @@ BREAKS = (
     (
         "backlog",
         "backlog/changes.py",
-        "import watchme_analysis.backlog.hypotheses",
+        "import watchme_analysis.backlog.diagnosis",
         "changes -> watchme_analysis",
     ),
     ("pure", "queues/__init__.py", "def look():\n    import boto3", "queues -> boto3"),

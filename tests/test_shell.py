@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from worlds.backlog_world import World
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.cli import cli
 from watchme_analysis.health.hypotheses import collect
 from watchme_analysis.inference.findings import Investigation

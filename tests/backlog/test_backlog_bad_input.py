@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 from worlds.backlog_world import METRICS, World
 
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.frames import balance
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli

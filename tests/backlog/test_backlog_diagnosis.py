@@ -6,16 +6,18 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.hypotheses import diagnosis as backlog
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
-from watchme_analysis.backlog.hypotheses.weights import WEIGHTS
-from watchme_analysis.inference.findings import Investigation, registered
+from watchme_analysis.backlog import summary
+from watchme_analysis.backlog.chain import LINKS, SIGNALS
+from watchme_analysis.backlog.diagnosis import diagnose
+from watchme_analysis.inference.causes import load_causes
+from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.services.diagnose import diagnose as diagnose_case
 
 IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
 REFUSED = "ConnectionError: [Errno 111] Connection refused"
 NOT_FOUND = "HTTPError: 404 Client Error: Not Found for url: http://192.0.2.7/x"
 TIMED_OUT = "Task timed out after 30.00 seconds"
+CAUSES = load_causes("backlog", SIGNALS)
 
 
 def ask(world):
@@ -261,14 +263,23 @@ def test_without_any_metric_nobody_says_that_all_is_well():
 def test_evidence_carries_its_numbers_and_queries():
     found = ask(deployed())
     statements = [item for entry in found.ranking for item in entry.finding.evidence]
-    assert {entry.finding.cause for entry in found.ranking} == {item.cause for item in registered("backlog")}
+    assert {entry.finding.cause for entry in found.ranking} == {cause.cause for cause in CAUSES}
     assert all(item.statement.endswith((".", "”.")) and item.check for item in statements)
     assert sum(entry.probability for entry in found.ranking) == pytest.approx(1.0)
     assert len(found.summary) == 3
 
 
-def test_weights_give_reasons():
-    assert all(item.reason.endswith((".", "?")) and abs(item.value) <= 5 for item in WEIGHTS.values())
+def test_grades_and_links_give_reasons_and_name_signals():
+    assert all(grade.reason.endswith(".") for cause in CAUSES for grade in cause.signals.values())
+    for link in LINKS:
+        assert {*link.signals, *link.acts_on} <= set(SIGNALS)
+        assert link.reason.endswith(".")
+
+
+def test_every_signal_is_graded_or_explains():
+    # Receives without an invocation are the work of no cause of the list, and are told beside them.
+    used = {name for cause in CAUSES for name in cause.signals} | {"received_without_invocation"}
+    assert used | {name for link in LINKS for name in link.signals} == set(SIGNALS)
 
 
 @pytest.mark.slow
@@ -288,8 +299,8 @@ def test_bundled_cases(data, case, cause, dead):
 
 def test_one_is_no_many():
     one, two = ({"missed_work": [["a", "b"]] * n, "missed_work_certain": True, "lost": 0} for n in (1, 2))
-    assert backlog._missing_work(one) == "1 device-day of work is missing"
-    assert backlog._missing_work(two) == "2 device-days of work are missing"
+    assert summary._missing_work(one) == "1 device-day of work is missing"
+    assert summary._missing_work(two) == "2 device-days of work are missing"
 
 
 @pytest.mark.slow
@@ -298,5 +309,5 @@ def test_one_is_no_many():
 )
 def test_missing_work_that_may_have_run_says_why(throttles, late):
     extra = {"missed_work": [["a", "b"]], "missed_work_certain": False, "lost": 0}
-    said = backlog._missing_work(extra, [SimpleNamespace(throttles=throttles)])
+    said = summary._missing_work(extra, [SimpleNamespace(throttles=throttles)])
     assert said.startswith(f"up to 1 device-day of work is missing ({late} can")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
 
 pytestmark = pytest.mark.slow
@@ -70,7 +70,7 @@ def test_what_the_runs_had_logged_last_tells(runs, cause):
     assert found.cause == cause
     assert bool(found.extra["change"]) == (cause == "consumer_failing")
     evidence = [item for entry in found.ranking for item in entry.finding.evidence]
-    assert sum(item.check == "last words" for item in evidence) == 2
+    assert sum(item.check == "last log line" for item in evidence) == 2
 
 
 def test_silence_tells_nothing_where_good_runs_are_as_silent():

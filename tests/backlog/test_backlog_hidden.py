@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
-from watchme_analysis.backlog.hypotheses.other_trouble import trouble_span
+from watchme_analysis.backlog.diagnosis import diagnose
+from watchme_analysis.backlog.other_incidents import trouble_span
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.anomalies import analyse_queue
 from watchme_analysis.queues.pipeline import pipelines

@@ -1,13 +1,14 @@
 """Which trouble led to which, where two show in one queue."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.hypotheses import picture
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.chain import QueueSignals
+from watchme_analysis.backlog.context import backlog_context
+from watchme_analysis.backlog.diagnosis import diagnose
+from watchme_analysis.backlog.judge import judge
+from watchme_analysis.backlog.signals.look import QueueObservation
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.present import console
 from watchme_analysis.queues.pipeline import pipelines
@@ -155,7 +156,7 @@ def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own()
     for minute in range(631, 1440, 30):
         world.at["errors"][minute], world.at["deleted"][minute] = 4, 6
         world.errors_logged += [(minute, "TypeError: float() argument must be a string")] * 4
-    (signs,) = Investigation(world, "backlog").once(picture.picture).affected
+    (signs,) = Investigation(world, "backlog").once(backlog_context).affected
     assert signs.failures.start == signs.pipeline.frame.index[631].to_pydatetime()
     assert signs.failures.count == signs.errors.total == 4 * 27
 
@@ -169,17 +170,17 @@ def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_r
 
 
 def test_runs_that_are_slow_for_most_of_the_window_are_slow_from_where_they_became_so():
-    (signs,) = Investigation(slow_for_most_of_the_window(), "backlog").once(picture.picture).affected
+    (signs,) = Investigation(slow_for_most_of_the_window(), "backlog").once(backlog_context).affected
     assert signs.slow is not None
     assert signs.slow.start == signs.pipeline.frame.index[450].to_pydatetime()
 
 
-def test_a_change_is_looked_for_at_the_flow_that_shows_its_cause(monkeypatch):
-    others = ("failures", "throttles", "hidden", "unpolled")
-    worst, other = (
-        SimpleNamespace(pipeline=name, redelivery=seen, **dict.fromkeys(others), first_trouble=lambda: None)
-        for name, seen in (("worst", None), ("other", SimpleNamespace(start=1)))
-    )
-    monkeypatch.setattr(picture, "fitting_change", lambda changes, cause, pipeline, first: (pipeline, first))
-    view = picture.Picture((), (worst, other), ())
-    assert picture.change_for(view, "visibility_misconfig") == ("other", 1)
+def test_a_cause_is_judged_by_the_worst_queue_that_shows_it():
+    def seen(queue, *signals):
+        found = tuple(QueueObservation(name, "", "metrics", 1, queue=queue) for name in signals)
+        return QueueSignals(queue, 60, True, found)
+
+    queues = [seen("worst", "all_invocations_fail", "received_once"), seen("other", "redelivered")]
+    shown_by = judge(queues).shown_by
+    assert shown_by["visibility_misconfig"] == "other"
+    assert shown_by["consumer_failing"] == shown_by["throttled"] == "worst"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import World
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.files.evidence_file import RawFile

@@ -8,7 +8,7 @@ from worlds.backlog_on_call import PLAN
 from worlds.backlog_troubles import breaks
 from worlds.backlog_world import World
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.inference.findings import Investigation
 

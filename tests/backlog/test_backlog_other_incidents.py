@@ -9,9 +9,9 @@ from worlds.backlog_draws import HOUR, make, upload
 from worlds.backlog_troubles import stopped_by_hand
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
-from watchme_analysis.backlog.hypotheses.other_incidents import incidents_elsewhere
-from watchme_analysis.backlog.hypotheses.picture import Picture
+from watchme_analysis.backlog.context import BacklogContext
+from watchme_analysis.backlog.diagnosis import diagnose
+from watchme_analysis.backlog.other_incidents import incidents_elsewhere
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import pipelines
@@ -116,22 +116,20 @@ def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, nam
     pipeline = replace(
         pipeline, queue="sleeping", settings=replace(pipeline.settings, reserved_concurrency=reserved)
     )
-    marks = dict.fromkeys(
-        ("throttles", "redelivery", "hidden", "unpolled", "stalled", "creeping", "surge", "worst")
-    )
-    worst = SimpleNamespace(**{**marks, "creeping": True}, harms=("creeping",), surge_daily=False)
-    other = SimpleNamespace(**{**marks, "unpolled": True}, harms=("starved", "throttles"), pipeline=pipeline)
-    for signs in (worst, other):
-        signs.first_trouble = lambda: None
+    worst = SimpleNamespace(harms=("creeping",), pipeline=SimpleNamespace(queue="worst"))
+    other = SimpleNamespace(harms=("starved", "throttles"), pipeline=pipeline)
     asked = []
 
     def ask(inv):
         asked.append(inv.options["queue"])
         return SimpleNamespace(cause=named, incident_start=START, incident_end=None, confidence=0.9)
 
-    found = SimpleNamespace(ranking=[SimpleNamespace(finding=SimpleNamespace(cause=item)) for item in rivals])
-    view = Picture((), (worst, other), ())
-    others = incidents_elsewhere(Investigation(world, "backlog"), view, found, ask)
+    ranking = [SimpleNamespace(finding=SimpleNamespace(cause=item)) for item in rivals]
+    seen = ("mapping_disabled", "throttled")
+    shown_by = {cause: "sleeping" if cause in seen else "worst" for cause in rivals}
+    judged = SimpleNamespace(ranking=ranking, shown_by=shown_by)
+    context = BacklogContext((worst, other), (worst, other), ())
+    others = incidents_elsewhere(Investigation(world, "backlog"), context, judged, ask)
     assert [item.queue for item in others] == told
     assert asked == (
         ["sleeping"] if "mapping_disabled" in rivals or (reserved and named == "throttled") else []

@@ -6,8 +6,8 @@ from functools import cache
 import pytest
 from worlds.backlog_draws import CAUSES, make
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
-from watchme_analysis.backlog.hypotheses.rows import matching, points
+from watchme_analysis.backlog.diagnosis import diagnose
+from watchme_analysis.backlog.rows import matching, points
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.services.diagnose import investigate

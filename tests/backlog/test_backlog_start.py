@@ -5,68 +5,80 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from watchme_analysis.backlog.hypotheses.start import _first_poison, _last_good, _throttled_first
+from watchme_analysis.backlog.chain import QueueSignals
+from watchme_analysis.backlog.judge import judge
 from watchme_analysis.backlog.onset_order import host_moved
+from watchme_analysis.backlog.signals import onset
+from watchme_analysis.backlog.signals.look import QueueObservation, Span
+from watchme_analysis.backlog.signals.onset import bad_messages_span
 from watchme_analysis.queues.pipeline import RecordedSettings
-from watchme_analysis.stats.intervals import Interval
 
 START = datetime(2026, 7, 4, 5, tzinfo=UTC)
 
 
-def signs(**devices):
-    return SimpleNamespace(
-        devices=Counter(devices),
-        first_sent_by_main_device=START + timedelta(hours=3),
-        failures=SimpleNamespace(start=START),
-        failing_days=((START, START + timedelta(hours=4)),),
-        pipeline=SimpleNamespace(period_s=60),
-    )
-
-
-def test_the_first_bad_message_of_one_of_many_senders_is_not_when_it_began():
-    assert _first_poison(signs(a=3, b=2, c=2, d=1)) == START
-    assert _first_poison(signs(a=9, b=1)) == START + timedelta(hours=3)
-
-
-@pytest.mark.parametrize(("passed_share", "minute"), [(0.0, 9), (None, 9), (0.5, 5), (0.2, 8)])
-def test_good_runs_that_can_have_passed_under_the_fault_do_not_bound_its_start(passed_share, minute):
-    index = pd.date_range(START, periods=20, freq="60s")
-    frame = pd.DataFrame({"tried": 1.0, "failed": [0.0] * 10 + [1.0] * 10}, index=index)
-    hit = SimpleNamespace(
+def hit(frame, failures=None, **more):
+    """Return as much of a queue's analysis as dates its failures."""
+    queue = SimpleNamespace(
         pipeline=SimpleNamespace(frame=frame, settings=RecordedSettings(), period_s=60),
-        passed_share=passed_share,
-        failures=None,
-    )
-    assert _last_good(hit, START + timedelta(minutes=10), "downstream_down") == START + timedelta(
-        minutes=minute
-    )
-    assert _last_good(hit, START + timedelta(minutes=10), "poison_messages") == START + timedelta(minutes=9)
-
-
-def test_of_flows_throttled_together_the_first_tells_when_an_account_limit_began():
-    def throttled(first, last):
-        between = (START + timedelta(minutes=minute) for minute in (first, last))
-        return SimpleNamespace(throttles=Interval(*between, "throttles", count=30.0))
-
-    worst, first, before = throttled(60, 200), throttled(40, 190), throttled(0, 30)
-    view = SimpleNamespace(affected=(worst, before, SimpleNamespace(throttles=None), first))
-    assert _throttled_first(view, worst) is first
-
-
-def test_what_comes_back_on_other_days_began_on_the_first_of_them():
-    index = pd.date_range(START, periods=9 * 288, freq="300s")
-    frame = pd.DataFrame({"failed": 0.0}, index=index)
-    frame.iloc[12:24] = frame.iloc[12 + 7 * 288 : 24 + 7 * 288] = 3.0
-    later = SimpleNamespace(
-        start=index[12 + 7 * 288].to_pydatetime(), end=index[24 + 7 * 288].to_pydatetime()
-    )
-    item = SimpleNamespace(
+        failures=failures,
+        passed_share=0.0,
+        errors=SimpleNamespace(first=None, share=lambda *kinds: 0.0),
         devices=Counter(),
         first_sent_by_main_device=None,
-        failures=later,
-        failing_days=((index[12].to_pydatetime(), index[24].to_pydatetime()), (later.start, later.end)),
+        worst=None,
     )
-    assert _first_poison(item) == index[12].to_pydatetime()
+    for name, value in more.items():
+        setattr(queue, name, value)
+    return queue
+
+
+def minute(number):
+    return START + timedelta(minutes=number)
+
+
+@pytest.mark.parametrize(
+    ("devices", "first"), [({"a": 3, "b": 2, "c": 2, "d": 1}, 0), ({"a": 9, "b": 1}, 180)]
+)
+def test_the_first_bad_message_of_one_of_many_senders_is_not_when_it_began(devices, first):
+    index = pd.date_range(START, periods=400, freq="60s")
+    frame = pd.DataFrame({"tried": 1.0, "failed": 1.0}, index=index)
+    failures = SimpleNamespace(start=START, end=minute(240))
+    queue = hit(
+        frame,
+        failures,
+        devices=Counter(devices),
+        first_sent_by_main_device=minute(180),
+        failing_days=((START, minute(240)),),
+    )
+    assert bad_messages_span(queue).start == minute(first)
+
+
+@pytest.mark.parametrize(("passed_share", "last"), [(0.0, 9), (0.5, 5), (0.2, 8)])
+def test_good_runs_that_can_have_passed_under_the_fault_do_not_bound_its_start(passed_share, last):
+    index = pd.date_range(START, periods=20, freq="60s")
+    frame = pd.DataFrame({"tried": 1.0, "failed": [0.0] * 10 + [1.0] * 10}, index=index)
+    assert onset._last_good(hit(frame), minute(10), None, passed_share, 0.0) == minute(last)
+
+
+def test_of_queues_throttled_together_the_first_tells_when_an_account_limit_began():
+    def throttled(queue, first, last):
+        span = Span(
+            minute(first), minute(first), minute(first - 1), minute(first + 1), minute(last), minute(last)
+        )
+        seen = QueueObservation("throttled", "", "metrics", 1, queue=queue, span=span)
+        return QueueSignals(queue, 60, True, (seen,))
+
+    found = judge([throttled("worst", 60, 200), throttled("before", -90, -75), throttled("first", 40, 190)])
+    assert found.likeliest == "throttled"
+    assert found.span.start == minute(40)
+
+
+def test_trouble_of_other_days_at_the_same_time_began_on_the_first_of_them():
+    index = pd.date_range(START, periods=9 * 288, freq="300s")
+    frame = pd.DataFrame({"tried": 3.0, "failed": 0.0}, index=index)
+    days = [tuple(index[[12 + day, 24 + day]].to_pydatetime()) for day in (0, 7 * 288)]
+    queue = hit(frame, SimpleNamespace(start=days[1][0], end=days[1][1]), failing_days=tuple(days))
+    assert bad_messages_span(queue).start == days[0][0]
 
 
 def test_good_intervals_between_bad_ones_do_not_bound_a_start_by_one_of_their_kind():
@@ -74,14 +86,9 @@ def test_good_intervals_between_bad_ones_do_not_bound_a_start_by_one_of_their_ki
     index = pd.date_range(START, periods=40, freq="60s")
     bad = [0.0] * 20 + [10.0, 10.0, 0.0] * 6 + [10.0, 0.0]
     frame = pd.DataFrame({"tried": 10.0, "failed": bad}, index=index)
-    failures = SimpleNamespace(start=index[20].to_pydatetime(), end=index[39].to_pydatetime())
-    hit = SimpleNamespace(
-        pipeline=SimpleNamespace(frame=frame, settings=RecordedSettings(), period_s=60),
-        passed_share=1 / 3,
-        failures=failures,
-    )
+    queue = hit(frame, SimpleNamespace(start=minute(20), end=minute(39)))
     # A third of the intervals go well under it, so that three in a row still may: 0.3 ** 3 < 0.05.
-    assert _last_good(hit, failures.start, "downstream_down") == index[17].to_pydatetime()
+    assert onset._last_good(queue, minute(20), None, 1 / 3, onset._all_well_share(queue)) == minute(17)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from worlds.backlog_draws import make
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.inference.findings import Investigation
 

@@ -6,7 +6,7 @@ import pytest
 from worlds.backlog_draws import make
 from worlds.backlog_troubles import dead_letters_purged, expired, redriven
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.inference.findings import Investigation
 

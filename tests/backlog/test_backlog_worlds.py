@@ -6,7 +6,7 @@ import pytest
 from worlds.backlog_draws import CAUSES, make, upload
 from worlds.backlog_twists import stray, writes
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.inference.findings import Investigation
 

@@ -8,7 +8,14 @@ import pytest
 from worlds.backlog_world import START as STATE_START
 from worlds.backlog_world import World
 
-from watchme_analysis.backlog.changes import Change, fitting_change, recorded_changes, state_changes
+from watchme_analysis.backlog.changes import (
+    FUNCTION_EVENTS,
+    VISIBILITY_EVENTS,
+    Change,
+    change_before,
+    recorded_changes,
+    state_changes,
+)
 from watchme_analysis.queues.pipeline import RecordedSettings, pipelines
 
 START = datetime(2026, 7, 4, 5, tzinfo=UTC)
@@ -23,8 +30,8 @@ def limit_set_to(seconds):
         resource="resize-worker",
         what="function timeout set",
         queues=("resize",),
-        causes=("consumer_failing", "visibility_misconfig"),
-        value=seconds,
+        kind="function_configuration",
+        settings={"timeout": str(seconds)},
     )
 
 
@@ -38,7 +45,7 @@ def test_a_time_limit_raised_above_the_visibility_timeout_may_be_survived(limit_
         frame=frame, queue="resize", period_s=60, settings=RecordedSettings(visibility_timeout_s=30.0)
     )
     change = limit_set_to(limit_s)
-    found = fitting_change((change,), "visibility_misconfig", pipeline, START + timedelta(minutes=60))
+    found = change_before((change,), VISIBILITY_EVENTS, pipeline, START + timedelta(minutes=60))
     assert found is (change if fits else None)
 
 
@@ -52,7 +59,7 @@ def test_a_change_fits_within_the_interval_of_the_trouble_and_up_to_three_good_o
     frame = pd.DataFrame({"invocations": 1.0, "duration_max_s": 20.0}, index=index)
     pipeline = SimpleNamespace(frame=frame, queue="resize", period_s=60, settings=RecordedSettings())
     change = limit_set_to(25.0)
-    found = fitting_change((change,), "consumer_failing", pipeline, START + timedelta(minutes=first_bad_min))
+    found = change_before((change,), FUNCTION_EVENTS, pipeline, START + timedelta(minutes=first_bad_min))
     assert found is (change if fits else None)
 
 
@@ -62,7 +69,7 @@ def test_what_is_done_to_a_role_touches_the_functions_that_run_under_it(role, qu
     world.change(600, "DetachRolePolicy", role, roleName=role)
     world.table("functions")["role"] = "worker-role"
     (change,) = recorded_changes(world, pipelines(world))
-    assert change.queues == queues and "consumer_failing" in change.causes
+    assert change.queues == queues and "consumer_failing" in change.begins
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,7 @@ def test_what_is_done_to_a_role_touches_the_functions_that_run_under_it(role, qu
     [
         ("queues", "queue", "modified_at", "visibility_misconfig"),
         ("functions", "function", "last_modified", "consumer_failing"),
-        ("event_source_mappings", "queue", "last_modified", "undo:mapping_disabled"),
+        ("event_source_mappings", "queue", "last_modified", "mapping_disabled"),
     ],
 )
 def test_a_state_changed_within_the_metrics_is_a_change_of_its_own_pipeline(table, name, column, cause):
@@ -85,7 +92,7 @@ def test_a_state_changed_within_the_metrics_is_a_change_of_its_own_pipeline(tabl
     (change,) = state_changes(world, flows, ())
     assert change.table == table
     assert change.time == STATE_START + pd.Timedelta(minutes=600)
-    assert change.queues == (flows[0].queue,) and cause in change.causes
+    assert change.queues == (flows[0].queue,) and cause in (*change.begins, *change.undoes)
     assert state_changes(world, flows, (change,)) == (), "a recorded change is not repeated"
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.accounting import queue_balance
 from watchme_analysis.queues.anomalies import analyse_queue, analyse_queues

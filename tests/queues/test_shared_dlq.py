@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import World
 
-from watchme_analysis.backlog.hypotheses.diagnosis import diagnose
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.anomalies import analyse_queues
 from watchme_analysis.schema import conform

@@ -7,21 +7,35 @@ mappings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.cloudtrail import base_event_name, event_kind
 from watchme_analysis.files.json_values import read_json
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.queues.pipeline import Pipeline, Tables
 from watchme_analysis.queues.redelivery import hides_long
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_DEPLOYMENTS = frozenset({"function_code", "function_configuration", "alias_updated", "layer_published"})
-_HOST = frozenset({"host", "instance_power"})
+# Events by the part of the chain that they change, as cause files name them: an event of CloudTrail or a kind
+# of :data:`watchme_analysis.aws_shapes.cloudtrail.EVENT_TYPES`, then values that it must set.
+FUNCTION_EVENTS = (
+    "function_code",
+    "function_configuration",
+    "alias_updated",
+    "layer_published",
+    "permissions",
+)
+CONCURRENCY_EVENTS = ("concurrency_set",)
+MAPPING_EVENTS = ("mapping_deleted", "mapping_updated enabled=false")
+VISIBILITY_EVENTS = ("queue_attributes visibilitytimeout=", "function_configuration timeout=")
+HOST_EVENTS = ("host", "instance_power")
+# A change is not the cause of trouble that began after more intervals with ordinary invocations than this.
+SURVIVED = 3
 
 
 @dataclass(frozen=True)
@@ -36,10 +50,10 @@ class Change:
         Description, with the new value if there is one.
     queues
         Queues whose pipeline it affects.
-    causes
-        Causes that it can bring about, and causes that it can remove (``undo:…``).
-    value
-        The number set, if the change sets a number.
+    kind
+        Kind of the change, such as ``function_code``.
+    settings
+        Values that it sets, by lower-case name.
     table
         Source: ``changes``, or the configuration table that holds the time of the last change.
     """
@@ -51,14 +65,46 @@ class Change:
     resource: str | None
     what: str
     queues: tuple[str, ...]
-    causes: tuple[str, ...]
-    value: float | None = None
+    kind: str
+    settings: Mapping[str, str] = field(default_factory=dict)
     table: str = "changes"
 
     @property
     def is_recorded(self) -> bool:
         """Return whether it is an event of CloudTrail."""
         return self.table == "changes"
+
+    @property
+    def begins(self) -> tuple[str, ...]:
+        """Causes that it can bring about."""
+        return self._named("begins")
+
+    @property
+    def undoes(self) -> tuple[str, ...]:
+        """Causes that it can end."""
+        return self._named("undoes")
+
+    def _named(self, name: str) -> tuple[str, ...]:
+        return tuple(
+            cause.cause for cause in causes("backlog") if any(map(self.matches, cause.events.get(name, ())))
+        )
+
+    def matches(self, event: str) -> bool:
+        """Return whether an entry of a cause file means this change: name or kind, then values to set."""
+        name, *values = event.split()
+        if self.kind not in (name, event_kind(name)):
+            return False
+        pairs = (value.partition("=") for value in values)
+        return all(
+            key in self.settings and (not wanted or self.settings[key] == wanted) for key, _, wanted in pairs
+        )
+
+    def value(self, name: str) -> float | None:
+        """Return the number that it sets under a name, None without one."""
+        try:
+            return float(self.settings[name])
+        except (KeyError, ValueError):
+            return None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -83,8 +129,8 @@ def recorded_changes(tables: Tables, pipelines: tuple[Pipeline, ...]) -> tuple[C
         names = {str(item) for item in _json(row.resources, [])} | {str(v) for v in _leaves(parameters)}
         names |= {re.split(r"[:/]", name)[-1] for name in names}
         touched = tuple(pipeline for pipeline in pipelines if _touches(pipeline, names, mappings))
-        what, causes = _meaning(str(row.event_name), parameters)
-        if event_kind(row.event_name) in _HOST:
+        kind, settings = str(event_kind(row.event_name) or ""), _settings(parameters)
+        if kind in HOST_EVENTS:
             touched = pipelines
         found.append(
             Change(
@@ -93,125 +139,104 @@ def recorded_changes(tables: Tables, pipelines: tuple[Pipeline, ...]) -> tuple[C
                 event_name=str(row.event_name),
                 user=None if _missing(row.user) else str(row.user),
                 resource=None if _missing(row.resource) else str(row.resource),
-                what=what,
+                what=_description(str(row.event_name), kind, settings),
                 queues=tuple(pipeline.queue for pipeline in touched),
-                causes=causes,
-                value=_value(parameters),
+                kind=kind,
+                settings=settings,
             )
         )
     return tuple(found)
 
 
-def fitting_change(
-    changes: tuple[Change, ...], cause: str, pipeline: Pipeline, first_bad: datetime
+def change_before(
+    changes: tuple[Change, ...], events: Collection[str], pipeline: Pipeline, first_bad: datetime
 ) -> Change | None:
-    """Return the last change that can bring about a cause and whose time fits the first trouble.
+    """Return the last of some changes whose time fits the first trouble of a pipeline.
 
     It fits if it affects the pipeline, precedes the first trouble (or lies within its interval), and at most
-    three intervals with ordinary invocations lie in between, because a change that many messages survived is
-    not the cause. A setting that is harmful only at times (a visibility timeout below the longer durations, a
-    concurrency below the peaks) may be survived if its value is in the harmful range.
+    :data:`SURVIVED` intervals with ordinary invocations lie in between, because a change that many messages
+    survived is not the cause. A setting that is harmful only at times (a visibility timeout below the longer
+    durations, a concurrency below the peaks) may be survived if its value is in the harmful range.
     """
     step = timedelta(seconds=pipeline.period_s)
     runs = pipeline.frame.index[pipeline.frame["invocations"].fillna(0.0) > 0]
     for change in reversed(changes):
-        if cause not in change.causes or pipeline.queue not in change.queues:
+        if not any(map(change.matches, events)) or pipeline.queue not in change.queues:
             continue
         if change.time >= first_bad + step:
             continue
         survived = int(((runs > change.time) & (runs < first_bad)).sum())
-        if survived <= 3 or _hurts_at_times(change, changes, cause, pipeline):
+        if survived <= SURVIVED or _hurts_at_times(change, changes, pipeline):
             return change
     return None
 
 
-def _hurts_at_times(change: Change, changes: tuple[Change, ...], cause: str, pipeline: Pipeline) -> bool:
+def _hurts_at_times(change: Change, changes: tuple[Change, ...], pipeline: Pipeline) -> bool:
     """Return whether the value of a change is in the range that ordinary load reached while it applied."""
-    if change.value is None:
-        return False
-    kinds = {cause, f"undo:{cause}"}
     later = pipeline.frame[pipeline.frame.index >= change.time]
     for other in changes:
-        if other.time > change.time and pipeline.queue in other.queues and kinds & set(other.causes):
+        if (
+            other.time > change.time
+            and pipeline.queue in other.queues
+            and set(other.settings) & set(change.settings)
+        ):
             later = later[later.index < other.time]
-    if cause == "visibility_misconfig":
-        longest = later["duration_max_s"].dropna()
-        hidden_s = change.value
-        if _sets_time_limit(change):
-            # Durations exceed the visibility timeout only if the function's timeout permits it.
-            hidden_s = pipeline.settings.visibility_timeout_s or float("inf")
-            if change.value <= hidden_s:
-                return False
-        too_short = bool(len(longest)) and hidden_s < float(longest.quantile(0.9))
-        return too_short or (hidden_s == change.value and hides_long(pipeline, hidden_s))
-    if cause == "throttled":
+    longest = later["duration_max_s"].dropna()
+    run_s = float(longest.quantile(0.9)) if len(longest) else 0.0
+    if (hidden_s := change.value("visibilitytimeout")) is not None:
+        return hidden_s < run_s or hides_long(pipeline, hidden_s)
+    if (limit_s := change.value("timeout")) is not None:
+        # Durations exceed the visibility timeout only if the function's timeout permits it.
+        hidden_s = pipeline.settings.visibility_timeout_s
+        return hidden_s is not None and hidden_s < min(limit_s, run_s)
+    if (reserved := change.value("reservedconcurrentexecutions")) is not None:
         running = later["concurrency"].dropna()
-        return bool(len(running)) and float(running.max()) <= change.value
+        return bool(len(running)) and float(running.max()) <= reserved
     return False
-
-
-def _sets_time_limit(change: Change) -> bool:
-    """Return whether a change sets the timeout of a function, not a setting of its queue."""
-    return event_kind(change.event_name) in _DEPLOYMENTS
 
 
 def undoing_change(
     changes: tuple[Change, ...], cause: str, pipeline: Pipeline, after: datetime
 ) -> Change | None:
-    """Return the first later change to the pipeline that can remove the cause, such as a reverted setting."""
+    """Return the first later change to the pipeline that can end the cause, such as a reverted setting."""
     for change in changes:
-        if change.time > after and pipeline.queue in change.queues and f"undo:{cause}" in change.causes:
+        if change.time > after and pipeline.queue in change.queues and cause in change.undoes:
             return change
     return None
 
 
-def _meaning(event: str, parameters: Any) -> tuple[str, tuple[str, ...]]:
-    """Return the description of a change and the causes it can bring about or remove."""
-    what, kind = base_event_name(event), event_kind(event)
-    causes: tuple[str, ...] = ()
-    if kind in _DEPLOYMENTS:
-        timeout = _find(parameters, "timeout")
-        what = "new code deployed" if kind == "function_code" else "configuration changed"
-        causes = ("consumer_failing", "undo:consumer_failing")
-        if timeout is not None:
-            what = f"function timeout set to {timeout} s"
-            causes = ("consumer_failing", "visibility_misconfig")
-    elif kind == "concurrency_set":
-        what = f"reserved concurrency set to {_find(parameters, 'reservedconcurrentexecutions')}"
-        causes = ("throttled", "undo:throttled")
-    elif kind == "concurrency_removed":
-        what, causes = "reserved concurrency removed", ("undo:throttled",)
-    elif kind == "mapping_deleted":
-        what, causes = "event source mapping deleted", ("mapping_disabled",)
-    elif kind in ("mapping_updated", "mapping_created"):
-        enabled = str(_find(parameters, "enabled")).lower()
+def _description(event: str, kind: str, settings: Mapping[str, str]) -> str:
+    """Return the description of a change, with the value that it sets."""
+    name = base_event_name(event)
+    if kind in HOST_EVENTS:
+        return f"host or network changed ({name})"
+    if kind == "permissions":
+        return f"permissions changed ({name})"
+    if kind in FUNCTION_EVENTS and "timeout" in settings:
+        return f"function timeout set to {settings['timeout']} s"
+    if kind == "queue_attributes" and "visibilitytimeout" in settings:
+        return f"visibility timeout set to {settings['visibilitytimeout']} s"
+    if kind in ("mapping_updated", "mapping_created"):
         words = {"false": "switched off", "true": "switched on"}
-        what = f"event source mapping {words.get(enabled, 'changed')}"
-        causes = ("mapping_disabled",) if enabled == "false" else ("undo:mapping_disabled",)
-    elif kind == "queue_attributes":
-        seconds = _find(parameters, "visibilitytimeout")
-        what = "queue attributes changed"
-        if seconds is not None:
-            what = f"visibility timeout set to {seconds} s"
-            causes = ("visibility_misconfig", "undo:visibility_misconfig")
-    elif kind == "purge":
-        what = "queue purged"
-    elif kind in _HOST:
-        what, causes = f"host or network changed ({what})", ("downstream_down", "downstream_slow")
-    elif kind == "permissions":
-        what = f"permissions changed ({what})"
-        causes = ("consumer_failing", "undo:consumer_failing")
-    return what, causes
+        return f"event source mapping {words.get(settings.get('enabled', ''), 'changed')}"
+    return {
+        "function_code": "new code deployed",
+        "function_configuration": "configuration changed",
+        "alias_updated": "configuration changed",
+        "layer_published": "configuration changed",
+        "concurrency_set": f"reserved concurrency set to {settings.get('reservedconcurrentexecutions')}",
+        "concurrency_removed": "reserved concurrency removed",
+        "mapping_deleted": "event source mapping deleted",
+        "queue_attributes": "queue attributes changed",
+        "purge": "queue purged",
+    }.get(kind, name)
 
 
-def _value(parameters: Any) -> float | None:
-    """Return the number that a change sets: a visibility timeout, a concurrency or a timeout."""
-    for name in ("visibilitytimeout", "reservedconcurrentexecutions", "timeout"):
-        try:
-            return float(_find(parameters, name))
-        except (TypeError, ValueError):
-            continue
-    return None
+def _settings(parameters: Any) -> dict[str, str]:
+    """Return the values that matter for a pipeline, by lower-case name."""
+    names = ("visibilitytimeout", "reservedconcurrentexecutions", "timeout", "enabled")
+    found = {name: _find(parameters, name) for name in names}
+    return {name: str(value).lower() for name, value in found.items() if value is not None}
 
 
 def _touches(pipeline: Pipeline, names: set[str], mappings: pd.DataFrame) -> bool:
@@ -257,13 +282,14 @@ def _missing(value: Any) -> bool:
     return value is None or (not isinstance(value, dict | list) and bool(pd.isna(value)))
 
 
+# The resource whose configuration holds the time of the last change of a kind.
+_PART = {
+    **dict.fromkeys(set(FUNCTION_EVENTS) - {"permissions"}, "function"),
+    **dict.fromkeys(("mapping_created", "mapping_updated", "mapping_deleted"), "mapping"),
+    "queue_attributes": "queue",
+}
 # A mapping that is disabled is modified again when its state has changed.
 SAME = timedelta(minutes=2)
-CAUSES = {
-    "queues": ("visibility_misconfig", "undo:visibility_misconfig"),
-    "functions": ("consumer_failing", "undo:consumer_failing"),
-}
-WORDS = {"queues": "queue attributes changed", "functions": "new code or configuration"}
 
 
 def state_changes(
@@ -287,7 +313,7 @@ def state_changes(
     """
     found = []
     for pipeline in (pipeline for pipeline in pipelines if len(pipeline.frame)):
-        for table, moment, what, causes, value in _modified(tables, pipeline):
+        for table, moment, what, kind, settings in _modified(tables, pipeline):
             if (
                 not pipeline.frame.index[0]
                 <= moment
@@ -297,7 +323,7 @@ def state_changes(
             if any(
                 abs(other.time - moment) <= SAME
                 and pipeline.queue in other.queues
-                and set(causes) & set(other.causes)
+                and _PART.get(kind) == _PART.get(other.kind)
                 for other in recorded
             ):
                 continue
@@ -311,30 +337,29 @@ def state_changes(
                     resource=resource,
                     what=what,
                     queues=(pipeline.queue,),
-                    causes=causes,
-                    value=value,
+                    kind=kind,
+                    settings=settings,
                     table=table,
                 )
             )
     return tuple(sorted(found, key=lambda change: change.time))
 
 
-def _modified(
-    tables: Tables, pipeline: Pipeline
-) -> Iterator[tuple[str, datetime, str, tuple[str, ...], float | None]]:
-    """Yield table, time, meaning, causes and value of the last changes that touch a pipeline."""
+def _modified(tables: Tables, pipeline: Pipeline) -> Iterator[tuple[str, datetime, str, str, dict[str, str]]]:
+    """Yield table, time, description, kind and values of the last changes that touch a pipeline."""
     queues, functions = tables.table("queues"), tables.table("functions")
+    hidden_s = pipeline.settings.visibility_timeout_s
     for moment in _times(queues.loc[queues["queue"] == pipeline.queue, "modified_at"]):
-        yield "queues", moment, WORDS["queues"], CAUSES["queues"], pipeline.settings.visibility_timeout_s
+        settings = {} if hidden_s is None else {"visibilitytimeout": f"{hidden_s:g}"}
+        yield "queues", moment, "queue attributes changed", "queue_attributes", settings
     for moment in _times(functions.loc[functions["function"] == pipeline.function, "last_modified"]):
-        yield "functions", moment, WORDS["functions"], CAUSES["functions"], None
+        yield "functions", moment, "new code or configuration", "function_code", {}
     mappings = tables.table("event_source_mappings")
     for row in mappings[mappings["queue"] == pipeline.queue].itertuples():
         off = str(row.state).startswith("Disabl")
-        causes = ("mapping_disabled",) if off else ("undo:mapping_disabled",)
         what = f"event source mapping {'switched off' if off else 'changed'}"
         for moment in _times(mappings.loc[[row.Index], "last_modified"]):
-            yield "event_source_mappings", moment, what, causes, None
+            yield "event_source_mappings", moment, what, "mapping_updated", {"enabled": str(not off).lower()}
 
 
 def _times(column: pd.Series) -> list[datetime]:

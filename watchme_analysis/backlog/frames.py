@@ -150,7 +150,7 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
                 "what": change.what,
                 "queues": ", ".join(change.queues),
                 "minutes_before_start": minutes,
-                "could_cause": ", ".join(cause for cause in change.causes if not cause.startswith("undo:")),
+                "could_cause": ", ".join(change.begins),
                 # The start of an incident that a change caused equals the time of the change.
                 "named": start is not None and change.time == start,
             }

@@ -160,11 +160,6 @@ def cause_folder(question: str) -> Any:
     return files("watchme_analysis").joinpath(question, "causes")
 
 
-def has_cause_files(question: str) -> bool:
-    """Return True when the causes of a question are described by files."""
-    return bool(cause_folder(question).is_dir())
-
-
 @cache
 def causes(question: str) -> tuple[Cause, ...]:
     """Return the causes of a question in their order; the complement comes last.

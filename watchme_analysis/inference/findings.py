@@ -1,7 +1,6 @@
-"""Hypotheses, the evidence for and against them, and the weight of that evidence.
+"""Findings for the causes of a question, made of weighted evidence, and the diagnosis that they lead to.
 
-A hypothesis is a registered function. It receives an :class:`Investigation`, returns a :class:`Finding`
-made of weighted :class:`Evidence`, and does not depend on other hypotheses. :func:`.weighing.weigh` turns the
+A :class:`Finding` holds the :class:`Evidence` for and against one cause. :func:`.weighing.weigh` turns the
 findings of a question into a ranking with probabilities.
 
 Weights are natural log-odds, as in I. J. Good's *weight of evidence*: the logarithm of the likelihood ratio
@@ -12,13 +11,11 @@ cause, and -2.3 is ten to one against it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from watchme_analysis.errors import InputError
 from watchme_analysis.redact import redacted_values
-from watchme_analysis.text.formats import as_sentence
 from watchme_analysis.text.message import Message, Text, message_from_dict
 from watchme_analysis.text.render import render
 
@@ -91,14 +88,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The finding of a hypothesis.
+    """The finding for a cause.
 
     Attributes
     ----------
     cause
         Cause id of the question.
     evidence
-        Observations; empty when the case has no data for this hypothesis.
+        Observations; empty when the case has no data for this cause.
     detail
         Sentence on the sub-cause, or None.
     not_covered
@@ -235,92 +232,10 @@ class Investigation:
         return self._memory[key]
 
     def once(self, compute: Callable[[Investigation], T]) -> T:
-        """Return ``compute(self)``, computed on the first call and shared by all hypotheses."""
+        """Return ``compute(self)``, computed on the first call and shared by all causes."""
         if compute not in self._memory:
             self._memory[compute] = compute(self)
         return self._memory[compute]  # type: ignore[no-any-return]
-
-
-Check = Callable[[Investigation], Finding]
-
-
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """A registered hypothesis.
-
-    Attributes
-    ----------
-    question, cause
-        Question and cause id.
-    title
-        Display name of the cause.
-    needs
-        Tables that the check reads.
-    cannot_see
-        Blind spots that remain however much of this evidence there is.
-    prior
-        Log-odds before any evidence, relative to the other causes.
-    check
-        Function that returns the finding.
-    """
-
-    question: str
-    cause: str
-    title: Text
-    needs: tuple[str, ...]
-    cannot_see: tuple[Text, ...]
-    prior: float
-    check: Check
-
-    @property
-    def page(self) -> str:
-        """Return the file in ``docs/causes`` that explains the fix."""
-        return f"{self.cause}.md"
-
-    def found(self, investigation: Investigation) -> Finding:
-        """Return the finding of the check, with ``cannot_see`` appended to its blind spots."""
-        finding = self.check(investigation)
-        blind = tuple(as_sentence(text) if isinstance(text, str) else text for text in self.cannot_see)
-        return replace(finding, not_covered=(*finding.not_covered, *blind))
-
-
-_REGISTRY: dict[tuple[str, str], Hypothesis] = {}
-
-
-def hypothesis(
-    question: str,
-    *,
-    title: Text,
-    needs: Iterable[str],
-    cannot_see: Iterable[Text] = (),
-    prior: float = 0.0,
-) -> Callable[[Check], Check]:
-    """Register a function as the hypothesis for the cause that it is named after; see :class:`Hypothesis`."""
-
-    def register(check: Check) -> Check:
-        cause = check.__name__
-        key = (question, cause)
-        if key in _REGISTRY and _REGISTRY[key].check.__module__ != check.__module__:
-            raise InputError(f"The cause {cause!r} of {question!r} is registered twice.")
-        _REGISTRY[key] = Hypothesis(question, cause, title, tuple(needs), tuple(cannot_see), prior, check)
-        return check
-
-    return register
-
-
-def registered(question: str) -> tuple[Hypothesis, ...]:
-    """Return the hypotheses of a question, in the order of registration.
-
-    Raises
-    ------
-    InputError
-        When the question is unknown.
-    """
-    found = tuple(entry for (asked, _), entry in _REGISTRY.items() if asked == question)
-    if not found:
-        known = sorted({asked for asked, _ in _REGISTRY})
-        raise InputError(f"The question {question!r} is unknown: ask {' or '.join(known)}.")
-    return found
 
 
 @dataclass(frozen=True)

@@ -382,11 +382,6 @@ class Pipeline:
         return self.queue
 
     @property
-    def asked(self) -> frozenset[str]:
-        """Columns of :attr:`queried`, under their former name, which analyses of backlogs still use."""
-        return self.queried
-
-    @property
     def tries(self) -> str:
         """Words for attempts in sentences: invocations, or messages where failed messages are reported."""
         return f"{'messages handed to' if self.by_message else 'runs of'} {self.function}"

@@ -29,7 +29,7 @@ with suppress(ImportError):
     import pandas, pyarrow.dataset, pyarrow.parquet
     import PIL.Image, matplotlib.backends.backend_agg, matplotlib.dates, matplotlib.figure
     import watchme_analysis.notebook
-    import watchme_analysis.backlog.hypotheses.diagnosis, watchme_analysis.health.hypotheses.diagnosis
+    import watchme_analysis.backlog.diagnosis, watchme_analysis.health.hypotheses.diagnosis
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """

@@ -16,8 +16,8 @@ from watchme_analysis.alarms.sensitivity import range_sensitivity, sensitivity
 from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
 from watchme_analysis.alarms.time_to_detect import Detection, first_reaction
 from watchme_analysis.alarms.trials import AlarmBacktest, Spans, backtest_alarms, backtest_frame
-from watchme_analysis.backlog.hypotheses.other_incidents import own_queues, spans_of_others
-from watchme_analysis.backlog.hypotheses.picture import picture
+from watchme_analysis.backlog.context import backlog_context
+from watchme_analysis.backlog.other_incidents import own_queues, spans_of_others
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
@@ -76,13 +76,13 @@ class CaseBacktest:
     @cached_property
     def affected(self) -> tuple[Pipeline, ...]:
         """Return the pipelines of the incident; the first pipeline when the diagnosis has no queue."""
-        named = own_queues(self.investigation.once(picture), self.diagnosis)
+        named = own_queues(self.investigation.once(backlog_context), self.diagnosis)
         return tuple(each for each in self.pipelines if each.queue in named) or self.pipelines[:1]
 
     @cached_property
     def elsewhere(self) -> Spans:
         """Return the times of other incidents, by resource."""
-        return spans_of_others(self.investigation.once(picture), self.diagnosis)
+        return spans_of_others(self.investigation.once(backlog_context), self.diagnosis)
 
     @cached_property
     def detection(self) -> Detection | None:

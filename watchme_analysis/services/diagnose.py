@@ -12,8 +12,8 @@ from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.reader_registry import aws_tables
 from watchme_analysis.errors import InputError
-from watchme_analysis.inference.causes import Cause, causes, has_cause_files
-from watchme_analysis.inference.findings import Diagnosis, Hypothesis, Investigation, Missing, registered
+from watchme_analysis.inference.causes import Cause, causes
+from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
 from watchme_analysis.text.formats import as_sentence, format_time
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 from watchme_analysis.window import Window, parse_time
@@ -131,7 +131,7 @@ def _read_again(investigation: Investigation, file: UnreadFile) -> str:
 
 
 def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
-    """Return the tables that hypotheses of the question need and that have no row in the window.
+    """Return the tables that causes of the question need and that have no row in the window.
 
     The value of each table is the list of the cause ids that need it.
     """
@@ -147,17 +147,15 @@ def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
     return absent
 
 
-def causes_of(question: str) -> tuple[Cause | Hypothesis, ...]:
+def causes_of(question: str) -> tuple[Cause, ...]:
     """Return the causes that a question considers, in their order."""
-    if has_cause_files(question):
-        return causes(question)
-    _answering(question)
-    return registered(question)
+    return causes(question)
 
 
 def _answering(question: str) -> ModuleType:
-    """Return the diagnosis module of a question; importing it registers the hypotheses."""
-    return import_module(f"watchme_analysis.{question}.hypotheses.diagnosis")
+    """Return the diagnosis module of a question."""
+    inside = "hypotheses.diagnosis" if question == "health" else "diagnosis"
+    return import_module(f"watchme_analysis.{question}.{inside}")
 
 
 def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | None) -> Window | None:

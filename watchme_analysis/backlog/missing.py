@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchme_analysis.backlog.hypotheses.picture import FUNCTION_METRICS, QUEUE_METRICS, Picture
+from watchme_analysis.backlog.context import FUNCTION_METRICS, QUEUE_METRICS, BacklogContext
 from watchme_analysis.inference.findings import Investigation, Missing
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import FUNCTION_SERIES, QUEUE_SERIES
@@ -12,19 +12,19 @@ from watchme_analysis.queues.work_items import work_items
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
 
-def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
+def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missing, ...]:
     """Return the evidence that the case lacks, best first; commands name the affected resources."""
-    focus = view.affected[0] if view.affected else view.signs[0] if view.signs else None
+    focus = context.affected[0] if context.affected else context.queues[0] if context.queues else None
     queue = focus.pipeline.queue if focus else "QUEUE"
     function = (focus.pipeline.function if focus else None) or "FUNCTION"
     dlq = (focus.pipeline.dlq if focus else None) or f"{queue}-dlq"
-    start, end = _window(view)
+    start, end = _window(context)
     found: list[Missing] = []
 
     def add(value: float, what: str, why: str, how: str) -> None:
         found.append(Missing(what, why, how, value))
 
-    looked_at = view.affected[:1] or view.signs
+    looked_at = context.affected[:1] or context.queues
     of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
     metrics = f"watchme pull backlog CASE {of_queue} --since {start} --until {end}  # with all of this list"
     runs = {*FUNCTION_METRICS, "throttles"}
@@ -36,7 +36,7 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
         add(9.0, f"the metrics of {names}", why, metrics)
     if inv.table("log_queries").empty:
         add(
-            8.0 if view.affected and focus and focus.failures else 4.0,
+            8.0 if context.affected and focus and focus.failures else 4.0,
             f"the errors that {function} logged",
             "They name the function, the API or the message as the place of the fault.",
             f"aws logs start-query --log-group-name {shell_word(f'/aws/lambda/{function}')} "
@@ -56,7 +56,7 @@ def missing_evidence(inv: Investigation, view: Picture) -> tuple[Missing, ...]:
         )
     if inv.table("changes").empty:
         add(
-            5.0 if view.affected else 1.0,
+            5.0 if context.affected else 1.0,
             "the recorded changes",
             "A deployment or a setting changed right before the trouble is the commonest cause.",
             f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
@@ -121,7 +121,7 @@ def _lacking(looked_at: Sequence[QueueAnalysis], metrics: set[str], names: Seque
     if not looked_at:
         return "all queues and their functions"
     lacking = [
-        name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.pipeline.asked
+        name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.pipeline.queried
     ]
     return ", ".join(dict.fromkeys(lacking))
 
@@ -141,9 +141,9 @@ def _unusable(inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str
     return f" {'; '.join(found)}." if found else ""
 
 
-def _window(view: Picture) -> tuple[str, str]:
+def _window(context: BacklogContext) -> tuple[str, str]:
     """Return the window of the metrics as the AWS CLI takes it."""
-    frames = [item.pipeline.frame for item in view.signs if len(item.pipeline.frame)]
+    frames = [item.pipeline.frame for item in context.queues if len(item.pipeline.frame)]
     if not frames:
         return "START", "END"
     return (
@@ -166,14 +166,17 @@ def unread_dumps(inv: Investigation) -> list[str]:
     return [file.file for file in inv.case.unread if "queue_messages" in file.tables]
 
 
-def unread_dead_letters(inv: Investigation, view: Picture) -> int:
+def unread_dead_letters(inv: Investigation, context: BacklogContext) -> int:
     """Return how many dead letters name no work: the case holds no body of theirs, or it names no day."""
     held = inv.table("queue_messages")["queue"].value_counts()
-    left = {item.pipeline.dlq: item.balance.dead_letters.at_end for item in view.signs if item.dead_lettered}
+    left = {
+        item.pipeline.dlq: item.balance.dead_letters.at_end for item in context.queues if item.dead_lettered
+    }
     work = work_items(inv)
     dead = work[(work["state"] == "dead_lettered") & ~work["before_window"].fillna(False)]
     dead = dead[
-        ~dead["processed"].fillna(False) & dead["queue"].isin([pipeline.queue for pipeline in view.flows])
+        ~dead["processed"].fillna(False)
+        & dead["queue"].isin([pipeline.queue for pipeline in context.pipelines])
     ]
     nameless = int(dead[["device_id", "local_date"]].isna().any(axis=1).sum())
     return nameless + sum(max(0, number - int(held.get(dlq, 0))) for dlq, number in left.items())

@@ -1,0 +1,261 @@
+"""The chain that a message passes, its signals, and the rule that separates causes from consequences.
+
+    senders -> queue settings -> polling -> concurrency -> function -> API,   with the message beside it
+
+One rule: a signal is explained by an earlier, overlapping signal of the same queue that acts on it.
+:data:`LINKS` says which signals act on which, and by which mechanism. An explained signal is a consequence:
+it counts a quarter (:func:`seen_for`), and it is the secondary cause of the cause that its explanation
+supports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from watchme_analysis.backlog.context import BacklogContext
+from watchme_analysis.backlog.signals import (
+    api,
+    concurrency,
+    function,
+    harm,
+    message,
+    polling,
+    queue_settings,
+    senders,
+)
+from watchme_analysis.backlog.signals.look import Look, QueueObservation
+from watchme_analysis.inference.causes import Cause
+from watchme_analysis.inference.engine import DEPENDENT, EXPLAINS_FROM
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.inference.signals import Signal, by_id, observe, signals_of
+
+# The nodes of the chain and the detectors of their signals, in the order in which a message passes them.
+NODES = {
+    "senders": senders.DETECTORS,
+    "queue_settings": queue_settings.DETECTORS,
+    "polling": polling.DETECTORS,
+    "concurrency": concurrency.DETECTORS,
+    "function": function.DETECTORS,
+    "api": api.DETECTORS,
+    "message": message.DETECTORS,
+}
+_OF_QUEUE = tuple(detector for detectors in NODES.values() for detector in detectors)
+SIGNALS: Mapping[str, Signal] = by_id((*_OF_QUEUE, *harm.DETECTORS))
+# Signals that are read from all queues together.
+SYSTEM = frozenset(by_id(harm.DETECTORS))
+# Metric intervals by which an effect may seem to begin before its cause, since both are dated by interval.
+SLACK_INTERVALS = 2
+
+# An API that is asked for more than it can do answers late, refuses, or breaks.
+_AT_TIMEOUT = ("invocations_at_timeout", "invocations_at_timeout_since_change")
+_WAITED = ("errors_timeout", "errors_timeout_since_change", *_AT_TIMEOUT)
+_OVERLOADED = (
+    *_WAITED, "invocations_longer", "errors_unreachable", "errors_overload", "errors_of_server",
+)  # fmt: skip
+_SLOW = ("slower_without_failures", "invocations_slow", "invocations_longer", *_AT_TIMEOUT, "duration_drifts")
+_SWITCHED_OFF = ("unpolled", "mapping_off", "mapping_changed", "waiting_behind_disabled_mapping")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Signals that act on others.
+
+    Attributes
+    ----------
+    signals
+        The earlier signals.
+    acts_on
+        The signals that they explain.
+    secondary
+        Name of the consequence as a secondary cause.
+    reason
+        The mechanism.
+    """
+
+    signals: tuple[str, ...]
+    acts_on: tuple[str, ...]
+    secondary: str | None
+    reason: str
+
+
+LINKS = (
+    Link(
+        ("arrivals_rose",),
+        ("throttled", "slower_without_failures"),
+        "throttled",
+        "Concurrent executions are the arrival rate times the duration (Little's law; AWS Lambda Developer "
+        "Guide, Understanding Lambda function scaling).",
+    ),
+    Link(
+        ("arrivals_rose", "unpolled"),
+        _OVERLOADED,
+        "downstream_saturated",
+        "More messages at once, sent or let loose by a mapping that is on again, are more requests at once.",
+    ),
+    Link(
+        _SLOW,
+        ("throttled", "reserved_concurrency_low"),
+        "throttled",
+        "Longer invocations hold the concurrency that was enough before (Little's law).",
+    ),
+    Link(
+        ("duration_drifts",),
+        ("errors_unreachable", "errors_of_server", "invocations_short", "invocations_as_long"),
+        "downstream_down",
+        "A leak that goes on uses up its resource one day.",
+    ),
+    Link(
+        ("all_invocations_fail",),
+        _SWITCHED_OFF,
+        "mapping_disabled",
+        "People switch a mapping off while its function fails, and Lambda disables one that it may not read.",
+    ),
+    Link(
+        ("timeout_lowered", "memory_lowered"),
+        (*_WAITED, "invocations_longer"),
+        None,
+        "The same work needs more time than it is given, or gets less processor.",
+    ),
+    Link(
+        ("only_these_messages_fail",),
+        ("errors_timeout", "errors_timeout_since_change", "errors_of_function"),
+        None,
+        "A bad message may hang or kill its own invocation.",
+    ),
+    Link(
+        ("messages_pass_later",),
+        ("some_invocations_fail",),
+        None,
+        "What fails now and then lets others pass, and the same messages at another try.",
+    ),
+    Link(
+        ("only_added_messages_fail",),
+        ("all_invocations_fail",),
+        None,
+        "Where nobody else sent meanwhile, all that ran were the bad messages.",
+    ),
+    Link(
+        ("group_held_up", "slower_without_failures"),
+        ("invocations_succeed",),
+        None,
+        "A message that holds up its group fails few tries in a long time, and an API that answers late "
+        "none.",
+    ),
+    Link(
+        ("errors_of_function",),
+        ("unchanged_and_ran_well",),
+        None,
+        "A disk that fills or a permission that ends is the function's own trouble without a change.",
+    ),
+    Link(
+        ("errors_of_function", "errors_of_code_or_message"),
+        ("invocations_as_long",),
+        None,
+        "Where an error names the code, it is known how far the invocation got.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class QueueSignals:
+    """The observations of one queue.
+
+    Attributes
+    ----------
+    queue
+        Its name.
+    period_s
+        Length of its metric intervals in seconds.
+    harmed
+        Whether its messages were harmed.
+    observations
+        Its observations.
+    explained
+        Pairs of an explaining and an explained signal, with the secondary cause.
+    """
+
+    queue: str
+    period_s: float
+    harmed: bool
+    observations: tuple[QueueObservation, ...]
+    explained: tuple[tuple[str, str, str | None], ...] = ()
+
+
+def explain(queue: QueueSignals, links: Sequence[Link] = LINKS) -> QueueSignals:
+    """Return the signals of a queue with the pairs of which the earlier explains the later."""
+    seen = {item.signal: item for item in queue.observations}
+    slack = timedelta(seconds=SLACK_INTERVALS * queue.period_s)
+    pairs = tuple(
+        (earlier, later, link.secondary if seen[later].strength >= EXPLAINS_FROM else None)
+        for link in links
+        for earlier in link.signals
+        for later in link.acts_on
+        if earlier in seen and later in seen and _explains(seen[earlier], seen[later], slack)
+    )
+    return replace(queue, explained=pairs)
+
+
+def seen_for(cause: Cause, queue: QueueSignals) -> tuple[QueueObservation, ...]:
+    """Return the observations of a queue as they count for a cause.
+
+    A consequence says a quarter for the causes that it supports, since another signal explains it as well. It
+    says a quarter against the causes that its explanation supports, since they set it off. It says all
+    against the others.
+    """
+    explained_by: dict[str, list[str]] = {}
+    for earlier, later, _ in queue.explained:
+        explained_by.setdefault(later, []).append(earlier)
+    found = []
+    for item in queue.observations:
+        earlier_ones = explained_by.get(item.signal, ())
+        set_off = any(cause.log_odds(earlier) > 0 for earlier in earlier_ones)
+        if earlier_ones and (set_off or cause.log_odds(item.signal) > 0):
+            found.append(replace(item, strength=DEPENDENT * item.strength))
+        else:
+            found.append(item)
+    return tuple(found)
+
+
+def _explains(earlier: QueueObservation, later: QueueObservation, slack: timedelta) -> bool:
+    """Return whether a signal began first and still acted when the other began.
+
+    A signal without a beginning is a permanent condition: it acts all the time, and did no harm by itself.
+    """
+    first, then = earlier.span, later.span
+    if earlier.strength < EXPLAINS_FROM:
+        return False
+    if first is None or then is None:
+        return True
+    return first.shown <= then.shown + slack and (first.until is None or then.shown <= first.until + slack)
+
+
+def observed(inv: Investigation, context: BacklogContext) -> tuple[QueueSignals, ...]:
+    """Return the signals of each queue, the worst-hit first; those of harm belong to the first."""
+    looks = [_look(inv, context, item.pipeline.queue) for item in context.by_harm]
+    found = []
+    for place, look in enumerate(looks):
+        own = [item for item in observe(_OF_QUEUE, look) if isinstance(item, QueueObservation)]
+        if place == 0:
+            own += [item for item in observe(harm.DETECTORS, looks) if isinstance(item, QueueObservation)]
+        pipeline = look.pipeline
+        found.append(QueueSignals(pipeline.queue, pipeline.period_s, bool(look.queue.harms), tuple(own)))
+    return tuple(found)
+
+
+def node_of(signal: str) -> str | None:
+    """Return the node of a signal; None for signals of harm."""
+    return next(
+        (
+            node
+            for node, detectors in NODES.items()
+            if any(entry.id == signal for detector in detectors for entry in signals_of(detector))
+        ),
+        None,
+    )
+
+
+def _look(inv: Investigation, context: BacklogContext, queue: str) -> Look:
+    analysis = next(item for item in context.queues if item.pipeline.queue == queue)
+    return Look(inv, analysis, context.changes)

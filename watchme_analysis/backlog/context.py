@@ -1,0 +1,82 @@
+"""The context of a backlog diagnosis: the analysis of every queue, the worst-hit one, and the changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from watchme_analysis.backlog.changes import Change, recorded_changes, state_changes
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
+from watchme_analysis.queues.pipeline import Pipeline, pipelines
+
+QUEUE_METRICS = ("sent", "received", "visible", "age_s")
+FUNCTION_METRICS = ("invocations", "errors", "duration_avg_s")
+
+
+@dataclass(frozen=True)
+class BacklogContext:
+    """The queues of a case.
+
+    Attributes
+    ----------
+    queues
+        Analysis of each queue.
+    affected
+        The queues that were harmed, the worst first.
+    changes
+        Changes that a trail recorded or a configuration tells of, oldest first.
+    """
+
+    queues: tuple[QueueAnalysis, ...]
+    affected: tuple[QueueAnalysis, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """All queues with their functions and DLQs."""
+        return tuple(item.pipeline for item in self.queues)
+
+    @property
+    def by_harm(self) -> tuple[QueueAnalysis, ...]:
+        """All queues, the affected ones first."""
+        return (*self.affected, *(item for item in self.queues if item not in self.affected))
+
+    @property
+    def focus(self) -> QueueAnalysis | None:
+        """The worst-hit queue."""
+        return self.affected[0] if self.affected else None
+
+    def queue(self, name: str) -> QueueAnalysis:
+        """Return the analysis of a queue."""
+        return next(item for item in self.queues if item.pipeline.queue == name)
+
+    @property
+    def first_trouble(self) -> datetime | None:
+        """The earliest trouble of the worst-hit queue."""
+        return None if self.focus is None else self.focus.first_trouble()
+
+
+def backlog_context(inv: Investigation) -> BacklogContext:
+    """Return the context of an investigation; ask for it through ``inv.once``."""
+    found = pipelines(inv, inv.options.get("queue"))
+    names = {pipeline.queue for pipeline in found}
+    queues = tuple(item for item in analyse_queues(inv) if item.pipeline.queue in names)
+    affected = sorted((item for item in queues if item.harms), key=_severity, reverse=True)
+    recorded = recorded_changes(inv, found)
+    changes = sorted([*recorded, *state_changes(inv, found, recorded)], key=lambda change: change.time)
+    return BacklogContext(queues, tuple(affected), tuple(changes))
+
+
+def _severity(queue: QueueAnalysis) -> float:
+    """Order queues by messages harmed: dead, lost, failed, delayed."""
+    worst = queue.worst
+    return (
+        3.0 * queue.dead_lettered
+        + 3.0 * queue.balance.lost
+        + (queue.failures.count if queue.failures else 0.0)
+        + (worst.peak * 2.0 if worst else 0.0)
+        + (queue.redelivery.count * 0.2 if queue.redelivery else 0.0)
+        + (queue.throttles.count * 0.01 if queue.throttles else 0.0)
+        + (20.0 if queue.creeping else 0.0)
+    )

@@ -1,0 +1,218 @@
+"""Why messages piled up, failed or got lost: the diagnosis of a backlog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from watchme_analysis.alarms.standard import standard_alarms
+from watchme_analysis.backlog.chain import SIGNALS, QueueSignals, observed
+from watchme_analysis.backlog.changes import Change
+from watchme_analysis.backlog.context import BacklogContext, backlog_context
+from watchme_analysis.backlog.judge import QUESTION, Judgement, Undoing, judge
+from watchme_analysis.backlog.missing import missing_evidence, unread_dead_letters, unread_dumps
+from watchme_analysis.backlog.other_incidents import (
+    OtherIncident,
+    apart,
+    incidents_elsewhere,
+    other_incidents,
+    set_apart,
+)
+from watchme_analysis.backlog.summary import older_dead_letters, summary
+from watchme_analysis.inference.causes import Cause, load_causes
+from watchme_analysis.inference.engine import next_test
+from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
+from watchme_analysis.text.formats import as_sentence
+from watchme_analysis.text.message import Text
+from watchme_analysis.text.render import render
+from watchme_analysis.text.shell_quoting import shell_option
+
+# A model of a few grades is never surer than this.
+SUREST = 0.97
+
+
+def diagnose(inv: Investigation) -> Diagnosis:
+    """Return why a backlog came about; see the evidence page for the fields in ``extra``."""
+    context = inv.once(backlog_context)
+    found, judged = _diagnose(inv)
+    others = other_incidents(inv, context, found, lambda other: _diagnose(other)[0])
+    if found.cause is None:
+        elsewhere = incidents_elsewhere(inv, context, judged, lambda other: _diagnose(other)[0])
+        others = (*others, *elsewhere)
+    if found.cause is None and others:
+        # What shows another incident says nothing about this one.
+        found, _ = _diagnose(inv, others)
+    return replace(
+        found,
+        extra={**found.extra, "other_incidents": [item.to_dict() for item in others]},
+        summary=(*found.summary, *(item.in_words() for item in others), *older_dead_letters(context)),
+    )
+
+
+def queue_signals(inv: Investigation) -> tuple[QueueSignals, ...]:
+    """Return the signals of all queues, the worst-hit first; use as ``inv.once(queue_signals)``."""
+    return observed(inv, inv.once(backlog_context))
+
+
+def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple[Diagnosis, Judgement]:
+    """Return the diagnosis of the incident that harmed most, without the signals of other incidents."""
+    context = inv.once(backlog_context)
+    judged = judge(set_apart(inv.once(queue_signals), others), _undoing(context))
+    cause, healthy = judged.cause, judged.cause == "healthy"
+    start = None if judged.span is None else judged.span.start
+    change = None if cause is None or healthy else _change(context, judged, cause)
+    top = judged.ranking[0]
+    found = Diagnosis(
+        question=QUESTION,
+        case=inv.case.name,
+        verdict="no_incident" if healthy else "inconclusive" if cause is None else "supported",
+        cause=cause,
+        secondary_cause=judged.secondary_cause,
+        confidence=min(SUREST, top.probability),
+        incident_start=start,
+        incident_end=judged.end,
+        ranking=tuple(_with_tests(context, judged, entry) for entry in judged.ranking),
+        coverage=inv.case.coverage(),
+        missing_evidence=missing_evidence(inv, context),
+        extra={
+            **_extra(inv, context, judged, change),
+            "error": None if healthy else leading_error(context, judged),
+        },
+    )
+    return replace(
+        found, summary=summary(found, context, judged, change, unread_dead_letters(inv, context))
+    ), judged
+
+
+def _undoing(context: BacklogContext) -> list[Undoing]:
+    """Return the changes that can end a cause, once for each queue that they touch."""
+    return [
+        Undoing(change.time, queue, change.undoes)
+        for change in context.changes
+        for queue in change.queues
+        if change.undoes
+    ]
+
+
+def _change(context: BacklogContext, judged: Judgement, cause: str) -> Change | None:
+    """Return the change that brought a cause about, or None."""
+    lead = judged.leads.get(cause)
+    if lead is None or lead.event is None or lead.span is None:
+        return None
+    same = (change for change in context.changes if change.time == lead.span.start)
+    return next((change for change in same if lead.event in (change.event_name, change.kind)), None)
+
+
+def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ranked:
+    """Return a ranked cause with its blind spots and its next test, which names the function."""
+    cause = _cause(entry.finding.cause)
+    queue = judged.shown_by.get(cause.cause)
+    function = None if queue is None else context.queue(queue).pipeline.function
+    option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
+
+    def fill(text: Text, observation: Observation | None) -> Text:
+        del observation
+        return render(text).replace("{function_option}", option)
+
+    blind = tuple(as_sentence(text) if isinstance(text, str) else text for text in cause.cannot_see)
+    return replace(
+        entry, finding=replace(entry.finding, not_covered=blind, next_test=next_test(cause, (), fill))
+    )
+
+
+def _cause(name: str) -> Cause:
+    return next(cause for cause in load_causes(QUESTION, SIGNALS) if cause.cause == name)
+
+
+def leading_error(context: BacklogContext, judged: Judgement) -> dict[str, Any] | None:
+    """Return the error that the worst-hit failing function logged most, as the headline quotes it.
+
+    None where the function logged none while it failed, or where errors say nothing for the cause: beside it,
+    they may be any day's.
+    """
+    named = judged.cause
+    about_errors = named is None or any(
+        grade.log_odds > 0
+        for name, grade in _cause(named).signals.items()
+        if SIGNALS[name].group == "error kind"
+    )
+    if not about_errors and judged.secondary_cause != "downstream_saturated":
+        return None
+    for queue in context.affected:
+        errors = queue.errors
+        if queue.failures is not None and errors.leading and queue.pipeline.function:
+            return {
+                "function": queue.pipeline.function,
+                "text": errors.leading,
+                "count": errors.leading_count,
+                "total": errors.total,
+            }
+    return None
+
+
+def _extra(
+    inv: Investigation, context: BacklogContext, judged: Judgement, change: Change | None
+) -> dict[str, Any]:
+    """Return the fields that only this question has."""
+    healthy = judged.cause == "healthy"
+    affected = () if healthy else context.affected
+    start = None if judged.span is None else judged.span.start
+    by_dlq, lost_dead = _dead_letters(context)
+    lost = sum(item.balance.expired + item.balance.purged for item in context.queues) + sum(
+        lost_dead.values()
+    )
+    # The page asks for the work of all queues as well, which is kept.
+    work = message_work(inv, context.queues) if inv.options.get("queue") else work_items(inv)
+    dead = work[(work["state"] == "dead_lettered") & ~work["before_window"].fillna(False)]
+    missed = dead[~dead["processed"].fillna(False)]
+    known = None if judged.cause is None or healthy else judged.span
+    elsewhere = apart(context, start, judged.end)
+    return {
+        "queues": sorted(item.pipeline.queue for item in affected),
+        "functions": sorted({item.pipeline.function for item in affected if item.pipeline.function}),
+        # The event of a trail: a configuration tells when it was changed, and no more.
+        "change": change.to_dict() if change is not None and change.is_recorded else None,
+        "dead_letters": sum(by_dlq.values()),
+        "dead_letters_of_incident": sum(item.dead_lettered for item in affected if item not in elsewhere),
+        "lost": lost,
+        "missed_work": work_pairs(missed),
+        "dead_lettered_work": work_pairs(dead),
+        **({"unread_dumps": dumps} if (dumps := unread_dumps(inv)) else {}),
+        **({"dead_letters_without_work": unread} if (unread := unread_dead_letters(inv, context)) else {}),
+        "waiting_work": work_pairs(work[work["state"] == "waiting"]),
+        "missed_work_certain": not lost
+        and not unread
+        and not dumps
+        and bool(missed.empty or not any(item.throttles or item.redelivery for item in affected)),
+        "incident_start_earliest": _iso(None if known is None else known.earliest),
+        "incident_start_latest": _iso(None if known is None else known.latest),
+        "alarms": [
+            {**_in_iso(entry), "sliding": _in_iso(entry["sliding"])}
+            for entry in standard_alarms(inv, context.pipelines)
+        ],
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="milliseconds")
+
+
+def _in_iso(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an alarm's entry with the time at which it would first have fired as ISO 8601 text."""
+    return {**alarm, "first": _iso(alarm["first"])}
+
+
+def _dead_letters(context: BacklogContext) -> tuple[dict[str, int], dict[str, int]]:
+    """Return by DLQ the messages that it took in and those it lost, each message once."""
+    taken: dict[str, int] = {}
+    lost: dict[str, int] = {}
+    for queue in context.queues:
+        key, stock = queue.pipeline.dlq or queue.pipeline.queue, queue.balance.dead_letters
+        own = queue.dead_lettered if stock.moved_by_all is None else stock.moved_by_all
+        taken[key] = max(taken.get(key, 0), own)
+        lost[key] = max(lost.get(key, 0), stock.lost)
+    return taken, lost

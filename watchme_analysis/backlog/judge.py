@@ -1,0 +1,232 @@
+"""The judgement on a backlog, from signals alone: ranking, secondary cause, start and end.
+
+Nothing here reads a table, so that a change of rules is evaluated on the stored signals of many cases in
+seconds (``benchmarks/backlog_corpus.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from watchme_analysis.backlog.chain import LINKS, SIGNALS, SYSTEM, Link, QueueSignals, explain, seen_for
+from watchme_analysis.backlog.signals.look import QueueObservation, Span
+from watchme_analysis.inference.causes import Cause, load_causes
+from watchme_analysis.inference.engine import finding
+from watchme_analysis.inference.findings import Ranked
+from watchme_analysis.inference.weighing import weigh
+
+QUESTION = "backlog"
+# From this probability on a cause is named; below, a rival may still be half as likely, and the evidence
+# does not separate the causes.
+NAMED_AT = 0.7
+# Trouble of other queues that ended this long before an incident does not belong to it.
+APART = timedelta(hours=1)
+# A change undid a cause when its effect ended at the change or within this time, for what was under way.
+UNDER_WAY = timedelta(hours=1)
+# Signals that are seen in metrics or settings themselves, and not by the invocations that they make fail: the
+# queue that shows one is the one to judge the cause by.
+_SEEN_ITSELF = frozenset(
+    {
+        "arrivals_rose",
+        "redelivered",
+        "hidden_long",
+        "unpolled",
+        "waiting_behind_disabled_mapping",
+        "throttled",
+        "duration_drifts",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """A change that can end some causes of a queue."""
+
+    time: datetime
+    queue: str
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the signals say.
+
+    Attributes
+    ----------
+    ranking
+        Every cause with its probability.
+    cause
+        The cause that is named, or None.
+    secondary_cause
+        What it set off in turn, or None.
+    shown_by
+        The queue by which each cause is judged.
+    leads
+        The observation that dates each cause.
+    span, end
+        Start of the incident with its bounds, and its end; None where nothing tells or while it is open.
+    """
+
+    ranking: tuple[Ranked, ...]
+    cause: str | None
+    secondary_cause: str | None
+    shown_by: Mapping[str, str]
+    leads: Mapping[str, QueueObservation]
+    span: Span | None
+    end: datetime | None
+
+    @property
+    def likeliest(self) -> str:
+        """The cause at the top of the ranking."""
+        return self.ranking[0].finding.cause
+
+
+def judge(
+    queues: Sequence[QueueSignals],
+    undoing: Sequence[Undoing] = (),
+    *,
+    skip: Collection[str] = (),
+    links: Sequence[Link] = LINKS,
+) -> Judgement:
+    """Return the judgement on the signals of some queues.
+
+    Parameters
+    ----------
+    queues
+        Signals of each queue, the worst-hit first.
+    undoing
+        Changes that can end a cause.
+    skip, links
+        Signals to leave out and links to use, to measure what each is worth.
+    """
+    causes = load_causes(QUESTION, SIGNALS)
+    queues = [explain(without(queue, skip), links) for queue in queues]
+    affected = [queue for queue in queues if queue.harmed]
+    system = [item for queue in queues for item in queue.observations if item.signal in SYSTEM]
+    findings, shown_by = [], {}
+    for cause in causes:
+        own: list[QueueObservation] = []
+        if affected:
+            queue = _shown_by(cause, affected)
+            shown_by[cause.cause] = queue.queue
+            own = [item for item in seen_for(cause, queue) if item.signal not in SYSTEM]
+        findings.append(finding(cause, causes, [*own, *system], SIGNALS))
+    ranking = weigh(
+        findings,
+        {cause.cause: cause.prior for cause in causes},
+        supported_at=NAMED_AT,
+        may_be_another=True,
+    )
+    top = ranking[0]
+    named = top.probability >= NAMED_AT and top.finding.log_odds > 0
+    leads = {
+        cause.cause: lead
+        for cause in causes
+        if affected and (lead := _lead(cause, _shown_by(cause, affected))) is not None
+    }
+    likeliest = next(cause for cause in causes if cause.cause == top.finding.cause)
+    span = end = None
+    if affected and not likeliest.complement:
+        span, end = _interval(likeliest, leads.get(likeliest.cause), affected, undoing)
+    return Judgement(
+        ranking,
+        likeliest.cause if named else None,
+        _secondary(likeliest, affected) if named else None,
+        shown_by,
+        leads,
+        span,
+        end,
+    )
+
+
+def without(queue: QueueSignals, skip: Collection[str]) -> QueueSignals:
+    """Return the signals of a queue without some."""
+    return replace(queue, observations=tuple(one for one in queue.observations if one.signal not in skip))
+
+
+def _shown_by(cause: Cause, affected: Sequence[QueueSignals]) -> QueueSignals:
+    """Return the worst-hit queue that shows what the cause alone does, else the worst-hit queue."""
+    for queue in affected:
+        consequences = {later for _, later, _ in queue.explained}
+        if any(
+            cause.log_odds(item.signal) > 0 and item.signal not in consequences
+            for item in queue.observations
+            if item.signal in _SEEN_ITSELF
+        ):
+            return queue
+    return affected[0]
+
+
+def _lead(cause: Cause, queue: QueueSignals, *, changes: bool = True) -> QueueObservation | None:
+    """Return the observation that dates a cause: the change that brought it, else the weightiest signal."""
+    timed = [
+        item
+        for item in queue.observations
+        if item.span is not None and cause.log_odds(item.signal) > 0 and (changes or item.event is None)
+    ]
+    return max(
+        timed,
+        key=lambda item: (item.event is not None, cause.log_odds(item.signal) * item.strength),
+        default=None,
+    )
+
+
+def _interval(
+    cause: Cause,
+    lead: QueueObservation | None,
+    affected: Sequence[QueueSignals],
+    undoing: Sequence[Undoing],
+) -> tuple[Span | None, datetime | None]:
+    """Return start and end of an incident: those of its leading signal, or of the changes around it."""
+    if lead is None or lead.span is None:
+        # Nothing speaks for the cause: the first trouble of the worst-hit queue is dated.
+        timed = [item for item in affected[0].observations if item.event is None]
+        spans = [item.span for item in timed if item.span is not None]
+        first = min(spans, key=lambda span: span.shown, default=None)
+        return first, None if first is None else first.end
+    queue = next(item for item in affected if item.queue == lead.queue)
+    effect = _lead(cause, queue, changes=False)
+    end = until = None
+    if effect is not None and effect.span is not None:
+        end, until = effect.span.end, effect.span.until
+    span = lead.span if lead.event is not None else _first_on_any_queue(lead, affected)
+    undone = next(
+        (
+            change.time
+            for change in undoing
+            if change.queue == lead.queue and cause.cause in change.causes and change.time > span.start
+        ),
+        None,
+    )
+    if undone is not None and end is not None:
+        # A change that came long after all was well again did not end it.
+        is_in_time = until is None or undone <= until + UNDER_WAY
+        end = undone if end <= undone + UNDER_WAY and is_in_time else end
+    return span, end
+
+
+def _first_on_any_queue(lead: QueueObservation, affected: Sequence[QueueSignals]) -> Span:
+    """Return the earliest span of a signal that leads into its span here: a fault can hit many queues."""
+    span = lead.span
+    assert span is not None
+    others = [
+        item.span
+        for queue in affected
+        for item in queue.observations
+        if item.signal == lead.signal and item.span is not None and queue.queue != lead.queue
+    ]
+    for other in sorted(others, key=lambda item: (item.end is None, item.end or item.shown), reverse=True):
+        if other.shown < span.shown and (other.end is None or other.end > span.shown - APART):
+            span = other
+    return span
+
+
+def _secondary(cause: Cause, affected: Sequence[QueueSignals]) -> str | None:
+    """Return the secondary cause: the first consequence with a name that a signal of the cause explains."""
+    for queue in affected:
+        for earlier, _, secondary in queue.explained:
+            if secondary not in (None, cause.cause) and cause.log_odds(earlier) > 0:
+                return secondary
+    return None

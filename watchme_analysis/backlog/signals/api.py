@@ -1,0 +1,137 @@
+"""Signals of the API that the function calls: slower answers, and its host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from watchme_analysis.backlog.changes import HOST_EVENTS
+from watchme_analysis.backlog.onset_order import FEWEST, SILENT
+from watchme_analysis.backlog.signals.change import change_observation
+from watchme_analysis.backlog.signals.look import Look, QueueObservation
+from watchme_analysis.backlog.signals.onset import backlog_span, drift_span, failures_span, slow_span
+from watchme_analysis.inference.signals import detects
+from watchme_analysis.queues.pipeline_anomalies import messages_a_run
+
+# Invocations wait from this many times the duration before on.
+LONGER = 3.0
+# Invocations that do not fail count as slow from this many times the duration before on.
+TWICE = 2.0
+
+
+@detects("duration_drifts", "duration_steady", group="latency drift", needs=["metrics"])
+def drift(look: Look) -> Iterator[QueueObservation]:
+    """Return a duration that rises over many hours, or that it does not."""
+    found, gradual = look.queue.drift, look.queue.creeping
+    if not look.has("duration_avg_s"):
+        return
+    if gradual is None:
+        words = "shows no rise over many hours"
+        if found is not None:
+            words = (
+                f"rises within {found.hours:.1f} h, {found.steepest_share:.0%} of it in a tenth of that time"
+            )
+    else:
+        words = (
+            f"creeps from {gradual.before_s:.1f} s to {gradual.after_s:.1f} s over {gradual.hours:.0f} h "
+            f"(rank correlation {gradual.correlation:.2f}, its steepest tenth {gradual.steepest_share:.0%})"
+        )
+    yield look.found(
+        "duration_steady" if gradual is None else "duration_drifts",
+        f"The run time of {look.pipeline.function} {words}.",
+        look.points(("duration_avg_s",)),
+        effect=gradual.growth if gradual else None,
+        unit="ratio",
+        span=drift_span(look.queue),
+    )
+
+
+@detects("slower_without_failures", "not_slower", group="run time", needs=["metrics"])
+def slower(look: Look) -> Iterator[QueueObservation]:
+    """Return invocations that got slower without failing, or that messages waited though they did not."""
+    queue, pipeline = look.queue, look.pipeline
+    trouble = queue.slow or queue.worst
+    if queue.failures is not None or trouble is None:
+        return
+    runs = pipeline.frame["duration_avg_s"].dropna()
+    inside, earlier = (runs.index >= trouble.start) & (runs.index < trouble.end), runs.index < trouble.start
+    during, before = runs[inside].median(), runs[earlier].median()
+    if not during > 0 or not before > 0:
+        return
+    # An invocation with many messages may take as many times as long without being slower per message.
+    each = messages_a_run(pipeline)[runs.index]
+    fuller = max(1.0, float(each[inside].median() / each[earlier].median()))
+    ratio = float(during / before) / fuller
+    others = "none more fail" if queue.errors_counted else "whether more fail was not collected"
+    yield look.found(
+        "slower_without_failures" if ratio >= TWICE else "not_slower",
+        f"Runs of {pipeline.function} take {during:.1f} s (median) from "
+        f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before"
+        + (f", with {fuller:.1f} times as many messages each" if fuller >= 1.05 else "")
+        + f"; {others}.",
+        look.points(("duration_avg_s",), None, trouble.end),
+        effect=ratio,
+        unit="ratio",
+        span=(slow_span(queue) or backlog_span(queue)) if ratio >= TWICE else None,
+    )
+
+
+@detects("invocations_slow", group="run time", needs=["metrics"])
+def slow(look: Look) -> Iterator[QueueObservation]:
+    """Return an interval in which invocations took several times as long as usual, failed or not."""
+    found = look.queue.slow
+    if found is not None and not look.queue.slow_harmless:
+        yield look.found(
+            "invocations_slow",
+            f"Runs of {look.pipeline.function} took several times as long from {found.start:%Y-%m-%d %H:%M} "
+            "UTC on.",
+            look.points(("duration_avg_s", "invocations"), found.start, found.end),
+            effect=found.minutes,
+            unit="min",
+            span=slow_span(look.queue),
+        )
+
+
+@detects("host_silent", "host_running", group="host", needs=["metrics"])
+def host(look: Look) -> Iterator[QueueObservation]:
+    """Return whether CPU points of the host were published while invocations failed.
+
+    EC2 publishes metrics of running instances only (Amazon EC2 User Guide, "CloudWatch metrics that are
+    available for your instances").
+    """
+    failures, cpu = look.queue.failures, look.pipeline.frame["cpu_pct"].dropna()
+    if failures is None or len(cpu) < FEWEST:
+        return
+    own = cpu.index.to_series().diff().median()
+    before = cpu.index[cpu.index < failures.start]
+    within = cpu[(cpu.index >= failures.start) & (cpu.index < failures.end)]
+    if not len(before) or (not len(within) and failures.end - before[-1] <= (SILENT + 1) * own):
+        return
+    before_s, during_s = look.queue.run_before_s, look.queue.run_during_s
+    waits = bool(before_s and during_s and during_s >= LONGER * before_s)
+    if len(within) and not waits:
+        # A running host refuses at once what does not listen: only calls that wait separate the two.
+        return
+    if len(within):
+        words = f"The host published CPU utilization while invocations of {look.pipeline.function} failed."
+    else:
+        words = (
+            f"The host published no CPU utilization from {before[-1] + own:%Y-%m-%d %H:%M} UTC on, while "
+            f"invocations of {look.pipeline.function} failed."
+        )
+    yield look.found(
+        "host_running" if len(within) else "host_silent",
+        words,
+        look.matching("metrics", ("metric", "=", "CPUUtilization"), ("time", "<", failures.end)),
+        span=None if len(within) else failures_span(look.queue),
+    )
+
+
+@detects("host_changed", group="change", needs=["changes"])
+def changed(look: Look) -> Iterator[QueueObservation]:
+    """Return the change of the host or network right before invocations failed or slowed down."""
+    found = look.queue.failures or look.queue.slow
+    if found is not None:
+        yield from change_observation(look, "host_changed", HOST_EVENTS, found.start)
+
+
+DETECTORS = (drift, slower, slow, host, changed)

@@ -1,0 +1,133 @@
+"""What a detector of signals receives and returns: the analysis of a queue, and observations with a span."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from watchme_analysis.backlog.changes import FUNCTION_EVENTS, Change, change_before
+from watchme_analysis.backlog.rows import Condition, Rows, matching, points
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.queues.anomalies import QueueAnalysis
+from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
+
+
+@dataclass(frozen=True)
+class Span:
+    """The interval of a signal.
+
+    Attributes
+    ----------
+    shown
+        Start of the first metric interval in which it shows.
+    start
+        The likeliest moment at which it began: at or before ``shown``.
+    earliest, latest
+        Bounds of ``start``.
+    end
+        When it ended; None while it lasts.
+    until
+        When its effects ended: invocations succeeded again, or what had piled up was drained; None while they
+        last.
+    perhaps_before
+        True where nothing tells that it began within the window.
+    """
+
+    shown: datetime
+    start: datetime
+    earliest: datetime
+    latest: datetime
+    end: datetime | None = None
+    until: datetime | None = None
+    perhaps_before: bool = False
+
+
+@dataclass(frozen=True)
+class QueueObservation(Observation):
+    """An observation of one queue.
+
+    Attributes
+    ----------
+    queue
+        The queue that shows it.
+    span
+        When it lasted; None where it has no time, such as a setting.
+    event
+        Name of the CloudTrail event, for a recorded change; else the kind of change.
+    """
+
+    queue: str = ""
+    span: Span | None = None
+    event: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """The analysis of a queue with the changes that touch it."""
+
+    inv: Investigation
+    queue: QueueAnalysis
+    changes: tuple[Change, ...]
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The queue with its function, DLQ, settings and metrics."""
+        return self.queue.pipeline
+
+    @property
+    def settings(self) -> RecordedSettings:
+        """Recorded settings."""
+        return self.queue.pipeline.settings
+
+    @property
+    def step(self) -> timedelta:
+        """Length of a metric interval."""
+        return timedelta(seconds=self.queue.pipeline.period_s)
+
+    @property
+    def function_change(self) -> Change | None:
+        """The change of the function right before its failures, with hardly a good run in between."""
+        failures = self.queue.failures
+        if failures is None:
+            return None
+        return change_before(self.changes, FUNCTION_EVENTS, self.pipeline, failures.start)
+
+    def has(self, *columns: str) -> bool:
+        """Return whether the series of all columns were queried and returned completely."""
+        return set(columns) <= self.queue.pipeline.queried
+
+    def points(self, columns: Iterable[str], start: Any = None, end: Any = None) -> Rows:
+        """Return the metric points behind columns of this queue."""
+        return points(self.inv, self.queue.pipeline, columns, start, end)
+
+    def matching(self, table: str, *conditions: Condition, once_by: str | None = None) -> Rows:
+        """Return the rows of a table that meet conditions."""
+        return matching(self.inv, table, *conditions, once_by=once_by)
+
+    def settings_rows(self, table: str) -> Rows:
+        """Return the configuration of the function, the queue or its mapping."""
+        if table == "functions":
+            return self.matching(table, ("function", "=", self.pipeline.function))
+        return self.matching(table, ("queue", "=", self.pipeline.queue))
+
+    def found(  # noqa: PLR0913 - the fields of an observation
+        self,
+        signal: str,
+        statement: str,
+        rows: Rows,
+        *,
+        strength: float = 1.0,
+        effect: float | None = None,
+        unit: str | None = None,
+        span: Span | None = None,
+        event: str | None = None,
+        detail: str | None = None,
+    ) -> QueueObservation:
+        """Return an observation of this queue."""
+        return QueueObservation(
+            signal, statement, rows["table"], rows["rows"], rows["sql"], effect,
+            unit if effect is not None else None, strength, detail, self.pipeline.queue, span, event,
+        )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Signals of a queue's settings: when a message shows again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from watchme_analysis.backlog.changes import VISIBILITY_EVENTS
+from watchme_analysis.backlog.signals.change import change_observation
+from watchme_analysis.backlog.signals.look import Look, QueueObservation
+from watchme_analysis.backlog.signals.onset import redelivery_span
+from watchme_analysis.inference.signals import detects
+from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR
+
+# Without the counters of failures and throttles, receives up to this many times the messages sent say that
+# none came back.
+ABOUT_ONCE = 1.03
+
+
+@detects("redelivered", "received_once", group="redelivery", needs=["metrics"])
+def redelivery(look: Look) -> Iterator[QueueObservation]:
+    """Return that messages came back although nothing failed, or that none did."""
+    queue, pipeline = look.queue, look.pipeline
+    if not look.has("received") or (queue.hidden is not None and queue.redelivery is None):
+        return
+    received, sent, failed = (pipeline.count(name) or 0.0 for name in ("received", "sent", "failed"))
+    counted = look.has("sent", "invocations", "errors", "throttles", "failed")
+    # Messages came back, but nobody counted the failures and throttles that bring them back.
+    if not counted and received > ABOUT_ONCE * sent:
+        return
+    if look.settings.reports_failures is None and queue.redelivery and not queue.balance.duplicate_deletes:
+        # A function that reports failed messages makes them come back, and no metric counts that.
+        return
+    tries = "tries" if pipeline.by_message else "runs"
+    since = "."
+    if queue.redelivery is not None:
+        since = f", the surplus since {queue.redelivery.start:%Y-%m-%d %H:%M} UTC."
+    yield look.found(
+        "redelivered" if queue.redelivery is not None else "received_once",
+        f"{pipeline.queue} handed out {received:,.0f} messages for {sent:,.0f} sent and {failed:,.0f} "
+        f"failed {tries}{' and throttles' if queue.throttles else ''}{since}",
+        look.points(("received", "sent", "failed")),
+        effect=received / sent if sent else None,
+        unit="receives a message",
+        span=redelivery_span(queue) if queue.redelivery is not None else None,
+    )
+
+
+@detects("visibility_short", "visibility_long", group="visibility timeout", needs=["queues", "metrics"])
+def visibility_timeout(look: Look) -> Iterator[QueueObservation]:
+    """Return whether the visibility timeout is shorter than long invocations."""
+    limit, longest = look.settings.visibility_timeout_s, look.pipeline.frame["duration_max_s"].dropna()
+    if limit is None or longest.empty or (look.queue.hidden is not None and look.queue.redelivery is None):
+        return
+    run, timeout = float(longest.quantile(0.9)), look.settings.function_timeout_s
+    below_advice = timeout is not None and limit < ADVISED_VISIBILITY_FACTOR * timeout
+    yield look.found(
+        "visibility_short" if limit < run else "visibility_long",
+        f"{look.pipeline.queue} hides a message for {limit:.0f} s; long runs take {run:.1f} s (p90 of the "
+        "longest run an interval)" + (f", the function may take {timeout:.0f} s." if timeout else "."),
+        look.settings_rows("queues"),
+        # Below AWS's advice, now and then a message may show again during a retry.
+        strength=1.0 if limit < run or not below_advice else 0.8,
+        effect=limit / run if run else None,
+        unit="ratio",
+    )
+
+
+@detects("hidden_long", group="visibility timeout", needs=["queues", "metrics"])
+def hidden(look: Look) -> Iterator[QueueObservation]:
+    """Return messages that stand in flight for hours though no invocation works on them."""
+    found, settings = look.queue.hidden, look.settings
+    if found is None or look.queue.redelivery is not None:
+        return
+    yield look.found(
+        "hidden_long",
+        f"From {found.start:%Y-%m-%d %H:%M} UTC on up to {found.count:,.0f} messages of "
+        f"{look.pipeline.queue} stood in flight for hours and no run worked on them: it hides a message for "
+        f"{settings.visibility_timeout_s:,.0f} s after a failed try, and the function may take "
+        f"{settings.function_timeout_s:,.0f} s.",
+        look.points(("in_flight", "visible", "age_s"), found.start, found.end),
+        effect=found.count,
+        unit="messages",
+        span=redelivery_span(look.queue),
+    )
+
+
+@detects("deleted_repeatedly", group="deletes", needs=["metrics"])
+def repeated_deletes(look: Look) -> Iterator[QueueObservation]:
+    """Return that messages were deleted more often than they exist: worked on more than once."""
+    more = look.queue.balance.duplicate_deletes
+    if look.queue.redelivery is not None and more:
+        yield look.found(
+            "deleted_repeatedly",
+            f"{look.pipeline.queue}: {more} more deletes than messages.",
+            look.points(("deleted", "sent")),
+            effect=float(more),
+            unit="messages",
+        )
+
+
+@detects("visibility_changed", group="change", needs=["changes"])
+def changed(look: Look) -> Iterator[QueueObservation]:
+    """Return the change of a timeout right before messages came back."""
+    found = look.queue.redelivery or look.queue.hidden
+    if found is not None:
+        yield from change_observation(look, "visibility_changed", VISIBILITY_EVENTS, found.start)
+
+
+DETECTORS = (redelivery, visibility_timeout, hidden, repeated_deletes, changed)
