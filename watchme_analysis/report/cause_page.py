@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.services.diagnose import causes_of
+from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "causes"
 _LINK = re.compile(r"\[([^\]]+)\]\(\w+\.md\)")
@@ -24,10 +24,12 @@ def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
         Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`; None without a
         diagnosis.
     """
-    if not diagnosis or diagnosis.get("verdict") != "supported":
+    # The result of a report is a file, which another program or release may have written.
+    question = (diagnosis or {}).get("question")
+    if not diagnosis or diagnosis.get("verdict") != "supported" or question not in QUESTIONS:
         return {}
     named = [str(diagnosis.get(name) or "") for name in ("cause", "secondary_cause")]
-    known = {one.cause: one.page for one in causes_of(str(diagnosis["question"]))}
+    known = {one.cause: one.page for one in causes_of(question)}
     pages = {cause: PAGES / page for cause in named if (page := known.get(cause))}
     return {cause: page for cause, page in pages.items() if page.is_file()}
 
