@@ -317,3 +317,5 @@ def test_all_asks_what_the_case_can_answer(evidence, notebooks):
     assert [(request.question, request.notebook.name) for request in asked] == [("health", "why.ipynb")]
     assert asked[0].parameters["endpoint"] == "/health"
     assert "queue" not in asked[0].parameters
+    one = plan("health", [evidence], {"endpoint": "/health"}, folder)
+    assert [(request.question, request.notebook.name) for request in one] == [("health", "why.ipynb")]
