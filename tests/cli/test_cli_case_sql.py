@@ -27,6 +27,6 @@ def test_case_sql_knows_every_request_followed_through_the_layers(data):
 def test_diagnose_prints_the_query_below_each_statement(data):
     said = run("diagnose", "health", str(data / "health-threadpool"), "--sql").output
     below = [line.strip() for line in said.splitlines() if line.strip().startswith("select * from ")]
-    assert any("metric = 'threads'" in line for line in below)
-    found = run("case", "sql", str(data / "health-threadpool"), below[0]).output
+    (threads,) = {line for line in below if "metric = 'threads'" in line}
+    found = run("case", "sql", str(data / "health-threadpool"), threads).output
     assert found.splitlines()[-1] == "44 rows"

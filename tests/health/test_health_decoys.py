@@ -330,7 +330,8 @@ def test_a_process_that_serves_the_health_check_well_is_accused_by_a_mark_of_its
     made = slow_jobs(in_flight=45.0)
     said = diagnose(made)
     assert (said.verdict, said.cause) == ("inconclusive", None)
-    assert f"{HEALTH} did well all along. What held up {JOBS} was most likely" in said.summary[1]
+    told = messages_in(said.summary[1])["health-spared"]
+    assert (told["spared"], told["paths"]) == ([HEALTH], [JOBS])
     assert health.diagnose(investigate(made, endpoint=JOBS)).cause == "app_threadpool"
     assert diagnose(slow_jobs(in_flight=80.0, threads=45.0)).cause == "app_threadpool"
 
@@ -356,12 +357,11 @@ def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
 
     said = diagnose(case(down))
     assert said.verdict == "no_incident"
-    assert (
-        f"At {moment(FAULT[0]):%Y-%m-%d %H:%M:%S} UTC 27 requests were slow or failed within"
-        in said.summary[0]
-    )
+    told = messages_in(said.summary[0])["health-brief-failure"]
+    assert told["bad"] == 27
+    assert abs((told["start"] - moment(FAULT[0])).total_seconds()) < 1
     calm = diagnose(case(lambda path, second: None))
-    assert "within" not in calm.summary[0]
+    assert "health-brief-failure" not in messages_in(calm.summary[0])
 
 
 @pytest.mark.slow
@@ -400,7 +400,7 @@ def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_befor
     access.loc[mine, "request_time_s"] = 1.5
     said = diagnose(made)
     assert (said.verdict == "no_incident") is not answered_before
-    assert ("Callers left all" in said.summary[0]) is not answered_before
+    assert ("health-callers-left" in messages_in(said.summary[0])) is not answered_before
 
 
 @pytest.mark.slow
@@ -409,7 +409,8 @@ def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(
     made = case(failing(path, status))
     said = diagnose(made)
     assert said.verdict == "no_incident"
-    assert f"requests of {path} at once with {status}: a fault of that handler" in said.summary[0]
+    told = messages_in(said.summary[0])["health-own-errors"]
+    assert (told["path"], told["statuses"]) == (path, [str(status)])
     assert health.diagnose(investigate(made, endpoint=path)).verdict != "no_incident"
     assert diagnose(without(made, "probes")).verdict != "no_incident"
 

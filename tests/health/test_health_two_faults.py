@@ -6,6 +6,7 @@ from worlds.health_world import FAULT, HEALTH, JOBS, OTHER, REPORT, case, invest
 from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.text.render import render
 
 EDGE, NGINX, NETWORK = "edge_config", "nginx_config", "docker_network"
 REFUSED = {"at_nginx": False, "edge_status": 403}
@@ -122,7 +123,8 @@ def test_the_incident_lasts_from_the_first_of_two_faults_to_the_end_of_the_other
     assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 2
     assert abs((said.incident_end - moment(FAULT[1])).total_seconds()) < 2
     assert set(said.extra["endpoints"]) == {HEALTH, JOBS, REPORT}
-    assert said.summary[0].index("That was the network") < said.summary[0].index("That was Nginx's")
+    text = render(said.summary[0])
+    assert text.index("That was the network") < text.index("That was Nginx's")
     assert len({entry.probability for entry in said.ranking[:2]}) == 1
 
 

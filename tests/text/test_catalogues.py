@@ -148,7 +148,18 @@ def test_every_message_that_the_code_names_is_in_the_catalogues_with_its_values(
             assert not missing, (place, message_id, missing)
 
 
+def of_templates():
+    """Return the ids that templates of pages name."""
+    texts = (path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.j2"))
+    return {message_id for text in texts for message_id in re.findall(r'label\("([a-z-]+)"\)', text)}
+
+
+def test_every_label_of_a_template_is_in_the_catalogues():
+    assert of_templates()
+    assert of_templates() <= parsed("ja").keys()
+
+
 def test_no_message_is_without_a_use():
-    exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix}
+    exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix} | of_templates()
     prefixes = tuple(message_id for _, message_id, is_prefix, _, _ in uses() if is_prefix)
     assert [name for name in parsed("en") if name not in exact and not name.startswith(prefixes)] == []

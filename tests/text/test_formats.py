@@ -10,7 +10,6 @@ from watchme_analysis.text.formats import (
     format_number,
     format_percent,
     format_probability,
-    format_span,
     format_time,
 )
 
@@ -64,7 +63,7 @@ def test_a_percentage_is_not_rounded_to_nothing_or_everything(share, decimals, t
 def test_missing_values_are_a_dash():
     nan = float("nan")
     assert {format_number(nan), format_percent(nan), format_duration(nan)} == {"–"}
-    assert format_time(None, UTC) == format_span(None, None, UTC) == "–"
+    assert format_time(None, UTC) == "–"
 
 
 def test_probabilities_are_never_certain():
@@ -76,15 +75,3 @@ def test_times_are_shown_in_the_readers_zone():
     moment = datetime(2025, 12, 11, 1, 5, 20, tzinfo=UTC)
     assert format_time(moment, zone) == format_time("2025-12-11T01:05:20.000Z", zone) == "2025-12-11 10:05:20"
     assert format_time(moment, zone, seconds=False, names_zone=True) == "2025-12-11 10:05 Asia/Tokyo"
-
-
-@pytest.mark.parametrize(
-    ("end", "text"),
-    [
-        ("2025-12-11T01:20:05Z", "2025-12-11 01:00:00 to 01:20:05 UTC"),
-        ("2025-12-12T01:00:00Z", "2025-12-11 01:00:00 to 2025-12-12 01:00:00 UTC"),
-        (None, "2025-12-11 01:00:00 UTC, still open at the end of the data"),
-    ],
-)
-def test_a_span_names_its_day_and_zone_once(end, text):
-    assert format_span("2025-12-11T01:00:00Z", end, UTC) == text

@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +14,7 @@ from watchme_analysis.text.message import (
     Choice,
     Code,
     CodePlace,
+    Commands,
     Count,
     Duration,
     Instant,
@@ -27,6 +28,7 @@ from watchme_analysis.text.message import (
     Sentences,
     Share,
     TimeSpan,
+    Translated,
     message,
     message_from_dict,
     sentences,
@@ -52,6 +54,8 @@ VALUES = (
     CodePlace("app.py", 12),
     Quotation("No module named 'requests'"),
     Choice("some"),
+    Translated("a title", "表題"),
+    Commands("a\nb"),
     Names(("a", "b", "c")),
     Phrases((PLAIN, "plain")),
     Sentences((PLAIN, "Plain.")),
@@ -72,6 +76,18 @@ def shown(value, language="en", zone=UTC):
             "2025-12-11 15:59:30 to 16:10:00 UTC",
             "2025-12-11 15:59:30 〜 16:10:00 (UTC)",
         ),
+        (
+            TimeSpan(NIGHT, NIGHT + timedelta(days=1)),
+            "2025-12-11 15:59:30 to 2025-12-12 15:59:30 UTC",
+            "2025-12-11 15:59:30 〜 2025-12-12 15:59:30 (UTC)",
+        ),
+        (
+            TimeSpan(NIGHT),
+            "2025-12-11 15:59:30 UTC, still open at the end of the data",
+            "2025-12-11 15:59:30 (UTC) 〜 (データの末尾でも継続中)",
+        ),
+        (Translated("a title", "表題"), "a title", "表題"),
+        (Commands("a\nb"), "a\nb", "a\nb"),
         (Count(1234), "1,234", "1,234"),
         (Share(0.0001), "<1%", "1% 未満"),
         (Share(0.25), "25%", "25%"),

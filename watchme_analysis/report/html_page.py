@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import RESULT, locked, runs, settle_killed
 from watchme_analysis.report.summary import facts
+from watchme_analysis.text.render import label
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,11 +40,12 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     import nbformat
     from nbconvert.exporters.html import HTMLExporter
 
+    language = load_config().language
     exporter = HTMLExporter(
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES)],
         exclude_anchor_links=True,
-        language_code=load_config().language,
+        language_code=language,
     )
     # Set before a template is loaded, because nbconvert does not escape values.
     exporter.environment.autoescape = True
@@ -58,6 +61,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "contents": outputs.contents(node),
         "described": outputs.described,
+        "label": partial(label, language=language),
     }
     html, _ = exporter.from_notebook_node(node, resources)
     (folder / PAGE).write_text(html, encoding="utf-8", errors="backslashreplace")

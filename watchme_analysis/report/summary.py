@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from watchme_analysis import errors
@@ -13,15 +13,13 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.health.hypotheses.calibration import track_record
 from watchme_analysis.inference.findings import stored_sentences
 from watchme_analysis.inference.weighing import with_second_cause
-from watchme_analysis.text.formats import MISSING, format_percent, format_span, format_time
-from watchme_analysis.text.render import render
+from watchme_analysis.text.formats import MISSING, format_percent, format_time
+from watchme_analysis.text.message import TimeSpan, message
+from watchme_analysis.text.render import label, render
 from watchme_analysis.window import parse_zone
 
-VERDICTS = {
-    "supported": "supported",
-    "inconclusive": "inconclusive",
-    "no_incident": "no incident",
-}
+# Verdicts of a diagnosis that have a name in the catalogues, ``verdict-name-…``.
+_VERDICTS = ("supported", "inconclusive", "no_incident")
 
 
 @dataclass(frozen=True)
@@ -84,11 +82,11 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         case=str(result.get("case", "")),
         title=str(result.get("title") or result.get("case", "")),
         mark=str(status) if failed else str(found.get("verdict")),
-        verdict=str(status) if failed else VERDICTS.get(str(found.get("verdict")), str(found.get("verdict"))),
+        verdict=str(status) if failed else _verdict_name(str(found.get("verdict")), language),
         cause=render(cause, language),
         confidence=format_percent(found["confidence"]) if "confidence" in found else MISSING,
-        incident=format_span(incident.get("start"), incident.get("end"), zone),
-        window=format_span(looked_at.get("start"), looked_at.get("end"), zone),
+        incident=_span(incident, zone, language),
+        window=_span(looked_at, zone, language),
         made=format_time(result.get("started_at"), zone, names_zone=True),
         seconds=MISSING if seconds is None else f"{seconds:.1f} s",
         answer=tuple(result.get("answer") or ()),
@@ -96,6 +94,21 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         track_record=_track_record(result, language),
         error=sentence(result.get("error")),
     )
+
+
+def _verdict_name(verdict: str, language: str) -> str:
+    if verdict not in _VERDICTS:
+        return verdict
+    return label(f"verdict-name-{verdict.replace('_', '-')}", language)
+
+
+def _span(bounds: Mapping[str, Any], zone: tzinfo, language: str) -> str:
+    """Return a time span of a result as text; a dash without a start."""
+    if not bounds.get("start"):
+        return MISSING
+    start, end = datetime.fromisoformat(bounds["start"]), bounds.get("end")
+    span = TimeSpan(start, datetime.fromisoformat(end) if end else None)
+    return render(message("value", value=span), language, zone)
 
 
 def _track_record(result: Mapping[str, Any], language: str) -> str:

@@ -14,7 +14,8 @@ from watchme_analysis.case.reader_registry import aws_tables
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import Cause, causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
-from watchme_analysis.text.formats import as_sentence, format_time
+from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.message import Commands, Message, Quotation, Resource, message
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 from watchme_analysis.window import Window, parse_time
 
@@ -107,27 +108,29 @@ def _unread(investigation: Investigation) -> list[Missing]:
     asked.update(_ABOUT[investigation.question])
     return [
         Missing(
-            f"{file.file}, which could not be read",
-            f"Nothing of it is in the case: {as_sentence(file.reason)}",
+            message("missing-unread-what", file=Resource(file.file)),
+            message("missing-unread-why", reason=Quotation(file.reason)),
             _read_again(investigation, file),
         )
         for file in sorted(investigation.case.unread, key=lambda file: asked.isdisjoint(file.tables))
     ]
 
 
-def _read_again(investigation: Investigation, file: UnreadFile) -> str:
+def _read_again(investigation: Investigation, file: UnreadFile) -> Message:
     """Return the commands that import a file after its repair; for AWS responses, also the pull."""
-    path = shell_word(f"FOLDER/{file.file}")
-    commands = f"# repair {path} or collect it again\nwatchme import FOLDER CASE"
+    again = {
+        "file": Commands(shell_word(f"FOLDER/{file.file}")),
+        "commands": Commands("watchme import FOLDER CASE"),
+    }
     if not aws_tables().issuperset(file.tables):
-        return commands
+        return message("missing-unread-how", **again)
     pull = f"watchme pull {investigation.question} CASE "
     pull += shell_option("--queue", investigation.options.get("queue", "QUEUE"))
     window = investigation.window or investigation.case.window
     if window is not None:
         start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (window.start, window.end))
         pull += f" --since {start} --until {end}"
-    return f"{commands}\n# or collect everything from AWS again\n{pull}"
+    return message("missing-unread-how-from-aws", **again, pull=Commands(pull))
 
 
 def absent_tables(investigation: Investigation) -> dict[str, list[str]]:

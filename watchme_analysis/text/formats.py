@@ -150,34 +150,6 @@ def format_time(
     return f"{text} {zone}" if names_zone else text
 
 
-def format_span(
-    start: datetime | str | None, end: datetime | str | None, zone: tzinfo, *, seconds: bool = True
-) -> str:
-    """Return a time span with its zone; the day of its end is left out when it is that of its start.
-
-    Parameters
-    ----------
-    start, end
-        Times as :func:`format_time` takes them. Without an end, the span is still open.
-    zone
-        Time zone of the reader.
-    seconds
-        Whether seconds are shown.
-
-    Examples
-    --------
-    >>> format_span("2025-12-11T01:00:00Z", "2025-12-11T01:20:05Z", UTC)
-    '2025-12-11 01:00:00 to 01:20:05 UTC'
-    """
-    if not start:
-        return MISSING
-    first = format_time(start, zone, seconds=seconds)
-    if not end:
-        return f"{first} {zone}, still open at the end of the data"
-    last = format_time(end, zone, seconds=seconds)
-    return f"{first} to {last[11:] if last[:10] == first[:10] else last} {zone}"
-
-
 def counted(count: int, noun: str, many: str | None = None) -> str:
     """Return a number with its noun, ``many`` or with an s unless it is one: ``1 row``, ``1,500 rows``."""
     return f"{count:,d} {noun if count == 1 else many or noun + 's'}"

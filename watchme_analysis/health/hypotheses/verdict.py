@@ -13,7 +13,7 @@ from watchme_analysis.health.hypotheses.decision import (
     Situation,
     is_before_application,
 )
-from watchme_analysis.health.hypotheses.facts import Facts, listed, seconds, share
+from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.missing import missing_evidence
 from watchme_analysis.health.hypotheses.process import gauges
 from watchme_analysis.health.hypotheses.second import weaker_second, with_pair
@@ -24,7 +24,19 @@ from watchme_analysis.inference.engine import deciding_evidence
 from watchme_analysis.inference.findings import Diagnosis, Finding, Missing, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.concurrency import pile_up_start
-from watchme_analysis.text.render import render
+from watchme_analysis.text.message import (
+    Code,
+    Duration,
+    Message,
+    Phrases,
+    Probability,
+    Resource,
+    Text,
+    TimeSpan,
+    message,
+    sentences,
+    value_of,
+)
 
 # Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
 # from outside, over so much of the record, would have met it.
@@ -151,85 +163,82 @@ def _spared(found: Facts) -> list[str]:
     return sorted(monitored_routes(found.observed) & set(found.calm_neighbours()))
 
 
-def _what(found: Facts, begun: datetime | None) -> str:
+def _what(found: Facts, begun: datetime | None) -> Text:
     incident = found.incident
     outer = found.outer
     if incident is None:
         judged = judge_requests(outer)
-        bad = share(int(judged["bad"].sum()), len(judged))
-        said = f"No endpoint was slow or failing for long: {bad} requests and probes were bad."
+        bad, total = int(judged["bad"].sum()), len(judged)
+        calm = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
         brief = find_brief_failure(found.observed)
-        return " ".join([said, *([_brief(*brief)] if brief else []), *_own_errors(found), *_held_back(found)])
+        return sentences(calm, _brief(*brief) if brief else None, *_own_errors(found), *_held_back(found))
     rows = outer[outer["during"] & outer["family"].isin(incident.families)]
-    failed = int(judge_requests(rows)["failed"].sum())
-    how_many = f"{failed:,d}" if failed else "none"
-    bad_of_all = share(int(incident.count), int(incident.base))
     middle, usual = _medians(found)
-    end = (
-        "UTC to the end of the data, still open then"
-        if incident.is_open
-        else f"to {incident.end:%H:%M:%S} UTC"
-    )
-    times = f"; the median went from {seconds(usual)} to {seconds(middle)}" if middle > 1.5 * usual else ""
-    piled = (
-        f"From {begun:%Y-%m-%d %H:%M:%S} UTC on requests piled up in the process. "
-        if begun is not None and begun < incident.start
-        else ""
-    )
-    return (
-        f"{piled}From {incident.start:%Y-%m-%d %H:%M:%S} {end}, {bad_of_all} "
-        f"requests of {listed(found.endpoints)} were slow or failed ({how_many} failed){times}."
-        + "".join(f" {sentence}" for sentence in _held_back(found))
+    piled = begun is not None and begun < incident.start
+    return sentences(
+        message(
+            "health-incident",
+            paths=found.endpoints,
+            bad=int(incident.count),
+            requests=int(incident.base),
+            failed=int(judge_requests(rows)["failed"].sum()),
+            span=TimeSpan(incident.start, None if incident.is_open else incident.end),
+        ),
+        message("health-median-rose", usual=Duration(usual), during=Duration(middle))
+        if middle > 1.5 * usual
+        else None,
+        message("health-piled-up", begun=begun) if piled and begun is not None else None,
+        *_held_back(found),
     )
 
 
-def _what_each(pair: Sequence[Diagnosis]) -> str:
-    """Say of each of two faults what it did and when, the earlier one first."""
+def _what_each(pair: Sequence[Diagnosis]) -> Text:
+    """Return for each of two faults its effect and when, the earlier one first."""
     told = sorted(pair, key=lambda one: (one.incident_start is None, one.incident_start))
-    return " ".join(
-        f"{one.summary[0]} That was {render(cause_names('health')[str(one.cause)])}." for one in told
+    names = cause_names("health")
+    return sentences(
+        *(
+            text
+            for one in told
+            for text in (one.summary[0], message("health-effect-of", cause=value_of(names[str(one.cause)])))
+        )
     )
 
 
-def _own_errors(found: Facts) -> list[str]:
-    """Say which endpoints, beside those probed, the application answered with errors of its own."""
+def _own_errors(found: Facts) -> list[Message]:
+    """Return which endpoints, beside those probed, the application answered with errors of its own."""
     once = found.own_errors.drop_duplicates("row")
     said = []
     for family, rows in once.groupby("family"):
-        statuses = listed(int(status) for status in rows["status"].value_counts().index)
+        path = Resource(str(family))
         if rows["status"].eq(499).all():
-            said.append(
-                f"Callers left all {len(rows):,d} requests of {family} before an answer: they wait for less "
-                "time than that handler takes."
-            )
+            said.append(message("health-callers-left", path=path, requests=len(rows)))
             continue
-        said.append(
-            f"The application itself answered {len(rows):,d} requests of {family} at once with {statuses}: a "
-            "fault of that handler, or of its callers."
-        )
+        statuses = [int(status) for status in rows["status"].value_counts().index]
+        said.append(message("health-own-errors", path=path, requests=len(rows), statuses=statuses))
     return said
 
 
-def _held_back(found: Facts) -> list[str]:
+def _held_back(found: Facts) -> list[Message]:
     """Return a sentence for each path on which a limit of Nginx refused requests beyond the usual."""
     said = []
     for family, seen in found.held_back.groupby("family"):
         rows = seen[seen["vantage"] == seen["vantage"].mode().iloc[0]]
-        statuses = listed(int(status) for status in rows["status"].value_counts().index)
         said.append(
-            f"A limit of Nginx refused {len(rows):,d} requests of {family} with {statuses} from "
-            f"{rows['start'].min():%Y-%m-%d %H:%M:%S} to {rows['start'].max():%H:%M:%S} UTC: it held back "
-            "what was beyond the usual, and explains no other failure."
+            message(
+                "health-held-back",
+                path=Resource(str(family)),
+                requests=len(rows),
+                statuses=[int(status) for status in rows["status"].value_counts().index],
+                span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
+            )
         )
     return said
 
 
-def _brief(start: datetime, end: datetime, bad: int) -> str:
-    lasted = seconds((end - start).total_seconds())
-    return (
-        f"At {start:%Y-%m-%d %H:%M:%S} UTC {bad:,d} requests were slow or failed within {lasted}: too short "
-        "to tell a fault from a restart or reload."
-    )
+def _brief(start: datetime, end: datetime, bad: int) -> Message:
+    lasted = Duration((end - start).total_seconds())
+    return message("health-brief-failure", start=start, bad=bad, lasted=lasted)
 
 
 def _medians(found: Facts) -> tuple[float, float]:
@@ -242,48 +251,56 @@ def _medians(found: Facts) -> tuple[float, float]:
     return float("nan"), float("nan")
 
 
-def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> str:
-    first, names = ranking[0], {name: render(text) for name, text in cause_names("health").items()}
+def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> Text:
+    first, names = ranking[0], cause_names("health")
     if verdict == "no_incident":
         brief = find_brief_failure(found.observed)
-        said = "Nothing needs a cause." if brief is None else "What passes so quickly is given no cause."
-        if not set(found.observed["vantage"]) & {"edge", "outside"}:
-            said += " This is what Nginx saw: an edge before it may still hold or refuse requests."
-        return said
-    if verdict == "inconclusive" and found.incident is None:
-        lacks = (
-            "there are too few observations, or too many strained ones, to rule trouble out"
-            if _timed(found)
-            else "the evidence holds no times, so that slowness can't be ruled out"
+        beyond = set(found.observed["vantage"]) & {"edge", "outside"}
+        return sentences(
+            message("health-no-cause-needed" if brief is None else "health-brief-no-cause"),
+            None if beyond else message("health-only-nginx"),
         )
-        return f"No endpoint was bad for long, but {lacks}."
+    if verdict == "inconclusive" and found.incident is None:
+        return message("health-too-little" if _timed(found) else "health-no-times")
     if (
         verdict == "inconclusive"
         and not is_before_application(first.finding.cause)
         and (spared := _spared(found))
     ):
-        return (
-            f"{listed(spared)} did well all along. What held up {listed(found.endpoints)} was most likely "
-            f"{names[first.finding.cause]} ({first.probability:.0%}); --endpoint asks about one alone."
+        return message(
+            "health-spared",
+            spared=spared,
+            paths=found.endpoints,
+            cause=value_of(names[first.finding.cause]),
+            probability=Probability(first.probability),
+            option=Code("--endpoint"),
         )
     if verdict == "inconclusive":
-        open_causes = [entry for entry in ranking if entry.probability >= 0.1]
-        said = listed(f"{names[entry.finding.cause]} ({entry.probability:.0%})" for entry in open_causes)
-        return f"The evidence does not separate the causes: {said}."
+        open_causes = tuple(
+            message(
+                "cause-in-question",
+                cause=value_of(names[entry.finding.cause]),
+                probability=Probability(entry.probability),
+            )
+            for entry in ranking
+            if entry.probability >= 0.1
+        )
+        return message("health-not-separated", causes=Phrases(open_causes))
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
-    reason = render(finding.detail or (best.statement if best else "")).rstrip(".")
+    reason = finding.detail or (best.statement if best else None)
+    cause = value_of(names[finding.cause])
     second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
     if second is not None:
-        also = f"{names[second.cause]}" + (f": {render(second.detail).rstrip('.')}" if second.detail else "")
-        return f"Two causes hold: {names[finding.cause]}: {reason}; and {also}."
-    return f"The cause is {names[finding.cause]} ({confidence:.0%}): {reason}."
+        both = message("health-two-causes", first=cause, second=value_of(names[second.cause]))
+        return sentences(both, reason, second.detail)
+    return sentences(message("health-cause", cause=cause, confidence=Probability(confidence)), reason)
 
 
-def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missing]) -> str:
+def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missing]) -> Text:
     if verdict == "no_incident":
-        return "Do nothing, or widen the window if the trouble lay outside of it."
+        return message("health-do-nothing")
     if verdict == "inconclusive" and missing:
         item = missing[0]
-        return f"Collect next: {render(item.what)}. {render(item.why)}"
-    return f"Next: {render(first.finding.next_test)}"
+        return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
+    return message("health-next-test", test=value_of(first.finding.next_test))

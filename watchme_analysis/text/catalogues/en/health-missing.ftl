@@ -52,3 +52,13 @@ collect-application-source =
     # /app is the folder of the source in the container, see: { $where }
     { $commands }
     # While it hangs, the stacks of its threads show the same: { $stacks }
+missing-unread-what = { $file }, which could not be read
+missing-unread-why = Nothing of it is in the case: { $reason }.
+missing-unread-how =
+    # repair { $file } or collect it again
+    { $commands }
+missing-unread-how-from-aws =
+    # repair { $file } or collect it again
+    { $commands }
+    # or collect everything from AWS again
+    { $pull }

@@ -52,3 +52,13 @@ collect-application-source =
     # /app はコンテナ内のソースのフォルダーです。確認方法: { $where }
     { $commands }
     # 停止している間は、スレッドのスタックからも確認できます: { $stacks }
+missing-unread-what = 読み取れなかったファイル { $file }
+missing-unread-why = このファイルの内容はケースに含まれていません: { $reason }。
+missing-unread-how =
+    # { $file } を修復するか、もう一度収集
+    { $commands }
+missing-unread-how-from-aws =
+    # { $file } を修復するか、もう一度収集
+    { $commands }
+    # または AWS からすべてを収集し直す
+    { $pull }

@@ -1,0 +1,59 @@
+"""The language of a diagnosis: the option, else the environment or `watchme.toml`, else English."""
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli import cli
+
+JAPANESE = re.compile(r"[ぁ-んァ-ン一-龥]")
+
+
+def diagnosed(case, *options, **environment):
+    arguments = ["diagnose", "health", str(case), "--json", *options]
+    return json.loads(CliRunner().invoke(cli, arguments, env=environment).stdout)
+
+
+def sentences(found):
+    """Return every sentence of a health diagnosis, with its message."""
+    for entry in found["ranking"]:
+        yield from ((item["statement"], item.get("message")) for item in entry["evidence"])
+        yield from zip(entry["not_covered"], entry["not_covered_messages"], strict=True)
+        yield entry["next_test"], entry.get("next_test_message")
+        if entry["detail"]:
+            yield entry["detail"], entry.get("detail_message")
+    yield from zip(found["summary"], found["summary_messages"], strict=True)
+    for item in found["missing_evidence"]:
+        yield from ((item[name], item.get(f"{name}_message")) for name in ("what", "why"))
+
+
+@pytest.mark.slow
+def test_a_health_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_each_sentence(data):
+    case = data / "health-threadpool"
+    japanese, english = diagnosed(case, "--language", "ja"), diagnosed(case, WATCHME_LANGUAGE="en")
+    told = list(zip(sentences(english), sentences(japanese), strict=True))
+    assert len(told) > 50
+    for (one, message), (other, same) in told:
+        assert message == same, one
+        assert message["id"], one
+        assert not JAPANESE.search(one), one
+        assert JAPANESE.search(other), other
+    assert [entry["cause"] for entry in english["ranking"]] == [
+        entry["cause"] for entry in japanese["ranking"]
+    ]
+
+
+@pytest.mark.slow
+def test_the_text_for_people_follows_the_option_before_the_environment(data):
+    case = ["diagnose", "health", str(data / "health-healthy")]
+    told = {
+        (option, variable): CliRunner()
+        .invoke(cli, case + (["--language", option] if option else []), env={"WATCHME_LANGUAGE": variable})
+        .stdout
+        for option, variable in (("", "ja"), ("en", "ja"), ("ja", "en"))
+    }
+    assert told["", "ja"] == told["ja", "en"]
+    assert JAPANESE.search(told["", "ja"])
+    assert not JAPANESE.search(told["en", "ja"])

@@ -1,0 +1,27 @@
+### The summary of a `/health` diagnosis: effect, cause and the next step.
+
+health-incident = { $paths } was slow or failed in { $bad } of { $requests } requests ({ $failed } failed), { $span }.
+health-median-rose = The median response time rose from { $usual } to { $during }.
+health-piled-up = Requests had piled up in the process since { $begun }.
+health-effect-of = That was { $cause }.
+health-callers-left = Callers left all { $requests } requests of { $path } before a response: they wait for less time than that handler takes.
+health-own-errors = The application itself responded to { $requests } requests of { $path } at once with { $statuses }: a fault of that handler, or of its callers.
+health-held-back = A limit of Nginx rejected { $requests } requests of { $path } with { $statuses } ({ $span }). It held back requests beyond the usual number, and explains no other failure.
+health-brief-failure = { $bad } requests were slow or failed within { $lasted } at { $start }: too short to distinguish a fault from a restart or reload.
+
+# Cause
+health-no-cause-needed = Nothing needs a cause.
+health-brief-no-cause = No cause is given for a failure that passes so quickly.
+health-only-nginx = This is the view of Nginx: an edge before it may still hold or refuse requests.
+health-too-little = No endpoint was bad for long, but there are too few observations, or too many slow ones, to exclude an incident.
+health-no-times = No endpoint was bad for long, but the evidence holds no times, so that slowness can’t be excluded.
+health-spared = { $spared } did well all along. The most likely cause for { $paths } is { $cause } ({ $probability }). Use { $option } to examine one endpoint alone.
+cause-in-question = { $cause } ({ $probability })
+health-not-separated = The evidence does not separate the causes: { $causes }.
+health-cause = The cause is { $cause } ({ $confidence }).
+health-two-causes = Two causes hold: { $first } and { $second }.
+
+# Next step
+health-do-nothing = Do nothing, or widen the window if the incident was outside of it.
+health-collect-next = Collect next: { $what }. { $why }
+health-next-test = Next: { $test }

@@ -1,0 +1,27 @@
+### ヘルスチェックの診断の要約: 影響、原因、次の手順。
+
+health-incident = { $paths } へのリクエスト { $requests } 件のうち { $bad } 件が遅延または失敗しました (うち失敗 { $failed } 件)。期間は { $span } です。
+health-median-rose = 応答時間の中央値は { $usual } から { $during } に上昇しました。
+health-piled-up = リクエストは { $begun } からプロセス内に滞留していました。
+health-effect-of = 原因は{ $cause }です。
+health-callers-left = { $path } へのリクエスト { $requests } 件は、すべて応答の前に呼び出し元が切断しました。待ち時間がハンドラーの処理時間より短いためです。
+health-own-errors = アプリケーション自身が { $path } へのリクエスト { $requests } 件に即座に { $statuses } を返しました。ハンドラーまたは呼び出し元の問題です。
+health-held-back = Nginx の制限により、{ $path } へのリクエスト { $requests } 件が { $statuses } で拒否されました ({ $span })。通常を超えるリクエストを抑えたもので、ほかの失敗の原因ではありません。
+health-brief-failure = { $start } から { $lasted } の間に、リクエスト { $bad } 件が遅延または失敗しました。短時間のため、障害か再起動やリロードかを区別できません。
+
+# Cause
+health-no-cause-needed = 原因を調べるべき異常はありません。
+health-brief-no-cause = 短時間で解消した異常のため、原因は特定していません。
+health-only-nginx = これは Nginx から見た結果です。その手前のエッジがリクエストを待たせたり拒否したりしている可能性は残ります。
+health-too-little = 長く異常が続いたエンドポイントはありません。ただし、観測が少ないか遅いものが多いため、インシデントがなかったとは言えません。
+health-no-times = 長く異常が続いたエンドポイントはありません。ただし、データに所要時間がないため、遅延がなかったとは言えません。
+health-spared = { $spared } は終始正常でした。{ $paths } の原因として最も可能性が高いのは{ $cause }です ({ $probability })。{ $option } を指定すると、1 つのエンドポイントだけを調べられます。
+cause-in-question = { $cause } ({ $probability })
+health-not-separated = 手元のデータでは原因を区別できません: { $causes }。
+health-cause = 原因は{ $cause }です (確度 { $confidence })。
+health-two-causes = 原因は 2 つあります: { $first }、{ $second }。
+
+# Next step
+health-do-nothing = 対応は不要です。インシデントが対象期間の外にある場合は、期間を広げてください。
+health-collect-next = 次に収集すべきデータ: { $what }。{ $why }
+health-next-test = 次の手順: { $test }
