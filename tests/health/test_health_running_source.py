@@ -177,8 +177,8 @@ def test_the_calls_of_another_application_with_the_same_route_are_not_shown():
     found = investigate(made).once(facts)
     assert own_source(found, "app_calls")["call"].tolist() == ["boto3.client().get_object"]
     seen = {one.signal: one for one in investigate(made).once(health.observed)}
-    assert "boto3" in seen["blocking_in_loop"].statement
-    assert "requests" not in seen["blocking_in_loop"].statement
+    assert "boto3" in str(seen["blocking_in_loop"].statement)
+    assert "requests" not in str(seen["blocking_in_loop"].statement)
     assert seen["blocking_in_loop"].rows == 1
     assert len(made.sql(seen["blocking_in_loop"].sql)) == 1
 
@@ -188,7 +188,7 @@ def test_of_several_applications_that_may_run_none_is_evidence():
     assert not seen & {"blocking_in_loop", "no_blocking_in_loop"}
     only = [BOTH[0], row("b.py", "b.py", "/other")]
     seen = {one.signal: one for one in investigate(incident(only, CALLS)).once(health.observed)}
-    assert "requests.get" in seen["blocking_in_loop"].statement
+    assert "requests.get" in str(seen["blocking_in_loop"].statement)
 
 
 @pytest.mark.parametrize(
