@@ -461,7 +461,7 @@ body | text | Body
 sent_at | time | SentTimestamp (a move to a DLQ keeps it)
 first_received_at | time | ApproximateFirstReceiveTimestamp
 receive_count | int | ApproximateReceiveCount
-source_queue | text | name in DeadLetterQueueSourceArn | not a dead letter
+source_queue | text | name in DeadLetterQueueSourceArn | not a message of a DLQ
 group_id | text | MessageGroupId
 deduplication_id | text | MessageDeduplicationId
 device_id | text | device_id of a JSON body | the body names none

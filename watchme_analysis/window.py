@@ -105,7 +105,7 @@ def parse_span(text: str) -> timedelta:
     parts = list(_SPAN.finditer(text.strip()))
     if not parts or "".join(part.group() for part in parts) != text.strip():
         raise InputError(
-            f"{_short(text)!r} is no length of time: write it like 500ms, 90s, 30m, 2h, 3d or 1d12h."
+            f"{_short(text)!r} is not a valid duration: write it like 500ms, 90s, 30m, 2h, 3d or 1d12h."
         )
     seconds = sum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts)
     if seconds > _LONGEST.total_seconds():
@@ -145,7 +145,7 @@ def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = Non
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InputError(
-            f"{_short(text)!r} is no time: write ISO 8601 such as 2025-12-11T10:00+09:00, or a span "
+            f"{_short(text)!r} is not a valid time: write ISO 8601 such as 2025-12-11T10:00+09:00, or a span "
             "such as 2h."
         ) from error
     if moment.tzinfo is None:

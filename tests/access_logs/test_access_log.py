@@ -227,7 +227,7 @@ def test_a_time_that_never_was_is_rejected(tmp_path, line):
     frame, retrieval = read_access_log(raw)
 
     assert len(frame) == 1
-    assert "is no time" in retrieval.rejected[0].reason
+    assert "is not a time" in retrieval.rejected[0].reason
 
 
 def test_a_torn_gzip_keeps_its_good_part_and_says_so(tmp_path):

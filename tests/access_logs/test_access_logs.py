@@ -121,7 +121,7 @@ def test_an_archive_of_logs_says_how_to_unpack_it(pack):
 def test_damaged_gzip_is_torn():
     packed = gzip.compress(many(1000))
 
-    with pytest.raises(TruncatedError, match="no gzip data"):
+    with pytest.raises(TruncatedError, match="not gzip data"):
         list(unpacked(io.BytesIO(packed + b"something else")))
 
 

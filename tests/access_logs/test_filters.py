@@ -65,9 +65,9 @@ def test_commas_stand_between_values_but_in_what_clients_write():
         ("status=", "write NAME=VALUE"),
         ("colour=red", "one of path, full-path, status"),
         ("minute=10:10", "one of path"),
-        ("status=ok", "'ok' is no status"),
-        ("status=6xx", "'6xx' is no status"),
-        ("status=504,", "'' is no status"),
+        ("status=ok", "'ok' is not a status"),
+        ("status=6xx", "'6xx' is not a status"),
+        ("status=504,", "'' is not a status"),
     ],
 )
 def test_what_chooses_nothing_is_refused(text, reason):

@@ -94,6 +94,6 @@ def test_every_line_is_accounted_for(engine):
 
     assert [one["status"] for one in chunk.table.to_pylist()] == [404, 200, 504]
     assert [(one.line, one.reason) for one in chunk.rejected] == [
-        (4, "'yesterday' is no time"),
+        (4, "'yesterday' is not a time"),
         (5, "no request: neither status nor target"),
     ]

@@ -59,7 +59,7 @@ def test_every_engine_gives_the_same_reasons(engine):
     assert [one.reason for one in chunk.rejected] == [
         "it is of none of the formats",
         "it is not of log_format timed: from $status on",
-        "$time_local: '11/Foo/2025:10:10:30 +0900' is no time",
+        "$time_local: '11/Foo/2025:10:10:30 +0900' is not a time",
         "it is not of log_format timed: it goes on behind $request_time",
     ]
 

@@ -187,7 +187,7 @@ def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue
     found, _ = ask(raw)
     assert found.extra["dead_letters"] == 280
     (row,) = balance(open_case(raw.parent / "case")).itertuples()
-    assert "names new-dlq now, but its dead letters lie in jobs-dlq" in row.reasons
+    assert "names new-dlq now, but its failed messages are in jobs-dlq" in row.reasons
 
 
 def test_series_that_name_no_metric_are_said_to_be_of_no_use(raw):

@@ -28,7 +28,7 @@ def weekly(weeks=3, days=(0,), hour=3):
 
 def test_a_weekly_rhythm_is_found_though_each_week_was_purged():
     (row,) = found(weekly(weeks=4), "one weekday").itertuples()
-    assert row.says == "Dead letters came on 4 of 4 Mondays and on 0 of 24 other days (UTC)."
+    assert row.says == "Messages moved to the DLQ on 4 of 4 Mondays and on 0 of 24 other days (UTC)."
     # 7 weekdays tried, one way in C(28, 4) to draw all four Mondays.
     assert row.chance == 7 / 20475
 
@@ -38,7 +38,10 @@ def test_a_weekly_rhythm_is_found_among_single_bad_messages_of_other_days():
     for day in range(0, 28, 2):
         world.at["dlq_visible"][60 * (24 * day + 1) : 60 * (24 * day + 2)] += 1
     (row,) = found(world, "one weekday").itertuples()
-    assert row.says == "7 or more dead letters a day came on 4 of 4 Mondays and on 0 of 24 other days (UTC)."
+    assert (
+        row.says
+        == "7 or more messages a day moved to the DLQ on 4 of 4 Mondays and on 0 of 24 other days (UTC)."
+    )
 
 
 def test_the_weekday_is_that_of_the_reader():
@@ -60,7 +63,9 @@ def test_one_device_holds_seven_in_ten():
     world.dead = [(700, "demo")] * 70 + [(700, f"device-{i}") for i in range(30)]
     (row,) = found(world, "one device").itertuples()
     assert row.effect == 0.7
-    assert row.says.startswith("70 of 100 dead letters (70%) come from device demo; an even share of 31")
+    assert row.says.startswith(
+        "70 of 100 messages in the DLQ (70%) come from device demo; an even share of 31"
+    )
     world = World()
     world.dead = [(700, f"device-{i % 5}") for i in range(100)]
     assert found(world, "one device").empty
@@ -73,5 +78,5 @@ def test_a_creep_is_told_before_it_does_harm():
         world.run(minute, 10, 1.5 * (1 + max(0, minute - 2880) / 2880) * np.exp(rng.normal(0, 0.05)))
     (row,) = found(world, "creeping run time").itertuples()
     assert 2.0 < row.effect < 3.0
-    assert "from 1.5 s to" in row.says and "the function may take 30 s" in row.says
+    assert "from 1.5 s to 3.3 s" in row.says and "its timeout is 30 s" in row.says
     assert found(World(hours=120), "creeping run time").empty

@@ -329,7 +329,7 @@ def test_case_toml_wins_over_recognition(evidence, tmp_path):
         ("title = ", "can't be read"),
         ("time_zone = 'Mars/Olympus'", "unknown"),
         ("[files]\n'nothing.txt' = 'probes.csv'", "which is not in"),
-        ("[files]\n'access.log' = 'poetry'", "which is none of"),
+        ("[files]\n'access.log' = 'poetry'", "but the kinds are"),
         ("[window]\nstart = 2025-12-11T10:00:00Z", "holds start and end"),
     ],
 )
@@ -351,7 +351,7 @@ def test_bad_folders_are_refused(evidence, tmp_path):
         import_folder(tmp_path / "hollow", tmp_path / "case")
     with pytest.raises(InputError, match="into the evidence itself"):
         import_folder(evidence, evidence)
-    with pytest.raises(CaseError, match="is no case"):
+    with pytest.raises(CaseError, match="is not a case"):
         import_folder(evidence, tmp_path / "hollow")
     assert not (tmp_path / "case").exists()
     assert sorted(path.name for path in evidence.iterdir()) == ["access.log", "probes.csv"]

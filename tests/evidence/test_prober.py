@@ -137,14 +137,14 @@ def test_a_bad_answer_is_an_answer_and_no_redirect_is_followed(server, path, sta
 def test_no_answer_in_time_is_a_timeout_that_names_the_step(server):
     result = fetch(server.url + "/mute", 0.3, {})
     assert result["status"] is None
-    assert result["error"] == "timeout after 0.3 s, while waiting for the answer"
+    assert result["error"] == "timeout after 0.3 s, while waiting for the response"
     assert result["ttfb_s"] is None
     assert result["connect_s"] is not None
 
 
 def test_the_time_limit_holds_for_an_answer_that_trickles(server):
     result = fetch(server.url + "/drip", 0.5, {})
-    assert result["error"] == "timeout after 0.5 s, while reading the answer"
+    assert result["error"] == "timeout after 0.5 s, while reading the response"
     assert result["status"] == 200
     assert result["ttfb_s"] is not None
 
@@ -171,7 +171,7 @@ def test_what_is_no_http_is_said_in_one_line_of_text(server):
 
 @pytest.mark.parametrize("path", ["/cut", "/chunks-cut"])
 def test_an_answer_that_ends_early_is_incomplete(server, path):
-    assert fetch(server.url + path, 5, {})["error"] == "incomplete: the answer ended early"
+    assert fetch(server.url + path, 5, {})["error"] == "incomplete: the response ended early"
 
 
 @pytest.mark.parametrize("path", ["/chunks", "/unsized"])

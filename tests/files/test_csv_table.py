@@ -41,7 +41,7 @@ def test_probes_that_can_not_be_read_are_kept_and_counted(tmp_path):
     assert len(frame) == 0
     assert [(one.line, one.reason) for one in retrieval.rejected] == [
         (2, "no time"),
-        (3, "'2x0' is no number"),
+        (3, "'2x0' is not a number"),
         (4, "the line is cut"),
     ]
 
@@ -64,7 +64,7 @@ def test_host_metrics_become_tidy(tmp_path):
     assert frame["metric"].tolist() == ["cpu_pct", "threads", "cpu_pct", "threads", "threads"]
     assert frame["value"].isna().tolist() == [False, False, True, False, False]
     assert frame["service"].unique().tolist() == ["emotion"]
-    assert [(one.line, one.reason) for one in retrieval.rejected] == [(4, "cpu_pct: 'x' is no number")]
+    assert [(one.line, one.reason) for one in retrieval.rejected] == [(4, "cpu_pct: 'x' is not a number")]
     assert any("container" in note for note in retrieval.notes)
 
 

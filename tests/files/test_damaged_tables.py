@@ -228,4 +228,4 @@ def test_a_time_that_no_table_holds_costs_its_row_alone(tmp_path, time):
 def test_a_number_that_is_not_finite_is_none(tmp_path, seconds):
     _, found = read_probes(laid(tmp_path, f"{HEADER}1765415400,outside,/,200,{seconds},\n"))
 
-    assert [one.reason for one in found.rejected] == [f"'{seconds[:40]}' is no number"]
+    assert [one.reason for one in found.rejected] == [f"'{seconds[:40]}' is not a number"]

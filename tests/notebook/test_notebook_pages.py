@@ -27,7 +27,7 @@ def probes(tmp_path):
     ("parameters", "said"),
     [
         ({"timezone": "Mars/Olympus"}, "time zone 'Mars/Olympus' is unknown"),
-        ({"since": "yesterday"}, "'yesterday' is no time"),
+        ({"since": "yesterday"}, "'yesterday' is not a valid time"),
         (
             {"since": "2025-12-11T11:00", "until": "2025-12-11T10:00"},
             "2025-12-11 11:00 to 2025-12-11 10:00 .Asia/Tokyo. is empty",
@@ -50,7 +50,7 @@ def test_a_folder_that_is_not_there_is_refused():
 
 
 def test_a_case_without_anything_about_the_question_is_refused(probes):
-    with pytest.raises(InputError, match="nothing about backlog"):
+    with pytest.raises(InputError, match="no evidence for backlog"):
         notebook.open_backlog(case=probes)
 
 
@@ -126,7 +126,7 @@ def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(data):
         "about the function itself, as nearly all that asr-worker logged"
     )
     assert len(page.missed_work().rows) == 7
-    assert page.messages().caption.startswith("Dead letters and waiting messages: 991")
+    assert page.messages().caption.startswith("Messages in DLQs and waiting messages: 991")
     named = [row for row in page.changes().rows if row[-1] == "named as what began it"]
     assert len(named) == 1
     assert named[0][3] == "asr-worker"

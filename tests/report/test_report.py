@@ -181,7 +181,7 @@ def test_what_cannot_be_asked_is_refused_before_it_is_run(
     (tmp_path / "empty").mkdir()
     with pytest.raises(WatchmeError):
         plan(question, [tmp_path / case], options, notebooks(answer_cell()))
-    with pytest.raises(WatchmeError, match="holds no notebook"):
+    with pytest.raises(WatchmeError, match="contains no notebook"):
         plan(question, [tmp_path / case], options, tmp_path / "empty")
 
 

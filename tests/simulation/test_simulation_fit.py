@@ -74,7 +74,7 @@ def test_dead_letters_tell_the_receives_that_no_policy_does():
     measured = Recorded(48.0, 3.0, 0.0, 0.0, dead_receives=5)
     found = fit(without, measured)
     assert found.settings.queue.max_receive_count == 5
-    assert any("5 receives, as those of its dead letters tell" in note for note in found.notes)
+    assert any("5 receives, as the messages in its DLQ show" in note for note in found.notes)
     # Without a dead letter nothing speaks for a policy.
     assert fit(without, replace(measured, dead_lettered=0.0)).settings.queue.max_receive_count is None
 

@@ -154,7 +154,7 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         elif not records:
             account.reject(at, "no time, level and process at its start", line)
         elif line[:5].rstrip(b"/").isdigit() and line[4:5] == b"/":
-            account.reject(at, "begins like an error log line but is none", line)
+            account.reject(at, "begins like an error log line but is not one", line)
         elif _REQUEST_LINE.match(line):
             account.reject(at, "it is a request, as an access log has them", line)
         else:
@@ -165,7 +165,7 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         if row is None:
             account.joined_lines -= len(lines) - 1
             for offset, line in enumerate(lines):
-                account.reject(at + offset, "its time is none", line)
+                account.reject(at + offset, "its time is not valid", line)
             continue
         account.rows.append({"file": raw.relative, "line": at, **row})
     moments = across_repeated_hours([int(str(row["time"])) for row in account.rows], raw.zone)

@@ -124,6 +124,8 @@ def parse_only(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
         several = [values] if CHOSEN_BY[name] in ("path", "user_agent", "referer") else values.split(",")
         for value in map(str.strip, several):
             if name == "status" and not re.fullmatch(r"[\d*]+|-", value) and not _CLASS.fullmatch(value):
-                raise InputError(f"--only {text!r}: {value!r} is no status: write 504, 5xx, or - for none.")
+                raise InputError(
+                    f"--only {text!r}: {value!r} is not a status: write 504, 5xx, or - for none."
+                )
             found.append((name, value))
     return tuple(found)

@@ -406,4 +406,4 @@ def _failure(error: Exception) -> WatchmeError:
         kind, _, sentence = line.partition(": ")
         if sentence and kind.endswith("errors.InputError"):
             return InputError(sentence)
-    return ServiceError(f"Spark gave up: {reason_of(error)}")
+    return ServiceError(f"Spark failed: {reason_of(error)}")

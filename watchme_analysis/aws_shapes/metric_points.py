@@ -234,7 +234,7 @@ def _messages(raw: RawFile, value: Any) -> list[str]:
     found, _ = objects_under([value], "Messages")
     inner, _ = objects_under(objects_under([value], "MetricDataResults")[0], "Messages")
     return [
-        f"{raw.relative}: CloudWatch said {item.get('Code', '')}: {item.get('Value', '')}"
+        f"{raw.relative}: CloudWatch returned {item.get('Code', '')}: {item.get('Value', '')}"
         for item in found + inner
     ]
 

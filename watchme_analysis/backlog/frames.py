@@ -84,7 +84,7 @@ def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
 
     keys = ("device_id", "error", "receive_count", "age_days", "queue")
     if key not in keys:
-        raise InputError(f"Dead letters can't be counted by {key!r}: use one of {', '.join(keys)}.")
+        raise InputError(f"Messages in DLQs can't be counted by {key!r}: use one of {', '.join(keys)}.")
     frame = work_items(tables)
     frame = frame[frame["state"] == "dead_lettered"]
     columns = ["queue", *([] if key == "queue" else [key]), "messages", "share", "first_sent", "last_sent"]

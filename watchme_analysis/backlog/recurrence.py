@@ -20,7 +20,7 @@ DEVICE_SHARE, DEVICE_TIMES, DEVICE_MESSAGES = 0.4, 3.0, 5
 WEEKS, CHANCE, MANY = 2, 0.01, 0.25
 # Thresholds of a drift that is worth a report before it does harm: factor, hours, rank correlation,
 # steepness.
-CREEP_GROWTH, CREEP_HOURS, CREEP_CORRELATION, CREEP_STEEPEST = 1.3, 24.0, 0.8, 0.5
+DRIFT_GROWTH, DRIFT_HOURS, DRIFT_CORRELATION, DRIFT_STEEPEST = 1.3, 24.0, 0.8, 0.5
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -50,7 +50,7 @@ def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
             (messages["queue"] == signs.pipeline.dlq)
             & (messages["source_queue"].fillna(signs.pipeline.queue) == signs.pipeline.queue)
         ]
-        found = (_device(signs), _weekday(signs, own, zone), _creep(signs))
+        found = (_device(signs), _weekday(signs, own, zone), _latency_drift(signs))
         rows.extend({"queue": signs.pipeline.queue, **item} for item in found if item is not None)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     text = dict.fromkeys(("queue", "pattern", "effect_unit", "says"), "string")
@@ -71,8 +71,8 @@ def _device(signs: QueueAnalysis) -> dict[str, Any] | None:
         "effect_unit": "share",
         # Messages of one device are not independent, so no test applies.
         "chance": None,
-        "says": f"{number:,d} of {total:,d} dead letters ({share:.0%}) come from device {device}; an even "
-        f"share of {len(signs.devices)} devices is {even:.0%}.",
+        "says": f"{number:,d} of {total:,d} messages in the DLQ ({share:.0%}) come from device {device}; an "
+        f"even share of {len(signs.devices)} devices is {even:.0%}.",
     }
 
 
@@ -86,30 +86,30 @@ def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str
     counts = {day: n for day, n in _dead_letters_a_day(signs, dead, zone).items() if day in set(days)}
     if len(days) < 7 * WEEKS or not counts:
         return None
-    tried = []
+    candidates = []
     # The selection of days does not depend on the weekday, so the test stays exact.
     for least in sorted({1, math.ceil(MANY * max(counts.values()))}):
         hit = {day for day, number in counts.items() if number >= least}
         if len(hit) >= WEEKS:
-            tried += [
+            candidates += [
                 (_fisher(days, hit, weekday), weekday, least, hit)
                 for weekday in {day.weekday() for day in hit}
             ]
-    if not tried:
+    if not candidates:
         return None
-    chance, weekday, least, hit = min(tried, key=lambda item: item[:3])
-    chance = min(1.0, 7 * len({frozenset(item[3]) for item in tried}) * chance)
+    chance, weekday, least, hit = min(candidates, key=lambda item: item[:3])
+    chance = min(1.0, 7 * len({frozenset(item[3]) for item in candidates}) * chance)
     if chance > CHANCE:
         return None
     on = sum(day.weekday() == weekday for day in hit)
     all_such = sum(day.weekday() == weekday for day in days)
-    what = "Dead letters" if least == 1 else f"{least} or more dead letters a day"
+    what = "Messages moved to the DLQ" if least == 1 else f"{least} or more messages a day moved to the DLQ"
     return {
         "pattern": "one weekday",
         "effect": on / len(hit),
         "effect_unit": "share",
         "chance": chance,
-        "says": f"{what} came on {on} of {all_such} {WEEKDAYS[weekday]}s and on {len(hit) - on} of "
+        "says": f"{what} on {on} of {all_such} {WEEKDAYS[weekday]}s and on {len(hit) - on} of "
         f"{len(days) - all_such} other days ({zone}).",
     }
 
@@ -137,21 +137,21 @@ def _fisher(days: list[date], hit: set[date], weekday: int) -> float:
     return ways / math.comb(len(days), drawn)
 
 
-def _creep(signs: QueueAnalysis) -> dict[str, Any] | None:
-    ramp = signs.drift
-    if ramp is None or ramp.growth < CREEP_GROWTH or ramp.hours < CREEP_HOURS:
+def _latency_drift(signs: QueueAnalysis) -> dict[str, Any] | None:
+    drift = signs.drift
+    if drift is None or drift.growth < DRIFT_GROWTH or drift.hours < DRIFT_HOURS:
         return None
-    if ramp.correlation < CREEP_CORRELATION or ramp.steepest_share > CREEP_STEEPEST:
+    if drift.correlation < DRIFT_CORRELATION or drift.steepest_share > DRIFT_STEEPEST:
         return None
     limit = signs.pipeline.settings.function_timeout_s
     return {
         "pattern": "creeping run time",
-        "effect": ramp.growth,
+        "effect": drift.growth,
         "effect_unit": "ratio",
         "chance": None,
-        "says": f"Runs of {signs.pipeline.function} went from {ramp.before_s:.1f} s to "
-        "{ramp.after_s:.1f} s over "
-        f"{ramp.hours / 24.0:.1f} days"
-        + (f"; the function may take {limit:.0f} s." if limit else ".")
-        + f" It began between {ramp.start_low:%Y-%m-%d %H:%M} and {ramp.start_high:%Y-%m-%d %H:%M} UTC.",
+        "says": f"The duration of {signs.pipeline.function} rose from {drift.before_s:.1f} s to "
+        f"{drift.after_s:.1f} s within {drift.hours / 24.0:.1f} days"
+        + (f"; its timeout is {limit:.0f} s." if limit else ".")
+        + f" The rise began between {drift.start_low:%Y-%m-%d %H:%M} and "
+        f"{drift.start_high:%Y-%m-%d %H:%M} UTC.",
     }

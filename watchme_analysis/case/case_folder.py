@@ -285,7 +285,7 @@ def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:
 
 def no_folder(path: Path) -> str:
     """Return the beginning of an error message: the path is a file, or does not exist."""
-    return f"{path} is a file, no folder" if path.exists() else f"There is no folder {path}"
+    return f"{path} is a file, not a folder" if path.exists() else f"There is no folder {path}"
 
 
 def check_case_path(path: Path) -> None:

@@ -145,7 +145,7 @@ def import_folder(
             more = f" and {counted(len(reports) - _NAMED, 'more file')}" if len(reports) > _NAMED else ""
             raise InputError(
                 f"Nothing in {source} is evidence that can be read: {left}{more}. "
-                "Name the files as docs/evidence.md says, or say in case.toml what they are."
+                "Name the files as in docs/evidence.md, or state their kinds in case.toml."
             )
         manifest = write_tables(work, target.name, settings, reports, frames)
         manifest["fingerprint"] = fingerprint
@@ -189,7 +189,7 @@ def _check_target(source: Path, target: Path) -> None:
         and not (target / MANIFEST).is_file()
         and (not target.is_dir() or any(target.iterdir()))
     ):
-        raise CaseError(f"{target} exists and is no case: give a new folder, or remove it first.")
+        raise CaseError(f"{target} exists and is not a case: give a new folder, or remove it first.")
 
 
 def _make(work: Path, target: Path) -> None:
@@ -392,7 +392,7 @@ def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
             if source.name == kind or source.knows_name(example):
                 return source, ""
         names = ", ".join(source.name for source in known)
-        raise InputError(f"case.toml says that {raw.relative} is {kind!r}, which is none of {names}.")
+        raise InputError(f"case.toml states that {raw.relative} is {kind!r}, but the kinds are {names}.")
     named = [source for source in known if source.knows_name(raw)]
     for source in named:
         if source.looks_like(raw):

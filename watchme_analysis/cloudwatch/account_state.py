@@ -193,7 +193,7 @@ def _batch_problem(aws: Aws, url: str, entries: list[dict[str, Any]]) -> str | N
         if not failed:
             return None
         entries = [entry for entry in entries if entry["Id"] in failed]
-    return f"sqs:ChangeMessageVisibility said {next(iter(failed.values())).get('Code')}"
+    return f"sqs:ChangeMessageVisibility returned {next(iter(failed.values())).get('Code')}"
 
 
 def _as_cli_prints(message: dict[str, Any]) -> dict[str, Any]:

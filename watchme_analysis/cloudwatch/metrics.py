@@ -415,7 +415,7 @@ def get_metrics(
         {result["Id"] for result in response["MetricDataResults"] if result["StatusCode"] != "Complete"}
     )
     notes = [f"CloudWatch did not return all points of {key}." for key in incomplete]
-    notes += [f"CloudWatch said {item.get('Code')}: {item.get('Value')}" for item in response["Messages"]]
+    notes += [f"CloudWatch returned {item.get('Code')}: {item.get('Value')}" for item in response["Messages"]]
     return frame, Retrieval(
         "cloudwatch_metrics",
         f"GetMetricData in {aws.target_name}",

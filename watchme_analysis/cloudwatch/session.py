@@ -261,7 +261,7 @@ class Aws:
                 cause = error
             else:
                 response.pop("ResponseMetadata", None)
-                _LOG.debug("%s: answered", action)
+                _LOG.debug("%s: response received", action)
                 self._slowdown[action] = max(1.0, _RECOVERY * self._slowdown.get(action, 1.0))
                 return response
             if isinstance(problem, ThrottledError):
@@ -326,19 +326,21 @@ class Aws:
         code, message = str(detail.get("Code", "")), str(detail.get("Message", ""))
         text = shortened(" ".join(re.sub(r"<[^>]*>", " ", message).split()), _MAX_ERROR_TEXT)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        said = f"{action} in {self.target_name} said {code}: {text}".rstrip(": .")
+        problem = f"{action} in {self.target_name} returned {code}: {text}".rstrip(": .")
         if code == "LimitExceededException":
-            return BusyError(f"{said}: as many queries run as the account may; try again, or stop some.")
+            return BusyError(
+                f"{problem}: the account already runs its largest number of queries. Try again, or stop some."
+            )
         if _THROTTLING_CODE.search(code):
-            return ThrottledError(f"{said}, in every attempt: try again later.")
+            return ThrottledError(f"{problem}, in every attempt: try again later.")
         if status >= 500 or code in _UNAVAILABLE_CODES:
-            return RetryableServiceError(f"{said}, in every attempt: try again later.")
+            return RetryableServiceError(f"{problem}, in every attempt: try again later.")
         for pattern, next_step in _NEXT_STEPS:
             if pattern.search(code):
-                return ServiceError(f"{said}: {next_step}.")
+                return ServiceError(f"{problem}: {next_step}.")
         if "NotFound" in code or "NonExistentQueue" in code or "DoesNotExist" in code:
-            return NotFoundError(f"{said}: check name, region and profile.")
-        return ServiceError(f"{said}: check the request (names, parameters, window).")
+            return NotFoundError(f"{problem}: check name, region and profile.")
+        return ServiceError(f"{problem}: check the request (names, parameters, window).")
 
     def _client_problem(self, action: str, error: Exception) -> ServiceError:
         """Return the error of a call that got no response, or could not be sent."""

@@ -109,7 +109,7 @@ def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
         value = record.get(field)
         moment = microseconds(value, raw.zone)
         if moment is None and value not in (None, "", 0):
-            raise ValueError(f"{field} {value!r} is no time")
+            raise ValueError(f"{field} {value!r} is not a time")
         row[name] = moment
     if row["start"] is None and row["end"] is None:
         raise ValueError("no EdgeStartTimestamp")

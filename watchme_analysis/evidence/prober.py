@@ -58,8 +58,8 @@ TIMEOUTS = (TimeoutError, socket.timeout)
 LOOKING_UP = "looking up the name"
 CONNECTING = "connecting"
 SHAKING_HANDS = "shaking hands over TLS"
-WAITING = "waiting for the answer"
-READING = "reading the answer"
+WAITING = "waiting for the response"
+READING = "reading the response"
 # Bytes read of a response, because an endless page would otherwise be read until the time limit.
 ENOUGH_BYTES = 1_000_000
 # Seconds after which the next address of a name is tried as well (RFC 8305, section 8).
@@ -121,7 +121,7 @@ def read_headers(pairs: Iterable[str]) -> dict[str, str]:
                 or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
                 or not re.fullmatch(r"[ -~]*", value)
             ):
-                raise ValueError(f"{where} is no header: write NAME: VALUE, in one line of ASCII.")
+                raise ValueError(f"{where} is not a header: write NAME: VALUE, in one line of ASCII.")
             found[name] = value
     return found
 
@@ -133,9 +133,9 @@ def error_text(step: str, error: Exception, timeout_s: float) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"refused, while {step}"
     if isinstance(error, http.client.IncompleteRead):
-        return "incomplete: the answer ended early"
+        return "incomplete: the response ended early"
     if type(error) is http.client.BadStatusLine:
-        return f"the answer is no HTTP/1, while {step}"
+        return f"the response is not HTTP/1, while {step}"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     # The server controls this text.
     text = "".join(c if c.isprintable() else "?" for c in text[:200].strip())

@@ -179,7 +179,7 @@ def _torn_gzip(error: BaseException, total: int) -> BaseException:
     if isinstance(error, EOFError):
         return TruncatedError(f"gzip data ends early after {total} bytes")
     if isinstance(error, BadGzipFile) and "Not a gzipped file" in str(error):
-        return TruncatedError(f"what follows the gzip data after {total} bytes is no gzip data")
+        return TruncatedError(f"the data after {total} bytes is not gzip data")
     if isinstance(error, damaged):
         return TruncatedError(f"gzip data is damaged after {total} bytes ({error})")
     return error
@@ -219,7 +219,7 @@ def _members(first: bytes, stream: BinaryIO, packing: _Packing) -> Iterator[byte
                     return
             if len(rest) >= len(magic) and not rest.startswith(magic):
                 name = packing.name
-                raise TruncatedError(f"what follows the {name} data after {total} bytes is no {name} data")
+                raise TruncatedError(f"the data after {total} bytes is not {name} data")
             member = packing.new()
         elif member.needs_input:
             rest = stream.read(_READ_BYTES)

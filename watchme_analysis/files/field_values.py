@@ -154,13 +154,13 @@ def number(value: object) -> float | None:
     if value is None or isinstance(value, bool):
         if value is None:
             return None
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     text = str(value).strip()
     if text in ("", "-"):
         return None
     found = float(text) if _NUMBER.fullmatch(text) else math.inf
     if not math.isfinite(found):
-        raise ValueError(f"{text[:_MOST_DIGITS]!r} is no number")
+        raise ValueError(f"{text[:_MOST_DIGITS]!r} is not a number")
     return found
 
 
@@ -186,7 +186,7 @@ def whole_number(value: object) -> int | None:
         if found is None:
             return None
         if not found.is_integer():
-            raise ValueError(f"{value!r} is no whole number")
+            raise ValueError(f"{value!r} is not a whole number")
         whole = int(found)
     if abs(whole) > LARGEST_WHOLE:
         raise ValueError(f"{value!r} is larger than any count or status")

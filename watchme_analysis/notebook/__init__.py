@@ -86,8 +86,8 @@ def open_alarms(
     case, since, until, timezone, queue
         As for :func:`open_backlog`.
     alarms
-        ``spec``: YAML file of alarms; the team's alarms when empty. ``noticed``: time at which people noticed
-        (ISO 8601); the first reaction in the data when empty.
+        ``spec``: YAML file of alarms; that of ``watchme.toml`` when empty. ``noticed``: time at which people
+        noticed (ISO 8601); the first reaction in the data when empty.
     """
     unknown = sorted(set(alarms) - {"spec", "noticed"})
     if unknown:

@@ -90,7 +90,7 @@ _WORK = {
 _PATTERNS = {
     "queue": "queue",
     "pattern": "pattern",
-    "says": "what is seen",
+    "says": "observation",
     "chance": "chance",
 }
 _FEW = 15
@@ -167,39 +167,40 @@ class BacklogPage(Page):
         frame = frame[frame["queue"].isin(self.affected)]
         # Steps are aligned to the clock in UTC, so the first may begin before the window.
         frame = frame.assign(start=frame["start"].clip(lower=window.start))
-        told = frame[~frame[list(_STANDING)].eq(0).all(axis="columns")]
+        shown_rows = frame[~frame[list(_STANDING)].eq(0).all(axis="columns")]
         shown = {"queue": "queue", "start": "from", **_BALANCE}
         for name in _OF_THE_WHOLE:
             del shown[name]
         caption = f"The same in steps of {format_duration(step_s)}"
         empty = "nothing stood in a queue at the end of any step" if len(frame) else "no queue was affected"
-        found = table(told, caption, self.zone, shown, limit=4 * _FEW, empty=empty)
-        if len(told) == len(frame):
+        found = table(shown_rows, caption, self.zone, shown, limit=4 * _FEW, empty=empty)
+        if len(shown_rows) == len(frame):
             return found
-        note = f"Left out: {counted(len(frame) - len(told), 'step')} in which all that came was deleted."
+        steps = counted(len(frame) - len(shown_rows), "step")
+        note = f"Left out: {steps} in which all messages that arrived were deleted."
         return replace(found, note=f"{found.note} {note}".strip())
 
     def forecast(self) -> TableView:
         """Return a forecast of the drain time of each remaining backlog."""
         frame = frames.drain_forecast(self.investigation)
-        caption = "When the backlog will have drained"
+        caption = "Drain forecast"
         return table(frame, caption, self.zone, _FORECAST, empty="no queue holds a backlog at the end")
 
     def dead_letters_by_device(self) -> TableView:
         """Return the number of DLQ messages by device."""
-        return self._dead_letters("device_id", "Dead letters by device")
+        return self._dead_letters("device_id", "Messages in DLQs by device")
 
     def dead_letters_by_error(self) -> TableView:
         """Return the number of DLQ messages by the error of the function."""
-        return self._dead_letters("error", "Dead letters by error")
+        return self._dead_letters("error", "Messages in DLQs by error")
 
     def dead_letters_by_receives(self) -> TableView:
         """Return the number of DLQ messages by receive count."""
-        return self._dead_letters("receive_count", "Dead letters by receives")
+        return self._dead_letters("receive_count", "Messages in DLQs by receive count")
 
     def dead_letters_by_age(self) -> TableView:
         """Return the number of DLQ messages by whole days between sending and the end of the data."""
-        return self._dead_letters("age_days", "Dead letters by age")
+        return self._dead_letters("age_days", "Messages in DLQs by age")
 
     def _dead_letters(self, key: str, caption: str) -> TableView:
         frame = self._of_the_queue(frames.dead_letters_by(self.investigation, key))
@@ -208,10 +209,10 @@ class BacklogPage(Page):
 
     def patterns(self) -> TableView:
         """Return a table of patterns: drifts of duration, and DLQ messages by weekday or device."""
-        empty = "no run time creeps, and dead letters come neither of one weekday nor of one device"
+        empty = "no duration drifts, and messages in DLQs are not of one weekday or one device"
         frame = patterns(self.investigation, self.zone)
         frame = frame.assign(says=[in_zone(str(text), self.zone) for text in frame["says"]])
-        return table(frame, "What is slow or comes back", self.zone, _PATTERNS, empty=empty)
+        return table(frame, "Latency drift and recurring failures", self.zone, _PATTERNS, empty=empty)
 
     def missed_work(self) -> TableView:
         """Return a table of the missed work items by device."""
@@ -221,7 +222,7 @@ class BacklogPage(Page):
     def messages(self) -> TableView:
         """Return a table of the messages read from queues and DLQs, with their work items."""
         frame = self._of_the_queue(work_items(self.investigation))
-        caption = f"Dead letters and waiting messages: {len(frame):,d}"
+        caption = f"Messages in DLQs and waiting messages: {len(frame):,d}"
         shown = dict(_WORK)
         if frame["recorded_at"].notna().all():
             # The date is redundant when each message has a time, and the table is wide.

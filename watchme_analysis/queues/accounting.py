@@ -142,7 +142,7 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
         # The queue's counters are exact, whereas the stock of the DLQ is approximate.
         moved = stock.moved + rest
         stock = replace(stock, moved=moved, purged=_purged_dead(replace(stock, moved=moved)))
-        reasons.append(f"{moved} dead letters follow from the queue's own counters.")
+        reasons.append(f"{moved} messages in the DLQ follow from the queue's own counters.")
         rest = 0
     expired = purged = duplicates = 0
     if lost and rest:
@@ -241,12 +241,17 @@ def _by_interval(pipeline: Pipeline, tables: Tables, interval_s: float) -> list[
         dead = part["dlq_visible"].dropna()
         moved = max(0.0, float(dead.iloc[-1]) - previous_dead) if len(dead) else 0.0
         previous_dead = float(dead.iloc[-1]) if len(dead) else previous_dead
-        rest, reason = None, "The dead letters of this interval can't be told from other queues'."
+        rest, reason = (
+            None,
+            "The DLQ also receives messages of other queues, whose numbers in this interval are unknown.",
+        )
         if not known:
             reason = "Not all that the balance needs was collected."
         elif not shared:
             rest = previous + (sums["sent"] or 0.0) - (sums["deleted"] or 0.0) - visible - in_flight - moved
-            reason = "The stock is a maximum of its last minute, and dead letters show late."
+            reason = (
+                "The number of messages is a maximum of the last minute, and the DLQ's metrics are delayed."
+            )
         rows.append(
             {
                 "queue": pipeline.queue,

@@ -45,7 +45,7 @@ from watchme_analysis.stats.intervals import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
-# So many messages in the DLQ are an incident by themselves: the threshold of the team's own alarm, or this
+# So many messages in the DLQ are an incident by themselves: a common alarm threshold, or this
 # share of the messages.
 MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
 # From so many DLQ messages on, a single device can be made out as the source of most of them.

@@ -103,15 +103,17 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
     rise = None if risen.empty or not round(gained) else risen.index[0]
     notes = _other_policy(tables, pipeline)
     if total_lost:
-        notes.append(f"{total_lost} messages left {pipeline.dlq}; what came in meanwhile isn't seen there.")
-    moved, told_apart = (
+        notes.append(
+            f"{total_lost} messages left {pipeline.dlq}; messages moved in at the same time are not counted."
+        )
+    moved, is_separated = (
         _own_share(pipeline, tables, round(gained), round(segments[-1][2]))
         if shared
         else (round(gained), True)
     )
     if shared:
-        how = "by the source that each message names" if told_apart else "only by the queues' own counters"
-        notes.append(f"{pipeline.dlq} serves {', '.join(shared)} too: told apart {how}.")
+        how = "by the source that each message names" if is_separated else "only by the queues' own counters"
+        notes.append(f"{pipeline.dlq} also serves {', '.join(shared)}: separated {how}.")
     return DeadLetterStock(
         moved=moved,
         moved_by_all=round(gained) if shared else None,
@@ -119,7 +121,7 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
         held=held,
         at_end=round(segments[-1][2]),
         first_seen=None if rise is None else rise.to_pydatetime(),
-        exact=not (total_lost or held) and told_apart and whole is not None,
+        exact=not (total_lost or held) and is_separated and whole is not None,
         notes=tuple(notes),
     )
 
@@ -163,7 +165,7 @@ def _other_policy(tables: Tables, pipeline: Pipeline) -> list[str]:
     named = queues.loc[(queues["queue"] == pipeline.queue) & queues["dlq"].notna(), "dlq"]
     if named.empty or named.iloc[-1] == pipeline.dlq:
         return []
-    return [f"Its redrive policy names {named.iloc[-1]} now, but its dead letters lie in {pipeline.dlq}."]
+    return [f"Its redrive policy names {named.iloc[-1]} now, but its failed messages are in {pipeline.dlq}."]
 
 
 def _own_share(pipeline: Pipeline, tables: Tables, moved_by_all: int, at_end: int) -> tuple[int, bool]:
@@ -259,7 +261,7 @@ def _without_series(
         )
     if "dlq_visible" in pipeline.queried or snapshot == 0:
         return DeadLetterStock(moved=0)
-    return DeadLetterStock(moved=None, notes=(f"Nothing tells how many messages {pipeline.dlq} took in.",))
+    return DeadLetterStock(moved=None, notes=(f"The number of messages moved to {pipeline.dlq} is unknown.",))
 
 
 def _ways_out(tables: Tables, pipeline: Pipeline, lost: list[tuple[Any, float]]) -> dict[str, int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KIND_WORDS = {
     "function": "about the function itself",
     "timeout": "time-outs",
-    "unreachable": "about an API that doesn't answer (refused, 502, 503)",
+    "unreachable": "about an API that does not respond (refused, 502, 503)",
     "overload": "about an API that wants fewer requests",
     "server_error": "500s of the API",
     "message": "about the message (4xx, unreadable)",

@@ -22,7 +22,7 @@ WAITING = 4
 LOST_POINTS = 2
 # The start of growth is measured against intervals with a peak this many times smaller.
 SEVERAL = 3.0
-# Age in seconds that counts as a backlog; the threshold of the team's own alarm.
+# Age in seconds that counts as a backlog; a common alarm threshold.
 BACKLOG_AGE_S = 600.0
 # Failures of at most this share of a backlog's messages are minor.
 MINOR = 0.1

@@ -369,7 +369,7 @@ def _entries(text: str, journal: Path) -> dict[str, dict[str, Any]]:
             if _BEGINNING.startswith(line[: len(_BEGINNING)]):
                 continue
             raise InputError(
-                f"{journal}:{number} is no entry of a journal of messages: name another file."
+                f"{journal}:{number} is not an entry of a redrive journal: give another file."
             ) from error
     return entries
 

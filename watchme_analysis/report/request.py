@@ -72,7 +72,9 @@ def find_notebooks(folder: Path) -> dict[str, Path]:
         if question is None:
             continue
         if question in found:
-            raise InputError(f"{found[question]} and {path} both answer {question!r}: change one of them.")
+            raise InputError(
+                f"{found[question]} and {path} both have the question {question!r}: change one of them."
+            )
         found[question] = path
     return found
 
@@ -95,7 +97,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"The notebook {path} can't be read: {error}.") from error
     if not isinstance(notebook, dict) or not {"cells", "metadata"} <= set(notebook):
-        raise InputError(f"{path} is no notebook of format 4.")
+        raise InputError(f"{path} is not a notebook of format 4.")
     return notebook
 
 
@@ -144,11 +146,11 @@ def plan(
     known = find_notebooks(folder)
     if not known:
         raise InputError(
-            f"The folder {folder} holds no notebook that answers a question: give --notebooks another."
+            f"The folder {folder} contains no notebook of a question: give another folder with --notebooks."
         )
     about = {name: str(_marked(path).get("about", name)) for name, path in known.items()}
     if question != ALL and question not in known:
-        raise InputError(f"No notebook answers {question!r}: ask {', '.join([*known, ALL])}.")
+        raise InputError(f"There is no notebook for {question!r}: use {', '.join([*known, ALL])}.")
     given = {name: value for name, value in options.items() if value is not None}
     given.setdefault("timezone", load_config().time_zone)
     parse_zone(given["timezone"])

@@ -165,7 +165,9 @@ def notebooks_of(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         here = sorted(path.glob("*.ipynb")) if path.is_dir() else [path] if path.suffix == ".ipynb" else []
         if not here:
-            raise InputError(f"{path} is no notebook and holds none: give a .ipynb file or their folder.")
+            raise InputError(
+                f"{path} is not a notebook and contains none: give a .ipynb file or their folder."
+            )
         found.extend(here)
     return found
 

@@ -44,12 +44,12 @@ def investigate(
 ) -> Investigation:
     """Return the investigation of a case; parameters and errors as for :func:`diagnose`."""
     if question not in QUESTIONS:
-        raise InputError(f"The question {question!r} is unknown: ask {' or '.join(QUESTIONS)}.")
+        raise InputError(f"The question {question!r} is unknown: use {' or '.join(QUESTIONS)}.")
     opened = case if isinstance(case, Case) else open_case(case)
     if question not in questions_for(opened):
-        others = "".join(f" It can be asked about {other}." for other in questions_for(opened))
+        others = "".join(f" It has evidence for {other}." for other in questions_for(opened))
         raise InputError(
-            f"The case {opened.name} holds nothing about {question}: it needs one of the tables "
+            f"The case {opened.name} has no evidence for {question}: it needs one of the tables "
             f"{', '.join(_ABOUT[question])}.{others}"
         )
     options = {}

@@ -10,7 +10,7 @@ from watchme_analysis.simulation.settings import Settings
 
 # Field of an outcome, its words, its divisor for display, and the smallest relevant difference.
 _FIGURES = (
-    ("dead_lettered", "dead letters", 1.0, 1.0),
+    ("dead_lettered", "messages in the DLQ", 1.0, 1.0),
     ("lost", "lost work items", 1.0, 1.0),
     ("duplicates", "duplicates", 1.0, 1.0),
     ("peak_age_s", "minutes of waiting at most", 60.0, 60.0),
@@ -18,7 +18,7 @@ _FIGURES = (
 FIGURE_WORDS = {
     "peak_visible": "the peak backlog (messages)",
     "peak_age_s": "the age of the oldest message (s)",
-    "dead_lettered": "the number of dead letters",
+    "dead_lettered": "the number of messages in the DLQ",
 }
 _NAMED = 3
 # A measure that leaves more than this share of the DLQ messages does not help against them.
@@ -80,8 +80,8 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
     dead, left = (0.0 if row is None else row.estimate("dead_lettered").mean or 0.0 for row in (base, best))
     if best is None or (left > HELPS * dead and rank(best)[0] >= HELPS * rank(base)[0]):
         return (
-            "No measure keeps these messages from the dead-letter queue: what makes each run fail must be "
-            "mended first, and the dead letters sent again.",
+            "No measure keeps these messages out of the dead-letter queue. Remove the cause of the failures "
+            "first, then redrive the messages.",
         )
     if rank(best) >= rank(base):
         return ()
@@ -119,7 +119,7 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
             and other.scenario.settings.poller.max_concurrency is not None
             and other.scenario.settings.poller.reserved_concurrency is None
         ]
-        others = f"{max(mapped):,.0f} do" if max(mapped, default=0.0) >= 0.5 else "none does"
+        others = f"{max(mapped):,.0f} do" if max(mapped, default=0.0) >= 0.5 else "none do"
         beside = f" With a maximum concurrency, {others}." if mapped else ""
         assumed = (
             "This follows AWS's guide on throttling."

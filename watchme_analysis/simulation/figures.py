@@ -38,7 +38,7 @@ _ROW_IN = 0.36
 _FIGURE_WORDS = {
     "peak_visible": "peak backlog (messages)",
     "peak_age_s": "oldest message",
-    "dead_lettered": "dead letters",
+    "dead_lettered": "messages in the DLQ",
 }
 
 
@@ -118,7 +118,7 @@ def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> TableView:
     heads = ("queue", "figure", "recorded", "simulated", "single runs", "within 20 %")
     note = "" if rows else "Nothing was recorded that a run could be held against."
     return TableView(
-        "Does the simulation give back what was recorded?", heads, tuple(rows), note, frozenset({2, 3, 4})
+        "Agreement of the simulation with the record", heads, tuple(rows), note, frozenset({2, 3, 4})
     )
 
 
@@ -141,8 +141,8 @@ def plot_measures(found: Sequence[Comparison]) -> FigureView:
     return style.finish(
         figure,
         "measures",
-        f"Dead letters, work done twice and age of the oldest message by measure, with 95 % intervals. "
-        f"{base.scenario.name}: {said}.",
+        f"Messages in the DLQ, work done twice and age of the oldest message by measure, with 95 % "
+        f"intervals. {base.scenario.name}: {said}.",
     )
 
 
@@ -247,7 +247,7 @@ def throttling_sentences(points: Sequence[ThrottlingPoint]) -> tuple[str, ...]:
             f"With reserved concurrency 2 and a visibility timeout of {visibility_s:.0f} s some do, under "
             f"{len(losing)} of {len(mine)} assumptions. Share of the messages: {_span(as_documented)} as "
             "AWS's guide describes it (tried until the visibility timeout has passed, by a poller that backs "
-            f"off), {_span(earlier)} where it gives up earlier, "
+            f"off), {_span(earlier)} where it stops earlier, "
             f"{_span([point for point in mine if not point.backs_off])} where the poller only scales up."
         )
     return tuple(said)

@@ -54,7 +54,7 @@ def timing(api: ApiSettings, period_s: int, timeout_s: float, spent: RunTime | N
         found.append(
             f"That is for one message; a run takes {spent.fixed_s:.1f} s besides."
             if spent.is_measured
-            else "That is for one message: runs are too alike to tell what they take besides."
+            else "That is for one message: batch sizes vary too little to estimate a fixed part."
         )
     cut_off = sum(fault.longest_s >= timeout_s for fault in faults)
     if cut_off:
@@ -170,7 +170,7 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     if pipeline.settings.max_receive_count is None and measured.dead_lettered and measured.dead_receives:
         receives = measured.dead_receives
         pipeline = replace(pipeline, settings=replace(pipeline.settings, max_receive_count=receives))
-        notes.append(f"No redrive policy is known: {receives} receives, as those of its dead letters tell.")
+        notes.append(f"No redrive policy is known: {receives} receives, as the messages in its DLQ show.")
     known = pipeline.settings
     timeout_s = known.function_timeout_s or 30.0
     notes += assumed(known)

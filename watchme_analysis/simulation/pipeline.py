@@ -401,7 +401,9 @@ class SimulatedPipeline:
         deleted, expired = state.count(DELETED), state.count(EXPIRED)
         assert queue.left == visible + in_flight, "messages left the queue uncounted"
         assert queue.sent == sent == queue.left + deleted + len(dead) + expired, "messages are not conserved"
-        assert len(dead) == queue.dead == state.count(DEAD), "dead letters are not those that were counted"
+        assert len(dead) == queue.dead == state.count(DEAD), (
+            "the messages in the DLQ differ from the counted ones"
+        )
         api.settle()
         end_s = min(self.last_left_s, horizon_s)
         if not queue.left:

@@ -289,7 +289,7 @@ def compare(
         If ``replications`` is below 1.
     """
     if replications < 1:
-        raise InputError(f"{replications} replications answer nothing: ask for 1 or more.")
+        raise InputError(f"{replications} replications give no result: use 1 or more.")
     tasks = [(scenario, seed * 1_000_003 + number) for scenario in wanted for number in range(replications)]
     if processes == 1:
         outcomes = [_replicate(task) for task in tasks]

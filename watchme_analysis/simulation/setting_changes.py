@@ -85,7 +85,7 @@ def _before(
         seconds = (pipeline.frame.index - start).total_seconds()
         if not pipeline.frame["throttles"][seconds < first[1]].fillna(0.0).sum():
             return None, f"{said}; before, nothing was throttled: no limit is assumed."
-    return _UNKNOWN, f"{said}; what it was before is not known: the first value set is taken for all before."
+    return _UNKNOWN, f"{said}; the value before is unknown: the first recorded value is assumed."
 
 
 def _set(event: str, parameters: Mapping[str, Any]) -> list[tuple[str, float | None]]:

@@ -205,7 +205,7 @@ def _time(values: Values, names: Sequence[str], zone: tzinfo) -> int | None:
             continue
         moment = microseconds(value, zone)
         if moment is None:
-            raise ValueError(f"${name}: {value!r} is no time")
+            raise ValueError(f"${name}: {value!r} is not a time")
         found = moment if found is None else found
     return found
 

@@ -203,7 +203,7 @@ def end_of(start: Any, seconds: str | None, zone: tzinfo = UTC) -> str:
     """
     began = microseconds(start, zone)
     if began is None:
-        raise ValueError(f"{start!r} is no time")
+        raise ValueError(f"{start!r} is not a time")
     whole, part = divmod(began + round(float(seconds or 0) * 1e6), 10**6)
     return f"{whole}.{part:06}"
 

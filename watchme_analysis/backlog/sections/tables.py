@@ -104,15 +104,17 @@ def onset_table(frame: pd.DataFrame, zone: tzinfo, end: datetime | None = None) 
     )
     heads = {name: head for name, head in _ONSETS.items() if name != "surprise" or frame[name].notna().any()}
     empty = "no metric of an affected queue left its usual range"
-    told = table(shown, "What moved first", zone, heads, limit=_MOST_ONSETS, empty=empty)
-    values = {place for place, head in enumerate(told.heads) if head in ("before", "then")}
+    evaluated = table(shown, "What moved first", zone, heads, limit=_MOST_ONSETS, empty=empty)
+    values = {place for place, head in enumerate(evaluated.heads) if head in ("before", "then")}
     after = [
         f"{row.metric} of {row.function or row.queue}" for row in later.fillna({"function": ""}).itertuples()
     ]
     outside = f"Moved after the incident's end, and so no part of it: {', '.join(after)}."
-    notes = [told.note, *([_EFFECT] if told.rows else [])] + [_SURPRISE] * ("surprise" in told.heads)
+    notes = [evaluated.note, *([_EFFECT] if evaluated.rows else [])] + [_SURPRISE] * (
+        "surprise" in evaluated.heads
+    )
     notes += [outside] if after else []
-    return replace(told, numeric=told.numeric | values, note=" ".join(filter(None, notes)))
+    return replace(evaluated, numeric=evaluated.numeric | values, note=" ".join(filter(None, notes)))
 
 
 def _in_unit(value: Any, metric: Any) -> str:
@@ -153,21 +155,25 @@ def redrive_table(found: RedriveList) -> TableView:
         From :func:`watchme_analysis.queues.redrive_list.messages_to_redrive`.
     """
     sure = len(found.lines) - found.may_have_run
-    rows = [("send again", f"{sure:,d}", "the work was never done")] if sure else []
+    rows = [("redrive", f"{sure:,d}", "the work was never done")] if sure else []
     if found.may_have_run:
-        rows += [("send again", f"{found.may_have_run:,d}", MAY_HAVE_RUN)]
+        rows += [("redrive", f"{found.may_have_run:,d}", MAY_HAVE_RUN)]
     rows += [("leave out", f"{number:,d}", reason) for reason, number in found.left_out]
-    note = "No dead letter was read from a queue." if not rows else "There is nothing to send again."
+    note = "No message was read from a dead-letter queue." if not rows else "No message is left to redrive."
     if found.lines:
         note = (
             "`watchme redrive CASE` lists them as JSON Lines for `aws sqs send-message --cli-input-json`; a "
-            f"report has them beside its page, in {FILE}. Remove the cause first, and send one to try: "
-            "`watchme redrive CASE --send 1`."
+            f"report has them beside its page, in {FILE}. Remove the cause first, then send one message as a "
+            "test: `watchme redrive CASE --send 1`."
         )
     if found.without_url:
         note += f" Fill in the URL of {', '.join(found.without_url)}: its attributes are not in the case."
     return TableView(
-        "Dead letters: what to send again", ("", "messages", "why"), tuple(rows), note, frozenset({1})
+        "Redrive of messages in dead-letter queues",
+        ("", "messages", "why"),
+        tuple(rows),
+        note,
+        frozenset({1}),
     )
 
 
@@ -221,9 +227,9 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
     zone
         Zone of the times.
     """
-    told = [(alarm, _moment(alarm["sliding"]["first"])) for alarm in alarms]
+    evaluated = [(alarm, _moment(alarm["sliding"]["first"])) for alarm in alarms]
     fired = sorted(
-        ((moment, alarm) for alarm, moment in told if moment is not None), key=lambda pair: pair[0]
+        ((moment, alarm) for alarm, moment in evaluated if moment is not None), key=lambda pair: pair[0]
     )
     noted = any(alarm.get("note") for _, alarm in fired)
     rows = tuple(
@@ -243,12 +249,12 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
         "in alarm at the end", *(["note"] if noted else []),
     )  # fmt: skip
     note = (
-        f"Silent: {counted(len(told) - len(rows), 'further alarm')} of {len(told)}. Each alarm is evaluated "
-        "every minute over a sliding window, which is CloudWatch's default, here as by "
+        f"Never fired: {counted(len(evaluated) - len(rows), 'further alarm')} of {len(evaluated)}. "
+        "Each alarm is evaluated every minute over a sliding window, which is CloudWatch's default, as by "
         "`watchme alarms backtest`."
     )
     return TableView(
-        f"Alarms (times in {zone})", heads, rows, note if told else "No alarm could be evaluated."
+        f"Alarms (times in {zone})", heads, rows, note if evaluated else "No alarm could be evaluated."
     )
 
 

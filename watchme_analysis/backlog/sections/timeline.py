@@ -137,7 +137,7 @@ def _alt(series: pd.DataFrame, chosen: Sequence[str]) -> str:
             for key, name in (
                 ("visible", "waiting"),
                 ("age_s", "oldest message"),
-                ("dlq_visible", "dead letters"),
+                ("dlq_visible", "messages in the DLQ"),
                 ("duration_max_s", "longest run"),
             )
             if key in peaks
