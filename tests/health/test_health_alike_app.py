@@ -2,6 +2,8 @@
 
 import pytest
 from worlds.health_alike import (
+    DEPENDENCY,
+    DOWN,
     LOOP,
     ON_LOOP,
     ON_THREADS,
@@ -205,10 +207,10 @@ def handler_raises():
 
 
 ALIKE = {
-    slow_dependency_awaited: {OPEN},
+    slow_dependency_awaited: {DEPENDENCY},
     slow_dependency_of_all_paths: {OPEN},
     slow_dependency_in_logs_alone: {OPEN},
-    slow_dependency_on_threads_to_spare: {OPEN},
+    slow_dependency_on_threads_to_spare: {DEPENDENCY, OPEN},
     loop_held_by_a_dependency: {LOOP},
     loop_held_once_for_long: {LOOP, OPEN},
     loop_held_by_computing: {LOOP, SATURATION},
@@ -222,7 +224,7 @@ ALIKE = {
     throttled_unmeasured: {SATURATION, OPEN},
     neighbour_takes_the_host: {SATURATION},
     surge_of_callers: {SATURATION},
-    restarted_once: {SATURATION, OPEN},
+    restarted_once: {DOWN},
     loop_held_by_large_work_that_gives_back_its_memory: {LOOP},
     killed_for_its_memory: {SATURATION},
     killed_for_its_memory_without_a_log: {SATURATION},

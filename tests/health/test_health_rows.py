@@ -20,8 +20,9 @@ def statements(made):
     inv = Investigation(made, "health")
     seen = {(one.statement, one.table, one.rows, one.sql) for one in inv.once(health.observed)}
     ranked = health.diagnose(inv).ranking
-    weighed = {(e.statement, e.table, e.rows, e.sql) for entry in ranked for e in entry.finding.evidence}
-    assert weighed <= seen
+    # A statement gains a sentence where a confounder shares it.
+    weighed = {(e.table, e.rows, e.sql) for entry in ranked for e in entry.finding.evidence}
+    assert weighed <= {one[1:] for one in seen}
     assert seen
     return sorted(seen, key=str)
 

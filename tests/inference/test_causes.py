@@ -85,7 +85,7 @@ def test_files_become_causes_in_their_order_with_the_complement_last(folder):
         ("a", ("order = 2", "odour = 2"), "has the unknown key 'odour'"),
         ("a", ('layer = "nginx"', 'layer = "moon"'), "has the unknown layer 'moon'"),
         ("a", ("order = 2", "order = "), "is not valid TOML"),
-        ("b", ('cause = "a"', 'cause = "y"'), "names the confounder 'y'"),
+        ("b", ('cause = "a"', 'cause = "y"'), "names the cause 'y'"),
         ("b", ('separated_by = "measured"', ""), "has a confounder without 'separated_by'"),
         ("b", ('separated_by = "measured"', 'separated_by = "lost"'), "refers to the signal 'lost'"),
         ("b", ('table = "host_metrics"', 'table = "host"'), "refers to the table 'host'"),

@@ -9,6 +9,7 @@ from worlds.health_world import FAULT, LENGTH, OTHER, case, give, in_fault, mome
 
 NGINX, EDGE, NETWORK = "nginx_config", "edge_config", "docker_network"
 LOOP, POOL, SATURATION = "app_event_loop", "app_threadpool", "app_saturation"
+DOWN, DEPENDENCY, SURGE = "app_down", "dependency_slow", "traffic_surge"
 # What honest verdicts may be where no cause of the list holds, or nothing tells it apart.
 OPEN, CALM = "inconclusive", "no_incident"
 

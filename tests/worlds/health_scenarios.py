@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from worlds.health_world import FAULT, HEALTH, OTHER, REPORT, USUAL, case, moment
+from worlds.health_world import FAULT, HEALTH, JOBS, OTHER, REPORT, USUAL, case, give, moment
 
 PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
 
@@ -135,7 +135,64 @@ def connections_used_up():
     return made
 
 
+GONE = {
+    "status": 502, "header_s": 0.0, "error": "upstream_refused", "inside_s": 0.0, "inside_status": None,
+    "inside_error": "refused, while connecting",
+}  # fmt: skip
+
+
+def process_down():
+    """Nothing listens: callers inside are refused as well."""
+    return case(on_service(**GONE))
+
+
+def slow_dependency():
+    """One handler waits for what it calls, with a client that holds neither loop nor threads."""
+
+    def late(path, second):
+        wait = 3.0 + (second * 7.3) % 1.9
+        return {"header_s": wait, "inside_s": wait} if path == JOBS else None
+
+    handlers = [
+        {"file": "app.py", "line": line, "function": name, "method": "GET", "path": f"/{name}",
+         "runs_on": "event_loop"}
+        for line, name in enumerate(("healthz", "jobs", "report"), 1)
+    ]  # fmt: skip
+    made = case(late, handlers=handlers)
+    call = {"file": "app.py", "line": 9, "function": "fetch", "call": "httpx.AsyncClient().get"}
+    place = {"kind": "async_wait", "context": "event_loop", "reached_from": "GET /jobs"}
+    give(made, "app_calls", [call | place])
+    return made
+
+
+def flooded(made, every_s=0.02, path=REPORT):
+    """The same system with as many requests more during the fault, all of one client."""
+    log, edge = made.table("access_log"), made.table("edge_log")
+    count = int((FAULT[1] - FAULT[0]) / every_s)
+    at = [FAULT[0] + every_s * number for number in range(count)]
+    for name, frame, columns in (("access_log", log, ("time",)), ("edge_log", edge, ("start", "end"))):
+        like = frame[frame["path"] == path].tail(1)
+        more = pd.concat([like] * count, ignore_index=True)
+        for column in columns:
+            more[column] = [moment(second + 0.02) for second in at]
+        more["line"] = range(100_000, 100_000 + count)
+        ray = "ray_id" if name == "edge_log" else "edge_ray_id"
+        more[ray] = [f"f{number:015x}" for number in range(count)]
+        more["client_addr"] = "192.0.2.66"
+        made._frames[name] = pd.concat([frame, more], ignore_index=True).sort_values(columns[0])
+        made._frames[name] = made._frames[name].reset_index(drop=True)
+    return made
+
+
+def flood():
+    """A client asks so often that the process runs out of CPU."""
+    return flooded(cpu_full())
+
+
 SCENARIOS = {
+    process_down: "app_down",
+    slow_dependency: "dependency_slow",
+    flood: "traffic_surge",
     cpu_held: "app_saturation",
     host_out_of_cpu: "app_saturation",
     connections_used_up: "app_saturation",

@@ -23,7 +23,7 @@ def answer(**changed):
     well = {
         "connect_s": 0.0, "header_s": 0.02, "body_s": 0.0, "own_s": 0.0, "status": 200, "upstream": True,
         "address": None, "edge_s": 0.01, "edge_status": None, "at_nginx": True, "inside_s": 0.01,
-        "inside_status": 200, "error": None, "message": None,
+        "inside_status": 200, "inside_error": None, "error": None, "message": None,
     }  # fmt: skip
     return well | changed
 
@@ -91,14 +91,15 @@ def case(fault, *, gauges=None, processes=(), nginx=(), edge=(), handlers=()):
             )  # fmt: skip
             asked += path == HEALTH
             if path == HEALTH and asked % 4 == 0:
-                for vantage, took, code in (
-                    ("outside", total, status),
-                    ("inside", fate["inside_s"], fate["inside_status"]),
+                for vantage, took, code, failure in (
+                    ("outside", total, status, None),
+                    ("inside", fate["inside_s"], fate["inside_status"], fate["inside_error"]),
                 ):
                     probes.append(
                         {
                             "file": "probes.csv", "line": len(probes) + 2, "time": moment(at),
                             "vantage": vantage, "path": path, "status": code, "duration_s": took,
+                            "error": failure,
                         }
                     )  # fmt: skip
         second += 0.25

@@ -59,6 +59,7 @@ _TEXTS = ("title", "name", "layer", "next_test")
 _TRANSLATED = {"title", "name", "next_test", "next_tests", "needs", "blind_spots", "confounders"}
 _OPTIONAL = {
     "prior", "page", "needs", "blind_spots", "signals", "confounders", "complement", "order", "events", "ja",
+    "secondary",
 }  # fmt: skip
 
 
@@ -132,6 +133,8 @@ class Cause:
         True for the cause that stands for "none of the others".
     events
         Names of events that begin the cause (``begins``) or undo it (``undoes``).
+    secondary
+        Ids of causes that may be named beside this one, because it sets them off or is fed by them.
     """
 
     cause: str
@@ -148,6 +151,7 @@ class Cause:
     confounders: tuple[Confounder, ...] = ()
     complement: bool = False
     events: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    secondary: tuple[str, ...] = ()
 
     def log_odds(self, signal: str) -> float:
         """Return the log-odds of a signal for this cause; 0 where the signal says nothing about it."""
@@ -205,8 +209,9 @@ def load_causes(question: str, signals: Mapping[str, Signal]) -> tuple[Cause, ..
         named |= {pair.separated_by for pair in one.confounders}
         if unknown := sorted(named - signals.keys()):
             raise InputError(f"{where} refers to the signal {unknown[0]!r}, which no detector returns.")
-        if strange := [pair.cause for pair in one.confounders if pair.cause not in ids]:
-            raise InputError(f"{where} names the confounder {strange[0]!r}, which has no cause file.")
+        named_causes = [*(pair.cause for pair in one.confounders), *one.secondary]
+        if strange := [name for name in named_causes if name not in ids]:
+            raise InputError(f"{where} names the cause {strange[0]!r}, which has no cause file.")
     return found
 
 
@@ -261,6 +266,7 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
             for entry, reason in zip_longest(found.get("confounders", ()), reasons)
         ),
         complement=complement,
+        secondary=tuple(found.get("secondary", ())),
         events={name: tuple(names) for name, names in found.get("events", {}).items()},
     )
     return (complement, int(found.get("order", 0))), cause

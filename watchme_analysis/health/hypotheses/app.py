@@ -60,9 +60,9 @@ def source(found: Facts) -> list[Observation]:
     called = on_loop[_runs(on_loop, used)]
     if len(called):
         kinds = [kind for kind in BLOCKING if kind != "cpu" or not unused.any()]
-        text, sql = message("health-blocking-in-loop", calls=_calls(called)), in_context(LOOPS, kinds)
+        text, sql = message("health-blocking-in-loop", calls=calls_in_words(called)), in_context(LOOPS, kinds)
         if len(called) < len(on_loop):
-            text = message("health-blocking-in-used-handlers", calls=_calls(called))
+            text = message("health-blocking-in-used-handlers", calls=calls_in_words(called))
             sql = _rows_of(found, "app_calls", called)
         seen.append(Observation("blocking_in_loop", text, "app_calls", len(called), sql, detail=text))
     elif (understood := _understood(handlers, used)) is not None and len(understood):
@@ -81,7 +81,7 @@ def source(found: Facts) -> list[Observation]:
     mine = [family for family in found.families if family in known and known[family].uses_threads]
     on_pool = blocking[blocking["context"].isin(POOLS)]
     if mine and len(on_pool):
-        text = message("health-pool-work", paths=mine, calls=_calls(on_pool))
+        text = message("health-pool-work", paths=mine, calls=calls_in_words(on_pool))
         sql = in_context(POOLS)
         seen.append(Observation("pool_work", text, "app_calls", len(on_pool), sql, detail=text))
     elsewhere = calls[
@@ -170,7 +170,7 @@ def _had_cpu_to_spare(found: Facts) -> bool:
     return is_idle(used.loc[found.start : found.end], float(before.median()) if len(before) else 0.0, part)
 
 
-def _calls(calls: pd.DataFrame) -> Phrases:
+def calls_in_words(calls: pd.DataFrame) -> Phrases:
     """Return the calls that matter, once each: ``urllib.request.urlopen in fetch (app.py:74)``."""
     certain = calls["is_certain"].fillna(True).astype(bool)
     columns = [calls[name] for name in ("call", "function", "file", "line")]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from watchme_analysis.health.hypotheses.explains import EXPLAINS
-from watchme_analysis.health.hypotheses.second import second_fault
+from watchme_analysis.health.hypotheses.second import SECONDARY_MARK, second_fault
 from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
 from watchme_analysis.inference.engine import explained_away, finding
 from watchme_analysis.inference.findings import Ranked, Verdict
@@ -58,6 +58,8 @@ class Decision:
         Causes, most probable first.
     second
         A second fault beside the first, or None.
+    secondary
+        Cause that the first one set off or is fed by, or None.
     """
 
     verdict: Verdict
@@ -65,6 +67,7 @@ class Decision:
     confidence: float
     ranking: tuple[Ranked, ...]
     second: Ranked | None = None
+    secondary: str | None = None
 
 
 def ranked(observations: Sequence[Observation]) -> tuple[Ranked, ...]:
@@ -84,14 +87,38 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
         if situation.timed and first.probability >= SUPPORTED_AT:
             return Decision("no_incident", "none", min(first.probability, CEILING), ranking)
         return Decision("inconclusive", None, min(first.probability, 0.5), ranking)
+    if first.finding.cause == "none" and first.status == "supported" and _absorbed(observations):
+        return Decision("no_incident", "none", min(first.probability, CEILING), ranking)
     second = second_fault(ranking)
     if first.finding.cause != "none" and first.status == "supported" and has_mark(first, situation):
         cause = first.finding.cause
         most = ONE_OBSERVATION_CONFIDENCE if hangs_on_one(observations, cause) else CEILING
-        return Decision("supported", cause, min(first.probability, most), ranking, second)
+        also = secondary(cause, ranking, observations)
+        return Decision("supported", cause, min(first.probability, most), ranking, second, also)
     if second is not None:
         return Decision("supported", first.finding.cause, TWO_FAULTS_CONFIDENCE, ranking, second)
     return Decision("inconclusive", None, min(first.probability, CEILING), ranking)
+
+
+def _absorbed(observations: Sequence[Observation]) -> bool:
+    """Return True when more requests than usual arrived, and the service handled them."""
+    return any(one.signal == "arrivals_absorbed" for one in observations)
+
+
+def secondary(cause: str, ranking: Sequence[Ranked], observations: Sequence[Observation]) -> str | None:
+    """Return the cause that another one set off or is fed by: the likeliest of those that its file names.
+
+    It needs a mark of its own, before what follows from the first cause is explained away.
+    """
+    causes = health_causes()
+    named = next(one for one in causes if one.cause == cause).secondary
+    for entry in ranking:
+        if entry.finding.cause in named:
+            mine = next(one for one in causes if one.cause == entry.finding.cause)
+            found = finding(mine, causes, observations, SIGNALS)
+            if max((item.weight for item in found.evidence), default=0.0) >= SECONDARY_MARK:
+                return mine.cause
+    return None
 
 
 def is_before_application(cause: str) -> bool:

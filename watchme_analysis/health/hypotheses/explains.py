@@ -8,6 +8,27 @@ EXPLAINED_STRENGTH = 0.25
 STANDSTILL = ("stop_and_go", "held_waits", "bunched", "bursts", "cpu_idle", "not_arriving", "loop_held")
 # Who waits for a connection holds a thread, and paths that need none do well.
 WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
+# What runs out under a flood runs out because of it.
+UNDER_LOAD = (
+    *STANDSTILL,
+    *WAITING_FOR_THREADS,
+    "cpu_full",
+    "cpu_threads",
+    "cpu_held",
+    "host_cpu_full",
+    "queue_full",
+    "queue_short",
+    "connect_slow",
+    "files_full",
+    "concurrency_limit",
+    "memory_full",
+    "bystanders_wait",
+    "all_paths",
+    "all_pool_paths",
+    "nginx_short_of",
+)
+# What shows a process that is not there.
+GONE = ("refused", "inside_refused", "metrics_gap", "stopped")
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # What does not arrive is not answered, and a job that waits for lost packets holds its loop, for callers
     # inside as well; a fault of the application beside it is none of the way's either.
@@ -29,14 +50,20 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "starved": STANDSTILL,
     # A process that waits for its memory answers nobody; one that was killed refuses all until it is back.
     "memory_at_limit": STANDSTILL,
-    "memory_lost": (*STANDSTILL, "refused", "cut_from_host"),
+    "memory_lost": (*STANDSTILL, *GONE, "restarted", "restarted_often", "cut_from_host"),
     # Who asks from inside is gone with the process, and cut off by nobody.
-    "restarted_often": ("refused", "cut_from_host"),
+    "restarted_often": ("cut_from_host",),
+    # A process that is gone answers nobody, and its address may be gone with it.
+    "inside_refused": (*STANDSTILL, "unreachable", "cut_from_host"),
+    "stopped": (*STANDSTILL, "cut_from_host"),
+    "start_fails": (*STANDSTILL, "cut_from_host"),
+    "arrivals_up": UNDER_LOAD,
+    "arrivals_absorbed": UNDER_LOAD,
     "files_full": STANDSTILL,
     "concurrency_limit": STANDSTILL,
-    "connections_used_up": WAITING_FOR_THREADS,
+    "connections_used_up": (*WAITING_FOR_THREADS, "callers_wait"),
     # Who awaits one leaves the CPU and all that need none alone.
-    "connections_full": ("some_paths", "cpu_idle"),
+    "connections_full": ("some_paths", "cpu_idle", "callers_wait"),
     # Who waits for what is slow inside as well may give up, however patient.
     "inside_bad": ("nginx_impatient", "edge_impatient"),
     # Who never asked was not answered badly by anybody, and was not kept from Nginx.

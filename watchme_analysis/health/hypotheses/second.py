@@ -25,6 +25,10 @@ MECHANISMS = (
     "threads",
     "descriptors",
     "connections",
+    "listening",
+    "lifecycle",
+    "arrivals",
+    "dependency",
 )
 # Two faults at once are rare: together they must explain this much more than the better one alone, in
 # log-odds as weighed. What one fault leaves of marks that look like another's stays below.
@@ -46,25 +50,6 @@ def with_pair(findings: Sequence[Finding], pair: Sequence[Finding], named: str) 
         for one in ranking
     ]
     return tuple(sorted(marked, key=lambda one: (one.finding.cause not in own, one.finding.cause != named)))
-
-
-def weaker_second(ranking: Sequence[Ranked]) -> str | None:
-    """Return a second cause that bears a strong mark which the first does not explain."""
-    first = {item.statement: item.weight for item in ranking[0].finding.evidence}
-    for entry in ranking[1:]:
-        if entry.finding.cause == "none":
-            continue
-        # A process that is stuck lets its queue of connections fill up: slow connects are its doing.
-        explained = ("connect",) if ranking[0].finding.cause.startswith("app_") else ()
-        for item in entry.finding.evidence:
-            if (
-                item.check in MECHANISMS
-                and item.check not in explained
-                and item.weight >= SECONDARY_MARK
-                and first.get(item.statement, 0.0) <= 0
-            ):
-                return entry.finding.cause
-    return None
 
 
 def second_fault(ranking: Sequence[Ranked]) -> Ranked | None:

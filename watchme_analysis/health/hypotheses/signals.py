@@ -7,9 +7,12 @@ from functools import cache
 
 from watchme_analysis.health.hypotheses.answers import at_once
 from watchme_analysis.health.hypotheses.app import source
+from watchme_analysis.health.hypotheses.arrivals import arrivals
 from watchme_analysis.health.hypotheses.calm import all_well, mild
 from watchme_analysis.health.hypotheses.connections import connections
 from watchme_analysis.health.hypotheses.container import container
+from watchme_analysis.health.hypotheses.dependency import callers, client_timeouts
+from watchme_analysis.health.hypotheses.down import connected, inside_refused, lifecycle, metrics_gap
 from watchme_analysis.health.hypotheses.edge import edge
 from watchme_analysis.health.hypotheses.edge_paths import rewritten
 from watchme_analysis.health.hypotheses.facts import Facts
@@ -53,6 +56,13 @@ CHECKS: tuple[Callable[[Facts], list[Observation]], ...] = (
     connections,
     container,
     source,
+    inside_refused,
+    connected,
+    metrics_gap,
+    lifecycle,
+    arrivals,
+    callers,
+    client_timeouts,
     cpu_sampled,
     pool_of_connections_known,
 )

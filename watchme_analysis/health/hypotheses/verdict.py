@@ -16,7 +16,7 @@ from watchme_analysis.health.hypotheses.decision import (
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.missing import missing_evidence
 from watchme_analysis.health.hypotheses.process import gauges
-from watchme_analysis.health.hypotheses.second import weaker_second, with_pair
+from watchme_analysis.health.hypotheses.second import with_pair
 from watchme_analysis.health.hypotheses.signals import health_causes
 from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.inference.causes import cause_names
@@ -93,8 +93,8 @@ def conclude(
     missing = missing_evidence(
         found, probability, deciding_evidence(health_causes(), observations, probability)
     )
-    also = second.finding.cause if second is not None else weaker_second(ranking)
-    begun, ended = _span(found, cause, pair)
+    also = second.finding.cause if second is not None else decision.secondary
+    begun, ended = _span(found, cause, pair) if verdict != "no_incident" else (None, None)
     return Diagnosis(
         question="health",
         case=found.inv.case.name,

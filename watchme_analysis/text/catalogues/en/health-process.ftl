@@ -86,3 +86,32 @@ health-no-blocking-in-used-handlers =
         [cpu-to-spare] { $used } of { $handlers } handlers in the source were used, and have no blocking call on the event loop, except for work that would take CPU, which the process had to spare.
        *[none] { $used } of { $handlers } handlers in the source were used, and have no blocking call on the event loop.
     }
+
+# A process that is not there
+health-inside-refused = { $refused } of { $probes } probes from inside the container were refused while callers outside were served badly: nothing listened there.
+health-inside-refused-detail = Nothing listened on { $services }: connections from inside were refused as well.
+health-inside-listens = { $bad } of { $probes } probes from inside were slow or failed, and none was refused.
+health-connected = Nginx connected to { $services } for { $made } of { $asked } bad requests.
+health-connected-errors = { $waited } of { $errors } upstream errors on { $services } came after a connection was made.
+health-metrics-gap = No metric of the process was sampled for { $gap } of the incident (usually every { $step }).
+health-metrics-gap-others = No metric of the process was sampled for { $gap } of the incident (usually every { $step }), while another process was sampled.
+health-stopped = The server ended at { $from } and was not ready until { $until }; { $bad } of { $total } bad requests fell into that time.
+health-stopped-detail = The process was not running from { $from } until { $until }.
+health-stopped-open = The server ended at { $from } and was not ready again by { $until }; { $bad } of { $total } bad requests fell into that time.
+health-stopped-open-detail = The process ended at { $from } and was not running again by { $until }.
+health-start-fails = The application failed { $times } times while it was loaded: { $error }.
+health-start-fails-detail = Each start fails: { $error }.
+
+# Arrivals
+health-arrivals-up = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise.
+health-arrivals-absorbed = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise. No request failed, and most got a response in their usual time.
+health-arrivals-usual = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise: no more than usual.
+health-arrivals-client = Most of the excess came from { $who }.
+health-arrivals-route = Most of the excess asked for { $who }.
+
+# Dependencies
+health-bystanders-wait = { $paths } was slow or failed as well, though its handler calls nothing that could keep it waiting.
+health-callers-wait = { $paths } waited, and before it responds its handler waits for { $calls }.
+health-callers-wait-spared = { $paths } waited, and before it responds its handler waits for { $calls }. { $spared }, which calls nothing, was not affected.
+health-callers-wait-detail = { $paths } waits for { $calls }.
+health-client-timeouts = The application logged { $lines } times that a call got no response: { $error }.

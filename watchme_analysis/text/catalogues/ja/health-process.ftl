@@ -78,3 +78,32 @@ health-no-blocking-in-used-handlers =
         [cpu-to-spare] ソースコードのハンドラー { $handlers } 個のうち呼び出された { $used } 個には、CPU を使う処理を除き、イベントループをブロックする呼び出しはありません。プロセスの CPU には余裕がありました。
        *[none] ソースコードのハンドラー { $handlers } 個のうち呼び出された { $used } 個には、イベントループをブロックする呼び出しはありません。
     }
+
+# A process that is not there
+health-inside-refused = コンテナ外の呼び出し元が影響を受けている間、コンテナ内からのプローブ { $probes } 件のうち { $refused } 件が接続を拒否されました。待ち受けているプロセスがありませんでした。
+health-inside-refused-detail = { $services } で待ち受けているプロセスがなく、コンテナ内からの接続も拒否されました。
+health-inside-listens = コンテナ内からのプローブ { $probes } 件のうち { $bad } 件が遅いか失敗しましたが、接続の拒否はありませんでした。
+health-connected = 遅いか失敗したリクエスト { $asked } 件のうち { $made } 件で、Nginx は { $services } に接続できました。
+health-connected-errors = { $services } に関するアップストリームエラー { $errors } 件のうち { $waited } 件は、接続の確立後に発生しました。
+health-metrics-gap = インシデント中の { $gap } の間、プロセスのメトリクスが取得されていません (通常は { $step } ごと)。
+health-metrics-gap-others = インシデント中の { $gap } の間、プロセスのメトリクスが取得されていません (通常は { $step } ごと)。その間もほかのプロセスのメトリクスは取得されています。
+health-stopped = サーバーは { $from } に終了し、{ $until } まで準備完了になりませんでした。遅いか失敗したリクエスト { $total } 件のうち { $bad } 件がこの間に含まれます。
+health-stopped-detail = プロセスは { $from } から { $until } まで動作していませんでした。
+health-stopped-open = サーバーは { $from } に終了し、{ $until } までに再び準備完了になりませんでした。遅いか失敗したリクエスト { $total } 件のうち { $bad } 件がこの間に含まれます。
+health-stopped-open-detail = プロセスは { $from } に終了し、{ $until } までに再び動作していません。
+health-start-fails = アプリケーションは読み込み中に { $times } 回失敗しました: { $error }。
+health-start-fails-detail = 起動のたびに失敗しています: { $error }。
+
+# Arrivals
+health-arrivals-up = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍です。
+health-arrivals-absorbed = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍です。失敗したリクエストはなく、ほとんどが通常の時間で応答を受け取りました。
+health-arrivals-usual = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍で、通常の範囲です。
+health-arrivals-client = 増加分のほとんどは { $who } からのものです。
+health-arrivals-route = 増加分のほとんどは { $who } へのリクエストです。
+
+# Dependencies
+health-bystanders-wait = { $paths } も遅いか失敗していますが、そのハンドラーには待たされるような呼び出しがありません。
+health-callers-wait = { $paths } が待たされています。そのハンドラーは応答の前に { $calls } を待ちます。
+health-callers-wait-spared = { $paths } が待たされています。そのハンドラーは応答の前に { $calls } を待ちます。何も呼び出さない { $spared } には影響がありません。
+health-callers-wait-detail = { $paths } は { $calls } を待っています。
+health-client-timeouts = アプリケーションは、呼び出し先から応答がないことを { $lines } 回記録しました: { $error }。

@@ -1,0 +1,59 @@
+"""The current rules on the corpus of recorded cases: what was right stays right."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "health_corpus.py"
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    spec = importlib.util.spec_from_file_location("health_corpus", BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["health_corpus"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["health_corpus"]
+
+
+@pytest.fixture(scope="module")
+def counts(corpus):
+    return corpus.table(corpus.decisions(corpus.read_corpus()))
+
+
+@pytest.mark.parametrize(
+    ("part", "share"), [("shared", 0.9), ("dev", 0.95), ("made up", 1.0), ("bundled", 1.0)]
+)
+def test_most_complete_cases_are_right(counts, part, share):
+    mine = counts[part, "complete"]
+    assert mine["cases"] >= 2
+    assert mine["right"] >= share * mine["cases"]
+
+
+@pytest.mark.parametrize("variant", ["logs", "stockconf", "stock", "prefixed"])
+def test_thin_evidence_leads_to_open_verdicts_instead_of_wrong_ones(counts, variant):
+    mine = counts["shared", variant]
+    assert mine["cases"] >= 39
+    assert mine["sure"] == mine["accused"] == 0
+    assert mine["wrong"] <= 0.06 * mine["cases"]
+
+
+def test_a_signal_that_is_taken_away_changes_the_verdicts_that_hang_on_it(corpus):
+    entries = [one for one in corpus.read_corpus() if one.truth == "app_down" and one.variant == "complete"]
+    without = [
+        corpus.replace(
+            one,
+            observations=[
+                seen for seen in one.observations if seen.signal not in ("inside_refused", "stopped")
+            ],
+        )
+        for one in entries
+    ]
+    right, poorer = (
+        sum(said.cause == "app_down" and said.confidence > 0.9 for _, said in corpus.decisions(cases))
+        for cases in (entries, without)
+    )
+    assert right > poorer

@@ -1,0 +1,130 @@
+"""Signals of a process that is not there, of callers that wait for others, and of floods."""
+
+import pytest
+from worlds.health_alike import calling, handlers, saying, slow
+from worlds.health_scenarios import (
+    GONE,
+    flood,
+    flooded,
+    on_service,
+    process_down,
+    slow_dependency,
+    unreachable,
+)
+from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, case, investigate
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.text.render import render
+
+
+def observed(made):
+    return {one.signal: one for one in investigate(made).once(health.observed)}
+
+
+def test_who_is_refused_inside_as_well_meets_a_process_that_is_gone():
+    gone, reachable = observed(process_down()), observed(unreachable())
+    assert gone["inside_refused"].rows >= 3
+    assert "inside_refused" not in reachable
+    assert "inside_clear" in reachable
+
+
+def test_who_waits_inside_meets_a_process_that_listens():
+    late = observed(case(on_service(header_s=4.0, inside_s=4.0)))
+    assert {"inside_listens", "connected"} <= set(late)
+    assert "inside_refused" not in late
+
+
+ENDED, READY = "Finished server process [9]", "Application startup complete."
+
+
+@pytest.mark.parametrize(
+    ("ready_after_s", "strength"),
+    [(FAULT[1] - FAULT[0], 1.0), (2.0, None)],
+    ids=["through the incident", "in passing"],
+)
+def test_a_server_that_ended_counts_if_most_failures_lie_before_it_was_ready(ready_after_s, strength):
+    made = case(on_service(**GONE))
+    saying(made, ENDED, [FAULT[0]], "lifecycle", "INFO")
+    saying(made, READY, [FAULT[0] + ready_after_s], "lifecycle", "INFO")
+    found = observed(made)
+    assert (found["stopped"].strength if "stopped" in found else None) == strength
+    assert health.diagnose(investigate(made)).cause == "app_down"
+
+
+def test_a_start_that_fails_quotes_its_error():
+    made = process_down()
+    trace = (
+        'Traceback (most recent call last):\n  File "uvicorn/importer.py", line 22, in import_from_string\n'
+        "ModuleNotFoundError: No module named 'requests'"
+    )
+    saying(made, trace, [FAULT[0] + 2, FAULT[0] + 9], "error")
+    found = observed(made)["start_fails"]
+    assert (found.effect, found.effect_unit) == (2.0, "starts")
+    assert "No module named 'requests'" in render(found.detail)
+    assert "start_fails" not in observed(
+        saying(process_down(), "Traceback ...: KeyError", [FAULT[0]], "error")
+    )
+
+
+def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap():
+    made = process_down()
+    metrics = made.table("host_metrics")
+    second = (metrics["time"] - metrics["time"].min()).dt.total_seconds()
+    made._frames["host_metrics"] = metrics[~second.between(FAULT[0] + 1, FAULT[1])].reset_index(drop=True)
+    gap = observed(made)["metrics_gap"]
+    assert gap.effect == pytest.approx(FAULT[1] - FAULT[0], abs=3)
+    assert gap.strength < 1, "nothing else was measured either"
+    assert "metrics_gap" not in observed(process_down())
+
+
+def test_arrivals_are_compared_with_the_busiest_time_otherwise():
+    seen = observed(flood())["arrivals_up"]
+    assert seen.effect > 4
+    assert seen.strength == 1.0
+    assert REPORT in render(seen.detail)
+    assert observed(case(on_service(header_s=4.0)))["arrivals_usual"].effect < 1.5
+
+
+def test_a_flood_leads_and_names_what_ran_out_beside_it():
+    said = health.diagnose(investigate(flood()))
+    assert (said.cause, said.secondary_cause) == ("traffic_surge", "app_saturation")
+
+
+def test_callers_of_a_slow_dependency_wait_and_others_do_not():
+    seen = observed(slow_dependency())
+    assert seen["callers_wait"].strength == 1.0
+    assert "httpx.AsyncClient().get" in render(seen["callers_wait"].detail)
+    assert "bystanders_wait" not in seen
+
+
+def test_a_handler_that_calls_nothing_and_waits_as_well_waits_for_the_process():
+    source = handlers(healthz="event_loop", jobs="event_loop", report="event_loop")
+    made = case(slow((HEALTH, JOBS), 3.0, 5.0), handlers=source)
+    seen = observed(calling(made, "httpx.AsyncClient().get", "async_wait", "event_loop", "jobs"))
+    assert "bystanders_wait" in seen
+    assert seen["callers_wait"].strength < 1.0
+
+
+def test_timeouts_that_the_application_logs_of_what_it_calls_count_if_they_are_new():
+    def logged(*moments):
+        return observed(saying(slow_dependency(), "httpx.ReadTimeout: the store", moments))
+
+    during = [FAULT[0] + 2 * number for number in range(1, 8)]
+    assert logged(*during)["client_timeouts"].rows == len(during)
+    assert "client_timeouts" not in logged(*during, *(2.0 * number for number in range(1, 15)))
+
+
+def test_a_surge_under_which_nobody_fails_and_few_wait_needs_no_cause():
+    def sometimes_late(path, second):
+        return {"header_s": 1.2} if path == HEALTH and second % 4 < 1 else None
+
+    absorbed, failing = (
+        flooded(case(fate)) for fate in (sometimes_late, on_service(status=504, header_s=5.0))
+    )
+    assert "arrivals_absorbed" in observed(absorbed)
+    assert health.diagnose(investigate(absorbed)).verdict == "no_incident"
+    assert "arrivals_up" in observed(failing)
+
+
+def test_many_requests_alone_are_no_incident():
+    assert health.diagnose(investigate(flooded(case(lambda path, second: None)))).verdict == "no_incident"

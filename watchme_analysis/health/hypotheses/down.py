@@ -1,0 +1,186 @@
+"""Detectors of a process that is not there: stopped, crashed, failing at start, or being replaced.
+
+Whoever listens nowhere refuses connections from inside its own network as well, so a refusal there excludes
+everything between the caller and the process.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.process import gauges, service_name
+from watchme_analysis.health.hypotheses.sql import lines, of_joined, of_observed, quoted, within
+from watchme_analysis.health.hypotheses.vantages import ENOUGH_PROBES, at_bad_moments
+from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
+from watchme_analysis.text.message import Duration, Instant, Quotation, message
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# How probers and clients report that a connection was refused.
+_REFUSED = r"refused"
+# Share of the bad probes, or of the incident, from which a process was down rather than restarted in passing.
+MOST = 0.5
+# Share of bad requests that were connected by which somebody listened.
+MOSTLY = 0.9
+# A process is measured at steady intervals; so many of them without a sample are a gap.
+MISSED_SAMPLES, FEWEST_SAMPLES = 3, 5
+# Without another process that was measured meanwhile, the sampler itself may have stopped.
+ALONE = 0.6
+_ENDED = r"Finished server process|Application shutdown complete|Shutting down|Worker exiting"
+_READY = r"Application startup complete|Uvicorn running on|Listening at"
+_TRACEBACK = "Traceback (most recent call last)"
+# Functions of servers that load the application: an error below them is one of the start.
+_AT_START = re.compile(r"uvicorn[./]__main__|import_from_string|load_app\b|gunicorn[./]util|init_process\b")
+# Characters of an error that are quoted.
+MOST_QUOTED = 160
+_NOT_LOADED = "Error loading ASGI app"
+
+
+@detects("inside_refused", "inside_listens", group="listening", needs=("probes/inside",))
+def inside_refused(found: Facts) -> list[Observation]:
+    """Tell from probes inside the container's own network whether somebody listened there."""
+    probes, _ = at_bad_moments(found, "inside")
+    bad = probes[probes["bad"]]
+    refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
+    if refused.empty and len(bad) >= ENOUGH_PROBES:
+        text = message("health-inside-listens", bad=len(bad), probes=len(probes))
+        return [Observation("inside_listens", text, "probes", len(bad), of_observed(bad))]
+    if len(refused) < 2 or len(refused) < MOST * len(bad):
+        return []
+    text = message("health-inside-refused", refused=len(refused), probes=len(probes))
+    detail = message("health-inside-refused-detail", services=found.services[:1])
+    return [
+        Observation(
+            "inside_refused",
+            text,
+            "probes",
+            len(refused),
+            of_observed(refused),
+            len(refused) / len(probes),
+            "share",
+            by_count(len(refused), ENOUGH_PROBES),
+            detail,
+        )
+    ]
+
+
+@detects("connected", group="listening", needs=("access_log/times", "error_log"))
+def connected(found: Facts) -> list[Observation]:
+    """Find that Nginx could connect to the usual upstream for most bad requests: somebody listened."""
+    bad = found.rows("nginx", bad=True)
+    asked = bad[bad["upstream_addr"].isin(found.services)]
+    if found.joined["connect_s"].notna().any() and len(asked) >= ENOUGH:
+        made = asked[asked["connect_s"].notna()]
+        if len(made) < MOSTLY * len(asked):
+            return []
+        text = message("health-connected", services=found.services, made=len(made), asked=len(asked))
+        return [Observation("connected", text, "access_log", len(made), of_joined("nginx", made))]
+    errors = found.of_incident(found.table("error_log"))
+    mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
+    waited = mine[mine["kind"].isin(["upstream_timeout_header", "upstream_timeout_body"])]
+    if len(waited) < ENOUGH or len(waited) < MOSTLY * len(mine):
+        return []
+    text = message("health-connected-errors", services=found.services, waited=len(waited), errors=len(mine))
+    return [Observation("connected", text, "error_log", len(waited), lines("error_log", waited))]
+
+
+@detects("metrics_gap", group="samples", needs=("host_metrics",))
+def metrics_gap(found: Facts) -> list[Observation]:
+    """Find that the process could not be measured for much of the incident, though it usually is."""
+    import pandas as pd
+
+    if not found.has("host_metrics"):
+        return []
+    times = gauges(found).index.to_series().sort_values()
+    apart = times.diff().dt.total_seconds()
+    step_s = float(apart.median()) if len(times) >= FEWEST_SAMPLES else float("nan")
+    start, end = pd.Timestamp(found.start), pd.Timestamp(found.end)
+    gaps = apart[apart > MISSED_SAMPLES * step_s]
+    missed = [
+        (max(times[at] - pd.Timedelta(seconds=gap), start), min(times[at], end)) for at, gap in gaps.items()
+    ]
+    missed = [(left, right) for left, right in missed if right > left]
+    gone_s = sum((right - left).total_seconds() for left, right in missed)
+    lasted_s = (end - start).total_seconds()
+    if not missed or lasted_s <= 0 or gone_s < MOST / 2 * lasted_s:
+        return []
+    metrics = found.table("host_metrics")
+    service = service_name(found, metrics)
+    others = metrics[metrics["service"].fillna("") != service]["time"]
+    meanwhile = (
+        others.map(lambda at: any(left < at < right for left, right in missed)).any()
+        if len(others)
+        else False
+    )
+    times_s = {"gap": Duration(gone_s), "step": Duration(step_s)}
+    alone, beside = (
+        message("health-metrics-gap", **times_s),
+        message("health-metrics-gap-others", **times_s),
+    )
+    text = beside if meanwhile else alone
+    sql = within(found, "host_metrics", f"coalesce(service, '') = {quoted(service)}")
+    rows = len(found.of_incident(metrics[metrics["service"].fillna("") == service].dropna(subset=["time"])))
+    strength = by_count(gone_s / lasted_s, MOST) * (1.0 if meanwhile else ALONE)
+    return [Observation("metrics_gap", text, "host_metrics", rows, sql, gone_s, "s", strength)]
+
+
+@detects("stopped", "start_fails", group="lifecycle", needs=("app_log",))
+def lifecycle(found: Facts) -> list[Observation]:
+    """Read from the application's log that it ended and was not ready again, or that its starts failed."""
+    log = found.table("app_log")
+    if log.empty:
+        return []
+    service = service_name(found, log)
+    mine = log[log["service"].fillna("").eq(service) & log["time"].notna()].sort_values("time", kind="stable")
+    return [*_stopped(found, mine), *_start_fails(found, mine)]
+
+
+def _stopped(found: Facts, log: pd.DataFrame) -> list[Observation]:
+    import pandas as pd
+
+    messages = log["message"].fillna("")
+    ended = log[messages.str.contains(_ENDED, regex=True)]
+    ready = log[messages.str.contains(_READY, regex=True) | log["kind"].eq("access")]
+    outer = found.affected[~found.affected["vantage"].isin(["inside", "host"])]
+    bad = outer[outer["bad"]]
+    for at in ended.loc[ended["time"] <= pd.Timestamp(found.end), "time"].iloc[::-1]:
+        after = ready.loc[ready["time"] > at, "time"]
+        back = after.iloc[0] if len(after) else pd.Timestamp(found.end)
+        hit = bad[bad["start"].between(at - pd.Timedelta(seconds=1), back)]
+        if len(bad) and len(hit) >= MOST * len(bad):
+            rows = log[log["time"].between(at, back) & ~log["kind"].eq("access")]
+            moments = {"from": Instant(at.to_pydatetime()), "until": Instant(back.to_pydatetime())}
+            text = message("health-stopped", **moments, bad=len(hit), total=len(bad))
+            detail = message("health-stopped-detail", **moments)
+            if not len(after):
+                text = message("health-stopped-open", **moments, bad=len(hit), total=len(bad))
+                detail = message("health-stopped-open-detail", **moments)
+            sql = lines("app_log", rows)
+            gone_s = (back - at).total_seconds()
+            return [
+                Observation(
+                    "stopped", text, "app_log", len(rows), sql, gone_s, "s", by_count(len(hit)), detail
+                )
+            ]
+    return []
+
+
+def _start_fails(found: Facts, log: pd.DataFrame) -> list[Observation]:
+    during = found.of_incident(log)
+    messages = during["message"].fillna("")
+    loading = messages.str.contains(_AT_START) & messages.str.contains(_TRACEBACK, regex=False)
+    failed = during[loading | messages.str.contains(_NOT_LOADED, regex=False)]
+    if failed.empty:
+        return []
+    times = int(failed["message"].str.count(re.escape(_TRACEBACK)).clip(lower=1).sum())
+    last = next((line for line in reversed(str(failed["message"].iloc[-1]).splitlines()) if line.strip()), "")
+    error = Quotation(last.strip()[:MOST_QUOTED])
+    text = message("health-start-fails", times=times, error=error)
+    detail = message("health-start-fails-detail", error=error)
+    sql = lines("app_log", failed)
+    return [
+        Observation("start_fails", text, "app_log", len(failed), sql, float(times), "starts", 1.0, detail)
+    ]
