@@ -32,6 +32,8 @@ MIN_STRAINED_SCORE = 30.0
 MIN_BAD = 4
 # Seconds from the first to the last bad observation: less is a reload, a garbage collection or a deployment.
 MIN_SPAN_S = 8.0
+# Default of proxy_connect_timeout and proxy_read_timeout (ngx_http_proxy_module), in seconds.
+DEFAULT_TIME_LIMIT_S = 60.0
 # Seconds that a start or reload of its own lasts at most, when so much good time (seconds) and so many good
 # requests lie between it and the rest.
 BLIP_S = 4.0
@@ -94,7 +96,7 @@ def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> t
         if score < least or run[column].sum() < MIN_BAD:
             continue
         run = without_blips(run, column)
-        if span_s(run[run[column]]) >= MIN_SPAN_S:
+        if _lasted_s(run[run[column]]) >= MIN_SPAN_S:
             return run, score
     return rows.iloc[:0], 0.0
 
@@ -149,6 +151,15 @@ def widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
 def span_s(bad: pd.DataFrame) -> float:
     """Return the seconds from the first to the last of some requests."""
     return float((bad["start"].iloc[-1] - bad["start"].iloc[0]).total_seconds()) if len(bad) else 0.0
+
+
+def _lasted_s(bad: pd.DataFrame) -> float:
+    """Return the seconds for which some bad requests show that a fault lasted.
+
+    A request that ended at a time limit began that much earlier, also where the log has no durations.
+    """
+    waited = DEFAULT_TIME_LIMIT_S if bad["timed_out"].any() else 0.0
+    return span_s(bad) + waited
 
 
 def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.DataFrame:
@@ -210,7 +221,8 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with ``usual_s`` (float, the route's usual duration in seconds from that
         vantage), ``limit_s`` (float, seconds from which a response counts as slow), ``failed`` (bool),
-        ``slow`` (bool), ``bad`` (bool: either) and ``strained`` (bool: failed, or slower than usual by less
+        ``slow`` (bool), ``timed_out`` (bool: ended at a time limit of Nginx, without a logged duration),
+        ``bad`` (bool: failed or slow) and ``strained`` (bool: failed, or slower than usual by less
         than slow). Failed are: no response, an error, 5xx, a 499 unless the client left before the response
         was late, and a refusal or redirect where the route usually succeeds. A name that was not resolved and
         a prober without a network are no failures of the route.
@@ -233,6 +245,8 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False) & ~unasked
     # A client that left before the response was late left for reasons of its own.
     found["failed"] &= ~(left & (found["duration_s"] <= found["limit_s"]).fillna(False))
+    ended_at_limit = (status == 504) | found["error"].str.startswith("upstream_timeout").fillna(False)
+    found["timed_out"] = (ended_at_limit & found["duration_s"].isna()).astype(bool)
     found["bad"] = found["failed"] | found["slow"]
     strain = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + STRAIN_MARGIN_S)
     found["strained"] = found["bad"] | (found["duration_s"] > strain).fillna(False)
@@ -274,11 +288,13 @@ def judge_requests(observed: pd.DataFrame) -> pd.DataFrame:
         bad=("bad", "max"),
         failed=("failed", "max"),
         strained=("strained", "max"),
+        timed_out=("timed_out", "max"),
         duration_s=("duration_s", "max"),
         client_addr=("client_addr", "last"),
     )
     probes = outer.loc[
-        outer["row"] < 0, ["start", "family", "bad", "failed", "strained", "duration_s", "client_addr"]
+        outer["row"] < 0,
+        ["start", "family", "bad", "failed", "strained", "timed_out", "duration_s", "client_addr"],
     ]
     parts = [part for part in (merged.drop(columns="row"), probes) if len(part)]
     if not parts:

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from itertools import starmap, zip_longest
@@ -54,6 +54,8 @@ from watchme_analysis.text.message import Text, translated
 GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
 # Layers that a request passes, from the caller inwards; `none` is that of a cause that stands for no fault.
 LAYERS = ("client", "edge", "nginx", "network", "process", "dependency", "none")
+# Grades that all causes of a layer share.
+_LAYERS_FILE = "_layers.toml"
 _TEXTS = ("title", "name", "layer", "next_test")
 # Texts that a file may also hold in Japanese, in [ja].
 _TRANSLATED = {"title", "name", "next_test", "next_tests", "needs", "blind_spots", "confounders"}
@@ -178,12 +180,45 @@ def causes(question: str) -> tuple[Cause, ...]:
     found = [
         _parsed(question, entry.name, entry.read_text(encoding="utf-8"))
         for entry in cause_folder(question).iterdir()
-        if entry.name.endswith(".toml")
+        if entry.name.endswith(".toml") and entry.name != _LAYERS_FILE
     ]
     if not found:
         raise InputError(f"The question {question!r} has no cause files.")
     ordered = sorted(found, key=lambda one: (one[0], one[1].cause))
-    return tuple(cause for _, cause in ordered)
+    shared = _layer_signals(question)
+    return tuple(
+        replace(cause, signals={**shared.get(cause.layer, {}), **cause.signals}) for _, cause in ordered
+    )
+
+
+def _layer_signals(question: str) -> dict[str, dict[str, Grade]]:
+    """Return the grades that all causes of a layer share, by layer: those of ``causes/_layers.toml``.
+
+    A signal states a reason and a grade for each layer on which it bears::
+
+        [signals.refused]
+        reason = "A port without a listener refuses: the process is down, or the port is wrong."
+        process = "strong"
+        network = "-decisive"
+    """
+    file = cause_folder(question).joinpath(_LAYERS_FILE)
+    if not file.is_file():
+        return {}
+    where = _where(question, _LAYERS_FILE)
+    found: dict[str, dict[str, Grade]] = {}
+    for name, entry in tomllib.loads(file.read_text(encoding="utf-8"))["signals"].items():
+        if unknown := sorted(entry.keys() - {"reason", *LAYERS}):
+            raise InputError(f"{where} has the unknown layer {unknown[0]!r}: use {', '.join(LAYERS)}.")
+        for layer in entry.keys() - {"reason"}:
+            grade = _grade(where, name, {"grade": entry[layer], "reason": entry.get("reason", "")}, None)
+            found.setdefault(layer, {})[name] = grade
+    return found
+
+
+@cache
+def layer_grades(question: str, layer: str) -> Mapping[str, Grade]:
+    """Return the grades that all causes of a layer share, by signal id."""
+    return _layer_signals(question).get(layer, {})
 
 
 def load_causes(question: str, signals: Mapping[str, Signal]) -> tuple[Cause, ...]:

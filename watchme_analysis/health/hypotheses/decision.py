@@ -39,11 +39,14 @@ class Situation:
         Whether the evidence would have shown a slow endpoint.
     spared
         Whether the affected process served the monitored endpoint well all along.
+    edge_visible
+        Whether the evidence has what the edge or callers before it saw: Nginx's log cannot clear the edge.
     """
 
     incident: bool
     timed: bool
     spared: bool
+    edge_visible: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     ranking = ranked(observations)
     first = ranking[0]
     if not situation.incident:
-        if situation.timed and first.probability >= SUPPORTED_AT:
+        is_clear = situation.timed and situation.edge_visible
+        if is_clear and first.probability >= SUPPORTED_AT:
             return Decision("no_incident", "none", min(first.probability, CEILING), ranking)
         return Decision("inconclusive", None, min(first.probability, 0.5), ranking)
     if first.finding.cause == "none" and first.status == "supported" and _absorbed(observations):

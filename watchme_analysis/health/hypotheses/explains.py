@@ -29,12 +29,32 @@ UNDER_LOAD = (
 )
 # What shows a process that is not there.
 GONE = ("refused", "inside_refused", "metrics_gap", "stopped")
+# Fates of requests whose connection was slow or did not come about.
+_CONNECTING = ("fate_connect_timeout", "fate_slow_connect")
 EXPLAINS: dict[str, tuple[str, ...]] = {
+    # A fate is a second look at what these found by other means.
+    "connect_slow": _CONNECTING,
+    "nginx_alone": ("fate_nginx_responded", "fate_limited", "fate_too_large"),
+    "nginx_limits": ("fate_limited", "fate_unavailable"),
+    "nginx_waits": ("fate_slow_nginx",),
+    "moved_upstream": ("route_elsewhere", "one_route_unconnected", "fate_refused", *_CONNECTING),
+    "all_paths": ("all_routes",),
+    "some_paths": ("same_upstream_served", "health_check_served"),
+    "nginx_passes_on": ("routed_well",),
+    "edge_alone": ("fate_edge_responded",),
     # What does not arrive is not answered, and a job that waits for lost packets holds its loop, for callers
     # inside as well; a fault of the application beside it is none of the way's either.
-    "connect_lost": (*STANDSTILL, "inside_bad", "new_alone_bad"),
+    "connect_lost": (*STANDSTILL, *_CONNECTING, "inside_bad", "new_alone_bad"),
     # Nor is it by who waits for others over the same link; Nginx' connects are a second look at one thing.
-    "connect_slow_from_host": (*STANDSTILL, "inside_bad", "connect_slow", "connect_lost", "queue_full"),
+    "connect_slow_from_host": (
+        *STANDSTILL,
+        *_CONNECTING,
+        "inside_bad",
+        "connect_slow",
+        "connect_lost",
+        "queue_full",
+        "only_connects_fail",
+    ),
     # Who is cut off now and then connects at once, as do the others, and is let down by the usual upstream.
     "cut_from_host": ("host_bad_inside_clear", "host_clear", "connect_quick", "nginx_passes_on"),
     # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.

@@ -17,6 +17,7 @@ from watchme_analysis.health.hypotheses.edge import edge
 from watchme_analysis.health.hypotheses.edge_paths import rewritten
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.host import wrong_host
+from watchme_analysis.health.hypotheses.localisation import localised, stopped
 from watchme_analysis.health.hypotheses.log_words import log_words
 from watchme_analysis.health.hypotheses.network import network
 from watchme_analysis.health.hypotheses.new_connections import new_connections
@@ -33,9 +34,10 @@ from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.signals import Observation, Signal, by_id
 
 # Detectors for a case without an incident, and for one with an incident.
-WITHOUT_INCIDENT: tuple[Callable[[Facts], list[Observation]], ...] = (all_well,)
+WITHOUT_INCIDENT: tuple[Callable[[Facts], list[Observation]], ...] = (all_well, stopped)
 CHECKS: tuple[Callable[[Facts], list[Observation]], ...] = (
     mild,
+    localised,
     vantages,
     paths,
     at_once,

@@ -14,6 +14,8 @@ from watchme_analysis.health.hypotheses.decision import (
     is_before_application,
 )
 from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.layers import LayerFinding, layer_findings, named_layer
+from watchme_analysis.health.hypotheses.localisation import edge_visible
 from watchme_analysis.health.hypotheses.missing import missing_evidence
 from watchme_analysis.health.hypotheses.process import gauges
 from watchme_analysis.health.hypotheses.second import with_pair
@@ -47,7 +49,7 @@ ENOUGH_PROBES, PROBED_SHARE = 20, 0.8
 def situation(found: Facts) -> Situation:
     """Return what a verdict depends on besides the observations."""
     is_incident = found.incident is not None
-    return Situation(is_incident, _timed(found), bool(is_incident and _spared(found)))
+    return Situation(is_incident, _timed(found), bool(is_incident and _spared(found)), edge_visible(found))
 
 
 def conclude(
@@ -95,6 +97,7 @@ def conclude(
     )
     also = second.finding.cause if second is not None else decision.secondary
     begun, ended = _span(found, cause, pair) if verdict != "no_incident" else (None, None)
+    layers = layer_findings(ranking, observations, is_incident=verdict != \"no_incident\" and found.incident is not None)
     return Diagnosis(
         question="health",
         case=found.inv.case.name,
@@ -107,13 +110,33 @@ def conclude(
         ranking=ranking,
         coverage=found.inv.case.coverage(),
         missing_evidence=missing,
-        extra={"endpoints": _endpoints(found, pair)},
+        extra={
+            "endpoints": _endpoints(found, pair),
+            "layer": named_layer(layers),
+            "layers": [layer.to_dict() for layer in layers],
+        },
         summary=(
             _what_each(pair) if pair else _what(found, begun),
-            _why(found, ranking, verdict, confidence),
+            _known_layer(layers) or _why(found, ranking, verdict, confidence)
+            if verdict == "inconclusive"
+            else _why(found, ranking, verdict, confidence),
             _next(found, first, verdict, missing),
         ),
     )
+
+
+def _known_layer(layers: Sequence[LayerFinding]) -> Text:
+    """Return which layer is at fault, or which two remain, and what shows it; empty where more remain."""
+    remaining = [layer for layer in layers if layer.status != "refuted"]
+    if named := named_layer(layers):
+        probability = Probability(layers[0].probability)
+        said = message("health-layer-named", layer=message(f"layer-{named}"), probability=probability)
+        return sentences(said, layers[0].sentence)
+    if len(remaining) > 2:
+        return ""
+    names = Phrases(tuple(message(f"layer-{layer.layer}") for layer in remaining))
+    shown = next((layer.sentence for layer in remaining if layer.sentence), None)
+    return sentences(message("health-layers-left", layers=names), shown)
 
 
 def _span(
@@ -255,13 +278,10 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: 
     first, names = ranking[0], cause_names("health")
     if verdict == "no_incident":
         brief = find_brief_failure(found.observed)
-        beyond = set(found.observed["vantage"]) & {"edge", "outside"}
-        return sentences(
-            message("health-no-cause-needed" if brief is None else "health-brief-no-cause"),
-            None if beyond else message("health-only-nginx"),
-        )
+        return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
     if verdict == "inconclusive" and found.incident is None:
-        return message("health-too-little" if _timed(found) else "health-no-times")
+        lacks = "health-too-little" if edge_visible(found) else "health-edge-not-cleared"
+        return message(lacks if _timed(found) else "health-no-times")
     if (
         verdict == "inconclusive"
         and not is_before_application(first.finding.cause)

@@ -12,7 +12,6 @@ health-brief-failure = { $bad } requests were slow or failed within { $lasted } 
 # Cause
 health-no-cause-needed = Nothing needs a cause.
 health-brief-no-cause = No cause is given for a failure that passes so quickly.
-health-only-nginx = This is the view of Nginx: an edge before it may still hold or refuse requests.
 health-too-little = No endpoint was bad for long, but there are too few observations, or too many slow ones, to exclude an incident.
 health-no-times = No endpoint was bad for long, but the evidence holds no times, so that slowness can’t be excluded.
 health-spared = { $spared } did well all along. The most likely cause for { $paths } is { $cause } ({ $probability }). Use { $option } to examine one endpoint alone.

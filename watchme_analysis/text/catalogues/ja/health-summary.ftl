@@ -12,7 +12,6 @@ health-brief-failure = { $start } から { $lasted } の間に、リクエスト
 # Cause
 health-no-cause-needed = 原因を調べるべき異常はありません。
 health-brief-no-cause = 短時間で解消した異常のため、原因は特定していません。
-health-only-nginx = これは Nginx から見た結果です。その手前のエッジがリクエストを待たせたり拒否したりしている可能性は残ります。
 health-too-little = 長く異常が続いたエンドポイントはありません。ただし、観測が少ないか遅いものが多いため、インシデントがなかったとは言えません。
 health-no-times = 長く異常が続いたエンドポイントはありません。ただし、データに所要時間がないため、遅延がなかったとは言えません。
 health-spared = { $spared } は終始正常でした。{ $paths } の原因として最も可能性が高いのは{ $cause }です ({ $probability })。{ $option } を指定すると、1 つのエンドポイントだけを調べられます。

@@ -1,0 +1,143 @@
+"""The layer of an incident from a stock access log and an error log alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import watchme_analysis as w
+from watchme_analysis.health.hypotheses.layers import NAMED_AT
+from watchme_analysis.inference.causes import layer_grades
+from watchme_analysis.requests.fates import FATES, LAYERS
+
+REFUSED = "connect() failed (111: Connection refused) while connecting to upstream"
+NO_HEADER = "upstream timed out (110: Connection timed out) while reading response header from upstream"
+NO_CONNECTION = "upstream timed out (110: Connection timed out) while connecting to upstream"
+NO_BODY = "upstream timed out (110: Connection timed out) while reading upstream"
+LIMITED = 'limiting requests, excess: 5.1 by zone "probe"'
+ROUTES = ("/health", "/v1/report", "/jobs", "/v1/users")
+# Seconds of the generated logs, and of the fault in them.
+LASTS_S, FAULT_S = 1200, (600, 780)
+
+
+def clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second % 3600 // 60:02d}:{second % 60:02d}"
+
+
+def diagnosed(
+    folder: Path,
+    message: str | None,
+    status: int,
+    *,
+    routes: tuple[str, ...] = ROUTES,
+    every: int = 1,
+    pace: int = 1,
+    hosts: tuple[str, ...] = ("192.0.2.11",),
+) -> dict[str, Any]:
+    """Diagnose logs in which routes fail in the fault's time.
+
+    Parameters
+    ----------
+    message
+        The error log's message for each failed request, None for none.
+    status
+        Status of failed requests; 0 when they do not arrive at all.
+    every
+        Each how many requests of these routes fail.
+    pace
+        Seconds per request of each route.
+    """
+    accesses, errors = [], []
+    for second in range(0, LASTS_S * pace, pace):
+        for number, route in enumerate(ROUTES):
+            place = second // pace
+            fails = FAULT_S[0] <= place < FAULT_S[1] and route in routes and place % every == 0
+            if fails and not status:
+                continue
+            hour = f"24/Nov/2026:{clock(second)} +0000"
+            code = status if fails else 200
+            accesses.append(f'192.0.2.{number} - - [{hour}] "GET {route} HTTP/1.1" {code} 9 "-" "caller"')
+            if fails and message:
+                host = hosts[place % len(hosts)]
+                upstream = "" if "limiting" in message else f', upstream: "http://{host}:8000{route}"'
+                errors.append(
+                    f"2026/11/24 {clock(second)} [error] 7#7: *{second} {message}, client: 192.0.2.1, "
+                    f'server: api, request: "GET {route} HTTP/1.1"{upstream}, host: "api.example.com"'
+                )
+    folder.mkdir(exist_ok=True)
+    (folder / "access.log").write_text("\n".join(accesses) + "\n")
+    (folder / "error.log").write_text("\n".join(errors) + "\n" if errors else "")
+    return w.diagnose("health", w.open_case(str(folder))).to_dict()
+
+
+def statuses(found: dict[str, Any]) -> dict[str, str]:
+    return {entry["layer"]: entry["status"] for entry in found["layers"]}
+
+
+@pytest.mark.parametrize("pace", [1, 60])
+def test_refusals_leave_the_process_and_nginx_at_any_pace(tmp_path, pace):
+    found = diagnosed(tmp_path, REFUSED, 502, pace=pace)
+    remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
+    assert remaining <= {"process", "nginx"}
+    assert "process" in remaining
+    assert "192.0.2.11:8000" in " ".join(found["summary"])
+
+
+def test_a_limit_names_nginx(tmp_path):
+    assert diagnosed(tmp_path, LIMITED, 503, routes=("/health",))["layer"] == "nginx"
+
+
+def test_header_timeouts_of_all_routes_exclude_the_edge_the_network_and_a_dependency(tmp_path):
+    found = diagnosed(tmp_path, NO_HEADER, 504, every=2)
+    assert {"edge", "network", "dependency"} <= {k for k, v in statuses(found).items() if v == "refuted"}
+    assert found["layer"] in ("process", None)
+
+
+def test_bodies_that_stop_name_the_network(tmp_path):
+    assert diagnosed(tmp_path, NO_BODY, 200, routes=("/v1/report",))["layer"] == "network"
+
+
+def test_lost_connections_leave_network_and_process(tmp_path):
+    found = diagnosed(tmp_path, NO_CONNECTION, 504, every=2)
+    remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
+    assert remaining == {"network", "process"}
+
+
+def test_lost_connections_to_several_hosts_name_the_network(tmp_path):
+    found = diagnosed(tmp_path, NO_CONNECTION, 504, every=2, hosts=("192.0.2.11", "192.0.2.12", "192.0.2.13"))
+    assert found["layer"] == "network"
+
+
+@pytest.mark.parametrize("pace", [1, 60])
+def test_a_route_whose_requests_stop_arriving_leaves_the_edge_and_callers(tmp_path, pace):
+    found = diagnosed(tmp_path, None, 0, routes=("/health",), pace=pace)
+    remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
+    assert remaining == {"client", "edge"}
+    assert found["verdict"] == "inconclusive"
+
+
+def test_the_log_of_nginx_alone_does_not_clear_the_edge(tmp_path):
+    found = diagnosed(tmp_path, None, 200)
+    assert found["verdict"] == "inconclusive"
+    assert found["layer"] is None
+    assert statuses(found)["edge"] == "inconclusive"
+
+
+def test_probabilities_of_layers_and_the_named_layer_agree(tmp_path):
+    found = diagnosed(tmp_path, NO_BODY, 200, routes=("/v1/report",))
+    by_layer = {entry["layer"]: entry["probability"] for entry in found["layers"]}
+    assert set(by_layer) == set(LAYERS)
+    assert by_layer[found["layer"]] >= NAMED_AT
+    assert sum(by_layer.values()) <= 1.0001
+
+
+def test_the_file_of_layers_contradicts_what_a_fate_excludes():
+    for layer in LAYERS:
+        grades = layer_grades("health", layer)
+        excluded = {f"fate_{name}" for name, fate in FATES.items() if layer in fate.excludes}
+        contradicted = {
+            name for name, grade in grades.items() if name.startswith("fate_") and grade.grade == "-decisive"
+        }
+        assert contradicted == excluded

@@ -1,0 +1,96 @@
+"""Fates of bad requests: from the error log's lines, statuses and durations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import watchme_analysis as w
+from watchme_analysis.requests.fates import FATES, LAYERS, OF_LINES, excluded_shares, request_fates
+from watchme_analysis.requests.observations import join_requests
+
+UPSTREAM = 'upstream: "http://192.0.2.11:8000/health", host: "api.example.com"'
+MESSAGES = {
+    "refused": "connect() failed (111: Connection refused) while connecting to upstream",
+    "connect_timeout": "upstream timed out (110: Connection timed out) while connecting to upstream",
+    "header_timeout": (
+        "upstream timed out (110: Connection timed out) while reading response header from upstream"
+    ),
+    "body_timeout": "upstream timed out (110: Connection timed out) while reading upstream",
+    "connection_dropped": (
+        "upstream prematurely closed connection while reading response header from upstream"
+    ),
+    "unreachable": "connect() failed (113: No route to host) while connecting to upstream",
+    "limited": 'limiting requests, excess: 5.1 by zone "probe"',
+}
+STATUS = {"header_timeout": 504, "connect_timeout": 504, "body_timeout": 200, "limited": 503}
+
+
+def access(second: int, status: int, path: str = "/health") -> str:
+    return (
+        f'192.0.2.7 - - [24/Nov/2026:15:21:{second:02d} +0000] "GET {path} HTTP/1.1" {status} 12 "-" "probe"'
+    )
+
+
+def error(second: int, message: str, path: str = "/health") -> str:
+    return (
+        f"2026/11/24 15:21:{second:02d} [error] 7#7: *{second} {message}, client: 192.0.2.7, "
+        f'server: api.example.com, request: "GET {path} HTTP/1.1", {UPSTREAM}'
+    )
+
+
+def fates(folder: Path, accesses: list[str], errors: list[str]) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    (folder / "access.log").write_text("\n".join(accesses) + "\n")
+    (folder / "error.log").write_text("\n".join(errors) + "\n")
+    case = w.open_case(str(folder))
+    joined = join_requests(case.table("access_log"), case.table("edge_log"))
+    bad = (joined["nginx_status"] >= 300).fillna(False)
+    found = request_fates(joined.assign(nginx_bad=bad, edge_bad=False), case.table("error_log"))
+    return [str(fate) for fate in found["fate"]]
+
+
+@pytest.mark.parametrize("fate", sorted(MESSAGES))
+def test_a_line_of_the_error_log_gives_its_request_the_fate(tmp_path, fate):
+    lines = [access(n, 200) for n in range(5)] + [access(10, STATUS.get(fate, 502))]
+    assert fates(tmp_path, lines, [error(10, MESSAGES[fate])]) == [fate]
+
+
+def test_a_line_logged_a_second_before_its_request_is_joined_once(tmp_path):
+    lines = [access(10, 502), access(11, 502)]
+    found = fates(tmp_path, lines, [error(9, MESSAGES["refused"])])
+    assert found == ["refused", "unknown"]
+
+
+def test_a_line_of_another_route_is_not_joined(tmp_path):
+    found = fates(tmp_path, [access(10, 502)], [error(10, MESSAGES["refused"], "/other")])
+    assert found == ["unknown"]
+
+
+def test_a_caller_that_left_waited_for_what_the_others_of_its_route_waited_for(tmp_path):
+    lines = [access(10, 504), access(12, 504), access(13, 499), access(14, 499, "/other")]
+    errors = [error(10, MESSAGES["header_timeout"]), error(12, MESSAGES["header_timeout"])]
+    assert fates(tmp_path, lines, errors) == ["header_timeout"] * 3 + ["client_left"]
+
+
+def test_without_a_line_the_status_remains(tmp_path):
+    assert fates(tmp_path, [access(10, 503), access(11, 500), access(12, 403)], []) == [
+        "unavailable",
+        "application_error",
+        "rejected",
+    ]
+
+
+def test_every_fate_of_a_line_is_known_and_excludes_known_layers():
+    assert set(OF_LINES.values()) <= FATES.keys()
+    assert {layer for fate in FATES.values() for layer in fate.excludes} <= set(LAYERS)
+
+
+def test_shares_of_excluded_layers():
+    import pandas as pd
+
+    shares = excluded_shares(pd.DataFrame({"fate": ["refused", "refused", "header_timeout", "unknown"]}))
+    assert shares["edge"] == 0.75
+    assert shares["network"] == 0.5
+    assert shares["process"] == 0.0

@@ -1,0 +1,89 @@
+"""The layers of a ``/health`` diagnosis: probability, status, and the sentence that decides each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from watchme_analysis.health.hypotheses.signals import health_causes
+from watchme_analysis.inference.causes import layer_grades
+from watchme_analysis.inference.findings import Ranked, Status
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.requests.fates import LAYERS
+from watchme_analysis.text.message import Text
+from watchme_analysis.text.render import render
+
+# A layer from this probability is named.
+NAMED_AT = 0.7
+# Observations that contradict a layer decisively refute it when they concern this share of the bad requests.
+REFUTED_FROM = 0.85
+
+
+@dataclass(frozen=True)
+class LayerFinding:
+    """The probability of a layer, its status, and the sentence that decides it (empty when nothing does)."""
+
+    layer: str
+    probability: float
+    status: Status
+    sentence: Text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of ``layers`` in a diagnosis."""
+        return {
+            "layer": self.layer,
+            "probability": round(self.probability, 4),
+            "status": self.status,
+            "sentence": render(self.sentence),
+        }
+
+
+def refuting(observations: Iterable[Observation], layer: str) -> Observation | None:
+    """Return the strongest observation that excludes a layer, None when the layer is not refuted."""
+    grades = layer_grades("health", layer)
+    against = [
+        one for one in observations if one.signal in grades and grades[one.signal].grade == "-decisive"
+    ]
+    if sum(one.strength for one in against) < REFUTED_FROM:
+        return None
+    return max(against, key=lambda one: one.strength)
+
+
+def layer_findings(
+    ranking: Sequence[Ranked], observations: Sequence[Observation], *, is_incident: bool
+) -> tuple[LayerFinding, ...]:
+    """Return all layers, the likeliest first.
+
+    Parameters
+    ----------
+    ranking
+        All causes. The probability of a layer is the sum over its causes.
+    observations
+        What the ranking is made of.
+    is_incident
+        Whether there is an incident; without one only observations on layers refute one.
+    """
+    layer_of = {cause.cause: cause.layer for cause in health_causes()}
+    found = []
+    for layer in LAYERS:
+        mine = [entry for entry in ranking if layer_of[entry.finding.cause] == layer]
+        probability = sum(entry.probability for entry in mine)
+        evidence = [item for entry in mine for item in entry.finding.evidence]
+        status: Status = "inconclusive"
+        sentence: Text = max(evidence, key=lambda item: item.weight).statement if evidence else ""
+        against = refuting(observations, layer)
+        if probability >= NAMED_AT:
+            status = "supported"
+        elif against is not None:
+            status, sentence = "refuted", against.statement
+        elif is_incident and mine and all(entry.status == "refuted" for entry in mine):
+            status = "refuted"
+            sentence = min(evidence, key=lambda item: item.weight).statement if evidence else ""
+        found.append(LayerFinding(layer, probability, status, sentence))
+    return tuple(sorted(found, key=lambda entry: -entry.probability))
+
+
+def named_layer(layers: Iterable[LayerFinding]) -> str | None:
+    """Return the layer with a probability of at least :data:`NAMED_AT`, else None."""
+    return next((entry.layer for entry in layers if entry.probability >= NAMED_AT), None)

@@ -1,0 +1,461 @@
+"""Detectors of the layer in which an incident lies: what the fates of its requests exclude and what remains.
+
+Nginx's access and error log suffice; configuration, durations and other vantages narrow the answer further.
+`health/causes/_layers.toml` holds the grades of these signals by layer; each cause has those of its layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.health.application_errors import is_health_check
+from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.sql import lines, of_joined
+from watchme_analysis.health.hypotheses.usual_times import short_of_usual
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.fates import FATES, excluded_shares, request_fates
+from watchme_analysis.text.message import Names, Number, Resource, TimeSpan, message
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Share of the bad requests from which something holds for the incident as a whole, and of them at least.
+REFUTED_SHARE = 0.85
+FEWEST_EXCLUDED = 4
+# Share of the bad requests from which a fate is a signal.
+FATE_SHARE = 0.2
+# Fates of connections that did not come about.
+UNCONNECTED = ("refused", "connect_timeout", "unreachable", "slow_connect")
+# Fates in which the upstream was connected and its response was late.
+LATE = ("header_timeout", "slow_header")
+# Requests by which a route counts as served, and share of bad ones up to which it is served well.
+FEWEST_SERVED = 5
+CALM_SHARE = 0.1
+# Bad requests without a single lost connection by which lost packets are excluded: with one in ten packets
+# lost, so many connections would all succeed with a probability below 5 %.
+FEWEST_CONNECTED = 15
+# Share of the bad requests that each phase must have for the delay to be everywhere.
+SPREAD_SHARE = 0.05
+# Served requests per bad one up to which a route was never served.
+NEVER_SHARE = 0.02
+# Requests of a route from which its arrivals have a usual rate, the probability at which a gap in them is not
+# chance, and callers who do not stop at the same time by chance.
+FEWEST_ARRIVALS = 10
+STOPPED_BY_CHANCE = 1e-6
+LONGEST_RATIO = 3.0
+FEWEST_CALLERS = 3
+# Rate of arrivals, compared with the usual one, from which they are a surge, and up to which they are usual.
+SURGE_RATIO, USUAL_RATIO = 3.0, 1.8
+
+
+NEEDS = ("access_log", "error_log")
+
+
+@detects(*(f"fate_{name}" for name in FATES), group="fate", needs=NEEDS)
+@detects("several_hosts", "only_connects_fail", "one_route_unconnected", group="connecting", needs=NEEDS)
+@detects("connects_well", "same_upstream_served", "all_phases_slow", group="packets", needs=NEEDS)
+@detects("routed_well", "route_elsewhere", "never_served", "served_between", group="routing", needs=NEEDS)
+@detects("all_routes", "health_check", "health_check_served", group="routes", needs=NEEDS)
+@detects("usual_arrivals", "surge", group="arrivals", needs=("access_log",))
+def localised(found: Facts) -> list[Observation]:
+    """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
+    joined = found.joined[found.joined["during"]]
+    fates = request_fates(joined, found.of_incident(found.table("error_log")))
+    fates = fates[fates["family"].isin(found.families)]
+    if fates.empty:
+        return []
+    view = _View(found, joined, fates)
+    seen = [*_fates(view), *_unconnected(view), *_connected(view), *_phases(view), *_routing(view)]
+    return [*seen, *_constancy(view), *_whole_service(view), *_arrivals(view)]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The bad requests of an incident with their fates, and what was served well beside them."""
+
+    found: Facts
+    joined: pd.DataFrame
+    fates: pd.DataFrame
+
+    @property
+    def total(self) -> int:
+        return len(self.fates)
+
+    def of(self, names: Iterable[str]) -> pd.DataFrame:
+        """Return the bad requests with one of some fates."""
+        return self.fates[self.fates["fate"].isin(list(names))]
+
+    def calm(self) -> pd.DataFrame:
+        """Return the requests of unaffected routes that were served well, by Nginx's log."""
+        seen = self.joined[self.joined["seen_nginx"]]
+        seen = seen[~seen["family"].isin(self.found.families) & (seen["nginx_status"] < 400)]
+        bad = seen.groupby("family")["nginx_bad"].agg(["size", "mean"])
+        keep = bad.index[(bad["size"] >= FEWEST_SERVED) & (bad["mean"] <= CALM_SHARE)]
+        return seen[seen["family"].isin(keep)]
+
+    def served(self) -> pd.DataFrame:
+        """Return the requests that were served well, of affected routes too."""
+        seen = self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
+        return seen[(seen["nginx_status"] < 400) & ~seen.index.isin(self.fates["row"])]
+
+    def addresses(self, rows: pd.DataFrame) -> set[str]:
+        """Return the upstreams of requests: as logged, else as configured for their routes."""
+        logged = set(rows["upstream_addr"].dropna())
+        if logged:
+            return logged
+        known = self.found.upstreams
+        named = {known[str(family)] for family in rows["family"].unique() if str(family) in known}
+        return {self.found.resolved.get(name, name) for name in named}
+
+    def sql(self, rows: pd.DataFrame) -> tuple[str, int, str | None]:
+        """Return the table, the number of rows and the query behind some bad requests."""
+        with_line = rows[rows["error_row"] >= 0]
+        if len(with_line) >= 0.5 * len(rows):
+            log = self.found.table("error_log").loc[with_line["error_row"]]
+            return "error_log", len(log), lines("error_log", log)
+        logged = self.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+        side = "nginx" if logged["seen_nginx"].mean() >= 0.5 else "edge"
+        logged = logged[logged[f"seen_{side}"]]
+        return {"nginx": "access_log", "edge": "edge_log"}[side], len(logged), of_joined(side, logged)
+
+
+def _fates(view: _View) -> list[Observation]:
+    """Return an observation for each frequent fate, as strong as its share of the bad requests."""
+    counts = view.fates["fate"].value_counts()
+    signals = []
+    for fate, count in counts.items():
+        part = count / view.total
+        if part < FATE_SHARE or fate in ("client_left", "unknown"):
+            continue
+        rows = view.of([str(fate)])
+        addresses = rows["address"].dropna().unique()
+        text = message(
+            f"health-fate-{str(fate).replace('_', '-')}",
+            count=int(count),
+            bad=view.total,
+            paths=view.found.endpoints,
+            span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
+            upstream=Names(tuple(map(str, addresses))) if len(addresses) else message("health-the-upstream"),
+        )
+        table, number, sql = view.sql(rows)
+        strength = part * by_count(int(count))
+        signals.append(Observation(f"fate_{fate}", text, table, number, sql, strength=strength))
+    return signals
+
+
+def _unconnected(view: _View) -> list[Observation]:
+    """Find what connections that did not come about have in common: one route, or several hosts."""
+    rows = view.of(UNCONNECTED)
+    rows = rows[rows["address"].notna()]
+    if len(rows) < FEWEST_EXCLUDED:
+        return []
+    table, number, sql = view.sql(rows)
+    by_host = rows.groupby(rows["address"].str.rpartition(":")[0])["start"].agg(["min", "max", "size"])
+    many = by_host[by_host["size"] >= FEWEST_EXCLUDED]
+    if len(many) > 1 and many["min"].max() < many["max"].min():
+        text = message("health-several-hosts", hosts=map(str, many.index))
+        return [Observation("several_hosts", text, table, number, sql)]
+    if len(rows) >= REFUTED_SHARE * view.total and not rows["fate"].isin(["refused"]).any():
+        text = message("health-only-connects-fail", served=len(view.served()))
+        if len(view.served()) >= FEWEST_CONNECTED:
+            return [Observation("only_connects_fail", text, table, number, sql), *_one_route(view, rows)]
+    return _one_route(view, rows)
+
+
+def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
+    """Find that only routes beside well served ones of their service could not be connected."""
+    table, number, sql = view.sql(rows)
+    calm = view.calm()
+    failing = set(rows["address"])
+    if len(rows) < REFUTED_SHARE * view.total or calm.empty or view.addresses(calm) & failing:
+        return []
+    beside = {str(name) for name in calm["family"].unique() if not _is_file(str(name))}
+    services = {_service(name) for name in beside}
+    if not all(_service(family) in services for family in rows["family"].astype(str).unique()):
+        return []
+    text = message(
+        "health-one-route-unconnected",
+        upstream=map(str, sorted(failing)),
+        paths=view.found.endpoints,
+        others=sorted(beside),
+    )
+    return [Observation("one_route_unconnected", text, table, number, sql)]
+
+
+def _service(route: str) -> str:
+    """Return the first segment of a route with several segments, else an empty text."""
+    parts = route.strip("/").split("/")
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _is_file(route: str) -> bool:
+    return "." in route.rpartition("/")[2]
+
+
+def _connected(view: _View) -> list[Observation]:
+    """Find that connections came about, so that packets were not lost."""
+    late = view.of(("header_timeout",))
+    signals = []
+    if len(late) >= FEWEST_CONNECTED and view.of(("connect_timeout", "unreachable", "slow_connect")).empty:
+        table, number, sql = view.sql(late)
+        text = message("health-connects-well", late=len(late))
+        signals.append(Observation("connects_well", text, table, number, sql))
+    calm = view.calm()
+    rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
+    addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
+    if len(rows) >= REFUTED_SHARE * view.total and len(calm):
+        shared = calm["family"].map(lambda name: bool(_addresses_of(view, calm, name) & addresses))
+        same = calm[shared.astype(bool)]
+        if len(same) >= FEWEST_SERVED:
+            text = message(
+                "health-same-upstream-served",
+                others=sorted(map(str, same["family"].unique())),
+                upstream=sorted(addresses),
+                served=len(same),
+            )
+            sql = of_joined("nginx", same)
+            signals.append(Observation("same_upstream_served", text, "access_log", len(same), sql))
+    return signals
+
+
+def _phases(view: _View) -> list[Observation]:
+    """Find that connecting, waiting for the header and reading the body were all delayed."""
+    phases = [
+        view.of(("connect_timeout", "slow_connect")),
+        view.of(LATE),
+        view.of(("body_timeout", "slow_body")),
+    ]
+    if min(len(rows) for rows in phases) < max(FEWEST_EXCLUDED, SPREAD_SHARE * view.total):
+        return []
+    rows = view.fates[view.fates.index.isin([at for part in phases for at in part.index])]
+    table, number, sql = view.sql(rows)
+    connecting, waiting, reading = map(len, phases)
+    text = message(
+        "health-all-phases-slow",
+        paths=view.found.endpoints,
+        connecting=connecting,
+        waiting=waiting,
+        reading=reading,
+    )
+    return [Observation("all_phases_slow", text, table, number, sql)]
+
+
+def _constancy(view: _View) -> list[Observation]:
+    """Find that a single route failed without exception, or only at times, and where it leads."""
+    rows = view.of(LATE)
+    if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED) or _all_routes(view):
+        return []
+    calm = view.calm()
+    served = view.served()
+    addresses = set(rows["address"].dropna())
+    table, number, sql = view.sql(rows)
+    others = view.addresses(calm) if len(calm) else set()
+    serving = others | set(served["upstream_addr"].dropna())
+    if addresses & serving or rows["start"].dt.floor("s").nunique() < FEWEST_ARRIVALS:
+        return []
+    if addresses and serving:
+        text = message(
+            "health-route-elsewhere",
+            paths=view.found.endpoints,
+            upstream=sorted(addresses),
+            others=sorted(map(str, calm["family"].unique())),
+            usual=sorted(serving),
+        )
+        return [Observation("route_elsewhere", text, table, number, sql)]
+    between = _between(rows, served)
+    if len(between) <= NEVER_SHARE * len(rows):
+        text = message("health-served-between", paths=view.found.endpoints, served=len(between))
+        return [Observation("never_served", text, table, number, sql)]
+    if len(between) >= max(CALM_SHARE * len(rows), FEWEST_SERVED):
+        text = message("health-served-between", paths=view.found.endpoints, served=len(between))
+        sql = of_joined("nginx", between)
+        return [Observation("served_between", text, "access_log", len(between), sql)]
+    return []
+
+
+def _addresses_of(view: _View, rows: pd.DataFrame, family: Any) -> set[str]:
+    return view.addresses(rows[rows["family"] == family])
+
+
+def _routing(view: _View) -> list[Observation]:
+    """Find that Nginx chose an upstream that works, and did not give up too soon."""
+    rows = view.of((*UNCONNECTED, *LATE, "connection_dropped", "slow_body"))
+    if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_EXCLUDED):
+        return []
+    served = view.served()
+    late = rows[rows["fate"].isin(LATE)]
+    if len(late):
+        timed = view.joined.loc[late.loc[late["row"] >= 0, "row"]]
+        timed = timed[timed["nginx_s"].notna()]
+        # Without durations a time limit that is too short for the route looks the same.
+        if len(timed) < 0.5 * len(late):
+            whole = _all_routes(view)
+            if not whole:
+                return []
+        else:
+            cut = timed[timed["nginx_status"] == 504]
+            if len(cut) and bool(short_of_usual(view.found, cut, "nginx_s").mean() > CALM_SHARE):
+                return []
+    addresses = set(rows["address"].dropna())
+    logged = served[served["upstream_addr"].isin(addresses)]
+    if len(logged) < FEWEST_SERVED:
+        logged = _between(rows, served)
+    if len(logged) < FEWEST_SERVED:
+        return []
+    where = Names(tuple(sorted(addresses))) if addresses else message("health-the-upstream")
+    text = message("health-routed-well", upstream=where, served=len(logged))
+    sql = of_joined("nginx", logged)
+    return [Observation("routed_well", text, "access_log", len(logged), sql)]
+
+
+def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
+    """Return served requests of the bad requests' routes between the first and the last bad one of each."""
+    spans = rows.groupby("family")["start"].agg(["min", "max"])
+    first, last = served["family"].map(spans["min"]), served["family"].map(spans["max"])
+    return served[(served["start"] > first).fillna(False) & (served["start"] < last).fillna(False)]
+
+
+def _all_routes(view: _View) -> list[str]:
+    """Return the affected routes when they are at least three and no other route of theirs was served."""
+    seen = view.joined[view.joined["seen_nginx"]]
+    sizes = seen.groupby("family").size()
+    routes = [family for family in view.found.families if sizes.get(family, 0) >= FEWEST_SERVED]
+    routes = [family for family in routes if not _is_file(family)]
+    bad = set(view.fates["family"])
+    routes = [family for family in routes if family in bad]
+    if len(routes) < 3:
+        return []
+    calm = (str(name) for name in view.calm()["family"].unique())
+    if any(_same_service(view, name) for name in calm if not _is_file(name)):
+        return []
+    return routes
+
+
+def _same_service(view: _View, route: str) -> bool:
+    """Return True when a route has the upstream of an affected one; without upstreams, its first segment."""
+    known = view.found.upstreams
+    affected = view.found.families
+    mine = {known[family] for family in affected if family in known}
+    if route in known and mine:
+        return known[route] in mine
+    return _service(route) in {_service(family) for family in affected}
+
+
+def _whole_service(view: _View) -> list[Observation]:
+    """Find that all routes of a service were affected, or that a health check was."""
+    signals = []
+    rows = view.fates[view.fates["family"].isin(_all_routes(view))]
+    if len(rows):
+        table, number, sql = view.sql(rows)
+        text = message("health-all-routes", paths=sorted(map(str, rows["family"].unique())))
+        signals.append(Observation("all_routes", text, table, number, sql))
+    calm = view.calm()
+    mine = calm["family"].map(lambda name: is_health_check(str(name)) and _same_service(view, str(name)))
+    alive = calm[mine.astype(bool)]
+    if len(alive) >= FEWEST_SERVED and len(view.of(LATE)) >= REFUTED_SHARE * view.total:
+        text = message("health-check-served", paths=sorted(map(str, alive["family"].unique())))
+        sql = of_joined("nginx", alive)
+        signals.append(Observation("health_check_served", text, "access_log", len(alive), sql))
+    checks = view.fates[view.fates["family"].map(lambda name: is_health_check(str(name))).astype(bool)]
+    if len(checks) >= FEWEST_EXCLUDED:
+        table, number, sql = view.sql(checks)
+        text = message("health-check-affected", paths=sorted(map(str, checks["family"].unique())))
+        signals.append(Observation("health_check", text, table, number, sql))
+    return signals
+
+
+def _arrivals(view: _View) -> list[Observation]:
+    """Compare the arrivals per second in the incident with those outside of it."""
+    found = view.found
+    seen = found.joined[found.joined["seen_nginx"]]
+    inside = seen["during"].astype(bool)
+    whole = (seen["start"].max() - seen["start"].min()).total_seconds()
+    lasted = (found.end - found.start).total_seconds()
+    before = seen[~inside]
+    if len(before) < FEWEST_SERVED or lasted <= 0 or whole - lasted <= 0.1 * whole:
+        return []
+    # One more request of each group, so that rare ones make no surge.
+    usual = (before.groupby("family").size() + 1) / (whole - lasted)
+    rate = (seen[inside].groupby("family").size() / lasted).dropna()
+    ratio = (rate / usual.reindex(rate.index).fillna(1 / (whole - lasted))).where(
+        seen[inside].groupby("family").size() >= FEWEST_CONNECTED
+    )
+    total = (int(inside.sum()) / lasted) / ((len(before) + 1) / (whole - lasted))
+    highest = max(float(ratio.max()) if ratio.notna().any() else 0.0, total)
+    rows = seen[inside]
+    # Without durations the log has the time of the response: after a stall many come at once.
+    if seen["nginx_s"].isna().all() and len(view.of(LATE)):
+        return []
+    explained = excluded_shares(view.fates)["client"] >= REFUTED_SHARE
+    if highest >= SURGE_RATIO and not explained:
+        route = str(ratio.idxmax()) if ratio.notna().any() else str(rows["family"].mode().iloc[0])
+        rows = rows[rows["family"] == route]
+        text = message("health-surge", path=Resource(route), ratio=Number(highest, 2))
+        return [Observation("surge", text, "access_log", len(rows), of_joined("nginx", rows))]
+    if highest <= USUAL_RATIO and not explained:
+        text = message("health-usual-arrivals", ratio=Number(total, 2))
+        return [Observation("usual_arrivals", text, "access_log", len(rows), of_joined("nginx", rows))]
+    return []
+
+
+@detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))
+def stopped(found: Facts) -> list[Observation]:
+    """Find a route that Nginx received no request of for a time, while others arrived as usual.
+
+    Given the share of the route among all other requests, the chance that none of those in the gap is one of
+    its own is ``(1 - share) ** others``, whatever the time of day does to both.
+    """
+    import numpy as np
+
+    seen = found.joined[found.joined["seen_nginx"]].sort_values("nginx_start", kind="stable")
+    if seen.empty or edge_visible(found):
+        return []
+    moment_s = (seen["nginx_start"] - seen["nginx_start"].iloc[0]).dt.total_seconds()
+    best: tuple[float, Any] | None = None
+    for family, mine in seen.groupby("family"):
+        own_s, other_s = moment_s[mine.index].to_numpy(), moment_s[seen["family"] != family].to_numpy()
+        if len(own_s) < FEWEST_ARRIVALS or len(other_s) < FEWEST_ARRIVALS:
+            continue
+        # Between two requests of the route, and from its last one to the end.
+        bounds_s = np.append(own_s, moment_s.iloc[-1])
+        gaps_s = np.diff(bounds_s)
+        at = int(gaps_s.argmax())
+        between = int(((other_s > bounds_s[at]) & (other_s < bounds_s[at + 1])).sum())
+        part = len(own_s) / (len(own_s) + len(other_s) - between)
+        # A route that is busy at times has gaps between them.
+        if len(gaps_s) > 1 and gaps_s[at] < LONGEST_RATIO * float(np.partition(gaps_s, -2)[-2]):
+            continue
+        # By the clock too: what else arrived may have been a burst.
+        usual_s = float(gaps_s.sum() - gaps_s[at]) / len(own_s)
+        by_clock = math.exp(-float(gaps_s[at]) / usual_s) if usual_s > 0 else 1.0
+        chance = len(own_s) * max((1 - part) ** between, by_clock)
+        if chance <= STOPPED_BY_CHANCE and (best is None or chance < best[0]):
+            best = chance, (str(family), mine, at, between)
+    if best is None:
+        return []
+    family, mine, at, between = best[1]
+    start = mine["nginx_start"].iloc[at]
+    is_last = at == len(mine) - 1
+    end = seen["nginx_end"].max() if is_last else mine["nginx_start"].iloc[at + 1]
+    callers = mine["client_addr"].value_counts()
+    callers = callers[callers >= FEWEST_SERVED]
+    text = message(
+        "health-arrivals-stopped",
+        span=TimeSpan(start.to_pydatetime(), end.to_pydatetime()),
+        path=Resource(family),
+        others=between,
+    )
+    sql = of_joined("nginx", mine)
+    signals = [Observation("arrivals_stopped", text, "access_log", len(mine), sql)]
+    if len(callers) >= FEWEST_CALLERS:
+        text = message("health-callers-stopped", callers=len(callers), path=Resource(family))
+        signals.append(Observation("callers_stopped", text, "access_log", len(mine), sql))
+    return signals
+
+
+def edge_visible(found: Facts) -> bool:
+    """Return True when the case has what the edge or callers before it saw: Nginx's log cannot clear them."""
+    return bool(found.observed["vantage"].isin(["edge", "outside"]).any())

@@ -1,0 +1,269 @@
+"""The fate of each bad request: how it failed, and which layers that excludes.
+
+Nginx's error log and statuses state how far a request came. A refused connection, for example, was refused by
+the upstream's host, so the packets travelled both ways and no event loop was involved. Each fate therefore
+excludes layers, also where no log has durations and no configuration is available.
+
+Sources: connect(2) and tcp(7) (errors of connecting), the documentation of ngx_http_proxy_module (time
+limits, 502 and 504) and of ngx_http_limit_req_module, and RFC 9110, section 15.6 (502, 503, 504).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.requests.layers import layer_times
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Layers in the order in which a request passes them.
+LAYERS = ("client", "edge", "nginx", "network", "process", "dependency")
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How a request failed.
+
+    Attributes
+    ----------
+    excludes
+        Layers that cannot have caused it.
+    reason
+        Why they are excluded.
+    """
+
+    excludes: tuple[str, ...]
+    reason: str
+
+
+_BEFORE_NGINX = ("client", "edge")
+FATES = {
+    "limited": Fate(
+        ("edge", "network", "process", "dependency"), "A limit of Nginx refused it before any upstream."
+    ),
+    "too_large": Fate(("edge", "network", "process", "dependency"), "Nginx refused its size by itself."),
+    "nginx_resources": Fate(
+        ("edge", "network", "process", "dependency"), "Nginx lacked a resource or a name of its own."
+    ),
+    "nginx_responded": Fate(
+        ("network", "process", "dependency"), "Nginx responded by itself and contacted no upstream."
+    ),
+    "refused": Fate(
+        (*_BEFORE_NGINX, "network", "dependency"),
+        "A refusal comes from the upstream's host, so packets travelled both ways; nothing listened there.",
+    ),
+    "unreachable": Fate((*_BEFORE_NGINX, "dependency"), "Nginx found no host at the upstream's address."),
+    "connect_timeout": Fate(
+        (*_BEFORE_NGINX, "dependency"),
+        "Nginx's own connection was never accepted: the packets were lost, or the queue of new connections "
+        "was full.",
+    ),
+    "connection_dropped": Fate(
+        _BEFORE_NGINX, "The upstream's side ended the connection before the response was complete."
+    ),
+    "header_timeout": Fate(("edge",), "Nginx was connected and waited for the response until its own limit."),
+    "body_timeout": Fate(
+        _BEFORE_NGINX, "The response's header arrived, and its body stopped on the way to Nginx."
+    ),
+    "invalid_response": Fate(
+        (*_BEFORE_NGINX, "network", "dependency"), "Nginx could not use the response that arrived."
+    ),
+    "unavailable": Fate(("edge", "network"), "A layer behind the network responded with 503."),
+    "application_error": Fate(("network",), "The application responded with an error of its own."),
+    "rejected": Fate(("network", "dependency"), "Nginx or the application rejected the request."),
+    "slow_connect": Fate((*_BEFORE_NGINX, "dependency"), "The time passed while Nginx connected."),
+    "slow_header": Fate(("edge",), "The time passed between the connection and the response's header."),
+    "slow_body": Fate(("edge",), "The time passed between the response's header and its end."),
+    "slow_nginx": Fate(
+        ("network", "process", "dependency"), "The time passed in Nginx, not in its upstream."
+    ),
+    "held_by_edge": Fate(
+        ("nginx", "network", "process", "dependency"),
+        "The time passed before Nginx received the request, or after it had responded.",
+    ),
+    "edge_responded": Fate(
+        ("nginx", "network", "process", "dependency"), "The edge responded, and Nginx received no request."
+    ),
+    "client_left": Fate((), "The caller closed the connection before the response."),
+    "unknown": Fate((), "The logs state only that it failed or was slow."),
+}
+# Fates by kind of error log line.
+OF_LINES = {
+    "limit_req": "limited",
+    "limit_conn": "limited",
+    "request_too_large": "too_large",
+    "worker_connections": "nginx_resources",
+    "open_files": "nginx_resources",
+    "disk_full": "nginx_resources",
+    "resolver": "nginx_resources",
+    "upstream_refused": "refused",
+    "upstream_unreachable": "unreachable",
+    "upstream_timeout_connect": "connect_timeout",
+    "upstream_timeout_header": "header_timeout",
+    "upstream_timeout_send": "header_timeout",
+    "upstream_timeout_body": "body_timeout",
+    "upstream_reset": "connection_dropped",
+    "upstream_closed": "connection_dropped",
+    "upstream_invalid": "invalid_response",
+}
+# A log line has whole seconds: the line of a failure and the request's own may be a second apart.
+_SECONDS_APART = (0, 1, -1)
+
+
+def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame:
+    """Return the fate of each request that failed or was slow.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.requests.observations.join_requests` with ``nginx_bad`` and
+        ``edge_bad`` (bool).
+    error_log
+        Table ``error_log``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``start`` (time), ``family`` (route), ``method``, ``fate`` (text, of :data:`FATES`), ``address``
+        (text, upstream as host:port; null where not logged), ``pid`` (float, Nginx worker of the error log's
+        line),
+        ``row`` (index into ``joined``; -1 for a line without a request in the access log), ``error_row``
+        (index into ``error_log``; -1 without a line), by ``start``.
+
+    Notes
+    -----
+    A line of the error log belongs to a request of its route that ended in the same second, or in the second
+    before or after; bad requests come first. Each line belongs to one request at most. A client that left
+    waited for what the others of its route waited for: where at least a tenth of the route's other bad
+    requests have a known fate, it has the commonest of these.
+    """
+    import pandas as pd
+
+    lines = error_log[error_log["kind"].isin(list(OF_LINES)) & error_log["path"].notna()]
+    lines = lines[~lines["message"].fillna("").str.startswith("delaying").astype(bool)]
+    lines = pd.DataFrame(
+        {
+            "start": lines["time"],
+            "family": route_templates(lines["path"]).astype("string"),
+            "method": lines["method"],
+            "fate": lines["kind"].map(OF_LINES).astype("string"),
+            "address": lines["upstream_addr"],
+            "pid": lines["pid"].astype("float64"),
+            "error_row": lines.index,
+        }
+    )
+    seen = joined[joined["seen_nginx"]]
+    line_of = _lines_of_requests(lines, seen)
+    bad = joined[joined["nginx_bad"] | joined["edge_bad"] | joined.index.isin(line_of.index)]
+    mine = lines.set_index("error_row").reindex(line_of.reindex(bad.index))
+    mine.index = bad.index
+    found = pd.DataFrame(
+        {
+            "start": bad["start"],
+            "family": bad["family"],
+            "method": bad["method"],
+            "fate": mine["fate"].fillna(_fates_without_line(bad, joined)),
+            "address": mine["address"].fillna(bad["upstream_addr"]),
+            "pid": mine["pid"],
+            "row": bad.index,
+            "error_row": line_of.reindex(bad.index).fillna(-1).astype("int64"),
+        }
+    )
+    # Without an access log the lines are all that is known of the requests.
+    alone = lines[~lines["error_row"].isin(line_of)] if seen.empty else lines.iloc[:0]
+    found = pd.concat([found, alone.assign(row=-1)], ignore_index=True) if len(alone) else found
+    return _left_for_the_same(found).sort_values("start", kind="stable", ignore_index=True)
+
+
+def _lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
+    """Return the index of the error log's line by index of the request in ``joined``."""
+    import pandas as pd
+
+    requests = pd.DataFrame(
+        {
+            "row": seen.index,
+            "family": seen["family"].to_numpy(),
+            "second": seen["nginx_end"].dt.floor("s").to_numpy(),
+            "bad": seen["nginx_bad"].to_numpy(),
+        }
+    ).sort_values("bad", ascending=False, kind="stable")
+    left = lines[["error_row", "family", "start"]]
+    found = []
+    for apart in _SECONDS_APART:
+        second = left["start"].dt.floor("s") + pd.Timedelta(seconds=apart)
+        keyed = left.assign(second=second)
+        keys = ["family", "second", "number"]
+        keyed["number"] = keyed.groupby(["family", "second"]).cumcount()
+        requests["number"] = requests.groupby(["family", "second"]).cumcount()
+        pairs = keyed.merge(requests, on=keys)
+        found.append(pairs[["row", "error_row"]])
+        left = left[~left["error_row"].isin(pairs["error_row"])]
+        requests = requests[~requests["row"].isin(pairs["row"])]
+    pairs = pd.concat(found, ignore_index=True)
+    return pd.Series(pairs["error_row"].to_numpy(), index=pairs["row"].to_numpy(), dtype="int64")
+
+
+def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame) -> pd.Series:
+    """Return the fates that statuses and durations show."""
+    import numpy as np
+    import pandas as pd
+
+    status = bad["nginx_status"]
+    nginx, edge = bad["seen_nginx"].astype(bool), bad["edge_bad"].astype(bool)
+    alone = bad["upstream_addr"].isna() & joined["upstream_addr"].notna().any()
+    parts = layer_times(bad)
+    slowest = parts[["nginx_s", "connect_s", "header_s", "body_s"]].fillna(-1.0)
+    timed = bad["response_s"].notna() | (bad["nginx_s"].notna() & alone)
+    slow_in = pd.Series(
+        np.array(["slow_nginx", "slow_connect", "slow_header", "slow_body"])[
+            slowest.to_numpy().argmax(axis=1)
+        ],
+        index=bad.index,
+    )
+    ended = status.isin([499, 504]) | (status < 400)
+    chosen = {
+        "edge_responded": ~nginx & edge & (bad["origin_status"].isna() | (bad["origin_status"] == 0)),
+        "held_by_edge": edge & (~bad["nginx_bad"].astype(bool) | ~nginx),
+        "nginx_responded": alone & (status >= 300) & (status != 499),
+        "timed": timed & ended,
+        "client_left": status == 499,
+        "unavailable": status == 503,
+        "application_error": (status == 500) | (status == 501),
+        "rejected": (status >= 300) & (status < 499),
+    }
+    names = np.select([mask.to_numpy(bool) for mask in chosen.values()], list(chosen), default="unknown")
+    return pd.Series(np.where(names == "timed", slow_in, names), index=bad.index, dtype="string")
+
+
+# Share of a route's other bad requests with a known fate from which on callers that left waited for the same.
+_KNOWN_SHARE = 0.1
+
+
+def _left_for_the_same(found: pd.DataFrame) -> pd.DataFrame:
+    """Give requests whose caller left the commonest known fate of the other bad requests of their route."""
+    vague = found["fate"].isin(["client_left", "unknown"])
+    for family, rows in found[~vague].groupby("family"):
+        mine = (found["family"] == family) & vague
+        if mine.any() and len(rows) >= max(2, _KNOWN_SHARE * int(mine.sum())):
+            found.loc[mine, "fate"] = str(rows["fate"].mode().iloc[0])
+    return found
+
+
+def excluded_shares(fates: pd.DataFrame) -> dict[str, float]:
+    """Return by layer the share of bad requests that it cannot have caused.
+
+    Parameters
+    ----------
+    fates
+        Frame of :func:`request_fates`; not empty.
+    """
+    counts = fates["fate"].value_counts()
+    total = float(counts.sum())
+    return {
+        layer: float(sum(count for fate, count in counts.items() if layer in FATES[str(fate)].excludes))
+        / total
+        for layer in LAYERS
+    }
