@@ -37,7 +37,9 @@ A file that refers to something unknown is rejected at load time with one senten
 
 from __future__ import annotations
 
+import math
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -213,6 +215,17 @@ def _layer_signals(question: str) -> dict[str, dict[str, Grade]]:
             grade = _grade(where, name, {"grade": entry[layer], "reason": entry.get("reason", "")}, None)
             found.setdefault(layer, {})[name] = grade
     return found
+
+
+def priors(causes: Iterable[Cause]) -> dict[str, float]:
+    """Return the log-odds of each cause before any evidence.
+
+    The causes of a layer share the prior of their layer, so that a layer with many causes is no likelier than
+    one with a single cause.
+    """
+    known = list(causes)
+    count = Counter(cause.layer for cause in known)
+    return {cause.cause: cause.prior - math.log(count[cause.layer]) for cause in known}
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from watchme_analysis.health.hypotheses.explains import EXPLAINS
 from watchme_analysis.health.hypotheses.second import SECONDARY_MARK, second_fault
 from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
+from watchme_analysis.inference.causes import priors
 from watchme_analysis.inference.engine import explained_away, finding
 from watchme_analysis.inference.findings import Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
@@ -78,8 +79,7 @@ def ranked(observations: Sequence[Observation]) -> tuple[Ranked, ...]:
     causes = health_causes()
     seen = explained_away(observations, SIGNALS, EXPLAINS)
     findings = [finding(cause, causes, seen, SIGNALS) for cause in causes]
-    priors = {cause.cause: cause.prior for cause in causes}
-    return weigh(findings, priors, supported_at=SUPPORTED_AT, complement="none")
+    return weigh(findings, priors(causes), supported_at=SUPPORTED_AT, complement="none")
 
 
 def decide(observations: Sequence[Observation], situation: Situation) -> Decision:

@@ -26,6 +26,13 @@ UNDER_LOAD = (
     "all_paths",
     "all_pool_paths",
     "nginx_short_of",
+    "fate_slow_header",
+    "fate_header_timeout",
+    "fate_slow_connect",
+    "fate_connect_timeout",
+    "fate_connection_dropped",
+    "fate_unavailable",
+    "all_routes",
 )
 # What shows a process that is not there.
 GONE = ("refused", "inside_refused", "metrics_gap", "stopped")
@@ -34,6 +41,9 @@ _CONNECTING = ("fate_connect_timeout", "fate_slow_connect")
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # A fate is a second look at what these found by other means.
     "connect_slow": _CONNECTING,
+    "nginx_impatient": ("fate_header_timeout", "fate_slow_header"),
+    # Who is refused a connection had none.
+    "refused": ("fate_refused", "new_alone_bad"),
     "nginx_alone": ("fate_nginx_responded", "fate_limited", "fate_too_large"),
     "nginx_limits": ("fate_limited", "fate_unavailable"),
     "nginx_waits": ("fate_slow_nginx",),
@@ -59,8 +69,6 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "cut_from_host": ("host_bad_inside_clear", "host_clear", "connect_quick", "nginx_passes_on"),
     # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
     "unreachable": (*STANDSTILL, "inside_bad", "new_alone_bad"),
-    # Who is refused a connection had none.
-    "refused": ("new_alone_bad",),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
     "dead_server": ("connect_slow", "connect_lost", "not_arriving"),
     # Who connects late arrives late.
@@ -75,7 +83,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "restarted_often": ("cut_from_host",),
     # A process that is gone answers nobody, and its address may be gone with it.
     "inside_refused": (*STANDSTILL, "unreachable", "cut_from_host"),
-    "stopped": (*STANDSTILL, "cut_from_host"),
+    "stopped": (*STANDSTILL, "cut_from_host", "fate_refused"),
     "start_fails": (*STANDSTILL, "cut_from_host"),
     "arrivals_up": UNDER_LOAD,
     "arrivals_absorbed": UNDER_LOAD,

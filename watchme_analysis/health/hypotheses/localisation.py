@@ -16,8 +16,8 @@ from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.usual_times import short_of_usual
 from watchme_analysis.inference.signals import Observation, by_count, detects
-from watchme_analysis.requests.fates import FATES, excluded_shares, request_fates
-from watchme_analysis.text.message import Names, Number, Resource, TimeSpan, message
+from watchme_analysis.requests.fates import FATES, request_fates
+from watchme_analysis.text.message import Names, Resource, TimeSpan, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +47,6 @@ FEWEST_ARRIVALS = 10
 STOPPED_BY_CHANCE = 1e-6
 LONGEST_RATIO = 3.0
 FEWEST_CALLERS = 3
-# Rate of arrivals, compared with the usual one, from which they are a surge, and up to which they are usual.
-SURGE_RATIO, USUAL_RATIO = 3.0, 1.8
 
 
 NEEDS = ("access_log", "error_log")
@@ -59,7 +57,6 @@ NEEDS = ("access_log", "error_log")
 @detects("connects_well", "same_upstream_served", "all_phases_slow", group="packets", needs=NEEDS)
 @detects("routed_well", "route_elsewhere", "never_served", "served_between", group="routing", needs=NEEDS)
 @detects("all_routes", "health_check", "health_check_served", group="routes", needs=NEEDS)
-@detects("usual_arrivals", "surge", group="arrivals", needs=("access_log",))
 def localised(found: Facts) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
     joined = found.joined[found.joined["during"]]
@@ -69,7 +66,7 @@ def localised(found: Facts) -> list[Observation]:
         return []
     view = _View(found, joined, fates)
     seen = [*_fates(view), *_unconnected(view), *_connected(view), *_phases(view), *_routing(view)]
-    return [*seen, *_constancy(view), *_whole_service(view), *_arrivals(view)]
+    return [*seen, *_constancy(view), *_whole_service(view)]
 
 
 @dataclass(frozen=True)
@@ -365,40 +362,6 @@ def _whole_service(view: _View) -> list[Observation]:
         text = message("health-check-affected", paths=sorted(map(str, checks["family"].unique())))
         signals.append(Observation("health_check", text, table, number, sql))
     return signals
-
-
-def _arrivals(view: _View) -> list[Observation]:
-    """Compare the arrivals per second in the incident with those outside of it."""
-    found = view.found
-    seen = found.joined[found.joined["seen_nginx"]]
-    inside = seen["during"].astype(bool)
-    whole = (seen["start"].max() - seen["start"].min()).total_seconds()
-    lasted = (found.end - found.start).total_seconds()
-    before = seen[~inside]
-    if len(before) < FEWEST_SERVED or lasted <= 0 or whole - lasted <= 0.1 * whole:
-        return []
-    # One more request of each group, so that rare ones make no surge.
-    usual = (before.groupby("family").size() + 1) / (whole - lasted)
-    rate = (seen[inside].groupby("family").size() / lasted).dropna()
-    ratio = (rate / usual.reindex(rate.index).fillna(1 / (whole - lasted))).where(
-        seen[inside].groupby("family").size() >= FEWEST_CONNECTED
-    )
-    total = (int(inside.sum()) / lasted) / ((len(before) + 1) / (whole - lasted))
-    highest = max(float(ratio.max()) if ratio.notna().any() else 0.0, total)
-    rows = seen[inside]
-    # Without durations the log has the time of the response: after a stall many come at once.
-    if seen["nginx_s"].isna().all() and len(view.of(LATE)):
-        return []
-    explained = excluded_shares(view.fates)["client"] >= REFUTED_SHARE
-    if highest >= SURGE_RATIO and not explained:
-        route = str(ratio.idxmax()) if ratio.notna().any() else str(rows["family"].mode().iloc[0])
-        rows = rows[rows["family"] == route]
-        text = message("health-surge", path=Resource(route), ratio=Number(highest, 2))
-        return [Observation("surge", text, "access_log", len(rows), of_joined("nginx", rows))]
-    if highest <= USUAL_RATIO and not explained:
-        text = message("health-usual-arrivals", ratio=Number(total, 2))
-        return [Observation("usual_arrivals", text, "access_log", len(rows), of_joined("nginx", rows))]
-    return []
 
 
 @detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from watchme_analysis.health.hypotheses.signals import health_causes
+from watchme_analysis.inference.causes import priors
 from watchme_analysis.inference.findings import Finding, Ranked
 from watchme_analysis.inference.weighing import weigh
 from watchme_analysis.text.message import Text
@@ -42,8 +43,8 @@ def with_pair(findings: Sequence[Finding], pair: Sequence[Finding], named: str) 
     its doing. As both hold, they share their probability evenly.
     """
     own = {one.cause: one for one in pair}
-    priors = {one.cause: one.prior for one in health_causes()}
-    ranking = weigh([own.get(one.cause, one) for one in findings], priors, complement="none")
+    before = priors(health_causes())
+    ranking = weigh([own.get(one.cause, one) for one in findings], before, complement="none")
     even = sum(one.probability for one in ranking if one.finding.cause in own) / len(own)
     marked = [
         replace(one, status="supported", probability=even) if one.finding.cause in own else one

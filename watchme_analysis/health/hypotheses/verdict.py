@@ -97,7 +97,7 @@ def conclude(
     )
     also = second.finding.cause if second is not None else decision.secondary
     begun, ended = _span(found, cause, pair) if verdict != "no_incident" else (None, None)
-    layers = layer_findings(ranking, observations, is_incident=verdict != \"no_incident\" and found.incident is not None)
+    layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
     return Diagnosis(
         question="health",
         case=found.inv.case.name,
