@@ -210,8 +210,8 @@ def test_a_job_that_runs_once_a_night_can_not_fail_three_times_an_hour():
     world.run(180, 5, 1.5, failed=5)
     found = advise(world, pipelines(world), read_specs(), AT + pd.Timedelta(minutes=180), DAY_S)
     [rate] = [each for each in found if each.alarm == "error-rate"]
-    assert "at most 1 of 12 points" in rate.finding
-    assert rate.effect.startswith("rings 1 min after the start")
+    assert "at most 1 of 12 periods" in rate.finding
+    assert rate.effect.startswith("fires 1 min after the start")
     frame = backtest_frame(backtest_alarms(world, pipelines(world), read_specs()), AT, DAY_S).set_index(
         "alarm"
     )

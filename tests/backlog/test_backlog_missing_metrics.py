@@ -13,6 +13,7 @@ from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.services.diagnose import diagnose as diagnose_case
+from watchme_analysis.text.render import render
 
 CASES = (
     ("backlog-dlq", "consumer_failing"),
@@ -59,13 +60,13 @@ def ask(world):
 def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause, lacking, how):
     found = damaged(data, tmp_path, case, how, *(FOLDERS[name] for name in lacking))
     assert found.cause in ({None} if cause == "healthy" else {cause, None})
-    assert any(item.how.startswith("watchme pull backlog") for item in found.missing_evidence)
+    assert any(render(item.how).startswith("watchme pull backlog") for item in found.missing_evidence)
     for item in found.missing_evidence:
-        files = re.findall(r"FOLDER/(\S+)", item.how)
-        assert files or "watchme pull" in item.how
-        if "could not be read" in item.what:
-            assert f"FOLDER/{item.what.partition(',')[0]}" in item.how
-            assert "watchme import FOLDER CASE\n" in item.how
+        files = re.findall(r"FOLDER/(\S+)", render(item.how))
+        assert files or "watchme pull" in render(item.how)
+        if "could not be read" in render(item.what):
+            assert f"FOLDER/{render(item.what).partition(',')[0]}" in render(item.how)
+            assert "watchme import FOLDER CASE\n" in render(item.how)
             assert "watchme pull backlog CASE --queue QUEUE --since " in item.how
         for name in files:
             assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
@@ -99,7 +100,7 @@ def test_a_calm_verdict_needs_the_metrics_of_queues_and_functions():
     for namespace in ("AWS/SQS", "AWS/Lambda"):
         found = ask(unanswered(World(), namespace))
         assert found.verdict == "inconclusive"
-        assert any(item.how.startswith("watchme pull backlog") for item in found.missing_evidence)
+        assert any(render(item.how).startswith("watchme pull backlog") for item in found.missing_evidence)
 
 
 def stalled():

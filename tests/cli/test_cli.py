@@ -37,7 +37,8 @@ def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path
     assert "access.log  access_log     3         0  10:00:01 .. 10:00:31\n" in first.stdout
     assert "  - holiday.jpg (4 bytes): not recognised\n" in first.stdout
     assert first.stdout.endswith(f"\nNext:\n    watchme diagnose health {tmp_path / 'case'}\n")
-    assert "Not in the case, but useful for health: error_log, " in " ".join(first.stdout.split())
+    told = " ".join(first.stdout.split()).partition("Not in the case, but useful for health: ")[2]
+    assert "error_log, " in told
     again = watchme("import", evidence, tmp_path / "case")
     assert "unchanged" in again.stdout
 
@@ -157,7 +158,7 @@ def test_diagnose_without_json_is_for_a_person(watchme, data):
     # What is as good as ruled out takes a line of the ranking, not a paragraph.
     assert "\nedge_config " in answer.stdout
     assert "\nedge_config\n" not in answer.stdout
-    assert "The evidence on the other 6 causes: in the report" in answer.stdout
+    assert re.search(r"The evidence on the other \d+ causes: in the report", answer.stdout)
 
 
 @pytest.mark.slow

@@ -310,7 +310,7 @@ def test_a_refusal_says_what_where_and_what_to_do_next(front, aws, fault, next_s
     load(front, [0])
     front.faults["StartQuery"].append(fault)
     with pytest.raises(
-        ServiceError, match=rf"logs:StartQuery in ap-southeast-2 said \w+: .*: {next_step}\.$"
+        ServiceError, match=rf"logs:StartQuery in ap-southeast-2 returned \w+: .*: {next_step}\.$"
     ):
         run_query(aws, ask())
     assert front.calls["StartQuery"] == 1

@@ -151,7 +151,7 @@ def test_the_balance_over_time_shows_steps_in_which_something_stood(data):
         ("asr-queue", "2025-11-25 09:00:00"),
         ("asr-queue", "2025-11-25 11:00:00"),
     ]
-    assert over_time.note == "Left out: 11 steps in which all that came was deleted."
+    assert over_time.note == "Left out: 11 steps in which all messages that arrived were deleted."
     assert {"expired", "purged", "mean stay"} <= set(page.balance().heads)
     assert not {"expired", "purged", "mean stay"} & set(over_time.heads)
 

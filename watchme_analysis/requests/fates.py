@@ -182,6 +182,8 @@ def _lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
     """Return the index of the error log's line by index of the request in ``joined``."""
     import pandas as pd
 
+    if seen.empty or lines.empty:
+        return pd.Series(dtype="int64")
     requests = pd.DataFrame(
         {
             "row": seen.index,

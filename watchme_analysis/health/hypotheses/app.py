@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.container import container_of
@@ -183,5 +184,6 @@ def calls_in_words(calls: pd.DataFrame) -> Phrases:
             place=CodePlace(str(file), int(line)),
         )
         for call, function, file, line, is_certain in zip(*columns, certain, strict=True)
+        if isinstance(line, Integral)
     )
     return Phrases(tuple(dict.fromkeys(named)), 3)

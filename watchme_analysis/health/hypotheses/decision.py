@@ -25,6 +25,8 @@ OWN_MARK = 0.85
 TWO_FAULTS_CONFIDENCE = 0.75
 # What hangs on one observation is wrong where that one is misread or has a reason nobody thought of.
 ONE_OBSERVATION_CONFIDENCE = 0.89
+# Groups of signals that show where requests failed, not why.
+SHARED_GROUPS = ("vantages", "fate", "routes", "paths")
 BEFORE_APPLICATION = ("client", "edge", "nginx", "network")
 
 
@@ -130,15 +132,23 @@ def is_before_application(cause: str) -> bool:
     return any(one.cause == cause and one.layer in BEFORE_APPLICATION for one in health_causes())
 
 
+def needs_mark(cause: str) -> bool:
+    """Return True when a cause has to show by more than that others are ruled out."""
+    return any(
+        one.cause == cause and one.layer in (*BEFORE_APPLICATION, "dependency") for one in health_causes()
+    )
+
+
 def has_mark(entry: Ranked, situation: Situation) -> bool:
     """Return True when a cause shows by more than that others are ruled out, where it has to.
 
-    A cause before the application has to, and one of the process while that serves the monitored endpoint
-    well.
+    A cause before the application and a dependency have to, and one of the process while that serves the
+    monitored endpoint well. What shows only how far requests came is no mark.
     """
-    if not is_before_application(entry.finding.cause) and not situation.spared:
+    if not needs_mark(entry.finding.cause) and not situation.spared:
         return True
-    return max((item.weight for item in entry.finding.evidence), default=0.0) >= OWN_MARK
+    own = (item.weight for item in entry.finding.evidence if item.check not in SHARED_GROUPS)
+    return max(own, default=0.0) >= OWN_MARK
 
 
 def hangs_on_one(observations: Sequence[Observation], cause: str) -> bool:

@@ -49,10 +49,12 @@ LONGEST_RATIO = 3.0
 FEWEST_CALLERS = 3
 
 
+# Fates that exclude no layer.
+VAGUE = ("client_left", "unknown")
 NEEDS = ("access_log", "error_log")
 
 
-@detects(*(f"fate_{name}" for name in FATES), group="fate", needs=NEEDS)
+@detects(*(f"fate_{name}" for name in FATES if name not in VAGUE), group="fate", needs=NEEDS)
 @detects("several_hosts", "only_connects_fail", "one_route_unconnected", group="connecting", needs=NEEDS)
 @detects("connects_well", "same_upstream_served", "all_phases_slow", group="packets", needs=NEEDS)
 @detects("routed_well", "route_elsewhere", "never_served", "served_between", group="routing", needs=NEEDS)
@@ -125,7 +127,7 @@ def _fates(view: _View) -> list[Observation]:
     signals = []
     for fate, count in counts.items():
         part = count / view.total
-        if part < FATE_SHARE or fate in ("client_left", "unknown"):
+        if part < FATE_SHARE or fate in VAGUE:
             continue
         rows = view.of([str(fate)])
         addresses = rows["address"].dropna().unique()
