@@ -60,7 +60,7 @@ def test_the_python_shown_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(re.search(r"<!-- python -->\n```python\n(.*?)```", README, re.DOTALL).group(1), names)
-    assert capsys.readouterr().out.startswith("supported app_threadpool 0.9")
+    assert capsys.readouterr().out.startswith("supported app_threadpool 0.")
     assert len(names["frame"]) > 500
     assert [account.rows for account in names["retrievals"]] == [len(names["frame"])]
 

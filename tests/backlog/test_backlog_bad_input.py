@@ -173,7 +173,7 @@ def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
     found, _ = ask(raw)
     assert found.verdict == "inconclusive"
     told = CliRunner().invoke(cli, ["alarms", "backtest", str(raw)]).stdout
-    assert "nothing on record tells when an incident began" in told
+    assert "the start of an incident is not recorded" in told
     whys = " ".join(item.why for item in found.missing_evidence)
     assert "Errors came as SampleCount, ask for Sum" in whys
     assert "NumberOfMessagesSent came as SampleCount, ask for Sum" in whys

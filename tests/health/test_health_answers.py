@@ -160,6 +160,7 @@ def test_work_that_takes_cpu_holds_no_loop_of_a_process_with_cpu_to_spare(kind, 
         lambda path, second: slow if path != OTHER else None, gauges=lambda second: gauges, handlers=handlers
     )
     call = {"file": "app.py", "line": 9, "function": "f", "call": "c", "kind": kind, "context": "event_loop"}
+    call |= {"reached_from": f"GET {HEALTH}", "is_certain": True}
     give(made, "app_calls", [call])
     assert ("blocking_in_loop" in outcomes(made)) is blocks
     assert ("no_blocking_in_loop" in outcomes(made)) is not blocks

@@ -124,7 +124,7 @@ def test_where_every_run_fails_no_measure_is_said_to_help():
         # Fewer dead letters, as the run ends before they die.
         Scenario("circuit breaker", held_back, LOAD),
     ]
-    assert advice(compare(wanted, 2))[0].startswith("No measure keeps these messages from")
+    assert advice(compare(wanted, 2))[0].startswith("No measure keeps these messages out of")
 
 
 def test_nothing_is_received_in_a_pause():

@@ -69,7 +69,7 @@ def test_reserved_concurrency_was_not_there_before_unless_runs_were_throttled():
     )
     earlier, notes = earlier_settings(pipeline(throttles=1.0), Changes(call))
     assert earlier == ()
-    assert "not known" in notes[0]
+    assert "unknown" in notes[0]
 
 
 def test_calls_that_failed_lie_outside_or_are_about_others_change_nothing():

@@ -70,7 +70,10 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
     "unreachable": (*STANDSTILL, "inside_bad", "new_alone_bad"),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
-    "dead_server": ("connect_slow", "connect_lost", "not_arriving", "only_connects_fail", *_CONNECTING),
+    "dead_server": (
+        *("connect_slow", "connect_lost", "not_arriving", "only_connects_fail"),
+        *("routed_well", "served_between", "all_routes", "fate_slow_header", *_CONNECTING),
+    ),
     # A refusal by the application is a refusal once.
     "nginx_mangles": ("fate_rejected",),
     # Who connects late arrives late.

@@ -274,14 +274,20 @@ def _medians(found: Facts) -> tuple[float, float]:
     return float("nan"), float("nan")
 
 
+def _not_cleared(found: Facts) -> Message:
+    """Return why a record without an incident does not show that nothing happened."""
+    if not _timed(found):
+        return message("health-no-times")
+    return message("health-too-little" if edge_visible(found) else "health-edge-not-cleared")
+
+
 def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> Text:
     first, names = ranking[0], cause_names("health")
     if verdict == "no_incident":
         brief = find_brief_failure(found.observed)
         return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
     if verdict == "inconclusive" and found.incident is None:
-        lacks = "health-too-little" if edge_visible(found) else "health-edge-not-cleared"
-        return message(lacks if _timed(found) else "health-no-times")
+        return _not_cleared(found)
     if (
         verdict == "inconclusive"
         and not is_before_application(first.finding.cause)
