@@ -57,7 +57,7 @@ def test_a_check_after_the_deployment_that_broke_it_is_said_to_spare_all():
     result = run(str(DATA / "backlog-dlq"), "--replications", "1")
     before = " ".join(result.output.split("never failed:")[0].split())
     assert "all runs came to the same" not in result.output
-    assert "the change" in before
+    assert "One test message after this change, and a rollback on its failure" in before
 
 
 def test_an_unknown_queue_is_named_with_those_there_are():
