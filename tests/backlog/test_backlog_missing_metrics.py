@@ -67,7 +67,7 @@ def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause,
         if "could not be read" in render(item.what):
             assert f"FOLDER/{render(item.what).partition(',')[0]}" in render(item.how)
             assert "watchme import FOLDER CASE\n" in render(item.how)
-            assert "watchme pull backlog CASE --queue QUEUE --since " in item.how
+            assert "watchme pull backlog CASE --queue QUEUE --since " in render(item.how)
         for name in files:
             assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
 

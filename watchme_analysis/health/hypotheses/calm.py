@@ -14,7 +14,7 @@ from watchme_analysis.text.message import message
 LOGS = ("probes", "access_log", "edge_log", "error_log")
 # How much calm one kind of record shows, against all three: probes show the paths that they ask, Nginx's log
 # what an edge before it let through, and an edge's log all that callers asked.
-ONE_PLACE, PART_OF_ALL = 0.65, 0.65
+ONE_PLACE, PART_OF_ALL = 0.7, 0.6
 
 
 @detects("mild", group="incident", needs=("access_log", "edge_log", "probes"))
