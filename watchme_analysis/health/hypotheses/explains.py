@@ -72,7 +72,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
     "dead_server": (
         *("connect_slow", "connect_lost", "not_arriving", "only_connects_fail"),
-        *("routed_well", "served_between", "all_routes", "fate_slow_header", *_CONNECTING),
+        *("routed_well", *_CONNECTING),
     ),
     # A refusal by the application is a refusal once.
     "nginx_mangles": ("fate_rejected",),
