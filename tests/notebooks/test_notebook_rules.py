@@ -19,7 +19,7 @@ from watchme_analysis.services.diagnose import QUESTIONS, questions_for
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
 MOST_LINES = 8
-MOST_BYTES = 500_000
+MOST_BYTES = 700_000
 KNOWN_PARAMETERS = {
     "case", "since", "until", "timezone", "endpoint", "queue", "spec", "noticed", "replications", "seed",
 }  # fmt: skip
