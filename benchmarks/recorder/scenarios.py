@@ -477,7 +477,7 @@ SCENARIOS: dict[str, Scenario] = {
         draws={"app": one_of("async_client", "deep_health"), "delay": between(2.0, 8.0)},
     ),
     "dependency_timeout": Scenario(
-        "the store becomes slow; the application gives up and responds with 503 itself",
+        "the store becomes slow; the application times out and responds with 503 itself",
         "dependency_slow",
         slow_store,
         usual_store,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import watchme_analysis as w
-from watchme_analysis.requests.fates import FATES, LAYERS, OF_LINES, excluded_shares, request_fates
+from watchme_analysis.requests.fates import FATES, LAYERS, OF_LINES, request_fates
 from watchme_analysis.requests.observations import join_requests
 
 UPSTREAM = 'upstream: "http://192.0.2.11:8000/health", host: "api.example.com"'
@@ -85,12 +85,3 @@ def test_without_a_line_the_status_remains(tmp_path):
 def test_every_fate_of_a_line_is_known_and_excludes_known_layers():
     assert set(OF_LINES.values()) <= FATES.keys()
     assert {layer for fate in FATES.values() for layer in fate.excludes} <= set(LAYERS)
-
-
-def test_shares_of_excluded_layers():
-    import pandas as pd
-
-    shares = excluded_shares(pd.DataFrame({"fate": ["refused", "refused", "header_timeout", "unknown"]}))
-    assert shares["edge"] == 0.75
-    assert shares["network"] == 0.5
-    assert shares["process"] == 0.0

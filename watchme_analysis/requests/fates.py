@@ -252,20 +252,3 @@ def _left_for_the_same(found: pd.DataFrame) -> pd.DataFrame:
         if mine.any() and len(rows) >= max(2, _KNOWN_SHARE * int(mine.sum())):
             found.loc[mine, "fate"] = str(rows["fate"].mode().iloc[0])
     return found
-
-
-def excluded_shares(fates: pd.DataFrame) -> dict[str, float]:
-    """Return by layer the share of bad requests that it cannot have caused.
-
-    Parameters
-    ----------
-    fates
-        Frame of :func:`request_fates`; not empty.
-    """
-    counts = fates["fate"].value_counts()
-    total = float(counts.sum())
-    return {
-        layer: float(sum(count for fate, count in counts.items() if layer in FATES[str(fate)].excludes))
-        / total
-        for layer in LAYERS
-    }

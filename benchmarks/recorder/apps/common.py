@@ -1,4 +1,4 @@
-"""What the recorded services share: the gauge of open requests, the store, the model."""
+"""The parts that all recorded services share: the gauge of open requests, the store, the model."""
 
 import mmap
 import os

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 # What is explained follows from another observation whatever else holds, and says little more. A
 # process without CPU, descriptors or connections stands still and answers in bunches, as a blocked loop does.
-EXPLAINED_STRENGTH = 0.25
 STANDSTILL = ("stop_and_go", "held_waits", "bunched", "bursts", "cpu_idle", "not_arriving", "loop_held")
 # Who waits for a connection holds a thread, and paths that need none do well.
 WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
