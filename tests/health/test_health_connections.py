@@ -5,6 +5,7 @@ from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, case, give, investi
 from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.text.render import render
 
 SERVED = (HEALTH, JOBS, REPORT)
 
@@ -54,10 +55,12 @@ def outcomes(made):
 def test_requests_that_wait_for_a_connection_in_silence_are_saturation(needing):
     said = health.diagnose(investigate(waiting_for_one(needing)))
     assert (said.verdict, said.cause) == ("supported", "app_saturation"), said.summary
-    for text in (said.ranking[0].finding.detail, said.ranking[0].finding.next_test):
-        full = messages_in(text)["health-connections-full-detail"]
-        assert (full["size"], full["pool"]) == (5, "asyncpg.create_pool")
-        assert full["place"] == {"file": "app.py", "line": 9}
+    finding = said.ranking[0].finding
+    full = messages_in(finding.detail)["health-connections-full-detail"]
+    assert (full["size"], full["pool"]) == (5, "asyncpg.create_pool")
+    assert full["place"] == {"file": "app.py", "line": 9}
+    for language in ("en", "ja"):
+        assert render(finding.detail, language) in render(finding.next_test, language)
 
 
 def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_connection():
