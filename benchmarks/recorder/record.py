@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -206,6 +207,8 @@ def parameters_of(scenario: str, seed: int | None, given: dict[str, Any]) -> Par
 
 def main(words: list[str] | None = None) -> None:
     """Parse the command line, then record a case or run a load test."""
+    # Nginx's error log and uvicorn's lines carry no zone: a recording must not depend on the machine's.
+    os.environ["TZ"] = "UTC"
     parser = arguments()
     given = vars(parser.parse_args(words))
     scenario, out, seed, steps, url = (
