@@ -12,7 +12,7 @@ from watchme_analysis.access_logs.accounting import NO_LINE_END, AccessLogAccoun
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine
-from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
+from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
 from watchme_analysis.access_logs.frame import frame_of
 from watchme_analysis.access_logs.input import input_of
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 SAMPLE_LINES = 200
+# Number of lines of a sample whose formats are compared.
+_FORMAT_LINES = 32
 
 
 def sample_of(raw: RawFile) -> list[bytes]:
@@ -125,6 +127,7 @@ def _tables(
     """Yield the rows of a file's blocks as tables, and count its lines."""
     formats, notes = candidate_formats(raw)
     account.notes += notes
+    formats = with_extended(formats, sample_of(raw)[:_FORMAT_LINES], raw.zone)
     reader = Engine(formats, raw.zone, Selection(ACCESS_COLUMNS), engine=engine)
     constants = {"file": raw.relative, "service": raw.service("access")}
     for chunk in chunks_of(blocks, reader, account, constants):

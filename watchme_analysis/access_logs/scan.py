@@ -18,7 +18,7 @@ from watchme_analysis.access_logs.accounting import AccessLogAccounting, note_fi
 from watchme_analysis.access_logs.engine.chunk import Chunk, Selection, shifted
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine
-from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
+from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
 from watchme_analysis.access_logs.formats.candidates import Candidates, candidate_formats
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.access_logs.frame import frame_of
@@ -181,6 +181,7 @@ class AccessScan:
         # True to skip a large log if no line of a sample can be parsed.
         self.skips_unreadable = False
         self._pays: dict[str, bool] = {}
+        self._formats: dict[str, list[LogFormat]] = {}
         self._stream: BinaryIO | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -251,7 +252,12 @@ class AccessScan:
         return self._engine(one, self._engine_name(one))
 
     def _engine(self, one: Input, name: str) -> Engine:
-        formats = self._candidates[one.name].formats
+        if one.name not in self._formats:
+            formats = self._candidates[one.name].formats
+            # A pipe can be read only once.
+            lines = [] if one.size is None else split_lines(one.head())[:_FIRST_LINES]
+            self._formats[one.name] = with_extended(formats, lines, self._options.zone)
+        formats = self._formats[one.name]
         decode = self._options.decode_escapes
         return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)
 

@@ -175,7 +175,7 @@ class Engine:
             table = merged(unescaped_table(table, program.log_format.escape), ambiguous.table)
         else:
             table = quick.table(given, ambiguous.table)
-        name = program.log_format.name or program.log_format.text
+        name = program.log_format.label + program.log_format.hint
         return ambiguous._replace(
             table=table,
             lines=lines,
@@ -254,7 +254,7 @@ class Engine:
                 continue
             is_cut = row + 1 == len(bounds[0]) and not _has_line_end(buf)
             if is_cut and log_format is not None and not log_format.literals[-1]:
-                reader.used[log_format.name or log_format.text] -= 1
+                reader.used[log_format.label + log_format.hint] -= 1
                 rejected.append(RejectedLine(int(row) + 1, _CUT, line))
                 continue
             if not self._selection.takes(values):
@@ -270,7 +270,7 @@ class Engine:
                 shorter.setdefault(log_format, []).append((found[-1], truncated))
         for log_format, pairs in shorter.items():
             if len(pairs) < max(_MOST_TRUNCATED, _TRUNCATED_SHARE * len(bounds[0])):
-                reader.used[log_format.name or log_format.text] -= len(pairs)
+                reader.used[log_format.label + log_format.hint] -= len(pairs)
                 found = [row for row in found if not any(row is one for one, _ in pairs)]
                 rejected = sorted([*rejected, *(line for _, line in pairs)])
         table = rows_table(found, self._selection.needed)

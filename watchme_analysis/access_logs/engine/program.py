@@ -191,7 +191,7 @@ def _is_plain(log_format: LogFormat) -> bool:
     names = log_format.names
     if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
         return False
-    if sum(name in names for name in QUERIES) > 1:
+    if sum(name in names for name in QUERIES) > 1 or log_format.variables[-1].kind == "rest":
         return False
     # Each time format that Apache can be configured to write has its own shape.
     return "time_text" not in names or log_format.escape != "apache"

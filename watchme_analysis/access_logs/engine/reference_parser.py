@@ -16,6 +16,7 @@ from functools import lru_cache
 from watchme_analysis.access_logs.formats import load_balancer as load_balancer_lines
 from watchme_analysis.access_logs.formats import w3c as w3c_lines
 from watchme_analysis.access_logs.formats.column_sources import TIMES, row_of
+from watchme_analysis.access_logs.formats.extended import extended_formats
 from watchme_analysis.access_logs.formats.json_log import is_request, keys_of, unescape, values_of
 from watchme_analysis.access_logs.formats.load_balancer import load_balancer_values
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
@@ -71,7 +72,7 @@ def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
         where = f"it goes on behind ${names[-1]}"
     else:
         where = "another line begins inside of it"
-    return f"it is not of log_format {log_format.name or log_format.text}: {where}"
+    return f"it is not of log_format {log_format.label}: {where}"
 
 
 # Python's regular expressions are nested at most as deep as its own calls.
@@ -169,7 +170,7 @@ class ReferenceParser:
             except ValueError as error:
                 reason = str(error)
                 continue
-            self.used[log_format.name or log_format.text] += 1
+            self.used[log_format.label + log_format.hint] += 1
             return row, log_format
         if line.lstrip().startswith(b"{"):
             by_key = values_of(line, self.keys)
@@ -241,10 +242,33 @@ class ReferenceParser:
         return text_values(line, self.zone) is None
 
     def order_formats(self, sample: Iterable[bytes]) -> None:
-        """Move the format of most lines of a sample to the front; ties and other formats stay in order."""
+        """Move the format of most lines of a sample to the front; ties and other formats stay in order.
+
+        If many of the lines begin as a known format and go on behind it, formats for them are added.
+        """
         lines = list(sample)
+        self._order(lines)
+        unread = [line for line in self.others if not self._is_known(line)]
+        further = extended_formats(self.formats, unread, len(lines)) if unread else []
+        if further:
+            self.formats = [*self.formats, *further]
+            self._order(lines)
+
+    def _is_known(self, line: bytes) -> bool:
+        """Return whether a line is of a format, or of a program that may begin its lines as one of them."""
+        if line.startswith(b"{") or any(one.match(line) for one in self.formats):
+            return True
+        try:
+            return text_values(line, self.zone) is not None
+        except ValueError:
+            return True
+
+    def _order(self, lines: list[bytes]) -> None:
         best, self.others = None, lines
         for log_format in self.formats:
+            # A format that takes any rest would precede those that take it apart.
+            if log_format.variables[-1].kind == "rest":
+                continue
             others = []
             for line in lines:
                 if log_format.match(line) is None:
@@ -255,6 +279,16 @@ class ReferenceParser:
                 best, self.others = log_format, others
         if best is not None:
             self.formats = [best, *(one for one in self.formats if one is not best)]
+
+
+def with_extended(formats: Sequence[LogFormat], sample: Sequence[bytes], zone: tzinfo) -> list[LogFormat]:
+    """Return formats with those of the lines of a sample that begin as one of them and go on behind it.
+
+    Parts of a log find such formats as well, but each by its own lines.
+    """
+    reader = ReferenceParser(formats, zone)
+    reader.prepare(sample)
+    return [*formats, *(one for one in reader.formats if one not in formats)]
 
 
 def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] | None:

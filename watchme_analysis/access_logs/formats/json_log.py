@@ -16,48 +16,11 @@ from watchme_analysis.access_logs.formats.column_sources import DURATIONS, TIMES
 from watchme_analysis.access_logs.formats.json_proxies import proxy_of, proxy_values
 from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
 from watchme_analysis.access_logs.formats.log_variables import kind_of
+from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.files.time_columns import is_zoned_time
 
-_ALIASES: dict[str, str] = {
-    alias: variable
-    for variable, aliases in {
-        "msec": "msec epoch",
-        "time_iso8601": "time timestamp @timestamp ts datetime date time_iso8601 iso8601",
-        "time_local": "time_local timelocal",
-        "request_id": "request_id requestid req_id",
-        "http_cf_ray": "cf_ray http_cf_ray ray ray_id cfray",
-        "remote_addr": "remote_addr client client_ip clientip client_addr remote_ip ip remote_address",
-        "http_cf_connecting_ip": "http_cf_connecting_ip cf_connecting_ip",
-        "http_x_forwarded_for": "http_x_forwarded_for x_forwarded_for xff forwarded_for",
-        "remote_user": "remote_user user",
-        "request": "request request_line",
-        "request_method": "method request_method verb http_method",
-        "request_uri": "request_uri uri url path target",
-        "args": "args query query_string",
-        "server_protocol": "protocol server_protocol http_version",
-        "status": "status status_code response_status http_status",
-        "body_bytes_sent": "body_bytes_sent bytes body_bytes size body_bytes_out",
-        "bytes_sent": "bytes_sent",
-        "request_length": "request_length bytes_received request_bytes",
-        "request_time": "request_time rt request_duration request_time_s duration_s",
-        "request_time_ms": "request_time_ms rt_ms duration_ms latency_ms elapsed_ms response_time_ms",
-        "request_time_us": "request_time_us duration_us latency_us",
-        "upstream_connect_time": "upstream_connect_time uct",
-        "upstream_header_time": "upstream_header_time uht",
-        "upstream_response_time": "upstream_response_time urt upstream_time",
-        "upstream_addr": "upstream_addr upstream upstream_address",
-        "upstream_status": "upstream_status",
-        "upstream_cache_status": "upstream_cache_status cache_status cache",
-        "host": "host vhost",
-        "http_host": "http_host",
-        "server_name": "server_name",
-        "http_referer": "referer referrer http_referer http_referrer",
-        "http_user_agent": "user_agent http_user_agent agent useragent ua",
-    }.items()
-    for alias in aliases.split()
-}
 _WHOLE_VALUE = re.compile(r"\$\{?(\w+)\}?")
 
 
@@ -134,7 +97,7 @@ def is_of_proxy(line: bytes) -> bool:
 def variable_of(key: str, keys: dict[str, str]) -> str:
     """Return the variable of a key, by its dotted path; the key itself when unknown."""
     plain = key.lower().lstrip("$").rpartition("nginx.")[2].replace("-", "_")
-    return keys.get(key) or _ALIASES.get(plain, key)
+    return keys.get(key) or VARIABLE_OF_LABEL.get(plain, key)
 
 
 def is_request(values: dict[str, str | None]) -> bool:

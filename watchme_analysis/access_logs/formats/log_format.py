@@ -55,6 +55,8 @@ class LogFormat:
         Variables in the order of the line.
     by_keys
         True for a plan derived from a JSON line that is parsed by its keys, with numbers as in JSON.
+    hint
+        Continuation of the name in notes, such as fields that have no name.
     """
 
     name: str
@@ -63,6 +65,12 @@ class LogFormat:
     literals: tuple[bytes, ...]
     variables: tuple[Variable, ...]
     by_keys: bool = False
+    hint: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name, or its text if it has none."""
+        return self.name or self.text
 
     def __hash__(self) -> int:
         # All other parts follow from it, and hashing them takes as long as matching a line.
@@ -178,7 +186,8 @@ class LogFormat:
 
     def is_unbounded(self, variable: Variable) -> bool:
         """Return whether a variable's values may contain their own delimiter."""
-        return variable.kind == "text" and not (variable.quoted and self.escape != "none")
+        is_enclosed = variable.quoted and self.escape != "none"
+        return variable.kind == "rest" or (variable.kind == "text" and not is_enclosed)
 
     def is_corrupt(self, line: bytes) -> bool:
         """Return whether a line holds NUL bytes, which a crash leaves and the escaping excludes."""

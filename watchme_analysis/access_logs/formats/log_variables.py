@@ -11,7 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text"]
+Kind = Literal[
+    "int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text", "rest"
+]
 
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(
@@ -84,6 +86,8 @@ PATTERNS: dict[str, bytes] = {
     "time_iso8601": rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)",
     "address": _ADDRESS,
     "token": rb"[^\s\"]*?",
+    # Everything up to the end of the line.
+    "rest": rb".*",
 }
 # Apache logs the names of its hosts without a port, and an IPv6 address in brackets.
 APACHE_HOST = rb"\[[^\s\"\]]*\]|[^\s\":]*?"

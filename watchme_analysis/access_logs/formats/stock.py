@@ -75,6 +75,29 @@ STOCK_FORMATS = (
             '"curl/8.5.0" "192.0.2.20:8017"',
         ),
     ),
+    # What a diagnosis advises to log, and docs/investigation-health.md.
+    StockFormat(
+        "timed",
+        '$remote_addr - [$time_iso8601] $msec $request_id "$request" $status $body_bytes_sent '
+        "rt=$request_time uct=$upstream_connect_time uht=$upstream_header_time urt=$upstream_response_time "
+        'ua=$upstream_addr us=$upstream_status ray=$http_cf_ray "$http_user_agent"',
+        (
+            "192.0.2.7 - [2025-12-11T10:10:30+09:00] 1765415430.250 0f1e2d3c4b5a69788796a5b4c3d2e1f0 "
+            '"GET /health HTTP/1.1" 504 167 rt=30.002 uct=0.001 uht=- urt=30.001 ua=192.0.2.20:8017 us=504 '
+            'ray=8f1e2d3c4b5a6978-NRT "curl/8.5.0"',
+            "192.0.2.7 - [2025-12-11T10:10:31+09:00] 1765415431.250 0f1e2d3c4b5a69788796a5b4c3d2e1f1 "
+            '"GET / HTTP/1.1" 404 146 rt=0.000 uct=- uht=- urt=- ua=- us=- ray=- "curl/8.5.0"',
+        ),
+    ),
+    StockFormat(
+        "timing",
+        '$remote_addr [$time_iso8601] "$request" $status $request_time $upstream_addr $upstream_status '
+        "$upstream_connect_time $upstream_header_time $upstream_response_time",
+        (
+            '192.0.2.7 [2025-12-11T10:10:30+09:00] "GET /health HTTP/1.1" 504 30.002 192.0.2.20:8017 504 '
+            "0.001 - 30.001",
+        ),
+    ),
     # From Debian's Apache, for virtual hosts without a log of their own.
     StockFormat(
         "vhost_combined",

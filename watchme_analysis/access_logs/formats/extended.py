@@ -1,0 +1,262 @@
+r"""Formats of logs whose lines begin as a known format and go on behind it.
+
+Administrators append fields to a stock format: ``combined`` and ``$request_time``, ``combined`` and
+``rt=0.004 uct="0.001"``, or just a blank. The known part is read as ever. Fields with a label that names
+a variable fill its column; the others are kept in ``extra`` as ``field_1``, ``field_2`` etc., and a note
+contains the ``--format`` that names them, as far as their values suggest it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
+from watchme_analysis.access_logs.formats.log_variables import SURE_PATTERNS, Variable, kind_of
+from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
+from watchme_analysis.text.formats import counted
+
+# Number of sampled lines, and their share, from which they are of a longer format instead of being damaged.
+_LEAST_LINES = 3
+_LEAST_SHARE = 0.1
+# Of fewer lines than these, more than this share is needed.
+_MOST = 0.5
+# A separator, a label, and the opening of a value; then the value, and its closing.
+_FIELD = re.compile(
+    rb"(?P<before>[ \t]+(?:\|[ \t]+)?(?:[A-Za-z][\w.-]{0,40}[=])?)"
+    rb'(?:"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"|\[(?P<bracketed>[^\]\s]*)\]|(?P<bare>[^\s"\[\]]+))'
+)
+_BLANKS = re.compile(rb"[ \t]*\Z")
+_MOST_FIELDS = 60
+_REST = "further_fields"
+_ADDRESS = rb"(?:unknown|\d{1,3}(?:\.\d{1,3}){3}|[\da-fA-F]{0,4}:[\da-fA-F:.]+)"
+_ADDRESSES = re.compile(rb"-?|" + _ADDRESS + rb"(?:, ?" + _ADDRESS + rb")*")
+_SECONDS = re.compile(rb"-|\d{1,6}\.\d{3}(?:, \d{1,6}\.\d{3})*")
+# Durations that a request may have, the longest first: a request includes its upstream's response, which
+# includes the header and the connection.
+_DURATIONS = ("request_time", "upstream_response_time", "upstream_header_time", "upstream_connect_time")
+# Other variables that values of these shapes suggest; each is suggested once.
+_SUGGESTED: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("msec", re.compile(SURE_PATTERNS["msec"])),
+    ("upstream_addr", re.compile(rb"-|(?:[\w.\[\]:-]+:\d{1,5}|unix:\S+?)(?:, \S+)*")),
+    ("upstream_status", re.compile(rb"-|[1-5]\d\d(?:, [1-5]\d\d)*")),
+    ("upstream_cache_status", re.compile(rb"-|MISS|BYPASS|EXPIRED|STALE|UPDATING|REVALIDATED|HIT")),
+    ("request_id", re.compile(rb"[0-9a-f]{32}")),
+    ("http_x_forwarded_for", _ADDRESSES),
+)
+
+
+class _Fields(NamedTuple):
+    """The fields behind the known part of a line: the texts around their values, and the values."""
+
+    literals: tuple[bytes, ...]
+    values: tuple[bytes, ...]
+
+
+def extended_formats(formats: Sequence[LogFormat], lines: Sequence[bytes], size: int) -> list[LogFormat]:
+    """Return formats for the lines of a sample that begin as a known format and go on behind it.
+
+    Parameters
+    ----------
+    formats
+        The known formats, the most probable first.
+    lines
+        Lines that match none of them.
+    size
+        Number of lines of the sample.
+
+    Returns
+    -------
+    list of LogFormat
+        One with each field, and one with the rest as a whole, for lines with other fields. Empty if the
+        lines are so few that they may as well be damaged.
+    """
+    rests = {base: behind for base in formats if (behind := _rests(base, lines))}
+    if not rests:
+        return []
+    # The longest format that begins most of the lines.
+    base = max(rests, key=lambda one: (len(rests[one]), len(one.variables)))
+    count = len(rests[base])
+    enough = count >= _LEAST_LINES and count >= _LEAST_SHARE * size
+    if not enough and count <= _MOST * size:
+        return []
+    blanks = [rest for rest in rests[base] if _BLANKS.fullmatch(rest)]
+    found: list[LogFormat] = [_with_blanks(base, blank) for blank in sorted(set(blanks))]
+    fields = [one for one in map(_fields_of, rests[base]) if one is not None]
+    shapes = Counter(one.literals for one in fields)
+    if shapes:
+        literals, _ = shapes.most_common(1)[0]
+        columns = tuple(zip(*(one.values for one in fields if one.literals == literals), strict=True))
+        names = _names(base, literals, columns)
+        found.append(_with_fields(base, literals, names, _suggestion(base, literals, names, columns)))
+    return [*found, _with_rest(base)]
+
+
+def _rests(base: LogFormat, lines: Sequence[bytes]) -> list[bytes]:
+    """Return the rests of the lines that begin as a format."""
+    if base.by_keys or base.literals[0].startswith(b"{") or base.is_unbounded(base.variables[-1]):
+        return []
+    pattern = _beginning(base)
+    found = []
+    for line in lines:
+        if len(line) > LONG_LINE or base.is_corrupt(line):
+            continue
+        start = pattern.match(line)
+        # The last field of `main` is a list of addresses, which no other field is.
+        if start is not None and (
+            base.names[-1] != "http_x_forwarded_for" or _ADDRESSES.fullmatch(start.groups()[-1])
+        ):
+            rest = line[start.end() :]
+            if base.line_start is None or not base.line_start.search(rest):
+                found.append(rest)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _beginning(base: LogFormat) -> re.Pattern[bytes]:
+    return re.compile(base.pattern.pattern + rb"(?=[ \t])", re.DOTALL)
+
+
+def _fields_of(rest: bytes) -> _Fields | None:
+    """Return the fields of a rest; None if it has another structure, or too many fields."""
+    literals: list[bytes] = [b""]
+    values: list[bytes] = []
+    at = 0
+    while (found := _FIELD.match(rest, at)) is not None and len(values) <= _MOST_FIELDS:
+        kind = found.lastgroup or "bare"
+        opening, closing = {"quoted": (b'"', b'"'), "bracketed": (b"[", b"]")}.get(kind, (b"", b""))
+        literals[-1] += found["before"] + opening
+        values.append(found[kind])
+        literals.append(closing)
+        at = found.end()
+    if not values or not _BLANKS.match(rest, at):
+        return None
+    literals[-1] += rest[at:]
+    return _Fields(tuple(literals), tuple(values))
+
+
+def _names(base: LogFormat, literals: Sequence[bytes], columns: Sequence[Sequence[bytes]]) -> tuple[str, ...]:
+    """Return the names of fields: variables for labels that name one, if the values fit, else numbers."""
+    names: list[str] = []
+    for number, (literal, values) in enumerate(zip(literals, columns, strict=False), 1):
+        label = re.search(rb"([A-Za-z][\w.-]*)=[\"\[]?\Z", literal)
+        name = f"field_{number}" if label is None else re.sub(r"\W", "_", label[1].decode().lower())
+        variable = VARIABLE_OF_LABEL.get(name, name)
+        if label is not None and variable not in (*base.names, *names) and _fits(base, variable, values):
+            name = variable
+        if name in (*base.names, *names):
+            name = f"field_{number}"
+        names.append(name)
+    return tuple(names)
+
+
+def _fits(base: LogFormat, name: str, values: Sequence[bytes]) -> bool:
+    kind = kind_of(name)
+    if kind == "text":
+        return True
+    pattern = re.compile(base.value_pattern(Variable(name, kind, False)))
+    return all(pattern.fullmatch(value) for value in values)
+
+
+def _with_blanks(base: LogFormat, blanks: bytes) -> LogFormat:
+    """Return a format with blanks at the end of its lines."""
+    literals = (*base.literals[:-1], base.literals[-1] + blanks)
+    return replace(base, name=base.label, text=base.text + blanks.decode(), literals=literals)
+
+
+@lru_cache(maxsize=256)
+def _with_fields(
+    base: LogFormat, literals: tuple[bytes, ...], names: tuple[str, ...], suggestion: str
+) -> LogFormat:
+    """Return a format with fields behind those of another."""
+    joined = (*base.literals[:-1], base.literals[-1] + literals[0], *literals[1:])
+    fields = [
+        _field(name, before, after)
+        for name, before, after in zip(names, literals, literals[1:], strict=False)
+    ]
+    unnamed = [name for name in names if name.startswith("field_")]
+    named = [f"${name}" for name in names if name not in unnamed]
+    hint = f" and {', '.join(named)}" if named else ""
+    if unnamed:
+        hint += (
+            f", with {counted(len(unnamed), 'field')} without a name, kept in the column extra as "
+            f"{', '.join(unnamed)}. --format fills their columns; by their values, it may be {suggestion}"
+        )
+    variables = (*base.variables, *fields)
+    text = _format_text(joined, [one.name for one in variables])
+    return replace(base, name=base.label, text=text, literals=joined, variables=variables, hint=hint)
+
+
+def _field(name: str, before: bytes, after: bytes) -> Variable:
+    quoted = before.endswith(b'"') and after.startswith(b'"')
+    kind = kind_of(name)
+    if kind in ("text", "token"):
+        # Values without quotation marks end at a blank.
+        return Variable(name, "text" if quoted else "token", quoted)
+    return Variable(name, kind, quoted)
+
+
+@lru_cache(maxsize=256)
+def _with_rest(base: LogFormat) -> LogFormat:
+    """Return a format with all that follows as one text."""
+    return replace(
+        base,
+        name=base.label,
+        text=f"{base.text} ${_REST}",
+        literals=(*base.literals[:-1], base.literals[-1] + b" ", b""),
+        variables=(*base.variables, Variable(_REST, "rest", False)),
+        hint=f", with further fields kept in the column extra as {_REST}",
+    )
+
+
+def _suggestion(
+    base: LogFormat, literals: Sequence[bytes], names: Sequence[str], columns: Sequence[Sequence[bytes]]
+) -> str:
+    """Return the format in which the names of fields follow from their values, quoted for a shell."""
+    unnamed = {name: found for name, found in zip(names, columns, strict=True) if name.startswith("field_")}
+    suggested = _suggested_durations(base, names, unnamed)
+    for name, values in unnamed.items():
+        taken = {*base.names, *names, *suggested.values()}
+        fitting = (one for one, shape in _SUGGESTED if one not in taken and all(map(shape.fullmatch, values)))
+        if name not in suggested and set(values) - {b"", b"-"}:
+            suggested[name] = next(fitting, name)
+    text = _format_text(base.literals, base.names)
+    for literal, name in zip(literals, names, strict=False):
+        text += f"{_text(literal)}${suggested.get(name, name)}"
+    return shlex.quote(text + _text(literals[-1]))
+
+
+def _suggested_durations(
+    base: LogFormat, names: Sequence[str], unnamed: Mapping[str, Sequence[bytes]]
+) -> dict[str, str]:
+    """Return the durations that fields without a name may be, by their lengths."""
+    total = {
+        name: sum(float(one) for value in values for one in value.split(b", ") if one != b"-")
+        for name, values in unnamed.items()
+        if set(values) - {b"-"} and all(map(_SECONDS.fullmatch, values))
+    }
+    left = [one for one in _DURATIONS if one not in (*base.names, *names)]
+    found = {}
+    for name in sorted(total, key=lambda one: -total[one]):
+        # A request has one duration, even without an upstream.
+        several = any(value == b"-" or b"," in value for value in unnamed[name])
+        fitting = [one for one in left if one != "request_time" or not several]
+        if fitting:
+            found[name] = fitting[0]
+            left.remove(fitting[0])
+    return found
+
+
+def _format_text(literals: Sequence[bytes], names: Sequence[str]) -> str:
+    """Return the text of a format from its literals, one more than variables, and its variables."""
+    parts = zip(literals, names, strict=False)
+    return "".join(f"{_text(literal)}${name}" for literal, name in parts) + _text(literals[-1])
+
+
+def _text(literal: bytes) -> str:
+    return literal.decode("utf-8", "backslashreplace")
