@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 
 from watchme_analysis.access_logs.engine.engine import ENGINES
-from watchme_analysis.access_logs.formats import json_proxies, load_balancer, text_proxies, w3c
+from watchme_analysis.access_logs.formats import json_proxies, labelled, load_balancer, text_proxies, w3c
 from watchme_analysis.access_logs.formats.stock import STOCK_FORMATS
 from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
 
@@ -13,6 +13,7 @@ SAMPLES = [
     *((found.name, line) for found in STOCK_FORMATS for line in found.samples),
     *((found.name, line) for found in text_proxies.PROXIES for line in found.samples),
     *(("JSON", line) for found in json_proxies.PROXIES for line in found.samples),
+    *labelled.SAMPLES,
     *((load_balancer.NAME, line) for line in load_balancer.SAMPLES),
     *((w3c.NAME, text) for text in w3c.SAMPLES),
 ]

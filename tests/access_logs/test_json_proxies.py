@@ -9,7 +9,7 @@ from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.json_proxies import PROXIES
 from watchme_analysis.access_logs.formats.stock import stock_formats
 
-TRAEFIK, CADDY, ENVOY = (json.loads(sample) for proxy in PROXIES for sample in proxy.samples)
+TRAEFIK, CADDY, ENVOY = (json.loads(sample) for proxy in PROXIES[:3] for sample in proxy.samples)
 
 
 def read(*records, engine="auto"):
@@ -63,9 +63,12 @@ def test_caddy_writes_seconds_and_lists_of_headers():
     assert row({**CADDY, "request": older})["client_addr"] == "127.0.0.1"
 
 
-@pytest.mark.parametrize("duration", [929675, "929.675µs"])
-def test_caddy_s_durations_of_another_unit_are_told(duration):
-    chunk = read({**CADDY, "duration": duration})
+def test_caddy_s_durations_with_a_unit_are_read():
+    assert row({**CADDY, "duration": "929.675µs"})["request_time_s"] == 0.000929675
+
+
+def test_caddy_s_durations_of_another_unit_are_told():
+    chunk = read({**CADDY, "duration": 929675})
 
     assert (len(chunk.table), len(chunk.rejected)) == (0, 1)
     assert chunk.rejected[0].reason.startswith("duration: ")
@@ -95,5 +98,5 @@ def test_every_line_is_accounted_for(engine):
     assert [one["status"] for one in chunk.table.to_pylist()] == [404, 200, 504]
     assert [(one.line, one.reason) for one in chunk.rejected] == [
         (4, "'yesterday' is not a time"),
-        (5, "no request: neither status nor target"),
+        (5, "no request: no status or no target among its keys level, msg"),
     ]

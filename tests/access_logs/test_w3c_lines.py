@@ -11,7 +11,7 @@ from watchme_analysis.access_logs.formats.w3c import SAMPLES
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
-CLOUDFRONT, IIS = SAMPLES
+CLOUDFRONT, IIS, QUOTED = SAMPLES
 RESTARTED = (
     "#Software: Microsoft Internet Information Services 10.0\r\n"
     "#Fields: date time c-ip cs-method cs-uri-stem sc-status\r\n"

@@ -98,7 +98,7 @@ def test_lines_that_others_wrapped_in_json_are_unwrapped(key):
 
     assert chunk.table["path"].to_pylist() == ["/a", "/b"]
     assert [(one.line, one.reason) for one in chunk.rejected] == [
-        (2, "no request: neither status nor target")
+        (2, f"no request: no status or no target among its keys {key}, stream, time")
     ]
 
 

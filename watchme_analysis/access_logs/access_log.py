@@ -14,6 +14,8 @@ from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
+from watchme_analysis.access_logs.formats.json_proxies import LOGPUSH_KEY
+from watchme_analysis.access_logs.formats.stock import UVICORN
 from watchme_analysis.access_logs.frame import frame_of
 from watchme_analysis.access_logs.input import input_of
 from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, Block, Buffers, blocks_of
@@ -43,7 +45,10 @@ def sample_of(raw: RawFile) -> list[bytes]:
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Return whether one of the first lines is a request in a format that may have written it."""
+    """Return whether one of the first lines is a request in a format that may have written it.
+
+    Lines of uvicorn and of Cloudflare belong to other tables, which other readers fill.
+    """
     lines = sample_of(raw)
     if not lines:
         return SOURCES[0].knows_name(raw)
@@ -53,13 +58,27 @@ def looks_like(raw: RawFile) -> bool:
         # The reader reports the problem of the stated format.
         return True
     reader.prepare(lines)
-    for line in lines:
-        try:
-            reader.row(line)
-        except ValueError:
-            continue
-        return True
-    return False
+    return any(_is_request(line, reader) for line in lines)
+
+
+def _is_request(line: bytes, reader: ReferenceParser) -> bool:
+    try:
+        _, log_format = reader.row_and_format(line)
+    except ValueError:
+        return False
+    of_application = log_format is not None and log_format.name == UVICORN
+    return not of_application and LOGPUSH_KEY.encode() not in line
+
+
+def _declined(raw: RawFile) -> str:
+    if LOGPUSH_KEY.encode() in raw.head():
+        return "its lines are Cloudflare's: name it edge.jsonl"
+    if any(line.startswith(b"INFO: ") for line in sample_of(raw)):
+        return "its lines are uvicorn's: name it app-SERVICE.log"
+    return (
+        "its lines are of no format known here: put the nginx.conf that holds their "
+        "log_format beside it, or say log_format = '...' in a case.toml"
+    )
 
 
 def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -153,10 +172,7 @@ SOURCES = (
         looks_like=looks_like,
         read=_read,
         by_content=True,
-        declined=lambda _: (
-            "its lines are of no format known here: put the nginx.conf that holds their "
-            "log_format beside it, or say log_format = '...' in a case.toml"
-        ),
+        declined=_declined,
         samples=(
             (
                 '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl"\n',
@@ -172,6 +188,25 @@ SOURCES = (
             (
                 "192.0.2.7:3317 [11/Dec/2025:10:10:00.655] http-in api/one 0/0/30/69/109 200 275 - - ---- "
                 '1/1/1/1/0 0/0 "GET /health HTTP/1.1"\n',
+                1,
+            ),
+            (
+                '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 15 "-" "curl" 0.2 "a" x=1\n',
+                1,
+            ),
+            (
+                "time:2025-12-11T10:10:30+09:00\thost:192.0.2.7\treq:GET / HTTP/1.1\tstatus:200\treqtime:1\n",
+                1,
+            ),
+            ('time=2025-12-11T10:10:30Z method=GET path="/health" status=200 duration=250ms\n', 1),
+            (
+                '{"requestId":"1","requestTime":"11/Dec/2025:01:10:00 +0000","httpMethod":"GET",'
+                '"routeKey":"GET /health","status":"200"}\n',
+                1,
+            ),
+            (
+                '{"httpRequest":{"latency":"0.250s","requestMethod":"GET","requestUrl":"https://api.example.com/",'
+                '"status":200},"timestamp":"2025-12-11T01:10:30Z"}\n',
                 1,
             ),
         ),

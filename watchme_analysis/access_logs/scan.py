@@ -5,6 +5,7 @@ The time range of logs is determined from their first and last lines alone.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -20,7 +21,9 @@ from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
 from watchme_analysis.access_logs.formats.candidates import Candidates, candidate_formats
+from watchme_analysis.access_logs.formats.extended import is_unnamed
 from watchme_analysis.access_logs.formats.log_format import LogFormat
+from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
 from watchme_analysis.access_logs.frame import frame_of
 from watchme_analysis.access_logs.input import Input, find_inputs, readable, without_copies
 from watchme_analysis.access_logs.line_blocks import (
@@ -214,6 +217,24 @@ class AccessScan:
                 return timezone(-offset if sign == b"-" else offset)
         return UTC
 
+    def further_fields(self) -> list[str]:
+        """Return the names of fields in the first lines that are of no known variable, in their order."""
+        known = set(VARIABLE_OF_LABEL.values())
+        found: dict[str, None] = {}
+        for one in self.inputs[:MANY_INPUTS]:
+            lines = [] if one.size is None else split_lines(one.head())[:_FIRST_LINES]
+            reader = self._reader(one)
+            reader.prepare(lines)
+            for line in lines:
+                try:
+                    row, log_format = reader.row_and_format(line)
+                except ValueError:
+                    continue
+                named = set() if log_format is None else {*log_format.names}
+                extra = json.loads(str(row["extra"])) if row.get("extra") else {}
+                found.update(dict.fromkeys(name for name in extra if is_unnamed(name) or name not in named))
+        return [name for name in found if name not in known and not name.startswith("http_")]
+
     def most_common_format(self) -> LogFormat:
         """Return the most common format of the first lines of the first input.
 
@@ -251,12 +272,13 @@ class AccessScan:
         """Return an engine for the lines of an input."""
         return self._engine(one, self._engine_name(one))
 
-    def _engine(self, one: Input, name: str) -> Engine:
+    def _engine(self, one: Input, name: str, lines: Sequence[bytes] = ()) -> Engine:
+        """Return an engine for the lines of an input, of which the first may have been read already."""
         if one.name not in self._formats:
             formats = self._candidates[one.name].formats
             # A pipe can be read only once.
-            lines = [] if one.size is None else split_lines(one.head())[:_FIRST_LINES]
-            self._formats[one.name] = with_extended(formats, lines, self._options.zone)
+            lines = lines or ([] if one.size is None else split_lines(one.head()))
+            self._formats[one.name] = with_extended(formats, lines[:_FIRST_LINES], self._options.zone)
         formats = self._formats[one.name]
         decode = self._options.decode_escapes
         return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)
@@ -268,7 +290,7 @@ class AccessScan:
         # Loading numba takes time, and 100 MB.
         if one.name not in self._pays:
             lines = split_lines(_large_head(one, one.size))
-            self._pays[one.name] = self._engine(one, name).uses_compiled_parser(lines)
+            self._pays[one.name] = self._engine(one, name, lines).uses_compiled_parser(lines)
         return name if self._pays[one.name] else "arrow"
 
     def account_for(self, one: Input) -> AccessLogAccounting:

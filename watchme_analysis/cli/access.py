@@ -144,6 +144,8 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **options: Any)
     report = access_report(found.summary, found.retrievals, scan.notes, options["sort"])
     if report["left_out"] and not report["rows"]:
         report["reach"] = plain(dict(zip(("start", "end"), scan.time_range(), strict=True)))
+    if report["requests"] and report["total"]["max_s"] is None:
+        report["further_fields"] = scan.further_fields()
     if found.errors is not None:
         report["errors"] = found.errors
     if as_json:

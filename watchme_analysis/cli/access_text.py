@@ -20,6 +20,7 @@ REQUEST_WIDTH = 60
 _LEAST_WIDTH = 12
 _REJECTED_SHOWN = 3
 _ADVICE = "state the format with --nginx-conf /etc/nginx/nginx.conf or --format"
+_JSON_ADVICE = """, for JSON such as --format '{"KEY":"$request_uri","KEY":"$status"}'"""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def about(one: Report, page: Page, unread: str = _ADVICE) -> list[str]:
             # Line 0 stands for a truncated end of the file.
             lines.append(f"  {item['reason']}")
     if is_unread(one):
-        lines.append(wrapped(f"  None of its lines could be read: {unread}.", page, "  "))
+        is_json = any(item["text"].startswith("{") for item in one["first_rejected"])
+        advice = f"{unread}{_JSON_ADVICE if is_json else ''}"
+        lines.append(wrapped(f"  None of its lines could be read: {advice}.", page, "  "))
     return lines
 
 
@@ -187,6 +190,8 @@ def _linked(errors: Sequence[Report], page: Page) -> list[str]:
 
 
 _KEY_WIDTH = 44
+# Number of fields without a column that are listed, and their width.
+_MOST_FIELDS, _FIELD_WIDTH = 20, 40
 # Separator between the first and last time in the key of a row that covers several intervals.
 _TO = "/"
 # Longest IPv4 address with a port.
@@ -280,9 +285,24 @@ def _shares(report: Report, page: Page) -> str:
     lines = ["   ".join(f"{word} {as_percent(total[name])}" for name, word in _SHARES.items())]
     lines.append(wrapped(f"statuses  {statuses}", page, "          "))
     if total["max_s"] is None:
-        missing = "These logs have no request times. A log_format with $request_time and "
-        lines.append(wrapped(f"{missing}$upstream_response_time writes them.", page))
+        lines.append(wrapped(_no_times(report), page))
     return "\n".join(lines)
+
+
+def _no_times(report: Report) -> str:
+    """Return sentences on why there are no request times, and how to get them."""
+    unknown = report.get("further_fields")
+    if not unknown:
+        return (
+            "These logs have no request times. A log_format with $request_time and $upstream_response_time "
+            "writes them."
+        )
+    names = ", ".join(truncate(name, _FIELD_WIDTH) for name in unknown[:_MOST_FIELDS])
+    more = f" and {len(unknown) - _MOST_FIELDS} more" if len(unknown) > _MOST_FIELDS else ""
+    return (
+        f"No field of these logs is known as a request time. Unknown fields: {names}{more}. If one of them "
+        "is it, --format names it $request_time (seconds), $request_time_ms or $request_time_us."
+    )
 
 
 def _groups(report: Report, page: Page) -> str:

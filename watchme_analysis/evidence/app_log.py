@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
@@ -65,6 +66,7 @@ _JSON_KEYS = {
     "pid": ("pid", "process", "process_id"),
     "trace": ("exc_info", "exception", "traceback", "stack_trace", "error.stack_trace", "stack"),
 }
+_SAMPLE_LINES = 200
 _ERROR_LEVELS = {"ERROR", "CRITICAL", "FATAL", "EXCEPTION"}
 
 
@@ -78,6 +80,16 @@ class _Record(NamedTuple):
 def looks_like(raw: RawFile) -> bool:
     """Return True when the content is text that an application may have logged."""
     return all(b"\0" not in unpadded(line) for line in raw.head(512).split(b"\n"))
+
+
+def looks_like_uvicorn(raw: RawFile) -> bool:
+    """Return True when one of the first lines is a request, or a start, as uvicorn logs it."""
+    for line in split_lines(raw.head())[:_SAMPLE_LINES]:
+        text = _ANSI.sub("", decoded(unpadded(line)))
+        record = _stock_record(text[container_prefix(text)[0] :])
+        if record is not None and (_ACCESS.match(record.message) or _LIFECYCLE.match(record.message)):
+            return True
+    return False
 
 
 def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -110,7 +122,9 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             account.joined_lines += 1
         else:
             records.append((at, _Record({}, rest), []))
-    service = raw.service("app") or raw.service("uvicorn") or ""
+    # A file that is recognised by its content is usually named like its service.
+    named = SOURCES[0].knows_name(raw)
+    service = raw.service("app") or raw.service("uvicorn") or ("" if named else Path(raw.name).stem)
     for at, record, further in records:
         message = "\n".join([record.message, *further])
         row = {**record.fields, **_reading(record, message)}
@@ -248,6 +262,20 @@ SOURCES = (
             ('INFO:     192.0.2.7:48 - "GET /health HTTP/1.1" 200 OK\n', 1),
             (
                 "2025-12-11 01:10:30,471 - service - ERROR - failed\nTraceback (most recent call last):\n",
+                1,
+            ),
+        ),
+    ),
+    Source(
+        name="uvicorn_log",
+        tables=("app_log",),
+        patterns=(),
+        looks_like=looks_like_uvicorn,
+        read=one_table("app_log", read_app_log),
+        by_content=True,
+        samples=(
+            (
+                '2025-12-11T01:10:30.123456789Z INFO:     192.0.2.7:48 - "GET /health HTTP/1.1" 200 OK\n',
                 1,
             ),
         ),

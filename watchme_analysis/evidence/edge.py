@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.field_values import microseconds, number, whole_number
+from watchme_analysis.files.field_values import microseconds, number, span_ms, whole_number
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import split_lines, unpadded
@@ -50,7 +50,6 @@ _FIELDS: dict[str, tuple[str, Callable[[object], object]]] = {
     "OriginTCPHandshakeDurationMs": ("origin_handshake_ms", number),
 }
 _TIMES = {"EdgeStartTimestamp": "start", "EdgeEndTimestamp": "end"}
-_SECOND = 1_000_000
 _KNOWN = set(_FIELDS) | set(_TIMES)
 
 
@@ -120,27 +119,12 @@ def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
             raise ValueError(f"{field}: {error}") from None
     start, end = row["start"], row["end"]
     if isinstance(start, int) and isinstance(end, int):
-        row["duration_ms"] = _duration_ms(start, end, row["ttfb_ms"])
+        row["duration_ms"] = span_ms(start, end, number(row["ttfb_ms"]))
     if row["path"] is None and isinstance(row["uri"], str):
         row["path"] = row["uri"].partition("?")[0]
     further = {key: value for key, value in record.items() if key not in _KNOWN}
     row["extra"] = json.dumps(further, sort_keys=True, ensure_ascii=False) if further else None
     return row
-
-
-def _duration_ms(start: int, end: int, ttfb_ms: object) -> float | None:
-    """Return the duration of a request in milliseconds, from its times in microseconds.
-
-    Times in whole seconds (``rfc3339`` and ``unix``) are off by up to a second. If they agree with the time
-    to the first byte within that error, the time to the first byte is used; without it, a duration of up
-    to a second is unknown (None).
-    """
-    spent = (end - start) / 1000
-    if start % _SECOND or end % _SECOND:
-        return spent
-    if isinstance(ttfb_ms, int | float) and ttfb_ms > 0 and abs(spent - ttfb_ms) <= _SECOND / 1000:
-        return float(ttfb_ms)
-    return spent if spent * 1000 > _SECOND else None
 
 
 SOURCES = (

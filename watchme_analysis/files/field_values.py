@@ -29,6 +29,7 @@ _CLF_TIME = re.compile(
 # More digits than any epoch has; Python refuses to parse thousands.
 _MOST_DIGITS = 40
 _HALF_AN_HOUR = 30 * 60 * 10**6
+_SECOND_US = 10**6
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Units of epochs by magnitude: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
 _EPOCH_UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
@@ -162,6 +163,30 @@ def number(value: object) -> float | None:
     if not math.isfinite(found):
         raise ValueError(f"{text[:_MOST_DIGITS]!r} is not a number")
     return found
+
+
+_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+_DURATION = re.compile(r"(?P<count>\d{1,18}(?:\.\d{1,18})?) ?(?P<unit>ns|us|µs|ms|s)")
+
+
+def duration_s(value: object) -> float | None:
+    """Return the seconds of a text with a unit, such as ``0.004s`` or ``12 ms``; None for other values."""
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    return None if found is None else float(found["count"]) * _UNITS_S[found["unit"]]
+
+
+def span_ms(start: int, end: int, estimate_ms: float | None) -> float | None:
+    """Return the milliseconds between two times in microseconds, which may be in whole seconds.
+
+    Times in whole seconds are off by up to a second. If they agree with the estimate within that error, the
+    estimate is returned; without it, a duration of up to a second is unknown (None).
+    """
+    spent = (end - start) / 1000
+    if start % _SECOND_US or end % _SECOND_US:
+        return spent
+    if estimate_ms is not None and estimate_ms > 0 and abs(spent - estimate_ms) <= _SECOND_US / 1000:
+        return float(estimate_ms)
+    return spent if spent * 1000 > _SECOND_US else None
 
 
 _DIGITS = re.compile(r"-?[0-9]{1,40}")

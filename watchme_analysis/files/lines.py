@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ def decoded(data: bytes) -> str:
 _CONTAINER = rb"(?:[\w.@-]+ +\| )?(?:\[pod/\S+\] )?"
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _BSD = rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
+# Python programs begin their lines with a level, which is no name of a program.
+_NO_LEVEL = rb"(?!(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL): )"
 # The file of a Kubernetes node; P instead of F marks a part of a line.
 _NODE_STREAM = rb"(?:stdout|stderr) F "
 _PREFIX = re.compile(
@@ -61,13 +65,15 @@ _PREFIX = re.compile(
     _CONTAINER + rb"(?:<\d{1,3}>)?"
     # RFC 5424: version, time, host, program, process, message, data.
     rb"(?:1 " + _ISO + rb" \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) (?:\xef\xbb\xbf)?"
-    # RFC 3164, as nginx sends it (with or without its host), syslog daemons write it and journalctl shows it.
-    rb"|(?:" + _ISO + rb"|" + _BSD + rb") (?:\S+ )?[\w./-]+(?:\[\d+\])?: "
+    # RFC 3164, as nginx sends it (with or without its host), syslog daemons write it and journalctl shows it;
+    # Heroku has the name of a dyno or router in place of the process id.
+    rb"|(?:" + _ISO + rb"|" + _BSD + rb") (?:\S+ )?" + _NO_LEVEL + rb"[\w./-]+(?:\[[\w.]{1,40}\])?: "
     # `docker logs --timestamps`, and the file of a Kubernetes node.
     # `aws logs tail` with the stream of an ECS task; Loki's `logcli` with the labels of a stream.
     rb"|" + _ISO + rb" (?:" + _NODE_STREAM + rb"|[A-Za-z][\w.-]*/[\w./-]+ |\{[^{}]*\} )?"
     rb")?"
 )
+_PREFIX_TIME = re.compile(_ISO)
 # An application writes times of its own, so only a container runtime's times belong to the prefix: with nine
 # digits, or before the name of a stream.
 _CONTAINER_PREFIX = re.compile(
@@ -91,6 +97,12 @@ def container_prefix(line: str) -> tuple[int, str | None]:
 def prefix_size(line: bytes) -> int:
     """Return the size in bytes of the prefix before the program's own text, 0 without a prefix."""
     return _end(line, 0, len(line))
+
+
+def prefix_time(line: bytes, zone: tzinfo) -> int | None:
+    """Return the time of a line's prefix in microseconds since the epoch; None without a time with a year."""
+    found = _PREFIX_TIME.search(line, 0, prefix_size(line))
+    return None if found is None else microseconds(found[0].decode(), zone)
 
 
 def prefix_sizes(buf: Array, bounds: tuple[Array, Array]) -> Array:

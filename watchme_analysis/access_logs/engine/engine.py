@@ -219,7 +219,10 @@ class Engine:
     def _program_for(self, size: int, reader: ReferenceParser) -> Program | None:
         """Return the program for the format of most lines of a sample, None for the reference parser."""
         plan = most_common_plan(size, reader)
-        return None if plan is None else self._program(plan)
+        program = None if plan is None else self._program(plan)
+        # Only the reference parser reads the time of a prefix.
+        timeless = program is not None and reader.prefixed and not program.sources.times
+        return None if timeless else program
 
     def _program(self, log_format: LogFormat) -> Program | None:
         if log_format not in self._programs:

@@ -17,12 +17,14 @@ from watchme_analysis.access_logs.formats import load_balancer as load_balancer_
 from watchme_analysis.access_logs.formats import w3c as w3c_lines
 from watchme_analysis.access_logs.formats.column_sources import TIMES, row_of
 from watchme_analysis.access_logs.formats.extended import extended_formats
-from watchme_analysis.access_logs.formats.json_log import is_request, keys_of, unescape, values_of
+from watchme_analysis.access_logs.formats.json_log import is_request, keys_in, keys_of, unescape, values_of
+from watchme_analysis.access_logs.formats.labelled import labelled_values
 from watchme_analysis.access_logs.formats.load_balancer import load_balancer_values
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
 from watchme_analysis.access_logs.formats.text_proxies import text_values
 from watchme_analysis.access_logs.formats.w3c import W3cFields
-from watchme_analysis.files.lines import decoded, prefix_size
+from watchme_analysis.files.field_values import microseconds
+from watchme_analysis.files.lines import decoded, prefix_size, prefix_time
 
 # Beginnings of lines that are not requests, and their descriptions.
 _OTHERS = (
@@ -35,6 +37,17 @@ _OTHERS = (
         "it is of Nginx's error log, which --errors reads",
     ),
 )
+
+
+# Number and length of the labels of a line that are listed.
+_MOST_LABELS, _LABEL_SIZE = 20, 40
+
+
+def _reason_no_request(labels: Iterable[str]) -> str:
+    """Return a description of a line whose labels are not those of a request."""
+    known = [label[:_LABEL_SIZE] for label in labels]
+    more = ", …" if len(known) > _MOST_LABELS else ""
+    return f"no request: no status or no target among its keys {', '.join(known[:_MOST_LABELS])}{more}"
 
 
 def reason_unmatched(line: bytes) -> str:
@@ -91,6 +104,7 @@ def _beginnings(log_format: LogFormat) -> re.Pattern[bytes]:
     return re.compile(whole, re.DOTALL)
 
 
+_COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
 # Byte order mark that some tools write at the beginning of a text; it belongs to no line.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Keys in which Docker's JSON files, journald and shippers store the line of a program.
@@ -145,13 +159,20 @@ class ReferenceParser:
     def row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
         """Return a line's columns and its format; None for JSON with known keys.
 
+        If the program writes no times, that of the prefix of a container runtime or syslog counts.
+
         Raises
         ------
         ValueError
             With the reason why the line is not a request.
         """
+        row, log_format = self._row_and_format(self.strip_prefix(line))
+        if row.get("time") is None and self.prefixed:
+            row["time"] = prefix_time(line.removeprefix(BYTE_ORDER_MARK), self.zone)
+        return row, log_format
+
+    def _row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
         reason = ""
-        line = self.strip_prefix(line)
         if self.is_directive(line):
             raise ValueError("a directive, which says what the lines below it hold")
         if self.fields is not None:
@@ -179,23 +200,34 @@ class ReferenceParser:
             if not is_request(by_key):
                 wrapped = self._unwrapped(by_key)
                 if wrapped is None:
-                    raise ValueError("no request: neither status nor target")
+                    raise ValueError(_reason_no_request(keys_in(line)))
                 return wrapped
             row = row_of(by_key, self.zone)
             self.used["JSON"] += 1
             return row, None
-        logged = load_balancer_values(line)
-        if logged is not None:
-            row = row_of(logged, self.zone)
-            self.used[load_balancer_lines.NAME] += 1
-            return row, None
-        written = text_values(line, self.zone)
+        written = self._values_of_program(line)
         if written is not None:
             row = row_of(written[1], self.zone)
             self.used[written[0]] += 1
             return row, None
         where = mismatch_reason(self.formats[0], line) if self.formats and not reason else None
         raise ValueError(reason or where or reason_unmatched(line))
+
+    def _values_of_program(self, line: bytes) -> tuple[str, dict[str, str | None]] | None:
+        """Return the program or the kind of format that wrote a line without a plan, and its variables."""
+        logged = load_balancer_values(line)
+        if logged is not None:
+            return load_balancer_lines.NAME, logged
+        written = text_values(line, self.zone)
+        if written is not None:
+            return written
+        labelled = labelled_values(line)
+        if labelled is None:
+            return None
+        name, values, labels = labelled
+        if not is_request(values):
+            raise ValueError(_reason_no_request(labels))
+        return name, values
 
     def is_directive(self, line: bytes) -> bool:
         """Return whether a line is a directive, in a log with directives; it applies from there on."""
@@ -210,14 +242,20 @@ class ReferenceParser:
         if inner is None:
             return None
         try:
-            return self.row_and_format(inner.rstrip("\r\n").encode())
+            row, log_format = self._row_and_format(_COLOURS.sub(b"", inner.rstrip("\r\n").encode()))
         except ValueError:
             return None
+        if row.get("time") is None:
+            moments = (microseconds(values[name], self.zone) for name in TIMES if values.get(name))
+            row["time"] = next(moments, None)
+        return row, log_format
 
     def strip_prefix(self, line: bytes) -> bytes:
         """Return the program's own text of a line."""
         line = line.removeprefix(BYTE_ORDER_MARK)
-        return line[prefix_size(line) :] if self.prefixed else line
+        line = line[prefix_size(line) :] if self.prefixed else line
+        # Programs colour their output for a terminal, also for one of a container.
+        return _COLOURS.sub(b"", line) if b"\x1b[" in line else line
 
     def prepare(self, sample: Iterable[bytes]) -> None:
         """Detect directives and prefixes in a sample of lines, and try its formats first."""

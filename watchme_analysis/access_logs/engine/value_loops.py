@@ -334,6 +334,8 @@ def may_be_two(at: int, stop: int, literal: Any, opening: Any) -> Any:
 # A space and HTTP/ as a word, and the mask of its bytes.
 SPACE_HTTP = int.from_bytes(b" HTTP/", "little")
 SPACE_HTTP_BYTES = (1 << 48) - 1
+HTTP = int.from_bytes(b"http", "little")
+HTTP_BYTES = (1 << 32) - 1
 
 
 @compiled
@@ -356,7 +358,9 @@ def split_request(at: int, end: int, whole: bool) -> Any:
         place += 1
     target, stop = place + 1, end - protocol_size(place, end)
     if place == at or byte_at(place) != 32 or target > end:
-        return at, end, end, end
+        # JSON may hold a target instead of a request line.
+        is_target = at < end and (byte_at(at) == 47 or starts_with(at, HTTP, HTTP_BYTES))
+        return (-1, at, at, at) if is_target else (at, end, end, end)
     if stop == end or stop <= target or byte_at(target) == 32 or byte_at(stop - 1) == 32:
         # HTTP/0.9 has no protocol, and a target without spaces; other text is not a request line.
         is_old = byte_at(target) == 47 and run_end(target, 33, 127, 127) >= end

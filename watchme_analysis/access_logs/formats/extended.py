@@ -34,6 +34,7 @@ _FIELD = re.compile(
 _BLANKS = re.compile(rb"[ \t]*\Z")
 _MOST_FIELDS = 60
 _REST = "further_fields"
+_FIELD_PREFIX = "field_"
 _ADDRESS = rb"(?:unknown|\d{1,3}(?:\.\d{1,3}){3}|[\da-fA-F]{0,4}:[\da-fA-F:.]+)"
 _ADDRESSES = re.compile(rb"-?|" + _ADDRESS + rb"(?:, ?" + _ADDRESS + rb")*")
 _SECONDS = re.compile(rb"-|\d{1,6}\.\d{3}(?:, \d{1,6}\.\d{3})*")
@@ -97,6 +98,11 @@ def extended_formats(formats: Sequence[LogFormat], lines: Sequence[bytes], size:
     return [*found, _with_rest(base)]
 
 
+def is_unnamed(name: str) -> bool:
+    """Return whether a name is that of a field without a label, or of all that follow."""
+    return name.startswith(_FIELD_PREFIX) or name == _REST
+
+
 def _rests(base: LogFormat, lines: Sequence[bytes]) -> list[bytes]:
     """Return the rests of the lines that begin as a format."""
     if base.by_keys or base.literals[0].startswith(b"{") or base.is_unbounded(base.variables[-1]):
@@ -145,12 +151,12 @@ def _names(base: LogFormat, literals: Sequence[bytes], columns: Sequence[Sequenc
     names: list[str] = []
     for number, (literal, values) in enumerate(zip(literals, columns, strict=False), 1):
         label = re.search(rb"([A-Za-z][\w.-]*)=[\"\[]?\Z", literal)
-        name = f"field_{number}" if label is None else re.sub(r"\W", "_", label[1].decode().lower())
+        name = f"{_FIELD_PREFIX}{number}" if label is None else re.sub(r"\W", "_", label[1].decode().lower())
         variable = VARIABLE_OF_LABEL.get(name, name)
         if label is not None and variable not in (*base.names, *names) and _fits(base, variable, values):
             name = variable
         if name in (*base.names, *names):
-            name = f"field_{number}"
+            name = f"{_FIELD_PREFIX}{number}"
         names.append(name)
     return tuple(names)
 
@@ -179,7 +185,7 @@ def _with_fields(
         _field(name, before, after)
         for name, before, after in zip(names, literals, literals[1:], strict=False)
     ]
-    unnamed = [name for name in names if name.startswith("field_")]
+    unnamed = [name for name in names if name.startswith(_FIELD_PREFIX)]
     named = [f"${name}" for name in names if name not in unnamed]
     hint = f" and {', '.join(named)}" if named else ""
     if unnamed:
@@ -218,7 +224,9 @@ def _suggestion(
     base: LogFormat, literals: Sequence[bytes], names: Sequence[str], columns: Sequence[Sequence[bytes]]
 ) -> str:
     """Return the format in which the names of fields follow from their values, quoted for a shell."""
-    unnamed = {name: found for name, found in zip(names, columns, strict=True) if name.startswith("field_")}
+    unnamed = {
+        name: found for name, found in zip(names, columns, strict=True) if name.startswith(_FIELD_PREFIX)
+    }
     suggested = _suggested_durations(base, names, unnamed)
     for name, values in unnamed.items():
         taken = {*base.names, *names, *suggested.values()}

@@ -16,7 +16,13 @@ from watchme_analysis.access_logs.formats.column_sources import DURATIONS, TIMES
 from watchme_analysis.access_logs.formats.json_proxies import proxy_of, proxy_values
 from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
 from watchme_analysis.access_logs.formats.log_variables import kind_of
-from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
+from watchme_analysis.access_logs.formats.variable_names import (
+    DURATION_LABELS,
+    VARIABLE_OF_LABEL,
+    adapted,
+    is_target,
+    plain_label,
+)
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.files.time_columns import is_zoned_time
@@ -86,7 +92,12 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
         if name in values and values[name] is not None:
             name = key
         values[name] = _text(value)
-    return values
+    return adapted(values, keys.values())
+
+
+def keys_in(line: bytes) -> list[str]:
+    """Return the dotted paths of the keys of a line, an object."""
+    return [*_flat(json_value(line))]
 
 
 def is_of_proxy(line: bytes) -> bool:
@@ -96,8 +107,7 @@ def is_of_proxy(line: bytes) -> bool:
 
 def variable_of(key: str, keys: dict[str, str]) -> str:
     """Return the variable of a key, by its dotted path; the key itself when unknown."""
-    plain = key.lower().lstrip("$").rpartition("nginx.")[2].replace("-", "_")
-    return keys.get(key) or VARIABLE_OF_LABEL.get(plain, key)
+    return keys.get(key) or VARIABLE_OF_LABEL.get(plain_label(key), key)
 
 
 def is_request(values: dict[str, str | None]) -> bool:
@@ -203,6 +213,11 @@ def _next(pattern: re.Pattern[bytes], line: bytes, at: int) -> re.Match[bytes]:
 
 def _name(variable: str, value: bytes) -> str:
     """Return the variable of a value; epochs in seconds and fractions may be under various keys of a time."""
+    if variable == "request" and is_target(value.decode()):
+        return "request_uri"
+    if plain_label(variable) in DURATION_LABELS:
+        # The unit follows from the value.
+        raise ValueError(variable)
     if kind_of(variable) != "time_iso8601":
         return variable
     if _EPOCH.fullmatch(value):

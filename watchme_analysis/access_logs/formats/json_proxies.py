@@ -1,21 +1,30 @@
-"""JSON access logs of Traefik, Caddy and Envoy (and Istio), by the documented fields of each.
+"""JSON access logs of Traefik, Caddy, Envoy, Istio, Cloudflare, API Gateway and Google's load balancers.
+
+Each is read by its documented fields.
 
 Sources: https://doc.traefik.io/traefik/observability/access-logs/ (durations are Go's, in nanoseconds),
 https://caddyserver.com/docs/caddyfile/directives/log (seconds, headers are lists), and
 https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage with the keys that
-Istio assigns to its command operators (milliseconds).
+Istio assigns to its command operators (milliseconds),
+https://developers.cloudflare.com/logs/reference/log-fields/zone/http_requests/ (Logpush, milliseconds),
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html and the page of its variables
+(milliseconds), and https://cloud.google.com/load-balancing/docs/https/https-logging-monitoring (texts with a
+unit; requests of Cloud Run have the same fields).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 
-from watchme_analysis.files.field_values import microseconds, number
+from watchme_analysis.files.field_values import duration_s, microseconds, number, span_ms
 
 _DAY_S = 86_400
+# Of Cloudflare's fields, a job of Logpush writes those that it was configured for.
+LOGPUSH_KEY = "EdgeResponseStatus"
 
 
 @dataclass(frozen=True)
@@ -30,20 +39,20 @@ class Proxy:
         Variable of each key.
     per_second
         Units per second of its durations.
-    duration
-        Key of the duration of a request.
     samples
         Sample lines.
     start
         Key of the start time of a request; None if the logged time is that of its end.
+    complete
+        Fills in values that follow from the record.
     """
 
     marks: frozenset[str]
     variables: Mapping[str, str]
     per_second: float
-    duration: str
     samples: tuple[str, ...]
     start: str | None = None
+    complete: Callable[[dict[str, Any], Mapping[str, Any]], None] | None = None
 
 
 def _headers(pattern: str) -> dict[str, str]:
@@ -51,6 +60,41 @@ def _headers(pattern: str) -> dict[str, str]:
     return {pattern.format(name): f"http_{name.lower().replace('-', '_')}" for name in names}
 
 
+def _logpush(values: dict[str, Any], record: Mapping[str, Any]) -> None:
+    """Fill in end, duration and target from the fields that are present; all fields are optional."""
+    start, end = (_time(key, record.get(key)) for key in ("EdgeStartTimestamp", "EdgeEndTimestamp"))
+    if start is not None and end is not None:
+        spent = span_ms(start, end, number(record.get("EdgeTimeToFirstByteMs")))
+        values["request_time"] = None if spent is None else f"{spent / 1e3:.6f}"
+    moment = start if end is None else end
+    if moment is not None:
+        values["msec"] = _epoch(moment)
+    values.setdefault("request_uri", values.pop("ClientRequestPath", None))
+
+
+def _time(key: str, value: Any) -> int | None:
+    found = microseconds(value)
+    if found is None and value not in (None, "", 0):
+        raise ValueError(f"{key}: {value!r} is not a time")
+    return found
+
+
+def _api_gateway(values: dict[str, Any], record: Mapping[str, Any]) -> None:
+    """Fill in the target: the path, else the resource or the route, which are templates."""
+    route = str(record.get("routeKey") or "").rpartition(" ")[2]
+    for target in (values.get("request_uri"), record.get("resourcePath"), route):
+        if target and str(target).startswith("/"):
+            values["request_uri"] = target
+            return
+    values["request_uri"] = None
+
+
+def _google(values: dict[str, Any], record: Mapping[str, Any]) -> None:
+    found = _AUTHORITY.match(str(record.get("httpRequest.requestUrl")))
+    values["host"] = found[1] if found else None
+
+
+_AUTHORITY = re.compile(r"[a-z]+://([^/?#]+)")
 PROXIES = (
     Proxy(
         marks=frozenset({"DownstreamStatus", "RequestMethod", "RequestPath"}),
@@ -71,7 +115,6 @@ PROXIES = (
             **_headers("request_{}"),
         },
         per_second=1e9,
-        duration="Duration",
         start="StartUTC",
         samples=(
             '{"ClientAddr":"192.0.2.7:31073","ClientHost":"192.0.2.7","ClientPort":"31073",'
@@ -102,7 +145,6 @@ PROXIES = (
             **_headers("request.headers.{}"),
         },
         per_second=1.0,
-        duration="duration",
         samples=(
             '{"level":"info","ts":1646861401.5241024,"logger":"http.log.access","msg":"handled request",'
             '"request":{"remote_ip":"127.0.0.1","remote_port":"41342","client_ip":"192.0.2.7",'
@@ -130,7 +172,6 @@ PROXIES = (
             "user_agent": "http_user_agent",
         },
         per_second=1e3,
-        duration="duration",
         start="start_time",
         samples=(
             '{"authority":"api.example.com","bytes_received":0,"bytes_sent":91,'
@@ -140,6 +181,99 @@ PROXIES = (
             '"response_code":504,"response_flags":"UT","start_time":"2025-12-11T01:10:30.250Z",'
             '"upstream_cluster":"outbound|80||api","upstream_host":"192.0.2.20:8080",'
             '"upstream_service_time":null,"user_agent":"curl/8.5.0","x_forwarded_for":null}',
+        ),
+    ),
+    Proxy(
+        marks=frozenset({LOGPUSH_KEY}),
+        variables={
+            "RayID": "http_cf_ray",
+            "ClientIP": "remote_addr",
+            "ClientRequestHost": "host",
+            "ClientRequestMethod": "request_method",
+            "ClientRequestURI": "request_uri",
+            "ClientRequestProtocol": "server_protocol",
+            "ClientRequestReferer": "http_referer",
+            "ClientRequestUserAgent": "http_user_agent",
+            "ClientRequestBytes": "request_length",
+            "EdgeResponseStatus": "status",
+            "EdgeResponseBytes": "body_bytes_sent",
+            "CacheCacheStatus": "upstream_cache_status",
+            "OriginIP": "upstream_addr",
+            "OriginResponseStatus": "upstream_status",
+            "OriginResponseDurationMs": "upstream_response_time",
+        },
+        per_second=1e3,
+        complete=_logpush,
+        samples=(
+            '{"RayID":"8f1e2d3c4b5a6978","ClientIP":"192.0.2.7","ClientRequestHost":"api.example.com",'
+            '"ClientRequestMethod":"GET","ClientRequestPath":"/health","ClientRequestURI":"/health?x=1",'
+            '"ClientRequestUserAgent":"curl/8.5.0","EdgeStartTimestamp":1765415400000000000,'
+            '"EdgeEndTimestamp":1765415430250000000,"EdgeResponseStatus":504,"EdgeResponseBytes":167,'
+            '"CacheCacheStatus":"dynamic","OriginIP":"192.0.2.20","OriginResponseStatus":0,'
+            '"OriginResponseDurationMs":0}',
+            # Times in whole seconds, and the path without its query.
+            '{"ClientRequestMethod":"GET","ClientRequestPath":"/health","EdgeResponseStatus":200,'
+            '"EdgeStartTimestamp":"2025-12-11T01:10:30Z","EdgeEndTimestamp":"2025-12-11T01:10:30Z",'
+            '"EdgeTimeToFirstByteMs":250}',
+        ),
+    ),
+    Proxy(
+        marks=frozenset({"requestId", "requestTime", "httpMethod", "status"}),
+        variables={
+            "requestId": "request_id",
+            "extendedRequestId": "http_x_request_id",
+            "ip": "remote_addr",
+            "sourceIp": "remote_addr",
+            "user": "remote_user",
+            "httpMethod": "request_method",
+            "path": "request_uri",
+            "protocol": "server_protocol",
+            "domainName": "host",
+            "status": "status",
+            "responseLength": "body_bytes_sent",
+            "responseLatency": "request_time",
+            "integrationLatency": "upstream_response_time",
+            "integrationStatus": "upstream_status",
+            "userAgent": "http_user_agent",
+        },
+        per_second=1e3,
+        start="requestTime",
+        complete=_api_gateway,
+        samples=(
+            '{ "requestId":"c6af9ac6-7b61-11e6-9a41-93e8deadbeef","ip": "192.0.2.7", "caller":"-", '
+            '"user":"-","requestTime":"11/Dec/2025:01:10:00 +0000", "httpMethod":"GET",'
+            '"resourcePath":"/health", "status":"504","protocol":"HTTP/1.1", "responseLength":"42" }',
+            '{"requestId":"JKJaXmPLvHcESHA=","ip":"192.0.2.7","requestTime":"11/Dec/2025:01:10:00 +0000",'
+            '"httpMethod":"GET","routeKey":"GET /health","status":"200","protocol":"HTTP/1.1",'
+            '"responseLength":"15","responseLatency":"250","integrationLatency":"240"}',
+        ),
+    ),
+    Proxy(
+        marks=frozenset({"httpRequest.requestUrl", "httpRequest.status"}),
+        variables={
+            "httpRequest.latency": "request_time",
+            "httpRequest.protocol": "server_protocol",
+            "httpRequest.referer": "http_referer",
+            "httpRequest.remoteIp": "remote_addr",
+            "httpRequest.requestMethod": "request_method",
+            "httpRequest.requestSize": "request_length",
+            "httpRequest.requestUrl": "request_uri",
+            "httpRequest.responseSize": "body_bytes_sent",
+            "httpRequest.serverIp": "upstream_addr",
+            "httpRequest.status": "status",
+            "httpRequest.userAgent": "http_user_agent",
+            "trace": "http_x_cloud_trace_context",
+        },
+        per_second=1.0,
+        start="timestamp",
+        complete=_google,
+        samples=(
+            '{"httpRequest":{"latency":"30.002s","remoteIp":"192.0.2.7","requestMethod":"GET",'
+            '"requestSize":"81","requestUrl":"https://api.example.com/health?x=1","responseSize":"167",'
+            '"serverIp":"192.0.2.20","status":504,"userAgent":"curl/8.5.0"},"insertId":"1f2e3d",'
+            '"jsonPayload":{"statusDetails":"backend_timeout"},'
+            '"receiveTimestamp":"2025-12-11T01:10:31.2Z","resource":{"type":"http_load_balancer"},'
+            '"severity":"WARNING","timestamp":"2025-12-11T01:10:00.123456Z"}',
         ),
     ),
 )
@@ -177,11 +311,16 @@ def proxy_values(proxy: Proxy, record: Mapping[str, Any]) -> dict[str, Any]:
     if "remote_addr" in values:
         values["remote_addr"] = without_port(values["remote_addr"])
     if proxy.start is not None and record.get(proxy.start) is not None:
-        values["msec"] = end_of(record[proxy.start], values["request_time"])
+        values["msec"] = end_of(record[proxy.start], values.get("request_time"))
+    if proxy.complete is not None:
+        proxy.complete(values, record)
     return values
 
 
 def _seconds(key: str, value: Any, per_second: float) -> str | None:
+    stated = duration_s(value)
+    if stated is not None:
+        return f"{stated:.9f}"
     try:
         count = number(value)
     except ValueError as error:
@@ -204,7 +343,12 @@ def end_of(start: Any, seconds: str | None, zone: tzinfo = UTC) -> str:
     began = microseconds(start, zone)
     if began is None:
         raise ValueError(f"{start!r} is not a time")
-    whole, part = divmod(began + round(float(seconds or 0) * 1e6), 10**6)
+    return _epoch(began + round(float(seconds or 0) * 1e6))
+
+
+def _epoch(moment: int) -> str:
+    """Return a time in microseconds as ``$msec``."""
+    whole, part = divmod(moment, 10**6)
     return f"{whole}.{part:06}"
 
 

@@ -33,6 +33,7 @@ class StockFormat(NamedTuple):
     dialect: Literal["nginx", "apache"] = "nginx"
 
 
+UVICORN = "uvicorn"
 _COMMON = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _COMBINED = f'{_COMMON} "$http_referer" "$http_user_agent"'
 _SAMPLE = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167'
@@ -96,6 +97,16 @@ STOCK_FORMATS = (
         (
             '192.0.2.7 [2025-12-11T10:10:30+09:00] "GET /health HTTP/1.1" 504 30.002 192.0.2.20:8017 504 '
             "0.001 - 30.001",
+        ),
+    ),
+    # https://github.com/encode/uvicorn: the lines have no time, so that of a prefix counts.
+    StockFormat(
+        UVICORN,
+        'INFO:     $remote_addr:$remote_port - "$request" $status $status_phrase',
+        (
+            '2025-12-11T01:10:30.123456789Z INFO:     192.0.2.7:50312 - "GET /health HTTP/1.1" 200 OK',
+            'api-1  | 2025-12-11T01:10:30.123Z INFO:     192.0.2.7:50312 - "GET /health HTTP/1.1" 500 '
+            "Internal Server Error",
         ),
     ),
     # From Debian's Apache, for virtual hosts without a log of their own.

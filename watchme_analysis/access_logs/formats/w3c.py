@@ -40,6 +40,12 @@ SAMPLES = (
         "sc-substatus time-taken\r\n"
         "2025-12-11 01:10:30 192.0.2.1 GET /health x=1 Mozilla/5.0+(X11) 504 0 30001\r\n"
     ),
+    # Values in quotation marks, as the format allows and other programs write.
+    (
+        "#Version: 1.0\n"
+        "#Fields: date time c-ip cs-method cs-uri-stem sc-status cs(User-Agent) time-taken\n"
+        '2025-12-11 01:10:30 192.0.2.7 GET /health 504 "Mozilla/5.0 (X11; ""x"")" 30.001\n'
+    ),
 )
 _VARIABLES = {
     "c-ip": "remote_addr",
@@ -63,6 +69,8 @@ _VARIABLES = {
 _TAKEN_TOGETHER = ("date", "time", "cs-uri-stem", "cs-uri-query")
 _HEADER = re.compile(r"([cs])s?\(([\w-]+)\)")
 _DIRECTIVE = re.compile(rb"#(Fields|Software):[ \t]*([^\r\n]*)", re.IGNORECASE)
+# A value in quotation marks, or one without; values are separated by blanks.
+_QUOTED = re.compile(r'(?<!\S)(?:"((?:[^"]|"")*)"|([^\s"]\S*))(?!\S)')
 ANY_DIRECTIVE = re.compile(rb"#[A-Za-z-]+:")
 DIRECTIVES = re.compile(rb"^" + _DIRECTIVE.pattern, re.IGNORECASE | re.MULTILINE)
 
@@ -109,6 +117,8 @@ class W3cFields:
             raise ValueError("no #Fields above it says what its values are")
         text = decoded(line)
         parts = text.split("\t" if "\t" in text else " ")
+        if len(parts) != len(self.names) and '"' in text:
+            parts = _quoted_parts(text)
         if len(parts) != len(self.names):
             raise ValueError(f"{len(parts)} values, of {len(self.names)} fields")
         given = {
@@ -134,6 +144,11 @@ class W3cFields:
         if value is None:
             return None
         return unquote(value.replace("+", " ") if self.plus_is_space else value)
+
+
+def _quoted_parts(text: str) -> list[str]:
+    """Return the values of a line of which some are enclosed in quotation marks, doubled inside of them."""
+    return [bare or quoted.replace('""', '"') for quoted, bare in _QUOTED.findall(text)]
 
 
 def _variable(name: str) -> str:

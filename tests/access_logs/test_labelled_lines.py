@@ -1,0 +1,189 @@
+"""Lines of labels and values (LTSV, key=value, JSON), as their programs and documentation write them."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from watchme_analysis.access_logs.access_log import looks_like
+from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.formats.json_proxies import PROXIES
+from watchme_analysis.access_logs.formats.labelled import SAMPLES
+from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.scan import AccessScan
+from watchme_analysis.files.evidence_file import RawFile
+
+APACHE_LTSV, NGINX_LTSV, KEY_VALUE, HEROKU = (line for _, line in SAMPLES)
+LOGPUSH, LOGPUSH_SECONDS = (json.loads(one) for one in PROXIES[3].samples)
+REST_API, HTTP_API = PROXIES[4].samples
+(GOOGLE,) = PROXIES[5].samples
+
+
+def read(*lines, engine="exact"):
+    data = "".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in lines).encode()
+    return Engine(stock_formats(), UTC, engine=engine).read(data)
+
+
+def row(line, engine="exact"):
+    (found,) = read(line, engine=engine).table.to_pylist()
+    return found
+
+
+def at(text):
+    return datetime.fromisoformat(text)
+
+
+def test_ltsv_labels_have_the_meaning_that_ltsv_gives_them():
+    found = row(APACHE_LTSV)
+
+    assert found["time"] == at("2025-12-11T01:10:30+00:00")
+    assert (found["client_addr"], found["host"]) == ("192.0.2.7", "api.example.com")
+    assert (found["method"], found["path"], found["query"]) == ("GET", "/health", "x=1")
+    assert (found["status"], found["body_bytes"], found["user_agent"]) == (504, 167, "curl/8.5.0")
+    assert (found["request_time_s"], found["upstream_response_time_s"]) == (30.002, 30.001)
+    assert row(NGINX_LTSV)["request_time_s"] == 0.25
+
+
+def test_key_value_lines_have_quoted_values_with_escapes():
+    found = row(KEY_VALUE)
+
+    assert found["time"] == at("2025-12-11T01:10:30+00:00")
+    assert (found["path"], found["status"], found["request_time_s"]) == ("/health", 504, 30.002)
+    assert found["user_agent"] == 'curl/8.5.0 ("x")'
+
+
+def test_a_router_of_heroku_times_the_dyno_and_the_prefix_has_the_time():
+    found = row(HEROKU)
+
+    assert found["time"] == at("2025-12-11T01:10:30.123456+00:00")
+    assert (found["upstream_connect_time_s"], found["request_time_s"]) == (0.001, 0.251)
+    assert (found["upstream_addr"], found["client_addr"]) == ("web.1", "192.0.2.7")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(0.057, 0.057), ("0.057", 0.057), (57, 0.057), ("57", 0.057), ("57ms", 0.057), ("1.5 s", 1.5), (0, 0.0)],
+)
+@pytest.mark.parametrize("key", ["response_time", "responsetime", "responseTime", "duration", "latency"])
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_duration_without_a_unit_is_in_that_of_its_number(key, value, seconds, engine):
+    line = {"time": "2025-12-11T01:10:30Z", "method": "GET", "uri": "/a", "status": 200, key: value}
+
+    assert row(line, engine)["request_time_s"] == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_duration_beside_a_request_time_stays_what_it_is(engine):
+    line = {"uri": "/a", "status": 200, "request_time": 0.25, "duration": "long"}
+    found = row(line, engine)
+
+    assert found["request_time_s"] == 0.25
+    assert json.loads(found["extra"]) == {"duration": "long"}
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_request_is_a_target_or_a_request_line_whatever_most_lines_are(engine):
+    targets = [{"request": f"/a b?x={at}", "method": "GET", "status": 200} for at in range(20)]
+    lines = [{"request": f"GET /b?x={at} HTTP/1.1", "status": 200} for at in range(3)]
+    url = {"request": "https://api.example.com/c?x=1", "status": 200}
+
+    for mixed in ([*targets, *lines, url], [*lines * 10, *targets[:2], url]):
+        found = read(*mixed, engine=engine).table.to_pylist()
+        paths = {"/a b": 0, "/b": 0, "/c": 0}
+        for one in found:
+            paths[one["path"]] += 1
+        assert sum(paths.values()) == len(mixed)
+        assert {one["request"] for one in found} == {None}
+
+
+def test_cloudflare_s_lines_are_requests_at_the_edge():
+    found = row(LOGPUSH)
+
+    assert found["time"] == at("2025-12-11T01:10:30.25+00:00")
+    assert (found["request_time_s"], found["status"]) == (30.25, 504)
+    assert (found["path"], found["query"], found["edge_ray_id"]) == ("/health", "x=1", "8f1e2d3c4b5a6978")
+    assert (found["upstream_addr"], found["upstream_status"]) == ("192.0.2.20", None)
+    assert row(LOGPUSH_SECONDS)["request_time_s"] == 0.25
+
+
+def test_api_gateway_logs_the_start_and_milliseconds():
+    rest, http = row(REST_API), row(HTTP_API)
+
+    assert (rest["path"], rest["status"], rest["request_time_s"]) == ("/health", 504, None)
+    assert (http["path"], http["method"], http["request_time_s"]) == ("/health", "GET", 0.25)
+    assert http["time"] == at("2025-12-11T01:10:00.25+00:00")
+    assert http["upstream_response_time_s"] == 0.24
+
+
+def test_a_load_balancer_of_google_logs_the_start_and_durations_with_a_unit():
+    found = row(GOOGLE)
+
+    assert found["time"] == at("2025-12-11T01:10:30.125456+00:00")
+    assert (found["request_time_s"], found["status"], found["body_bytes"]) == (30.002, 504, 167)
+    assert (found["host"], found["path"], found["query"]) == ("api.example.com", "/health", "x=1")
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_uvicorn_s_lines_have_the_time_of_the_container_s_prefix_colours_or_not(engine):
+    plain = 'INFO:     192.0.2.7:50312 - "GET /health?x=1 HTTP/1.1" 200 OK'
+    green, bold, end = "\x1b[32m", "\x1b[1m", "\x1b[0m"
+    coloured = f'{green}INFO{end}:     192.0.2.7:50312 - "{bold}GET /health HTTP/1.1{end}" {green}200 OK{end}'
+    stamped = [
+        f"2025-12-11T01:10:{second}.123456789Z {line}" for second in (30, 31) for line in (plain, coloured)
+    ]
+    found = read(*stamped, engine=engine).table.to_pylist()
+
+    assert [one["time"].second for one in found] == [30, 30, 31, 31]
+    assert {(one["path"], one["status"], one["client_addr"]) for one in found} == {
+        ("/health", 200, "192.0.2.7")
+    }
+    assert row(plain, engine)["time"] is None
+    docker = {"log": plain + "\n", "stream": "stdout", "time": "2025-12-11T01:10:30.5Z"}
+    assert row(docker, engine)["time"] == at("2025-12-11T01:10:30.5+00:00")
+
+
+def test_keys_that_are_not_understood_are_listed():
+    chunk = read({"tijd": "x", "pad": "/health", "antwoord": 504}, "a=1 b=2 c=3", "a:1\tb:2\tc:3")
+
+    assert [one.reason for one in chunk.rejected] == [
+        "no request: no status or no target among its keys tijd, pad, antwoord",
+        "no request: no status or no target among its keys a, b, c",
+        "no request: no status or no target among its keys a, b, c",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "unknown"),
+    [
+        (
+            '{"time":"2025-12-11T01:10:30Z","path":"/a","status":200,"duur":0.25,"http_x_real_ip":"-"}',
+            ["duur"],
+        ),
+        ('192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 15 "-" "curl" 0.25', ["field_1"]),
+        ('192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 15 "-" "curl" "192.0.2.8"', []),
+        ('INFO:     192.0.2.7:50312 - "GET /a HTTP/1.1" 200 OK', []),
+    ],
+)
+def test_fields_that_are_not_understood_are_named(tmp_path, line, unknown):
+    (tmp_path / "access.log").write_text(f"{line}\n" * 3)
+
+    assert AccessScan([tmp_path / "access.log"]).further_fields() == unknown
+
+
+@pytest.mark.parametrize("line", [APACHE_LTSV, KEY_VALUE])
+def test_merged_and_torn_lines_of_labels_are_no_request(line):
+    separator = "\t" if "\t" in line else " "
+    torn = line.partition("status")[0]
+    chunk = read(line, line + separator + line, torn, "", line)
+
+    assert (chunk.table["line"].to_pylist(), chunk.blank) == ([1, 5], 1)
+    assert [one.line for one in chunk.rejected] == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["cloudflare.json", "cloudflare-access.log"])
+def test_lines_of_other_tables_are_left_to_their_readers(tmp_path, name):
+    (tmp_path / name).write_text(json.dumps(LOGPUSH) + "\n")
+    (tmp_path / "emotion.log").write_text('INFO:     192.0.2.7:50312 - "GET /a HTTP/1.1" 200 OK\n')
+
+    assert not looks_like(RawFile(tmp_path, name))
+    assert not looks_like(RawFile(tmp_path, "emotion.log"))
