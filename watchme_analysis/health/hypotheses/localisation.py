@@ -206,8 +206,9 @@ def _connected(view: _View) -> list[Observation]:
     rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
     addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
     if len(rows) >= REFUTED_SHARE * view.total and len(calm):
-        shared = calm["family"].map(lambda name: bool(_addresses_of(view, calm, name) & addresses))
-        same = calm[shared.astype(bool)]
+        routes = calm.groupby("family", observed=True)
+        shared = [name for name, rows_of_route in routes if view.addresses(rows_of_route) & addresses]
+        same = calm[calm["family"].isin(shared)]
         if len(same) >= FEWEST_SERVED:
             text = message(
                 "health-same-upstream-served",
@@ -273,10 +274,6 @@ def _constancy(view: _View) -> list[Observation]:
         sql = of_joined("nginx", between)
         return [Observation("served_between", text, "access_log", len(between), sql)]
     return []
-
-
-def _addresses_of(view: _View, rows: pd.DataFrame, family: Any) -> set[str]:
-    return view.addresses(rows[rows["family"] == family])
 
 
 def _routing(view: _View) -> list[Observation]:

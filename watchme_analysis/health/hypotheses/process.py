@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.hypotheses.container import container_of, variables
 from watchme_analysis.health.hypotheses.cpu import FEWEST_SAMPLES, cpu
-from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.facts import Facts, facts
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.health.hypotheses.memory import memory
 from watchme_analysis.health.hypotheses.sql import at_times, quoted, within
 from watchme_analysis.health.running_source import of_applications, running_applications
+from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import floats
 from watchme_analysis.text.message import Choice, Count, Number, Value, message
@@ -47,12 +48,22 @@ def service_name(found: Facts, table: pd.DataFrame) -> str:
 
 
 def own_source(found: Facts, name: str) -> pd.DataFrame:
-    """Return ``app_handlers`` or ``app_calls`` without the source of other services.
+    """Return ``app_handlers`` or ``app_calls`` without the source of other services; do not modify the frame.
 
     The start commands and compose files name the file that serves the affected address. Without them, a file
     such as ``app-NAME.py`` is the named service's. Of several applications that remain, the one that has the
     affected routes is used; if several have them, nobody can tell which one runs, and no row is returned.
     """
+    return found.inv.once(_own_source)[name]
+
+
+def _own_source(inv: Investigation) -> dict[str, pd.DataFrame]:
+    """Return the source of the affected service by table; many detectors read it."""
+    found = inv.once(facts)
+    return {name: _of_affected_service(found, name) for name in ("app_handlers", "app_calls")}
+
+
+def _of_affected_service(found: Facts, name: str) -> pd.DataFrame:
     table, processes = found.table(name), found.table("app_processes")
     every = set(found.table("app_handlers")["application_file"].dropna())
     services = compose_services(found.table("compose_settings"))
@@ -103,7 +114,12 @@ def _busiest(found: Facts, table: pd.DataFrame, names: set[str]) -> str:
 
 
 def gauges(found: Facts) -> pd.DataFrame:
-    """Return the metrics of the affected process, a column each, times as index."""
+    """Return the metrics of the affected process, a column each, times as index; do not modify the frame."""
+    return found.inv.once(_gauges)
+
+
+def _gauges(inv: Investigation) -> pd.DataFrame:
+    found = inv.once(facts)
     metrics = found.table("host_metrics")
     service = service_name(found, metrics)
     mine = metrics[metrics["service"].fillna("") == service].dropna(subset=["time", "value"])
