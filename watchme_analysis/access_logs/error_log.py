@@ -8,6 +8,7 @@ sources of nginx 1.18 to 1.28.
 from __future__ import annotations
 
 import re
+from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from watchme_analysis.files.field_values import across_repeated_hours, microseco
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded, prefix_size, split_lines, unpadded
 from watchme_analysis.files.request_line import split_request
+from watchme_analysis.files.zones import offset_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +93,8 @@ _KINDS = tuple(
 # A container writes both logs, often to the same file.
 _REQUEST_LINE = re.compile(rb"\{\"|\S+ - [^\[]{1,200} \[\d\d/[A-Z][a-z][a-z]/\d{4}:")
 _FIRST_LINES = 50
+# Number of bytes of an access log to search for an offset from UTC.
+_OFFSET_BYTES = 4096
 _WENT_AWAY = re.compile(r"(reset by peer|broken pipe)\) while ", re.IGNORECASE)
 
 
@@ -144,6 +148,14 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         line with a time they are rejected, as are requests, which a container writes between them.
     """
     account = TextAccounting(raw, "nginx_error", "error_log")
+    zone = raw.zone
+    beside = _zone_beside(raw) if raw.settings.get("zone_is_assumed") else None
+    if beside is not None:
+        zone = beside[0]
+        account.notes.append(
+            f"its times have no zone and were read as {zone}, as {beside[1]} of the same folder states; "
+            "--timezone, or time_zone in case.toml, states another one"
+        )
     records: list[tuple[int, list[bytes]]] = []
     for at, line in enumerate(_written(split_lines(raw.content.data)), 1):
         account.lines = at
@@ -161,23 +173,41 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             records[-1][1].append(line)
             account.joined_lines += 1
     for at, lines in records:
-        row = _row(b"\n".join(lines), raw)
+        row = _row(b"\n".join(lines), raw, zone)
         if row is None:
             account.joined_lines -= len(lines) - 1
             for offset, line in enumerate(lines):
                 account.reject(at + offset, "its time is not valid", line)
             continue
         account.rows.append({"file": raw.relative, "line": at, **row})
-    moments = across_repeated_hours([int(str(row["time"])) for row in account.rows], raw.zone)
+    moments = across_repeated_hours([int(str(row["time"])) for row in account.rows], zone)
     for row, moment in zip(account.rows, moments, strict=True):
         row["time"] = moment
     return account.finish(["time"])
 
 
-def _row(line: bytes, raw: RawFile) -> dict[str, object] | None:
+def _zone_beside(raw: RawFile) -> tuple[tzinfo, str] | None:
+    """Return the zone that the access logs of the folder state, and the first of them.
+
+    Nginx writes both logs in its local time, but only the access log contains the offset. None if the logs
+    state none, or several, or the one that would be assumed anyway.
+    """
+    found: dict[tzinfo, str] = {}
+    for log in raw.beside("access*.log*", "*[-_.]access*.log*"):
+        offset = offset_in(log.head(_OFFSET_BYTES))
+        if offset is not None:
+            found.setdefault(offset, log.relative)
+    if len(found) != 1:
+        return None
+    ((zone, name),) = found.items()
+    is_same = zone.utcoffset(None) == timedelta(0) and str(raw.zone) == "UTC"
+    return None if is_same else (zone, name)
+
+
+def _row(line: bytes, raw: RawFile, zone: tzinfo) -> dict[str, object] | None:
     found = _LINE.match(decoded(line))
     assert found is not None
-    moment = microseconds(found["time"], raw.zone)
+    moment = microseconds(found["time"], zone)
     if moment is None:
         return None
     text = found["message"]

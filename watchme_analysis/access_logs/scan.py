@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -38,6 +37,7 @@ from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError
 from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile
 from watchme_analysis.files.lines import split_lines
+from watchme_analysis.files.zones import offset_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,8 +101,7 @@ def _moment(microseconds: int | None) -> datetime | None:
 _LOG = logging.getLogger(__name__)
 # More inputs than this are neither sorted by time nor compared for copies, since that reads a part of each.
 MANY_INPUTS = 1000
-# An offset from UTC behind a time of $time_local or $time_iso8601, and the number of bytes to search for it.
-_OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?([+-])([01]\d):?([0-5]\d)\b")
+# Number of bytes to search for an offset from UTC.
 _HEAD_BYTES = 4096
 # Bytes that are sampled to decide if the compiled loop can parse a log.
 _LARGE_HEAD_BYTES = 1 << 16
@@ -210,11 +209,9 @@ class AccessScan:
     def zone_written(self) -> tzinfo:
         """Return the zone of the last time with a zone at the start of a log, else UTC."""
         for one in reversed([one for one in self.inputs if one.path is not None]):
-            found = _OFFSET.search(one.head(_HEAD_BYTES))
+            found = offset_in(one.head(_HEAD_BYTES))
             if found is not None:
-                sign, hours, minutes = found.groups()
-                offset = timedelta(hours=int(hours), minutes=int(minutes))
-                return timezone(-offset if sign == b"-" else offset)
+                return found
         return UTC
 
     def further_fields(self) -> list[str]:

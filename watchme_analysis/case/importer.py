@@ -39,6 +39,7 @@ from watchme_analysis.files.evidence_file import (
 from watchme_analysis.files.json_values import DEEPEST, shallow
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.files.zones import NotedZone
 from watchme_analysis.schema import FORMAT_VERSION
 from watchme_analysis.text.formats import counted, readable_name
 from watchme_analysis.version import __version__
@@ -121,7 +122,7 @@ def import_folder(
     if settings.file is None:
         check_one_case(source, names)
     inputs = {name: sha256_of(source / name) for name in names}
-    zone = "" if settings.states_zone else settings.zone_name
+    zone = "" if settings.states_zone or settings.zone_is_assumed else settings.zone_name
     fingerprint = _fingerprint(inputs | refused, [zone, settings.work_items.to_dict()])
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # a case that is damaged or of another version is imported again
@@ -272,7 +273,8 @@ def _read_all(
         if name == settings.file:
             reports.append(FileReport(name, "case_settings", "", size, digest))
             continue
-        raw = RawFile(folder, name, settings.zone, settings.of_readers, spill, known)
+        zone = NotedZone(settings.zone)
+        raw = RawFile(folder, name, zone, settings.of_readers, spill, known)
         source, reason = _recognise(raw, settings.kinds.get(name))
         unread: tuple[str, ...] | None = None
         if source is None and reason != _OF_ITS_OWN:
@@ -307,6 +309,7 @@ def _read_all(
                 digest,
                 tuple((piece.table, piece.retrieval) for piece in pieces),
                 unread,
+                assumed_zone=settings.zone_name if rows and zone.used and settings.zone_is_assumed else None,
             )
         )
     return reports, frames, kept

@@ -46,6 +46,8 @@ class CaseSettings:
         Time zone of times without a zone.
     states_zone
         Whether the file sets the zone.
+    zone_is_assumed
+        Whether neither the file nor the user states the zone.
     window
         ISO bounds of the window; None when the file does not set them.
     log_format
@@ -61,6 +63,7 @@ class CaseSettings:
     zone: tzinfo = UTC
     zone_name: str = "UTC"
     states_zone: bool = False
+    zone_is_assumed: bool = False
     window: dict[str, str] | None = None
     log_format: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)
@@ -70,7 +73,7 @@ class CaseSettings:
     def of_readers(self) -> dict[str, Any]:
         """Return the settings that file readers may use."""
         stated = {"log_format": self.log_format} if self.log_format else {}
-        return {**stated, "work_items": self.work_items}
+        return {**stated, "work_items": self.work_items, "zone_is_assumed": self.zone_is_assumed}
 
 
 def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
@@ -94,7 +97,12 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     if problem := link_problem(folder, path):
         raise InputError(f"{path} is {problem}. Put the file itself there.")
     if not path.is_file():
-        return CaseSettings(zone=parse_zone(default), zone_name=default, work_items=work_items)
+        return CaseSettings(
+            zone=parse_zone(default),
+            zone_name=default,
+            zone_is_assumed=zone_name is None,
+            work_items=work_items,
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -103,6 +111,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     if unknown:
         raise InputError(f"{path} has no setting {', '.join(unknown)}: it knows {', '.join(sorted(_KNOWN))}.")
     stated = data.get("time_zone", data.get("timezone"))
+    is_assumed = stated is None and zone_name is None
     zone_name = default if stated is None else str(stated)
     zone = parse_zone(zone_name)
     if "work_time_zone" in data:
@@ -120,6 +129,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
         zone=zone,
         zone_name=zone_name,
         states_zone=stated is not None,
+        zone_is_assumed=is_assumed,
         window=_window(path, data.get("window"), zone),
         log_format=data.get("log_format"),
         kinds=kinds,

@@ -64,6 +64,8 @@ class FileReport:
     unread
         Tables that the file was meant for when it could not be read; None when it was read or is not
         evidence.
+    assumed_zone
+        Zone of its times without a zone when nobody stated it; None when its times state theirs.
     """
 
     file: str
@@ -73,6 +75,7 @@ class FileReport:
     sha256: str
     pieces: tuple[tuple[str, Retrieval], ...] = ()
     unread: tuple[str, ...] | None = None
+    assumed_zone: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry of the file in the manifest."""
@@ -84,6 +87,7 @@ class FileReport:
             "reason": self.reason,
             "unread": None if self.unread is None else list(self.unread),
             "tables": [{"table": table, **retrieval.to_dict()} for table, retrieval in self.pieces],
+            **({} if self.assumed_zone is None else {"assumed_zone": self.assumed_zone}),
         }
 
 

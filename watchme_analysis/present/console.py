@@ -112,11 +112,25 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
     return "\n".join(
         [
             *lines,
-            *_headed("Notes:", _each_once(notes)),
+            *_headed("Notes:", [*_each_once(notes), *_assumed_zone(manifest)]),
             *_headed("Could not be read, though it is evidence:", unread),
             *_headed("Left, not part of the case:", left),
         ]
     )
+
+
+def _assumed_zone(manifest: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on the files whose times have no zone, and on what contradicts the assumption."""
+    zones = {entry["file"]: entry["assumed_zone"] for entry in manifest["inputs"] if "assumed_zone" in entry}
+    if not zones:
+        return []
+    return [
+        _bullet(
+            f"{_first_of([*zones])}: times without a zone were read as {next(iter(zones.values()))}, which "
+            "is an assumption. It is wrong if events lie whole hours from the same events in other files. "
+            "--timezone, or time_zone in case.toml, states another zone."
+        )
+    ]
 
 
 def _notes(entry: Mapping[str, Any]) -> list[str]:
