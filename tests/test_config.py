@@ -165,6 +165,7 @@ def test_show_prints_each_value_and_its_source(places, monkeypatch):
     assert printed["region"] == {"value": "eu-central-1", "source": "WATCHME_REGION"}
 
 
+@pytest.mark.slow
 def test_commands_and_pages_use_the_setting(places, monkeypatch, data):
     from watchme_analysis.cli.diagnose import diagnose
     from watchme_analysis.notebook import open_health

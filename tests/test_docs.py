@@ -293,12 +293,13 @@ def test_options_named_alone_exist(document):
     assert named - all_options() - FOREIGN_OPTIONS == set()
 
 
-@pytest.mark.parametrize("document", CURRENT, ids=str)
-def test_environment_variables_exist(document):
+def test_environment_variables_exist():
     source = "".join(
         path.read_text(encoding="utf-8") for path in [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     )
-    assert [name for name in re.findall(r"\bWATCHME_\w+", text_of(document)) if name not in source] == []
+    named = {(str(page), name) for page in CURRENT for name in re.findall(r"\bWATCHME_\w+", text_of(page))}
+    assert named
+    assert [(page, name) for page, name in sorted(named) if name not in source] == []
 
 
 def test_the_architecture_page_lists_the_floors_that_are_checked():

@@ -6,6 +6,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).resolve().parent.parent / "watchme_analysis"
 ROLE = re.compile(r":(?:func|class|meth|mod|data|exc|attr):`~?\.?([\w.]+)`")
 ENTRY_POINT = re.compile(r"Entry point: (.*?)(?:\n\n|\Z)", re.DOTALL)
@@ -87,6 +89,7 @@ def docstrings(tree):
             yield ast.get_docstring(node) or ""
 
 
+@pytest.mark.slow
 def test_names_that_docstrings_refer_to_exist():
     missing = {
         (module, reference)

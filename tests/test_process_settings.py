@@ -45,6 +45,7 @@ import scipy.linalg  # was not hidden from whoever imports it later
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["numba", "arrow", "exact"])
 def test_reading_logs_leaves_the_process_unchanged(tmp_path, engine):
     (tmp_path / "access.log").write_text("".join(LINE.format(number) for number in range(300)))

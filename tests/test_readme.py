@@ -55,6 +55,7 @@ def numberless(text):
     return re.sub(r"[\d.,]*\d", "0", text)
 
 
+@pytest.mark.slow
 def test_the_python_shown_runs(tmp_path, monkeypatch, capsys):
     (tmp_path / "data").symlink_to(ROOT / "data")
     monkeypatch.chdir(tmp_path)

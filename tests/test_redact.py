@@ -131,6 +131,7 @@ def seconds(text):
     return best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ADVERSE)
 def test_masking_takes_time_in_proportion_to_the_length(piece):
     short, long = (f"{piece * (size // len(piece))}=" for size in (10_000, 80_000))

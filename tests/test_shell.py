@@ -95,6 +95,7 @@ def offered(diagnosis):
     ]
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_a_backlog_diagnosis_offers_takes_a_name_as_one_word(name, shell):
     world = World(queue=f"{name}", function=f"{name}", dlq=f"{name}-dlq")

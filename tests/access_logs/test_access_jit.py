@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from worlds.access_log_lines import FORMAT, log_lines
 
 SOURCES = Path(__file__).parents[2] / "watchme_analysis"
@@ -37,6 +38,7 @@ def test_a_change_in_any_source_is_a_new_cache(tmp_path):
     assert (after != before, is_compiled) == (True, "False")
 
 
+@pytest.mark.slow
 def test_what_a_log_needs_is_compiled_apart_and_its_lines_before_arrow_is_loaded():
     text = b"\n".join(one.data for one in log_lines(4000) if len(one.data) < 1000)[-400_000:]
     text = text[text.index(b"\n") + 1 :]

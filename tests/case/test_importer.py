@@ -93,6 +93,7 @@ PACKERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "pack"), PACKERS.items())
 def test_packing_makes_no_difference_to_the_tables(evidence, tmp_path, ending, pack):
     (evidence / "app-emotion").mkdir()

@@ -174,6 +174,7 @@ def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(watchme,
     assert f"more:\n    watchme case show {data / 'backlog-dlq'}\n" in answer.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
     (evidence / "access.log").write_text(ACCESS * 100_000)

@@ -114,6 +114,7 @@ def printing(path):
     return [ast.unparse(call.func) for call in calls if ast.unparse(call.func) in names]
 
 
+@pytest.mark.slow
 def test_nothing_prints_past_the_terminal():
     # The script for containers stands alone; the tool for notebooks is no command of `watchme`.
     apart = {PACKAGE / "evidence/prober.py", PACKAGE / "report/stored_notebooks.py"}
@@ -143,6 +144,7 @@ def run(*words, cwd):
     return said.decode().replace("\r\n", "\n").replace("\r\033[K", ""), process.returncode
 
 
+@pytest.mark.slow
 def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data, tmp_path):
     health = write_health(data / "health-threadpool", tmp_path / "health", HOSTILE)
     backlog = write_backlog(data / "backlog-49", tmp_path / "backlog", HOSTILE)
@@ -166,6 +168,7 @@ def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data
         assert code != 1, (words, said)
 
 
+@pytest.mark.slow
 def test_json_of_hostile_evidence_is_json_with_the_names_as_they_are(data, tmp_path):
     from watchme_analysis.cli.diagnose import diagnose
 

@@ -113,6 +113,7 @@ def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
     assert not answer.truncated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole_second", [True, False])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_a_second_that_may_not_be_asked_alone_is_asked_with_its_neighbour(front, aws, whole_second, order):
@@ -233,6 +234,7 @@ def test_without_counts_three_slices_tell_how_to_cut_the_rest(front, aws):
     assert answer.queries_started <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False])
 def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws, known):
     offsets = [*range(0, 3_600_000, 720), *range(1_817_300, 1_877_300, 2)]
@@ -408,6 +410,7 @@ def command(*words):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], **pipes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ["interrupt", "deadline", "error"])
 def test_nothing_runs_on_when_the_command_ends(front, tmp_path, monkeypatch, ends):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -463,6 +466,7 @@ bursts = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=12,
     deadline=None,

@@ -97,6 +97,7 @@ def burst(rows, width_ms, seed):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width_ms", [1000, 4000, 15_000, 60_000])
 @pytest.mark.parametrize("times", [1.3, 4, 10])
 def test_a_burst_in_a_known_minute_is_scanned_once_where_queries_are_worth_it(width_ms, times, monkeypatch):

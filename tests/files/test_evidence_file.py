@@ -29,6 +29,7 @@ PACKINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
 def test_other_ways_to_pack_are_read_and_torn_alike(tmp_path, pack):
     data = "".join(f"{number**3 % 1000003}\n" for number in range(400_000)).encode()

@@ -68,6 +68,7 @@ def test_tls_asked_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     assert "no_handshake" not in outcomes(made)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("fate", "is_refusal"),
     [
@@ -140,6 +141,7 @@ def test_an_error_log_without_errors_is_not_asked_for():
     assert any("error log" in render(item.what) for item in said.missing_evidence)
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("kind", "cpu_pct", "blocks"), [("cpu", 5, False), ("cpu", 90, True), ("blocking_io", 5, True)]
 )

@@ -272,6 +272,7 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     assert "nginx_renames" not in {one.signal for one in investigate(made).once(health.observed)}
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("starts", "every", "outcome", "strength"),
     [(1, 6, "restarted", 1.0), (4, 6, "restarted_often", 1.0), (4, 0.2, "restarted", 1.0)],

@@ -212,6 +212,7 @@ def test_the_detail_names_the_address_that_never_answered():
     )
 
 
+@pytest.mark.slow
 def test_a_second_fault_is_named():
     def both(path, second):
         return {"edge_s": 7.0} if path == HEALTH else {"connect_s": 1.02} if path == JOBS else None
@@ -315,6 +316,7 @@ def test_a_port_that_compose_publishes_no_more_speaks_for_the_network(port, is_p
     assert any(item.check == "ports" for item in first.evidence) is not is_published
 
 
+@pytest.mark.slow
 def test_memory_at_the_limit_that_compose_grants_is_full():
     slow = on_service(header_s=3.0, inside_s=3.0)
     made = case(slow, gauges=lambda second: {"rss_mb": 245.0, "cpu_pct": 5.0})
@@ -354,6 +356,7 @@ def test_containers_without_a_common_network_speak_for_the_network(network, is_a
     assert all(len(made.sql(item.sql)) == item.rows for item in apart)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("interval", "url", "strength"),
     [

@@ -37,6 +37,7 @@ def test_who_waits_inside_meets_a_process_that_listens():
 ENDED, READY = "Finished server process [9]", "Application startup complete."
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("ready_after_s", "strength"),
     [(FAULT[1] - FAULT[0], 1.0), (2.0, None)],
@@ -77,6 +78,7 @@ def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap()
     assert "metrics_gap" not in observed(process_down())
 
 
+@pytest.mark.slow
 def test_arrivals_are_compared_with_the_busiest_time_otherwise():
     seen = observed(flood())["arrivals_up"]
     assert seen.effect > 4
@@ -85,6 +87,7 @@ def test_arrivals_are_compared_with_the_busiest_time_otherwise():
     assert observed(case(on_service(header_s=4.0)))["arrivals_usual"].effect < 1.5
 
 
+@pytest.mark.slow
 def test_a_flood_leads_and_names_what_ran_out_beside_it():
     said = health.diagnose(investigate(flood()))
     assert (said.cause, said.secondary_cause) == ("traffic_surge", "app_saturation")
@@ -114,6 +117,7 @@ def test_timeouts_that_the_application_logs_of_what_it_calls_count_if_they_are_n
     assert "client_timeouts" not in logged(*during, *(2.0 * number for number in range(1, 15)))
 
 
+@pytest.mark.slow
 def test_a_surge_under_which_nobody_fails_and_few_wait_needs_no_cause():
     def sometimes_late(path, second):
         return {"header_s": 1.2} if path == HEALTH and second % 4 < 1 else None

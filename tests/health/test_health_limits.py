@@ -95,6 +95,7 @@ def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
     assert not [item for item in evidence if "health-nginx-limits" in messages_in(item.statement)]
 
 
+@pytest.mark.slow
 def test_a_limit_explains_failures_with_its_status_alone():
     """The check times out. The error log has lines on a limit of its path, but no request has its status."""
 

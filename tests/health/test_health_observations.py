@@ -95,6 +95,7 @@ def turned_away():
     return made
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("world", "outcome", "message_id", "values"),
     [

@@ -57,6 +57,7 @@ def test_statements_give_their_rows_when_a_table_is_missing(absent):
     check(without(made, absent))
 
 
+@pytest.mark.slow
 def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
     made = bundled("health-threadpool")
     inv = open_question("health", made, since="40s")

@@ -116,6 +116,7 @@ def test_what_all_requests_together_name_leads():
     assert said.ranking[0].finding.log_odds < said.ranking[1].finding.log_odds
 
 
+@pytest.mark.slow
 def test_the_incident_lasts_from_the_first_of_two_faults_to_the_end_of_the_other():
     """The whole service is gone for a while; then the health check alone is refused, which weighs more."""
 

@@ -62,6 +62,7 @@ ENDED = ("other", "[CRITICAL] WORKER TIMEOUT (pid:7)")
 STARTED = ("lifecycle", "Started server process [8]")
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("messages", "seen"),
     [

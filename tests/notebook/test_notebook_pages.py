@@ -96,6 +96,7 @@ def test_a_bundled_case_is_found_from_the_notebooks_folder_and_from_elsewhere(da
     assert here.matrix().alt
 
 
+@pytest.mark.slow
 def test_the_backlog_page_accounts_for_what_happened(data):
     page = notebook.open_backlog(case=str(data / "backlog-49"), queue="asr-queue")
     assert page.affected == ["asr-queue"]

@@ -222,6 +222,7 @@ def test_a_creep_s_start_lies_within_the_interval_that_is_told():
     assert sum(held) >= 7
 
 
+@pytest.mark.slow
 def test_a_part_that_creeps_beside_one_that_does_not_is_dated_by_its_mean():
     """The function's own second stays, the API's half second creeps; few runs scatter with a long tail."""
     errors, held = [], []

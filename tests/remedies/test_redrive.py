@@ -268,6 +268,7 @@ def test_another_file_and_a_second_run_are_refused_before_anything_is_sent(queue
     assert front.calls["SendMessage"] == 0
 
 
+@pytest.mark.slow
 def test_kills_lose_nothing_and_send_nothing_twice_unsaid(queue, front, tmp_path):
     front.latency_s = 0.02
     source, journal = tmp_path / "lines", tmp_path / "journal"

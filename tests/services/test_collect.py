@@ -259,6 +259,7 @@ def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
     assert any("alarms of the last 30 days" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_the_raw_answers_give_the_same_case(account, tmp_path):
     pull(Aws(rate_limits=FAST), request(), tmp_path / "case", raw=tmp_path / "raw")
     imported = import_folder(tmp_path / "raw", tmp_path / "again").case
@@ -268,6 +269,7 @@ def test_the_raw_answers_give_the_same_case(account, tmp_path):
         pd.testing.assert_frame_equal(imported.table(table), pulled.table(table))
 
 
+@pytest.mark.slow
 def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     """By botocore's own account of all calls that the two commands make."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -361,6 +363,7 @@ def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
         pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
 
 
+@pytest.mark.slow
 def test_a_ceiling_refuses_before_scanning(account, tmp_path):
     hour = int(START.timestamp()) // 3600 * 3600 + 3600
     account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
@@ -409,6 +412,7 @@ def test_a_later_end_asks_the_rest_alone(account, tmp_path):
     assert len(events) == events.ptr.nunique() == 500
 
 
+@pytest.mark.slow
 def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
     store = ResponseStore(tmp_path / "cache", "here")
     named = {"functions": ("sed-worker",)}
