@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import sys
@@ -74,11 +75,24 @@ def data():
 
 @pytest.fixture(scope="session")
 def bundled(data, tmp_path_factory):
-    """Return a function that imports a bundled case by its name, each case once."""
+    """Return a function that imports a bundled case by its name, each case once for all workers."""
     from watchme_analysis.case.importer import import_folder
+    from watchme_analysis.case.opening import open_case
 
-    home = tmp_path_factory.mktemp("cases")
-    return cache(lambda name: import_folder(data / name, home / name).case)
+    home = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the parent of the workers' folders is common to them
+        home = home.parent
+    home = home / "cases"
+    home.mkdir(exist_ok=True)
+
+    @cache
+    def imported(name):
+        with (home / f"{name}.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            folder = home / name
+            return open_case(folder) if folder.exists() else import_folder(data / name, folder).case
+
+    return imported
 
 
 @pytest.fixture(scope="session")

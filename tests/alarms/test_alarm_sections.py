@@ -137,18 +137,18 @@ def test_throttling_is_said_loudly_where_it_loses():
         ({"runs": 3}, "'runs' is unknown"),
     ],
 )
-def test_malformed_parameters_of_a_what_if_are_refused(data, parameters, said):
+def test_malformed_parameters_of_a_what_if_are_refused(bundled, parameters, said):
     with pytest.raises(InputError, match=said):
-        notebook.open_what_if(case=str(data / "backlog-healthy"), **parameters)
+        notebook.open_what_if(case=str(bundled("backlog-healthy").path), **parameters)
 
 
 @pytest.mark.slow
-def test_a_healthy_case_says_that_every_ring_is_in_vain(data):
-    page = notebook.open_alarms(case=str(data / "backlog-healthy"))
+def test_a_healthy_case_says_that_every_ring_is_in_vain(bundled):
+    page = notebook.open_alarms(case=str(bundled("backlog-healthy").path))
     assert "No incident" in page.time_to_detect().paragraphs[0]
     assert "no alarm" in page.advice().paragraphs[0]
     with pytest.raises(InputError, match="'who' is unknown"):
-        notebook.open_alarms(case=str(data / "backlog-healthy"), who="me")
+        notebook.open_alarms(case=str(bundled("backlog-healthy").path), who="me")
 
 
 def test_single_runs_that_came_to_the_same_are_told_once():

@@ -123,8 +123,8 @@ def test_runs_at_their_limit_wait_for_a_slow_api():
 
 
 @pytest.mark.slow
-def test_a_share_is_that_of_the_numbers_beside_it(data):
-    found = diagnose_case("backlog", data / "backlog-49")
+def test_a_share_is_that_of_the_numbers_beside_it(diagnosed):
+    found = diagnosed("backlog-49")
     (said,) = (
         item.statement for item in found.ranking[0].finding.evidence if item.check == "share of runs failing"
     )

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from worlds.backlog_draws import CAUSES, make, upload
 from worlds.backlog_twists import stray, writes
+from worlds.statement_rows import check_backlog
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.importer import import_folder
@@ -40,9 +41,22 @@ def one_bad_message(world, options):
     upload(world, 0.5 * world.seconds, world.devices[0], world.queues[0], poison="404")
 
 
-@pytest.mark.parametrize("cause", CAUSES)
-def test_each_cause_is_found_and_its_dead_letters_are_counted(tmp_path, cause):
-    found, truth = asked(tmp_path, 31, cause)
+@pytest.fixture(scope="module", params=CAUSES)
+def of_each_cause(request, tmp_path_factory):
+    """The investigation of a world of each cause, with the cause and the world's truth."""
+    home = tmp_path_factory.mktemp(request.param)
+    truth = make(31, home / "raw", request.param)
+    case = import_folder(home / "raw", home / "case").case
+    return Investigation(case, "backlog"), request.param, truth
+
+
+def test_every_statement_gives_its_rows(of_each_cause):
+    check_backlog(of_each_cause[0])
+
+
+def test_each_cause_is_found_and_its_dead_letters_are_counted(of_each_cause):
+    inv, cause, truth = of_each_cause
+    found = diagnose(inv)
     assert found.cause == cause
     assert found.extra["queues"] == truth["queues_affected"]
     assert found.extra["dead_letters"] == truth["messages_lost_to_dlq"]

@@ -136,8 +136,8 @@ def test_bad_input_is_one_sentence_and_exit_2(watchme, evidence, tmp_path, words
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_diagnose_prints_one_json_object(watchme, data, tmp_path):
-    answer = watchme("diagnose", "health", data / "health-healthy", "--json")
+def test_diagnose_prints_one_json_object(watchme, bundled):
+    answer = watchme("diagnose", "health", bundled("health-healthy").path, "--json")
     assert answer.returncode == 0, answer.stderr
     diagnosis = json.loads(answer.stdout)
     assert diagnosis["question"] == "health"
@@ -148,8 +148,8 @@ def test_diagnose_prints_one_json_object(watchme, data, tmp_path):
     assert sum(entry["probability"] for entry in diagnosis["ranking"]) == pytest.approx(1, abs=0.01)
 
 
-def test_diagnose_without_json_is_for_a_person(watchme, data):
-    answer = watchme("diagnose", "health", data / "health-healthy")
+def test_diagnose_without_json_is_for_a_person(watchme, bundled):
+    answer = watchme("diagnose", "health", bundled("health-healthy").path)
     assert answer.returncode == 0, answer.stderr
     assert "confidence" in answer.stdout
     assert "Asia/Tokyo" in answer.stdout
@@ -162,8 +162,9 @@ def test_diagnose_without_json_is_for_a_person(watchme, data):
 
 
 @pytest.mark.slow
-def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(watchme, data):
-    answer = watchme("diagnose", "backlog", data / "backlog-dlq", columns=70)
+def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(watchme, bundled):
+    case = bundled("backlog-dlq").path
+    answer = watchme("diagnose", "backlog", case, columns=70)
     assert answer.returncode == 0, answer.stderr
     said = answer.stdout.partition("Collect next:")[0].splitlines()
     assert max(map(len, said)) <= 70
@@ -171,7 +172,7 @@ def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(watchme,
     assert "[changes, 1 row]" in unwrapped
     assert "1,060 rows]" in unwrapped
     assert "fix and prevent it: docs/causes/consumer_failing.md" in unwrapped
-    assert f"more:\n    watchme case show {data / 'backlog-dlq'}\n" in answer.stdout
+    assert f"more:\n    watchme case show {case}\n" in answer.stdout
 
 
 @pytest.mark.slow

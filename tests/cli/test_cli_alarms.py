@@ -35,8 +35,8 @@ def changed(path, change):
     path.write_text(json.dumps(content))
 
 
-def test_what_would_be_better_is_printed_beside_the_back_test():
-    result = backtest(DATA / "backlog-dlq")
+def test_what_would_be_better_is_printed_beside_the_back_test(bundled):
+    result = backtest(bundled("backlog-dlq").path)
     assert result.exit_code == 0
     better = " ".join(result.output.partition("better: ")[2].split())
     assert "message-age on asr-queue: A message that always fails moves to the DLQ after" in better
@@ -48,9 +48,9 @@ def test_what_would_be_better_is_printed_beside_the_back_test():
     assert "The incident began with new code deployed on asr-worker at 2025-11-18 10:42" in first
 
 
-def test_settings_of_one_alarm_on_one_resource_stand_together(monkeypatch):
+def test_settings_of_one_alarm_on_one_resource_stand_together(bundled, monkeypatch):
     monkeypatch.setenv("COLUMNS", "90")
-    lines = backtest(DATA / "backlog-dlq", "--sensitivity").stdout.splitlines()
+    lines = backtest(bundled("backlog-dlq").path, "--sensitivity").stdout.splitlines()
     titles = [line for line in lines if line.startswith(("error-rate  ", "dead-letters  "))]
     assert titles == ["dead-letters  asr-queue-dlq", "error-rate  asr-worker", "error-rate  sed-worker"]
     below = lines[lines.index("error-rate  asr-worker") + 1 :]
@@ -61,8 +61,8 @@ def test_settings_of_one_alarm_on_one_resource_stand_together(monkeypatch):
     ]
 
 
-def test_alarms_that_watch_nothing_in_the_case_are_named():
-    result = backtest(DATA / "health-healthy")
+def test_alarms_that_watch_nothing_in_the_case_are_named(bundled):
+    result = backtest(bundled("health-healthy").path)
     assert "never fired: 8 of 8" in result.output
     said = next(line for line in result.output.splitlines() if line.startswith("not evaluated"))
     assert "dead-letters," in said
@@ -123,14 +123,14 @@ def test_without_a_redrive_policy_nothing_is_dead_lettered(evidence):
     assert found["scenarios"][0]["dead_lettered"]["mean"] == 0
 
 
-def test_alarms_of_a_file_are_tried_against_when_people_noticed(tmp_path):
+def test_alarms_of_a_file_are_tried_against_when_people_noticed(bundled, tmp_path):
     spec = tmp_path / "own.yaml"
     spec.write_text(
         "alarms:\n- {name: any-dead, over: dlq, metric: ApproximateNumberOfMessagesVisible, stat: Average,\n"
         "   period_s: 60, threshold: 0}\n"
     )
     words = ("--spec", str(spec), "--queue", "asr-queue", "--noticed", "2025-11-18T12:00", "--json")
-    tried = {row["alarm"]: row for row in json.loads(backtest(DATA / "backlog-dlq", *words).output)}
+    tried = {row["alarm"]: row for row in json.loads(backtest(bundled("backlog-dlq").path, *words).output)}
     assert list(tried) == ["any-dead"]
     first = datetime.fromisoformat(tried["any-dead"]["first"])
     noticed = datetime.fromisoformat("2025-11-18T12:00+09:00")

@@ -8,8 +8,8 @@ def run(*arguments):
     return CliRunner().invoke(cli, list(arguments))
 
 
-def test_case_sql_prints_rows_and_says_how_many_are_left_out(data):
-    case = str(data / "health-threadpool")
+def test_case_sql_prints_rows_and_says_how_many_are_left_out(bundled):
+    case = str(bundled("health-threadpool").path)
     said = run("case", "sql", case, "select * from probes order by time", "--limit", "2").output
     lines = said.splitlines()
     assert lines[0].split()[:4] == ["file", "line", "time", "vantage"]
@@ -17,16 +17,16 @@ def test_case_sql_prints_rows_and_says_how_many_are_left_out(data):
     assert lines[-1].startswith("132 rows, 130 of them not shown")
 
 
-def test_case_sql_knows_every_request_followed_through_the_layers(data):
+def test_case_sql_knows_every_request_followed_through_the_layers(bundled):
     query = "select fate, count(*) as n from requests where path = '/health' group by fate order by fate"
-    said = run("case", "sql", str(data / "health-threadpool"), query, "--csv").output
+    said = run("case", "sql", str(bundled("health-threadpool").path), query, "--csv").output
     assert said.splitlines() == ["fate,n", "answered,134", "app_silent,65"]
 
 
 @pytest.mark.slow
-def test_diagnose_prints_the_query_below_each_statement(data):
-    said = run("diagnose", "health", str(data / "health-threadpool"), "--sql").output
+def test_diagnose_prints_the_query_below_each_statement(bundled):
+    said = run("diagnose", "health", str(bundled("health-threadpool").path), "--sql").output
     below = [line.strip() for line in said.splitlines() if line.strip().startswith("select * from ")]
     (threads,) = {line for line in below if "metric = 'threads'" in line}
-    found = run("case", "sql", str(data / "health-threadpool"), threads).output
+    found = run("case", "sql", str(bundled("health-threadpool").path), threads).output
     assert found.splitlines()[-1] == "44 rows"

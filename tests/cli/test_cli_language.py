@@ -30,8 +30,8 @@ def sentences(found):
 
 
 @pytest.mark.slow
-def test_a_health_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_each_sentence(data):
-    case = data / "health-threadpool"
+def test_a_health_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_each_sentence(bundled):
+    case = bundled("health-threadpool").path
     japanese, english = diagnosed(case, "--language", "ja"), diagnosed(case, WATCHME_LANGUAGE="en")
     told = list(zip(sentences(english), sentences(japanese), strict=True))
     assert len(told) > 50
@@ -46,8 +46,8 @@ def test_a_health_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message
 
 
 @pytest.mark.slow
-def test_the_text_for_people_follows_the_option_before_the_environment(data):
-    case = ["diagnose", "health", str(data / "health-healthy")]
+def test_the_text_for_people_follows_the_option_before_the_environment(bundled):
+    case = ["diagnose", "health", str(bundled("health-healthy").path)]
     told = {
         (option, variable): CliRunner()
         .invoke(cli, case + (["--language", option] if option else []), env={"WATCHME_LANGUAGE": variable})

@@ -62,8 +62,8 @@ def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):
         run("--queue", "sed")
 
 
-def test_a_case_without_messages_says_how_to_get_them():
-    none = CliRunner().invoke(redrive, [str(DATA / "backlog-healthy")], catch_exceptions=False)
+def test_a_case_without_messages_says_how_to_get_them(bundled):
+    none = CliRunner().invoke(redrive, [str(bundled("backlog-healthy").path)], catch_exceptions=False)
     assert none.exit_code == 0
     assert none.stderr.splitlines()[0] == "0 messages to redrive"
     assert "`watchme pull backlog --queue NAME` samples the DLQ" in none.stderr
@@ -195,8 +195,9 @@ def test_a_journal_lies_where_it_is_told(front, case, tmp_path):
     assert not list(tmp_path.glob("*.jsonl"))
 
 
-def test_the_names_of_the_release_before_work_with_a_note(data):
-    words = ["resend", str(data / "backlog-healthy"), "--unknown-too", "--send-unsure", "--send-rejected"]
+def test_the_names_of_the_release_before_work_with_a_note(bundled):
+    case = str(bundled("backlog-healthy").path)
+    words = ["resend", case, "--unknown-too", "--send-unsure", "--send-rejected"]
     result = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert result.exit_code == 0
     assert [line.split(";")[0] for line in result.stderr.splitlines()[:4]] == [

@@ -41,10 +41,9 @@ def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
     assert run("--replications", "2").output == result.output
 
 
-def test_a_case_is_fitted_and_its_record_shown():
-    result = run(
-        str(DATA / "backlog-dlq"), "--queue", "asr-queue", "--cores", "4", "--replications", "2", "--json"
-    )
+def test_a_case_is_fitted_and_its_record_shown(bundled):
+    case = str(bundled("backlog-dlq").path)
+    result = run(case, "--queue", "asr-queue", "--cores", "4", "--replications", "2", "--json")
     found = json.loads(result.output)
     assert found["scenarios"][0]["name"] == "as configured"
     own = found["scenarios"][0]["dead_lettered"]["mean"]
@@ -53,21 +52,21 @@ def test_a_case_is_fitted_and_its_record_shown():
     assert "--cores has no effect: asr-queue is simulated alone." in found["notes"]
 
 
-def test_a_check_after_the_deployment_that_broke_it_is_said_to_spare_all():
-    result = run(str(DATA / "backlog-dlq"), "--replications", "1")
+def test_a_check_after_the_deployment_that_broke_it_is_said_to_spare_all(bundled):
+    result = run(str(bundled("backlog-dlq").path), "--replications", "1")
     before = " ".join(result.output.split("never failed:")[0].split())
     assert "all runs came to the same" not in result.output
     assert "One test message after this change, and a rollback on its failure" in before
 
 
-def test_an_unknown_queue_is_named_with_those_there_are():
+def test_an_unknown_queue_is_named_with_those_there_are(bundled):
     with pytest.raises(InputError, match="no queue nowhere: its queues are asr-queue"):
         run(str(DATA / "backlog-49"), "--queue", "nowhere")
 
 
-def test_a_case_without_queues_is_said_to_be_one():
+def test_a_case_without_queues_is_said_to_be_one(bundled):
     with pytest.raises(InputError, match=r"knows no queue.*watchme pull backlog"):
-        run(str(DATA / "health-healthy"))
+        run(str(bundled("health-healthy").path))
 
 
 def test_a_queue_goes_with_a_case():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from worlds.health_scenarios import SCENARIOS
 from worlds.health_world import HEALTH, case, give, investigate, without
+from worlds.statement_rows import check_health
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.health.hypotheses.sql import lines, of_observed, tables_of
@@ -15,39 +16,14 @@ from watchme_analysis.services.diagnose import investigate as open_question
 BUNDLED = ("health-threadpool", "health-healthy")
 
 
-def statements(made):
-    """What was seen and what each cause makes of it, with the query of each."""
-    inv = Investigation(made, "health")
-    seen = {(one.statement, one.table, one.rows, one.sql) for one in inv.once(health.observed)}
-    ranked = health.diagnose(inv).ranking
-    # A statement gains a sentence where a confounder shares it.
-    weighed = {(e.table, e.rows, e.sql) for entry in ranked for e in entry.finding.evidence}
-    assert weighed <= {one[1:] for one in seen}
-    assert seen
-    return sorted(seen, key=str)
-
-
 def check(made):
-    for statement, table, rows, sql in statements(made):
-        assert sql, statement
-        found = made.sql(sql)
-        assert len(found) == rows, (statement, sql)
-        if "source" in found:
-            assert table == ", ".join(sorted(found["source"].unique())), statement
-        else:
-            assert list(found.columns) == list(made.table(table).columns), statement
+    check_health(Investigation(made, "health"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_statement_of_a_bundled_case_gives_its_rows(bundled, name):
     check(bundled(name))
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("build", SCENARIOS, ids=lambda build: build.__name__)
-def test_every_statement_of_a_made_up_fault_gives_its_rows(build):
-    check(build())
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+from functools import cache
+
 import pandas as pd
 import pytest
 
@@ -59,6 +61,12 @@ def test_a_parameter_that_the_notebook_does_not_have_is_refused(probes):
         notebook.open_health(case=probes, queue="a")
 
 
+@pytest.fixture(scope="module")
+def backlog_page(bundled):
+    """Return a function that opens the backlog page of a bundled case by its name, each page once."""
+    return cache(lambda name: notebook.open_backlog(case=str(bundled(name).path)))
+
+
 def test_window_is_read_in_the_zone_of_the_page(probes):
     page = notebook.open_health(case=probes, since="2025-12-11T10:02", until="2025-12-11T10:05")
     assert page.window.start.isoformat() == "2025-12-11T01:02:00+00:00"
@@ -97,8 +105,8 @@ def test_a_bundled_case_is_found_from_the_notebooks_folder_and_from_elsewhere(da
 
 
 @pytest.mark.slow
-def test_the_backlog_page_accounts_for_what_happened(data):
-    page = notebook.open_backlog(case=str(data / "backlog-49"), queue="asr-queue")
+def test_the_backlog_page_accounts_for_what_happened(bundled):
+    page = notebook.open_backlog(case=str(bundled("backlog-49").path), queue="asr-queue")
     assert page.affected == ["asr-queue"]
     compared = page.comparison()
     deleted = next(row for row in compared.rows if row[:2] == ("asr-queue", "deleted"))
@@ -116,8 +124,8 @@ def test_the_backlog_page_accounts_for_what_happened(data):
 
 
 @pytest.mark.slow
-def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(data):
-    page = notebook.open_backlog(case=str(data / "backlog-dlq"))
+def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(backlog_page):
+    page = backlog_page("backlog-dlq")
     assert sum(int(row[2]) for row in page.dead_letters_by_device().rows) == 991
     assert [row[1:3] for row in page.dead_letters_by_receives().rows] == [("4", "991")]
     ages = page.dead_letters_by_age().rows
@@ -135,17 +143,17 @@ def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(data):
 
 
 @pytest.mark.slow
-def test_what_creeps_is_told_in_the_readers_zone(data, monkeypatch):
+def test_what_creeps_is_told_in_the_readers_zone(bundled, monkeypatch):
     says = "Runs of worker went from 1 s to 9 s. It began between 2025-11-06 02:36 and 2025-11-06 07:03 UTC."
     frame = pd.DataFrame({"queue": ["q"], "pattern": ["creeping run time"], "says": [says], "chance": [None]})
     monkeypatch.setattr("watchme_analysis.notebook.backlog.patterns", lambda *_: frame)
-    page = notebook.open_backlog(case=str(data / "backlog-49"))
+    page = notebook.open_backlog(case=str(bundled("backlog-49").path))
     assert "between 2025-11-06 11:36 and 16:03 Asia/Tokyo" in page.patterns().to_text()
 
 
 @pytest.mark.slow
-def test_the_balance_over_time_shows_steps_in_which_something_stood(data):
-    page = notebook.open_backlog(case=str(data / "backlog-49"))
+def test_the_balance_over_time_shows_steps_in_which_something_stood(backlog_page):
+    page = backlog_page("backlog-49")
     over_time = page.balance_over_time()
     assert over_time.caption == "The same in steps of 2 h (times in Asia/Tokyo)"
     assert [row[:2] for row in over_time.rows] == [
@@ -159,15 +167,15 @@ def test_the_balance_over_time_shows_steps_in_which_something_stood(data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("opened", [notebook.open_backlog, notebook.open_alarms, notebook.open_what_if])
-def test_every_page_returns_the_rows_behind_a_finding(data, opened):
+def test_every_page_returns_the_rows_behind_a_finding(bundled, opened):
     """Findings tell the reader to ask `page.sql`."""
-    page = opened(case=str(data / "backlog-49"))
+    page = opened(case=str(bundled("backlog-49").path))
     said = page.diagnosis.ranking[0].finding.evidence[0]
     assert len(page.sql(said.sql)) == said.rows > 0
 
 
-def test_the_verdict_quotes_the_error(data):
-    page = notebook.open_backlog(case=str(data / "backlog-dlq"))
+def test_the_verdict_quotes_the_error(backlog_page):
+    page = backlog_page("backlog-dlq")
     error = "`asr-worker` fails: Runtime.ImportModuleError: Unable to import module 'lambda_function': "
     error += "No module named 'requests' (all 1,060 logged errors)."
     assert page.verdict().sentence().endswith(error)
@@ -175,10 +183,10 @@ def test_the_verdict_quotes_the_error(data):
 
 
 @pytest.mark.slow
-def test_a_page_about_one_queue_tells_of_no_other(data):
-    whole = notebook.open_backlog(case=str(data / "backlog-dlq"))
+def test_a_page_about_one_queue_tells_of_no_other(bundled, backlog_page):
+    whole = backlog_page("backlog-dlq")
     assert whole.messages().rows
-    other = notebook.open_backlog(case=str(data / "backlog-dlq"), queue="sed-queue")
+    other = notebook.open_backlog(case=str(bundled("backlog-dlq").path), queue="sed-queue")
     sections = (
         other.onsets(),
         other.dead_letters_by_device(),
@@ -189,8 +197,8 @@ def test_a_page_about_one_queue_tells_of_no_other(data):
 
 
 @pytest.mark.slow
-def test_messages_to_send_again_are_left_for_a_report_only(data, tmp_path, monkeypatch):
-    page = notebook.open_backlog(case=str(data / "backlog-dlq"))
+def test_messages_to_send_again_are_left_for_a_report_only(backlog_page, tmp_path, monkeypatch):
+    page = backlog_page("backlog-dlq")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(TAKE_AWAY_VARIABLE, raising=False)
     page.redrive()

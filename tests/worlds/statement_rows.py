@@ -1,0 +1,37 @@
+"""Checks that every statement of a diagnosis has the query for its rows, and that it counts them rightly."""
+
+from functools import cache
+
+from watchme_analysis.backlog import diagnosis as backlog
+from watchme_analysis.health.hypotheses import diagnosis as health
+
+
+def check_health(inv):
+    """Compare the rows that the statements of a health diagnosis count with those of their queries."""
+    seen = {(one.statement, one.table, one.rows, one.sql) for one in inv.once(health.observed)}
+    ranked = health.diagnose(inv).ranking
+    # A statement gains a sentence where a confounder shares it.
+    weighed = {(e.table, e.rows, e.sql) for entry in ranked for e in entry.finding.evidence}
+    assert weighed
+    assert weighed <= {one[1:] for one in seen}
+    for statement, table, rows, sql in sorted(seen, key=str):
+        assert sql, statement
+        found = inv.case.sql(sql)
+        assert len(found) == rows, (statement, sql)
+        if "source" in found:
+            assert table == ", ".join(sorted(found["source"].unique())), statement
+        else:
+            assert list(found.columns) == list(inv.case.table(table).columns), statement
+
+
+def check_backlog(inv):
+    """Compare the rows that every statement of a backlog diagnosis counts with those of its query."""
+    found = [item for entry in backlog.diagnose(inv).ranking for item in entry.finding.evidence]
+    assert found
+    rows_of = cache(inv.case.sql)  # causes share evidence
+    for item in found:
+        assert item.sql, item.statement
+        assert f"from {item.table}" in item.sql
+        rows = rows_of(item.sql)
+        assert len(rows) == item.rows, (item.statement, item.sql)
+        assert list(rows.columns) == list(inv.case.table(item.table).columns), item.statement
