@@ -1,4 +1,5 @@
 import json
+import time
 
 import pandas as pd
 import pytest
@@ -234,3 +235,20 @@ def test_every_timeout_of_a_recorded_incident_finds_its_own_504(data):
     requests = log.iloc[rows.astype(int)].reset_index(drop=True)
     assert (requests["status"] == 504).all()
     assert (requests["time"].dt.floor("s") == failures["time"]).all()
+
+
+def test_linking_takes_time_in_proportion_to_the_errors():
+    def spent(count):
+        # Two errors and two requests of each second agree, so that each second is a group of its own.
+        seconds = [at(n // 2 * 10) for n in range(count)]
+        logs = (
+            errors(*({"time": one} for one in seconds)),
+            access(*({"time": one + pd.Timedelta(milliseconds=400)} for one in seconds)),
+        )
+        began = time.process_time()
+        links = errors_to_requests(*logs)
+        assert set(links["link"]) == {"order"}
+        return time.process_time() - began
+
+    spent(100)
+    assert spent(16_000) < 30 * max(spent(2_000), 0.01)

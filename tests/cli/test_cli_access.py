@@ -71,7 +71,9 @@ def test_a_page_for_a_person(log):
         ["/health", "2", "66.7", "0.004", "30.001", "30.001", "30.001"],
         ["/jobs/*", "1", "33.3", "0.020", "0.020", "0.020", "0.020"],
     ]
-    assert ["/health", "2", "0.0%", "50.0%", "0.0%", "0.0%", "50.0%"] in map(str.split, further.splitlines())
+    assert ["/health", "1", "2", "0.0%", "50.0%", "0.0%", "0.0%", "50.0%"] in map(
+        str.split, further.splitlines()
+    )
     assert "GET /health" in further.partition("Slowest requests")[2].splitlines()[2]
     assert ["192.0.2.20:80", "-", "504", "1"] in map(str.split, further.splitlines())
 
@@ -479,7 +481,7 @@ def test_an_error_log_of_another_time_is_told_apart(log, tmp_path):
 
 
 def test_a_case_answers_which_request_an_error_is_about(log, tmp_path):
-    (tmp_path / "error.log").write_text(ERROR)
+    (tmp_path / "error.log").write_text(LOCAL_ERROR)
     (tmp_path / "nginx.conf").write_text(
         f"http {{ log_format timed '{FORMAT}'; access_log access.log timed; }}"
     )

@@ -271,18 +271,62 @@ def _certain(
     of_pair = labels[pairs.error]
     alone = np.bincount(of_pair, minlength=size)[of_pair] == 1
     chosen = [(_Pairs(pairs.error[alone], pairs.attempt[alone]), "alone")]
-    for label in np.unique(of_pair[~alone]) if in_order else ():
-        inside = of_pair == label
-        some = errors.loc[np.unique(pairs.error[inside])].sort_values("line")
-        tried = attempts.loc[np.unique(pairs.attempt[inside])].sort_values("line")
-        one_log = some["file"].nunique() == 1 and tried["file"].nunique() == 1 and some["pid"].nunique() == 1
-        if len(some) != len(tried) or not one_log:
-            continue
-        fitting = set(zip(pairs.error[inside], pairs.attempt[inside], strict=True))
-        turns = list(zip(some.index, tried.index, strict=True))
-        if fitting.issuperset(turns):
-            chosen.append((_Pairs(some.index.to_numpy(), tried.index.to_numpy()), "order"))
+    if in_order and not alone.all():
+        some = _Pairs(pairs.error[~alone], pairs.attempt[~alone])
+        chosen.append(
+            (_in_order(some, (labels[: len(errors)], labels[len(errors) :]), errors, attempts), "order")
+        )
     return chosen
+
+
+def _in_order(
+    pairs: _Pairs, labels: tuple[Array, Array], errors: pd.DataFrame, attempts: pd.DataFrame
+) -> _Pairs:
+    """Return the pairs of groups with as many errors as tries, of one worker and one log each, in order.
+
+    Parameters
+    ----------
+    pairs
+        Pairs of which each error or try has several.
+    labels
+        Group of each error and of each try.
+    errors, attempts
+        Errors and tries.
+    """
+    import numpy as np
+
+    size = max(int(of.max()) for of in labels if len(of)) + 1
+    members = [np.unique(one) for one in pairs]
+    counts = [np.bincount(of[rows], minlength=size) for of, rows in zip(labels, members, strict=True)]
+    fits = counts[0] == counts[1]
+    for (frame, of, rows), names in zip(
+        zip((errors, attempts), labels, members, strict=True), (("file", "pid"), ("file",)), strict=True
+    ):
+        for name in names:
+            codes, _ = frame[name].iloc[rows].factorize()
+            fits &= _has_one(of[rows], codes, size)
+    ordered = []
+    for frame, of, rows in zip((errors, attempts), labels, members, strict=True):
+        kept = rows[fits[of[rows]]]
+        ordered.append(kept[np.lexsort((frame["line"].to_numpy()[kept], of[kept]))])
+    # Each pair must be one of those that agree; otherwise none of its group is chosen.
+    width = len(attempts)
+    agree = np.isin(ordered[0] * width + ordered[1], pairs.error * width + pairs.attempt)
+    groups = labels[0][ordered[0]]
+    whole = np.bincount(groups[~agree], minlength=size)[groups] == 0
+    return _Pairs(ordered[0][whole], ordered[1][whole])
+
+
+def _has_one(groups: Array, codes: Array, size: int) -> Array:
+    """Return whether each group has exactly one code; -1 stands for a missing one, which does not count."""
+    import numpy as np
+
+    known = codes >= 0
+    first, last = np.full(size, len(codes)), np.full(size, -1)
+    np.minimum.at(first, groups[known], codes[known])
+    np.maximum.at(last, groups[known], codes[known])
+    found: Array = first == last
+    return found
 
 
 # Columns of the access log that identify a request; ``extra`` as well if it contains $connection.

@@ -369,15 +369,28 @@ def _moment_of_key(key: str) -> datetime | None:
 
 
 def _failures(report: Report, page: Page) -> str:
-    failing = [row for row in report["groups"] if row["client_error_pct"] or row["server_error_pct"]]
+    failing = [row for row in report["groups"] if _failed(row)]
     if not failing:
         return ""
+    if report["by"] not in BY_TIME:
+        failing.sort(key=_failed, reverse=True)
     rows = [
-        [_key(row, report, page), f"{row['requests']:,}", *(as_percent(row[name]) for name in _SHARES)]
+        [
+            _key(row, report, page),
+            f"{_failed(row):,}",
+            f"{row['requests']:,}",
+            *(as_percent(row[name]) for name in _SHARES),
+        ]
         for row in _chosen({**report, "groups": failing}, page)
     ]
-    header = [report["by"], "requests", *_SHARES.values()]
-    return "Failed requests, as a share of each group\n" + table_of(header, rows, page)
+    header = [report["by"], "failed", "requests", *_SHARES.values()]
+    return "Failed requests, and their share of each group\n" + table_of(header, rows, page)
+
+
+def _failed(row: Report) -> int:
+    """Return the number of a group's requests with a status of 400 to 599."""
+    shares = (row["client_error_pct"] or 0.0) + (row["server_error_pct"] or 0.0)
+    return round(row["requests"] * shares / 100)
 
 
 def _slowest(report: Report, page: Page) -> str:
