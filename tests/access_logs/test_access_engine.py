@@ -185,8 +185,9 @@ def rebuilt(row):
     return f"{row['method']} {row['path'] or ''}{query}{protocol}"
 
 
-@pytest.mark.parametrize("log_format", FORMATS[:4], ids=lambda found: found.name)
+@pytest.mark.slow(fast=len(ENGINES[1:]))
 @pytest.mark.parametrize("name", ENGINES[1:])
+@pytest.mark.parametrize("log_format", FORMATS[:4], ids=lambda found: found.name)
 def test_what_nginx_writes_is_read_back_equal(log_format, name):
     engine = Engine([log_format], UTC, engine=name)
 

@@ -585,7 +585,7 @@ def test_an_athena_table_is_printed_for_a_log_or_a_format(log):
     assert "CREATE EXTERNAL TABLE" in of_log
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["numba", "arrow"])
 def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
     # Lines of the exact way as well; pandas alone takes a fifth of the memory that a summary may take.

@@ -225,7 +225,7 @@ def fault_of(folder, monkeypatch, capsys):
         signal.signal(number, handler)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
 def test_invalid_words_are_one_sentence(fault_of, group):
     assert [fault for fault in map(fault_of, group()) if fault] == []

@@ -226,6 +226,7 @@ def test_the_location_of_another_service_that_does_well_is_no_setting_apart():
     assert "nginx_rule" not in outcomes
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("jobs_inside_s", "outcome"), [(0.01, "inside_split"), (1.05, "inside_bad")])
 def test_an_endpoint_that_asks_others_is_bad_inside_too_when_the_way_out_is(jobs_inside_s, outcome):
     """Packets are lost; the health check asks a store over the same way, the jobs' endpoint nobody."""

@@ -195,6 +195,7 @@ def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
     assert outcome in {one.signal for one in investigate(made).once(health.observed)}
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("call", "kind", "is_seen"),
     [

@@ -382,7 +382,7 @@ MALFORMED = {
 }
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @by_name
 def test_malformed_parameters_are_refused_before_anything_is_shown(path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
