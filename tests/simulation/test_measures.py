@@ -1,0 +1,181 @@
+"""The measures that are compared, the estimates of their figures, and the sentences on them."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
+from watchme_analysis.simulation.calibration import Agreement
+from watchme_analysis.simulation.scenarios import (
+    TOGETHER,
+    Comparison,
+    Load,
+    Scenario,
+    arrivals_of,
+    estimate,
+    scenarios,
+    usual_load,
+    usual_settings,
+)
+from watchme_analysis.simulation.settings import PollerSettings
+
+SETTINGS, LOAD = usual_settings(), usual_load()
+
+
+def test_each_measure_changes_its_own_setting():
+    found = {one.name: one for one in scenarios(SETTINGS, LOAD)}
+    assert next(iter(found.values())).settings == SETTINGS
+    values = {
+        name: (
+            one.settings.function_timeout_s,
+            one.settings.queue.visibility_timeout_s,
+            one.settings.queue.max_receive_count,
+            one.settings.poller.max_concurrency,
+            one.settings.poller.reserved_concurrency,
+        )
+        for name, one in found.items()
+    }
+    least = SETTINGS.queue.max_receive_count
+    assert values["function timeout 60 s"] == (60, 900, least, None, None)
+    assert values["visibility timeout 300 s"] == (30, 300, least, None, None)
+    assert values["visibility timeout 6 x function timeout"] == (30, 180, least, None, None)
+    assert values["5 receives before the DLQ"] == (30, 900, 5, None, None)
+    assert values["maximum concurrency 2"] == (30, 900, least, 2, None)
+    assert values["reserved 2, throttled batches given up at once"] == (30, 900, least, None, 2)
+    assert values["timeout 60 s, visibility 300 s, 3 receives, maximum concurrency 2"] == (
+        60,
+        300,
+        3,
+        2,
+        None,
+    )
+    assert values[TOGETHER] == (60, 360, 5, 2, None)
+    assert found["FIFO, a group for each device"].settings.queue.is_fifo
+    assert found["circuit breaker"].settings.breaker is not None
+    assert found["restart after 3 failed health checks"].settings.api.restarts_when_unhealthy
+    assert {name: one.load.factor for name, one in found.items() if one.load != LOAD} == {
+        "10 x load": 10.0,
+        "10 x load with " + TOGETHER: 10.0,
+    }
+    assert "5 receives before the DLQ" not in {
+        one.name for one in scenarios(found["5 receives before the DLQ"].settings, LOAD)
+    }, "a measure that changes nothing is left out"
+
+
+def test_messages_arrive_as_counted_within_their_intervals():
+    load = Load((2.0, 0.0, 3.0), interval_s=60.0, devices=4, within_s=10.0)
+    found = arrivals_of(load, 1)
+    assert found.sent_s == sorted(found.sent_s)
+    assert [int(moment // 60) for moment in found.sent_s] == [0, 0, 2, 2, 2]
+    assert all(moment % 60 < 10 for moment in found.sent_s)
+    assert set(found.groups) <= set(range(4))
+    assert found.failing == frozenset()
+    assert len(arrivals_of(replace(load, factor=10.0), 1).sent_s) == 50
+    assert arrivals_of(replace(load, failing_share=1.0), 1).failing == frozenset(range(5))
+    halves = [len(arrivals_of(Load((0.5,)), seed).sent_s) for seed in range(200)]
+    assert set(halves) == {0, 1}
+    assert 70 < sum(halves) < 130
+
+
+def test_a_mean_has_the_interval_of_students_t():
+    found = estimate([1.0, 2.0, None, 3.0, 4.0])
+    assert (found.mean, found.seen) == (2.5, 4)
+    # The quantile of 3 degrees of freedom is 3.182, the standard deviation 1.291.
+    assert found.half_width == pytest.approx(2.054, abs=0.001)
+    assert (found.low, found.high) == pytest.approx((0.446, 4.554), abs=0.001)
+    assert (estimate([7.0]).mean, estimate([7.0]).half_width) == (7.0, None)
+    assert (estimate([None]).mean, estimate([None]).low, estimate([]).text()) == (None, None, "none")
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "shown"),
+    [([1200.0], 1.0, "1,200"), ([90.0], 60.0, "1.5"), ([600.0], 60.0, "10"), ([1.0, 2.0], 1.0, "2 ± 6")],
+)
+def test_an_estimate_has_a_decimal_where_it_is_small(values, unit, shown):
+    assert estimate(values).text(unit) == shown
+
+
+def outcomes(*dead, age_s=600.0, unfailed=0.0, left=False):
+    return tuple(
+        SimpleNamespace(
+            dead_lettered=float(count),
+            lost=0.0,
+            duplicates=5.0,
+            peak_age_s=age_s,
+            dead_unfailed=unfailed,
+            drained_s=None if left else 100.0,
+            behind_s=50.0,
+        )
+        for count in dead
+    )
+
+
+def row(name, *dead, settings=SETTINGS, load=LOAD, **further):
+    return Comparison(Scenario(name, settings, load), outcomes(*dead, **further))
+
+
+def test_what_helps_is_named_and_what_harms_and_what_is_no_more_than_chance_is_not():
+    said = advice(
+        [
+            row("as configured", 100, 102),
+            row("better", 10, 12),
+            row("worse", 200, 202),
+            row("same", 101, 103),
+            row("of another load", 1, 1, load=replace(LOAD, factor=10.0)),
+            row("not emptied", 0, 0, left=True),
+        ]
+    )
+    assert said[0].startswith("“better” does best: ")
+    dead = next(sentence for sentence in said[1:] if "messages in the DLQ." in sentence)
+    better, _, worse = dead.partition("More with")
+    assert "“better”" in better
+    assert "“not emptied”" in better
+    assert "“worse”" in worse
+    assert "“same”" not in dead
+    assert "of another load" not in "".join(said)
+    assert any("5 duplicates. No measure moves that" in sentence for sentence in said)
+
+
+def test_a_measure_that_spares_less_than_a_tenth_does_not_help():
+    assert advice([row("as configured", 100, 100), row("hardly", 95, 95)])[0].startswith("No measure keeps")
+    assert advice([row("as configured", 100, 100), row("some", 85, 85)])[0].startswith("“some” does best")
+    assert advice([row("as configured", 100, 100), row("some", 0, 0, left=True)])[0].startswith("No measure")
+
+
+def reserved(**changes):
+    return replace(SETTINGS, poller=replace(PollerSettings(reserved_concurrency=2), **changes))
+
+
+def test_reserved_concurrency_that_fills_the_dlq_alone_is_warned_of_with_its_assumption():
+    rows = [
+        row("own", 30, settings=reserved(throttle_patience_s=None), unfailed=30.0),
+        row("worst", 40, settings=reserved(throttle_patience_s=0.0), unfailed=40.0),
+        row("well", 0, settings=reserved(), unfailed=0.0),
+        row("mapped", 0, settings=reserved(max_concurrency=2), unfailed=9.0),
+        row("only mapped", 0, settings=replace(SETTINGS, poller=PollerSettings(max_concurrency=2))),
+    ]
+    own, worst = warnings(rows)
+    assert "“own” 30 do" in own
+    assert "follows AWS's guide" in own
+    assert "With a maximum concurrency, none do." in own
+    assert "“worst” 40 do" in worst
+    assert "given up at once" in worst
+    assert warnings(rows[2:]) == ()
+
+
+def test_figures_that_runs_do_not_reproduce_are_read_with_care():
+    near = Agreement("dead_lettered", 991.0, 990.0, True, 985.0, 995.0)
+    far = Agreement("peak_visible", 20.0, 60.0, False, 50.0, 70.0)
+    (said,) = doubts([("jobs", near), ("jobs", far)])
+    assert "jobs: the peak backlog (messages) was 20 on record, and is 60" in said
+    assert "(50 to 70)" in said
+
+
+def test_settings_are_said_with_those_that_are_unset():
+    assert "function timeout 30 s, visibility timeout 900 s, no limit of concurrency" in configured(SETTINGS)
+    text = configured(
+        replace(reserved(), queue=replace(SETTINGS.queue, max_receive_count=None, is_fifo=True))
+    )
+    assert "reserved concurrency 2, no dead-letter queue" in text
+    assert text.endswith("FIFO.")
