@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.edge_rules import timeout_rule
-from watchme_analysis.health.hypotheses.facts import Facts, most_of_one
+from watchme_analysis.health.hypotheses.facts import Facts, facts, most_of_one
 from watchme_analysis.health.hypotheses.rules import edge_rule
 from watchme_analysis.health.hypotheses.sql import of_joined, of_observed, tables_of
 from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, short_of_usual
+from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import Duration, Names, Resource, Text, Value, message, sentences
 
@@ -41,11 +42,10 @@ def edge(found: Facts) -> list[Observation]:
     """Compare what the edge saw with what Nginx saw of the same requests."""
     if not found.has("edge_log"):
         return _without_edge_log(found)
-    bad = _within_nginx_log(found, found.rows("edge", bad=True))
+    bad, parts = found.inv.once(_bad_by_part)
     if len(bad) < 3:
         return []
     seen = []
-    parts = _sorted_out(found, bad)
     total = len(bad)
     makers = {
         "edge_waits": _waits,
@@ -70,10 +70,16 @@ def edge(found: Facts) -> list[Observation]:
 
 def spoilt_by_edge(found: Facts) -> pd.Index:
     """Return the bad requests, by index, that the edge itself held, refused or sent astray."""
-    bad = _within_nginx_log(found, found.rows("edge", bad=True))
-    parts = _sorted_out(found, bad) if len(bad) else {}
+    bad, parts = found.inv.once(_bad_by_part)
     mine = [rows for name, rows in parts.items() if name in OWN_DOING]
     return bad.index[bad.index.isin([row for rows in mine for row in rows.index])]
+
+
+def _bad_by_part(inv: Investigation) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Return the bad requests that the edge saw, and the same by what became of them."""
+    found = inv.once(facts)
+    bad = _within_nginx_log(found, found.rows("edge", bad=True))
+    return bad, _sorted_out(found, bad) if len(bad) else {}
 
 
 def _within_nginx_log(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:

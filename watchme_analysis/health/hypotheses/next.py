@@ -29,6 +29,8 @@ def filled_in(found: Facts, text: Text, one: Observation | None = None) -> Text:
 
 
 def _filled_in(found: Facts, text: str, one: Observation | None, language: str) -> str:
+    if "{" not in text:
+        return text
     endpoint = found.endpoints[0] if found.endpoints else "/health"
     service = found.services[0] if found.services else "CONTAINER:PORT"
     inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.answers import renames, unseen
-from watchme_analysis.health.hypotheses.facts import Facts, most_of_one
+from watchme_analysis.health.hypotheses.facts import Facts, facts, most_of_one
 from watchme_analysis.health.hypotheses.rules import nginx_rule, place_of
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.upstreams import (
@@ -21,6 +21,7 @@ from watchme_analysis.health.hypotheses.upstreams import (
 )
 from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, short_of_usual
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
+from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import Code, Duration, Names, Resource, Text, Value, message, sentences
@@ -76,7 +77,7 @@ def nginx(found: Facts) -> list[Observation]:
         return seen + unseen(found, bad)
     total = len(bad)
     asked = bad[bad["upstream_addr"].notna()]
-    alone, held, moved = _own_doing(found, bad)
+    alone, held, moved = found.inv.once(_own_doing)
     cut = asked[asked["nginx_status"] == 504]
     cut = cut[short_of_usual(found, cut, "nginx_s")] if len(cut) else cut
     refused = asked[
@@ -113,12 +114,14 @@ def spoilt_by_nginx(found: Facts) -> pd.Index:
     bad = found.rows("nginx", bad=True)
     if bad["upstream_addr"].isna().all():
         return bad.index[:0]
-    mine = (*_own_doing(found, bad), tried_in_vain(found, bad))
+    mine = (*found.inv.once(_own_doing), tried_in_vain(found, bad))
     return bad.index[bad.index.isin([row for rows in mine for row in rows.index])]
 
 
-def _own_doing(found: Facts, bad: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _own_doing(inv: Investigation) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return the bad requests that Nginx answered alone, those that it held, and those it sent astray."""
+    found = inv.once(facts)
+    bad = found.rows("nginx", bad=True)
     alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
     return alone, _held(found, bad), _moved(found, bad[bad["upstream_addr"].notna()])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_family
@@ -14,6 +14,7 @@ from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import Choice, Count, Duration, Names, Value, message
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 # Observations this close to a probe tell what callers met at that moment.
@@ -159,15 +160,18 @@ def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
     outer = judge_requests(found.observed[found.observed["vantage"].isin(["outside", "edge", "nginx"])])
     if outer.empty or probes.empty:
         return probes, 1.0
-    begun = outer["start"] + pd.Timedelta(seconds=BEFORE_S)
-    ended = outer["start"] + pd.to_timedelta(outer["duration_s"], unit="s") - pd.Timedelta(seconds=LEFT_S)
-    reach = pd.Timedelta(seconds=NEAR_S)
+    # Arrays, since each probe is compared with all requests.
+    families, is_bad = outer["family"].to_numpy(dtype=object), outer["bad"].to_numpy(dtype=bool)
+    begun_ns = _nanoseconds(outer["start"] + pd.Timedelta(seconds=BEFORE_S))
+    spent = pd.to_timedelta(outer["duration_s"], unit="s")
+    ended_ns = _nanoseconds(outer["start"] + spent - pd.Timedelta(seconds=LEFT_S))
+    started_ns, reach_ns = _nanoseconds(outer["start"]), int(NEAR_S * 1e9)
     held, near = [], []
-    for start, family in zip(probes["start"], probes["family"], strict=True):
-        mine = outer["family"] == family
-        held.append(bool((mine & outer["bad"] & (begun <= start) & (ended >= start)).any()))
-        beside = outer[mine & outer["start"].between(start - reach, start + reach)]
-        near.append(len(beside) > 0 and beside["bad"].mean() >= 0.5)
+    for start_ns, family in zip(_nanoseconds(probes["start"]), probes["family"], strict=True):
+        mine = families == family
+        held.append(bool((mine & is_bad & (begun_ns <= start_ns) & (ended_ns >= start_ns)).any()))
+        beside = mine & (abs(started_ns - start_ns) <= reach_ns)
+        near.append(bool(beside.any()) and float(is_bad[beside].mean()) >= 0.5)
     if sum(held) >= 3:
         waited = probes[held]
         return waited.assign(bad=waited["strained"]), 1.0
@@ -180,6 +184,12 @@ def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
     spared = 1 - float(callers.loc[callers["family"].isin(found.families), "strained"].mean())
     by_chance = -len(probes) * math.log(max(spared, 1e-3))
     return probes, min(1.0, by_chance / -math.log(CHANCE_LEAST))
+
+
+def _nanoseconds(moments: pd.Series) -> np.ndarray[Any, Any]:
+    """Return times as integers that order like them; a missing time comes before all others."""
+    numbers: np.ndarray[Any, Any] = moments.dt.as_unit("ns").astype("int64").to_numpy()
+    return numbers
 
 
 @detects(
