@@ -20,6 +20,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from watchme_analysis.aws_shapes.commands import expected_output
 from watchme_analysis.case.case_folder import Case, check_case_path, no_folder, read_case
 from watchme_analysis.case.folders import check_one_case
 from watchme_analysis.case.manifest import MANIFEST
@@ -403,9 +404,11 @@ def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
     for source in known:
         if source.by_content and source.looks_like(raw):
             return source, ""
+    other = expected_output(raw)
     if named:
-        return None, named[0].declined(raw) or f"named like {named[0].name}, but its content is not"
-    return None, "not recognised"
+        told = named[0].declined(raw) or other
+        return None, told or f"named like {named[0].name}, but its content is not"
+    return None, other or "not recognised"
 
 
 def _replace(work: Path, target: Path) -> None:

@@ -24,6 +24,7 @@ MODULES = (
     "app_source.reader",
     "aws_shapes.metric_points",
     "aws_shapes.insights_results",
+    "aws_shapes.log_events",
     "aws_shapes.sqs",
     "aws_shapes.lambda_functions",
     "aws_shapes.alarms",

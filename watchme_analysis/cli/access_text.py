@@ -390,7 +390,8 @@ def _failures(report: Report, page: Page) -> str:
 def _failed(row: Report) -> int:
     """Return the number of a group's requests with a status of 400 to 599."""
     shares = (row["client_error_pct"] or 0.0) + (row["server_error_pct"] or 0.0)
-    return round(row["requests"] * shares / 100)
+    failed: int = round(row["requests"] * shares / 100)
+    return failed
 
 
 def _slowest(report: Report, page: Page) -> str:

@@ -1,0 +1,217 @@
+"""Log events of CloudWatch in the shapes of other commands than Insights queries.
+
+``aws logs filter-log-events`` and ``get-log-events`` (JSON), ``aws logs tail`` (text, with or without the
+name of the stream), exports to S3 (``000000.gz``), and results that the console of Logs Insights saved as CSV
+or JSON. None of them states its log group: a file is taken for the log of the function that it is named
+after, if Lambda wrote some of its lines.
+
+Sources: https://docs.aws.amazon.com/cli/latest/reference/logs/ (the pages of these commands), and
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.aws_shapes.insights_results import event_row, query_row
+from watchme_analysis.aws_shapes.lambda_messages import classify_message
+from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
+from watchme_analysis.aws_shapes.responses import (
+    ResponseProblems,
+    documents,
+    file_stem,
+    has_key,
+    objects_under,
+    rows_from,
+    table_frame,
+    table_result,
+    utc_time,
+)
+from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.lines import decoded, split_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SOURCE = "cloudwatch_log_events"
+# A line of `aws logs tail` or of an export: its time, the stream if it is shown, and the message. The names
+# of streams of Lambda and of ECS contain slashes.
+_LINE = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?) "
+    r"(?:(?P<stream>\d{4}/\d\d/\d\d/\S*\[\S+\]\S+|[\w.-]+/[\w.-]+/[0-9a-f-]{32,36}) )?(?P<message>.*)",
+    re.DOTALL,
+)
+# Lines that Lambda writes itself.
+_LAMBDA = re.compile(
+    rb"(?:START|END|REPORT) RequestId: [0-9a-f-]{36}|INIT_START Runtime Version: |\"type\": ?\"platform\."
+)
+_LAMBDA_KINDS = ("start", "end", "report", "init", "init_report")
+_STEM_ENDINGS = re.compile(r"([-_.](events?|logs?|tail|insights|results?))+$|\.(txt|log|csv|jsonl?)$")
+# Names of files that are not those of a function.
+_NO_NAMES = frozenset({"", "log", "logs", "events", "console", "results", "output", "export", "query"})
+_HEAD_LINES = 200
+
+
+def event_parts(raw: RawFile) -> Iterator[TablePart]:
+    """Yield the events of a file as ``log_events``, and an entry of ``log_queries`` for them."""
+    cells, problems, truncated = _events(raw)
+    function = _function(raw, cells)
+    group = f"{LAMBDA_LOG_GROUP}{function}" if function else None
+    query = query_row(raw.relative, {"logGroupName": group}, {}, None, len(cells))
+    # The output was not limited as that of a query is, and its window is not stated.
+    query.update(query_name=file_stem(raw), limit=None, truncated=truncated or bool(problems.damage))
+    if function:
+        note = f"it is taken for the log of {function}, after which it is named; its window is unknown."
+    else:
+        note = "its log group is unknown: name the file after the function, as in logs/NAME.json."
+    notes = [f"{raw.relative}: {note}"]
+    unexpected = list(problems.unexpected)
+
+    def row_of(one: dict[str, Any]) -> dict[str, Any]:
+        return event_row(
+            raw.relative, query, [{"field": name, "value": value} for name, value in one.items()]
+        )
+
+    events: pd.DataFrame = table_frame("log_events", rows_from(cells, row_of, unexpected), raw.remarks)
+    found = problems._replace(unexpected=unexpected)
+    frame, retrieval = table_result(
+        raw, _SOURCE, "log_events", events, found, notes=notes, truncated=bool(query["truncated"])
+    )
+    yield TablePart("log_events", frame, retrieval)
+    yield TablePart("log_queries", *table_result(raw, _SOURCE, "log_queries", [query]))
+
+
+def _events(raw: RawFile) -> tuple[list[dict[str, Any]], ResponseProblems, bool]:
+    """Return the events as fields of Insights, what could not be read, and whether events are missing."""
+    if _is_event_json(raw):
+        values, damage = documents(raw)
+        events, unexpected = objects_under(values, "events", "ingestionTime")
+        cells = [_cells(raw, at, event) for at, event in enumerate(events, 1)]
+        # get-log-events always has tokens; nextToken means that filter-log-events had more.
+        more = any(isinstance(value, dict) and value.get("nextToken") for value in values)
+        return cells, ResponseProblems(damage, unexpected, more), more
+    if _is_console_json(raw):
+        values, damage = documents(raw)
+        items = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        records = [item for item in items if isinstance(item, dict)]
+        others = [item for item in items if not isinstance(item, dict)]
+        return _identified(raw, records), ResponseProblems(damage, others), False
+    damage = [raw.content.problem] if raw.content.problem else []
+    if _is_console_csv(raw):
+        text = decoded(raw.content.data.removeprefix(b"\xef\xbb\xbf"))
+        header, *rows = [row for row in csv.reader(io.StringIO(text)) if row]
+        fitting = [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]
+        torn = [row for row in rows if len(row) != len(header)]
+        return _identified(raw, fitting), ResponseProblems(damage, torn), False
+    return *_text_events(raw, damage), False
+
+
+def _text_events(raw: RawFile, damage: list[str]) -> tuple[list[dict[str, Any]], ResponseProblems]:
+    found: list[dict[str, Any]] = []
+    before: list[str] = []
+    for line in split_lines(raw.content.data):
+        text = decoded(line)
+        match = _LINE.match(text)
+        # The AWS CLI prints UTC, also without an offset.
+        if match is not None and utc_time(match["time"]) is not None:
+            cells = {"@timestamp": match["time"], "@message": match["message"], "@logStream": match["stream"]}
+            found.append({name: value for name, value in cells.items() if value is not None})
+        elif found:
+            # A message of several lines, such as a traceback.
+            found[-1]["@message"] += f"\n{text}"
+        elif text.strip():
+            before.append(text)
+    return _identified(raw, found), ResponseProblems(damage, before)
+
+
+def _cells(raw: RawFile, number: int, event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@timestamp": event.get("timestamp"),
+        "@message": event.get("message"),
+        "@logStream": event.get("logStreamName"),
+        "@ptr": event.get("eventId") or f"{raw.relative}:{number}",
+    }
+
+
+def _identified(raw: RawFile, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return events with an identity, by which events are counted."""
+    return [{"@ptr": f"{raw.relative}:{number}", **one} for number, one in enumerate(records, 1)]
+
+
+def _function(raw: RawFile, cells: list[dict[str, Any]]) -> str | None:
+    """Return the function that a file is named after; None if Lambda wrote none of its lines."""
+    name = PurePath(raw.name).name
+    while _STEM_ENDINGS.search(name):
+        name = _STEM_ENDINGS.sub("", name)
+    texts = (one.get("@message") for one in cells)
+    is_lambda = any(isinstance(text, str) and classify_message(text).kind in _LAMBDA_KINDS for text in texts)
+    return name if is_lambda and name.lower() not in _NO_NAMES and not name.isdigit() else None
+
+
+def _is_event_json(raw: RawFile) -> bool:
+    return has_key(raw, "events") and (has_key(raw, "ingestionTime") or has_key(raw, "searchedLogStreams"))
+
+
+def _is_console_json(raw: RawFile) -> bool:
+    return re.match(rb'\s*\[\s*\{[^{}\[\]]{0,200}"@(timestamp|message|ptr)"\s*:', raw.head()) is not None
+
+
+def _is_console_csv(raw: RawFile) -> bool:
+    first = raw.head(4096).removeprefix(b"\xef\xbb\xbf").split(b"\n")[0]
+    return b"@message" in first and first.lstrip(b'"')[:1] == b"@" and b"," in first
+
+
+def _is_text(raw: RawFile) -> bool:
+    lines = split_lines(raw.head())[:_HEAD_LINES]
+    matches = [_LINE.match(decoded(line)) for line in lines]
+    if not any(matches):
+        return False
+    return PurePath(raw.name).name.isdigit() or any(map(_LAMBDA.search, lines))
+
+
+def looks_like(raw: RawFile) -> bool:
+    """Return True when a file holds log events in one of these shapes."""
+    return _is_event_json(raw) or _is_console_json(raw) or _is_console_csv(raw) or _is_text(raw)
+
+
+SOURCES = (
+    Source(
+        name=_SOURCE,
+        tables=("log_events", "log_queries"),
+        patterns=("logs/*.log", "logs/*.txt", "logs/*.csv", "logs/*.json"),
+        looks_like=looks_like,
+        read=event_parts,
+        by_content=True,
+        samples=(
+            (
+                '{"events": [{"logStreamName": "2025/12/11/[$LATEST]1f", "timestamp": 1765415430000, '
+                '"message": "START RequestId: x", "ingestionTime": 1765415431000, "eventId": "3"}], '
+                '"searchedLogStreams": []}',
+                1,
+            ),
+            (
+                '{"events": [{"timestamp": 1765415430000, "message": "m\\n", "ingestionTime": 1765415431}], '
+                '"nextForwardToken": "f/1", "nextBackwardToken": "b/1"}',
+                1,
+            ),
+            (
+                "2025-12-11T01:10:30.123000+00:00 2025/12/11/[$LATEST]1f "
+                "START RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001 Version: $LATEST\n"
+                "2025-12-11T01:10:31.123000+00:00 2025/12/11/[$LATEST]1f [ERROR] KeyError: 'a'\n"
+                "Traceback (most recent call last):\n",
+                2,
+            ),
+            (
+                "2025-12-11T01:10:30.123Z END RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001\n",
+                1,
+            ),
+            ('@timestamp,@message\n2025-12-11 01:10:30.123,"a, ""b""\nc"\n', 1),
+            ('[{"@timestamp": "2025-12-11 01:10:30.123", "@message": "m", "@ptr": "p"}]', 1),
+        ),
+    ),
+)
