@@ -35,6 +35,8 @@ from watchme_analysis.text.render import label, render
 _MOST_NOTES = 3
 # Largest number of files listed by name for the same note.
 _MOST_NAMES = 3
+# Number of rows from which an import lists files without a row separately.
+_PAGE_ROWS = 30
 # Largest width of a line of text in columns.
 _WIDEST = 100
 # Significant figures of numbers in tables of query results.
@@ -80,15 +82,20 @@ def _value_text(value: object) -> str:
 
 
 def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
-    """Return the imported, unreadable and skipped files of an import as a table and lists."""
+    """Return the imported, unreadable and skipped files of an import as a table and lists.
+
+    Of more files than a page holds, those that gave no row are listed once instead of in the table.
+    """
     taken, notes = [], []
-    left: list[str] = []
+    left: list[tuple[str, int, str]] = []
     unread: list[str] = []
     for entry in manifest["inputs"]:
         name = str(entry["file"])
         if entry["source"] is None:
-            group = left if entry.get("unread") is None else unread
-            group.append(_bullet(f"{name} ({entry['bytes']:,d} bytes): {entry['reason']}"))
+            if entry.get("unread") is None:
+                left.append((name, entry["bytes"], entry["reason"]))
+            else:
+                unread.append(_bullet(f"{name} ({entry['bytes']:,d} bytes): {entry['reason']}"))
             continue
         if entry.get("unread") is not None:
             unread.append(_bullet(f"{name}: {entry['reason']}"))
@@ -103,6 +110,11 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
         for note in entry["notes"]
         if note not in told
     ]
+    empty: list[str] = []
+    if len(taken) > _PAGE_ROWS:
+        shown = [(name, part) for name, part in taken if part["rows"] or part["rejected"]]
+        empty = [*dict.fromkeys(name for name, _ in taken if name not in {one for one, _ in shown})]
+        taken = shown
     head, windows = _windows([part for _, part in taken], zone)
     rows = [
         [name, part["table"], f"{part['rows']:,d}", f"{part['rejected']:,d}", window]
@@ -113,10 +125,27 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
         [
             *lines,
             *_headed("Notes:", [*_each_once(notes), *_assumed_zone(manifest)]),
+            *_headed(
+                "Read, without a row (`watchme case show` lists every file):",
+                [_bullet(_first_of(empty))] if empty else [],
+            ),
             *_headed("Could not be read, though it is evidence:", unread),
-            *_headed("Left, not part of the case:", left),
+            *_headed("Left, not part of the case:", _left_files(left)),
         ]
     )
+
+
+def _left_files(files: Sequence[tuple[str, int, str]]) -> list[str]:
+    """Return the files that are not part of a case: name, size and reason; a shared reason is listed once."""
+    by_reason: dict[str, list[tuple[str, int]]] = {}
+    for name, size, reason in files:
+        by_reason.setdefault(reason, []).append((name, size))
+    return [
+        _bullet(
+            f"{_first_of([name for name, _ in some])} ({sum(size for _, size in some):,d} bytes): {reason}"
+        )
+        for reason, some in by_reason.items()
+    ]
 
 
 def _assumed_zone(manifest: Mapping[str, Any]) -> list[str]:
