@@ -10,6 +10,7 @@ documentation) reads it from here, so that adding a cause means adding one file,
     page = "edge_config.md"                      # in docs/causes
     blind_spots = ["rules of the edge that it does not export"]
     next_test = "Ask the origin without the edge: ..."
+    remedy = "Remove the rule, then check ..."   # what to do once the cause is known
 
     [needs]                                      # tables, and what they show
     edge_log = "what the edge did with each request"
@@ -60,10 +61,12 @@ LAYERS = ("client", "edge", "nginx", "network", "process", "dependency", "none")
 _LAYERS_FILE = "_layers.toml"
 _TEXTS = ("title", "name", "layer", "next_test")
 # Texts that a file may also hold in Japanese, in [ja].
-_TRANSLATED = {"title", "name", "next_test", "next_tests", "needs", "blind_spots", "confounders"}
+_TRANSLATED = {
+    "title", "name", "next_test", "next_tests", "needs", "blind_spots", "confounders", "remedy",
+}  # fmt: skip
 _OPTIONAL = {
     "prior", "page", "needs", "blind_spots", "signals", "confounders", "complement", "order", "events", "ja",
-    "secondary",
+    "secondary", "remedy",
 }  # fmt: skip
 
 
@@ -121,6 +124,8 @@ class Cause:
     next_test
         The check that would confirm or refute the cause; may contain ``{placeholders}`` that the question
         fills in.
+    remedy
+        What to do once the cause is known, with the same placeholders; empty for a cause without a fault.
     prior
         Log-odds before any evidence, relative to the other causes.
     page
@@ -147,6 +152,7 @@ class Cause:
     name: Text
     layer: str
     next_test: Text
+    remedy: Text = ""
     prior: float = 0.0
     page: str | None = None
     needs: Mapping[str, Text] = field(default_factory=dict)
@@ -301,6 +307,7 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         name=translated(found["name"], japanese.get("name")),
         layer=found["layer"],
         next_test=translated(found["next_test"], japanese.get("next_test")),
+        remedy=translated(found.get("remedy", ""), japanese.get("remedy")),
         prior=float(found.get("prior", 0.0)),
         page=page,
         needs={name: translated(text, japanese.get("needs", {}).get(name)) for name, text in needs.items()},

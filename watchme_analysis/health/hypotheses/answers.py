@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.process import service_name
 from watchme_analysis.health.hypotheses.rules import nginx_rule
@@ -61,17 +62,24 @@ def _answers(found: Facts) -> pd.DataFrame:
 
 
 def renames(found: Facts, bad: pd.DataFrame) -> list[Observation]:
-    """Find refusals by the application of a path that nobody asked Nginx for."""
+    """Find refusals by the application of paths that it was not asked for while all was well.
+
+    Nginx passes a path on under another name then, or with a prefix that it used to remove.
+    """
     mine = _answers(found)
-    usual = {*found.joined["path"].dropna(), *mine.loc[mine["time"] < found.start, "path"]}
-    refused = found.of_incident(mine[~mine["path"].isin(usual) & mine["status"].between(300, 498)])
+    mine = mine.assign(family=route_templates(mine["path"]))
+    usual = set(mine.loc[mine["time"] < found.start, "family"])
+    # An application log that begins with the incident leaves the callers' own paths to compare with.
+    usual = usual or set(found.joined["family"].dropna())
+    refused = found.of_incident(mine[~mine["family"].isin(usual) & mine["status"].between(300, 498)])
     if refused.empty:
         return []
-    path, status = str(refused["path"].mode().iloc[0]), int(refused["status"].mode().iloc[0])
-    hits, total = refused[refused["path"] == path], int((bad["nginx_status"] == status).sum())
+    status = int(refused["status"].mode().iloc[0])
+    hits, total = refused[refused["status"] == status], int((bad["nginx_status"] == status).sum())
     # Callers whom Nginx gave nothing of the kind, or whom no log shows, tell nothing of what it asks for.
     if len(hits) < 3 or total < 3 or len(hits) < 0.5 * total:
         return []
+    path = str(hits["path"].mode().iloc[0])
     answer: dict[str, Value] = {"path": Resource(path), "status": Resource(str(status))}
     text = message("health-nginx-renames", **answer, times=len(hits), paths=found.endpoints, logged=total)
     renaming = message("health-nginx-renames-detail", place=label(found), **answer)

@@ -40,6 +40,8 @@ class Addresses:
     ----------
     outside
         URL through the edge.
+    upstream
+        Address at which the process listens, as Nginx reaches it.
     host
         URL that Nginx asks.
     inside
@@ -49,6 +51,7 @@ class Addresses:
     """
 
     outside: str
+    upstream: str
     host: str
     inside: str
     port: str

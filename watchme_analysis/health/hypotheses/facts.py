@@ -148,24 +148,57 @@ class Facts:
             chosen &= frame["family"].isin(self.families)
         return frame[chosen]
 
-    def calm_neighbours(self) -> list[str]:
-        """Return unaffected families served by an affected service, with five requests at least."""
+    @cached_property
+    def example_path(self) -> str:
+        """A path of the affected routes that a command can ask for: one that was probed, else a GET."""
+        mine = self.observed[self.observed["family"].isin(self.families)]
+        joined = self.joined[self.joined["family"].isin(self.families)]
+        gets = joined.loc[joined["method"].eq("GET").fillna(False).astype(bool)]
+        for paths in (
+            mine.loc[(mine["row"] < 0) & mine["vantage"].eq("outside"), "path"],
+            gets.loc[gets["during"], "path"],
+            gets["path"],
+            mine["path"],
+        ):
+            if len(paths.dropna()):
+                return str(paths.mode().iloc[0])
+        return self.endpoints[0] if self.endpoints else "/health"
+
+    def is_same_service(self, route: str) -> bool | None:
+        """Tell whether a route belongs to an affected service; None where nothing shows it.
+
+        The upstream decides where it is known. Without upstreams, routes whose first segment is that of an
+        affected route belong together, as services behind a prefix do.
+        """
+        mine = {self.upstreams[family] for family in self.families if family in self.upstreams}
+        if mine and route in self.upstreams:
+            return self.upstreams[route] in mine
+        prefixes = {first_segment(family) for family in self.families} - {""}
+        return True if first_segment(route) in prefixes else None
+
+    def calm_routes(self) -> list[str]:
+        """Return unaffected routes of all services that were served well, with five requests at least."""
         outer = self.observed[
             self.observed["during"] & self.observed["vantage"].isin(["nginx", "edge", "outside"])
         ]
         counts = outer.groupby("family")["strained"].agg(["size", "sum"])
         quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
-        services = set(self.services)
-        return [
-            str(name)
-            for name in quiet.index
-            if name not in self.families and self.upstreams.get(str(name)) in services
-        ]
+        return [str(name) for name in quiet.index if name not in self.families]
+
+    def calm_neighbours(self) -> list[str]:
+        """Return unaffected routes served by an affected service, with five requests at least."""
+        return [name for name in self.calm_routes() if self.is_same_service(name)]
 
     def calm_beside(self, family: str) -> list[str]:
         """Return the calm neighbours that the usual upstream of a family serves as well."""
         mine = self.upstreams.get(family)
         return [name for name in self.calm_neighbours() if self.upstreams.get(name) == mine]
+
+
+def first_segment(route: str) -> str:
+    """Return the first segment of a route with several segments, else an empty text."""
+    parts = route.strip("/").split("/")
+    return parts[0] if len(parts) > 1 else ""
 
 
 def most_of_one(found: Facts, rows: pd.DataFrame, bad: pd.DataFrame) -> tuple[pd.DataFrame, int] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.application_errors import is_health_check
-from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.facts import Facts, first_segment
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.usual_times import short_of_usual
 from watchme_analysis.inference.signals import Observation, by_count, detects
@@ -55,7 +55,14 @@ NEEDS = ("access_log", "error_log")
 
 
 @detects(*(f"fate_{name}" for name in FATES if name not in VAGUE), group="fate", needs=NEEDS)
-@detects("several_hosts", "only_connects_fail", "one_route_unconnected", group="connecting", needs=NEEDS)
+@detects(
+    "several_hosts",
+    "only_connects_fail",
+    "one_route_unconnected",
+    "none_connected",
+    group="connecting",
+    needs=NEEDS,
+)
 @detects("connects_well", "same_upstream_served", "all_phases_slow", group="packets", needs=NEEDS)
 @detects("routed_well", "route_elsewhere", "never_served", "served_between", group="routing", needs=NEEDS)
 @detects("all_routes", "health_check", "health_check_served", group="routes", needs=NEEDS)
@@ -158,6 +165,9 @@ def _unconnected(view: _View) -> list[Observation]:
         text = message("health-several-hosts", hosts=map(str, many.index))
         return [Observation("several_hosts", text, table, number, sql)]
     if len(rows) >= REFUTED_SHARE * view.total and not rows["fate"].isin(["refused"]).any():
+        if len(_between(rows, view.served())) <= NEVER_SHARE * len(rows):
+            gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
+            return [Observation("none_connected", gone, table, number, sql), *_one_route(view, rows)]
         text = message("health-only-connects-fail", served=len(view.served()))
         if len(view.served()) >= FEWEST_CONNECTED:
             return [Observation("only_connects_fail", text, table, number, sql), *_one_route(view, rows)]
@@ -172,8 +182,8 @@ def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
     if len(rows) < REFUTED_SHARE * view.total or calm.empty or view.addresses(calm) & failing:
         return []
     beside = {str(name) for name in calm["family"].unique() if not _is_file(str(name))}
-    services = {_service(name) for name in beside}
-    if not all(_service(family) in services for family in rows["family"].astype(str).unique()):
+    services = {first_segment(name) for name in beside}
+    if not all(first_segment(family) in services for family in rows["family"].astype(str).unique()):
         return []
     text = message(
         "health-one-route-unconnected",
@@ -182,12 +192,6 @@ def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
         others=sorted(beside),
     )
     return [Observation("one_route_unconnected", text, table, number, sql)]
-
-
-def _service(route: str) -> str:
-    """Return the first segment of a route with several segments, else an empty text."""
-    parts = route.strip("/").split("/")
-    return parts[0] if len(parts) > 1 else ""
 
 
 def _is_file(route: str) -> bool:
@@ -325,19 +329,9 @@ def _all_routes(view: _View) -> list[str]:
     if len(routes) < 3:
         return []
     calm = (str(name) for name in view.calm()["family"].unique())
-    if any(_same_service(view, name) for name in calm if not _is_file(name)):
+    if any(view.found.is_same_service(name) is not False for name in calm if not _is_file(name)):
         return []
     return routes
-
-
-def _same_service(view: _View, route: str) -> bool:
-    """Return True when a route has the upstream of an affected one; without upstreams, its first segment."""
-    known = view.found.upstreams
-    affected = view.found.families
-    mine = {known[family] for family in affected if family in known}
-    if route in known and mine:
-        return known[route] in mine
-    return _service(route) in {_service(family) for family in affected}
 
 
 def _whole_service(view: _View) -> list[Observation]:
@@ -349,7 +343,9 @@ def _whole_service(view: _View) -> list[Observation]:
         text = message("health-all-routes", paths=sorted(map(str, rows["family"].unique())))
         signals.append(Observation("all_routes", text, table, number, sql))
     calm = view.calm()
-    mine = calm["family"].map(lambda name: is_health_check(str(name)) and _same_service(view, str(name)))
+    mine = calm["family"].map(
+        lambda name: is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
+    )
     alive = calm[mine.astype(bool)]
     if len(alive) >= FEWEST_SERVED and len(view.of(LATE)) >= REFUTED_SHARE * view.total:
         text = message("health-check-served", paths=sorted(map(str, alive["family"].unique())))

@@ -52,7 +52,7 @@ def missing_evidence(
 
 def addresses(found: Facts) -> collect.Addresses:
     """Return where the affected endpoint is asked from each vantage, as far as the case tells."""
-    endpoint = found.endpoints[0] if found.endpoints else "/health"
+    endpoint = found.example_path
     inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
     upstream = found.services[0] if found.services else "127.0.0.1:PORT"
     hosts = [found.table(name)["host"].dropna() for name in ("edge_log", "access_log")]
@@ -61,8 +61,12 @@ def addresses(found: Facts) -> collect.Addresses:
     mine = processes[processes["addr"] == upstream.rsplit(":", 1)[0]]
     ports = (mine if len(mine) else processes)["port"].dropna().unique()
     port = str(int(ports[0])) if len(ports) == 1 else upstream.rsplit(":", 1)[-1]
+    if len(mine) and len(ports) == 1:
+        # Nginx may ask for another port than the one on which the process listens.
+        upstream = f"{upstream.rsplit(':', 1)[0]}:{port}"
     return collect.Addresses(
         outside=f"https://{host}{endpoint}",
+        upstream=upstream,
         host=f"http://{upstream}{inner}",
         inside=f"http://localhost:{port}{inner}",
         port=port,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from watchme_analysis.health.hypotheses.container import LOOPBACK, variables
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
+from watchme_analysis.health.hypotheses.missing import addresses
 from watchme_analysis.health.hypotheses.process import own_source
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.text.message import Code, Message, Text, in_each_language, message
@@ -31,9 +32,9 @@ def filled_in(found: Facts, text: Text, one: Observation | None = None) -> Text:
 def _filled_in(found: Facts, text: str, one: Observation | None, language: str) -> str:
     if "{" not in text:
         return text
-    endpoint = found.endpoints[0] if found.endpoints else "/health"
-    service = found.services[0] if found.services else "CONTAINER:PORT"
+    endpoint = found.example_path
     inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+    service = addresses(found).upstream if found.services else "CONTAINER:PORT"
     # What answers at a published port of loopback is a program of the host: no way into the container.
     local = service.rsplit(":", 1)[0] in LOOPBACK
     container = "CONTAINER_IP:PORT" if local else service

@@ -24,10 +24,12 @@ from watchme_analysis.health.hypotheses.new_connections import new_connections
 from watchme_analysis.health.hypotheses.nginx import nginx
 from watchme_analysis.health.hypotheses.probe_connects import cut_from_host, probe_connects
 from watchme_analysis.health.hypotheses.process import process
+from watchme_analysis.health.hypotheses.reloads import reloads
 from watchme_analysis.health.hypotheses.rhythms import rhythms
 from watchme_analysis.health.hypotheses.rules import edge_rules, nginx_rules
 from watchme_analysis.health.hypotheses.separating_evidence import cpu_sampled, pool_of_connections_known
 from watchme_analysis.health.hypotheses.starved import starved
+from watchme_analysis.health.hypotheses.upstreams import wrong_port
 from watchme_analysis.health.hypotheses.vantages import paths, vantages
 from watchme_analysis.health.hypotheses.way_to_edge import way_to_edge
 from watchme_analysis.inference.causes import Cause, load_causes
@@ -48,6 +50,8 @@ CHECKS: tuple[Callable[[Facts], list[Observation]], ...] = (
     rewritten,
     nginx,
     nginx_rules,
+    reloads,
+    wrong_port,
     network,
     new_connections,
     probe_connects,

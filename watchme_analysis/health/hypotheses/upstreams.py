@@ -10,12 +10,14 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.rules import place_of
 from watchme_analysis.health.hypotheses.sql import lines
-from watchme_analysis.inference.signals import Observation, by_count
+from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import Code, Message, Names, Resource, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Refusals from which a port is known to have no listener.
+FEWEST_REFUSED = 3
 # Share of an endpoint's errors that makes them its own.
 MOST = 0.5
 # Kinds of lines in Nginx's error log that have a name in the catalogues.
@@ -116,6 +118,32 @@ def taken_out(found: Facts) -> list[Observation]:
         sql = lines("config_directives", marked)
         return [Observation("server_down", text, "config_directives", len(marked), sql, detail=text)]
     return []
+
+
+@detects("wrong_port", group="upstream port", needs=("error_log", "app_processes"))
+def wrong_port(found: Facts) -> list[Observation]:
+    """Find that Nginx is refused at a port on which, by its start command, no process of the host listens."""
+    errors = found.of_incident(found.table("error_log"))
+    refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].notna()]
+    refused = refused[route_templates(refused["path"]).isin(found.families)]
+    if len(refused) < FEWEST_REFUSED:
+        return []
+    address = str(refused["upstream_addr"].mode().iloc[0])
+    refused = refused[refused["upstream_addr"] == address]
+    host, _, port = address.rpartition(":")
+    processes = found.table("app_processes").dropna(subset=["addr", "port"])
+    own = processes[processes["addr"] == host]
+    ports = sorted({str(int(one)) for one in own["port"]})
+    if not ports or port in ports:
+        return []
+    place: dict[str, Value] = {
+        "address": Resource(address),
+        "listens": Names(tuple(f"{host}:{one}" for one in ports)),
+    }
+    text = message("health-wrong-port", **place, errors=len(refused), paths=found.endpoints)
+    detail = message("health-wrong-port-detail", **place, place=label(found))
+    sql, strength = lines("error_log", refused), by_count(len(refused))
+    return [Observation("wrong_port", text, "error_log", len(refused), sql, strength=strength, detail=detail)]
 
 
 def tried_in_vain(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:

@@ -235,7 +235,8 @@ def paths(found: Facts) -> list[Observation]:
         )
     else:
         many = [family for family in found.families if sizes.get(family, 0) >= 5]
-        if len(many) >= 3:
+        unsure = any(found.is_same_service(name) is None for name in found.calm_routes())
+        if len(many) >= 3 and not unsure:
             table, rows = _at_one_vantage(outer[outer["family"].isin(many)])
             text = message("health-all-paths", paths=found.families)
             outcome, sql = _all_outcome(found, many), of_observed(rows)

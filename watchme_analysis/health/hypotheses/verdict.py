@@ -17,6 +17,7 @@ from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.layers import LayerFinding, layer_findings, named_layer
 from watchme_analysis.health.hypotheses.localisation import edge_visible
 from watchme_analysis.health.hypotheses.missing import missing_evidence
+from watchme_analysis.health.hypotheses.next import filled_in
 from watchme_analysis.health.hypotheses.process import gauges
 from watchme_analysis.health.hypotheses.second import with_pair
 from watchme_analysis.health.hypotheses.signals import health_causes
@@ -329,4 +330,7 @@ def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missi
     if verdict == "inconclusive" and missing:
         item = missing[0]
         return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
+    cause = next(one for one in health_causes() if one.cause == first.finding.cause)
+    if verdict == "supported":
+        return message("health-remedy", remedy=value_of(filled_in(found, cause.remedy)))
     return message("health-next-test", test=value_of(first.finding.next_test))

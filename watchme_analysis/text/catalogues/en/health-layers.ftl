@@ -49,3 +49,12 @@ check-connecting = connecting
 check-packets = packets
 check-routing = routing
 check-routes = routes
+
+health-reloaded-at-onset = Nginx loaded its configuration at { $at }, when { $paths } began to fail.
+
+health-reloaded-at-end = Nginx loaded its configuration again at { $at }, when the failures ended.
+
+health-not-reloaded = Nginx did not load its configuration when the incident began ({ $span }), and it logs when it does.
+check-reload = reloads of Nginx
+
+health-none-connected = Nginx tried to connect to { $upstream } for { $bad } requests, and no connection came about in that time.

@@ -36,7 +36,7 @@ health-nginx-impatient-detail = Nginx waits { $cut } in { $place } for an endpoi
 health-nginx-sets = The configuration sets { $setting }.
 health-nginx-mangles = The application responded to { $refused } of { $bad } bad requests of { $paths } with { $status } as Nginx passed them on.
 health-nginx-mangles-detail = Nginx passes on requests in { $place } that the application responds to with { $status }.
-health-nginx-renames = The application responded to { $path } with { $status } { $times } times. No caller requests that path, and Nginx logged { $logged } requests of { $paths } with { $status }.
+health-nginx-renames = The application responded with { $status } to { $times } requests of paths such as { $path }, which it was not asked for before. Nginx logged { $logged } requests of { $paths } with { $status }.
 health-nginx-renames-detail = Nginx passes requests in { $place } on as { $path }, which the application responds to with { $status }.
 health-nginx-short-of = Nginx's error log has { $lines } lines: { $kind }.
 health-nginx-short-of-detail = Nginx reports: { $kind }.
@@ -54,3 +54,8 @@ health-new-alone-bad = { $bad_new } of { $new } requests to { $services } over n
 health-nginx-rule = Nginx's configuration treats { $paths } differently from the paths that did well.
 health-nginx-plain = Nginx's configuration treats { $paths } as it treats the paths that did well.
 health-rule-nginx-location = Location { $location } of Nginx sets { $settings }.
+
+health-wrong-port = { $address } refused { $errors } connections for { $paths }. By its start command the process listens on { $listens }.
+
+health-wrong-port-detail = Nginx passes requests in { $place } to { $address }, where nothing listens; the process listens on { $listens }.
+check-upstream-port = port of the upstream

@@ -24,3 +24,4 @@ health-two-causes = Two causes hold: { $first } and { $second }.
 health-do-nothing = Do nothing, or widen the window if the incident was outside of it.
 health-collect-next = Collect next: { $what }. { $why }
 health-next-test = Next: { $test }
+health-remedy = Now: { $remedy }

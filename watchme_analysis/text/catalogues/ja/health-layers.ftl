@@ -49,3 +49,12 @@ check-connecting = 接続
 check-packets = パケット
 check-routing = ルーティング
 check-routes = ルート
+
+health-reloaded-at-onset = { $paths } に異常が出始めた { $at } に、Nginx が設定を読み込みました。
+
+health-reloaded-at-end = 異常が終わった { $at } に、Nginx が設定を再度読み込みました。
+
+health-not-reloaded = 異常が始まったとき ({ $span }) に Nginx は設定を読み込んでいません。読み込みがあればエラーログに記録されます。
+check-reload = Nginx の設定の再読み込み
+
+health-none-connected = Nginx は { $bad } 件のリクエストで { $upstream } への接続を試みましたが、その間に確立した接続は 1 本もありません。

@@ -36,7 +36,7 @@ health-nginx-impatient-detail = Nginx の{ $place }のタイムアウトは { $c
 health-nginx-sets = 設定は { $setting } です。
 health-nginx-mangles = { $paths } の異常なリクエスト { $bad } 件のうち { $refused } 件に対し、アプリケーションは Nginx が転送したリクエストに { $status } を返しました。
 health-nginx-mangles-detail = Nginx が{ $place }で転送するリクエストに、アプリケーションは { $status } を返しています。
-health-nginx-renames = アプリケーションは { $path } に { $times } 回 { $status } を返しました。このパスを要求した呼び出し元はなく、Nginx には { $paths } への { $status } の応答が { $logged } 件記録されています。
+health-nginx-renames = アプリケーションは、それまで要求されたことのない { $path } などのパスに { $times } 回 { $status } を返しました。Nginx には { $paths } への { $status } の応答が { $logged } 件記録されています。
 health-nginx-renames-detail = Nginx は{ $place }のリクエストを { $path } として転送し、アプリケーションはこれに { $status } を返しています。
 health-nginx-short-of = Nginx のエラーログに { $lines } 行の記録があります: { $kind }。
 health-nginx-short-of-detail = Nginx が報告している問題: { $kind }。
@@ -54,3 +54,8 @@ health-new-alone-bad = { $services } へのリクエストのうち、新規接�
 health-nginx-rule = Nginx の設定では、{ $paths } の扱いが正常だったパスと異なります。
 health-nginx-plain = Nginx の設定では、{ $paths } の扱いは正常だったパスと同じです。
 health-rule-nginx-location = Nginx のロケーション { $location } では { $settings } が設定されています。
+
+health-wrong-port = { $paths } への接続 { $errors } 件が { $address } で拒否されました。起動コマンドによると、プロセスは { $listens } で待ち受けています。
+
+health-wrong-port-detail = Nginx は{ $place }のリクエストを、待ち受けのない { $address } に転送しています。プロセスは { $listens } で待ち受けています。
+check-upstream-port = アップストリームのポート

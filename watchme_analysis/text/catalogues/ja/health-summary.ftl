@@ -24,3 +24,4 @@ health-two-causes = 原因は 2 つあります: { $first }、{ $second }。
 health-do-nothing = 対応は不要です。インシデントが対象期間の外にある場合は、期間を広げてください。
 health-collect-next = 次に収集すべきデータ: { $what }。{ $why }
 health-next-test = 次の手順: { $test }
+health-remedy = 対処: { $remedy }
