@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.facts import Facts
@@ -32,12 +33,13 @@ def arrivals(found: Facts) -> list[Observation]:
     side = "nginx" if found.has("access_log") else "edge"
     rows = _requests(found, side)
     times = rows[f"{side}_start"]
-    inside = times.between(found.start, found.end)
-    length_s = (found.end - found.start).total_seconds()
+    begun = _begun(times, found)
+    inside = times.between(begun, found.end)
+    length_s = (found.end - begun).total_seconds()
     other = times[~inside]
     if length_s <= 0 or len(other) < FEWEST or not inside.any():
         return []
-    usual = _busiest(other, found, length_s)
+    usual = _busiest(other, begun, found.end, length_s)
     rate = int(inside.sum()) / length_s
     ratio = rate / usual
     numbers = {"rate": Number(rate), "ratio": Number(ratio, 2)}
@@ -69,7 +71,19 @@ def _span_s(times: pd.Series) -> float:
     return max(float((times.max() - times.min()).total_seconds()), 1.0)
 
 
-def _busiest(other: pd.Series, found: Facts, length_s: float) -> float:
+def _begun(times: pd.Series, found: Facts) -> datetime:
+    """Return when the arrivals of the incident began: requests pile up before the first of them fails."""
+    length_s = (found.end - found.start).total_seconds()
+    early = found.start - timedelta(seconds=length_s)
+    ahead = times.between(early, found.start, inclusive="left")
+    rest = times[(times < early) | (times > found.end)]
+    if length_s <= 0 or len(rest) < FEWEST:
+        return found.start
+    usual = _busiest(rest, early, found.end, length_s)
+    return early if int(ahead.sum()) / length_s >= SURGE_RATIO * usual else found.start
+
+
+def _busiest(other: pd.Series, begun: datetime, ended: datetime, length_s: float) -> float:
     """Return the requests per second of the busiest interval outside the incident that lasts as long.
 
     Shorter remainders before and after the incident count from half that length on; a record without one has
@@ -78,16 +92,14 @@ def _busiest(other: pd.Series, found: Facts, length_s: float) -> float:
     import numpy as np
 
     rates = []
-    for part in (other[other < found.start], other[other > found.end]):
+    for part in (other[other < begun], other[other > ended]):
         if part.empty or _span_s(part) < length_s / 2:
             continue
         moments = np.sort((part - part.min()).dt.total_seconds().to_numpy())
         wide = min(length_s, float(moments[-1]))
         within = np.searchsorted(moments, moments + wide, side="right") - np.arange(len(moments))
         rates.append(float(within.max()) / wide)
-    outside_s = sum(
-        _span_s(part) for part in (other[other < found.start], other[other > found.end]) if len(part)
-    )
+    outside_s = sum(_span_s(part) for part in (other[other < begun], other[other > ended]) if len(part))
     return max([len(other) / max(outside_s, 1.0), *rates])
 
 

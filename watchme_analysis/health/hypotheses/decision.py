@@ -147,6 +147,11 @@ def has_mark(entry: Ranked, situation: Situation) -> bool:
     """
     if not needs_mark(entry.finding.cause) and not situation.spared:
         return True
+    return shows_itself(entry)
+
+
+def shows_itself(entry: Ranked) -> bool:
+    """Return True when an observation of more than how far requests came supports a cause."""
     own = (item.weight for item in entry.finding.evidence if item.check not in SHARED_GROUPS)
     return max(own, default=0.0) >= OWN_MARK
 

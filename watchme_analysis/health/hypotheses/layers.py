@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from watchme_analysis.health.hypotheses.decision import shows_itself
 from watchme_analysis.health.hypotheses.signals import health_causes
 from watchme_analysis.inference.causes import layer_grades
 from watchme_analysis.inference.findings import Ranked, Status
@@ -73,7 +74,7 @@ def layer_findings(
         status: Status = "inconclusive"
         sentence: Text = max(evidence, key=lambda item: item.weight).statement if evidence else ""
         against = refuting(observations, layer)
-        if probability >= NAMED_AT:
+        if probability >= NAMED_AT and _shows(layer, mine):
             status = "supported"
         elif against is not None:
             status, sentence = "refuted", against.statement
@@ -84,6 +85,14 @@ def layer_findings(
     return tuple(sorted(found, key=lambda entry: -entry.probability))
 
 
+def _shows(layer: str, causes: Sequence[Ranked]) -> bool:
+    """Return True unless a layer is inferred that no log of Nginx shows: its cause then needs its own mark.
+
+    Handlers that wait look the same to callers, whether they wait for a dependency or for their own process.
+    """
+    return layer != "dependency" or any(shows_itself(entry) for entry in causes)
+
+
 def named_layer(layers: Iterable[LayerFinding]) -> str | None:
-    """Return the layer with a probability of at least :data:`NAMED_AT`, else None."""
-    return next((entry.layer for entry in layers if entry.probability >= NAMED_AT), None)
+    """Return the layer that the evidence names, else None."""
+    return next((entry.layer for entry in layers if entry.status == "supported"), None)

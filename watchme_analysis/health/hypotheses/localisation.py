@@ -64,7 +64,15 @@ NEEDS = ("access_log", "error_log")
     needs=NEEDS,
 )
 @detects("connects_well", "same_upstream_served", "all_phases_slow", group="packets", needs=NEEDS)
-@detects("routed_well", "route_elsewhere", "never_served", "served_between", group="routing", needs=NEEDS)
+@detects(
+    "routed_well",
+    "routed_as_before",
+    "route_elsewhere",
+    "never_served",
+    "served_between",
+    group="routing",
+    needs=NEEDS,
+)
 @detects("all_routes", "health_check", "health_check_served", group="routes", needs=NEEDS)
 def localised(found: Facts) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
@@ -209,7 +217,10 @@ def _connected(view: _View) -> list[Observation]:
     calm = view.calm()
     rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
     addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
-    if len(rows) >= REFUTED_SHARE * view.total and len(calm):
+    served = view.served()
+    own = served[served["family"].isin(view.found.families)]
+    # A route of which most requests were served may have lost packets: shorter responses lose fewer.
+    if len(rows) >= REFUTED_SHARE * view.total and len(calm) and len(rows) >= len(own):
         routes = calm.groupby("family", observed=True)
         shared = [name for name, rows_of_route in routes if view.addresses(rows_of_route) & addresses]
         same = calm[calm["family"].isin(shared)]
@@ -286,6 +297,7 @@ def _routing(view: _View) -> list[Observation]:
     if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_EXCLUDED):
         return []
     served = view.served()
+    before = _routed_as_before(view, rows)
     late = rows[rows["fate"].isin(LATE)]
     if len(late):
         timed = view.joined.loc[late.loc[late["row"] >= 0, "row"]]
@@ -294,7 +306,7 @@ def _routing(view: _View) -> list[Observation]:
         if len(timed) < 0.5 * len(late):
             whole = _all_routes(view)
             if not whole:
-                return []
+                return before
         else:
             cut = timed[timed["nginx_status"] == 504]
             if len(cut) and bool(short_of_usual(view.found, cut, "nginx_s").mean() > CALM_SHARE):
@@ -304,11 +316,25 @@ def _routing(view: _View) -> list[Observation]:
     if len(logged) < FEWEST_SERVED:
         logged = _between(rows, served)
     if len(logged) < FEWEST_SERVED:
-        return []
+        return before
     where = Names(tuple(sorted(addresses))) if addresses else message("health-the-upstream")
     text = message("health-routed-well", upstream=where, served=len(logged))
     sql = of_joined("nginx", logged)
     return [Observation("routed_well", text, "access_log", len(logged), sql)]
+
+
+def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
+    """Find that Nginx asked the addresses that served the same routes well outside of the incident."""
+    joined = view.found.joined
+    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
+    good = good[good["upstream_addr"].notna() & good["family"].isin(view.found.families)]
+    addresses = set(rows["address"].dropna())
+    same = good[good["upstream_addr"].isin(addresses)]
+    if len(same) < FEWEST_SERVED or not addresses <= set(same["upstream_addr"]):
+        return []
+    text = message("health-routed-as-before", upstream=sorted(addresses), served=len(same))
+    sql = of_joined("nginx", same)
+    return [Observation("routed_as_before", text, "access_log", len(same), sql)]
 
 
 def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:

@@ -41,6 +41,8 @@ OWN_BACKLOG = 2048
 # Share of slow connects beside which the inside must be well: beside those that a stuck process lets wait it
 # hardly ever is.
 MOSTLY = 0.5
+# Strength of time limits in the error log: a connection that nobody accepts runs into them as well.
+BY_ERRORS = 0.5
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
 # What the access log may have told already of connections that came late.
 OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short"}
@@ -344,7 +346,7 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Observation]:
                 kind=error_kind(f"upstream_timeout_{kind}"),
             )
             sql = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
-            seen.append(Observation(outcome, text, "error_log", late, sql, strength=0.9, detail=detail))
+            seen.append(Observation(outcome, text, "error_log", late, sql, strength=BY_ERRORS, detail=detail))
     return seen
 
 

@@ -58,3 +58,5 @@ health-not-reloaded = Nginx did not load its configuration when the incident beg
 check-reload = reloads of Nginx
 
 health-none-connected = Nginx tried to connect to { $upstream } for { $bad } requests, and no connection came about in that time.
+
+health-routed-as-before = Nginx asked { $upstream }, which served { $served } requests of the same paths well before or after.

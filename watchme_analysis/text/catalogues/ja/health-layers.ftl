@@ -58,3 +58,5 @@ health-not-reloaded = 異常が始まったとき ({ $span }) に Nginx は設�
 check-reload = Nginx の設定の再読み込み
 
 health-none-connected = Nginx は { $bad } 件のリクエストで { $upstream } への接続を試みましたが、その間に確立した接続は 1 本もありません。
+
+health-routed-as-before = Nginx が転送した { $upstream } は、この期間の前後に同じパスのリクエスト { $served } 件を正常に処理しています。
