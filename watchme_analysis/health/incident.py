@@ -30,7 +30,7 @@ MIN_SCORE = 8.0
 MIN_STRAINED_SCORE = 30.0
 # Bad observations of an incident, at least.
 MIN_BAD = 4
-# Seconds from the first to the last bad observation: less is a reload, a garbage collection or a deployment.
+# Seconds for which a fault lasts at least: less is a reload, a garbage collection or a deployment.
 MIN_SPAN_S = 8.0
 # Default of proxy_connect_timeout and proxy_read_timeout (ngx_http_proxy_module), in seconds.
 DEFAULT_TIME_LIMIT_S = 60.0
@@ -156,10 +156,13 @@ def span_s(bad: pd.DataFrame) -> float:
 def _lasted_s(bad: pd.DataFrame) -> float:
     """Return the seconds for which some bad requests show that a fault lasted.
 
-    A request that ended at a time limit began that much earlier, also where the log has no durations.
+    A fault begins before the first request that meets it and ends after the last: of ``n`` requests at random
+    moments the span is on average ``(n - 1) / (n + 1)`` of its length. A request that ended at a time limit
+    began that much earlier, also where the log has no durations.
     """
     waited = DEFAULT_TIME_LIMIT_S if bad["timed_out"].any() else 0.0
-    return span_s(bad) + waited
+    count = len(bad)
+    return span_s(bad) * (count + 1) / max(count - 1, 1) + waited
 
 
 def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.DataFrame:
