@@ -27,7 +27,8 @@ RESOLUTION_S = 1.0
 BY_CHANCE = 0.25
 
 
-@detects("reloaded_at_onset", "reloaded_at_end", "not_reloaded", group="reload", needs=("error_log",))
+@detects("reloaded_at_onset", "not_reloaded", group="reload", needs=("error_log",))
+@detects("reloaded_at_end", group="reload at the end", needs=("error_log",))
 def reloads(found: Facts) -> list[Observation]:
     """Compare the moments at which Nginx loaded its configuration with the bounds of the incident."""
     import pandas as pd

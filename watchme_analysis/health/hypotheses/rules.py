@@ -9,6 +9,8 @@ from watchme_analysis.health.hypotheses.sql import select
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.text.message import Code, Message, Phrases, Resource, Text, message, sentences
 
+# Share of bad requests that ended at a time limit from which one configuration for all paths clears nobody.
+TIMED_OUT = 0.5
 # Settings of an edge location by which it can hold, refuse or misdirect.
 _EDGE_HARM = (
     "return",
@@ -121,10 +123,12 @@ def nginx_rules(found: Facts) -> list[Observation]:
     if rule:
         text = sentences(message("health-nginx-rule", paths=found.endpoints), rule)
         return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=rule)]
+    bad = found.affected[found.affected["bad"] & found.affected["vantage"].isin(["nginx", "edge", "outside"])]
+    # A time limit treats all paths alike, and ends the requests of the slow ones alone.
+    if not found.calm_neighbours() or bad["status"].eq(504).mean() >= TIMED_OUT:
+        return []
     text = message("health-nginx-plain", paths=found.endpoints)
-    return (
-        [Observation("nginx_plain", text, "config_directives", rows, sql)] if found.calm_neighbours() else []
-    )
+    return [Observation("nginx_plain", text, "config_directives", rows, sql)]
 
 
 def nginx_rule(found: Facts) -> Text | None:

@@ -60,3 +60,4 @@ check-reload = reloads of Nginx
 health-none-connected = Nginx tried to connect to { $upstream } for { $bad } requests, and no connection came about in that time.
 
 health-routed-as-before = Nginx asked { $upstream }, which served { $served } requests of the same paths well before or after.
+check-reload-at-the-end = reload at the end

@@ -60,3 +60,4 @@ check-reload = Nginx の設定の再読み込み
 health-none-connected = Nginx は { $bad } 件のリクエストで { $upstream } への接続を試みましたが、その間に確立した接続は 1 本もありません。
 
 health-routed-as-before = Nginx が転送した { $upstream } は、この期間の前後に同じパスのリクエスト { $served } 件を正常に処理しています。
+check-reload-at-the-end = 終了時の再読み込み
