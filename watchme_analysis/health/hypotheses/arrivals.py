@@ -77,7 +77,8 @@ def _begun(times: pd.Series, found: Facts) -> datetime:
     early = found.start - timedelta(seconds=length_s)
     ahead = times.between(early, found.start, inclusive="left")
     rest = times[(times < early) | (times > found.end)]
-    if length_s <= 0 or len(rest) < FEWEST:
+    # Only requests before both show what is usual: few arrive while callers still wait.
+    if length_s <= 0 or int((times < early).sum()) < FEWEST:
         return found.start
     usual = _busiest(rest, early, found.end, length_s)
     return early if int(ahead.sum()) / length_s >= SURGE_RATIO * usual else found.start

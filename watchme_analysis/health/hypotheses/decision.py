@@ -16,6 +16,8 @@ from watchme_analysis.inference.weighing import weigh
 
 # Three to two against all others together is the least that a verdict rests on.
 SUPPORTED_AT = 0.6
+# A layer from this probability is named; no cause is supported whose layer is not.
+NAMED_AT = 0.7
 # No evidence of this kind is surer than this.
 CEILING = 0.97
 # That all is well inside says that the fault lies before the application, not where: one of these needs a
@@ -96,7 +98,8 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     if first.finding.cause == "none" and first.status == "supported" and _absorbed(observations):
         return Decision("no_incident", "none", min(first.probability, CEILING), ranking)
     second = second_fault(ranking)
-    if first.finding.cause != "none" and first.status == "supported" and has_mark(first, situation):
+    is_clear = first.status == "supported" and _of_layer(ranking, first.finding.cause) >= NAMED_AT
+    if first.finding.cause != "none" and is_clear and has_mark(first, situation):
         cause = first.finding.cause
         most = ONE_OBSERVATION_CONFIDENCE if hangs_on_one(observations, cause) else CEILING
         also = secondary(cause, ranking, observations)
@@ -104,6 +107,13 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     if second is not None:
         return Decision("supported", first.finding.cause, TWO_FAULTS_CONFIDENCE, ranking, second)
     return Decision("inconclusive", None, min(first.probability, CEILING), ranking)
+
+
+def _of_layer(ranking: Sequence[Ranked], cause: str) -> float:
+    """Return the probability of the layer of a cause: the sum over its causes."""
+    layer_of = {one.cause: one.layer for one in health_causes()}
+    mine = layer_of[cause]
+    return sum(entry.probability for entry in ranking if layer_of[entry.finding.cause] == mine)
 
 
 def _absorbed(observations: Sequence[Observation]) -> bool:

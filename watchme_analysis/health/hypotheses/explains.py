@@ -39,7 +39,7 @@ GONE = ("refused", "inside_refused", "metrics_gap", "stopped")
 _CONNECTING = ("fate_connect_timeout", "fate_slow_connect")
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # Where no host is, connections are slow to fail, whatever is lost on the way.
-    "none_connected": ("connect_slow", *_CONNECTING),
+    "none_connected": ("connect_slow", "unreachable", "fate_unreachable", *_CONNECTING),
     # A fate is a second look at what these found by other means.
     "connect_slow": _CONNECTING,
     "nginx_impatient": ("fate_header_timeout", "fate_slow_header"),

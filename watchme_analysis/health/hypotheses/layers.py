@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from watchme_analysis.health.hypotheses.decision import shows_itself
+from watchme_analysis.health.hypotheses.decision import NAMED_AT, shows_itself
 from watchme_analysis.health.hypotheses.signals import health_causes
 from watchme_analysis.inference.causes import layer_grades
 from watchme_analysis.inference.findings import Ranked, Status
@@ -15,8 +15,6 @@ from watchme_analysis.requests.fates import LAYERS
 from watchme_analysis.text.message import Text
 from watchme_analysis.text.render import render
 
-# A layer from this probability is named.
-NAMED_AT = 0.7
 # Observations that contradict a layer decisively refute it when they concern this share of the bad requests.
 REFUTED_FROM = 0.85
 

@@ -1,0 +1,152 @@
+"""What Nginx's own notices, ports and paths tell: whether its configuration changed when the incident began."""
+
+import pandas as pd
+import pytest
+from worlds.health_world import (
+    ADDRESS,
+    FAULT,
+    HEALTH,
+    JOBS,
+    OTHER,
+    REPORT,
+    USUAL,
+    case,
+    give,
+    investigate,
+    moment,
+    without,
+)
+from worlds.messages import messages_in
+
+from watchme_analysis.health.hypotheses import diagnosis as health
+
+SERVICE = (HEALTH, JOBS, REPORT)
+ELSEWHERE = "192.0.2.11:8071"
+
+
+def refused(path, _, *, address=None):
+    """Connections to the service are refused at once."""
+    if path in SERVICE:
+        return {"status": 502, "error": "upstream_refused", "header_s": 0.0, "address": address}
+    return None
+
+
+def noticing(made, *seconds, message="reconfiguring"):
+    """Add Nginx's notices at some seconds to the error log."""
+    errors = made.table("error_log").to_dict("records")
+    errors += [
+        {
+            "file": "error.log", "line": 9000 + number, "time": moment(second), "level": "notice",
+            "kind": "reload", "message": message,
+        }
+        for number, second in enumerate(seconds)
+    ]  # fmt: skip
+    give(made, "error_log", errors)
+    return made
+
+
+def signals(made):
+    return {one.signal for one in investigate(made).once(health.observed)}
+
+
+def of_stock_logs(made):
+    """The case as Nginx's stock log shows it: no times, upstreams, edge, probes or anything else."""
+    thin = without(made, *(set(made.manifest["tables"]) - {"access_log", "error_log"}))
+    log = thin.table("access_log")
+    log["time"] = log["time"].dt.floor("s")
+    log["client_addr"] = [f"192.0.2.{100 + number % 5}" for number in range(len(log))]
+    log.loc[:, [name for name in log if name.startswith("upstream_") or name == "request_time_s"]] = None
+    log["edge_ray_id"] = None
+    return thin
+
+
+def test_reloads_at_both_ends_of_an_incident_lay_it_at_the_configuration():
+    made = noticing(case(refused), FAULT[0], FAULT[1])
+    assert {"reloaded_at_onset", "reloaded_at_end"} <= signals(made)
+    said = health.diagnose(investigate(of_stock_logs(made)))
+    assert (said.verdict, said.cause, said.extra["layer"]) == ("supported", "nginx_config", "nginx")
+
+
+def test_a_log_of_notices_without_a_reload_shows_that_the_configuration_was_the_same():
+    made = noticing(case(refused), 1.0)
+    assert "not_reloaded" in signals(made)
+    assert "reloaded_at_onset" not in signals(made)
+    assert health.diagnose(investigate(of_stock_logs(made))).extra["layer"] == "process"
+
+
+@pytest.mark.parametrize(
+    "seconds", [(), range(0, 75, 2)], ids=["a log without notices", "a log with reloads all the time"]
+)
+def test_what_may_be_chance_or_was_not_logged_says_nothing_of_reloads(seconds):
+    made = noticing(case(refused), *seconds)
+    assert not signals(made) & {"reloaded_at_onset", "reloaded_at_end", "not_reloaded"}
+
+
+def test_reopened_logs_are_no_reload():
+    made = noticing(case(refused), FAULT[0], message="reopening logs")
+    assert "reloaded_at_onset" not in signals(made)
+
+
+def test_refusals_in_stock_logs_leave_nginx_and_the_process():
+    said = health.diagnose(investigate(of_stock_logs(case(refused))))
+    assert said.verdict == "inconclusive"
+    assert said.extra["layer"] is None
+    left = {one["layer"] for one in said.extra["layers"] if one["status"] != "refuted"}
+    assert left == {"nginx", "process"}
+
+
+@pytest.mark.parametrize(("port", "is_wrong"), [(8100, True), (8071, False)])
+def test_a_port_that_no_start_command_names_is_the_wrong_one(port, is_wrong):
+    process = {"file": "command.txt", "line": 1, "service": "", "addr": "192.0.2.11", "port": port}
+    made = case(lambda path, second: refused(path, second, address=ELSEWHERE), processes=[process])
+    assert ("wrong_port" in signals(made)) == is_wrong
+
+
+def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_paths_it_never_saw():
+    made = case(lambda path, _: {"status": 404} if path in SERVICE else None)
+    log = made.table("app_log")
+    inner = log["path"].str.removeprefix("/svc")
+    kept = (log["time"] >= moment(FAULT[0])) & (log["time"] < moment(FAULT[1]))
+    log["path"] = inner.where(~kept, log["path"])
+    log["status"] = pd.Series(200, index=log.index).where(~kept, 404)
+    found = {one.signal: one for one in investigate(made).once(health.observed)}
+    values = messages_in(found["nginx_renames"].statement)["health-nginx-renames"]
+    assert values["path"] in SERVICE
+    assert values["times"] >= 10
+
+
+def test_where_no_connection_comes_about_the_container_may_be_gone_as_well_as_its_network():
+    def gone(path, _):
+        if path in SERVICE:
+            return {"status": 504, "error": "upstream_timeout_connect", "connect_s": 6.0}
+        return None
+
+    made = case(gone)
+    assert "none_connected" in signals(made)
+    said = health.diagnose(investigate(of_stock_logs(made)))
+    statuses = {one["layer"]: one["status"] for one in said.extra["layers"]}
+    assert "refuted" not in (statuses["network"], statuses["process"])
+    assert said.extra["layer"] is None
+
+
+def test_an_address_that_served_the_route_before_was_not_chosen_anew():
+    made = case(refused)
+    assert "routed_as_before" in signals(made)
+    moved = case(lambda path, second: refused(path, second, address=ELSEWHERE))
+    assert "routed_as_before" not in signals(moved)
+
+
+def test_several_routes_of_a_service_without_known_upstreams_are_not_all_of_them():
+    """Whether a calm route without a prefix belongs to the service, a log without upstreams can't tell."""
+    made = of_stock_logs(case(refused))
+    assert "all_paths" not in signals(made)
+    assert ADDRESS[OTHER] != USUAL
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_supported_cause_comes_with_its_remedy_and_a_path_that_can_be_asked_for(language):
+    made = noticing(case(refused), FAULT[0], FAULT[1])
+    said = health.diagnose(investigate(of_stock_logs(made)))
+    remedy = said.to_dict(language)["summary"][2]
+    assert "nginx -s reload" in remedy
+    assert "*" not in remedy
