@@ -1,4 +1,4 @@
-"""What Nginx's own notices, ports and paths tell: whether its configuration changed when the incident began."""
+"""What Nginx's notices, ports and paths tell of a configuration that changed when the incident began."""
 
 import pandas as pd
 import pytest

@@ -174,10 +174,10 @@ def _unconnected(view: _View) -> list[Observation]:
         return [Observation("several_hosts", text, table, number, sql)]
     # A process that ends is refused for a moment before its container is gone.
     silent = rows[rows["fate"] != "refused"]
-    if len(silent) >= REFUTED_SHARE * view.total:
-        if len(_between(rows, view.served())) <= NEVER_SHARE * len(rows):
-            gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
-            return [Observation("none_connected", gone, table, number, sql), *_one_route(view, rows)]
+    connected = len(_between(rows, view.served()))
+    if len(silent) >= REFUTED_SHARE * view.total and connected <= NEVER_SHARE * len(rows):
+        gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
+        return [Observation("none_connected", gone, table, number, sql), *_one_route(view, rows)]
     if len(silent) == len(rows) >= REFUTED_SHARE * view.total:
         text = message("health-only-connects-fail", served=len(view.served()))
         if len(view.served()) >= FEWEST_CONNECTED:
