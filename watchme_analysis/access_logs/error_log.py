@@ -72,6 +72,8 @@ _KINDS = tuple(
         ("buffering_to_disk", r"is buffered to a temporary file"),
         ("tls", r"\(SSL: |PROXY protocol.* SSL|client sent plain HTTP request to HTTPS port"),
         ("request_too_large", r"client (intended to send|sent) too (large|long)"),
+        ("denied", r"access forbidden by rule|directory index of .* is forbidden|rewritten URI has a zero"),
+        ("missing_file", r"(open|stat|openat)\(\) \".*\" failed \((2|20): |\" is not found \((2|20): "),
         ("client_invalid", r"client sent |invalid host in|PROXY protocol"),
         (
             "client_closed",

@@ -95,6 +95,8 @@ OF_LINES = {
     "limit_req": "limited",
     "limit_conn": "limited",
     "request_too_large": "too_large",
+    "denied": "nginx_responded",
+    "missing_file": "nginx_responded",
     "worker_connections": "nginx_resources",
     "open_files": "nginx_resources",
     "disk_full": "nginx_resources",
@@ -109,6 +111,8 @@ OF_LINES = {
     "upstream_closed": "connection_dropped",
     "upstream_invalid": "invalid_response",
 }
+# Fates that are Nginx's own doing.
+BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded", "slow_nginx")
 # A log line has whole seconds: the line of a failure and the request's own may be a second apart.
 _SECONDS_APART = (0, 1, -1)
 

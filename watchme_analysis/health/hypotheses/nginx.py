@@ -23,6 +23,7 @@ from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, sho
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.fates import BY_NGINX, request_fates
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import Code, Duration, Names, Resource, Text, Value, message, sentences
 
@@ -113,7 +114,10 @@ def spoilt_by_nginx(found: Facts) -> pd.Index:
     """Return the bad requests, by index, that Nginx itself refused, held, or sent to who serves nothing."""
     bad = found.rows("nginx", bad=True)
     if bad["upstream_addr"].isna().all():
-        return bad.index[:0]
+        # Without upstreams in the access log, the error log tells what Nginx refused.
+        fates = request_fates(bad, found.of_incident(found.table("error_log")))
+        own = fates.loc[fates["fate"].isin(BY_NGINX) & (fates["row"] >= 0), "row"]
+        return bad.index[bad.index.isin(own)]
     mine = (*found.inv.once(_own_doing), tried_in_vain(found, bad))
     return bad.index[bad.index.isin([row for rows in mine for row in rows.index])]
 
