@@ -191,7 +191,7 @@ def test_a_fault_of_the_endpoint_beside_one_of_the_service_is_named():
         return None if path == OTHER or again == 2 else {"connect_s": (1.01, 3.04)[again]}
 
     said = diagnose(case(both))
-    assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
+    assert {said.cause, *said.other_causes} == {"edge_config", "docker_network"}
 
 
 def without_times(made):

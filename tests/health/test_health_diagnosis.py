@@ -215,7 +215,7 @@ def test_a_second_fault_is_named():
         return {"edge_s": 7.0} if path == HEALTH else {"connect_s": 1.02} if path == JOBS else None
 
     said = health.diagnose(investigate(case(both)))
-    assert {said.cause, said.secondary_cause} == {"edge_config", "docker_network"}
+    assert {said.cause, *said.other_causes} == {"edge_config", "docker_network"}
 
 
 @pytest.mark.slow
@@ -240,7 +240,7 @@ def test_two_faults_that_contradict_each_other_are_both_named():
     made = case(both, gauges=lambda second: {"in_flight": 80.0, "threads": 46.0})
     said = health.diagnose(investigate(made))
     assert said.verdict == "supported"
-    assert {said.cause, said.secondary_cause} == {"nginx_config", "app_threadpool"}
+    assert {said.cause, *said.other_causes} == {"nginx_config", "app_threadpool"}
     assert [entry.status for entry in said.ranking[:2]] == ["supported", "supported"]
     assert said.confidence < 0.9
     assert "health-two-causes" in messages_in(said.summary[1])

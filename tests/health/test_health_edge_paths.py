@@ -68,7 +68,7 @@ def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_a
     inv = investigate(made)
     assert ("edge_renames" in {one.signal for one in inv.once(health.observed)}) is is_renamed
     said = health.diagnose(inv)
-    assert ({said.cause, said.secondary_cause} == {"edge_config", "docker_network"}) is is_renamed
+    assert ({said.cause, *said.other_causes} == {"edge_config", "docker_network"}) is is_renamed
 
 
 @pytest.mark.slow

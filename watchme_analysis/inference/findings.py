@@ -242,6 +242,7 @@ class Investigation:
 class Diagnosis:
     """The diagnosis of a case for a question.
 
+    ``secondary_cause`` is what the cause set off or is fed by; ``other_causes`` are faults independent of it.
     ``extra`` holds the JSON-ready fields that exist for a single question, such as ``endpoints`` for health,
     and ``queues`` and ``dead_letters`` for backlog.
     """
@@ -257,6 +258,7 @@ class Diagnosis:
     coverage: Mapping[str, Any]
     missing_evidence: tuple[Missing, ...] = ()
     secondary_cause: str | None = None
+    other_causes: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     summary: tuple[Text, ...] = ()
 
@@ -279,6 +281,7 @@ class Diagnosis:
             "verdict": self.verdict,
             "cause": self.cause,
             "secondary_cause": self.secondary_cause,
+            "other_causes": list(self.other_causes),
             "confidence": round(self.confidence, 4),
             "incident": {"start": start, "end": end},
             **_rendered_list("summary", self.summary, language, zone),

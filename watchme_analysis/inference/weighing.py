@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from watchme_analysis.inference.findings import Finding, Ranked, Status
 from watchme_analysis.text.message import Choice, Message, Resource, message
@@ -32,8 +32,12 @@ def aftermath(secondary: str | None) -> str:
     return f", and {secondary} beside it"
 
 
-def with_second_cause(cause: str, secondary: str | None) -> Message:
-    """Return the cause of a diagnosis with its second cause, as a phrase; as for :func:`aftermath`."""
+def with_second_cause(cause: str, secondary: str | None, others: Sequence[str] = ()) -> Message:
+    """Return the cause of a diagnosis with its second cause, as a phrase; as for :func:`aftermath`.
+
+    An independent fault (``others``) stands in the place of what the cause set off.
+    """
+    secondary = secondary or next(iter(others), None)
     if secondary is None:
         return message("cause-alone", cause=Resource(cause))
     followed = secondary if secondary in _WORDS else "other"

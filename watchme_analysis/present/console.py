@@ -351,7 +351,7 @@ class _Printed:
     def _head(self) -> str:
         found = self.diagnosis
         cause: Message = (
-            with_second_cause(found["cause"], found["secondary_cause"])
+            with_second_cause(found["cause"], found["secondary_cause"], found.get("other_causes", ()))
             if found["cause"]
             else message("print-no-single-cause")
         )

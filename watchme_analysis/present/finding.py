@@ -74,7 +74,7 @@ class VerdictView:
             )
             return [message("verdict-inconclusive", causes=Phrases(named)), *when]
         cause = found.cause or ""
-        named_cause = with_second_cause(cause, found.secondary_cause)
+        named_cause = with_second_cause(cause, found.secondary_cause, found.other_causes)
         title = [as_title(self.titles[cause])] if cause in self.titles else []
         return [message("verdict-supported", cause=named_cause, confidence=sure), *title, *when]
 

@@ -29,6 +29,7 @@ def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
     if not diagnosis or diagnosis.get("verdict") != "supported" or question not in QUESTIONS:
         return {}
     named = [str(diagnosis.get(name) or "") for name in ("cause", "secondary_cause")]
+    named += diagnosis.get("other_causes") or []
     known = {one.cause: one.page for one in causes_of(question)}
     pages = {cause: PAGES / page for cause in named if (page := known.get(cause))}
     return {cause: page for cause, page in pages.items() if page.is_file()}

@@ -75,7 +75,9 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
     failed = status != "ok"
     incident = found.get("incident") or {}
     looked_at = result.get("window") or {}
-    cause = with_second_cause(found.get("cause") or MISSING, found.get("secondary_cause"))
+    cause = with_second_cause(
+        found.get("cause") or MISSING, found.get("secondary_cause"), found.get("other_causes") or ()
+    )
     seconds = result.get("seconds")
     return ResultFacts(
         question=str(result.get("question", "")),

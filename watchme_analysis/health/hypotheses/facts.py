@@ -10,7 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_of, same_endpoint
-from watchme_analysis.health.application_errors import application_errors, monitored_routes
+from watchme_analysis.health.application_errors import (
+    application_errors,
+    is_health_check,
+    monitored_routes,
+)
 from watchme_analysis.health.configuration import Routes, resolved_names, routes
 from watchme_analysis.health.incident import Incident, find_incident, judge_observations
 from watchme_analysis.health.rate_limits import held_back, refused_at_limit
@@ -167,14 +171,29 @@ class Facts:
     def is_same_service(self, route: str) -> bool | None:
         """Tell whether a route belongs to an affected service; None where nothing shows it.
 
-        The upstream decides where it is known. Without upstreams, routes whose first segment is that of an
-        affected route belong together, as services behind a prefix do.
+        The upstream decides where it is known. Otherwise services are told apart by their health checks:
+        ``/emotion/health`` is that of the routes below ``/emotion/``. Without these, routes whose first
+        segment is that of an affected route belong together.
         """
         mine = {self.upstreams[family] for family in self.families if family in self.upstreams}
         if mine and route in self.upstreams:
             return self.upstreams[route] in mine
+        own, services = self._checked_prefix(route), {self._checked_prefix(name) for name in self.families}
+        if own is not None and None not in services:
+            return own in services
         prefixes = {first_segment(family) for family in self.families} - {""}
         return True if first_segment(route) in prefixes else None
+
+    def _checked_prefix(self, route: str) -> str | None:
+        """Return the longest prefix of a route that has a health check of its own, None without one."""
+        fitting = [prefix for prefix in self._checked_prefixes if route.startswith(prefix)]
+        return max(fitting, key=len, default=None)
+
+    @cached_property
+    def _checked_prefixes(self) -> frozenset[str]:
+        """Prefixes of the health checks that callers ask for, each with its last slash."""
+        names = (str(name) for name in self.outer["family"].dropna().unique())
+        return frozenset(name[: name.rindex("/") + 1] for name in names if is_health_check(name))
 
     def calm_routes(self) -> list[str]:
         """Return unaffected routes of all services that were served well, with five requests at least."""

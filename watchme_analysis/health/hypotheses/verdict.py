@@ -96,7 +96,8 @@ def conclude(
     missing = missing_evidence(
         found, probability, deciding_evidence(health_causes(), observations, probability)
     )
-    also = second.finding.cause if second is not None else decision.secondary
+    is_supported = verdict == "supported"
+    others = (second.finding.cause,) if is_supported and second is not None else ()
     begun, ended = _span(found, cause, pair) if verdict != "no_incident" else (None, None)
     layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
     return Diagnosis(
@@ -104,7 +105,8 @@ def conclude(
         case=found.inv.case.name,
         verdict=verdict,
         cause=cause,
-        secondary_cause=also if verdict == "supported" else None,
+        secondary_cause=decision.secondary if is_supported and not others else None,
+        other_causes=others,
         confidence=confidence,
         incident_start=begun,
         incident_end=ended,
