@@ -43,6 +43,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # A fate is a second look at what these found by other means.
     "connect_slow": _CONNECTING,
     "nginx_impatient": ("fate_header_timeout", "fate_slow_header"),
+    # A port without a listener refuses on all paths, whoever should listen there.
+    "fate_refused": ("all_paths", "all_routes"),
     # Who is refused a connection had none.
     "refused": ("fate_refused", "new_alone_bad"),
     "nginx_alone": ("fate_nginx_responded", "fate_limited", "fate_too_large"),

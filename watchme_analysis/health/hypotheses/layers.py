@@ -15,6 +15,8 @@ from watchme_analysis.requests.fates import LAYERS
 from watchme_analysis.text.message import Text
 from watchme_analysis.text.render import render
 
+# A layer with evidence against it is refuted below this probability.
+REFUTED_BELOW = 0.03
 # Observations that contradict a layer decisively refute it when they concern this share of the bad requests.
 REFUTED_FROM = 0.85
 
@@ -76,6 +78,8 @@ def layer_findings(
             status = "supported"
         elif against is not None:
             status, sentence = "refuted", against.statement
+        elif is_incident and probability < REFUTED_BELOW and any(item.weight < 0 for item in evidence):
+            status, sentence = "refuted", min(evidence, key=lambda item: item.weight).statement
         elif is_incident and mine and all(entry.status == "refuted" for entry in mine):
             status = "refuted"
             sentence = min(evidence, key=lambda item: item.weight).statement if evidence else ""

@@ -323,8 +323,9 @@ def _other_services(found: Facts, outer: pd.DataFrame) -> list[Observation]:
         .astype(bool)
     ]
     names = sorted({found.upstreams[str(family)] for family in others["family"]})
-    if len(mine) > 1 and not names:
+    bad = outer[outer["bad"]]
+    if len(mine) > 1 and not names and len(bad):
         text = message("health-others-bad", services=found.services)
-        table, rows = _at_one_vantage(outer[outer["bad"]])
+        table, rows = _at_one_vantage(bad)
         return [Observation("others_bad", text, table, len(rows), of_observed(rows))]
     return []
