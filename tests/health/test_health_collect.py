@@ -23,6 +23,7 @@ from watchme_analysis.text.render import render
 
 AT = collect.Addresses(
     "https://api.example.com/svc/health",
+    "127.0.0.1:8017",
     "http://127.0.0.1:8017/health",
     "http://localhost:8017/health",
     "8017",

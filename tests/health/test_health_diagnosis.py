@@ -52,7 +52,7 @@ def told(request):
 def test_names_the_cause(told):
     _, said, cause = told
     assert (said.verdict, said.cause) == ("supported", cause), said.summary
-    assert said.summary[-1].id == "health-next-test", "a test of the cause, not what else to collect"
+    assert said.summary[-1].id == "health-remedy", "what to do, not what else to collect"
 
 
 def test_finds_the_window(told):

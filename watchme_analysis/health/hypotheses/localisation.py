@@ -29,6 +29,8 @@ FEWEST_EXCLUDED = 4
 FATE_SHARE = 0.2
 # Fates of connections that did not come about.
 UNCONNECTED = ("refused", "connect_timeout", "unreachable", "slow_connect")
+# Strength of the same address where another setting of Nginx may have ended the requests.
+ANOTHER_SETTING = 0.6
 # Fates in which the upstream was connected and its response was late.
 LATE = ("header_timeout", "slow_header")
 # Requests by which a route counts as served, and share of bad ones up to which it is served well.
@@ -174,7 +176,9 @@ def _unconnected(view: _View) -> list[Observation]:
         return [Observation("several_hosts", text, table, number, sql)]
     # A process that ends is refused for a moment before its container is gone.
     silent = rows[rows["fate"] != "refused"]
-    connected = len(_between(rows, view.served()))
+    logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+    # Who responded was connected, however late.
+    connected = len(_between(rows, view.served())) + int((logged["nginx_status"] < 499).sum())
     if len(silent) >= REFUTED_SHARE * view.total and connected <= NEVER_SHARE * len(rows):
         gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
         return [Observation("none_connected", gone, table, number, sql), *_one_route(view, rows)]
@@ -337,7 +341,9 @@ def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
         return []
     text = message("health-routed-as-before", upstream=sorted(addresses), served=len(same))
     sql = of_joined("nginx", same)
-    return [Observation("routed_as_before", text, "access_log", len(same), sql)]
+    # Whether a connection comes about depends on the address alone; a response may miss a new time limit.
+    strength = 1.0 if rows["fate"].isin(UNCONNECTED).all() else ANOTHER_SETTING
+    return [Observation("routed_as_before", text, "access_log", len(same), sql, strength=strength)]
 
 
 def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
