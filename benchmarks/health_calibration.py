@@ -1,4 +1,12 @@
-"""Figures of the ``/health`` diagnosis' calibration: what is printed, and what ships with the package."""
+"""Figures of the ``/health`` diagnosis' calibration: what is printed, and what ships with the package.
+
+    python benchmarks/health_calibration.py
+
+fits the maps from probability to confidence, one for each route to a verdict, on the first looks in
+``health_first_looks.csv``. It writes them with their figures into ``calibration.json`` and
+``docs/calibration.md``; figures of other sets stay as ``health_accuracy.py --ship`` wrote them. No recording
+is needed.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +20,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.health.hypotheses.decision import CEILING
 from watchme_analysis.health.hypotheses.signals import health_causes
+from watchme_analysis.inference.confidence import ROUTES, mapped
 from watchme_analysis.inference.findings import Diagnosis
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from worlds.reliability import EDGES, Bin, Weighed, brier, left_out, reliability
+from worlds.reliability import (
+    EDGES,
+    Bin,
+    FirstLook,
+    Weighed,
+    brier,
+    confidence_map,
+    left_out,
+    read_first_looks,
+    reliability,
+    wilson,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "watchme_analysis" / "health" / "hypotheses" / "calibration.json"
@@ -93,7 +112,7 @@ def show_left_out(rows: Sequence[Asked]) -> dict[str, Any]:
         for found, scale in ((as_is, 1.0), (fitted, scales[case.group])):
             chances = case.probabilities(scale)
             top = max(chances, key=lambda cause: chances[cause])
-            found.append((min(chances[top], CEILING), top in case.truth))
+            found.append((chances[top], top in case.truth))
     spread = (min(scales.values()), max(scales.values()))
     print(
         f"\ncross-validated over {len(scales)} cases: the factor of all weights that fits the other cases "
@@ -112,18 +131,76 @@ def _bin(one: Bin) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _today() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def fitted(looks: Sequence[FirstLook]) -> dict[str, list[list[float]]]:
+    """Return the points of the confidence map of each route."""
+    return {
+        route: confidence_map((look.probability, look.is_right) for look in looks if look.route == route)
+        for route in ROUTES
+    }
+
+
+def unseen_set(looks: Sequence[FirstLook]) -> list[tuple[float, bool]]:
+    """Return confidence and outcome of each look, by maps fitted without the set that it belongs to."""
+    found = []
+    for part in dict.fromkeys(look.part for look in looks):
+        maps = fitted([look for look in looks if look.part != part])
+        mine = [look for look in looks if look.part == part]
+        found += [(mapped(look.probability, maps[look.route]), look.is_right) for look in mine]
+    return found
+
+
 def unseen() -> dict[str, Any]:
-    """Return the figures of first looks: how many verdicts, how many left open, and bins of the others."""
+    """Return the maps fitted on first looks, and the figures of these by route and by confidence."""
     with FIRST_LOOKS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    told = [(float(row["confidence"]), row["outcome"] == "right") for row in rows if row["outcome"] != "open"]
+    looks = read_first_looks(FIRST_LOOKS)
+    maps = fitted(looks)
+    told = [(mapped(look.probability, maps[look.route]), look.is_right) for look in looks]
+    routes = []
+    for route in ROUTES:
+        mine = [one for one, look in zip(told, looks, strict=True) if look.route == route]
+        right = sum(is_right for _, is_right in mine)
+        promised = sum(confidence for confidence, _ in mine) / len(mine)
+        interval = [round(bound, 3) for bound in wilson(right, len(mine))]
+        routes.append(
+            {
+                "route": route, "count": len(mine), "right": right, "promised": round(promised, 3),
+                "interval": interval,
+            }
+        )  # fmt: skip
     return {
-        "of": ", ".join(dict.fromkeys(row["set"] for row in rows)),
-        "cases": len(rows),
-        "open": len(rows) - len(told),
-        "bins": [_bin(one) for one in reliability(told)],
-        "brier": round(brier(told), 4),
+        "confidence": maps,
+        "unseen": {
+            "date": _today(),
+            "of": ", ".join(dict.fromkeys(row["set"] for row in rows)),
+            "cases": len(rows),
+            "open": len(rows) - len(told),
+            "routes": routes,
+            "bins": [_bin(one) for one in reliability(told)],
+            "brier": round(brier(told), 4),
+            "brier_stated_then": round(brier([(look.confidence, look.is_right) for look in looks]), 4),
+            "brier_without_own_set": round(brier(unseen_set(looks)), 4),
+        },
     }
+
+
+def record_first_looks(rows: Sequence[Asked]) -> None:
+    """Append the verdicts on cases with their whole evidence to the first looks."""
+    with FIRST_LOOKS.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for row in rows:
+            if row.evidence == "all" and not row.harmless:
+                source = row.said.extra["confidence_from"]
+                writer.writerow(
+                    [
+                        row.part, row.outcome, f"{row.said.confidence:.4g}", source["route"] or "",
+                        f"{source['probability']:.4g}",
+                    ]
+                )  # fmt: skip
 
 
 def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) -> None:
@@ -137,14 +214,14 @@ def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) 
         counts = {name: sum(row.outcome == name for row in mine) for name in ("right", "open", "wrong")}
         sets.append({"name": part, "what": about.get(part, ""), "cases": len(mine), **counts})
     found = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "date": _today(),
         "sets": sets,
         "harmless": {
             "cases": len(silent),
             "no_incident": sum(row.said.verdict == "no_incident" for row in silent),
         },
         "edges": [list(pair) for pair in pairwise(EDGES)],
-        "unseen": unseen(),
+        **unseen(),
         "bins": [_bin(one) for one in reliability(decided(whole))],
         "brier": round(brier(decided(whole)), 4),
         "cross_validated": crossed,
@@ -157,6 +234,11 @@ def ship(rows: Sequence[Asked], about: dict[str, str], crossed: dict[str, Any]) 
             "brier": round(brier(decided(cut)), 4) if decided(cut) else None,
         },
     }
+    write(found)
+
+
+def write(found: Mapping[str, Any]) -> None:
+    """Write figures into the package and the page on calibration."""
     SHIPPED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
@@ -173,19 +255,28 @@ def page(found: Mapping[str, Any]) -> str:
         for part in found["sets"]
     ]
     lines = [
-        f"Measured on {found['date']}.",
+        "### First looks, and the confidence fitted on them",
         "",
-        "### First looks",
+        f"Fitted on {first['date']}. {first['cases']} verdicts on recordings that the rules had not seen "
+        f"({len(names)} sets, {names[0]} to {names[-1]}). {first['open']} are inconclusive; the tables count "
+        "the others.",
         "",
-        f"{first['cases']} verdicts on recordings that the rules had not seen ({len(names)} sets, {names[0]} "
-        f"to {names[-1]}). {first['open']} are inconclusive; the table counts the others. Brier score: "
-        f"{first['brier']:.4f}.",
+        "| route | verdicts | promised | right | share | 95 % interval | confidence at probability |",
+        "|---|--:|--:|--:|--:|---|---|",
+        *(_route(one, found["confidence"][one["route"]]) for one in first["routes"]),
+        "",
+        "The same verdicts by confidence:",
         "",
         *_bins(first["bins"]),
         "",
+        f"Brier score: {first['brier']:.4f}; {first['brier_without_own_set']:.4f} if each set is judged by "
+        f"maps fitted on the other sets; {first['brier_stated_then']:.4f} with the confidence stated at the "
+        "time.",
+        "",
         "### All sets with the current rules",
         "",
-        "The rules have seen these cases, so the figures show what was learned, not what to expect.",
+        f"Measured on {found['date']}. The rules have seen these cases, so the figures show what was "
+        "learned, not what to expect.",
         "",
         "| set | cases | right | wrong | inconclusive |",
         "|---|--:|--:|--:|--:|",
@@ -206,6 +297,15 @@ def page(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _route(one: Mapping[str, Any], points: Sequence[Sequence[float]]) -> str:
+    low, high = one["interval"]
+    shown = ", ".join(f"{confidence:.2f} at {probability:.2f}" for probability, confidence in points)
+    return (
+        f"| `{one['route']}` | {one['count']} | {one['promised']:.2f} | {one['right']} | "
+        f"{one['right'] / one['count']:.2f} | {low:.2f} to {high:.2f} | {shown} |"
+    )
+
+
 def _bins(bins: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [
         f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} | "
@@ -215,3 +315,14 @@ def _bins(bins: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     head = "| confidence | verdicts | right | share | 95 % interval | mean confidence |"
     return [head, "|---|--:|--:|--:|---|--:|", *rows]
+
+
+def main() -> int:
+    """Fit the maps on the first looks anew; keep the other figures."""
+    found = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    write({**found, **unseen()})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

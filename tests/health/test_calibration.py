@@ -1,10 +1,28 @@
+import csv
 import math
 from pathlib import Path
 
 import pytest
-from worlds.reliability import SCALES, Weighed, brier, left_out, reliability, wilson
+from worlds.reliability import (
+    LOOKS_PER_POINT,
+    SCALES,
+    FirstLook,
+    Weighed,
+    brier,
+    confidence_map,
+    left_out,
+    read_first_looks,
+    reliability,
+    wilson,
+)
 
-from watchme_analysis.health.hypotheses.calibration import measured, track_record
+from watchme_analysis.health.hypotheses.calibration import confidence, measured, track_record
+from watchme_analysis.health.hypotheses.decision import SUPPORTED_AT, Decision
+from watchme_analysis.inference.confidence import ROUTES, mapped
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_LOOKS = ROOT / "benchmarks" / "health_first_looks.csv"
+PROBABILITIES = [number / 200 for number in range(201)]
 
 
 def test_verdicts_are_counted_in_the_bin_of_their_confidence():
@@ -51,9 +69,9 @@ def test_probabilities_and_surprise_follow_the_factor():
 
 
 FIGURES = {
-    "date": "2026-01-02",
     "edges": [[0.0, 0.8], [0.8, 0.9], [0.9, 0.95], [0.95, 1.0]],
     "unseen": {
+        "date": "2026-01-02",
         "cases": 60,
         "open": 4,
         "bins": [
@@ -88,13 +106,16 @@ def test_nothing_is_said_where_nothing_was_measured():
 
 
 def test_the_page_on_calibration_states_the_figures_that_ship():
-    text = (Path(__file__).resolve().parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
     found = measured()
     assert f"Measured on {found['date']}." in text
+    assert f"Fitted on {found['unseen']['date']}." in text
     for part in found["sets"]:
         assert f"| {part['name']} | {part['cases']} | {part['right']} |" in text
     for one in found["unseen"]["bins"]:
         assert f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} |" in text
+    for one in found["unseen"]["routes"]:
+        assert f"| `{one['route']}` | {one['count']} | {one['promised']:.2f} | {one['right']} |" in text
 
 
 def test_the_figures_that_ship_add_up():
@@ -104,9 +125,91 @@ def test_the_figures_that_ship_add_up():
     assert sum(part["right"] for part in found["sets"]) == sum(one["right"] for one in found["bins"])
     unseen = found["unseen"]
     assert unseen["cases"] == unseen["open"] + sum(one["count"] for one in unseen["bins"])
-    for one in (*found["bins"], *unseen["bins"]):
+    for name in ("count", "right"):
+        assert sum(one[name] for one in unseen["routes"]) == sum(one[name] for one in unseen["bins"])
+    for one in (*found["bins"], *unseen["bins"], *unseen["routes"]):
         assert [one["interval"][0], one["interval"][1]] == pytest.approx(
             wilson(one["right"], one["count"]), abs=1e-3
         )
     assert all(part["what"] for part in found["sets"])
     assert track_record("supported", 0.95)
+
+
+def test_a_map_is_linear_between_its_points_and_constant_outside():
+    points = [[0.6, 0.5], [0.8, 0.7], [0.9, 0.95]]
+    assert [mapped(probability, points) for probability in (0.0, 0.6, 0.7, 0.8, 0.9, 1.0)] == pytest.approx(
+        [0.5, 0.5, 0.6, 0.7, 0.95, 0.95]
+    )
+    assert mapped(0.3, [[0.9, 0.8]]) == mapped(1.0, [[0.9, 0.8]]) == 0.8
+
+
+def looks(probability, right, wrong):
+    return [(probability, True)] * right + [(probability, False)] * wrong
+
+
+def test_a_map_pools_what_is_not_in_order():
+    rising = [*looks(0.7, 12, 8), *looks(0.9, 19, 1)]
+    assert confidence_map(rising) == [[0.7, round(12.5 / 21, 4)], [0.9, round(19.5 / 21, 4)]]
+    falling = [*looks(0.7, 19, 1), *looks(0.9, 12, 8)]
+    assert confidence_map(falling) == [[0.8, round(31.5 / 41, 4)]]
+
+
+def test_few_looks_promise_less_and_move_no_point_alone():
+    assert confidence_map([]) == [[0.5, 0.5]]
+    few, many = confidence_map(looks(0.9, 5, 0)), confidence_map(looks(0.9, 500, 0))
+    assert few == [[0.9, round(5.5 / 6, 4)]]
+    assert few[0][1] < many[0][1] < 1
+    alone = confidence_map([*looks(0.61, 0, 1), *looks(0.9, LOOKS_PER_POINT, 0)])
+    assert len(alone) == 1
+    # All right, but so few that the prior would turn the order around.
+    reversed_by_prior = confidence_map([*looks(0.8, 199, 1), *looks(0.9, LOOKS_PER_POINT, 0)])
+    assert len(reversed_by_prior) == 1
+
+
+def test_a_first_look_of_rules_with_limits_tells_its_route_by_its_confidence(tmp_path):
+    path = tmp_path / "looks.csv"
+    path.write_text(
+        "set,outcome,confidence,route,probability\n"
+        "old,right,0.97,,\nold,wrong,0.89,,\nold,right,0.8,,\nold,open,0.4,,\nnew: logs,right,0.7,one,0.85\n"
+    )
+    several, one, unlimited, new = read_first_looks(path)
+    assert (several.route, one.route, unlimited.route) == ("several", "one", "several")
+    assert [several.probability, one.probability, unlimited.probability] == pytest.approx([0.985, 0.945, 0.8])
+    assert new == FirstLook("new", "one", 0.85, 0.7, True)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_confidence_rises_with_probability(route):
+    promised = [confidence(route, probability) for probability in PROBABILITIES]
+    assert promised == sorted(promised)
+    assert 0 < promised[0] <= promised[-1] < 1
+
+
+def test_a_verdict_on_one_observation_promises_less_than_one_on_several():
+    asked = [probability for probability in PROBABILITIES if probability >= SUPPORTED_AT]
+    assert all(confidence("one", probability) < confidence("several", probability) for probability in asked)
+
+
+def test_an_inconclusive_verdict_states_the_probability_itself():
+    assert Decision("inconclusive", None, 0.99, ()).confidence == 0.99
+    assert Decision("supported", "app_down", 0.99, (), "pair").confidence == confidence("pair", 0.99)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_maps_that_ship_are_those_of_the_first_looks(route):
+    mine = [look for look in read_first_looks(FIRST_LOOKS) if look.route == route]
+    assert measured()["confidence"][route] == confidence_map(
+        (look.probability, look.is_right) for look in mine
+    )
+    (figures,) = [one for one in measured()["unseen"]["routes"] if one["route"] == route]
+    assert (figures["count"], figures["right"]) == (len(mine), sum(look.is_right for look in mine))
+    promised = sum(confidence(route, look.probability) for look in mine) / len(mine)
+    assert figures["promised"] == pytest.approx(promised, abs=1e-3)
+
+
+def test_every_first_look_has_a_known_route():
+    with FIRST_LOOKS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {look.route for look in read_first_looks(FIRST_LOOKS)} == set(ROUTES)
+    assert {row["outcome"] for row in rows} == {"right", "open", "wrong"}
+    assert measured()["unseen"]["cases"] == len(rows)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from watchme_analysis.health.hypotheses.calibration import confidence
 from watchme_analysis.health.hypotheses.explains import EXPLAINS
 from watchme_analysis.health.hypotheses.second import SECONDARY_MARK, second_fault
 from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
 from watchme_analysis.inference.causes import priors
+from watchme_analysis.inference.confidence import Route
 from watchme_analysis.inference.engine import explained_away, finding
 from watchme_analysis.inference.findings import Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
@@ -18,15 +20,9 @@ from watchme_analysis.inference.weighing import weigh
 SUPPORTED_AT = 0.6
 # A layer from this probability is named; no cause is supported whose layer is not.
 NAMED_AT = 0.7
-# No evidence of this kind is surer than this.
-CEILING = 0.97
 # That all is well inside says that the fault lies before the application, not where: one of these needs a
 # mark of its own this strong.
 OWN_MARK = 0.85
-# Few double faults were recorded: no more is promised of them.
-TWO_FAULTS_CONFIDENCE = 0.75
-# What hangs on one observation is wrong where that one is misread or has a reason nobody thought of.
-ONE_OBSERVATION_CONFIDENCE = 0.89
 # Groups of signals that show where requests failed, not why.
 SHARED_GROUPS = ("vantages", "fate", "routes", "paths")
 BEFORE_APPLICATION = ("client", "edge", "nginx", "network")
@@ -60,10 +56,15 @@ class Decision:
 
     Attributes
     ----------
-    verdict, cause, confidence
+    verdict, cause
         As in the diagnosis.
+    probability
+        What the engine gives the verdict: the probability of its cause, of both causes together by the route
+        of a pair, and of the likeliest cause where the verdict is inconclusive.
     ranking
         Causes, most probable first.
+    route
+        How the verdict came about; None where it is inconclusive.
     second
         A second fault beside the first, or None.
     secondary
@@ -72,10 +73,16 @@ class Decision:
 
     verdict: Verdict
     cause: str | None
-    confidence: float
+    probability: float
     ranking: tuple[Ranked, ...]
+    route: Route | None = None
     second: Ranked | None = None
     secondary: str | None = None
+
+    @property
+    def confidence(self) -> float:
+        """Share of verdicts like this one that should be right; an inconclusive one keeps its probability."""
+        return self.probability if self.route is None else confidence(self.route, self.probability)
 
 
 def ranked(observations: Sequence[Observation]) -> tuple[Ranked, ...]:
@@ -90,23 +97,29 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     """Return the verdict on observations as they were detected."""
     ranking = ranked(observations)
     first = ranking[0]
+    cause, probability = first.finding.cause, first.probability
     if not situation.incident:
         is_clear = situation.timed and situation.edge_visible
-        if is_clear and first.probability >= SUPPORTED_AT:
-            return Decision("no_incident", "none", min(first.probability, CEILING), ranking)
-        return Decision("inconclusive", None, min(first.probability, 0.5), ranking)
-    if first.finding.cause == "none" and first.status == "supported" and _absorbed(observations):
-        return Decision("no_incident", "none", min(first.probability, CEILING), ranking)
+        if is_clear and probability >= SUPPORTED_AT:
+            return Decision("no_incident", "none", probability, ranking, "calm")
+        return Decision("inconclusive", None, probability, ranking)
+    if cause == "none" and first.status == "supported" and _absorbed(observations):
+        return Decision("no_incident", "none", probability, ranking, "calm")
     second = second_fault(ranking)
-    is_clear = first.status == "supported" and _of_layer(ranking, first.finding.cause) >= NAMED_AT
-    if first.finding.cause != "none" and is_clear and has_mark(first, situation):
-        cause = first.finding.cause
-        most = ONE_OBSERVATION_CONFIDENCE if hangs_on_one(observations, cause) else CEILING
+    is_clear = first.status == "supported" and _of_layer(ranking, cause) >= NAMED_AT
+    shown = cause != "none" and is_clear and has_mark(first, situation)
+    if shown:
+        route: Route = "one" if hangs_on_one(observations, cause) else "several"
         also = secondary(cause, ranking, observations)
-        return Decision("supported", cause, min(first.probability, most), ranking, second, also)
+        return Decision("supported", cause, probability, ranking, route, second, also)
     if second is not None:
-        return Decision("supported", first.finding.cause, TWO_FAULTS_CONFIDENCE, ranking, second)
-    return Decision("inconclusive", None, min(first.probability, CEILING), ranking)
+        return Decision("supported", cause, of_pair(first, second), ranking, "pair", second)
+    return Decision("inconclusive", None, probability, ranking)
+
+
+def of_pair(first: Ranked, second: Ranked) -> float:
+    """Return the probability of two faults: as both hold, they share it between them."""
+    return min(first.probability + second.probability, 1.0)
 
 
 def _of_layer(ranking: Sequence[Ranked], cause: str) -> float:

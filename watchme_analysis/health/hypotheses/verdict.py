@@ -8,10 +8,10 @@ from datetime import datetime
 
 from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.hypotheses.decision import (
-    TWO_FAULTS_CONFIDENCE,
     Decision,
     Situation,
     is_before_application,
+    of_pair,
 )
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.layers import LayerFinding, layer_findings, named_layer
@@ -75,17 +75,16 @@ def conclude(
     pair
         Diagnoses of two faults, each by the requests that its layer answers for.
     """
-    verdict, cause, confidence, second = (
-        decision.verdict, decision.cause, decision.confidence, decision.second
-    )  # fmt: skip
+    verdict, cause, second = decision.verdict, decision.cause, decision.second
     ranking = tuple(replace(one, finding=findings[one.finding.cause]) for one in decision.ranking)
     first = ranking[0]
     if pair:
         own = [one.ranking[0].finding for one in pair]
         ranking = with_pair(list(findings.values()), own, first.finding.cause)
         first, second = ranking[:2]
-        confidence = confidence if cause in {one.cause for one in pair} else TWO_FAULTS_CONFIDENCE
         verdict, cause = "supported", first.finding.cause
+        if decision.cause not in {one.cause for one in pair}:
+            decision = replace(decision, route="pair", probability=of_pair(first, second))
     elif second is not None:
         both = (first.finding.cause, second.finding.cause)
         ranking = tuple(
@@ -98,6 +97,7 @@ def conclude(
     )
     is_supported = verdict == "supported"
     others = (second.finding.cause,) if is_supported and second is not None else ()
+    confidence = decision.confidence
     begun, ended = _span(found, cause, pair) if verdict != "no_incident" else (None, None)
     layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
     return Diagnosis(
@@ -115,6 +115,10 @@ def conclude(
         missing_evidence=missing,
         extra={
             "endpoints": _endpoints(found, pair),
+            "confidence_from": {
+                "route": decision.route,
+                "probability": round(decision.probability, 4),
+            },
             "layer": named_layer(layers),
             "layers": [layer.to_dict() for layer in layers],
         },
