@@ -39,7 +39,7 @@ GONE = ("refused", "inside_refused", "metrics_gap", "stopped")
 _CONNECTING = ("fate_connect_timeout", "fate_slow_connect")
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # Where no host is, connections are slow to fail, whatever is lost on the way.
-    "none_connected": ("connect_slow", "unreachable", "fate_unreachable", *_CONNECTING),
+    "none_connected": ("connect_slow", "connect_quick", "unreachable", "fate_unreachable", *_CONNECTING),
     # Only responses that are longer than a packet stop, which some paths have.
     "fate_body_timeout": ("some_paths", "same_upstream_served"),
     # A fate is a second look at what these found by other means.

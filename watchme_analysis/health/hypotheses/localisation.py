@@ -176,9 +176,7 @@ def _unconnected(view: _View) -> list[Observation]:
         return [Observation("several_hosts", text, table, number, sql)]
     # A process that ends is refused for a moment before its container is gone.
     silent = rows[rows["fate"] != "refused"]
-    logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
-    # Who responded was connected, however late.
-    connected = len(_between(rows, view.served())) + int((logged["nginx_status"] < 499).sum())
+    connected = len(_between(rows, view.served())) + _connected_late(view, rows)
     if len(silent) >= REFUTED_SHARE * view.total and connected <= NEVER_SHARE * len(rows):
         gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
         return [Observation("none_connected", gone, table, number, sql), *_one_route(view, rows)]
@@ -187,6 +185,19 @@ def _unconnected(view: _View) -> list[Observation]:
         if len(view.served()) >= FEWEST_CONNECTED:
             return [Observation("only_connects_fail", text, table, number, sql), *_one_route(view, rows)]
     return _one_route(view, rows)
+
+
+def _connected_late(view: _View, rows: pd.DataFrame) -> int:
+    """Return how many of some requests were connected in the end, before the last of them failed."""
+    import pandas as pd
+
+    logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+    late = logged[logged["nginx_status"] < 499]
+    failed = logged.loc[logged["nginx_status"] >= 499, "nginx_start"]
+    if failed.empty:
+        return len(late)
+    moments = late["nginx_start"] + pd.to_timedelta(late["connect_s"].fillna(0.0), unit="s")
+    return int((moments <= failed.max()).sum())
 
 
 def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
