@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
+from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.other_incidents import trouble_span
@@ -42,7 +43,8 @@ def test_messages_that_hide_for_hours_after_a_failed_try_are_told():
     assert (told.verdict, told.cause) == ("supported", "visibility_misconfig")
     assert told.incident_start == START + pd.Timedelta(minutes=690) and told.incident_end is None
     assert told.extra["change"]["event_name"] == "SetQueueAttributes"
-    assert "up to 5 messages of jobs stood in flight" in told.ranking[0].finding.evidence[0].statement
+    said = messages_in(told.ranking[0].finding.evidence[0].statement)["backlog-hidden"]
+    assert (said["queue"], said["hidden"]) == ("jobs", 5)
     # Until a run fails many are well under such a setting.
     assert found(changed=500).extra["change"]["event_name"] == "SetQueueAttributes"
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from worlds.backlog_world import START, World
+from worlds.messages import messages_in
 
 from watchme_analysis.backlog.chain import QueueSignals
 from watchme_analysis.backlog.context import backlog_context
@@ -125,7 +126,7 @@ def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     )
     assert known.extra["missed_work_certain"]
     assert not unknown.extra["missed_work_certain"]
-    assert "nothing here tells which work 40 dead letters held" in unknown.summary[1]
+    assert messages_in(unknown.summary[1])["backlog-missing-work-unread"]["unread"] == 40
     assert unknown.extra["dead_letters_without_work"] == 40
     assert "dead_letters_without_work" not in known.extra
     printed = console.missed_work(unknown.extra)
@@ -146,7 +147,7 @@ def test_the_path_of_a_file_names_the_day_of_its_work_and_a_body_without_any_lea
     world.tables["queue_messages"] = messages.assign(body='{"device_id": "device-1"}')
     nameless = diagnose(Investigation(world, "backlog"))
     assert not nameless.extra["missed_work_certain"]
-    assert "nothing here tells which work 40 dead letters held" in nameless.summary[1]
+    assert messages_in(nameless.summary[1])["backlog-missing-work-unread"]["unread"] == 40
 
 
 def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own():

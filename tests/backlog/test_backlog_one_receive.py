@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from worlds.backlog_draws import make
+from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.opening import open_case
@@ -33,5 +34,5 @@ def test_one_receive_is_said_to_kill_whatever_fails_once(tmp_path, receives):
     make(702016, tmp_path / "raw", "downstream_down", twist)
     found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
     assert found.extra["dead_letters"]
-    said = [sentence for sentence in found.summary if "maxReceiveCount 1" in sentence]
+    said = [text for text in found.summary if "backlog-one-receive" in messages_in(text)]
     assert bool(said) is (receives == 1)

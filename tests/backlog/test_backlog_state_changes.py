@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from worlds.backlog_draws import make
+from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.opening import open_case
@@ -37,7 +38,7 @@ def test_an_incident_begins_with_the_last_change_of_what_failed(tmp_path, cause,
     assert found.extra["change"] is None  # it is no event of a trail
     told = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
     assert [item.table for item in told] == [table]
-    assert "as its configuration says" in told[0].statement
+    assert "backlog-change-in-configuration" in messages_in(told[0].statement)
 
 
 def test_a_later_change_tells_when_it_ended(tmp_path):
@@ -57,4 +58,4 @@ def test_a_change_that_good_runs_followed_began_nothing(tmp_path):
     assert found.incident_start > datetime.fromisoformat(truth["incident_start"]) - timedelta(hours=1)
     told = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
     assert all(item.weight < 0 for item in told)
-    assert "messages" in told[0].statement
+    assert messages_in(told[0].statement)["backlog-ran-well-since-change"]["attempts"] == "messages"

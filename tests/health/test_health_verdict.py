@@ -6,7 +6,7 @@ from worlds.health_world import FAULT, HEALTH, case, investigate, moment
 from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
-from watchme_analysis.inference.weighing import aftermath
+from watchme_analysis.inference.weighing import consequence, with_second_cause
 from watchme_analysis.schema import conform
 from watchme_analysis.text.render import render
 
@@ -34,16 +34,23 @@ def test_a_pool_that_filled_before_callers_were_harmed_is_said_to_have():
 
 
 @pytest.mark.parametrize(
-    ("secondary", "words"),
+    ("secondary", "followed"),
     [
-        (None, ""),
-        ("downstream_saturated", ", which set off a saturated downstream"),
-        ("throttled", ", which set off throttling"),
-        ("edge_config", ", and edge_config beside it"),
+        ("downstream_saturated", "downstream_saturated"),
+        ("throttled", "throttled"),
+        # A second fault that the first one need not have caused.
+        ("edge_config", "other"),
     ],
 )
-def test_a_second_cause_is_named_in_words(secondary, words):
-    assert aftermath(secondary) == words
+def test_a_second_cause_is_named_with_its_mechanism(secondary, followed):
+    assert messages_in(consequence(secondary))["cause-consequence"]["followed"] == followed
+    phrase = messages_in(with_second_cause("app_event_loop", secondary))["cause-and-second"]
+    assert (phrase["followed"], phrase["second"]) == (followed, secondary)
+
+
+def test_without_a_second_cause_the_first_stands_alone():
+    assert consequence(None) is None
+    assert with_second_cause("app_event_loop", None).id == "cause-alone"
 
 
 def said_by_log(*messages):

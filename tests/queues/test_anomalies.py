@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
+from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
@@ -152,7 +153,8 @@ def test_dead_letters_held_before_the_window_are_not_counted_again():
     assert old["processed"].isna().all() and old["recoverable"].isna().all()
     said = diagnose(Investigation(world, "backlog"))
     assert "old" not in {device for device, _ in said.extra["missed_work"]}
-    assert any("jobs-dlq held 25 dead letters when" in sentence for sentence in said.summary)
+    older = messages_in(said.summary[-1])["backlog-older-dead-letters"]
+    assert (older["dlq"], older["dead"]) == ("jobs-dlq", 25)
     # Where another queue's letters lie there too, those count as well: not the oldest 25 of this one are old.
     messages.loc[new:, "source_queue"] = "others"
     messages.loc[:0, "sent_at"] = START - pd.Timedelta(hours=1)

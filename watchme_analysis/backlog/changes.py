@@ -17,6 +17,7 @@ from watchme_analysis.files.json_values import read_json
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.queues.pipeline import Pipeline, Tables
 from watchme_analysis.queues.redelivery import hides_long
+from watchme_analysis.text.message import Duration, Message, Resource, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ class Change:
     time, event_id, event_name, user, resource
         As recorded, with the name of the event without its API version.
     what
-        Description, with the new value if there is one.
+        Description as a phrase, with the new value if there is one.
     queues
         Queues whose pipeline it affects.
     kind
@@ -63,7 +64,7 @@ class Change:
     event_name: str
     user: str | None
     resource: str | None
-    what: str
+    what: Message
     queues: tuple[str, ...]
     kind: str
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -73,6 +74,11 @@ class Change:
     def is_recorded(self) -> bool:
         """Return whether it is an event of CloudTrail."""
         return self.table == "changes"
+
+    @property
+    def of(self) -> Message | Resource:
+        """What was changed, by name."""
+        return Resource(self.resource) if self.resource else message("backlog-resource-unknown")
 
     @property
     def begins(self) -> tuple[str, ...]:
@@ -107,7 +113,7 @@ class Change:
             return None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
+        """Return a dictionary that is ready for JSON, but for the description, which is a message."""
         return {
             "time": self.time.isoformat(timespec="milliseconds"),
             "event_name": self.event_name,
@@ -205,31 +211,54 @@ def undoing_change(
     return None
 
 
-def _description(event: str, kind: str, settings: Mapping[str, str]) -> str:
+def _description(event: str, kind: str, settings: Mapping[str, str]) -> Message:
     """Return the description of a change, with the value that it sets."""
-    name = base_event_name(event)
-    if kind in HOST_EVENTS:
-        return f"host or network changed ({name})"
-    if kind == "permissions":
-        return f"permissions changed ({name})"
-    if kind in FUNCTION_EVENTS and "timeout" in settings:
-        return f"function timeout set to {settings['timeout']} s"
-    if kind == "queue_attributes" and "visibilitytimeout" in settings:
-        return f"visibility timeout set to {settings['visibilitytimeout']} s"
+    if kind in HOST_EVENTS or kind == "permissions":
+        return message(
+            "backlog-changed-permissions" if kind == "permissions" else "backlog-changed-host",
+            event=Resource(base_event_name(event)),
+        )
+    if (said := _new_value(kind, settings)) is not None:
+        return said
     if kind in ("mapping_updated", "mapping_created"):
-        words = {"false": "switched off", "true": "switched on"}
-        return f"event source mapping {words.get(settings.get('enabled', ''), 'changed')}"
-    return {
-        "function_code": "new code deployed",
-        "function_configuration": "configuration changed",
-        "alias_updated": "configuration changed",
-        "layer_published": "configuration changed",
-        "concurrency_set": f"reserved concurrency set to {settings.get('reservedconcurrentexecutions')}",
-        "concurrency_removed": "reserved concurrency removed",
-        "mapping_deleted": "event source mapping deleted",
-        "queue_attributes": "queue attributes changed",
-        "purge": "queue purged",
-    }.get(kind, name)
+        state = {"false": "disabled", "true": "enabled"}.get(settings.get("enabled", ""), "changed")
+        return message(f"backlog-mapping-{state}")
+    if kind in _DESCRIBED:
+        return message(f"backlog-changed-{_DESCRIBED[kind]}")
+    return message("backlog-changed-other", event=Resource(base_event_name(event)))
+
+
+def _new_value(kind: str, settings: Mapping[str, str]) -> Message | None:
+    """Return the description of a change that sets a value, None for other changes."""
+    if kind in FUNCTION_EVENTS and "timeout" in settings:
+        return message("backlog-changed-function-timeout", value=_seconds(settings["timeout"]))
+    if kind == "queue_attributes" and "visibilitytimeout" in settings:
+        return message("backlog-changed-visibility-timeout", value=_seconds(settings["visibilitytimeout"]))
+    if kind == "concurrency_set":
+        reserved = Resource(str(settings.get("reservedconcurrentexecutions", "?")))
+        return message("backlog-changed-concurrency", value=reserved)
+    return None
+
+
+# Descriptions of changes without a value, by kind.
+_DESCRIBED = {
+    "function_code": "code",
+    "function_configuration": "configuration",
+    "alias_updated": "configuration",
+    "layer_published": "configuration",
+    "concurrency_removed": "concurrency-removed",
+    "mapping_deleted": "mapping-deleted",
+    "queue_attributes": "queue-attributes",
+    "purge": "purged",
+}
+
+
+def _seconds(text: str) -> Duration | Resource:
+    """Return a recorded number of seconds, or what is recorded instead of one."""
+    try:
+        return Duration(float(text))
+    except ValueError:
+        return Resource(text)
 
 
 def _settings(parameters: Any) -> dict[str, str]:
@@ -345,19 +374,21 @@ def state_changes(
     return tuple(sorted(found, key=lambda change: change.time))
 
 
-def _modified(tables: Tables, pipeline: Pipeline) -> Iterator[tuple[str, datetime, str, str, dict[str, str]]]:
+def _modified(
+    tables: Tables, pipeline: Pipeline
+) -> Iterator[tuple[str, datetime, Message, str, dict[str, str]]]:
     """Yield table, time, description, kind and values of the last changes that touch a pipeline."""
     queues, functions = tables.table("queues"), tables.table("functions")
     hidden_s = pipeline.settings.visibility_timeout_s
     for moment in _times(queues.loc[queues["queue"] == pipeline.queue, "modified_at"]):
         settings = {} if hidden_s is None else {"visibilitytimeout": f"{hidden_s:g}"}
-        yield "queues", moment, "queue attributes changed", "queue_attributes", settings
+        yield "queues", moment, message("backlog-changed-queue-attributes"), "queue_attributes", settings
     for moment in _times(functions.loc[functions["function"] == pipeline.function, "last_modified"]):
-        yield "functions", moment, "new code or configuration", "function_code", {}
+        yield "functions", moment, message("backlog-changed-code-or-configuration"), "function_code", {}
     mappings = tables.table("event_source_mappings")
     for row in mappings[mappings["queue"] == pipeline.queue].itertuples():
         off = str(row.state).startswith("Disabl")
-        what = f"event source mapping {'switched off' if off else 'changed'}"
+        what = message("backlog-mapping-disabled" if off else "backlog-mapping-changed")
         for moment in _times(mappings.loc[[row.Index], "last_modified"]):
             yield "event_source_mappings", moment, what, "mapping_updated", {"enabled": str(not off).lower()}
 

@@ -26,9 +26,7 @@ from watchme_analysis.inference.engine import next_test
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
-from watchme_analysis.text.formats import as_sentence
-from watchme_analysis.text.message import Text
-from watchme_analysis.text.render import render
+from watchme_analysis.text.message import Text, in_each_language
 from watchme_analysis.text.shell_quoting import shell_option
 
 # A model of a few grades is never surer than this.
@@ -116,11 +114,11 @@ def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ra
 
     def fill(text: Text, observation: Observation | None) -> Text:
         del observation
-        return render(text).replace("{function_option}", option)
+        return in_each_language(text, lambda _, words: words.replace("{function_option}", option))
 
-    blind = tuple(as_sentence(text) if isinstance(text, str) else text for text in cause.cannot_see)
     return replace(
-        entry, finding=replace(entry.finding, not_covered=blind, next_test=next_test(cause, (), fill))
+        entry,
+        finding=replace(entry.finding, not_covered=cause.cannot_see, next_test=next_test(cause, (), fill)),
     )
 
 

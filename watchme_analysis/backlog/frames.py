@@ -19,6 +19,7 @@ from watchme_analysis.queues.error_kinds import KIND_WORDS, logged_errors
 from watchme_analysis.queues.pipeline import Tables, pipelines
 from watchme_analysis.queues.work_done import failed_with
 from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +148,7 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
                 "event_name": change.event_name,
                 "user": change.user,
                 "resource": change.resource,
-                "what": change.what,
+                "what": render(change.what),
                 "queues": ", ".join(change.queues),
                 "minutes_before_start": minutes,
                 "could_cause": ", ".join(change.begins),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from watchme_analysis.backlog.context import FUNCTION_METRICS, QUEUE_METRICS, BacklogContext
 from watchme_analysis.inference.findings import Investigation, Missing
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import FUNCTION_SERIES, QUEUE_SERIES
 from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.text.message import Commands, Message, Resource, Text, message, sentences
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
 
@@ -21,94 +22,113 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     start, end = _window(context)
     found: list[Missing] = []
 
-    def add(value: float, what: str, why: str, how: str) -> None:
+    def add(value: float, what: Text, why: Text, how: Message) -> None:
         found.append(Missing(what, why, how, value))
 
     looked_at = context.affected[:1] or context.queues
     of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
-    metrics = f"watchme pull backlog CASE {of_queue} --since {start} --until {end}  # with all of this list"
+    pull = f"watchme pull backlog CASE {of_queue} --since {start} --until {end}"
     runs = {*FUNCTION_METRICS, "throttles"}
-    if names := _lacking(looked_at, runs, [item.pipeline.function or "FUNCTION" for item in looked_at]):
-        why = "Errors, throttles and run times tell causes apart." + _unusable(inv, FUNCTION_SERIES)
-        add(10.0, f"the metrics of {names}", why, metrics)
-    if names := _lacking(looked_at, set(QUEUE_METRICS), [item.pipeline.queue for item in looked_at]):
-        why = "Arrivals and age show whether work was late." + _unusable(inv, QUEUE_SERIES)
-        add(9.0, f"the metrics of {names}", why, metrics)
+    if what := _metrics_of(looked_at, runs, [item.pipeline.function or "FUNCTION" for item in looked_at]):
+        why = sentences(message("missing-function-metrics-why"), *_unusable(inv, FUNCTION_SERIES))
+        add(10.0, what, why, message("collect-whole-list", commands=Commands(pull)))
+    if what := _metrics_of(looked_at, set(QUEUE_METRICS), [item.pipeline.queue for item in looked_at]):
+        why = sentences(message("missing-queue-metrics-why"), *_unusable(inv, QUEUE_SERIES))
+        add(9.0, what, why, message("collect-whole-list", commands=Commands(pull)))
     if inv.table("log_queries").empty:
         add(
             8.0 if context.affected and focus and focus.failures else 4.0,
-            f"the errors that {function} logged",
-            "They name the function, the API or the message as the place of the fault.",
-            f"aws logs start-query --log-group-name {shell_word(f'/aws/lambda/{function}')} "
-            f"--start-time {_epoch(start)} --end-time {_epoch(end)} "
-            "--query-string 'fields @timestamp, @message, @requestId "
-            "| filter @message like /ERROR|Task timed out|Exception|exited/ "
-            "| sort @timestamp asc | limit 10000'\n"
-            f"aws logs get-query-results --query-id ID > {_file('logs', function, '-errors')}",
+            message("missing-function-errors-what", function=Resource(function)),
+            message("missing-function-errors-why"),
+            _commands(
+                f"aws logs start-query --log-group-name {shell_word(f'/aws/lambda/{function}')} "
+                f"--start-time {_epoch(start)} --end-time {_epoch(end)} "
+                "--query-string 'fields @timestamp, @message, @requestId "
+                "| filter @message like /ERROR|Task timed out|Exception|exited/ "
+                "| sort @timestamp asc | limit 10000'\n"
+                f"aws logs get-query-results --query-id ID > {_file('logs', function, '-errors')}"
+            ),
         )
     elif focus is not None and focus.failures is not None and focus.errors.truncated:
+        option = shell_option("--function", function)
+        command = f"watchme pull backlog CASE {option} --since {start} --until {end}"
         add(
             2.0,
-            f"the rest of {function}'s errors",
-            "The query returned fewer rows than matched, so the first or last errors are not there.",
-            f"watchme pull backlog CASE {shell_option('--function', function)} --since {start} --until {end}"
-            "  # asks on where one query ends",
+            message("missing-more-errors-what", function=Resource(function)),
+            message("missing-more-errors-why"),
+            message("collect-in-parts", commands=Commands(command)),
         )
     if inv.table("changes").empty:
         add(
             5.0 if context.affected else 1.0,
-            "the recorded changes",
-            "A deployment or a setting changed right before the trouble is the commonest cause.",
-            f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
-            "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false > FOLDER/cloudtrail.json",
+            message("missing-changes-what"),
+            message("missing-changes-why"),
+            _commands(
+                f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
+                "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false > FOLDER/cloudtrail.json"
+            ),
         )
     if focus is not None and focus.pipeline.settings.mapping_state is None:
         add(
             4.0,
-            f"the event source mapping of {queue}",
-            "It says whether the queue is polled and how many runs it may start.",
-            f"aws lambda list-event-source-mappings {of_function} "
-            f"> {_file('functions', function, '-mappings')}",
+            message("missing-mapping-what", queue=Resource(queue)),
+            message("missing-mapping-why"),
+            _commands(
+                f"aws lambda list-event-source-mappings {of_function} "
+                f"> {_file('functions', function, '-mappings')}"
+            ),
         )
     if focus is not None and focus.pipeline.settings.visibility_timeout_s is None:
         add(
             4.0,
-            f"the attributes of {queue}",
-            "Visibility timeout, retention and redrive policy decide when a message returns or dies.",
-            f"aws sqs get-queue-attributes --queue-url {shell_word(f'URL_OF_{queue}')} --attribute-names All "
-            f"> {_file('queues', queue)}",
+            message("missing-queue-attributes-what", queue=Resource(queue)),
+            message("missing-queue-attributes-why"),
+            _commands(
+                f"aws sqs get-queue-attributes --queue-url {shell_word(f'URL_OF_{queue}')} "
+                f"--attribute-names All > {_file('queues', queue)}"
+            ),
         )
     messages = inv.table("queue_messages")
-    # What was purged or sent back is not there any more.
+    # Messages that were purged or redriven are no longer there.
     left = focus.balance.dead_letters.at_end if focus and focus.dead_lettered else 0
     held = int((messages["queue"] == dlq).sum())
     if left > held:
-        add(
-            6.0,
-            f"{left - held:,d} dead letters of {dlq}",
-            "Only their bodies tell which device and day to run again; they pass with their retention.",
+        command = (
             f"aws sqs receive-message --queue-url {shell_word(f'URL_OF_{dlq}')} --max-number-of-messages 10 "
             f"--attribute-names All --visibility-timeout 600 >> {_file('queues', dlq, '-messages')}"
-            "  # again and again until it is empty",
+        )
+        add(
+            6.0,
+            message("missing-dead-letters-what", dead=left - held, dlq=Resource(dlq)),
+            message("missing-dead-letters-why"),
+            message("collect-until-empty", commands=Commands(command)),
         )
     functions = inv.table("functions")
     own = functions[functions["function"] == function]
     if own.empty or not bool(own.iloc[-1]["concurrency_known"]):
         add(
             2.0,
-            f"the concurrency reserved for {function}",
-            "Too little of it throttles deliveries, which count as receives.",
-            f"aws lambda get-function-concurrency {of_function} "
-            f"> {_file('functions', function, '-concurrency')}",
+            message("missing-concurrency-what", function=Resource(function)),
+            message("missing-concurrency-why"),
+            _commands(
+                f"aws lambda get-function-concurrency {of_function} "
+                f"> {_file('functions', function, '-concurrency')}"
+            ),
         )
     if focus is not None and focus.pipeline.frame["cpu_pct"].isna().all():
         add(
             1.0,
-            "the API host's CPU",
-            "A host out of CPU explains a slow API.",
-            f"watchme pull backlog CASE {of_queue} --instance INSTANCE_ID --since {start} --until {end}",
+            message("missing-host-cpu-what"),
+            message("missing-host-cpu-why"),
+            _commands(
+                f"watchme pull backlog CASE {of_queue} --instance INSTANCE_ID --since {start} --until {end}"
+            ),
         )
     return tuple(sorted(found, key=lambda item: -item.value))
+
+
+def _commands(text: str) -> Message:
+    return message("value", value=Commands(text))
 
 
 def _file(folder: str, name: str, ending: str = "") -> str:
@@ -116,29 +136,33 @@ def _file(folder: str, name: str, ending: str = "") -> str:
     return shell_word(f"FOLDER/{folder}/{name.replace('/', '-')}{ending}.json")
 
 
-def _lacking(looked_at: Sequence[QueueAnalysis], metrics: set[str], names: Sequence[str]) -> str:
-    """Return the names of which not all metrics were answered, for a sentence."""
+def _metrics_of(looked_at: Sequence[QueueAnalysis], metrics: set[str], names: Sequence[str]) -> Text:
+    """Return whose metrics to collect, since not all of them were answered; empty where all were."""
     if not looked_at:
-        return "all queues and their functions"
+        return message("missing-all-metrics-what")
     lacking = [
         name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.pipeline.queried
     ]
-    return ", ".join(dict.fromkeys(lacking))
+    return message("missing-metrics-of-what", resources=dict.fromkeys(lacking)) if lacking else ""
 
 
-def _unusable(inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str, ...], str]]) -> str:
-    """Return a sentence about metrics that came with statistics which don't tell what is needed."""
+def _unusable(
+    inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str, ...], str]]
+) -> Iterator[Message]:
+    """Yield the metrics that came with statistics which do not show what is needed."""
     asked = inv.table("metric_queries").dropna(subset=["metric", "stat"])
     wanted: dict[str, list[str]] = {}
     for _, metric, stats, _ in series.values():
         wanted.setdefault(metric, []).extend(stats)
-    found = []
     for metric, serving in wanted.items():
         came = set(asked.loc[asked["metric"] == metric, "stat"])
         if came and not came & set(serving):
-            usable = " or ".join(dict.fromkeys(serving[:2]))
-            found.append(f"{metric} came as {', '.join(sorted(map(str, came)))}, ask for {usable}")
-    return f" {'; '.join(found)}." if found else ""
+            yield message(
+                "missing-statistic",
+                metric=Resource(metric),
+                returned=sorted(map(str, came)),
+                usable=dict.fromkeys(serving[:2]),
+            )
 
 
 def _window(context: BacklogContext) -> tuple[str, str]:

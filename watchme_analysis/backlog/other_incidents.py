@@ -10,13 +10,26 @@ from typing import Any
 from watchme_analysis.backlog.chain import SIGNALS, QueueSignals
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import APART, QUESTION, Judgement
+from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.look import QueueObservation
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.episodes import TroubleInterval, settled_after, trouble_within
-from watchme_analysis.text.formats import counted, within_sentence
-from watchme_analysis.text.render import render
+from watchme_analysis.text.message import (
+    Code,
+    Duration,
+    Message,
+    Phrases,
+    Probability,
+    Resource,
+    Text,
+    TimeSpan,
+    message,
+    sentences,
+    value_of,
+)
+from watchme_analysis.text.shell_quoting import shell_option
 from watchme_analysis.window import Window
 
 # Other incidents of one queue that are reported at most.
@@ -44,7 +57,7 @@ class OtherIncident:
     cause, confidence
         As a diagnosis of that time alone names it; None where it does not separate the causes.
     moved
-        What moved, in words.
+        What was observed, as phrases.
     asked
         The time that was asked about alone.
     """
@@ -54,7 +67,7 @@ class OtherIncident:
     end: datetime | None
     cause: str | None
     confidence: float
-    moved: str
+    moved: Message
     asked: Window
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,19 +84,25 @@ class OtherIncident:
             "moved": self.moved,
         }
 
-    def in_words(self) -> str:
-        """Return a sentence that tells of it, and how to ask about it."""
-        titles = {cause.cause: render(cause.title) for cause in load_causes(QUESTION, SIGNALS)}
-        why = (
-            f"diagnosed alone, “{within_sentence(titles[self.cause])}” (confidence {self.confidence:.0%})"
-            if self.cause is not None
-            else "its cause is not clear"
+    def in_words(self) -> Text:
+        """Return what is known of it, and the options that diagnose it."""
+        since, until = (f"{moment:%Y-%m-%dT%H:%MZ}" for moment in (self.asked.start, self.asked.end))
+        options = f"{shell_option('--queue', self.queue)} --since {since} --until {until}"
+        return sentences(
+            message(
+                "backlog-other-incident",
+                queue=Resource(self.queue),
+                span=TimeSpan(self.start, self.end),
+                observed=self.moved,
+            ),
+            message("backlog-other-cause-unclear") if self.cause is None else self._diagnosed(self.cause),
+            message("backlog-diagnose-other", options=Code(options)),
         )
-        until = f"to {self.end:%Y-%m-%d %H:%M} UTC" if self.end else "on"
-        since, till = (f"{moment:%Y-%m-%dT%H:%MZ}" for moment in (self.asked.start, self.asked.end))
-        return (
-            f"Another incident of {self.queue}, from {self.start:%Y-%m-%d %H:%M} UTC {until}: "
-            f"{self.moved}; {why}. Ask again with --queue {self.queue} --since {since} --until {till}."
+
+    def _diagnosed(self, cause: str) -> Message:
+        names = {one.cause: one.name for one in load_causes(QUESTION, SIGNALS)}
+        return message(
+            "backlog-other-cause", cause=value_of(names[cause]), confidence=Probability(self.confidence)
         )
 
 
@@ -141,7 +160,7 @@ def incidents_elsewhere(
     step = timedelta(seconds=pipeline.period_s)
     whole = Window(pipeline.frame.index[0].to_pydatetime(), pipeline.frame.index[-1].to_pydatetime() + step)
     trouble = trouble_within(pipeline, whole.start, whole.end)
-    moved = _moved(trouble) if trouble is not None else ", ".join(queue.harms).replace("_", " ")
+    moved = _moved(trouble) if trouble is not None else message("value", value=kinds_of_harm(queue))
     return (
         OtherIncident(
             pipeline.queue, alone.incident_start, alone.incident_end, cause, alone.confidence, moved, whole
@@ -325,11 +344,13 @@ def _overlaps(trouble: TroubleInterval, other: OtherIncident) -> bool:
     return trouble.end > other.start and (other.end is None or trouble.start < other.end)
 
 
-def _moved(trouble: TroubleInterval) -> str:
-    """Return in words what moved."""
+def _moved(trouble: TroubleInterval) -> Message:
+    """Return what was observed, as phrases."""
     said = []
     if trouble.count:
-        said.append(f"{trouble.count:,.0f} of {counted(round(trouble.base), 'try', 'tries')} failed")
+        said.append(
+            message("backlog-observed-failures", failed=round(trouble.count), tried=round(trouble.base))
+        )
     if trouble.age_s:
-        said.append(f"the oldest message was {trouble.age_s / 60.0:,.0f} min old")
-    return ", ".join(said) or "messages were visible and nobody received any"
+        said.append(message("backlog-observed-age", age=Duration(trouble.age_s)))
+    return message("value", value=Phrases(tuple(said or [message("backlog-observed-unpolled")])))

@@ -1,4 +1,4 @@
-"""The diagnosis of a backlog in sentences."""
+"""The summary of a backlog diagnosis: cause, extent and the next step."""
 
 from __future__ import annotations
 
@@ -11,27 +11,35 @@ from watchme_analysis.backlog.changes import FUNCTION_EVENTS, Change, change_bef
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
-from watchme_analysis.backlog.signals.polling import unmatched_words
-from watchme_analysis.inference.causes import load_causes
-from watchme_analysis.inference.findings import Diagnosis, Ranked
+from watchme_analysis.backlog.signals.harm import kinds_of_harm
+from watchme_analysis.backlog.signals.polling import unmatched_receives
+from watchme_analysis.inference.causes import cause_names, load_causes
+from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
 from watchme_analysis.inference.quoted_error import quoted_error
-from watchme_analysis.inference.weighing import aftermath
+from watchme_analysis.inference.weighing import consequence
 from watchme_analysis.queues.anomalies import QueueAnalysis
-from watchme_analysis.text.formats import counted, within_sentence
-from watchme_analysis.text.render import render
-
-NEXT_TEST_UNMATCHED = (
-    "Look for FilterCriteria, State and StateTransitionReason in aws lambda list-event-source-mappings, "
-    "and in the queue's policy for who else may receive from it."
+from watchme_analysis.text.message import (
+    Code,
+    Message,
+    Phrases,
+    Probability,
+    Resource,
+    Text,
+    TimeSpan,
+    message,
+    sentences,
+    value_of,
 )
+from watchme_analysis.text.shell_quoting import shell_option
+
 # Causes count as equally likely from this share of the likeliest one's probability on.
 AS_LIKELY = 0.8
 
 
 def summary(
     found: Diagnosis, context: BacklogContext, judged: Judgement, change: Change | None, unread: int
-) -> tuple[str, ...]:
-    """Return a diagnosis in three sentences, and in more what is not the work of its cause.
+) -> tuple[Text, ...]:
+    """Return a diagnosis as cause, extent and next step, then what its cause does not explain.
 
     Parameters
     ----------
@@ -42,147 +50,176 @@ def summary(
     unread
         DLQ messages that name no work.
     """
-    ranking, extra, missing = found.ranking, found.extra, found.missing_evidence
-    start, end = found.incident_start, found.incident_end
-    titles = {cause.cause: render(cause.title) for cause in load_causes(QUESTION, SIGNALS)}
-    lost = f"{extra['lost']:,d} {'was' if extra['lost'] == 1 else 'were'} lost"
-    collect = (
-        f"Collect next: {missing[0].what}." if missing else "The case holds all that this question asks for."
-    )
+    extra, collect = found.extra, _collect(found.missing_evidence)
     if found.verdict == "no_incident":
-        return (
-            f"Nothing was late, failing in numbers or lost in {counted(len(context.queues), 'queue')}.",
-            f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues and {lost}.",
-            collect,
-        )
-    top = ranking[0]
-    quote = f"{quoted_error(extra['error'])} ".lstrip()
-    shows = "show" if len(extra["queues"]) > 1 else "shows"
-    since = f" from {start:%Y-%m-%d %H:%M} UTC." if start else "."
-    taken = [words for item in context.affected if (words := unmatched_words(item))]
-    if found.cause is None and context.focus is not None and context.focus.unmatched_receives is not None:
-        return (
-            f"{taken[0]} None of {len(ranking)} causes does that.",
-            f"{', '.join(extra['queues'])} {shows} trouble{since}",
-            f"Next: {NEXT_TEST_UNMATCHED}",
-        )
+        return (message("backlog-all-well", queues=len(context.queues)), _dead_and_lost(extra), collect)
     if found.cause is None:
-        return (
-            f"{quote}{_undecided(ranking, titles)}",
-            f"{', '.join(extra['queues']) or 'No queue'} {shows} trouble{since}",
-            collect if _level(ranking) else f"{collect} {top.finding.next_test}",
-            *_one_try(context),
-        )
-    others = apart(context, start, end)
-    elsewhere = {item.pipeline.queue for item in others}
-    touched = ", ".join(queue for queue in extra["queues"] if queue not in elsewhere)
-    span = f"from {start:%Y-%m-%d %H:%M} UTC " if start else ""
-    span += f"to {end:%Y-%m-%d %H:%M} UTC" if end else "and was still open at the end"
-    days = _failing_days(context, found.cause)
-    span += f", on {days} days at the same time" if days > 1 else ""
-    began = f", after {change.what} on {change.resource}" if change else ""
-    sure = f"(confidence {found.confidence:.0%})"
-    waiting = _still_waiting(context) if end is None else ""
+        return _undecided(found, context, collect)
+    others = apart(context, found.incident_start, found.incident_end)
+    title = next(one.title for one in load_causes(QUESTION, SIGNALS) if one.cause == found.cause)
     return (
-        f"{quote}{titles[found.cause]}{began}{aftermath(found.secondary_cause)} {sure}.",
-        f"It touched {touched} {span}{_bounds(context, judged)}; "
-        f"{counted(extra['dead_letters'], 'message')} reached dead-letter queues, {lost}, "
-        f"{_missing_work(extra, context.affected, unread)}{waiting}.",
-        f"Next: {top.finding.next_test}",
+        sentences(
+            quoted_error(extra["error"]),
+            message("backlog-cause", title=value_of(title), confidence=Probability(found.confidence)),
+            None if change is None else _began_with(change),
+            consequence(found.secondary_cause),
+        ),
+        sentences(
+            _extent(found, [item.pipeline.queue for item in others]),
+            _days(context, found.cause),
+            _bounds(context, judged),
+            _dead_and_lost(extra),
+            _missing_work(extra, context.affected, unread),
+            _still_waiting(context) if found.incident_end is None else None,
+        ),
+        message("backlog-next-test", test=value_of(found.ranking[0].finding.next_test)),
         *_also_changed(found, context),
-        *_one_try(context),
+        *_one_receive(context),
         *map(other_trouble, others),
-        *taken,
+        *_unmatched(context),
     )
 
 
-def other_trouble(queue: QueueAnalysis) -> str:
-    """Return in a sentence when another queue had trouble, and how to ask for it alone."""
-    span = trouble_span(queue)
+def other_trouble(queue: QueueAnalysis) -> Message:
+    """Return that another queue had trouble at another time, and the option that diagnoses it."""
+    span, name = trouble_span(queue), queue.pipeline.queue
     assert span is not None
-    name, kinds = queue.pipeline.queue, ", ".join(queue.harms).replace("_", " ")
-    return (
-        f"At another time, from {span[0]:%Y-%m-%d %H:%M} UTC to {span[1]:%Y-%m-%d %H:%M} UTC, {name} had "
-        f"trouble of its own ({kinds}), which this does not explain: ask again with --queue {name}."
+    return message(
+        "backlog-trouble-elsewhere",
+        queue=Resource(name),
+        span=TimeSpan(*span),
+        kinds=kinds_of_harm(queue),
+        option=Code(shell_option("--queue", name)),
     )
 
 
-def older_dead_letters(context: BacklogContext) -> list[str]:
-    """Return in a sentence each what DLQs held when the window began."""
+def older_dead_letters(context: BacklogContext) -> list[Message]:
+    """Return the number of messages that each DLQ held when the window began."""
     held = {item.pipeline.dlq: item.balance.dead_letters.held for item in context.queues}
     return [
-        f"{dlq} held {counted(number, 'dead letter')} when this window began, of which nothing here tells: "
-        "their work is not counted as missing."
+        message("backlog-older-dead-letters", dlq=Resource(str(dlq)), dead=number)
         for dlq, number in held.items()
         if number
     ]
 
 
-def _failing_days(context: BacklogContext, cause: str) -> int:
-    """Return on how many days invocations failed at the same time."""
+def _unmatched(context: BacklogContext) -> list[Text]:
+    """Return the receives without an invocation of the affected queues."""
+    return [said for queue in context.affected if (said := unmatched_receives(queue))]
+
+
+def _collect(missing: Sequence[Missing]) -> Message:
+    if not missing:
+        return message("backlog-nothing-to-collect")
+    return message("backlog-collect-next", what=value_of(missing[0].what), why=value_of(missing[0].why))
+
+
+def _dead_and_lost(extra: Mapping[str, Any]) -> Message:
+    return message("backlog-dead-and-lost", dead=int(extra["dead_letters"]), lost=int(extra["lost"]))
+
+
+def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> tuple[Text, ...]:
+    """Return the summary of a diagnosis that names no cause."""
+    ranking, queues = found.ranking, list(found.extra["queues"])
+    if context.focus is not None and context.focus.unmatched_receives is not None:
+        return (
+            sentences(
+                _unmatched(context)[0],
+                message("backlog-no-cause-explains", causes=len(ranking)),
+            ),
+            _trouble(queues, found.incident_start),
+            message("backlog-look-for-consumer"),
+        )
+    is_level = bool(_level(ranking))
+    test = None if is_level else message("backlog-next-test", test=value_of(ranking[0].finding.next_test))
+    return (
+        sentences(quoted_error(found.extra["error"]), _between(ranking)),
+        _trouble(queues, found.incident_start),
+        sentences(collect, test),
+        *_one_receive(context),
+    )
+
+
+def _trouble(queues: Sequence[str], start: datetime | None) -> Message:
+    """Return which queues show trouble, and since when."""
+    if not queues:
+        return message("backlog-no-queue-affected")
+    if start is None:
+        return message("backlog-queues-affected", queues=queues, number=len(queues))
+    return message("backlog-queues-affected-since", queues=queues, number=len(queues), since=start)
+
+
+def _began_with(change: Change) -> Message:
+    return message("backlog-began-with-change", time=change.time, change=change.what, resource=change.of)
+
+
+def _extent(found: Diagnosis, elsewhere: Sequence[str]) -> Message:
+    """Return which queues the incident affected, and when."""
+    queues = [queue for queue in found.extra["queues"] if queue not in elsewhere]
+    if found.incident_start is None:
+        return message("backlog-queues-affected", queues=queues, number=len(queues))
+    span = TimeSpan(found.incident_start, found.incident_end)
+    return message("backlog-queues-affected-during", queues=queues, number=len(queues), span=span)
+
+
+def _days(context: BacklogContext, cause: str) -> Message | None:
+    """Return on how many days invocations failed at the same time, where these are several."""
     own = next(one for one in load_causes(QUESTION, SIGNALS) if one.cause == cause)
     if context.focus is None or own.layer not in ("function", "api"):
-        return 0
-    return len(context.focus.failing_days)
+        return None
+    days = len(context.focus.failing_days)
+    return message("backlog-failing-days", days=days) if days > 1 else None
 
 
-def _bounds(context: BacklogContext, judged: Judgement) -> str:
-    """Return between which moments an incident can have begun, where that is more than its period tells."""
+def _bounds(context: BacklogContext, judged: Judgement) -> Message | None:
+    """Return between which times an incident can have begun, where these lie several intervals apart."""
     begun = judged.span
     if begun is None or context.focus is None:
-        return ""
+        return None
     if begun.perhaps_before:
-        return " (or before this window: none of its runs was well until then)"
+        return message("backlog-perhaps-before")
     if (begun.latest - begun.earliest).total_seconds() <= 2.0 * context.focus.pipeline.period_s:
-        return ""
-    return f" (it began between {_time(begun.earliest)} and {_time(begun.latest)})"
+        return None
+    return message("backlog-began-between", earliest=begun.earliest, latest=begun.latest)
 
 
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def _still_waiting(context: BacklogContext) -> str:
-    """Return in words how many messages of the affected queues wait at the end, where any do."""
+def _still_waiting(context: BacklogContext) -> Message | None:
+    """Return how many messages of the affected queues wait at the end, where any do."""
     waiting = sum(item.balance.visible + item.balance.in_flight for item in context.affected)
-    off = " behind a mapping that is off" if any(item.stalled for item in context.affected) else ""
-    verb = "waits" if waiting == 1 else "wait"
-    return f"; {counted(waiting, 'message')} still {verb}{off}" if waiting else ""
+    if not waiting:
+        return None
+    if any(item.stalled for item in context.affected):
+        return message("backlog-still-waiting-behind-mapping", waiting=waiting)
+    return message("backlog-still-waiting", waiting=waiting)
 
 
-def _missing_work(extra: Mapping[str, Any], affected: Sequence[QueueAnalysis] = (), unread: int = 0) -> str:
-    """Return in words how much work is missing, and whether that is sure."""
-    number, gone = len(extra["missed_work"]), extra["lost"]
-    work = f"{counted(number, 'device-day')} of work {'is' if number == 1 else 'are'} missing"
-    if gone:
-        # Deleted unread: no body is left that would name device and day.
-        return (
-            f"{work} by what is left, and nothing tells which work the {counted(gone, 'lost message')} held"
-        )
+def _missing_work(
+    extra: Mapping[str, Any], affected: Sequence[QueueAnalysis] = (), unread: int = 0
+) -> Message:
+    """Return how much work is missing, and whether that number is certain."""
+    number = len(extra["missed_work"])
+    if extra["lost"]:
+        # Lost messages leave no body that would name their work.
+        return message("backlog-missing-work-lost", missing=number, lost=int(extra["lost"]))
     if dumps := extra.get("unread_dumps"):
-        return f"{work} by what could be read, and {', '.join(dumps)} could not be"
+        return message("backlog-missing-work-unread-files", missing=number, files=dumps)
     if unread:
-        letters = counted(unread, "dead letter")
-        return f"{work} by the bodies at hand, and nothing here tells which work {letters} held"
+        return message("backlog-missing-work-unread", missing=number, unread=unread)
     if extra["missed_work_certain"]:
-        return work
-    late = "throttled" if any(item.throttles for item in affected) else "shown again during a run"
-    return f"up to {work} (a message {late} can end well all the same; nothing recorded tells which did)"
+        return message("backlog-missing-work", missing=number)
+    if any(item.throttles for item in affected):
+        return message("backlog-missing-work-throttled", missing=number)
+    return message("backlog-missing-work-redelivered", missing=number)
 
 
-def _one_try(context: BacklogContext) -> list[str]:
-    """Return in a sentence the queues whose messages have no second try, where that cost some."""
+def _one_receive(context: BacklogContext) -> list[Message]:
+    """Return the queues that lost messages to their DLQ because these have a single receive."""
     once = [
         item.pipeline.queue
         for item in context.affected
         if item.dead_lettered and item.pipeline.settings.max_receive_count == 1
     ]
-    if not once:
-        return []
-    return [
-        f"A message of {', '.join(once)} has one receive (maxReceiveCount 1): each failed try is a dead "
-        "letter, however rare, where three receives or more would let a second try pass."
-    ]
+    return [message("backlog-one-receive", queues=once, setting=Code("maxReceiveCount"))] if once else []
 
 
 def _level(ranking: Sequence[Ranked]) -> int:
@@ -191,31 +228,34 @@ def _level(ranking: Sequence[Ranked]) -> int:
     return level if level > 2 else 0
 
 
-def _undecided(ranking: Sequence[Ranked], titles: Mapping[str, str]) -> str:
-    """Return in a sentence between which causes the evidence does not decide."""
-    level, first = _level(ranking), within_sentence(titles[ranking[0].finding.cause])
+def _between(ranking: Sequence[Ranked]) -> Text:
+    """Return between which causes the evidence does not decide."""
+    level, names, number = _level(ranking), cause_names(QUESTION), len(ranking)
     if ranking[0].finding.log_odds <= 0:
-        return f"Nothing speaks for any of {len(ranking)} causes; " + (
-            "none stands out." if level else f"least speaks against “{first}”."
+        first = value_of(names[ranking[0].finding.cause])
+        return sentences(
+            message("backlog-nothing-supports", causes=number),
+            None if level else message("backlog-least-contradicted", cause=first),
         )
-    likely = " or ".join(
-        f"“{within_sentence(titles[item.finding.cause])}” ({item.probability:.0%})" for item in ranking[:2]
-    )
     if level:
-        likely = f"{level} of {len(ranking)} are equally likely, none stands out"
-    return f"The evidence does not separate the causes: {likely}."
+        return message("backlog-equally-likely", level=level, causes=number)
+    likely = tuple(
+        message(
+            "cause-in-question",
+            cause=value_of(names[item.finding.cause]),
+            probability=Probability(item.probability),
+        )
+        for item in ranking[:2]
+    )
+    return message("backlog-not-separated", causes=Phrases(likely))
 
 
-def _also_changed(found: Diagnosis, context: BacklogContext) -> list[str]:
-    """Return in a sentence a change of the function that came right before, where the API is named for it."""
+def _also_changed(found: Diagnosis, context: BacklogContext) -> list[Message]:
+    """Return a change of the function that came right before, where the API is named for it."""
     focus = context.focus
     if found.cause not in ("downstream_slow", "downstream_down") or focus is None or focus.failures is None:
         return []
     change = change_before(context.changes, FUNCTION_EVENTS, focus.pipeline, focus.failures.start)
     if change is None or not change.is_recorded:
         return []
-    return [
-        f"{change.what[:1].upper()}{change.what[1:]} on {change.resource} came right before, at "
-        f"{_time(change.time)}, with no good run in between: rule it out, though what the runs say speaks "
-        "for the API."
-    ]
+    return [message("backlog-also-changed", time=change.time, change=change.what, resource=change.of)]

@@ -173,6 +173,23 @@ def _rendered_list(name: str, texts: Iterable[Text], language: str, zone: tzinfo
     return fields
 
 
+def _rendered_extra(fields: Mapping[str, Any], language: str, zone: tzinfo) -> dict[str, Any]:
+    """Return fields of one question with each message rendered and, beside it, as a message."""
+    told: dict[str, Any] = {}
+    for name, value in fields.items():
+        if isinstance(value, Message):
+            told |= _rendered(name, value, language, zone)
+        elif isinstance(value, Mapping):
+            told[name] = _rendered_extra(value, language, zone)
+        elif isinstance(value, list):
+            told[name] = [
+                _rendered_extra(item, language, zone) if isinstance(item, Mapping) else item for item in value
+            ]
+        else:
+            told[name] = value
+    return told
+
+
 def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tzinfo) -> tuple[str, ...]:
     """Return the sentences of a stored diagnosis in a language, with times in a time zone.
 
@@ -243,8 +260,9 @@ class Diagnosis:
     """The diagnosis of a case for a question.
 
     ``secondary_cause`` is what the cause set off or is fed by; ``other_causes`` are faults independent of it.
-    ``extra`` holds the JSON-ready fields that exist for a single question, such as ``endpoints`` for health,
-    and ``queues`` and ``dead_letters`` for backlog.
+    ``extra`` holds the fields that exist for a single question, such as ``endpoints`` for health, and
+    ``queues`` and ``dead_letters`` for backlog. They are ready for JSON, except for messages, which
+    :meth:`to_dict` renders.
     """
 
     question: str
@@ -288,6 +306,6 @@ class Diagnosis:
             "ranking": [entry.to_dict(language, zone) for entry in self.ranking],
             "coverage": dict(self.coverage),
             "missing_evidence": [item.to_dict(language, zone) for item in self.missing_evidence],
-            **self.extra,
+            **_rendered_extra(self.extra, language, zone),
         }
         return redacted_values(told)  # type: ignore[no-any-return]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from watchme_analysis.text.message import Choice, Code, Message, Quotation, message
 
-def quoted_error(error: Mapping[str, Any] | None) -> str:
-    """Return a sentence that quotes the leading error of a diagnosis; empty when no error was logged.
+
+def quoted_error(error: Mapping[str, Any] | None) -> Message | None:
+    """Return a sentence that quotes the leading error of a diagnosis; None when no error was logged.
 
     Parameters
     ----------
@@ -16,8 +18,13 @@ def quoted_error(error: Mapping[str, Any] | None) -> str:
         with this error) and ``total`` (log events with any error).
     """
     if not error:
-        return ""
+        return None
     count, total = int(error["count"]), int(error["total"])
-    part = f"all {total:,d}" if count == total else f"{count:,d} of {total:,d}"
-    share = f"{part} logged errors" if total > 1 else "1 logged error"
-    return f"`{error['function']}` fails: {str(error['text']).rstrip('. ')} ({share})."
+    return message(
+        "error-leading",
+        function=Code(str(error["function"])),
+        error=Quotation(str(error["text"]).rstrip(". ")),
+        part=Choice("all" if count == total else "some"),
+        errors=count,
+        total=total,
+    )

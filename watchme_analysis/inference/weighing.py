@@ -8,39 +8,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from watchme_analysis.inference.findings import Finding, Ranked, Status
 from watchme_analysis.text.message import Choice, Message, Resource, message
 
-_WORDS = {
-    "downstream_saturated": "which set off a saturated downstream",
-    "downstream_down": "until it no longer answered",
-    "throttled": "which set off throttling",
-    "mapping_disabled": "after which the mapping was switched off",
-}
+_CONSEQUENCES = ("downstream_saturated", "downstream_down", "throttled", "mapping_disabled")
 
 
-def aftermath(secondary: str | None) -> str:
-    """Return the clause on the second cause, such as ``, which set off throttling``; else an empty text.
+def consequence(secondary: str | None) -> Message | None:
+    """Return a sentence on what the cause of a backlog set off; None without a secondary cause.
 
     Parameters
     ----------
     secondary
-        Cause id of the second cause, or None. A second fault of ``/health`` may be unrelated to the first, so
-        the clause claims no causal link there.
+        Id of the secondary cause, or None.
     """
     if secondary is None:
-        return ""
-    if secondary in _WORDS:
-        return f", {_WORDS[secondary]}"
-    return f", and {secondary} beside it"
+        return None
+    followed = Choice(secondary if secondary in _CONSEQUENCES else "other")
+    return message("cause-consequence", followed=followed, second=Resource(secondary))
 
 
 def with_second_cause(cause: str, secondary: str | None, others: Sequence[str] = ()) -> Message:
-    """Return the cause of a diagnosis with its second cause, as a phrase; as for :func:`aftermath`.
+    """Return the cause of a diagnosis with its second cause, as a phrase.
 
-    An independent fault (``others``) stands in the place of what the cause set off.
+    An independent fault (``others``) stands in the place of what the cause set off. A second fault of
+    ``/health`` may be unrelated to the first, so the phrase claims no causal link there.
     """
     secondary = secondary or next(iter(others), None)
     if secondary is None:
         return message("cause-alone", cause=Resource(cause))
-    followed = secondary if secondary in _WORDS else "other"
+    followed = secondary if secondary in _CONSEQUENCES else "other"
     return message(
         "cause-and-second", cause=Resource(cause), followed=Choice(followed), second=Resource(secondary)
     )

@@ -381,11 +381,6 @@ class Pipeline:
         """The queue's name, for sentences."""
         return self.queue
 
-    @property
-    def tries(self) -> str:
-        """Words for attempts in sentences: invocations, or messages where failed messages are reported."""
-        return f"{'messages handed to' if self.by_message else 'runs of'} {self.function}"
-
     def count(self, column: str) -> float | None:
         """Return a counter's total, or None when its series was not queried or not returned completely."""
         if column not in self.queried:

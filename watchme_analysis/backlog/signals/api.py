@@ -11,6 +11,7 @@ from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import backlog_span, drift_span, failures_span, slow_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.pipeline_anomalies import messages_a_run
+from watchme_analysis.text.message import Duration, Message, Number, Share, message, sentences
 
 # Invocations wait from this many times the duration before on.
 LONGER = 3.0
@@ -21,23 +22,12 @@ TWICE = 2.0
 @detects("duration_drifts", "duration_steady", group="latency drift", needs=["metrics"])
 def drift(look: Look) -> Iterator[QueueObservation]:
     """Return a duration that rises over many hours, or that it does not."""
-    found, gradual = look.queue.drift, look.queue.creeping
+    gradual = look.queue.creeping
     if not look.has("duration_avg_s"):
         return
-    if gradual is None:
-        words = "shows no rise over many hours"
-        if found is not None:
-            words = (
-                f"rises within {found.hours:.1f} h, {found.steepest_share:.0%} of it in a tenth of that time"
-            )
-    else:
-        words = (
-            f"creeps from {gradual.before_s:.1f} s to {gradual.after_s:.1f} s over {gradual.hours:.0f} h "
-            f"(rank correlation {gradual.correlation:.2f}, its steepest tenth {gradual.steepest_share:.0%})"
-        )
     yield look.found(
         "duration_steady" if gradual is None else "duration_drifts",
-        f"The run time of {look.pipeline.function} {words}.",
+        _course(look),
         look.points(("duration_avg_s",)),
         effect=gradual.growth if gradual else None,
         unit="ratio",
@@ -61,13 +51,21 @@ def slower(look: Look) -> Iterator[QueueObservation]:
     each = messages_a_run(pipeline)[runs.index]
     fuller = max(1.0, float(each[inside].median() / each[earlier].median()))
     ratio = float(during / before) / fuller
-    others = "none more fail" if queue.errors_counted else "whether more fail was not collected"
     yield look.found(
         "slower_without_failures" if ratio >= TWICE else "not_slower",
-        f"Runs of {pipeline.function} take {during:.1f} s (median) from "
-        f"{trouble.start:%Y-%m-%d %H:%M} UTC on, against {before:.1f} s before"
-        + (f", with {fuller:.1f} times as many messages each" if fuller >= 1.05 else "")
-        + f"; {others}.",
+        sentences(
+            message(
+                "backlog-durations-compared",
+                function=look.function,
+                during=Duration(float(during)),
+                before=Duration(float(before)),
+                since=trouble.start,
+            ),
+            message("backlog-more-messages-each", ratio=Number(fuller, 2)) if fuller >= 1.05 else None,
+            message("backlog-no-more-failures")
+            if queue.errors_counted
+            else message("backlog-failures-unknown"),
+        ),
         look.points(("duration_avg_s",), None, trouble.end),
         effect=ratio,
         unit="ratio",
@@ -82,8 +80,7 @@ def slow(look: Look) -> Iterator[QueueObservation]:
     if found is not None and not look.queue.slow_harmless:
         yield look.found(
             "invocations_slow",
-            f"Runs of {look.pipeline.function} took several times as long from {found.start:%Y-%m-%d %H:%M} "
-            "UTC on.",
+            message("backlog-invocations-slow", function=look.function, since=found.start),
             look.points(("duration_avg_s", "invocations"), found.start, found.end),
             effect=found.minutes,
             unit="min",
@@ -112,12 +109,9 @@ def host(look: Look) -> Iterator[QueueObservation]:
         # A running host refuses at once what does not listen: only calls that wait separate the two.
         return
     if len(within):
-        words = f"The host published CPU utilization while invocations of {look.pipeline.function} failed."
+        words = message("backlog-host-running", function=look.function)
     else:
-        words = (
-            f"The host published no CPU utilization from {before[-1] + own:%Y-%m-%d %H:%M} UTC on, while "
-            f"invocations of {look.pipeline.function} failed."
-        )
+        words = message("backlog-host-silent", function=look.function, since=before[-1] + own)
     yield look.found(
         "host_running" if len(within) else "host_silent",
         words,
@@ -132,6 +126,29 @@ def changed(look: Look) -> Iterator[QueueObservation]:
     found = look.queue.failures or look.queue.slow
     if found is not None:
         yield from change_observation(look, "host_changed", HOST_EVENTS, found.start)
+
+
+def _course(look: Look) -> Message:
+    """Return how the duration of a function developed over the window."""
+    found, gradual = look.queue.drift, look.queue.creeping
+    if gradual is not None:
+        return message(
+            "backlog-duration-drifts",
+            function=look.function,
+            before=Duration(gradual.before_s),
+            after=Duration(gradual.after_s),
+            lasted=Duration(3600.0 * gradual.hours),
+            correlation=Number(gradual.correlation, 2),
+            share=Share(gradual.steepest_share),
+        )
+    if found is not None:
+        return message(
+            "backlog-duration-steps",
+            function=look.function,
+            lasted=Duration(3600.0 * found.hours),
+            share=Share(found.steepest_share),
+        )
+    return message("backlog-duration-steady", function=look.function)
 
 
 DETECTORS = (drift, slower, slow, host, changed)

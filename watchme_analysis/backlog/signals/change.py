@@ -8,6 +8,7 @@ from datetime import datetime
 from watchme_analysis.backlog.changes import Change, change_before
 from watchme_analysis.backlog.rows import Rows
 from watchme_analysis.backlog.signals.look import Look, QueueObservation, Span
+from watchme_analysis.text.message import Duration, Message, Resource, message, sentences
 
 # How far the time of the last change in a configuration, which does not keep what was changed, says as much
 # as a recorded event.
@@ -23,16 +24,9 @@ def change_observation(
         return
     trouble = look.queue.first_trouble()
     minutes = None if trouble is None else (trouble - change.time).total_seconds() / 60.0
-    if minutes is None:
-        when = "and few runs after it"
-    elif minutes < 0:
-        when = "in the interval in which the trouble began"
-    else:
-        when = f"{minutes:.0f} min before the first trouble, with no good run in between"
-    who = f"by {change.user or 'unknown'}" if change.is_recorded else "as its configuration says,"
     yield look.found(
         signal,
-        f"{change.what} on {change.resource} {who} at {change.time:%Y-%m-%d %H:%M:%S} UTC, {when}.",
+        sentences(_happened(change), _followed(minutes)),
         change_rows(look, change),
         strength=1.0 if change.is_recorded else NOT_RECORDED,
         effect=minutes,
@@ -40,6 +34,31 @@ def change_observation(
         span=Span(change.time, change.time, change.time, change.time),
         event=change.event_name or change.kind,
     )
+
+
+def _happened(change: Change) -> Message:
+    """Return when a change was made, by whom, and of what."""
+    said = {"resource": change.of, "change": change.what}
+    if not change.is_recorded:
+        return message("backlog-change-in-configuration", time=change.time, **said)
+    user = Resource(change.user) if change.user else message("backlog-user-unknown")
+    return message("backlog-change-recorded", time=change.time, user=user, **said)
+
+
+def _followed(minutes: float | None) -> Message:
+    """Return when the first trouble followed a change.
+
+    Parameters
+    ----------
+    minutes
+        From the change to the first trouble; negative where both lie in one metric interval, None where the
+        trouble has no time.
+    """
+    if minutes is None:
+        return message("backlog-change-then-few-runs")
+    if minutes < 0:
+        return message("backlog-change-in-first-interval")
+    return message("backlog-change-then-trouble", lead=Duration(60.0 * minutes))
 
 
 def change_rows(look: Look, change: Change) -> Rows:

@@ -9,6 +9,7 @@ from watchme_analysis.backlog.signals.change import change_observation
 from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import throttled_span
 from watchme_analysis.inference.signals import detects
+from watchme_analysis.text.message import Message, Share, message
 
 
 @detects("throttled", "unthrottled", group="throttles", needs=["metrics"])
@@ -16,13 +17,11 @@ def throttles(look: Look) -> Iterator[QueueObservation]:
     """Return throttled deliveries that did harm, or that there were none."""
     if not look.has("throttles"):
         return
-    queue, found = look.queue, look.queue.throttles
+    queue = look.queue
     harmful = "throttles" in queue.harms
-    since = f" since {found.start:%Y-%m-%d %H:%M} UTC" if found else ""
     yield look.found(
         "throttled" if harmful else "unthrottled",
-        f"{found.count if found else 0.0:,.0f} deliveries to {look.pipeline.function} were throttled{since}, "
-        f"{queue.throttled_share:.0%} of all attempts.",
+        _throttled(look),
         look.points(("throttles", "invocations")),
         effect=queue.throttled_share,
         unit="share",
@@ -38,8 +37,7 @@ def reserve(look: Look) -> Iterator[QueueObservation]:
     if reserved is not None and "throttles" in look.queue.harms:
         yield look.found(
             "reserved_concurrency_low",
-            f"{look.pipeline.function} may run {reserved} at a time, while the poller asks for five or more "
-            "at once.",
+            message("backlog-reserved-concurrency", function=look.function, reserved=int(reserved)),
             look.settings_rows("functions"),
             effect=float(reserved),
             unit="executions",
@@ -52,6 +50,19 @@ def changed(look: Look) -> Iterator[QueueObservation]:
     if look.queue.throttles is not None:
         first = look.queue.throttles.start
         yield from change_observation(look, "concurrency_changed", CONCURRENCY_EVENTS, first)
+
+
+def _throttled(look: Look) -> Message:
+    found, share = look.queue.throttles, Share(look.queue.throttled_share)
+    if found is None:
+        return message("backlog-not-throttled", function=look.function)
+    return message(
+        "backlog-throttled",
+        function=look.function,
+        deliveries=round(found.count),
+        since=found.start,
+        share=share,
+    )
 
 
 DETECTORS = (throttles, reserve, changed)

@@ -12,9 +12,19 @@ from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import FEW_PASS, bad_messages_span, failures_span, waiting_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
-from watchme_analysis.queues.error_kinds import KIND_WORDS
 from watchme_analysis.queues.pipeline_anomalies import FAILURE_EVENTS
 from watchme_analysis.queues.retries import retries
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Message,
+    Number,
+    Quotation,
+    Share,
+    TimeSpan,
+    message,
+    sentences,
+)
 
 # From this share of successful invocations on, other messages pass at the same time.
 OTHERS_PASS = 0.5
@@ -50,7 +60,13 @@ def failing_share(look: Look) -> Iterator[QueueObservation]:
         failed, tried = (look.pipeline.count(name) or 0.0 for name in ("failed", "tried"))
         yield look.found(
             "invocations_succeed",
-            f"{failed:,.0f} of {tried:,.0f} {look.pipeline.tries} failed, spread over the window.",
+            message(
+                "backlog-failures-usual",
+                failed=round(failed),
+                tried=round(tried),
+                function=look.function,
+                attempts=look.attempts,
+            ),
             look.points(("failed", "tried")),
             effect=failed / tried if tried else 0.0,
             unit="share",
@@ -60,9 +76,16 @@ def failing_share(look: Look) -> Iterator[QueueObservation]:
     name = "all" if passed <= FEW_PASS else "some" if passed >= OTHERS_PASS else "half_of"
     yield look.found(
         f"{name}_invocations_fail",
-        f"{failures.count:,.0f} of {failures.base:,.0f} {look.pipeline.tries} failed between "
-        f"{failures.start:%Y-%m-%d %H:%M} and {failures.end:%Y-%m-%d %H:%M} UTC "
-        f"({1 - passed:.0%}); outside {failures.outside_rate:.1%}.",
+        message(
+            "backlog-failures",
+            failed=round(failures.count),
+            tried=round(failures.base),
+            function=look.function,
+            attempts=look.attempts,
+            span=TimeSpan(failures.start, failures.end),
+            share=Share(1 - passed),
+            usual=Share(failures.outside_rate),
+        ),
         look.points(("failed", "tried"), failures.start, failures.end),
         effect=1 - passed,
         unit="share",
@@ -76,7 +99,6 @@ def errors(look: Look) -> Iterator[QueueObservation]:
     queue, logged = look.queue, look.queue.errors
     if not logged.total or (queue.failures is None and not _log_stands_in(queue)):
         return
-    cut = " (the query returned only part of them)" if logged.truncated else ""
     start, end = queue.failing_logged
     bounds: list[tuple[str, str, Any]] = [
         ("time", operator, bound) for operator, bound in ((">=", start), ("<", end)) if bound is not None
@@ -95,9 +117,17 @@ def errors(look: Look) -> Iterator[QueueObservation]:
         waited = kind == "timeout"
         yield look.found(
             f"{name}_since_change" if waited and look.function_change is not None else name,
-            f"{logged.counts[kind]:,d} of {logged.total:,d} logged errors of "
-            f"{look.pipeline.function}{cut} are {KIND_WORDS[kind]}, such as "
-            f"“{logged.examples.get(kind, '')}”.",
+            sentences(
+                message(
+                    "backlog-errors",
+                    kind=Choice(kind.replace("_", "-")),
+                    errors=logged.counts[kind],
+                    total=logged.total,
+                    function=look.function,
+                    example=Quotation(logged.examples.get(kind, "")),
+                ),
+                message("backlog-errors-truncated") if logged.truncated else None,
+            ),
             rows,
             strength=share,
             effect=share,
@@ -107,7 +137,7 @@ def errors(look: Look) -> Iterator[QueueObservation]:
             else bad_messages_span(queue)
             if kind in ("message", "code_or_message")
             else failures_span(queue),
-            detail=logged.examples.get(kind),
+            detail=_quoted(logged.examples.get(kind)),
         )
 
 
@@ -123,8 +153,12 @@ def code_errors(look: Look) -> Iterator[QueueObservation]:
         kind = "code_or_message"
         yield look.found(
             "errors_in_all_code",
-            f"{queue.errors.counts[kind]:,d} of {queue.errors.total:,d} logged errors of "
-            f"{look.pipeline.function} are {KIND_WORDS[kind]}, whoever sent the message.",
+            message(
+                "backlog-errors-in-all-code",
+                errors=queue.errors.counts[kind],
+                total=queue.errors.total,
+                function=look.function,
+            ),
             look.matching("log_events", ("function", "=", look.pipeline.function), ("kind", "=", "error")),
             span=failures_span(queue),
         )
@@ -139,20 +173,34 @@ def durations(look: Look) -> Iterator[QueueObservation]:
         return
     at_limit = look.queue.timed_out_share or 0.0
     ratio = during / before if before else None
+    function, median = look.function, Duration(during)
     if at_limit >= MOSTLY:
         name = "at_timeout" if look.function_change is None else "at_timeout_since_change"
-        words = f"and {at_limit:.0%} of the failures reach the function's timeout"
+        words = message(
+            "backlog-invocations-at-timeout", function=function, during=median, share=Share(at_limit)
+        )
     elif ratio is None or before is None:
         return
     elif ratio >= LONGER:
-        name, words = "longer", f"{ratio:.1f} times as long as before ({before:.2f} s)"
-    elif ratio <= SHORT:
-        name, words = "short", f"against {before:.2f} s before: they end at once"
+        name = "longer"
+        words = message(
+            "backlog-invocations-longer",
+            function=function,
+            during=median,
+            ratio=Number(ratio, 2),
+            before=Duration(before),
+        )
     else:
-        name, words = "as_long", f"against {before:.2f} s before"
+        name = "short" if ratio <= SHORT else "as_long"
+        words = message(
+            "backlog-invocations-short" if name == "short" else "backlog-invocations-as-long",
+            function=function,
+            during=median,
+            before=Duration(before),
+        )
     yield look.found(
         f"invocations_{name}",
-        f"Runs of {look.pipeline.function} take {during:.2f} s (median) in the trouble, {words}.",
+        words,
         look.points(("duration_avg_s", "duration_max_s"), None, failures.end),
         effect=ratio,
         unit="ratio",
@@ -163,12 +211,18 @@ def durations(look: Look) -> Iterator[QueueObservation]:
 @detects("timeout_lowered", group="settings", needs=["functions", "metrics"])
 def timeout_lowered(look: Look) -> Iterator[QueueObservation]:
     """Return a timeout of the function that is shorter than its invocations used to take."""
-    limit = look.settings.function_timeout_s
-    if look.queue.limit_lowered and look.queue.failures is not None:
+    limit, before = look.settings.function_timeout_s, look.queue.run_before_s
+    if limit is None or before is None or look.queue.failures is None:
+        return
+    if look.queue.limit_lowered:
         yield look.found(
             "timeout_lowered",
-            f"Runs of {look.pipeline.function} took {look.queue.run_before_s:.1f} s (median) before the "
-            f"failures, and its configuration allows {limit:.0f} s: the time limit was lowered.",
+            message(
+                "backlog-timeout-lowered",
+                function=look.function,
+                before=Duration(before),
+                limit=Duration(limit),
+            ),
             look.settings_rows("functions"),
             effect=limit,
             unit="s",
@@ -199,9 +253,15 @@ def memory_lowered(look: Look) -> Iterator[QueueObservation]:
         return
     yield look.found(
         "memory_lowered",
-        f"{look.pipeline.function} had {before:.0f} MB of memory in its last runs before "
-        f"{moment:%Y-%m-%d %H:%M} UTC and {after:.0f} after it, and its processor shrinks with it: "
-        f"runs of {before_s:.1f} s (median) now take {during_s:.1f} s or are cut off there.",
+        message(
+            "backlog-memory-lowered",
+            function=look.function,
+            time=moment,
+            before_mb=round(before),
+            after_mb=round(after),
+            before=Duration(before_s),
+            during=Duration(during_s),
+        ),
         look.matching("log_events", ("function", "=", look.pipeline.function), ("memory_mb", "known", None)),
         strength=1.0 if change else UNDATED,
         effect=before / after,
@@ -215,9 +275,12 @@ def last_lines(look: Look) -> Iterator[QueueObservation]:
     lines = look.queue.timeout_logs
     if not lines.total:
         return
-    words = (
-        f"Of {lines.total:,d} runs of {look.pipeline.function} that timed out and whose log is there, "
-        f"{lines.calling:,d} last named the call that they made, {lines.before_call:,d} never came to it."
+    words = message(
+        "backlog-last-lines",
+        invocations=lines.total,
+        function=look.function,
+        calling=lines.calling,
+        before=lines.before_call,
     )
     rows = look.matching("log_events", ("ptr", "in", lines.lines))
     for name, number in (("waits_for_call", lines.calling), ("hangs_before_call", lines.before_call)):
@@ -243,8 +306,13 @@ def changed(look: Look) -> Iterator[QueueObservation]:
     if well >= RAN_WELL:
         yield look.found(
             "unchanged_and_ran_well",
-            f"{look.pipeline.function} was last changed at {modified:%Y-%m-%d %H:%M} UTC, as its "
-            f"configuration says, and {well:,.0f} {look.pipeline.tries} went well before the failures began.",
+            message(
+                "backlog-ran-well-since-change",
+                function=look.function,
+                time=modified,
+                succeeded=round(well),
+                attempts=look.attempts,
+            ),
             look.settings_rows("functions"),
             effect=well,
             unit="tries",
@@ -277,16 +345,17 @@ def ended(look: Look) -> Iterator[QueueObservation]:
     by_change = bool(later) and (not len(good) or later[0].time <= good[0].to_pydatetime())
     yield look.found(
         "ended_by_change" if by_change else "ended_by_itself",
-        f"The failures ended by {span.end:%Y-%m-%d %H:%M} UTC "
-        + (
-            f"with another deployment at {later[0].time:%H:%M}."
-            if by_change
-            else "though nothing of the function was changed again."
-        ),
+        message("backlog-ended-by-change", end=span.end, time=later[0].time)
+        if by_change
+        else message("backlog-ended-by-itself", end=span.end),
         change_rows(look, later[0])
         if by_change
         else look.matching("changes", ("time", ">=", failures.start)),
     )
+
+
+def _quoted(error: str | None) -> Message | None:
+    return message("backlog-error-quoted", error=Quotation(error)) if error else None
 
 
 def _log_stands_in(queue: QueueAnalysis) -> bool:

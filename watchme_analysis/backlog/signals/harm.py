@@ -9,9 +9,11 @@ from watchme_analysis.backlog.rows import matching, points
 from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.queue_settings import ABOUT_ONCE
 from watchme_analysis.inference.signals import detects
+from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import METRIC_NAMES
 from watchme_analysis.queues.pipeline_anomalies import BY_CHANCE, TOGETHER
 from watchme_analysis.queues.redelivery import SURPLUS_RECEIVES
+from watchme_analysis.text.message import Choice, Phrases, Share, TimeSpan, message
 
 WATCHED = (*QUEUE_METRICS, *FUNCTION_METRICS, "throttles")
 # Late or failing work shows in these metrics alone.
@@ -26,8 +28,13 @@ def harm(looks: Sequence[Look]) -> Iterator[QueueObservation]:
         return
     look = affected[0]
     rows = look.points((*QUEUE_METRICS, "dlq_visible", *FUNCTION_METRICS, "throttles"))
-    kinds = ", ".join(look.queue.harms).replace("_", " ")
-    words = f"{len(affected)} of {len(looks)} queues show trouble; {look.pipeline.queue} the most: {kinds}."
+    words = message(
+        "backlog-harmed",
+        affected=len(affected),
+        queues=len(looks),
+        worst=look.name,
+        kinds=kinds_of_harm(look.queue),
+    )
     yield look.found("harm", words, rows)
     if len(look.queue.harms) > 1:
         yield look.found("several_kinds_of_harm", words, rows)
@@ -41,8 +48,7 @@ def no_harm(looks: Sequence[Look]) -> Iterator[QueueObservation]:
         share = len(watched) / len(WATCHED)
         yield looks[0].found(
             "no_harm",
-            f"In {len(looks)} queues nothing was late, repeated, failing in numbers or lost "
-            f"({', '.join(watched)} were looked at).",
+            message("backlog-no-harm", queues=len(looks), metrics=[METRIC_NAMES[name] for name in watched]),
             points(looks[0].inv, [look.pipeline for look in looks], watched),
             strength=share,
             effect=share,
@@ -62,7 +68,7 @@ def blind(looks: Sequence[Look]) -> Iterator[QueueObservation]:
     rows = matching(
         looks[0].inv, "metric_queries", ("metric", "in", [METRIC_NAMES[name] for name in missing])
     )
-    words = f"Not all queues have {', '.join(missing)}: trouble can hide there."
+    words = message("backlog-metrics-missing", metrics=[METRIC_NAMES[name] for name in missing])
     yield looks[0].found("metrics_missing", words, rows, strength=len(missing) / len(WATCHED))
     if OF_WORK & set(missing):
         yield looks[0].found("metrics_of_work_missing", words, rows)
@@ -86,9 +92,13 @@ def received_again(looks: Sequence[Look]) -> Iterator[QueueObservation]:
         if again >= max(SURPLUS_RECEIVES, (ABOUT_ONCE - 1.0) * sent):
             yield look.found(
                 "received_again",
-                f"{look.pipeline.queue} handed out {received:,.0f} messages for {sent:,.0f} sent and "
-                f"{explained:,.0f} failed or throttled invocations; whether its function reports failed "
-                "messages is unknown.",
+                message(
+                    "backlog-received-again",
+                    queue=look.name,
+                    received=round(received),
+                    sent=round(sent),
+                    explained=round(explained),
+                ),
                 look.points(("sent", "received", "failed", "throttles")),
                 effect=received / sent if sent else None,
                 unit="receives per message",
@@ -106,9 +116,11 @@ def ordinary(looks: Sequence[Look]) -> Iterator[QueueObservation]:
         if slow is not None and look.queue.slow_harmless:
             yield look.found(
                 "slower_without_harm",
-                f"Runs of {look.pipeline.function} took several times as long from "
-                f"{slow.start:%Y-%m-%d %H:%M} to {slow.end:%Y-%m-%d %H:%M} UTC; no message failed or waited "
-                "for it.",
+                message(
+                    "backlog-slow-without-harm",
+                    function=look.function,
+                    span=TimeSpan(slow.start, slow.end),
+                ),
                 look.points(("duration_avg_s", "invocations"), slow.start, slow.end),
                 effect=slow.minutes,
                 unit="min",
@@ -117,7 +129,7 @@ def ordinary(looks: Sequence[Look]) -> Iterator[QueueObservation]:
     if daily:
         yield daily[0].found(
             "daily_peak",
-            f"{daily[0].pipeline.queue} holds a backlog at the same time every day and drains it by itself.",
+            message("backlog-daily-peak", queue=daily[0].name),
             daily[0].points(("visible", "in_flight", "age_s")),
         )
 
@@ -137,24 +149,37 @@ def sporadic(looks: Sequence[Look]) -> Iterator[QueueObservation]:
         rows = look.points(("failed", "sent", "dlq_visible"))
         yield look.found(
             "sporadic_dead_letters",
-            f"{dead:,d} of {sent:,.0f} messages of {pipeline.queue} ({dead / sent:.1%}) failed every try, "
-            "one here and one there: single bad messages, and no stretch of failures.",
+            message(
+                "backlog-sporadic",
+                dead=dead,
+                sent=round(sent),
+                queue=look.name,
+                share=Share(dead / sent),
+            ),
             rows,
             effect=dead / sent,
             unit="share",
         )
         if beyond:
-            sets = ("99", "100") if beyond >= 0.5 else ("9", "10")
             yield look.found(
                 "dead_letters_close_together",
-                f"The {dead:,d} of {sent:,.0f} messages of {pipeline.queue} that died came closer together "
-                f"than in {sets[0]} of {sets[1]} sets that come by chance: there may be more to it than "
-                "single bad messages.",
+                message(
+                    "backlog-clustered",
+                    dead=dead,
+                    sent=round(sent),
+                    queue=look.name,
+                    beyond=Choice("more-than-99-of-100" if beyond >= 0.5 else "more-than-9-of-10"),
+                ),
                 rows,
                 strength=beyond,
                 effect=queue.clustering,
                 unit="log-likelihood ratio",
             )
+
+
+def kinds_of_harm(queue: QueueAnalysis) -> Phrases:
+    """Return in words how messages of a queue were harmed."""
+    return Phrases(tuple(message(f"backlog-harm-{kind.replace('_', '-')}") for kind in queue.harms))
 
 
 def _seen(looks: Sequence[Look], name: str) -> int:

@@ -13,6 +13,7 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
+from watchme_analysis.text.message import Choice, Resource, Text
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,21 @@ class Look:
         return self.queue.pipeline.settings
 
     @property
+    def name(self) -> Resource:
+        """Name of the queue."""
+        return Resource(self.queue.pipeline.queue)
+
+    @property
+    def function(self) -> Resource:
+        """Name of the function."""
+        return Resource(self.queue.pipeline.function or "Lambda")
+
+    @property
+    def attempts(self) -> Choice:
+        """Unit of ``tried`` and ``failed``: invocations, or messages where failed messages are reported."""
+        return Choice("messages" if self.queue.pipeline.by_message else "invocations")
+
+    @property
     def step(self) -> timedelta:
         """Length of a metric interval."""
         return timedelta(seconds=self.queue.pipeline.period_s)
@@ -116,7 +132,7 @@ class Look:
     def found(  # noqa: PLR0913 - the fields of an observation
         self,
         signal: str,
-        statement: str,
+        statement: Text,
         rows: Rows,
         *,
         strength: float = 1.0,
@@ -124,7 +140,7 @@ class Look:
         unit: str | None = None,
         span: Span | None = None,
         event: str | None = None,
-        detail: str | None = None,
+        detail: Text | None = None,
     ) -> QueueObservation:
         """Return an observation of this queue."""
         return QueueObservation(

@@ -9,6 +9,7 @@ from watchme_analysis.backlog.signals.onset import bad_messages_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import LEAST_PILED, piled_on_one
 from watchme_analysis.queues.retries import retries, well_after
+from watchme_analysis.text.message import Choice, Message, Resource, Share, message
 
 # DLQ messages of fewer senders than this don't say that all are hit alike.
 SEVERAL_SENDERS = 4
@@ -29,8 +30,13 @@ def retried(look: Look) -> Iterator[QueueObservation]:
         return
     yield look.found(
         "same_messages_fail" if tried.always_fail else "messages_pass_later",
-        f"{look.queue.dead_lettered:,d} dead letters used up {tried.spent:,.0f} of {tried.failed:,.0f} "
-        f"failed tries: what fails once fails {'always' if tried.always_fail else 'not always'}.",
+        message(
+            "backlog-same-messages-fail",
+            dead=look.queue.dead_lettered,
+            spent=round(tried.spent),
+            failed=round(tried.failed),
+            fails=Choice("always" if tried.always_fail else "not-always"),
+        ),
         look.points(("failed", "dlq_visible")),
         effect=tried.spent / tried.failed,
         unit="share",
@@ -44,8 +50,15 @@ def alone(look: Look) -> Iterator[QueueObservation]:
     if tried is not None and tried.lies_in_the_message:
         yield look.found(
             "only_these_messages_fail",
-            f"{look.queue.dead_lettered:,d} dead letters used up {tried.spent:,.0f} of {tried.failed:,.0f} "
-            f"failed tries, while {tried.passed:,.0f} {look.pipeline.tries} of others went well.",
+            message(
+                "backlog-only-these-fail",
+                dead=look.queue.dead_lettered,
+                spent=round(tried.spent),
+                failed=round(tried.failed),
+                passed=round(tried.passed),
+                function=look.function,
+                attempts=look.attempts,
+            ),
             look.points(("failed", "dlq_visible")),
             effect=tried.passed,
             unit="messages",
@@ -64,8 +77,13 @@ def added(look: Look) -> Iterator[QueueObservation]:
     if after is not None and after >= WELL_AGAIN:
         yield look.found(
             "only_added_messages_fail",
-            f"Messages failed from {queue.failures.start:%Y-%m-%d %H:%M} UTC on, when more came than usual; "
-            f"{after:.0%} of {look.pipeline.tries} after that went well.",
+            message(
+                "backlog-only-added-fail",
+                since=queue.failures.start,
+                share=Share(after),
+                function=look.function,
+                attempts=look.attempts,
+            ),
             look.points(("failed", "sent")),
             effect=after,
             unit="share",
@@ -83,12 +101,17 @@ def senders(look: Look) -> Iterator[QueueObservation]:
     share, piled = number / total, piled_on_one(devices)
     if not piled and len(devices) < SEVERAL_SENDERS:
         return
-    first = look.queue.first_sent_by_main_device
-    since = f", the first at {first:%Y-%m-%d %H:%M} UTC" if first is not None else ""
     yield look.found(
         "one_sender" if piled else "many_senders",
-        f"{number:,d} of {total:,d} dead letters of {look.pipeline.queue} ({share:.0%}) come from device "
-        f"{device}, the rest from {len(devices) - 1} others.",
+        message(
+            "backlog-devices",
+            dead=number,
+            total=total,
+            queue=look.name,
+            share=Share(share),
+            device=Resource(str(device)),
+            others=len(devices) - 1,
+        ),
         look.matching(
             "queue_messages",
             ("queue", "=", look.pipeline.dlq),
@@ -99,7 +122,7 @@ def senders(look: Look) -> Iterator[QueueObservation]:
         effect=share,
         unit="share",
         span=bad_messages_span(look.queue) if piled else None,
-        detail=f"Device {device} sent {number:,d} of {total:,d} dead letters{since}.",
+        detail=_device(look, str(device), number, total),
     )
 
 
@@ -121,13 +144,26 @@ def held_up(look: Look) -> Iterator[QueueObservation]:
         return
     yield look.found(
         "group_held_up",
-        f"{failed:,.0f} tries failed in {look.pipeline.queue} while messages waited there from "
-        f"{worst.start:%Y-%m-%d %H:%M} UTC on, {tries} before one dies: a FIFO queue gives out no other "
-        "message of the group meanwhile.",
+        message(
+            "backlog-group-held-up",
+            failed=round(failed),
+            queue=look.name,
+            since=worst.start,
+            receives=int(tries),
+        ),
         look.points(("failed", "visible"), worst.start, worst.end),
         effect=failed,
         unit="tries",
     )
+
+
+def _device(look: Look, device: str, number: int, total: int) -> Message:
+    """Return how many DLQ messages one device sent, and since when."""
+    name = Resource(device)
+    first = look.queue.first_sent_by_main_device
+    if first is None:
+        return message("backlog-device-sent", device=name, dead=number, total=total)
+    return message("backlog-device-sent-since", device=name, dead=number, total=total, since=first)
 
 
 DETECTORS = (retried, alone, added, senders, held_up)

@@ -12,7 +12,7 @@ from watchme_analysis.backlog.signals.onset import unmatched_span, unpolled_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.redact import shortened
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Duration, Names, Resource, Text, TimeSpan, message, sentences
 
 # Longest quotation of a filter, in characters.
 LONGEST_SHOWN = 160
@@ -25,18 +25,22 @@ def receives(look: Look) -> Iterator[QueueObservation]:
     """Return the longest time in which messages waited and none was received, or that there was none."""
     if not look.has("visible", "received"):
         return
-    unpolled, queue = look.queue.unpolled, look.pipeline.queue
+    unpolled = look.queue.unpolled
     if unpolled is None:
         yield look.found(
             "polled",
-            f"{queue} was never left unread for long: messages were received while any waited.",
+            message("backlog-polled", queue=look.name),
             look.points(("received", "visible")),
         )
         return
     yield look.found(
         "unpolled",
-        f"Messages waited in {queue} for {unpolled.minutes:,.0f} min from "
-        f"{unpolled.start:%Y-%m-%d %H:%M} UTC and none was received.",
+        message(
+            "backlog-unpolled",
+            queue=look.name,
+            lasted=Duration(60.0 * unpolled.minutes),
+            since=unpolled.start,
+        ),
         look.points(("received", "visible"), unpolled.start, unpolled.end),
         effect=unpolled.minutes,
         unit="min",
@@ -51,8 +55,7 @@ def waiting(look: Look) -> Iterator[QueueObservation]:
         visible = look.queue.balance.visible
         yield look.found(
             "waiting_behind_disabled_mapping",
-            f"{visible:,d} messages waited in {look.pipeline.queue} when its attributes were read, and its "
-            "mapping is off.",
+            message("backlog-waiting-behind-mapping", queue=look.name, waiting=visible),
             look.settings_rows("queues"),
             effect=float(visible),
             unit="messages",
@@ -66,7 +69,7 @@ def mapping(look: Look) -> Iterator[QueueObservation]:
     if state is not None:
         yield look.found(
             "mapping_off" if state.startswith("Disabl") else "mapping_on",
-            f"The mapping of {look.pipeline.queue} to {look.pipeline.function} is {state}.",
+            message("backlog-mapping-state", queue=look.name, function=look.function, state=Resource(state)),
             look.settings_rows("event_source_mappings"),
             span=unpolled_span(look.queue),
         )
@@ -79,7 +82,7 @@ def unmatched(look: Look) -> Iterator[QueueObservation]:
     if taken is not None:
         yield look.found(
             "received_without_invocation",
-            unmatched_words(look.queue),
+            unmatched_receives(look.queue),
             look.points(("received", "deleted", "invocations", "throttles"), taken.start, taken.end),
             effect=taken.count,
             unit="messages",
@@ -100,33 +103,34 @@ def changed(look: Look) -> Iterator[QueueObservation]:
         yield from change_observation(look, "mapping_changed", MAPPING_EVENTS, first)
 
 
-def unmatched_words(queue: QueueAnalysis) -> str:
-    """Return in a sentence the receives without an invocation and what became of them; empty without any."""
+def unmatched_receives(queue: QueueAnalysis) -> Text:
+    """Return the receives without an invocation and what became of the messages; empty without any."""
     taken = queue.unmatched_receives
     if taken is None:
         return ""
-    said = (
-        f"{counted(round(taken.count), 'message')} of {queue.pipeline.queue} went to no run of "
-        f"{queue.pipeline.function}, received between {taken.start:%Y-%m-%d %H:%M} and "
-        f"{taken.end:%Y-%m-%d %H:%M} UTC"
-    )
-    if taken.deleted >= MOSTLY * taken.count:
-        return f"{said}, and were deleted: {_who_deletes(queue)}."
-    return (
-        f"{said}, and came back: somebody else receives them, as a look into the queue does, or Lambda can't "
-        "start the function."
+    return sentences(
+        message(
+            "backlog-unmatched-receives",
+            received=round(taken.count),
+            queue=Resource(queue.pipeline.queue),
+            function=Resource(queue.pipeline.function or "Lambda"),
+            span=TimeSpan(taken.start, taken.end),
+        ),
+        _deleted_by(queue)
+        if taken.deleted >= MOSTLY * taken.count
+        else message("backlog-unmatched-returned"),
     )
 
 
-def _who_deletes(queue: QueueAnalysis) -> str:
-    """Return in words who can have deleted messages unread, as far as the mapping's configuration tells."""
+def _deleted_by(queue: QueueAnalysis) -> Text:
+    """Return who can have deleted messages unread, as far as the mapping's configuration shows."""
     settings = queue.pipeline.settings
     if settings.mapping_filters:
-        patterns = " or ".join(map(str, json.loads(settings.mapping_filters)))
-        return f"the mapping's filter drops what doesn't match {shortened(patterns, LONGEST_SHOWN, '...')}"
+        patterns = [shortened(str(one), LONGEST_SHOWN, "...") for one in json.loads(settings.mapping_filters)]
+        return message("backlog-unmatched-filtered", patterns=Names(tuple(patterns)))
     if settings.mapping_state is None:
-        return "a filter of the mapping drops them, or another consumer takes them"
-    return "another consumer takes them, or a filter that the mapping had then; it has none now"
+        return message("backlog-unmatched-deleted")
+    return message("backlog-unmatched-deleted-without-filter")
 
 
 DETECTORS = (receives, waiting, mapping, unmatched, changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from watchme_analysis.backlog.changes import VISIBILITY_EVENTS
@@ -10,6 +11,7 @@ from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import redelivery_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR
+from watchme_analysis.text.message import Duration, message, sentences
 
 # Without the counters of failures and throttles, receives up to this many times the messages sent say that
 # none came back.
@@ -30,14 +32,20 @@ def redelivery(look: Look) -> Iterator[QueueObservation]:
     if look.settings.reports_failures is None and queue.redelivery and not queue.balance.duplicate_deletes:
         # A function that reports failed messages makes them come back, and no metric counts that.
         return
-    tries = "tries" if pipeline.by_message else "runs"
-    since = "."
-    if queue.redelivery is not None:
-        since = f", the surplus since {queue.redelivery.start:%Y-%m-%d %H:%M} UTC."
     yield look.found(
         "redelivered" if queue.redelivery is not None else "received_once",
-        f"{pipeline.queue} handed out {received:,.0f} messages for {sent:,.0f} sent and {failed:,.0f} "
-        f"failed {tries}{' and throttles' if queue.throttles else ''}{since}",
+        sentences(
+            message(
+                "backlog-receives",
+                queue=look.name,
+                received=round(received),
+                sent=round(sent),
+                failed=round(failed),
+                attempts=look.attempts,
+            ),
+            message("backlog-receives-throttled") if queue.throttles else None,
+            message("backlog-receives-beyond", since=queue.redelivery.start) if queue.redelivery else None,
+        ),
         look.points(("received", "sent", "failed")),
         effect=received / sent if sent else None,
         unit="receives a message",
@@ -55,8 +63,12 @@ def visibility_timeout(look: Look) -> Iterator[QueueObservation]:
     below_advice = timeout is not None and limit < ADVISED_VISIBILITY_FACTOR * timeout
     yield look.found(
         "visibility_short" if limit < run else "visibility_long",
-        f"{look.pipeline.queue} hides a message for {limit:.0f} s; long runs take {run:.1f} s (p90 of the "
-        "longest run an interval)" + (f", the function may take {timeout:.0f} s." if timeout else "."),
+        sentences(
+            message(
+                "backlog-visibility-timeout", queue=look.name, limit=Duration(limit), duration=Duration(run)
+            ),
+            message("backlog-function-timeout", timeout=Duration(timeout)) if timeout else None,
+        ),
         look.settings_rows("queues"),
         # Below AWS's advice, now and then a message may show again during a retry.
         strength=1.0 if limit < run or not below_advice else 0.8,
@@ -71,12 +83,17 @@ def hidden(look: Look) -> Iterator[QueueObservation]:
     found, settings = look.queue.hidden, look.settings
     if found is None or look.queue.redelivery is not None:
         return
+    limit, timeout = settings.visibility_timeout_s, settings.function_timeout_s
     yield look.found(
         "hidden_long",
-        f"From {found.start:%Y-%m-%d %H:%M} UTC on up to {found.count:,.0f} messages of "
-        f"{look.pipeline.queue} stood in flight for hours and no run worked on them: it hides a message for "
-        f"{settings.visibility_timeout_s:,.0f} s after a failed try, and the function may take "
-        f"{settings.function_timeout_s:,.0f} s.",
+        message(
+            "backlog-hidden",
+            queue=look.name,
+            since=found.start,
+            hidden=round(found.count),
+            limit=Duration(math.nan if limit is None else limit),
+            timeout=Duration(math.nan if timeout is None else timeout),
+        ),
         look.points(("in_flight", "visible", "age_s"), found.start, found.end),
         effect=found.count,
         unit="messages",
@@ -91,7 +108,7 @@ def repeated_deletes(look: Look) -> Iterator[QueueObservation]:
     if look.queue.redelivery is not None and more:
         yield look.found(
             "deleted_repeatedly",
-            f"{look.pipeline.queue}: {more} more deletes than messages.",
+            message("backlog-deleted-repeatedly", queue=look.name, deletes=more),
             look.points(("deleted", "sent")),
             effect=float(more),
             unit="messages",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import surge_span
 from watchme_analysis.inference.signals import detects
-from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.text.message import Choice, Number, Share, TimeSpan, message
 
 # How far invocations that kept to their rhythm stand in for arrivals, which nobody counted.
 STANDS_IN = 0.4
@@ -24,20 +24,23 @@ def arrivals(look: Look) -> Iterator[QueueObservation]:
     if surge is None or queue.surge_daily:
         yield look.found(
             "arrivals_usual",
-            f"Arrivals at {look.pipeline.queue} kept to their rhythm"
-            f"{'' if counted else ', as far as the runs tell'}.",
+            message("backlog-arrivals-usual", queue=look.name, by=Choice(column)),
             look.points((column,)),
             strength=1.0 if counted else STANDS_IN,
         )
         return
     first, trouble = _rose_first(look), queue.first_trouble()
-    when = "and none waited for it"
-    if trouble is not None:
-        when = f"{'before' if first else 'after'} the first trouble"
+    when = "no-trouble" if trouble is None else "before" if first else "after"
     yield look.found(
         "arrivals_rose" if first else "arrivals_rose_apart",
-        f"Arrivals at {look.pipeline.queue} were {surge.count:,.0f} from {surge.start:%Y-%m-%d %H:%M} to "
-        f"{_until(surge)} UTC, {surge.rate:.0f} times the usual, {when}.",
+        message(
+            "backlog-arrivals-rose",
+            queue=look.name,
+            arrivals=round(surge.count),
+            span=TimeSpan(surge.start, surge.end),
+            ratio=Number(surge.rate, 2),
+            when=Choice(when),
+        ),
         look.points((column,)),
         effect=surge.rate,
         unit="ratio",
@@ -57,8 +60,9 @@ def capacity(look: Look) -> Iterator[QueueObservation]:
     if share:
         yield look.found(
             "at_capacity",
-            f"{look.pipeline.function} ran at its limit of {min(limits)} in {share:.0%} of the intervals in "
-            "which messages waited.",
+            message(
+                "backlog-at-capacity", function=look.function, limit=int(min(limits)), share=Share(share)
+            ),
             look.points(("concurrency", "visible")),
             strength=share,
             effect=share,
@@ -78,11 +82,6 @@ def _rose_first(look: Look) -> bool:
     # Retries raise the invocations too, so where they stand in for arrivals they must rise clearly first.
     slack = 2 * look.step if look.has("sent") else -2 * look.step
     return surge.start <= trouble + slack and (span.until is None or trouble <= span.until)
-
-
-def _until(surge: Interval) -> str:
-    """Return a surge's end, with its day where that is another one."""
-    return f"{surge.end:%H:%M}" if surge.start.date() == surge.end.date() else f"{surge.end:%Y-%m-%d %H:%M}"
 
 
 DETECTORS = (arrivals, capacity)

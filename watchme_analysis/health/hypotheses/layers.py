@@ -13,7 +13,6 @@ from watchme_analysis.inference.findings import Ranked, Status
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.fates import LAYERS
 from watchme_analysis.text.message import Text
-from watchme_analysis.text.render import render
 
 # A layer with evidence against it is refuted below this probability.
 REFUTED_BELOW = 0.03
@@ -36,7 +35,7 @@ class LayerFinding:
             "layer": self.layer,
             "probability": round(self.probability, 4),
             "status": self.status,
-            "sentence": render(self.sentence),
+            "sentence": self.sentence,
         }
 
 

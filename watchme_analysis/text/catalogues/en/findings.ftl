@@ -12,6 +12,20 @@ cause-and-second = { $followed ->
     [mapping_disabled] { $cause }, after which the event source mapping was disabled
    *[other] { $cause }, and { $second } beside it
   }
+cause-consequence = { $followed ->
+    [downstream_saturated] As a consequence, the API was saturated.
+    [downstream_down] The API finally stopped responding.
+    [throttled] As a consequence, deliveries were throttled.
+    [mapping_disabled] The event source mapping was disabled afterwards.
+   *[other] { $second } was observed as well.
+  }
+error-leading = { $function } fails with { $error } ({ $part ->
+    [all] { $total ->
+        [one] the only logged error
+       *[other] all { $total } logged errors
+      }
+   *[some] { $errors } of { $total } logged errors
+  }).
 cause-with-probability = { $cause } { $probability }
 cause-title-sentence = { $title }.
 

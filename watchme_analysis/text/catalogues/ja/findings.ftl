@@ -12,6 +12,20 @@ cause-and-second = { $followed ->
     [mapping_disabled] { $cause } (その後、イベントソースマッピングが無効化されました)
    *[other] { $cause } および { $second }
   }
+cause-consequence = { $followed ->
+    [downstream_saturated] その結果、API が飽和しました。
+    [downstream_down] 最終的に API が応答しなくなりました。
+    [throttled] その結果、配信がスロットリングされました。
+    [mapping_disabled] その後、イベントソースマッピングが無効化されました。
+   *[other] { $second } も観測されています。
+  }
+error-leading = { $function } が失敗しています: { $error } ({ $part ->
+    [all] { $total ->
+        [one] ログのエラーはこの 1 件のみ
+       *[other] ログのエラー { $total } 件すべて
+      }
+   *[some] ログのエラー { $total } 件中 { $errors } 件
+  })。
 cause-with-probability = { $cause } { $probability }
 cause-title-sentence = { $title }。
 

@@ -1,0 +1,48 @@
+### Observations on a queue: its senders, its settings, and the poller that receives its messages.
+
+# Senders
+backlog-arrivals-usual = { $by ->
+    [sent] Arrivals at { $queue } kept their usual rhythm.
+   *[invocations] The function of { $queue } was invoked in its usual rhythm; arrivals themselves were not counted.
+  }
+backlog-arrivals-rose = { $when ->
+    [before] { $queue } had { $arrivals } arrivals from { $span }, { $ratio } times the usual number. They rose before the first trouble.
+    [after] { $queue } had { $arrivals } arrivals from { $span }, { $ratio } times the usual number. They rose only after the first trouble.
+   *[no-trouble] { $queue } had { $arrivals } arrivals from { $span }, { $ratio } times the usual number. No message waited because of them.
+  }
+backlog-at-capacity = { $function } ran at its limit of { $limit } concurrent executions in { $share } of the intervals in which messages waited.
+
+# Settings
+backlog-receives = { $attempts ->
+    [messages] Messages of { $queue } were received { $received } times: { $sent } were sent, and { $failed } messages failed.
+   *[invocations] Messages of { $queue } were received { $received } times: { $sent } were sent, and { $failed } invocations failed.
+  }
+backlog-receives-throttled = Throttled deliveries count as receives as well.
+backlog-receives-beyond = The receives without a reason began at { $since }.
+backlog-visibility-timeout = The visibility timeout of { $queue } is { $limit }, and long invocations take { $duration } (90th percentile of the maximum duration).
+backlog-function-timeout = The timeout of the function is { $timeout }.
+backlog-hidden = From { $since } on, up to { $hidden ->
+    [one] { $hidden } message of { $queue } was
+   *[other] { $hidden } messages of { $queue } were
+  } in flight for hours, although no invocation processed them. The visibility timeout is { $limit } and the function’s timeout { $timeout }, so messages stay hidden for a long time after a failed attempt.
+backlog-deleted-repeatedly = { $queue } has { $deletes ->
+    [one] { $deletes } more delete
+   *[other] { $deletes } more deletes
+  } than messages.
+
+# Polling
+backlog-polled = Messages of { $queue } were received throughout: none waited for long without a receive.
+backlog-unpolled = Messages waited in { $queue } for { $lasted } from { $since } on, and none was received.
+backlog-waiting-behind-mapping = { $waiting ->
+    [one] { $waiting } message
+   *[other] { $waiting } messages
+  } waited in { $queue } when its attributes were read, and its event source mapping is disabled.
+backlog-mapping-state = The event source mapping of { $queue } to { $function } is in the state { $state }.
+backlog-unmatched-receives = { $received ->
+    [one] { $received } receive of { $queue } reached no invocation of { $function }, from { $span }.
+   *[other] { $received } receives of { $queue } reached no invocation of { $function }, from { $span }.
+  }
+backlog-unmatched-filtered = The messages were deleted: the filter of the event source mapping drops messages that match none of { $patterns }.
+backlog-unmatched-deleted = The messages were deleted: the filter of an event source mapping drops them, or another consumer receives them.
+backlog-unmatched-deleted-without-filter = The messages were deleted: another consumer receives them, or the event source mapping had a filter at that time. It has none now.
+backlog-unmatched-returned = The messages returned to the queue: another consumer receives them, such as a person who views them in the console, or Lambda cannot start the function.

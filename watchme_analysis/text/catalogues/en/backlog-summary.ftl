@@ -1,0 +1,102 @@
+### The summary of a backlog diagnosis: cause, extent and the next step.
+
+# Cause
+backlog-cause = { $title } (confidence { $confidence }).
+backlog-began-with-change = It began with a change of { $resource } at { $time }: { $change }.
+backlog-no-cause-explains = None of { $causes } causes explains this.
+backlog-not-separated = The evidence does not separate the causes: { $causes }.
+backlog-equally-likely = The evidence does not separate the causes: { $level } of { $causes } are about equally likely.
+backlog-nothing-supports = No evidence supports any of { $causes } causes.
+backlog-least-contradicted = The least contradicted is { $cause }.
+backlog-all-well = { $queues ->
+    [one] In { $queues } queue no work was late or lost, and none failed in numbers.
+   *[other] In { $queues } queues no work was late or lost, and none failed in numbers.
+  }
+
+# Extent
+backlog-queues-affected = { $number ->
+    [one] { $queues } is affected.
+   *[other] { $queues } are affected.
+  }
+backlog-queues-affected-since = { $number ->
+    [one] { $queues } is affected, since { $since }.
+   *[other] { $queues } are affected, since { $since }.
+  }
+backlog-queues-affected-during = { $number ->
+    [one] { $queues } was affected from { $span }.
+   *[other] { $queues } were affected from { $span }.
+  }
+backlog-no-queue-affected = No queue shows trouble.
+backlog-failing-days = The failures occurred on { $days } days, at the same time of day.
+backlog-perhaps-before = It may have begun before this window: no invocation in it had succeeded until then.
+backlog-began-between = It began between { $earliest } and { $latest }.
+backlog-dead-and-lost = { $dead ->
+    [one] { $dead } message moved to a dead-letter queue
+   *[other] { $dead } messages moved to dead-letter queues
+  } and { $lost ->
+    [one] { $lost } was lost.
+   *[other] { $lost } were lost.
+  }
+backlog-missing-work = { $missing ->
+    [one] { $missing } work item is missing.
+   *[other] { $missing } work items are missing.
+  }
+backlog-missing-work-lost = { $missing ->
+    [one] By the messages that remain, { $missing } work item is missing
+   *[other] By the messages that remain, { $missing } work items are missing
+  }; the work of { $lost ->
+    [one] the lost message
+   *[other] { $lost } lost messages
+  } is unknown.
+backlog-missing-work-unread-files = { $missing ->
+    [one] By the messages that could be read, { $missing } work item is missing
+   *[other] By the messages that could be read, { $missing } work items are missing
+  }; these files could not be read: { $files }.
+backlog-missing-work-unread = { $missing ->
+    [one] By the messages at hand, { $missing } work item is missing
+   *[other] By the messages at hand, { $missing } work items are missing
+  }; the work of { $unread ->
+    [one] { $unread } DLQ message
+   *[other] { $unread } DLQ messages
+  } is unknown.
+backlog-missing-work-throttled = { $missing ->
+    [one] Up to { $missing } work item is missing: a throttled message may still have been processed, and the data does not show it.
+   *[other] Up to { $missing } work items are missing: a throttled message may still have been processed, and the data does not show it.
+  }
+backlog-missing-work-redelivered = { $missing ->
+    [one] Up to { $missing } work item is missing: a message that became visible during an invocation may still have been processed, and the data does not show it.
+   *[other] Up to { $missing } work items are missing: a message that became visible during an invocation may still have been processed, and the data does not show it.
+  }
+backlog-still-waiting = { $waiting ->
+    [one] { $waiting } message still waits.
+   *[other] { $waiting } messages still wait.
+  }
+backlog-still-waiting-behind-mapping = { $waiting ->
+    [one] { $waiting } message still waits behind a disabled event source mapping.
+   *[other] { $waiting } messages still wait behind a disabled event source mapping.
+  }
+backlog-older-dead-letters = { $dead ->
+    [one] { $dlq } held { $dead } message when this window began. Its
+   *[other] { $dlq } held { $dead } messages when this window began. Their
+  } work is unknown and not counted as missing.
+
+# Next step
+backlog-collect-next = Collect next: { $what }. { $why }
+backlog-nothing-to-collect = The case holds all evidence that this question needs.
+backlog-next-test = Next: { $test }
+backlog-look-for-consumer = Next: run `aws lambda list-event-source-mappings` and read FilterCriteria, State and StateTransitionReason; the queue’s policy shows who else may receive from it.
+
+# Beside the cause
+backlog-also-changed = Shortly before, at { $time }, { $resource } was changed ({ $change }), and no invocation succeeded in between. Exclude this change as well, although the observations of the invocations point to the API.
+backlog-one-receive = Messages of { $queues } have a single receive ({ $setting } 1), so each failed attempt moves one to the DLQ. With three receives or more, a second attempt can succeed.
+backlog-trouble-elsewhere = { $queue } had trouble at another time, from { $span } ({ $kinds }), which this cause does not explain. Diagnose it with { $option }.
+backlog-other-incident = { $queue } had another incident, from { $span }: { $observed }.
+backlog-other-cause = Diagnosed alone, its cause is { $cause } (confidence { $confidence }).
+backlog-other-cause-unclear = Its cause is not clear.
+backlog-diagnose-other = Diagnose it with { $options }.
+backlog-observed-failures = { $failed } of { $tried ->
+    [one] { $tried } attempt failed
+   *[other] { $tried } attempts failed
+  }
+backlog-observed-age = the oldest message was { $age } old
+backlog-observed-unpolled = messages were visible and none was received

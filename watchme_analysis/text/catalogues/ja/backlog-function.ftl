@@ -1,0 +1,71 @@
+### 関数、その同時実行数、関数が呼び出す API、処理に失敗したメッセージに関する観測。
+
+# Concurrency
+backlog-throttled = { $since } 以降、{ $function } への配信が { $deliveries } 回スロットリングされました (全試行の { $share })。
+backlog-not-throttled = { $function } への配信にスロットリングはありません。
+backlog-reserved-concurrency = { $function } の予約された同時実行数は { $reserved } ですが、ポーラーは一度に 5 件以上の実行を要求します。
+
+# Invocations
+backlog-failures-usual = { $attempts ->
+    [messages] { $function } では、メッセージ { $tried } 件中 { $failed } 件の処理が失敗しました。失敗は期間全体に散らばっています。
+   *[invocations] { $function } の呼び出し { $tried } 回中 { $failed } 回が失敗しました。失敗は期間全体に散らばっています。
+  }
+backlog-failures = { $attempts ->
+    [messages] { $span } の間に、{ $function } ではメッセージ { $tried } 件中 { $failed } 件 ({ $share }) の処理が失敗しました。それ以外の時間帯の失敗率は { $usual } です。
+   *[invocations] { $span } の間に、{ $function } の呼び出し { $tried } 回中 { $failed } 回 ({ $share }) が失敗しました。それ以外の時間帯の失敗率は { $usual } です。
+  }
+backlog-errors = { $kind ->
+    [function] { $function } のログのエラー { $total } 件中 { $errors } 件は、関数自体に関するものです (例: { $example })。
+    [unreachable] { $function } のログのエラー { $total } 件中 { $errors } 件は、API が応答しないことを示しています (接続拒否、502、503。例: { $example })。
+    [server-error] { $function } のログのエラー { $total } 件中 { $errors } 件は、API の内部エラー (500) です (例: { $example })。
+    [overload] { $function } のログのエラー { $total } 件中 { $errors } 件は、API がリクエストを減らすよう求めたものです (例: { $example })。
+    [timeout] { $function } のログのエラー { $total } 件中 { $errors } 件はタイムアウトです (例: { $example })。
+    [message] { $function } のログのエラー { $total } 件中 { $errors } 件は、メッセージ自体に関するものです (4xx、解析不能。例: { $example })。
+   *[code-or-message] { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、コードとメッセージのどちらかに原因があります (例: { $example })。
+  }
+backlog-errors-truncated = クエリが返したのはエラーの一部だけです。
+backlog-error-quoted = { $error }
+backlog-errors-in-all-code = { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、送信元のデバイスにかかわらず発生しています。
+backlog-invocations-at-timeout = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。失敗の { $share } は関数のタイムアウトに達しています。
+backlog-invocations-longer = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) で、以前 ({ $before }) の { $ratio } 倍でした。
+backlog-invocations-short = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。以前は { $before } で、現在は開始直後に終了しています。
+backlog-invocations-as-long = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) で、以前 ({ $before }) とほぼ同じでした。
+backlog-timeout-lowered = { $function } の呼び出しは、失敗が始まる前は { $before } (中央値) かかっていました。現在の設定の上限は { $limit } です。タイムアウトが短縮されています。
+backlog-memory-lowered = { $function } のメモリは、{ $time } より前の最後の呼び出しでは { $before_mb } MB、それ以降は { $after_mb } MB です。Lambda の CPU はメモリに比例して割り当てられます。以前 { $before } (中央値) だった呼び出しは、現在 { $during } かかるか、タイムアウトで終了しています。
+backlog-last-lines = タイムアウトした { $function } の呼び出しのうち、ログのある { $invocations } 回を確認しました。最後の行が API の呼び出しだったのは { $calling } 回、そこに到達しなかったのは { $before } 回です。
+backlog-ran-well-since-change = { $attempts ->
+    [messages] { $function } の設定が最後に変更されたのは { $time } です。その後、失敗が始まるまでに { $succeeded } 件のメッセージが正常に処理されています。
+   *[invocations] { $function } の設定が最後に変更されたのは { $time } です。その後、失敗が始まるまでに { $succeeded } 回の呼び出しが成功しています。
+  }
+backlog-ended-by-change = 失敗は { $end } までに収まりました。{ $time } に関数が再び変更されています。
+backlog-ended-by-itself = 失敗は { $end } までに収まりました。その間、関数は変更されていません。
+
+# API
+backlog-duration-drifts = { $function } の実行時間は { $lasted } かけて { $before } から { $after } に上昇しました (順位相関 { $correlation }、最も急な 10 分の 1 の区間での上昇は全体の { $share })。
+backlog-duration-steps = { $function } の実行時間は { $lasted } の間に上昇し、そのうち { $share } は 10 分の 1 の時間に集中しています。徐々にではなく、急に上昇しています。
+backlog-duration-steady = { $function } の実行時間に、長時間かけた上昇は見られません。
+backlog-durations-compared = { $function } の呼び出しの実行時間は { $since } 以降 { $during } (中央値) です (以前は { $before })。
+backlog-more-messages-each = 1 回の呼び出しで処理するメッセージは以前の { $ratio } 倍です。
+backlog-no-more-failures = 失敗は通常より増えていません。
+backlog-failures-unknown = 失敗が増えたかどうかは、データからは分かりません。
+backlog-invocations-slow = { $since } 以降、{ $function } の呼び出しに通常の数倍の時間がかかっています。
+backlog-host-running = { $function } の呼び出しが失敗している間も、API のホストの CPU 使用率は記録されています。
+backlog-host-silent = { $function } の呼び出しが失敗している間、{ $since } 以降は API のホストの CPU 使用率が記録されていません。
+
+# Messages
+backlog-same-messages-fail = { $fails ->
+    [always] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。一度失敗したメッセージは毎回失敗しています。
+   *[not-always] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。一度失敗したメッセージが次も失敗するとは限りません。
+  }
+backlog-only-these-fail = { $attempts ->
+    [messages] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。その間、{ $function } はほかのメッセージ { $passed } 件を正常に処理しています。
+   *[invocations] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。その間、ほかのメッセージに対する { $function } の呼び出しは { $passed } 回成功しています。
+  }
+backlog-only-added-fail = { $attempts ->
+    [messages] メッセージの失敗は、到着数が通常より増えた { $since } に始まりました。その後、{ $function } はメッセージの { $share } を正常に処理しています。
+   *[invocations] メッセージの失敗は、到着数が通常より増えた { $since } に始まりました。その後、{ $function } の呼び出しの { $share } が成功しています。
+  }
+backlog-devices = { $queue } の DLQ メッセージ { $total } 件中 { $dead } 件 ({ $share }) はデバイス { $device } から、残りはほかの { $others } 台のデバイスから送信されています。
+backlog-device-sent = デバイス { $device } が DLQ メッセージ { $total } 件中 { $dead } 件を送信しています。
+backlog-device-sent-since = デバイス { $device } が DLQ メッセージ { $total } 件中 { $dead } 件を送信しています (最初は { $since })。
+backlog-group-held-up = { $since } 以降、{ $queue } ではメッセージが待機している間に { $failed } 回の試行が失敗しました。メッセージ 1 件の最大受信数は { $receives } 回です。その間、FIFO キューは同じグループのほかのメッセージを配信しません。

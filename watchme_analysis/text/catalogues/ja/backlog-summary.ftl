@@ -1,0 +1,60 @@
+### バックログの診断の要約: 原因、影響範囲、次の手順。
+
+# Cause
+backlog-cause = 原因: { $title } (確度 { $confidence })。
+backlog-began-with-change = { $time } の { $resource } の変更 ({ $change }) から始まっています。
+backlog-no-cause-explains = { $causes } 件の原因のいずれでも説明できません。
+backlog-not-separated = 手元のデータでは原因を区別できません: { $causes }。
+backlog-equally-likely = 手元のデータでは原因を区別できません。{ $causes } 件のうち { $level } 件の可能性がほぼ同じです。
+backlog-nothing-supports = { $causes } 件の原因のいずれについても、裏付けるデータがありません。
+backlog-least-contradicted = 矛盾が最も少ない原因は、{ $cause }です。
+backlog-all-well = { $queues } 個のキューで、処理の遅延や消失はなく、失敗の増加もありません。
+
+# Extent
+backlog-queues-affected = { $number ->
+    [one] 影響を受けているキューは { $queues } です。
+   *[other] 影響を受けているキューは { $queues } です。
+  }
+backlog-queues-affected-since = { $number ->
+    [one] { $since } から { $queues } が影響を受けています。
+   *[other] { $since } から { $queues } が影響を受けています。
+  }
+backlog-queues-affected-during = { $number ->
+    [one] 影響を受けたキューは { $queues }、期間は { $span } です。
+   *[other] 影響を受けたキューは { $queues }、期間は { $span } です。
+  }
+backlog-no-queue-affected = 異常のあるキューはありません。
+backlog-failing-days = 失敗は { $days } 日間、同じ時間帯に発生しています。
+backlog-perhaps-before = 対象期間より前に始まった可能性があります。期間内では、それまで呼び出しが一度も成功していません。
+backlog-began-between = 開始時刻は { $earliest } から { $latest } までの間です。
+backlog-dead-and-lost = デッドレターキューに移動したメッセージは { $dead } 件、失われたメッセージは { $lost } 件です。
+backlog-missing-work = 未実施の処理は { $missing } 件です。
+backlog-missing-work-lost = 残っているメッセージによると、未実施の処理は { $missing } 件です。失われた { $lost } 件のメッセージの処理内容は不明です。
+backlog-missing-work-unread-files = 読み取れたメッセージによると、未実施の処理は { $missing } 件です。読み取れなかったファイル: { $files }。
+backlog-missing-work-unread = 手元のメッセージによると、未実施の処理は { $missing } 件です。DLQ のメッセージ { $unread } 件の処理内容は不明です。
+backlog-missing-work-throttled = 未実施の処理は最大 { $missing } 件です。スロットリングされたメッセージは、その後処理された可能性があります (データからは確認できません)。
+backlog-missing-work-redelivered = 未実施の処理は最大 { $missing } 件です。処理中に再び受信可能になったメッセージは、処理が完了した可能性があります (データからは確認できません)。
+backlog-still-waiting = まだ { $waiting } 件のメッセージが待機しています。
+backlog-still-waiting-behind-mapping = イベントソースマッピングが無効なため、まだ { $waiting } 件のメッセージが待機しています。
+backlog-older-dead-letters = 対象期間の開始時点で、{ $dlq } には { $dead } 件のメッセージがありました。その処理内容は不明なため、未実施の処理には数えていません。
+
+# Next step
+backlog-collect-next = 次に収集すべきデータ: { $what }。{ $why }
+backlog-nothing-to-collect = この診断に必要なデータはすべてそろっています。
+backlog-next-test = 次の手順: { $test }
+backlog-look-for-consumer = 次の手順: `aws lambda list-event-source-mappings` を実行し、FilterCriteria、State、StateTransitionReason を確認してください。ほかにメッセージを受信できるコンシューマーは、キューのポリシーで確認できます。
+
+# Beside the cause
+backlog-also-changed = 直前の { $time } に { $resource } が変更されており ({ $change })、それ以降に成功した呼び出しはありません。呼び出しの状況は API の問題を示していますが、この変更が原因でないことも確認してください。
+backlog-one-receive = { $queues } のメッセージの最大受信数は 1 回 ({ $setting } が 1) です。一度の失敗で DLQ に移動します。3 回以上に設定すると、再試行で成功する可能性があります。
+backlog-trouble-elsewhere = { $queue } では別の時間帯 ({ $span }) にも異常がありました ({ $kinds })。今回の原因では説明できません。{ $option } を指定して診断してください。
+backlog-other-incident = { $queue } では別のインシデントも発生しています。期間は { $span }、状況は次のとおりです: { $observed }。
+backlog-other-cause = 単独で診断した場合の原因は、{ $cause }です (確度 { $confidence })。
+backlog-other-cause-unclear = その原因は特定できていません。
+backlog-diagnose-other = 診断するには { $options } を指定してください。
+backlog-observed-failures = { $tried ->
+    [one] { $tried } 回の試行のうち { $failed } 回が失敗
+   *[other] { $tried } 回の試行のうち { $failed } 回が失敗
+  }
+backlog-observed-age = メッセージの最大経過時間が { $age }
+backlog-observed-unpolled = 受信可能なメッセージがあるのに受信なし
