@@ -21,7 +21,8 @@ NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
 MOST_LINES = 8
 MOST_BYTES = 700_000
 KNOWN_PARAMETERS = {
-    "case", "since", "until", "timezone", "endpoint", "queue", "spec", "noticed", "replications", "seed",
+    "case", "since", "until", "timezone", "language", "endpoint", "queue", "spec", "noticed", "replications",
+    "seed",
 }  # fmt: skip
 FORBIDDEN_MODULES = {"re", "boto3", "botocore", "os", "pathlib", "glob", "subprocess"}
 LOOPS = (ast.For, ast.While, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

@@ -4,8 +4,9 @@ import pandas as pd
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.sections.tables import redrive_table
-from watchme_analysis.queues.redrive_list import MAY_HAVE_RUN, messages_to_redrive
+from watchme_analysis.queues.redrive_list import messages_to_redrive
 from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.text.render import label
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:jobs"
 
@@ -46,7 +47,7 @@ def test_the_same_work_is_sent_once():
     change(world, 1, body=json.dumps(dict(reversed(first.items()))), device_id="device-0")
     found = messages_to_redrive(world)
     assert len(found.lines) == len(world.dead) - 1
-    assert found.left_out == (("same work as another message of the list", 1),)
+    assert found.left_out == (("same-work", 1),)
 
 
 def test_a_day_is_one_piece_of_work_whatever_set_it_off():
@@ -56,20 +57,20 @@ def test_a_day_is_one_piece_of_work_whatever_set_it_off():
         body = {"device_id": "d", "local_date": day, "recorded_at": f"2025-12-10T0{place}:00:00+09:00"}
         change(world, place, body=json.dumps(body), device_id="d")
     found = messages_to_redrive(world)
-    assert dict(found.left_out) == {"same work as another message of the list": 1}
+    assert dict(found.left_out) == {"same-work": 1}
 
 
 def test_what_can_only_fail_again_is_left_out():
     found = messages_to_redrive(broken("HTTPError: 404 Client Error: Not Found for url: x", share=0.2))
     assert found.lines == ()
     ((reason, number),) = found.left_out
-    assert reason.startswith("can't succeed") and number > 0
+    assert reason == "cannot-succeed" and number > 0
 
 
 def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
     world = broken("KeyError: 'file_path'", share=0.2)
     found = messages_to_redrive(world)
-    assert found.lines == () and found.left_out[0][0].startswith("unknown whether")
+    assert found.lines == () and found.left_out[0][0] == "unknown-outcome"
     assert len(messages_to_redrive(world, include_unknown=True).lines) == found.left_out[0][1]
 
 
@@ -77,7 +78,7 @@ def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever
     world = World()
     world.fail(600, 720, 30.0, "Task timed out after 30.00 seconds", share=0.2)
     hung = messages_to_redrive(world)
-    assert hung.lines == () and hung.left_out[0][0].startswith("unknown whether")
+    assert hung.lines == () and hung.left_out[0][0] == "unknown-outcome"
     # In an outage all fail alike.
     assert messages_to_redrive(broken("Task timed out after 30.00 seconds")).left_out == ()
 
@@ -89,7 +90,7 @@ def test_what_a_throttled_delivery_may_have_done_is_said():
     world.fail(600, 720, 0.2, "Runtime.ImportModuleError: No module named 'requests'")
     found = messages_to_redrive(world)
     assert found.may_have_run == len(found.lines) > 0
-    assert redrive_table(found).rows[0][1:] == (str(len(found.lines)), MAY_HAVE_RUN)
+    assert redrive_table(found).rows[0][1:] == (str(len(found.lines)), label("redrive-may-have-run", "en"))
 
 
 def test_work_that_ran_later_is_not_sent_again():
@@ -113,14 +114,14 @@ def test_work_that_ran_later_is_not_sent_again():
             "message": message, "ptr": f"later-{place}", "query_name": "recent",
         }  # fmt: skip
     found = messages_to_redrive(world)
-    assert found.left_out == (("processed already", 1),)
+    assert found.left_out == (("processed", 1),)
     assert not any(f'{done["device_id"]}\\"' in line for line in found.lines)
 
 
 def test_a_message_without_a_body_is_counted_and_not_made_up():
     world = broken()
     change(world, 0, body=None)
-    assert dict(messages_to_redrive(world).left_out) == {"its body was not kept": 1}
+    assert dict(messages_to_redrive(world).left_out) == {"no-body": 1}
 
 
 def test_a_fifo_message_keeps_its_group_and_a_missing_arn_is_said():
@@ -149,7 +150,7 @@ def test_dead_letters_of_runs_that_all_succeeded_were_processed():
     world.dead = [(631, "device-1"), (661, "device-2")]
     world.at["dlq_visible"][640:] = 2
     assert work_items(world)["processed"].tolist() == [True, True]
-    assert messages_to_redrive(world).left_out == (("processed already", 2),)
+    assert messages_to_redrive(world).left_out == (("processed", 2),)
     # A run of ten messages is one; that each ended well shows by its delete.
     for minute in range(1, 1440, 30):
         world.at["deleted"][minute] = world.at["received"][minute]

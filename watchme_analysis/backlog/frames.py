@@ -132,10 +132,10 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``time``, ``event_name``, ``user``, ``resource``, ``what`` (description), ``queues``
-        (affected through the topology, text), ``minutes_before_start`` (negative after it),
-        ``could_cause`` (causes that such a change can bring about, text), ``named`` (true for the change that
-        the diagnosis names).
+        ``time``, ``event_name``, ``user``, ``resource``, ``what`` (in English), ``description`` (the same as
+        a message), ``queues`` (affected through the topology, text), ``minutes_before_start`` (negative
+        after it), ``could_cause`` (causes that such a change can bring about, text), ``named`` (true for the
+        change that the diagnosis names).
     """
     import pandas as pd
 
@@ -149,6 +149,7 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
                 "user": change.user,
                 "resource": change.resource,
                 "what": render(change.what),
+                "description": change.what,
                 "queues": ", ".join(change.queues),
                 "minutes_before_start": minutes,
                 "could_cause": ", ".join(change.begins),
@@ -157,8 +158,8 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
             }
         )
     columns = [
-        "time", "event_name", "user", "resource", "what", "queues", "minutes_before_start", "could_cause",
-        "named",
+        "time", "event_name", "user", "resource", "what", "description", "queues", "minutes_before_start",
+        "could_cause", "named",
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=columns)
     text = dict.fromkeys(("event_name", "user", "resource", "what", "queues", "could_cause"), "string")

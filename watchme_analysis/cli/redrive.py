@@ -109,7 +109,7 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
 
 def _print_plan(plan: RedrivePlan, out: Path | None) -> None:
     """Print on standard error the number of listed messages, and the reasons for those left out."""
-    from watchme_analysis.queues.redrive_list import MAY_HAVE_RUN
+    from watchme_analysis.text.render import label
 
     found, earlier = plan.found, plan.earlier
     lines = [f"{counted(len(plan.pending), 'message')} to redrive{f' in {out}' if out else ''}"]
@@ -126,13 +126,13 @@ def _print_plan(plan: RedrivePlan, out: Path | None) -> None:
         )
     if found.may_have_run:
         which = "these" if len(plan.pending) == len(found.lines) else f"all {len(found.lines):,d}"
-        lines.append(f"  of {which} {found.may_have_run:,d}: {MAY_HAVE_RUN}")
+        lines.append(f"  of {which} {found.may_have_run:,d}: {label('redrive-may-have-run', 'en')}")
     if not plan.holds_messages:
         lines.append("  the case holds no messages: `watchme pull backlog --queue NAME` samples the DLQ")
     lines += [
         f"  {file.file} could not be read, its messages are not listed: {file.reason}" for file in plan.unread
     ]
-    lines += [f"  left out {number}: {reason}" for reason, number in found.left_out]
+    lines += [f"  left out {number}: {label(f'redrive-{reason}', 'en')}" for reason, number in found.left_out]
     if found.without_url:
         names = ", ".join(found.without_url)
         lines.append(f"  fill in the URL of {names}: the queue's attributes are not in the case")

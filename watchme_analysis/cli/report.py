@@ -10,7 +10,13 @@ from typing import Any
 
 import click
 
-from watchme_analysis.cli.options import endpoint_option, since_option, timezone_option, until_option
+from watchme_analysis.cli.options import (
+    endpoint_option,
+    language_option,
+    since_option,
+    timezone_option,
+    until_option,
+)
 from watchme_analysis.cli.terminal import echo, printable, show_line
 from watchme_analysis.report.request import ALL
 from watchme_analysis.services.diagnose import QUESTIONS
@@ -38,6 +44,7 @@ Examples:
 @since_option
 @until_option
 @timezone_option
+@language_option
 @endpoint_option
 @click.option(
     "--queue",

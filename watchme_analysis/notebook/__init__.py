@@ -28,7 +28,13 @@ __all__ = [
 
 
 def open_health(
-    *, case: str, since: str = "", until: str = "", timezone: str = "", endpoint: str = ""
+    *,
+    case: str,
+    since: str = "",
+    until: str = "",
+    timezone: str = "",
+    language: str = "",
+    endpoint: str = "",
 ) -> HealthPage:
     """Return the page of a health diagnosis: the causes of an endpoint's timeouts.
 
@@ -42,6 +48,9 @@ def open_health(
     timezone
         IANA name of the time zone of the times shown; ``time_zone`` of ``watchme.toml``, else UTC, when
         empty.
+    language
+        Language of the texts, ``en`` or ``ja``; ``language`` of ``watchme.toml``, else of the locale, when
+        empty.
     endpoint
         Path of the endpoint to examine; found from the data when empty.
 
@@ -52,22 +61,28 @@ def open_health(
     CaseError
         When the case can't be opened.
     """
-    return HealthPage(*open_page("health", case, (since, until), timezone, endpoint))
+    return HealthPage(*open_page("health", case, (since, until), endpoint, (timezone, language)))
 
 
 def open_backlog(
-    *, case: str, since: str = "", until: str = "", timezone: str = "", queue: str = ""
+    *,
+    case: str,
+    since: str = "",
+    until: str = "",
+    timezone: str = "",
+    language: str = "",
+    queue: str = "",
 ) -> BacklogPage:
     """Return the page of a backlog diagnosis; errors as for :func:`open_health`.
 
     Parameters
     ----------
-    case, since, until, timezone
+    case, since, until, timezone, language
         As for :func:`open_health`.
     queue
         Queue to examine; all queues when empty.
     """
-    return BacklogPage(*open_page("backlog", case, (since, until), timezone, queue))
+    return BacklogPage(*open_page("backlog", case, (since, until), queue, (timezone, language)))
 
 
 def open_alarms(
@@ -76,6 +91,7 @@ def open_alarms(
     since: str = "",
     until: str = "",
     timezone: str = "",
+    language: str = "",
     queue: str = "",
     **alarms: str,
 ) -> AlarmPage:
@@ -83,7 +99,7 @@ def open_alarms(
 
     Parameters
     ----------
-    case, since, until, timezone, queue
+    case, since, until, timezone, language, queue
         As for :func:`open_backlog`.
     alarms
         ``spec``: YAML file of alarms; that of ``watchme.toml`` when empty. ``noticed``: time at which people
@@ -92,7 +108,7 @@ def open_alarms(
     unknown = sorted(set(alarms) - {"spec", "noticed"})
     if unknown:
         raise InputError(f"The parameter {unknown[0]!r} is unknown: there are spec and noticed.")
-    opened = open_page("backlog", case, (since, until), timezone, queue)
+    opened = open_page("backlog", case, (since, until), queue, (timezone, language))
     page = AlarmPage(*opened, read_specs(alarms.get("spec", "")), alarms.get("noticed", ""))
     if page.noticed_at:
         parse_time(page.noticed_at, page.zone, now=page.window.end)
@@ -105,6 +121,7 @@ def open_what_if(
     since: str = "",
     until: str = "",
     timezone: str = "",
+    language: str = "",
     queue: str = "",
     **runs: int,
 ) -> WhatIfPage:
@@ -112,7 +129,7 @@ def open_what_if(
 
     Parameters
     ----------
-    case, since, until, timezone, queue
+    case, since, until, timezone, language, queue
         As for :func:`open_backlog`; the affected queue with the oldest message is simulated when empty.
     runs
         ``replications``: runs of each measure, at least 2. ``seed``: equal seeds result in equal figures.
@@ -124,4 +141,6 @@ def open_what_if(
         raise InputError(f"The parameter replications is {replications!r}: give 2 or more, for intervals.")
     if not isinstance(seed, int) or seed < 0:
         raise InputError(f"The parameter seed is {seed!r}: give a whole number from 0.")
-    return WhatIfPage(*open_page("backlog", case, (since, until), timezone, queue), replications, seed)
+    return WhatIfPage(
+        *open_page("backlog", case, (since, until), queue, (timezone, language)), replications, seed
+    )

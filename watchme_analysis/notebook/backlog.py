@@ -19,32 +19,35 @@ from watchme_analysis.backlog.sections.tables import (
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
 from watchme_analysis.notebook.page import Page, warn_of_new_name
-from watchme_analysis.present.display import FigureView, TableView, table
+from watchme_analysis.present.display import FigureView, TableView, column_heads, table
 from watchme_analysis.present.style import Mark
 from watchme_analysis.queues.baseline import STEPS_S, binned, rates
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
 from watchme_analysis.queues.work_items import work_items
-from watchme_analysis.text.formats import counted, format_duration, in_zone
+from watchme_analysis.text.formats import format_duration, in_zone
+from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Headings by column, as the catalogues name them.
 _BALANCE = {
     "queue": "queue",
-    "stock_before": "there before",
+    "stock_before": "stock-before",
     "sent": "sent",
     "received": "received",
     "deleted": "deleted",
     "visible": "visible",
-    "in_flight": "in flight",
+    "in_flight": "in-flight",
     "dead_lettered": "dead-lettered",
     "expired": "expired",
     "purged": "purged",
     "unexplained": "unexplained",
-    "retry_amplification": "receives a message",
-    "mean_stay_s": "mean stay",
-    "reasons": "why unexplained",
+    "retry_amplification": "receives-per-message",
+    "mean_stay_s": "mean-stay",
+    "reasons": "reasons",
 }
 # All of these are 0 in a step in which every message was deleted.
 _STANDING = ("stock_before", "visible", "in_flight", "dead_lettered", "unexplained")
@@ -52,14 +55,14 @@ _STANDING = ("stock_before", "visible", "in_flight", "dead_lettered", "unexplain
 _OF_THE_WHOLE = ("expired", "purged", "mean_stay_s")
 _FORECAST = {
     "queue": "queue",
-    "at": "as of",
-    "backlog": "backlog (messages)",
-    "arrivals_per_min": "arrivals (per min)",
-    "capacity_per_min": "capacity (per min)",
-    "drained_at": "drained at",
-    "drained_at_low": "at the earliest",
-    "drained_at_high": "at the latest",
-    "head_of_line_delay_s": "wait of a new message",
+    "at": "as-of",
+    "backlog": "backlog",
+    "arrivals_per_min": "arrivals-per-min",
+    "capacity_per_min": "capacity-per-min",
+    "drained_at": "drained-at",
+    "drained_at_low": "drained-earliest",
+    "drained_at_high": "drained-latest",
+    "head_of_line_delay_s": "wait-of-new-message",
     "note": "note",
 }
 _DEAD = {
@@ -67,25 +70,25 @@ _DEAD = {
     "device_id": "device",
     "error": "error",
     "receive_count": "receives",
-    "age_days": "days old",
+    "age_days": "age-days",
     "messages": "messages",
-    "share": "share of the queue's",
-    "first_sent": "first sent",
-    "last_sent": "last sent",
+    "share": "share-of-queue",
+    "first_sent": "first-sent",
+    "last_sent": "last-sent",
 }
 _WORK = {
     "queue": "queue",
     "state": "state",
     "device_id": "device",
-    "recorded_at": "recorded at (as sent)",
-    "local_date": "local date",
+    "recorded_at": "recorded-at",
+    "local_date": "local-date",
     "sent_at": "sent",
     "receive_count": "receives",
     "processed": "processed",
-    "recoverable": "can succeed",
+    "recoverable": "can-succeed",
     "expires_at": "expires",
-    "passed_retention": "expired since",
-    "before_window": "from before this window",
+    "passed_retention": "expired-since",
+    "before_window": "before-window",
 }
 _PATTERNS = {
     "queue": "queue",
@@ -130,12 +133,12 @@ class BacklogPage(Page):
 
     def changes(self) -> TableView:
         """Return a table of the changes on the timeline by letter, with the possible effects of each."""
-        return change_table(self._changes, self.zone)
+        return change_table(self._changes, self.zone, self.language)
 
     def onsets(self) -> TableView:
         """Return a table of the order in which the metrics of the affected queues changed."""
         moved = self._of_the_queue(frames.onset_order(self.investigation))
-        return onset_table(moved, self.zone, self._bounds[1])
+        return onset_table(moved, self.zone, self._bounds[1], self.language)
 
     def comparison(self) -> TableView:
         """Return a table that compares each metric in the incident with the time before."""
@@ -149,14 +152,11 @@ class BacklogPage(Page):
             if name is not None
         }
         compared = frames.baseline_comparison(self.investigation, start, end)
-        return comparison_table(compared, rates(found, start, end), chosen)
+        return comparison_table(compared, rates(found, start, end), chosen, self.language)
 
     def balance(self) -> TableView:
         """Return the message balance of every queue."""
-        caption = "Where the messages of every queue went"
-        return table(
-            frames.balance(self.investigation), caption, self.zone, _BALANCE, empty="no queue is known"
-        )
+        return self._table("balance", frames.balance(self.investigation), _BALANCE)
 
     def balance_over_time(self) -> TableView:
         """Return the message balance of the affected queues by time step."""
@@ -171,65 +171,83 @@ class BacklogPage(Page):
         shown = {"queue": "queue", "start": "from", **_BALANCE}
         for name in _OF_THE_WHOLE:
             del shown[name]
-        caption = f"The same in steps of {format_duration(step_s)}"
-        empty = "nothing stood in a queue at the end of any step" if len(frame) else "no queue was affected"
-        found = table(shown_rows, caption, self.zone, shown, limit=4 * _FEW, empty=empty)
+        step = message("balance-steps-caption", step=Resource(format_duration(step_s)))
+        found = table(
+            shown_rows,
+            render(step, self.language),
+            self.zone,
+            column_heads(shown, self.language),
+            limit=4 * _FEW,
+            empty=self._label("balance-steps-empty" if len(frame) else "balance-steps-none-affected"),
+            language=self.language,
+        )
         if len(shown_rows) == len(frame):
             return found
-        steps = counted(len(frame) - len(shown_rows), "step")
-        note = f"Left out: {steps} in which all messages that arrived were deleted."
+        note = render(message("balance-steps-left-out", steps=len(frame) - len(shown_rows)), self.language)
         return replace(found, note=f"{found.note} {note}".strip())
 
     def forecast(self) -> TableView:
         """Return a forecast of the drain time of each remaining backlog."""
-        frame = frames.drain_forecast(self.investigation)
-        caption = "Drain forecast"
-        return table(frame, caption, self.zone, _FORECAST, empty="no queue holds a backlog at the end")
+        return self._table("forecast", frames.drain_forecast(self.investigation), _FORECAST)
 
     def dead_letters_by_device(self) -> TableView:
         """Return the number of DLQ messages by device."""
-        return self._dead_letters("device_id", "Messages in DLQs by device")
+        return self._dead_letters("device_id")
 
     def dead_letters_by_error(self) -> TableView:
         """Return the number of DLQ messages by the error of the function."""
-        return self._dead_letters("error", "Messages in DLQs by error")
+        return self._dead_letters("error")
 
     def dead_letters_by_receives(self) -> TableView:
         """Return the number of DLQ messages by receive count."""
-        return self._dead_letters("receive_count", "Messages in DLQs by receive count")
+        return self._dead_letters("receive_count")
 
     def dead_letters_by_age(self) -> TableView:
         """Return the number of DLQ messages by whole days between sending and the end of the data."""
-        return self._dead_letters("age_days", "Messages in DLQs by age")
+        return self._dead_letters("age_days")
 
-    def _dead_letters(self, key: str, caption: str) -> TableView:
+    def _dead_letters(self, key: str) -> TableView:
         frame = self._of_the_queue(frames.dead_letters_by(self.investigation, key))
-        empty = "no message was read from a dead-letter queue"
-        return table(frame, caption, self.zone, _DEAD, limit=_FEW, empty=empty)
+        return table(
+            frame,
+            self._label(f"dead-letters-caption-{key.replace('_', '-')}"),
+            self.zone,
+            column_heads(_DEAD, self.language),
+            limit=_FEW,
+            empty=self._label("dead-letters-empty"),
+            language=self.language,
+        )
 
     def patterns(self) -> TableView:
         """Return a table of patterns: drifts of duration, and DLQ messages by weekday or device."""
-        empty = "no duration drifts, and messages in DLQs are not of one weekday or one device"
         frame = patterns(self.investigation, self.zone)
         frame = frame.assign(says=[in_zone(str(text), self.zone) for text in frame["says"]])
-        return table(frame, "Latency drift and recurring failures", self.zone, _PATTERNS, empty=empty)
+        return self._table("patterns", frame, _PATTERNS)
 
     def missed_work(self) -> TableView:
         """Return a table of the missed work items by device."""
         extra = self.diagnosis.extra
-        return missed_work_table(extra.get("missed_work", ()), extra.get("unread_dumps", ()))
+        return missed_work_table(extra.get("missed_work", ()), extra.get("unread_dumps", ()), self.language)
 
     def messages(self) -> TableView:
         """Return a table of the messages read from queues and DLQs, with their work items."""
         frame = self._of_the_queue(work_items(self.investigation))
-        caption = f"Messages in DLQs and waiting messages: {len(frame):,d}"
+        caption = render(message("messages-caption", messages=len(frame)), self.language)
         shown = dict(_WORK)
         if frame["recorded_at"].notna().all():
             # The date is redundant when each message has a time, and the table is wide.
             del shown["local_date"]
         if not frame["before_window"].any():
             del shown["before_window"]
-        return table(frame, caption, self.zone, shown, limit=10, empty="no message was read from a queue")
+        return table(
+            frame,
+            caption,
+            self.zone,
+            column_heads(shown, self.language),
+            limit=10,
+            empty=self._label("messages-empty"),
+            language=self.language,
+        )
 
     def redrive(self) -> TableView:
         """Return the number of DLQ messages to redrive, and the reasons for those left out.
@@ -239,7 +257,7 @@ class BacklogPage(Page):
         found = messages_to_redrive(self.investigation, self._queue)
         if found.lines:
             attach(FILE, found.text)
-        return redrive_table(found)
+        return redrive_table(found, self.language)
 
     def resend(self) -> TableView:
         """Return the table of :meth:`redrive`, under its name in the previous release."""
@@ -248,4 +266,16 @@ class BacklogPage(Page):
 
     def alarms(self) -> TableView:
         """Return a table of the times at which the standard alarms would first have fired."""
-        return alarm_table(self.diagnosis.extra.get("alarms", ()), self._start, self.zone)
+        alarms = self.diagnosis.extra.get("alarms", ())
+        return alarm_table(alarms, self._start, self.zone, self.language)
+
+    def _table(self, name: str, frame: pd.DataFrame, columns: dict[str, str]) -> TableView:
+        """Return a frame as a table with the caption and the note of a section."""
+        return table(
+            frame,
+            self._label(f"{name}-caption"),
+            self.zone,
+            column_heads(columns, self.language),
+            empty=self._label(f"{name}-empty"),
+            language=self.language,
+        )

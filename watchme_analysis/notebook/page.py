@@ -13,15 +13,17 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.present.coverage import coverage_table, losses_table
-from watchme_analysis.present.display import FigureView, TableView, TextView
+from watchme_analysis.present.display import FigureView, TableView, TextView, with_zone
 from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.present.style import AxisSpan, Mark, mark_letter
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate
 from watchme_analysis.stats.gaps import silent_intervals
+from watchme_analysis.text.catalogue import parse_language
 from watchme_analysis.text.formats import format_time
-from watchme_analysis.text.message import Text
+from watchme_analysis.text.message import Resource, Text, message
+from watchme_analysis.text.render import label, render
 from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
@@ -33,14 +35,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def open_page(
-    question: str, case: str, bounds: tuple[str, str], timezone: str, subject: str
-) -> tuple[Investigation, tzinfo]:
-    """Return the investigation and the time zone for the parameters of a notebook.
+    question: str, case: str, bounds: tuple[str, str], subject: str, shown: tuple[str, str]
+) -> tuple[Investigation, tzinfo, str]:
+    """Return the investigation, the time zone and the language for the parameters of a notebook.
 
     Parameters and errors as for :func:`watchme_analysis.notebook.open_health`.
     """
-    names = ("case", "since", "until", "timezone", "endpoint" if question == "health" else "queue")
-    for name, value in zip(names, (case, *bounds, timezone, subject), strict=True):
+    timezone, language = shown
+    about = "endpoint" if question == "health" else "queue"
+    names = ("case", "since", "until", about, "timezone", "language")
+    for name, value in zip(names, (case, *bounds, subject, *shown), strict=True):
         if not isinstance(value, str):
             raise InputError(f"The parameter {name} is {value!r}: give a text, empty for none.")
     zone = parse_zone(timezone or load_config().time_zone)
@@ -52,7 +56,7 @@ def open_page(
         zone=zone,
         subject=subject or None,
     )
-    return investigation, zone
+    return investigation, zone, parse_language(language or load_config().language)
 
 
 def _resolved(case: str) -> Path:
@@ -79,15 +83,13 @@ class Page:
         Case, question and window.
     zone
         Time zone of the times shown.
+    language
+        Language of the texts shown, ``en`` or ``ja``.
     """
 
     investigation: Investigation
     zone: tzinfo
-
-    @cached_property
-    def language(self) -> str:
-        """Return the language of the sentences shown, as configured."""
-        return load_config().language
+    language: str
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
@@ -127,7 +129,7 @@ class Page:
 
     def coverage(self) -> TableView:
         """Return a table of the tables of the case with rows, windows and losses."""
-        return coverage_table(self.investigation.case.coverage(), self.zone)
+        return coverage_table(self.investigation.case.coverage(), self.zone, self.language)
 
     def losses(self) -> TableView:
         """Return a table of missing data: absent tables, rejected lines, truncated rows and gaps."""
@@ -137,7 +139,7 @@ class Page:
             stretches = silent_intervals(self.investigation.table(name)[str(TABLES[name].time)])
             if stretches:
                 gaps[name] = stretches
-        return losses_table(self.investigation.case.coverage(), gaps, absent, self.zone)
+        return losses_table(self.investigation.case.coverage(), gaps, absent, self.zone, self.language)
 
     def matrix(self) -> FigureView:
         """Return a figure of the weights of evidence by check and hypothesis."""
@@ -183,13 +185,24 @@ class Page:
     def _opened(self) -> TableView:
         asked = self.investigation
         window = self.window
+        start, end = (Resource(format_time(bound, self.zone)) for bound in (window.start, window.end))
         rows = [
-            ("question", asked.question),
-            ("case", asked.case.title),
-            ("window", f"{format_time(window.start, self.zone)} to {format_time(window.end, self.zone)}"),
-            *((name, value) for name, value in sorted(asked.options.items())),
+            (self._label("opened-question"), asked.question),
+            (self._label("opened-case"), asked.case.title),
+            (
+                self._label("opened-window"),
+                render(message("losses-between", start=start, end=end), self.language),
+            ),
+            *((self._label(f"opened-{name}"), value) for name, value in sorted(asked.options.items())),
         ]
-        return TableView(f"What is looked at (times in {self.zone})", ("", ""), tuple(rows))
+        return TableView(self._with_zone("opened-caption"), ("", ""), tuple(rows))
+
+    def _label(self, message_id: str) -> str:
+        return label(message_id, self.language)
+
+    def _with_zone(self, message_id: str) -> str:
+        """Return the caption of a table with times."""
+        return with_zone(self._label(message_id), self.zone, self.language)
 
     def _marks_table(self, marks: tuple[Mark, ...]) -> TableView:
         shown = self.span(marks).marks
@@ -197,5 +210,6 @@ class Page:
             (mark_letter(place), format_time(mark.time, self.zone), mark.label)
             for place, mark in enumerate(shown)
         )
-        note = "" if rows else "No change is recorded in this window."
-        return TableView(f"Changes (times in {self.zone})", ("mark", "time", "what"), rows, note)
+        note = "" if rows else self._label("changes-none")
+        heads = tuple(self._label(f"column-{name}") for name in ("mark", "time", "change"))
+        return TableView(self._with_zone("changes-caption"), heads, rows, note)

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from watchme_analysis.present.display import TableView, cell
-from watchme_analysis.text.formats import counted, format_duration, format_time
+from watchme_analysis.present.display import TableView, cell, with_zone
+from watchme_analysis.text.formats import format_duration, format_time
+from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.render import label, render
 
 Stretch = tuple[datetime, datetime]
-# Default note on truncated rows.
-UNCOUNTED = "the source does not say how many rows there are"
 
 
-def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> TableView:
+def coverage_table(
+    coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo, language: str = "en"
+) -> TableView:
     """Return a table with rows, window and losses of every table with input.
 
     Parameters
@@ -23,6 +25,8 @@ def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> T
         Dictionary from :meth:`watchme_analysis.case.case_folder.Case.coverage`.
     zone
         Time zone of the times shown.
+    language
+        Language of caption, headings and notes; notes on files stay as they were imported.
     """
     rows = []
     for name, entry in coverage.items():
@@ -30,11 +34,16 @@ def coverage_table(coverage: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> T
         rejected = cell(int(entry["rejected"]), zone)
         notes = "; ".join(map(str, entry["notes"]))
         if entry["truncated"]:
-            first, *more = map(str, entry["notes"] or [UNCOUNTED])
-            notes = f"cut off: {first}" + (f" And {len(more)} more." if more else "")
+            first, *more = map(str, entry["notes"] or [label("coverage-uncounted", language)])
+            cut = message("coverage-cut-off", note=Resource(first))
+            if more:
+                cut = message("coverage-cut-off-more", note=Resource(first), more=len(more))
+            notes = render(cut, language)
         rows.append((name, cell(int(entry["rows"]), zone), start, end, rejected, notes))
-    heads = ("table", "rows", "first", "last", "rejected lines", "notes")
-    return TableView(f"What the data covers (times in {zone})", heads, tuple(rows), numeric=frozenset({1, 4}))
+    names = ("table", "rows", "first", "last", "rejected-lines", "notes")
+    heads = tuple(label(f"column-{name}", language) for name in names)
+    caption = with_zone(label("coverage-caption", language), zone, language)
+    return TableView(caption, heads, tuple(rows), numeric=frozenset({1, 4}))
 
 
 def _moment(text: str | None, zone: tzinfo) -> str:
@@ -46,6 +55,7 @@ def losses_table(
     gaps: Mapping[str, Sequence[Stretch]],
     absent: Mapping[str, Iterable[str]],
     zone: tzinfo,
+    language: str = "en",
 ) -> TableView:
     """Return a table of missing data, so that missing data is not taken for the absence of failures.
 
@@ -59,26 +69,41 @@ def losses_table(
         Tables without rows, with the hypotheses that need them.
     zone
         Time zone of the times shown.
+    language
+        Language of caption, headings and cells; notes on files stay as they were imported.
     """
+
+    def said(message_id: str, **values: Any) -> str:
+        return render(message(message_id, **values), language, zone)
+
     rows = [
-        (name, "no row at all", f"asked for by {', '.join(sorted(causes)).replace('_', ' ')}")
+        (
+            name,
+            said("losses-no-row"),
+            said("losses-needed-by", causes=[cause.replace("_", " ") for cause in sorted(causes)]),
+        )
         for name, causes in absent.items()
     ]
     for name, entry in coverage.items():
         if entry["rejected"]:
-            rows.append((name, f"{counted(entry['rejected'], 'line')} rejected", "kept in rejected_lines"))
+            kept = said("losses-kept", table=Resource("rejected_lines"))
+            rows.append((name, said("losses-rejected", lines=int(entry["rejected"])), kept))
         if entry["truncated"]:
-            notes = entry["notes"] or [UNCOUNTED]
-            rows += [(name, "rows cut off", str(note)) for note in notes]
+            notes = entry["notes"] or [said("coverage-uncounted")]
+            rows += [(name, said("losses-cut-off"), str(note)) for note in notes]
     for name, stretches in gaps.items():
         rows += [
             (
                 name,
-                f"silent for {format_duration(end - start)}",
-                f"{format_time(start, zone)} to {format_time(end, zone)}",
+                said("losses-gap", lasted=Resource(format_duration(end - start))),
+                said(
+                    "losses-between",
+                    start=Resource(format_time(start, zone)),
+                    end=Resource(format_time(end, zone)),
+                ),
             )
             for start, end in stretches
         ]
-    note = "" if rows else "Nothing is known to be missing."
-    caption = f"What the data misses (times in {zone})"
-    return TableView(caption, ("table", "what", "detail"), tuple(rows), note)
+    note = "" if rows else said("losses-none")
+    heads = tuple(label(f"column-{name}", language) for name in ("table", "loss", "detail"))
+    return TableView(with_zone(said("losses-caption"), zone, language), heads, tuple(rows), note)

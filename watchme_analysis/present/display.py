@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present.text_table import align_rows
 from watchme_analysis.redact import redacted
-from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
+from watchme_analysis.text.formats import format_duration, format_number, format_time
+from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -160,7 +162,7 @@ def _unbroken(text: str) -> str:
     return ";white-space:nowrap" if "-" in text and len(text) <= _SHORT else ""
 
 
-def cell(value: Any, zone: tzinfo) -> str:
+def cell(value: Any, zone: tzinfo, language: str = "en") -> str:
     """Return a value as the text of a table cell; an en dash for a missing value."""
     import pandas as pd
 
@@ -168,7 +170,7 @@ def cell(value: Any, zone: tzinfo) -> str:
     if value is None or value is pd.NaT or value is pd.NA:
         text = "–"
     elif isinstance(value, bool):
-        text = "yes" if value else "no"
+        text = label("cell-yes" if value else "cell-no", language)
     elif isinstance(value, datetime):
         text = format_time(value if value.tzinfo else value.replace(tzinfo=UTC), zone)
     elif isinstance(value, timedelta):
@@ -178,9 +180,9 @@ def cell(value: Any, zone: tzinfo) -> str:
     elif isinstance(value, float):
         text = f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else format_number(value)
     elif isinstance(value, Mapping):
-        text = ", ".join(f"{key} {cell(item, zone)}" for key, item in value.items())
+        text = ", ".join(f"{key} {cell(item, zone, language)}" for key, item in value.items())
     elif isinstance(value, Iterable) and not isinstance(value, str):
-        text = ", ".join(cell(item, zone) for item in value)
+        text = ", ".join(cell(item, zone, language) for item in value)
     return text
 
 
@@ -199,14 +201,33 @@ def _values(frame: pd.DataFrame, name: str) -> list[Any]:
     return values
 
 
-def table(
+def column_heads(columns: Mapping[str, str], language: str) -> dict[str, str]:
+    """Return the headings of columns in a language, by column.
+
+    Parameters
+    ----------
+    columns
+        Name of the heading in the catalogues, without ``column-``, by column.
+    language
+        ``en`` or ``ja``.
+    """
+    return {name: label(f"column-{heading}", language) for name, heading in columns.items()}
+
+
+def with_zone(caption: str, zone: tzinfo, language: str) -> str:
+    """Return the caption of a table with times, which names their zone."""
+    return render(message("table-times", caption=Resource(caption), zone=Resource(str(zone))), language)
+
+
+def table(  # noqa: PLR0913 - the parts of a table
     frame: pd.DataFrame,
     caption: str,
     zone: tzinfo,
     heads: Mapping[str, str] | None = None,
     *,
     limit: int = _MAX_ROWS,
-    empty: str = "nothing recorded",
+    empty: str = "",
+    language: str = "en",
 ) -> TableView:
     """Return a frame as a table for people.
 
@@ -225,7 +246,10 @@ def table(
     limit
         Largest number of rows shown; the note states the number of further rows.
     empty
-        Text of the note when there are no rows.
+        Note when there are no rows.
+    language
+        Language of caption, headings and notes, which :func:`column_heads` and
+        :func:`watchme_analysis.text.render.label` return for it.
     """
     import pandas as pd
 
@@ -233,7 +257,7 @@ def table(
     shown = frame.head(limit)
     names = [name for name in chosen if name in frame.columns and not _blank(shown[name])]
     columns: list[Sequence[Any]] = [_values(shown, name) for name in names]
-    rows = tuple(tuple(cell(value, zone) for value in row) for row in zip(*columns, strict=True))
+    rows = tuple(tuple(cell(value, zone, language) for value in row) for row in zip(*columns, strict=True))
     timed = any(isinstance(value, datetime) and value is not pd.NaT for column in columns for value in column)
     numeric = frozenset(
         place
@@ -243,8 +267,8 @@ def table(
     )
     note = ""
     if not len(frame):
-        note = f"No rows: {empty}."
+        note = empty or label("table-nothing-recorded", language)
     elif len(frame) > limit:
-        note = f"Not shown: {counted(len(frame) - limit, 'more row')}."
-    full = f"{caption} (times in {zone})" if timed else caption
+        note = render(message("table-more-rows", rows=len(frame) - limit), language)
+    full = with_zone(caption, zone, language) if timed else caption
     return TableView(full, tuple(chosen[name] for name in names), rows, note, numeric)

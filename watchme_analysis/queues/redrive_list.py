@@ -13,7 +13,6 @@ from watchme_analysis.queues.work_done import first_of, work_item_settings
 from watchme_analysis.queues.work_items import work_items
 
 FILE = "redrive.jsonl"
-MAY_HAVE_RUN = "nothing shows that the work was done, but a late run may have: try whether twice does harm"
 # SQS accepts so many attributes per message.
 _MOST_ATTRIBUTES = 10
 
@@ -27,7 +26,8 @@ class RedriveList:
     lines
         JSON objects in the input format of ``aws sqs send-message --cli-input-json``.
     left_out
-        Reasons with the number of DLQ messages left out for each.
+        Reasons with the number of DLQ messages left out for each: ``processed``, ``no-body``,
+        ``unknown-outcome``, ``cannot-succeed`` or ``same-work``.
     without_url
         Queues of unknown account and region, whose URL has to be filled in.
     may_have_run
@@ -99,15 +99,15 @@ def messages_to_redrive(
 def _reason(row: dict[str, Any], *, is_listed: bool, include_unknown: bool) -> str | None:
     """Return the reason for leaving out a DLQ message, or None."""
     if _known(row["processed"]) and row["processed"]:
-        return "processed already"
+        return "processed"
     if not _known(row["body"]):
-        return "its body was not kept"
+        return "no-body"
     if not _known(row["recoverable"]):
         if not include_unknown:
-            return "unknown whether it can succeed: look at its error first"
+            return "unknown-outcome"
     elif not row["recoverable"]:
-        return "can't succeed: its input is missing or unreadable"
-    return "same work as another message of the list" if is_listed else None
+        return "cannot-succeed"
+    return "same-work" if is_listed else None
 
 
 def _work(row: dict[str, Any], day_keys: tuple[str, ...]) -> tuple[str, str, str]:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from watchme_analysis.config import load_config
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.present.display import coded
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import RESULT, locked, runs, settle_killed
-from watchme_analysis.report.summary import facts
+from watchme_analysis.report.summary import facts, language_of
 from watchme_analysis.text.render import label
 
 PAGE = "report.html"
@@ -40,7 +39,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     import nbformat
     from nbconvert.exporters.html import HTMLExporter
 
-    language = load_config().language
+    language = language_of(result)
     exporter = HTMLExporter(
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES)],
@@ -50,7 +49,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     # Set before a template is loaded, because nbconvert does not escape values.
     exporter.environment.autoescape = True
     node = nbformat.from_dict(notebook)
-    node.cells = _title_alone([cell for cell in node.cells if _shown(cell)])
+    node.cells = _title_alone([_translated(cell, language) for cell in node.cells if _shown(cell)])
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
     resources = {
@@ -70,6 +69,12 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
 def _shown(cell: Any) -> bool:
     failed = any(output["output_type"] == "error" for output in cell.get("outputs", ()))
     return failed or not _LEFT_OUT & set(cell.metadata.get("tags", ()))
+
+
+def _translated(cell: Any, language: str) -> Any:
+    """Return a cell with its text in a language, if it has one beside the English source."""
+    text = cell.metadata.get(language)
+    return type(cell)({**cell, "source": text}) if cell.cell_type == "markdown" and text else cell
 
 
 def _title_alone(cells: list[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.catalogue import parse_language
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ def plan(
     cases
         Paths of cases or folders of raw evidence.
     options
-        ``timezone``, ``since``, ``until`` and parameters of the notebooks; None for the default.
+        ``timezone``, ``language``, ``since``, ``until`` and parameters of the notebooks; None for the
+        default.
     notebooks
         Folder of the notebooks; by default that of the project.
 
@@ -153,7 +155,9 @@ def plan(
         raise InputError(f"There is no notebook for {question!r}: use {', '.join([*known, ALL])}.")
     given = {name: value for name, value in options.items() if value is not None}
     given.setdefault("timezone", load_config().time_zone)
+    given.setdefault("language", load_config().language)
     parse_zone(given["timezone"])
+    parse_language(given["language"])
     requests = []
     for path in cases:
         case = open_case(path)
@@ -166,7 +170,8 @@ def plan(
         home = {"case": str(Path(path).resolve())}
         for each in asked:
             names = parameter_names(read_notebook(known[each]))
-            foreign = sorted(set(given) - set(names))
+            # A page has a language even if its notebook has no parameter for it.
+            foreign = sorted(set(given) - set(names) - {"language"})
             if question != ALL and foreign:
                 raise InputError(f"--{foreign[0]} does not go with the question {each!r}.")
             asked_for = {name: given[name] for name in names if name in given}

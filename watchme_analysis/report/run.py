@@ -80,8 +80,8 @@ def write_reports(
     progress
         Receiver of the progress.
     parameters
-        ``since``, ``until``, ``timezone`` and other parameters of the notebook, such as ``queue``; None for
-        the default.
+        ``since``, ``until``, ``timezone``, ``language`` and other parameters of the notebook, such as
+        ``queue``; None for the default.
 
     Returns
     -------

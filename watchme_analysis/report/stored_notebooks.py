@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 
+from watchme_analysis.config import LANGUAGES
 from watchme_analysis.errors import InputError, ReportError, WatchmeError
 
 # Tags of cells that a run adds and that are removed from stored notebooks.
@@ -53,6 +54,8 @@ def canonical(notebook: Any) -> Any:
         seen.add(ident)
         tags = sorted(set(cell.metadata.get("tags", ())))
         metadata = {"tags": tags} if tags else {}
+        # Texts in other languages than English, which reports show instead of the source.
+        metadata |= {name: cell.metadata[name] for name in LANGUAGES if name in cell.metadata}
         if cell.cell_type != "code":
             prose = cell.cell_type == "markdown"
             make: Any = nbformat.v4.new_markdown_cell if prose else nbformat.v4.new_raw_cell

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from watchme_analysis import errors
-from watchme_analysis.config import load_config
+from watchme_analysis.config import LANGUAGES, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.health.hypotheses.calibration import track_record
 from watchme_analysis.inference.findings import stored_sentences
@@ -69,7 +69,7 @@ class ResultFacts:
 
 def facts(result: Mapping[str, Any]) -> ResultFacts:
     """Return the main facts of a ``result.json``, including an incomplete result of a killed run."""
-    zone, language = _zone(result), load_config().language
+    zone, language = _zone(result), language_of(result)
     found = result.get("diagnosis") or {}
     status = result.get("status")
     failed = status != "ok"
@@ -130,6 +130,12 @@ def sentence(error: Any) -> str:
     kind = "" if hasattr(errors, str(error["kind"])) else f"{error['kind']}: "
     where = f"In “{error['section']}”: " if error.get("section") else ""
     return f"{where}{kind}{error['message']}"
+
+
+def language_of(result: Mapping[str, Any]) -> str:
+    """Return the language of a report, else the configured language."""
+    language = str((result.get("parameters") or {}).get("language"))
+    return language if language in LANGUAGES else load_config().language
 
 
 def _zone(result: Mapping[str, Any]) -> tzinfo:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import LANGUAGES
-from watchme_analysis.errors import MessageError
+from watchme_analysis.errors import InputError, MessageError
 
 if TYPE_CHECKING:
     from fluent.runtime import FluentBundle
@@ -93,6 +93,19 @@ class Catalogue:
                     f"The message {message_id!r} of the catalogue {self.language!r} is not valid Fluent."
                 )
         return self._bundle
+
+
+def parse_language(name: str) -> str:
+    """Return the name of a language that has a catalogue.
+
+    Raises
+    ------
+    InputError
+        When there is none for it.
+    """
+    if name not in LANGUAGES:
+        raise InputError(f"The language {name!r} is unknown: use {' or '.join(LANGUAGES)}.")
+    return name
 
 
 @cache

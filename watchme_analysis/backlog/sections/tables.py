@@ -7,38 +7,38 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.present.display import TableView, cell, table
+from watchme_analysis.present.display import TableView, cell, column_heads, table, with_zone
 from watchme_analysis.present.style import mark_letter
 from watchme_analysis.queues.baseline import has_moved
-from watchme_analysis.queues.redrive_list import FILE, MAY_HAVE_RUN, RedriveList
-from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
+from watchme_analysis.queues.redrive_list import FILE, RedriveList
+from watchme_analysis.text.formats import format_duration, format_number, format_time
+from watchme_analysis.text.message import Code, Message, Resource, message, sentences
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-_EFFECT = "Effect: probability that a point from then on lies above one from before (0.5: equal)."
-_SURPRISE = (
-    "Surprise ranks the hour among the days before: 4.7 is like one in a hundred for its level, spread and "
-    "change at once."
-)
 _MOST_ONSETS = 15
+# Headings by column, as the catalogues name them.
 _ONSETS = {
     "queue": "queue",
     "function": "function",
     "metric": "metric",
-    "onset": "moved at",
-    "onset_earliest": "not before",
+    "onset": "onset",
+    "onset_earliest": "not-before",
     "uncertainty_s": "within",
     "direction": "direction",
     "baseline": "before",
-    "value": "then",
+    "value": "after",
     "effect": "effect",
     "surprise": "surprise",
 }
 
 
-def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collection[str] = ()) -> TableView:
+def comparison_table(
+    frame: pd.DataFrame, rates: pd.DataFrame, affected: Collection[str] = (), language: str = "en"
+) -> TableView:
     """Return the comparison of baseline and incident for the metrics of queues and functions.
 
     Parameters
@@ -49,6 +49,8 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
         Frame of :func:`watchme_analysis.queues.baseline.rates`.
     affected
         Resources listed first, with all of their metrics; of other resources only metrics that changed.
+    language
+        Language of caption, headings and notes.
     """
     per_h = {(row.resource, row.metric): row for row in rates.itertuples()}
     shown = [row for row in frame.itertuples() if row.resource in affected or _moved(row)]
@@ -70,22 +72,26 @@ def comparison_table(frame: pd.DataFrame, rates: pd.DataFrame, affected: Collect
                 *([_number(row.rank, 2)] if ranked else []),
             )
         )
-    heads = (
-        "queue or function", "metric", "points", "per hour", "total", "median of points", "p90 of points",
-        "effect", *(["unusual"] if ranked else []),
+    names = (
+        "queue-or-function", "metric", "points", "per-hour", "total", "median", "p90", "effect",
+        *(["unusual"] if ranked else []),
     )  # fmt: skip
-    note = "No rows: no incident to compare, or no metrics."
-    if rows:
-        note = "Effect: probability that a point of the incident lies above one of the baseline (0.5: equal)."
-    if ranked:
-        note += " Unusual: share of the metric's own past windows that were nearer to the baseline."
+    heads = tuple(label(f"column-{name}", language) for name in names)
+    notes = [message("comparison-effect" if rows else "comparison-empty")]
+    notes += [message("comparison-unusual")] if ranked else []
     if len(shown) < len(frame):
-        note += f" Left out: {counted(len(frame) - len(shown), 'metric')} that did not move."
-    caption = "Before the incident → during the incident"
+        notes.append(message("comparison-left-out", metrics=len(frame) - len(shown)))
+    caption, note = label("comparison-caption", language), _note(notes, language)
     return TableView(caption, heads, tuple(rows), note, frozenset(range(2, len(heads))))
 
 
-def onset_table(frame: pd.DataFrame, zone: tzinfo, end: datetime | None = None) -> TableView:
+def _note(messages: Iterable[Message], language: str) -> str:
+    return render(sentences(*messages), language)
+
+
+def onset_table(
+    frame: pd.DataFrame, zone: tzinfo, end: datetime | None = None, language: str = "en"
+) -> TableView:
     """Return the order in which metrics changed, each value in its unit.
 
     Parameters
@@ -96,32 +102,46 @@ def onset_table(frame: pd.DataFrame, zone: tzinfo, end: datetime | None = None) 
         Zone of the times.
     end
         End of the incident; later onsets are named below the table. None while it is open.
+    language
+        Language of caption, headings and notes.
     """
     later = frame.iloc[:0] if end is None else frame[frame["onset"] >= end]
     frame = frame if end is None else frame[frame["onset"] < end]
     shown = frame.assign(
         **{side: list(map(_in_unit, frame[side], frame["metric"])) for side in ("baseline", "value")}
     )
-    heads = {name: head for name, head in _ONSETS.items() if name != "surprise" or frame[name].notna().any()}
-    empty = "no metric of an affected queue left its usual range"
-    evaluated = table(shown, "What moved first", zone, heads, limit=_MOST_ONSETS, empty=empty)
-    values = {place for place, head in enumerate(evaluated.heads) if head in ("before", "then")}
-    after = [
-        f"{row.metric} of {row.function or row.queue}" for row in later.fillna({"function": ""}).itertuples()
-    ]
-    outside = f"Moved after the incident's end, and so no part of it: {', '.join(after)}."
-    notes = [evaluated.note, *([_EFFECT] if evaluated.rows else [])] + [_SURPRISE] * (
-        "surprise" in evaluated.heads
+    ranked = bool(frame["surprise"].notna().any())
+    heads = column_heads(
+        {name: head for name, head in _ONSETS.items() if name != "surprise" or ranked}, language
     )
-    notes += [outside] if after else []
-    return replace(evaluated, numeric=evaluated.numeric | values, note=" ".join(filter(None, notes)))
+    evaluated = table(
+        shown,
+        label("onsets-caption", language),
+        zone,
+        heads,
+        limit=_MOST_ONSETS,
+        empty=label("onsets-empty", language),
+        language=language,
+    )
+    sides = {heads["baseline"], heads["value"]}
+    values = {place for place, head in enumerate(evaluated.heads) if head in sides}
+    after = [
+        f"{row.metric} ({row.function or row.queue})" for row in later.fillna({"function": ""}).itertuples()
+    ]
+    notes = [message("onsets-effect")] if evaluated.rows else []
+    notes += [message("onsets-surprise")] if ranked else []
+    notes += [message("onsets-after-end", metrics=after)] if after else []
+    note = f"{evaluated.note} {_note(notes, language)}".strip()
+    return replace(evaluated, numeric=evaluated.numeric | values, note=note)
 
 
 def _in_unit(value: Any, metric: Any) -> str:
     return _with_unit(value, str(metric).rpartition("_")[2])
 
 
-def missed_work_table(work: Iterable[Collection[str]], unread: Sequence[str] = ()) -> TableView:
+def missed_work_table(
+    work: Iterable[Collection[str]], unread: Sequence[str] = (), language: str = "en"
+) -> TableView:
     """Return the work items that were missed, by device.
 
     Parameters
@@ -130,6 +150,8 @@ def missed_work_table(work: Iterable[Collection[str]], unread: Sequence[str] = (
         Pairs of a device and a day or moment, as ``missed_work`` of a backlog diagnosis.
     unread
         Files of messages that could not be read.
+    language
+        Language of caption, headings and note.
     """
     by_device: dict[str, list[str]] = {}
     for device, when in work:
@@ -138,43 +160,46 @@ def missed_work_table(work: Iterable[Collection[str]], unread: Sequence[str] = (
         (device, f"{len(times):,d}", ", ".join(times[:_NAMED]) + (", …" if len(times) > _NAMED else ""))
         for device, times in sorted(by_device.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     )
-    note = "" if rows else "No work item is known to be missed."
+    note = "" if rows else label("missed-work-none", language)
     if unread:
-        note = f"{', '.join(unread)} could not be read: how much work its messages hold is unknown."
-    return TableView(
-        "Work that was missed, by device", ("device", "items", "which"), rows, note, frozenset({1})
-    )
+        note = render(message("missed-work-unread", files=unread), language)
+    heads = tuple(label(f"column-{name}", language) for name in ("device", "items", "which"))
+    return TableView(label("missed-work-caption", language), heads, rows, note, frozenset({1}))
 
 
-def redrive_table(found: RedriveList) -> TableView:
+def redrive_table(found: RedriveList, language: str = "en") -> TableView:
     """Return the number of messages to redrive, and the number left out by reason.
 
     Parameters
     ----------
     found
         From :func:`watchme_analysis.queues.redrive_list.messages_to_redrive`.
+    language
+        Language of caption, headings and cells.
     """
     sure = len(found.lines) - found.may_have_run
-    rows = [("redrive", f"{sure:,d}", "the work was never done")] if sure else []
+    listed, left = (label(f"redrive-{name}", language) for name in ("listed", "left-out"))
+    rows = [(listed, f"{sure:,d}", label("redrive-never-done", language))] if sure else []
     if found.may_have_run:
-        rows += [("redrive", f"{found.may_have_run:,d}", MAY_HAVE_RUN)]
-    rows += [("leave out", f"{number:,d}", reason) for reason, number in found.left_out]
-    note = "No message was read from a dead-letter queue." if not rows else "No message is left to redrive."
+        rows += [(listed, f"{found.may_have_run:,d}", label("redrive-may-have-run", language))]
+    rows += [
+        (left, f"{number:,d}", label(f"redrive-{reason}", language)) for reason, number in found.left_out
+    ]
+    notes = [message("redrive-nothing-read" if not rows else "redrive-nothing-left")]
     if found.lines:
-        note = (
-            "`watchme redrive CASE` lists them as JSON Lines for `aws sqs send-message --cli-input-json`; a "
-            f"report has them beside its page, in {FILE}. Remove the cause first, then send one message as a "
-            "test: `watchme redrive CASE --send 1`."
+        how = message(
+            "redrive-how",
+            list=Code("watchme redrive CASE"),
+            send=Code("aws sqs send-message --cli-input-json"),
+            file=Resource(FILE),
+            test=Code("watchme redrive CASE --send 1"),
         )
+        notes = [how]
     if found.without_url:
-        note += f" Fill in the URL of {', '.join(found.without_url)}: its attributes are not in the case."
-    return TableView(
-        "Redrive of messages in dead-letter queues",
-        ("", "messages", "why"),
-        tuple(rows),
-        note,
-        frozenset({1}),
-    )
+        notes.append(message("redrive-without-url", queues=found.without_url))
+    heads = ("", *(label(f"column-{name}", language) for name in ("messages", "reason")))
+    caption = label("redrive-caption", language)
+    return TableView(caption, heads, tuple(rows), _note(notes, language), frozenset({1}))
 
 
 _NAMED = 10
@@ -187,7 +212,7 @@ def _moved(row: Any) -> bool:
     return has_moved(effect, row.baseline_points, row.incident_points)
 
 
-def change_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
+def change_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") -> TableView:
     """Return the recorded changes under their letters in the timeline.
 
     Parameters
@@ -196,26 +221,31 @@ def change_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
         Frame of :func:`watchme_analysis.backlog.frames.changes_near`, in order of time.
     zone
         Zone of the times.
+    language
+        Language of caption, headings and cells.
     """
     rows = tuple(
         (
             mark_letter(place),
             format_time(row.time.to_pydatetime(), zone),
-            cell(row.what, zone),
+            render(row.description, language),
             cell(row.resource, zone),
             cell(row.user, zone),
-            _before(row.minutes_before_start),
+            _before(row.minutes_before_start, language),
             cell(row.could_cause, zone).replace("_", " "),
-            "named as what began it" if bool(row.named) else "",
+            label("changes-named", language) if bool(row.named) else "",
         )
         for place, row in enumerate(frame.itertuples())
     )
-    heads = ("mark", "time", "what", "on", "who", "against the start", "could cause", "diagnosis")
-    note = "" if rows else "No change is recorded in this window."
-    return TableView(f"Changes (times in {zone})", heads, rows, note)
+    names = ("mark", "time", "change", "resource", "user", "relative-to-start", "could-cause", "diagnosis")
+    heads = tuple(label(f"column-{name}", language) for name in names)
+    note = "" if rows else label("changes-none", language)
+    return TableView(with_zone(label("changes-caption", language), zone, language), heads, rows, note)
 
 
-def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zone: tzinfo) -> TableView:
+def alarm_table(
+    alarms: Iterable[Mapping[str, Any]], start: datetime | None, zone: tzinfo, language: str = "en"
+) -> TableView:
     """Return the time at which each standard alarm would first have fired, evaluated over a sliding window.
 
     Parameters
@@ -226,6 +256,8 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
         Start of the incident, to count the delay from.
     zone
         Zone of the times.
+    language
+        Language of caption, headings and notes.
     """
     evaluated = [(alarm, _moment(alarm["sliding"]["first"])) for alarm in alarms]
     fired = sorted(
@@ -239,23 +271,24 @@ def alarm_table(alarms: Iterable[Mapping[str, Any]], start: datetime | None, zon
             format_time(moment, zone),
             format_duration(moment - start) if start else "–",
             cell(int(alarm["sliding"]["times_raised"]), zone),
-            "yes" if alarm["sliding"]["in_alarm_at_end"] else "no",
+            cell(bool(alarm["sliding"]["in_alarm_at_end"]), zone, language),
             *([str(alarm.get("note") or "")] if noted else []),
         )
         for moment, alarm in fired
     )
-    heads = (
-        "alarm", "resource", "would first have fired", "after the start", "times raised",
-        "in alarm at the end", *(["note"] if noted else []),
+    names = (
+        "alarm", "resource", "first-fired", "after-start", "times-raised", "in-alarm-at-end",
+        *(["note"] if noted else []),
     )  # fmt: skip
-    note = (
-        f"Never fired: {counted(len(evaluated) - len(rows), 'further alarm')} of {len(evaluated)}. "
-        "Each alarm is evaluated every minute over a sliding window, which is CloudWatch's default, as by "
-        "`watchme alarms backtest`."
+    heads = tuple(label(f"column-{name}", language) for name in names)
+    never = message(
+        "alarms-never-fired",
+        never=len(evaluated) - len(rows),
+        alarms=len(evaluated),
+        command=Code("watchme alarms backtest"),
     )
-    return TableView(
-        f"Alarms (times in {zone})", heads, rows, note if evaluated else "No alarm could be evaluated."
-    )
+    note = render(never if evaluated else message("alarms-none"), language)
+    return TableView(with_zone(label("alarms-caption", language), zone, language), heads, rows, note)
 
 
 def _moment(value: Any) -> datetime | None:
@@ -282,9 +315,10 @@ def _number(value: Any, digits: int = 3) -> str:
     return "–" if pd.isna(value) else format_number(float(value), digits)
 
 
-def _before(minutes: Any) -> str:
+def _before(minutes: Any, language: str) -> str:
     import pandas as pd
 
     if pd.isna(minutes):
         return "–"
-    return f"{format_duration(abs(float(minutes)) * 60)} {'before' if minutes >= 0 else 'after'}"
+    time = Resource(format_duration(abs(float(minutes)) * 60))
+    return render(message("changes-before" if minutes >= 0 else "changes-after", time=time), language)

@@ -14,7 +14,7 @@ missing-changes-why = 異常の直前のデプロイや設定変更が、最も�
 missing-mapping-what = { $queue } のイベントソースマッピング
 missing-mapping-why = キューがポーリングされているかどうかと、開始できる実行の数が分かります。
 missing-queue-attributes-what = { $queue } の属性
-missing-queue-attributes-why = メッセージがいつ再び受信可能になり、期限切れになり、DLQ に移動するかは、可視性タイムアウト、保持期間、再処理ポリシーで決まります。
+missing-queue-attributes-why = メッセージがいつ再び受信可能になり、期限切れになり、DLQ に移動するかは、可視性タイムアウト、保持期間、リドライブポリシーで決まります。
 missing-dead-letters-what = { $dead ->
     [one] { $dlq } のメッセージ { $dead } 件
    *[other] { $dlq } のメッセージ { $dead } 件
