@@ -6,6 +6,7 @@ import random
 import pytest
 from click.testing import CliRunner
 from worlds.backlog_world import METRICS, World
+from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.frames import balance
@@ -174,9 +175,11 @@ def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
     assert found.verdict == "inconclusive"
     told = CliRunner().invoke(cli, ["alarms", "backtest", str(raw)]).stdout
     assert "the start of an incident is not recorded" in told
-    whys = " ".join(item.why for item in found.missing_evidence)
-    assert "Errors came as SampleCount, ask for Sum" in whys
-    assert "NumberOfMessagesSent came as SampleCount, ask for Sum" in whys
+    whys = [one for item in found.missing_evidence for one in item.why.items_of("sentences")]
+    said = [messages_in(one)["missing-statistic"] for one in whys if one.id == "missing-statistic"]
+    stats = {values["metric"]: values for values in said}
+    for name in ("Errors", "NumberOfMessagesSent"):
+        assert (stats[name]["returned"], stats[name]["usable"]) == (["SampleCount"], ["Sum"])
 
 
 def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue_now(raw):

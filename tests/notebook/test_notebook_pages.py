@@ -1,3 +1,4 @@
+import re
 from functools import cache
 
 import pandas as pd
@@ -7,6 +8,8 @@ from watchme_analysis import notebook
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
 from watchme_analysis.inference.findings import FINDING_MIME
+from watchme_analysis.inference.quoted_error import quoted_error
+from watchme_analysis.text.render import label, render
 
 PROBES = "timestamp,vantage,path,status,seconds,error\n" + "".join(
     f"2025-12-11T01:{minute:02d}:{second:02d}Z,{vantage},/health,{status},{seconds},\n"
@@ -15,6 +18,8 @@ PROBES = "timestamp,vantage,path,status,seconds,error\n" + "".join(
     for vantage, slow in (("inside", False), ("outside", 4 <= minute < 8))
     for status, seconds in ([("", 30.0)] if slow else [(200, 0.8)])
 )
+
+JAPANESE = re.compile(r"[ぁ-んァ-ン一-龥]")
 
 
 @pytest.fixture
@@ -113,7 +118,7 @@ def test_the_backlog_page_accounts_for_what_happened(bundled):
     assert deleted[compared.heads.index("total")] == "224 → 2"
     balance = {row[0]: row for row in page.balance().rows}
     assert balance["asr-queue"][1:5] == ("0", "564", "896", "564")
-    assert "no queue holds a backlog" in page.forecast().note
+    assert page.forecast().note == label("forecast-empty", "en")
     assert page.onsets().rows[0][0] == "asr-queue"
     assert "asr-queue: at most waiting 26" in page.timeline().alt
     fired = {row[1] for row in page.alarms().rows}
@@ -155,7 +160,7 @@ def test_what_creeps_is_told_in_the_readers_zone(bundled, monkeypatch):
 def test_the_balance_over_time_shows_steps_in_which_something_stood(backlog_page):
     page = backlog_page("backlog-49")
     over_time = page.balance_over_time()
-    assert over_time.caption == "The same in steps of 2 h (times in Asia/Tokyo)"
+    assert over_time.caption == "Message balance in steps of 2 h (times in Asia/Tokyo)"
     assert [row[:2] for row in over_time.rows] == [
         ("asr-queue", "2025-11-25 09:00:00"),
         ("asr-queue", "2025-11-25 11:00:00"),
@@ -174,10 +179,31 @@ def test_every_page_returns_the_rows_behind_a_finding(bundled, opened):
     assert len(page.sql(said.sql)) == said.rows > 0
 
 
+@pytest.mark.slow
+def test_the_tables_of_the_backlog_page_are_in_the_language_of_the_page(bundled):
+    case = str(bundled("backlog-49").path)
+    japanese, english = (notebook.open_backlog(case=case, language=language) for language in ("ja", "en"))
+    for section in (
+        "coverage", "losses", "changes", "onsets", "comparison", "balance", "balance_over_time", "forecast",
+        "dead_letters_by_device", "patterns", "missed_work", "messages", "redrive", "alarms", "next_evidence",
+    ):  # fmt: skip
+        shown, told = getattr(japanese, section)(), getattr(english, section)()
+        assert JAPANESE.search(shown.caption), section
+        assert not JAPANESE.search(told.to_text()), section
+        assert len(shown.rows) == len(told.rows)
+        assert not shown.note or JAPANESE.search(shown.note), section
+        assert all(JAPANESE.search(head) or not head for head in shown.heads), section
+
+
+def test_an_unknown_language_is_refused(data):
+    with pytest.raises(InputError, match="'fr'"):
+        notebook.open_backlog(case=str(data / "backlog-49"), language="fr")
+
+
 def test_the_verdict_quotes_the_error(backlog_page):
     page = backlog_page("backlog-dlq")
-    error = "`asr-worker` fails: Runtime.ImportModuleError: Unable to import module 'lambda_function': "
-    error += "No module named 'requests' (all 1,060 logged errors)."
+    error = render(quoted_error(page.diagnosis.extra["error"]))
+    assert "No module named 'requests'" in error
     assert page.verdict().sentence().endswith(error)
     assert error in page.conclusion()._repr_mimebundle_()["text/plain"].replace("\n", " ")
 

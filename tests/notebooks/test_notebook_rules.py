@@ -62,6 +62,22 @@ def nodes(notebook):
             yield cell, node
 
 
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_text_on_a_page_of_a_question_is_there_in_japanese(question):
+    (path,) = (
+        one for one in NOTEBOOKS if json.loads(one.read_text())["metadata"]["watchme"]["question"] == question
+    )
+    texts = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    shown = [cell for cell in texts if "notebook-only" not in tags(cell)]
+    assert len(shown) > 10
+    for cell in shown:
+        translated = cell.metadata["ja"]
+        assert re.search(r"[ぁ-んァ-ン一-龥]", translated), cell.id
+        # The same heading level and the same code.
+        assert re.match(r"#*", translated)[0] == re.match(r"#*", cell.source)[0], cell.id
+        assert set(re.findall(r"`[^`]*`", translated)) == set(re.findall(r"`[^`]*`", cell.source)), cell.id
+
+
 def short_cells(notebook):
     return [cell.source for cell in code_cells(notebook) if len(cell.source.splitlines()) > MOST_LINES]
 

@@ -135,10 +135,10 @@ def test_coverage_and_losses_name_everything_that_is_missing():
     text = lost.to_text()
     for said in (
         "edge_log",
-        "asked for by edge config, nginx config",
+        "needed for edge config and nginx config",
         "2 lines rejected",
         "10 rows of 99",
-        "silent for 1 min 30 s",
+        "no rows for 1 min 30 s",
     ):
         assert said in text or said.replace("1 min 30 s", "90 s") in text
     assert losses_table({}, {}, {}, TOKYO).note == "Nothing is known to be missing."
@@ -175,7 +175,7 @@ def test_onsets_are_told_in_their_units_and_without_columns_that_nobody_knows():
     )
     told = onset_table(frame, TOKYO)
     assert "surprise" not in told.heads
-    before, then = (told.heads.index(head) for head in ("before", "then"))
+    before, then = (told.heads.index(head) for head in ("before", "after"))
     assert [(row[before], row[then]) for row in told.rows] == [
         ("0 s", "8 min 46 s"),
         ("1.89 s", "215 ms"),
@@ -206,10 +206,10 @@ def test_what_moved_after_the_incident_is_named_below_the_table_of_what_moved_fi
     frame = pd.DataFrame(rows).assign(direction="up")
     ended = onset_table(frame, TOKYO, late)
     assert [row[2] for row in ended.rows] == ["age_s"]
-    assert "after the incident's end, and so no part of it: cpu_pct of worker." in ended.note
+    assert "after the end of the incident, and so not part of it: cpu_pct (worker)." in ended.note
     still_open = onset_table(frame, TOKYO)
     assert [row[2] for row in still_open.rows] == ["age_s", "cpu_pct"]
-    assert "incident's end" not in still_open.note
+    assert "end of the incident" not in still_open.note
 
 
 def test_no_line_breaks_within_an_option_or_a_name_with_hyphens():

@@ -37,6 +37,19 @@ def test_the_parameters_code_is_told_once_at_the_end(tmp_path):
     assert "/cases/a&lt;b&gt;" in page
 
 
+def test_a_page_shows_texts_in_its_language_where_a_cell_has_them(tmp_path):
+    cells = [
+        make.new_markdown_cell("## Timeline", metadata={"ja": "## タイムライン"}),
+        make.new_markdown_cell("## Findings"),
+    ]
+    english = page_of(tmp_path, *cells, parameters={"language": "en"})
+    assert "Timeline" in english and "タイムライン" not in english
+    japanese = page_of(tmp_path, *cells, parameters={"language": "ja"})
+    assert "タイムライン" in japanese and "Timeline" not in japanese
+    assert "Findings" in japanese, "without a translation the source is shown"
+    assert 'lang="ja"' in japanese
+
+
 def test_the_answer_and_what_to_do_come_right_after_the_title(tmp_path):
     intro = make.new_markdown_cell("# Why does it?\n\nOn this page.")
     write_page(make.new_notebook(cells=[intro]), result(), tmp_path)
