@@ -141,7 +141,7 @@ def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(backlog
     )
     assert len(page.missed_work().rows) == 7
     assert page.messages().caption.startswith("Messages in DLQs and waiting messages: 991")
-    named = [row for row in page.changes().rows if row[-1] == "named as what began it"]
+    named = [row for row in page.changes().rows if row[-1] == label("changes-named", "en")]
     assert len(named) == 1
     assert named[0][3] == "asr-worker"
     assert "still open" in page.verdict().sentence()

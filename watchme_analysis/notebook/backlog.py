@@ -156,7 +156,12 @@ class BacklogPage(Page):
 
     def balance(self) -> TableView:
         """Return the message balance of every queue."""
-        return self._table("balance", frames.balance(self.investigation), _BALANCE)
+        return self._table(
+            frames.balance(self.investigation),
+            _BALANCE,
+            self._label("balance-caption"),
+            self._label("balance-empty"),
+        )
 
     def balance_over_time(self) -> TableView:
         """Return the message balance of the affected queues by time step."""
@@ -188,7 +193,12 @@ class BacklogPage(Page):
 
     def forecast(self) -> TableView:
         """Return a forecast of the drain time of each remaining backlog."""
-        return self._table("forecast", frames.drain_forecast(self.investigation), _FORECAST)
+        return self._table(
+            frames.drain_forecast(self.investigation),
+            _FORECAST,
+            self._label("forecast-caption"),
+            self._label("forecast-empty"),
+        )
 
     def dead_letters_by_device(self) -> TableView:
         """Return the number of DLQ messages by device."""
@@ -222,7 +232,7 @@ class BacklogPage(Page):
         """Return a table of patterns: drifts of duration, and DLQ messages by weekday or device."""
         frame = patterns(self.investigation, self.zone)
         frame = frame.assign(says=[in_zone(str(text), self.zone) for text in frame["says"]])
-        return self._table("patterns", frame, _PATTERNS)
+        return self._table(frame, _PATTERNS, self._label("patterns-caption"), self._label("patterns-empty"))
 
     def missed_work(self) -> TableView:
         """Return a table of the missed work items by device."""
@@ -269,13 +279,7 @@ class BacklogPage(Page):
         alarms = self.diagnosis.extra.get("alarms", ())
         return alarm_table(alarms, self._start, self.zone, self.language)
 
-    def _table(self, name: str, frame: pd.DataFrame, columns: dict[str, str]) -> TableView:
-        """Return a frame as a table with the caption and the note of a section."""
-        return table(
-            frame,
-            self._label(f"{name}-caption"),
-            self.zone,
-            column_heads(columns, self.language),
-            empty=self._label(f"{name}-empty"),
-            language=self.language,
-        )
+    def _table(self, frame: pd.DataFrame, columns: dict[str, str], caption: str, empty: str) -> TableView:
+        """Return a frame as a table in the language of the page."""
+        heads = column_heads(columns, self.language)
+        return table(frame, caption, self.zone, heads, empty=empty, language=self.language)

@@ -195,14 +195,14 @@ class Page:
             ),
             *((self._label(f"opened-{name}"), value) for name, value in sorted(asked.options.items())),
         ]
-        return TableView(self._with_zone("opened-caption"), ("", ""), tuple(rows))
+        return TableView(self._with_zone(self._label("opened-caption")), ("", ""), tuple(rows))
 
     def _label(self, message_id: str) -> str:
         return label(message_id, self.language)
 
-    def _with_zone(self, message_id: str) -> str:
+    def _with_zone(self, caption: str) -> str:
         """Return the caption of a table with times."""
-        return with_zone(self._label(message_id), self.zone, self.language)
+        return with_zone(caption, self.zone, self.language)
 
     def _marks_table(self, marks: tuple[Mark, ...]) -> TableView:
         shown = self.span(marks).marks
@@ -212,4 +212,4 @@ class Page:
         )
         note = "" if rows else self._label("changes-none")
         heads = tuple(self._label(f"column-{name}") for name in ("mark", "time", "change"))
-        return TableView(self._with_zone("changes-caption"), heads, rows, note)
+        return TableView(self._with_zone(self._label("changes-caption")), heads, rows, note)

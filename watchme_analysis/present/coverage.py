@@ -73,30 +73,30 @@ def losses_table(
         Language of caption, headings and cells; notes on files stay as they were imported.
     """
 
-    def said(message_id: str, **values: Any) -> str:
+    def _said(message_id: str, **values: Any) -> str:
         return render(message(message_id, **values), language, zone)
 
     rows = [
         (
             name,
-            said("losses-no-row"),
-            said("losses-needed-by", causes=[cause.replace("_", " ") for cause in sorted(causes)]),
+            _said("losses-no-row"),
+            _said("losses-needed-by", causes=[cause.replace("_", " ") for cause in sorted(causes)]),
         )
         for name, causes in absent.items()
     ]
     for name, entry in coverage.items():
         if entry["rejected"]:
-            kept = said("losses-kept", table=Resource("rejected_lines"))
-            rows.append((name, said("losses-rejected", lines=int(entry["rejected"])), kept))
+            kept = _said("losses-kept", table=Resource("rejected_lines"))
+            rows.append((name, _said("losses-rejected", lines=int(entry["rejected"])), kept))
         if entry["truncated"]:
-            notes = entry["notes"] or [said("coverage-uncounted")]
-            rows += [(name, said("losses-cut-off"), str(note)) for note in notes]
+            notes = entry["notes"] or [_said("coverage-uncounted")]
+            rows += [(name, _said("losses-cut-off"), str(note)) for note in notes]
     for name, stretches in gaps.items():
         rows += [
             (
                 name,
-                said("losses-gap", lasted=Resource(format_duration(end - start))),
-                said(
+                _said("losses-gap", lasted=Resource(format_duration(end - start))),
+                _said(
                     "losses-between",
                     start=Resource(format_time(start, zone)),
                     end=Resource(format_time(end, zone)),
@@ -104,6 +104,6 @@ def losses_table(
             )
             for start, end in stretches
         ]
-    note = "" if rows else said("losses-none")
+    note = "" if rows else _said("losses-none")
     heads = tuple(label(f"column-{name}", language) for name in ("table", "loss", "detail"))
-    return TableView(with_zone(said("losses-caption"), zone, language), heads, tuple(rows), note)
+    return TableView(with_zone(_said("losses-caption"), zone, language), heads, tuple(rows), note)
