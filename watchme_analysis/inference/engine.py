@@ -23,7 +23,7 @@ from watchme_analysis.inference.causes import Cause, Confounder
 from watchme_analysis.inference.findings import Evidence, Finding
 from watchme_analysis.inference.signals import Observation, Signal
 from watchme_analysis.text.catalogue import catalogue
-from watchme_analysis.text.message import Message, Resource, Text, message, sentences
+from watchme_analysis.text.message import Message, Quotation, Resource, Text, message, sentences
 
 # Share of its weight at which an observation counts that depends on another one.
 DEPENDENT = 0.25
@@ -159,18 +159,24 @@ def _detail(
 ) -> Text | None:
     """Return the mechanism in words: of the strongest observation, then of the source that shows the place.
 
-    The words belong to the causes which the signal supports most.
+    The words belong to the causes which the signal supports most. Of equally strong ones, those that quote an
+    error say most.
     """
     others = list(causes)
     found = []
     for one in observations:
         mine = cause.log_odds(one.signal)
         if one.detail and mine > 0 and mine >= max(other.log_odds(one.signal) for other in others):
-            found.append((mine * one.strength, one.detail, signals[one.signal].group))
-    found.sort(key=lambda item: -item[0])
-    said = [words for _, words, _ in found[:1]]
-    place = next((words for _, words, group in found[1:] if group == "source"), None)
+            found.append((mine * one.strength, _quotes(one.detail), one.detail, signals[one.signal].group))
+    found.sort(key=lambda item: item[:2], reverse=True)
+    said = [words for *_, words, _ in found[:1]]
+    place = next((words for *_, words, group in found[1:] if group == "source"), None)
     return sentences(*said, place) or None
+
+
+def _quotes(text: Text) -> bool:
+    """Return True when a sentence quotes what a system wrote."""
+    return isinstance(text, Message) and any(isinstance(value, Quotation) for value in text.values.values())
 
 
 def next_test(

@@ -169,7 +169,11 @@ def _stopped(found: Facts, log: pd.DataFrame) -> list[Observation]:
 
 
 def _start_fails(found: Facts, log: pd.DataFrame) -> list[Observation]:
-    during = found.of_incident(log)
+    import pandas as pd
+
+    # Lines without a time belong to the one before them, which may be older than the first failure.
+    last = log[log["time"] < pd.Timestamp(found.start)].tail(1)
+    during = pd.concat([last, found.of_incident(log)])
     messages = during["message"].fillna("")
     loading = messages.str.contains(_AT_START) & messages.str.contains(_TRACEBACK, regex=False)
     failed = during[loading | messages.str.contains(_NOT_LOADED, regex=False)]

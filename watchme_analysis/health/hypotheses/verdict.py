@@ -96,7 +96,9 @@ def conclude(
         found, probability, deciding_evidence(health_causes(), observations, probability)
     )
     is_supported = verdict == "supported"
-    others = (second.finding.cause,) if is_supported and second is not None else ()
+    also = second.finding.cause if is_supported and second is not None else None
+    fed_by = next((one.secondary for one in health_causes() if one.cause == cause), ())
+    others = (also,) if also is not None and also not in fed_by else ()
     confidence = decision.confidence
     begun, ended = _span(found, cause, pair) if verdict != "no_incident" else (None, None)
     layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
@@ -105,7 +107,7 @@ def conclude(
         case=found.inv.case.name,
         verdict=verdict,
         cause=cause,
-        secondary_cause=decision.secondary if is_supported and not others else None,
+        secondary_cause=also if also in fed_by else decision.secondary if is_supported else None,
         other_causes=others,
         confidence=confidence,
         incident_start=begun,
@@ -127,7 +129,7 @@ def conclude(
             _known_layer(layers) or _why(found, ranking, verdict, confidence)
             if verdict == "inconclusive"
             else _why(found, ranking, verdict, confidence),
-            _next(found, first, verdict, missing),
+            _next(found, first, verdict, missing, others),
         ),
     )
 
@@ -330,13 +332,18 @@ def _why(found: Facts, ranking: Sequence[Ranked], verdict: Verdict, confidence: 
     return sentences(message("health-cause", cause=cause, confidence=Probability(confidence)), reason)
 
 
-def _next(found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missing]) -> Text:
+def _next(
+    found: Facts, first: Ranked, verdict: Verdict, missing: Sequence[Missing], others: Sequence[str]
+) -> Text:
     if verdict == "no_incident":
         return message("health-do-nothing")
     if verdict == "inconclusive" and missing:
         item = missing[0]
         return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
-    cause = next(one for one in health_causes() if one.cause == first.finding.cause)
     if verdict == "supported":
-        return message("health-remedy", remedy=value_of(filled_in(found, cause.remedy)))
+        remedies = {one.cause: one.remedy for one in health_causes()}
+        named = (first.finding.cause, *others)
+        return sentences(
+            *(message("health-remedy", remedy=value_of(filled_in(found, remedies[cause]))) for cause in named)
+        )
     return message("health-next-test", test=value_of(first.finding.next_test))

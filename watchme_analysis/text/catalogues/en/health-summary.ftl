@@ -1,6 +1,6 @@
 ### The summary of a `/health` diagnosis: effect, cause and the next step.
 
-health-incident = { $paths } was slow or failed in { $bad } of { $requests } requests ({ $failed } failed), { $span }.
+health-incident = { $bad } of { $requests } requests of { $paths } were slow or failed ({ $failed } failed), { $span }.
 health-median-rose = The median response time rose from { $usual } to { $during }.
 health-piled-up = Requests had piled up in the process since { $begun }.
 health-effect-of = That was { $cause }.
