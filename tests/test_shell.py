@@ -155,7 +155,8 @@ def test_what_a_health_diagnosis_offers_takes_a_path_and_a_host_as_one_word(name
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_each_probe_is_one_word(name, shell):
-    at = collect.Addresses(*(f"http://{name}/{part}" for part in ("o", "h", "i")), name)
+    outside, host, inside = (f"http://{name}/{part}" for part in ("o", "h", "i"))
+    at = collect.Addresses(outside, f"{name}:8000", host, inside, name)
     for command in map(
         render, (collect.inside_probes(at), collect.outside_probes(at), collect.host_probes(at))
     ):
