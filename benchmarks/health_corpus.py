@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(__file__).resolve().parent / "corpus" / "health.csv"
 COLUMNS = ("set", "case", "variant", "truth", "also", "signal", "strength", "value", "rows")
 # Facts about a case that are no signals; they are stored as rows of their own.
-SITUATION = ("incident", "timed", "spared")
+SITUATION = ("incident", "timed", "spared", "edge_visible")
 CONTROL = "none"
 SURE = 0.9
 
@@ -67,7 +67,12 @@ def read_corpus(path: Path = CORPUS) -> list[Entry]:
             key = row["set"], row["case"], row["variant"]
             entry = found.setdefault(
                 key,
-                Entry(*key, row["truth"], tuple(row["also"].split()), rules.Situation(False, False, False)),
+                Entry(
+                    *key,
+                    row["truth"],
+                    tuple(row["also"].split()),
+                    rules.Situation(False, False, False, edge_visible=False),
+                ),
             )
             if row["signal"] in SITUATION:
                 entry.situation = replace(entry.situation, **{row["signal"]: True})
