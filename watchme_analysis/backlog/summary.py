@@ -13,7 +13,7 @@ from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.polling import unmatched_receives
-from watchme_analysis.inference.causes import cause_names, load_causes
+from watchme_analysis.inference.causes import Cause, cause_names, load_causes
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
 from watchme_analysis.inference.quoted_error import quoted_error
 from watchme_analysis.inference.weighing import consequence
@@ -26,6 +26,7 @@ from watchme_analysis.text.message import (
     Resource,
     Text,
     TimeSpan,
+    in_each_language,
     message,
     sentences,
     value_of,
@@ -56,11 +57,11 @@ def summary(
     if found.cause is None:
         return _undecided(found, context, collect)
     others = apart(context, found.incident_start, found.incident_end)
-    title = next(one.title for one in load_causes(QUESTION, SIGNALS) if one.cause == found.cause)
+    cause = next(one for one in load_causes(QUESTION, SIGNALS) if one.cause == found.cause)
     return (
         sentences(
             quoted_error(extra["error"]),
-            message("backlog-cause", title=value_of(title), confidence=Probability(found.confidence)),
+            message("backlog-cause", title=value_of(cause.title), confidence=Probability(found.confidence)),
             None if change is None else _began_with(change),
             consequence(found.secondary_cause),
         ),
@@ -72,12 +73,19 @@ def summary(
             _missing_work(extra, context.affected, unread),
             _still_waiting(context) if found.incident_end is None else None,
         ),
-        message("backlog-next-test", test=value_of(found.ranking[0].finding.next_test)),
+        message("backlog-remedy", remedy=value_of(_remedy(found, cause))),
         *_also_changed(found, context),
         *_one_receive(context),
         *map(other_trouble, others),
         *_unmatched(context),
     )
+
+
+def _remedy(found: Diagnosis, cause: Cause) -> Text:
+    """Return what to do about a cause, with the name of the first affected function."""
+    functions = found.extra.get("functions") or ["FUNCTION"]
+    option = shell_option("--function-name", str(functions[0]), "FUNCTION")
+    return in_each_language(cause.remedy, lambda _, words: words.replace("{function_option}", option))
 
 
 def other_trouble(queue: QueueAnalysis) -> Message:

@@ -42,6 +42,7 @@ backlog-older-dead-letters = 対象期間の開始時点で、{ $dlq } には { 
 backlog-collect-next = 次に収集すべきデータ: { $what }。{ $why }
 backlog-nothing-to-collect = この診断に必要なデータはすべてそろっています。
 backlog-next-test = 次の手順: { $test }
+backlog-remedy = 対処: { $remedy }
 backlog-look-for-consumer = 次の手順: `aws lambda list-event-source-mappings` を実行し、FilterCriteria、State、StateTransitionReason を確認してください。ほかにメッセージを受信できるコンシューマーは、キューのポリシーで確認できます。
 
 # Beside the cause
