@@ -14,7 +14,7 @@ from watchme_analysis.health.hypotheses.process import gauges, service_name
 from watchme_analysis.health.hypotheses.sql import lines, of_joined, of_observed, quoted, within
 from watchme_analysis.health.hypotheses.vantages import ENOUGH_PROBES, at_bad_moments
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
-from watchme_analysis.text.message import Duration, Instant, Quotation, message
+from watchme_analysis.text.message import Duration, Instant, Names, Quotation, Value, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,27 @@ def inside_refused(found: Facts) -> list[Observation]:
             by_count(len(refused), ENOUGH_PROBES),
             detail,
         )
+    ]
+
+
+@detects(
+    "refused_past_inside", group="published port", needs=("access_log/times", "error_log", "probes/inside")
+)
+def refused_past_inside(found: Facts) -> list[Observation]:
+    """Find that the usual address of a service refuses while the process answers inside its container."""
+    probes, _ = at_bad_moments(found, "inside")
+    errors = found.of_incident(found.table("error_log"))
+    good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
+    refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(found.services)]
+    refused = refused[refused["upstream_addr"].isin(good["upstream_addr"].dropna())]
+    if len(refused) < ENOUGH_PROBES or len(probes) < ENOUGH_PROBES or probes["bad"].any():
+        return []
+    where: dict[str, Value] = {"services": Names(tuple(dict.fromkeys(refused["upstream_addr"])))}
+    text = message("health-refused-past-inside", **where, errors=len(refused), probes=len(probes))
+    detail = message("health-refused-past-inside-detail", **where)
+    sql, strength = lines("error_log", refused), by_count(len(refused))
+    return [
+        Observation("refused_past_inside", text, "error_log", len(refused), sql, None, None, strength, detail)
     ]
 
 

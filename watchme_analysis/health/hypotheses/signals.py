@@ -12,7 +12,13 @@ from watchme_analysis.health.hypotheses.calm import all_well, mild
 from watchme_analysis.health.hypotheses.connections import connections
 from watchme_analysis.health.hypotheses.container import container
 from watchme_analysis.health.hypotheses.dependency import callers, client_timeouts
-from watchme_analysis.health.hypotheses.down import connected, inside_refused, lifecycle, metrics_gap
+from watchme_analysis.health.hypotheses.down import (
+    connected,
+    inside_refused,
+    lifecycle,
+    metrics_gap,
+    refused_past_inside,
+)
 from watchme_analysis.health.hypotheses.edge import edge
 from watchme_analysis.health.hypotheses.edge_paths import rewritten
 from watchme_analysis.health.hypotheses.facts import Facts
@@ -63,6 +69,7 @@ CHECKS: tuple[Callable[[Facts], list[Observation]], ...] = (
     container,
     source,
     inside_refused,
+    refused_past_inside,
     connected,
     metrics_gap,
     lifecycle,

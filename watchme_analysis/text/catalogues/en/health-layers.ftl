@@ -61,3 +61,8 @@ health-none-connected = Nginx tried to connect to { $upstream } for { $bad } req
 
 health-routed-as-before = Nginx asked { $upstream }, which served { $served } requests of the same paths well before or after.
 check-reload-at-the-end = reload at the end
+
+health-refused-past-inside = { $services } refused { $errors } connections, while all { $probes } probes inside the container were answered well. The address served requests before.
+
+health-refused-past-inside-detail = The process answers inside its container, and { $services }, which served requests before, refuses connections.
+check-published-port = published port

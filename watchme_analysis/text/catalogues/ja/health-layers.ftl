@@ -61,3 +61,8 @@ health-none-connected = Nginx は { $bad } 件のリクエストで { $upstream 
 
 health-routed-as-before = Nginx が転送した { $upstream } は、この期間の前後に同じパスのリクエスト { $served } 件を正常に処理しています。
 check-reload-at-the-end = 終了時の再読み込み
+
+health-refused-past-inside = { $services } への接続 { $errors } 件が拒否されましたが、コンテナ内からのプローブ { $probes } 件はすべて正常でした。このアドレスは以前リクエストを処理していました。
+
+health-refused-past-inside-detail = プロセスはコンテナ内では応答していますが、以前リクエストを処理していた { $services } が接続を拒否しています。
+check-published-port = 公開ポート
