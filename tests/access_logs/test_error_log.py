@@ -115,7 +115,8 @@ def test_a_line_is_taken_apart(tmp_path):
         ("signal 10 (SIGUSR1) received from 1, reopening logs", "reload"),
         ("sendmsg() failed (32: Broken pipe)", "other"),
         ("gracefully shutting down", "shutdown"),
-        ('open() "/usr/share/nginx/html/favicon.ico" failed (2: No such file or directory)', "other"),
+        ('open() "/usr/share/nginx/html/favicon.ico" failed (2: No such file or directory)', "missing_file"),
+        ("access forbidden by rule", "denied"),
     ],
 )  # fmt: skip
 def test_the_kind_follows_the_message(message, kind):

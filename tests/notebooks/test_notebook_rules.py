@@ -390,6 +390,7 @@ MALFORMED = {
     "since": "yesterday",
     "until": "yesterday",
     "timezone": "Mars/Olympus",
+    "language": "tlh",
     "endpoint": "/nothing",
     "queue": "nothing",
     "spec": "nowhere.yaml",

@@ -14,6 +14,7 @@ from watchme_analysis.present.display import FigureView, TableView, cell
 from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -331,8 +332,9 @@ def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
     if found.cause != "consumer_failing" or change is None or not dead_letters:
         return ()
     moment = format_time(datetime.fromisoformat(str(change["time"])), zone, seconds=False)
+    what = render(change["what"])
     return (
-        f"The incident began with {change['what']} on {change['resource']} at {moment}. One test message "
+        f"The incident began with {what} on {change['resource']} at {moment}. One test message "
         f"after this change, and a rollback on its failure, would have kept all "
         f"{counted(dead_letters, 'message')} out of the dead-letter queue.",
     )

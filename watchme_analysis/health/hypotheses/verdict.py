@@ -99,6 +99,8 @@ def conclude(
     also = second.finding.cause if is_supported and second is not None else None
     fed_by = next((one.secondary for one in health_causes() if one.cause == cause), ())
     others = (also,) if also is not None and also not in fed_by else ()
+    if others:
+        decision = replace(decision, route="pair")
     confidence = decision.confidence
     begun, ended = _span(found, cause, pair) if verdict != "no_incident" else (None, None)
     layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
