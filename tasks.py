@@ -2,7 +2,7 @@
 """Set up the environment and run the project's chores with nothing but Python 3.11, 3.12 or 3.13.
 
     python3 tasks.py report    investigate the bundled cases and say where the report index lies
-    python3 tasks.py test      run the tests, the notebooks among them; `test --fast` runs for about a minute
+    python3 tasks.py test      run the tests, the notebooks among them; `test --fast` runs for a few minutes
     python3 tasks.py setup     only create .venv, which holds the command `watchme`
     python3 tasks.py lint      formatting, lint, types, layers
     python3 tasks.py spark     add Spark to .venv (450 MB; needs Java) for `watchme access --engine spark`
@@ -33,7 +33,7 @@ SPARK_LOCK = ROOT / "requirements-spark.lock"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 VERSIONS = "Python 3.11, 3.12 or 3.13"
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import ensurepip, venv"
-# Tests without these markers, and without the notebooks, take about a minute on two cores.
+# Tests without these markers, and without the notebooks, take a few minutes on two cores.
 FAST = "not slow and not browser and not nginx and not spark and not netns and not fuzz"
 # Each worker of the tests takes about half a gigabyte.
 MOST_WORKERS = 4
