@@ -159,10 +159,10 @@ def unseen() -> dict[str, Any]:
         rows = list(csv.DictReader(file))
     looks = read_first_looks(FIRST_LOOKS)
     maps = fitted(looks)
-    told = [(mapped(look.probability, maps[look.route]), look.is_right) for look in looks]
+    stated = [(mapped(look.probability, maps[look.route]), look.is_right) for look in looks]
     routes = []
     for route in ROUTES:
-        mine = [one for one, look in zip(told, looks, strict=True) if look.route == route]
+        mine = [one for one, look in zip(stated, looks, strict=True) if look.route == route]
         right = sum(is_right for _, is_right in mine)
         promised = sum(confidence for confidence, _ in mine) / len(mine)
         interval = [round(bound, 3) for bound in wilson(right, len(mine))]
@@ -178,10 +178,10 @@ def unseen() -> dict[str, Any]:
             "date": _today(),
             "of": ", ".join(dict.fromkeys(row["set"] for row in rows)),
             "cases": len(rows),
-            "open": len(rows) - len(told),
+            "open": len(rows) - len(stated),
             "routes": routes,
-            "bins": [_bin(one) for one in reliability(told)],
-            "brier": round(brier(told), 4),
+            "bins": [_bin(one) for one in reliability(stated)],
+            "brier": round(brier(stated), 4),
             "brier_stated_then": round(brier([(look.confidence, look.is_right) for look in looks]), 4),
             "brier_without_own_set": round(brier(unseen_set(looks)), 4),
         },

@@ -173,8 +173,8 @@ def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
     write(raw / "metrics/metric-data-queries.json", queries)
     found, _ = ask(raw)
     assert found.verdict == "inconclusive"
-    told = CliRunner().invoke(cli, ["alarms", "backtest", str(raw)]).stdout
-    assert "the start of an incident is not recorded" in told
+    printed = CliRunner().invoke(cli, ["alarms", "backtest", str(raw)]).stdout
+    assert "the start of an incident is not recorded" in printed
     whys = [
         one
         for item in found.missing_evidence

@@ -106,9 +106,8 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     if cause == "none" and first.status == "supported" and _absorbed(observations):
         return Decision("no_incident", "none", probability, ranking, "calm")
     second = second_fault(ranking)
-    is_clear = first.status == "supported" and _of_layer(ranking, cause) >= NAMED_AT
-    shown = cause != "none" and is_clear and has_mark(first, situation)
-    if shown:
+    is_named = first.status == "supported" and _of_layer(ranking, cause) >= NAMED_AT
+    if cause != "none" and is_named and has_mark(first, situation):
         route: Route = "one" if hangs_on_one(observations, cause) else "several"
         also = secondary(cause, ranking, observations)
         return Decision("supported", cause, probability, ranking, route, second, also)
