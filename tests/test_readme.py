@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from worlds.aws_examples import account_of_examples
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,8 +63,24 @@ def test_the_python_shown_runs(tmp_path, monkeypatch, capsys):
     names = {}
     exec(re.search(r"<!-- python -->\n```python\n(.*?)```", README, re.DOTALL).group(1), names)
     assert capsys.readouterr().out.startswith("supported app_threadpool 0.")
-    assert len(names["frame"]) > 500
-    assert [account.rows for account in names["retrievals"]] == [len(names["frame"])]
+    assert len(names["requests"]) > 500
+    assert names["how"].rows == len(names["requests"])
+
+
+def test_the_four_calls_of_the_first_screen_run_as_they_stand(front, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    account_of_examples(front, tmp_path, monkeypatch)
+    text = re.search(r"<!-- frames -->\n```python\n(.*?)```", README, re.DOTALL).group(1)
+    assert README.index(text) < README.index("## Two commands")
+    names = {}
+    exec(text.replace("/var/log/nginx", str(tmp_path)), names)
+    times = names["errors"]["@timestamp"], names["age"].time, names["requests"].time
+    assert {str(column.dtype) for column in times} == {"datetime64[us, UTC]"}
+    assert "ERROR" in names["errors"]["@message"][0]
+    assert names["age"].value.max() == 59
+    assert names["requests"].path.tolist() == ["/health"]
+    assert names["how"].rows == 1
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))

@@ -9,7 +9,9 @@ matplotlib and duckdb are imported by the functions that use them.
 - pages of a notebook: ``open_health``, ``open_backlog``, ``open_alarms``, ``open_what_if``
 - reports with an index: ``write_reports``
 - access logs without a case: ``read_access_logs``, ``LogOptions``, ``Selection``
-- asking AWS: ``Aws``, ``get_log_rows``, ``InsightsQuery``, ``get_metrics``, ``Metric``, ``Expression``
+- logs, metrics and prices from AWS: ``connect``, ``Connection``
+- the same for prepared queries and metric math: ``Aws``, ``get_log_rows``, ``InsightsQuery``,
+  ``get_metrics``, ``Metric``, ``Expression``
 - messages of dead-letter queues, sent again: ``plan_redrive``, ``send_redrive``
 - settings of ``watchme.toml``: ``load_config``
 - how rows were obtained: ``Retrieval``; the base of all errors: ``WatchmeError``; ``__version__``
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case as Case
     from watchme_analysis.case.importer import import_folder as import_folder
     from watchme_analysis.case.opening import open_case as open_case
+    from watchme_analysis.cloudwatch.connection import Connection as Connection
+    from watchme_analysis.cloudwatch.connection import connect as connect
     from watchme_analysis.cloudwatch.insights.cached import get_log_rows as get_log_rows
     from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery as InsightsQuery
     from watchme_analysis.cloudwatch.metrics import Expression as Expression
@@ -55,6 +59,10 @@ _PUBLIC = {
     "case.case_folder": ("Case",),
     "case.importer": ("import_folder",),
     "case.opening": ("open_case",),
+    "cloudwatch.connection": (
+        "Connection",
+        "connect",
+    ),
     "cloudwatch.insights.cached": ("get_log_rows",),
     "cloudwatch.insights.query_api": ("InsightsQuery",),
     "cloudwatch.metrics": (

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from watchme_analysis.errors import AccountingError
+
+_BYTES_PER_GB = 1e9
+# Files, log groups or queries that a representation names.
+_MOST_NAMES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,12 @@ class Rejected:
     size_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Retrieval:
     """The accounting of a ``get_``, ``read_`` or ``parse_`` function.
+
+    Its representation says in one line how many rows there are, whether they are complete, and what the
+    service scanned for them.
 
     Attributes
     ----------
@@ -68,6 +76,15 @@ class Retrieval:
         Time of the service's response that was read from a cache.
     notes
         Sentences for the reader of a report.
+    parts
+        Retrievals of the files, queries or accounts that this one sums up; not part of the JSON.
+
+    Examples
+    --------
+    >>> Retrieval("nginx_access", "access.log", rows=2, lines=3, blank_lines=1)
+    <Retrieval: 2 rows of nginx_access (access.log), complete>
+    >>> Retrieval("cloudwatch_logs", "/ecs/api", truncated=True, bytes_scanned=2e9, cost_usd=0.01)
+    <Retrieval: 0 rows of cloudwatch_logs (/ecs/api), rows are missing; 2.000 GB scanned, 0.0100 USD>
     """
 
     source: str
@@ -86,6 +103,25 @@ class Retrieval:
     cost_usd: float | None = None
     cached_at: datetime | None = None
     notes: tuple[str, ...] = field(default=())
+    parts: tuple[Retrieval, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        origins = self.origin.split(", ")
+        more = len(origins) - _MOST_NAMES
+        origin = ", ".join(origins[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        head = f"{self.rows:,} row{'' if self.rows == 1 else 's'} of {self.source} ({origin})"
+        facts = [f"{head}, {'rows are missing' if self.truncated else 'complete'}"]
+        if self.start and self.end:
+            facts.append(f"{_in_utc(self.start)} to {_in_utc(self.end)} UTC")
+        for number, name in ((self.filtered, "outside the selection"), (self.rejected_count, "rejected")):
+            facts += [f"{number:,} line{'' if number == 1 else 's'} {name}"] if number else []
+        if self.bytes_scanned is not None:
+            price = "" if self.cost_usd is None else f", {self.cost_usd:.4f} USD"
+            facts.append(f"{self.bytes_scanned / _BYTES_PER_GB:.3f} GB scanned{price}")
+        if self.cached_at:
+            facts.append(f"partly from the cache of {_in_utc(self.cached_at)} UTC")
+        facts += [f"notes: {len(self.notes)}"] if self.notes else []
+        return f"<Retrieval: {'; '.join(facts)}>"
 
     @property
     def rejected_lines(self) -> int:
@@ -103,13 +139,57 @@ class Retrieval:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; rejected pieces are counted, not listed."""
-        data = {"left_out" if name == "filtered" else name: value for name, value in asdict(self).items()}
+        alone = replace(self, parts=())
+        data = {"left_out" if name == "filtered" else name: value for name, value in asdict(alone).items()}
+        del data["parts"]
         data["rejected"] = self.rejected_count
         for name in ("start", "end", "cached_at"):
             value: datetime | None = getattr(self, name)
             data[name] = value.isoformat() if value else None
         data["notes"] = list(self.notes)
         return data
+
+
+def combined(parts: Sequence[Retrieval]) -> Retrieval:
+    """Return the retrieval of a frame that several sources fill, with theirs as ``parts``.
+
+    Counts, bytes and costs are sums, None when no part states them. Rows are missing when any part lacks
+    some. A note of one part among several is preceded by the part's origin.
+
+    Parameters
+    ----------
+    parts
+        At least one retrieval, all of the same kind of source.
+    """
+    lines = [part.lines for part in parts if part.lines is not None]
+    scanned = [part.bytes_scanned for part in parts if part.bytes_scanned is not None]
+    costs = [part.cost_usd for part in parts if part.cost_usd is not None]
+    named = [(part.origin if len(parts) > 1 else "", note) for part in parts for note in part.notes]
+    return Retrieval(
+        parts[0].source,
+        ", ".join(dict.fromkeys(part.origin for part in parts)),
+        rows=sum(part.rows for part in parts),
+        lines=sum(lines) if len(lines) == len(parts) else None,
+        blank_lines=sum(part.blank_lines for part in parts),
+        joined_lines=sum(part.joined_lines for part in parts),
+        filtered=sum(part.filtered for part in parts),
+        rejected=tuple(one for part in parts for one in part.rejected),
+        start=min((part.start for part in parts if part.start), default=None),
+        end=max((part.end for part in parts if part.end), default=None),
+        truncated=any(part.truncated for part in parts),
+        query=parts[0].query,
+        bytes_scanned=sum(scanned) if scanned else None,
+        cost_usd=sum(costs) if costs else None,
+        cached_at=min((part.cached_at for part in parts if part.cached_at), default=None),
+        notes=tuple(
+            dict.fromkeys(f"{origin}: {note}" if origin not in note else note for origin, note in named)
+        ),
+        parts=tuple(parts),
+    )
+
+
+def _in_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def check_lines(file: str, lines: int, accounted: int) -> None:

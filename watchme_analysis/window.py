@@ -151,3 +151,38 @@ def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = Non
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone or UTC)
     return _known(moment, text)
+
+
+def moment_of(
+    value: str | datetime | timedelta, zone: tzinfo | None = None, now: datetime | None = None
+) -> datetime:
+    """Return the UTC time of a bound as Python code states it.
+
+    Parameters
+    ----------
+    value
+        Text as for :func:`parse_time`, a datetime (in ``zone`` when it has none), or a span before now.
+    zone, now
+        As for :func:`parse_time`.
+
+    Raises
+    ------
+    InputError
+        When the value is none of these.
+
+    Examples
+    --------
+    >>> noon = datetime(2025, 12, 11, 12, tzinfo=UTC)
+    >>> moment_of("2h", now=noon) == moment_of(timedelta(hours=2), now=noon)
+    True
+    """
+    if isinstance(value, str):
+        return parse_time(value, zone, now)
+    if isinstance(value, timedelta):
+        return _known((now or datetime.now(UTC)) - value, str(value))
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo is not None else value.replace(tzinfo=zone or UTC)
+        return _known(moment, value.isoformat())
+    raise InputError(
+        f"{_short(repr(value))} is not a valid time: give a text such as '2h', a datetime or a timedelta."
+    )

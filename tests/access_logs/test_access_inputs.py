@@ -28,7 +28,8 @@ def test_a_pipe_is_read_but_once(tmp_path):
     writer = threading.Thread(target=lambda: pipe.write_text(LINE.format(1, "a") + LINE.format(2, "b")))
     writer.start()
 
-    frame, (retrieval,) = read_access_logs([pipe])
+    frame, how = read_access_logs([pipe])
+    (retrieval,) = how.parts
 
     writer.join()
     assert frame["path"].tolist() == ["/a", "/b"]
@@ -129,7 +130,8 @@ def test_a_folder_is_looked_through_once_for_all_its_logs(tmp_path, monkeypatch)
             line = f"176541543{at % 10}.250 200 {name} /{at}\n"
             (tmp_path / folder / f"access-{at}.log").write_text(line)
 
-    _, accounts = read_access_logs([tmp_path])
+    _, how = read_access_logs([tmp_path])
+    accounts = how.parts
 
     assert sorted(seen) == ["a", "b"]
     assert [one.rows for one in accounts] == [1] * 40

@@ -7,7 +7,7 @@ import os
 import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -52,7 +52,8 @@ PACKINGS = {"gzip": gzip.compress, "zstd": zstd, "bzip2": bz2.compress, "xz": lz
 def test_packed_files_are_told_by_their_content(tmp_path, pack):
     (tmp_path / "access.log").write_bytes(pack(many(500)))
 
-    frame, (retrieval,) = read_access_logs([tmp_path / "access.log"])
+    frame, how = read_access_logs([tmp_path / "access.log"])
+    (retrieval,) = how.parts
 
     assert frame["path"].tolist() == [f"/a{at}" for at in range(500)]
     assert frame["line"].tolist() == list(range(1, 501))
@@ -74,7 +75,8 @@ def test_torn_data_gives_its_good_part(tmp_path, pack):
     packed = pack(b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000)))
     (tmp_path / "access.log").write_bytes(packed[: len(packed) // 2])
 
-    frame, (retrieval,) = read_access_logs([tmp_path / "access.log"], selection=Selection(("status",)))
+    frame, how = read_access_logs([tmp_path / "access.log"], selection=Selection(("status",)))
+    (retrieval,) = how.parts
 
     assert len(frame) > 5_000
     assert retrieval.truncated
@@ -198,7 +200,8 @@ def test_what_may_not_be_read_is_named_and_the_others_are_read(tmp_path, locked)
     (tmp_path / "access.log.1").write_bytes(line(20))
     locked.add("access.log.1")
 
-    frame, (unread, read) = read_access_logs([tmp_path])
+    frame, how = read_access_logs([tmp_path])
+    (unread, read) = how.parts
 
     assert (len(frame), read.rows) == (1, 1)
     assert (unread.origin, unread.truncated) == (str(tmp_path / "access.log.1"), True)
@@ -214,7 +217,8 @@ def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path, locked):
         (folder / "access.log").write_bytes(line(30))
     locked.add("old")
 
-    frame, (unread, read) = read_access_logs([tmp_path])
+    frame, how = read_access_logs([tmp_path])
+    (unread, read) = how.parts
 
     assert (len(frame), read.rows) == (1, 1)
     assert (unread.origin, unread.truncated) == (str(tmp_path / "old"), True)
@@ -228,7 +232,8 @@ def test_a_rotated_set_is_read_in_the_order_of_time(tmp_path):
     (tmp_path / "access.log.2.gz").write_bytes(gzip.compress(line(10)))
     (tmp_path / "access.log.10.gz").write_bytes(gzip.compress(line(5)))
 
-    frame, retrievals = read_access_logs([tmp_path])
+    frame, how = read_access_logs([tmp_path])
+    retrievals = how.parts
 
     assert frame["time"].is_monotonic_increasing
     assert [one.origin.rpartition("/")[2] for one in retrievals] == [
@@ -258,7 +263,8 @@ def test_a_copy_is_counted_once_and_named(tmp_path, copied):
 def test_a_line_still_being_written_is_kept_apart(tmp_path):
     (tmp_path / "access.log").write_bytes(line(1) + line(2)[:50])
 
-    frame, (retrieval,) = read_access_logs([tmp_path / "access.log"])
+    frame, how = read_access_logs([tmp_path / "access.log"])
+    (retrieval,) = how.parts
 
     assert len(frame) == 1
     assert [one.line for one in retrieval.rejected] == [2]
@@ -334,7 +340,8 @@ def test_a_log_that_is_gone_ends_the_others_not(tmp_path):
 def test_a_huge_rejected_line_is_kept_in_part_with_its_size(tmp_path):
     (tmp_path / "access.log").write_bytes(line(1) + b"\xff" * 1_000_000 + b"\n")
 
-    _, (retrieval,) = read_access_logs([tmp_path / "access.log"])
+    _, how = read_access_logs([tmp_path / "access.log"])
+    (retrieval,) = how.parts
 
     (rejected,) = retrieval.rejected
     assert (rejected.line, rejected.size_bytes, len(rejected.text)) == (2, 1_000_000, 2_000)
@@ -545,3 +552,20 @@ def test_a_log_is_looked_into_once_to_tell_whether_the_loop_reads_it(tmp_path, m
 
     assert not scan.uses_compiled_parser and len(list(scan)) == 1
     assert len(asked) == 1
+
+
+def test_a_window_before_now_selects_the_rows_of_a_rotated_set(tmp_path):
+    now = datetime.now(UTC)
+    for name, ago_h in (("access.log", 1), ("access.log.1", 5)):
+        written = f"{now - timedelta(hours=ago_h):%d/%b/%Y:%H:%M:%S +0000}"
+        request = f'192.0.2.1 - - [{written}] "GET /{name} HTTP/1.1" 200 1 "-" "-"\n'
+        (tmp_path / name).write_text(request)
+    frame, how = read_access_logs(f"{tmp_path}/access.log*", since="2h")
+    assert frame.path.tolist() == ["/access.log"]
+    assert str(frame.time.dtype) == "datetime64[us, UTC]"
+    assert (how.rows, how.filtered, how.lines, len(how.parts)) == (1, 1, 2, 2)
+    assert "1 row of " in repr(how) and "1 line outside the selection" in repr(how)
+    older, _ = read_access_logs(tmp_path, since=timedelta(hours=6), until=now - timedelta(hours=2))
+    assert older.path.tolist() == ["/access.log.1"]
+    with pytest.raises(InputError, match="swap or widen"):
+        read_access_logs(tmp_path, since="1h", until="2h")

@@ -44,7 +44,8 @@ def bucket(monkeypatch):
 
 def test_objects_and_prefixes_are_read(bucket):
     one, _ = read_access_logs([f"{bucket}/web/access.log"])
-    whole, retrievals = read_access_logs([f"{bucket}/web/"])
+    whole, how = read_access_logs([f"{bucket}/web/"])
+    retrievals = how.parts
 
     assert one["path"].tolist() == ["/3"]
     assert whole["path"].tolist() == ["/1", "/2", "/3"]
@@ -120,7 +121,8 @@ def test_what_came_before_a_store_failed_is_kept(monkeypatch):
     Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     try:
-        frame, (account,) = read_access_logs(["s3://logs/access.log"])
+        frame, how = read_access_logs(["s3://logs/access.log"])
+        (account,) = how.parts
         monkeypatch.setattr(_HalfLost, "held", 0)
         with pytest.raises(InputError, match=r"access\.log can't be read: "):
             read_access_logs(["s3://logs/access.log"])

@@ -163,7 +163,8 @@ def test_a_stock_format_is_known_by_name_by_directive_and_by_looking(tmp_path, s
     path = tmp_path / "other_vhosts_access.log"
     path.write_bytes(b"www.example.com:443 " + LINE.replace(b"304 -", b"200 512") + b"\n")
 
-    frame, (retrieval,) = read_access_logs([path], LogOptions(log_format=stated))
+    frame, how = read_access_logs([path], LogOptions(log_format=stated))
+    (retrieval,) = how.parts
 
     assert frame[["host", "body_bytes", "status"]].values.tolist() == [["www.example.com", 512, 200]]
     assert retrieval.notes == (f"log_format {'as stated' if stated and ' ' in stated else 'vhost_combined'}",)
@@ -176,7 +177,8 @@ def test_a_configuration_of_apache_beside_the_log_says_the_format(tmp_path):
     )
     (tmp_path / "access.log").write_bytes(LINE.split(b' "-"')[0] + b" 2500\n")
 
-    frame, (retrieval,) = read_access_logs([tmp_path / "access.log"])
+    frame, how = read_access_logs([tmp_path / "access.log"])
+    (retrieval,) = how.parts
 
     assert frame["request_time_s"].tolist() == [0.0025]
     assert retrieval.notes[-1] == "log_format timed"

@@ -21,9 +21,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def read(tmp_path, lines, engine="exact", **options):
     (tmp_path / "access.log").write_text("".join(f"{line}\n" for line in lines))
-    frame, (account,) = read_access_logs(
-        [tmp_path / "access.log"], LogOptions(engine=engine, zone=UTC, **options)
-    )
+    frame, how = read_access_logs([tmp_path / "access.log"], LogOptions(engine=engine, zone=UTC, **options))
+    (account,) = how.parts
     return frame, account
 
 

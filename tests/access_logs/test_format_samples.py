@@ -24,7 +24,8 @@ SAMPLES = [
 def test_a_format_reads_its_samples(tmp_path, name, sample, engine):
     (tmp_path / "access.log").write_bytes(sample.rstrip("\r\n").encode() + b"\n")
 
-    frame, (account,) = read_access_logs([tmp_path / "access.log"], LogOptions(engine=engine, zone=UTC))
+    frame, how = read_access_logs([tmp_path / "access.log"], LogOptions(engine=engine, zone=UTC))
+    (account,) = how.parts
 
     assert not account.rejected
     assert len(frame) == account.lines - account.blank_lines > 0

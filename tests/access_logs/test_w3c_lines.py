@@ -25,7 +25,8 @@ def written(tmp_path, text, name="access.log"):
 
 
 def test_cloudfront_writes_seconds_and_escapes_headers(tmp_path):
-    frame, (account,) = read_access_logs([written(tmp_path, CLOUDFRONT)])
+    frame, how = read_access_logs([written(tmp_path, CLOUDFRONT)])
+    (account,) = how.parts
     row, other = frame.to_dict("records")
 
     assert row["time"] == datetime(2025, 12, 11, 1, 10, 30, tzinfo=UTC)
@@ -68,7 +69,8 @@ def test_fields_hold_until_others_are_named_in_whatever_block_that_is(tmp_path, 
 
 def test_lines_of_another_number_of_values_are_rejected(tmp_path):
     torn, untimed = "2025-12-11 01:10\r\n", "2025-12-11 yesterday 192.0.2.1 GET / - - 200 0 1\r\n"
-    frame, (account,) = read_access_logs([written(tmp_path, IIS + torn + "\r\n" + untimed)])
+    frame, how = read_access_logs([written(tmp_path, IIS + torn + "\r\n" + untimed)])
+    (account,) = how.parts
 
     assert len(frame) == 1
     assert (account.lines, account.blank_lines) == (8, 5)
@@ -80,7 +82,8 @@ def test_what_is_no_log_of_requests_holds_none(tmp_path):
         "#Version: 1.5\n#Fields: date time action protocol src-ip\n2025-12-11 01:10:30 DROP TCP 192.0.2.7\n"
     )
     path = written(tmp_path, text, "firewall.log")
-    frame, (account,) = read_access_logs([path])
+    frame, how = read_access_logs([path])
+    (account,) = how.parts
 
     assert (len(frame), [one.reason for one in account.rejected]) == (
         0,
@@ -92,6 +95,7 @@ def test_what_is_no_log_of_requests_holds_none(tmp_path):
 
 def test_a_log_that_begins_with_a_comment_of_another_kind_is_read_as_ever(tmp_path):
     line = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 1 "-" "-"\n'
-    frame, (account,) = read_access_logs([written(tmp_path, f"# rotated\n{line}")])
+    frame, how = read_access_logs([written(tmp_path, f"# rotated\n{line}")])
+    (account,) = how.parts
 
     assert (len(frame), [one.line for one in account.rejected]) == (1, [1])

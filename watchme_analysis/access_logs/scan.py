@@ -33,16 +33,17 @@ from watchme_analysis.access_logs.line_blocks import (
     in_order,
     with_fields,
 )
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError
 from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile
 from watchme_analysis.files.lines import split_lines
 from watchme_analysis.files.zones import offset_in
+from watchme_analysis.retrieval import Retrieval, combined
+from watchme_analysis.window import Window, moment_of, parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from watchme_analysis.retrieval import Retrieval
 
 # Number of lines that are checked for a common prefix.
 _FIRST_LINES = 32
@@ -92,6 +93,11 @@ def time_range_of(logs: Iterable[tuple[Input, ReferenceParser]]) -> tuple[dateti
     ends = known if len(known) == len(lasts) else []
     begins = [moment for moment in firsts if moment is not None]
     return _moment(min(begins, default=None)), _moment(max(ends, default=None))
+
+
+def _microseconds(moment: datetime | None) -> int | None:
+    """Return microseconds since the epoch."""
+    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _moment(microseconds: int | None) -> datetime | None:
@@ -407,31 +413,49 @@ def _large_head(one: Input, size: int) -> bytes:
 
 
 def read_access_logs(
-    names: Iterable[str | Path], options: LogOptions | None = None, selection: Selection | None = None
-) -> tuple[pd.DataFrame, list[Retrieval]]:
-    """Return a set of access logs as one frame, with a retrieval for each.
+    names: str | Path | Iterable[str | Path],
+    options: LogOptions | None = None,
+    selection: Selection | None = None,
+    *,
+    since: str | datetime | timedelta | None = None,
+    until: str | datetime | timedelta | None = None,
+) -> tuple[pd.DataFrame, Retrieval]:
+    """Return access logs of any size and format as one frame, and how they were obtained.
 
     Parameters
     ----------
     names
-        Files, patterns, folders, ``-``, or ``s3://`` names.
+        A file, pattern, folder, ``-`` (standard input) or ``s3://`` name, or several of them.
     options
         Format, zone and engine of the logs.
     selection
         Columns, window and path prefix; everything by default.
+    since, until
+        Bounds of the window, instead of those of ``selection``: ISO 8601 or a span before now as text
+        (``2h``), a datetime, or a timedelta.
 
     Returns
     -------
-    frame, retrievals
-        The selected columns of the table ``access_log``; and a retrieval for each log.
+    frame, retrieval
+        The selected columns of the table ``access_log``, with times in UTC; and rows, rejected lines and
+        lines outside the selection, with one of ``parts`` for each log.
 
     Raises
     ------
     InputError, FormatError
-        As :class:`AccessScan`.
+        As :class:`AccessScan`; and when a bound is no time.
     """
-    scan = AccessScan(list(names), options, selection)
+    selection = selection or Selection()
+    if since is not None or until is not None:
+        zone = parse_zone(load_config().time_zone)
+        start, end = (None if bound is None else moment_of(bound, zone) for bound in (since, until))
+        if start is not None and end is not None:
+            Window(start, end)  # raises an error if they are swapped
+        selection = replace(selection, since=_microseconds(start), until=_microseconds(end))
+    names = [names] if isinstance(names, (str, Path)) else list(names)
+    scan = AccessScan(names, options, selection)
     scan.block_bytes = KEPT_BLOCK_BYTES
     columns = list(scan.selection.columns)
     frame = frame_of((chunk.table for chunk in scan), columns, scan.expected_rows)
-    return frame, [*scan.unread, *scan.retrievals]
+    how = combined([*scan.unread, *scan.retrievals])
+    return frame, how.with_notes(*scan.notes)

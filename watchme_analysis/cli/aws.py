@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +12,7 @@ import click
 
 from watchme_analysis.cli.options import timezone_option
 from watchme_analysis.cli.terminal import echo, show_line
-from watchme_analysis.window import Window, parse_time, parse_zone
+from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
@@ -67,20 +65,10 @@ def window_of(options: dict[str, Any], query_options: QueryOptions, identity_par
     identity_parts
         JSON-ready parts of the request that identify it in the cache.
     """
-    from watchme_analysis.cloudwatch.response_cache import request_identity
+    from watchme_analysis.cloudwatch.response_cache import requested_window
 
-    cache = query_options.cache
-    bounds = options["since"], options["until"], options["timezone"]
-    identity = request_identity("window", *identity_parts, *bounds)
-    entry = cache.load(identity) if cache.offline else None
-    if entry is not None:
-        return Window(*map(datetime.fromisoformat, entry.value))
-    zone = parse_zone(options["timezone"])
-    now = datetime.now(UTC)
-    end = min(parse_time(options["until"], zone, now), now)
-    window = Window(parse_time(options["since"], zone, now), end)
-    cache.save(identity, [window.start.isoformat(), window.end.isoformat()])
-    return window
+    bounds = options["since"], options["until"]
+    return requested_window(query_options.cache, identity_parts, bounds, parse_zone(options["timezone"]))
 
 
 def query_options_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
@@ -94,17 +82,10 @@ def query_options_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
         When AWS can't be called.
     """
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
-    from watchme_analysis.cloudwatch.response_cache import ResponseCache, ResponseStore
+    from watchme_analysis.cloudwatch.response_cache import account_cache
 
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = options["cache"] or home / "watchme" / "answers"
-    accounts = ResponseCache(ResponseStore(folder, "accounts"), offline=options["offline"])
-    profile = aws.target.profile or os.environ.get("AWS_PROFILE") or "default"
-    account = accounts.get(f"the account of {aws.target}", [profile, aws.region], aws.account)
     return QueryOptions(
-        ResponseCache(
-            ResponseStore(folder, f"{account}/{aws.region}"), options["refresh"], options["offline"]
-        ),
+        account_cache(aws, options["cache"], refresh=options["refresh"], offline=options["offline"]),
         deadline_s=options["deadline"],
         max_scan_bytes=options["max_scan_gb"] * 1e9,
     )

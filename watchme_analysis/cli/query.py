@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -103,7 +103,12 @@ def run(name: str, **options: Any) -> int:
     """
     import pandas as pd
 
-    from watchme_analysis.cloudwatch.insights.cached import queries_by_groups, query_cached, query_targets
+    from watchme_analysis.cloudwatch.insights.cached import (
+        queries_by_groups,
+        query_cached,
+        query_targets,
+        result_frames,
+    )
     from watchme_analysis.cloudwatch.insights.query_library import library_query
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
@@ -113,7 +118,7 @@ def run(name: str, **options: Any) -> int:
     for profile in options["profiles"] or (None,):
         for region in options["regions"] or (None,):
             aws = Aws(SessionTarget(profile, region))
-            targets[_label(aws)] = aws
+            targets[aws.label] = aws
     progress = Progress()
 
     def query_one(aws: Aws) -> list[QueryResult]:
@@ -131,7 +136,7 @@ def run(name: str, **options: Any) -> int:
     parts: list[pd.DataFrame] = []
     for target, found in results.items():
         _print_costs(target, found, options["usd_per_gb"])
-        parts += _frames(found, target if len(targets) > 1 else None, flatten=options["flatten"])
+        parts += result_frames(found, target if len(targets) > 1 else None, flatten=options["flatten"])
     if not parts:
         raise ServiceError(" ".join(f"{name} could not be queried: {why}" for name, why in failures.items()))
     for target, why in failures.items():
@@ -142,28 +147,11 @@ def run(name: str, **options: Any) -> int:
     return PARTLY_FAILED if failures or missing else 0
 
 
-def _label(aws: Aws) -> str:
-    """Return profile and region as a label; ``default`` if they are unknown."""
-    try:
-        return "/".join(filter(None, [aws.target.profile, aws.region]))
-    except ServiceError:
-        return "/".join(filter(None, [aws.target.profile, aws.target.region])) or "default"
-
-
 def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, query_options: QueryOptions) -> list[str]:
     """Return the log groups of the options, else those that match the pattern of the query."""
-    groups = list(options["log_groups"])
-    if not groups:
-        prefix = item.log_groups.split("*")[0]
-        known = query_options.cache.get(
-            f"log groups below {prefix}",
-            [],
-            lambda: aws.items("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix),
-        )
-        groups = item.groups_among([group["logGroupName"] for group in known])
-    if not groups:
-        raise InputError(f"No log group matches {item.log_groups} in {aws.region}: give --log-group.")
-    return groups
+    from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
+
+    return matching_log_groups(aws, query_options.cache, options["log_groups"] or [item.log_groups])
 
 
 def _planned(
@@ -174,23 +162,16 @@ def _planned(
     A scan above the ceiling raises an error.
     """
     from watchme_analysis.aws_shapes.prices import format_scan_cost
-    from watchme_analysis.cloudwatch.insights.scan_cost import (
-        check_ceiling,
-        estimate_scan,
-        with_scan_estimate,
-    )
+    from watchme_analysis.cloudwatch.insights.scan_cost import planned_queries
 
-    groups = [group for query in queries for group in query.log_groups]
+    price = options["usd_per_gb"]
     try:
-        came, sizes = estimate_scan(aws, groups, queries[0].window)
+        planned, estimate = planned_queries(aws, queries, options["max_scan_gb"], price)
     except ServiceError as error:
         announce(f"note: the scan in {aws.region} could not be estimated and stops at the ceiling: {error}")
         return queries
-    expected = sum(sizes.values())
-    price = options["usd_per_gb"]
-    announce(f"{aws.region}: expected to scan {format_scan_cost(expected, price)}")
-    check_ceiling(expected, options["max_scan_gb"], price)
-    return [with_scan_estimate(query, came) for query in queries]
+    announce(f"{aws.region}: expected to scan {format_scan_cost(estimate.bytes_expected, price)}")
+    return planned
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -201,21 +182,6 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
             raise InputError(f"{text!r} is not a parameter: write NAME=VALUE, such as rows=20.")
         pairs[name.strip()] = value
     return pairs
-
-
-def _frames(results: list[QueryResult], target: str | None, *, flatten: bool) -> Iterator[pd.DataFrame]:
-    """Yield the rows of each result of an account and region, with identifying columns if needed."""
-    from watchme_analysis.cloudwatch.insights.cached import log_groups_label, merge_results
-    from watchme_analysis.cloudwatch.insights.frame import result_frame
-
-    joined = merge_results(results)
-    for result in joined:
-        frame = result_frame(result, flatten=flatten)
-        if len(joined) > 1:
-            frame.insert(0, "log_groups", log_groups_label(result.query))
-        if target is not None:
-            frame.insert(0, "place", target)
-        yield frame
 
 
 def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float) -> None:

@@ -124,6 +124,15 @@ def incident_metrics(
     ]
 
 
+def catalogue() -> list[tuple[str, str, str, str]]:
+    """Return namespace, dimension, metric and statistic of each metric of :func:`incident_metrics`."""
+    return [
+        (namespace, dimension, metric, stat)
+        for namespace, dimension, pairs in _KINDS
+        for metric, stat in pairs
+    ]
+
+
 def finest_period_s(start: datetime, now: datetime) -> int:
     """Return the finest period in seconds that CloudWatch keeps for a window's start; one day beyond all."""
     age = now - start

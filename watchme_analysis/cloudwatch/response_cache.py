@@ -11,16 +11,20 @@ import gzip
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.aws_shapes.responses import SETTLED_AFTER, iso_time
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.atomic_write import write_atomically
-from watchme_analysis.window import Window
+from watchme_analysis.window import Window, moment_of
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
 
 _LOG = logging.getLogger(__name__)
 # gzip level of entries; higher levels take longer and save little.
@@ -149,7 +153,9 @@ class ResponseCache:
         """Raise CacheMissError in offline mode: the cache lacks ``name`` (for a window)."""
         if self.offline:
             bounds = f" for {window}" if window else ""
-            raise CacheMissError(f"The cache lacks {name}{bounds}: run once without --offline.")
+            raise CacheMissError(
+                f"The cache lacks {name}{bounds}: run once without --offline (in Python, offline)."
+            )
 
     def get(
         self,
@@ -185,3 +191,67 @@ class ResponseCache:
                 return self.use(entry)
         self.check_online(name, window)
         return self.save(identity, retrieve())
+
+
+def account_cache(
+    aws: Aws, folder: Path | None = None, *, refresh: bool = False, offline: bool = False
+) -> ResponseCache:
+    """Return the cache of the account and region that calls go to.
+
+    Parameters
+    ----------
+    aws
+        Account and region; the account's id is asked for, except offline.
+    folder
+        Folder of all caches; by default in the user's cache folder.
+    refresh, offline
+        As for :class:`ResponseCache`.
+
+    Raises
+    ------
+    CacheMissError
+        When offline and the cache has no entry for the profile and region.
+    ServiceError
+        When AWS can't be called.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = folder or home / "watchme" / "answers"
+    accounts = ResponseCache(ResponseStore(folder, "accounts"), offline=offline)
+    profile = aws.target.profile or os.environ.get("AWS_PROFILE") or "default"
+    account = accounts.get(f"the account of {aws.target}", [profile, aws.region], aws.account)
+    return ResponseCache(ResponseStore(folder, f"{account}/{aws.region}"), refresh, offline)
+
+
+def requested_window(
+    cache: ResponseCache,
+    identity_parts: Sequence[Any],
+    bounds: tuple[str | datetime | timedelta, str | datetime | timedelta],
+    zone: tzinfo,
+) -> Window:
+    """Return the window of two bounds; it ends now at the latest.
+
+    Parameters
+    ----------
+    cache
+        The window is cached, so that offline the same request means the same window.
+    identity_parts
+        JSON-ready parts of the request that identify it in the cache.
+    bounds
+        Start and end, as for :func:`watchme_analysis.window.moment_of`.
+    zone
+        Zone of times without one.
+
+    Raises
+    ------
+    InputError
+        When a bound is no time, or the end is not after the start.
+    """
+    identity = request_identity("window", *identity_parts, *map(str, bounds), str(zone))
+    entry = cache.load(identity) if cache.offline else None
+    if entry is not None:
+        return Window(*map(datetime.fromisoformat, entry.value))
+    now = datetime.now(UTC)
+    since, until = bounds
+    window = Window(moment_of(since, zone, now), min(moment_of(until, zone, now), now))
+    cache.save(identity, [window.start.isoformat(), window.end.isoformat()])
+    return window

@@ -52,7 +52,7 @@ _RECOVERY = 0.9
 _MAX_ERROR_TEXT = 300
 # Parameters that name the resource of a call.
 _RESOURCE_PARAMETERS = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
-_NO_REGION = "No region is configured: give --region, or set AWS_REGION."
+_NO_REGION = "No region is configured: give --region (in Python, region), or set AWS_REGION."
 # IAM actions whose names differ from the operation's.
 _ACTION_NAMES = {"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
 
@@ -181,6 +181,15 @@ class Aws:
             return str(SessionTarget(self.target.profile, self.region))
         except ServiceError:
             return str(self.target)
+
+    @property
+    def label(self) -> str:
+        """Profile and region, such as ``prod/eu-west-1``; ``default`` if both are unknown."""
+        try:
+            region: str | None = self.region
+        except ServiceError:
+            region = self.target.region
+        return "/".join(filter(None, [self.target.profile, region])) or "default"
 
     def account(self) -> str:
         """Return the id of the account; the call needs no permission.

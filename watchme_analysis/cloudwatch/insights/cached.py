@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import merge
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from watchme_analysis.aws_shapes.insights_query_text import Row, is_ascending
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB
@@ -29,11 +29,7 @@ from watchme_analysis.cloudwatch.insights.query_api import (
     QueryResult,
 )
 from watchme_analysis.cloudwatch.insights.run import run_queries
-from watchme_analysis.cloudwatch.insights.scan_cost import (
-    check_ceiling,
-    estimate_scan,
-    with_scan_estimate,
-)
+from watchme_analysis.cloudwatch.insights.scan_cost import planned_queries
 from watchme_analysis.cloudwatch.response_cache import CacheEntry, ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import WatchmeError
@@ -45,6 +41,7 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 _LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -104,9 +101,7 @@ def get_log_rows(
     """
     options = options or QueryOptions()
     if not options.cache.offline:
-        incoming, sizes = estimate_scan(aws, query.log_groups, query.window)
-        check_ceiling(sum(sizes.values()), max_scan_gb, usd_per_gb)
-        query = with_scan_estimate(query, incoming)
+        (query,), _ = planned_queries(aws, [query], max_scan_gb, usd_per_gb)
     options = replace(options, max_scan_bytes=max_scan_gb * BYTES_PER_GB)
     result = query_cached(aws, [query], options)[0]
     return result_frame(result), retrieval_of(result, usd_per_gb)
@@ -264,9 +259,40 @@ def merge_results(results: Sequence[QueryResult]) -> list[QueryResult]:
     return [QueryResult(first, list(rows))]
 
 
+def result_frames(
+    results: Sequence[QueryResult], target: str | None = None, *, flatten: bool = False
+) -> list[pd.DataFrame]:
+    """Return the rows of the results of :func:`queries_by_groups` as one frame, or one for each result.
+
+    Parameters
+    ----------
+    results
+        Results of one account and region.
+    target
+        Name of account and region for a column ``place``; None without that column.
+    flatten
+        As for :func:`watchme_analysis.cloudwatch.insights.frame.result_frame`.
+
+    Returns
+    -------
+    list of DataFrame
+        Results that can't be merged have the column ``log_groups``, which names their groups.
+    """
+    frames = []
+    merged = merge_results(results)
+    for result in merged:
+        frame = result_frame(result, flatten=flatten)
+        if len(merged) > 1:
+            frame.insert(0, "log_groups", log_groups_label(result.query))
+        if target is not None:
+            frame.insert(0, "place", target)
+        frames.append(frame)
+    return frames
+
+
 def query_targets(
-    targets: Mapping[str, Aws], query_one: Callable[[Aws], list[QueryResult]]
-) -> tuple[dict[str, list[QueryResult]], dict[str, str]]:
+    targets: Mapping[str, Aws], query_one: Callable[[Aws], _T]
+) -> tuple[dict[str, _T], dict[str, str]]:
     """Return the results of several accounts and regions, queried concurrently.
 
     Parameters
@@ -274,7 +300,7 @@ def query_targets(
     targets
         Accounts and regions by name.
     query_one
-        Returns the results of a single target.
+        Returns the result of a single target.
 
     Returns
     -------
@@ -282,7 +308,7 @@ def query_targets(
         Results by target, and the error message of each target that failed. An interrupt stops the running
         queries of all targets.
     """
-    results: dict[str, list[QueryResult]] = {}
+    results: dict[str, _T] = {}
     failures: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
         futures = {name: pool.submit(query_one, aws) for name, aws in targets.items()}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -100,14 +99,11 @@ class LibraryQuery:
             value = given.get(name, parameter.default)
             if value is None:
                 raise InputError(
-                    f"The query {self.name} needs {name} ({parameter.description}): add -p {name}=VALUE."
+                    f"The query {self.name} needs {name} ({parameter.description}): add -p {name}=VALUE "
+                    f"(in Python, {name})."
                 )
             checked[name] = parameter.checked(value)
         return _PLACEHOLDER.sub(lambda match: checked.get(match[1], match[0]), self.text).strip()
-
-    def groups_among(self, log_groups: Sequence[str]) -> list[str]:
-        """Return those log groups that the query is meant for."""
-        return [group for group in log_groups if fnmatch.fnmatchcase(group, self.log_groups)]
 
 
 @cache

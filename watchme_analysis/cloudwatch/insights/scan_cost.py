@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, format_scan_cost
+from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, format_scan_cost
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.window_planner import Counts
 from watchme_analysis.cloudwatch.metrics import (
@@ -21,7 +22,11 @@ from watchme_analysis.cloudwatch.metrics import (
 )
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
+from watchme_analysis.text.formats import counted
 from watchme_analysis.window import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Bins that a window is divided into at most; the windows of its queries are planned by them.
 _MAX_BINS = 1440
@@ -45,6 +50,51 @@ class IncomingVolume:
     size_bytes: float | None
     counts: Counts
     bin_s: int
+
+
+@dataclass(frozen=True, repr=False)
+class ScanEstimate:
+    """Bytes that a query is expected to scan, and their price, before it runs.
+
+    Attributes
+    ----------
+    bytes_by_group
+        Bytes by log group.
+    usd_per_gb
+        Price of scanning one GB.
+
+    Examples
+    --------
+    >>> ScanEstimate({"/aws/lambda/asr": 4e8, "/aws/lambda/sed": 1e8})
+    <ScanEstimate: 0.500 GB, about 0.0025 USD at 0.005 USD a GB; 2 log groups>
+    """
+
+    bytes_by_group: Mapping[str, float]
+    usd_per_gb: float = USD_PER_GB
+
+    @property
+    def bytes_expected(self) -> float:
+        """Bytes of all log groups."""
+        return sum(self.bytes_by_group.values())
+
+    @property
+    def cost_usd(self) -> float:
+        """Price in USD."""
+        return cost_usd(self.bytes_expected, self.usd_per_gb)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Bytes and price (``bytes_expected``, ``cost_usd``) by ``log_group``, the largest first."""
+        import pandas as pd
+
+        sizes = sorted(self.bytes_by_group.items(), key=lambda item: -item[1])
+        frame = pd.DataFrame(sizes, columns=["log_group", "bytes_expected"])
+        frame["cost_usd"] = frame["bytes_expected"].map(lambda size: cost_usd(size, self.usd_per_gb))
+        return frame.astype({"log_group": "string", "bytes_expected": "Float64", "cost_usd": "Float64"})
+
+    def __repr__(self) -> str:
+        groups = counted(len(self.bytes_by_group), "log group")
+        return f"<ScanEstimate: {format_scan_cost(self.bytes_expected, self.usd_per_gb)}; {groups}>"
 
 
 def incoming_volumes(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, IncomingVolume]:
@@ -132,6 +182,25 @@ def with_scan_estimate(query: InsightsQuery, volumes: Mapping[str, IncomingVolum
     return replace(query, counts=tuple(sorted(total.items())), counts_bin_s=bin_s)
 
 
+def planned_queries(
+    aws: Aws, queries: Sequence[InsightsQuery], max_scan_gb: float, usd_per_gb: float = USD_PER_GB
+) -> tuple[list[InsightsQuery], ScanEstimate]:
+    """Return queries over one window with the counts of their log groups, and the estimate of their scan.
+
+    Raises
+    ------
+    InputError
+        If the scan exceeds the ceiling.
+    ServiceError
+        If the scan can't be estimated.
+    """
+    groups = [group for query in queries for group in query.log_groups]
+    volumes, sizes = estimate_scan(aws, groups, queries[0].window)
+    estimate = ScanEstimate(sizes, usd_per_gb)
+    check_ceiling(estimate.bytes_expected, max_scan_gb, usd_per_gb)
+    return [with_scan_estimate(query, volumes) for query in queries], estimate
+
+
 def check_ceiling(expected_bytes: float, max_scan_gb: float, usd_per_gb: float = USD_PER_GB) -> None:
     """Raise an error for a scan above the ceiling.
 
@@ -152,5 +221,6 @@ def check_ceiling(expected_bytes: float, max_scan_gb: float, usd_per_gb: float =
     if expected_bytes / BYTES_PER_GB > max_scan_gb:
         raise InputError(
             f"The queries would scan {format_scan_cost(expected_bytes, usd_per_gb)}, more than the ceiling "
-            f"of {max_scan_gb:g} GB: narrow the window, or raise it with --max-scan-gb."
+            f"of {max_scan_gb:g} GB: narrow the window, or raise it with --max-scan-gb (in Python, "
+            "max_scan_gb)."
         )

@@ -1,0 +1,54 @@
+"""Log groups of an account by name or pattern, through the cache."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+
+from watchme_analysis.cloudwatch.response_cache import ResponseCache
+from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.errors import InputError
+
+# Characters of a pattern that no name of a log group contains.
+_WILDCARDS = ("*", "?", "[")
+
+
+def matching_log_groups(aws: Aws, cache: ResponseCache, patterns: Sequence[str]) -> list[str]:
+    """Return the log groups of names and patterns, each once, in the order of the patterns.
+
+    Parameters
+    ----------
+    aws
+        Account and region.
+    cache
+        The lists of groups are cached, for use offline.
+    patterns
+        Names or ARNs, which are returned as they are, and patterns such as ``/aws/lambda/*``.
+
+    Raises
+    ------
+    InputError
+        If a pattern matches no log group.
+    ServiceError
+        If AWS refuses the list of log groups.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        if not any(mark in pattern for mark in _WILDCARDS):
+            found[pattern] = None
+            continue
+        prefix = pattern[: min(at for mark in _WILDCARDS if (at := pattern.find(mark)) >= 0)]
+        options = {"logGroupNamePrefix": prefix} if prefix else {}
+        known = cache.get(
+            f"log groups below {prefix}",
+            [],
+            lambda options=options: aws.items("logs", "describe_log_groups", "logGroups", **options),  # type: ignore[misc]
+        )
+        names = [str(group["logGroupName"]) for group in known]
+        matches = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+        if not matches:
+            raise InputError(
+                f"No log group matches {pattern} in {aws.label}: name one, or check profile and region."
+            )
+        found.update(dict.fromkeys(matches))
+    return list(found)
