@@ -1,4 +1,4 @@
-"""Lines of Traefik, Caddy and Envoy, written as their documentation shows them."""
+"""Lines of Traefik, Caddy, Envoy and Kong, written as their documentation shows them."""
 
 import json
 from datetime import UTC, datetime
@@ -9,7 +9,11 @@ from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.json_proxies import PROXIES
 from watchme_analysis.access_logs.formats.stock import stock_formats
 
-TRAEFIK, CADDY, ENVOY = (json.loads(sample) for proxy in PROXIES[:3] for sample in proxy.samples)
+TRAEFIK, CADDY, ENVOY, ENVOY_GATEWAY = (
+    json.loads(sample) for proxy in PROXIES[:3] for sample in proxy.samples
+)
+
+(KONG,) = (json.loads(one) for proxy in PROXIES if "started_at" in proxy.marks for one in proxy.samples)
 
 
 def read(*records, engine="auto"):
@@ -100,3 +104,23 @@ def test_every_line_is_accounted_for(engine):
         (4, "'yesterday' is not a time"),
         (5, "no request: no status or no target among its keys level, msg"),
     ]
+
+
+def test_envoy_gateway_names_headers_as_envoy_does():
+    found = row(ENVOY_GATEWAY)
+
+    assert found["time"] == at("2025-12-11T01:10:35.254+00:00")
+    assert (found["method"], found["path"], found["host"]) == ("GET", "/health", "api.example.com")
+    assert (found["status"], found["request_time_s"], found["upstream_response_time_s"]) == (504, 5.004, None)
+    assert (found["client_addr"], found["user_agent"]) == ("192.0.2.7", "curl/8.5.0")
+    assert (found["request_id"], found["upstream_addr"]) == ("a4cadca4", "192.0.2.20:8080")
+
+
+def test_kong_writes_milliseconds_and_when_a_request_began():
+    found = row(KONG)
+
+    assert found["time"] == at("2025-12-11T01:10:35.254+00:00")
+    assert (found["method"], found["path"], found["host"]) == ("GET", "/health", "api.example.com")
+    assert (found["status"], found["upstream_status"]) == (504, 504)
+    assert (found["request_time_s"], found["upstream_response_time_s"]) == (5.004, 5.001)
+    assert (found["client_addr"], found["user_agent"]) == ("192.0.2.7", "curl/8.5.0")

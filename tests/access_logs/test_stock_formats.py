@@ -62,3 +62,25 @@ def test_virtual_hosts_of_apache(engine):
 
     assert used == {"vhost_combined": 2}
     assert [row["host"] for row in rows] == ["www.example.com", "[2001:db8::7]"]
+
+
+@engines
+def test_the_name_of_a_virtual_host_before_the_client(engine):
+    lines = [SAMPLES[name][0] for name in ("host_combined", "host_common", "vhost_common")]
+    rows = [row for line in lines for row in rows_of(line, engine=engine)[0]]
+
+    assert [row["client_addr"] for row in rows] == ["192.0.2.7"] * 3
+    assert [row["host"] for row in rows] == ["www.example.com"] * 3
+    assert [row["user_agent"] for row in rows] == ["curl/8.5.0", None, None]
+
+
+@engines
+def test_the_images_bunkerweb_and_nginx_proxy_manager(engine):
+    names = ("bunkerweb", "proxy_manager", "proxy_manager_other")
+    rows = [row for name in names for row in rows_of(*SAMPLES[name], engine=engine)[0]]
+
+    assert [row["status"] for row in rows] == [504, 504, 404]
+    assert [row["upstream_status"] for row in rows] == [None, 504, None]
+    assert [row["path"] for row in rows] == ["/health", "/health", "/"]
+    assert [row["host"] for row in rows] == ["www.example.com", "api.example.com", "www.example.com"]
+    assert rows[0]["request_id"] == "0f1e2d3c4b5a69788796a5b4c3d2e1f0"

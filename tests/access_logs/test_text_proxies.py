@@ -1,4 +1,4 @@
-"""Lines of Envoy, Istio, HAProxy, Traefik, S3 and Classic Load Balancers, written as each documents them."""
+"""Lines of Envoy, Istio, HAProxy, Traefik, uWSGI, S3 and Classic Load Balancers, as each documents them."""
 
 import json
 import time
@@ -10,11 +10,13 @@ import pytest
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.access_logs.formats.text_proxies import PROXIES, text_values
+from watchme_analysis.access_logs.scan import read_access_logs
 
 SAMPLES = {proxy.name: proxy.samples for proxy in PROXIES}
 ENVOY, ISTIO = SAMPLES["Envoy"]
 HAPROXY, REFUSED = SAMPLES["HAProxy"]
 (TRAEFIK,) = SAMPLES["Traefik"]
+(UWSGI,) = SAMPLES["uWSGI"]
 (S3,) = SAMPLES["S3 server access log"]
 CLASSIC, UNSENT = SAMPLES["Classic Load Balancer"]
 LINES = {
@@ -22,6 +24,7 @@ LINES = {
     "Istio": ISTIO,
     "HAProxy": HAPROXY,
     "Traefik": TRAEFIK,
+    "uWSGI": UWSGI,
     "S3": S3,
     "Classic Load Balancer": CLASSIC,
 }
@@ -38,6 +41,27 @@ def row_of(line, **options):
 
 def at(minute, second, microsecond):
     return datetime(2025, 12, 11, 1, minute, second, microsecond, tzinfo=UTC)
+
+
+def test_uwsgi_logs_the_start_of_a_request_in_local_time():
+    tokyo = row_of(UWSGI, zone=ZoneInfo("Asia/Tokyo"))
+    row = row_of(UWSGI)
+    short = row_of(UWSGI.replace("129 msecs", "129 micros"))
+
+    assert (row["time"], row["request_time_s"]) == (at(10, 30, 129000), 0.129)
+    assert (row["time"] - tokyo["time"]).total_seconds() == 9 * 3600
+    assert (row["method"], row["path"], row["query"]) == ("POST", "/health", "x=1")
+    assert (row["status"], row["client_addr"], row["body_bytes"]) == (504, "192.0.2.7", 47)
+    assert short["request_time_s"] == 0.000129
+
+
+def test_comments_among_the_lines_leave_a_prefix_a_prefix(tmp_path):
+    lines = [f"# {number}\nDec 11 01:10:30 host haproxy[7]: {HAPROXY}\n" for number in range(4)]
+    (tmp_path / "access.log").write_text("".join(lines))
+
+    frame, (account,) = read_access_logs([tmp_path / "access.log"])
+
+    assert (len(frame), account.rejected_lines) == (4, 4)
 
 
 def test_envoy_logs_when_a_request_began_and_escapes_nothing():

@@ -116,9 +116,9 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **options: Any)
 
     FILES are files, 'quoted*patterns', folders, s3:// names, or - for standard input. Files compressed with
     gzip, bzip2, xz or Zstandard are decompressed. The format of a log is read from nginx.conf beside it, else
-    detected from its lines: Nginx, Apache, Envoy, HAProxy, Traefik, Caddy, IIS, CloudFront, S3, AWS load
-    balancers, or JSON. Every line is counted, and unreadable lines are shown as rejected. Memory use is
-    bounded for logs of any size. Ctrl-C prints the summary of the lines read so far.
+    detected from its lines: Nginx, Apache, Envoy, HAProxy, Traefik, Caddy, Kong, uWSGI, IIS, CloudFront, S3,
+    AWS load balancers, or JSON. Every line is counted, and unreadable lines are shown as rejected. Memory use
+    is bounded for logs of any size. Ctrl-C prints the summary of the lines read so far.
     """
     from watchme_analysis.access_logs.filters import RequestFilter, parse_only
     from watchme_analysis.access_logs.summary_json import access_report, plain

@@ -80,8 +80,8 @@ def extended_formats(formats: Sequence[LogFormat], lines: Sequence[bytes], size:
     rests = {base: behind for base in formats if (behind := _rests(base, lines))}
     if not rests:
         return []
-    # The longest format that begins most of the lines.
-    base = max(rests, key=lambda one: (len(rests[one]), len(one.variables)))
+    # The format that begins most of the lines and leaves least of them; of equal ones the most probable.
+    base = max(rests, key=lambda one: (len(rests[one]), -sum(map(len, rests[one]))))
     count = len(rests[base])
     enough = count >= _LEAST_LINES and count >= _LEAST_SHARE * size
     if not enough and count <= _MOST * size:

@@ -1,11 +1,13 @@
-"""JSON access logs of Traefik, Caddy, Envoy, Istio, Cloudflare, API Gateway and Google's load balancers.
+"""JSON access logs of Traefik, Caddy, Envoy, Kong, Cloudflare, API Gateway and Google's load balancers.
 
 Each is read by its documented fields.
 
 Sources: https://doc.traefik.io/traefik/observability/access-logs/ (durations are Go's, in nanoseconds),
 https://caddyserver.com/docs/caddyfile/directives/log (seconds, headers are lists), and
 https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage with the keys that
-Istio assigns to its command operators (milliseconds),
+Istio assigns to its command operators, and https://gateway.envoyproxy.io/v1.1/tasks/observability/proxy-accesslog
+(milliseconds),
+https://developer.konghq.com/plugins/http-log (milliseconds),
 https://developers.cloudflare.com/logs/reference/log-fields/zone/http_requests/ (Logpush, milliseconds),
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html and the page of its variables
 (milliseconds), and https://cloud.google.com/load-balancing/docs/https/https-logging-monitoring (texts with a
@@ -155,7 +157,7 @@ PROXIES = (
         ),
     ),
     Proxy(
-        marks=frozenset({"start_time", "response_code", "duration"}),
+        marks=frozenset({"start_time", "response_code"}),
         variables={
             "downstream_remote_address": "remote_addr",
             "x_forwarded_for": "http_x_forwarded_for",
@@ -164,10 +166,17 @@ PROXIES = (
             "path": "request_uri",
             "protocol": "server_protocol",
             "authority": "host",
+            # The keys of Envoy Gateway.
+            "x-envoy-origin-path": "request_uri",
+            ":authority": "host",
+            "user-agent": "http_user_agent",
+            "x-forwarded-for": "http_x_forwarded_for",
+            "x-request-id": "request_id",
             "response_code": "status",
             "bytes_sent": "body_bytes_sent",
             "duration": "request_time",
             "upstream_service_time": "upstream_response_time",
+            "x-envoy-upstream-service-time": "upstream_response_time",
             "upstream_host": "upstream_addr",
             "user_agent": "http_user_agent",
         },
@@ -181,6 +190,12 @@ PROXIES = (
             '"response_code":504,"response_flags":"UT","start_time":"2025-12-11T01:10:30.250Z",'
             '"upstream_cluster":"outbound|80||api","upstream_host":"192.0.2.20:8080",'
             '"upstream_service_time":null,"user_agent":"curl/8.5.0","x_forwarded_for":null}',
+            # Envoy Gateway
+            '{":authority":"api.example.com","bytes_received":0,"bytes_sent":91,'
+            '"downstream_remote_address":"192.0.2.7:47250","duration":5004,"method":"GET","protocol":"HTTP/2",'
+            '"response_code":504,"response_flags":"UT","start_time":"2025-12-11T01:10:30.250Z",'
+            '"upstream_host":"192.0.2.20:8080","user-agent":"curl/8.5.0","x-envoy-origin-path":"/health",'
+            '"x-envoy-upstream-service-time":null,"x-forwarded-for":"192.0.2.7","x-request-id":"a4cadca4"}',
         ),
     ),
     Proxy(
@@ -274,6 +289,34 @@ PROXIES = (
             '"jsonPayload":{"statusDetails":"backend_timeout"},'
             '"receiveTimestamp":"2025-12-11T01:10:31.2Z","resource":{"type":"http_load_balancer"},'
             '"severity":"WARNING","timestamp":"2025-12-11T01:10:00.123456Z"}',
+        ),
+    ),
+    Proxy(
+        marks=frozenset({"started_at", "request.method", "request.uri", "response.status"}),
+        variables={
+            "client_ip": "remote_addr",
+            "request.method": "request_method",
+            "request.uri": "request_uri",
+            "request.size": "request_length",
+            "request.id": "request_id",
+            "request.headers.host": "host",
+            "request.headers.user-agent": "http_user_agent",
+            "request.headers.referer": "http_referer",
+            "request.headers.x-forwarded-for": "http_x_forwarded_for",
+            "response.status": "status",
+            "response.size": "bytes_sent",
+            "latencies.request": "request_time",
+            "latencies.proxy": "upstream_response_time",
+            "upstream_status": "upstream_status",
+        },
+        per_second=1e3,
+        start="started_at",
+        samples=(
+            '{"client_ip":"192.0.2.7","latencies":{"kong":1,"proxy":5001,"request":5004},"request":{"headers":'
+            '{"host":"api.example.com","user-agent":"curl/8.5.0"},"id":"2f6946328ffc4946b8c9120704a4a155",'
+            '"method":"GET","querystring":{},"size":75,"uri":"/health"},"response":{"headers":{"via":"kong"},'
+            '"size":434,"status":504},"service":{"host":"192.0.2.20"},"started_at":1765415430250,'
+            '"upstream_status":"504"}',
         ),
     ),
 )

@@ -119,6 +119,51 @@ STOCK_FORMATS = (
         ),
         "apache",
     ),
+    # The same without referer and agent, to which administrators append further fields.
+    StockFormat(
+        "vhost_common",
+        r'%v:%p %h %l %u %t "%r" %>s %O',
+        (f"www.example.com:443 {_SAMPLE}",),
+        "apache",
+    ),
+    # From the image bunkerity/bunkerweb.
+    StockFormat(
+        "bunkerweb",
+        '$host $remote_addr - $request_id $remote_user [$time_local] "$request" $status $body_bytes_sent '
+        '"$http_referer" "$http_user_agent"',
+        (
+            "www.example.com 192.0.2.7 - 0f1e2d3c4b5a69788796a5b4c3d2e1f0 - [11/Dec/2025:10:10:30 +0900] "
+            '"GET /health?x=1 HTTP/1.1" 504 167 "-" "curl/8.5.0"',
+        ),
+    ),
+    # Virtual hosts that share a log, each line with the name of its host.
+    StockFormat(
+        "host_combined",
+        r'%v %h - %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"',
+        (f'www.example.com {_SAMPLE} "-" "curl/8.5.0"',),
+        "apache",
+    ),
+    StockFormat("host_common", r'%v %h - %u %t "%r" %>s %b', (f"www.example.com {_SAMPLE}",), "apache"),
+    # From https://github.com/NginxProxyManager/nginx-proxy-manager: proxy hosts, and other hosts.
+    StockFormat(
+        "proxy_manager",
+        "[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host "
+        '"$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] [Sent-to $server] '
+        '"$http_user_agent" "$http_referer"',
+        (
+            '[11/Dec/2025:01:10:30 +0000] - 504 504 - GET https api.example.com "/health?x=1" '
+            '[Client 192.0.2.7] [Length 167] [Gzip -] [Sent-to 192.0.2.20] "curl/8.5.0" "-"',
+        ),
+    ),
+    StockFormat(
+        "proxy_manager_other",
+        '[$time_local] $status - $request_method $scheme $host "$request_uri" [Client $remote_addr] '
+        '[Length $body_bytes_sent] [Gzip $gzip_ratio] "$http_user_agent" "$http_referer"',
+        (
+            '[11/Dec/2025:01:10:30 +0000] 404 - GET http www.example.com "/" [Client 192.0.2.7] [Length 150] '
+            '[Gzip 3.10] "curl/8.5.0" "-"',
+        ),
+    ),
 )
 
 

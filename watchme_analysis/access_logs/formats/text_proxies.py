@@ -1,4 +1,4 @@
-"""Text access logs of Envoy (and Istio), HAProxy, Traefik, S3 and Classic Load Balancers.
+"""Text access logs of Envoy (and Istio), HAProxy, Traefik, uWSGI, S3 and Classic Load Balancers.
 
 Each logs the start of a request and its duration, from which its end follows, the time of a request here.
 
@@ -6,6 +6,7 @@ Sources: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability
 https://istio.io/latest/docs/tasks/observability/logs/access-log/ (milliseconds),
 https://docs.haproxy.org/3.0/configuration.html#8.2.3 (milliseconds; local times),
 https://doc.traefik.io/traefik/observability/access-logs/ (milliseconds),
+https://uwsgi-docs.readthedocs.io/en/latest/LogFormat.html (milliseconds or microseconds; local times),
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html (milliseconds), and
 https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/access-log-collection.html (seconds).
 """
@@ -26,6 +27,8 @@ Values = dict[str, str | None]
 
 _CLF = r"\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d"
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
+# As of C's ctime.
+_C_TIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"
 _LONG = 1 << 13
 _NOTHING = ("", "-", "-1")
 _AUTHORITY = re.compile(r"\S+ [a-z]+://(\[[^\]]+\]|[^/:? ]+)")
@@ -109,6 +112,14 @@ def _classic(values: Values) -> None:
     values["host"] = authority[1] if authority else None
 
 
+def _uwsgi(values: Values) -> None:
+    _, month, day, clock, year = (values["start"] or "").split()
+    values["start"] = f"{int(day):02}/{month}/{year}:{clock}"
+    spent = number(values.pop("t_spent"))
+    per_s = 1e3 if values.pop("t_unit") == "msecs" else 1e6
+    values["request_time"] = None if spent is None else f"{spent / per_s:.6f}"
+
+
 PROXIES = (
     TextProxy(
         "Envoy",
@@ -172,6 +183,25 @@ PROXIES = (
         ending="ms",
     ),
     TextProxy(
+        "uWSGI",
+        (
+            r"\[pid: (?P<pid>\d+)\|app: (?P<app>-?\d+)\|req: (?P<request_number>-?\d+/\d+)\] "
+            r"(?P<remote_addr>\S+) \((?P<remote_user>[^)]*)\) "
+            rf"\{{\d+ vars in (?P<request_length>\d+) bytes\}} \[(?P<start>{_C_TIME})\] "
+            r"(?P<request_method>\S+) (?P<request_uri>.*?) => generated (?P<body_bytes_sent>\d+) bytes in "
+            r"(?P<t_spent>\d+) (?P<t_unit>msecs|micros) (?:via \S+ )?"
+            r"\((?P<server_protocol>\S+) (?P<status>\d+)\) "
+            r"\d+ headers in \d+ bytes \(\d+ switches on core \d+\)"
+        ),
+        re.compile(rf"\}} \[{_C_TIME}\] \S+ "),
+        (
+            "[pid: 88185|app: 0|req: 1/1] 192.0.2.7 () {38 vars in 696 bytes} [Thu Dec 11 01:10:30 2025] "
+            "POST /health?x=1 => generated 47 bytes in 129 msecs (HTTP/1.1 504) 9 headers in 378 bytes "
+            "(1 switches on core 3)",
+        ),
+        complete=_uwsgi,
+    ),
+    TextProxy(
         "S3 server access log",
         (
             rf"(?P<bucket_owner>[0-9a-f]{{64}}|-) (?P<host>\S+) \[(?P<start>{_CLF} [+-]\d{{4}})\] "
@@ -222,7 +252,7 @@ def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
     line
         A line without the prefix of syslog or a container runtime.
     zone
-        Zone of HAProxy's times, which have no zone.
+        Zone of the times of HAProxy and uWSGI, which have none.
 
     Raises
     ------

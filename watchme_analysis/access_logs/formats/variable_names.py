@@ -27,6 +27,7 @@ VARIABLE_OF_LABEL: dict[str, str] = {
         "request_method": "method request_method requestmethod verb http_method httpmethod "
         "http.request.method req.method",
         "request_uri": "request_uri requesturi uri url path target request_path requestpath request_url "
+        "http_path "
         "url.original url.path req.url",
         "args": "args query query_string url.query",
         "server_protocol": "protocol server_protocol http_version",

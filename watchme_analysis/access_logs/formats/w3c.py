@@ -55,6 +55,8 @@ _VARIABLES = {
     "cs-version": "server_protocol",
     "cs-protocol-version": "server_protocol",
     "sc-status": "status",
+    # SHOUTcast
+    "c-status": "status",
     "sc-bytes": "bytes_sent",
     "cs-bytes": "request_length",
     "time-taken": "request_time",
