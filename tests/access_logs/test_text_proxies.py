@@ -59,7 +59,7 @@ def test_comments_among_the_lines_leave_a_prefix_a_prefix(tmp_path):
     lines = [f"# {number}\nDec 11 01:10:30 host haproxy[7]: {HAPROXY}\n" for number in range(4)]
     (tmp_path / "access.log").write_text("".join(lines))
 
-    frame, (account,) = read_access_logs([tmp_path / "access.log"])
+    frame, account = read_access_logs([tmp_path / "access.log"])
 
     assert (len(frame), account.rejected_lines) == (4, 4)
 
