@@ -260,14 +260,11 @@ def _certain(
 ) -> list[tuple[_Pairs, str]]:
     """Return the unambiguous pairs, and the method that found them."""
     import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
 
     if not len(pairs.error):
         return []
     size = len(errors) + len(attempts)
-    edges = (np.ones(len(pairs.error), bool), (pairs.error, pairs.attempt + len(errors)))
-    _, labels = connected_components(coo_array(edges, shape=(size, size)), directed=False)
+    labels = _connected(pairs.error, pairs.attempt + len(errors), size)
     of_pair = labels[pairs.error]
     alone = np.bincount(of_pair, minlength=size)[of_pair] == 1
     chosen = [(_Pairs(pairs.error[alone], pairs.attempt[alone]), "alone")]
@@ -277,6 +274,23 @@ def _certain(
             (_in_order(some, (labels[: len(errors)], labels[len(errors) :]), errors, attempts), "order")
         )
     return chosen
+
+
+def _connected(some: Array, others: Array, size: int) -> Array:
+    """Return the smallest member of the group of each of ``size`` members; pairs connect members."""
+    import numpy as np
+
+    labels = np.arange(size)
+    while True:
+        # Each pair takes the smaller of its labels; then each label takes that of the member it names.
+        smaller = np.minimum(labels[some], labels[others])
+        before = labels.copy()
+        for members in (labels[some], labels[others], some, others):
+            np.minimum.at(labels, members, smaller)
+        while not np.array_equal(labels, labels[labels]):
+            labels = labels[labels]
+        if np.array_equal(labels, before):
+            return labels
 
 
 def _in_order(

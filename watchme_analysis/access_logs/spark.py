@@ -166,7 +166,8 @@ def spark_session(settings: SparkSettings) -> SparkSession:
     if find_spec("pyspark") is None:
         raise InputError(
             "The engine spark needs the package pyspark, which is not installed: python3 tasks.py spark "
-            "brings it; or leave out --engine spark."
+            "brings it to a clone, pip install 'watchme-analysis[spark]' elsewhere; or leave out "
+            "--engine spark."
         )
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java") is None and not (home and shutil.which(f"{home}/bin/java")):

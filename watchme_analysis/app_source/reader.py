@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from watchme_analysis.app_source.source_files import (
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, unpacked_name
 from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.installation import DISTRIBUTION
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import empty
 
@@ -169,6 +171,10 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
+_WITHOUT_RUFF = (
+    "Blocking calls that only ruff's ASYNC rules know were not looked for, because ruff is not installed: "
+    f"pip install '{DISTRIBUTION}[report]'."
+)
 # Cache of the last folder, because an import requests its files consecutively.
 _last: list[_Folder] = []
 
@@ -215,6 +221,7 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     if raw.content.problem:
         problems.append(Rejected(raw.relative, 0, raw.content.problem))
     notes: tuple[str, ...] = ()
+    advice = () if find_spec("ruff") is not None else (_WITHOUT_RUFF,)
     if raw.relative in folder.unread:
         notes = (
             f"{raw.relative}: not read; of {len(folder.state)} source files those nearest to the web "
@@ -232,7 +239,7 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
             rows=len(frame),
             rejected=tuple(problems) if first else (),
             truncated=bool(problems or notes),
-            notes=notes if first else (),
+            notes=(*notes, *advice) if first else (),
         )
         pieces.append((table, frame, retrieval))
     return pieces

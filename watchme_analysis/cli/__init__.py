@@ -25,6 +25,7 @@ FAILED, BAD_INPUT = 1, 2
 
 # In the usual order of use; each module is imported when its command is used.
 _COMMANDS = {
+    "demo": "demo:demo",
     "import": "case:import_command",
     "case": "case:case_group",
     "diagnose": "diagnose:diagnose",
@@ -70,6 +71,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 A first round:
+  watchme demo                      investigate a small bundled case
   watchme import FOLDER CASE        turn raw evidence into a case
   watchme case show CASE            see what it holds and what it misses
   watchme diagnose health CASE      name the cause, with its evidence

@@ -147,8 +147,10 @@ Example:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:
     """Open the notebooks in JupyterLab; ARGUMENTS such as --no-browser are passed on."""
+    from watchme_analysis.installation import require
     from watchme_analysis.report.request import notebooks_folder
 
+    require("lab", "Notebooks in JupyterLab")
     command = lab_command(notebooks_folder(), arguments)
     os.execv(command[0], command)
 

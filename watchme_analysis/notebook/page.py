@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
+from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import FigureView, TableView, TextView, with_zone
 from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 # Tables with rows at all times while the system is up, so that a gap is significant.
 _STEADY = ("probes", "access_log", "edge_log", "app_log", "host_metrics", "metrics")
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 def open_page(
@@ -64,7 +64,7 @@ def _resolved(case: str) -> Path:
     path = Path(case)
     if not case.strip():
         raise InputError("The parameter case is empty: name the folder of a case or of raw evidence.")
-    here = [path] if path.is_absolute() else [path, PROJECT / path, PROJECT / "notebooks" / path]
+    here = [path] if path.is_absolute() else [path, PROJECT_FILES / path, PROJECT_FILES / "notebooks" / path]
     return next((place for place in here if place.is_dir()), path)
 
 

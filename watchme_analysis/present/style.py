@@ -17,6 +17,7 @@ from functools import cache
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.installation import require
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.formats import format_duration
@@ -123,6 +124,7 @@ def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:
 
 
 def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
+    require("report", "Figures")
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

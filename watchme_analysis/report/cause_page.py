@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 
-PAGES = Path(__file__).resolve().parents[2] / "docs" / "causes"
+PAGES = PROJECT_FILES / "docs" / "causes"
 _LINK = re.compile(r"\[([^\]]+)\]\(\w+\.md\)")
 
 
 def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
     """Return the page of each supported cause of a diagnosis, by cause id.
 
-    The result is empty without a supported cause, or without a clone of the project.
+    The result is empty without a supported cause.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.text.catalogue import parse_language
 from watchme_analysis.window import parse_zone
 
@@ -42,14 +43,14 @@ class Request:
 
 
 def notebooks_folder() -> Path:
-    """Return the folder of the project's notebooks, which is beside the package.
+    """Return the folder of the project's notebooks: of the clone, or of the installed wheel.
 
     Raises
     ------
     InputError
         When the folder does not exist.
     """
-    folder = Path(__file__).resolve().parents[2] / "notebooks"
+    folder = PROJECT_FILES / "notebooks"
     if not folder.is_dir():
         raise InputError(
             f"There is no folder {folder}: run from a clone of the project, or give --notebooks."

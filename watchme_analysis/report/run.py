@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from watchme_analysis.case.importer import IMPORTS_VARIABLE
 from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.installation import require
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import Run, collect_files, prepare, write_result
 from watchme_analysis.report.html_page import write_index, write_page
@@ -26,7 +27,7 @@ from watchme_analysis.report.kernel import Kernels, finished, left_by
 from watchme_analysis.report.request import Request, plan, read_notebook
 from watchme_analysis.version import __version__
 
-_VERSIONS = ("pandas", "numpy", "scipy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
+_VERSIONS = ("pandas", "numpy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
 
 
 class Progress(Protocol):
@@ -93,6 +94,7 @@ def write_reports(
     InputError, CaseError
         When a parameter, a case or the folder can't be used. Nothing is written then.
     """
+    require("report", "Reports")
     progress = progress or NoProgress()
     # The first kernel starts while the inputs are validated.
     with shared_imports(), Kernels() as kernels:

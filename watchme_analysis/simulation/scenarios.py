@@ -22,6 +22,7 @@ from watchme_analysis.simulation.settings import (
     QueueSettings,
     Settings,
 )
+from watchme_analysis.stats.student_t import half_width_factor
 
 HOUR_S = 3600.0
 CONFIDENCE = 0.95
@@ -120,8 +121,6 @@ class Comparison:
 
 def estimate(values: Sequence[float | None]) -> Estimate:
     """Return the mean of the values that are not None, and its interval by Student's t."""
-    from scipy.stats import t
-
     there = [float(value) for value in values if value is not None]
     many = len(there)
     if not many:
@@ -130,7 +129,7 @@ def estimate(values: Sequence[float | None]) -> Estimate:
     if many == 1:
         return Estimate(mean, None, 1)
     spread = math.sqrt(math.fsum((value - mean) ** 2 for value in there) / (many - 1))
-    return Estimate(mean, float(t.ppf((1 + CONFIDENCE) / 2, many - 1)) * spread / math.sqrt(many), many)
+    return Estimate(mean, half_width_factor(CONFIDENCE, many - 1) * spread / math.sqrt(many), many)
 
 
 def arrivals_of(load: Load, seed: int) -> Arrivals:

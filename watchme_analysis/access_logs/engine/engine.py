@@ -23,6 +23,7 @@ from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.access_logs.line_blocks import ROOM_BYTES, Block, block_of
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.lines import prefix_sizes
+from watchme_analysis.installation import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +96,7 @@ def chosen_engine(asked: str) -> str:
     if asked not in ENGINES:
         raise InputError(f"There is no engine {asked!r}: it is one of {', '.join(ENGINES)}.")
     if asked == "numba" and not _has_numba():
-        raise InputError("The engine numba needs the package numba, which is not installed: take auto.")
+        require("access", "Compiled parsers")
     if asked == "auto":
         return "numba" if _has_numba() else "arrow"
     return asked

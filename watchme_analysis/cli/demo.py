@@ -1,0 +1,47 @@
+"""The command ``watchme demo``: an investigation of a small bundled case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from watchme_analysis.cli.terminal import echo
+
+# Evidence of the demonstration, beside the notebooks.
+CASE = "data/health-threadpool"
+
+
+@click.command(
+    short_help="Investigate a small bundled case.",
+    epilog="""\b
+Example:
+  watchme demo --out /tmp/reports""",
+)
+@click.option(
+    "--out",
+    default="reports",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of all reports and their index.",
+)
+def demo(out: Path) -> int:
+    """Find out why /health timed out while the service seemed fine, from bundled evidence.
+
+    Prints the diagnosis, and writes the report if the extra `report` is installed.
+    """
+    from watchme_analysis.cli.diagnose import diagnose
+    from watchme_analysis.cli.report import report
+    from watchme_analysis.errors import InputError
+    from watchme_analysis.installation import PROJECT_FILES, require
+
+    case = str(PROJECT_FILES / CASE)
+    diagnose.main(["health", case], standalone_mode=False)
+    echo(f"\nThe evidence: {case}")
+    try:
+        require("report", "The page and its figures")
+    except InputError as error:
+        echo(str(error))
+        return 0
+    code: int = report.main(["health", case, "--out", str(out)], standalone_mode=False)
+    return code

@@ -1,0 +1,54 @@
+"""What of the project is installed: optional libraries (extras), and files beside the package.
+
+An installed wheel holds the notebooks, the pages of causes and a small case in its folder ``bundled``; a
+clone has them at its root.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from watchme_analysis.errors import InputError
+
+DISTRIBUTION = "watchme-analysis"
+# Modules by which an extra of pyproject.toml is recognised.
+EXTRAS = {
+    "report": ("matplotlib", "papermill", "nbconvert", "ipykernel"),
+    "lab": ("jupyterlab",),
+    "access": ("numba",),
+    "spark": ("pyspark",),
+}
+_PACKAGE = Path(__file__).resolve().parent
+_BUNDLED = _PACKAGE / "bundled"
+# Folder with ``notebooks``, ``docs/causes`` and ``data``.
+PROJECT_FILES = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent
+
+
+def is_installed(extra: str) -> bool:
+    """Return whether the libraries of an extra are there."""
+    return all(find_spec(name) is not None for name in EXTRAS[extra])
+
+
+def require(extra: str, purpose: str) -> None:
+    """Raise an error that names an extra unless its libraries are there.
+
+    Parameters
+    ----------
+    extra
+        Name of the extra, such as ``report``.
+    purpose
+        What needs it, as the subject of a sentence in the plural, such as ``Reports``.
+
+    Raises
+    ------
+    InputError
+        When a library is missing.
+    """
+    missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise InputError(
+            f"{purpose} need {', '.join(missing)}, which {verb} not installed: "
+            f"pip install '{DISTRIBUTION}[{extra}]'."
+        )
