@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from watchme_analysis.cli.config import config_group
 from watchme_analysis.config import KEYS, WORK_ITEM_KEYS, Config, WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.limits import LIMIT_KEYS, Limits
 
 
 @pytest.fixture
@@ -30,7 +31,11 @@ def load(places, **environ):
 
 def test_without_any_file_times_are_utc_and_aws_decides(places):
     found = load(places)
-    names = (*KEYS, *(f"work_items.{key}" for key in WORK_ITEM_KEYS))
+    names = (
+        *KEYS,
+        *(f"work_items.{key}" for key in WORK_ITEM_KEYS),
+        *(f"limits.{key}" for key in LIMIT_KEYS),
+    )
     assert found == Config("UTC", "en", sources=dict.fromkeys(names, "default"))
     assert found.work_items.device_keys == ("device_id", "deviceId")
 
@@ -51,6 +56,18 @@ def test_each_key_comes_from_the_first_source_that_states_it(places):
         "profile": str(places.parents[2] / "config" / "watchme" / "watchme.toml"),
         "region": "WATCHME_REGION",
     }
+
+
+def test_a_limit_comes_from_the_environment_or_a_file(places):
+    write(places, "[limits]\nlines = 7\nfile_mib = 3")
+    found = load(places, WATCHME_LIMIT_LINES="9")
+    assert found.limits == Limits(lines=9, file_mib=3)
+    assert load(places, WATCHME_LIMIT_FILE_MIB="2048").limits.file_mib == 2048
+    assert found.sources["limits.lines"] == "WATCHME_LIMIT_LINES"
+    assert found.sources["limits.file_mib"] == str(places.parents[1] / "watchme.toml")
+    for wrong in ("0", "-1", "nan", "1e3", "many", "9" * 40):
+        with pytest.raises(InputError, match=r"WATCHME_LIMIT_LINES: limits\.lines is '"):
+            load(places, WATCHME_LIMIT_LINES=wrong)
 
 
 def test_the_nearest_file_upwards_counts(places):
@@ -106,6 +123,10 @@ def test_aws_variables_are_stronger_than_a_file(places, variable):
         ("profile = [1, 2]", r"profile is \[1, 2\], but must be the name of a profile"),
         ('region = "Tokyo"', "region is 'Tokyo', but must be an AWS region, such as"),
         ("time_zone", "can't be read: Expected '='"),
+        ("limits = 1", r"\[limits\] has the keys file_mib, unpacked_mib"),
+        ("[limits]\nbytes = 1", r"\[limits\] has the keys"),
+        ("[limits]\nlines = 0", r"limits\.lines is 0, but must be a whole number from 1"),
+        ("[limits]\nlines = true", r"limits\.lines is True, but must be"),
         ("work_items = 1", r"\[work_items\] has the keys device_keys, time_keys, day_keys, day_in_path only"),
         ("[work_items]\nkeys = []", r"\[work_items\] has the keys"),
         ("[work_items]\ndevice_keys = []", r"work_items\.device_keys is \[\], but must be a list of names"),

@@ -10,7 +10,7 @@ A setting has the value of the first of these that states it:
 
 Entry point: `load_config`.
 
-Imports: the standard library and `errors` only.
+Imports: the standard library, `errors` and `limits` only.
 
 Never: writes a file, or changes the environment.
 """
@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchme_analysis.errors import InputError, reason_of
+from watchme_analysis.limits import LIMIT_KEYS, Limits
 
 FILE = "watchme.toml"
 PREFIX = "WATCHME_"
@@ -122,6 +123,8 @@ class Config:
         YAML file with the alarms to back-test; None for the alarms that the package brings.
     work_items
         How messages name their work, with :attr:`time_zone`. The import of a case stores it there.
+    limits
+        How much of a file of evidence is read.
     sources
         For each key the place that states it: an environment variable, a file or ``default``.
     """
@@ -132,6 +135,7 @@ class Config:
     region: str | None = None
     alarms: str | None = None
     work_items: WorkItemSettings = WorkItemSettings()
+    limits: Limits = field(default_factory=Limits)
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -175,6 +179,8 @@ _SETTINGS = {
 KEYS = (*_SETTINGS,)
 # Table of the file with the settings of work items, and how a source names one of them.
 _WORK_ITEMS = "work_items"
+# Table of the file with the limits on evidence.
+_LIMITS = "limits"
 
 
 def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -219,6 +225,14 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
         sources[f"{_WORK_ITEMS}.{key}"] = "default" if given is None else str(given[0])
         if given is not None:
             work_items[key] = given[1]
+    limits: dict[str, int] = {}
+    for key in LIMIT_KEYS:
+        variable = f"{PREFIX}LIMIT_{key.upper()}"
+        found = [(variable, environ[variable])] if environ.get(variable) else []
+        found += [(str(path), table[key]) for path, data in files if key in (table := data.get(_LIMITS, {}))]
+        sources[f"{_LIMITS}.{key}"] = found[0][0] if found else "default"
+        if found:
+            limits[key] = _checked_limit(key, *found[0])
     return Config(
         time_zone=str(values["time_zone"]),
         language=str(values["language"]),
@@ -226,8 +240,19 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
         region=values.get("region"),
         alarms=values.get("alarms"),
         work_items=WorkItemSettings(**work_items, time_zone=str(values["time_zone"])),
+        limits=Limits.from_dict(limits),
         sources=MappingProxyType(sources),
     )
+
+
+def _checked_limit(key: str, source: str, value: object) -> int:
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value) else value
+    try:
+        Limits.from_dict({key: number})
+    except ValueError as error:
+        raise InputError(f"{source}: {_LIMITS}.{key} is {_quoted(value)}, but must be {error}.") from error
+    assert isinstance(number, int)
+    return number
 
 
 def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
@@ -254,7 +279,7 @@ def _read(path: Path) -> dict[str, Any]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} can't be read: {reason_of(error)}. Correct or remove the file.") from error
-    known = (*KEYS, _WORK_ITEMS)
+    known = (*KEYS, _WORK_ITEMS, _LIMITS)
     unknown = sorted(set(data) - set(known))
     if unknown:
         raise InputError(
@@ -271,7 +296,13 @@ def _read(path: Path) -> dict[str, Any]:
             raise InputError(
                 f"{path}: {_WORK_ITEMS}.{key} is {_quoted(value)}, but must be {error}."
             ) from error
-    return {key: _checked(key, value, str(path)) for key, value in data.items()} | {_WORK_ITEMS: work_items}
+    limits = data.pop(_LIMITS, {})
+    if not isinstance(limits, dict) or not set(limits) <= set(LIMIT_KEYS):
+        raise InputError(f"{path}: [{_LIMITS}] has the keys {', '.join(LIMIT_KEYS)} only.")
+    for key, value in limits.items():
+        _checked_limit(key, str(path), value)
+    tables = {_WORK_ITEMS: work_items, _LIMITS: limits}
+    return {key: _checked(key, value, str(path)) for key, value in data.items()} | tables
 
 
 def _checked(key: str, value: object, source: str) -> str:

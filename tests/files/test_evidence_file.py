@@ -2,22 +2,23 @@ import bz2
 import gzip
 import json
 import lzma
+from io import BytesIO
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchme_analysis.files.evidence_file import RawFile, Spill, decompress, load_json
+from watchme_analysis.files.evidence_file import RawFile, Spill, load_json, read_content
 
 
 def test_plain_data_stays_as_it_is():
-    assert decompress(b"plain") == (b"plain", None)
+    assert read_content(BytesIO(b"plain")) == (b"plain", None)
 
 
 def test_gzip_members_are_joined():
     packed = gzip.compress(b"one\n" * 50_000) + gzip.compress(b"two\n")
-    data, problem = decompress(packed)
+    data, problem = read_content(BytesIO(packed))
     assert problem is None
     assert data == b"one\n" * 50_000 + b"two\n"
 
@@ -34,9 +35,9 @@ PACKINGS = {
 def test_other_ways_to_pack_are_read_and_torn_alike(tmp_path, pack):
     data = "".join(f"{number**3 % 1000003}\n" for number in range(400_000)).encode()
     packed = pack(data)
-    torn = decompress(packed[:-100])
+    torn = read_content(BytesIO(packed[:-100]))
 
-    assert decompress(packed) == (data, None)
+    assert read_content(BytesIO(packed)) == (data, None)
     assert data.startswith(torn.data)
     assert len(torn.data) > 1_000_000
     assert "ends early" in torn.problem
@@ -49,7 +50,7 @@ def test_other_ways_to_pack_are_read_and_torn_alike(tmp_path, pack):
 def test_torn_gzip_keeps_its_good_part_and_says_so():
     lines = "".join(f"line {number}\n" for number in range(50_000)).encode()
     packed = gzip.compress(lines)
-    data, problem = decompress(packed[: len(packed) // 2])
+    data, problem = read_content(BytesIO(packed[: len(packed) // 2]))
     assert "ends early" in problem
     assert lines.startswith(data)
     assert len(data) > len(lines) // 4
@@ -60,14 +61,14 @@ def test_damaged_gzip_keeps_what_came_before_and_says_so():
     packed = bytearray(gzip.compress(lines))
     assert len(packed) > 3 * 65536
     packed[150_000:150_064] = b"\xff" * 64
-    data, problem = decompress(bytes(packed))
+    data, problem = read_content(BytesIO(packed))
     assert problem is not None
     assert len(data) > 1000
 
 
 def test_trailing_rubbish_is_told_and_padding_is_not():
-    assert decompress(gzip.compress(b"x") + b"\0" * 512).problem is None
-    assert "not gzip data" in decompress(gzip.compress(b"x") + b"further bytes").problem
+    assert read_content(BytesIO(gzip.compress(b"x") + b"\0" * 512)).problem is None
+    assert "not gzip data" in read_content(BytesIO(gzip.compress(b"x") + b"further bytes")).problem
 
 
 values = st.recursive(

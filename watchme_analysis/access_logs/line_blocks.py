@@ -18,7 +18,9 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from watchme_analysis.access_logs.formats.w3c import ANY_DIRECTIVE, DIRECTIVES, W3cFields
+from watchme_analysis.config import load_config
 from watchme_analysis.files.decompress import Fill
+from watchme_analysis.limits import MIB
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +31,8 @@ KEPT_BLOCK_BYTES = 16 << 20
 # Bytes behind a block's end that vector instructions may read.
 ROOM_BYTES = 64
 _MOST_THREADS = 8
+# Bytes of a line above the limit that are kept, for the list of rejected lines.
+_BEGIN_BYTES = 8 << 10
 # Seconds after which a waiting thread requests the interpreter.
 _TURN_S = 0.0005
 # Size from which memory benefits from large pages.
@@ -49,12 +53,15 @@ class Block:
         Range of the block's bytes.
     fields
         Content of the directives above the lines, in a log with directives.
+    line_bytes
+        Size of the block's only line if it exceeds the limit, of which ``data`` holds the beginning; else 0.
     """
 
     data: bytes | bytearray | mmap
     start: int
     stop: int
     fields: W3cFields | None = None
+    line_bytes: int = 0
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -116,19 +123,54 @@ def block_of(data: Block | bytes | memoryview) -> Block:
 
 def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
     """Yield blocks of whole lines of data in memory; the last line may lack its end."""
+    most = _longest_line()
     at = 0
     while at < len(data):
         stop = data.find(b"\n", min(at + size, len(data)) - 1) + 1
         if stop == 0:
             stop = len(data)
-        yield Block(data, at, stop)
+        yield from _without_long_lines(Block(data, at, stop), most)
         at = stop
+
+
+def _longest_line() -> int:
+    return load_config().limits.line_mib * MIB
+
+
+def _without_long_lines(block: Block, most: int) -> Iterator[Block]:
+    """Yield a block; one with a line above the limit in parts, with that line as a part of its own."""
+    data, at = block.data, block.start
+    long: list[tuple[int, int]] = []
+    while block.stop - at > most:
+        end = data.rfind(b"\n", at, at + most + 1) + 1
+        if not end:
+            end = data.find(b"\n", at, block.stop) + 1 or block.stop
+            long.append((at, end))
+        at = end
+    if not long:
+        yield block
+        return
+    # Parts are copies, because the memory of a block is recycled as a whole.
+    whole = memoryview(data)
+    at = block.start
+    for start, end in long:
+        if at < start:
+            yield Block(bytes(whole[at:start]), 0, start - at)
+        yield _long_line(bytes(whole[start : start + _BEGIN_BYTES]), end - start)
+        at = end
+    if at < block.stop:
+        yield Block(bytes(whole[at : block.stop]), 0, block.stop - at)
+
+
+def _long_line(begin: bytes, size: int) -> Block:
+    return Block(begin, 0, len(begin), line_bytes=size)
 
 
 def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = None) -> Iterator[Block]:
     """Yield blocks of whole lines of a stream; an incomplete last line comes last.
 
-    If the stream fails, or the wait for it is interrupted, the data before is yielded first.
+    If the stream fails, or the wait for it is interrupted, the data before is yielded first. Only the
+    beginning of a line above the limit is held.
 
     Parameters
     ----------
@@ -140,27 +182,47 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
         Source of the blocks' memory, for callers that return it.
     """
     memory = buffers or Buffers()
+    most = _longest_line()
     room, filled = size, 0
     held = memory.take(room + ROOM_BYTES)
+    # Beginning and size of a line above the limit that is being skipped.
+    begin, skipped = b"", 0
     try:
         while count := fill(memoryview(held)[filled:room]):
             filled += count
+            if skipped:
+                end = held.find(b"\n", 0, filled) + 1
+                skipped += end or filled
+                rest = filled - end if end else 0
+                held[:rest] = held[filled - rest : filled]
+                filled = rest
+                if end:
+                    yield _long_line(begin, skipped)
+                    skipped = 0
             if filled < room:
                 continue
             whole = held.rfind(b"\n", 0, filled) + 1
             rest = filled - whole
+            if rest > most:
+                begin, skipped = bytes(held[whole : whole + _BEGIN_BYTES]), rest
+                rest = 0
             room = max(size, 2 * rest)
             following = memory.take(room + ROOM_BYTES)
-            following[:rest] = memoryview(held)[whole:filled]
+            following[:rest] = memoryview(held)[whole : whole + rest]
             block, held, filled = Block(held, 0, whole), following, rest
             if whole:
-                yield block
+                yield from _without_long_lines(block, most)
     except (Exception, KeyboardInterrupt):
-        if filled:
-            yield Block(held, 0, filled)
+        yield from _last_blocks(Block(held, 0, filled), begin, skipped, most)
         raise
-    if filled:
-        yield Block(held, 0, filled)
+    yield from _last_blocks(Block(held, 0, filled), begin, skipped, most)
+
+
+def _last_blocks(block: Block, begin: bytes, skipped: int, most: int) -> Iterator[Block]:
+    if skipped:
+        yield _long_line(begin, skipped)
+    if len(block):
+        yield from _without_long_lines(block, most)
 
 
 def ahead(blocks: Iterable[Result]) -> Iterator[Result]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from watchme_analysis.access_logs.accounting import AccessLogAccounting, note_file_change, unreadable_log
-from watchme_analysis.access_logs.engine.chunk import Chunk, Selection, shifted
+from watchme_analysis.access_logs.engine.chunk import Chunk, RejectedLine, Selection, shifted
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
@@ -387,8 +387,11 @@ def chunks_of(
     which blocks take their memory, and to which it is returned.
     """
     buffers = Buffers()
+    limits = load_config().limits
 
     def read(block: Block) -> Chunk:
+        if block.line_bytes:
+            return _without_long_line(engine.read(Block(b"", 0, 0), constants), block)
         try:
             return engine.read(block, constants)
         finally:
@@ -399,8 +402,19 @@ def chunks_of(
             table = shifted(chunk.table, account.lines)
             account.add(chunk, table)
             yield chunk._replace(table=table)
+            if account.rejected_lines > max(limits.rejected_lines, account.row_count + account.filtered):
+                raise TruncatedError(
+                    f"only its first {account.lines} lines were read, as most of them are of no known format "
+                    f"({limits.reached('rejected_lines')})"
+                )
     except TruncatedError as error:
         account.truncate(str(error))
+
+
+def _without_long_line(chunk: Chunk, block: Block) -> Chunk:
+    """Return an empty chunk with the block's only line, which exceeds the limit, as a rejected line."""
+    reason = f"a line of {block.line_bytes} bytes is not read ({load_config().limits.reached('line_mib')})"
+    return chunk._replace(lines=1, rejected=[RejectedLine(1, reason, bytes(block))])
 
 
 def _large_head(one: Input, size: int) -> bytes:

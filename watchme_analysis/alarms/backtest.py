@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.alarms.evaluation import check_rule_numbers, evaluate
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 
 if TYPE_CHECKING:
@@ -198,7 +199,23 @@ def samples_needed(stat: str) -> float:
     return 10.0 / (1.0 - share) if share >= 0.5 else 10.0 / share
 
 
+def check_periods(rule: Rule) -> None:
+    """Raise an error for a rule over so many periods that its evaluation would not end.
+
+    Raises
+    ------
+    InputError
+        When the rule reaches the limit of periods.
+    """
+    limits = load_config().limits
+    if rule.evaluation_periods + rule.extra_periods > limits.periods:
+        raise InputError(
+            f"An alarm over {rule.evaluation_periods} periods is not evaluated ({limits.reached('periods')})."
+        )
+
+
 def _check(rule: Rule, history_period_s: int) -> None:
+    check_periods(rule)
     check_rule_numbers(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
     if rule.comparison not in COMPARISONS:
         raise InputError(

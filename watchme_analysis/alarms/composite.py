@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.backtest import AlarmRun, run_of_states
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +68,7 @@ def parse_rule(text: str) -> CompositeRule:
         raise _refusal(text, text[rest.start() :])
     expression = re.sub(r"[\r\n\t\f\v]+", " ", _TERM.sub(as_python, text)).strip()
     try:
-        holds = _condition(ast.parse(expression, mode="eval").body)
+        holds = _condition(ast.parse(expression, mode="eval").body, load_config().limits.nesting)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _refusal(text, text) from error
     return CompositeRule(text, tuple(dict.fromkeys(names)), holds)
@@ -74,19 +76,21 @@ def parse_rule(text: str) -> CompositeRule:
 
 def _refusal(text: str, rest: str) -> InputError:
     return InputError(
-        f"The composite rule {text!r} can't be read from {rest[:30]!r} on: "
+        f"The composite rule {shortened(text, 200, '…')!r} can't be read from {rest[:30]!r} on: "
         'write ALARM("a"), OK("a") or INSUFFICIENT_DATA("a"), joined by AND, OR, NOT and brackets.'
     )
 
 
-def _condition(node: ast.expr) -> Condition:
-    """Return the condition of a node in the syntax tree of a rule."""
+def _condition(node: ast.expr, levels: int) -> Condition:
+    """Return the condition of a node in the syntax tree of a rule with at most so many levels."""
+    if not levels:
+        raise ValueError("nested too deeply")
     if isinstance(node, ast.BoolOp):
-        parts = [_condition(value) for value in node.values]
+        parts = [_condition(value, levels - 1) for value in node.values]
         combine = all if isinstance(node.op, ast.And) else any
         return lambda states: combine(part(states) for part in parts)
     if isinstance(node, ast.UnaryOp):
-        denied = _condition(node.operand)
+        denied = _condition(node.operand, levels - 1)
         return lambda states: not denied(states)
     if isinstance(node, ast.Constant):
         constant = bool(node.value)

@@ -11,7 +11,9 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,16 @@ _COMPARED: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.NotEq: operator.ne,
 }
 _ACROSS = {"SUM": "sum", "AVG": "mean", "MAX": "max", "MIN": "min"}
+# Raised by Python for an expression that it can't parse, or whose values don't fit an operation.
+_FAILURES = (
+    SyntaxError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    TypeError,
+    AttributeError,
+)
 FUNCTIONS = ("ABS", "CEIL", "FILL", "FLOOR", "IF", *_ACROSS)
 
 
@@ -79,15 +91,22 @@ class _Reader:
         self.series = series
 
     def read(self) -> Any:
+        limits = load_config().limits
+        if len(self.expression) > limits.expression_chars:
+            raise InputError(
+                f"The metric math {shortened(self.expression, 30, '…')!r} is too long to be calculated "
+                f"({limits.reached('expression_chars')})."
+            )
         try:
             # CloudWatch writes ^ for a power.
             return self._value(ast.parse(self.expression.strip().replace("^", "**"), mode="eval").body)
-        except (SyntaxError, ValueError) as error:
+        except _FAILURES as error:
             raise self._refusal("is not understood") from error
 
     def _refusal(self, what: str) -> InputError:
         return InputError(
-            f"The metric math {self.expression!r} {what}: known are + - * / ^, comparisons, "
+            f"The metric math {shortened(self.expression, 200, '…')!r} {what}: known are + - * / ^, "
+            "comparisons, "
             f"{', '.join(FUNCTIONS)} and the ids {', '.join(self.series) or '(none)'}."
         )
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.alarms.backtest import Rule
+from watchme_analysis.alarms.backtest import Rule, check_periods
 from watchme_analysis.alarms.composite import parse_rule
 from watchme_analysis.alarms.evaluation import check_rule_numbers
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError, reason_of
+from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.queues.pipeline import Tables
 
 KINDS = ("dlq", "function", "queue", "probes")
@@ -194,6 +195,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         extra_periods=entry.get("extra_periods", 2),
         low_samples=str(entry.get("low_samples", "evaluate")),
     )
+    check_periods(rule)
     check_rule_numbers(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
     if rule.period_s not in (10, 20, 30) and (rule.period_s < 60 or rule.period_s % 60):
         raise InputError(f"period_s is {rule.period_s}, and must be 10, 20, 30 or a multiple of 60.")
@@ -258,11 +260,13 @@ def _metric_alarm(definition: Mapping[str, Any]) -> AlarmSpec:
 
 
 def _inlined(expression: str, queries: list[Mapping[str, Any]]) -> str:
-    """Return an expression with the ids of other expressions replaced by those expressions."""
-    import re
-
+    """Return an expression with ids of other expressions replaced, up to a limit, by those expressions."""
+    limits = load_config().limits
     inner = {str(query.get("Id")): str(query["Expression"]) for query in queries if query.get("Expression")}
-    for _ in inner:
+    for _ in range(min(len(inner), limits.nesting)):
+        # Expressions that refer to each other twice double in length each time.
+        if len(expression) > limits.expression_chars:
+            break
         expression = re.sub(
             r"[A-Za-z_]\w*", lambda word: f"({inner[word[0]]})" if word[0] in inner else word[0], expression
         )
@@ -297,7 +301,7 @@ def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
     path = path or load_config().alarms or ""
     place = Path(path) if path else files("watchme_analysis") / "alarms" / BUNDLED
     try:
-        return parse_specs(yaml.safe_load(place.read_text(encoding="utf-8")), str(path or BUNDLED))
+        return parse_specs(read_yaml(place.read_text(encoding="utf-8")), str(path or BUNDLED))
     except OSError as error:
         raise InputError(
             f"The specification {path} can't be read ({error.strerror}): check the path."

@@ -40,6 +40,7 @@ from watchme_analysis.files.evidence_file import (
 from watchme_analysis.files.json_values import DEEPEST, shallow
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.files.time_limit import TimeLimitError, time_limit
 from watchme_analysis.files.zones import NotedZone
 from watchme_analysis.schema import FORMAT_VERSION
 from watchme_analysis.text.formats import counted, readable_name
@@ -276,14 +277,19 @@ def _read_all(
             continue
         zone = NotedZone(settings.zone)
         raw = RawFile(folder, name, zone, settings.of_readers, spill, known)
-        source, reason = _recognise(raw, settings.kinds.get(name))
+        try:
+            with time_limit(size):
+                source, reason = _recognise(raw, settings.kinds.get(name))
+        except TimeLimitError as error:
+            source, reason = None, str(error)
         unread: tuple[str, ...] | None = None
         if source is None and reason != _OF_ITS_OWN:
             unread = _named_tables(raw)
         pieces: list[TablePart] = []
         if source is not None:
             try:
-                pieces = [_with_torn_line(piece, raw) for piece in _pieces(source, raw)]
+                with time_limit(size):
+                    pieces = [_with_torn_line(piece, raw) for piece in _pieces(source, raw)]
                 unread, reason = _nothing_read(source, pieces)
             except LeftOutError as error:
                 source, reason = None, str(error)

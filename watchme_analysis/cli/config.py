@@ -30,11 +30,13 @@ def config_show(as_json: bool) -> None:
     ~/.config/watchme, and the default. docs/configuration.md describes the keys.
     """
     from watchme_analysis.config import KEYS, WORK_ITEM_KEYS, load_config
+    from watchme_analysis.limits import LIMIT_KEYS
     from watchme_analysis.present.text_table import align_rows
 
     config = load_config()
     values = {key: getattr(config, key) for key in KEYS}
     values |= {f"work_items.{key}": getattr(config.work_items, key) for key in WORK_ITEM_KEYS}
+    values |= {f"limits.{key}": getattr(config.limits, key) for key in LIMIT_KEYS}
     if as_json:
         shown = {key: {"value": value, "source": config.sources[key]} for key, value in values.items()}
         echo_json(json.dumps(shown, indent=1, ensure_ascii=False))
@@ -42,6 +44,6 @@ def config_show(as_json: bool) -> None:
     unset = {"alarms": "those of the package"}
     rows = []
     for key, value in values.items():
-        text = ", ".join(value) if isinstance(value, tuple) else value
+        text = ", ".join(value) if isinstance(value, tuple) else str(value or "")
         rows.append((key, text or unset.get(key, "chosen by AWS's own settings"), config.sources[key]))
     echo(align_rows(("setting", "value", "source"), rows, words=(0, 1, 2)))

@@ -17,17 +17,16 @@ from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table, unpacked_name
-from watchme_analysis.files.json_values import flatten, leaf
+from watchme_analysis.files.json_values import flatten, leaf, within_limit
 from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Levels that are read; each takes several nested calls of the YAML library.
-_DEEPEST = 50
 _MASKED = "Values that look like secrets are masked in the table ({}), but not in the case's copy of {}."
 
 
@@ -65,16 +64,9 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     value, problem = _load(content.data.decode("utf-8-sig", errors="replace"), raw.relative)
     if problem:
         rejected.append(problem)
-    rows: list[dict[str, Any]] = []
-    for name, part in value.items():
-        if name == "services" and isinstance(part, dict):
-            for service, settings in part.items():
-                for path, setting in _service_settings(str(service), settings):
-                    row = {"service": str(service), "path": path, "value": setting}
-                    rows.append({"file": raw.relative} | row)
-        else:
-            for path, setting in flatten(part, str(name)):
-                rows.append({"file": raw.relative, "service": None, "path": path, "value": setting})
+    rows, cut = within_limit(_rows(value, raw.relative))
+    if cut:
+        rejected.append(Rejected(raw.relative, 0, cut))
     frame = frame_of_rows("compose_settings", rows, raw.remarks)
     masked = sum(MASK in row["value"] for row in rows)
     return frame, Retrieval(
@@ -87,50 +79,28 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     )
 
 
+def _rows(value: Mapping[str, Any], file: str) -> Iterator[dict[str, Any]]:
+    """Yield the leaves of a compose file as rows."""
+    for name, part in value.items():
+        if name == "services" and isinstance(part, dict):
+            for service, settings in part.items():
+                for path, setting in _service_settings(str(service), settings):
+                    yield {"file": file, "service": str(service), "path": path, "value": setting}
+        else:
+            for path, setting in flatten(part, str(name)):
+                yield {"file": file, "service": None, "path": path, "value": setting}
+
+
 def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
     """Return the YAML mapping, or the part before the position of a syntax error, and the rest."""
     import yaml
 
-    class Loader(yaml.SafeLoader):
-        """Safe loader that reads compose's own tags (``!reset``, ``!override``) as their plain value."""
-
-        _depth = 0
-
-        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-            """Return a node; a value that is nested too deeply is its text."""
-            if self._depth >= _DEEPEST and self.check_event(yaml.CollectionStartEvent):
-                return self._text_of_node()
-            self._depth += 1
-            try:
-                return super().compose_node(parent, index)
-            finally:
-                self._depth -= 1
-
-        def _text_of_node(self) -> yaml.ScalarNode:
-            first = last = self.get_event()  # type: ignore[no-untyped-call]
-            depth = 1
-            while depth:
-                last = self.get_event()  # type: ignore[no-untyped-call]
-                depth += isinstance(last, yaml.CollectionStartEvent) - isinstance(
-                    last, yaml.CollectionEndEvent
-                )
-            shown = text[first.start_mark.index : last.end_mark.index]
-            return yaml.ScalarNode("tag:yaml.org,2002:str", shown, first.start_mark, last.end_mark)
-
-    def plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
-        if isinstance(node, yaml.MappingNode):
-            return loader.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return loader.construct_sequence(node, deep=True)
-        return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-
-    Loader.add_multi_constructor("!", plain)
     lines = split_text(text, keep_ends=True)
     keep = len(lines)
     problem = None
     while True:
         try:
-            value = yaml.load("".join(lines[:keep]), Loader)  # a SafeLoader
+            value = read_yaml("".join(lines[:keep]))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             # YAML also counts U+2028 and others as line ends, which no editor does.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile, Source, load_json, one_table
-from watchme_analysis.files.json_values import flatten
+from watchme_analysis.files.json_values import flatten, within_limit
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval
 
@@ -44,8 +44,9 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     refusal = _refusal(value)
     if refusal is not None:
         value, problem = None, refusal or problem
-    rows = [] if value is None else [{"file": raw.relative, "path": p, "value": v} for p, v in flatten(value)]
-    problems = [reason for reason in (content.problem, problem) if reason]
+    leaves = () if value is None else flatten(value)
+    rows, cut = within_limit({"file": raw.relative, "path": path, "value": leaf} for path, leaf in leaves)
+    problems = [reason for reason in (content.problem, problem, cut) if reason]
     frame = frame_of_rows("edge_settings", rows, raw.remarks)
     return frame, Retrieval(
         source="edge_settings",

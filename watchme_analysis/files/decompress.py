@@ -6,8 +6,12 @@ Streams fill memory of the caller, so that plain and gzip data need no copy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
+
+from watchme_analysis.config import load_config
+from watchme_analysis.limits import MIB, Limits
 
 GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"
 
@@ -58,8 +62,12 @@ _UNPACKED_BYTES = 256 << 10
 _ZSTD_PIECE_BYTES = 16 << 10
 
 
+# Memory that an xz file may request: `xz -9` needs 65 MiB.
+_XZ_MEMORY_BYTES = 256 << 20
+
+
 class TruncatedError(Exception):
-    """Compressed data that ends early or is damaged; the data before the damage was returned."""
+    """Data that ends early, is damaged, or reaches a limit; the data before was returned."""
 
 
 class _Packing(NamedTuple):
@@ -90,22 +98,39 @@ def unpacking(stream: BinaryIO) -> Fill:
     """
     first = _beginning(stream)
     begin = filling([first])
-    # The type does not declare readinto1. A pipe's data is taken as it arrives, so that an interrupt loses
-    # nothing.
-    stored: Any = stream
-    into = getattr(stored, "readinto1", None)
-
-    def plain(room: memoryview) -> int:
+    if not first.startswith(PACKED_MAGIC):
+        # The type does not declare readinto1. A pipe's data is taken as it arrives, so that an interrupt
+        # loses nothing.
+        stored: Any = stream
+        into = getattr(stored, "readinto1", None)
         # An S3 stream fills the whole buffer, and after a failure does not report the bytes written.
-        return begin(room) or (into(room) if into else stored.readinto(room[:_READ_BYTES]))
-
+        return lambda room: begin(room) or (into(room) if into else stored.readinto(room[:_READ_BYTES]))
+    packed = _Rejoined(first, stream)
     if first.startswith(GZIP_MAGIC):
-        return _without_tar(_gunzipping(plain))
-    if first.startswith(ZSTD_MAGIC):
-        return _without_tar(filling(_zstd(first, stream)))
-    if first.startswith(PACKED_MAGIC):
-        return _without_tar(filling(_members(first, stream, _packing(first))))
-    return plain
+        found = _gunzipping(packed.readinto)
+    elif first.startswith(ZSTD_MAGIC):
+        found = filling(_zstd(packed))
+    else:
+        found = filling(_members(packed, _packing(first)))
+    return _within(_without_tar(found), packed, load_config().limits)
+
+
+def _within(fill: Fill, packed: _Rejoined, limits: Limits) -> Fill:
+    """Return a function that fills memory until the data is far larger than its compressed bytes."""
+    total = 0
+
+    def bounded(room: memoryview) -> int:
+        nonlocal total
+        if total > max(limits.unpacked_mib * MIB, limits.unpacked_times * packed.read_bytes):
+            raise TruncatedError(
+                f"only its first {total // MIB} MiB were read: it unpacks to over {limits.unpacked_times} "
+                f"times its size ({limits.reached('unpacked_times')})"
+            )
+        count = fill(room)
+        total += count
+        return count
+
+    return bounded
 
 
 def _beginning(stream: BinaryIO) -> bytes:
@@ -192,15 +217,15 @@ def _packing(first: bytes) -> _Packing:
         return _Packing("bzip2", BZ2Decompressor, OSError)
     from lzma import LZMADecompressor, LZMAError
 
-    return _Packing("xz", LZMADecompressor, LZMAError)
+    return _Packing("xz", partial(LZMADecompressor, memlimit=_XZ_MEMORY_BYTES), LZMAError)
 
 
-def _members(first: bytes, stream: BinaryIO, packing: _Packing) -> Iterator[bytes]:
+def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
     """Yield the content of several concatenated compressed streams."""
-    magic = next(one for one in PACKED_MAGIC if first.startswith(one))
+    rest = stream.read(_READ_BYTES)
+    magic = next(one for one in PACKED_MAGIC if rest.startswith(one))
     total = 0
     member = packing.new()
-    rest = first
     while True:
         try:
             data = member.decompress(rest, _UNPACKED_BYTES)
@@ -227,11 +252,11 @@ def _members(first: bytes, stream: BinaryIO, packing: _Packing) -> Iterator[byte
                 raise TruncatedError(f"{packing.name} data ends early after {total} bytes")
 
 
-def _zstd(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
+def _zstd(stream: _Rejoined) -> Iterator[bytes]:
     import pyarrow as pa
 
     total = 0
-    source = pa.PythonFile(_Rejoined(first, stream), mode="r")
+    source = pa.PythonFile(stream, mode="r")
     try:
         with pa.CompressedInputStream(source, "zstd") as plain:
             while piece := plain.read(_ZSTD_PIECE_BYTES):
@@ -244,20 +269,35 @@ def _zstd(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
 
 
 class _Rejoined:
-    """A stream whose first bytes were already read."""
+    """A stream whose first bytes were already read; it counts the bytes that it returns."""
 
     closed = False
 
     def __init__(self, first: bytes, stream: BinaryIO) -> None:
         self._first = first
-        self._stream = stream
+        self._stream: Any = stream
+        self.read_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
         if self._first:
             size = len(self._first) if size < 0 else size
             data, self._first = self._first[:size], self._first[size:]
-            return data
-        return self._stream.read(size)
+        else:
+            data = self._stream.read(size)
+        self.read_bytes += len(data)
+        return data
+
+    def readinto(self, room: memoryview) -> int:
+        if self._first:
+            count = min(len(self._first), len(room))
+            room[:count] = self._first[:count]
+            self._first = self._first[count:]
+        else:
+            # A pipe's data is taken as it arrives. An S3 stream fills the whole buffer.
+            into = getattr(self._stream, "readinto1", None)
+            count = into(room) if into else self._stream.readinto(room[:_READ_BYTES])
+        self.read_bytes += count
+        return count
 
     def close(self) -> None:
         self.closed = True

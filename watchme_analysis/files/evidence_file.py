@@ -14,14 +14,15 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cached_property
-from io import BytesIO
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError, unpacked
 from watchme_analysis.files.json_values import shallow
+from watchme_analysis.limits import MIB, Limits
 from watchme_analysis.retrieval import Retrieval
 from watchme_analysis.text.formats import readable_name
 
@@ -32,6 +33,10 @@ Found = TypeVar("Found")
 
 # File name endings of compressed files; the compression itself is detected from the content.
 PACKED_ENDINGS = (".gz", ".zst", ".bz2", ".xz")
+
+
+# Bytes in which line feeds are counted at once.
+_COUNTED_BYTES = 1 << 20
 
 
 class Content(NamedTuple):
@@ -79,11 +84,6 @@ def link_problem(root: Path, path: Path) -> str:
     return f"a symbolic link that leads out of the folder, to {whole}: it is not followed"
 
 
-def decompress(data: bytes) -> Content:
-    """Return decompressed data, up to the damage if it is damaged; uncompressed data unchanged."""
-    return _decompressed(BytesIO(data)) if data.startswith(PACKED_MAGIC) else Content(data, None)
-
-
 def _decompressed(stream: BinaryIO, most: float = inf) -> Content:
     """Return the content of a compressed stream, reading hardly more than ``most`` bytes of it."""
     good = bytearray()
@@ -95,6 +95,38 @@ def _decompressed(stream: BinaryIO, most: float = inf) -> Content:
     except TruncatedError as error:
         return Content(bytes(good), str(error))
     return Content(bytes(good), None)
+
+
+def read_content(stream: BinaryIO, limits: Limits | None = None) -> Content:
+    """Return the decompressed bytes of a file, up to damage or to a limit of files read into memory."""
+    limits = limits or load_config().limits
+    most = limits.file_mib * MIB
+    first = stream.read(max(map(len, PACKED_MAGIC)))
+    stream.seek(0)
+    is_packed = first.startswith(PACKED_MAGIC)
+    data, problem = _decompressed(stream, most + 1) if is_packed else Content(stream.read(most + 1), None)
+    if len(data) > most:
+        data = data[:most]
+        problem = f"only its first {limits.file_mib} MiB were read ({limits.reached('file_mib')})"
+    end = _end_of_lines(data, limits.lines)
+    if end < len(data):
+        data = data[:end]
+        problem = f"only its first {limits.lines} lines were read ({limits.reached('lines')})"
+    return Content(data, problem)
+
+
+def _end_of_lines(data: bytes, lines: int) -> int:
+    """Return the position behind a number of lines; the size of the data if it has no more lines."""
+    if len(data) <= lines or data.count(b"\n") <= lines:
+        return len(data)
+    at = 0
+    # Counting a part is much faster than searching for each line feed.
+    while (count := data.count(b"\n", at, at + _COUNTED_BYTES)) <= lines:
+        lines -= count
+        at += _COUNTED_BYTES
+    for _ in range(lines):
+        at = data.index(b"\n", at) + 1
+    return at
 
 
 def load_json(data: bytes) -> tuple[Any, str | None]:
@@ -210,9 +242,10 @@ class RawFile:
 
     @cached_property
     def content(self) -> Content:
-        """The file's decompressed bytes."""
+        """The file's decompressed bytes, cut off at the limits."""
         try:
-            return decompress(self.path.read_bytes())
+            with self.path.open("rb") as file:
+                return read_content(file)
         except OSError as error:
             raise InputError(f"{self.path} can't be read: {error.strerror}.") from error
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
+from watchme_analysis.config import load_config
 from watchme_analysis.files.storable_values import escape_surrogates, holds_surrogates
 
 # Levels down to which a value is parsed; deeper values stay text. Python itself fails before 1,000.
@@ -141,6 +143,15 @@ def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, s
         yield path, json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     for key, child in children:
         yield from flatten(child, f"{path}.{key}" if path else str(key), depth + 1)
+
+
+def within_limit(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
+    """Return as many rows of a file of settings as the limit allows, and the problem if there are more."""
+    limits = load_config().limits
+    found = list(islice(rows, limits.settings + 1))
+    if len(found) <= limits.settings:
+        return found, None
+    return found[:-1], f"only its first {limits.settings} values were read ({limits.reached('settings')})"
 
 
 def leaf(text: Any) -> Any:

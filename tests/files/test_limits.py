@@ -1,0 +1,181 @@
+"""Limits on evidence: a file is read up to a limit, the report names it, and other files are read."""
+
+import bz2
+import gzip
+import json
+import lzma
+import time
+from io import BytesIO
+
+import pyarrow as pa
+import pytest
+
+from watchme_analysis.access_logs.line_blocks import blocks_from, blocks_of
+from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.evidence.compose import read_compose
+from watchme_analysis.files.decompress import TruncatedError, filling, unpacked
+from watchme_analysis.files.evidence_file import RawFile, read_content
+from watchme_analysis.files.time_limit import TimeLimitError, time_limit
+from watchme_analysis.files.yaml_values import read_yaml
+from watchme_analysis.limits import MIB, Limits
+
+LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health HTTP/1.1" 200 15 "-" "curl"\n'
+PACKINGS = {
+    "gz": lambda data: gzip.compress(data, 9),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}
+
+
+@pytest.fixture
+def limit(monkeypatch):
+    def put(**values):
+        for key, value in values.items():
+            monkeypatch.setenv(f"WATCHME_LIMIT_{key.upper()}", str(value))
+
+    return put
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_bomb_is_unpacked_up_to_its_ratio(limit, packing):
+    limit(unpacked_mib=2, unpacked_times=20)
+    stream = BytesIO(PACKINGS[packing](b"\0" * (8 * MIB)))
+    read = 0
+    with pytest.raises(TruncatedError, match="unpacked_times = 20"):
+        for piece in unpacked(stream):
+            read += len(piece)
+    assert 2 * MIB <= read < 4 * MIB
+
+
+def test_what_is_small_or_compresses_as_logs_do_is_unpacked_whole(limit):
+    limit(unpacked_mib=1, unpacked_times=20)
+    small = gzip.compress(b"\0" * MIB)
+    varied = b"".join(b"%d\n" % (number**3 % 1000003) for number in range(400_000))
+    assert b"".join(unpacked(BytesIO(small))) == b"\0" * MIB
+    assert b"".join(unpacked(BytesIO(gzip.compress(varied)))) == varied
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_file_in_memory_is_cut_at_its_size(pack):
+    content = read_content(BytesIO(pack(b"x" * (2 * MIB))), Limits(file_mib=1))
+    assert len(content.data) == MIB
+    assert "file_mib = 1" in content.problem
+    assert read_content(BytesIO(pack(b"x" * MIB)), Limits(file_mib=1)).problem is None
+
+
+@pytest.mark.parametrize("lines", [1, 3, 400_000])
+def test_a_file_in_memory_is_cut_at_its_lines(lines):
+    data = b"abc\n" * 700_000
+    content = read_content(BytesIO(data), Limits(lines=lines))
+    assert content.data == b"abc\n" * lines
+    assert f"lines = {lines}" in content.problem
+    assert read_content(BytesIO(data), Limits(lines=700_000)) == (data, None)
+
+
+def pieces(data, size):
+    return filling(data[at : at + size] for at in range(0, len(data), size))
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last", "last without an end"])
+@pytest.mark.parametrize("length", [MIB + 1, 12 * MIB])
+def test_a_long_line_is_a_block_of_its_own(limit, place, length):
+    limit(line_mib=1)
+    long = b"y" * length + b"\n"
+    before, after = (b"" if place == "first" else LINE * 40_000), (LINE * 9 if place == "middle" else b"")
+    data = before + (long.rstrip(b"\n") if place.endswith("an end") else long) + (after or LINE)
+    if place.startswith("last"):
+        data = data.removesuffix(LINE)
+    for blocks in (blocks_from(pieces(data, 300_000)), blocks_of(data)):
+        found = [(bytes(block), block.line_bytes) for block in blocks]
+        (skipped,) = [one for one in found if one[1]]
+        assert skipped[1] == length + (not place.endswith("an end"))
+        assert long.startswith(skipped[0])
+        assert len(skipped[0]) < 10_000
+        kept = b"".join(text for text, size in found if not size)
+        assert kept == data.replace(long.rstrip(b"\n") + (b"" if place.endswith("an end") else b"\n"), b"")
+
+
+@pytest.mark.parametrize("engine", ["arrow", "numba", "exact"])
+def test_a_long_line_costs_itself_alone(limit, tmp_path, engine):
+    limit(line_mib=1)
+    log = tmp_path / "access.log"
+    log.write_bytes(LINE * 3 + b"z" * (5 * MIB) + b"\n" + LINE * 2)
+    frame, (retrieval,) = read_access_logs([log], LogOptions(engine=engine))
+    assert list(frame["line"]) == [1, 2, 3, 5, 6]
+    assert (retrieval.lines, retrieval.rows) == (6, 5)
+    (rejected,) = retrieval.rejected
+    assert rejected.line == 4
+    assert "line_mib = 1" in rejected.reason
+
+
+def test_what_is_no_log_at_all_is_not_read_to_its_end(limit, tmp_path):
+    limit(rejected_lines=1000)
+    log = tmp_path / "access.log"
+    log.write_bytes(LINE * 5 + b"x\n" * 200_000)
+    scan = AccessScan([log])
+    scan.block_bytes = 4096
+    assert sum(len(chunk.table) for chunk in scan) == 5
+    (retrieval,) = scan.retrievals
+    assert retrieval.truncated
+    assert retrieval.lines < 100_000
+    assert "rejected_lines = 1000" in retrieval.rejected[-1].reason
+
+
+def aliases(levels, width=9):
+    """Return YAML that stands for ``width ** levels`` values."""
+    first = f"services:\n  a: &a0 [{', '.join(['x'] * width)}]\n"
+    return first + "".join(
+        f"  b{level}: &a{level} [{', '.join([f'*a{level - 1}'] * width)}]\n" for level in range(1, levels)
+    )
+
+
+def test_aliases_that_stand_for_billions_are_text(tmp_path, limit):
+    limit(settings=1000)
+    (tmp_path / "compose.yml").write_text(aliases(12) + "  web: {image: nginx}\n")
+    began = time.monotonic()
+    frame, _ = read_compose(RawFile(tmp_path, "compose.yml"))
+    assert time.monotonic() - began < 5
+    assert len(frame) < 2000
+    assert "image" in set(frame["path"])
+
+
+def test_more_settings_than_the_limit_are_reported(tmp_path, limit):
+    limit(settings=10)
+    (tmp_path / "compose.yml").write_text("services:\n" + "".join(f"  s{n}: {{a: 1}}\n" for n in range(11)))
+    frame, retrieval = read_compose(RawFile(tmp_path, "compose.yml"))
+    assert len(frame) == 10
+    assert "settings = 10" in retrieval.rejected[0].reason
+
+
+def test_a_value_that_holds_itself_ends():
+    assert read_yaml("a: &a [*a, *a]\nb: &b {c: 1}\nd: *b") == {
+        "a": ["*a", "*a"],
+        "b": {"c": 1},
+        "d": {"c": 1},
+    }
+
+
+def test_reading_ends_in_time(limit):
+    limit(file_s=1)
+    with pytest.raises(TimeLimitError, match="file_s = 1"), time_limit(0):
+        time.sleep(5)
+    with time_limit(0):
+        pass
+
+
+def test_a_file_that_reaches_a_limit_costs_no_other(tmp_path, limit):
+    limit(unpacked_mib=1, unpacked_times=20)
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    (evidence / "app.log.gz").write_bytes(gzip.compress(b"INFO:     started\n" * 200_000))
+    (evidence / "access.log").write_bytes(LINE * 5)
+    case = import_folder(evidence, tmp_path / "case").case
+    assert len(case.table("access_log")) == 5
+    assert 0 < len(case.table("app_log")) < 200_000
+    entry = case.coverage()["app_log"]
+    assert entry["truncated"]
+    (lost,) = case.sql("select reason from rejected_lines where file = 'app.log.gz'")["reason"]
+    assert "unpacked_times = 20" in lost
+    assert json.dumps(entry)
