@@ -102,7 +102,7 @@ def test_a_long_line_costs_itself_alone(limit, tmp_path, engine):
     limit(line_mib=1)
     log = tmp_path / "access.log"
     log.write_bytes(LINE * 3 + b"z" * (5 * MIB) + b"\n" + LINE * 2)
-    frame, (retrieval,) = read_access_logs([log], LogOptions(engine=engine))
+    frame, retrieval = read_access_logs([log], LogOptions(engine=engine))
     assert list(frame["line"]) == [1, 2, 3, 5, 6]
     assert (retrieval.lines, retrieval.rows) == (6, 5)
     (rejected,) = retrieval.rejected
