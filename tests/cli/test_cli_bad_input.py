@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -327,6 +328,41 @@ def test_a_service_that_fails_is_exit_1(monkeypatch, fault_of):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["access", "s3://bucket/access.log"],
+        ["access", "s3://bucket/web/"],
+        ["access", "access.log", "--parquet", "s3://bucket/requests.parquet"],
+        pytest.param(["query", "run", "cold_starts", "--log-group", "/aws/lambda/w"], marks=pytest.mark.slow),
+        pytest.param(["pull", "backlog", "--queue", "q"], marks=pytest.mark.slow),
+    ],
+    ids=lambda words: " ".join(words[:3]),
+)
+def test_a_service_that_cannot_be_reached_is_exit_1(tmp_path, monkeypatch, capsys, words):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    (tmp_path / "access.log").write_text(ACCESS)
+    monkeypatch.chdir(tmp_path)
+    settings = {
+        "ENDPOINT_URL": address,
+        "REGION": "eu-west-1",
+        "ACCESS_KEY_ID": "x",
+        "SECRET_ACCESS_KEY": "y",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setattr(sys, "argv", ["watchme", *words])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("watchme: ") and len(error.splitlines()) == 1
 
 
 def test_a_fault_of_the_program_stays_visible(monkeypatch, fault_of):

@@ -91,7 +91,8 @@ class Input:
         except FileNotFoundError as error:
             raise TruncatedError("it was gone before it was read") from error
         except OSError as error:
-            raise InputError(f"{self.name} can't be read: {error.strerror or error}.") from error
+            problem = ServiceError if self.name.startswith("s3://") else InputError
+            raise problem(f"{self.name} can't be read: {reason_of(error)}.") from error
 
     def head(self, size: int = 1 << 16) -> bytes:
         """Return the first decompressed bytes, as far as a truncated input can be read."""

@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.input import s3_store
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, ServiceError, reason_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,9 @@ class ParquetFile:
     Raises
     ------
     InputError
-        If it cannot be written.
+        If the file cannot be written.
+    ServiceError
+        If the object cannot be written.
     """
 
     def __init__(self, name: str | Path) -> None:
@@ -109,8 +111,9 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
-        raise InputError(f"{name} can't be written: {reason}.") from error
+        reason = os.strerror(error.errno) if error.errno else reason_of(error)
+        problem = ServiceError if name.startswith("s3://") else InputError
+        raise problem(f"{name} can't be written: {reason}.") from error
 
 
 def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:
@@ -119,7 +122,9 @@ def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:
     Raises
     ------
     InputError
-        If it cannot be written.
+        If the file cannot be written.
+    ServiceError
+        If the object cannot be written.
     """
     with ParquetFile(name) as file:
         for table in tables:
