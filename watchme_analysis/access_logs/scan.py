@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -196,6 +197,13 @@ class AccessScan:
         """Yield chunks, with lines numbered within their input."""
         for one in self.inputs:
             yield from self._scan(one)
+
+    def again(self, columns: Sequence[str]) -> AccessScan:
+        """Return a scan of the same inputs and requests with other columns."""
+        found = copy(self)
+        found.selection = replace(self.selection, columns=tuple(columns))
+        found.retrievals, found._stream = [], None
+        return found
 
     def _first_time(self, one: Input) -> int:
         return 0 if one.size is None else first_time(one, self._reader(one)) or 0

@@ -247,8 +247,8 @@ class SparkScan:
                     f"The engine spark can't read {one.name}: only this process can; give files."
                 )
         self._scan = scan
-        self._settings = settings or SparkSettings()
-        self._parts = parts_of(scan.inputs, self._settings.part_bytes)
+        self.settings = settings or SparkSettings()
+        self._parts = parts_of(scan.inputs, self.settings.part_bytes)
         self._accounts: list[AccessLogAccounting] = []
 
     def aggregate(self, new: Callable[[], Aggregated]) -> Aggregated:
@@ -309,7 +309,7 @@ class SparkScan:
         if not self._parts:
             return []
         task = partial(_task, self._scan, self._parts, self._lines_before(), work)
-        session = spark_session(self._settings)
+        session = spark_session(self.settings)
         count = len(self._parts)
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException

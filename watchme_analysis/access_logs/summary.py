@@ -12,6 +12,7 @@ from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.grouped_sums import MEASURES, GroupedSums, KeySums, Names, sums_by
 from watchme_analysis.access_logs.latency_histogram import Histograms, most_off_pct, quantiles
 from watchme_analysis.access_logs.routes import compiled_routes, routes_of
+from watchme_analysis.access_logs.surges import Arrivals
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.arrow_arrays import array_of, nulls_of, number_array, numbers_of, whole
 
@@ -70,6 +71,8 @@ class AccessSummary:
         Number of slowest requests to keep.
     requests, untimed
         Number of counted requests, and of requests left out because they have no time to compare.
+    arrivals
+        Number of counted requests by time step.
     compiled
         True to find routes with the compiled loop, which needs numba; the routes are the same.
 
@@ -85,6 +88,7 @@ class AccessSummary:
     compiled: bool = False
     requests: int = 0
     untimed: int = 0
+    arrivals: Arrivals = field(default_factory=Arrivals)
     _by_key: KeySums = field(default_factory=KeySums)
     _upstreams: Names = field(default_factory=Names)
     # Number of requests by upstream, its status and the status sent.
@@ -106,6 +110,7 @@ class AccessSummary:
         if not len(table):
             return
         self.requests += len(table)
+        self.arrivals.add(table["time"])
         status = _whole(table["status"])
         seconds = [_floats(table[name]) for name in MEASURES]
         self._by_key.add(self._key_numbers(table), status, _floats(table["body_bytes"], 0.0), seconds)
@@ -124,6 +129,7 @@ class AccessSummary:
         """Add another summary by the same key, which is consumed."""
         self.requests += other.requests
         self.untimed += other.untimed
+        self.arrivals.merge(other.arrivals)
         self._by_key.merge(other._by_key)
         other._pairs.rename(0, self._upstreams.of(other._upstreams))
         self._pairs.merge(other._pairs)

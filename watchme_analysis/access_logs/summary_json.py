@@ -12,6 +12,7 @@ from watchme_analysis.access_logs.error_requests import errors_by_kind
 from watchme_analysis.access_logs.grouped_sums import OTHER
 from watchme_analysis.access_logs.latency_histogram import most_off_pct
 from watchme_analysis.access_logs.summary import BY_TIME
+from watchme_analysis.access_logs.surges import SENDERS
 from watchme_analysis.redact import MASK, redacted_values, shortened
 from watchme_analysis.text.formats import counted
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.access_logs.summary import AccessSummary
+    from watchme_analysis.access_logs.surges import SenderCounts
     from watchme_analysis.retrieval import Retrieval
 
 SCHEMA_VERSION = 1
@@ -46,6 +48,7 @@ def access_report(
     retrievals: Sequence[Retrieval],
     notes: Iterable[str] = (),
     order: str = "requests",
+    senders: SenderCounts | None = None,
 ) -> dict[str, Any]:
     """Return the report of a scan.
 
@@ -59,6 +62,8 @@ def access_report(
         Sentences about all inputs.
     order
         A word of :data:`ORDERS`; minutes and hours stay in order of time.
+    senders
+        Senders of the summary's surge, None if there is none or they were not counted.
 
     Returns
     -------
@@ -96,8 +101,17 @@ def access_report(
         "groups": (row for batch in groups.to_batches(_ROWS) for row in batch.to_pylist()),
         "upstreams": summary.upstreams().to_pylist(),
         "slowest": _slowest(summary),
+        "surge": _surge(summary, senders),
     }
     return _shareable(found)
+
+
+def _surge(summary: AccessSummary, senders: SenderCounts | None) -> dict[str, Any] | None:
+    found = summary.arrivals.surge()
+    if found is None:
+        return None
+    named = dict.fromkeys(SENDERS) | ({} if senders is None else senders.leading())
+    return {**found.report(), "senders_counted": senders is not None, **named}
 
 
 def _bounds(summary: AccessSummary) -> Iterator[str]:

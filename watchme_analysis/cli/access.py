@@ -141,7 +141,7 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **options: Any)
     scan = make_scan(files, options, (since, until), choice)
     run = run_on_spark if options["engine"] == "spark" else run_here
     found = run(scan, partial(AccessSummary, options["by"], choice, options["top"] or _SLOWEST), options)
-    report = access_report(found.summary, found.retrievals, scan.notes, options["sort"])
+    report = access_report(found.summary, found.retrievals, scan.notes, options["sort"], found.senders)
     if report["left_out"] and not report["rows"]:
         report["reach"] = plain(dict(zip(("start", "end"), scan.time_range(), strict=True)))
     if report["requests"] and report["total"]["max_s"] is None:

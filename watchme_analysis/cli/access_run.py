@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from watchme_analysis.access_logs.filters import RequestFilter
     from watchme_analysis.access_logs.scan import AccessScan
     from watchme_analysis.access_logs.summary import AccessSummary
+    from watchme_analysis.access_logs.surges import SenderCounts
     from watchme_analysis.files.evidence_file import RawFile
     from watchme_analysis.retrieval import Retrieval
 
@@ -48,11 +49,15 @@ _PACE_AFTER_S, _MOST_SECONDS, _MOST_MINUTES = 2, 90, 90
 
 @dataclass(frozen=True)
 class Found:
-    """Result of a scan: the summary, the retrieval of each log, and the report on error logs or None."""
+    """Result of a scan: the summary, the retrieval of each log, the report on error logs and the senders.
+
+    The last two are None without error logs, and without a surge whose senders could be counted.
+    """
 
     summary: AccessSummary
     retrievals: Sequence[Retrieval]
     errors: dict[str, Any] | None = None
+    senders: SenderCounts | None = None
 
 
 def make_scan(
@@ -123,8 +128,31 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
     if file is not None and not file.rows:
         raise InputError(f"{options['parquet']} was not written: the logs hold no request that is selected.")
     return Found(
-        summary, [*scan.unread, *scan.retrievals], errors.report(scan) if errors is not None else None
+        summary,
+        [*scan.unread, *scan.retrievals],
+        errors.report(scan) if errors is not None else None,
+        _senders(scan, summary),
     )
+
+
+def _senders(scan: AccessScan, summary: AccessSummary) -> SenderCounts | None:
+    """Return the senders of the summary's surge, for which the logs are read again.
+
+    None without a surge, after an interruption, and for a pipe, which can be read only once.
+    """
+    from watchme_analysis.access_logs.surges import SenderCounts
+
+    surge = summary.arrivals.surge()
+    stopped = len(scan.retrievals) < len(scan.inputs) or any(one.truncated for one in scan.retrievals)
+    if surge is None or stopped or any(one.size is None for one in scan.inputs):
+        return None
+    senders = SenderCounts(surge, summary.choice)
+    try:
+        for chunk in _shown(scan.again(senders.columns)):
+            senders.add(chunk.table)
+    except KeyboardInterrupt:
+        return None
+    return senders
 
 
 def _make_ready() -> None:
@@ -155,6 +183,7 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Options) -> Found:
     """Return the result of a scan on Spark; write Parquet on request."""
     from watchme_analysis.access_logs.spark import SparkScan, SparkSettings
+    from watchme_analysis.access_logs.surges import SenderCounts
 
     pairs = [one.partition("=") for one in options["spark_options"]]
     for name, equals, _ in pairs:
@@ -165,7 +194,13 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Op
     keep = partial(_counted, summary.choice, _written_columns(scan, options))
     if options["parquet"] is not None and not spark.write(options["parquet"], keep):
         raise InputError(f"{options['parquet']} was not written: the logs hold no request that is selected.")
-    return Found(summary, [*scan.unread, *spark.retrievals()])
+    retrievals = [*scan.unread, *spark.retrievals()]
+    surge = summary.arrivals.surge()
+    if surge is None:
+        return Found(summary, retrievals)
+    new_senders = partial(SenderCounts, surge, summary.choice)
+    again = SparkScan(scan.again(new_senders().columns), spark.settings)
+    return Found(summary, retrievals, senders=again.aggregate(new_senders))
 
 
 def athena_ddl(files: Sequence[str], options: Options) -> str:

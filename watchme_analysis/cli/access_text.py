@@ -11,8 +11,10 @@ from typing import Any
 from watchme_analysis.access_logs.grouped_sums import OTHER
 from watchme_analysis.access_logs.summary import BY_TIME, TIMED
 from watchme_analysis.access_logs.summary_json import is_unread
+from watchme_analysis.access_logs.surges import SENDERS
 from watchme_analysis.present.text_table import aligned_lines, terminal_width, truncate, truncate_middle
-from watchme_analysis.text.formats import counted, format_percent, format_time
+from watchme_analysis.text.formats import counted, format_duration, format_percent, format_time
+from watchme_analysis.text.shell_quoting import shell_word
 
 Report = Mapping[str, Any]
 
@@ -224,7 +226,7 @@ def access_page(report: Report, top: int, zone: tzinfo) -> str:
     page = Page(top, max(60, terminal_width()), zone, skipped)
     parts = [_heading(report, page)]
     if report["requests"]:
-        parts += [_shares(report, page), _groups(report, page), _failures(report, page)]
+        parts += [_shares(report, page), _surge(report, page), _groups(report, page), _failures(report, page)]
         parts += [_slowest(report, page), _upstreams(report, page)]
     if report.get("errors"):
         parts.append(errors_part(report["errors"], page))
@@ -286,6 +288,40 @@ def _shares(report: Report, page: Page) -> str:
     lines.append(wrapped(f"statuses  {statuses}", page, "          "))
     if total["max_s"] is None:
         lines.append(wrapped(_no_times(report), page))
+    return "\n".join(lines)
+
+
+def _surge(report: Report, page: Page) -> str:
+    """Return when far more requests came than usual, and the client and agent that most of them come from."""
+    surge = report["surge"]
+    if surge is None:
+        return ""
+    start, end = (format_time(surge[name], page.zone) for name in ("start", "end"))
+    steps = counted(surge["steps"], "interval")
+    lines = [
+        wrapped(
+            f"Surge from {start} to {end}: {surge['requests']:,} requests in {steps} of "
+            f"{format_duration(surge['step_s'])}; {surge['usual_requests']:,.0f} are usual.",
+            page,
+            "  ",
+        )
+    ]
+    for word in SENDERS:
+        sender = surge[word]
+        if sender is not None:
+            part = sender.get("distinguishing", sender["value"])
+            chosen = sender["value"] if part == sender["value"] else f"*{part}*"
+            lines.append(
+                f"  {as_percent(sender['excess_pct'])} of the surplus: {word} "
+                f"{truncate(part, REQUEST_WIDTH)}, {counted(sender['requests'], 'request')}"
+                f"  (--only {shell_word(f'{word}={chosen}')})"
+            )
+    if not any(surge[word] for word in SENDERS):
+        lines.append(
+            "  No single client or agent sent most of it."
+            if surge["senders_counted"]
+            else "  Its client is named when complete files are read: a pipe can be read only once."
+        )
     return "\n".join(lines)
 
 
