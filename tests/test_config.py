@@ -6,9 +6,17 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli.config import config_group
-from watchme_analysis.config import KEYS, WORK_ITEM_KEYS, Config, WorkItemSettings, load_config
+from watchme_analysis.config import (
+    KEYS,
+    TABLE_KEYS,
+    Config,
+    LoadSettings,
+    LogWords,
+    WorkItemSettings,
+    load_config,
+)
 from watchme_analysis.errors import InputError
-from watchme_analysis.limits import LIMIT_KEYS, Limits
+from watchme_analysis.limits import Limits
 
 
 @pytest.fixture
@@ -31,13 +39,8 @@ def load(places, **environ):
 
 def test_without_any_file_times_are_utc_and_aws_decides(places):
     found = load(places)
-    names = (
-        *KEYS,
-        *(f"work_items.{key}" for key in WORK_ITEM_KEYS),
-        *(f"limits.{key}" for key in LIMIT_KEYS),
-    )
-    assert found == Config("UTC", "en", sources=dict.fromkeys(names, "default"))
-    assert found.work_items.device_keys == ("device_id", "deviceId")
+    assert found == Config("UTC", "en", sources=dict.fromkeys((*KEYS, *TABLE_KEYS), "default"))
+    assert (found.work_items, found.log_words, found.load) == (WorkItemSettings(), LogWords(), LoadSettings())
 
 
 def test_each_key_comes_from_the_first_source_that_states_it(places):
@@ -114,8 +117,9 @@ def test_aws_variables_are_stronger_than_a_file(places, variable):
     [
         (
             'zone = "UTC"',
-            "has the unknown key 'zone': the keys are time_zone, language, profile, region, alarms, work",
+            "has the unknown key 'zone': do you mean time_zone",
         ),
+        ('colour = "red"', "has the unknown key 'colour': the keys are time_zone, language, profile, region"),
         ("time_zone = 9", "time_zone is 9, but must be the IANA name of a time zone, such as"),
         ('time_zone = "Asia/Tokio"', "time_zone is 'Asia/Tokio', but must be the IANA name"),
         ('time_zone = "../../etc/passwd"', "but must be the IANA name"),
@@ -123,13 +127,22 @@ def test_aws_variables_are_stronger_than_a_file(places, variable):
         ("profile = [1, 2]", r"profile is \[1, 2\], but must be the name of a profile"),
         ('region = "Tokyo"', "region is 'Tokyo', but must be an AWS region, such as"),
         ("time_zone", "can't be read: Expected '='"),
-        ("limits = 1", r"\[limits\] has the keys file_mib, unpacked_mib"),
-        ("[limits]\nbytes = 1", r"\[limits\] has the keys"),
+        ("limits = 1", "limits is 1, but must be a table"),
+        ("[limits]\nbytes = 1", r"\[limits\] has the unknown key 'bytes': the keys are file_mib"),
         ("[limits]\nlines = 0", r"limits\.lines is 0, but must be a whole number from 1"),
         ("[limits]\nlines = true", r"limits\.lines is True, but must be"),
-        ("work_items = 1", r"\[work_items\] has the keys device_keys, time_keys, day_keys, day_in_path only"),
-        ("[work_items]\nkeys = []", r"\[work_items\] has the keys"),
-        ("[work_items]\ndevice_keys = []", r"work_items\.device_keys is \[\], but must be a list of names"),
+        ("work_items = 1", r"work_items is 1, but must be a table: write \[work_items\]"),
+        (
+            "[work_items]\nitemkeys = []",
+            r"\[work_items\] has the unknown key 'itemkeys': do you mean item_keys\?",
+        ),
+        ("[load]\nx = 1", r"\[load\] has the unknown key 'x': the keys are senders, interval_s, together\."),
+        ("[load]\nsenders = 0", "load.senders is 0, but must be a whole number above 0."),
+        ("[load]\ninterval_s = inf", "load.interval_s is inf, but must be a number of seconds above 0."),
+        ("[load]\ntogether = 1", "load.together is 1, but must be true or false."),
+        ('[log_words]\nerror = [" "]', r"log_words.error is \[' '\], but must be a list of words"),
+        ("[work_items]\nunit = {en = 1}", "work_items.unit_en is 1, but must be a noun"),
+        ("[work_items]\nitem_keys = [1]", r"work_items\.item_keys is \[1\], but must be a list of names"),
         (
             "[work_items]\nday_in_path = '('",
             r"work_items\.day_in_path is '\(', but must be a regular expression",
@@ -152,14 +165,25 @@ def test_a_path_is_relative_to_the_file_that_states_it(places):
 
 
 def test_the_keys_of_work_items_are_settings(places):
-    write(places, '[work_items]\ndevice_keys = ["camera"]\n', '[work_items]\nday_keys = ["night"]\n')
+    write(
+        places,
+        '[work_items]\nitem_keys = ["camera"]\nunit = {ja = "カメラ"}\n',
+        '[work_items]\nday_keys = ["night"]\n',
+    )
     found = load(places, WATCHME_TIME_ZONE="Europe/Berlin")
-    assert found.work_items.device_keys == ("camera",)
+    assert found.work_items.item_keys == ("camera",)
+    assert (found.work_items.unit_en, found.work_items.unit_ja) == ("カメラ", "カメラ")
     assert found.work_items.day_keys == ("night",)
-    assert found.work_items.time_keys == ("recorded_at", "recordedAt")
+    assert found.work_items.time_keys == ()
     assert found.work_items.time_zone == "Europe/Berlin"
-    assert found.sources["work_items.device_keys"] == str(places.parents[1] / "watchme.toml")
+    assert found.sources["work_items.item_keys"] == str(places.parents[1] / "watchme.toml")
     assert WorkItemSettings.from_dict(found.work_items.to_dict()) == found.work_items
+
+
+def test_a_key_of_the_previous_release_still_works(places):
+    write(places, '[work_items]\ndevice_keys = ["camera"]\n')
+    assert load(places).work_items.item_keys == ("camera",)
+    assert WorkItemSettings.from_dict({"device_keys": ["camera"]}).item_keys == ("camera",)
 
 
 def test_an_invalid_variable_is_named(places):

@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -45,65 +45,210 @@ class WorkItemSettings:
 
     Attributes
     ----------
-    device_keys
-        Keys of a message body that name the device or owner of the work; the first that is present counts.
-        In logs, the same names are found in any spelling (``device_id``, ``deviceId``, ``DeviceID``).
+    item_keys
+        Keys of a message body that name what the work is about, such as an order or a device; the first that
+        is present counts. In logs, the same names are found in any spelling (``order_id``, ``orderId``,
+        ``OrderID``). Without keys, they are learned from the bodies of the messages, as are the following.
     time_keys
         Keys that name the moment of the work.
     day_keys
         Keys that name its local date, for work about a whole day.
     day_in_path
         Regular expression whose group is the local date in the path of a file.
+    unit_en, unit_ja
+        What the value of an item key is called, in each language.
     time_zone
         IANA name of the zone in which local dates are counted.
     """
 
-    device_keys: tuple[str, ...] = ("device_id", "deviceId")
-    time_keys: tuple[str, ...] = ("recorded_at", "recordedAt")
-    day_keys: tuple[str, ...] = ("local_date", "localDate")
+    item_keys: tuple[str, ...] = ()
+    time_keys: tuple[str, ...] = ()
+    day_keys: tuple[str, ...] = ()
     day_in_path: str = r"/(\d{4}-\d\d-\d\d)/"
+    unit_en: str = "work item"
+    unit_ja: str = "処理単位"
     time_zone: str = "UTC"
 
     def to_dict(self) -> dict[str, object]:
         """Return a JSON-ready dictionary, as the manifest of a case holds it."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+        return _json_ready(vars(self))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> WorkItemSettings:
-        """Return the settings of :meth:`to_dict`.
+        """Return the settings of :meth:`to_dict`, also those of an earlier version.
 
         Raises
         ------
         ValueError
             When a value is not valid.
         """
-        found = {key: _work_item_value(key, value) for key, value in data.items()}
-        return cls(**found)
+        current = {_FORMER_KEYS.get(key, key): value for key, value in data.items()}
+        return cls(**{key: _checked_value(_WORK_ITEM_FIELDS, key, value) for key, value in current.items()})
 
 
-def _work_item_value(key: str, value: object) -> Any:
-    """Return a validated setting of work items; raises ValueError with the allowed values."""
-    if key == "day_in_path":
-        try:
-            if isinstance(value, str) and re.compile(value).groups == 1:
-                return value
-        except re.error:
-            pass
-        raise ValueError("a regular expression with one group, the date")
-    if key == "time_zone":
-        if isinstance(value, str) and _is_zone(value):
+@dataclass(frozen=True)
+class LogWords:
+    """Words by which log lines without a level tell of an error, beside the usual ones in English.
+
+    Attributes
+    ----------
+    error
+        Words that make a line an error.
+    no_error
+        Words that, after such a word, say that there was none.
+    timeout
+        Words that make an error a timeout.
+    status
+        Words before the status code of an HTTP response.
+    """
+
+    error: tuple[str, ...] = ()
+    no_error: tuple[str, ...] = ()
+    timeout: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Return a JSON-ready dictionary, as the manifest of a case holds it."""
+        return _json_ready(vars(self))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> LogWords:
+        """Return the words of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError
+            When a value is not valid.
+        """
+        return cls(**{key: _checked_value(_LOG_WORD_FIELDS, key, value) for key, value in data.items()})
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """Messages that `watchme simulate` sends without a case.
+
+    Attributes
+    ----------
+    senders
+        Senders of one message each per interval; each is a message group of a FIFO queue.
+    interval_s
+        Seconds between two messages of a sender.
+    together
+        Whether all senders send at the same time, instead of evenly over the interval.
+    """
+
+    senders: int = 10
+    interval_s: float = 600.0
+    together: bool = False
+
+
+def _json_ready(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+class _Field(NamedTuple):
+    """A key of a table: the values that it may have, and how one is validated.
+
+    ``parse`` returns the value to store, and raises ValueError for one that is not allowed.
+    """
+
+    allowed: str
+    parse: Callable[[Any], Any]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Return a non-empty list of texts as a tuple."""
+    if isinstance(value, (list, tuple)) and all(isinstance(one, str) and one.strip() for one in value):
+        return tuple(value)
+    raise ValueError
+
+
+def _date_pattern(value: Any) -> str:
+    try:
+        if isinstance(value, str) and re.compile(value).groups == 1:
             return value
-        raise ValueError(_SETTINGS["time_zone"].allowed)
-    if (
-        not isinstance(value, (list, tuple))
-        or not value
-        or not all(isinstance(one, str) and one for one in value)
-    ):
-        raise ValueError('a list of names, such as ["device_id"]')
-    return tuple(value)
+    except re.error:
+        pass
+    raise ValueError
 
 
-WORK_ITEM_KEYS = ("device_keys", "time_keys", "day_keys", "day_in_path")
+def _name(value: Any) -> str:
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError
+
+
+def _zone(value: Any) -> str:
+    if isinstance(value, str) and _is_zone(value):
+        return value
+    raise ValueError
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise ValueError
+
+
+def _limit(value: Any) -> int:
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value) else value
+    Limits.from_dict({"lines": number})
+    return int(number)
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
+        return float(value)
+    raise ValueError
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError
+
+
+_KEYS = _Field('a list of names, such as ["order_id"]', _names)
+_WORDS = _Field('a list of words, such as ["failed"]', _names)
+_UNIT = _Field('a noun, such as "order"', _name)
+_WORK_ITEM_FIELDS = {
+    "item_keys": _KEYS,
+    "time_keys": _KEYS,
+    "day_keys": _KEYS,
+    "day_in_path": _Field("a regular expression with one group, the date", _date_pattern),
+    "unit_en": _UNIT,
+    "unit_ja": _UNIT,
+    "time_zone": _Field('the IANA name of a time zone, such as "Europe/Berlin" or "UTC"', _zone),
+}
+_LOG_WORD_FIELDS = dict.fromkeys(("error", "no_error", "timeout", "status"), _WORDS)
+_LOAD_FIELDS = {
+    "senders": _Field("a whole number above 0", _whole_number),
+    "interval_s": _Field("a number of seconds above 0", _seconds),
+    "together": _Field("true or false", _truth),
+}
+# Tables of the file with their keys. The zone of work items is that of the file.
+_TABLES: dict[str, dict[str, _Field]] = {
+    "work_items": {key: each for key, each in _WORK_ITEM_FIELDS.items() if key != "time_zone"},
+    "log_words": _LOG_WORD_FIELDS,
+    "load": _LOAD_FIELDS,
+    "limits": dict.fromkeys(LIMIT_KEYS, _Field("a whole number from 1", _limit)),
+}
+# Tables whose keys have environment variables, with what stands before the key.
+_TABLE_VARIABLES = {"limits": f"{PREFIX}LIMIT_"}
+TABLE_KEYS = tuple(f"{table}.{key}" for table, fields in _TABLES.items() for key in fields)
+# Keys of the previous release, in files and in the manifests of cases.
+_FORMER_KEYS = {"device_keys": "item_keys"}
+
+
+def _checked_value(fields: Mapping[str, _Field], key: str, value: object) -> Any:
+    """Return a validated value of a table; raises ValueError with the allowed values."""
+    found = fields.get(key)
+    if found is None:
+        raise ValueError(f"one of {', '.join(fields)}")
+    try:
+        return found.parse(value)
+    except ValueError:
+        raise ValueError(found.allowed) from None
 
 
 @dataclass(frozen=True)
@@ -123,10 +268,15 @@ class Config:
         YAML file with the alarms to back-test; None for the alarms that the package brings.
     work_items
         How messages name their work, with :attr:`time_zone`. The import of a case stores it there.
+    log_words
+        Further words for errors in logs. The import of a case stores them there.
+    load
+        Load of a simulation without a case.
     limits
         How much of a file of evidence is read.
     sources
-        For each key the place that states it: an environment variable, a file or ``default``.
+        For each key the place that states it: an environment variable, a file or ``default``. Keys of a table
+        are named with it: ``work_items.item_keys``.
     """
 
     time_zone: str = "UTC"
@@ -135,6 +285,8 @@ class Config:
     region: str | None = None
     alarms: str | None = None
     work_items: WorkItemSettings = WorkItemSettings()
+    log_words: LogWords = LogWords()
+    load: LoadSettings = LoadSettings()
     limits: Limits = field(default_factory=Limits)
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -157,7 +309,7 @@ def _is_zone(name: str) -> bool:
 
 
 _SETTINGS = {
-    "time_zone": _Setting('the IANA name of a time zone, such as "Asia/Tokyo" or "UTC"', _is_zone),
+    "time_zone": _Setting(_WORK_ITEM_FIELDS["time_zone"].allowed, _is_zone),
     "language": _Setting('"en" or "ja"', LANGUAGES.__contains__),
     # Access keys in the environment count as well: a profile that is given replaces them.
     "profile": _Setting(
@@ -177,10 +329,6 @@ _SETTINGS = {
     ),
 }
 KEYS = (*_SETTINGS,)
-# Table of the file with the settings of work items, and how a source names one of them.
-_WORK_ITEMS = "work_items"
-# Table of the file with the limits on evidence.
-_LIMITS = "limits"
 
 
 def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -217,42 +365,32 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
         if stated is not None:
             path, value = stated
             values[key], sources[key] = str(path.parent / value) if setting.is_path else value, str(path)
-    work_items: dict[str, Any] = {}
-    for key in WORK_ITEM_KEYS:
-        given = next(
-            ((path, table[key]) for path, data in files if key in (table := data.get(_WORK_ITEMS, {}))), None
-        )
-        sources[f"{_WORK_ITEMS}.{key}"] = "default" if given is None else str(given[0])
-        if given is not None:
-            work_items[key] = given[1]
-    limits: dict[str, int] = {}
-    for key in LIMIT_KEYS:
-        variable = f"{PREFIX}LIMIT_{key.upper()}"
-        found = [(variable, environ[variable])] if environ.get(variable) else []
-        found += [(str(path), table[key]) for path, data in files if key in (table := data.get(_LIMITS, {}))]
-        sources[f"{_LIMITS}.{key}"] = found[0][0] if found else "default"
-        if found:
-            limits[key] = _checked_limit(key, *found[0])
+    tables: dict[str, dict[str, Any]] = {}
+    for table, fields in _TABLES.items():
+        tables[table] = {}
+        for key in fields:
+            variable = f"{_TABLE_VARIABLES[table]}{key.upper()}" if table in _TABLE_VARIABLES else ""
+            if environ.get(variable):
+                checked = _checked_key(variable, table, fields, key, environ[variable])
+                tables[table][key], sources[f"{table}.{key}"] = checked, variable
+                continue
+            given = next(((path, data[table][key]) for path, data in files if key in data[table]), None)
+            sources[f"{table}.{key}"] = "default" if given is None else str(given[0])
+            if given is not None:
+                tables[table][key] = given[1]
+    zone = str(values["time_zone"])
     return Config(
-        time_zone=str(values["time_zone"]),
+        time_zone=zone,
         language=str(values["language"]),
         profile=values.get("profile"),
         region=values.get("region"),
         alarms=values.get("alarms"),
-        work_items=WorkItemSettings(**work_items, time_zone=str(values["time_zone"])),
-        limits=Limits.from_dict(limits),
+        work_items=WorkItemSettings(**tables["work_items"], time_zone=zone),
+        log_words=LogWords(**tables["log_words"]),
+        load=LoadSettings(**tables["load"]),
+        limits=Limits.from_dict(tables["limits"]),
         sources=MappingProxyType(sources),
     )
-
-
-def _checked_limit(key: str, source: str, value: object) -> int:
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value) else value
-    try:
-        Limits.from_dict({key: number})
-    except ValueError as error:
-        raise InputError(f"{source}: {_LIMITS}.{key} is {_quoted(value)}, but must be {error}.") from error
-    assert isinstance(number, int)
-    return number
 
 
 def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
@@ -279,30 +417,57 @@ def _read(path: Path) -> dict[str, Any]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} can't be read: {reason_of(error)}. Correct or remove the file.") from error
-    known = (*KEYS, _WORK_ITEMS, _LIMITS)
-    unknown = sorted(set(data) - set(known))
-    if unknown:
-        raise InputError(
-            f"{path} has the unknown key {_quoted(unknown[0])}: the keys are {', '.join(known)}."
-        )
-    table = data.pop(_WORK_ITEMS, {})
-    if not isinstance(table, dict) or not set(table) <= set(WORK_ITEM_KEYS):
-        raise InputError(f"{path}: [{_WORK_ITEMS}] has the keys {', '.join(WORK_ITEM_KEYS)} only.")
-    work_items = {}
-    for key, value in table.items():
-        try:
-            work_items[key] = _work_item_value(key, value)
-        except ValueError as error:
-            raise InputError(
-                f"{path}: {_WORK_ITEMS}.{key} is {_quoted(value)}, but must be {error}."
-            ) from error
-    limits = data.pop(_LIMITS, {})
-    if not isinstance(limits, dict) or not set(limits) <= set(LIMIT_KEYS):
-        raise InputError(f"{path}: [{_LIMITS}] has the keys {', '.join(LIMIT_KEYS)} only.")
-    for key, value in limits.items():
-        _checked_limit(key, str(path), value)
-    tables = {_WORK_ITEMS: work_items, _LIMITS: limits}
+    known = (*KEYS, *_TABLES)
+    for key in data:
+        if key not in known:
+            raise InputError(f"{path} has the unknown key {_quoted(key)}{_suggestion(key, known)}")
+    tables = {table: _table(path, table, data.pop(table, {})) for table in _TABLES}
     return {key: _checked(key, value, str(path)) for key, value in data.items()} | tables
+
+
+def _table(path: Path, name: str, stated: object) -> dict[str, Any]:
+    """Return a table of a file, checked."""
+    fields = _TABLES[name]
+    if not isinstance(stated, dict):
+        raise InputError(
+            f"{path}: {name} is {_quoted(stated)}, but must be a table: write [{name}] and its keys below."
+        )
+    found = {}
+    for stated_key, value in _units(stated).items():
+        key = _FORMER_KEYS.get(stated_key, stated_key)
+        if key not in fields:
+            raise InputError(
+                f"{path}: [{name}] has the unknown key {_quoted(stated_key)}{_suggestion(stated_key, fields)}"
+            )
+        found[key] = _checked_key(str(path), name, fields, key, value)
+    return found
+
+
+def _checked_key(source: str, table: str, fields: Mapping[str, _Field], key: str, value: object) -> Any:
+    """Return a validated value of a table's key; its error names the source and the allowed values."""
+    try:
+        return _checked_value(fields, key, value)
+    except ValueError as error:
+        raise InputError(f"{source}: {table}.{key} is {_quoted(value)}, but must be {error}.") from error
+
+
+def _units(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table in which ``unit = {en = ..., ja = ...}`` is ``unit_en`` and ``unit_ja``."""
+    unit = stated.get("unit")
+    if not isinstance(unit, dict):
+        return dict(stated)
+    both = {"en": unit.get("en", unit.get("ja")), "ja": unit.get("ja", unit.get("en"))} | unit
+    rest = {key: value for key, value in stated.items() if key != "unit"}
+    return rest | {f"unit_{language}": value for language, value in both.items()}
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence on an unknown key: the nearest known one, or all of them."""
+    from difflib import get_close_matches
+
+    listed = list(known)
+    near = get_close_matches(word.lower(), listed, 1)
+    return f": do you mean {near[0]}?" if near else f": the keys are {', '.join(listed)}."
 
 
 def _checked(key: str, value: object, source: str) -> str:

@@ -85,7 +85,7 @@ _TABLES = (
         _columns(
             _WHERE
             + """
-service | text | suffix of the file name, such as `emotion` in access-emotion.log | none
+service | text | suffix of the file name, such as `billing` in access-billing.log | none
 time | time | end of the request as logged ($msec, else $time_iso8601, else $time_local)
 request_id | text | $request_id
 edge_ray_id | text | ray or request id handed down by the edge, whole as logged
@@ -195,7 +195,7 @@ ttfb_s | float | first byte
         _columns(
             _WHERE
             + """
-service | text | suffix of the file name, such as `emotion` in app-emotion.log; empty text for app.log
+service | text | suffix of the file name, such as `billing` in app-billing.log; empty text for app.log
 time | time | when it was logged | the line has no time
 level | text | upper case
 pid | int | process
@@ -464,8 +464,8 @@ receive_count | int | ApproximateReceiveCount
 source_queue | text | name in DeadLetterQueueSourceArn | not a message of a DLQ
 group_id | text | MessageGroupId
 deduplication_id | text | MessageDeduplicationId
-device_id | text | device_id of a JSON body | the body names none
-work_key | text | recorded_at, else local_date, of a JSON body | the body names none
+work_item | text | what the work of a JSON body is about, such as an order or a device: value of a key in `item_keys` | the body names none
+work_key | text | its moment (`time_keys`), else its date (`day_keys`) | the body names none
 message_attributes | json | MessageAttributes, those of the sender | it set none, or they were not requested
 attributes | json | all system attributes
 """

@@ -64,7 +64,7 @@ class Window:
 
 
 def parse_zone(name: str) -> tzinfo:
-    """Return the time zone of an IANA name such as ``Asia/Tokyo``.
+    """Return the time zone of an IANA name such as ``Europe/Berlin``.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def parse_zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InputError(
-            f"The time zone {name!r} is unknown: use an IANA name such as Asia/Tokyo or UTC."
+            f"The time zone {name!r} is unknown: use an IANA name such as Europe/Berlin or UTC."
         ) from error
 
 

@@ -217,8 +217,8 @@ def test_a_kept_row_is_counted_and_told(tmp_path):
     frame = case.table("queue_messages").set_index("message_id")
     assert len(frame) == case.manifest["tables"]["queue_messages"]["rows"] == 4
     assert frame.loc["m1", "body"] == rf"dev\ud83d {secret}"
-    assert frame.loc["m2", "device_id"] == r"dev\ud83d"
-    assert frame.loc["m3", "device_id"] == "d"
+    assert frame.loc["m2", "work_item"] == r"dev\ud83d"
+    assert frame.loc["m3", "work_item"] == "d"
     assert frame.loc["m3", "body"] == HOSTILE["deep text"]
     notes = " ".join(case.manifest["tables"]["queue_messages"]["notes"])
     assert "hunter2" not in notes

@@ -113,6 +113,9 @@ def test_batches_appended_to_one_file(raw):
     assert not piece.retrieval.truncated
 
 
+KEYS = WorkItemSettings(("device_id",), ("recorded_at",), ("local_date",))
+
+
 @pytest.mark.parametrize(
     ("body", "item"),
     [
@@ -124,7 +127,7 @@ def test_batches_appended_to_one_file(raw):
     ],
 )
 def test_work_items(body, item):
-    assert sqs.work_item(body if isinstance(body, str) else json.dumps(body), WorkItemSettings()) == item
+    assert sqs.work_item(body if isinstance(body, str) else json.dumps(body), KEYS) == item
 
 
 def test_no_messages_is_no_error(raw):

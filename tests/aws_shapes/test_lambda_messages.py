@@ -1,10 +1,14 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from watchme_analysis.aws_shapes.lambda_messages import classify_message
+from watchme_analysis.config import LogWords, load_config
 
 ID = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
+# The words of the team whose logs are bundled.
+WORDS = load_config(Path(__file__).parents[2]).log_words
 TRACE = (
     "Traceback (most recent call last):\n"
     '  File "/var/task/lambda_function.py", line 61, in lambda_handler\n'
@@ -59,7 +63,7 @@ TRACE = (
     ],
 )
 def test_kinds_and_errors(message, kind, error):
-    reading = classify_message(message)
+    reading = classify_message(message, WORDS)
     assert (reading.kind, reading.error_type) == (kind, error)
 
 
@@ -114,7 +118,7 @@ def test_request_ids_of_runtime_lines():
     ],
 )
 def test_json_format(value, kind, error):
-    reading = classify_message(json.dumps(value))
+    reading = classify_message(json.dumps(value), WORDS)
     assert (reading.kind, reading.error_type, reading.request_id) == (kind, error, ID)
 
 
@@ -123,3 +127,22 @@ def test_json_report_figures():
     record = {"requestId": ID, "metrics": {**metrics, "initDurationMs": 100.5}}
     reading = classify_message(json.dumps({"type": "platform.report", "record": record}))
     assert (reading.duration_ms, reading.memory_used_mb, reading.init_ms) == (12.5, 50, 100.5)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "error"),
+    [
+        ("결제 실패: status=503", "error", "HTTP 503"),
+        ("결제 실패 상태 503", "error", "HTTP 503"),
+        ("결제 시간초과", "error", "Timeout"),
+        ("실패: 0", "application", None),
+        ("실패건 없음", "application", None),
+        ("[INFO] 실패", "application", None),
+        ("エラー", "application", None),
+        ("payment failed", "error", "ERROR"),
+    ],
+)
+def test_words_of_another_language(message, kind, error):
+    words = LogWords(error=("실패", "시간초과"), no_error=("없음",), timeout=("시간초과",), status=("상태",))
+    reading = classify_message(message, words)
+    assert (reading.kind, reading.error_type) == (kind, error)

@@ -23,8 +23,8 @@ def hit(frame, failures=None, **more):
         failures=failures,
         passed_share=0.0,
         errors=SimpleNamespace(first=None, share=lambda *kinds: 0.0),
-        devices=Counter(),
-        first_sent_by_main_device=None,
+        by_item=Counter(),
+        main_item_first_sent=None,
         worst=None,
     )
     for name, value in more.items():
@@ -46,8 +46,8 @@ def test_the_first_bad_message_of_one_of_many_senders_is_not_when_it_began(devic
     queue = hit(
         frame,
         failures,
-        devices=Counter(devices),
-        first_sent_by_main_device=minute(180),
+        by_item=Counter(devices),
+        main_item_first_sent=minute(180),
         failing_days=((START, minute(240)),),
     )
     assert bad_messages_span(queue).start == minute(first)

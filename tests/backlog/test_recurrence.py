@@ -61,14 +61,14 @@ def test_one_device_holds_seven_in_ten():
     world = World()
     world.fail(600, 900, 0.2, "HTTPError: 404 Client Error: Not Found for url: x", share=0.2)
     world.dead = [(700, "demo")] * 70 + [(700, f"device-{i}") for i in range(30)]
-    (row,) = found(world, "one device").itertuples()
+    (row,) = found(world, "one item").itertuples()
     assert row.effect == 0.7
     assert row.says.startswith(
-        "70 of 100 messages in the DLQ (70%) come from device demo; an even share of 31"
+        "70 of 100 messages in the DLQ (70%) belong to the device demo; an even share, with 31"
     )
     world = World()
     world.dead = [(700, f"device-{i % 5}") for i in range(100)]
-    assert found(world, "one device").empty
+    assert found(world, "one item").empty
 
 
 def test_a_creep_is_told_before_it_does_harm():

@@ -20,7 +20,7 @@ def groups(front, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     logs = boto3.client("logs")
     at = int((NOW - timedelta(hours=2)).timestamp() * 1000)
-    for group in [*GROUPS, "/aws/lambda/other"]:
+    for group in [*GROUPS, "/ecs/other"]:
         logs.create_log_group(logGroupName=group)
         front.engine.load(
             group, [(at, f"{group} Task timed out after 30.02 seconds\n", "s"), (at, "fine", "s")]

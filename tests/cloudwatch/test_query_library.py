@@ -31,8 +31,13 @@ LINES = [
     f'files/{OTHER}/2025-12-10/10-30/a.wav"}}\n',
     f"REPORT RequestId: {OTHER}\tDuration: 30020.00 ms\tBilled Duration: 30000 ms\tMemory Size: 256 MB\t"
     "Max Memory Used: 40 MB\t\n",
+    "ERROR the order was refused: orderId=A-7\n",
 ]
-GIVEN = {"request": {"request_id": ID.upper()}, "stream": {"log_stream": "s1"}}
+GIVEN = {
+    "item_failures": {"key": "orderId"},
+    "request": {"request_id": ID.upper()},
+    "stream": {"log_stream": "s1"},
+}
 
 
 @pytest.fixture
@@ -61,7 +66,7 @@ def test_the_queries_find_what_they_say(run):
     errors = run("errors_by_type").set_index("error").errors
     assert errors.to_dict() == {"HTTPError": 1, "Runtime.ImportModuleError": 1}
     assert run("api_status").set_index("status").answers.to_dict() == {202: 1, 404: 1}
-    assert run("device_failures").device_id.tolist() == [OTHER]
+    assert run("item_failures").item.tolist() == ["A-7"]
     reports = run("reports")
     assert reports["@duration"].tolist() == [196.03, 30020.0]
     assert reports["@initDuration"].fillna(-1).tolist() == [512.5, -1]
@@ -72,7 +77,7 @@ def test_the_queries_find_what_they_say(run):
     assert run("request")["@message"].str.contains(ID).all()
     assert run("request_ids").set_index("@requestId").lines.to_dict() == {ID: 2, OTHER: 2}
     assert len(run("worker_recent", rows="2")) == 2
-    assert len(run("worker_errors")) == 4
+    assert len(run("worker_errors")) == 5
 
 
 def test_runs_that_were_killed_are_among_the_errors(front):
@@ -197,3 +202,18 @@ def test_rows_come_with_what_they_cost(front):
     assert retrieval.cost_usd == pytest.approx(0.002)
     with pytest.raises(InputError, match="--max-scan-gb"):
         get_log_rows(Aws(rate_limits=FAST), query, max_scan_gb=1e-4)
+
+
+def test_words_and_keys_come_from_the_configuration(run, tmp_path, monkeypatch):
+    (tmp_path / "watchme.toml").write_text(
+        '[work_items]\nitem_keys = ["orderId"]\n[log_words]\nerror = ["gescheitert", "a.b"]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    assert r"Process exited|gescheitert|a\.b/" in library_query("worker_errors").filled()
+    assert r"Process exited|oops/" in library_query("worker_errors").filled({"error_words": "oops"})
+    assert run("item_failures").item.tolist() == ["A-7"]
+    (tmp_path / "watchme.toml").write_text("")
+    with pytest.raises(InputError, match="needs key"):
+        library_query("item_failures").filled()
+    with pytest.raises(InputError, match="is a name"):
+        library_query("item_failures").filled({"key": ".*)"})

@@ -124,14 +124,14 @@ def test_the_backlog_page_accounts_for_what_happened(bundled):
     fired = {row[1] for row in page.alarms().rows}
     assert {"asr-queue", "asr-worker"} <= fired
     assert "evaluated every minute over a sliding window" in page.alarms().note
-    for section in (page.changes(), page.messages(), page.missed_work(), page.dead_letters_by_device()):
+    for section in (page.changes(), page.messages(), page.missed_work(), page.dead_letters_by_work_item()):
         assert section._repr_mimebundle_()["text/plain"]
 
 
 @pytest.mark.slow
 def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(backlog_page):
     page = backlog_page("backlog-dlq")
-    assert sum(int(row[2]) for row in page.dead_letters_by_device().rows) == 991
+    assert sum(int(row[2]) for row in page.dead_letters_by_work_item().rows) == 991
     assert [row[1:3] for row in page.dead_letters_by_receives().rows] == [("4", "991")]
     ages = page.dead_letters_by_age().rows
     assert [row[1] for row in ages] == ["0", "1", "2", "3"]
@@ -185,7 +185,8 @@ def test_the_tables_of_the_backlog_page_are_in_the_language_of_the_page(bundled)
     japanese, english = (notebook.open_backlog(case=case, language=language) for language in ("ja", "en"))
     for section in (
         "coverage", "losses", "changes", "onsets", "comparison", "balance", "balance_over_time", "forecast",
-        "dead_letters_by_device", "patterns", "missed_work", "messages", "redrive", "alarms", "next_evidence",
+        "dead_letters_by_work_item", "patterns", "missed_work", "messages", "redrive", "alarms",
+        "next_evidence",
     ):  # fmt: skip
         shown, told = getattr(japanese, section)(), getattr(english, section)()
         assert JAPANESE.search(shown.caption), section
@@ -215,7 +216,7 @@ def test_a_page_about_one_queue_tells_of_no_other(bundled, backlog_page):
     other = notebook.open_backlog(case=str(bundled("backlog-dlq").path), queue="sed-queue")
     sections = (
         other.onsets(),
-        other.dead_letters_by_device(),
+        other.dead_letters_by_work_item(),
         other.dead_letters_by_error(),
         other.messages(),
     )

@@ -146,10 +146,10 @@ def test_dead_letters_held_before_the_window_are_not_counted_again():
     messages = world.table("queue_messages")
     messages.loc[new:, "sent_at"] = START - pd.Timedelta(days=2)
     (signs,) = analyse_queues(world)
-    assert sum(signs.devices.values()) == new
+    assert sum(signs.by_item.values()) == new
     work = work_items(world)
     old = work[work["before_window"]]
-    assert len(old) == 25 and set(old["device_id"]) == {"old"}
+    assert len(old) == 25 and set(old["work_item"]) == {"old"}
     assert old["processed"].isna().all() and old["recoverable"].isna().all()
     said = diagnose(Investigation(world, "backlog"))
     assert "old" not in {device for device, _ in said.extra["missed_work"]}
@@ -159,7 +159,7 @@ def test_dead_letters_held_before_the_window_are_not_counted_again():
     messages.loc[new:, "source_queue"] = "others"
     messages.loc[:0, "sent_at"] = START - pd.Timedelta(hours=1)
     pipeline = next(pipeline for pipeline in pipelines(world) if pipeline.queue == "jobs")
-    assert sum(analyse_queue(pipeline, world).devices.values()) == new
+    assert sum(analyse_queue(pipeline, world).by_item.values()) == new
 
 
 def test_dead_letters_that_were_purged_are_those_that_came_in_and_are_not_left():

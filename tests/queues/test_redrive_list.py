@@ -44,7 +44,7 @@ def test_each_dead_letter_becomes_a_line_that_the_aws_cli_takes():
 def test_the_same_work_is_sent_once():
     world = broken()
     first = json.loads(world.table("queue_messages")["body"].iloc[0])
-    change(world, 1, body=json.dumps(dict(reversed(first.items()))), device_id="device-0")
+    change(world, 1, body=json.dumps(dict(reversed(first.items()))), work_item="device-0")
     found = messages_to_redrive(world)
     assert len(found.lines) == len(world.dead) - 1
     assert found.left_out == (("same-work", 1),)
@@ -55,7 +55,7 @@ def test_a_day_is_one_piece_of_work_whatever_set_it_off():
     for place in (0, 1, 2):
         day = "2025-12-09" if place < 2 else "2025-12-08"
         body = {"device_id": "d", "local_date": day, "recorded_at": f"2025-12-10T0{place}:00:00+09:00"}
-        change(world, place, body=json.dumps(body), device_id="d")
+        change(world, place, body=json.dumps(body), work_item="d")
     found = messages_to_redrive(world)
     assert dict(found.left_out) == {"same-work": 1}
 

@@ -1,14 +1,18 @@
 """Work items by the settings of a case: their keys, and the zone of their local dates."""
 
 import json
+from hashlib import sha256
 
 import pandas as pd
 import pytest
 
 from watchme_analysis.alarms.specification import read_specs
+from watchme_analysis.aws_shapes.work_keys import learned_keys
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
+from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError
+from watchme_analysis.queues.work_done import work_done
 from watchme_analysis.queues.work_items import work_items
 
 QUEUE = {
@@ -40,7 +44,7 @@ def raw(tmp_path):
 def items(folder, case):
     found = import_folder(folder, case).case
     frame = work_items(found)
-    return found, frame[["device_id", "recorded_at", "local_date"]].to_numpy().tolist()
+    return found, frame[["work_item", "work_time", "work_date"]].to_numpy().tolist()
 
 
 def test_the_local_date_is_that_of_the_importer_and_not_of_the_reader(raw, tmp_path, monkeypatch):
@@ -50,7 +54,7 @@ def test_the_local_date_is_that_of_the_importer_and_not_of_the_reader(raw, tmp_p
     assert rows == [["a", "2025-12-10T22:00:00Z", "2025-12-11"]]
     assert found.manifest["work_items"]["time_zone"] == "Asia/Tokyo"
     monkeypatch.setenv("WATCHME_TIME_ZONE", "America/Lima")
-    assert work_items(read_case(tmp_path / "case"))["local_date"].tolist() == ["2025-12-11"]
+    assert work_items(read_case(tmp_path / "case"))["work_date"].tolist() == ["2025-12-11"]
     # A new import uses the importer's zone again.
     assert items(folder, tmp_path / "case")[1][0][2] == "2025-12-10"
 
@@ -67,10 +71,78 @@ def test_case_toml_states_the_zone(raw, tmp_path, monkeypatch):
 
 def test_another_system_names_its_work_by_other_keys(raw, tmp_path, monkeypatch):
     folder = raw({"camera": "c7", "night": "2025-12-10"})
-    assert all(value is pd.NA for value in items(folder, tmp_path / "case")[1][0])
-    (tmp_path / "watchme.toml").write_text('[work_items]\ndevice_keys = ["camera"]\nday_keys = ["night"]\n')
     monkeypatch.chdir(tmp_path)
+    unnamed = items(folder, tmp_path / "case")[1][0]
+    assert unnamed[0] is pd.NA
+    assert unnamed[2] == "2025-12-10"  # a bare date is recognised, a name is not
+    (tmp_path / "watchme.toml").write_text('[work_items]\nitem_keys = ["camera"]\nday_keys = ["night"]\n')
     assert items(folder, tmp_path / "case")[1][0][::2] == ["c7", "2025-12-10"]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "keys"),
+    [
+        ([{"orderId": "A", "placedAt": "2025-12-10T22:00:00Z"}], (("orderId",), ("placedAt",), ())),
+        ([{"shop_id": 7, "day": "2025-12-10", "messageId": "m", "id": 1}], (("shop_id",), (), ("day",))),
+        # Of two ids the one that stands first; times of the delivery are not those of the work.
+        (
+            [
+                {
+                    "Message": '{"taskId": 1, "userId": 2, "due": "2025-12-10 22:00"}',
+                    "Timestamp": "2025-12-10T22:00Z",
+                }
+            ],
+            (("taskId", "userId"), ("due",), ()),
+        ),
+        # A key that not all values of fit, or that few bodies have, is none.
+        ([{"at": "2025-12-10T22:00Z"}, {"at": "soon"}], ((), (), ())),
+        ([{"fluid": "x", "valid": "y", "n": "1"}, "not JSON", {}], ((), (), ())),
+    ],
+)
+def test_keys_are_learned_from_the_bodies(bodies, keys):
+    found = learned_keys(WorkItemSettings(), map(json.dumps, bodies))
+    assert (found.item_keys, found.time_keys, found.day_keys) == keys
+
+
+def test_keys_that_are_stated_are_not_learned():
+    found = learned_keys(
+        WorkItemSettings(item_keys=("shop",)), ['{"shop": 1, "orderId": 2, "day": "2025-12-10"}']
+    )
+    assert (found.item_keys, found.day_keys) == (("shop",), ("day",))
+
+
+def test_the_work_of_learned_keys_is_found_in_the_log(raw, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = raw({"orderId": "A-7", "placedAt": "2025-12-10T22:00:00Z"})
+    (folder / "logs").mkdir()
+    run = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
+    lines = [
+        f"START RequestId: {run} Version: 1",
+        f"2025-12-10T22:00:01Z\t{run}\tINFO order_id=A-7 placed_at=2025-12-10T22:00:00Z",
+        f"END RequestId: {run}",
+    ]
+    text = "".join(f"2025-12-10T22:00:0{at}.000Z {line}\n" for at, line in enumerate(lines))
+    (folder / "logs" / "jobs-worker.log").write_text(text)
+    done = work_done(import_folder(folder, tmp_path / "case").case)
+    assert {work[1:] for work in done.work} == {("A-7", "2025-12-10T22:00:00+00:00")}
+
+
+def test_a_case_of_the_previous_version_is_read(raw, tmp_path):
+    found = import_folder(
+        raw({"device_id": "a", "recorded_at": "2025-12-10T22:00:00Z"}), tmp_path / "case"
+    ).case
+    path = tmp_path / "case" / "tables" / "queue_messages.parquet"
+    frame = pd.read_parquet(path).rename(columns={"work_item": "device_id"})
+    frame.to_parquet(path)
+    manifest = json.loads((tmp_path / "case" / "manifest.json").read_text())
+    manifest["tables"]["queue_messages"]["sha256"] = sha256(path.read_bytes()).hexdigest()
+    manifest["work_items"]["device_keys"] = manifest["work_items"].pop("item_keys")
+    del manifest["log_words"]
+    (tmp_path / "case" / "manifest.json").write_text(json.dumps(manifest))
+    old = read_case(tmp_path / "case")
+    assert old.table("queue_messages")["work_item"].tolist() == ["a"]
+    assert read_case(tmp_path / "case").sql("select work_item from queue_messages").iloc[0, 0] == "a"
+    assert old.work_items.item_keys == found.work_items.item_keys == ("device_id", "deviceId")
 
 
 def test_alarms_come_from_the_configuration_else_from_the_package(tmp_path, monkeypatch):

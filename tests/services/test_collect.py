@@ -140,7 +140,7 @@ def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
     assert set(history.to_state) == {"ALARM"}
     assert len(case.table("changes")) == 5
     messages = case.table("queue_messages")
-    assert sorted(messages.device_id) == sorted(f"d{n}" for n in range(25))
+    assert sorted(messages.work_item) == sorted(f"d{n}" for n in range(25))
     assert set(messages.receive_count) == {1}
     sent = case.table("metrics").query("metric == 'NumberOfMessagesSent' and resource == 'sed-queue'")
     assert sent.value.sum() == sum(n % 3 for n in range(300))

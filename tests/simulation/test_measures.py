@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from watchme_analysis.config import LoadSettings
 from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import (
@@ -20,7 +21,7 @@ from watchme_analysis.simulation.scenarios import (
 )
 from watchme_analysis.simulation.settings import PollerSettings
 
-SETTINGS, LOAD = usual_settings(), usual_load()
+SETTINGS, LOAD = usual_settings(), usual_load(LoadSettings(30, 1800.0, together=True))
 
 
 def test_each_measure_changes_its_own_setting():
@@ -51,7 +52,7 @@ def test_each_measure_changes_its_own_setting():
         None,
     )
     assert values[TOGETHER] == (60, 360, 5, 2, None)
-    assert found["FIFO, a group for each device"].settings.queue.is_fifo
+    assert found["FIFO, a group for each sender"].settings.queue.is_fifo
     assert found["circuit breaker"].settings.breaker is not None
     assert found["restart after 3 failed health checks"].settings.api.restarts_when_unhealthy
     assert {name: one.load.factor for name, one in found.items() if one.load != LOAD} == {
@@ -64,7 +65,7 @@ def test_each_measure_changes_its_own_setting():
 
 
 def test_messages_arrive_as_counted_within_their_intervals():
-    load = Load((2.0, 0.0, 3.0), interval_s=60.0, devices=4, within_s=10.0)
+    load = Load((2.0, 0.0, 3.0), interval_s=60.0, groups=4, within_s=10.0)
     found = arrivals_of(load, 1)
     assert found.sent_s == sorted(found.sent_s)
     assert [int(moment // 60) for moment in found.sent_s] == [0, 0, 2, 2, 2]

@@ -52,12 +52,12 @@ def test_how_often_a_throttled_batch_is_tried_is_found_from_the_record():
     assert any("every 45 s" in note for note in fitted.notes)
 
 
-def test_how_many_devices_send_to_a_fifo_queue_is_found_from_the_record():
+def test_how_many_groups_a_fifo_queue_has_is_found_from_the_record():
     true = replace(THROTTLED, queue=QueueSettings(300.0, is_fifo=True), poller=PollerSettings())
-    [row] = compare([Scenario("true", true, replace(LOAD, devices=1000))], 2)
+    [row] = compare([Scenario("true", true, replace(LOAD, groups=1000))], 2)
     names = ("sent", "dead_lettered", "peak_visible", "peak_age_s")
     measured = Recorded(**{name: row.estimate(name).mean for name in names})
-    assert calibrated(Fit(true, replace(LOAD, devices=5), ()), measured).load.devices > 5
+    assert calibrated(Fit(true, replace(LOAD, groups=5), ()), measured).load.groups > 5
 
 
 def test_what_was_not_recorded_is_not_compared():

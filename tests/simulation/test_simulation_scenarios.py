@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.case.opening import open_case
+from watchme_analysis.config import LoadSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.simulation import scenarios as model
@@ -50,7 +51,7 @@ def test_an_interval_is_not_rounded_away(mean, half, unit, text):
 
 
 def test_arrivals_follow_their_load():
-    load = model.Load((3.0, 0.0, 2.0), interval_s=60.0, factor=2.0, devices=4, failing_share=0.5)
+    load = model.Load((3.0, 0.0, 2.0), interval_s=60.0, factor=2.0, groups=4, failing_share=0.5)
     messages = model.arrivals_of(load, 1)
     assert sum(sent_s < 60 for sent_s in messages.sent_s) == 6
     assert sum(sent_s >= 120 for sent_s in messages.sent_s) == 4
@@ -77,7 +78,10 @@ def test_figures_do_not_depend_on_the_number_of_processes():
 
 
 def test_measures_that_change_nothing_are_left_out():
-    names = [scenario.name for scenario in model.scenarios(model.usual_settings(), model.usual_load())]
+    names = [
+        scenario.name
+        for scenario in model.scenarios(model.usual_settings(), model.usual_load(LoadSettings()))
+    ]
     assert names[0] == "as configured"
     assert "5 receives before the DLQ" in names
     assert "3 receives before the DLQ" not in names

@@ -154,7 +154,7 @@ class World:
                     "sent_at": sent,
                     "receive_count": 4,
                     "source_queue": self.queue,
-                    "device_id": device,
+                    "work_item": device,
                     "work_key": recorded,
                 }
             )

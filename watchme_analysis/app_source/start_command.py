@@ -1,7 +1,7 @@
 """Start commands of application servers: uvicorn, gunicorn, hypercorn, granian and FastAPI's own command.
 
 Reads files of command lines in shell syntax, and the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile. A
-comment before a command may name the service and the address on which it listens: ``# behavior,
+comment before a command may name the service and the address on which it listens: ``# billing,
 172.28.0.11``.
 """
 
@@ -263,7 +263,7 @@ _ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-
 
 
 def _comment(text: str) -> dict[str, str]:
-    """Return the service and the address of a comment such as ``# behavior, 172.28.0.11``."""
+    """Return the service and the address of a comment such as ``# billing, 172.28.0.11``."""
     found: dict[str, str] = {}
     for word in re.split(r"[,\s()]+", text.lstrip("# \t")):
         if _ADDRESS.match(word):
@@ -385,7 +385,7 @@ def _located(row: dict[str, Any], root: Path | None, find: FindFile) -> dict[str
     folders = (folder, *filter(None, str(variables.get("PYTHONPATH", "")).split(":")))
     if app is None:
         return row | {"application_file": default_fastapi_file(find)}
-    # Beside other services, the file of a service carries its name: app-emotion.py.
+    # Beside other services, the file of a service carries its name: app-billing.py.
     own = find(f"{app.partition(':')[0]}-{service}.py") if service else None
     return row | {"application_file": own or application_file(root, app, find, folders)}
 

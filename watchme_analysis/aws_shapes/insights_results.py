@@ -30,6 +30,7 @@ from watchme_analysis.aws_shapes.responses import (
     table_result,
     utc_time,
 )
+from watchme_analysis.config import LogWords
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table, unpacked_name
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ def query_result_parts(raw: RawFile) -> Iterator[TablePart]:
     query["query_name"] = result_name(raw.name)
     query["truncated"] = query["truncated"] or bool(damage) or has_next
     notes = [f"{raw.relative}: {note}" for note in _notes(query, request, has_next=has_next)]
+    words = raw.settings.get("log_words", LogWords())
     events = table_frame(
         "log_events",
-        rows_from(rows, lambda row: event_row(raw.relative, query, row), unexpected),
+        rows_from(rows, lambda row: event_row(raw.relative, query, row, words), unexpected),
         raw.remarks,
     )
     retrieval = {name: query[name] for name in ("query", "bytes_scanned", "cost_usd", "cached_at")}
@@ -185,7 +187,7 @@ def _notes(query: dict[str, Any], request: dict[str, Any], *, has_next: bool) ->
         yield f"{query['rows']:,d} rows{of}: the limit cut the rest."
 
 
-def event_row(file: str | None, query: dict[str, Any], result: list[Any]) -> dict[str, Any]:
+def event_row(file: str | None, query: dict[str, Any], result: list[Any], words: LogWords) -> dict[str, Any]:
     """Return the row of ``log_events`` for a row of a query result.
 
     A row without a message (of a ``stats`` query) keeps all of its values in ``fields``; its time is its bin.
@@ -198,12 +200,14 @@ def event_row(file: str | None, query: dict[str, Any], result: list[Any]) -> dic
         Row of ``log_queries``.
     result
         Cells of the row (``field``, ``value``).
+    words
+        Words for errors beside the usual English ones.
     """
     values = {str(f.get("field")): f.get("value") for f in result if isinstance(f, dict)}
     message = values.get("@message")
     if message is not None and not isinstance(message, str):
         message = json_text(message)
-    facts = classify_message(message) if message is not None else MessageFacts(kind="")
+    facts = classify_message(message, words) if message is not None else MessageFacts(kind="")
     others = {name: value for name, value in values.items() if name not in _COLUMN_FIELDS}
     group = values.get("@log") or query["log_group"]
     group = re.sub(r"^\d{12}:", "", str(group)) if group else None
@@ -295,7 +299,7 @@ SOURCES = (
         by_content=True,
         samples=(
             (
-                '[{"logGroupName": "/aws/lambda/sed-worker", "startTime": 1765411200, "endTime": 1765414800, '
+                '[{"logGroupName": "/aws/lambda/orders", "startTime": 1765411200, "endTime": 1765414800, '
                 '"queryString": "fields @message", "output": "a.json"}]',
                 1,
             ),

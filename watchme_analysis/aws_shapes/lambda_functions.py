@@ -276,6 +276,6 @@ SOURCES = (
         looks_like=_is_function,
         read=one_table("functions", read_function),
         by_content=True,
-        samples=(('{"FunctionName": "sed-worker", "Handler": "a.b", "Timeout": 60}', 1),),
+        samples=(('{"FunctionName": "orders-worker", "Handler": "a.b", "Timeout": 60}', 1),),
     ),
 )

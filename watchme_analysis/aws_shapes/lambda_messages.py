@@ -1,17 +1,20 @@
 """Classify one log message of a Lambda function: its kind, level, error and figures.
 
 The lines that Lambda itself writes (START, END, REPORT, INIT_START, ``Task timed out``) follow AWS's
-documentation of the text and the JSON log format; the application's own lines are read for errors in
-English and Japanese.
+documentation of the text and the JSON log format; the application's own lines are read for the usual English
+words for errors, and for those that ``watchme.toml`` adds.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from watchme_analysis.aws_shapes.responses import number
+from watchme_analysis.config import LogWords
 from watchme_analysis.files.json_values import read_json
 
 # An invocation's request id, and the places where text messages have it.
@@ -74,22 +77,45 @@ _EXCEPTION_NAME = (
 _BRACKETED = re.compile(r"^\[ERROR\] (?P<name>[A-Za-z_][\w.]*)(?::|\s*$)", re.MULTILINE)
 _RAISED = re.compile(r"^(?P<name>(?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::|\s*$)", re.MULTILINE)
 _EXCEPTION = re.compile(rf"\b(?P<name>{_EXCEPTION_NAME})\b")
-_STATUS = re.compile(
-    r"(?:status(?:[_ ]?code)?|HTTP(?:/[\d.]+)?|ステータス(?:コード)?)\W{0,3}(?P<status>[45]\d\d)\b",
-    re.IGNORECASE,
-)
-# Words that make a line without a level an error, and phrases with them that do not.
-_ERROR_WORDS = re.compile(
-    r"❌|🚨|エラー|失敗|例外|タイムアウト|異常終了|\b(?:failed|failure)\b", re.IGNORECASE
-)
-_NO_ERROR_WORDS = re.compile(
-    r"(?:エラー|失敗|例外|異常|タイムアウト)(?:件数|数)?\s*(?:[:：=]\s*0(?!\d)|は?(?:なし|無し|ありません|ゼロ)|0\s*件)"
-    r"|\b(?:failed|failures?|errors?)\s*[:=]\s*0\b|\b(?:0|no) (?:failed|failures?|errors?)\b",
-    re.IGNORECASE,
-)
-_TIMEOUT_WORDS = re.compile(r"タイムアウト|timed out|\btimeout\b", re.IGNORECASE)
+_NO_WORDS = LogWords()
 # Prefixes of error types of Lambda itself, which stay part of the name.
 _LAMBDA_PREFIXES = ("Runtime.", "Sandbox.", "Extension.", "Function.")
+
+
+class _Words(NamedTuple):
+    """Patterns of the words that tell of an error in a line without a level."""
+
+    error: re.Pattern[str]
+    no_error: re.Pattern[str]
+    timeout: re.Pattern[str]
+    status: re.Pattern[str]
+
+
+@cache
+def _patterns(words: LogWords) -> _Words:
+    """Return the patterns of the usual English words and of further words."""
+    errors = _either(words.error)
+    no_error = [
+        # A word with up to three letters of its inflection, and that its number is zero.
+        rf"(?:{errors})\w{{0,3}}\s*(?:[:：=]\s*0(?!\d)|{_either(words.no_error)})",
+        r"\b(?:failed|failures?|errors?)\s*[:=]\s*0\b",
+        r"\b(?:0|no) (?:failed|failures?|errors?)\b",
+    ]
+    return _Words(
+        re.compile(rf"❌|🚨|{errors}|\b(?:failed|failure)\b", re.IGNORECASE),
+        re.compile("|".join(no_error), re.IGNORECASE),
+        re.compile(rf"{_either(words.timeout)}|timed out|\btimeout\b", re.IGNORECASE),
+        re.compile(
+            rf"(?:status(?:[_ ]?code)?|HTTP(?:/[\d.]+)?|{_either(words.status)})"
+            r"\W{0,3}(?P<status>[45]\d\d)\b",
+            re.IGNORECASE,
+        ),
+    )
+
+
+def _either(words: Iterable[str]) -> str:
+    """Return a pattern of any of the words, the longest first; one that never matches without words."""
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or r"(?!)"
 
 
 @dataclass(slots=True)
@@ -123,16 +149,18 @@ class MessageFacts:
     init_ms: float | None = None
 
 
-def classify_message(message: str) -> MessageFacts:
+def classify_message(message: str, words: LogWords = _NO_WORDS) -> MessageFacts:
     """Return the facts of a log message.
 
     Parameters
     ----------
     message
         Message as logged, with or without its line break.
+    words
+        Words for errors beside the usual English ones.
     """
     if message[:1] == "{":
-        facts = _classify_json(message)
+        facts = _classify_json(message, words)
         if facts is not None:
             return facts
     facts = MessageFacts(request_id=_request_id(message))
@@ -145,7 +173,7 @@ def classify_message(message: str) -> MessageFacts:
     if _TIMED_OUT.search(message):
         facts.kind, facts.error_type = "timeout", "Task timed out"
         return facts
-    _classify_application(message, facts)
+    _classify_application(message, facts, _patterns(words))
     return facts
 
 
@@ -169,20 +197,20 @@ def _add_report(message: str, facts: MessageFacts) -> None:
         facts.error_type = "Task timed out"
 
 
-def _classify_application(message: str, facts: MessageFacts) -> None:
+def _classify_application(message: str, facts: MessageFacts, words: _Words) -> None:
     """Set level and error of a line that the application wrote."""
     level = _LEVEL.search(message, 0, 300)
     if level:
         word = (level["bracket"] or level["word"] or level["key"]).upper()
         facts.level = _LEVEL_SYNONYMS.get(word, word)
     traceback = "Traceback (most recent call last)" in message
-    has_error_words = bool(_ERROR_WORDS.search(message)) and not _NO_ERROR_WORDS.search(message)
+    has_error_words = bool(words.error.search(message)) and not words.no_error.search(message)
     if facts.level is None and has_error_words:
         facts.level = "ERROR"
     is_unlabelled_error = facts.level is None and (traceback or _is_runtime_error(message))
     if facts.level in _ERROR_LEVELS or is_unlabelled_error:
         facts.kind = "error"
-        facts.error_type = _error_type(message, traceback)
+        facts.error_type = _error_type(message, traceback, words)
 
 
 def _is_runtime_error(message: str) -> bool:
@@ -194,7 +222,7 @@ def _is_runtime_error(message: str) -> bool:
     )
 
 
-def _error_type(message: str, traceback: bool) -> str:
+def _error_type(message: str, traceback: bool, words: _Words) -> str:
     """Return the most specific name of an error in a message; ``ERROR`` without one."""
     named = _ERROR_TYPE.search(message) or _BRACKETED.search(message)
     if named:
@@ -207,10 +235,10 @@ def _error_type(message: str, traceback: bool) -> str:
     named = _EXCEPTION.search(message)
     if named:
         return short_exception_name(named["name"])
-    status = _STATUS.search(message)
+    status = words.status.search(message)
     if status:
         return f"HTTP {status['status']}"
-    return "Timeout" if _TIMEOUT_WORDS.search(message) else "ERROR"
+    return "Timeout" if words.timeout.search(message) else "ERROR"
 
 
 def without_runtime_prefix(line: str) -> str:
@@ -223,7 +251,7 @@ def short_exception_name(name: str) -> str:
     return name if name.startswith(_LAMBDA_PREFIXES) else name.rstrip(".").rsplit(".", 1)[-1]
 
 
-def _classify_json(message: str) -> MessageFacts | None:
+def _classify_json(message: str, words: LogWords) -> MessageFacts | None:
     """Return the facts of a message in Lambda's JSON log format; None when it is no JSON object."""
     try:
         value = read_json(message)
@@ -235,7 +263,7 @@ def _classify_json(message: str) -> MessageFacts | None:
     if isinstance(kind, str) and kind.startswith("platform."):
         return _classify_platform(kind, value.get("record"))
     text = str(value.get("message") or value.get("errorMessage") or "")
-    facts = classify_message(text) if text[:1] != "{" else MessageFacts()
+    facts = classify_message(text, words) if text[:1] != "{" else MessageFacts()
     request = value.get("requestId") or value.get("AWSRequestId") or value.get("request_id")
     facts.request_id = str(request) if request else facts.request_id
     level = value.get("level") or value.get("levelname") or value.get("log_level")
@@ -247,7 +275,9 @@ def _classify_json(message: str) -> MessageFacts | None:
     if error or facts.level in _ERROR_LEVELS:
         facts.kind = "error"
         facts.error_type = (
-            short_exception_name(str(error)) if error else facts.error_type or _trace_type(value, text)
+            short_exception_name(str(error))
+            if error
+            else facts.error_type or _trace_type(value, text, _patterns(words))
         )
     elif facts.level is not None:
         # The application itself classified the line as less than an error.
@@ -255,10 +285,10 @@ def _classify_json(message: str) -> MessageFacts | None:
     return facts
 
 
-def _trace_type(value: dict[str, Any], text: str) -> str:
+def _trace_type(value: dict[str, Any], text: str, words: _Words) -> str:
     trace = value.get("stackTrace") or value.get("exception") or value.get("exc_info") or ""
     whole = text + "\n" + ("\n".join(map(str, trace)) if isinstance(trace, list) else str(trace))
-    return _error_type(whole, "Traceback (most recent call last)" in whole)
+    return _error_type(whole, "Traceback (most recent call last)" in whole, words)
 
 
 def _classify_platform(kind: str, record: Any) -> MessageFacts:

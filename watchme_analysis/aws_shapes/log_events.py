@@ -32,6 +32,7 @@ from watchme_analysis.aws_shapes.responses import (
     table_result,
     utc_time,
 )
+from watchme_analysis.config import LogWords
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.lines import decoded, split_lines
 
@@ -71,11 +72,11 @@ def event_parts(raw: RawFile) -> Iterator[TablePart]:
         note = "its log group is unknown: name the file after the function, as in logs/NAME.json."
     notes = [f"{raw.relative}: {note}"]
     unexpected = list(problems.unexpected)
+    words = raw.settings.get("log_words", LogWords())
 
     def row_of(one: dict[str, Any]) -> dict[str, Any]:
-        return event_row(
-            raw.relative, query, [{"field": name, "value": value} for name, value in one.items()]
-        )
+        cells_of_one = [{"field": name, "value": value} for name, value in one.items()]
+        return event_row(raw.relative, query, cells_of_one, words)
 
     events: pd.DataFrame = table_frame("log_events", rows_from(cells, row_of, unexpected), raw.remarks)
     found = problems._replace(unexpected=unexpected)

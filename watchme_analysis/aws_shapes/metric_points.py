@@ -416,7 +416,7 @@ SOURCES = (
         finish=finish,
         samples=(
             (
-                '{"MetricDataResults": [{"Id": "m0", "Label": "sed-queue NumberOfMessagesSent", '
+                '{"MetricDataResults": [{"Id": "m0", "Label": "orders NumberOfMessagesSent", '
                 '"Timestamps": ["2025-12-11T01:00:00+00:00"], "Values": [2.0], "StatusCode": "Complete"}]}',
                 1,
             ),

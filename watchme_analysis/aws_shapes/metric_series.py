@@ -1,7 +1,7 @@
 """Identify the metric of each series in a GetMetricData response.
 
 The response contains only an id and a label per series. The id leads to the query if the queries are
-available; otherwise the default label (``sed-queue NumberOfMessagesSent``) is interpreted where it is
+available; otherwise the default label (``orders NumberOfMessagesSent``) is interpreted where it is
 unambiguous.
 """
 

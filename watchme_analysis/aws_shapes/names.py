@@ -18,10 +18,10 @@ def resource_name(text: str) -> str:
 
     Examples
     --------
-    >>> resource_name("arn:aws:lambda:ap-southeast-2:123456789012:function:sed-worker:live")
-    'sed-worker'
-    >>> resource_name("https://sqs.ap-southeast-2.amazonaws.com/123456789012/sed-queue")
-    'sed-queue'
+    >>> resource_name("arn:aws:lambda:eu-west-1:123456789012:function:orders-worker:live")
+    'orders-worker'
+    >>> resource_name("https://sqs.eu-west-1.amazonaws.com/123456789012/orders")
+    'orders'
     """
     text = text.strip()
     if text.startswith("arn:"):

@@ -32,6 +32,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
     without_repeated,
 )
+from watchme_analysis.aws_shapes.work_keys import learned_keys, levels
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 _MESSAGES_NAME = re.compile(r"(?P<queue>.+?)-messages(?:[-_.]?[^-_.]*)?$")
-# Levels of envelopes (SNS, S3, EventBridge) within a body that are searched for the keys of a work item.
-_MAX_ENVELOPES = 8
 
 _QUEUE_FIELDS: FieldTable = {
     "visible": ("ApproximateNumberOfMessages", integer),
@@ -141,7 +140,9 @@ def read_messages(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     values, problems = documents(raw)
     messages, unexpected = objects_under(values, "Messages", "MessageId")
     queue = _queue_of_messages(raw)
-    settings = raw.settings.get("work_items", WorkItemSettings())
+    settings = learned_keys(
+        raw.settings.get("work_items", WorkItemSettings()), (message.get("Body") for message in messages)
+    )
     rows = rows_from(
         messages, lambda message: message_row(raw.relative, queue, message, settings), unexpected
     )
@@ -152,13 +153,13 @@ def message_row(
     file: str, queue: str | None, message: dict[str, Any], settings: WorkItemSettings
 ) -> dict[str, Any]:
     """Return the row of ``queue_messages`` for a message as ReceiveMessage returned it."""
-    device, work = work_item(message.get("Body"), settings)
+    item, work = work_item(message.get("Body"), settings)
     row = fields(message, _MESSAGE_FIELDS)
-    return {"file": file, "queue": queue, "device_id": device, "work_key": work, **row}
+    return {"file": file, "queue": queue, "work_item": item, "work_key": work, **row}
 
 
 def work_item(body: Any, settings: WorkItemSettings) -> tuple[str | None, str | None]:
-    """Return the device and the work item (its moment, else its local date) that a message's body names.
+    """Return what the work of a message's body is about, and its moment, else its local date.
 
     Parameters
     ----------
@@ -168,31 +169,23 @@ def work_item(body: Any, settings: WorkItemSettings) -> tuple[str | None, str | 
         Keys of the values.
     """
     value = json_value(body)
-    device = _first_value(value, settings.device_keys)
+    item = _first_value(value, settings.item_keys)
     for keys in (settings.time_keys, settings.day_keys):
         work = _first_value(value, keys)
         if work is not None:
-            return device, work
-    return device, None
+            return item, work
+    return item, None
 
 
 def _first_value(value: Any, keys: tuple[str, ...]) -> str | None:
     """Return the first text or number under one of the keys, level by level."""
-    level = [value]
-    for _ in range(_MAX_ENVELOPES):
-        deeper: list[Any] = []
+    for level in levels(value) if keys else ():
         for item in level:
-            if isinstance(item, str) and item.lstrip()[:1] in {"{", "["}:
-                item = json_value(item)  # noqa: PLW2901 - JSON in a text of an envelope is searched as well
             if isinstance(item, dict):
                 for key in keys:
                     found = item.get(key)
                     if isinstance(found, (str, int)) and not isinstance(found, bool) and found != "":
                         return str(found)
-                deeper.extend(item.values())
-            elif isinstance(item, list):
-                deeper.extend(item)
-        level = deeper
     return None
 
 
@@ -253,7 +246,7 @@ SOURCES = (
         by_content=True,
         samples=(
             (
-                '{"Attributes": {"QueueArn": "arn:aws:sqs:ap-southeast-2:123456789012:sed-queue", '
+                '{"Attributes": {"QueueArn": "arn:aws:sqs:eu-west-1:123456789012:uploads", '
                 '"VisibilityTimeout": "300"}}',
                 1,
             ),

@@ -70,8 +70,8 @@ def drain_forecast(tables: Tables) -> pd.DataFrame:
     return drain_rows(pipelines(tables))
 
 
-def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
-    """Return DLQ message counts by ``device_id``, ``error``, ``receive_count``, ``age_days`` or ``queue``.
+def dead_letters_by(tables: Tables, key: str = "work_item") -> pd.DataFrame:
+    """Return DLQ message counts by ``work_item``, ``error``, ``receive_count``, ``age_days`` or ``queue``.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def dead_letters_by(tables: Tables, key: str = "device_id") -> pd.DataFrame:
 
     from watchme_analysis.errors import InputError
 
-    keys = ("device_id", "error", "receive_count", "age_days", "queue")
+    keys = ("work_item", "error", "receive_count", "age_days", "queue")
     if key not in keys:
         raise InputError(f"Messages in DLQs can't be counted by {key!r}: use one of {', '.join(keys)}.")
     frame = work_items(tables)

@@ -202,5 +202,5 @@ def unread_dead_letters(inv: Investigation, context: BacklogContext) -> int:
         ~dead["processed"].fillna(False)
         & dead["queue"].isin([pipeline.queue for pipeline in context.pipelines])
     ]
-    nameless = int(dead[["device_id", "local_date"]].isna().any(axis=1).sum())
+    nameless = int(dead[["work_item", "work_date"]].isna().any(axis=1).sum())
     return nameless + sum(max(0, number - int(held.get(dlq, 0))) for dlq, number in left.items())

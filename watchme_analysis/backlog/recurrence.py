@@ -1,4 +1,4 @@
-"""Slow or recurring trouble: latency drift, and DLQ messages of one weekday or one device."""
+"""Slow or recurring trouble: latency drift, and DLQ messages of one weekday or one work item."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
 from watchme_analysis.queues.pipeline import Tables
+from watchme_analysis.queues.work_done import work_item_settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("queue", "pattern", "effect", "effect_unit", "chance", "says")
-# Smallest share of DLQ messages of one device, its smallest multiple of an even share, and fewest messages.
-DEVICE_SHARE, DEVICE_TIMES, DEVICE_MESSAGES = 0.4, 3.0, 5
+# Smallest share of DLQ messages of one item, its smallest multiple of an even share, and fewest messages.
+ITEM_SHARE, ITEM_TIMES, ITEM_MESSAGES = 0.4, 3.0, 5
 # Fewest weeks for a weekly rhythm, and the highest probability of chance after correction for seven weekdays.
 # Each is tested with all days that have a DLQ message, and with days that have this share of the worst day's.
 WEEKS, CHANCE, MANY = 2, 0.01, 0.25
@@ -37,42 +38,43 @@ def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``queue``, ``pattern`` (``one device``, ``one weekday``, ``creeping run time``), ``effect`` with its
+        ``queue``, ``pattern`` (``one item``, ``one weekday``, ``creeping run time``), ``effect`` with its
         ``effect_unit`` (``share``, ``ratio``), ``chance`` (probability of the effect by chance; null without
         a test), ``says`` (a sentence).
     """
     import pandas as pd
 
     messages = tables.table("queue_messages")
+    unit = work_item_settings(tables).unit_en
     rows: list[dict[str, Any]] = []
     for signs in analyse_queues(tables):
         own = messages[
             (messages["queue"] == signs.pipeline.dlq)
             & (messages["source_queue"].fillna(signs.pipeline.queue) == signs.pipeline.queue)
         ]
-        found = (_device(signs), _weekday(signs, own, zone), _latency_drift(signs))
+        found = (_item(signs, unit), _weekday(signs, own, zone), _latency_drift(signs))
         rows.extend({"queue": signs.pipeline.queue, **item} for item in found if item is not None)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     text = dict.fromkeys(("queue", "pattern", "effect_unit", "says"), "string")
     return frame.astype(text | {"effect": "Float64", "chance": "Float64"})
 
 
-def _device(signs: QueueAnalysis) -> dict[str, Any] | None:
-    total = sum(signs.devices.values())
-    if total < DEVICE_MESSAGES or len(signs.devices) < 2:
+def _item(signs: QueueAnalysis, unit: str) -> dict[str, Any] | None:
+    total = sum(signs.by_item.values())
+    if total < ITEM_MESSAGES or len(signs.by_item) < 2:
         return None
-    device, number = signs.devices.most_common(1)[0]
-    share, even = number / total, 1.0 / len(signs.devices)
-    if share < DEVICE_SHARE or share < DEVICE_TIMES * even:
+    item, number = signs.by_item.most_common(1)[0]
+    share, even = number / total, 1.0 / len(signs.by_item)
+    if share < ITEM_SHARE or share < ITEM_TIMES * even:
         return None
     return {
-        "pattern": "one device",
+        "pattern": "one item",
         "effect": share,
         "effect_unit": "share",
-        # Messages of one device are not independent, so no test applies.
+        # Messages of one item are not independent, so no test applies.
         "chance": None,
-        "says": f"{number:,d} of {total:,d} messages in the DLQ ({share:.0%}) come from device {device}; an "
-        f"even share of {len(signs.devices)} devices is {even:.0%}.",
+        "says": f"{number:,d} of {total:,d} messages in the DLQ ({share:.0%}) belong to the {unit} {item}; "
+        f"an even share, with {len(signs.by_item)} of them, is {even:.0%}.",
     }
 
 

@@ -149,7 +149,7 @@ class Case:
         path = self._file(name)
         self._check(name)
         try:
-            return conform(name, pq.read_table(path).to_pandas())
+            return conform(name, _with_current_names(name, pq.read_table(path).to_pandas()))
         except (OSError, ValueError) as error:
             raise self._damaged(name, str(error)) from error
 
@@ -204,7 +204,11 @@ class Case:
             return
         self._check(name)
         try:
-            connection.read_parquet(str(self._file(name))).create_view(name)
+            stored = connection.read_parquet(str(self._file(name)))
+            if stored.columns == table_schema(name).names:
+                stored.create_view(name)
+            else:
+                connection.register(name, self.table(name))
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0]
             raise self._damaged(name, reason) from error
@@ -263,6 +267,18 @@ class Case:
             }
             for name, entry in self.manifest["tables"].items()
         }
+
+
+def _with_current_names(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a stored table with the names of the data dictionary.
+
+    Columns are stored in its order, so that a column which was renamed since is known by its place.
+    """
+    names = table_schema(name).names
+    if len(frame.columns) != len(names):
+        return frame
+    pairs = zip(frame.columns, names, strict=True)
+    return frame.rename(columns={stored: now for stored, now in pairs if stored not in names})
 
 
 def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:

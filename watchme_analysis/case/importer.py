@@ -99,8 +99,8 @@ def import_folder(
         Size in bytes from which the rows of a file are kept on disk, if its reader supports this; by default
         chosen from the size of all evidence.
     zone_name
-        Time zone of times without a zone, such as ``Asia/Tokyo``, when ``case.toml`` does not set it; UTC by
-        default.
+        Time zone of times without a zone, such as ``Europe/Berlin``, when ``case.toml`` does not set it; UTC
+        by default.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def import_folder(
         check_one_case(source, names)
     inputs = {name: sha256_of(source / name) for name in names}
     zone = "" if settings.states_zone or settings.zone_is_assumed else settings.zone_name
-    fingerprint = _fingerprint(inputs | refused, [zone, settings.work_items.to_dict()])
+    fingerprint = _fingerprint(inputs | refused, [zone, settings.of_manifest])
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # a case that is damaged or of another version is imported again
             present = read_case(target)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.config import WorkItemSettings
+from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import CaseError, reason_of
 from watchme_analysis.schema import FORMAT_VERSION, TABLES
 
@@ -34,8 +34,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise CaseError(f"{path} is not a manifest of a case: import the evidence anew.")
     if found["format_version"] != FORMAT_VERSION:
         raise CaseError(f"{folder} was made by another version of watchme: import the evidence anew.")
-    # Cases of earlier versions have no settings of work items.
-    wrong = _wrong({"work_items": {}, **found}, _FIELDS)
+    # Cases of earlier versions have no settings of work items and logs.
+    wrong = _wrong({"work_items": {}, "log_words": {}, **found}, _FIELDS)
     if wrong:
         raise CaseError(f"{path} is damaged at {wrong!r}: import the evidence anew.")
     return found
@@ -78,6 +78,14 @@ def _is_window(value: Any) -> bool:
 def _are_work_items(value: Any) -> bool:
     try:
         WorkItemSettings.from_dict(value)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _are_log_words(value: Any) -> bool:
+    try:
+        LogWords.from_dict(value)
     except (AttributeError, TypeError, ValueError):
         return False
     return True
@@ -130,6 +138,7 @@ _FIELDS: dict[str, Check] = {
     "title": _is(str, type(None)),
     "time_zone": _is(str),
     "work_items": _are_work_items,
+    "log_words": _are_log_words,
     "window": _is_window,
     "made_with": _is(dict),
     "tables": _are_tables,

@@ -3,13 +3,13 @@
 ::
 
     title = "Health timeouts of 11 December"
-    time_zone = "Asia/Tokyo"            # of log times without a zone
-    work_time_zone = "Asia/Tokyo"       # of the local dates of work items
+    time_zone = "Europe/Berlin"         # of log times without a zone
+    work_time_zone = "Europe/Berlin"    # of the local dates of work items
     log_format = "timed"                # a name in nginx.conf, or the format itself
 
     [window]
-    start = "2025-12-11T10:00+09:00"
-    end = "2025-12-11T12:00+09:00"
+    start = "2025-12-11T10:00+01:00"
+    end = "2025-12-11T12:00+01:00"
 
     [files]
     "export-3.txt" = "access.log"       # a name of docs/evidence.md, or a reader's name
@@ -23,7 +23,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.config import WorkItemSettings, load_config
+from watchme_analysis.config import LogWords, WorkItemSettings, load_config
 from watchme_analysis.errors import InputError, reason_of
 from watchme_analysis.files.evidence_file import link_problem
 from watchme_analysis.window import Window, parse_time, parse_zone
@@ -56,6 +56,8 @@ class CaseSettings:
         File name to kind, for files named in ``[files]``.
     work_items
         How messages name their work, from ``watchme.toml``, with the zone of its local dates.
+    log_words
+        Words for errors in logs, from ``watchme.toml``.
     """
 
     file: str | None = None
@@ -68,12 +70,19 @@ class CaseSettings:
     log_format: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)
     work_items: WorkItemSettings = field(default_factory=WorkItemSettings)
+    log_words: LogWords = field(default_factory=LogWords)
 
     @property
     def of_readers(self) -> dict[str, Any]:
         """Return the settings that file readers may use."""
         stated = {"log_format": self.log_format} if self.log_format else {}
-        return {**stated, "work_items": self.work_items, "zone_is_assumed": self.zone_is_assumed}
+        configured = {"work_items": self.work_items, "log_words": self.log_words}
+        return {**stated, **configured, "zone_is_assumed": self.zone_is_assumed}
+
+    @property
+    def of_manifest(self) -> dict[str, Any]:
+        """Return the settings that the manifest stores, so that they do not depend on who reads the case."""
+        return {"work_items": self.work_items.to_dict(), "log_words": self.log_words.to_dict()}
 
 
 def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
@@ -93,7 +102,8 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     """
     path = folder / FILE
     default = zone_name or "UTC"
-    work_items = load_config().work_items
+    config = load_config()
+    work_items, log_words = config.work_items, config.log_words
     if problem := link_problem(folder, path):
         raise InputError(f"{path} is {problem}. Put the file itself there.")
     if not path.is_file():
@@ -102,6 +112,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
             zone_name=default,
             zone_is_assumed=zone_name is None,
             work_items=work_items,
+            log_words=log_words,
         )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -134,6 +145,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
         log_format=data.get("log_format"),
         kinds=kinds,
         work_items=work_items,
+        log_words=log_words,
     )
 
 

@@ -151,7 +151,7 @@ def write_tables(
         "name": name,
         "title": settings.title,
         "time_zone": settings.zone_name,
-        "work_items": settings.work_items.to_dict(),
+        **settings.of_manifest,
         "window": settings.window or _observed_window(tables),
         "made_with": {"watchme_analysis": __version__, "pandas": pd.__version__},
         "tables": tables,
@@ -256,7 +256,7 @@ def _doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
             note = (
                 f"all of it lies {hours} h {side} everything else, so that they can't be compared. Times "
                 f"without a zone were taken for {zone}: if they are another one's, put a case.toml with "
-                'time_zone = "Asia/Tokyo" or so beside the files, or say --timezone, and import again.'
+                'time_zone = "Europe/Berlin" or so beside the files, or say --timezone, and import again.'
             )
             tables[name]["notes"].insert(0, note)
 

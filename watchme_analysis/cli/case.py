@@ -32,7 +32,7 @@ _NAMED = 5
     epilog="""\b
 Examples:
   watchme import ~/incident cases/last-night
-  watchme import ~/incident cases/last-night --timezone Asia/Tokyo""",
+  watchme import ~/incident cases/last-night --timezone Europe/Berlin""",
 )
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("case", type=click.Path(path_type=Path))

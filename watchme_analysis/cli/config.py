@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 
 import click
 
@@ -29,21 +30,34 @@ def config_show(as_json: bool) -> None:
     (WATCHME_TIME_ZONE and so on), watchme.toml in the working directory or its parents, watchme.toml in
     ~/.config/watchme, and the default. docs/configuration.md describes the keys.
     """
-    from watchme_analysis.config import KEYS, WORK_ITEM_KEYS, load_config
-    from watchme_analysis.limits import LIMIT_KEYS
+    from watchme_analysis.config import KEYS, TABLE_KEYS, load_config
     from watchme_analysis.present.text_table import align_rows
 
     config = load_config()
     values = {key: getattr(config, key) for key in KEYS}
-    values |= {f"work_items.{key}": getattr(config.work_items, key) for key in WORK_ITEM_KEYS}
-    values |= {f"limits.{key}": getattr(config.limits, key) for key in LIMIT_KEYS}
+    values |= {key: attrgetter(key)(config) for key in TABLE_KEYS}
     if as_json:
         shown = {key: {"value": value, "source": config.sources[key]} for key, value in values.items()}
         echo_json(json.dumps(shown, indent=1, ensure_ascii=False))
         return
-    unset = {"alarms": "those of the package"}
-    rows = []
-    for key, value in values.items():
-        text = ", ".join(value) if isinstance(value, tuple) else str(value or "")
-        rows.append((key, text or unset.get(key, "chosen by AWS's own settings"), config.sources[key]))
+    rows = [(key, _shown(key, value), config.sources[key]) for key, value in values.items()]
     echo(align_rows(("setting", "value", "source"), rows, words=(0, 1, 2)))
+
+
+# What a setting without a value means.
+_UNSET = {
+    "alarms": "those of the package",
+    "profile": "chosen by AWS's own settings",
+    "region": "chosen by AWS's own settings",
+    "work_items.item_keys": "learned from the messages",
+    "work_items.time_keys": "learned from the messages",
+    "work_items.day_keys": "learned from the messages",
+}
+
+
+def _shown(key: str, value: object) -> str:
+    """Return the value of a setting as text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+    return text or _UNSET.get(key, "none")

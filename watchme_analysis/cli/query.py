@@ -52,7 +52,7 @@ def show(name: str) -> None:
     echo(f"{item.name}: {item.description}\n")
     echo(f"log groups: {item.log_groups}\ncolumns: {', '.join(item.columns)}")
     for parameter in item.parameters:
-        default = f", {parameter.default} if not given" if parameter.default else ""
+        default = f", {parameter.configured} if not given" if parameter.configured else ""
         echo(f"parameter {parameter.name} ({parameter.type}{default}): {parameter.description}")
     echo(f"\n{item.text}", nl=False)
 

@@ -11,7 +11,8 @@ import click
 
 from watchme_analysis.cli.options import shown_zone_option
 from watchme_analysis.cli.terminal import echo
-from watchme_analysis.text.formats import counted
+from watchme_analysis.config import load_config
+from watchme_analysis.text.formats import counted, format_duration
 
 if TYPE_CHECKING:
     from watchme_analysis.simulation.calibration import Agreement
@@ -73,9 +74,9 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     """Simulate measures against backlogs and DLQ messages with a model of queue, function and API.
 
     Every measure is simulated with the same arrivals: alone, in combinations, and with ten times the load.
-    Arrivals, durations and settings are fitted to a CASE. Without a CASE, thirty devices send together every
-    half hour to an API that processes one call at a time and becomes unhealthy in the second hour. Figures
-    are means with 95 % intervals.
+    Arrivals, durations and settings are fitted to a CASE. Without a CASE, the senders of [load] in
+    watchme.toml, else ten senders of a message each every 10 minutes, send to an API that processes one call
+    at a time and becomes unhealthy in the second hour. Figures are means with 95 % intervals.
     """
     from watchme_analysis.alarms.sections import spared_by_a_check
     from watchme_analysis.case.opening import open_case
@@ -94,8 +95,12 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     if case is None:
         if queue is not None:
             raise click.UsageError("--queue needs a CASE.")
-        settings, load = model.usual_settings(), model.usual_load()
-        title = "30 devices, a message each every 30 minutes for 8 hours; an API of one slot"
+        stated = load_config().load
+        settings, load = model.usual_settings(), model.usual_load(stated)
+        every = format_duration(stated.interval_s)
+        together = ", all at the same time" if stated.together else ""
+        title = f"{counted(stated.senders, 'sender')}, a message each every {every} for 8 hours{together}; "
+        title += "an API of one slot"
         if api_slots is not None:
             from dataclasses import replace
 

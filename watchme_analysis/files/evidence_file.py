@@ -278,7 +278,7 @@ class RawFile:
     def service(self, stem: str) -> str | None:
         """Return the suffix of the file's name that identifies the service, None without a suffix.
 
-        ``RawFile(root, "app-emotion.log").service("app")`` is ``"emotion"``.
+        ``RawFile(root, "app-billing.log").service("app")`` is ``"billing"``.
         """
         found = re.match(rf"{re.escape(stem)}[-_](?P<suffix>[^.]+)", Path(self.name).name)
         return found["suffix"] if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,14 +25,17 @@ from watchme_analysis.present.style import Mark
 from watchme_analysis.queues.baseline import STEPS_S, binned, rates
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
+from watchme_analysis.queues.work_done import unit_of, work_item_settings
 from watchme_analysis.queues.work_items import work_items
 from watchme_analysis.text.formats import format_duration, in_zone
-from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.message import Resource, Translated, message
 from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Heading that names the unit of the work items.
+_UNIT = "unit"
 # Headings by column, as the catalogues name them.
 _BALANCE = {
     "queue": "queue",
@@ -67,7 +71,7 @@ _FORECAST = {
 }
 _DEAD = {
     "queue": "queue",
-    "device_id": "device",
+    "work_item": _UNIT,
     "error": "error",
     "receive_count": "receives",
     "age_days": "age-days",
@@ -79,9 +83,9 @@ _DEAD = {
 _WORK = {
     "queue": "queue",
     "state": "state",
-    "device_id": "device",
-    "recorded_at": "recorded-at",
-    "local_date": "local-date",
+    "work_item": _UNIT,
+    "work_time": "work-time",
+    "work_date": "work-date",
     "sent_at": "sent",
     "receive_count": "receives",
     "processed": "processed",
@@ -112,6 +116,17 @@ class BacklogPage(Page):
         """Return the affected queues of the diagnosis, else the queue of the parameter ``queue``."""
         named = [str(queue) for queue in self.diagnosis.extra.get("queues", ())]
         return named or ([self._queue] if self._queue else [])
+
+    @cached_property
+    def _unit(self) -> Translated:
+        """Return what the value is called that a message's work is about."""
+        return unit_of(work_item_settings(self.investigation))
+
+    def _work_heads(self, columns: Mapping[str, str]) -> dict[str, str]:
+        """Return headings with that of the work item, which is its unit."""
+        plain = column_heads({name: each for name, each in columns.items() if each != _UNIT}, self.language)
+        unit = render(message("unit", unit=self._unit), self.language)
+        return {name: plain.get(name, unit) for name in columns}
 
     def _of_the_queue(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of the queue in the parameter ``queue``; all rows without it."""
@@ -200,9 +215,9 @@ class BacklogPage(Page):
             self._label("forecast-empty"),
         )
 
-    def dead_letters_by_device(self) -> TableView:
-        """Return the number of DLQ messages by device."""
-        return self._dead_letters("device_id")
+    def dead_letters_by_work_item(self) -> TableView:
+        """Return the number of DLQ messages by what their work is about, such as a device or an order."""
+        return self._dead_letters("work_item")
 
     def dead_letters_by_error(self) -> TableView:
         """Return the number of DLQ messages by the error of the function."""
@@ -218,42 +233,48 @@ class BacklogPage(Page):
 
     def _dead_letters(self, key: str) -> TableView:
         frame = self._of_the_queue(frames.dead_letters_by(self.investigation, key))
+        caption = render(
+            message(f"dead-letters-caption-{key.replace('_', '-')}", unit=self._unit), self.language
+        )
         return table(
             frame,
-            self._label(f"dead-letters-caption-{key.replace('_', '-')}"),
+            caption,
             self.zone,
-            column_heads(_DEAD, self.language),
+            self._work_heads(_DEAD),
             limit=_FEW,
             empty=self._label("dead-letters-empty"),
             language=self.language,
         )
 
     def patterns(self) -> TableView:
-        """Return a table of patterns: drifts of duration, and DLQ messages by weekday or device."""
+        """Return a table of patterns: drifts of duration, and DLQ messages by weekday or work item."""
         frame = patterns(self.investigation, self.zone)
         frame = frame.assign(says=[in_zone(str(text), self.zone) for text in frame["says"]])
-        return self._table(frame, _PATTERNS, self._label("patterns-caption"), self._label("patterns-empty"))
+        empty = render(message("patterns-empty", unit=self._unit), self.language)
+        return self._table(frame, _PATTERNS, self._label("patterns-caption"), empty)
 
     def missed_work(self) -> TableView:
-        """Return a table of the missed work items by device."""
+        """Return a table of the missed work by what it is about."""
         extra = self.diagnosis.extra
-        return missed_work_table(extra.get("missed_work", ()), extra.get("unread_dumps", ()), self.language)
+        return missed_work_table(
+            extra.get("missed_work", ()), self._unit, extra.get("unread_dumps", ()), self.language
+        )
 
     def messages(self) -> TableView:
         """Return a table of the messages read from queues and DLQs, with their work items."""
         frame = self._of_the_queue(work_items(self.investigation))
         caption = render(message("messages-caption", messages=len(frame)), self.language)
         shown = dict(_WORK)
-        if frame["recorded_at"].notna().all():
+        if frame["work_time"].notna().all():
             # The date is redundant when each message has a time, and the table is wide.
-            del shown["local_date"]
+            del shown["work_date"]
         if not frame["before_window"].any():
             del shown["before_window"]
         return table(
             frame,
             caption,
             self.zone,
-            column_heads(shown, self.language),
+            self._work_heads(shown),
             limit=10,
             empty=self._label("messages-empty"),
             language=self.language,

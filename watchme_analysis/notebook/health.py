@@ -152,7 +152,7 @@ class HealthPage(Page):
     def in_flight(self) -> FigureView:
         """Return a figure of requests in flight, and the latency of the most affected endpoint."""
         found, metrics = self.facts, self.investigation.table("host_metrics")
-        family = self.families[0] if self.families else "/health"
+        family = self.families[0] if self.families else self.facts.checked_path
         opened = open_requests(found.joined)
         service = service_name(found, metrics)
         jobs = other_requests_in_flight(opened, metrics, family, found.upstreams.get(family), service)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 # So many messages in the DLQ are an incident by themselves: a common alarm threshold, or this
 # share of the messages.
 MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
-# From so many DLQ messages on, a single device can be made out as the source of most of them.
+# From so many DLQ messages on, a single work item can be made out as the source of most of them.
 LEAST_PILED = 5
 MOST = 2 / 3
 # Receives beyond the messages sent, as a share, from which on throttled deliveries return in numbers.
@@ -89,10 +89,10 @@ class QueueAnalysis:
         Interval in which messages stayed in flight for hours without an invocation.
     unmatched_receives
         Receives without an invocation.
-    devices
-        DLQ messages by device.
-    first_sent_by_main_device
-        Time at which the device with most DLQ messages sent the first of them.
+    by_item
+        DLQ messages by what their work is about, such as a device or an order.
+    main_item_first_sent
+        Time at which the first DLQ message of the item with most of them was sent.
     """
 
     pipeline: Pipeline
@@ -111,8 +111,8 @@ class QueueAnalysis:
     unpolled: Interval | None
     drift: LatencyDrift | None
     episodes: tuple[StandingInterval, ...]
-    devices: Counter[str] = field(default_factory=Counter)
-    first_sent_by_main_device: datetime | None = None
+    by_item: Counter[str] = field(default_factory=Counter)
+    main_item_first_sent: datetime | None = None
     timeout_logs: TimeoutLogs = field(default_factory=TimeoutLogs)
     unmatched_receives: UnmatchedReceives | None = None
     hidden: Interval | None = None
@@ -173,7 +173,7 @@ class QueueAnalysis:
     @property
     def only_sporadic(self) -> bool:
         """Return whether all DLQ messages are sporadic: single bad messages among messages that succeed."""
-        return self.failures is None and are_sporadic(self.pipeline, self.dead_lettered, self.devices)
+        return self.failures is None and are_sporadic(self.pipeline, self.dead_lettered, self.by_item)
 
     @property
     def clustering(self) -> float:
@@ -263,18 +263,19 @@ class QueueAnalysis:
         return min(starts, default=None)
 
 
-def piled_on_one(devices: Counter[str]) -> bool:
-    """Return whether most DLQ messages come from one device, far beyond its share."""
-    total = sum(devices.values())
+def piled_on_one(by_item: Counter[str]) -> bool:
+    """Return whether most DLQ messages belong to one item, far beyond its share."""
+    total = sum(by_item.values())
     if total < LEAST_PILED:
         return False
-    share = devices.most_common(1)[0][1] / total
-    # The number of sending devices is unknown: among few others, only a clear majority is far beyond a share.
-    return share >= MOST or (share >= 0.4 and share >= 3.0 / len(devices))
+    share = by_item.most_common(1)[0][1] / total
+    # The number of items without DLQ messages is unknown: among few others, only a clear majority is far
+    # beyond a share.
+    return share >= MOST or (share >= 0.4 and share >= 3.0 / len(by_item))
 
 
-def are_sporadic(pipeline: Pipeline, dead_lettered: int, devices: Counter[str]) -> bool:
-    """Return whether DLQ messages are few enough to be single bad messages, and not of one sender.
+def are_sporadic(pipeline: Pipeline, dead_lettered: int, by_item: Counter[str]) -> bool:
+    """Return whether DLQ messages are few enough to be single bad messages, and not of one item.
 
     The rule holds only for messages that failed. Messages moved to the DLQ without a failed invocation have
     another cause.
@@ -282,7 +283,7 @@ def are_sporadic(pipeline: Pipeline, dead_lettered: int, devices: Counter[str]) 
     sent, failed = pipeline.count("sent") or 0.0, pipeline.count("failed") or 0.0
     few = FEWEST_DEAD <= dead_lettered <= MANY_DEAD and dead_lettered < DEAD_SHARE * sent
     each = pipeline.settings.max_receive_count or 1
-    return few and failed >= dead_lettered * each and not piled_on_one(devices)
+    return few and failed >= dead_lettered * each and not piled_on_one(by_item)
 
 
 def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
@@ -295,9 +296,9 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
         & (messages["source_queue"].fillna(pipeline.queue) == pipeline.queue)
     ]
     dead = dead[~dead.index.isin(from_before(messages, pipeline, balance.dead_letters.held))]
-    devices = Counter(dead["device_id"].dropna().tolist())
+    by_item = Counter(dead["work_item"].dropna().tolist())
     dead_lettered = balance.dead_lettered or 0
-    failures = find_failures(pipeline, dead_lettered, are_sporadic(pipeline, dead_lettered, devices))
+    failures = find_failures(pipeline, dead_lettered, are_sporadic(pipeline, dead_lettered, by_item))
     throttles = find_throttles(pipeline)
     surge, daily = find_surge(pipeline)
     episodes = standing_intervals(pipeline)
@@ -333,8 +334,8 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
         unpolled=find_unpolled(pipeline),
         drift=find_latency_drift(pipeline),
         episodes=episodes,
-        devices=devices,
-        first_sent_by_main_device=_first_sent(dead, devices),
+        by_item=by_item,
+        main_item_first_sent=_first_sent(dead, by_item),
         unmatched_receives=unmatched_receives(pipeline, tables),
         hidden=find_hidden_messages(pipeline),
     )
@@ -352,11 +353,11 @@ def _errors_within(tables: Tables, pipeline: Pipeline, failures: Interval | None
     return logged_errors(events, queries, pipeline.function, *_logged_within(pipeline, failures))
 
 
-def _first_sent(dead: pd.DataFrame, devices: Counter[str]) -> datetime | None:
-    """Return the time at which the device with most DLQ messages sent the first of them."""
-    if not devices:
+def _first_sent(dead: pd.DataFrame, by_item: Counter[str]) -> datetime | None:
+    """Return the time at which the first DLQ message of the item with most of them was sent."""
+    if not by_item:
         return None
-    sent = dead.loc[dead["device_id"] == devices.most_common(1)[0][0], "sent_at"].dropna()
+    sent = dead.loc[dead["work_item"] == by_item.most_common(1)[0][0], "sent_at"].dropna()
     return sent.min().to_pydatetime() if len(sent) else None
 
 

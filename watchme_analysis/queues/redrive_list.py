@@ -63,7 +63,7 @@ def messages_to_redrive(
     Notes
     -----
     Messages are left out if the evidence shows their work as processed, also by another message; if a message
-    with the same work is in the list already (same device and day, else same body); and if their input is
+    with the same work is in the list already (same item and day, else same body); and if their input is
     missing or unreadable. Bodies come from the dump, so a message past its retention can be sent again. FIFO
     queues receive the original group and deduplication ID, so that SQS accepts no duplicate within five
     minutes. Attributes of the sender are kept where the dump has them.
@@ -111,7 +111,7 @@ def _reason(row: dict[str, Any], *, is_listed: bool, include_unknown: bool) -> s
 
 
 def _work(row: dict[str, Any], day_keys: tuple[str, ...]) -> tuple[str, str, str]:
-    """Return the identity of a message's work: queue, device and day, else the content of the body.
+    """Return the identity of a message's work: queue, item and day, else the content of the body.
 
     The moment in a message about a whole day is only its trigger, so it is not part of the identity.
     """
@@ -121,8 +121,8 @@ def _work(row: dict[str, Any], day_keys: tuple[str, ...]) -> tuple[str, str, str
     except ValueError:
         return str(row["queue"]), "", body
     day = first_of(parsed, day_keys) if isinstance(parsed, dict) else None
-    if day is not None and _known(row["device_id"]):
-        return str(row["queue"]), str(row["device_id"]), str(day)
+    if day is not None and _known(row["work_item"]):
+        return str(row["queue"]), str(row["work_item"]), str(day)
     return str(row["queue"]), "", json.dumps(parsed, sort_keys=True)
 
 
@@ -131,7 +131,7 @@ def _line(row: dict[str, Any], urls: dict[str, str]) -> str:
     queue = str(row["queue"])
     entry: dict[str, Any] = {"QueueUrl": urls.get(queue, f"URL_OF_{queue}"), "MessageBody": str(row["body"])}
     if queue.endswith(".fifo"):
-        entry["MessageGroupId"] = _first_known(row, "group_id", "device_id", "message_id")
+        entry["MessageGroupId"] = _first_known(row, "group_id", "work_item", "message_id")
         entry["MessageDeduplicationId"] = _first_known(row, "deduplication_id", "message_id")
     entry["MessageAttributes"] = _attributes(row)
     return json.dumps(entry, ensure_ascii=False)

@@ -93,7 +93,7 @@ def retries(signs: QueueAnalysis) -> Retries | None:
         spent=min(failed, float(signs.dead_lettered * tries)),
         passed_later=lived / (lived + signs.dead_lettered),
         passed=float((inside["tried"] - inside["failed"].fillna(0.0)).sum()),
-        alone=_in_a_row(inside, tries) < 0.5 or piled_on_one(signs.devices),
+        alone=_in_a_row(inside, tries) < 0.5 or piled_on_one(signs.by_item),
     )
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from watchme_analysis.aws_shapes.work_keys import learned_keys
 from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables
+from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables, cached_per_case
 from watchme_analysis.queues.standing import LOST_POINTS
+from watchme_analysis.text.message import Translated
 from watchme_analysis.window import parse_time, parse_zone
 
 _VALUE = r"[\"']?\s*[=:]\s*[\"']?"
@@ -22,10 +24,23 @@ SLOW_POLL_S = 60.0
 
 
 def work_item_settings(tables: Tables) -> WorkItemSettings:
-    """Return how messages of a case name their work; the settings of ``watchme.toml`` without a case."""
+    """Return how messages of a case name their work, with keys that its settings leave open as learned.
+
+    Without a case, the settings are those of ``watchme.toml``.
+    """
+    return cached_per_case(tables, _work_item_settings)
+
+
+def _work_item_settings(tables: Tables) -> WorkItemSettings:
     case = getattr(tables, "case", tables)
     found: WorkItemSettings | None = getattr(case, "work_items", None)
-    return load_config().work_items if found is None else found
+    settings = load_config().work_items if found is None else found
+    return learned_keys(settings, tables.table("queue_messages")["body"].dropna())
+
+
+def unit_of(settings: WorkItemSettings) -> Translated:
+    """Return what the value of an item key is called."""
+    return Translated(settings.unit_en, settings.unit_ja)
 
 
 def first_of(content: Mapping[str, Any], keys: Iterable[str]) -> Any:
@@ -34,25 +49,32 @@ def first_of(content: Mapping[str, Any], keys: Iterable[str]) -> Any:
 
 
 def _in_logs(keys: Iterable[str], value: str) -> re.Pattern[str]:
-    """Return a pattern that finds a value after one of the keys, in any spelling, in a log message."""
-    names = "|".join(re.escape(key).replace("_", "_?") for key in keys)
+    """Return a pattern that finds a value after one of the keys, in any spelling, in a log message.
+
+    Without keys, it finds nothing.
+    """
+    names = "|".join(map(_any_spelling, keys)) or "(?!)"
     return re.compile(rf"(?:{names}){_VALUE}({value})", re.IGNORECASE)
+
+
+def _any_spelling(key: str) -> str:
+    """Return a pattern of a name in snake and in camel case, for a pattern without regard to case."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).split("_")
+    return "_?".join(map(re.escape, words))
 
 
 @dataclass(frozen=True)
 class Done:
-    """Work named by successful invocations: message IDs, and (function, device, day or moment)."""
+    """Work named by successful invocations: message IDs, and (function, item, day or moment)."""
 
     messages: frozenset[str] = frozenset()
     work: frozenset[tuple[str, str, str]] = frozenset()
 
-    def has(self, message_id: Any, function: str | None, device: str | None, key: str | None) -> bool:
+    def has(self, message_id: Any, function: str | None, item: str | None, key: str | None) -> bool:
         """Return whether an invocation with this message, or another message of the same work, succeeded."""
         if str(message_id) in self.messages:
             return True
-        return (
-            device is not None and key is not None and (function or "", device, moment_key(key)) in self.work
-        )
+        return item is not None and key is not None and (function or "", item, moment_key(key)) in self.work
 
 
 def work_done(tables: Tables) -> Done:
@@ -69,15 +91,15 @@ def work_done(tables: Tables) -> Done:
     ended = set(events.loc[events["kind"].isin(["end", "report"]), "request_id"]) - failed
     named = events[events["request_id"].isin(ended) & (events["kind"] == "application")]
     settings = work_item_settings(tables)
-    device_in_log = _in_logs(settings.device_keys, r"[\w.:-]+")
+    item_in_log = _in_logs(settings.item_keys, r"[\w.:-]+")
     key_in_log = _in_logs((*settings.time_keys, *settings.day_keys), r"\d{4}-\d\d-\d\d[\dT:+.Z-]*")
     messages: set[str] = set()
     work: set[tuple[str, str, str]] = set()
     for function, text in zip(named["function"], named["message"].fillna(""), strict=True):
         messages.update(_MESSAGE.findall(text))
-        device, key = device_in_log.search(text), key_in_log.search(text)
-        if device and key:
-            work.add((str(function), device[1], moment_key(key[1])))
+        item, key = item_in_log.search(text), key_in_log.search(text)
+        if item and key:
+            work.add((str(function), item[1], moment_key(key[1])))
     return Done(frozenset(messages), frozenset(work))
 
 

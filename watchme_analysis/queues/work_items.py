@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "sent_at", "receive_count",
+    "queue", "state", "message_id", "work_item", "work_time", "work_date", "sent_at", "receive_count",
     "processed", "recoverable", "expires_at", "passed_retention", "before_window", "group_id",
     "deduplication_id", "body",
 )  # fmt: skip
-_AS_SENT = ("message_id", "device_id", "receive_count", "group_id", "deduplication_id", "body")
+_AS_SENT = ("message_id", "work_item", "receive_count", "group_id", "deduplication_id", "body")
 DEAD = "dead_lettered"
 # Kinds of errors of unclear origin, and shares from which a function's errors apply to each of its messages.
 UNCLEAR = ("code_or_message", "other")
@@ -87,9 +87,9 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         if own is None:
             continue
         found = _message(said, own.pipeline, settings, ends)
-        key = _key_in_body(found["body"], settings) or found["recorded_at"] or found["local_date"]
+        key = _key_in_body(found["body"], settings) or found["work_time"] or found["work_date"]
         is_dead = found["state"] == DEAD
-        ran = done.has(row.message_id, own.pipeline.function, found["device_id"], key)
+        ran = done.has(row.message_id, own.pipeline.function, found["work_item"], key)
         ran = ran or (is_dead and sure[own.pipeline.queue](found["sent_at"]))
         error = failed.get(str(row.message_id))
         found["before_window"] = row.Index in old
@@ -105,7 +105,7 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         rows.append(found)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     text = (
-        "queue", "state", "message_id", "device_id", "recorded_at", "local_date", "group_id",
+        "queue", "state", "message_id", "work_item", "work_time", "work_date", "group_id",
         "deduplication_id", "body",
     )  # fmt: skip
     return frame.astype(
@@ -124,12 +124,12 @@ def _message(
     retention = pipeline.settings.dlq_retention_s if is_dead else pipeline.settings.retention_s
     sent_at = None if said["sent_at"] is None else said["sent_at"].to_pydatetime()
     expires = None if retention is None or sent_at is None else sent_at + timedelta(seconds=retention)
-    recorded, local = _work_of(said["body"], said["work_key"], settings)
+    moment, local = _work_of(said["body"], said["work_key"], settings)
     return {
         "queue": pipeline.queue,
         "state": DEAD if is_dead else "waiting",
-        "recorded_at": recorded,
-        "local_date": local,
+        "work_time": moment,
+        "work_date": local,
         "sent_at": sent_at,
         "expires_at": expires,
         "passed_retention": None if expires is None or ends is None else expires <= ends,
@@ -176,10 +176,10 @@ def _recoverable(
 
 
 def work_pairs(frame: pd.DataFrame) -> list[list[str]]:
-    """Return the distinct ``[device_id, local_date]`` pairs of messages, sorted; without incomplete pairs."""
-    named = frame.dropna(subset=["device_id", "local_date"])
-    pairs = set(zip(named["device_id"], named["local_date"], strict=True))
-    return sorted([str(device), str(date)] for device, date in pairs)
+    """Return the distinct ``[work_item, work_date]`` pairs of messages, sorted; without incomplete pairs."""
+    named = frame.dropna(subset=["work_item", "work_date"])
+    pairs = set(zip(named["work_item"], named["work_date"], strict=True))
+    return sorted([str(item), str(date)] for item, date in pairs)
 
 
 def _known(value: Any) -> bool:
@@ -199,26 +199,26 @@ def _work_of(body: str | None, key: str | None, settings: WorkItemSettings) -> t
             content = parsed if isinstance(parsed, dict) else {}
         except ValueError:
             content = {}
-    recorded = first_of(content, settings.time_keys)
+    moment = first_of(content, settings.time_keys)
     local = first_of(content, settings.day_keys)
-    if recorded is None and local is None:
-        recorded = key
-    if local is None and recorded is not None:
+    if moment is None and local is None:
+        moment = key
+    if local is None and moment is not None:
         try:
             # A bare date is already a day; a time without a zone is in the zone of local dates.
-            text = str(recorded)
+            text = str(moment)
             local = text if len(text) == 10 else parse_time(text, zone).astimezone(zone).date().isoformat()
         except InputError:
             local = None
-    if local is None and recorded is None:
+    if local is None and moment is None:
         day_in_path = re.compile(settings.day_in_path)
         days = [match[1] for value in content.values() if (match := day_in_path.search(str(value)))]
         local = days[0] if days else None
-    return (None if recorded is None else str(recorded), None if local is None else str(local))
+    return (None if moment is None else str(moment), None if local is None else str(local))
 
 
 def _key_in_body(body: str | None, settings: WorkItemSettings) -> str | None:
-    """Return the day of a message about a whole day, or the moment of a message about a recording."""
+    """Return the day of a message about a whole day, or the moment of any other message."""
     if body is None:
         return None
     try:
@@ -237,8 +237,8 @@ def work_items(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``queue``, ``state`` (``dead_lettered``, ``waiting``), ``message_id``, ``device_id``,
-        ``recorded_at`` (text as sent), ``local_date``, ``sent_at``, ``receive_count``, ``processed``,
+        ``queue``, ``state`` (``dead_lettered``, ``waiting``), ``message_id``, ``work_item``,
+        ``work_time`` (text as sent), ``work_date``, ``sent_at``, ``receive_count``, ``processed``,
         ``recoverable``, ``expires_at``, ``passed_retention``, ``before_window``, ``group_id``,
         ``deduplication_id``, ``body``; see :func:`watchme_analysis.queues.work_items.message_work`.
     """

@@ -18,7 +18,7 @@ REPLICATIONS = 3
 _RETRIES_S = (1.0, 2.0, 7.5, 10.0, 12.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 # Shares of an interval, from its start on, since schedules begin on the minute.
 _WIDTHS = (0.25, 0.05)
-_DEVICES = (5, 100, 1000)
+_GROUPS = (5, 100, 1000)
 # Smallest reduction of the distance (natural logarithms of the figures) for which a setting is changed.
 WORTH = 0.1
 
@@ -65,7 +65,7 @@ def calibrated(fitted: Fit, measured: Recorded) -> Fit:
     """
     best, agreements = fitted, agreement(fitted, measured)
     nearest = distance(agreements)
-    for vary in (_retries, _devices, _arrivals, _orders, _backoffs):
+    for vary in (_retries, _groups, _arrivals, _orders, _backoffs):
         if all(each.is_near for each in agreements):
             break
         for candidate in vary(best):
@@ -116,11 +116,11 @@ def _arrivals(fitted: Fit) -> Iterator[Fit]:
         )
 
 
-def _devices(fitted: Fit) -> Iterator[Fit]:
+def _groups(fitted: Fit) -> Iterator[Fit]:
     if fitted.settings.queue.is_fifo:
-        for many in _DEVICES:
-            note = f"{many} devices come nearest to the record."
-            yield replace(fitted, load=replace(fitted.load, devices=many), notes=(*fitted.notes[:-1], note))
+        for many in _GROUPS:
+            note = f"{many} message groups come nearest to the record."
+            yield replace(fitted, load=replace(fitted.load, groups=many), notes=(*fitted.notes[:-1], note))
 
 
 def _orders(fitted: Fit) -> Iterator[Fit]:

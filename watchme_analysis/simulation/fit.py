@@ -14,7 +14,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.queues.pipeline_anomalies import messages_a_run
 from watchme_analysis.simulation.durations import UNUSUAL, RunTime, in_messages, run_time, usual
-from watchme_analysis.simulation.scenarios import Load
+from watchme_analysis.simulation.scenarios import ASSUMED_GROUPS, Load
 from watchme_analysis.simulation.settings import (
     ApiSettings,
     EarlierSetting,
@@ -98,7 +98,8 @@ class Fit:
 class Recorded:
     """Recorded figures with which a simulation is compared; None where the metrics lack them.
 
-    ``dead_receives`` is the number of receives of its DLQ messages before their move.
+    ``dead_receives`` is the number of receives of its DLQ messages before their move, ``groups`` the number
+    of message groups, or of items that the messages are about.
     """
 
     sent: float | None
@@ -106,6 +107,7 @@ class Recorded:
     peak_visible: float | None
     peak_age_s: float | None
     dead_receives: int | None = None
+    groups: int | None = None
 
 
 def recorded(pipeline: Pipeline, tables: Tables) -> Recorded:
@@ -118,8 +120,21 @@ def recorded(pipeline: Pipeline, tables: Tables) -> Recorded:
 
     dead = None if pipeline.dlq is None else dead_letter_stock(pipeline, tables).moved
     return Recorded(
-        pipeline.count("sent"), dead, highest("visible"), highest("age_s"), _dead_receives(pipeline, tables)
+        pipeline.count("sent"),
+        dead,
+        highest("visible"),
+        highest("age_s"),
+        _dead_receives(pipeline, tables),
+        _groups(pipeline, tables),
     )
+
+
+def _groups(pipeline: Pipeline, tables: Tables) -> int | None:
+    """Return the number of message groups, or of items, that the queue's messages name."""
+    messages = tables.table("queue_messages")
+    own = messages["source_queue"].fillna(messages["queue"]) == pipeline.queue
+    named = messages.loc[own, "group_id"].fillna(messages.loc[own, "work_item"])
+    return int(named.nunique()) or None
 
 
 def _dead_receives(pipeline: Pipeline, tables: Tables) -> int | None:
@@ -190,9 +205,11 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
         notes.append(
             f"Nothing was received for {total_s / 60:.0f} min though messages waited: simulated as it was."
         )
-    notes.append("For FIFO 30 devices are assumed.")
+    groups = measured.groups or ASSUMED_GROUPS
+    source = "assumed" if measured.groups is None else "simulated, as many as its messages name"
+    notes.append(f"For FIFO, {groups} message groups are {source}.")
     counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
-    load = Load(counts, float(pipeline.period_s), failing_share=poison)
+    load = Load(counts, float(pipeline.period_s), groups=groups, failing_share=poison)
     poller = PollerSettings(
         batch_size=known.batch_size or 1,
         max_concurrency=known.max_concurrency,

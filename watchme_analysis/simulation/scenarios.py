@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from random import Random
 from typing import Any
 
+from watchme_analysis.config import LoadSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR
 from watchme_analysis.simulation.run import simulate
@@ -25,6 +26,8 @@ from watchme_analysis.simulation.settings import (
 from watchme_analysis.stats.student_t import half_width_factor
 
 HOUR_S = 3600.0
+# Message groups of a FIFO queue where no message shows one.
+ASSUMED_GROUPS = 10
 CONFIDENCE = 0.95
 TOGETHER = "timeout 60 s, visibility 360 s, 5 receives, maximum concurrency 2 and restart"
 
@@ -41,8 +44,8 @@ class Load:
         Length of an interval in seconds; messages are spread evenly over it.
     factor
         Factor by which the counts are multiplied.
-    devices
-        Senders, each a message group of a FIFO queue.
+    groups
+        Message groups of a FIFO queue.
     failing_share
         Share of the messages for which every invocation fails.
     within_s
@@ -52,7 +55,7 @@ class Load:
     counts: tuple[float, ...] = field(repr=False)
     interval_s: float = 60.0
     factor: float = 1.0
-    devices: int = 30
+    groups: int = ASSUMED_GROUPS
     failing_share: float = 0.0
     within_s: float | None = None
 
@@ -142,7 +145,7 @@ def arrivals_of(load: Load, seed: int) -> Arrivals:
         whole = int(wanted) + (random.random() < wanted - int(wanted))
         sent_s += [position * load.interval_s + random.random() * width_s for _ in range(whole)]
     sent_s.sort()
-    groups = [random.randrange(load.devices) for _ in sent_s]
+    groups = [random.randrange(load.groups) for _ in sent_s]
     failing = frozenset(
         message
         for message in range(len(sent_s))
@@ -151,11 +154,15 @@ def arrivals_of(load: Load, seed: int) -> Arrivals:
     return Arrivals(sent_s, groups, failing)
 
 
-def usual_load() -> Load:
-    """Return the load of thirty devices that send at the same time every half hour, for eight hours."""
-    counts = [0.0] * 480
-    counts[::30] = [30.0] * 16
-    return Load(tuple(counts), devices=30)
+def usual_load(settings: LoadSettings) -> Load:
+    """Return a load for eight hours: of senders at the same time, or spread evenly over their interval."""
+    minutes = 8 * 60
+    if not settings.together:
+        return Load((60.0 * settings.senders / settings.interval_s,) * minutes, groups=settings.senders)
+    counts = [0.0] * minutes
+    for place in range(math.ceil(60.0 * minutes / settings.interval_s)):
+        counts[int(place * settings.interval_s // 60.0)] += settings.senders
+    return Load(tuple(counts), groups=settings.senders)
 
 
 def usual_settings() -> Settings:
@@ -234,7 +241,7 @@ MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
     ("maximum concurrency 2", _mapped),
     (_TAKEN + "reserved 2, given up at once", lambda settings: _taken(_reserved(settings, 0.0))),
     (_TAKEN + "maximum concurrency 2", lambda settings: _taken(_mapped(settings))),
-    ("FIFO, a group for each device", lambda settings: _queue(settings, is_fifo=True)),
+    ("FIFO, a group for each sender", lambda settings: _queue(settings, is_fifo=True)),
     ("circuit breaker", lambda settings: replace(settings, breaker=BreakerSettings())),
     ("restart after 3 failed health checks", _restarting),
     (TOGETHER, _together),

@@ -141,7 +141,7 @@ def format_time(
     seconds
         Whether seconds are shown.
     names_zone
-        Whether the name of the zone follows: ``2025-12-11 10:05:20 Asia/Tokyo``.
+        Whether the name of the zone follows: ``2025-12-11 10:05:20 Europe/Berlin``.
     """
     if not moment:
         return MISSING

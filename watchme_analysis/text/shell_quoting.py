@@ -23,8 +23,8 @@ def shell_word(value: str, instead: str | None = None) -> str:
 
     Examples
     --------
-    >>> shell_word("asr-queue"), shell_word("$(id)")
-    ('asr-queue', "'$(id)'")
+    >>> shell_word("uploads"), shell_word("$(id)")
+    ('uploads', "'$(id)'")
     """
     text = "".join(letter if letter.isprintable() else "?" for letter in value)
     if instead is not None and ("`" in text or text.startswith("-")):
@@ -37,8 +37,8 @@ def shell_option(name: str, value: str, instead: str | None = None) -> str:
 
     Examples
     --------
-    >>> shell_option("--queue", "asr-queue"), shell_option("--queue", "-rf")
-    ('--queue asr-queue', '--queue=-rf')
+    >>> shell_option("--queue", "uploads"), shell_option("--queue", "-rf")
+    ('--queue uploads', '--queue=-rf')
     """
     if instead is not None and "`" in value:
         value = instead

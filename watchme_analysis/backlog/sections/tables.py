@@ -12,7 +12,7 @@ from watchme_analysis.present.style import mark_letter
 from watchme_analysis.queues.baseline import has_moved
 from watchme_analysis.queues.redrive_list import FILE, RedriveList
 from watchme_analysis.text.formats import format_duration, format_number, format_time
-from watchme_analysis.text.message import Code, Message, Resource, message, sentences
+from watchme_analysis.text.message import Code, Message, Resource, Translated, message, sentences
 from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
@@ -140,31 +140,37 @@ def _in_unit(value: Any, metric: Any) -> str:
 
 
 def missed_work_table(
-    work: Iterable[Collection[str]], unread: Sequence[str] = (), language: str = "en"
+    work: Iterable[Collection[str]], unit: Translated, unread: Sequence[str] = (), language: str = "en"
 ) -> TableView:
-    """Return the work items that were missed, by device.
+    """Return the work that was missed, by what it is about.
 
     Parameters
     ----------
     work
-        Pairs of a device and a day or moment, as ``missed_work`` of a backlog diagnosis.
+        Pairs of an item and a day or moment, as ``missed_work`` of a backlog diagnosis.
+    unit
+        What an item is called, such as a device or an order.
     unread
         Files of messages that could not be read.
     language
         Language of caption, headings and note.
     """
-    by_device: dict[str, list[str]] = {}
-    for device, when in work:
-        by_device.setdefault(str(device), []).append(str(when))
+    by_item: dict[str, list[str]] = {}
+    for item, when in work:
+        by_item.setdefault(str(item), []).append(str(when))
     rows = tuple(
-        (device, f"{len(times):,d}", ", ".join(times[:_NAMED]) + (", …" if len(times) > _NAMED else ""))
-        for device, times in sorted(by_device.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+        (item, f"{len(times):,d}", ", ".join(times[:_NAMED]) + (", …" if len(times) > _NAMED else ""))
+        for item, times in sorted(by_item.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     )
     note = "" if rows else label("missed-work-none", language)
     if unread:
         note = render(message("missed-work-unread", files=unread), language)
-    heads = tuple(label(f"column-{name}", language) for name in ("device", "items", "which"))
-    return TableView(label("missed-work-caption", language), heads, rows, note, frozenset({1}))
+    heads = (
+        render(message("unit", unit=unit), language),
+        *(label(f"column-{name}", language) for name in ("items", "which")),
+    )
+    caption = render(message("missed-work-caption", unit=unit), language)
+    return TableView(caption, heads, rows, note, frozenset({1}))
 
 
 def redrive_table(found: RedriveList, language: str = "en") -> TableView:

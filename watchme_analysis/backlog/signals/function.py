@@ -145,7 +145,7 @@ def errors(look: Look) -> Iterator[QueueObservation]:
 def code_errors(look: Look) -> Iterator[QueueObservation]:
     """Return a Python error that no message explains: in all invocations, or at one try of two."""
     queue = look.queue
-    everywhere = (queue.passed_share or 0.0) <= FEW_PASS and not piled_on_one(queue.devices)
+    everywhere = (queue.passed_share or 0.0) <= FEW_PASS and not piled_on_one(queue.by_item)
     if queue.failures is None or queue.errors.share("code_or_message") < MOSTLY:
         return
     tried = retries(queue)

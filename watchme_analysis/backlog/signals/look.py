@@ -13,7 +13,8 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
-from watchme_analysis.text.message import Choice, Resource, Text
+from watchme_analysis.queues.work_done import unit_of, work_item_settings
+from watchme_analysis.text.message import Choice, Resource, Text, Translated
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ class Look:
     def name(self) -> Resource:
         """Name of the queue."""
         return Resource(self.queue.pipeline.queue)
+
+    @property
+    def unit(self) -> Translated:
+        """What the value is called that a message's work is about."""
+        return unit_of(work_item_settings(self.inv))
 
     @property
     def function(self) -> Resource:

@@ -90,39 +90,40 @@ def added(look: Look) -> Iterator[QueueObservation]:
         )
 
 
-@detects("one_sender", "many_senders", group="devices", needs=["queue_messages"])
+@detects("one_sender", "many_senders", group="items", needs=["queue_messages"])
 def senders(look: Look) -> Iterator[QueueObservation]:
-    """Return how far DLQ messages pile up on few senders."""
-    devices = look.queue.devices
-    total = sum(devices.values())
+    """Return how far DLQ messages pile up on few items."""
+    by_item = look.queue.by_item
+    total = sum(by_item.values())
     if total < LEAST_PILED:
         return
-    device, number = devices.most_common(1)[0]
-    share, piled = number / total, piled_on_one(devices)
-    if not piled and len(devices) < SEVERAL_SENDERS:
+    item, number = by_item.most_common(1)[0]
+    share, piled = number / total, piled_on_one(by_item)
+    if not piled and len(by_item) < SEVERAL_SENDERS:
         return
     yield look.found(
         "one_sender" if piled else "many_senders",
         message(
-            "backlog-devices",
+            "backlog-items",
             dead=number,
             total=total,
             queue=look.name,
             share=Share(share),
-            device=Resource(str(device)),
-            others=len(devices) - 1,
+            unit=look.unit,
+            item=Resource(str(item)),
+            others=len(by_item) - 1,
         ),
         look.matching(
             "queue_messages",
             ("queue", "=", look.pipeline.dlq),
             ("source_queue", "null or", look.pipeline.queue),
-            ("device_id", "known", None),
+            ("work_item", "known", None),
         ),
         strength=1.0 if piled else 1.0 - share,
         effect=share,
         unit="share",
         span=bad_messages_span(look.queue) if piled else None,
-        detail=_device(look, str(device), number, total),
+        detail=_item(look, str(item), number, total),
     )
 
 
@@ -157,13 +158,15 @@ def held_up(look: Look) -> Iterator[QueueObservation]:
     )
 
 
-def _device(look: Look, device: str, number: int, total: int) -> Message:
-    """Return how many DLQ messages one device sent, and since when."""
-    name = Resource(device)
-    first = look.queue.first_sent_by_main_device
+def _item(look: Look, item: str, number: int, total: int) -> Message:
+    """Return how many DLQ messages belong to one item, and since when."""
+    name = Resource(item)
+    first = look.queue.main_item_first_sent
     if first is None:
-        return message("backlog-device-sent", device=name, dead=number, total=total)
-    return message("backlog-device-sent-since", device=name, dead=number, total=total, since=first)
+        return message("backlog-item-dead", unit=look.unit, item=name, dead=number, total=total)
+    return message(
+        "backlog-item-dead-since", unit=look.unit, item=name, dead=number, total=total, since=first
+    )
 
 
 DETECTORS = (retried, alone, added, senders, held_up)

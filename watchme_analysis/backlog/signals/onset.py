@@ -187,12 +187,12 @@ def unpolled_span(queue: QueueAnalysis) -> Span | None:
 
 
 def bad_messages_span(queue: QueueAnalysis) -> Span | None:
-    """Return the span of messages that fail: from the first of the device that sends nearly all of them."""
+    """Return the span of messages that fail: from the first of the item that nearly all of them belong to."""
     failures = failures_span(queue)
     step = queue.pipeline.period_s
-    first = queue.first_sent_by_main_device
+    first = queue.main_item_first_sent
     start = None if failures is None else failures.shown
-    if first is not None and start is not None and piled_on_one(queue.devices) and abs(first - start) <= NEAR:
+    if first is not None and start is not None and piled_on_one(queue.by_item) and abs(first - start) <= NEAR:
         start = first - timedelta(seconds=first.timestamp() % step)
     if start is None:
         start = queue.first_trouble()

@@ -9,8 +9,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 
+# Log groups of a query that names none: those of all functions.
+USUAL_GROUPS = f"{LAMBDA_LOG_GROUP}*"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -24,15 +28,31 @@ class Parameter:
     name, description
         Name and meaning, for the reader.
     type
-        ``integer`` (positive), ``uuid`` or ``text`` (no quotes, backslashes or line breaks).
+        ``integer`` (positive), ``uuid``, ``text`` (no quotes, backslashes or line breaks), ``name`` (letters,
+        digits, dots, hyphens and underscores) or ``words`` (a list with commas; the query gets them as
+        further branches of a regular expression).
     default
         Default value; None when the parameter is required.
+    default_from
+        Key of ``watchme.toml`` that states the default.
     """
 
     name: str
     type: str
     description: str
     default: str | None = None
+    default_from: str | None = None
+
+    @property
+    def configured(self) -> str | None:
+        """Return the default value, which ``watchme.toml`` may state; None when the parameter is required."""
+        if self.default_from is None:
+            return self.default
+        table, key = self.default_from.split(".")
+        stated: tuple[str, ...] = getattr(getattr(load_config(), table), key)
+        if self.type == "words":
+            return ",".join(stated)
+        return stated[0] if stated else self.default
 
     def checked(self, value: str) -> str:
         """Return a value in the form that the query contains.
@@ -47,9 +67,13 @@ class Parameter:
             "integer": re.fullmatch(r"[1-9]\d{0,8}", value),
             "uuid": _UUID.fullmatch(value),
             "text": re.fullmatch(r"[^\"'`\\\r\n]+", value),
+            "name": re.fullmatch(r"[\w.-]+", value),
+            "words": re.fullmatch(r"[^\"'`\\\r\n/]*", value),
         }
         if not matches[self.type]:
             raise InputError(f"The parameter {self.name} is a {self.type}, not {value!r}.")
+        if self.type == "words":
+            return "".join(f"|{re.escape(word.strip())}" for word in value.split(",") if word.strip())
         return value.lower() if self.type == "uuid" else value
 
 
@@ -96,7 +120,7 @@ class LibraryQuery:
             )
         checked = {}
         for name, parameter in known.items():
-            value = given.get(name, parameter.default)
+            value = given.get(name, parameter.configured)
             if value is None:
                 raise InputError(
                     f"The query {self.name} needs {name} ({parameter.description}): add -p {name}=VALUE "
@@ -136,11 +160,18 @@ def library_query(name: str) -> LibraryQuery:
 
 def _query(name: str, data: dict[str, Any]) -> LibraryQuery:
     parameters = tuple(
-        Parameter(key, value["type"], value["description"], _text(value.get("default")))
+        Parameter(
+            key, value["type"], value["description"], _text(value.get("default")), value.get("default_from")
+        )
         for key, value in data.get("parameters", {}).items()
     )
     return LibraryQuery(
-        name, data["description"], data["log_groups"], tuple(data["columns"]), data["query"], parameters
+        name,
+        data["description"],
+        data.get("log_groups", USUAL_GROUPS),
+        tuple(data["columns"]),
+        data["query"],
+        parameters,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 # Tables that are empty when all is well.
 QUIET = ("error_log",)
+# The path of a URL in the command of a health check.
+_URL_PATH = re.compile(r"https?://[^/\s\"']+(/[^\s\"'\\]*)")
 
 
 @dataclass(frozen=True)
@@ -166,13 +169,24 @@ class Facts:
         ):
             if len(paths.dropna()):
                 return str(paths.mode().iloc[0])
-        return self.endpoints[0] if self.endpoints else "/health"
+        return self.endpoints[0] if self.endpoints else self.checked_path
+
+    @cached_property
+    def checked_path(self) -> str:
+        """The path that checks ask for: the most probed, else that of a container's health check."""
+        probed = self.table("probes")["path"].dropna()
+        if len(probed):
+            return str(probed.mode().iloc[0])
+        settings = self.table("compose_settings")
+        tests = settings.loc[settings["path"].str.startswith("healthcheck.test"), "value"].dropna()
+        urls = (_URL_PATH.search(text) for text in tests)
+        return next((found[1] for found in urls if found), "/")
 
     def is_same_service(self, route: str) -> bool | None:
         """Tell whether a route belongs to an affected service; None where nothing shows it.
 
         The upstream decides where it is known. Otherwise services are told apart by their health checks:
-        ``/emotion/health`` is that of the routes below ``/emotion/``. Without these, routes whose first
+        ``/billing/health`` is that of the routes below ``/billing/``. Without these, routes whose first
         segment is that of an affected route belong together.
         """
         mine = {self.upstreams[family] for family in self.families if family in self.upstreams}

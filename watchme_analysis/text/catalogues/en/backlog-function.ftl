@@ -28,7 +28,7 @@ backlog-errors = { $kind ->
   }
 backlog-errors-truncated = The query returned only part of the errors.
 backlog-error-quoted = { $error }
-backlog-errors-in-all-code = { $errors } of { $total } logged errors of { $function } are Python errors, whichever device sent the message.
+backlog-errors-in-all-code = { $errors } of { $total } logged errors of { $function } are Python errors, whatever the message.
 backlog-invocations-at-timeout = Invocations of { $function } took { $during } (median) during the failures, and { $share } of the failures reached the function’s timeout.
 backlog-invocations-longer = Invocations of { $function } took { $during } (median) during the failures, { $ratio } times as long as before ({ $before }).
 backlog-invocations-short = Invocations of { $function } took { $during } (median) during the failures, compared with { $before } before: they ended at once.
@@ -68,10 +68,10 @@ backlog-only-added-fail = { $attempts ->
     [messages] Messages failed from { $since } on, when more arrived than usual. After that, { $function } processed { $share } of its messages.
    *[invocations] Messages failed from { $since } on, when more arrived than usual. After that, { $share } of the invocations of { $function } succeeded.
   }
-backlog-devices = { $dead } of { $total } DLQ messages of { $queue } ({ $share }) come from the device { $device }, the others from { $others ->
-    [one] { $others } other device.
-   *[other] { $others } other devices.
+backlog-items = { $dead } of { $total } DLQ messages of { $queue } ({ $share }) belong to the { $unit } { $item }, the others to { $others ->
+    [one] one other.
+   *[other] { $others } others.
   }
-backlog-device-sent = The device { $device } sent { $dead } of { $total } DLQ messages.
-backlog-device-sent-since = The device { $device } sent { $dead } of { $total } DLQ messages, the first at { $since }.
+backlog-item-dead = { $dead } of { $total } DLQ messages belong to the { $unit } { $item }.
+backlog-item-dead-since = { $dead } of { $total } DLQ messages belong to the { $unit } { $item }; the first was sent at { $since }.
 backlog-group-held-up = { $failed } attempts failed in { $queue } while messages waited there since { $since }, and each message has { $receives } receives. A FIFO queue delivers no other message of the same group meanwhile.

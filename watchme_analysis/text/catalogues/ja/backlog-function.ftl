@@ -25,7 +25,7 @@ backlog-errors = { $kind ->
   }
 backlog-errors-truncated = クエリが返したのはエラーの一部だけです。
 backlog-error-quoted = { $error }
-backlog-errors-in-all-code = { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、送信元のデバイスにかかわらず発生しています。
+backlog-errors-in-all-code = { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、メッセージの内容にかかわらず発生しています。
 backlog-invocations-at-timeout = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。失敗の { $share } は関数のタイムアウトに達しています。
 backlog-invocations-longer = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) で、以前 ({ $before }) の { $ratio } 倍でした。
 backlog-invocations-short = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。以前は { $before } で、現在は開始直後に終了しています。
@@ -65,7 +65,7 @@ backlog-only-added-fail = { $attempts ->
     [messages] メッセージの失敗は、到着数が通常より増えた { $since } に始まりました。その後、{ $function } はメッセージの { $share } を正常に処理しています。
    *[invocations] メッセージの失敗は、到着数が通常より増えた { $since } に始まりました。その後、{ $function } の呼び出しの { $share } が成功しています。
   }
-backlog-devices = { $queue } の DLQ メッセージ { $total } 件中 { $dead } 件 ({ $share }) はデバイス { $device } から、残りはほかの { $others } 台のデバイスから送信されています。
-backlog-device-sent = デバイス { $device } が DLQ メッセージ { $total } 件中 { $dead } 件を送信しています。
-backlog-device-sent-since = デバイス { $device } が DLQ メッセージ { $total } 件中 { $dead } 件を送信しています (最初は { $since })。
+backlog-items = { $queue } の DLQ メッセージ { $total } 件中 { $dead } 件 ({ $share }) は{ $unit } { $item } のもので、残りはほかの { $others } 件の{ $unit }のものです。
+backlog-item-dead = DLQ メッセージ { $total } 件中 { $dead } 件が{ $unit } { $item } のものです。
+backlog-item-dead-since = DLQ メッセージ { $total } 件中 { $dead } 件が{ $unit } { $item } のものです (最初の送信は { $since })。
 backlog-group-held-up = { $since } 以降、{ $queue } ではメッセージが待機している間に { $failed } 回の試行が失敗しました。メッセージ 1 件の最大受信数は { $receives } 回です。その間、FIFO キューは同じグループのほかのメッセージを配信しません。
