@@ -2,7 +2,7 @@
 """Set up the environment and run the project's chores with nothing but Python 3.11, 3.12 or 3.13.
 
     python3 tasks.py report    investigate the bundled cases and say where the report index lies
-    python3 tasks.py test      run the tests, the notebooks among them; `test --fast` runs for a few minutes
+    python3 tasks.py test      run the tests, the notebooks among them; `test --fast` runs the quick ones
     python3 tasks.py setup     only create .venv, which holds the command `watchme`
     python3 tasks.py lint      formatting, lint, types, layers
     python3 tasks.py spark     add Spark to .venv (450 MB; needs Java) for `watchme access --engine spark`
@@ -33,7 +33,7 @@ SPARK_LOCK = ROOT / "requirements-spark.lock"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 VERSIONS = "Python 3.11, 3.12 or 3.13"
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import ensurepip, venv"
-# Tests without these markers, and without the notebooks, take a few minutes on two cores.
+# Tests without these markers, and without the notebooks, are those to run after each change.
 FAST = "not slow and not browser and not nginx and not spark and not netns and not fuzz"
 # Each worker of the tests takes about half a gigabyte.
 MOST_WORKERS = 4
@@ -154,7 +154,8 @@ def setup(arguments: list[str]) -> int:
         print(
             f"Installing up to {count} locked packages; the first time takes a minute or two ...", flush=True
         )
-        pip(VENV, "install", "--require-hashes", "--only-binary", ":all:", "-r", LOCK.name)
+        # Python compiles what is imported; compiling all of it would double the time.
+        pip(VENV, "install", "--no-compile", "--require-hashes", "--only-binary", ":all:", "-r", LOCK.name)
         pip(VENV, "install", "--no-deps", "--no-build-isolation", "--editable", ".")
         STAMP.write_text(state)
         print("Ready: .venv/bin/watchme --help", flush=True)
