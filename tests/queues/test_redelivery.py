@@ -1,10 +1,17 @@
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
+import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.queues.pipeline import pipelines
-from watchme_analysis.queues.redelivery import unmatched_receives
+from watchme_analysis.queues.redelivery import (
+    find_hidden_messages,
+    find_redelivery,
+    hides_long,
+    unmatched_receives,
+)
 
 
 def filtered(batch=1, deleted=10):
@@ -78,3 +85,143 @@ def test_without_the_batch_size_or_the_receives_nothing_is_told():
     assert unmatched_receives(replace(pipeline, queried=pipeline.queried - {"received"}), world) is None
     world.tables["event_source_mappings"] = world.tables["event_source_mappings"].assign(batch_size=pd.NA)
     assert taken(world) is None
+
+
+def nightly_batch(messages=200, first=605, each=8):
+    """A healthy queue to which a batch comes at once, and which takes half an hour for it."""
+    world = World()
+    world.at["sent"][first] = messages
+    for minute in range(first, first + messages // each):
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute] += each
+        world.at["duration_avg_s"][minute] = world.at["duration_max_s"][minute] = 1.5
+        world.at["visible"][minute] = messages - each * (minute - first + 1)
+        world.at["age_s"][minute] = 60.0 * (minute - first)
+    return world
+
+
+def test_a_point_lost_while_messages_wait_makes_no_surplus_of_receives():
+    world = nightly_batch()
+    world.lose("NumberOfMessagesReceived", 607)
+    (pipeline,) = pipelines(world)
+    assert find_redelivery(pipeline) is None
+
+
+def test_a_surplus_begins_with_the_first_message_received_again():
+    world, draw = World(), np.random.default_rng(5)
+    for minute in range(1439):
+        world.run(minute, int(draw.poisson(0.3)), 9.0)
+    sent = world.at["sent"].copy()
+    for minute in range(702, 1439):
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute + 1] += sent[minute]
+    first = 703 + int(np.flatnonzero(sent[702:])[0])
+    (pipeline,) = pipelines(world)
+    assert find_redelivery(pipeline).start == START + pd.Timedelta(minutes=first)
+
+
+def test_the_few_of_many_messages_that_were_worked_on_twice_are_seen_by_their_second_deletes():
+    world = World()
+    for minute in range(1439):
+        world.run(minute, 1, 9.0)
+    for minute in range(700, 1200, 40):
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute] += 1
+    found = find_redelivery(pipelines(world)[0])
+    assert (found.start, found.end) == (
+        START + pd.Timedelta(minutes=700),
+        START + pd.Timedelta(minutes=1181),
+    )
+    # Twelve dead letters that came back into the queue were not sent either.
+    world.at["dlq_visible"][:650], world.at["dlq_visible"][650:] = 13, 0
+    world.tables = {}
+    assert find_redelivery(pipelines(world)[0]) is None
+
+
+def worked_on_twice(hours=12, **settings):
+    """A queue whose messages all come back while they are worked on, from the third hour to the ninth."""
+    world = World(hours=hours, visibility_s=8.0, **settings)
+    for minute in range(1, 60 * hours, 5):
+        world.run(minute, 4, 9.0)
+    for minute in range(181, 541, 5):
+        for name in ("received", "deleted", "invocations"):
+            world.at[name][minute + 1] = 4
+    return world
+
+
+def only(world):
+    (pipeline,) = pipelines(world)
+    return pipeline
+
+
+def test_receives_beyond_those_due_are_messages_that_came_back():
+    found = find_redelivery(only(worked_on_twice()))
+    assert found.start == START + pd.Timedelta(minutes=182)
+    # Receives are summed over three minutes.
+    assert START + pd.Timedelta(minutes=538) <= found.end <= START + pd.Timedelta(minutes=540)
+    assert found.score > 50
+
+
+@pytest.mark.parametrize("name", ["sent", "received", "invocations", "errors", "throttles", "failed"])
+def test_without_one_of_its_counters_nothing_is_said_of_receives(name):
+    pipeline = only(worked_on_twice())
+    assert find_redelivery(replace(pipeline, queried=pipeline.queried - {name})) is None
+
+
+def test_receives_that_failures_or_throttles_explain_are_no_surplus():
+    world = worked_on_twice()
+    world.at["throttles"][181:541:5] = 4
+    assert find_redelivery(only(world)) is None
+    world = worked_on_twice()
+    for minute in range(182, 542, 5):
+        world.at["errors"][minute], world.at["deleted"][minute] = 4, 0
+    assert find_redelivery(only(world)) is None
+
+
+def test_a_message_hidden_twice_as_long_as_any_run_all_the_time_does_not_come_back():
+    pipeline = only(worked_on_twice())
+    longest = pipeline.frame["duration_max_s"].max()
+    for factor, modified, told in ((2.0, 0, False), (1.9, 0, True), (2.0, 1, True), (2.0, None, True)):
+        at = None if modified is None else (START + pd.Timedelta(minutes=modified)).to_pydatetime()
+        known = replace(pipeline.settings, visibility_timeout_s=factor * longest, queue_modified_at=at)
+        assert (find_redelivery(replace(pipeline, settings=known)) is not None) is told, (factor, modified)
+
+
+def in_flight_for_hours(first=120, last=400, number=6, visible=0):
+    world = World(hours=12, visibility_s=7200.0)
+    world.at["in_flight"][first:last], world.at["visible"][first:last] = number, visible
+    world.table("metrics")
+    metrics = world.tables["metrics"]
+    at_once = metrics[metrics["metric"] == "Invocations"]
+    world.tables["metrics"] = pd.concat(
+        [metrics, at_once.assign(metric="ConcurrentExecutions", stat="Maximum", value=1.0)], ignore_index=True
+    )
+    return world
+
+
+@pytest.mark.parametrize(("last", "told"), [(400, True), (170, False)])
+def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, told):
+    found = find_hidden_messages(only(in_flight_for_hours(last=last)))
+    assert (found is not None) is told
+    if told:
+        assert (found.start, found.end) == tuple(START + pd.Timedelta(minutes=at) for at in (120, 400))
+        assert not found.is_open
+
+
+def test_messages_that_wait_or_a_short_timeout_are_no_hidden_ones():
+    assert find_hidden_messages(only(in_flight_for_hours(visible=1))) is None
+    pipeline = only(in_flight_for_hours())
+    short = replace(pipeline.settings, visibility_timeout_s=3600.0)
+    assert find_hidden_messages(replace(pipeline, settings=short)) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "timeout_s", "long"),
+    [(3600, 30, False), (3601, 30, True), (7200, 900, False), (10800, 900, False), (10801, 900, True)],
+)
+def test_a_timeout_hides_long_beyond_an_hour_and_twice_the_advice(seconds, timeout_s, long):
+    pipeline = only(World(hours=2))
+    settings = replace(pipeline.settings, function_timeout_s=timeout_s)
+    assert hides_long(replace(pipeline, settings=settings), seconds) is long
+    assert not hides_long(replace(pipeline, settings=settings), None)
+    assert not hides_long(replace(pipeline, settings=replace(settings, function_timeout_s=None)), seconds)

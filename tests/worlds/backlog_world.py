@@ -91,6 +91,12 @@ class World:
             self.tables = self._build()
         return self.tables.get(name, empty(name))
 
+    def lose(self, metric, minute):
+        """Remove the point of a metric in a minute, as if CloudWatch had lost it."""
+        table = self.table("metrics")
+        here = (table["metric"] == metric) & (table["time"] == START + pd.Timedelta(minutes=minute))
+        self.tables["metrics"] = table[~here]
+
     def coverage(self):
         return {name: {"rows": len(frame)} for name, frame in self.tables.items()}
 

@@ -1,0 +1,49 @@
+"""Files of probes: known by their header, and read with every line accounted for."""
+
+import pytest
+
+from watchme_analysis.evidence.probes import looks_like, read_probes
+from watchme_analysis.files.evidence_file import RawFile
+
+HEADER = "timestamp,vantage,path,status,seconds,error"
+
+
+def raw(folder, text, name="probes.csv"):
+    (folder / name).write_text(text)
+    return RawFile(folder, name)
+
+
+@pytest.mark.parametrize(
+    ("header", "known"),
+    [
+        (HEADER, True),
+        ("time,vantage,total_s", True),
+        ("timestamp,vantage,duration_s,status", True),
+        ("timestamp,path,seconds", False),
+        ("vantage,path,seconds", False),
+        ("timestamp,vantage,path,status", False),
+        ("timestamp,cpu_pct,rss_mb", False),
+    ],
+)
+def test_a_header_tells_probes_by_time_vantage_and_duration(tmp_path, header, known):
+    assert looks_like(raw(tmp_path, f"{header}\n", "x.csv")) is known
+
+
+def test_an_empty_file_is_known_by_its_name(tmp_path):
+    assert looks_like(raw(tmp_path, "", "probes-night.csv"))
+    assert not looks_like(raw(tmp_path, "", "metrics.csv"))
+
+
+def test_a_failed_probe_has_no_status_and_a_line_without_a_time_is_rejected(tmp_path):
+    lines = (
+        "1765415400.25,outside,/health,,5.0,timeout",
+        "1765415401,inside,/health,200,0.2,",
+        "never,a,/,,,",
+    )
+    frame, retrieval = read_probes(raw(tmp_path, "\n".join((HEADER, *lines)) + "\n"))
+    assert frame["vantage"].tolist() == ["outside", "inside"]
+    assert frame["status"].isna().tolist() == [True, False]
+    assert frame["error"].isna().tolist() == [False, True]
+    assert frame["duration_s"].tolist() == [5.0, 0.2]
+    assert frame["line"].tolist() == [2, 3]
+    assert [item.line for item in retrieval.rejected] == [4]
