@@ -8,7 +8,6 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
 from click import Argument, Choice, Command, Context, Group
 
 import tasks
@@ -71,15 +70,16 @@ def anchor(heading):
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
-def test_relative_links_lead_to_files_and_headings(document):
-    for target in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", text_of(document)):
-        name, _, heading = target.partition("#")
-        path = (ROOT / document).parent / name if name else ROOT / document
-        assert path.exists(), target
-        if heading:
-            headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-            assert heading in {anchor(each) for each in headings}, target
+def test_relative_links_lead_to_files_and_headings(subtests):
+    for document in DOCUMENTS:
+        with subtests.test(document=document):
+            for target in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", text_of(document)):
+                name, _, heading = target.partition("#")
+                path = (ROOT / document).parent / name if name else ROOT / document
+                assert path.exists(), target
+                if heading:
+                    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+                    assert heading in {anchor(each) for each in headings}, target
 
 
 @cache
@@ -136,28 +136,31 @@ def test_the_check_of_names_finds_what_is_missing():
     assert not exists("case.case_folder.no_such_name")
 
 
-@pytest.mark.parametrize("document", CURRENT, ids=str)
-def test_modules_and_functions_exist(document):
+def test_modules_and_functions_exist(subtests):
     # `requests` is a library as well, whose names documents cite: ours are written with the package's name.
     ours = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()} - {"requests"}
-    missing = []
-    for span in spans(document):
-        dotted = re.match(r"([a-z_]\w*(?:\.\w+)+)(?:\(.*\))?$", span)
-        if not dotted or span in FOREIGN_FILES or DATA_FILE.search(span):
-            continue
-        name = dotted[1]
-        first, _, rest = name.partition(".")
-        if first == "watchme_analysis":
-            found = exists(rest) or rest in dir(watchme_analysis)
-        elif first in ours:
-            found = (PACKAGE / name).exists() or exists(name)
-        else:
-            continue
-        if not found and not (first == "case" and rest in dir(Case)):  # `case` is an open case in examples
-            missing.append(span)
-    run = re.findall(r"python3? -m (watchme_analysis[\w.]*)", text_of(document))
-    missing += [module for module in run if find_spec(module) is None]
-    assert missing == []
+    for document in CURRENT:
+        with subtests.test(document=document):
+            missing = []
+            for span in spans(document):
+                dotted = re.match(r"([a-z_]\w*(?:\.\w+)+)(?:\(.*\))?$", span)
+                if not dotted or span in FOREIGN_FILES or DATA_FILE.search(span):
+                    continue
+                name = dotted[1]
+                first, _, rest = name.partition(".")
+                if first == "watchme_analysis":
+                    found = exists(rest) or rest in dir(watchme_analysis)
+                elif first in ours:
+                    found = (PACKAGE / name).exists() or exists(name)
+                else:
+                    continue
+                if not found and not (
+                    first == "case" and rest in dir(Case)
+                ):  # `case` is an open case in examples
+                    missing.append(span)
+            run = re.findall(r"python3? -m (watchme_analysis[\w.]*)", text_of(document))
+            missing += [module for module in run if find_spec(module) is None]
+            assert missing == []
 
 
 @cache
@@ -166,27 +169,30 @@ def all_files():
     return [path for path in ROOT.rglob("*") if not skipped & set(path.relative_to(ROOT).parts)]
 
 
-@pytest.mark.parametrize("document", CURRENT, ids=str)
-def test_paths_of_the_repository_exist(document):
+def test_paths_of_the_repository_exist(subtests):
     """Check inline code that begins with a folder of the repository or the package, or ends in ``.py``."""
-    top = {path.name for path in ROOT.iterdir()} - {"reports"}  # what lies in reports depends on what was run
-    packages = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-    missing = []
-    for span in spans(document):
-        if not re.fullmatch(r"[\w.\-]+(/[\w.*\-]+)*/?", span):
-            continue
-        first, slash, _ = span.partition("/")
-        if span.endswith(".py") and not slash:
-            found = span in FOREIGN_FILES or any(path.name == span for path in all_files())
-        elif (slash and first in top) or span.endswith(".py"):
-            found = any(any(base.glob(span.rstrip("/"))) for base in (ROOT, PACKAGE))
-        elif slash and first in packages:
-            found = any(PACKAGE.glob(span.rstrip("/")))
-        else:
-            continue
-        if not found and not PLACEHOLDER.search(span.rpartition("/")[2].partition(".")[0]):
-            missing.append(span)
-    assert missing == []
+    for document in CURRENT:
+        with subtests.test(document=document):
+            top = {path.name for path in ROOT.iterdir()} - {
+                "reports"
+            }  # what lies in reports depends on what was run
+            packages = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+            missing = []
+            for span in spans(document):
+                if not re.fullmatch(r"[\w.\-]+(/[\w.*\-]+)*/?", span):
+                    continue
+                first, slash, _ = span.partition("/")
+                if span.endswith(".py") and not slash:
+                    found = span in FOREIGN_FILES or any(path.name == span for path in all_files())
+                elif (slash and first in top) or span.endswith(".py"):
+                    found = any(any(base.glob(span.rstrip("/"))) for base in (ROOT, PACKAGE))
+                elif slash and first in packages:
+                    found = any(PACKAGE.glob(span.rstrip("/")))
+                else:
+                    continue
+                if not found and not PLACEHOLDER.search(span.rpartition("/")[2].partition(".")[0]):
+                    missing.append(span)
+            assert missing == []
 
 
 def commands_in(document):
@@ -238,20 +244,21 @@ def unknown_in_watchme(words):
     return None
 
 
-@pytest.mark.parametrize("document", CURRENT, ids=str)
-def test_commands_and_their_options_exist(document):
-    unknown = []
-    for words in commands_in(document):
-        program, rest = Path(words[0]).name, words[1:]
-        if program == "watchme" and unknown_in_watchme(rest):
-            unknown.append(words)
-        if program.startswith("python") and rest and rest[0] == "tasks.py":
-            names = set(rest[1].split("|")) if len(rest) > 1 else set()
-            if not all(callable(getattr(tasks, name, None)) for name in names):
-                unknown.append(words)
-        elif program.startswith("python") and rest and rest[0].endswith(".py"):
-            unknown += [words] if not (ROOT / rest[0]).is_file() else []
-    assert unknown == []
+def test_commands_and_their_options_exist(subtests):
+    for document in CURRENT:
+        with subtests.test(document=document):
+            unknown = []
+            for words in commands_in(document):
+                program, rest = Path(words[0]).name, words[1:]
+                if program == "watchme" and unknown_in_watchme(rest):
+                    unknown.append(words)
+                if program.startswith("python") and rest and rest[0] == "tasks.py":
+                    names = set(rest[1].split("|")) if len(rest) > 1 else set()
+                    if not all(callable(getattr(tasks, name, None)) for name in names):
+                        unknown.append(words)
+                elif program.startswith("python") and rest and rest[0].endswith(".py"):
+                    unknown += [words] if not (ROOT / rest[0]).is_file() else []
+            assert unknown == []
 
 
 def test_the_check_of_commands_finds_what_is_missing():
@@ -287,10 +294,11 @@ def all_options():
     return options
 
 
-@pytest.mark.parametrize("document", [each for each in CURRENT if "causes" not in each.parts], ids=str)
-def test_options_named_alone_exist(document):
-    named = {span.split("=")[0].split()[0] for span in spans(document) if re.match(r"--[a-z]", span)}
-    assert named - all_options() - FOREIGN_OPTIONS == set()
+def test_options_named_alone_exist(subtests):
+    for document in [each for each in CURRENT if "causes" not in each.parts]:
+        with subtests.test(document=document):
+            named = {span.split("=")[0].split()[0] for span in spans(document) if re.match(r"--[a-z]", span)}
+            assert named - all_options() - FOREIGN_OPTIONS == set()
 
 
 def test_environment_variables_exist():

@@ -6,30 +6,30 @@ import pytest
 from watchme_analysis.errors import InputError
 from watchme_analysis.schema import DTYPES, TABLES, conform, empty
 
-ALL = pytest.mark.parametrize("name", list(TABLES))
+
+def test_empty_tables_have_the_glossary_s_columns(subtests):
+    for name in list(TABLES):
+        with subtests.test(name=name):
+            frame = empty(name)
+            assert list(frame.columns) == TABLES[name].names
+            assert len(frame) == 0
+            assert {column.name: str(frame[column.name].dtype) for column in TABLES[name].columns} == {
+                column.name: DTYPES[column.kind] for column in TABLES[name].columns
+            }
 
 
-@ALL
-def test_empty_tables_have_the_glossary_s_columns(name):
-    frame = empty(name)
-    assert list(frame.columns) == TABLES[name].names
-    assert len(frame) == 0
-    assert {column.name: str(frame[column.name].dtype) for column in TABLES[name].columns} == {
-        column.name: DTYPES[column.kind] for column in TABLES[name].columns
-    }
-
-
-@ALL
-def test_entries_are_complete(name):
-    table = TABLES[name]
-    assert table.row.endswith(".")
-    assert len(set(table.names)) == len(table.names)
-    for column in table.columns:
-        assert column.kind in DTYPES
-        assert column.meaning
-        assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
-    if table.time is not None:
-        assert next(column for column in table.columns if column.name == table.time).kind == "time"
+def test_entries_are_complete(subtests):
+    for name in list(TABLES):
+        with subtests.test(name=name):
+            table = TABLES[name]
+            assert table.row.endswith(".")
+            assert len(set(table.names)) == len(table.names)
+            for column in table.columns:
+                assert column.kind in DTYPES
+                assert column.meaning
+                assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
+            if table.time is not None:
+                assert next(column for column in table.columns if column.name == table.time).kind == "time"
 
 
 def test_conform_fills_missing_columns_with_null_and_keeps_order():

@@ -21,12 +21,15 @@ ROWS = [
 POINTS = {"0": False, "X": True, "-": None}
 
 
-@pytest.mark.parametrize(("points", "needed", "expected"), ROWS)
-@pytest.mark.parametrize("before", STATES)
-def test_the_user_guides_tables(points, needed, expected, before):
-    for treatment, state in zip(("missing", "ignore", "breaching", "notBreaching"), expected, strict=True):
-        got = evaluate([POINTS[point] for point in points], 3, needed, treatment, before)
-        assert got == (before if state == "keep" else state), treatment
+def test_the_user_guides_tables(subtests):
+    for before in STATES:
+        for points, needed, expected in ROWS:
+            with subtests.test(points=points, needed=needed, expected=expected, before=before):
+                for treatment, state in zip(
+                    ("missing", "ignore", "breaching", "notBreaching"), expected, strict=True
+                ):
+                    got = evaluate([POINTS[point] for point in points], 3, needed, treatment, before)
+                    assert got == (before if state == "keep" else state), treatment
 
 
 @pytest.mark.parametrize("treatment", TREATMENTS)
