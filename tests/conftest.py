@@ -96,6 +96,17 @@ def bundled(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def shorter(tmp_path_factory):
+    """The bundled case of a DLQ, cut to a few hours, queues and messages: what a command needs to work on."""
+    from worlds.shorter_case import write_shorter
+
+    from watchme_analysis.case.importer import import_folder
+
+    home = tmp_path_factory.mktemp("shorter")
+    return import_folder(write_shorter(home / "evidence"), home / "backlog-shorter").case
+
+
+@pytest.fixture(scope="session")
 def diagnosed(bundled):
     """Return a function that diagnoses a bundled case by its name for the question in it, each case once."""
     from watchme_analysis.services.diagnose import diagnose

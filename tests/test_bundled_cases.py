@@ -22,20 +22,24 @@ def test_every_file_is_taken_and_every_line_read(bundled, name):
     inputs = bundled(name).manifest["inputs"]
     left = sorted(entry["file"] for entry in inputs if not entry["source"])
     assert left == ["README.md"]
+    needed = {"health": {"probes", "access_log"}, "backlog": {"metrics", "queues"}}
+    assert bundled(name).coverage().keys() >= needed[name.partition("-")[0]]
+    assert sum(table["rejected"] for table in bundled(name).manifest["tables"].values()) == 0
     assert [entry["file"] for entry in inputs if entry["source"] and entry["reason"]] == []
     assert bundled(name).manifest["tables"].get("rejected_lines", {}).get("rows", 0) == 0
 
 
 @pytest.mark.parametrize(
-    ("name", "cause"),
+    ("name", "cause", "dead"),
     [
-        ("health-threadpool", "app_threadpool"),
-        ("backlog-dlq", "consumer_failing"),
-        ("backlog-49", "downstream_slow"),
+        ("health-threadpool", "app_threadpool", None),
+        ("backlog-dlq", "consumer_failing", 991),
+        ("backlog-49", "downstream_slow", 0),
     ],
 )
-def test_names_the_cause_of_an_incident(diagnosed, name, cause):
+def test_names_the_cause_of_an_incident(diagnosed, name, cause, dead):
     found = diagnosed(name).to_dict()
+    assert found.get("dead_letters") == dead
     assert (found["verdict"], found["cause"]) == ("supported", cause)
     assert found["ranking"][0]["evidence"]
     assert found["incident"]["start"]

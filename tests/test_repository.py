@@ -121,6 +121,7 @@ def test_classifiers_are_known_and_agree_with_the_supported_versions():
     assert stated == [f"3.{minor}" for minor in range(int(lowest), int(above))]
 
 
+@pytest.mark.slow
 def test_tests_share_their_parts_through_the_worlds_package_alone():
     """Test modules import neither each other nor a benchmark."""
     modules = {path.stem for path in (*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("benchmarks/**/*.py"))}

@@ -95,8 +95,12 @@ def offered(diagnosis):
     ]
 
 
-@pytest.mark.slow(fast=2)
-@pytest.mark.parametrize("name", HOSTILE)
+# All at once, as a diagnosis of requests takes longer.
+EVERYTHING = "-rf $(touch pwned) `touch pwned` ' ; touch pwned ; ' \" ; touch pwned # > pwned"
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", ["$(touch pwned)", EVERYTHING])
 def test_what_a_backlog_diagnosis_offers_takes_a_name_as_one_word(name, shell):
     world = World(queue=f"{name}", function=f"{name}", dlq=f"{name}-dlq")
     world.fail(600, 1200, 0.1, "Runtime.ImportModuleError: No module named 'requests'")
@@ -118,10 +122,7 @@ def test_what_a_backlog_diagnosis_offers_takes_a_name_as_one_word(name, shell):
     assert named > 3
 
 
-# All at once, as a diagnosis of requests takes longer.
-EVERYTHING = "-rf $(touch pwned) `touch pwned` ' ; touch pwned ; ' \" ; touch pwned # > pwned"
-
-
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", ["$(touch pwned)", EVERYTHING])
 def test_what_a_health_diagnosis_offers_takes_a_path_and_a_host_as_one_word(name, shell, tmp_path):
     folder = tmp_path / "evidence"
@@ -153,17 +154,18 @@ def test_what_a_health_diagnosis_offers_takes_a_path_and_a_host_as_one_word(name
         shell(command)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_each_probe_is_one_word(name, shell):
-    outside, host, inside = (f"http://{name}/{part}" for part in ("o", "h", "i"))
-    at = collect.Addresses(outside, f"{name}:8000", host, inside, name)
-    for command in map(
-        render, (collect.inside_probes(at), collect.outside_probes(at), collect.host_probes(at))
-    ):
-        shell(command)
-        words = [word for line in command.splitlines() for word in shlex.split(line, comments=True)]
-        assert len([word for word in words if word in {at.outside, at.host, at.inside}]) == 1
-    assert "pwned" not in render(collect.process_metrics(at))
+def test_each_probe_is_one_word(subtests, shell):
+    for name in HOSTILE:
+        with subtests.test(name=name):
+            outside, host, inside = (f"http://{name}/{part}" for part in ("o", "h", "i"))
+            at = collect.Addresses(outside, f"{name}:8000", host, inside, name)
+            for command in map(
+                render, (collect.inside_probes(at), collect.outside_probes(at), collect.host_probes(at))
+            ):
+                shell(command)
+                words = [word for line in command.splitlines() for word in shlex.split(line, comments=True)]
+                assert len([word for word in words if word in {at.outside, at.host, at.inside}]) == 1
+            assert "pwned" not in render(collect.process_metrics(at))
 
 
 @pytest.mark.parametrize("name", ["$(touch pwned)", "-rf", EVERYTHING])
@@ -177,11 +179,12 @@ def test_the_next_command_takes_the_case_as_one_word(name, evidence, tmp_path, m
     assert words[3].removeprefix("./") == case and not words[3].startswith("-")
 
 
-@pytest.mark.parametrize("value", HOSTILE)
-def test_a_word_is_the_value_and_nothing_else(value):
-    assert shlex.split(shell_word(value)) == [value]
-    assert shlex.split(shell_option("--queue", value))[-1].removeprefix("--queue=") == value
-    assert shlex.split(shell_path(value))[0].removeprefix("./") == value
+def test_a_word_is_the_value_and_nothing_else(subtests):
+    for value in HOSTILE:
+        with subtests.test(value=value):
+            assert shlex.split(shell_word(value)) == [value]
+            assert shlex.split(shell_option("--queue", value))[-1].removeprefix("--queue=") == value
+            assert shlex.split(shell_path(value))[0].removeprefix("./") == value
 
 
 def test_harmless_values_stay_readable_and_control_characters_go():

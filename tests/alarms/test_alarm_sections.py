@@ -137,9 +137,9 @@ def test_throttling_is_said_loudly_where_it_loses():
         ({"runs": 3}, "'runs' is unknown"),
     ],
 )
-def test_malformed_parameters_of_a_what_if_are_refused(bundled, parameters, said):
+def test_malformed_parameters_of_a_what_if_are_refused(shorter, parameters, said):
     with pytest.raises(InputError, match=said):
-        notebook.open_what_if(case=str(bundled("backlog-healthy").path), **parameters)
+        notebook.open_what_if(case=str(shorter.path), **parameters)
 
 
 @pytest.mark.slow

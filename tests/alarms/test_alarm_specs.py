@@ -102,8 +102,8 @@ def test_a_file_without_a_list_of_alarms_is_refused(content):
 
 
 @pytest.mark.slow
-def test_the_command_tells_first_ring_and_delay(bundled):
-    result = CliRunner().invoke(alarms, ["backtest", str(bundled("backlog-dlq").path), "--json"])
+def test_the_command_tells_first_ring_and_delay(shorter):
+    result = CliRunner().invoke(alarms, ["backtest", str(shorter.path), "--json"])
     assert result.exit_code == 0, result.output
     rows = [row for row in json.loads(result.output) if row["times_raised"]]
     assert {row["alarm"] for row in rows} >= {"dead-letters", "dead-letters-any", "error-rate"}

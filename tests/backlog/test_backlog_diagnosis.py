@@ -11,7 +11,6 @@ from watchme_analysis.backlog.chain import LINKS, SIGNALS
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.causes import load_causes
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.services.diagnose import diagnose as diagnose_case
 
 IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
 REFUSED = "ConnectionError: [Errno 111] Connection refused"
@@ -285,21 +284,6 @@ def test_every_signal_is_graded_or_explains():
     # Receives without an invocation are the work of no cause of the list, and are told beside them.
     used = {name for cause in CAUSES for name in cause.signals} | {"received_without_invocation"}
     assert used | {name for link in LINKS for name in link.signals} == set(SIGNALS)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("case", "cause", "dead"),
-    [
-        ("backlog-dlq", "consumer_failing", 991),
-        ("backlog-49", "downstream_slow", 0),
-        ("backlog-healthy", "healthy", 0),
-    ],
-)
-def test_bundled_cases(data, case, cause, dead):
-    found = diagnose_case("backlog", data / case)
-    assert found.cause == cause
-    assert found.extra["dead_letters"] == dead
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 from worlds.backlog_world import World
+from worlds.shorter_case import write_shorter
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.importer import import_folder
@@ -15,18 +16,17 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.services.diagnose import diagnose as diagnose_case
 from watchme_analysis.text.render import render
 
-CASES = (
-    ("backlog-dlq", "consumer_failing"),
-    ("backlog-49", "downstream_slow"),
-    ("backlog-healthy", "healthy"),
-)
+CASES = (("shorter", "consumer_failing"), ("backlog-49", "downstream_slow"), ("backlog-healthy", "healthy"))
 FOLDERS = {"log": "logs/*", "queue": "metrics/sqs.json*", "function": "metrics/lambda.json*"}
 
 
 def damaged(data, tmp_path, case, how, *patterns):
     """Diagnose a copy of a bundled case of which files are removed, emptied or torn."""
     raw = tmp_path / "raw"
-    shutil.copytree(data / case, raw)
+    if case == "shorter":
+        write_shorter(raw)
+    else:
+        shutil.copytree(data / case, raw)
     for file in [file for pattern in patterns for file in raw.glob(pattern)]:
         content = file.read_bytes()
         file.unlink()
@@ -52,10 +52,13 @@ def ask(world):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "cause"), CASES)
 @pytest.mark.parametrize(
-    ("lacking", "how"),
-    [(("queue",), "removed"), (("function",), "emptied"), (("queue", "function"), "removed")],
+    ("case", "cause", "lacking", "how"),
+    [
+        (*CASES[0], ("queue",), "removed"),
+        (*CASES[0], ("function",), "emptied"),
+        *((*case, ("queue", "function"), "removed") for case in CASES),
+    ],
 )
 def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause, lacking, how):
     found = damaged(data, tmp_path, case, how, *(FOLDERS[name] for name in lacking))
@@ -73,7 +76,7 @@ def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "cause"), CASES)
+@pytest.mark.parametrize(("case", "cause"), CASES[::2])
 def test_with_torn_metric_files_it_is_right_or_silent(data, tmp_path, case, cause):
     found = damaged(data, tmp_path, case, "torn", FOLDERS["queue"], FOLDERS["function"])
     assert found.cause in ({None} if cause == "healthy" else {cause, None})
@@ -81,7 +84,7 @@ def test_with_torn_metric_files_it_is_right_or_silent(data, tmp_path, case, caus
 
 @pytest.mark.slow
 def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout(data, tmp_path):
-    found = damaged(data, tmp_path, "backlog-dlq", "removed", FOLDERS["function"], FOLDERS["log"])
+    found = damaged(data, tmp_path, "shorter", "removed", FOLDERS["function"], FOLDERS["log"])
     weights = {entry.finding.cause: entry.finding.log_odds for entry in found.ranking}
     assert found.verdict == "inconclusive"
     assert weights["visibility_misconfig"] <= 0
@@ -90,7 +93,7 @@ def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout
 
 @pytest.mark.slow
 def test_logged_errors_stand_in_for_counted_ones(data, tmp_path):
-    found = damaged(data, tmp_path, "backlog-dlq", "removed", FOLDERS["function"])
+    found = damaged(data, tmp_path, "shorter", "removed", FOLDERS["function"])
     assert found.cause == "consumer_failing"
 
 

@@ -412,21 +412,6 @@ def test_metrics_and_queries_last_until_their_end(tmp_path):
         assert covered[table]["end"].startswith(f"2025-12-11T{end}:00")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["health-threadpool", "health-healthy", "backlog-dlq", "backlog-49", "backlog-healthy"]
-)
-def test_bundled_evidence_is_taken_whole(data, tmp_path, name):
-    case = import_folder(data / name, tmp_path / "case").case
-    left = [item["file"] for item in case.manifest["inputs"] if item["source"] is None]
-    assert left == ["README.md"]
-    assert (
-        case.coverage().keys()
-        >= {"health": {"probes", "access_log"}, "backlog": {"metrics", "queues"}}[name.split("-")[0]]
-    )
-    assert sum(table["rejected"] for table in case.manifest["tables"].values()) == 0
-
-
 def test_cases_side_by_side_are_not_taken_for_one(evidence, tmp_path):
     for name in ("app.log", "edge.jsonl"):
         (evidence / name).write_text("{}\n")

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from worlds.shorter_case import write_shorter
 from worlds.small_evidence import ACCESS
-
-DATA = Path(__file__).resolve().parents[2] / "data"
 
 WATCHME = Path(sys.executable).with_name("watchme")
 
 
+@pytest.mark.slow
 def test_help_teaches_every_command():
     text = subprocess.run([WATCHME, "--help"], capture_output=True, text=True, check=True)
     for word in ("import", "case", "diagnose", "report", "lab", "Exit codes"):
@@ -87,14 +87,19 @@ def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ("import", DATA / "backlog-dlq", "case"),
-        ("case", "show", DATA / "backlog-dlq"),
-        ("diagnose", "health", DATA / "health-threadpool"),
-        ("alarms", "backtest", DATA / "backlog-dlq"),
+        ("import", write_shorter, "case"),
+        ("case", "show", "{shorter}"),
+        ("diagnose", "health", "{health}"),
+        ("alarms", "backtest", "{shorter}"),
         ("query", "list"),
     ],
+    ids=lambda words: " ".join(words[:2]) if isinstance(words[1], str) else words[0],
 )
-def test_tables_are_no_wider_than_the_terminal(watchme, words, tmp_path):
+def test_tables_are_no_wider_than_the_terminal(watchme, words, shorter, bundled, tmp_path):
+    places = {"shorter": shorter.path, "health": bundled("health-threadpool").path}
+    words = [
+        word.format(**places) if isinstance(word, str) else word(tmp_path / "evidence") for word in words
+    ]
     shown = watchme(*words, cwd=tmp_path, columns=80)
     assert shown.returncode == 0, shown.stderr
     wide = [line for line in shown.stdout.splitlines() if len(line) > 80]

@@ -299,14 +299,14 @@ def test_the_command_itself_shows_no_traceback(folder, words):
 
 
 @pytest.mark.slow
-def test_files_whose_names_are_not_utf_8_are_read(folder, tmp_path):
-    evidence = os.fsencode(tmp_path) + b"/\xe9vidence"
-    os.mkdir(evidence)  # noqa: PTH102
+def test_files_whose_names_are_not_utf_8_are_read(watchme, tmp_path):
+    evidence = tmp_path / os.fsdecode(b"\xe9vidence")
+    evidence.mkdir()
     for name in (b"access-caf\xe9.log", b"notes-\xff.txt"):
-        Path(os.fsdecode(evidence + b"/" + name)).write_text(ACCESS)
+        (evidence / os.fsdecode(name)).write_text(ACCESS)
 
     def run(*words):
-        done = subprocess.run([WATCHME, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = watchme(*words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -314,7 +314,7 @@ def test_files_whose_names_are_not_utf_8_are_read(folder, tmp_path):
     assert r"access-caf\xe9.log" in run("case", "show", "case")
     assert r"access-caf\xe9.log" in run("case", "sql", "case", "select distinct file from access_log")
     assert "/health" in run("diagnose", "health", evidence)
-    page = run("access", evidence + b"/access-caf\xe9.log", "--parquet", "rows.parquet")
+    page = run("access", evidence / os.fsdecode(b"access-caf\xe9.log"), "--parquet", "rows.parquet")
     assert r"access-caf\xe9.log" in page
     assert r"access-caf\xe9.log" in run("access", evidence, "--json").replace("\\\\", "\\")
 

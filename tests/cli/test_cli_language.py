@@ -1,6 +1,5 @@
 """The language of a diagnosis: the option, else the environment or `watchme.toml`, else English."""
 
-import json
 import re
 
 import pytest
@@ -9,11 +8,6 @@ from click.testing import CliRunner
 from watchme_analysis.cli import cli
 
 JAPANESE = re.compile(r"[ぁ-んァ-ン一-龥]")
-
-
-def diagnosed(case, *options, **environment):
-    arguments = ["diagnose", case.name.partition("-")[0], str(case), "--json", *options]
-    return json.loads(CliRunner().invoke(cli, arguments, env=environment).stdout)
 
 
 def sentences(found):
@@ -31,9 +25,8 @@ def sentences(found):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["health-threadpool", "backlog-49", "backlog-dlq", "backlog-healthy"])
-def test_a_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_each_sentence(bundled, name):
-    case = bundled(name).path
-    japanese, english = diagnosed(case, "--language", "ja"), diagnosed(case, WATCHME_LANGUAGE="en")
+def test_a_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_each_sentence(diagnosed, name):
+    japanese, english = (diagnosed(name).to_dict(language) for language in ("ja", "en"))
     told = list(zip(sentences(english), sentences(japanese), strict=True))
     assert len(told) > 20
     for (one, message), (other, same) in told:

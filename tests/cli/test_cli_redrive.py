@@ -1,4 +1,3 @@
-import gzip
 import json
 import resource
 import shutil
@@ -6,31 +5,30 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from worlds.shorter_case import MESSAGES, write_shorter
 
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli import cli
 from watchme_analysis.cli.redrive import redrive
 from watchme_analysis.errors import InputError
 
-pytestmark = pytest.mark.slow
 
-DATA = Path(__file__).resolve().parents[2] / "data"
-
-
-@pytest.fixture(scope="module")
-def run(bundled):
-    case = bundled("backlog-dlq").path
-    return lambda *arguments: CliRunner().invoke(redrive, [str(case), *arguments], catch_exceptions=False)
+@pytest.fixture
+def run(shorter):
+    case = str(shorter.path)
+    return lambda *arguments: CliRunner().invoke(redrive, [case, *arguments], catch_exceptions=False)
 
 
 @pytest.fixture
-def case(bundled, tmp_path):
-    """A copy of a case with 991 messages in a DLQ, beside which a journal may lie."""
-    return Path(shutil.copytree(bundled("backlog-dlq").path, tmp_path / "case"))
+def case(shorter, tmp_path):
+    """A copy of a case with ten messages in a DLQ, beside which a journal may lie."""
+    return Path(shutil.copytree(shorter.path, tmp_path / "case"))
 
 
-def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
-    result = run()
+@pytest.mark.slow
+def test_the_list_goes_to_the_screen_and_the_count_beside_it(bundled):
+    case = str(bundled("backlog-dlq").path)
+    result = CliRunner().invoke(redrive, [case], catch_exceptions=False)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == 991
     assert {line["QueueUrl"].rsplit("/", 1)[-1] for line in lines} == {"asr-queue"}
@@ -42,7 +40,7 @@ def test_the_list_goes_to_a_file(run, tmp_path):
     out = tmp_path / "again.jsonl"
     result = run("--out", str(out))
     assert result.stdout == ""
-    assert out.read_text(encoding="utf-8").count("\n") == 991
+    assert out.read_text(encoding="utf-8").count("\n") == MESSAGES
 
 
 def test_a_list_that_finds_no_room_leaves_no_part_of_it(run, tmp_path):
@@ -62,21 +60,25 @@ def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):
         run("--queue", "sed")
 
 
-def test_a_case_without_messages_says_how_to_get_them(bundled):
-    none = CliRunner().invoke(redrive, [str(bundled("backlog-healthy").path)], catch_exceptions=False)
+@pytest.mark.slow
+def test_a_case_without_messages_says_how_to_get_them(tmp_path):
+    folder = write_shorter(tmp_path / "evidence")
+    for path in (folder / "queues").glob("*-messages.json"):
+        path.write_text('{"Messages": []}')
+    none = CliRunner().invoke(redrive, [str(folder)], catch_exceptions=False)
     assert none.exit_code == 0
     assert none.stderr.splitlines()[0] == "0 messages to redrive"
     assert "`watchme pull backlog --queue NAME` samples the DLQ" in none.stderr
 
 
+@pytest.mark.slow
 def test_what_the_sender_set_is_set_again(tmp_path):
-    folder = tmp_path / "evidence"
-    shutil.copytree(DATA / "backlog-dlq", folder)
-    dump = folder / "queues" / "asr-queue-dlq-messages.json.gz"
-    messages = json.loads(gzip.decompress(dump.read_bytes()))
+    folder = write_shorter(tmp_path / "evidence")
+    dump = folder / "queues" / "asr-queue-dlq-messages.json"
+    messages = json.loads(dump.read_text())
     trace = {"DataType": "String", "StringValue": "t-1"}
     messages["Messages"][0]["MessageAttributes"] = {"trace": trace}
-    dump.write_bytes(gzip.compress(json.dumps(messages).encode()))
+    dump.write_text(json.dumps(messages))
     import_folder(folder, tmp_path / "case")
     result = CliRunner().invoke(redrive, [str(tmp_path / "case")], catch_exceptions=False)
     lines = [json.loads(line)["MessageAttributes"] for line in result.stdout.splitlines()]
@@ -86,6 +88,7 @@ def test_what_the_sender_set_is_set_again(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, case, tmp_path):
     import boto3
 
@@ -96,27 +99,28 @@ def test_sending_counts_from_run_to_run_and_ends_with_what_is_unsure(front, case
 
     first = send("2")
     assert first.return_value == 0
-    assert first.stdout.startswith("sent 2 now, 0 before, 989 not yet\n")
+    assert first.stdout.startswith("sent 2 now, 0 before, 8 not yet\n")
     assert f"journal {tmp_path / 'case.redrive-journal.jsonl'}" in first.stdout
     listed = CliRunner().invoke(redrive, [str(case)], standalone_mode=False)
-    assert listed.stdout.count("\n") == 989
+    assert listed.stdout.count("\n") == 8
     assert listed.stderr.startswith(
-        "989 messages to redrive\n  left out 2: sent by an earlier run, recorded in "
+        "8 messages to redrive\n  left out 2: sent by an earlier run, recorded in "
     )
     front.faults["SendMessage"].append("reset")
     broken = send("3")
     assert broken.return_value == 1
-    assert "sent 0 now, 2 before, 988 not yet" in broken.stdout
+    assert "sent 0 now, 2 before, 7 not yet" in broken.stdout
     assert "unconfirmed: 1 message may have been sent" in broken.stderr
     assert "stopped: sqs:SendMessage" in broken.stderr
     on = send("3")
     assert on.return_value == 1
-    assert "sent 3 now, 2 before, 985 not yet" in on.stdout
+    assert "sent 3 now, 2 before, 4 not yet" in on.stdout
     assert "left out 1: delivery unconfirmed (see --retry-unconfirmed)" in on.stderr
-    assert "sent 1 now, 5 before, 985 not yet" in send("1", "--retry-unconfirmed").stdout
+    assert "sent 1 now, 5 before, 4 not yet" in send("1", "--retry-unconfirmed").stdout
     assert front.calls["SendMessage"] == 7
 
 
+@pytest.mark.slow
 def test_the_target_is_shown_before_anything_is_sent(front, case):
     import boto3
 
@@ -136,6 +140,7 @@ def run_lines(case):
     return CliRunner().invoke(redrive, [str(case)], standalone_mode=False).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(front, case):
     import boto3
 
@@ -147,28 +152,28 @@ def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(f
     front.faults["SendMessage"].append("contents")
     first = send("3")
     assert first.return_value == 1
-    assert first.stdout.startswith("sent 2 now, 0 before, 988 not yet, 1 rejected\n")
+    assert first.stdout.startswith("sent 2 now, 0 before, 7 not yet, 1 rejected\n")
     assert "rejected: SQS does not accept 1 message: " in first.stderr
     assert "(InvalidMessageContents: " in first.stderr
     second = send("1")
     assert second.return_value == 1
     assert "left out 1: rejected by SQS in an earlier run (see --retry-rejected)" in second.stderr
-    assert second.stdout.startswith("sent 1 now, 2 before, 987 not yet, 1 rejected\n")
+    assert second.stdout.startswith("sent 1 now, 2 before, 6 not yet, 1 rejected\n")
     third = send("1", "--retry-rejected")
     assert third.return_value == 0
-    assert third.stdout.startswith("sent 1 now, 3 before, 987 not yet\n")
+    assert third.stdout.startswith("sent 1 now, 3 before, 6 not yet\n")
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "some"])
-def test_how_many_to_send_is_a_number_or_all(count):
-    result = CliRunner().invoke(redrive, [str(DATA / "backlog-dlq"), "--send", count])
+def test_how_many_to_send_is_a_number_or_all(shorter, count):
+    result = CliRunner().invoke(redrive, [str(shorter.path), "--send", count])
     assert result.exit_code == 2
     assert "is neither a number from 1 on nor 'all'" in result.stderr
 
 
+@pytest.mark.slow
 def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
-    folder = tmp_path / "evidence"
-    shutil.copytree(DATA / "backlog-dlq", folder)
+    folder = write_shorter(tmp_path / "evidence")
     for path in (folder / "queues").glob("*.json"):
         if "messages" not in path.name:
             path.unlink()
@@ -179,6 +184,7 @@ def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
     assert front.calls["SendMessage"] == 0
 
 
+@pytest.mark.slow
 def test_a_journal_lies_where_it_is_told(front, case, tmp_path):
     import boto3
 
@@ -188,15 +194,15 @@ def test_a_journal_lies_where_it_is_told(front, case, tmp_path):
     words = [str(case), "--send", "1", "--journal", str(journal)]
     told = [CliRunner().invoke(redrive, words, standalone_mode=False).stdout.splitlines() for _ in range(2)]
     assert [lines[0] for lines in told] == [
-        "sent 1 now, 0 before, 990 not yet",
-        "sent 1 now, 1 before, 989 not yet",
+        "sent 1 now, 0 before, 9 not yet",
+        "sent 1 now, 1 before, 8 not yet",
     ]
     assert journal.read_text().count('"sent"') == 2
     assert not list(tmp_path.glob("*.jsonl"))
 
 
-def test_the_names_of_the_release_before_work_with_a_note(bundled):
-    case = str(bundled("backlog-healthy").path)
+def test_the_names_of_the_release_before_work_with_a_note(shorter):
+    case = str(shorter.path)
     words = ["resend", case, "--unknown-too", "--send-unsure", "--send-rejected"]
     result = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert result.exit_code == 0
@@ -212,6 +218,7 @@ def test_the_names_of_the_release_before_work_with_a_note(bundled):
     assert "unknown-too" not in CliRunner().invoke(cli, ["redrive", "--help"]).stdout
 
 
+@pytest.mark.slow
 def test_a_journal_of_the_release_before_is_used_on(front, case, tmp_path):
     import boto3
 
@@ -219,5 +226,5 @@ def test_a_journal_of_the_release_before_is_used_on(front, case, tmp_path):
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
     CliRunner().invoke(redrive, [str(case), "--send", "1", "--journal", str(journal)], standalone_mode=False)
     again = CliRunner().invoke(redrive, [str(case), "--send", "1"], standalone_mode=False)
-    assert again.stdout.startswith("sent 1 now, 1 before, 989 not yet")
+    assert again.stdout.startswith("sent 1 now, 1 before, 8 not yet")
     assert [path.name for path in tmp_path.glob("*.jsonl")] == [journal.name]

@@ -18,7 +18,6 @@ import watchme_analysis
 from watchme_analysis import cli as watchme_cli
 from watchme_analysis.cli import terminal
 
-WATCHME = Path(sys.executable).with_name("watchme")
 PACKAGE = Path(watchme_analysis.__file__).parent
 # Red text, a window title, an erased line, a name that ends in another suffix than it seems to, a tag.
 HOSTILE = "\x1b[31m\x1b]0;t\x07\x9b2K\x08\r\u202egnp.exe\u2066\u200f\u061c\ufeff\U000e0041"
@@ -122,13 +121,26 @@ def test_nothing_prints_past_the_terminal():
     assert {path for path, calls in found.items() if calls} == {PACKAGE / "cli/terminal.py"}
 
 
-def run(*words, cwd):
-    """Run a command of `watchme` with standard output and error on a terminal; return what it got."""
+# One process for all commands, each of which ends with its exit code between these.
+END = "\0"
+COMMANDS = """
+import json, sys
+from watchme_analysis.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["watchme", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        print(end=f"\\0{ended.code}\\0", flush=True)
+"""
+
+
+def run(commands, cwd):
+    """Run commands of `watchme` with all their output on a terminal; yield what it got, and the exit code."""
     main, side = pty.openpty()
     environment = os.environ | {"COLUMNS": "100"}
-    with subprocess.Popen(
-        [WATCHME, *map(str, words)], stdout=side, stderr=side, stdin=side, cwd=cwd, env=environment
-    ) as process:
+    command = [sys.executable, "-c", COMMANDS, json.dumps(commands, default=str)]
+    with subprocess.Popen(command, stdout=side, stderr=side, stdin=side, cwd=cwd, env=environment):
         os.close(side)
         said = b""
         while True:
@@ -141,15 +153,17 @@ def run(*words, cwd):
             said += piece
     os.close(main)
     # The terminal itself ends lines with a carriage return; show_line begins with one and an erasure.
-    return said.decode().replace("\r\n", "\n").replace("\r\033[K", ""), process.returncode
+    parts = said.decode().replace("\r\n", "\n").replace("\r\033[K", "").split(END)
+    assert parts.pop() == ""
+    return [(text, int(code)) for text, code in zip(parts[::2], parts[1::2], strict=True)]
 
 
 @pytest.mark.slow
 def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data, tmp_path):
     health = write_health(data / "health-threadpool", tmp_path / "health", HOSTILE)
-    backlog = write_backlog(data / "backlog-49", tmp_path / "backlog", HOSTILE)
+    backlog = write_backlog(tmp_path / "backlog", HOSTILE)
     case = tmp_path / "case"
-    for words, shows in (
+    asked = (
         (("import", health, case), "a service"),
         (("case", "show", case), "a service"),
         (("diagnose", "health", case, "--sql"), "a path"),
@@ -161,18 +175,19 @@ def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data
         (("case", "show", tmp_path / HOSTILE), "a missing folder"),
         (("case", "sql", case, f'select "{HOSTILE}" from access_log'), "an unknown column"),
         (("diagnose", HOSTILE, case), "an unknown question"),
-    ):
-        said, code = run(*words, cwd=tmp_path)
+    )
+    answers = run([words for words, _ in asked], tmp_path)
+    for (words, shows), (said, code) in zip(asked, answers, strict=True):
         assert not obeyed(said), words
         assert r"\x1b[31m" in said, (words, f"nothing shows {shows}")
         assert code != 1, (words, said)
 
 
 @pytest.mark.slow
-def test_json_of_hostile_evidence_is_json_with_the_names_as_they_are(data, tmp_path):
+def test_json_of_hostile_evidence_is_json_with_the_names_as_they_are(tmp_path):
     from watchme_analysis.cli.diagnose import diagnose
 
-    folder = write_backlog(data / "backlog-49", tmp_path / "backlog", HOSTILE)
+    folder = write_backlog(tmp_path / "backlog", HOSTILE)
     done = CliRunner().invoke(diagnose, ["backlog", str(folder), "--json"])
     assert done.exit_code == 0, done.output
     assert not obeyed(done.stdout)

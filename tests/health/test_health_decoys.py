@@ -102,6 +102,7 @@ def test_thin_packet_loss_shows_in_waits_of_a_fifth_of_a_second():
     assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 10
 
 
+@pytest.mark.slow
 def test_a_dead_server_beside_a_good_one_is_nginx_configuration():
     dead = "192.0.2.99:8100"
 
@@ -147,6 +148,7 @@ def test_an_nginx_out_of_connections_is_not_the_edge():
     assert diagnose(made).cause in ("nginx_config", None)
 
 
+@pytest.mark.slow
 def test_each_worker_process_has_a_loop_of_its_own():
     """Two workers take turns: one answers steadily while the other's loop stands still."""
 
@@ -165,6 +167,7 @@ def test_each_worker_process_has_a_loop_of_its_own():
     assert "pid, -1) = 100" in found.sql
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("cpus", "full"), [("0.5", True), (None, False)])
 def test_a_container_is_full_at_the_cores_it_is_granted(cpus, full):
     def slow(path, second):
@@ -209,6 +212,7 @@ def test_probes_all_along_tell_that_nothing_was_slow_where_the_log_has_no_times(
     assert diagnose(without_times(made)).verdict == "inconclusive"
 
 
+@pytest.mark.slow
 def test_the_location_of_another_service_that_does_well_is_no_setting_apart():
     """Both services fare badly, and an endpoint of the second one well: the first has an address by right."""
 
@@ -226,7 +230,7 @@ def test_the_location_of_another_service_that_does_well_is_no_setting_apart():
     assert "nginx_rule" not in outcomes
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("jobs_inside_s", "outcome"), [(0.01, "inside_split"), (1.05, "inside_bad")])
 def test_an_endpoint_that_asks_others_is_bad_inside_too_when_the_way_out_is(jobs_inside_s, outcome):
     """Packets are lost; the health check asks a store over the same way, the jobs' endpoint nobody."""
@@ -273,7 +277,7 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     assert "nginx_renames" not in {one.signal for one in investigate(made).once(health.observed)}
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("starts", "every", "outcome", "strength"),
     [(1, 6, "restarted", 1.0), (4, 6, "restarted_often", 1.0), (4, 0.2, "restarted", 1.0)],

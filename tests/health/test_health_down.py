@@ -21,6 +21,7 @@ def observed(made):
     return {one.signal: one for one in investigate(made).once(health.observed)}
 
 
+@pytest.mark.slow
 def test_who_is_refused_inside_as_well_meets_a_process_that_is_gone():
     gone, reachable = observed(process_down()), observed(unreachable())
     assert gone["inside_refused"].rows >= 3

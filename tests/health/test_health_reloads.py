@@ -65,6 +65,7 @@ def test_reloads_at_both_ends_of_an_incident_lay_it_at_the_configuration():
     assert (said.verdict, said.cause, said.extra["layer"]) == ("supported", "nginx_config", "nginx")
 
 
+@pytest.mark.slow
 def test_a_log_of_notices_without_a_reload_shows_that_the_configuration_was_the_same():
     made = noticing(case(refused), 1.0)
     assert "not_reloaded" in signals(made)
@@ -113,6 +114,7 @@ def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_path
     assert values["times"] >= 10
 
 
+@pytest.mark.slow
 def test_where_no_connection_comes_about_the_container_may_be_gone_as_well_as_its_network():
     def gone(path, _):
         if path in SERVICE:
@@ -127,6 +129,7 @@ def test_where_no_connection_comes_about_the_container_may_be_gone_as_well_as_it
     assert said.extra["layer"] is None
 
 
+@pytest.mark.slow
 def test_an_address_that_served_the_route_before_was_not_chosen_anew():
     made = case(refused)
     assert "routed_as_before" in signals(made)
@@ -142,6 +145,7 @@ def test_services_without_known_upstreams_are_told_apart_by_their_health_checks(
     assert "all_paths" not in signals(made), "nothing tells whose route that is"
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_supported_cause_comes_with_its_remedy_and_a_path_that_can_be_asked_for(language):
     made = noticing(case(refused), FAULT[0], FAULT[1])

@@ -159,6 +159,7 @@ def test_few_probes_of_the_host_tell_a_little():
     assert by_hand(("host", 33.5, 0.01)) == {"host_clear": pytest.approx(1 / 3)}
 
 
+@pytest.mark.slow
 def test_what_a_start_waits_for_does_not_block_those_who_are_served():
     handlers = [
         {

@@ -183,6 +183,7 @@ def test_the_calls_of_another_application_with_the_same_route_are_not_shown():
     assert len(made.sql(seen["blocking_in_loop"].sql)) == 1
 
 
+@pytest.mark.slow
 def test_of_several_applications_that_may_run_none_is_evidence():
     seen = {one.signal for one in investigate(incident(BOTH, CALLS)).once(health.observed)}
     assert not seen & {"blocking_in_loop", "no_blocking_in_loop"}

@@ -128,6 +128,7 @@ def test_who_was_refused_is_not_said_to_have_connected(error, message_id):
     assert said.statement.id == message_id
 
 
+@pytest.mark.slow
 def test_a_quick_connect_to_the_hosts_own_proxy_says_nothing_of_the_way_into_the_container():
     made = case(lambda path, _: {"header_s": 6.0} if path == HEALTH else {})
     log = made.table("access_log")

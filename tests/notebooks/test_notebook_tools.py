@@ -122,11 +122,11 @@ def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_runs_store_the_same_bytes(data, tmp_path, monkeypatch):
+def test_two_runs_store_the_same_bytes(evidence, tmp_path, monkeypatch):
     source = (
         "from watchme_analysis import notebook\n"
-        f"page = notebook.open_health(case={str(data / 'health-threadpool')!r})\n"
-        "display(page.verdict(), page.timeline(), page.in_flight(), page.findings())"
+        f"page = notebook.open_health(case={str(evidence)!r})\n"
+        "display(page.verdict(), page.timeline(), page.in_flight(), page.vantages(), page.findings())"
     )
     path = stored(tmp_path, source)
     runs = []

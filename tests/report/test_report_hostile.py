@@ -105,7 +105,7 @@ def case_of(data, tmp_path_factory):
         if subject == "health":
             write_health(data / "health-threadpool", home / "evidence", marker)
         else:
-            write_backlog(data / "backlog-49", home / "evidence", marker)
+            write_backlog(home / "evidence", marker)
         return import_folder(home / "evidence", home / "case").case.path
 
     return imported

@@ -492,6 +492,7 @@ def test_rows_that_the_deadline_cost_are_said_to_be_missing(account, tmp_path):
     assert pulled.report.case.table("log_queries").truncated.all()
 
 
+@pytest.mark.slow
 def test_the_price_is_the_one_that_was_stated(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     hour = int(START.timestamp()) // 3600 * 3600 + 3600

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+from worlds.backlog_world import World
 
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import LoadSettings
@@ -120,10 +122,23 @@ def test_a_calm_case_stays_calm():
     assert found.estimate("peak_visible").mean < 3
 
 
+def test_without_a_redrive_policy_nothing_is_dead_lettered():
+    world = World(hours=6)
+    world.fail(120, 300, 0.2, "TypeError: float() argument must be a string")
+    world.at["dlq_visible"][:], world.dead = float("nan"), []
+    [pipeline] = pipelines(world)
+    pipeline = replace(pipeline, settings=replace(pipeline.settings, max_receive_count=None))
+    fitted = fit(pipeline, recorded(pipeline, world))
+    assert "No redrive policy is known: nothing is dead-lettered." in fitted.notes
+    [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=1)
+    assert found.estimate("errors").mean > 0
+    assert found.estimate("dead_lettered").mean == 0
+
+
 def test_a_flow_without_arrivals_is_refused():
-    opened = open_case(DATA / "health-healthy")
-    assert pipelines(opened) == ()
-    pipeline, measured = flow_of("backlog-healthy", "ser-queue")
+    world = World(hours=2)
+    [pipeline] = pipelines(world)
+    measured = recorded(pipeline, world)
     pipeline.frame["sent"] = 0.0
     with pytest.raises(InputError, match="NumberOfMessagesSent"):
         fit(pipeline, measured)

@@ -6,6 +6,8 @@ A harmless marker gives the evidence that a hostile one is compared with.
 import gzip
 import json
 
+from worlds.shorter_case import write_shorter
+
 
 def write_health(source, folder, marker, *, title=None):
     """Write ``health-threadpool`` with the marker in paths, agents, messages, service names and the title."""
@@ -31,16 +33,16 @@ def write_health(source, folder, marker, *, title=None):
     return folder
 
 
-def write_backlog(source, folder, marker, *, title=None):
-    """Write a backlog's evidence with the marker in the names of a queue, a function and its messages.
+def write_backlog(folder, marker, *, title=None):
+    """Write the shorter case with the marker in the names of a queue, a function and its messages.
 
     The marker may hold no slash and no colon, which no ARN's name and no file name can.
     """
-    for path in sorted(source.rglob("*.json*")):
-        name, text = _read(path)
-        target = folder / path.relative_to(source).parent / name.replace("asr-", f"asr{marker}-")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(_marked(json.loads(text), marker)), encoding="utf-8")
+    for path in sorted(write_shorter(folder).rglob("*.json")):
+        text = json.dumps(_marked(json.loads(path.read_text(encoding="utf-8")), marker))
+        path.rename(path.with_name(path.name.replace("asr-", f"asr{marker}-"))).write_text(
+            text, encoding="utf-8"
+        )
     _write_title(folder, title or f"night {marker}")
     return folder
 

@@ -14,9 +14,10 @@ def check_health(inv):
     weighed = {(e.table, e.rows, e.sql) for entry in ranked for e in entry.finding.evidence}
     assert weighed
     assert weighed <= {one[1:] for one in seen}
+    rows_of = cache(inv.case.sql)  # statements share rows
     for statement, table, rows, sql in sorted(seen, key=str):
         assert sql, statement
-        found = inv.case.sql(sql)
+        found = rows_of(sql)
         assert len(found) == rows, (statement, sql)
         if "source" in found:
             assert table == ", ".join(sorted(found["source"].unique())), statement
