@@ -38,6 +38,8 @@ class Limits:
         Rejected lines of an access log, once they are more than its rows.
     lines
         Lines of a file that is read into memory.
+    rows
+        Rows of a table of a case that is loaded into memory.
     settings
         Values in a file of settings (compose, edge), aliases counted as often as they stand.
     nesting
@@ -56,6 +58,7 @@ class Limits:
     line_mib: int = 4
     rejected_lines: int = 1_000_000
     lines: int = 5_000_000
+    rows: int = 50_000_000
     settings: int = 100_000
     nesting: int = 100
     expression_chars: int = 10_000

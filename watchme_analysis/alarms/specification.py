@@ -210,18 +210,25 @@ def existing_alarms(tables: Tables) -> tuple[AlarmSpec, ...]:
 
     Notes
     -----
-    An alarm without a static threshold (anomaly detection band, Metrics Insights query) is returned without
-    metrics, and its back-test has a note on it.
+    An alarm without a static threshold (anomaly detection band, Metrics Insights query), or with a definition
+    that can't be read, is returned without metrics, and its back-test has a note on it.
     """
     found = []
-    for text in tables.table("alarms")["definition"].dropna():
-        definition = json.loads(text)
-        if definition.get("AlarmRule"):
-            name = str(definition.get("AlarmName"))
-            found.append(AlarmSpec(name, name, composite=str(definition["AlarmRule"])))
-        else:
-            found.append(_metric_alarm(definition))
+    alarms = tables.table("alarms").dropna(subset="definition")
+    for name, text in zip(alarms["alarm"], alarms["definition"], strict=True):
+        try:
+            found.append(_existing(json.loads(text)))
+        except (InputError, ValueError, TypeError, AttributeError, KeyError, ArithmeticError, RecursionError):
+            # The back-test says that it can't be evaluated.
+            found.append(AlarmSpec(str(name), str(name)))
     return tuple(found)
+
+
+def _existing(definition: Mapping[str, Any]) -> AlarmSpec:
+    if definition.get("AlarmRule"):
+        name = str(definition.get("AlarmName"))
+        return AlarmSpec(name, name, composite=parse_rule(str(definition["AlarmRule"])).text)
+    return _metric_alarm(definition)
 
 
 def _metric_alarm(definition: Mapping[str, Any]) -> AlarmSpec:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.case.manifest import read_manifest
 from watchme_analysis.config import WorkItemSettings, load_config
-from watchme_analysis.errors import CaseError, QueryError
+from watchme_analysis.errors import CaseError, InputError, QueryError, reason_of
 from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
 from watchme_analysis.window import Window, parse_time
@@ -21,6 +21,20 @@ from watchme_analysis.window import Window, parse_time
 if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
+
+
+# Raised by Arrow and pandas for a file that is no Parquet file, or whose values don't fit.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    NotImplementedError,
+    MemoryError,
+)
 
 
 class UnreadFile(NamedTuple):
@@ -148,10 +162,18 @@ class Case:
 
         path = self._file(name)
         self._check(name)
+        limits = load_config().limits
         try:
+            if pq.read_metadata(path).num_rows > limits.rows:
+                raise CaseError(
+                    f"The table {name!r} of the case {self.path} is too large to be loaded "
+                    f"({limits.reached('rows')})."
+                )
             return conform(name, _with_current_names(name, pq.read_table(path).to_pandas()))
-        except (OSError, ValueError) as error:
-            raise self._damaged(name, str(error)) from error
+        except InputError as error:
+            raise self._damaged(name, str(error).rstrip(".")) from error
+        except _UNREADABLE as error:
+            raise self._damaged(name, reason_of(error)) from error
 
     def sql(self, query: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
         """Return the result of a DuckDB query over the tables of the case; no other file is accessible.

@@ -114,6 +114,35 @@ def case_show(case: Path, timezone: str) -> None:
 
 
 @case_group.command(
+    "verify",
+    epilog="""\b
+Examples:
+  watchme case verify cases/from-somebody-else""",
+)
+@click.argument("case", type=click.Path(path_type=Path))
+def case_verify(case: Path) -> int:
+    """Check a CASE that somebody else made.
+
+    One line is printed for each problem.
+
+    Checked are the manifest, the hash, rows and columns of each table, the copies of evidence files, and that
+    the folder holds nothing else. Nothing in the case is executed. The exit code is 1 if there is a problem.
+    """
+    from watchme_analysis.case.case_folder import read_case
+    from watchme_analysis.case.verification import case_problems
+
+    problems = case_problems(case)
+    for problem in problems:
+        echo(f"{problem}.")
+    if problems:
+        return PARTLY_FAILED
+    opened = read_case(case)
+    rows = sum(entry["rows"] for entry in opened.manifest["tables"].values())
+    echo(f"{case} is as it was imported: {counted(len(opened.tables), 'table')} with {counted(rows, 'row')}.")
+    return 0
+
+
+@case_group.command(
     "sql",
     epilog="""\b
 Examples:
@@ -129,9 +158,9 @@ Examples:
     "--limit", type=click.IntRange(0), default=200, show_default=True, help="Rows printed as a table."
 )
 def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
-    """Run a QUERY (DuckDB's SQL) over the tables of a CASE; times are UTC.
+    """Run a QUERY (DuckDB's SQL) over the tables of a CASE.
 
-    The query can read the case only and writes nothing. Each statement of a diagnosis has a query that
+    Times are UTC. The query can read the case only and writes nothing. Each statement of a diagnosis has a query that
     returns its rows: `watchme diagnose health CASE --sql` prints them, --json has them as `sql`, and the
     report shows them folded. Two views exist besides the tables. `requests` has one row per request, joined
     across edge, Nginx and application. `linked_errors` is `error_log` with the access log line of each error.

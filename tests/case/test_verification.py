@@ -1,0 +1,173 @@
+"""A case that somebody else made: every problem is one sentence, whatever its files hold."""
+
+import json
+import os
+import random
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from worlds.small_evidence import ACCESS, PROBES
+
+from watchme_analysis.alarms.specification import existing_alarms
+from watchme_analysis.case.case_folder import read_case
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.verification import case_problems
+from watchme_analysis.case.writer import sha256_of
+from watchme_analysis.errors import CaseError, WatchmeError
+
+ALARM = {"AlarmName": "a", "MetricName": "m", "Threshold": 1.0, "Period": 60, "ComparisonOperator": "x"}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    root = tmp_path_factory.mktemp("verify")
+    evidence = root / "evidence"
+    evidence.mkdir()
+    (evidence / "access.log").write_text(ACCESS)
+    (evidence / "probes.csv").write_text(PROBES)
+    (evidence / "compose.yml").write_text("services: {web: {image: nginx}}\n")
+    (evidence / "alarms.json").write_text(json.dumps({"MetricAlarms": [ALARM], "CompositeAlarms": []}))
+    import_folder(evidence, root / "case")
+    return root / "case"
+
+
+@pytest.fixture
+def case(sound, tmp_path):
+    return shutil.copytree(sound, tmp_path / "case")
+
+
+def test_a_sound_case_has_no_problem(case):
+    assert case_problems(case) == []
+
+
+def rewrite(case, name, change):
+    """Change a table and its hash in the manifest, as an attacker would."""
+    path = case / "tables" / f"{name}.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+    sign(case, name)
+
+
+def sign(case, name):
+    manifest = json.loads((case / "manifest.json").read_text())
+    manifest["tables"][name]["sha256"] = sha256_of(case / "tables" / f"{name}.parquet")
+    (case / "manifest.json").write_text(json.dumps(manifest))
+
+
+DAMAGES = {
+    "manifest": lambda case: (case / "manifest.json").write_text("{"),
+    "added table": lambda case: shutil.copy(
+        case / "tables" / "probes.parquet", case / "tables" / "x.parquet"
+    ),
+    "missing table": lambda case: (case / "tables" / "probes.parquet").unlink(),
+    "changed table": lambda case: (case / "tables" / "probes.parquet").write_bytes(b"PAR1"),
+    "rows": lambda case: rewrite(case, "probes", lambda table: table.slice(1)),
+    "column": lambda case: rewrite(case, "probes", lambda table: table.append_column("x", table["path"])),
+    "type": lambda case: rewrite(
+        case,
+        "probes",
+        lambda table: table.drop(["status"]).append_column("status", pa.array(["x"] * len(table))),
+    ),
+    "changed copy": lambda case: (case / "files" / "compose.yml").write_text("services: {}\n"),
+    "added copy": lambda case: (case / "files" / "nginx.conf").write_text("events {}"),
+    "link": lambda case: (case / "files" / "passwd").symlink_to("/etc/hostname"),
+    "pipe": lambda case: os.mkfifo(case / "pipe"),
+    "program": lambda case: (case / "run.sh").write_text("true"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_problem_is_one_sentence(case, damage):
+    DAMAGES[damage](case)
+    (problem,) = case_problems(case)
+    assert "\n" not in problem
+
+
+def test_files_outside_of_the_evidence_are_named(case):
+    manifest = json.loads((case / "manifest.json").read_text())
+    manifest["inputs"][0]["file"] = "../../home/.ssh/id_rsa"
+    (case / "manifest.json").write_text(json.dumps(manifest))
+    assert any("../../home" in problem for problem in case_problems(case))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_parquet_from_outside_is_read_or_refused_in_one_sentence(case, seed):
+    rng = random.Random(seed)
+    path = case / "tables" / "access_log.parquet"
+    data = bytearray(path.read_bytes())
+    for _ in range(rng.choice([1, 3, 30])):
+        at = rng.randrange(len(data))
+        data[at : at + rng.randrange(4)] = rng.randbytes(rng.randrange(4))
+    path.write_bytes(data)
+    sign(case, "access_log")
+    for use in (
+        lambda: read_case(case).table("access_log"),
+        lambda: read_case(case).sql("select * from access_log"),
+    ):
+        try:
+            use()
+        except WatchmeError as error:
+            assert "\n" not in str(error)
+    assert all("\n" not in problem for problem in case_problems(case))
+
+
+TYPES = [pa.int64(), pa.binary(), pa.list_(pa.int64()), pa.struct([("a", pa.int64())]), pa.null(), pa.bool_()]
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=str)
+def test_columns_of_other_types_are_refused_or_converted(case, kind):
+    def change(table):
+        for at, name in enumerate(table.column_names):
+            table = table.set_column(at, name, pa.nulls(len(table), kind))
+        return table
+
+    rewrite(case, "access_log", change)
+    try:
+        read_case(case).table("access_log")
+    except CaseError as error:
+        assert "access_log" in str(error)
+
+
+def test_a_table_of_billions_of_rows_is_not_loaded(case, monkeypatch):
+    monkeypatch.setenv("WATCHME_LIMIT_ROWS", "2")
+    with pytest.raises(CaseError, match="rows = 2"):
+        read_case(case).table("access_log")
+
+
+DEFINITIONS = ["[]", "3", "null", '"x"', "{", "[" * 5000, '{"AlarmRule": "((("}', '{"AlarmRule": 7}']
+DEFINITIONS += [
+    json.dumps({**ALARM, key: value}) for key in ALARM for value in (None, [], {}, "x", -1, 1e400)
+]
+DEFINITIONS += [
+    json.dumps({"AlarmName": "b", **more})
+    for more in (
+        {"Metrics": [1, None]},
+        {"Metrics": "x"},
+        {"Metrics": [{"MetricStat": 3}]},
+        {"Metrics": [{"Id": "e", "Expression": "e+e"}]},
+        {**ALARM, "EvaluationPeriods": "x"},
+        {**ALARM, "EvaluationPeriods": 10**30},
+        {**ALARM, "Period": 10**30},
+        {**ALARM, "Dimensions": [3]},
+    )
+]
+
+
+class Tables:
+    """A case with alarms of these definitions."""
+
+    def __init__(self, case, definitions):
+        self.case, self.definitions = case, definitions
+
+    def table(self, name):
+        frame = self.case.table(name)
+        if name != "alarms":
+            return frame
+        rows = frame.loc[[0] * len(self.definitions)].reset_index(drop=True)
+        return rows.assign(definition=self.definitions)
+
+
+def test_alarms_of_any_definition_are_read_or_said_not_to_be(sound):
+    found = existing_alarms(Tables(read_case(sound), DEFINITIONS))
+    assert len(found) == len(DEFINITIONS)
