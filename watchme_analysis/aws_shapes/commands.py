@@ -11,7 +11,10 @@ _COMMANDS = {
         "`aws logs get-query-results --query-id ID`, `aws logs filter-log-events --log-group-name GROUP` or "
         "`aws logs tail GROUP --since 1h`"
     ),
-    "metrics": "`aws cloudwatch get-metric-data` with its queries beside it as metric-data-queries.json",
+    "metrics": (
+        "`aws cloudwatch get-metric-data` with its queries beside it as metric-data-queries.json, or "
+        "`aws cloudwatch get-metric-statistics` as metrics/NAME-METRIC.json"
+    ),
     "queues": (
         "`aws sqs get-queue-attributes --queue-url URL --attribute-names All` as queues/NAME.json, or "
         "`aws sqs receive-message` as queues/NAME-messages.json"

@@ -128,12 +128,43 @@ _SERIES = ("namespace", "metric", "dimensions", "stat", "period_s", "expression"
 _TOO_LARGE = 10**300
 # Other series (metric math, or with an unknown query) are identified by these columns.
 _UNNAMED = ("id", "label", "folder")
+_UNNAMED_ADVICE = "put the list of metric queries beside it, as metric-data-queries.json"
 
 
 def metric_data_parts(raw: RawFile) -> Iterator[TablePart]:
     """Yield the points of a GetMetricData response as ``metrics`` and its series as ``metric_queries``."""
     values, damage = documents(raw)
     results, unexpected = objects_under(values, "MetricDataResults", "Timestamps")
+    problems = ResponseProblems(damage, unexpected)
+    yield from series_parts(raw, results, problems, _UNNAMED_ADVICE, values)
+
+
+def series_parts(
+    raw: RawFile,
+    results: Sequence[dict[str, Any]],
+    problems: ResponseProblems,
+    unnamed_advice: str,
+    values: Sequence[Any] = (),
+    source: str = "cloudwatch_metrics",
+) -> Iterator[TablePart]:
+    """Yield the points of series as ``metrics`` and the series as ``metric_queries``.
+
+    Parameters
+    ----------
+    raw
+        The file.
+    results
+        Series, each in the shape of an entry of ``MetricDataResults``.
+    problems
+        Damage and unexpected values; further ones are added.
+    unnamed_advice
+        What to do, in words, about series whose metric is unknown.
+    values
+        The documents of the response, with its messages and pages.
+    source
+        Name of the source.
+    """
+    unexpected = list(problems.unexpected)
     identities = Identities.beside(raw)
     asked = _asked(values, raw.zone)
     notes = [note for value in values for note in _messages(raw, value)]
@@ -166,10 +197,7 @@ def metric_data_parts(raw: RawFile) -> Iterator[TablePart]:
     notes.extend(f"{raw.relative}: {note}" for note in identities.notes)
     unnamed = sum(row["metric"] is None for row in series)
     if unnamed:
-        notes.append(
-            f"{raw.relative}: {unnamed} series name no metric; put the list of metric queries "
-            "beside it, as metric-data-queries.json."
-        )
+        notes.append(f"{raw.relative}: {unnamed} series name no metric; {unnamed_advice}.")
     last_status = {(row["id"], row["label"]): row["status"] for row in series}
     incomplete = sorted(
         {str(row["id"]) for row in series if last_status[(row["id"], row["label"])] not in {"Complete", None}}
@@ -180,8 +208,8 @@ def metric_data_parts(raw: RawFile) -> Iterator[TablePart]:
         notes.append(f"{raw.relative}: points are missing, the status of {named} is not Complete.")
     if has_pages:
         notes.append(f"{raw.relative}: points are missing, this is one page of several (NextToken).")
-    source, problems = "cloudwatch_metrics", ResponseProblems(damage, unexpected)
     points = _joined(raw, series, frames)
+    problems = problems._replace(unexpected=unexpected)
     truncated = bool(incomplete) or has_pages
     yield TablePart(
         "metrics",
@@ -201,7 +229,7 @@ def read_queries(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     return table_result(raw, "cloudwatch_metric_queries", "metric_queries", rows, problems)
 
 
-def _asked(values: list[Any], zone: tzinfo) -> dict[str, datetime | None]:
+def _asked(values: Sequence[Any], zone: tzinfo) -> dict[str, datetime | None]:
     """Return the window and the time of the request, which a pull writes into the response."""
     found = next((value["Asked"] for value in values if isinstance(value, dict) and "Asked" in value), None)
     asked = found if isinstance(found, dict) else {}

@@ -23,6 +23,7 @@ MODULES = (
     "evidence.compose",
     "app_source.reader",
     "aws_shapes.metric_points",
+    "aws_shapes.metric_statistics",
     "aws_shapes.insights_results",
     "aws_shapes.log_events",
     "aws_shapes.sqs",

@@ -1,0 +1,152 @@
+"""CloudWatch metrics as ``aws cloudwatch get-metric-statistics`` and the console's CSV show them.
+
+Both name a metric, but often no queue or function. The name of the file adds it: ``metrics/NAME-Errors.json``
+holds the ``Errors`` of the function ``NAME``.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from watchme_analysis.aws_shapes.metric_points import finish, series_parts
+from watchme_analysis.aws_shapes.metric_series import KNOWN_METRICS
+from watchme_analysis.aws_shapes.responses import ResponseProblems, documents, has_key
+from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.field_values import number
+from watchme_analysis.files.lines import decoded
+
+_STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
+_ADVICE = "name the file by the queue or function and the metric, such as metrics/NAME-Errors.json"
+_TIME = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d)?)(.*)")
+# Rows of the console above the points, the most telling first.
+_LABELS = ("full label", "label")
+
+
+def statistics_parts(raw: RawFile) -> Iterator[TablePart]:
+    """Yield the points of GetMetricStatistics responses as ``metrics``, one series for each statistic."""
+    values, damage = documents(raw)
+    results: list[dict[str, Any]] = []
+    unexpected: list[Any] = []
+    for value in values:
+        points = value.get("Datapoints") if isinstance(value, dict) else None
+        if not isinstance(points, list) or not isinstance(value.get("Label"), str):
+            unexpected.append(value)
+            continue
+        label = value["Label"]
+        known = [point for point in points if isinstance(point, dict)]
+        unexpected += [point for point in points if not isinstance(point, dict)]
+        for statistic, found in _by_statistic(known).items():
+            results.append(
+                {
+                    "Id": label,
+                    "Label": f"{_label(raw, label)} {statistic}",
+                    "Timestamps": [point.get("Timestamp") for point, _ in found],
+                    "Values": [value for _, value in found],
+                }
+            )
+    problems = ResponseProblems(damage, unexpected)
+    yield from series_parts(raw, results, problems, _ADVICE, source="cloudwatch_metric_statistics")
+
+
+def _by_statistic(points: list[dict[str, Any]]) -> dict[str, list[tuple[dict[str, Any], Any]]]:
+    """Return the points and their values by statistic."""
+    found: dict[str, list[tuple[dict[str, Any], Any]]] = {}
+    for point in points:
+        extended = point.get("ExtendedStatistics")
+        named = {name: point[name] for name in _STATISTICS if name in point}
+        for statistic, value in {**named, **(extended if isinstance(extended, dict) else {})}.items():
+            found.setdefault(str(statistic), []).append((point, value))
+    return found
+
+
+def console_parts(raw: RawFile) -> Iterator[TablePart]:
+    """Yield the points of a CSV file of the CloudWatch console as ``metrics``, one series for each column.
+
+    Rows above the points name the series. A time without an offset is in the zone of the evidence; the
+    console shows UTC or the reader's own zone.
+    """
+    content = raw.content
+    text = decoded(content.data.removeprefix(b"\xef\xbb\xbf"))
+    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    labels = _column_labels(rows)
+    results: list[dict[str, Any]] = [
+        {"Id": f"column_{at}", "Label": _label(raw, label), "Timestamps": [], "Values": []}
+        for at, label in enumerate(labels, 1)
+    ]
+    unexpected: list[Any] = []
+    for row in rows:
+        time = _TIME.fullmatch(row[0].strip())
+        if time is None:
+            continue
+        if len(row) != len(labels) + 1:
+            unexpected.append(",".join(row))
+            continue
+        moment = f"{time[1]}-{time[2]}-{time[3]}T{time[4]}{time[5].strip()}"
+        for result, cell in zip(results, row[1:], strict=True):
+            try:
+                value = number(cell)
+            except ValueError:
+                unexpected.append(",".join(row))
+                continue
+            # An empty cell is a missing point, not zero.
+            if value is not None:
+                result["Timestamps"].append(moment)
+                result["Values"].append(value)
+    problems = ResponseProblems([content.problem] if content.problem else [], unexpected)
+    yield from series_parts(raw, results, problems, _ADVICE, source="cloudwatch_metric_csv")
+
+
+def _column_labels(rows: list[list[str]]) -> list[str]:
+    named = {row[0].strip().lower(): row[1:] for row in reversed(rows) if not _TIME.fullmatch(row[0].strip())}
+    return next((named[name] for name in _LABELS if name in named), [])
+
+
+def _label(raw: RawFile, label: str) -> str:
+    """Return a label with the resource in front, which the name of the file adds if the label is a metric."""
+    if label not in KNOWN_METRICS:
+        return label
+    stem = PurePath(raw.name).name.split(".", 1)[0]
+    resource = re.sub(re.escape(label), "", stem, flags=re.IGNORECASE).strip("-_ ")
+    return f"{resource} {label}"
+
+
+def _is_console_csv(raw: RawFile) -> bool:
+    head = raw.head(4096).removeprefix(b"\xef\xbb\xbf")
+    return re.match(rb'"?(?:Full label|Label)"?,', head, re.IGNORECASE) is not None
+
+
+SOURCES = (
+    Source(
+        name="cloudwatch_metric_statistics",
+        tables=("metrics", "metric_queries"),
+        patterns=("metrics/*.json", "metrics-*.json", "metrics_*.json"),
+        looks_like=lambda raw: has_key(raw, "Datapoints") and not has_key(raw, "MetricDataResults"),
+        read=statistics_parts,
+        by_content=True,
+        finish=finish,
+        samples=(
+            (
+                '{"Label": "Errors", "Datapoints": [{"Timestamp": "2025-12-11T01:00:00+00:00", "Sum": 5.0, '
+                '"Unit": "Count"}]}',
+                1,
+            ),
+        ),
+    ),
+    Source(
+        name="cloudwatch_metric_csv",
+        tables=("metrics", "metric_queries"),
+        patterns=("metrics/*.csv",),
+        looks_like=_is_console_csv,
+        read=console_parts,
+        by_content=True,
+        finish=finish,
+        samples=(('"Full label","sed-worker Errors"\n"Label","Errors"\n"2025/12/11 01:00:00","5"\n', 1),),
+    ),
+)
