@@ -141,3 +141,95 @@ def test_the_file_of_layers_contradicts_what_a_fate_excludes():
             name for name, grade in grades.items() if name.startswith("fate_") and grade.grade == "-decisive"
         }
         assert contradicted == excluded
+
+
+def timed_line(second: int, start_s: float, route: str, code: int, lasted_s: float, upstream: str) -> str:
+    """Return a line of the timed format: request, connect, header and response time and the upstream."""
+    end = f"24/Nov/2026:{clock(second + int(start_s + lasted_s))} +0000"
+    header = "-" if code == 504 else f"{lasted_s:.3f}"
+    times = f"{lasted_s:.3f} 0.000 {header} {lasted_s:.3f} {upstream} {code}"
+    return f'192.0.2.1 - - [{end}] "GET {route} HTTP/1.1" {code} 9 "-" "caller" {times}'
+
+
+CONF = """
+http {
+  log_format timed '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+                   '"$http_referer" "$http_user_agent" $request_time $upstream_connect_time '
+                   '$upstream_header_time $upstream_response_time $upstream_addr $upstream_status';
+  access_log access.log timed;
+  server { listen 80; location / { proxy_pass http://192.0.2.11:8000; proxy_read_timeout 5s; } }
+}
+"""
+
+
+def timed(folder: Path, *, usual_s: float, overtaken: bool) -> dict[str, Any]:
+    """Diagnose timed logs in which ``/health`` waits in vain in the fault's time.
+
+    Parameters
+    ----------
+    usual_s
+        Response time of ``/health`` outside of the fault; the other routes take 2 ms.
+    overtaken
+        Whether every second request of it is served meanwhile, as by a second process.
+    """
+    accesses, errors = [], []
+    for second in range(LASTS_S):
+        for route in ROUTES:
+            waits = route == "/health" and FAULT_S[0] <= second < FAULT_S[1]
+            waits = waits and not (overtaken and second % 2)
+            usual = usual_s if route == "/health" else 0.002
+            code, lasted_s = (504, 5.0) if waits else (200, usual)
+            accesses.append(timed_line(second, 0.0, route, code, lasted_s, "192.0.2.11:8000"))
+            if waits:
+                errors.append(
+                    f"2026/11/24 {clock(second + 5)} [error] 7#7: *{second} {NO_HEADER}, client: 192.0.2.1, "
+                    f'server: api, request: "GET {route} HTTP/1.1", '
+                    f'upstream: "http://192.0.2.11:8000{route}", host: "api.example.com"'
+                )
+    folder.mkdir(exist_ok=True)
+    (folder / "nginx.conf").write_text(CONF)
+    (folder / "access.log").write_text("\n".join(accesses) + "\n")
+    (folder / "error.log").write_text("\n".join(errors) + "\n")
+    return w.diagnose("health", w.open_case(str(folder))).to_dict()
+
+
+def signals(found: dict[str, Any]) -> set[str]:
+    return {item["signal"] for entry in found["ranking"] for item in entry["evidence"]}
+
+
+def test_a_route_as_quick_as_any_waits_for_no_dependency(tmp_path):
+    quick = timed(tmp_path / "quick", usual_s=0.002, overtaken=False)
+    assert quick["layer"] == "process"
+    slower = timed(tmp_path / "slower", usual_s=0.04, overtaken=False)
+    assert "waits_for_nothing" in signals(quick) - signals(slower)
+    assert {layer for layer, status in statuses(slower).items() if status != "refuted"} >= {
+        "process",
+        "dependency",
+    }
+
+
+def test_requests_that_overtake_others_show_one_of_several_processes(tmp_path):
+    alone = timed(tmp_path / "alone", usual_s=0.04, overtaken=False)
+    several = timed(tmp_path / "several", usual_s=0.04, overtaken=True)
+    assert "served_beside" in signals(several) - signals(alone)
+    odds = [
+        next(entry["probability"] for entry in found["layers"] if entry["layer"] == "dependency")
+        for found in (alone, several)
+    ]
+    assert odds[1] < odds[0]
+
+
+def test_static_files_of_nginx_are_no_route_of_the_service(tmp_path):
+    """What Nginx serves itself says nothing about the process."""
+    accesses = []
+    for second in range(LASTS_S):
+        fails = FAULT_S[0] <= second < FAULT_S[1]
+        for route in ("/health", "/v1/report", "/jobs"):
+            code, lasted_s = (502, 0.5) if fails else (200, 0.01)
+            accesses.append(timed_line(second, 0.0, route, code, lasted_s, "192.0.2.11:8000"))
+        accesses.append(timed_line(second, 0.0, "/static/app.js", 200, 0.0, "-"))
+    (tmp_path / "nginx.conf").write_text(CONF)
+    (tmp_path / "access.log").write_text("\n".join(accesses) + "\n")
+    found = w.diagnose("health", w.open_case(str(tmp_path))).to_dict()
+    assert "some_paths" not in signals(found)
+    assert "all_paths" in signals(found)

@@ -90,15 +90,19 @@ def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> t
     least
         Log-likelihood ratio that the run must have.
     """
+    is_bad = rows[column].to_numpy(dtype=bool)
+    best: tuple[float, pd.DataFrame, float] | None = None
     for shares in SCAN_SHARES:
-        first, last, score = densest_run(rows[column].to_numpy(), shares)
+        first, last, score = densest_run(is_bad, shares)
         run = rows.iloc[first : last + 1]
         if score < least or run[column].sum() < MIN_BAD:
             continue
+        # Trouble that recurs has dense bursts: the likelier bounds count, not those of the densest burst.
+        likelihood = bounds_likelihood(is_bad, (first, last))
         run = without_blips(run, column)
-        if _lasted_s(run[run[column]]) >= MIN_SPAN_S:
-            return run, score
-    return rows.iloc[:0], 0.0
+        if _lasted_s(run[run[column]]) >= MIN_SPAN_S and (best is None or likelihood > best[0]):
+            best = likelihood, run, score
+    return (rows.iloc[:0], 0.0) if best is None else (best[1], best[2])
 
 
 def without_blips(run: pd.DataFrame, column: str) -> pd.DataFrame:

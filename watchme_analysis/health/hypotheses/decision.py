@@ -17,7 +17,7 @@ from watchme_analysis.inference.signals import Observation
 from watchme_analysis.inference.weighing import weigh
 
 # Three to two against all others together is the least that a verdict rests on.
-SUPPORTED_AT = 0.6
+SUPPORTED_AT = 0.7
 # A layer from this probability is named; no cause is supported whose layer is not.
 NAMED_AT = 0.7
 # That all is well inside says that the fault lies before the application, not where: one of these needs a

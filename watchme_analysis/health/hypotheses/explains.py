@@ -110,6 +110,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "header_too_big": ("nginx_passes_on",),
     # Who agrees on no TLS with the usual upstream passed nothing on to it.
     "no_handshake": ("nginx_passes_on", "nginx_plain"),
+    # Who is not kept waiting by one stuck process of several was served by another one.
+    "served_beside": ("some_paths", "inside_clear", "callers_wait"),
     # Nginx can but answer by itself what it is asked for under a path or name that it does not pass on.
     # Meanwhile nobody asks the application, which has nothing to answer.
     "edge_renames": (*STANDSTILL, "nginx_alone", "nginx_mangles", "edge_passes_on", "edge_plain"),

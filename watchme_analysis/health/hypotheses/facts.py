@@ -187,8 +187,10 @@ class Facts:
 
         The upstream decides where it is known. Otherwise services are told apart by their health checks:
         ``/billing/health`` is that of the routes below ``/billing/``. Without these, routes whose first
-        segment is that of an affected route belong together.
+        segment is that of an affected route belong together. What Nginx serves itself belongs to none.
         """
+        if route in self._served_by_nginx:
+            return False
         mine = {self.upstreams[family] for family in self.families if family in self.upstreams}
         if mine and route in self.upstreams:
             return self.upstreams[route] in mine
@@ -197,6 +199,16 @@ class Facts:
             return own in services
         prefixes = {first_segment(family) for family in self.families} - {""}
         return True if first_segment(route) in prefixes else None
+
+    @cached_property
+    def _served_by_nginx(self) -> frozenset[str]:
+        """Routes that a log with upstreams shows as served well without one, such as static files."""
+        served = self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
+        served = served[served["nginx_status"] < 400]
+        if served["upstream_addr"].isna().all():
+            return frozenset()
+        asked = served["upstream_addr"].notna().groupby(served["family"]).any()
+        return frozenset(map(str, asked.index[~asked]))
 
     def _checked_prefix(self, route: str) -> str | None:
         """Return the longest prefix of a route that has a health check of its own, None without one."""

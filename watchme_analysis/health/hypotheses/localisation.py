@@ -17,7 +17,7 @@ from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.usual_times import short_of_usual
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import FATES, request_fates
-from watchme_analysis.text.message import Names, Resource, TimeSpan, message
+from watchme_analysis.text.message import Duration, Names, Resource, TimeSpan, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,14 @@ FEWEST_ARRIVALS = 10
 STOPPED_BY_CHANCE = 1e-6
 LONGEST_RATIO = 3.0
 FEWEST_CALLERS = 3
+# Ratio to the quickest route of the process up to which a route usually waits for nothing, and the resolution
+# of Nginx's durations, by which two medians may differ.
+AS_QUICK_RATIO = 1.5
+RESOLUTION_S = 0.001
+# Part of a wait by whose end a later request must be served, share of such waits, and as many looked at.
+PART_OF_WAIT = 0.5
+BESIDE_SHARE = 0.5
+MOST_WAITS = 500
 
 
 # Fates that exclude no layer.
@@ -75,7 +83,8 @@ NEEDS = ("access_log", "error_log")
     group="routing",
     needs=NEEDS,
 )
-@detects("all_routes", "health_check", "health_check_served", group="routes", needs=NEEDS)
+@detects("served_beside", group="beside", needs=NEEDS)
+@detects("all_routes", "health_check", "health_check_served", "waits_for_nothing", group="routes", needs=NEEDS)
 def localised(found: Facts) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
     joined = found.joined[found.joined["during"]]
@@ -85,7 +94,7 @@ def localised(found: Facts) -> list[Observation]:
         return []
     view = _View(found, joined, fates)
     seen = [*_fates(view), *_unconnected(view), *_connected(view), *_phases(view), *_routing(view)]
-    return [*seen, *_constancy(view), *_whole_service(view)]
+    return [*seen, *_constancy(view), *_whole_service(view), *_waits_for_nothing(view), *_served_beside(view)]
 
 
 @dataclass(frozen=True)
@@ -403,6 +412,74 @@ def _whole_service(view: _View) -> list[Observation]:
         text = message("health-check-affected", paths=sorted(map(str, checks["family"].unique())))
         signals.append(Observation("health_check", text, table, number, sql))
     return signals
+
+
+def _waits_for_nothing(view: _View) -> list[Observation]:
+    """Find that the late routes usually respond as quickly as any other route of their process.
+
+    Whoever calls a dependency takes a round trip longer than the framework alone, which the quickest route
+    shows.
+    """
+    late = view.of(LATE)
+    if len(late) < REFUTED_SHARE * view.total or len(late) < FEWEST_EXCLUDED:
+        return []
+    joined = view.found.joined
+    usual = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
+    usual = usual[(usual["nginx_status"] < 400) & usual["header_s"].notna()]
+    counts = usual.groupby("family")["header_s"].agg(["size", "median"])
+    usual_s = counts.loc[counts["size"] >= FEWEST_ARRIVALS, "median"]
+    mine = usual_s[usual_s.index.isin(late["family"].unique())]
+    others = [family for family in usual_s.index if view.found.is_same_service(str(family)) is True]
+    others_s = usual_s[[family for family in others if family not in mine.index]]
+    if set(late["family"]) - set(mine.index) or others_s.empty:
+        return []
+    if mine.max() > AS_QUICK_RATIO * others_s.min() + RESOLUTION_S:
+        return []
+    rows = usual[usual["family"].isin(mine.index)]
+    text = message(
+        "health-waits-for-nothing",
+        paths=view.found.endpoints,
+        usual=Duration(float(mine.max())),
+        other=Resource(str(others_s.idxmin())),
+        quickest=Duration(float(others_s.min())),
+    )
+    sql = of_joined("nginx", rows)
+    return [Observation("waits_for_nothing", text, "access_log", len(rows), sql)]
+
+
+def _served_beside(view: _View) -> list[Observation]:
+    """Find that later requests of the same routes were served while the bad ones still waited.
+
+    One process serves requests that need the same thing in order. Where some overtake the others, those that
+    wait are stuck in one of several processes, or on their way.
+    """
+    import numpy as np
+    import pandas as pd
+
+    late = view.of(LATE)
+    if len(late) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED):
+        return []
+    waiting = view.joined.loc[late.loc[late["row"] >= 0, "row"], ["family", "nginx_start", "nginx_s"]].dropna()
+    if len(waiting) < FEWEST_CONNECTED:
+        return []
+    waiting = waiting.iloc[:: math.ceil(len(waiting) / MOST_WAITS)]
+    served = view.served()
+    overtaken = 0
+    for family, mine in waiting.groupby("family"):
+        others = served[served["family"] == family].sort_values("nginx_start")
+        starts, ends = (others[name].to_numpy() for name in ("nginx_start", "nginx_end"))
+        first = np.searchsorted(starts, mine["nginx_start"].to_numpy(), side="right")
+        until = mine["nginx_start"] + pd.to_timedelta(mine["nginx_s"] * PART_OF_WAIT, unit="s")
+        last = np.searchsorted(starts, until.to_numpy(), side="right")
+        overtaken += sum(
+            bool((ends[begin:end] <= limit).any())
+            for begin, end, limit in zip(first, last, until.to_numpy(), strict=True)
+        )
+    if overtaken < BESIDE_SHARE * len(waiting):
+        return []
+    table, number, sql = view.sql(late)
+    text = message("health-served-beside", paths=view.found.endpoints, overtaken=overtaken, bad=len(waiting))
+    return [Observation("served_beside", text, table, number, sql)]
 
 
 @detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))
