@@ -17,8 +17,9 @@ from worlds.reliability import (
 )
 
 from watchme_analysis.health.hypotheses.calibration import confidence, measured, track_record
-from watchme_analysis.health.hypotheses.decision import SUPPORTED_AT, Decision
+from watchme_analysis.health.hypotheses.decision import Decision
 from watchme_analysis.inference.confidence import ROUTES, mapped
+from watchme_analysis.inference.weighing import NAMED_AT
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_LOOKS = ROOT / "benchmarks" / "health_first_looks.csv"
@@ -186,7 +187,7 @@ def test_confidence_rises_with_probability(route):
 
 
 def test_a_verdict_on_one_observation_promises_less_than_one_on_several():
-    asked = [probability for probability in PROBABILITIES if probability >= SUPPORTED_AT]
+    asked = [probability for probability in PROBABILITIES if probability >= NAMED_AT]
     assert all(confidence("one", probability) < confidence("several", probability) for probability in asked)
 
 

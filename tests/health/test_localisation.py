@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import watchme_analysis as w
-from watchme_analysis.health.hypotheses.layers import NAMED_AT
 from watchme_analysis.inference.causes import layer_grades
+from watchme_analysis.inference.weighing import NAMED_AT
 from watchme_analysis.requests.fates import FATES, LAYERS
 
 REFUSED = "connect() failed (111: Connection refused) while connecting to upstream"

@@ -6,7 +6,8 @@ from worlds.request_rows import USUAL, access, app, asked, at, edge, given_up
 
 from watchme_analysis.requests.app_join import join_app
 from watchme_analysis.requests.concurrency import latency_lag
-from watchme_analysis.requests.followed import FATES, fate_counts, follow_requests
+from watchme_analysis.requests.fates import with_fates
+from watchme_analysis.requests.followed import OUTCOMES, fate_counts, follow_requests
 from watchme_analysis.requests.layers import layer_times
 from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.requests.waterfall import LAYERS, chosen_requests, waterfall
@@ -51,7 +52,7 @@ def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
         "nginx_line"
     )
     assert joined["app_line"].tolist()[:40] == list(range(1, 41))
-    assert joined["fate"].tolist()[40] == "gave_up"
+    assert joined["outcome"].tolist()[40] == "gave_up"
 
 
 def test_two_answers_at_one_moment_are_no_sure_pair():
@@ -112,7 +113,7 @@ def test_what_became_of_a_request_at_nginx(request_row, record, fate):
     rows, lines = calm()
     rows, lines = [*rows, request_row], [*lines, record, {"time": at(90), "path": "/x"}]
     found = follow_requests(join_requests(access(*rows), empty("edge_log")), app(*lines)).frame
-    assert found["fate"].tolist() == ["answered"] * 5 + [fate]
+    assert found["outcome"].tolist() == ["answered"] * 5 + [fate]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
     outer = {"start": at(10), "end": at(10.2), "ray_id": "f" * 16, "duration_ms": 200.0}
     joined = join_requests(access(asked(5, 0.1), asked(15, 0.1)), edge(outer | row))
     found = follow_requests(joined, empty("app_log")).frame
-    assert found.loc[found["seen_edge"], "fate"].tolist() == [fate]
+    assert found.loc[found["seen_edge"], "outcome"].tolist() == [fate]
 
 
 def test_an_edge_that_gave_up_before_nginx_answered():
@@ -136,7 +137,7 @@ def test_an_edge_that_gave_up_before_nginx_answered():
     found = follow_requests(
         join_requests(access(asked(15, 4.9, edge_ray_id="a" * 16)), edge(outer)), empty("app_log")
     )
-    assert found.frame["fate"].tolist() == ["edge_left"]
+    assert found.frame["outcome"].tolist() == ["edge_left"]
 
 
 def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
@@ -145,9 +146,12 @@ def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
     found = follow_requests(
         join_requests(access(*rows), empty("edge_log")), app(*lines, {"time": at(60), "path": "/x"})
     ).frame
-    counts = fate_counts(found.assign(during=found["start"] >= at(10)), ["/svc/health"])
-    assert set(counts["fate"]) <= set(FATES)
-    numbers = counts.set_index("fate")[["baseline", "incident", "sure"]]
+    during = found["start"] >= at(10)
+    judged = with_fates(found.assign(nginx_bad=during, edge_bad=False), empty("error_log"))
+    counts = fate_counts(judged.assign(during=during), ["/svc/health"])
+    assert counts["fate"].tolist() == ["slow_header", "served"]
+    assert set(counts["outcome"]) <= set(OUTCOMES)
+    numbers = counts.set_index("outcome")[["baseline", "incident", "sure"]]
     assert numbers.loc["app_silent"].tolist() == [0, 2, 2]
     assert numbers.loc["answered"].tolist() == [5, 0, 5]
     assert counts["example"].tolist() == ["access.log:7", "access.log:3"]

@@ -15,12 +15,9 @@ from watchme_analysis.backlog.signals.look import QueueObservation, Span
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.engine import finding
 from watchme_analysis.inference.findings import Ranked
-from watchme_analysis.inference.weighing import weigh
+from watchme_analysis.inference.weighing import NAMED_AT, weigh
 
 QUESTION = "backlog"
-# From this probability on a cause is named; below, a rival may still be half as likely, and the evidence
-# does not separate the causes.
-NAMED_AT = 0.7
 # Trouble of other queues that ended this long before an incident does not belong to it.
 APART = timedelta(hours=1)
 # A change undid a cause when its effect ended at the change or within this time, for what was under way.
@@ -116,7 +113,6 @@ def judge(
     ranking = weigh(
         findings,
         {cause.cause: cause.prior for cause in causes},
-        supported_at=NAMED_AT,
         may_be_another=True,
     )
     top = ranking[0]

@@ -148,7 +148,7 @@ def case_verify(case: Path) -> int:
 Examples:
   watchme case sql CASE 'show tables'
   watchme case sql CASE 'select path, count(*) from access_log group by path order by 2 desc'
-  watchme case sql CASE "select start, path, edge_s, app_after_s from requests where fate = 'app_late'"
+  watchme case sql CASE "select start, path, edge_s, app_after_s from requests where outcome = 'app_late'"
 """,
 )
 @click.argument("case", type=click.Path(path_type=Path))

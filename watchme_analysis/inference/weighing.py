@@ -40,6 +40,9 @@ def with_second_cause(cause: str, secondary: str | None, others: Sequence[str] =
     )
 
 
+# A cause or layer from this probability is named. Below, a rival may be half as likely: the evidence does not
+# separate them.
+NAMED_AT = 0.7
 # Probability below which the complement of all causes counts as refuted by the evidence for one of them.
 UNLIKELY = 0.05
 # Sum of weights (log-odds) up to which a cause counts as refuted.
@@ -53,11 +56,12 @@ def weigh(
     findings: Iterable[Finding],
     priors: Mapping[str, float] | None = None,
     *,
-    supported_at: float = 0.6,
     complement: str | None = None,
     may_be_another: bool = False,
 ) -> tuple[Ranked, ...]:
     """Return the findings ranked by probability; the probabilities sum to 1.
+
+    A cause is supported from :data:`NAMED_AT` with a positive sum of weights.
 
     Parameters
     ----------
@@ -65,8 +69,6 @@ def weigh(
         One finding per cause. It includes the question's "none of these", so that the sum covers all causes.
     priors
         Log-odds before the evidence by cause; 0 for causes that are absent.
-    supported_at
-        Probability from which a cause with a positive sum of weights counts as supported.
     complement
         The cause that stands for "none of the others". Only evidence for the other causes contradicts it, so
         it counts as refuted when its probability is below :data:`UNLIKELY`.
@@ -86,7 +88,7 @@ def weigh(
     for found, score in scored:
         probability = math.exp(score - top) / total
         status: Status = "inconclusive"
-        if probability >= supported_at and found.log_odds > 0:
+        if probability >= NAMED_AT and found.log_odds > 0:
             status = "supported"
         elif found.log_odds <= REFUTED_AT or (found.cause == complement and probability < UNLIKELY):
             status = "refuted"

@@ -35,7 +35,7 @@ from watchme_analysis.requests.concurrency import (
     sampling_step_s,
 )
 from watchme_analysis.requests.connection_reuse import connections_used, outcome_by_connection, overtaken
-from watchme_analysis.requests.followed import FATES, FollowedRequests, fate_counts
+from watchme_analysis.requests.followed import FollowedRequests, fate_counts
 from watchme_analysis.requests.layers import layer_shares, layer_times, status_classes
 from watchme_analysis.requests.observations import phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
@@ -144,10 +144,9 @@ class HealthPage(Page):
         return layers_table(self._waterfall)
 
     def fates(self) -> TableView:
-        """Return the number of requests by outcome: response, timeout or late response, and the layer."""
-        return fates_table(
-            fate_counts(self.followed.frame, self.families), FATES, clocks(self.followed.skews)
-        )
+        """Return the number of requests by fate, and by what became of the application's response."""
+        counts = fate_counts(self.followed.frame, list(self.families))
+        return fates_table(counts, clocks(self.followed.skews), self.language)
 
     def in_flight(self) -> FigureView:
         """Return a figure of requests in flight, and the latency of the most affected endpoint."""

@@ -111,6 +111,8 @@ OF_LINES = {
     "upstream_closed": "connection_dropped",
     "upstream_invalid": "invalid_response",
 }
+# Of a request that was neither slow nor failed, in tables of all requests.
+SERVED = "served"
 # Fates that are Nginx's own doing.
 BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded", "slow_nginx")
 # A log line has whole seconds: the line of a failure and the request's own may be a second apart.
@@ -180,6 +182,19 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
     alone = lines[~lines["error_row"].isin(line_of)] if seen.empty else lines.iloc[:0]
     found = pd.concat([found, alone.assign(row=-1)], ignore_index=True) if len(alone) else found
     return _left_for_the_same(found).sort_values("start", kind="stable", ignore_index=True)
+
+
+def with_fates(frame: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame:
+    """Return joined requests with the column ``fate``: ``served``, or how each bad one failed.
+
+    Parameters
+    ----------
+    frame, error_log
+        As for :func:`request_fates`.
+    """
+    fates = request_fates(frame, error_log)
+    fates = fates[fates["row"] >= 0].set_index("row")["fate"]
+    return frame.assign(fate=fates.reindex(frame.index).fillna(SERVED).astype("string"))
 
 
 def _lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Requests followed through edge, Nginx and application, each with its fate."""
+"""Requests followed through edge, Nginx and application, each with what became of its response."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from watchme_analysis.stats.clock_skew import Skew, nested_skew
 if TYPE_CHECKING:
     import pandas as pd
 
-# Fates of a request, from the outside in, with their descriptions.
-FATES = {
-    "edge_answered": "the edge answered, the origin was not asked",
-    "edge_in_vain": "the edge passed it on, Nginx has no record of it",
-    "nginx_answered": "Nginx answered, the application was not asked",
-    "app_late": "the application answered after Nginx had given up",
-    "app_silent": "Nginx gave up, the application logged no answer",
-    "answer_lost": "the application answered in time, the answer did not come through",
-    "edge_left": "Nginx answered after the edge or its client had given up",
-    "cut_short": "the header came at once, the rest of the answer was cut off",
-    "gave_up": "Nginx gave up; no log tells what the application did",
-    "answered": "answered through all layers that were asked",
-    "not_followed": "the origin's log does not cover it",
-}
+# What became of a request's response, from the outside in: how far the logs show it to have come. Why a
+# request failed is its fate (requests/fates.py).
+OUTCOMES = (
+    "edge_answered",  # the edge responded, the origin was not asked
+    "edge_in_vain",  # the edge passed it on, Nginx has no record of it
+    "nginx_answered",  # Nginx responded, the application was not asked
+    "app_late",  # the application responded after Nginx had given up
+    "app_silent",  # Nginx gave up, the application logged no response
+    "answer_lost",  # the application responded in time, the response did not come through
+    "edge_left",  # Nginx responded after the edge or its client had given up
+    "cut_short",  # the header came at once, the rest of the response was cut off
+    "gave_up",  # Nginx gave up; no log tells what the application did
+    "answered",  # responded through all layers that were asked
+    "not_followed",  # the origin's log does not cover it
+)
 # Statuses by which a gateway reports that its upstream did not respond properly.
 GATEWAY = (499, 502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
 # Seconds within which clocks and logs of milliseconds agree.
@@ -52,7 +53,7 @@ class FollowedRequests:
         ``app_kept`` (boolean, whether it answered over a connection used before; null where no record
         or no port is logged), ``app_joined_by``, ``app_candidates``, ``app_log_there`` (as
         :class:`watchme_analysis.requests.app_join.AppJoin` has them), ``app_service``, ``app_file``,
-        ``app_line``, and ``fate`` (text, of :data:`FATES`).
+        ``app_line``, and ``outcome`` (text, of :data:`OUTCOMES`).
     skews
         Lead of the first clock over the second, by names such as ``Nginx`` and ``edge``.
     """
@@ -92,7 +93,7 @@ def follow_requests(
     end = frame["nginx_end"].where(frame["seen_nginx"], frame["edge_end"])
     late = (frame["app_time"] - end).dt.total_seconds().astype("float64") - ahead.fillna(0.0)
     frame["app_after_s"] = np.where(seen, late, np.nan)
-    frame["fate"] = pd.Series(_fates(frame), index=frame.index, dtype="string")
+    frame["outcome"] = pd.Series(_outcomes(frame), index=frame.index, dtype="string")
     by_ray = frame["joined_by"].eq("ray").fillna(False)
     both = frame[by_ray if by_ray.any() else frame["joined_by"].notna()]
     inner, outer = ([both[f"{side}_{name}"] for name in ("start", "end")] for side in ("nginx", "edge"))
@@ -102,7 +103,7 @@ def follow_requests(
     return FollowedRequests(frame, {pair: skew for pair, skew in skews.items() if skew.pairs})
 
 
-def _fates(frame: pd.DataFrame) -> Any:
+def _outcomes(frame: pd.DataFrame) -> Any:
     import numpy as np
 
     nginx, edge = frame["seen_nginx"].to_numpy(bool), frame["seen_edge"].to_numpy(bool)
@@ -140,42 +141,39 @@ def _cut_short(frame: pd.DataFrame) -> Any:
 
 
 def fate_counts(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:
-    """Return the number of requests by route and fate.
+    """Return the number of requests by route, fate and outcome.
 
     Parameters
     ----------
     followed
-        :attr:`FollowedRequests.frame` with ``during`` (bool: begun within the incident).
+        :attr:`FollowedRequests.frame` with ``during`` (bool: begun within the incident) and ``fate`` (text,
+        of :data:`watchme_analysis.requests.fates.FATES`, or ``served``).
     families
         Routes to count, in the order wanted.
 
     Returns
     -------
     pandas.DataFrame
-        ``family``, ``fate``, ``baseline``, ``incident`` (int), ``sure`` (int, of the incident and the
-        baseline those joined by an id or by the only record that fits), ``example`` (text: ray, request id
-        or line in a log), fates in the order of :data:`FATES`.
+        ``family``, ``fate``, ``outcome``, ``baseline``, ``incident`` (int), ``sure`` (int, of the incident
+        and the baseline those joined by an id or by the only record that fits), ``example`` (text: ray,
+        request id or line in a log); routes as given, then the commonest in the incident first.
     """
     import pandas as pd
 
     rows = followed[followed["family"].isin(families)]
+    sure = (rows["app_joined_by"].isin(["id", "time"]) | ~rows["app_seen"]) & (
+        rows["join_candidates"].eq(1) | ~(rows["seen_edge"] & rows["seen_nginx"])
+    )
+    rows = rows.assign(sure=sure)
     found = []
-    for family in families:
-        for fate in FATES:
-            group = rows[(rows["family"] == family) & (rows["fate"] == fate).fillna(False)]
-            if len(group):
-                during = group["during"].to_numpy(bool)
-                sure = (group["app_joined_by"].isin(["id", "time"]) | ~group["app_seen"]) & (
-                    group["join_candidates"].eq(1) | ~(group["seen_edge"] & group["seen_nginx"])
-                )
-                example = group[during] if during.any() else group
-                found.append(
-                    (
-                        family, fate, int((~during).sum()), int(during.sum()), int(sure.sum()),
-                        _name(example.iloc[len(example) // 2]),
-                    )
-                )  # fmt: skip
-    return pd.DataFrame(found, columns=["family", "fate", "baseline", "incident", "sure", "example"])
+    for (family, fate, outcome), group in rows.groupby(["family", "fate", "outcome"]):
+        during = group["during"].to_numpy(bool)
+        example = group[during] if during.any() else group
+        counts = int((~during).sum()), int(during.sum()), int(group["sure"].sum())
+        found.append((family, fate, outcome, *counts, _name(example.iloc[len(example) // 2])))
+    found.sort(key=lambda row: (families.index(row[0]), -row[4], -row[3]))
+    names = ["family", "fate", "outcome", "baseline", "incident", "sure", "example"]
+    return pd.DataFrame(found, columns=names)
 
 
 def _name(row: pd.Series) -> str:

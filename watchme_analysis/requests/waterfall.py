@@ -158,7 +158,7 @@ def _app(row: pd.Series, shift: float, *, whole: bool) -> _Row:
     if row["app_seen"]:
         side = "nginx" if row["seen_nginx"] else "edge"
         at = (row[f"{side}_end"] - row["start"]).total_seconds() + row["app_after_s"] - shift
-        if whole and side == "nginx" and row["fate"] == "answered":
+        if whole and side == "nginx" and row["outcome"] == "answered":
             # Nginx had the answer before it was done, whatever it rounded its own time to.
             begin, end = ((row[f"nginx_{name}"] - row["start"]).total_seconds() for name in ("start", "end"))
             at = min(max(at, begin - shift), end - shift)
@@ -169,7 +169,7 @@ def _app(row: pd.Series, shift: float, *, whole: bool) -> _Row:
             "order": f"in turn of {row['app_candidates']} that fit, unsure",
         }
         return ("seen", nan, at, at, float(row["app_status"]), words[row["app_joined_by"]])
-    if row["fate"] in ("edge_answered", "nginx_answered", "edge_in_vain"):
+    if row["outcome"] in ("edge_answered", "nginx_answered", "edge_in_vain"):
         return ("not asked", nan, nan, nan, nan, "never got this far")
     if row["app_log_there"]:
         return ("not seen", nan, nan, nan, nan, "logged no answer to it")

@@ -14,12 +14,8 @@ from watchme_analysis.inference.confidence import Route
 from watchme_analysis.inference.engine import explained_away, finding
 from watchme_analysis.inference.findings import Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.inference.weighing import weigh
+from watchme_analysis.inference.weighing import NAMED_AT, weigh
 
-# Three to two against all others together is the least that a verdict rests on.
-SUPPORTED_AT = 0.7
-# A layer from this probability is named; no cause is supported whose layer is not.
-NAMED_AT = 0.7
 # That all is well inside says that the fault lies before the application, not where: one of these needs a
 # mark of its own this strong.
 OWN_MARK = 0.85
@@ -90,7 +86,7 @@ def ranked(observations: Sequence[Observation]) -> tuple[Ranked, ...]:
     causes = health_causes()
     seen = explained_away(observations, SIGNALS, EXPLAINS)
     findings = [finding(cause, causes, seen, SIGNALS) for cause in causes]
-    return weigh(findings, priors(causes), supported_at=SUPPORTED_AT, complement="none")
+    return weigh(findings, priors(causes), complement="none")
 
 
 def decide(observations: Sequence[Observation], situation: Situation) -> Decision:
@@ -100,14 +96,13 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     cause, probability = first.finding.cause, first.probability
     if not situation.incident:
         is_clear = situation.timed and situation.edge_visible
-        if is_clear and probability >= SUPPORTED_AT:
+        if is_clear and probability >= NAMED_AT:
             return Decision("no_incident", "none", probability, ranking, "calm")
         return Decision("inconclusive", None, probability, ranking)
     if cause == "none" and first.status == "supported" and _absorbed(observations):
         return Decision("no_incident", "none", probability, ranking, "calm")
     second = second_fault(ranking)
-    is_named = first.status == "supported" and _of_layer(ranking, cause) >= NAMED_AT
-    if cause != "none" and is_named and has_mark(first, situation):
+    if cause != "none" and first.status == "supported" and has_mark(first, situation):
         route: Route = "one" if hangs_on_one(observations, cause) else "several"
         also = secondary(cause, ranking, observations)
         return Decision("supported", cause, probability, ranking, route, second, also)
@@ -119,13 +114,6 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
 def of_pair(first: Ranked, second: Ranked) -> float:
     """Return the probability of two faults: as both hold, they share it between them."""
     return min(first.probability + second.probability, 1.0)
-
-
-def _of_layer(ranking: Sequence[Ranked], cause: str) -> float:
-    """Return the probability of the layer of a cause: the sum over its causes."""
-    layer_of = {one.cause: one.layer for one in health_causes()}
-    mine = layer_of[cause]
-    return sum(entry.probability for entry in ranking if layer_of[entry.finding.cause] == mine)
 
 
 def _absorbed(observations: Sequence[Observation]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from watchme_analysis.health.configuration import Routes, resolved_names, routes
 from watchme_analysis.health.incident import Incident, find_incident, judge_observations
 from watchme_analysis.health.rate_limits import held_back, refused_at_limit
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.requests.fates import with_fates
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
 from watchme_analysis.requests.layers import slow_uploads
 from watchme_analysis.requests.observations import INNER, join_requests, observations
@@ -295,15 +296,16 @@ def facts(inv: Investigation) -> Facts:
 
 
 def followed(inv: Investigation) -> FollowedRequests:
-    """Follow every request through edge, Nginx and application; use as ``inv.once(followed)``."""
+    """Follow every request through all layers, with its fate; use as ``inv.once(followed)``."""
     found = inv.once(facts)
     paths = found.joined["path"].dropna().unique()
     inner = found.nginx_routes.passed_as(str(path) for path in paths)
-    return follow_requests(found.joined, inv.table("app_log"), inner)
+    traced = follow_requests(found.joined, inv.table("app_log"), inner)
+    return replace(traced, frame=with_fates(traced.frame, inv.table("error_log")))
 
 
 def requests_view(case: Case) -> pd.DataFrame:
-    """Return the frame that queries know as ``requests``, as :class:`FollowedRequests` describes it."""
+    """Return the frame that queries know as ``requests``: that of :class:`FollowedRequests` with ``fate``."""
     return Investigation(case, "health").once(followed).frame
 
 

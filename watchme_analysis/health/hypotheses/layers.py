@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from watchme_analysis.health.hypotheses.decision import NAMED_AT, shows_itself
+from watchme_analysis.health.hypotheses.decision import shows_itself
 from watchme_analysis.health.hypotheses.signals import health_causes
 from watchme_analysis.inference.causes import layer_grades
 from watchme_analysis.inference.findings import Ranked, Status
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import NAMED_AT
 from watchme_analysis.requests.fates import LAYERS
 from watchme_analysis.text.message import Text
 

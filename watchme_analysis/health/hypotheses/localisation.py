@@ -84,7 +84,9 @@ NEEDS = ("access_log", "error_log")
     needs=NEEDS,
 )
 @detects("served_beside", group="beside", needs=NEEDS)
-@detects("all_routes", "health_check", "health_check_served", "waits_for_nothing", group="routes", needs=NEEDS)
+@detects(
+    "all_routes", "health_check", "health_check_served", "waits_for_nothing", group="routes", needs=NEEDS
+)
 def localised(found: Facts) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
     joined = found.joined[found.joined["during"]]
@@ -459,7 +461,9 @@ def _served_beside(view: _View) -> list[Observation]:
     late = view.of(LATE)
     if len(late) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED):
         return []
-    waiting = view.joined.loc[late.loc[late["row"] >= 0, "row"], ["family", "nginx_start", "nginx_s"]].dropna()
+    waiting = view.joined.loc[
+        late.loc[late["row"] >= 0, "row"], ["family", "nginx_start", "nginx_s"]
+    ].dropna()
     if len(waiting) < FEWEST_CONNECTED:
         return []
     waiting = waiting.iloc[:: math.ceil(len(waiting) / MOST_WAITS)]

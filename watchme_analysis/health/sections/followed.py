@@ -11,6 +11,8 @@ from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView
 from watchme_analysis.present.text_table import truncate_middle
 from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.message import Duration, Resource, Text, message, sentences
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,8 @@ _ROW_IN = 0.27
 _LONGEST = 36
 # Width of a character as a share of the axis.
 _CHARACTER = 0.0125
+# Clocks that differ by less are equal in a log of milliseconds.
+_SAME_CLOCK_S = 0.0005
 # A bar shorter than this share of the axis would not be seen.
 _LEAST = 0.003
 
@@ -179,49 +183,52 @@ def _second(value: float) -> str:
     return "–" if math.isnan(value) else format_duration(max(value, 0.0))
 
 
-def fates_table(counts: pd.DataFrame, words: Mapping[str, str], clocks: str) -> TableView:
-    """Return the fates of requests by route.
+def fates_table(counts: pd.DataFrame, clocks: Text, language: str = "en") -> TableView:
+    """Return the fates of requests by route, and what became of their responses.
 
     Parameters
     ----------
     counts
         Frame of :func:`watchme_analysis.requests.followed.fate_counts`.
-    words
-        Fate to a sentence.
     clocks
         What is known of the layers' clocks, for the note.
+    language
+        Language of caption, headings and cells.
     """
     rows = tuple(
         (
             str(row.family),
-            words[row.fate],
+            label(f"fate-{str(row.fate).replace('_', '-')}", language),
+            label(f"outcome-{str(row.outcome).replace('_', '-')}", language),
             f"{row.baseline:,d}",
             f"{row.incident:,d}",
-            f"{row.sure:,d} of {row.baseline + row.incident:,d}",
+            f"{row.sure:,d}",
             str(row.example),
         )
         for row in counts.itertuples()
     )
-    note = (
-        "Joined surely: by ray or request id, and in the application's log by id or as the only record that "
-        "fits; others lie nearest in time. uvicorn writes no line for an answer whose connection was closed "
-        f"before, so that “no answer” may be one that came too late. {clocks}"
-        if rows
-        else "No rows: neither the edge nor Nginx logged requests."
-    )
-    heads = ("endpoint", "what became of the request", "baseline", "incident", "joined surely", "example")
-    return TableView("Requests followed through the layers", heads, rows, note, frozenset({2, 3}))
+    note = render(message("fates-note", clocks=clocks), language) if rows else label("fates-none", language)
+    names = ("endpoint", "fate", "outcome", "baseline", "incident", "joined-surely", "example")
+    heads = tuple(label(f"column-{name}", language) for name in names)
+    return TableView(label("fates-caption", language), heads, rows, note, frozenset({3, 4, 5}))
 
 
-def clocks(skews: Mapping[tuple[str, str], Skew]) -> str:
+def clocks(skews: Mapping[tuple[str, str], Skew]) -> Text:
     """Return a sentence on the skews of the layers' clocks."""
     if not skews:
-        return "How far the layers' clocks are apart is not known."
+        return message("clocks-unknown")
     said = []
     for (one, other), skew in skews.items():
-        apart = format_duration(abs(skew.ahead_s))
-        way = (
-            "as" if abs(skew.ahead_s) < 0.0005 else f"{apart} {'ahead of' if skew.ahead_s > 0 else 'behind'}"
+        is_same = abs(skew.ahead_s) < _SAME_CLOCK_S
+        way = "same" if is_same else "ahead" if skew.ahead_s > 0 else "behind"
+        said.append(
+            message(
+                f"clock-{way}",
+                one=Resource(one),
+                other=Resource(other),
+                apart=Duration(abs(skew.ahead_s)),
+                margin=Duration(skew.margin_s),
+                pairs=skew.pairs,
+            )
         )
-        said.append(f"{one} {way} {other} (± {format_duration(skew.margin_s)}, {skew.pairs:,d} requests)")
-    return f"Clocks, as estimated and allowed for: {'; '.join(said)}."
+    return sentences(message("clocks-known"), *said)
