@@ -57,7 +57,7 @@ def test_answers_as_quick_as_ever_between_standstills_speak_against_a_lack_of_cp
     poor = ("host_metrics", "probes")
     seen = outcomes(without(blocks(2.0, 6.0), *poor))
     assert "quick_between" in seen
-    assert diagnose(without(blocks(2.0, 6.0), *poor)).cause == "app_event_loop"
+    assert diagnose(without(blocks(2.0, 6.0), *poor)).ranking[0].finding.cause == "app_event_loop"
 
     def starved(path, second):
         wait = 3.2 - second % 3

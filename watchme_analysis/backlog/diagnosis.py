@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from watchme_analysis.alarms.standard import standard_alarms
@@ -22,6 +25,7 @@ from watchme_analysis.backlog.other_incidents import (
 )
 from watchme_analysis.backlog.summary import older_dead_letters, summary
 from watchme_analysis.inference.causes import Cause, load_causes
+from watchme_analysis.inference.confidence import mapped
 from watchme_analysis.inference.engine import next_test
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
 from watchme_analysis.inference.signals import Observation
@@ -29,8 +33,8 @@ from watchme_analysis.queues.work_items import message_work, work_items, work_pa
 from watchme_analysis.text.message import Text, in_each_language
 from watchme_analysis.text.shell_quoting import shell_option
 
-# A model of a few grades is never surer than this.
-SUREST = 0.97
+# Points of the map from probability to confidence; benchmarks/backlog_calibration.py writes them.
+CALIBRATION = "calibration.json"
 
 
 def diagnose(inv: Investigation) -> Diagnosis:
@@ -49,6 +53,25 @@ def diagnose(inv: Investigation) -> Diagnosis:
         extra={**found.extra, "other_incidents": [item.to_dict() for item in others]},
         summary=(*found.summary, *(item.in_words() for item in others), *older_dead_letters(context)),
     )
+
+
+@cache
+def _calibration() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        files("watchme_analysis.backlog").joinpath(CALIBRATION).read_text(encoding="utf-8")
+    )
+    return found
+
+
+def confidence(probability: float) -> float:
+    """Return the share of first looks that were right, of verdicts at this probability.
+
+    Parameters
+    ----------
+    probability
+        What the inference engine gives the named cause, 0 to 1.
+    """
+    return mapped(probability, _calibration()["confidence"])
 
 
 def queue_signals(inv: Investigation) -> tuple[QueueSignals, ...]:
@@ -70,7 +93,7 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
         verdict="no_incident" if healthy else "inconclusive" if cause is None else "supported",
         cause=cause,
         secondary_cause=judged.secondary_cause,
-        confidence=min(SUREST, top.probability),
+        confidence=top.probability if cause is None else confidence(top.probability),
         incident_start=start,
         incident_end=judged.end,
         ranking=tuple(_with_tests(context, judged, entry) for entry in judged.ranking),

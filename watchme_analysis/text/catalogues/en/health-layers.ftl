@@ -51,6 +51,7 @@ check-connecting = connecting
 check-packets = packets
 check-routing = routing
 check-routes = routes
+check-beside = others beside
 
 health-reloaded-at-onset = Nginx loaded its configuration at { $at }, when { $paths } began to fail.
 

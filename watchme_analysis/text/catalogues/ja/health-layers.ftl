@@ -51,6 +51,7 @@ check-connecting = 接続
 check-packets = パケット
 check-routing = ルーティング
 check-routes = ルート
+check-beside = 並行するリクエスト
 
 health-reloaded-at-onset = { $paths } に異常が出始めた { $at } に、Nginx が設定を読み込みました。
 

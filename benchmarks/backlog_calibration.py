@@ -1,0 +1,73 @@
+"""Fit the map from probability to confidence of backlog verdicts on first looks.
+
+    python benchmarks/backlog_calibration.py                      # fit and write the map
+    python benchmarks/backlog_calibration.py SET=FOLDER...        # look at new worlds first, once
+
+FOLDER holds ``cases`` and ``truth`` as ``backlog_worlds.py`` writes them. A look diagnoses each case and adds
+a row to ``backlog_first_looks.csv``: set, case, outcome (``right``, ``open`` or ``wrong``) and the engine's
+probability. Looks count only when no rule was changed because of these cases. The map goes into
+``calibration.json`` beside the rules of the question.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.services.diagnose import diagnose
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from worlds.reliability import confidence_map, wilson
+
+FIRST_LOOKS = Path(__file__).with_name("backlog_first_looks.csv")
+SHIPPED = ROOT / "watchme_analysis" / "backlog" / "calibration.json"
+COLUMNS = ("set", "case", "outcome", "probability")
+
+
+def main() -> None:
+    for argument in sys.argv[1:]:
+        if "=" not in argument:
+            raise SystemExit(__doc__)
+        name, _, folder = argument.partition("=")
+        _look(name, Path(folder))
+    with FIRST_LOOKS.open(newline="", encoding="utf-8") as file:
+        looks = [row for row in csv.DictReader(file) if row["outcome"] != "open"]
+    fitted = [(float(row["probability"]), row["outcome"] == "right") for row in looks]
+    points = confidence_map(fitted)
+    right = sum(is_right for _, is_right in fitted)
+    figures = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "looks": len(fitted),
+        "right": right,
+        "confidence": points,
+    }
+    SHIPPED.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    low, high = wilson(right, len(fitted))
+    print(f"{right} of {len(fitted)} decided verdicts were right ({low:.2f} to {high:.2f}). Map: {points}")
+
+
+def _look(name: str, folder: Path) -> None:
+    counts: Counter[str] = Counter()
+    is_new = not FIRST_LOOKS.exists()
+    with FIRST_LOOKS.open("a", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        if is_new:
+            rows.writerow(COLUMNS)
+        for case in sorted((folder / "cases").iterdir()):
+            truth = json.loads((folder / "truth" / f"{case.name}.json").read_text(encoding="utf-8"))
+            found = diagnose("backlog", open_case(str(case)))
+            is_right = found.cause in truth.get("accepted", [truth["cause"]])
+            outcome = "open" if found.cause is None else "right" if is_right else "wrong"
+            rows.writerow((name, case.name, outcome, round(found.ranking[0].probability, 4)))
+            counts[outcome] += 1
+    print(name, dict(counts))
+
+
+if __name__ == "__main__":
+    main()
