@@ -21,10 +21,10 @@ from pathlib import Path
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.services.diagnose import diagnose
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from worlds.reliability import confidence_map, wilson
 
+ROOT = Path(__file__).resolve().parent.parent
 FIRST_LOOKS = Path(__file__).with_name("backlog_first_looks.csv")
 SHIPPED = ROOT / "watchme_analysis" / "backlog" / "calibration.json"
 COLUMNS = ("set", "case", "outcome", "probability")
