@@ -20,6 +20,7 @@ from watchme_analysis.alarms.sensitivity import EXTRA_PERIODS
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.time_to_detect import Detection
 from watchme_analysis.notebook.page import Page, warn_of_new_name
+from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.services.backtest import CaseBacktest
 from watchme_analysis.text.formats import format_duration, format_time
@@ -55,6 +56,7 @@ class AlarmPage(Page):
             noticed = Detection(moment, "as the parameter says")
         return CaseBacktest(self.investigation, self.diagnosis, self.specs, noticed)
 
+    @section(lambda page: page._rule_rows())
     def rules(self) -> TableView:
         """Return a table of the alarms of the specification."""
         over = {"dlq": "each dead-letter queue", "function": "each function", "queue": "each queue"}
@@ -67,6 +69,7 @@ class AlarmPage(Page):
             for spec in self.specs
         )
 
+    @section(sql=Rows("alarm_history"))
     def time_to_detect(self) -> TextView:
         """Return sentences on the start of the incident and the time at which people noticed."""
         if self._start is None:
@@ -85,10 +88,12 @@ class AlarmPage(Page):
             (f"{began} People noticed by {format_time(found.at, self.zone)}, {late} later: {found.how}.",)
         )
 
+    @section(lambda page: page._tests.frame(page._tests.proposed_results), Rows("metrics"), plot="fires")
     def backtest(self) -> TableView:
         """Return a table of the times at which the alarms of the specification would have fired."""
         return backtest_table(self._tests.frame(self._tests.proposed_results), self.zone)
 
+    @section(lambda page: page._tests.frame(page._tests.existing_results), Rows("metrics"), plot="fires")
     def existing(self) -> TableView:
         """Return a table of the times at which the existing alarms would have fired."""
         if not self._tests.existing_results:
@@ -101,6 +106,7 @@ class AlarmPage(Page):
             "Alarms that exist, by the same rules",
         )
 
+    @section(lambda page: page._tests.frame(page._tests.results), Rows("metrics"))
     def fires(self) -> FigureView:
         """Return a figure of the times in alarm."""
         fired = [item for item in self._tests.results if item.run and item.run.raised]
@@ -114,18 +120,22 @@ class AlarmPage(Page):
     def _swept(self) -> pd.DataFrame:
         return self._tests.sensitivity(self._tests.affected, self.specs)
 
+    @section(lambda page: page._swept, Rows("metrics"))
     def sensitivity(self) -> FigureView:
         """Return a figure of the delay of alarms on affected queues at other thresholds and M of N."""
         return plot_alarm_sensitivity(self._swept)
 
+    @section(lambda page: page._tests.ranges(), Rows("metrics"))
     def ranges(self) -> TableView:
         """Return a table of the alarms that depend on the unpublished length of the evaluation range."""
         return ranges_table(self._tests.ranges(), EXTRA_PERIODS, self.zone)
 
+    @section(lambda page: page._advice_rows(), Rows("metrics"))
     def improvements(self) -> TableView:
         """Return a table of improvements to the alarms of the specification."""
         return advice_table(self._tests.advice(self.specs))
 
+    @section(sql=Rows("metrics"), plot="fires")
     def advice(self) -> TextView:
         """Return sentences on the alarm to create first."""
         found, affected = self.diagnosis, self._tests.affected
@@ -134,6 +144,21 @@ class AlarmPage(Page):
             self._tests.frame(self._tests.proposed_results), self._start, affected, dead, self.zone
         )
         return TextView((*sentences, *spared_by_a_check(found, self.zone)))
+
+    def _rule_rows(self) -> pd.DataFrame:
+        columns = ("name", "over", "rule", "stat")
+        return records(
+            (
+                {"name": one.name, "over": one.over, "rule": one.in_words, "stat": one.stat}
+                for one in self.specs
+            ),
+            columns,
+        )
+
+    def _advice_rows(self) -> pd.DataFrame:
+        columns = ("alarm", "resource", "finding", "instead", "effect")
+        advice = self._tests.advice(self.specs)
+        return records(({name: getattr(one, name) for name in columns} for one in advice), columns)
 
     def noticed(self) -> TextView:
         """Return the sentences of :meth:`time_to_detect`, under its name in the previous release."""

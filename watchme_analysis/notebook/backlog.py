@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ from watchme_analysis.backlog.sections.tables import (
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
 from watchme_analysis.notebook.page import Page, warn_of_new_name
+from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, TableView, column_heads, table
 from watchme_analysis.present.style import Mark
 from watchme_analysis.queues.baseline import STEPS_S, binned, rates
@@ -138,6 +140,7 @@ class BacklogPage(Page):
         inside = (frame["time"] >= self.window.start) & (frame["time"] < self.window.end)
         return frame[inside].sort_values("time", kind="stable")
 
+    @section(lambda page: binned(pipelines(page.investigation, page._queue)), Rows("metrics"))
     def timeline(self) -> FigureView:
         """Return a figure of arrivals, backlog and function metrics on one time axis."""
         series = binned(pipelines(self.investigation, self._queue))
@@ -146,15 +149,26 @@ class BacklogPage(Page):
         )
         return plot_backlog_timeline(series, self.span(marks), self.affected)
 
+    @section(lambda page: page._changes, Rows("changes"), plot="timeline")
     def changes(self) -> TableView:
         """Return a table of the changes on the timeline by letter, with the possible effects of each."""
         return change_table(self._changes, self.zone, self.language)
 
+    @section(
+        lambda page: page._of_the_queue(frames.onset_order(page.investigation)),
+        Rows("metrics"),
+        plot="timeline",
+    )
     def onsets(self) -> TableView:
         """Return a table of the order in which the metrics of the affected queues changed."""
         moved = self._of_the_queue(frames.onset_order(self.investigation))
         return onset_table(moved, self.zone, self._bounds[1], self.language)
 
+    @section(
+        lambda page: frames.baseline_comparison(page.investigation, *page._bounds),
+        Rows("metrics"),
+        plot="timeline",
+    )
     def comparison(self) -> TableView:
         """Return a table that compares each metric in the incident with the time before."""
         start, end = self._bounds
@@ -169,6 +183,11 @@ class BacklogPage(Page):
         compared = frames.baseline_comparison(self.investigation, start, end)
         return comparison_table(compared, rates(found, start, end), chosen, self.language)
 
+    @section(
+        lambda page: frames.balance(page.investigation),
+        Rows("metrics", "namespace = 'AWS/SQS'"),
+        plot="timeline",
+    )
     def balance(self) -> TableView:
         """Return the message balance of every queue."""
         return self._table(
@@ -178,15 +197,10 @@ class BacklogPage(Page):
             self._label("balance-empty"),
         )
 
+    @section(lambda page: page._balance_steps[0], Rows("metrics", "namespace = 'AWS/SQS'"), plot="timeline")
     def balance_over_time(self) -> TableView:
         """Return the message balance of the affected queues by time step."""
-        window = self.window
-        seconds = (window.end - window.start).total_seconds()
-        step_s = next((step for step in STEPS_S if seconds / step <= _FEW), STEPS_S[-1])
-        frame = frames.balance(self.investigation, step_s)
-        frame = frame[frame["queue"].isin(self.affected)]
-        # Steps are aligned to the clock in UTC, so the first may begin before the window.
-        frame = frame.assign(start=frame["start"].clip(lower=window.start))
+        frame, step_s = self._balance_steps
         shown_rows = frame[~frame[list(_STANDING)].eq(0).all(axis="columns")]
         shown = {"queue": "queue", "start": "from", **_BALANCE}
         for name in _OF_THE_WHOLE:
@@ -206,6 +220,11 @@ class BacklogPage(Page):
         note = render(message("balance-steps-left-out", steps=len(frame) - len(shown_rows)), self.language)
         return replace(found, note=f"{found.note} {note}".strip())
 
+    @section(
+        lambda page: frames.drain_forecast(page.investigation),
+        Rows("metrics", "namespace = 'AWS/SQS'"),
+        plot="timeline",
+    )
     def forecast(self) -> TableView:
         """Return a forecast of the drain time of each remaining backlog."""
         return self._table(
@@ -215,29 +234,60 @@ class BacklogPage(Page):
             self._label("forecast-empty"),
         )
 
+    @section(lambda page: page._dead_letter_rows("work_item"), Rows("queue_messages"))
     def dead_letters_by_work_item(self) -> TableView:
         """Return the number of DLQ messages by what their work is about, such as a device or an order."""
         return self._dead_letters("work_item")
 
+    @section(lambda page: page._dead_letter_rows("error"), Rows("queue_messages"))
     def dead_letters_by_error(self) -> TableView:
         """Return the number of DLQ messages by the error of the function."""
         return self._dead_letters("error")
 
+    @section(lambda page: page._dead_letter_rows("receive_count"), Rows("queue_messages"))
     def dead_letters_by_receives(self) -> TableView:
         """Return the number of DLQ messages by receive count."""
         return self._dead_letters("receive_count")
 
+    @section(lambda page: page._dead_letter_rows("age_days"), Rows("queue_messages"))
     def dead_letters_by_age(self) -> TableView:
         """Return the number of DLQ messages by whole days between sending and the end of the data."""
         return self._dead_letters("age_days")
 
+    @cached_property
+    def _balance_steps(self) -> tuple[pd.DataFrame, float]:
+        """Return the balance of the affected queues by time step, and the length of a step in seconds."""
+        window = self.window
+        seconds = (window.end - window.start).total_seconds()
+        step_s = next((step for step in STEPS_S if seconds / step <= _FEW), STEPS_S[-1])
+        frame = frames.balance(self.investigation, step_s)
+        frame = frame[frame["queue"].isin(self.affected)]
+        # Steps are aligned to the clock in UTC, so the first may begin before the window.
+        return frame.assign(start=frame["start"].clip(lower=window.start)), step_s
+
+    def _dead_letter_rows(self, key: str) -> pd.DataFrame:
+        return self._of_the_queue(frames.dead_letters_by(self.investigation, key))
+
+    def _missed_rows(self) -> pd.DataFrame:
+        columns = ("work_item", "time_or_day")
+        items = self.diagnosis.extra.get("missed_work", ())
+        return records((dict(zip(columns, item, strict=False)) for item in items), columns)
+
+    def _alarm_rows(self) -> pd.DataFrame:
+        alarms = self.diagnosis.extra.get("alarms", ())
+        return records(alarms, tuple(dict.fromkeys(name for alarm in alarms for name in alarm)))
+
+    def _redrive_rows(self) -> pd.DataFrame:
+        """Return the messages to send, as ``redrive.jsonl`` holds them."""
+        lines = [json.loads(line) for line in messages_to_redrive(self.investigation, self._queue).lines]
+        return records(lines, tuple(dict.fromkeys(name for line in lines for name in line)))
+
     def _dead_letters(self, key: str) -> TableView:
-        frame = self._of_the_queue(frames.dead_letters_by(self.investigation, key))
         caption = render(
             message(f"dead-letters-caption-{key.replace('_', '-')}", unit=self._unit), self.language
         )
         return table(
-            frame,
+            self._dead_letter_rows(key),
             caption,
             self.zone,
             self._work_heads(_DEAD),
@@ -246,6 +296,7 @@ class BacklogPage(Page):
             language=self.language,
         )
 
+    @section(lambda page: patterns(page.investigation, page.zone), Rows("queue_messages"))
     def patterns(self) -> TableView:
         """Return a table of patterns: drifts of duration, and DLQ messages by weekday or work item."""
         frame = patterns(self.investigation, self.zone)
@@ -253,6 +304,7 @@ class BacklogPage(Page):
         empty = render(message("patterns-empty", unit=self._unit), self.language)
         return self._table(frame, _PATTERNS, self._label("patterns-caption"), empty)
 
+    @section(lambda page: page._missed_rows(), Rows("queue_messages"))
     def missed_work(self) -> TableView:
         """Return a table of the missed work by what it is about."""
         extra = self.diagnosis.extra
@@ -260,6 +312,7 @@ class BacklogPage(Page):
             extra.get("missed_work", ()), self._unit, extra.get("unread_dumps", ()), self.language
         )
 
+    @section(lambda page: page._of_the_queue(work_items(page.investigation)), Rows("queue_messages"))
     def messages(self) -> TableView:
         """Return a table of the messages read from queues and DLQs, with their work items."""
         frame = self._of_the_queue(work_items(self.investigation))
@@ -280,6 +333,7 @@ class BacklogPage(Page):
             language=self.language,
         )
 
+    @section(lambda page: page._redrive_rows(), Rows("queue_messages"))
     def redrive(self) -> TableView:
         """Return the number of DLQ messages to redrive, and the reasons for those left out.
 
@@ -295,6 +349,7 @@ class BacklogPage(Page):
         warn_of_new_name("resend", "redrive")
         return self.redrive()
 
+    @section(lambda page: page._alarm_rows(), Rows("metrics"))
     def alarms(self) -> TableView:
         """Return a table of the times at which the standard alarms would first have fired."""
         alarms = self.diagnosis.extra.get("alarms", ())

@@ -25,6 +25,7 @@ from watchme_analysis.health.sections.followed import clocks, fates_table, layer
 from watchme_analysis.health.sections.tables import by_connection_table, comparison_table, status_table
 from watchme_analysis.health.sections.timeline import plot_health_timeline
 from watchme_analysis.notebook.page import Page
+from watchme_analysis.notebook.section import Rows, section
 from watchme_analysis.present.display import FigureView, TableView, table
 from watchme_analysis.present.finding import VerdictView
 from watchme_analysis.present.style import Mark
@@ -94,60 +95,83 @@ class HealthPage(Page):
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
         """Return the changes recorded in the case."""
-        tables = (self.investigation.table(name) for name in ("changes", "error_log", "app_log"))
-        return tuple(
-            Mark(row.time.to_pydatetime(), str(row.what)) for row in change_marks(*tables).itertuples()
-        )
+        return tuple(Mark(row.time.to_pydatetime(), str(row.what)) for row in self._change_rows.itertuples())
 
+    @cached_property
+    def _change_rows(self) -> pd.DataFrame:
+        return change_marks(*map(self.investigation.table, ("changes", "error_log", "app_log")))
+
+    @section(lambda page: page._verdict_row(), lambda page: page._leading_query())
     def verdict(self) -> VerdictView:
         """Return the verdict, with the accuracy of such verdicts in recorded cases."""
         found = self.diagnosis
         return replace(super().verdict(), track_record=track_record(found.verdict, found.confidence))
 
+    @section(lambda page: page._observed_by_phase(), Rows("access_log"))
     def timeline(self) -> FigureView:
         """Return a figure of all layers on one time axis."""
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
         tables["bins"] = dense_bins(self.facts.observed)
         return plot_health_timeline(self.facts.observed, tables, self.span(self.marks), self.facts.families)
 
+    @section(lambda page: page._change_rows, Rows("changes"), plot="timeline")
     def changes(self) -> TableView:
         """Return a table of the changes on the timeline by letter."""
         return self._marks_table(self.marks)
 
+    @section(lambda page: page._compared, Rows("access_log"), plot="vantages")
     def comparison(self) -> TableView:
         """Return a table that compares the incident with all other time, by endpoint and vantage."""
+        return comparison_table(self._compared, self.zone)
+
+    @cached_property
+    def _compared(self) -> pd.DataFrame:
         start, end = self.incident or (self.window.end, None)
         frame = baseline_comparison(self.facts.observed, start, end)
-        return comparison_table(frame[frame["family"].isin(self.families)], self.zone)
+        return frame[frame["family"].isin(self.families)]
 
+    def _observed_by_phase(self) -> pd.DataFrame:
+        observed = self.facts.observed
+        return observed.assign(phase=phases(observed["start"], *self._bounds))
+
+    @section(lambda page: page._observed_by_phase(), Rows("probes"))
     def vantages(self) -> FigureView:
         """Return a figure comparing vantages (inside, host, outside), and affected with other endpoints."""
-        observed = self.facts.observed
-        return plot_vantages(observed.assign(phase=phases(observed["start"], *self._bounds)), self.families)
+        return plot_vantages(self._observed_by_phase(), self.families)
 
+    @section(lambda page: layer_shares(page._layers, page.families), Rows("access_log"))
     def where_time_goes(self) -> FigureView:
         """Return a figure of the time spent in each layer."""
         return plot_where_time_goes(layer_shares(self._layers, self.families))
 
+    @section(
+        lambda page: layer_shares(page._layers, page.families), Rows("access_log"), plot="where_time_goes"
+    )
     def layer_table(self) -> TableView:
         """Return a table of the mean time in each layer."""
         caption = "Mean time that each layer adds to a request"
         empty = "neither log carries timing; add $request_time and $upstream_*_time to Nginx's log_format"
         return table(layer_shares(self._layers, self.families), caption, self.zone, _SHARES, empty=empty)
 
+    @section(lambda page: page._waterfall, Rows("access_log"))
     def waterfall(self) -> FigureView:
         """Return a figure of the slowest and a typical request in all layers, also those without a record."""
         return plot_waterfall(self._waterfall, self.zone)
 
+    @section(lambda page: page._waterfall, Rows("access_log"), plot="waterfall")
     def followed_layers(self) -> TableView:
         """Return a table of the two requests in :meth:`waterfall`."""
         return layers_table(self._waterfall)
 
+    @section(
+        lambda page: fate_counts(page.followed.frame, page.families), lambda page: "select * from requests"
+    )
     def fates(self) -> TableView:
         """Return the number of requests by fate, and by what became of the application's response."""
         counts = fate_counts(self.followed.frame, list(self.families))
         return fates_table(counts, clocks(self.followed.skews), self.language)
 
+    @section(lambda page: open_requests(page.facts.joined), Rows("access_log"))
     def in_flight(self) -> FigureView:
         """Return a figure of requests in flight, and the latency of the most affected endpoint."""
         found, metrics = self.facts, self.investigation.table("host_metrics")
@@ -158,15 +182,19 @@ class HealthPage(Page):
         lag = latency_lag(found.observed, family, jobs, sampling_step_s(found.joined))
         return plot_in_flight(opened, found.observed, jobs, (family, lag), self.span())
 
+    @section(lambda page: page._by_connection[0], lambda page: "select * from requests")
     def by_connection(self) -> TableView:
         """Return a table that compares requests over new connections and keep-alive connections."""
+        return by_connection_table(*self._by_connection)
+
+    @cached_property
+    def _by_connection(self) -> tuple[pd.DataFrame, tuple[int, int]]:
+        """Return outcomes by kind of connection; and the affected requests: overtaken ones, and all."""
         frame, affected = self.followed.frame, list(self.facts.families)
         shown = self.families[: min(len(affected), _COMPARED) + 1] if affected else self.families[:_COMPARED]
         mine, used = frame[frame["during"] & frame["family"].isin(affected)], connections_used(frame)
         passed = overtaken(mine, used["to_app"])
-        return by_connection_table(
-            outcome_by_connection(frame, used, shown), (int(passed.sum()), len(passed))
-        )
+        return outcome_by_connection(frame, used, shown), (int(passed.sum()), len(passed))
 
     @property
     def followed(self) -> FollowedRequests:
@@ -197,19 +225,30 @@ class HealthPage(Page):
     def _layers(self) -> pd.DataFrame:
         return layer_times(self.facts.joined, *self._bounds)
 
+    @section(lambda page: page._locations[0], Rows("config_directives"))
     def locations(self) -> TableView:
         """Return a table of the Nginx settings by path: location, address, limits and cache."""
-        paths = self._compared_paths()
-        frame = settings_by_path(self.investigation.table("config_directives"), paths)
-        return settings_table(frame, paths)
+        return settings_table(*self._locations)
 
+    @cached_property
+    def _locations(self) -> tuple[pd.DataFrame, list[str]]:
+        paths = self._compared_paths()
+        return settings_by_path(self.investigation.table("config_directives"), paths), paths
+
+    @section(lambda page: page._handlers[0], Rows("app_handlers"))
     def handlers(self) -> TableView:
         """Return a table of the request handlers in the source, their execution model and blocking calls."""
+        return code_table(*self._handlers)
+
+    @cached_property
+    def _handlers(self) -> tuple[pd.DataFrame, set[str]]:
+        """Return the handlers with their blocking calls, and the paths of those that are called."""
         handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
         families = [str(name) for name in self.facts.observed["family"].dropna().unique()]
         known = handlers_by_family(handlers, calls, families)
-        return code_table(handlers_table(handlers, calls), {each.path for each in known.values()})
+        return handlers_table(handlers, calls), {each.path for each in known.values()}
 
+    @section(lambda page: page.investigation.table("app_processes"), Rows("app_processes"))
     def processes(self) -> TableView:
         """Return a table of the start commands, container limits and health checks of the processes."""
         metrics = self.investigation.table("host_metrics")
@@ -228,12 +267,23 @@ class HealthPage(Page):
         chosen = list(dict.fromkeys([*families[:2], *others, *families]))[:_COMPARED]
         return [name.replace("*", "1") for name in chosen]
 
+    @section(lambda page: page._statuses, Rows("access_log"))
     def statuses(self) -> TableView:
         """Return the number of responses by status (499, 502, 504 and 52x apart), endpoint and vantage."""
-        frame = status_classes(status_counts(self.facts.observed, *self._bounds))
-        return status_table(frame[frame["family"].isin(self.families)])
+        return status_table(self._statuses)
 
+    @cached_property
+    def _statuses(self) -> pd.DataFrame:
+        frame = status_classes(status_counts(self.facts.observed, *self._bounds))
+        return frame[frame["family"].isin(self.families)]
+
+    @section(lambda page: page._errors, Rows("error_log"))
     def errors(self) -> TableView:
         """Return the number of lines in Nginx's error log by kind."""
-        frame = error_counts(self.investigation.table("error_log"), *self._bounds)
-        return table(frame, "Nginx's error log by kind", self.zone, _ERRORS, limit=20, empty="no error log")
+        return table(
+            self._errors, "Nginx's error log by kind", self.zone, _ERRORS, limit=20, empty="no error log"
+        )
+
+    @cached_property
+    def _errors(self) -> pd.DataFrame:
+        return error_counts(self.investigation.table("error_log"), *self._bounds)

@@ -13,6 +13,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.installation import PROJECT_FILES
+from watchme_analysis.notebook.section import Section, records, section, sections_of
 from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import FigureView, TableView, TextView, with_zone
 from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
@@ -73,6 +74,13 @@ def warn_of_new_name(old: str, new: str) -> None:
     warnings.warn(f"page.{old}() is now called page.{new}().", DeprecationWarning, stacklevel=3)
 
 
+def _utc(times: pd.Series) -> pd.Series:
+    """Return times in UTC, also those of texts."""
+    import pandas as pd
+
+    return pd.to_datetime(times.astype("object"), utc=True, format="ISO8601").dt.as_unit("us")
+
+
 @dataclass
 class Page:
     """Sections that the notebooks of all questions have.
@@ -127,10 +135,12 @@ class Page:
         shown = tuple(mark for mark in marks if self.window.contains(mark.time))
         return AxisSpan(self.window, self.zone, self.incident, shown)
 
+    @section(lambda page: page._coverage_rows(), lambda page: page._row_counts())
     def coverage(self) -> TableView:
         """Return a table of the tables of the case with rows, windows and losses."""
         return coverage_table(self.investigation.case.coverage(), self.zone, self.language)
 
+    @section(lambda page: page._loss_rows(), lambda page: page._row_counts())
     def losses(self) -> TableView:
         """Return a table of missing data: absent tables, rejected lines, truncated rows and gaps."""
         absent = absent_tables(self.investigation)
@@ -141,25 +151,89 @@ class Page:
                 gaps[name] = stretches
         return losses_table(self.investigation.case.coverage(), gaps, absent, self.zone, self.language)
 
+    @section(lambda page: page._evidence_rows(), lambda page: page._leading_query())
     def matrix(self) -> FigureView:
         """Return a figure of the weights of evidence by check and hypothesis."""
         return plot_evidence_matrix(self.diagnosis.ranking)
 
+    @section(lambda page: page._evidence_rows(), lambda page: page._leading_query(), plot="matrix")
     def findings(self) -> FindingsView:
         """Return all hypotheses with numbers, blind spots and next tests."""
         return FindingsView(self.diagnosis.ranking, self._titles(), self.zone, self.language)
 
+    @section(lambda page: page._verdict_row(), lambda page: page._leading_query())
     def verdict(self) -> VerdictView:
         """Return the verdict; the output also contains the full diagnosis as JSON."""
         return VerdictView(self.diagnosis, self.zone, self._titles(), language=self.language)
 
+    @section(sql=lambda page: page._leading_query())
     def conclusion(self) -> TextView:
         """Return the conclusion as sentences."""
         return conclusion(self.diagnosis, self.zone, self.language)
 
+    @section(lambda page: page._missing_rows())
     def next_evidence(self) -> TableView:
         """Return a table of the evidence to collect next."""
         return next_evidence(self.diagnosis.missing_evidence, self.zone, self.language)
+
+    @property
+    def sections(self) -> dict[str, Section[Any]]:
+        """Return the sections by name."""
+        return sections_of(self)
+
+    def _coverage_rows(self) -> pd.DataFrame:
+        found = self.investigation.case.coverage()
+        columns = ("table", "rows", "rejected", "truncated", "start", "end")
+        rows = ({"table": name, **entry} for name, entry in found.items())
+        frame = records(rows, columns)
+        return frame.assign(**{name: _utc(frame[name]) for name in ("start", "end")})
+
+    def _loss_rows(self) -> pd.DataFrame:
+        frame = self._coverage_rows()[["table", "rows", "rejected", "truncated"]]
+        lost = frame[frame["rejected"].gt(0) | frame["truncated"]].assign(is_absent=False)
+        absent = records(
+            ({"table": name, "rows": 0, "is_absent": True} for name in absent_tables(self.investigation)),
+            (*lost.columns,),
+        )
+        import pandas as pd
+
+        return pd.concat([part for part in (lost, absent) if len(part)] or [lost], ignore_index=True)
+
+    def _row_counts(self) -> str:
+        """Return the query that counts the rows of each table of the case."""
+        return " union all ".join(
+            f"select '{name}' as \"table\", count(*) as rows from {name}"
+            for name in self.investigation.case.tables
+        )
+
+    def _evidence_rows(self) -> pd.DataFrame:
+        """Return one row for each statement about each cause."""
+        told = self.diagnosis.to_dict(self.language, self.zone)["ranking"]
+        columns = ("cause", "probability", "status", "statement", "weight", "table", "rows", "sql")
+        about = ("cause", "probability", "status")
+        rows = ({name: entry[name] for name in about} | item for entry in told for item in entry["evidence"])
+        return records(({name: row.get(name) for name in columns} for row in rows), columns)
+
+    def _leading_query(self) -> str | None:
+        """Return the query of the statement with the most weight about the leading cause."""
+        frame = self._evidence_rows()
+        frame = frame[frame["sql"].fillna("").ne("")]
+        if frame.empty:
+            return None
+        own = frame[frame["cause"].eq(frame.loc[frame["probability"].idxmax(), "cause"])]
+        return str(own.loc[own["weight"].abs().idxmax(), "sql"])
+
+    def _verdict_row(self) -> pd.DataFrame:
+        found = self.diagnosis
+        about = ("question", "case", "verdict", "cause", "secondary_cause", "confidence")
+        row = {name: getattr(found, name) for name in about}
+        frame = records([row | {"start": self._bounds[0], "end": self._bounds[1]}], (*about, "start", "end"))
+        return frame.assign(**{name: _utc(frame[name]) for name in ("start", "end")})
+
+    def _missing_rows(self) -> pd.DataFrame:
+        rows = (item.to_dict(self.language, self.zone) for item in self.diagnosis.missing_evidence)
+        columns = ("what", "why", "how")
+        return records(({name: row[name] for name in columns} for row in rows), columns)
 
     def sql(self, query: str) -> pd.DataFrame:
         """Return the rows of a query over the tables of the case.

@@ -6,9 +6,11 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.sections import spared_by_a_check
 from watchme_analysis.notebook.page import Page
+from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.services.what_if import what_if_model
 from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
@@ -23,7 +25,23 @@ from watchme_analysis.simulation.model import Model
 from watchme_analysis.simulation.scenarios import Comparison, compare
 from watchme_analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _SWEEP_RUNS = 3
+# Fields of an outcome in the frame of the measures.
+_OUTCOME = (
+    "sent",
+    "deleted",
+    "dead_lettered",
+    "dead_unfailed",
+    "expired",
+    "lost",
+    "duplicates",
+    "peak_visible",
+    "peak_age_s",
+    "drained_s",
+)
 
 
 def _processes() -> int:
@@ -56,34 +74,41 @@ class WhatIfPage(Page):
     def _sweep(self) -> tuple[ThrottlingPoint, ...]:
         return throttling_sweep(*burst_settings(), _SWEEP_RUNS, self.seed)
 
+    @section(sql=Rows("metrics"), plot="figure")
     def in_short(self) -> TextView:
         """Return the main results: measures that lose messages, doubts about the fit, the best measure."""
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
         return TextView((*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone)))
 
+    @section(sql=Rows("metrics"))
     def assumptions(self) -> TextView:
         """Return the simulated queue, its settings and the assumptions of the model."""
         pipeline, fit = self._model.pipeline, self._model.fit
         simulated = f"Simulated is {pipeline.queue} with {pipeline.function or 'its function'}."
         return TextView((simulated, configured(fit.settings)), self._model.notes)
 
+    @section(lambda page: page._agreement_rows(), Rows("metrics"))
     def agreement(self) -> TableView:
         """Return a table that compares runs with the recorded settings and the recorded metrics."""
         return agreement_table(self._model.agreements(self._found[0]))
 
+    @section(lambda page: page._measure_rows(), Rows("metrics"), plot="figure")
     def measures(self) -> TableView:
         """Return a table of the results of each measure."""
         return measures_table(self._found, self._model.recorded)
 
+    @section(lambda page: page._measure_rows(), Rows("metrics"))
     def figure(self) -> FigureView:
         """Return a figure of DLQ messages, duplicates and message age by measure."""
         return plot_measures(self._found)
 
+    @section(lambda page: page._throttling_rows())
     def throttling(self) -> FigureView:
         """Return a figure of the reserved concurrency at which healthy messages move to the DLQ."""
         return plot_throttling(self._sweep)
 
+    @section(plot="throttling")
     def warning(self) -> TextView:
         """Return sentences on reserved concurrency and the assumptions behind :meth:`throttling`."""
         return TextView(
@@ -94,6 +119,32 @@ class WhatIfPage(Page):
             )
         )
 
+    @section(sql=Rows("metrics"), plot="figure")
     def advice(self) -> TextView:
         """Return sentences on the measures that help or harm, and their cost."""
         return TextView(advice(self._found))
+
+    def _agreement_rows(self) -> pd.DataFrame:
+        columns = ("figure", "recorded", "simulated", "is_near", "lowest", "highest")
+        found = self._model.agreements(self._found[0])
+        rows = ({"queue": queue} | {name: getattr(one, name) for name in columns} for queue, one in found)
+        return records(rows, ("queue", *columns))
+
+    def _measure_rows(self) -> pd.DataFrame:
+        """Return one row for each run of each measure."""
+        rows = [
+            {"measure": found.scenario.name, "run": number}
+            | {name: getattr(outcome, name) for name in _OUTCOME}
+            for found in self._found
+            for number, outcome in enumerate(found.outcomes, 1)
+        ]
+        return records(rows, ("measure", "run", *_OUTCOME))
+
+    def _throttling_rows(self) -> pd.DataFrame:
+        columns = ("limit", "visibility_timeout_s", "patience_s", "retry_s", "backs_off")
+        rows = (
+            {name: getattr(point, name) for name in columns}
+            | {"dead_unfailed_pct": point.dead_unfailed_pct.mean}
+            for point in self._sweep
+        )
+        return records(rows, (*columns, "dead_unfailed_pct"))

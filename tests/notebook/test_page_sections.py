@@ -1,0 +1,69 @@
+"""Each section of each page displays itself, and gives its numbers, its query and its figure."""
+
+import pandas as pd
+import pytest
+
+from watchme_analysis import notebook
+from watchme_analysis.errors import InputError
+from watchme_analysis.present.display import FigureView
+
+PAGES = {
+    "health": lambda bundled: notebook.open_health(case=str(bundled("health-threadpool").path)),
+    "backlog": lambda bundled: notebook.open_backlog(case=str(bundled("backlog-dlq").path)),
+    "alarms": lambda bundled: notebook.open_alarms(case=str(bundled("backlog-healthy").path)),
+    "what-if": lambda bundled: notebook.open_what_if(
+        case=str(bundled("backlog-49").path), queue="asr-queue", replications=2
+    ),
+}
+# Sections that no rows of the case are behind.
+WITHOUT_QUERY = {"next_evidence", "rules", "throttling", "warning"}
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, bundled):
+    return PAGES[request.param](bundled)
+
+
+@pytest.mark.slow
+def test_every_section_gives_typed_numbers_and_a_query_that_runs(page):
+    assert len(page.sections) >= 12
+    for name, section in page.sections.items():
+        frame = section.frame
+        assert len(frame.columns), name
+        assert all(isinstance(column, str) for column in frame.columns), name
+        times = [kind for kind in frame.dtypes if "datetime64" in str(kind)]
+        assert {str(kind) for kind in times} <= {"datetime64[us, UTC]"}, name
+        assert (section.sql is None) == (name in WITHOUT_QUERY), name
+        if section.sql is not None:
+            assert len(page.sql(f"select * from ({section.sql}) limit 3").columns), name
+
+
+def test_a_section_displays_what_its_call_returns_and_plots_where_it_has_a_figure(evidence):
+    page = notebook.open_health(case=str(evidence))
+    assert page.errors._repr_mimebundle_() == page.errors()._repr_mimebundle_()
+    assert isinstance(page.findings.plot(), FigureView)
+    assert page.matrix.plot() == page.matrix()
+    with pytest.raises(InputError, match="The section errors has no figure"):
+        page.errors.plot()
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_balance_are_those_that_the_table_shows(bundled):
+    page = PAGES["backlog"](bundled)
+    frame, table = page.balance.frame, page.balance()
+    shown = {row[0]: row for row in table.rows}
+    assert set(frame["queue"]) == set(shown)
+    for row in frame.itertuples():
+        assert shown[row.queue][table.heads.index("deleted")] == f"{row.deleted:,.0f}"
+    assert pd.api.types.is_numeric_dtype(frame["deleted"])
+    namespaces = page.sql(f"select distinct namespace from ({page.balance.sql})")
+    assert namespaces["namespace"].tolist() == ["AWS/SQS"]
+    assert repr(page.balance) == "<Section balance>"
+
+
+def test_a_page_with_probes_alone_has_its_sections_too(evidence):
+    page = notebook.open_health(case=str(evidence))
+    for name, section in page.sections.items():
+        assert isinstance(section.frame, pd.DataFrame), name
+    assert page.coverage.frame["table"].tolist() == page.investigation.case.tables
+    assert "edge_log" in set(page.losses.frame.query("is_absent")["table"])

@@ -1,0 +1,172 @@
+"""Sections of a page: each displays itself, and gives the numbers and the query behind what it shows.
+
+``page.balance`` is a :class:`Section`; ``page.balance()`` returns its display alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.present.display import FigureView, TableView, TextView
+from watchme_analysis.present.finding import FindingsView, VerdictView
+from watchme_analysis.schema import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+View = TypeVar("View", bound=FigureView | TableView | TextView | FindingsView | VerdictView)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the case that a section is computed from.
+
+    Attributes
+    ----------
+    table
+        Table of the data dictionary.
+    where
+        Condition besides the window of the page; empty for none.
+    """
+
+    table: str
+    where: str = ""
+
+    def query(self, page: Any) -> str:
+        """Return the query of these rows within the window of a page."""
+        table = TABLES[self.table]
+        conditions = [self.where] if self.where else []
+        if table.time is not None:
+            start, end = (bound.isoformat() for bound in (page.window.start, page.window.end))
+            conditions += [f"{table.time} >= timestamptz '{start}'", f"{table.time} < timestamptz '{end}'"]
+        filtered = f" where {' and '.join(conditions)}" if conditions else ""
+        return f"select * from {self.table}{filtered}" + (f" order by {table.time}" if table.time else "")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """How the numbers of a section are found; see :func:`section`."""
+
+    frame: Callable[[Any], pd.DataFrame] | None
+    sql: Rows | Callable[[Any], str | None] | None
+    plot: str
+
+
+@dataclass(frozen=True, repr=False)
+class Section(Generic[View]):
+    """A section of a page, which a notebook displays.
+
+    Attributes
+    ----------
+    name
+        Name of the section on its page.
+    page
+        The page.
+    """
+
+    name: str
+    page: Any
+    _view: Callable[[Any], View]
+    _source: _Source
+
+    def __call__(self) -> View:
+        """Return the display: a table, a figure or sentences."""
+        return self._view(self.page)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Return the numbers behind the section, typed, with times in UTC and all rows.
+
+        A section of sentences has the column ``sentence``.
+        """
+        if self._source.frame is not None:
+            return self._source.frame(self.page).reset_index(drop=True)
+        import pandas as pd
+
+        view = self()
+        sentences = [*view.paragraphs, *view.items] if isinstance(view, TextView) else []
+        return pd.DataFrame({"sentence": sentences}, dtype="string")
+
+    @property
+    def sql(self) -> str | None:
+        """Return the query for ``page.sql`` of the case's rows that the section is computed from.
+
+        None for a section that no rows of the case are behind, such as what to collect next.
+        """
+        source = self._source.sql
+        return source.query(self.page) if isinstance(source, Rows) else source and source(self.page)
+
+    def plot(self) -> FigureView:
+        """Return the figure of the section.
+
+        Raises
+        ------
+        InputError
+            When the section has none.
+        """
+        view = getattr(self.page, self._source.plot)() if self._source.plot else self()
+        if not isinstance(view, FigureView):
+            raise InputError(f"The section {self.name} has no figure: plot its frame.")
+        return view
+
+    def __repr__(self) -> str:
+        return f"<Section {self.name}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return self()._repr_mimebundle_(**options)
+
+
+class _SectionOf(Generic[View]):
+    """Method of a page that gives its section."""
+
+    def __init__(self, view: Callable[[Any], View], source: _Source) -> None:
+        self._view, self._source = view, source
+        self.__doc__ = view.__doc__
+        self.name = view.__name__
+
+    @overload
+    def __get__(self, page: None, owner: type) -> _SectionOf[View]: ...
+    @overload
+    def __get__(self, page: object, owner: type) -> Section[View]: ...
+    def __get__(self, page: object | None, owner: type) -> _SectionOf[View] | Section[View]:
+        return self if page is None else Section(self.name, page, self._view, self._source)
+
+
+def section(
+    frame: Callable[[Any], pd.DataFrame] | None = None,
+    sql: Rows | Callable[[Any], str | None] | None = None,
+    plot: str = "",
+) -> Callable[[Callable[[Any], View]], _SectionOf[View]]:
+    """Return a decorator that makes a section of a method that returns its display.
+
+    Parameters
+    ----------
+    frame
+        Returns the numbers for a page; needless for sentences.
+    sql
+        Rows of the case that the section is computed from, or a function of the page that returns the query.
+    plot
+        Name of the section with the figure of a table.
+    """
+    source = _Source(frame, sql, plot)
+    return lambda view: _SectionOf(view, source)
+
+
+def sections_of(page: object) -> dict[str, Section[Any]]:
+    """Return the sections of a page by name, in the order of their definition."""
+    found: dict[str, Section[Any]] = {}
+    for owner in reversed(type(page).__mro__):
+        found |= {
+            name: getattr(page, name) for name, one in vars(owner).items() if isinstance(one, _SectionOf)
+        }
+    return found
+
+
+def records(rows: Any, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return dictionaries as a frame with these columns, typed by their values."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=list(columns)).convert_dtypes()
