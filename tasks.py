@@ -154,8 +154,7 @@ def setup(arguments: list[str]) -> int:
         print(
             f"Installing up to {count} locked packages; the first time takes a minute or two ...", flush=True
         )
-        # Python compiles what is imported; compiling all of it would double the time.
-        pip(VENV, "install", "--no-compile", "--require-hashes", "--only-binary", ":all:", "-r", LOCK.name)
+        pip(VENV, "install", "--require-hashes", "--only-binary", ":all:", "-r", LOCK.name)
         pip(VENV, "install", "--no-deps", "--no-build-isolation", "--editable", ".")
         STAMP.write_text(state)
         print("Ready: .venv/bin/watchme --help", flush=True)
@@ -246,9 +245,13 @@ def tool(name: str) -> str:
 
 
 def run(command: list[str]) -> int:
-    """Run a command in the repository's folder."""
+    """Run a command in the repository's folder; Python keeps what it compiles.
+
+    Otherwise each worker of the tests, each kernel and each command would compile the same files again.
+    """
     sys.stdout.flush()
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
