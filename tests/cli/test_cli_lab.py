@@ -1,4 +1,6 @@
 import importlib.util
+import json
+import os
 import sys
 
 import pytest
@@ -23,3 +25,44 @@ def test_jupyterlab_asks_nobody_for_updates():
     lab = LabApp()
     lab.parse_command_line(lab_command(notebooks_folder(), ())[3:])
     assert lab.check_for_updates_class is NeverCheckForUpdate
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Return the commands that would have replaced this process."""
+    commands = []
+    monkeypatch.setattr(os, "execv", lambda _, command: commands.append(command))
+    return commands
+
+
+def test_a_case_opens_in_copies_of_mine_and_the_clone_stays_as_it_is(
+    watchme, started, evidence, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    stored = {path: path.read_bytes() for path in notebooks_folder().glob("*.ipynb")}
+    done = watchme("lab", evidence, "--no-browser")
+    assert done.returncode == 0, done.stderr
+    (command,) = started
+    copy = tmp_path / "home" / "watchme" / "evidence" / "health_timeout.ipynb"
+    assert command[3] == str(copy) and command[-1] == "--no-browser"
+    assert [path.name for path in copy.parent.iterdir()] == ["health_timeout.ipynb"]
+    notebook = json.loads(copy.read_text())
+    (parameters,) = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", ())]
+    names = {}
+    exec("".join(parameters["source"]), names)
+    assert (names["case"], names["since"]) == (str(evidence.resolve()), "")
+    assert not any(cell.get("outputs") for cell in notebook["cells"])
+    assert {path: path.read_bytes() for path in stored} == stored
+
+    copy.write_text("my work")
+    watchme("lab", evidence)
+    assert copy.read_text() == "my work"
+
+
+def test_copies_never_lie_in_the_project(watchme, started, evidence):
+    refused = watchme("lab", evidence, "--folder", notebooks_folder() / "mine")
+    assert refused.returncode == 2
+    assert "belongs to the project" in refused.stderr
+    assert not (notebooks_folder() / "mine").exists()
+    assert watchme("lab", "--folder", "x").returncode == 2
+    assert started == []

@@ -141,20 +141,39 @@ def _short(path: Path) -> str:
     short_help="Open the notebooks in JupyterLab.",
     context_settings={"ignore_unknown_options": True},
     epilog="""\b
-Example:
-  watchme lab --no-browser --port 8899""",
+Examples:
+  watchme lab cases/last-night
+  watchme lab cases/last-night --folder ~/incidents/42 --no-browser""",
 )
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def lab(arguments: tuple[str, ...]) -> None:
-    """Open the notebooks in JupyterLab; ARGUMENTS such as --no-browser are passed on."""
+@click.argument("arguments", metavar="[CASE] [ARGUMENTS]...", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of your copies; ~/watchme/CASE by default.",
+)
+def lab(arguments: tuple[str, ...], folder: Path | None) -> None:
+    """Open notebooks in JupyterLab; ARGUMENTS such as --no-browser are passed on.
+
+    With a CASE (a case or a folder of raw evidence), opens your copies of its notebooks, with the case filled
+    in. Copies that are there already are left as they are, so that you can go on with them. Without a CASE,
+    opens the notebooks of the project.
+    """
     from watchme_analysis.installation import require
+    from watchme_analysis.report.own_copies import copy_notebooks
     from watchme_analysis.report.request import notebooks_folder
 
     require("lab", "Notebooks in JupyterLab")
-    command = lab_command(notebooks_folder(), arguments)
+    if arguments and not arguments[0].startswith("-"):
+        copies = copy_notebooks(Path(arguments[0]), folder)
+        echo(f"Your notebooks: {copies[0].parent}", err=True)
+        command = lab_command(copies[0], arguments[1:])
+    elif folder is not None:
+        raise click.UsageError("--folder goes with a CASE.")
+    else:
+        command = lab_command(notebooks_folder(), arguments)
     os.execv(command[0], command)
 
 
 def lab_command(notebooks: Path, arguments: tuple[str, ...]) -> list[str]:
-    """Return the command line that opens the JupyterLab of this environment on a folder."""
+    """Return the command line that opens the JupyterLab of this environment on a folder or a notebook."""
     return [sys.executable, "-m", "jupyterlab", str(notebooks), _OFFLINE, *arguments]

@@ -1,0 +1,75 @@
+"""Copies of the notebooks for a case, in a folder of the user, to go on from."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.installation import PROJECT_FILES
+from watchme_analysis.report.folder import slug
+from watchme_analysis.report.request import find_notebooks, notebooks_folder, read_notebook
+from watchme_analysis.services.diagnose import questions_for
+
+
+def copy_notebooks(case: Path, folder: Path | None = None) -> list[Path]:
+    """Return the notebooks of a case in a folder of the user, the first question's first.
+
+    A notebook that is there already is left as it is, so that work on it goes on. A new one has the case as
+    its parameter and no outputs, which would be of another case.
+
+    Parameters
+    ----------
+    case
+        A case or a folder of raw evidence.
+    folder
+        Folder of the copies; ``watchme/CASE`` in the home folder by default.
+
+    Raises
+    ------
+    InputError
+        When the folder lies in the project's own files, or no notebook has a question for the case.
+    CaseError
+        When the case can't be opened.
+    """
+    opened = open_case(case)
+    folder = (folder or Path.home() / "watchme" / slug(opened.name)).absolute()
+    if folder.resolve().is_relative_to(PROJECT_FILES):
+        raise InputError(
+            f"{folder} belongs to the project, whose notebooks stay as they are: give another --folder."
+        )
+    questions = questions_for(opened)
+    copies = []
+    for question, path in find_notebooks(notebooks_folder()).items():
+        notebook = read_notebook(path)
+        about = str(notebook["metadata"]["watchme"].get("about", question))
+        if about not in questions:
+            continue
+        copy = folder / path.name
+        if not copy.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(copy, _filled(notebook, case.resolve()).encode())
+        copies.append((questions.index(about), about != question, copy))
+    if not copies:
+        raise InputError(
+            f"The case {case} holds no evidence that a question needs (tables: "
+            f"{', '.join(opened.tables) or 'none'}): import more of it."
+        )
+    return [copy for *_, copy in sorted(copies)]
+
+
+def _filled(notebook: dict[str, Any], case: Path) -> str:
+    """Return the text of a notebook with the case as its parameter, without outputs."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        cell["outputs"], cell["execution_count"] = [], None
+        if "parameters" in cell["metadata"].get("tags", ()):
+            source = "".join(cell["source"])
+            filled = re.sub(r"^case = .*$", lambda _: f"case = {json.dumps(str(case))}", source, flags=re.M)
+            cell["source"] = filled.splitlines(keepends=True)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
