@@ -101,6 +101,7 @@ def test_a_layer_with_too_many_requests_for_dots_is_drawn_in_steps():
     bins = dense_bins(many)
     assert int(bins["requests"].sum()) == len(many) == 12_000
     assert int(bins["failed"].sum()) == int(many["failed"].sum())
+    assert int(bins["timed"].sum()) == int((~many["failed"]).sum())
     assert bins["failed_s"].max() == 5.0
     picture = plot_health_timeline(many, {**side_tables(), "bins": bins}, SPAN)
     assert "Nginx: 12,000 requests, steps of 1 s" in picture.words

@@ -1,4 +1,5 @@
 import math
+from datetime import UTC
 
 import pandas as pd
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from watchme_analysis.access_logs.routes import route_of, same_endpoint
 from watchme_analysis.health.frames import baseline_comparison, error_counts, status_counts
 from watchme_analysis.health.incident import judge_observations
+from watchme_analysis.health.sections.tables import comparison_table
 from watchme_analysis.requests.concurrency import in_flight, pile_up_start
 from watchme_analysis.requests.layers import LAYERS, layer_shares, layer_times
 from watchme_analysis.requests.observations import join_requests, observations
@@ -316,6 +318,7 @@ def test_frames_for_figures_agree_with_the_rows():
     observed = judge_observations(observations(join_requests(empty("access_log"), empty("edge_log")), frame))
     row = baseline_comparison(observed, at(10), None).iloc[0]
     assert (row["baseline_count"], row["incident_count"], row["incident_failed"]) == (10, 6, 6)
+    assert (row["baseline_timed"], row["incident_timed"]) == (10, 6)
     assert row["median_ratio"] == pytest.approx(50)
     assert row["cliffs_delta"] == 1.0
     still = judge_observations(
@@ -324,6 +327,10 @@ def test_frames_for_figures_agree_with_the_rows():
     assert baseline_comparison(still, at(10), None).iloc[0]["median_ratio"] == 1.0, (
         "nought is as quick as nought"
     )
+    few = observed.assign(duration_s=observed["duration_s"].mask(observed.index.isin([0, 1, 15])))
+    partly = baseline_comparison(few, at(10), None)
+    assert partly[["baseline_timed", "incident_timed"]].iloc[0].tolist() == [8, 5]
+    assert "(8 → 5 timed)" in comparison_table(partly, UTC).rows[0][5]
     counts = status_counts(observed, at(10), None).set_index("status")["count"]
     assert counts.to_dict() == {"200": 10, "timeout": 6}
 

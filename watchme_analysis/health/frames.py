@@ -34,15 +34,16 @@ def dense_bins(observed: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``vantage``, ``time`` (start of the step, UTC), ``requests``, ``failed`` (int), ``median_s``,
-        ``p99_s`` (float, of those that did not fail), ``failed_s`` (float, the longest that failed; null when
-        none did), ``step_s`` (int). A step without requests has no row.
+        ``vantage``, ``time`` (start of the step, UTC), ``requests``, ``failed`` (int), ``timed`` (int, those
+        that did not fail and have a duration), ``median_s``, ``p99_s`` (float, of ``timed``), ``failed_s``
+        (float, the longest that failed; null when none did), ``step_s`` (int). A step without requests has no
+        row.
     """
     import pandas as pd
 
     counts = observed["vantage"].value_counts()
     rows = observed[observed["vantage"].isin(counts.index[counts > DENSE]) & observed["start"].notna()]
-    names = ["vantage", "time", "requests", "failed", "median_s", "p99_s", "failed_s", "step_s"]
+    names = ["vantage", "time", "requests", "failed", "timed", "median_s", "p99_s", "failed_s", "step_s"]
     if rows.empty:
         return pd.DataFrame(columns=names)
     span_s = (rows["start"].max() - rows["start"].min()).total_seconds()
@@ -63,6 +64,7 @@ def dense_bins(observed: pd.DataFrame) -> pd.DataFrame:
         .agg(
             requests=("failed", "size"),
             failed=("failed", "sum"),
+            timed=("good_s", "count"),
             median_s=("good_s", "median"),
             p99_s=("good_s", lambda values: values.quantile(0.99)),
             failed_s=("bad_s", "max"),
@@ -132,6 +134,7 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
     pandas.DataFrame
         One row per ``family`` and ``vantage``: ``baseline_count``, ``incident_count`` (int),
         ``baseline_bad``, ``incident_bad``, ``baseline_failed``, ``incident_failed`` (int),
+        ``baseline_timed``, ``incident_timed`` (int, those with a duration, of which are)
         ``baseline_median_s``, ``incident_median_s``, ``baseline_p90_s``, ``incident_p90_s`` (float, of
         all, failures with the time they took), ``median_ratio`` (float, incident over baseline,
         both at least the millisecond that logs count in), ``cliffs_delta`` (float, -1 to 1),
@@ -155,6 +158,8 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
                 "incident_bad": int(during["bad"].sum()),
                 "baseline_failed": int(other["failed"].sum()),
                 "incident_failed": int(during["failed"].sum()),
+                "baseline_timed": len(before_s),
+                "incident_timed": len(during_s),
                 "baseline_median_s": before_s.median(),
                 "incident_median_s": during_s.median(),
                 "baseline_p90_s": before_s.quantile(0.9),
@@ -166,8 +171,9 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
         )
     columns = [
         "family", "vantage", "baseline_count", "incident_count", "baseline_bad", "incident_bad",
-        "baseline_failed", "incident_failed", "baseline_median_s", "incident_median_s", "baseline_p90_s",
-        "incident_p90_s", "median_ratio", "cliffs_delta", "bad_share_change",
+        "baseline_failed", "incident_failed", "baseline_timed", "incident_timed", "baseline_median_s",
+        "incident_median_s", "baseline_p90_s", "incident_p90_s", "median_ratio", "cliffs_delta",
+        "bad_share_change",
     ]  # fmt: skip
     found = pd.DataFrame(rows, columns=columns).astype({"family": "string", "vantage": "string"})
     return found.sort_values(["bad_share_change", "family"], ascending=[False, True], ignore_index=True)

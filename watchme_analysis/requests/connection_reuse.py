@@ -121,9 +121,10 @@ def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: 
     -------
     pandas.DataFrame
         ``hop`` (of :data:`HOPS`), ``family``, ``connection`` (``new``, ``kept``, ``not told``); ``baseline``,
-        ``baseline_bad``, ``incident``, ``incident_bad`` (int, requests), ``baseline_median_s``,
-        ``incident_median_s`` (float, seconds; to Nginx as the edge has them, where it logged the request),
-        in the order of the hops and of ``families``.
+        ``baseline_bad``, ``incident``, ``incident_bad`` (int, requests), ``baseline_timed``,
+        ``incident_timed`` (int, those with a duration), ``baseline_median_s``, ``incident_median_s`` (float,
+        seconds; to Nginx as the edge has them, where it logged the request), in the order of the hops and of
+        ``families``.
     """
     import pandas as pd
 
@@ -143,11 +144,16 @@ def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: 
     ]
     keys = ["hop", "family", "connection"]
     groups = pd.concat(parts).groupby([*keys, "phase"], observed=True)
-    found = groups.agg(count=("bad", "size"), bad=("bad", "sum"), median_s=("took_s", "median")).unstack()
+    found = groups.agg(
+        count=("bad", "size"),
+        bad=("bad", "sum"),
+        timed=("took_s", "count"),
+        median_s=("took_s", "median"),
+    ).unstack()
     columns = {
         f"{phase}{'' if name == 'count' else f'_{name}'}": found.get((name, phase), pd.Series(dtype=float))
         for phase in ("baseline", "incident")
-        for name in ("count", "bad", "median_s")
+        for name in ("count", "bad", "timed", "median_s")
     }
     result = pd.DataFrame(columns, index=found.index)
     whole = [name for name in columns if not name.endswith("_s")]

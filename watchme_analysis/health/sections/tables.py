@@ -35,6 +35,11 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
     zone
         Zone of the reader.
     """
+    # Medians of fewer requests than the row counts have their own count.
+    partly = bool(
+        (frame["baseline_timed"] != frame["baseline_count"]).any()
+        or (frame["incident_timed"] != frame["incident_count"]).any()
+    )
     rows = tuple(
         (
             str(row.family),
@@ -42,7 +47,7 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
             f"{row.baseline_bad:,d} of {row.baseline_count:,d}",
             f"{row.incident_bad:,d} of {row.incident_count:,d}",
             cell(int(row.incident_failed), zone),
-            _change(row.baseline_median_s, row.incident_median_s),
+            _change(row.baseline_median_s, row.incident_median_s) + (_timed(row) if partly else ""),
             _change(row.baseline_p90_s, row.incident_p90_s),
             "–" if math.isnan(row.median_ratio) else f"× {format_number(row.median_ratio, 2)}",
             "–" if math.isnan(row.cliffs_delta) else f"{row.cliffs_delta:+.2f}",
@@ -57,6 +62,10 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
     )
     caption = "Baseline (all time outside the incident) against incident"
     return TableView(caption, _HEADS, rows, note, _from(2, len(_HEADS)))
+
+
+def _timed(row: Any) -> str:
+    return f" ({row.baseline_timed:,d} → {row.incident_timed:,d} timed)"
 
 
 def _change(before: float, during: float) -> str:
