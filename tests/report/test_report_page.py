@@ -1,5 +1,7 @@
+from html import escape
+
 import nbformat
-from worlds.report_parts import ANSWER, result
+from worlds.report_parts import ANSWER, PIXEL, result
 
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import write_result
@@ -88,7 +90,8 @@ def test_a_page_that_asks_more_than_the_cause_begins_with_what_came_out(tmp_path
     box, below = page.split("</section>", 2)[1:]
     assert "<p>This alarm rings first.</p>" in box
     assert "The proxy gives up too early." not in box
-    assert box.index("That one is quiet.") < box.index("nginx_config"), "the cause of the incident stands by"
+    (cause,) = facts(result()).causes
+    assert box.index("That one is quiet.") < box.index(escape(cause)), "the cause of the incident stands by"
     assert "In short" not in below
     assert "rings first" not in below
     assert "For all" in below
@@ -121,3 +124,39 @@ def test_a_second_fault_of_health_comes_after_none():
     of_backlog = {"cause": "arrival_surge", "secondary_cause": "downstream_saturated"}
     told = facts(result(question="backlog", diagnosis=ANSWER | of_backlog))
     assert told.cause == "arrival_surge, which set off a saturated downstream"
+
+
+def test_the_title_is_the_cause_and_the_reasons_stand_in_the_answer(tmp_path):
+    evidence = [
+        {"statement": f"Reason {n}.", "table": "probes", "rows": n, "weight": weight}
+        for n, weight in enumerate((0.7, 4.0, -2.5, 1.5, 2.5, 0.3))
+    ]
+    ranking = [{"cause": "nginx_config", "evidence": evidence}]
+    said = facts(result(diagnosis=ANSWER | {"ranking": ranking}))
+    assert [reason for reason, _ in said.reasons] == ["Reason 1.", "Reason 4.", "Reason 3.", "Reason 0."]
+    page = page_of(tmp_path, diagnosis=ANSWER | {"ranking": ranking})
+    assert f"<h1>{escape(said.causes[0])}</h1>" in page
+    assert "Why?" in page.partition("<h1>")[0], "the question stands above the title"
+
+
+def test_a_page_without_an_incident_says_so_in_its_title(tmp_path):
+    calm = ANSWER | {"verdict": "no_incident", "cause": "none"}
+    page = page_of(tmp_path, diagnosis=calm)
+    assert f"<h1>{facts(result(diagnosis=calm)).verdict}</h1>" in page
+
+
+def test_the_first_figure_stands_in_the_answer_and_sections_are_folded(tmp_path):
+    picture = make.new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": "A dot"}})
+    cells = [
+        make.new_markdown_cell("## Timeline"),
+        make.new_code_cell("draw()", outputs=[picture]),
+        make.new_markdown_cell("## Findings\n\nMore."),
+        make.new_code_cell("draw()", outputs=[picture]),
+    ]
+    page = page_of(tmp_path, *cells)
+    answer, below = page.split("</section>", 2)[1:]
+    assert answer.count("<img") == 1
+    assert below.count("<img") == 1
+    folded = below.split('<details class="section"')[1:]
+    assert [part.partition("<h2>")[2].partition("</h2>")[0] for part in folded] == ["Timeline", "Findings"]
+    assert "More." in folded[1]

@@ -162,8 +162,9 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
 
     Times are UTC. The query can read the case only and writes nothing. Each statement of a diagnosis has a
     query that returns its rows: `watchme diagnose health CASE --sql` prints them, --json has them as `sql`,
-    and the report shows them folded. Two views exist besides the tables. `requests` has one row per request, joined
-    across edge, Nginx and application. `linked_errors` is `error_log` with the access log line of each error.
+    and the report shows them folded. Two views exist besides the tables. `requests` has one row for each
+    request, joined across edge, Nginx and application. `linked_errors` is `error_log` with the access log
+    line of each error.
     """
     from watchme_analysis.access_logs.error_requests import errors_with_requests
     from watchme_analysis.case.opening import open_case

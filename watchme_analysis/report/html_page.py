@@ -52,13 +52,17 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     node.cells = _title_alone([_translated(cell, language) for cell in node.cells if _shown(cell)])
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
+    found = facts(result)
+    question = _titled(node.cells, found.headline)
     resources = {
         "result": result,
-        "facts": facts(result),
+        "facts": found,
+        "question": question,
+        "lead": _lead(node.cells),
+        "sections": _sections(node.cells),
         "coded": coded,
         "remedies": {cause: steps(path) for cause, path in remedy_page(result.get("diagnosis")).items()},
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        "contents": outputs.contents(node),
         "described": outputs.described,
         "label": partial(label, language=language),
     }
@@ -85,6 +89,39 @@ def _title_alone(cells: list[Any]) -> list[Any]:
         return cells
     parts = ({"source": title}, {"source": told.strip(), "id": f"{first.get('id', '')}-told"})
     return [*(type(first)({**first, **part}) for part in parts), *cells[1:]]
+
+
+def _titled(cells: list[Any], headline: str) -> str:
+    """Give a page its headline as title, if it has one; return the title of the notebook."""
+    first = cells[0]
+    if first.cell_type != "markdown" or not first.source.startswith("# "):
+        return ""
+    title = str(first.source.partition("\n")[0][2:])
+    if headline:
+        cells[0] = type(first)({**first, "source": f"# {headline}"})
+    return title
+
+
+def _lead(cells: list[Any]) -> Any:
+    """Take the first figure, the timeline, out of its cell to stand beside the answer; None without one."""
+    for at, cell in enumerate(cells):
+        for number, output in enumerate(cell.get("outputs", ())):
+            if outputs.PNG in output.get("data", {}):
+                rest = [*cell.outputs[:number], *cell.outputs[number + 1 :]]
+                cells[at] = type(cell)({**cell, "outputs": rest})
+                return output
+    return None
+
+
+def _sections(cells: list[Any]) -> dict[str, str]:
+    """Take the level-2 headings out of their cells; return them by the id of the cell."""
+    found = {}
+    for at, cell in enumerate(cells):
+        heading, _, told = cell.source.partition("\n")
+        if cell.cell_type == "markdown" and heading.startswith("## "):
+            found[str(cell.get("id", ""))] = heading[3:].strip()
+            cells[at] = type(cell)({**cell, "source": told.strip()})
+    return found
 
 
 INDEX = "index.html"

@@ -88,13 +88,3 @@ def heading(cell: Mapping[str, Any]) -> str:
         return ""
     lines = [line for line in "".join(cell["source"]).splitlines() if line.startswith("#")]
     return lines[-1].lstrip("#").strip() if lines else ""
-
-
-def contents(notebook: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return cell id and text of each level-2 heading."""
-    found = []
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
-            lines = "".join(cell["source"]).splitlines()
-            found += [(str(cell.get("id", "")), line[3:].strip()) for line in lines if line.startswith("## ")]
-    return found

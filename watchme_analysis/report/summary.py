@@ -13,11 +13,14 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.health.hypotheses.calibration import track_record
 from watchme_analysis.inference.findings import stored_sentences
 from watchme_analysis.inference.weighing import with_second_cause
+from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 from watchme_analysis.text.formats import MISSING, format_percent, format_time
-from watchme_analysis.text.message import TimeSpan, message
+from watchme_analysis.text.message import Resource, TimeSpan, message, message_from_dict
 from watchme_analysis.text.render import label, render
 from watchme_analysis.window import parse_zone
 
+# Observations that a page gives as reasons, at most.
+MOST_REASONS = 4
 # Verdicts of a diagnosis that have a name in the catalogues, ``verdict-name-…``.
 _VERDICTS = ("supported", "inconclusive", "no_incident")
 
@@ -32,8 +35,14 @@ class ResultFacts:
         As in the result.
     mark
         CSS class: the verdict, ``failed`` or ``killed``.
+    headline
+        Title of the page: the cause in words, or that there is no incident; empty where neither is known.
     verdict, cause, confidence
         Values of the diagnosis; a dash for a missing value.
+    causes
+        Title of each named cause; empty without one.
+    reasons
+        The strongest observations for the named cause, each with its table and number of rows.
     incident
         Start and end of the incident, in the zone of the report.
     window
@@ -54,8 +63,11 @@ class ResultFacts:
     case: str
     title: str
     mark: str
+    headline: str
     verdict: str
     cause: str
+    causes: tuple[str, ...]
+    reasons: tuple[tuple[str, str], ...]
     confidence: str
     incident: str
     window: str
@@ -79,13 +91,17 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         found.get("cause") or MISSING, found.get("secondary_cause"), found.get("other_causes") or ()
     )
     seconds = result.get("seconds")
+    causes = () if failed else _causes(found, language)
     return ResultFacts(
         question=str(result.get("question", "")),
         case=str(result.get("case", "")),
         title=str(result.get("title") or result.get("case", "")),
         mark=str(status) if failed else str(found.get("verdict")),
         verdict=str(status) if failed else _verdict_name(str(found.get("verdict")), language),
+        headline=_headline(found, causes, language) if not failed and not result.get("answer") else "",
         cause=render(cause, language),
+        causes=causes,
+        reasons=_reasons(found, language, zone) if causes else (),
         confidence=format_percent(found["confidence"]) if "confidence" in found else MISSING,
         incident=_span(incident, zone, language),
         window=_span(looked_at, zone, language),
@@ -102,6 +118,39 @@ def _verdict_name(verdict: str, language: str) -> str:
     if verdict not in _VERDICTS:
         return verdict
     return label(f"verdict-name-{verdict.replace('_', '-')}", language)
+
+
+def _headline(found: Mapping[str, Any], causes: tuple[str, ...], language: str) -> str:
+    """Return the title of a page: the first cause in words, or that there is no incident; else empty."""
+    if found.get("verdict") == "no_incident":
+        return label("verdict-name-no-incident", language)
+    return causes[0] if causes else ""
+
+
+def _causes(found: Mapping[str, Any], language: str) -> tuple[str, ...]:
+    """Return the titles of the causes that a diagnosis names, the leading one first."""
+    question = found.get("question")
+    if found.get("verdict") != "supported" or question not in QUESTIONS:
+        return ()
+    titles = {one.cause: one.title for one in causes_of(str(question))}
+    named = [found.get("cause"), found.get("secondary_cause"), *(found.get("other_causes") or ())]
+    return tuple(render(titles[cause], language) for cause in dict.fromkeys(named) if cause in titles)
+
+
+def _reasons(found: Mapping[str, Any], language: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
+    """Return the strongest observations for the leading cause, each with its table and number of rows."""
+    ranking = found.get("ranking") or ()
+    mine: Mapping[str, Any] = next(
+        (entry for entry in ranking if entry.get("cause") == found.get("cause")), {}
+    )
+    strongest = sorted(mine.get("evidence") or (), key=lambda item: -item["weight"])[:MOST_REASONS]
+    reasons = []
+    for item in strongest:
+        if item["weight"] > 0:
+            said = message_from_dict(item["message"]) if item.get("message") else str(item["statement"])
+            rows = message("page-rows", table=Resource(str(item["table"])), rows=int(item["rows"]))
+            reasons.append((render(said, language, zone), render(rows, language)))
+    return tuple(reasons)
 
 
 def _span(bounds: Mapping[str, Any], zone: tzinfo, language: str) -> str:

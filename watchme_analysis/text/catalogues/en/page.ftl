@@ -11,7 +11,11 @@ page-window = Window
 page-made = Report made
 page-files = Files
 page-remedy = How to make sure, fix and prevent it
-page-contents = Contents
+page-beside = Beside it:
+page-rows = { $table }, { $rows ->
+    [one] { $rows } row
+   *[other] { $rows } rows
+  }
 page-code = Code
 verdict-name-supported = supported
 verdict-name-inconclusive = inconclusive
