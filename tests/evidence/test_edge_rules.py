@@ -83,6 +83,9 @@ BLOCK = {"expression": 'http.request.uri.path eq "/health"', "action": "block"}
             "",
         ),
         (page_rule({"id": "cache_level", "value": "bypass"}), "", None, ""),
+        # The standard level, which caches no path without a file's ending.
+        (page_rule({"id": "cache_level", "value": "aggressive"}), "", None, ""),
+        (page_rule({"id": "browser_cache_ttl", "value": 60}), "", None, ""),
         (page_rule({"id": "always_use_https"}), "always_use_https True", None, ""),
         (page_rule({"id": "always_use_https", "value": "off"}), "", None, ""),
         (page_rule({"id": "forwarding_url", "value": "x"}), "forwarding_url x", 301, ""),
@@ -111,6 +114,14 @@ def test_a_zone_setting_without_such_an_effect_is_no_rule():
     [
         (BLOCK, True),
         (BLOCK | {"expression": 'http.request.uri.path eq "/other"'}, False),
+        (BLOCK | {"expression": 'http.request.method eq "POST"'}, False),
+        (
+            BLOCK | {"expression": 'ends_with(http.request.uri.path, "lth") and not http.host contains "x."'},
+            True,
+        ),
+        (BLOCK | {"expression": 'http.request.uri.path in {"/health" "/else"}'}, True),
+        (BLOCK | {"expression": 'http.request.uri.path wildcard "/HEALTH*"'}, True),
+        ({"action": "block", "filter": {"expression": 'http.request.uri.path eq "/health"'}}, True),
         (BLOCK | {"expression": "cf.bot_management.score lt 30"}, None),
         (page_rule({"id": "waf", "value": "on"}), True),
         (page_rule({"id": "waf", "value": "on"}, pattern="https://api.example.com/*"), True),
