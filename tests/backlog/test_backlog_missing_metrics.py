@@ -162,3 +162,19 @@ def test_dead_letters_of_unknown_age_are_told_like_others():
     found = ask(world)
     assert found.cause == "downstream_down"
     assert found.extra["dead_lettered_work"]
+
+
+def test_what_separates_most_is_asked_for_first():
+    world = World(hours=12)
+    world.fail(300, 420, 0.2, "KeyError: 'url'")
+    other = world.without("log_events", "log_queries", "changes", "event_source_mappings")
+    for name in ("metrics", "metric_queries"):
+        frame = other.table(name)
+        other.tables[name] = frame[frame["metric"] != "ApproximateAgeOfOldestMessage"]
+    asked = [item.what.id for item in ask(other).missing_evidence]
+    assert asked[:4] == [
+        "missing-metrics-of-what",
+        "missing-function-errors-what",
+        "missing-changes-what",
+        "missing-mapping-what",
+    ]
