@@ -180,6 +180,100 @@ def test_the_keys_of_work_items_are_settings(places):
     assert WorkItemSettings.from_dict(found.work_items.to_dict()) == found.work_items
 
 
+SYSTEMS = """
+[systems.orders]
+queue = "orders"
+dlq = ["orders-dlq"]
+function = "orders-worker"
+api = "https://api.example.com/orders"
+health = "/orders/health"
+port = 8080
+log_groups = ["/aws/lambda/orders-*"]
+error_words = ["abgelehnt"]
+alarms = "alarms.yaml"
+reports = "reports"
+destinations = ["on-call"]
+
+[destinations.on-call]
+type = "slack"
+webhook = "env:SLACK_WEBHOOK"
+when = "changes"
+language = "ja"
+"""
+
+
+def test_a_system_states_what_belongs_to_a_queue(places):
+    write(
+        places,
+        SYSTEMS,
+        '[systems.orders]\nport = 9000\ninstance = "i-0123456789abcdef0"\n[systems.refunds]\n',
+    )
+    found = load(places)
+    orders = found.systems["orders"]
+    assert (orders.queues, orders.dlqs, orders.functions) == (
+        ("orders",),
+        ("orders-dlq",),
+        ("orders-worker",),
+    )
+    assert (orders.port, orders.instances) == (8080, ("i-0123456789abcdef0",))
+    project = places.parents[1]
+    assert (orders.alarms, orders.reports) == (str(project / "alarms.yaml"), str(project / "reports"))
+    assert found.sources["systems.orders.port"] == str(project / "watchme.toml")
+    assert found.log_words.error == ("abgelehnt",)
+    sent = found.destinations["on-call"]
+    assert (sent.type, sent.when, sent.language, sent.redact) == ("slack", "changes", "ja", "secrets")
+    assert dict(sent.settings) == {"webhook": "env:SLACK_WEBHOOK"}
+
+
+def test_the_system_is_the_one_named_else_the_only_one(places):
+    assert load(places).chosen_system() is None
+    with pytest.raises(InputError, match=r"no system 'orders': watchme.toml states none"):
+        load(places).chosen_system("orders")
+    write(places, SYSTEMS)
+    assert load(places).chosen_system().name == "orders"
+    with pytest.raises(InputError, match=r"no system 'order': do you mean orders\?"):
+        load(places).chosen_system("order")
+    write(places, SYSTEMS + "[systems.refunds]\n")
+    assert load(places).chosen_system() is None
+    assert load(places, WATCHME_SYSTEM="refunds").chosen_system().name == "refunds"
+    with pytest.raises(InputError, match=r"no system 'x': the systems are orders, refunds\."):
+        load(places).chosen_system("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[systems.a]\nqueu = 'x'", r"\[systems\.a\] has the unknown key 'queu': do you mean queue\?"),
+        ("[systems.a]\nport = 99999", r"systems\.a\.port is 99999, but must be a port between 1 and 65535"),
+        ("[systems.a]\nport = '80'", r"systems\.a\.port is '80'"),
+        ("[systems.a]\nqueue = []", r"systems\.a\.queue is \[\], but must be a name or a list of names"),
+        ("[systems.a]\napi = 'x'", r"systems\.a\.api is 'x', but must be a URL"),
+        ("[systems.a]\ninstance = 'x'", r"systems\.a\.instance is 'x', but must be an id"),
+        ("[systems.a]\ndestinations = ['x']", r"systems\.a\.destinations names no destination 'x'"),
+        ("systems = 1", r"systems holds tables with a name: write \[systems\.NAME\]"),
+        ("[systems]\nqueue = 'x'", r"systems holds tables with a name"),
+        ("[systems.'a b']", r"has no valid name"),
+        ("[destinations.a]\nto = 'x'", r'destinations\.a has no type: it must be "files"'),
+        ("[destinations.a]\ntype = 'mail'", r"destinations\.a\.type is 'mail', but must be \"files\""),
+        (
+            "[destinations.a]\ntype = 'slack'",
+            r"destinations\.a has no webhook: it must be where the secret is",
+        ),
+        (
+            "[destinations.a]\ntype = 'slack'\nwebhook = 'https://hooks.example.com/x'",
+            r"destinations\.a\.webhook is 'https://hooks.example.com/x', but must be where the secret is",
+        ),
+        ("[destinations.a]\ntype = 's3'\nbucket = 'Bad_Name'", r"destinations\.a\.bucket is 'Bad_Name'"),
+        ("[destinations.a]\ntype = 's3'\nbuckets = 'b'", r"unknown key 'buckets': do you mean bucket\?"),
+    ],
+)
+def test_an_invalid_system_is_one_sentence(places, text, said):
+    write(places, text)
+    with pytest.raises(InputError, match=rf"project/watchme\.toml.*{said}") as error:
+        load(places)
+    assert "\n" not in str(error.value)
+
+
 def test_a_key_of_the_previous_release_still_works(places):
     write(places, '[work_items]\ndevice_keys = ["camera"]\n')
     assert load(places).work_items.item_keys == ("camera",)

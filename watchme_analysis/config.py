@@ -21,7 +21,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -142,6 +142,82 @@ class LoadSettings:
     together: bool = False
 
 
+@dataclass(frozen=True)
+class Destination:
+    """Where results of runs are to be delivered; only its settings, which are validated.
+
+    Attributes
+    ----------
+    name
+        Name in the file.
+    type
+        A key of :data:`DESTINATIONS`.
+    when
+        ``every-run``, ``changes`` or ``failures``.
+    language
+        Language of the texts; None for that of the reader.
+    redact
+        Level of redaction: ``secrets``, ``ids`` or ``share``.
+    settings
+        Keys of this type, such as ``bucket``. Secrets are references such as ``env:SLACK_URL``.
+    """
+
+    name: str
+    type: str
+    when: str = "changes"
+    language: str | None = None
+    redact: str = "secrets"
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class System:
+    """A queue with what belongs to it, as ``[systems.NAME]`` states it.
+
+    Attributes
+    ----------
+    name
+        Name in the file.
+    queues, dlqs, functions, instances
+        Names of queues, dead-letter queues and Lambda functions, and ids of EC2 instances.
+    api
+        URL of the API that the function calls.
+    health
+        Path or URL of its health endpoint.
+    port
+        Port on which the service listens.
+    log_groups
+        Log groups that queries search; ``*`` stands for any text.
+    error_words
+        Words for errors in its logs, beside those of ``[log_words]``.
+    alarms
+        YAML file with the alarms that are required.
+    reports
+        Folder of reports.
+    destinations
+        Names of destinations.
+    """
+
+    name: str
+    queues: tuple[str, ...] = ()
+    dlqs: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
+    api: str | None = None
+    health: str | None = None
+    port: int | None = None
+    log_groups: tuple[str, ...] = ()
+    error_words: tuple[str, ...] = ()
+    alarms: str | None = None
+    reports: str | None = None
+    destinations: tuple[str, ...] = ()
+
+    def stated(self) -> dict[str, Any]:
+        """Return the values that are stated, by their key in the file."""
+        values = {key: getattr(self, _PLURAL.get(key, key)) for key in _SYSTEM_FIELDS}
+        return {key: value for key, value in values.items() if value not in (None, ())}
+
+
 def _json_ready(values: Mapping[str, object]) -> dict[str, object]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
@@ -181,6 +257,36 @@ def _name(value: Any) -> str:
 def _zone(value: Any) -> str:
     if isinstance(value, str) and _is_zone(value):
         return value
+    raise ValueError
+
+
+def _name_or_names(value: Any) -> tuple[str, ...]:
+    """Return a name or a non-empty list of names as a tuple."""
+    found = (_name(value),) if isinstance(value, str) else _names(value)
+    if not found:
+        raise ValueError
+    return found
+
+
+def _matching(pattern: str) -> Callable[[Any], str]:
+    """Return a validation of a text by a regular expression."""
+
+    def parse(value: Any) -> str:
+        if isinstance(value, str) and re.fullmatch(pattern, value):
+            return value
+        raise ValueError
+
+    return parse
+
+
+def _one_of(*allowed: str) -> _Field:
+    listed = ", ".join(f'"{each}"' for each in allowed[:-1]) + f' or "{allowed[-1]}"'
+    return _Field(listed, _matching("|".join(map(re.escape, allowed))))
+
+
+def _port(value: Any) -> int:
+    if _whole_number(value) < 65_536:
+        return int(value)
     raise ValueError
 
 
@@ -225,6 +331,67 @@ _LOAD_FIELDS = {
     "senders": _Field("a whole number above 0", _whole_number),
     "interval_s": _Field("a number of seconds above 0", _seconds),
     "together": _Field("true or false", _truth),
+}
+_PATH = _Field("the path of a file or folder, relative to the file that states it", _name)
+# Keys in the file; see `_PLURAL` for attributes with another name.
+_SYSTEM_FIELDS = {
+    "queue": _Field('a name or a list of names, such as "orders"', _name_or_names),
+    "dlq": _Field('a name or a list of names, such as "orders-dlq"', _name_or_names),
+    "function": _Field('a name or a list of names, such as "orders-worker"', _name_or_names),
+    "instance": _Field(
+        'an id or a list of ids, such as "i-0123456789abcdef0"',
+        lambda value: tuple(map(_matching("i-[0-9a-f]{8,17}"), _name_or_names(value))),
+    ),
+    "api": _Field('a URL, such as "https://api.example.com/orders"', _matching(r"https?://[^\s/]+\S*")),
+    "health": _Field('a path or a URL, such as "/health"', _matching(r"/\S*|https?://[^\s/]+\S*")),
+    "port": _Field("a port between 1 and 65535", _port),
+    "log_groups": _Field('a list of names or patterns, such as ["/aws/lambda/orders-*"]', _names),
+    "error_words": _WORDS,
+    "alarms": _PATH,
+    "reports": _PATH,
+    "destinations": _Field('a list of names of destinations, such as ["on-call"]', _names),
+}
+SYSTEM_KEYS = (*_SYSTEM_FIELDS,)
+_SYSTEM_PATHS = frozenset({"alarms", "reports"})
+_PLURAL = {"queue": "queues", "dlq": "dlqs", "function": "functions", "instance": "instances"}
+_SECRET = _Field(
+    'where the secret is: "env:VARIABLE", "file:PATH", "secretsmanager:ID" or "ssm:NAME"',
+    _matching(r"(env|file|secretsmanager|ssm):\S+"),
+)
+_ADDRESSES = _Field(
+    'a list of addresses, such as ["on-call@example.com"]',
+    lambda value: tuple(map(_matching(r"[^@\s]+@[^@\s]+"), _name_or_names(value))),
+)
+_ADDRESS = _Field("an address of e-mail", _matching(r"[^@\s]+@[^@\s]+"))
+_DAYS = _Field('a number of days, such as "90d"', _matching(r"[1-9]\d*d"))
+# Keys of each type of destination; those marked are required.
+DESTINATIONS: dict[str, dict[str, tuple[_Field, bool]]] = {
+    "files": {
+        "folder": (_PATH, True),
+        "keep": (_DAYS, False),
+        "keep_incidents": (_Field("true or false", _truth), False),
+    },
+    "s3": {
+        "bucket": (_Field("the name of a bucket", _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")), True),
+        "prefix": (_Field("a text", _name), False),
+    },
+    "sns": {"topic": (_Field("the ARN of a topic", _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")), True)},
+    "slack": {"webhook": (_SECRET, True)},
+    "teams": {"webhook": (_SECRET, True)},
+    "email": {
+        "to": (_ADDRESSES, True),
+        "from": (_ADDRESS, True),
+        "smtp": (_Field('HOST:PORT, such as "smtp.example.com:587"', _matching(r"[\w.-]+:\d+")), True),
+        "password": (_SECRET, False),
+    },
+    "eventbridge": {"bus": (_Field("the name or ARN of an event bus", _name), True)},
+    "markdown": {"folder": (_PATH, True)},
+}
+_COMMON_OF_DESTINATIONS = {
+    "type": _one_of(*DESTINATIONS),
+    "when": _one_of("every-run", "changes", "failures"),
+    "language": _one_of(*LANGUAGES),
+    "redact": _one_of("secrets", "ids", "share"),
 }
 # Tables of the file with their keys. The zone of work items is that of the file.
 _TABLES: dict[str, dict[str, _Field]] = {
@@ -272,6 +439,10 @@ class Config:
         Further words for errors in logs. The import of a case stores them there.
     load
         Load of a simulation without a case.
+    system
+        Name of the system that commands use without ``--system``; None for the only one.
+    systems, destinations
+        Systems and destinations by name.
     limits
         How much of a file of evidence is read.
     sources
@@ -287,8 +458,32 @@ class Config:
     work_items: WorkItemSettings = WorkItemSettings()
     log_words: LogWords = LogWords()
     load: LoadSettings = LoadSettings()
+    system: str | None = None
+    systems: Mapping[str, System] = field(default_factory=lambda: MappingProxyType({}))
+    destinations: Mapping[str, Destination] = field(default_factory=lambda: MappingProxyType({}))
     limits: Limits = field(default_factory=Limits)
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def chosen_system(self, name: str | None = None) -> System | None:
+        """Return a system by name, else that of the setting ``system``, else the only one.
+
+        None without systems, or with several of which none is chosen.
+
+        Raises
+        ------
+        InputError
+            When there is no system of that name.
+        """
+        wanted = name or self.system
+        if wanted is None:
+            return next(iter(self.systems.values())) if len(self.systems) == 1 else None
+        if wanted in self.systems:
+            return self.systems[wanted]
+        if not self.systems:
+            raise InputError(
+                f"There is no system {wanted!r}: {FILE} states none. `watchme config init` writes one."
+            )
+        raise InputError(f"There is no system {wanted!r}{_suggestion(wanted, self.systems, 'systems')}")
 
 
 class _Setting(NamedTuple):
@@ -327,6 +522,7 @@ _SETTINGS = {
         lambda text: bool(text.strip()),
         is_path=True,
     ),
+    "system": _Setting("the name of a system", lambda text: bool(text.strip())),
 }
 KEYS = (*_SETTINGS,)
 
@@ -379,6 +575,10 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
             if given is not None:
                 tables[table][key] = given[1]
     zone = str(values["time_zone"])
+    systems = _systems(files, sources)
+    destinations = _destinations(files, sources)
+    words = LogWords(**tables["log_words"])
+    of_systems = (word for system in systems.values() for word in system.error_words)
     return Config(
         time_zone=zone,
         language=str(values["language"]),
@@ -386,11 +586,45 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
         region=values.get("region"),
         alarms=values.get("alarms"),
         work_items=WorkItemSettings(**tables["work_items"], time_zone=zone),
-        log_words=LogWords(**tables["log_words"]),
+        log_words=replace(words, error=tuple(dict.fromkeys((*words.error, *of_systems)))),
         load=LoadSettings(**tables["load"]),
+        system=values.get("system"),
+        systems=MappingProxyType(systems),
+        destinations=MappingProxyType(destinations),
         limits=Limits.from_dict(tables["limits"]),
         sources=MappingProxyType(sources),
     )
+
+
+def _systems(files: list[tuple[Path, dict[str, Any]]], sources: dict[str, str]) -> dict[str, System]:
+    """Return the systems of all files; each key comes from the first file that states it."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, data in reversed(files):
+        for name, table in data["systems"].items():
+            found.setdefault(name, {})
+            for key, value in table.items():
+                stated = str(path.parent / value) if key in _SYSTEM_PATHS else value
+                found[name][_PLURAL.get(key, key)] = stated
+                sources[f"systems.{name}.{key}"] = str(path)
+    return {name: System(name, **table) for name, table in found.items()}
+
+
+def _destinations(
+    files: list[tuple[Path, dict[str, Any]]], sources: dict[str, str]
+) -> dict[str, Destination]:
+    """Return the destinations of all files; one that several files state is that of the first."""
+    found: dict[str, Destination] = {}
+    for path, data in reversed(files):
+        for name, table in data["destinations"].items():
+            common = {key: value for key, value in table.items() if key in _COMMON_OF_DESTINATIONS}
+            rest = {
+                key: str(path.parent / value) if key == "folder" else value
+                for key, value in table.items()
+                if key not in common
+            }
+            found[name] = Destination(name, **common, settings=MappingProxyType(rest))
+            sources[f"destinations.{name}"] = str(path)
+    return found
 
 
 def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
@@ -417,17 +651,58 @@ def _read(path: Path) -> dict[str, Any]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} can't be read: {reason_of(error)}. Correct or remove the file.") from error
-    known = (*KEYS, *_TABLES)
+    known = (*KEYS, *_TABLES, "systems", "destinations")
     for key in data:
         if key not in known:
             raise InputError(f"{path} has the unknown key {_quoted(key)}{_suggestion(key, known)}")
-    tables = {table: _table(path, table, data.pop(table, {})) for table in _TABLES}
+    tables = {table: _table(path, table, data.pop(table, {}), fields) for table, fields in _TABLES.items()}
+    tables["systems"] = {
+        name: _table(path, f"systems.{name}", stated, _SYSTEM_FIELDS)
+        for name, stated in _named(path, "systems", data.pop("systems", {})).items()
+    }
+    tables["destinations"] = {
+        name: _destination(path, f"destinations.{name}", stated)
+        for name, stated in _named(path, "destinations", data.pop("destinations", {})).items()
+    }
+    for name, system in tables["systems"].items():
+        for wanted in system.get("destinations", ()):
+            if wanted not in tables["destinations"]:
+                near = _suggestion(wanted, tables["destinations"], "destinations")
+                raise InputError(f"{path}: systems.{name}.destinations names no destination {wanted!r}{near}")
     return {key: _checked(key, value, str(path)) for key, value in data.items()} | tables
 
 
-def _table(path: Path, name: str, stated: object) -> dict[str, Any]:
+def _named(path: Path, table: str, stated: object) -> dict[str, Any]:
+    """Return a table of named tables, such as ``[systems.orders]``."""
+    if not isinstance(stated, dict) or not all(isinstance(each, dict) for each in stated.values()):
+        raise InputError(
+            f"{path}: {table} holds tables with a name: write [{table}.NAME] and its keys below."
+        )
+    for name in stated:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise InputError(
+                f"{path}: [{table}.{_quoted(name)}] has no valid name: use letters, digits, hyphens and dots."
+            )
+    return stated
+
+
+def _destination(path: Path, name: str, stated: dict[str, Any]) -> dict[str, Any]:
+    """Return a destination of a file, checked by its type."""
+    if "type" not in stated:
+        raise InputError(f"{path}: {name} has no type: it must be {_COMMON_OF_DESTINATIONS['type'].allowed}.")
+    of_type = DESTINATIONS.get(stated["type"], {}) if isinstance(stated["type"], str) else {}
+    fields = _COMMON_OF_DESTINATIONS | {key: each for key, (each, _) in of_type.items()}
+    if not of_type:  # the other keys of an unknown type are not known either
+        fields, stated = {"type": fields["type"]}, {"type": stated["type"]}
+    found = _table(path, name, stated, fields)
+    for key, (each, is_required) in of_type.items():
+        if is_required and key not in found:
+            raise InputError(f"{path}: {name} has no {key}: it must be {each.allowed}.")
+    return found
+
+
+def _table(path: Path, name: str, stated: object, fields: Mapping[str, _Field]) -> dict[str, Any]:
     """Return a table of a file, checked."""
-    fields = _TABLES[name]
     if not isinstance(stated, dict):
         raise InputError(
             f"{path}: {name} is {_quoted(stated)}, but must be a table: write [{name}] and its keys below."
@@ -461,13 +736,13 @@ def _units(stated: Mapping[str, Any]) -> dict[str, Any]:
     return rest | {f"unit_{language}": value for language, value in both.items()}
 
 
-def _suggestion(word: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence on an unknown key: the nearest known one, or all of them."""
+def _suggestion(word: str, known: Iterable[str], kind: str = "keys") -> str:
+    """Return the end of a sentence on an unknown name: the nearest known one, or all of them."""
     from difflib import get_close_matches
 
     listed = list(known)
     near = get_close_matches(word.lower(), listed, 1)
-    return f": do you mean {near[0]}?" if near else f": the keys are {', '.join(listed)}."
+    return f": do you mean {near[0]}?" if near else f": the {kind} are {', '.join(listed) or 'none'}."
 
 
 def _checked(key: str, value: object, source: str) -> str:

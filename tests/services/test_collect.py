@@ -544,3 +544,48 @@ def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_told(accoun
     calls = sum(account.calls.values())
     code, *_ = run(capsys, *words, "--cache", tmp_path / "kept", "--offline")
     assert (code, sum(account.calls.values())) == (0, calls)
+
+
+TWO_SYSTEMS = """
+[systems.sounds]
+queue = "sed-queue"
+dlq = "sed-queue-dlq"
+function = "sed-worker"
+log_groups = ["/aws/lambda/sed-*"]
+alarms = "alarms.yaml"
+
+[systems.gone]
+queue = "gone"
+function = "gone-worker"
+log_groups = ["/aws/lambda/gone-*"]
+"""
+
+
+def test_a_system_says_what_to_pull_and_a_check_says_what_is_missing(account, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "watchme.toml").write_text(TWO_SYSTEMS)
+    boto3.client("logs").create_log_group(logGroupName=GROUP)
+    with pytest.raises(InputError, match="several systems: give --system sounds or gone"):
+        run(capsys, "pull", "backlog", "case")
+    code, out, _ = run(capsys, "pull", "backlog", "case", "--system", "sounds", "--since", "7h")
+    assert (code, "queues: sed-queue" in out, "functions: sed-worker" in out) == (0, True, True)
+    assert open_case(tmp_path / "case").table("queues")["queue"].tolist()
+    # A named resource is stronger than the system.
+    with pytest.raises(NotFoundError, match="nowhere"):
+        run(capsys, "pull", "backlog", "other", "--system", "sounds", "--queue", "nowhere")
+    code, out, _ = run(capsys, "query", "run", "worker_first", "--system", "sounds", "--since", "7h")
+    assert code == 0
+    code, out, _ = run(capsys, "config", "check")
+    lines = {
+        line.split()[0] + line.split()[1]: line for line in out.splitlines() if line.startswith("systems")
+    }
+    good = {key for key, line in lines.items() if line.endswith(" ok")}
+    assert code == 1
+    assert good == {
+        "systems.sounds.queuesed-queue", "systems.sounds.dlqsed-queue-dlq",
+        "systems.sounds.functionsed-worker", "systems.sounds.log_groups/aws/lambda/sed-*",
+    }  # fmt: skip
+    assert len(lines) == 8
+    (tmp_path / "watchme.toml").write_text('[systems.sounds]\nqueue = "sed-queue"\n')
+    assert run(capsys, "config", "check")[0] == 0

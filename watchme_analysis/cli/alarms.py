@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import shown_zone_option
+from watchme_analysis.cli.options import shown_zone_option, system_option
 from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import format_time
 
@@ -39,8 +40,9 @@ Examples:
 @click.option(
     "--spec",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of alarms; by default that of watchme.toml, else those of the package.",
+    help="YAML file of alarms; by default that of the system or of watchme.toml, else those of the package.",
 )
+@system_option
 @click.option("--queue", help="Only this queue, its function and its dead-letter queue.")
 @click.option("--sensitivity", is_flag=True, help="Also evaluate other thresholds and other M of N.")
 @click.option(
@@ -79,7 +81,7 @@ def backtest_command(
             parse_time(options["noticed"], zone, now=loaded.window.end), "as --noticed states"
         )
     found = answer(opened)
-    tests = CaseBacktest(opened, found, read_specs(spec or ""), noticed)
+    tests = CaseBacktest(opened, found, read_specs(spec or _required_alarms(options["system"])), noticed)
     specs = (*tests.specs, *tests.existing)
     result = tests.sensitivity(tests.pipelines, specs) if sensitivity else tests.frame(tests.results)
     if as_json:
@@ -103,6 +105,12 @@ def backtest_command(
             echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
     for note in loaded.coverage().get("metrics", {}).get("notes", ()):
         echo(f"metrics: {note}", err=True)
+
+
+def _required_alarms(system: str | None) -> str:
+    """Return the file with the alarms of the system; empty without one."""
+    chosen = load_config().chosen_system(system)
+    return (chosen.alarms if chosen else None) or ""
 
 
 def _show(result: pd.DataFrame, zone: tzinfo) -> None:

@@ -77,6 +77,9 @@ until_option = click.option("--until", help="End of the window.")
 endpoint_option = click.option(
     "--endpoint", help="health: path of the endpoint to examine; the affected one by default."
 )
+system_option = click.option(
+    "--system", metavar="NAME", help=f"System of {FILE}; by default the one that it chooses, or the only one."
+)
 profile_option = click.option(
     "--profile",
     callback=configured("profile"),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, aws_options, query_options_of, window_of
-from watchme_analysis.cli.options import profile_option, region_option
+from watchme_analysis.cli.options import profile_option, region_option, system_option
 from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.config import FILE, load_config
+from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import counted
 from watchme_analysis.text.shell_quoting import shell_path
 
@@ -23,10 +27,12 @@ if TYPE_CHECKING:
 Examples:
   watchme pull backlog --queue uploads --since 2025-12-10
   watchme pull health CASE --function worker --instance i-0123456789abcdef0
+  watchme pull backlog --system orders --since 24h
   watchme pull --print-policy"""
 )
 @click.argument("question", required=False, type=click.Choice(["health", "backlog"]))
 @click.argument("case", required=False, type=click.Path(path_type=Path))
+@system_option
 @click.option("--queue", "queues", multiple=True, help="Queue; may be given several times.")
 @click.option("--function", "functions", multiple=True, help="Lambda function; may be given several times.")
 @click.option("--instance", "instances", multiple=True, help="EC2 instance id; may be given several times.")
@@ -48,10 +54,10 @@ Examples:
 def pull(question: str | None, case: Path | None, **options: Any) -> int:
     """Pull the evidence of an incident from AWS into a CASE.
 
-    QUESTION is health or backlog. Give a queue, a function or an instance; connected functions, queues and
-    dead-letter queues are found. The command retrieves metrics, logs, the state of queues and functions,
-    alarms and recorded changes. It changes nothing in the account except the receive count of the messages
-    that it reads from dead-letter queues (--dlq-sample 0 reads none).
+    QUESTION is health or backlog. Give a queue, a function or an instance, or state them as a system in
+    watchme.toml; connected functions, queues and dead-letter queues are found. The command retrieves metrics,
+    logs, the state of queues and functions, alarms and recorded changes. It changes nothing in the account
+    except the receive count of messages that it reads from dead-letter queues (--dlq-sample 0 reads none).
 
     Responses are cached, so the same command with --offline writes the case again without AWS. The exit
     code is 1 if a part could not be retrieved; the case then holds the other parts and names the missing one.
@@ -70,7 +76,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         raise click.UsageError("QUESTION is missing: give health or backlog.")
     aws = Aws(SessionTarget(options["profile"], options["region"]))
     query_options = query_options_of(options, aws)
-    named = {kind: options[kind] for kind in ("queues", "functions", "instances", "log_groups")}
+    named = _named(options)
     window = window_of(options, query_options, ["pull", question, *map(list, named.values())])
     request = Request(
         window,
@@ -96,6 +102,35 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         echo(f"again: --since {start} --until {end} retrieves only the missing parts", err=True)
     echo(f"next: watchme diagnose {question} {shell_path(target)}")
     return PARTLY_FAILED if pulled.failures else 0
+
+
+def _named(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the resources to start from: those of the options, else those of the system.
+
+    Log groups of functions are pulled with them, and a pattern may name any number of others, so neither of
+    them is taken from the system.
+
+    Raises
+    ------
+    InputError
+        When there is no system of that name, or several of which none is chosen.
+    """
+    named = {kind: options[kind] for kind in ("queues", "functions", "instances", "log_groups")}
+    if any(named.values()):
+        return named
+    config = load_config()
+    system = config.chosen_system(options["system"])
+    if system is None:
+        if config.systems:
+            raise InputError(f"{FILE} has several systems: give --system {' or '.join(config.systems)}.")
+        return named
+    groups = (name for name in system.log_groups if "*" not in name and not name.startswith(LAMBDA_LOG_GROUP))
+    return {
+        "queues": system.queues,
+        "functions": system.functions,
+        "instances": system.instances,
+        "log_groups": tuple(groups),
+    }
 
 
 def _print_result(pulled: Pulled, target: Path) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, aws_options, query_options_of, window_of
-from watchme_analysis.cli.options import configured
+from watchme_analysis.cli.options import configured, system_option
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.formats import counted
 
@@ -69,8 +70,12 @@ Examples:
     "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the query."
 )
 @click.option(
-    "--log-group", "log_groups", multiple=True, help="Log group; by default those that the query names."
+    "--log-group",
+    "log_groups",
+    multiple=True,
+    help="Log group; by default those of the system, else those that the query names.",
 )
+@system_option
 @click.option(
     "--profile",
     "profiles",
@@ -148,10 +153,12 @@ def run(name: str, **options: Any) -> int:
 
 
 def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, query_options: QueryOptions) -> list[str]:
-    """Return the log groups of the options, else those that match the pattern of the query."""
+    """Return the log groups of the options, else those of the system, else those that the query names."""
     from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
 
-    return matching_log_groups(aws, query_options.cache, options["log_groups"] or [item.log_groups])
+    system = load_config().chosen_system(options["system"])
+    patterns = options["log_groups"] or (system and system.log_groups) or [item.log_groups]
+    return matching_log_groups(aws, query_options.cache, patterns)
 
 
 def _planned(

@@ -14,10 +14,12 @@ from watchme_analysis.cli.options import (
     endpoint_option,
     language_option,
     since_option,
+    system_option,
     timezone_option,
     until_option,
 )
 from watchme_analysis.cli.terminal import echo, printable, show_line
+from watchme_analysis.config import load_config
 from watchme_analysis.report.request import ALL
 from watchme_analysis.services.diagnose import QUESTIONS
 
@@ -52,18 +54,22 @@ Examples:
 )
 @click.option(
     "--out",
-    default="reports",
-    show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder of all reports and their index.",
+    help="Folder of all reports and their index; by default that of the system, else reports.",
 )
+@system_option
 @click.option(
     "--notebooks",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of the notebooks to run; by default those of this project.",
 )
 def report(
-    question: str, cases: tuple[Path, ...], out: Path, notebooks: Path | None, **options: str | None
+    question: str,
+    cases: tuple[Path, ...],
+    out: Path | None,
+    notebooks: Path | None,
+    system: str | None,
+    **options: str | None,
 ) -> int:
     """Write a report of each CASE: a page with figures, findings and next steps.
 
@@ -81,6 +87,9 @@ def report(
     from watchme_analysis.report.html_page import INDEX
     from watchme_analysis.report.run import write_reports
 
+    if out is None:
+        chosen = load_config().chosen_system(system)
+        out = Path((chosen.reports if chosen else None) or "reports")
     with absent_module(_ADDRESS_GRAMMAR):
         results = write_reports(
             question, cases, out, notebooks=notebooks, progress=ReportProgress(), **options

@@ -174,14 +174,19 @@ class Facts:
 
     @cached_property
     def checked_path(self) -> str:
-        """The path that checks ask for: the most probed, else that of a container's health check."""
+        """The path that checks ask for: probed, of a container's health check, or requested and named so."""
         probed = self.table("probes")["path"].dropna()
         if len(probed):
             return str(probed.mode().iloc[0])
         settings = self.table("compose_settings")
         tests = settings.loc[settings["path"].str.startswith("healthcheck.test"), "value"].dropna()
         urls = (_URL_PATH.search(text) for text in tests)
-        return next((found[1] for found in urls if found), "/")
+        stated = next((found[1] for found in urls if found), None)
+        if stated is not None:
+            return stated
+        paths = self.observed["path"].dropna()
+        named = paths[paths.map(is_health_check).astype(bool)]
+        return str(named.mode().iloc[0]) if len(named) else "/"
 
     def is_same_service(self, route: str) -> bool | None:
         """Tell whether a route belongs to an affected service; None where nothing shows it.

@@ -1,0 +1,62 @@
+"""Check that what the configuration of a system names exists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.config import System
+from watchme_analysis.errors import ServiceError
+
+
+class Checked(NamedTuple):
+    """A name in the configuration, and the problem with it; None when it exists."""
+
+    key: str
+    name: str
+    problem: str | None
+
+
+def check_system(aws: Aws, system: System) -> Iterator[Checked]:
+    """Yield each name of a system with the problem that it has, if any.
+
+    Parameters
+    ----------
+    aws
+        Account and region.
+    system
+        System of ``watchme.toml``.
+    """
+    checks: dict[str, Callable[[str], object]] = {
+        "queue": lambda name: aws.call("sqs", "get_queue_url", QueueName=name),
+        "dlq": lambda name: aws.call("sqs", "get_queue_url", QueueName=name),
+        "function": lambda name: aws.call("lambda", "get_function_configuration", FunctionName=name),
+        "log_groups": lambda name: _log_groups(aws, name),
+        "alarms": _file,
+    }
+    stated = system.stated()
+    for key, exists in checks.items():
+        value = stated.get(key, ())
+        for name in (value,) if isinstance(value, str) else value:
+            try:
+                exists(name)
+            except ServiceError as error:
+                yield Checked(f"systems.{system.name}.{key}", name, str(error))
+            else:
+                yield Checked(f"systems.{system.name}.{key}", name, None)
+
+
+def _log_groups(aws: Aws, pattern: str) -> None:
+    from fnmatch import fnmatchcase
+
+    prefix = pattern.split("*", maxsplit=1)[0]
+    groups = aws.items("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+    if not any(fnmatchcase(group["logGroupName"], pattern) for group in groups):
+        raise ServiceError(f"No log group in {aws.region} has this name: correct it, or the region.")
+
+
+def _file(path: str) -> None:
+    if not os.path.isfile(path):  # noqa: PTH113  never raises
+        raise ServiceError("There is no such file: correct the path.")
