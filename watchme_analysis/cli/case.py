@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED
-from watchme_analysis.cli.options import timezone_option
+from watchme_analysis.cli.options import redact_option, timezone_option
 from watchme_analysis.cli.terminal import echo, echo_data, show_line
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.text.formats import counted
@@ -140,6 +140,29 @@ def case_verify(case: Path) -> int:
     rows = sum(entry["rows"] for entry in opened.manifest["tables"].values())
     echo(f"{case} is as it was imported: {counted(len(opened.tables), 'table')} with {counted(rows, 'row')}.")
     return 0
+
+
+@case_group.command(
+    "export",
+    epilog="""\b
+Examples:
+  watchme case export cases/last-night shared/last-night --redact ids
+  watchme case export cases/last-night shared/last-night --redact share""",
+)
+@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@redact_option(required=True)
+def case_export(case: Path, out: Path, redact: str) -> None:
+    """Write a copy of a CASE that may be given to others.
+
+    OUT is a new folder. Diagnoses and reports of it show no more than it holds. docs/sharing.md states what
+    remains at each level; look at the copy before you give it away.
+    """
+    from watchme_analysis.case.export import export_case
+    from watchme_analysis.case.opening import open_case
+
+    made = export_case(open_case(case), out, redact)
+    echo(f"{out} holds {counted(len(made.tables), 'table')} at the level {redact}.")
 
 
 @case_group.command(

@@ -10,6 +10,7 @@ import click
 
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import FILE, LANGUAGES, load_config
+from watchme_analysis.stand_ins import LEVELS
 
 
 class CommandWithFormerOptions(click.Command):
@@ -90,3 +91,14 @@ region_option = click.option(
     callback=configured("region"),
     help=f"AWS region; by default that of {FILE}, else the profile's.",
 )
+
+
+def redact_option(*, required: bool = False) -> Callable[[Any], Any]:
+    """Return the option for the level of redaction."""
+    return click.option(
+        "--redact",
+        type=click.Choice(LEVELS),
+        required=required,
+        help="secrets: passwords, tokens and keys masked; ids: also devices, addresses, accounts, users, "
+        "hosts and home folders replaced; share: also no message bodies.",
+    )

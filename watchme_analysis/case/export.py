@@ -1,0 +1,159 @@
+"""Export of a case that may be given to others: every table and file at a level of redaction.
+
+Diagnoses, pages, notebooks and lists are made from a case, so none of them holds more than the exported case.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.case.case_folder import Case, check_case_path, read_case
+from watchme_analysis.case.manifest import MANIFEST
+from watchme_analysis.case.writer import sha256_of
+from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.files.evidence_file import unpacked_name
+from watchme_analysis.files.lines import decoded
+from watchme_analysis.redact import MASK, is_secret_name
+from watchme_analysis.schema import TABLES, conform
+from watchme_analysis.stand_ins import LEVELS, Redactor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Columns whose values name somebody, with the kind of the name.
+_NAMING = {"remote_user": "user", "user": "user", "host": "host", "server": "host"}
+# Texts that are masked as a whole at the level `share`.
+_BODIES = {"queue_messages": ("body", "message_attributes"), "rejected_lines": ("text",)}
+# Keys that name somebody in any system, beside those of the case.
+_ITEM_KEYS = ("device_id", "user_id", "customer_id", "client_id", "owner_id", "username", "user_name")
+_NO_HOSTS = ("localhost", "_", "-", "default")
+_ASSIGNMENT = re.compile(
+    r"""^[\s-]*(?:export\s+|ENV\s+)?["']?(?P<name>[A-Za-z_][\w.-]{0,80})["']?\s*[:=]\s*["']?(?P<value>[^\s"'#]+)""",
+    re.MULTILINE,
+)
+
+
+def export_case(case: Case, target: Path, level: str) -> Case:
+    """Write a case at a level of redaction into a new folder, and return the new case.
+
+    Parameters
+    ----------
+    case
+        The case; it is not changed.
+    target
+        Folder that does not exist yet.
+    level
+        ``secrets``, ``ids`` or ``share``, see :mod:`watchme_analysis.stand_ins`.
+
+    Raises
+    ------
+    InputError
+        When the level is unknown.
+    CaseError
+        When the folder exists, or a table can't be read.
+    """
+    if level not in LEVELS:
+        raise InputError(f"There is no level {level!r} of redaction: use one of {', '.join(LEVELS)}.")
+    check_case_path(target)
+    if target.exists():
+        raise CaseError(f"{target} exists already: give a new folder.")
+    redactor = Redactor(level, set(_secrets(case)), dict(_identities(case)))
+    try:
+        (target / "tables").mkdir(parents=True)
+        _write(case, target, redactor)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    return read_case(target)
+
+
+def _write(case: Case, target: Path, redactor: Redactor) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    manifest = redactor.value({key: item for key, item in case.manifest.items() if key != "tables"})
+    manifest["tables"] = {name: redactor.value(entry) for name, entry in case.manifest["tables"].items()}
+    for name in case.manifest["tables"]:
+        path = target / "tables" / f"{name}.parquet"
+        frame = conform(name, _redacted_table(name, case.table(name), redactor))
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")
+        manifest["tables"][name]["sha256"] = sha256_of(path)
+    hashes = {}
+    for path in _copies(case):
+        name = redactor.text(path.relative_to(case.path / "files").as_posix())
+        copy = target / "files" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(redactor.text(decoded(path.read_bytes())), encoding="utf-8")
+        hashes[name] = sha256_of(copy)
+    for entry in manifest["inputs"]:
+        # The hash of evidence would confirm a guess of its secrets.
+        entry["sha256"] = hashes.get(unpacked_name(str(entry["file"])), "")
+        if entry["sha256"]:
+            entry["file"] = unpacked_name(str(entry["file"]))
+    for key in ("format_version", "made_with", "work_items", "time_zone", "window"):
+        manifest[key] = case.manifest.get(key, {})
+    manifest.pop("fingerprint", None)
+    manifest["redacted"] = redactor.level
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    (target / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def _redacted_table(name: str, frame: pd.DataFrame, redactor: Redactor) -> pd.DataFrame:
+    changed = {}
+    bodies = _BODIES.get(name, ()) if redactor.level == "share" else ()
+    for column in TABLES[name].columns:
+        if column.kind not in ("text", "json"):
+            continue
+        values = frame[column.name]
+        if column.name in bodies:
+            changed[column.name] = values.mask(
+                values.notna(), json.dumps(MASK) if column.kind == "json" else MASK
+            )
+            continue
+        known = values.dropna().unique()
+        made = {
+            text: redactor.value(str(text)) if column.kind == "text" else redactor.json_text(str(text))
+            for text in known
+        }
+        changed[column.name] = values.map(made, na_action="ignore")
+    return frame.assign(**changed)
+
+
+def _copies(case: Case) -> list[Path]:
+    return [
+        path for path in sorted((case.path / "files").rglob("*")) if path.is_file() and not path.is_symlink()
+    ]
+
+
+def _secrets(case: Case) -> Iterator[str]:
+    """Yield the values of variables and keys with a secret name in the configurations of the case."""
+    for path in _copies(case):
+        for found in _ASSIGNMENT.finditer(decoded(path.read_bytes())):
+            value = found["value"].rstrip(",;")
+            if is_secret_name(found["name"]) and not value.startswith(("$", "{", "[", MASK)):
+                yield value
+
+
+def _identities(case: Case) -> Iterator[tuple[str, str]]:
+    """Yield the values that name devices, users and hosts, with their kind."""
+    named = dict.fromkeys((*case.work_items.item_keys, *_ITEM_KEYS))
+    keys = "|".join(re.escape(key).replace("_", "[_-]?") for key in named)
+    device = re.compile(
+        rf"""(?<![A-Za-z0-9])(?:{keys})\\*["']?\s*[:=]\s*\\*["']?(?P<id>[\w.-]*\w)""", re.IGNORECASE
+    )
+    for name in case.manifest["tables"]:
+        frame: Any = case.table(name)
+        for column in TABLES[name].columns:
+            if column.kind not in ("text", "json"):
+                continue
+            kind = _NAMING.get(column.name)
+            for text in map(str, frame[column.name].dropna().unique()):
+                if kind and text not in _NO_HOSTS:
+                    yield text, kind
+                for found in device.finditer(text):
+                    yield found["id"], "device"
