@@ -31,9 +31,14 @@ _NAMING = {"remote_user": "user", "user": "user", "host": "host", "server": "hos
 _BODIES = {"queue_messages": ("body", "message_attributes"), "rejected_lines": ("text",)}
 # Keys that name somebody in any system, beside those of the case.
 _ITEM_KEYS = ("device_id", "user_id", "customer_id", "client_id", "owner_id", "username", "user_name")
+# Hosts of URLs and owners of home folders, which other texts name by themselves.
+_IN_TEXT = re.compile(
+    r"://(?:[^/\s@]{1,200}@)?(?P<host>(?!\d)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)|/(?:home|Users)/(?P<user>[\w.-]+)"
+)
 _NO_HOSTS = ("localhost", "_", "-", "default")
 _ASSIGNMENT = re.compile(
-    r"""^[\s-]*(?:export\s+|ENV\s+)?["']?(?P<name>[A-Za-z_][\w.-]{0,80})["']?\s*[:=]\s*["']?(?P<value>[^\s"'#]+)""",
+    r"""^[ \t-]*(?:export\s+|ENV\s+)?["']?(?P<name>[A-Za-z_][\w.-]{0,80})["']?[ \t]*[:=][ \t]*["']?"""
+    r"""(?P<value>[^\s"'#]+)""",
     re.MULTILINE,
 )
 
@@ -157,3 +162,5 @@ def _identities(case: Case) -> Iterator[tuple[str, str]]:
                     yield text, kind
                 for found in device.finditer(text):
                     yield found["id"], "device"
+                for found in _IN_TEXT.finditer(text):
+                    yield (found["host"], "host") if found["host"] else (found["user"], "user")

@@ -13,6 +13,7 @@ import click
 from watchme_analysis.cli.options import (
     endpoint_option,
     language_option,
+    redact_option,
     since_option,
     system_option,
     timezone_option,
@@ -48,6 +49,7 @@ Examples:
 @timezone_option
 @language_option
 @endpoint_option
+@redact_option()
 @click.option(
     "--queue",
     help="backlog, alarms, what-if: queue to examine; the affected one by default.",

@@ -34,12 +34,15 @@ class Request:
         Case to analyse.
     parameters
         Parameters to inject, by name.
+    redact
+        Level of redaction of the case, whose path is then left out of all files; None for the case itself.
     """
 
     question: str
     notebook: Path
     case: Case
     parameters: Mapping[str, str]
+    redact: str | None = None
 
 
 def notebooks_folder() -> Path:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
@@ -63,6 +63,7 @@ def write_reports(
     *,
     notebooks: Path | None = None,
     progress: Progress | None = None,
+    redact: str | None = None,
     **parameters: str | None,
 ) -> list[dict[str, Any]]:
     """Write the reports of cases and the index of all reports; return the results.
@@ -80,6 +81,9 @@ def write_reports(
         Folder of the notebooks to run; by default those of the project.
     progress
         Receiver of the progress.
+    redact
+        Level of redaction, see :mod:`watchme_analysis.stand_ins`: the reports are then those of exported
+        cases, and no file holds more than these. None for the cases themselves.
     parameters
         ``since``, ``until``, ``timezone``, ``language`` and other parameters of the notebook, such as
         ``queue``; None for the default.
@@ -97,20 +101,39 @@ def write_reports(
     require("report", "Reports")
     progress = progress or NoProgress()
     # The first kernel starts while the inputs are validated.
-    with shared_imports(), Kernels() as kernels:
+    with shared_imports() as home, Kernels() as kernels:
+        if redact is not None:
+            cases = [_exported(case, Path(home, f"{redact}-{at}"), redact) for at, case in enumerate(cases)]
         requests = plan(question, cases, parameters, notebooks)
+        requests = [replace(request, redact=redact) for request in requests]
         progress.planned(len(requests))
         return make_reports(requests, Path(out).absolute(), progress, kernels)
 
 
+def _exported(case: str | Path, folder: Path, level: str) -> Path:
+    """Return the path of a case exported at a level of redaction, below a folder."""
+    from watchme_analysis.case.export import export_case
+    from watchme_analysis.case.opening import open_case
+
+    return export_case(open_case(case), folder / "case", level).path
+
+
+def _without_path(value: Any, request: Request) -> Any:
+    """Return a JSON value in which the temporary path of a redacted case is the name of the case."""
+    if request.redact is None:
+        return value
+    path, name = (json.dumps(str(text))[1:-1] for text in (request.case.path, request.case.name))
+    return json.loads(json.dumps(value).replace(path, name))
+
+
 @contextmanager
-def shared_imports() -> Iterator[None]:
-    """Share imports of raw evidence with the kernels inside the context."""
+def shared_imports() -> Iterator[str]:
+    """Share imports of raw evidence with the kernels inside the context; yields the folder of the imports."""
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as home:
         before = os.environ.get(IMPORTS_VARIABLE)
         os.environ[IMPORTS_VARIABLE] = home
         try:
-            yield
+            yield home
         finally:
             if before is None:
                 del os.environ[IMPORTS_VARIABLE]
@@ -166,7 +189,8 @@ def _make_report(
         "title": request.case.title,
         "started_at": started.isoformat(timespec="seconds"),
         "seconds": None,
-        "parameters": dict(request.parameters),
+        "parameters": _without_path(dict(request.parameters), request),
+        "redacted": request.redact,
         "window": _looked_at(request),
         "case_window": request.case.manifest.get("window"),
         "inputs": [
@@ -194,6 +218,7 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
     write_result(run.path, result)
     execution.run()
     finished(execution.kernel)
+    execution.hide_path()
     result["diagnosis"] = outputs.diagnosis(execution.notebook)
     result["answer"] = outputs.answer(execution.notebook)
     result["error"] = execution.error
@@ -277,6 +302,16 @@ class Execution:
                 "message": str(problem),
                 "section": "",
             }
+            self._save()
+
+    def hide_path(self) -> None:
+        """Remove paths of this machine from the executed notebook and the error of a redacted case."""
+        if self.request.redact is not None:
+            self.notebook = _without_path(self.notebook, self.request)
+            for key in ("input_path", "output_path"):
+                if path := self.notebook["metadata"].get("papermill", {}).get(key):
+                    self.notebook["metadata"]["papermill"][key] = Path(path).name
+            self.error = _without_path(self.error, self.request)
             self._save()
 
     def _notebook_starts(self, notebook: Any) -> None:

@@ -1,0 +1,191 @@
+"""What remains of secrets and identities at each level, in the case and in all that is made of it."""
+
+import json
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+from worlds.small_evidence import PROBES
+
+from watchme_analysis.case.case_folder import read_case
+from watchme_analysis.case.export import export_case
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.verification import case_problems
+from watchme_analysis.cli import cli
+from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.stand_ins import LEVELS, Redactor
+
+# Each kind of value, with the levels at which it may remain.
+SECRETS = {
+    "password in a body": "hunter2secret",
+    "token in a query string": "tok3nvalue9",
+    "bearer token": "abcdefghijklmnop1234567",
+    "webhook": "T000/B000/XXXXsecret",
+    "login of a URL": "dbpassw0rd",
+    "variable PASSWORD": "Tr0ub4dor",
+    "key in compose": "composekey77",
+}
+IDENTITIES = {
+    "device": "9f2c7d10-77aa-4c1e-9e55-0a1b2c3d4e5f",
+    "device without a shape": "kitchen-observer",
+    "account": "123456789012",
+    "address": "192.0.2.77",
+    "address of IPv6": "2001:db8:77::9",
+    "user of a change": "tanaka",
+    "user of a request": "suzuki",
+    "host": "api.example.com",
+    "home folder": "yamada",
+}
+BODIES = {"text of a body": "please transcribe the kitchen"}
+REMAINS = {"secrets": IDENTITIES | BODIES, "ids": BODIES, "share": {}}
+ALL = SECRETS | IDENTITIES | BODIES
+
+
+def evidence(folder):
+    """Write a folder in which every value occurs in several places, one of them a file name."""
+    s, i, b = (list(values.values()) for values in (SECRETS, IDENTITIES, BODIES))
+    for name in ("queues", "functions"):
+        (folder / name).mkdir(parents=True)
+    lines = [
+        f'{i[3]} - {i[6]} [11/Dec/2025:10:10:3{n} +0900] "GET /d/{i[0]}?token={s[1]} HTTP/1.1" 504 15 "-" '
+        f'"curl {i[4]}"\n'
+        for n in range(9)
+    ]
+    (folder / f"access-{i[0]}.log").write_text("".join(lines))
+    (folder / "probes.csv").write_text(PROBES)
+    (folder / "app.log").write_text(
+        f"2025-12-11 01:10:30 ERROR [17] app: postgres://me:{s[4]}@{i[7]}/x failed for {i[1]} with {s[5]}\n"
+        f"2025-12-11 01:10:31 ERROR [17] app: File /home/{i[8]}/app.py, {s[6]}, Authorization: Bearer {s[2]}\n"
+        f"2025-12-11 01:10:32 ERROR [17] app: https://hooks.slack.com/services/{s[3]} of {i[7]} {s[5]}\n"
+    )
+    (folder / "compose.yml").write_text(
+        f"services:\n  web:\n    environment:\n      PASSWORD: {s[5]}\n      API_KEY: {s[6]}\n"
+    )
+    arn = f"arn:aws:sqs:us-east-1:{i[2]}:jobs"
+    (folder / "queues" / "jobs.json").write_text(
+        json.dumps({"Attributes": {"QueueArn": arn, "ApproximateNumberOfMessages": "3"}})
+    )
+    body = json.dumps({"device_id": i[1], "note": b[0], "password": s[0], "owner": {"device_id": i[0]}})
+    messages = [{"MessageId": f"m{n}", "Body": body, "Attributes": {"SenderId": i[2]}} for n in range(3)]
+    (folder / "queues" / "jobs-messages.json").write_text(json.dumps({"Messages": messages}))
+    detail = {"userIdentity": {"userName": i[5], "accountId": i[2]}, "sourceIPAddress": i[3]}
+    event = {
+        "EventId": "e", "EventName": "PurgeQueue", "EventTime": "2025-12-11T01:00:00Z", "Username": i[5],
+        "CloudTrailEvent": json.dumps(detail),
+    }  # fmt: skip
+    (folder / "cloudtrail.json").write_text(json.dumps({"Events": [event]}))
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    root = tmp_path_factory.mktemp("share")
+    evidence(root / "evidence")
+    return import_folder(root / "evidence", root / "case").case
+
+
+@pytest.fixture(scope="module")
+def exported(case, tmp_path_factory):
+    root = tmp_path_factory.mktemp("exported")
+    return {level: export_case(case, root / level / "case", level) for level in LEVELS}
+
+
+def everything(case):
+    """Return all text of a case: names and contents of files, and every cell of every table."""
+    parts = [json.dumps(case.manifest, ensure_ascii=False)]
+    for path in case.path.rglob("*"):
+        parts.append(path.relative_to(case.path).as_posix())
+        if path.is_file() and path.suffix != ".parquet":
+            parts.append(path.read_text())
+    for name in case.manifest["tables"]:
+        parts += case.table(name).astype(str).to_csv(sep="\x1f").split("\x1f")
+    # Escapes of JSON within JSON would hide a value.
+    return "\n".join(parts).replace("\\", "")
+
+
+def test_the_evidence_holds_every_value(case):
+    text = everything(case)
+    # What the import masks already: environment variables of a container, but not in its copy of the file.
+    assert [kind for kind, value in ALL.items() if value not in text] == []
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_remains_in_the_case_is_as_stated(exported, level):
+    text = everything(exported[level])
+    assert [kind for kind, value in ALL.items() if value in text] == list(REMAINS[level])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("words", [["diagnose", "health"], ["diagnose", "backlog"], ["case", "show"]])
+def test_nothing_made_of_the_case_holds_more(exported, level, words):
+    forms = [["--json"], ["--sql"], []] if words[0] == "diagnose" else [[]]
+    for form in forms:
+        done = CliRunner().invoke(cli, [*words, str(exported[level].path), *form])
+        assert done.output
+        gone = [kind for kind, value in ALL.items() if value in done.output and kind not in REMAINS[level]]
+        assert gone == []
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_an_exported_case_is_a_sound_case(exported, case, level):
+    assert case_problems(exported[level].path) == []
+    assert exported[level].manifest["redacted"] == level
+    counts = {name: entry["rows"] for name, entry in case.manifest["tables"].items()}
+    assert {name: len(exported[level].table(name)) for name in counts} == counts
+
+
+def test_the_same_identity_has_the_same_stand_in(exported):
+    found = exported["ids"]
+    (address,) = found.table("access_log")["client_addr"].unique()
+    assert address.startswith("198.18.")
+    users = [*found.table("access_log")["remote_user"].unique(), *found.table("changes")["user"]]
+    assert len(set(users)) == 2
+    assert all(user.startswith("user-") for user in users)
+    devices = found.table("app_log")["message"].str.extract(r"for (device-\d+)")[0].dropna()
+    assert devices.iloc[0] in found.table("queue_messages")["body"].iloc[0]
+
+
+def test_an_export_overwrites_nothing_and_leaves_nothing_behind(case, tmp_path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(CaseError, match="exists already"):
+        export_case(case, tmp_path / "there", "ids")
+    with pytest.raises(InputError, match="no level 'all'"):
+        export_case(case, tmp_path / "new", "all")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+KEPT = [
+    "GET /health 200 in 0.25 s",
+    "15:53:54+00:00",
+    "127.0.0.1:8000",
+    "0.0.0.0",
+    "a::std",
+    "1765535634609 ms",
+]
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_what_names_nobody_stays(text):
+    assert Redactor("ids").text(text) == text
+
+
+def test_a_stand_in_stays_itself():
+    redactor = Redactor("ids", identities={"kitchen": "device"})
+    once = redactor.text("192.0.2.7 kitchen 123456789012 /home/anna https://example.com/ 2001:db8:1::5")
+    assert once == "198.18.0.2 device-1 000000000001 /home/user-1 https://host-1.example/ 2001:db8::1"
+    assert redactor.text(once) == once
+
+
+@pytest.mark.slow
+def test_a_report_at_the_strictest_level_holds_none_of_them(case, tmp_path):
+    from watchme_analysis.report.run import write_reports
+
+    (result,) = write_reports("backlog", [case.path], tmp_path / "reports", redact="share")
+    assert result["redacted"] == "share"
+    files = [path for path in (tmp_path / "reports").rglob("*") if path.is_file() and path.suffix != ".png"]
+    assert {path.suffix for path in files} >= {".html", ".ipynb", ".json"}
+    text = "".join(path.read_text() for path in files).replace("\\", "")
+    assert [kind for kind, value in ALL.items() if value in text] == []
+    assert str(tmp_path) not in text
+    (notebook,) = [path for path in files if path.suffix == ".ipynb"]
+    nbformat.read(notebook, as_version=4)
+    assert read_case(case.path).manifest.get("redacted") is None
