@@ -55,7 +55,7 @@ def evidence(folder):
     (folder / "probes.csv").write_text(PROBES)
     (folder / "app.log").write_text(
         f"2025-12-11 01:10:30 ERROR [17] app: postgres://me:{s[4]}@{i[7]}/x failed for {i[1]} with {s[5]}\n"
-        f"2025-12-11 01:10:31 ERROR [17] app: File /home/{i[8]}/app.py, {s[6]}, Authorization: Bearer {s[2]}\n"
+        f"2025-12-11 01:10:31 ERROR [17] app: /home/{i[8]}/app.py, {s[6]}, Authorization: Bearer {s[2]}\n"
         f"2025-12-11 01:10:32 ERROR [17] app: https://hooks.slack.com/services/{s[3]} of {i[7]} {s[5]}\n"
     )
     (folder / "compose.yml").write_text(
