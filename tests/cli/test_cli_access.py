@@ -430,15 +430,15 @@ def test_a_torn_error_log_makes_the_answer_incomplete(log, tmp_path):
 
 
 def test_an_error_log_that_may_not_be_read_is_left_out(log, tmp_path, monkeypatch):
-    path, plain = tmp_path / "error.log", Path.read_bytes
+    path, plain = tmp_path / "error.log", Path.open
     path.write_text(LOCAL_ERROR)
 
-    def refuse(one):
+    def refuse(one, *arguments, **options):
         if one == path:
             raise PermissionError(13, "Permission denied")
-        return plain(one)
+        return plain(one, *arguments, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     page = run(log, "--format", FORMAT).output
 
     assert f"{path} can't be read: Permission denied" in page
@@ -660,3 +660,20 @@ def test_a_format_stands_in_a_configuration_that_lies_elsewhere(log, tmp_path):
     found = json.loads(run(log, "--nginx-conf", folder / "nginx.conf", *options).output)
     assert (found["requests"], found["rejected"]) == (3, 1)
     assert json.loads(run(log, *options).output)["requests"] == 0
+
+
+def test_an_assumed_zone_is_named_unless_it_is_stated_or_logged(tmp_path):
+    log = tmp_path / "access.log"
+    line = (
+        "192.0.2.7:33317 [11/Dec/2025:10:10:00.655] in api/one 0/0/30/69/109 200 275 - - ---- 1/1/1/1/0 0/0"
+    )
+
+    def notes(*words):
+        found = CliRunner().invoke(access, [str(log), "--json", *words], standalone_mode=False)
+        return [note for note in json.loads(found.stdout)["notes"] if "--log-timezone" in note]
+
+    log.write_text(f'{line} "GET /health HTTP/1.1"\n')
+    assert len(notes()) == 1
+    assert notes("--log-timezone", "Asia/Tokyo") == []
+    log.write_text('192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health HTTP/1.1" 200 15 "-" "curl"\n')
+    assert notes() == []

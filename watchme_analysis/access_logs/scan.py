@@ -39,7 +39,7 @@ from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError
 from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile
 from watchme_analysis.files.lines import split_lines
-from watchme_analysis.files.zones import offset_in
+from watchme_analysis.files.zones import NotedZone, offset_in
 from watchme_analysis.retrieval import Retrieval, combined
 from watchme_analysis.window import Window, moment_of, parse_zone
 
@@ -215,6 +215,12 @@ class AccessScan:
     def variables(self) -> set[str]:
         """Variables of the formats that may have written the logs."""
         return {name for found in self._candidates.values() for one in found.formats for name in one.names}
+
+    @property
+    def uses_assumed_zone(self) -> bool:
+        """Return whether times without a zone were read in a zone that was assumed."""
+        zone = self._options.zone
+        return isinstance(zone, NotedZone) and zone.used
 
     def time_range(self) -> tuple[datetime | None, datetime | None]:
         """Return the first and last time in the logs, before selection; see :func:`time_range_of`."""

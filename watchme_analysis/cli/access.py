@@ -141,6 +141,11 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **options: Any)
     scan = make_scan(files, options, (since, until), choice)
     run = run_on_spark if options["engine"] == "spark" else run_here
     found = run(scan, partial(AccessSummary, options["by"], choice, options["top"] or _SLOWEST), options)
+    if scan.uses_assumed_zone:
+        scan.notes.append(
+            "Times without a zone were read as UTC, which is an assumption. It is wrong if events lie whole "
+            "hours from the same events in other logs: --log-timezone states another zone."
+        )
     report = access_report(found.summary, found.retrievals, scan.notes, options["sort"], found.senders)
     if report["left_out"] and not report["rows"]:
         report["reach"] = plain(dict(zip(("start", "end"), scan.time_range(), strict=True)))

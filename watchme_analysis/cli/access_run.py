@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,7 @@ def make_scan(
     log_options = LogOptions(
         options["log_format"],
         options["nginx_conf"],
-        zone=parse_zone(options["log_timezone"] or "UTC"),
+        zone=_log_zone(options),
         engine="auto" if options["engine"] == "spark" else options["engine"],
         decode_escapes=options["decode_escapes"],
     )
@@ -83,6 +83,15 @@ def make_scan(
     # With an explicit format, readable lines may come late in the log, so it is not skipped.
     scan.skips_unreadable = options["log_format"] is None
     return scan
+
+
+def _log_zone(options: Options) -> tzinfo:
+    """Return the zone of times without one; if it is assumed, a zone that records whether it was used."""
+    from watchme_analysis.files.zones import NotedZone
+
+    if options["log_timezone"] or options["engine"] == "spark":
+        return parse_zone(options["log_timezone"] or "UTC")
+    return NotedZone(UTC)
 
 
 def _named_columns(options: Options) -> tuple[str, ...]:
