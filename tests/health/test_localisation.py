@@ -233,3 +233,33 @@ def test_static_files_of_nginx_are_no_route_of_the_service(tmp_path):
     found = w.diagnose("health", w.open_case(str(tmp_path))).to_dict()
     assert "some_paths" not in signals(found)
     assert "all_paths" in signals(found)
+
+
+def test_connections_closed_at_once_beside_served_ones_show_a_limit_of_the_process(tmp_path):
+    """accept(2) fails at the limit of descriptors; a process that is down would refuse."""
+    found = []
+    for name, others_served in (("limit", True), ("down", False)):
+        accesses, errors = [], []
+        for second in range(LASTS_S):
+            for number, route in enumerate(ROUTES):
+                fails = FAULT_S[0] <= second < FAULT_S[1] and not (
+                    others_served and (second + number) % 4 == 0
+                )
+                code, lasted_s = (502, 0.001) if fails else (200, 0.05)
+                accesses.append(timed_line(second, 0.0, route, code, lasted_s, "192.0.2.11:8000"))
+                if fails:
+                    errors.append(
+                        f"2026/11/24 {clock(second)} [error] 7#7: *{second} upstream prematurely closed "
+                        "connection while reading response header from upstream, client: 192.0.2.1, "
+                        f'server: api, request: "GET {route} HTTP/1.1", '
+                        f'upstream: "http://192.0.2.11:8000{route}", host: "api.example.com"'
+                    )
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "nginx.conf").write_text(CONF)
+        (folder / "access.log").write_text("\n".join(accesses) + "\n")
+        (folder / "error.log").write_text("\n".join(errors) + "\n")
+        found.append(w.diagnose("health", w.open_case(str(folder))).to_dict())
+    limit, down = found
+    assert "closed_at_once" in signals(limit) - signals(down)
+    assert limit["ranking"][0]["cause"] == "app_saturation"

@@ -16,6 +16,8 @@ from watchme_analysis.inference.findings import Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.inference.weighing import NAMED_AT, weigh
 
+# A verdict that is oftener wrong than right, as first looks show, is none.
+LIKELIER_THAN_NOT = 0.5
 # That all is well inside says that the fault lies before the application, not where: one of these needs a
 # mark of its own this strong.
 OWN_MARK = 0.85
@@ -105,7 +107,9 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     if cause != "none" and first.status == "supported" and has_mark(first, situation):
         route: Route = "one" if hangs_on_one(observations, cause) else "several"
         also = secondary(cause, ranking, observations)
-        return Decision("supported", cause, probability, ranking, route, second, also)
+        named = Decision("supported", cause, probability, ranking, route, second, also)
+        if named.confidence >= LIKELIER_THAN_NOT:
+            return named
     if second is not None:
         return Decision("supported", cause, of_pair(first, second), ranking, "pair", second)
     return Decision("inconclusive", None, probability, ranking)

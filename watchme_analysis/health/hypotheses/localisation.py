@@ -70,6 +70,7 @@ NEEDS = ("access_log", "error_log")
     "only_connects_fail",
     "one_route_unconnected",
     "none_connected",
+    "closed_at_once",
     group="connecting",
     needs=NEEDS,
 )
@@ -95,7 +96,14 @@ def localised(found: Facts) -> list[Observation]:
     if fates.empty:
         return []
     view = _View(found, joined, fates)
-    seen = [*_fates(view), *_unconnected(view), *_connected(view), *_phases(view), *_routing(view)]
+    seen = [
+        *_fates(view),
+        *_unconnected(view),
+        *_closed_at_once(view),
+        *_connected(view),
+        *_phases(view),
+        *_routing(view),
+    ]
     return [*seen, *_constancy(view), *_whole_service(view), *_waits_for_nothing(view), *_served_beside(view)]
 
 
@@ -233,6 +241,27 @@ def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
 
 def _is_file(route: str) -> bool:
     return "." in route.rpartition("/")[2]
+
+
+def _closed_at_once(view: _View) -> list[Observation]:
+    """Find connections that were accepted and closed sooner than any response, while others were served.
+
+    A process that ends drops what it was working on, and refuses connections afterwards.
+    """
+    rows = view.of(("connection_dropped",))
+    logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+    lasted_s = logged["nginx_s"].dropna()
+    if len(rows) < REFUTED_SHARE * view.total or len(lasted_s) < FEWEST_CONNECTED:
+        return []
+    served = _between(rows, view.served())
+    if len(served) < FEWEST_SERVED:
+        return []
+    at_once = lasted_s <= float(served["nginx_s"].median()) + RESOLUTION_S
+    if at_once.mean() < REFUTED_SHARE:
+        return []
+    table, number, sql = view.sql(rows)
+    text = message("health-closed-at-once", closed=int(at_once.sum()), bad=view.total, served=len(served))
+    return [Observation("closed_at_once", text, table, number, sql)]
 
 
 def _connected(view: _View) -> list[Observation]:

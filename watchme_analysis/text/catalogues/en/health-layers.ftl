@@ -35,6 +35,7 @@ health-all-routes = All routes of the service were affected: { $paths }.
 health-check-affected = A health check was affected: { $paths }.
 health-waits-for-nothing = { $paths } usually responds within { $usual }, as quickly as { $other } ({ $quickest }), the quickest route of the service: it usually waits for no dependency.
 health-served-beside = While { $overtaken } of { $bad } bad requests of { $paths } waited, later requests of the same route were served.
+health-closed-at-once = { $closed } of { $bad } bad requests were connected and closed at once, while { $served } others of the same routes were served.
 health-arrivals-stopped = Nginx received no request of { $path } ({ $span }), while { $others } requests of other routes arrived. Something before Nginx held or answered them, or they were not sent.
 health-callers-stopped = { $callers } callers of { $path } stopped at the same time.
 health-layer-named = The fault lies in { $layer } ({ $probability }).

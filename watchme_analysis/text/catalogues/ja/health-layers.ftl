@@ -35,6 +35,7 @@ health-all-routes = サービスのすべてのルートが影響を受けまし
 health-check-affected = ヘルスチェックが影響を受けました: { $paths }。
 health-waits-for-nothing = { $paths } の通常の応答時間は { $usual } で、同じサービスで最も速い { $other }（{ $quickest }）と同程度です。通常は依存先の応答を待っていません。
 health-served-beside = 問題のある { $paths } へのリクエスト { $bad } 件のうち { $overtaken } 件が待っている間に、後から届いた同じルートのリクエストは正常に処理されました。
+health-closed-at-once = 問題のあるリクエスト { $bad } 件のうち { $closed } 件は接続直後に切断されました。その間も同じルートの { $served } 件は正常に処理されました。
 health-arrivals-stopped = Nginx は { $path } へのリクエストを受け取っていません（{ $span }）。その間、他のルートへのリクエスト { $others } 件は届きました。Nginx の手前で保留または応答されたか、送信されていません。
 health-callers-stopped = { $path } の呼び出し元 { $callers } 件が同時に止まりました。
 health-layer-named = 障害は{ $layer }にあります（{ $probability }）。
