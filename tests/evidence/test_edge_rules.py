@@ -159,6 +159,24 @@ def test_an_expression_that_cannot_be_read_is_kept_and_named():
     assert rule.problem.endswith("in `http.host eq`")
 
 
+def test_rules_stand_in_the_order_of_the_export_and_torn_ones_are_left_out():
+    rows = [
+        {"file": file, "path": f"result.{place}.{name}", "value": json.dumps(value)}
+        for file in ("b.json", "a.json")
+        for place, expression in ((1, "true"), (0, "false"))
+        for name, value in (("expression", expression), ("action", "block"))
+    ]
+    torn = {"targets.0.constraint.value": 5, "targets.1.constraint": "x", "actions.0.id": "waf"}
+    rows += [{"file": "c.json", "path": name, "value": json.dumps(value)} for name, value in torn.items()]
+    found = edge_rules_of(pd.DataFrame(rows))
+    assert [(one.file, one.condition) for one in found] == [
+        ("b.json", "true"),
+        ("b.json", "false"),
+        ("a.json", "true"),
+        ("a.json", "false"),
+    ]
+
+
 def test_another_name_for_the_origin_is_told():
     node = BLOCK | {"action": "route", "action_parameters": {"host_header": "inner.example.com"}}
     assert rule_of(node).host == "inner.example.com"

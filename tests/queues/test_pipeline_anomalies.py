@@ -180,6 +180,15 @@ def test_invocations_stand_in_for_arrivals_that_were_not_collected():
     assert (found.start, found.end) == (at(400), at(500))
 
 
+def test_only_arrivals_that_were_collected_can_have_risen_for_good():
+    """Runs follow a backlog, so that a lasting rise of theirs is no surge."""
+    rise = within(1500, 4320, 3.0, minutes=4320, other=1.0)
+    run = pipeline(4320, sent=rise, invocations=rise)
+    found, daily = find_surge(run)
+    assert (found.start, daily) == (at(1500), False)
+    assert find_surge(replace(run, queried=run.queried - {"sent"})) == (None, False)
+
+
 @pytest.mark.parametrize(("last", "is_open"), [(997, True), (996, False), (500, False)])
 def test_throttles_are_open_while_no_more_than_three_runs_came_after_them(last, is_open):
     found = find_throttles(pipeline(throttles=within(400, last, 2.0)))
