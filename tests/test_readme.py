@@ -14,6 +14,7 @@ from watchme_analysis.report.request import plan
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs" / "guide.md").read_text()
 
 
 def block(marker):
@@ -44,7 +45,7 @@ def test_the_first_round_works_in_a_clone(watchme, tmp_path):
 @pytest.mark.slow
 def test_the_answer_shown_is_the_answer_given():
     """Word for word; numbers may move with the weights."""
-    shown = re.search(r"```\n(SUPPORTED.*?)```", README, re.DOTALL).group(1)
+    shown = re.search(r"```\n(SUPPORTED.*?)```", GUIDE, re.DOTALL).group(1)
     watchme = Path(sys.executable).with_name("watchme")
     given = subprocess.run(
         [watchme, "diagnose", "health", "data/health-threadpool"],
@@ -67,7 +68,7 @@ def test_the_python_shown_runs(tmp_path, monkeypatch, capsys):
     (tmp_path / "data").symlink_to(ROOT / "data")
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(re.search(r"<!-- python -->\n```python\n(.*?)```", README, re.DOTALL).group(1), names)
+    exec(re.search(r"<!-- python -->\n```python\n(.*?)```", GUIDE, re.DOTALL).group(1), names)
     assert capsys.readouterr().out.startswith("supported app_threadpool 0.")
     assert len(names["requests"]) > 500
     assert names["how"].rows == len(names["requests"])
@@ -78,7 +79,6 @@ def test_the_four_calls_of_the_first_screen_run_as_they_stand(front, tmp_path, m
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     account_of_examples(front, tmp_path, monkeypatch)
     text = re.search(r"<!-- frames -->\n```python\n(.*?)```", README, re.DOTALL).group(1)
-    assert README.index(text) < README.index("## Two commands")
     names = {}
     exec(text.replace("/var/log/nginx", str(tmp_path)), names)
     times = names["errors"]["@timestamp"], names["age"].time, names["requests"].time
@@ -87,6 +87,18 @@ def test_the_four_calls_of_the_first_screen_run_as_they_stand(front, tmp_path, m
     assert names["age"].value.max() == 59
     assert names["requests"].path.tolist() == ["/health"]
     assert names["how"].rows == 1
+
+
+def test_both_languages_show_the_same_commands_and_code():
+    japanese = (ROOT / "README.ja.md").read_text()
+    found = [re.findall(r"```(?:sh|python)\n(.*?)```", text, re.DOTALL) for text in (README, japanese)]
+    english, translated = ([_without_comments(block) for block in blocks] for blocks in found)
+    assert english == translated
+    assert len(english) >= 4
+
+
+def _without_comments(block):
+    return [re.sub(r"\s+#.*", "", line) for line in block.splitlines()]
 
 
 def test_links_lead_somewhere(subtests):
