@@ -4,7 +4,8 @@ A setting has the value of the first of these that states it:
 
 1. the option of the command or the argument of the function, such as ``--timezone``;
 2. the environment variable, which is ``WATCHME_`` and the key in capitals, such as ``WATCHME_TIME_ZONE``;
-3. ``watchme.toml`` in the working directory, else in the nearest parent that has one;
+3. ``watchme.toml`` in the working directory (or that of ``WATCHME_CONFIG_FOLDER``), else in the nearest
+   parent that has one;
 4. ``watchme/watchme.toml`` in the user's configuration folder, ``$XDG_CONFIG_HOME`` or ``~/.config``;
 5. the default.
 
@@ -32,6 +33,8 @@ from watchme_analysis.limits import LIMIT_KEYS, Limits
 
 FILE = "watchme.toml"
 PREFIX = "WATCHME_"
+# Folder from which files are searched instead of the working directory: that of whoever started a notebook.
+FOLDER_VARIABLE = f"{PREFIX}CONFIG_FOLDER"
 LANGUAGES = ("en", "ja")
 # Characters of an invalid value that an error quotes.
 _LONGEST_QUOTE = 60
@@ -631,7 +634,8 @@ def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
     """Return the files in force, the strongest first."""
     found = []
     try:
-        start = Path.cwd() if folder is None else folder.absolute()
+        given = folder or environ.get(FOLDER_VARIABLE)
+        start = Path(given).absolute() if given else Path.cwd()
     except FileNotFoundError:  # the working directory was deleted
         start = None
     if start is not None:

@@ -147,6 +147,6 @@ SOURCES = (
         read=console_parts,
         by_content=True,
         finish=finish,
-        samples=(('"Full label","sed-worker Errors"\n"Label","Errors"\n"2025/12/11 01:00:00","5"\n', 1),),
+        samples=(('"Full label","orders-worker Errors"\n"Label","Errors"\n"2025/12/11 01:00:00","5"\n', 1),),
     ),
 )

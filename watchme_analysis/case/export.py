@@ -30,7 +30,11 @@ _NAMING = {"remote_user": "user", "user": "user", "host": "host", "server": "hos
 # Texts that are masked as a whole at the level `share`.
 _BODIES = {"queue_messages": ("body", "message_attributes"), "rejected_lines": ("text",)}
 # Keys that name somebody in any system, beside those of the case.
-_ITEM_KEYS = ("device_id", "user_id", "customer_id", "client_id", "owner_id", "username", "user_name")
+_ITEM_KEYS = (
+    *(f"{owner}_id" for owner in ("device", "user", "customer", "client", "owner")),
+    "username",
+    "user_name",
+)
 # Hosts of URLs and owners of home folders, which other texts name by themselves.
 _IN_TEXT = re.compile(
     r"://(?:[^/\s@]{1,200}@)?(?P<host>(?!\d)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)|/(?:home|Users)/(?P<user>[\w.-]+)"

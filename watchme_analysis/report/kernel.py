@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from watchme_analysis.config import FOLDER_VARIABLE
 from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 
@@ -59,6 +60,7 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
         env={
             "IPYTHONDIR": str(home / "ipython"),
             TAKE_AWAY_VARIABLE: str(home / "take-away"),
+            FOLDER_VARIABLE: os.environ.get(FOLDER_VARIABLE, str(folder or _working_directory(home))),
             **_ENVIRONMENT,
         },
     )
@@ -81,6 +83,14 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
     finally:
         manager.shutdown_kernel(now=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _working_directory(instead: Path) -> Path:
+    """Return the working directory; ``instead`` when it was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return instead
 
 
 def left_by(manager: Any) -> Path:
