@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 from watchme_analysis.access_logs.input import REQUEST_BYTES
 from watchme_analysis.access_logs.parquet import ParquetFile
 from watchme_analysis.access_logs.scan import read_access_logs
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, ServiceError
 
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:%02d +0900] "GET /%d HTTP/1.1" 200 12 "-" "curl"\n'
 
@@ -124,7 +124,7 @@ def test_what_came_before_a_store_failed_is_kept(monkeypatch):
         frame, how = read_access_logs(["s3://logs/access.log"])
         (account,) = how.parts
         monkeypatch.setattr(_HalfLost, "held", 0)
-        with pytest.raises(InputError, match=r"access\.log can't be read: "):
+        with pytest.raises(ServiceError, match=r"access\.log can't be read: "):
             read_access_logs(["s3://logs/access.log"])
     finally:
         server.shutdown()
