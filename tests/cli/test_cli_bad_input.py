@@ -120,6 +120,11 @@ def counts():
         for option in ("--api-slots", "--replications", "--seed", "--processes"):
             yield "simulate", "case", option, text
         yield "redrive", "case", "--send", text
+    for text in ("nan", "inf", "-inf", "0", "x"):
+        yield "simulate", "case", "--cores", text
+        if text != "0":
+            for option in ("--max-scan-gb", "--usd-per-gb"):
+                yield "pull", "backlog", "--queue", "q", "--offline", option, text
         yield "query", "run", "worker_errors", "--log-group", "/x", "--offline", "--deadline", text
         yield "pull", "backlog", "--queue", "q", "--offline", "--dlq-sample", text
 

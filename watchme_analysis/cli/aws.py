@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.options import timezone_option
+from watchme_analysis.cli.options import FiniteRange, timezone_option
 from watchme_analysis.cli.terminal import echo, show_line
 from watchme_analysis.window import Window, parse_zone
 
@@ -34,9 +34,9 @@ def aws_options(command: F) -> F:
             click.option("--since", default="24h", show_default=True, help="Start: ISO 8601, or a span ago."),
             click.option("--until", default="now", show_default=True, help="End of the window."),
             timezone_option,
-            click.option("--max-scan-gb", type=click.FloatRange(min=0), default=100.0, show_default=True,
+            click.option("--max-scan-gb", type=FiniteRange(min=0), default=100.0, show_default=True,
                          help="Largest volume that log queries may scan."),
-            click.option("--usd-per-gb", type=click.FloatRange(min=0), default=0.005, show_default=True,
+            click.option("--usd-per-gb", type=FiniteRange(min=0), default=0.005, show_default=True,
                          envvar="WATCHME_USD_PER_GB", show_envvar=True,
                          help="Price of scanning logs in your region; the default is that of us-east-1."),
             click.option("--deadline", type=click.IntRange(min=1), default=900, show_default=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -102,3 +103,14 @@ def redact_option(*, required: bool = False) -> Callable[[Any], Any]:
         help="secrets: passwords, tokens and keys masked; ids: also devices, addresses, accounts, users, "
         "hosts and home folders replaced; share: also no message bodies.",
     )
+
+
+class FiniteRange(click.FloatRange):
+    """A number of a range; ``nan`` and ``inf``, which no bound excludes, are rejected."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number

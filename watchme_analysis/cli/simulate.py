@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import shown_zone_option
+from watchme_analysis.cli.options import FiniteRange, shown_zone_option
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.text.formats import counted, format_duration
@@ -55,7 +55,7 @@ Examples:
 @click.option("--queue", help="Queue of the CASE; by default the affected one with the oldest message.")
 @click.option("--api-slots", type=click.IntRange(1), help="Calls that the API processes at the same time.")
 # Without effect since queues are no longer simulated together; accepted for one release.
-@click.option("--cores", type=click.FloatRange(0, min_open=True), hidden=True)
+@click.option("--cores", type=FiniteRange(0, min_open=True), hidden=True)
 @click.option(
     "--replications", type=click.IntRange(1), default=10, show_default=True, help="Replications per measure."
 )
