@@ -83,7 +83,7 @@ def handed_over(first, then):
     [
         (half(REFUSED, gone), {EDGE, NETWORK}),
         (half(HELD, crowded), {EDGE, "app_saturation"}),
-        (half(ASTRAY, crowded), {NGINX, "app_saturation"}),
+        (half(ASTRAY, stuck), {NGINX, "app_event_loop"}),
         (all_checks(HELD, stuck), {EDGE, "app_event_loop"}),
         (in_turn(ASTRAY, lost), {NGINX, NETWORK}),
         (handed_over(lost, stuck), {NETWORK, "app_event_loop"}),
