@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from watchme_analysis.alarms.evaluation import STATES, TREATMENTS, evaluate
+from watchme_analysis.alarms.evaluation import LONE_POINTS, STATES, TREATMENTS, evaluate
+from watchme_analysis.errors import InputError
 
 POINTS = (True, False, None)
 
@@ -105,3 +106,18 @@ def test_a_metric_that_never_reports(n):
             "breaching": "ALARM",
             "notBreaching": "OK",
         }
+
+
+@pytest.mark.parametrize("before", STATES)
+def test_a_lone_young_breaching_point_follows_the_named_choice(before):
+    """AWS documents nothing for it; the choice touches no history that AWS does document."""
+    lone = [None, None, True]
+    assert evaluate(lone, 3, 2, "missing", before) == before
+    assert evaluate(lone, 3, 2, "missing", before, "insufficient") == "INSUFFICIENT_DATA"
+    assert evaluate(lone, 3, 2, "missing", before, "ok") == "OK"
+    for choice in LONE_POINTS:
+        assert evaluate(lone, 3, 2, "ignore", before, choice) == before
+        assert evaluate([True, None, None], 3, 2, "missing", before, choice) == "ALARM"
+        assert evaluate([None, True, True], 3, 2, "missing", before, choice) == "ALARM"
+    with pytest.raises(InputError, match="keep, insufficient, ok"):
+        evaluate(lone, 3, 2, "missing", before, "alarm")

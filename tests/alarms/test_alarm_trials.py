@@ -8,7 +8,7 @@ import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.alarms.advice import advise
-from watchme_analysis.alarms.sensitivity import range_sensitivity, sensitivity
+from watchme_analysis.alarms.sensitivity import sensitivity, unpublished_sensitivity
 from watchme_analysis.alarms.specification import existing_alarms, parse_specs, read_specs
 from watchme_analysis.alarms.time_to_detect import first_reaction
 from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
@@ -247,9 +247,16 @@ def test_thresholds_move_the_ring_and_stay_within_what_can_be(failing):
     assert (units["error-rate"], units["message-age"], units["dead-letters"]) == ("%", "s", "")
 
 
-def test_the_evaluation_range_moves_only_what_is_named(failing):
-    frame = range_sensitivity(failing, pipelines(failing), read_specs(), DAY_S)
-    assert set(frame.columns) >= {"alarm", "resource", "first_0", "rings_5"}
+def test_what_is_not_published_moves_only_what_is_named(failing):
+    frame = unpublished_sensitivity(failing, pipelines(failing), read_specs(), DAY_S)
+    assert set(frame.columns) >= {
+        "alarm",
+        "resource",
+        "first_N + 0",
+        "rings_N + 5",
+        "first_insufficient",
+        "rings_ok",
+    }
     assert "dead-letters" not in set(frame["alarm"])
 
 
@@ -316,3 +323,17 @@ def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_call
     assert tried["seen"].run.raised and tried["unseen"].run is None
     assert (tried["both"].run is not None) is known
     assert known or "depends on unseen" in tried["both"].note
+
+
+@pytest.mark.parametrize("stated", ["missing", "breaching"])
+def test_existing_alarms_on_dynamodb_always_ignore_missing_data(failing, stated):
+    throttled = {
+        "AlarmName": "throttled",
+        "Namespace": "AWS/DynamoDB",
+        "MetricName": "ThrottledRequests",
+        "Statistic": "Sum",
+        **THRESHOLD,
+        "TreatMissingData": stated,
+    }
+    specs = existing_alarms(Held(failing, alarms=described(throttled, throttled | {"Namespace": "AWS/SQS"})))
+    assert [spec.rule.treat_missing_data for spec in specs] == ["ignore", stated]

@@ -47,6 +47,9 @@ class Rule:
     extra_periods
         Number of periods by which the evaluation range is longer than N. CloudWatch does not publish it; its
         examples show two.
+    lone_point
+        What a few young breaching points lead to while others are missing; see
+        :func:`watchme_analysis.alarms.evaluation.evaluate`.
     low_samples
         For a percentile: ``evaluate``, or ``ignore``, which keeps the state while the evaluation periods have
         fewer samples than :func:`samples_needed`.
@@ -63,6 +66,7 @@ class Rule:
     comparison: str = "GreaterThanThreshold"
     treat_missing_data: str = "missing"
     extra_periods: int = 2
+    lone_point: str = "keep"
     low_samples: str = "evaluate"
     sliding: bool = True
 
@@ -275,7 +279,12 @@ def run_of_points(
         key = (window, state)
         if key not in cache:
             cache[key] = evaluate(
-                window, rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data, state
+                window,
+                rule.evaluation_periods,
+                rule.datapoints_to_alarm,
+                rule.treat_missing_data,
+                state,
+                rule.lone_point,
             )
         if enough is None or enough[i]:
             state = cache[key]

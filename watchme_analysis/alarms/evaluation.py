@@ -16,6 +16,10 @@ State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 Treatment = Literal["missing", "ignore", "breaching", "notBreaching"]
 STATES: tuple[str, ...] = get_args(State)
 TREATMENTS: tuple[str, ...] = get_args(Treatment)
+# State for which AWS documents no rule: with ``missing``, fewer than M points exist, all of them breach, and
+# the oldest is too young to raise the alarm.
+LonePoint = Literal["keep", "insufficient", "ok"]
+LONE_POINTS: tuple[str, ...] = get_args(LonePoint)
 
 
 def check_rule_numbers(evaluation_periods: int, datapoints_to_alarm: int, treat_missing_data: str) -> None:
@@ -37,12 +41,25 @@ def check_rule_numbers(evaluation_periods: int, datapoints_to_alarm: int, treat_
         )
 
 
+def check_lone_point(lone_point: str) -> None:
+    """Raise an error for an unknown choice of :data:`LONE_POINTS`.
+
+    Raises
+    ------
+    InputError
+        When the choice is unknown.
+    """
+    if lone_point not in LONE_POINTS:
+        raise InputError(f"lone_point {lone_point!r} is unknown: use one of {', '.join(LONE_POINTS)}.")
+
+
 def evaluate(
     points: Sequence[bool | None],
     evaluation_periods: int,
     datapoints_to_alarm: int,
     treat_missing_data: str = "missing",
     previous_state: str = "INSUFFICIENT_DATA",
+    lone_point: str = "keep",
 ) -> str:
     """Return the state of an alarm after one evaluation.
 
@@ -60,6 +77,9 @@ def evaluate(
         ``missing``, ``ignore``, ``breaching`` or ``notBreaching``.
     previous_state
         State before this evaluation, which some evaluations keep (see Notes).
+    lone_point
+        With ``missing``, what a few young breaching points lead to, which AWS does not document: ``keep`` the
+        state, ``insufficient`` data or ``ok``.
 
     Returns
     -------
@@ -77,12 +97,13 @@ def evaluate(
     ``breaching`` and ``notBreaching`` fill up to N. ``missing`` and ``ignore`` use the real points only: M
     breaching points result in ``ALARM``, and a real point that does not breach results in ``OK``. If all real
     points breach but there are fewer than M, ``missing`` results in ``ALARM`` once the oldest of them is at
-    least M periods old, so that a single late point does not raise the alarm too early. Otherwise the state
-    stays.
+    least M periods old, so that a single late point does not raise the alarm too early. Before that,
+    ``lone_point`` decides; with ``ignore`` the state stays.
     """
     check_rule_numbers(evaluation_periods, datapoints_to_alarm, treat_missing_data)
     if previous_state not in STATES:
         raise InputError(f"The alarm state {previous_state!r} is unknown: use one of {', '.join(STATES)}.")
+    check_lone_point(lone_point)
     real = [point for point in points if point is not None]
     breaching = sum(real[-evaluation_periods:])
     short = max(0, evaluation_periods - len(real))
@@ -97,4 +118,6 @@ def evaluate(
     if not real:
         return "INSUFFICIENT_DATA"
     oldest_breaching_age = len(points) - list(points).index(True)
-    return "ALARM" if oldest_breaching_age >= datapoints_to_alarm else previous_state
+    if oldest_breaching_age >= datapoints_to_alarm:
+        return "ALARM"
+    return {"keep": previous_state, "insufficient": "INSUFFICIENT_DATA", "ok": "OK"}[lone_point]

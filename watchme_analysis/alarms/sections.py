@@ -230,37 +230,37 @@ def advice_table(advice: Sequence[Advice]) -> TableView:
     return TableView("What would be better, and by how much", heads, rows, note)
 
 
-def ranges_table(frame: pd.DataFrame, extras: Sequence[int], zone: tzinfo) -> TableView:
-    """Return a table of the alarms whose times depend on the unpublished length of the evaluation range.
+def ranges_table(frame: pd.DataFrame, assumptions: Iterable[str], zone: tzinfo) -> TableView:
+    """Return a table of the alarms whose times depend on what CloudWatch does not publish.
 
     Parameters
     ----------
     frame
-        Frame from :func:`watchme_analysis.alarms.sensitivity.range_sensitivity`.
-    extras
-        Numbers of extra periods that were evaluated.
+        Frame from :func:`watchme_analysis.alarms.sensitivity.unpublished_sensitivity`.
+    assumptions
+        Names of the assumptions that were evaluated.
     zone
         Time zone of the times shown.
     """
+    names = tuple(assumptions)
     rows = tuple(
         (
             str(row["alarm"]),
             str(row["resource"]),
-            *(
-                f"{cell(row[f'first_{extra}'], zone)}, {cell(row[f'rings_{extra}'], zone)} ×"
-                for extra in extras
-            ),
+            *(f"{cell(row[f'first_{name}'], zone)}, {cell(row[f'rings_{name}'], zone)} ×" for name in names),
         )
         for row in frame.to_dict("records")
     )
-    heads = ("alarm", "resource", *(f"N + {extra} periods" for extra in extras))
-    spans = ", ".join(f"N + {extra}" for extra in extras)
+    heads = ("alarm", "resource", *names)
     note = (
-        "CloudWatch does not publish how many periods it evaluates if some are missing; its examples: N + 2."
+        "CloudWatch does not publish how many periods it evaluates if some are missing (N + 2 in its "
+        "examples), nor the state while only a few young points exist and breach: kept here, else "
+        "`insufficient` or `ok`."
         if rows
-        else f"No difference: with evaluation ranges of {spans} periods, every alarm fires at the same times."
+        else "No difference: with evaluation ranges of N + 0 to N + 5 periods, and whatever a few young "
+        "breaching points lead to, every alarm fires at the same times."
     )
-    caption = f"First time and number of times fired, by evaluation range (times in {zone})"
+    caption = f"First time and number of times fired, by what is assumed (times in {zone})"
     return TableView(caption, heads, rows, note)
 
 

@@ -1,11 +1,11 @@
-"""Sensitivity of a back-test to threshold, M of N, and the unpublished length of the evaluation range."""
+"""Sensitivity of a back-test to threshold, M of N, and to what CloudWatch does not publish."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.trials import Spans, backtest_alarms, backtest_frame
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
-EXTRA_PERIODS = (0, 2, 5)
+# What CloudWatch does not publish, by a name: the length of the evaluation range beyond N, and the state
+# while only a few young points exist that breach.
+UNPUBLISHED: dict[str, dict[str, Any]] = {
+    "N + 0": {"extra_periods": 0},
+    "N + 2": {"extra_periods": 2},
+    "N + 5": {"extra_periods": 5},
+    "insufficient": {"extra_periods": 2, "lone_point": "insufficient"},
+    "ok": {"extra_periods": 2, "lone_point": "ok"},
+}
 
 
 def sensitivity(
@@ -82,29 +90,29 @@ def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
     return found
 
 
-def range_sensitivity(
+def unpublished_sensitivity(
     tables: Tables, pipelines: tuple[Pipeline, ...], specs: Iterable[AlarmSpec], span_s: float
 ) -> pd.DataFrame:
-    """Return the alarms whose times depend on the evaluation range, the length of which is unpublished.
+    """Return the alarms whose times depend on what CloudWatch does not publish (:data:`UNPUBLISHED`).
 
     Returns
     -------
     pandas.DataFrame
-        A row per alarm and resource with a different result: ``alarm``, ``resource``, and for each number N
-        of extra periods ``first_N`` (time at which it first fired) and ``rings_N`` (number of times it
-        fired). Empty without differences.
+        A row per alarm and resource with a different result: ``alarm``, ``resource``, and for each NAME of
+        :data:`UNPUBLISHED` ``first_NAME`` (time at which it first fired) and ``rings_NAME`` (number of times
+        it fired). Empty without differences.
     """
     import pandas as pd
 
     wanted = [spec for spec in specs if not spec.composite and spec.over != "probes"]
     parts = []
-    for extra in EXTRA_PERIODS:
-        changed = [replace(spec, rule=replace(spec.rule, extra_periods=extra)) for spec in wanted]
+    for name, assumed in UNPUBLISHED.items():
+        changed = [replace(spec, rule=replace(spec.rule, **assumed)) for spec in wanted]
         frame = backtest_frame(backtest_alarms(tables, pipelines, changed), None, span_s)
         frame = frame.set_index(["alarm", "resource"])[["first", "times_raised"]]
-        parts.append(frame.rename(columns={"first": f"first_{extra}", "times_raised": f"rings_{extra}"}))
+        parts.append(frame.rename(columns={"first": f"first_{name}", "times_raised": f"rings_{name}"}))
     joined = pd.concat(parts, axis=1)
-    rings = joined[[f"rings_{extra}" for extra in EXTRA_PERIODS]].fillna(0)
-    firsts = joined[[f"first_{extra}" for extra in EXTRA_PERIODS]]
+    rings = joined[[f"rings_{name}" for name in UNPUBLISHED]].fillna(0)
+    firsts = joined[[f"first_{name}" for name in UNPUBLISHED]]
     moves = (rings.nunique(axis=1) > 1) | (firsts.nunique(axis=1) > 1)
     return joined[moves].reset_index()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from watchme_analysis.alarms.backtest import Rule, check_periods
 from watchme_analysis.alarms.composite import parse_rule
-from watchme_analysis.alarms.evaluation import check_rule_numbers
+from watchme_analysis.alarms.evaluation import check_lone_point, check_rule_numbers
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError, reason_of
 from watchme_analysis.files.yaml_values import read_yaml
@@ -21,7 +21,7 @@ KINDS = ("dlq", "function", "queue", "probes")
 _KEYS = {
     "name", "over", "metric", "ratio", "stat", "period_s", "threshold", "of_timeout", "comparison",
     "evaluation_periods", "datapoints_to_alarm", "treat_missing_data", "extra_periods", "low_samples",
-    "composite", "slower_than_s",
+    "lone_point", "composite", "slower_than_s",
 }  # fmt: skip
 _WHOLE = {"period_s", "evaluation_periods", "datapoints_to_alarm", "extra_periods"}
 _NUMBERS = {"threshold", "of_timeout", "slower_than_s"}
@@ -193,10 +193,12 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         comparison=str(entry.get("comparison", "GreaterThanThreshold")),
         treat_missing_data=str(entry.get("treat_missing_data", "missing")),
         extra_periods=entry.get("extra_periods", 2),
+        lone_point=str(entry.get("lone_point", "keep")),
         low_samples=str(entry.get("low_samples", "evaluate")),
     )
     check_periods(rule)
     check_rule_numbers(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
+    check_lone_point(rule.lone_point)
     if rule.period_s not in (10, 20, 30) and (rule.period_s < 60 or rule.period_s % 60):
         raise InputError(f"period_s is {rule.period_s}, and must be 10, 20, 30 or a multiple of 60.")
     return rule
@@ -231,6 +233,19 @@ def _existing(definition: Mapping[str, Any]) -> AlarmSpec:
     return _metric_alarm(definition)
 
 
+def _existing_treatment(definition: Mapping[str, Any], stats: Sequence[Any]) -> str:
+    """Return how an existing alarm treats missing data.
+
+    Alarms on metrics of DynamoDB always ignore it, whatever they state (Amazon CloudWatch User Guide,
+    "Configuring how CloudWatch alarms treat missing data").
+    """
+    namespaces = {definition.get("Namespace")}
+    namespaces |= {(stat.get("Metric") or {}).get("Namespace") for stat in stats}
+    if "AWS/DynamoDB" in namespaces:
+        return "ignore"
+    return str(definition.get("TreatMissingData") or "missing")
+
+
 def _metric_alarm(definition: Mapping[str, Any]) -> AlarmSpec:
     name = str(definition.get("AlarmName"))
     queries = [query for query in definition.get("Metrics") or [] if isinstance(query, Mapping)]
@@ -243,7 +258,7 @@ def _metric_alarm(definition: Mapping[str, Any]) -> AlarmSpec:
         evaluation_periods=n,
         datapoints_to_alarm=int(definition.get("DatapointsToAlarm") or n),
         comparison=str(definition.get("ComparisonOperator")),
-        treat_missing_data=str(definition.get("TreatMissingData") or "missing"),
+        treat_missing_data=_existing_treatment(definition, stats),
         low_samples=str(definition.get("EvaluateLowSampleCountPercentile") or "evaluate"),
     )
     if definition.get("MetricName"):

@@ -16,7 +16,7 @@ from watchme_analysis.alarms.sections import (
     rules_table,
     spared_by_a_check,
 )
-from watchme_analysis.alarms.sensitivity import EXTRA_PERIODS
+from watchme_analysis.alarms.sensitivity import UNPUBLISHED
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.time_to_detect import Detection
 from watchme_analysis.notebook.page import Page, warn_of_new_name
@@ -128,7 +128,7 @@ class AlarmPage(Page):
     @section(lambda page: page._tests.ranges(), Rows("metrics"))
     def ranges(self) -> TableView:
         """Return a table of the alarms that depend on the unpublished length of the evaluation range."""
-        return ranges_table(self._tests.ranges(), EXTRA_PERIODS, self.zone)
+        return ranges_table(self._tests.ranges(), UNPUBLISHED, self.zone)
 
     @section(lambda page: page._advice_rows(), Rows("metrics"))
     def improvements(self) -> TableView:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.advice import Advice, advise
-from watchme_analysis.alarms.sensitivity import range_sensitivity, sensitivity
+from watchme_analysis.alarms.sensitivity import sensitivity, unpublished_sensitivity
 from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
 from watchme_analysis.alarms.time_to_detect import Detection, first_reaction
 from watchme_analysis.alarms.trials import AlarmBacktest, Spans, backtest_alarms, backtest_frame
@@ -125,7 +125,7 @@ class CaseBacktest:
 
     def ranges(self) -> pd.DataFrame:
         """Return a frame of the results at other evaluation ranges, because AWS publishes no length."""
-        return range_sensitivity(self.investigation, self.pipelines, self.specs, self.span_s)
+        return unpublished_sensitivity(self.investigation, self.pipelines, self.specs, self.span_s)
 
     def advice(self, specs: Iterable[AlarmSpec]) -> tuple[Advice, ...]:
         """Return proposals to improve these alarms on the pipelines of the case."""
