@@ -90,11 +90,12 @@ def test_the_four_calls_of_the_first_screen_run_as_they_stand(front, tmp_path, m
 
 
 def test_both_languages_show_the_same_commands_and_code():
-    japanese = (ROOT / "README.ja.md").read_text()
-    found = [re.findall(r"```(?:sh|python)\n(.*?)```", text, re.DOTALL) for text in (README, japanese)]
-    english, translated = ([_without_comments(block) for block in blocks] for blocks in found)
-    assert english == translated
-    assert len(english) >= 4
+    for name, at_least in (("README", 4), ("docs/runbook", 7)):
+        texts = [(ROOT / f"{name}{language}.md").read_text() for language in ("", ".ja")]
+        found = [re.findall(r"```(?:sh|python)\n(.*?)```", text, re.DOTALL) for text in texts]
+        english, translated = ([_without_comments(block) for block in blocks] for blocks in found)
+        assert english == translated
+        assert len(english) >= at_least
 
 
 def _without_comments(block):
