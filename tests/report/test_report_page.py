@@ -160,3 +160,16 @@ def test_the_first_figure_stands_in_the_answer_and_sections_are_folded(tmp_path)
     folded = below.split('<details class="section"')[1:]
     assert [part.partition("<h2>")[2].partition("</h2>")[0] for part in folded] == ["Timeline", "Findings"]
     assert "More." in folded[1]
+
+
+def test_a_notebook_that_never_ran_makes_a_page_all_the_same(tmp_path):
+    """As it lies in its file, each source is a list of lines."""
+    cells = [make.new_markdown_cell("# Why?\n\nTold."), make.new_markdown_cell("## Timeline\n\nMore.")]
+    raw = make.new_notebook(cells=[*cells, make.new_code_cell("one()\ntwo()")])
+    for cell in raw.cells:
+        cell.source = cell.source.splitlines(keepends=True)
+    write_page(raw, result(status="failed", error="The kernel died.", diagnosis=None), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "The kernel died." in page
+    assert "<h2>Timeline</h2>" in page
+    assert "one()\ntwo()" in page

@@ -49,6 +49,8 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     # Set before a template is loaded, because nbconvert does not escape values.
     exporter.environment.autoescape = True
     node = nbformat.from_dict(notebook)
+    for cell in node.cells:
+        cell.source = "".join(cell.source)  # a notebook that never ran has its lines as a list
     node.cells = _title_alone([_translated(cell, language) for cell in node.cells if _shown(cell)])
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
