@@ -1,14 +1,14 @@
 """Names in evidence may hold dollar signs; no text of a figure is read as a formula."""
 
-import inspect
-
 import pytest
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from worlds.marked_evidence import write_backlog, write_health
 
 from watchme_analysis import notebook
+from watchme_analysis.notebook.section import sections_of
 from watchme_analysis.present import style
+from watchme_analysis.present.display import FigureView
 
 NAMES = ["$_$", r"$\frac{$", "costs $5 and $6"]
 
@@ -42,12 +42,10 @@ def test_a_setting_of_the_user_does_not_hand_texts_to_latex():
 
 def pictures(page):
     """Every figure of a page, drawn."""
-    methods = inspect.getmembers(type(page), inspect.isfunction)
-    drawing = [
-        name for name, method in methods if inspect.signature(method).return_annotation == "FigureView"
-    ]
-    assert drawing
-    return [getattr(page, name)() for name in drawing]
+    views = [one() for one in sections_of(page).values()]
+    drawn = [view for view in views if isinstance(view, FigureView)]
+    assert drawn
+    return drawn
 
 
 @pytest.mark.slow

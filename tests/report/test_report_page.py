@@ -142,7 +142,7 @@ def test_the_title_is_the_cause_and_the_reasons_stand_in_the_answer(tmp_path):
 def test_a_page_without_an_incident_says_so_in_its_title(tmp_path):
     calm = ANSWER | {"verdict": "no_incident", "cause": "none"}
     page = page_of(tmp_path, diagnosis=calm)
-    assert f"<h1>{facts(result(diagnosis=calm)).verdict}</h1>" in page
+    assert f"<h1>{facts(result(diagnosis=calm)).verdict.capitalize()}</h1>" in page
 
 
 def test_the_first_figure_stands_in_the_answer_and_sections_are_folded(tmp_path):

@@ -14,7 +14,7 @@ from watchme_analysis.health.hypotheses.calibration import track_record
 from watchme_analysis.inference.findings import stored_sentences
 from watchme_analysis.inference.weighing import with_second_cause
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
-from watchme_analysis.text.formats import MISSING, format_percent, format_time
+from watchme_analysis.text.formats import MISSING, as_sentence, format_percent, format_time
 from watchme_analysis.text.message import Resource, TimeSpan, message, message_from_dict
 from watchme_analysis.text.render import label, render
 from watchme_analysis.window import parse_zone
@@ -123,7 +123,7 @@ def _verdict_name(verdict: str, language: str) -> str:
 def _headline(found: Mapping[str, Any], causes: tuple[str, ...], language: str) -> str:
     """Return the title of a page: the first cause in words, or that there is no incident; else empty."""
     if found.get("verdict") == "no_incident":
-        return label("verdict-name-no-incident", language)
+        return as_sentence(label("verdict-name-no-incident", language)).rstrip(".")
     return causes[0] if causes else ""
 
 
