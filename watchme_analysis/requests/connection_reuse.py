@@ -129,11 +129,12 @@ def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: 
     import pandas as pd
 
     edge_told = {"to_nginx": followed["seen_edge"], "to_app": ~followed["seen_nginx"]}
+    asked = followed["family"].where(followed["family"].isin(families))
     parts = [
         pd.DataFrame(
             {
                 "hop": pd.Categorical([hop] * len(followed), HOPS),
-                "family": pd.Categorical(followed["family"], families),
+                "family": pd.Categorical(asked, families),
                 "connection": pd.Categorical(used[hop], (NEW, KEPT, NOT_TOLD)),
                 "phase": followed["during"].map({False: "baseline", True: "incident"}),
                 "bad": followed["edge_bad"].where(edge_told[hop], followed["nginx_bad"]),
