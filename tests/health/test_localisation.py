@@ -23,7 +23,11 @@ LASTS_S, FAULT_S = 1200, (600, 780)
 
 
 def clock(second: int) -> str:
-    return f"{second // 3600:02d}:{second % 3600 // 60:02d}:{second % 60:02d}"
+    return f"{second % 86400 // 3600:02d}:{second % 3600 // 60:02d}:{second % 60:02d}"
+
+
+def day(second: int) -> int:
+    return 24 + second // 86400
 
 
 def diagnosed(
@@ -35,6 +39,7 @@ def diagnosed(
     every: int = 1,
     pace: int = 1,
     hosts: tuple[str, ...] = ("192.0.2.11",),
+    fault: tuple[int, int] = FAULT_S,
 ) -> dict[str, Any]:
     """Diagnose logs in which routes fail in the fault's time.
 
@@ -48,22 +53,24 @@ def diagnosed(
         Each how many requests of these routes fail.
     pace
         Seconds per request of each route.
+    fault
+        First request of each route in the fault's time, and first after it.
     """
     accesses, errors = [], []
     for second in range(0, LASTS_S * pace, pace):
         for number, route in enumerate(ROUTES):
             place = second // pace
-            fails = FAULT_S[0] <= place < FAULT_S[1] and route in routes and place % every == 0
+            fails = fault[0] <= place < fault[1] and route in routes and place % every == 0
             if fails and not status:
                 continue
-            hour = f"24/Nov/2026:{clock(second)} +0000"
+            hour = f"{day(second)}/Nov/2026:{clock(second)} +0000"
             code = status if fails else 200
             accesses.append(f'192.0.2.{number} - - [{hour}] "GET {route} HTTP/1.1" {code} 9 "-" "caller"')
             if fails and message:
                 host = hosts[place % len(hosts)]
                 upstream = "" if "limiting" in message else f', upstream: "http://{host}:8000{route}"'
                 errors.append(
-                    f"2026/11/24 {clock(second)} [error] 7#7: *{second} {message}, client: 192.0.2.1, "
+                    f"2026/11/{day(second)} {clock(second)} [error] 7#7: *{second} {message}, client: 192.0.2.1, "
                     f'server: api, request: "GET {route} HTTP/1.1"{upstream}, host: "api.example.com"'
                 )
     folder.mkdir(exist_ok=True)
@@ -83,6 +90,37 @@ def test_refusals_leave_the_process_and_nginx_at_any_pace(tmp_path, pace):
     assert remaining <= {"process", "nginx"}
     assert "process" in remaining
     assert "192.0.2.11:8000" in " ".join(found["summary"])
+
+
+@pytest.mark.parametrize(("message", "status"), [(REFUSED, 502), (NO_HEADER, 504), (NO_CONNECTION, 504)])
+def test_an_outage_of_seconds_or_days_leaves_the_same_layers(tmp_path, message, status):
+    """Eight seconds with a request a second, and three days with one in five minutes."""
+    brief = diagnosed(tmp_path / "brief", message, status, fault=(600, 608))
+    days = diagnosed(tmp_path / "days", message, status, pace=300, fault=(150, 1014))
+    for found in (brief, days):
+        assert found["verdict"] != "no_incident"
+    excluded = [
+        {layer for layer, verdict in statuses(found).items() if verdict == "refuted"}
+        for found in (brief, days)
+    ]
+    assert excluded[0] == excluded[1] >= {"edge"}
+
+
+def test_a_request_in_both_logs_is_counted_once(tmp_path):
+    said = diagnosed(tmp_path, REFUSED, 502)["summary_messages"][0]
+    failed = (FAULT_S[1] - FAULT_S[0]) * len(ROUTES)
+    counts = {value["count"] for value in numbers_in(said) if "count" in value}
+    assert failed in counts
+    assert 2 * failed not in counts
+
+
+def numbers_in(message: Any) -> list[dict[str, Any]]:
+    """Return every value of a message and of the messages in it."""
+    if isinstance(message, dict):
+        return [message, *(found for value in message.values() for found in numbers_in(value))]
+    if isinstance(message, list):
+        return [found for value in message for found in numbers_in(value)]
+    return []
 
 
 def test_a_limit_names_nginx(tmp_path):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.requests.layers import layer_times
+from watchme_analysis.requests.observations import lines_of_requests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,8 +116,6 @@ OF_LINES = {
 SERVED = "served"
 # Fates that are Nginx's own doing.
 BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded", "slow_nginx")
-# A log line has whole seconds: the line of a failure and the request's own may be a second apart.
-_SECONDS_APART = (0, 1, -1)
 
 
 def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame:
@@ -162,7 +161,7 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
         }
     )
     seen = joined[joined["seen_nginx"]]
-    line_of = _lines_of_requests(lines, seen)
+    line_of = lines_of_requests(lines, seen)
     bad = joined[joined["nginx_bad"] | joined["edge_bad"] | joined.index.isin(line_of.index)]
     mine = lines.set_index("error_row").reindex(line_of.reindex(bad.index))
     mine.index = bad.index
@@ -195,36 +194,6 @@ def with_fates(frame: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame:
     fates = request_fates(frame, error_log)
     fates = fates[fates["row"] >= 0].set_index("row")["fate"]
     return frame.assign(fate=fates.reindex(frame.index).fillna(SERVED).astype("string"))
-
-
-def _lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
-    """Return the index of the error log's line by index of the request in ``joined``."""
-    import pandas as pd
-
-    if seen.empty or lines.empty:
-        return pd.Series(dtype="int64")
-    requests = pd.DataFrame(
-        {
-            "row": seen.index,
-            "family": seen["family"].to_numpy(),
-            "second": seen["nginx_end"].dt.floor("s").to_numpy(),
-            "bad": seen["nginx_bad"].to_numpy(),
-        }
-    ).sort_values("bad", ascending=False, kind="stable")
-    left = lines[["error_row", "family", "start"]]
-    found = []
-    for apart in _SECONDS_APART:
-        second = left["start"].dt.floor("s") + pd.Timedelta(seconds=apart)
-        keyed = left.assign(second=second)
-        keys = ["family", "second", "number"]
-        keyed["number"] = keyed.groupby(["family", "second"]).cumcount()
-        requests["number"] = requests.groupby(["family", "second"]).cumcount()
-        pairs = keyed.merge(requests, on=keys)
-        found.append(pairs[["row", "error_row"]])
-        left = left[~left["error_row"].isin(pairs["error_row"])]
-        requests = requests[~requests["row"].isin(pairs["row"])]
-    pairs = pd.concat(found, ignore_index=True)
-    return pd.Series(pairs["error_row"].to_numpy(), index=pairs["row"].to_numpy(), dtype="int64")
 
 
 def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame) -> pd.Series:

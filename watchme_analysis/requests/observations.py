@@ -38,6 +38,10 @@ def phases(times: pd.Series, start: Any, end: Any) -> pd.Series:
 _TIME = "datetime64[us, UTC]"
 # $connection_requests among the variables of a format that have no column of their own.
 _CONNECTION_REQUESTS = r'"connection_requests":\s*"?(\d+)'
+# A log line has whole seconds: the line of a failure and the request's own may be a second apart.
+_SECONDS_APART = (0, 1, -1)
+# Nginx's status for a client that left; from here on a status says that there was no proper response.
+CLIENT_CLOSED = 499
 # Kinds of error log lines on failed requests.
 ERROR_KINDS = (
     "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
@@ -265,7 +269,7 @@ def observations(
         )
     )
     if error_log is not None and not joined["nginx_s"].notna().any():
-        parts.append(_failures(error_log))
+        parts.append(_failures(error_log, joined))
     kinds = {
         "vantage": "string",
         "path": "string",
@@ -280,11 +284,20 @@ def observations(
     return found.sort_values("start", kind="stable", ignore_index=True)
 
 
-def _failures(error_log: pd.DataFrame) -> pd.DataFrame:
-    """Return the failed requests of the error log, with the time at which they failed."""
+def _failures(error_log: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
+    """Return the failed requests of the error log, with the time at which they failed.
+
+    A line about a request that the access log has with a status of failure is that request, counted once.
+    """
     import pandas as pd
 
     rows = error_log[error_log["kind"].isin(ERROR_KINDS) & error_log["path"].notna()]
+    lines = pd.DataFrame(
+        {"error_row": rows.index, "family": route_templates(rows["path"]), "start": rows["time"]}
+    )
+    seen = joined[joined["seen_nginx"]]
+    failed = seen[seen["nginx_status"] >= CLIENT_CLOSED]
+    rows = rows.drop(index=lines_of_requests(lines, failed.assign(nginx_bad=True)))
     return pd.DataFrame(
         {
             "start": rows["time"],
@@ -301,3 +314,43 @@ def _failures(error_log: pd.DataFrame) -> pd.DataFrame:
             "line": floats(rows["line"]),
         }
     )
+
+
+def lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
+    """Return the index of the error log's line by index of the request in ``joined``.
+
+    Parameters
+    ----------
+    lines
+        Lines of the error log with ``error_row`` (index), ``family`` and ``start``.
+    seen
+        Requests that Nginx logged, with ``family``, ``nginx_end`` and ``nginx_bad`` (bool): bad ones come
+        first. A line belongs to a request of its route that ended in its second, or in the one before or
+        after.
+    """
+    import pandas as pd
+
+    if seen.empty or lines.empty:
+        return pd.Series(dtype="int64")
+    requests = pd.DataFrame(
+        {
+            "row": seen.index,
+            "family": seen["family"].to_numpy(),
+            "second": seen["nginx_end"].dt.floor("s").to_numpy(),
+            "bad": seen["nginx_bad"].to_numpy(),
+        }
+    ).sort_values("bad", ascending=False, kind="stable")
+    left = lines[["error_row", "family", "start"]]
+    found = []
+    for apart in _SECONDS_APART:
+        second = left["start"].dt.floor("s") + pd.Timedelta(seconds=apart)
+        keyed = left.assign(second=second)
+        keys = ["family", "second", "number"]
+        keyed["number"] = keyed.groupby(["family", "second"]).cumcount()
+        requests["number"] = requests.groupby(["family", "second"]).cumcount()
+        pairs = keyed.merge(requests, on=keys)
+        found.append(pairs[["row", "error_row"]])
+        left = left[~left["error_row"].isin(pairs["error_row"])]
+        requests = requests[~requests["row"].isin(pairs["row"])]
+    pairs = pd.concat(found, ignore_index=True)
+    return pd.Series(pairs["error_row"].to_numpy(), index=pairs["row"].to_numpy(), dtype="int64")
