@@ -70,7 +70,8 @@ def diagnosed(
                 host = hosts[place % len(hosts)]
                 upstream = "" if "limiting" in message else f', upstream: "http://{host}:8000{route}"'
                 errors.append(
-                    f"2026/11/{day(second)} {clock(second)} [error] 7#7: *{second} {message}, client: 192.0.2.1, "
+                    f"2026/11/{day(second)} {clock(second)} [error] 7#7: *{second} {message}, "
+                    "client: 192.0.2.1, "
                     f'server: api, request: "GET {route} HTTP/1.1"{upstream}, host: "api.example.com"'
                 )
     folder.mkdir(exist_ok=True)
