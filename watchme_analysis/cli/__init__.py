@@ -38,6 +38,7 @@ _COMMANDS = {
     "alarms": "alarms:alarms",
     "simulate": "simulate:simulate",
     "redrive": "redrive:redrive",
+    "deploy": "deploy:deploy",
     "config": "config:config_group",
 }
 

@@ -1,0 +1,280 @@
+"""Files of a deployment package or layer: a zip or a folder, never unpacked to disk.
+
+A zip may be hostile. Its directory, each file and all files together are read up to a limit. Names that would
+leave the folder are listed and not used.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from watchme_analysis.config import load_config
+from watchme_analysis.errors import InputError
+from watchme_analysis.limits import MIB
+
+# Bytes of a zip's directory: over 100,000 files, while a package of 250 MiB has a few thousand.
+_DIRECTORY_BYTES = 16 * MIB
+# Files of a folder, for the same reason.
+_MOST_FILES = 200_000
+_UNIX = 3  # ZipInfo.create_system: the mode is that of Unix
+_ENCRYPTED = 0x1  # bit of ZipInfo.flag_bits
+
+
+class UnreadableError(Exception):
+    """A file of a package that can't be read; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """A file of a package.
+
+    Attributes
+    ----------
+    name
+        Path within the package, with ``/``.
+    size_bytes
+        Size unzipped, as the zip states it.
+    mode
+        Permission bits of Unix; None where the zip has none, so that Lambda sets them.
+    source
+        Path of the package or layer, for sentences; empty for the package itself.
+    read
+        Returns up to so many bytes; raises `UnreadableError`.
+    """
+
+    name: str
+    size_bytes: int
+    mode: int | None
+    source: str
+    read: Callable[[int], bytes]
+
+    @property
+    def shown(self) -> str:
+        """Return the name, with that of the layer in front."""
+        return f"{self.source}:{self.name}" if self.source else self.name
+
+
+@dataclass
+class PackageFiles:
+    """The files of a package, or of all layers together.
+
+    Attributes
+    ----------
+    files
+        File by its path.
+    packed_bytes
+        Size of the zip; None for a folder.
+    outside
+        Names that are absolute or lead out of the package; not used.
+    backslashes
+        Names with backslashes, which Linux does not take as folders; not used.
+    duplicates
+        Names that the zip holds more than once.
+    links
+        Links to folders, which are not followed.
+    """
+
+    files: dict[str, PackageFile] = field(default_factory=dict)
+    packed_bytes: int | None = None
+    outside: list[str] = field(default_factory=list)
+    backslashes: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """Return the size of all files, unzipped."""
+        return sum(file.size_bytes for file in self.files.values())
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """Return the path of each folder that holds a file, at any depth."""
+        found: set[str] = set()
+        for name in self.files:
+            while (name := name.rpartition("/")[0]) and name not in found:
+                found.add(name)
+        return frozenset(found)
+
+    @cached_property
+    def by_folded_name(self) -> dict[str, list[str]]:
+        """Return the paths of files by their path in lower case."""
+        found: dict[str, list[str]] = {}
+        for name in self.files:
+            found.setdefault(name.casefold(), []).append(name)
+        return found
+
+
+class Budget:
+    """Bytes that may still be read from all packages together."""
+
+    def __init__(self) -> None:
+        self._limits = load_config().limits
+        self._left = self._limits.unpacked_mib * MIB
+
+    def take(self, count: int) -> None:
+        """Count bytes that were read.
+
+        Raises
+        ------
+        InputError
+            When they are more than the limit.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise InputError(
+                f"The package unpacks to more than is read: {self._limits.reached('unpacked_mib')}."
+            )
+
+
+@contextmanager
+def open_package(path: Path, budget: Budget, source: str = "") -> Iterator[PackageFiles]:
+    """Open a zip or a folder; its files can be read within the block.
+
+    Parameters
+    ----------
+    path
+        Zip or folder.
+    budget
+        Bytes that may be read.
+    source
+        Name in sentences, for a layer.
+
+    Raises
+    ------
+    InputError
+        When it is neither, or can't be read.
+    """
+    if path.is_dir():
+        yield _of_folder(path, budget, source)
+        return
+    if not path.exists():
+        raise InputError(f"{path} does not exist: give the zip or folder of a function.")
+    if not path.is_file():
+        raise InputError(f"{path} is neither a zip nor a folder.")
+    with path.open("rb") as stored:
+        try:
+            archive = zipfile.ZipFile(_Bounded(stored))  # type: ignore[arg-type, call-overload, unused-ignore]
+        except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, EOFError) as error:
+            raise InputError(
+                f"{path} can't be read as a zip: {' '.join(str(error).split()).rstrip('.')}."
+            ) from error
+        with archive:
+            found = _of_zip(archive, budget, source)
+            found.packed_bytes = path.stat().st_size
+            yield found
+
+
+class _Bounded:
+    """A file that returns at most so many bytes at once: `zipfile` reads the whole directory of a zip."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = _DIRECTORY_BYTES + 1 if size is None or size < 0 else size
+        data = self._file.read(min(wanted, _DIRECTORY_BYTES + 1))
+        if len(data) > _DIRECTORY_BYTES:
+            raise zipfile.BadZipFile(f"its directory is larger than {_DIRECTORY_BYTES // MIB} MiB")
+        return data
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Leave the file to the caller."""
+
+
+def _of_zip(archive: zipfile.ZipFile, budget: Budget, source: str) -> PackageFiles:
+    found = PackageFiles()
+    for info in archive.infolist():
+        name = info.filename
+        if "\\" in name:
+            found.backslashes.append(name)
+        elif _leaves(name):
+            found.outside.append(name)
+        elif name.endswith("/"):
+            continue
+        else:
+            path = str(PurePosixPath(name))
+            if path in found.files:
+                found.duplicates.append(path)
+            mode = info.external_attr >> 16 if info.create_system == _UNIX else None
+            read = partial(_read_entry, archive, info, budget)
+            found.files[path] = PackageFile(path, info.file_size, mode, source, read)
+    return found
+
+
+def _leaves(name: str) -> bool:
+    """Return True for a name that is absolute, has a drive, or climbs out of the folder."""
+    return name.startswith("/") or name[1:2] == ":" or ".." in name.split("/")
+
+
+def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget, limit: int) -> bytes:
+    if info.flag_bits & _ENCRYPTED:
+        raise UnreadableError("it is encrypted")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise UnreadableError(f"its compression, number {info.compress_type}, is neither deflate nor none")
+    try:
+        with archive.open(info) as stream:
+            data = stream.read(limit)
+    except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, struct.error, ValueError) as error:
+        raise UnreadableError(" ".join(str(error).split()).rstrip(".") or "it ends early") from error
+    budget.take(len(data))
+    return data
+
+
+def _of_folder(root: Path, budget: Budget, source: str) -> PackageFiles:
+    found = PackageFiles()
+    for folder, below, names in os.walk(root):
+        inner = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        found.links += [str(inner / name) for name in below if Path(folder, name).is_symlink()]
+        below.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            try:
+                status = path.stat()
+            except OSError:
+                # A link to nothing: `zip` leaves it out, too.
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            inside = str(inner / name)
+            read = partial(_read_path, path, budget)
+            found.files[inside] = PackageFile(inside, status.st_size, status.st_mode, source, read)
+            if len(found.files) > _MOST_FILES:
+                raise InputError(
+                    f"{root} has more than {_MOST_FILES:,d} files: give the folder of a function."
+                )
+    return found
+
+
+def _read_path(path: Path, budget: Budget, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit)
+    except OSError as error:
+        raise UnreadableError(error.strerror or "it can't be read") from error
+    budget.take(len(data))
+    return data
+
+
+def merged(layers: Iterable[PackageFiles]) -> PackageFiles:
+    """Return the files of layers as Lambda extracts them to one folder: a later layer replaces files."""
+    found = PackageFiles()
+    for layer in layers:
+        found.files |= layer.files
+        for name in ("outside", "backslashes", "duplicates", "links"):
+            kept: Any = getattr(found, name)
+            kept += getattr(layer, name)
+    return found
