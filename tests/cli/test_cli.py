@@ -221,7 +221,13 @@ def test_a_command_without_arguments_teaches(watchme, tmp_path):
 
 def test_every_command_has_an_example(watchme):
     names = re.findall(r"^  ([a-z]+) ", watchme("--help").stdout.partition("Commands:")[2], re.MULTILINE)
-    below = {"case": ["show", "sql"], "config": ["show"], "query": ["show", "run"], "alarms": ["backtest"]}
+    below = {
+        "case": ["show", "sql"],
+        "config": ["show"],
+        "query": ["show", "run"],
+        "alarms": ["backtest"],
+        "deploy": ["check"],
+    }
     commands = [
         (name, *more) for name in names for more in ([[part] for part in below.get(name, [])] or [[]])
     ]

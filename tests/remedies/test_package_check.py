@@ -381,9 +381,22 @@ def test_a_damaged_or_encrypted_module_is_a_problem(tmp_path):
     data = stream.getvalue()
     (tmp_path / "f.zip").write_bytes(data.replace(b"return 1", b"return 2", 1))
     assert ids(check_package(tmp_path / "f.zip").problems) == ["deploy-unreadable"]
+    # The end of the zip states a later beginning of the directory, so that files begin before the zip.
+    at = data.index(b"PK\x05\x06") + 16
+    (offset,) = struct.unpack_from("<I", data, at)
+    (tmp_path / "f.zip").write_bytes(data[:at] + struct.pack("<I", offset + 1000) + data[at + 4 :])
+    assert ids(check_package(tmp_path / "f.zip").problems) == ["deploy-unreadable"]
     at = data.index(b"PK\x01\x02") + 8
     (tmp_path / "f.zip").write_bytes(data[:at] + b"\x01" + data[at + 1 :])
     assert ids(check_package(tmp_path / "f.zip").problems) == ["deploy-unreadable"]
+
+
+def test_a_directory_of_a_zip_that_is_too_large_is_not_read(tmp_path):
+    size = 17 << 20
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, size, 0, 0)
+    (tmp_path / "f.zip").write_bytes(bytes(size) + end)
+    with pytest.raises(InputError, match="directory is larger"):
+        check_package(tmp_path / "f.zip")
 
 
 def test_a_zip_over_the_limit_of_a_direct_upload_needs_s3(tmp_path):

@@ -27,6 +27,17 @@ _DIRECTORY_BYTES = 16 * MIB
 # Files of a folder, for the same reason.
 _MOST_FILES = 200_000
 _UNIX = 3  # ZipInfo.create_system: the mode is that of Unix
+# Errors of `zipfile` for damaged data; a negative position in the file is an OSError.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    OSError,
+)
 _ENCRYPTED = 0x1  # bit of ZipInfo.flag_bits
 
 
@@ -164,7 +175,7 @@ def open_package(path: Path, budget: Budget, source: str = "") -> Iterator[Packa
     with path.open("rb") as stored:
         try:
             archive = zipfile.ZipFile(_Bounded(stored))  # type: ignore[arg-type, call-overload, unused-ignore]
-        except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, EOFError) as error:
+        except _DAMAGED as error:
             raise InputError(
                 f"{path} can't be read as a zip: {' '.join(str(error).split()).rstrip('.')}."
             ) from error
@@ -228,7 +239,7 @@ def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget,
     try:
         with archive.open(info) as stream:
             data = stream.read(limit)
-    except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, struct.error, ValueError) as error:
+    except _DAMAGED as error:
         raise UnreadableError(" ".join(str(error).split()).rstrip(".") or "it ends early") from error
     budget.take(len(data))
     return data
