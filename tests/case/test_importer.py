@@ -1,16 +1,19 @@
 import bz2
+import errno
 import gzip
 import hashlib
 import json
 import lzma
 import os
 import shutil
+import socket
 from datetime import UTC
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+from worlds.small_evidence import PROBES
 
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
 from watchme_analysis.case.importer import import_folder
@@ -360,17 +363,97 @@ def test_bad_folders_are_refused(evidence, tmp_path):
     assert sorted(path.name for path in evidence.iterdir()) == ["access.log", "probes.csv"]
 
 
-def test_a_folder_that_may_not_be_looked_into_is_not_passed_over(evidence, tmp_path, monkeypatch):
+@pytest.fixture
+def locked(monkeypatch):
+    """Names of files and folders that may not be read, also by root."""
+    names = set()
+
+    def unless_locked(plain):
+        def opened(path, *given, **named):
+            if not isinstance(path, int) and Path(path).name in names:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return plain(path, *given, **named)
+
+        return opened
+
+    monkeypatch.setattr(Path, "open", unless_locked(Path.open))
+    monkeypatch.setattr(os, "scandir", unless_locked(os.scandir))
+    return names
+
+
+def test_what_may_not_be_read_is_named_and_the_others_are_read(evidence, tmp_path, locked):
     for name in ("old", ".cache"):
         (evidence / name).mkdir()
-    plain = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: path.name not in closed and plain(path, mode))
+        (evidence / name / "access.log").write_bytes((evidence / "access.log").read_bytes())
+    (evidence / "notes.md").write_text("x")
+    locked |= {"old", ".cache", "probes.csv", "notes.md"}
 
-    closed = {"old"}
-    with pytest.raises(InputError, match=r"old can't be read: Permission denied\.$"):
+    report = import_folder(evidence, tmp_path / "case")
+
+    reason = "it can't be read: Permission denied"
+    for name in ("old", "probes.csv", "notes.md"):
+        assert entry(report.case, name)["reason"] == reason
+    assert {one.file: one.tables for one in report.case.unread} == {"old": (), "probes.csv": ("probes",)}
+    assert report.case.coverage()["probes"]["truncated"]
+    assert len(report.case.table("access_log")) == 3
+    assert not import_folder(evidence, tmp_path / "case").changed
+    locked.clear()
+    again = import_folder(evidence, tmp_path / "case")
+    assert again.changed
+    assert len(again.case.table("access_log")) == 6
+    locked.add("evidence")
+    with pytest.raises(InputError, match=r"evidence can't be read: Permission denied\.$"):
         import_folder(evidence, tmp_path / "case")
-    closed = {".cache"}
-    import_folder(evidence, tmp_path / "case")
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+# Reason, and whether the name `access.log` makes it missing evidence.
+NO_FILES = {
+    "pipe": (os.mkfifo, "a pipe, not a file", True),
+    "socket": (make_socket, "a socket, not a file", True),
+    "link to a device": (
+        lambda path: path.symlink_to("/dev/null"),
+        f"a symbolic link that leads out of the folder, to {os.devnull}: it is not followed",
+        True,
+    ),
+    "link to a folder": (lambda path: path.symlink_to("below"), "a symbolic link to a folder", False),
+    "hidden folder": (lambda path: path.with_name(".git").mkdir(), "hidden", False),
+    "hidden file": (lambda path: path.with_name(".env").write_text("x"), "hidden", False),
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_file_is_named_and_never_waited_for(tmp_path, monkeypatch, kind):
+    make, reason, is_evidence = NO_FILES[kind]
+    monkeypatch.chdir(tmp_path)  # the path of a socket is limited to 108 bytes
+    evidence = Path("in")
+    (evidence / "below").mkdir(parents=True)
+    (evidence / "below" / "probes.csv").write_text(PROBES)
+    before = set(evidence.iterdir())
+    make(evidence / "access.log")
+    (made,) = set(evidence.iterdir()) - before
+
+    case = import_folder(evidence, "case").case
+
+    left = entry(case, made.name)
+    assert (left["source"], left["reason"], left["bytes"]) == (None, reason, 0)
+    assert [one.file for one in case.unread] == ["access.log"] * is_evidence
+    assert made.name in import_text(case.manifest, UTC)
+    assert len(case.table("probes")) == 2
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "case.toml", "compose.yml", "main.py", "conf.d/x.conf"])
+def test_a_pipe_beside_a_log_is_not_waited_for(evidence, tmp_path, name):
+    (evidence / "conf.d").mkdir()
+    (evidence / "edge.conf").write_text("http { include conf.d/*.conf; }")
+    (evidence / "app.py").write_text(APP)
+    os.mkfifo(evidence / name)
+    case = import_folder(evidence, tmp_path / "case").case
+    assert entry(case, name)["reason"] == "a pipe, not a file"
 
 
 def test_a_case_may_lie_within_its_evidence(evidence):

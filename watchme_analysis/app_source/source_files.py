@@ -10,6 +10,7 @@ import ast
 import contextlib
 import os
 import re
+import stat
 import sys
 import warnings
 from collections.abc import Iterator
@@ -110,11 +111,13 @@ def source_files(root: Path) -> State:
             is_python = unpacked_name(name).endswith(".py") and is_source(PurePosixPath(relative.as_posix()))
             if is_python and not link_problem(root, path):
                 try:
-                    stat = path.stat()
+                    status = path.stat()
                 except OSError:
                     # The file was removed meanwhile.
                     continue
-                found[relative.as_posix()] = (stat.st_size, stat.st_mtime_ns)
+                # Opening a pipe would wait for its writer.
+                if stat.S_ISREG(status.st_mode):
+                    found[relative.as_posix()] = (status.st_size, status.st_mtime_ns)
     return dict(sorted(found.items()))
 
 

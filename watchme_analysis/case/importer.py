@@ -12,12 +12,13 @@ import json
 import logging
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from watchme_analysis.aws_shapes.commands import expected_output
@@ -113,19 +114,27 @@ def import_folder(
     source, target = Path(folder), Path(case)
     _check_target(source, target)
     settings = read_settings(source, zone_name)
-    names, refused = _evidence_files(source, target)
+    names, left_out = _evidence_files(source, target)
     if not names:
-        links = (
-            f" but links, such as {next(iter(refused))}, {next(iter(refused.values()))}" if refused else ""
+        first = next(
+            (f" that are read: {name} is left out ({out.reason})" for name, out in left_out.items()), ""
         )
         raise InputError(
-            f"The folder {source} holds no files{links}: give the folder that the evidence lies in."
+            f"The folder {source} holds no files{first}: give the folder that the evidence lies in."
         )
     if settings.file is None:
         check_one_case(source, names)
-    inputs = {name: sha256_of(source / name) for name in names}
+    inputs: dict[str, str] = {}
+    for name in names:
+        try:
+            inputs[name] = sha256_of(source / name)
+        except InputError as error:
+            reason = _unreadable(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
+            left_out[name] = _LeftOut(reason, _named_tables(RawFile(source, name)))
     zone = "" if settings.states_zone or settings.zone_is_assumed else settings.zone_name
-    fingerprint = _fingerprint(inputs | refused, [zone, settings.of_manifest])
+    fingerprint = _fingerprint(
+        inputs | {name: out.reason for name, out in left_out.items()}, [zone, settings.of_manifest]
+    )
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # a case that is damaged or of another version is imported again
             present = read_case(target)
@@ -138,7 +147,10 @@ def import_folder(
         _make(work, target)
         spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
         reports, frames, kept = _read_all(source, inputs, settings, progress, spill)
-        reports += [_refused(source, name, reason) for name, reason in refused.items()]
+        reports += [
+            FileReport(readable_name(name), None, out.reason, 0, "", unread=out.unread)
+            for name, out in left_out.items()
+        ]
         if not any(report.source for report in reports):
             if cases := [Path(report.file).parent for report in reports if report.reason == _OF_ITS_OWN]:
                 raise InputError(
@@ -204,40 +216,78 @@ def _make(work: Path, target: Path) -> None:
         ) from error
 
 
-def _refused(source: Path, name: str, reason: str) -> FileReport:
-    """Return the report on a link that is not followed; unread if its name is that of evidence."""
-    unread = () if (source / name).is_dir() else _named_tables(RawFile(source, name))
-    return FileReport(name, None, reason, 0, "", unread=unread)
+class _LeftOut(NamedTuple):
+    """Why a path is not read, and the tables that lack it; None if it is not evidence."""
+
+    reason: str
+    unread: tuple[str, ...] | None = None
 
 
-def _evidence_files(source: Path, target: Path) -> tuple[list[str], dict[str, str]]:
-    """Return the relative paths of the evidence files, and the links that are not followed, with the reasons.
+def _evidence_files(source: Path, target: Path) -> tuple[list[str], dict[str, _LeftOut]]:
+    """Return the relative paths of the evidence files, and those of everything that is not read.
 
-    Hidden files and the files of cases are left out. The manifest of a case below the folder is kept, so that
-    the report lists it as skipped.
+    Nothing is opened, so that a pipe does not block. Of a hidden or closed folder, only the folder is named.
+    Of a case below the folder, only the manifest is kept, so that the report lists it as skipped.
     """
     inside = target.resolve()
-    cases = [path.parent for path in source.rglob(MANIFEST) if _is_case(path.parent)]
     found: list[str] = []
-    refused: dict[str, str] = {}
-    for path in sorted(source.rglob("*")):
-        relative = path.relative_to(source)
-        if any(part.startswith(".") for part in relative.parts):
+    left: dict[str, _LeftOut] = {}
+    folders = [source]
+    while folders:
+        folder = folders.pop()
+        if _is_case(folder):
+            found.append((folder / MANIFEST).relative_to(source).as_posix())
             continue
-        if problem := link_problem(source, path):
-            refused[relative.as_posix()] = problem
+        try:
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries]
+        except OSError as error:
+            if folder == source:
+                raise InputError(f"{folder} can't be read: {error.strerror}.") from error
+            left[folder.relative_to(source).as_posix()] = _LeftOut(_unreadable(error), ())
             continue
-        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
-            # Otherwise its files would be missing from the case without notice.
-            raise InputError(f"{path} can't be read: Permission denied.")
-        if not path.is_file():
-            continue
-        if path.resolve().is_relative_to(inside):
-            continue
-        if any(path.is_relative_to(case) and path != case / MANIFEST for case in cases):
-            continue
-        found.append(relative.as_posix())
-    return found, refused
+        for name in names:
+            path = folder / name
+            # Path.resolve refuses a circle of links.
+            if Path(os.path.realpath(path)).is_relative_to(inside):
+                continue
+            relative = path.relative_to(source).as_posix()
+            try:
+                out = _left_out(source, path)
+            except OSError as error:  # gone meanwhile, or a path too long to be opened
+                out = _LeftOut(_unreadable(error), ())
+            if out is not None:
+                left[relative] = out
+            elif path.is_dir():
+                folders.append(path)
+            else:
+                found.append(relative)
+    return sorted(found, key=_parts), {name: left[name] for name in sorted(left, key=_parts)}
+
+
+def _left_out(source: Path, path: Path) -> _LeftOut | None:
+    """Return why a path is not read; None for a file or a folder that is."""
+    if path.name.startswith("."):
+        return _LeftOut("hidden")
+    relative = path.relative_to(source).as_posix()
+    if problem := link_problem(source, path):
+        return _LeftOut(problem, () if path.is_dir() else _named_tables(RawFile(source, relative)))
+    if path.is_dir():
+        # Its files are read under their own names.
+        return _LeftOut("a symbolic link to a folder") if path.is_symlink() else None
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        return None
+    kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+    return _LeftOut(f"{kind}, not a file", _named_tables(RawFile(source, relative)))
+
+
+def _unreadable(error: OSError) -> str:
+    return f"it can't be read: {error.strerror or error}"
+
+
+def _parts(name: str) -> list[str]:
+    return name.split("/")
 
 
 def _is_case(folder: Path) -> bool:

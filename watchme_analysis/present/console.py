@@ -95,7 +95,7 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
             if entry.get("unread") is None:
                 left.append((name, entry["bytes"], entry["reason"]))
             else:
-                unread.append(_bullet(f"{name} ({entry['bytes']:,d} bytes): {entry['reason']}"))
+                unread.append(_bullet(f"{name}{_sized(entry['bytes'])}: {entry['reason']}"))
             continue
         if entry.get("unread") is not None:
             unread.append(_bullet(f"{name}: {entry['reason']}"))
@@ -141,11 +141,14 @@ def _left_files(files: Sequence[tuple[str, int, str]]) -> list[str]:
     for name, size, reason in files:
         by_reason.setdefault(reason, []).append((name, size))
     return [
-        _bullet(
-            f"{_first_of([name for name, _ in some])} ({sum(size for _, size in some):,d} bytes): {reason}"
-        )
+        _bullet(f"{_first_of([name for name, _ in some])}{_sized(sum(size for _, size in some))}: {reason}")
         for reason, some in by_reason.items()
     ]
+
+
+def _sized(size: int) -> str:
+    """Return the size of files in parentheses; empty without bytes, such as for links and folders."""
+    return f" ({size:,d} bytes)" if size else ""
 
 
 def _assumed_zone(manifest: Mapping[str, Any]) -> list[str]:
