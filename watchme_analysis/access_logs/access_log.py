@@ -132,7 +132,7 @@ def spill_access_log(raw: RawFile) -> TablePart:
     assert raw.spill is not None
     account = AccessLogAccounting(raw.relative)
     target = raw.spill.folder / f"{sha256(raw.relative.encode()).hexdigest()[:16]}.parquet"
-    tables = _tables(raw, partial(input_of(raw.path).blocks, BLOCK_BYTES), account)
+    tables = _tables(raw, partial(replace(input_of(raw.path), open=raw.open).blocks, BLOCK_BYTES), account)
     rows = write_parquet(target, (table.select(list(ACCESS_COLUMNS)) for table in tables))
     return TablePart("access_log", empty("access_log"), _retrieval(account), target if rows else None)
 

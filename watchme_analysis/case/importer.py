@@ -27,7 +27,7 @@ from watchme_analysis.case.folders import check_one_case
 from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings, read_settings
-from watchme_analysis.case.writer import FileReport, sha256_of, write_tables
+from watchme_analysis.case.writer import FileReport, HashedFile, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, LeftOutError, WatchmeError
 from watchme_analysis.files.evidence_file import (
     PACKED_ENDINGS,
@@ -37,6 +37,7 @@ from watchme_analysis.files.evidence_file import (
     Spill,
     TablePart,
     link_problem,
+    size_key,
 )
 from watchme_analysis.files.json_values import DEEPEST, shallow
 from watchme_analysis.files.lines import decoded
@@ -124,16 +125,18 @@ def import_folder(
         )
     if settings.file is None:
         check_one_case(source, names)
-    inputs: dict[str, str] = {}
+    hashed: dict[str, HashedFile] = {}
     for name in names:
         try:
-            inputs[name] = sha256_of(source / name)
+            hashed[name] = HashedFile.of(source / name)
         except InputError as error:
             reason = _unreadable(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
             left_out[name] = _LeftOut(reason, _named_tables(RawFile(source, name)))
     zone = "" if settings.states_zone or settings.zone_is_assumed else settings.zone_name
     fingerprint = _fingerprint(
-        inputs | {name: out.reason for name, out in left_out.items()}, [zone, settings.of_manifest]
+        {name: file.sha256 for name, file in hashed.items()}
+        | {name: out.reason for name, out in left_out.items()},
+        [zone, settings.of_manifest],
     )
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # a case that is damaged or of another version is imported again
@@ -146,7 +149,7 @@ def import_folder(
     try:
         _make(work, target)
         spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
-        reports, frames, kept = _read_all(source, inputs, settings, progress, spill)
+        reports, frames, kept = _read_all(source, hashed, settings, progress, spill)
         reports += [
             FileReport(readable_name(name), None, out.reason, 0, "", unread=out.unread)
             for name, out in left_out.items()
@@ -309,7 +312,7 @@ def _tables_intact(case: Case) -> bool:
 
 def _read_all(
     folder: Path,
-    inputs: dict[str, str],
+    hashed: dict[str, HashedFile],
     settings: CaseSettings,
     progress: Callable[[str], None] | None,
     spill: Spill,
@@ -317,11 +320,10 @@ def _read_all(
     reports: list[FileReport] = []
     frames: Parts = {}
     kept: list[tuple[str, bytes]] = []
-    known: dict[Hashable, Any] = {}
-    for name, digest in inputs.items():
+    known: dict[Hashable, Any] = {size_key(name): file.bytes for name, file in hashed.items()}
+    for name, (digest, size, _) in hashed.items():
         if progress is not None:
             progress(name)
-        size = (folder / name).stat().st_size
         if name == settings.file:
             reports.append(FileReport(name, "case_settings", "", size, digest))
             continue
@@ -350,6 +352,7 @@ def _read_all(
                 # skipped.
                 reason = f"the reader {source.name} failed: {type(error).__name__}: {error}"
                 unread, source = source.tables, None
+        change = hashed[name].change_of(folder / name) if source is not None else ""
         rows = sum(piece.retrieval.rows for piece in pieces)
         _LOG.info("%s: %d bytes, reader %s, %d rows", name, size, source.name if source else "none", rows)
         if source is not None:
@@ -361,7 +364,7 @@ def _read_all(
             FileReport(
                 raw.relative,
                 source.name if source else None,
-                reason or (_problem(raw, pieces) if source else ""),
+                reason or (_problem(raw, pieces, change) if source else ""),
                 size,
                 digest,
                 tuple((piece.table, piece.retrieval) for piece in pieces),
@@ -429,12 +432,12 @@ def _spill_from(source: Path, names: list[str]) -> int:
     return SPILL_FROM if whole < _MANY_BYTES else SPILL_FROM // 16
 
 
-def _problem(raw: RawFile, pieces: list[TablePart]) -> str:
-    """Return the problem of a file that was read in spite of it; empty without a problem."""
-    if raw.is_large and "content" not in vars(raw):
+def _problem(raw: RawFile, pieces: list[TablePart], change: str) -> str:
+    """Return the problems of a file that was read in spite of them; empty without a problem."""
+    lost = [raw.content.problem or ""] if not raw.is_large or "content" in vars(raw) else []
+    if not lost:
         lost = [item.reason for piece in pieces for item in piece.retrieval.rejected if item.line == 0]
-        return "; ".join(lost)
-    return raw.content.problem or ""
+    return "; ".join(filter(None, (*lost, change)))
 
 
 def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:

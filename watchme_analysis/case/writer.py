@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.case.folders import far_apart
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings
 from watchme_analysis.case.time_order import Written, write_sorted
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.evidence_file import Source, TablePart
+from watchme_analysis.files.evidence_file import Source, TablePart, first_bytes
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform
@@ -91,6 +92,47 @@ class FileReport:
         }
 
 
+class HashedFile(NamedTuple):
+    """State of a file when it was hashed: SHA-256 and size of what was hashed, and time of modification."""
+
+    sha256: str
+    bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path, most_bytes: int | None = None) -> HashedFile:
+        """Return the state of a file, or of its first bytes; bytes added meanwhile are not hashed.
+
+        Raises
+        ------
+        InputError
+            When the file can't be read.
+        """
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                start = first_bytes(file, status.st_size if most_bytes is None else most_bytes)
+                digest = hashlib.file_digest(start, "sha256").hexdigest()
+                return cls(digest, start.tell(), status.st_mtime_ns)
+        except OSError as error:
+            raise InputError(f"{path} can't be read: {error.strerror}.") from error
+
+    def change_of(self, path: Path) -> str:
+        """Return a phrase on how the file has changed since it was hashed; empty if it has not."""
+        try:
+            status = path.stat()
+            if (status.st_size, status.st_mtime_ns) == (self.bytes, self.mtime_ns):
+                return ""
+            is_same = HashedFile.of(path, self.bytes).sha256 == self.sha256
+        except (OSError, InputError):
+            return "it was gone before the import ended"
+        if not is_same:
+            return "it changed while it was read: its rows may differ from its hash"
+        if status.st_size == self.bytes:
+            return ""
+        return f"it grew while it was read: only its first {self.bytes:,d} bytes were read"
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal.
 
@@ -99,11 +141,7 @@ def sha256_of(path: Path) -> str:
     InputError
         When the file can't be read.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+    return HashedFile.of(path).sha256
 
 
 def write_tables(

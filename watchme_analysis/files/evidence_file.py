@@ -7,6 +7,7 @@ collects them, and the importer selects the reader of a file by name and content
 from __future__ import annotations
 
 import fnmatch
+import io
 import json
 import re
 from collections import deque
@@ -16,7 +17,7 @@ from datetime import UTC, tzinfo
 from functools import cached_property
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
@@ -46,6 +47,39 @@ class Content(NamedTuple):
     problem: str | None
 
 
+class _FirstBytes(io.RawIOBase):
+    """The first bytes of a file as a file of its own."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size, self._at = file, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = self._file.seek(start + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        room = memoryview(buffer)[: max(0, self._size - self._at)]
+        count = cast(Any, self._file).readinto(room) if len(room) else 0
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def first_bytes(file: BinaryIO, size: int) -> io.BufferedReader:
+    """Return a stream of the first bytes of a file that may grow meanwhile; closing it closes the file."""
+    return io.BufferedReader(_FirstBytes(file, size))
+
+
 class TablePart(NamedTuple):
     """The rows of a file for one table; a large part is in a Parquet file instead of the frame."""
 
@@ -60,6 +94,11 @@ class Spill(NamedTuple):
 
     folder: Path
     from_bytes: int
+
+
+def size_key(name: str) -> Hashable:
+    """Return the key of the number of bytes to read of a file, in the cache of :attr:`RawFile.known`."""
+    return "size", name
 
 
 def unpacked_name(name: str) -> str:
@@ -240,11 +279,17 @@ class RawFile:
         """Relative path without the ending of a compressed file."""
         return unpacked_name(self.relative)
 
+    def open(self) -> BinaryIO:
+        """Open the file; bytes that were added since it was hashed are not read."""
+        file = self.path.open("rb")
+        most = self.known.get(size_key(self.on_disk))
+        return file if most is None else first_bytes(file, most)
+
     @cached_property
     def content(self) -> Content:
         """The file's decompressed bytes, cut off at the limits."""
         try:
-            with self.path.open("rb") as file:
+            with self.open() as file:
                 return read_content(file)
         except OSError as error:
             raise InputError(f"{self.path} can't be read: {error.strerror}.") from error
@@ -253,11 +298,11 @@ class RawFile:
         """Return the first decompressed bytes; of a large file, only these are read."""
         if not self.is_large or "content" in self.__dict__:
             return self.content.data[:size]
-        with self.path.open("rb") as file:
+        with self.open() as file:
             first = file.read(size)
         if not first.startswith(PACKED_MAGIC):
             return first
-        with self.path.open("rb") as file:
+        with self.open() as file:
             return _decompressed(file, size).data[:size]
 
     @cached_property

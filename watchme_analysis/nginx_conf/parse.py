@@ -112,7 +112,13 @@ def included_files(main: RawFile, pattern: str) -> list[RawFile]:
         found = {path for path in found if path.resolve().is_relative_to(main.root.resolve())}
         if found:
             return [
-                RawFile(main.root, path.relative_to(main.root).as_posix(), main.zone, main.settings)
+                RawFile(
+                    main.root,
+                    path.relative_to(main.root).as_posix(),
+                    main.zone,
+                    main.settings,
+                    known=main.known,
+                )
                 for path in sorted(found)
             ]
     return []
@@ -290,7 +296,9 @@ def _mains(raw: RawFile) -> list[RawFile]:
     found = []
     names = ("*.conf", *(f"*.conf{ending}" for ending in PACKED_ENDINGS))
     for path in (path for name in names for path in sorted(raw.root.rglob(name))):
-        main = RawFile(raw.root, path.relative_to(raw.root).as_posix(), raw.zone, raw.settings)
+        main = RawFile(
+            raw.root, path.relative_to(raw.root).as_posix(), raw.zone, raw.settings, known=raw.known
+        )
         if link_problem(raw.root, path):
             continue
         if path.is_file() and any(PurePosixPath(main.name).match(pattern) for pattern in MAIN_PATTERNS):
