@@ -6,7 +6,10 @@ import json
 import lzma
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 from datetime import UTC
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from watchme_analysis.access_logs.formats.candidates import candidate_formats
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.writer import HashedFile
 from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.files import leftovers
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.present.console import import_text
 
@@ -494,6 +498,27 @@ def test_the_hash_is_that_of_what_was_read(evidence, tmp_path, monkeypatch, what
     assert (read["sha256"], read["bytes"]) == (hashlib.sha256(before).hexdigest(), len(before))
     assert len(case.table("access_log")) == 1000
     assert read["reason"].startswith(reason) and bool(read["reason"]) == bool(reason)
+
+
+KILLED = """
+import os, signal, sys
+from watchme_analysis.case import importer
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+importer.write_tables = killed
+importer.import_folder(*sys.argv[1:])
+"""
+
+
+def test_a_killed_import_leaves_no_folder_behind_for_good(evidence, tmp_path, monkeypatch):
+    done = subprocess.run([sys.executable, "-c", KILLED, evidence, tmp_path / "case"], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len([path for path in tmp_path.iterdir() if path.name.startswith(".case-")]) == 1
+
+    monkeypatch.setattr(leftovers, "_NEW_S", 0.0)
+    import_folder(evidence, tmp_path / "other")
+
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_case_may_lie_within_its_evidence(evidence):

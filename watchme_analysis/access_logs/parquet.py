@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.input import s3_store
 from watchme_analysis.errors import InputError, ServiceError, reason_of
+from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +46,10 @@ class ParquetFile:
         self._writer: Any = None
         self._path = path = Path(self.name).resolve()
         is_file = not self._is_object and (path.is_file() or not path.exists())
-        self._aside = path.with_name(f".{path.name}-{token_hex(4)}.part") if is_file else None
+        self._aside = temporary_path(path) if is_file else None
+        self._lock = ExitStack()
+        if is_file:
+            remove_leftovers(path.parent)
 
     def __enter__(self) -> ParquetFile:
         return self
@@ -67,6 +70,7 @@ class ParquetFile:
                     # Closing, which is unavoidable, created an object of the rows so far.
                     s3_store().delete_file(self.name.removeprefix("s3://"))
         finally:
+            self._lock.close()
             if self._aside is not None:
                 self._aside.unlink(missing_ok=True)
 
@@ -103,6 +107,8 @@ class ParquetFile:
                 filesystem=store,
                 dictionary_pagesize_limit=_DICTIONARY_BYTES,
             )
+            if self._aside is not None:
+                self._lock.enter_context(in_use(self._aside))
         self._writer.write_table(table, row_group_size=GROUP_ROWS)
 
 

@@ -17,6 +17,7 @@ from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.writer import sha256_of
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import unpacked_name
+from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.redact import MASK, is_secret_name
 from watchme_analysis.schema import TABLES, conform
@@ -72,12 +73,16 @@ def export_case(case: Case, target: Path, level: str) -> Case:
     if target.exists():
         raise CaseError(f"{target} exists already: give a new folder.")
     redactor = Redactor(level, set(_secrets(case)), dict(_identities(case)))
+    remove_leftovers(target.parent)
+    work = temporary_path(target)
     try:
-        (target / "tables").mkdir(parents=True)
-        _write(case, target, redactor)
-    except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
-        raise
+        work.mkdir(parents=True)
+        with in_use(work):
+            (work / "tables").mkdir()
+            _write(case, work, redactor)
+            work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return read_case(target)
 
 

@@ -13,13 +13,11 @@ import logging
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import uuid4
 
 from watchme_analysis.aws_shapes.commands import expected_output
 from watchme_analysis.case.case_folder import Case, check_case_path, no_folder, read_case
@@ -40,6 +38,13 @@ from watchme_analysis.files.evidence_file import (
     size_key,
 )
 from watchme_analysis.files.json_values import DEEPEST, shallow
+from watchme_analysis.files.leftovers import (
+    FORMER,
+    in_use,
+    is_temporary_name,
+    remove_leftovers,
+    temporary_path,
+)
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.files.time_limit import TimeLimitError, time_limit
@@ -113,6 +118,7 @@ def import_folder(
         When the folder of the case contains something other than a case.
     """
     source, target = Path(folder), Path(case)
+    remove_leftovers(target.parent)
     _check_target(source, target)
     settings = read_settings(source, zone_name)
     names, left_out = _evidence_files(source, target)
@@ -145,36 +151,37 @@ def import_folder(
                 return ImportReport(present, changed=False)
 
     # The path is chosen before the folder exists, so that an interrupt at any time still removes the folder.
-    work = target.parent / f".{target.name}-{uuid4().hex}"
+    work = temporary_path(target)
     try:
         _make(work, target)
-        spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
-        reports, frames, kept = _read_all(source, hashed, settings, progress, spill)
-        reports += [
-            FileReport(readable_name(name), None, out.reason, 0, "", unread=out.unread)
-            for name, out in left_out.items()
-        ]
-        if not any(report.source for report in reports):
-            if cases := [Path(report.file).parent for report in reports if report.reason == _OF_ITS_OWN]:
+        with in_use(work):
+            spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
+            reports, frames, kept = _read_all(source, hashed, settings, progress, spill)
+            reports += [
+                FileReport(readable_name(name), None, out.reason, 0, "", unread=out.unread)
+                for name, out in left_out.items()
+            ]
+            if not any(report.source for report in reports):
+                if cases := [Path(report.file).parent for report in reports if report.reason == _OF_ITS_OWN]:
+                    raise InputError(
+                        f"{source} holds no evidence, but cases: give one, such as {source / cases[0]}."
+                    )
+                left = ", ".join(f"{report.file} ({report.reason})" for report in reports[:_NAMED])
+                more = f" and {counted(len(reports) - _NAMED, 'more file')}" if len(reports) > _NAMED else ""
                 raise InputError(
-                    f"{source} holds no evidence, but cases: give one, such as {source / cases[0]}."
+                    f"Nothing in {source} is evidence that can be read: {left}{more}. "
+                    "Name the files as in docs/evidence.md, or state their kinds in case.toml."
                 )
-            left = ", ".join(f"{report.file} ({report.reason})" for report in reports[:_NAMED])
-            more = f" and {counted(len(reports) - _NAMED, 'more file')}" if len(reports) > _NAMED else ""
-            raise InputError(
-                f"Nothing in {source} is evidence that can be read: {left}{more}. "
-                "Name the files as in docs/evidence.md, or state their kinds in case.toml."
+            manifest = write_tables(work, target.name, settings, reports, frames)
+            manifest["fingerprint"] = fingerprint
+            for name, data in kept:
+                copy = work / "files" / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(data)
+            (work / MANIFEST).write_text(
+                json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
             )
-        manifest = write_tables(work, target.name, settings, reports, frames)
-        manifest["fingerprint"] = fingerprint
-        for name, data in kept:
-            copy = work / "files" / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(data)
-        (work / MANIFEST).write_text(
-            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        _replace(work, target)
+            _replace(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return ImportReport(read_case(target), changed=True)
@@ -251,6 +258,8 @@ def _evidence_files(source: Path, target: Path) -> tuple[list[str], dict[str, _L
             continue
         for name in names:
             path = folder / name
+            if is_temporary_name(name):
+                continue
             # Path.resolve refuses a circle of links.
             if Path(os.path.realpath(path)).is_relative_to(inside):
                 continue
@@ -476,10 +485,10 @@ def _replace(work: Path, target: Path) -> None:
     Another process may write the same case at the same time; that case is then replaced in turn.
     """
     for last in (False, False, True):
-        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+        former = temporary_path(target, FORMER)
         try:
             with suppress(FileNotFoundError):
-                target.rename(old / "case")
+                target.rename(former)
             work.rename(target)
         except OSError:
             if last:
@@ -487,4 +496,4 @@ def _replace(work: Path, target: Path) -> None:
         else:
             return
         finally:
-            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(former, ignore_errors=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from secrets import token_hex
+
+from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
@@ -26,14 +27,15 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
         path.write_bytes(data)
         return
     path = path.resolve()
-    aside = path.with_name(f".{path.name}-{token_hex(4)}.part")
+    remove_leftovers(path.parent)
+    aside = temporary_path(path)
     try:
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
         error.filename = str(path)  # the name that the caller knows
         raise
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file, in_use(aside):
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
