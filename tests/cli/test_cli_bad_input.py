@@ -13,6 +13,7 @@ import pytest
 from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.cli import main
+from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import ServiceError
 
 WATCHME = Path(sys.executable).with_name("watchme")
@@ -145,6 +146,37 @@ def queries():
         yield "case", "sql", "case", text, "--csv"
 
 
+def commands_that_call_aws():
+    """Yield invalid options of commands that call AWS; AWS must not be called for them."""
+    pull = ("pull", "backlog", "--queue", "q")
+    query = ("query", "run", "worker_errors", "--log-group", "/x")
+    for command in (pull, query):
+        for text in NO_MOMENTS:
+            yield *command, "--since", text
+            yield *command, "--until", text
+        for name in NO_ZONES:
+            yield *command, "--timezone", name
+        yield *command, "--since", "1h", "--until", "2h"
+    for name in ("evidence", "/dev/null", "/dev/null/case", "binary", "binary/case", "a" * 5000):
+        yield "pull", "backlog", name, "--queue", "q"
+    for name in ("evidence", "/dev/null", "binary", "a" * 5000):
+        yield *pull, "--raw", name
+    yield "pull", "backlog"
+    yield "query", "run", "nowhere"
+
+
+def zones_and_numbers_without_effect():
+    """Yield invalid options that a command could ignore."""
+    for name in NO_ZONES:
+        yield "simulate", "--timezone", name
+        yield "alarms", "backtest", "case", "--timezone", name
+    for text in ("nan", "inf", "-inf", "0"):
+        yield "simulate", "--cores", text
+    for text in ("nan", "inf", "-1", "1e99", "1e3", *TOO_LONG):
+        for option in ("--every", "--for", "--timeout"):
+            yield "probe", "http://127.0.0.1:9/", option, text
+
+
 GROUPS = [options_of_time, options_of_zones, names_of_what_is_not_there, counts, urls_and_headers, queries]
 
 CASE_TOMLS = {
@@ -235,6 +267,19 @@ def fault_of(folder, monkeypatch, capsys):
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
 def test_invalid_words_are_one_sentence(fault_of, group):
     assert [fault for fault in map(fault_of, group()) if fault] == []
+
+
+@pytest.mark.parametrize("group", [commands_that_call_aws, zones_and_numbers_without_effect])
+def test_invalid_words_end_a_command_before_it_calls_or_writes(fault_of, folder, monkeypatch, group):
+    def called(*_, **__):
+        raise AssertionError("AWS is called, or probes are sent")
+
+    for name in ("call", "client", "pages"):
+        monkeypatch.setattr(Aws, name, called)
+    monkeypatch.setattr("watchme_analysis.evidence.prober.run", called)
+    before = sorted(folder.rglob("*"))
+    assert [fault for fault in map(fault_of, group()) if fault] == []
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_there_are_hundreds_of_them():

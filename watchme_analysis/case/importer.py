@@ -204,17 +204,31 @@ def _check_target(source: Path, target: Path) -> None:
         raise InputError(f"{no_folder(source)}: give the folder that the evidence lies in.")
     if _is_case(source):
         raise InputError(f"{source} is a case already: give the folder that the evidence lies in.")
-    check_case_path(target)
     if source.resolve() == target.resolve():
         raise InputError(
             f"The case can't be written into the evidence itself: give another folder than {target}."
         )
+    check_new_case(target)
+
+
+def check_new_case(target: Path) -> None:
+    """Check that a case can be written to a folder: it is new, empty or a case.
+
+    Raises
+    ------
+    CaseError
+        When it is something else, or can't be a folder.
+    """
+    check_case_path(target)
     if (
         target.exists()
         and not (target / MANIFEST).is_file()
         and (not target.is_dir() or any(target.iterdir()))
     ):
         raise CaseError(f"{target} exists and is not a case: give a new folder, or remove it first.")
+    above = next(folder for folder in target.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise CaseError(f"{target} can't be a case, because {above} is not a folder: give another folder.")
 
 
 def _make(work: Path, target: Path) -> None:

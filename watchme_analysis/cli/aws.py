@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +13,7 @@ import click
 
 from watchme_analysis.cli.options import FiniteRange, timezone_option
 from watchme_analysis.cli.terminal import echo, show_line
-from watchme_analysis.window import Window, parse_zone
+from watchme_analysis.window import Window, parse_time, parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
@@ -50,6 +51,18 @@ def aws_options(command: F) -> F:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def check_window(options: dict[str, Any]) -> None:
+    """Check ``--since``, ``--until`` and ``--timezone`` before AWS is called or a file is written.
+
+    Raises
+    ------
+    InputError
+        When one of them is invalid, or the end is not after the start.
+    """
+    zone, now = parse_zone(options["timezone"]), datetime.now(UTC)
+    Window(parse_time(options["since"], zone, now), min(parse_time(options["until"], zone, now), now))
 
 
 def window_of(options: dict[str, Any], query_options: QueryOptions, identity_parts: Sequence[Any]) -> Window:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,9 @@ from watchme_analysis.window import parse_span
 
 def _span_s(name: str, text: str) -> float:
     """Return the seconds of a duration such as ``10s`` or of a plain number."""
+    is_number = re.fullmatch(r"\d+(\.\d+)?", text) is not None
     try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return parse_span(text).total_seconds()
+        return parse_span(f"{text}s" if is_number else text).total_seconds()
     except InputError as error:
         raise click.BadParameter(str(error), param_hint=name) from error
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
-from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, aws_options, query_options_of, window_of
+from watchme_analysis.cli.aws import (
+    PARTLY_FAILED,
+    Progress,
+    aws_options,
+    check_window,
+    query_options_of,
+    window_of,
+)
 from watchme_analysis.cli.options import profile_option, region_option, system_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import FILE, load_config
@@ -62,8 +69,9 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     Responses are cached, so the same command with --offline writes the case again without AWS. The exit
     code is 1 if a part could not be retrieved; the case then holds the other parts and names the missing one.
     """
+    from watchme_analysis.case.importer import check_new_case
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget, iam_policy
-    from watchme_analysis.services.collect import Request
+    from watchme_analysis.services.collect import Request, check_raw
     from watchme_analysis.services.collect import pull as pull_case
 
     sample = options["dlq_sample"]
@@ -74,9 +82,15 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         return 0
     if question is None:
         raise click.UsageError("QUESTION is missing: give health or backlog.")
+    check_window(options)
+    if case is not None:
+        check_new_case(case)
+    check_raw(options["raw"])
+    named = _named(options)
+    if not any(named.values()):
+        raise InputError("Nothing is named: give --queue, --function, --instance or --log-group.")
     aws = Aws(SessionTarget(options["profile"], options["region"]))
     query_options = query_options_of(options, aws)
-    named = _named(options)
     window = window_of(options, query_options, ["pull", question, *map(list, named.values())])
     request = Request(
         window,

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.aws import PARTLY_FAILED, Progress, aws_options, query_options_of, window_of
+from watchme_analysis.cli.aws import (
+    PARTLY_FAILED,
+    Progress,
+    aws_options,
+    check_window,
+    query_options_of,
+    window_of,
+)
 from watchme_analysis.cli.options import configured, system_option
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.config import load_config
@@ -117,6 +124,7 @@ def run(name: str, **options: Any) -> int:
     from watchme_analysis.cloudwatch.insights.query_library import library_query
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
+    check_window(options)
     item = library_query(name)
     text = item.filled(_pairs(options["parameters"]))
     targets: dict[str, Aws] = {}

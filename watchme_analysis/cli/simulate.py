@@ -88,6 +88,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     from watchme_analysis.simulation.figures import figures_note, measures_rows
     from watchme_analysis.window import parse_zone
 
+    zone = parse_zone(options["timezone"])
     measured: Recorded | None = None
     fitted: Model | None = None
     notes: tuple[str, ...] = ()
@@ -112,7 +113,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         diagnosis, fitted = what_if_of_case(opened, queue, api_slots)
         for note in opened.coverage().get("metrics", {}).get("notes", ()):
             echo(f"metrics: {note}", err=True)
-        spared = spared_by_a_check(diagnosis, parse_zone(options["timezone"]))
+        spared = spared_by_a_check(diagnosis, zone)
         wanted, measured, notes = fitted.scenarios, fitted.recorded, fitted.notes
         if options["cores"] is not None:
             notes = (*notes, f"--cores has no effect: {fitted.pipeline.queue} is simulated alone.")

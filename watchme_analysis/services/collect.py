@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, format_scan_cost
-from watchme_analysis.case.importer import ImportReport, import_folder
+from watchme_analysis.case.importer import ImportReport, check_new_case, import_folder
 from watchme_analysis.cloudwatch.account_state import (
     CHANGES_BEFORE,
     HISTORY_RETENTION,
@@ -173,12 +173,18 @@ def pull(
     """
     if not (request.queues or request.functions or request.instances or request.log_groups):
         raise InputError("Nothing is named: give --queue, --function, --instance or --log-group.")
+    check_new_case(case)
+    check_raw(raw)
     if raw is not None:
-        if raw.exists() and any(raw.iterdir()):
-            raise InputError(f"The folder {raw} is not empty: give a new one for the raw responses.")
         return _Pull(aws, request, raw, progress, announce).write(case)
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
         return _Pull(aws, request, Path(folder), progress, announce).write(case)
+
+
+def check_raw(raw: Path | None) -> None:
+    """Raise an error if the folder of the raw responses is a file, or holds something already."""
+    if raw is not None and raw.exists() and not (raw.is_dir() and not any(raw.iterdir())):
+        raise InputError(f"{raw} is not an empty folder: give a new one for the raw responses.")
 
 
 class _Pull:
