@@ -14,7 +14,8 @@ from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.cli import main
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.errors import ServiceError
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.report.html_page import check_index, write_index
 
 WATCHME = Path(sys.executable).with_name("watchme")
 DEEP = 20_000
@@ -280,6 +281,50 @@ def test_invalid_words_end_a_command_before_it_calls_or_writes(fault_of, folder,
     before = sorted(folder.rglob("*"))
     assert [fault for fault in map(fault_of, group()) if fault] == []
     assert sorted(folder.rglob("*")) == before
+
+
+UNRELATED = {
+    "text": b"a letter",
+    "lines": b"a letter\n{}\n",
+    "page": b"<!DOCTYPE html><p>mine",
+    "binary": b"\xff\0",
+}
+OUTPUTS = {
+    "parquet": ("access", "evidence/access.log", "--errors", "none", "--parquet"),
+    "list of messages": ("redrive", "case", "--out"),
+    "journal": ("redrive", "case", "--journal"),
+    "probes": ("probe", "http://127.0.0.1:9/", "--for", "0s", "--output"),
+    "case": ("import", "evidence"),
+    "exported case": ("case", "export", "case", "--redact", "ids"),
+    "report folder": ("report", "health", "case", "--out"),
+}
+
+
+@pytest.mark.parametrize("content", UNRELATED)
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_an_output_never_overwrites_an_unrelated_file(fault_of, folder, output, content):
+    target = folder / "letter"
+    target.write_bytes(UNRELATED[content])
+    assert fault_of((*OUTPUTS[output], "letter")) == ""
+    assert target.read_bytes() == UNRELATED[content]
+
+
+def test_an_index_of_something_else_is_not_overwritten(tmp_path):
+    check_index(tmp_path)
+    write_index(tmp_path)
+    check_index(tmp_path)
+    (tmp_path / "index.html").write_text("<title>My site</title>")
+    with pytest.raises(InputError, match="is not an index of reports"):
+        check_index(tmp_path)
+
+
+def test_an_earlier_output_is_replaced(fault_of, folder):
+    words = ("access", "evidence/access.log", "--errors", "none", "--parquet", "rows.parquet")
+    (folder / "rows.parquet").write_bytes(b"")
+    for _ in range(3):
+        assert "exit 0" in fault_of(words)
+    for _ in range(2):
+        assert "exit 0" in fault_of(("redrive", "case", "--out", "list.jsonl"))
 
 
 def test_there_are_hundreds_of_them():

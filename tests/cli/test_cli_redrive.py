@@ -41,6 +41,8 @@ def test_the_list_goes_to_a_file(run, tmp_path):
     result = run("--out", str(out))
     assert result.stdout == ""
     assert out.read_text(encoding="utf-8").count("\n") == MESSAGES
+    run("--out", str(out))  # a list is replaced by the same list
+    assert out.read_text(encoding="utf-8").count("\n") == MESSAGES
 
 
 def test_a_list_that_finds_no_room_leaves_no_part_of_it(run, tmp_path):

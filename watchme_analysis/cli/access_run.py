@@ -17,6 +17,7 @@ import click
 
 from watchme_analysis.cli.terminal import echo, printable, show_line
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.atomic_write import check_replaceable
 from watchme_analysis.text.formats import counted
 from watchme_analysis.window import parse_zone
 
@@ -187,6 +188,7 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
         raise InputError(f"{name} is a folder: --parquet needs the name of a file.")
     if any(one.path is not None and one.path.samefile(target) for one in scan.inputs):
         raise InputError(f"{name} is one of the logs: --parquet needs the name of another file.")
+    check_replaceable(target, lambda first: first.startswith(b"PAR1"), "a Parquet file")
 
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Options) -> Found:

@@ -9,7 +9,7 @@ import click
 
 from watchme_analysis.cli.options import CommandWithFormerOptions, profile_option
 from watchme_analysis.cli.terminal import echo, echo_json
-from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.formats import counted
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
     from watchme_analysis.services.redrive import plan_redrive, send_redrive
 
     profile = options.pop("profile")
+    if out is not None:
+        check_replaceable(out, lambda first: first.startswith(b'{"QueueUrl": '), "a list of messages")
     plan = plan_redrive(case, queue, **options)
     if out is not None:
         write_atomically(out, plan.text.encode())

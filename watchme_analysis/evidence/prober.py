@@ -343,7 +343,7 @@ def append(path: str, rows: Iterable[dict[str, Any]]) -> None:
     The file is opened each time, so that it may be rotated or removed in between.
     """
     text = io.StringIO()
-    with open(path, "a+", encoding="utf-8", newline="") as file:  # noqa: PTH123
+    with open(path, "a+", encoding="utf-8", errors="backslashreplace", newline="") as file:  # noqa: PTH123
         file.seek(0)
         header = next(csv.reader([file.readline(4096)]), None)
         if header and not {"timestamp", "vantage", "seconds"} <= set(header):

@@ -3,9 +3,41 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from watchme_analysis.errors import InputError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
+
+_FIRST_BYTES = 4096
+
+
+def check_replaceable(path: Path, is_same_kind: Callable[[bytes], bool], kind: str) -> None:
+    """Check that writing an output does not overwrite an unrelated file.
+
+    Parameters
+    ----------
+    path
+        File to write. A missing or empty file, and a device or a pipe, may be written to.
+    is_same_kind
+        Tells from the first 4,096 bytes of a file whether it is an earlier output.
+    kind
+        Name of such an output, for the message.
+
+    Raises
+    ------
+    InputError
+        When the file holds something else, or can't be read.
+    """
+    if not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            first = file.read(_FIRST_BYTES)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+    if first and not is_same_kind(first):
+        raise InputError(f"{path} exists and is not {kind}: choose another place for the output.")
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:

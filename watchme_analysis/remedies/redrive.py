@@ -177,6 +177,8 @@ def pending_messages(
         text = ""
     except OSError as error:
         raise InputError(f"The journal {journal} can't be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{journal} is not a redrive journal: give another file.") from error
     known = _entries(text, journal)
     left = list(
         _open_lines(lines, known, found, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected)
@@ -358,7 +360,9 @@ def _known(file: IO[str], journal: Path) -> dict[str, dict[str, Any]]:
 
 
 def _entries(text: str, journal: Path) -> dict[str, dict[str, Any]]:
-    whole, _, _ = text.rpartition("\n")
+    whole, _, last = text.rpartition("\n")
+    if not _BEGINNING.startswith(last[: len(_BEGINNING)]):
+        raise InputError(f"{journal} is not a redrive journal: give another file.")
     entries: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(split_text(whole), 1):
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.present.display import coded
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
@@ -127,6 +127,13 @@ def _sections(cells: list[Any]) -> dict[str, str]:
 
 
 INDEX = "index.html"
+
+
+def check_index(reports: Path) -> None:
+    """Raise an error if a folder of reports holds an index page of something else."""
+    check_replaceable(
+        reports / INDEX, lambda first: b"<title>Reports</title>" in first, "an index of reports"
+    )
 
 
 def write_index(reports: Path) -> Path:

@@ -22,7 +22,7 @@ from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.installation import require
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import Run, collect_files, prepare, write_result
-from watchme_analysis.report.html_page import write_index, write_page
+from watchme_analysis.report.html_page import check_index, write_index, write_page
 from watchme_analysis.report.kernel import Kernels, finished, left_by
 from watchme_analysis.report.request import Request, plan, read_notebook
 from watchme_analysis.version import __version__
@@ -162,6 +162,7 @@ def make_reports(
     InputError
         When the folder can't be written to; raised before a notebook is run.
     """
+    check_index(reports)
     prepare(reports)
     results = []
     try:
