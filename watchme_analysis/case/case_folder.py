@@ -16,6 +16,7 @@ from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import CaseError, InputError, QueryError, reason_of
 from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
+from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.window import Window, parse_time
 
 if TYPE_CHECKING:
@@ -321,9 +322,30 @@ def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:
     return not copies and all(part.type in allowed for part in connection.extract_statements(query))
 
 
-def no_folder(path: Path) -> str:
-    """Return the beginning of an error message: the path is a file, or does not exist."""
-    return f"{path} is a file, not a folder" if path.exists() else f"There is no folder {path}"
+def no_folder(path: Path, what_to_give: str) -> str:
+    """Return an error message: the path is a file, or does not exist. A folder beside it may be suggested.
+
+    Parameters
+    ----------
+    path
+        Path that is not a folder.
+    what_to_give
+        What to give instead, such as ``a case``.
+    """
+    wrong = f"{path} is a file, not a folder" if path.exists() else f"There is no folder {path}"
+    return f"{wrong}: give {what_to_give}.{did_you_mean(_folder_beside(path))}"
+
+
+def _folder_beside(path: Path) -> str | None:
+    """Return the path of a folder that lies where the path is and differs by one edit; None without one."""
+    if path.exists():
+        return None
+    try:
+        beside = sorted(each.name for each in path.parent.iterdir() if each.is_dir())
+    except OSError:
+        return None
+    name = nearest(path.name, beside, most_edits=1)
+    return None if name is None else str(path.parent / name)
 
 
 def check_case_path(path: Path) -> None:

@@ -201,7 +201,7 @@ def import_for_process(folder: Path) -> Case:
 
 def _check_target(source: Path, target: Path) -> None:
     if not source.is_dir():
-        raise InputError(f"{no_folder(source)}: give the folder that the evidence lies in.")
+        raise InputError(no_folder(source, "the folder that the evidence lies in"))
     if _is_case(source):
         raise InputError(f"{source} is a case already: give the folder that the evidence lies in.")
     if source.resolve() == target.resolve():

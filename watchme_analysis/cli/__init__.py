@@ -19,6 +19,7 @@ import click
 from watchme_analysis.cli.terminal import LogFormatter, echo, show_traceback
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
+from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.version import __version__
 
 FAILED, BAD_INPUT = 1, 2
@@ -65,6 +66,16 @@ class Commands(click.Group):
         module, name = _COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name, and the rest; the error suggests a similar one."""
+        word = args[0]
+        if not word.startswith("-") and word not in _COMMANDS and word not in _FORMER_NAMES:
+            told = f"No such command {word!r}.{did_you_mean(nearest(word, _COMMANDS))}"
+            raise click.UsageError(told, ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(

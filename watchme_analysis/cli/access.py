@@ -13,7 +13,7 @@ from watchme_analysis.access_logs.engine.engine import ENGINES
 from watchme_analysis.access_logs.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.access_logs.summary_json import ORDERS, is_unread
 from watchme_analysis.cli.access_run import NO_ERRORS
-from watchme_analysis.cli.options import timezone_option
+from watchme_analysis.cli.options import ChoiceWithSuggestion, timezone_option
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.window import parse_span, parse_time, parse_zone
 
@@ -44,11 +44,11 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
 )
 @click.argument("files", nargs=-1)
 @click.option(
-    "--by", type=click.Choice([*KEYS]), default="path", show_default=True, help="Key of the groups."
+    "--by", type=ChoiceWithSuggestion([*KEYS]), default="path", show_default=True, help="Key of the groups."
 )
 @click.option(
     "--sort",
-    type=click.Choice([*ORDERS]),
+    type=ChoiceWithSuggestion([*ORDERS]),
     default="requests",
     show_default=True,
     help="Order of the groups, the largest first.",
@@ -98,7 +98,7 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
 @click.option("--strict", is_flag=True, help="Exit with 1 if a line was rejected.")
 @click.option(
     "--engine",
-    type=click.Choice([*ENGINES, "spark"]),
+    type=ChoiceWithSuggestion([*ENGINES, "spark"]),
     default="auto",
     show_default=True,
     help="Parser of the lines; all return the same rows.",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
     endpoint_option,
     language_option,
     since_option,
@@ -27,7 +28,7 @@ Examples:
   watchme diagnose health cases/last-night --endpoint /api/health --since 2h
   watchme diagnose backlog cases/last-night --queue uploads --json"""
 )
-@click.argument("question", type=click.Choice(["health", "backlog"]))
+@click.argument("question", type=ChoiceWithSuggestion(["health", "backlog"]))
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/evidence.md).")
 @click.option("--sql", "with_sql", is_flag=True, help="Print below each statement the query for its rows.")

@@ -12,6 +12,7 @@ import click
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import FILE, LANGUAGES, load_config
 from watchme_analysis.stand_ins import LEVELS
+from watchme_analysis.text.suggestions import did_you_mean, nearest
 
 
 class CommandWithFormerOptions(click.Command):
@@ -35,6 +36,17 @@ class CommandWithFormerOptions(click.Command):
                 note_new_name(argument, new)
                 args[at] = new
         return super().parse_args(ctx, args)
+
+
+class ChoiceWithSuggestion(click.Choice):  # type: ignore[type-arg]  # generic in the stubs of some versions only
+    """A choice of words; the error for another word suggests the one that it resembles."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(error.message + did_you_mean(nearest(str(value), map(str, self.choices))), param, ctx)
 
 
 def note_new_name(old: str, new: str) -> None:
@@ -68,7 +80,7 @@ timezone_option = _zone(help="Time zone of the times shown, and of times given w
 shown_zone_option = _zone(help="Time zone of the times shown.")
 language_option = click.option(
     "--language",
-    type=click.Choice(LANGUAGES),
+    type=ChoiceWithSuggestion(LANGUAGES),
     callback=configured("language"),
     help=f"Language of the sentences.  [default: language of {FILE}, else the locale's, else en]",
 )
@@ -98,7 +110,7 @@ def redact_option(*, required: bool = False) -> Callable[[Any], Any]:
     """Return the option for the level of redaction."""
     return click.option(
         "--redact",
-        type=click.Choice(LEVELS),
+        type=ChoiceWithSuggestion(LEVELS),
         required=required,
         help="secrets: passwords, tokens and keys masked; ids: also devices, addresses, accounts, users, "
         "hosts and home folders replaced; share: also no message bodies.",

@@ -18,7 +18,7 @@ from watchme_analysis.cli.aws import (
     query_options_of,
     window_of,
 )
-from watchme_analysis.cli.options import profile_option, region_option, system_option
+from watchme_analysis.cli.options import ChoiceWithSuggestion, profile_option, region_option, system_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
@@ -37,7 +37,7 @@ Examples:
   watchme pull backlog --system orders --since 24h
   watchme pull --print-policy"""
 )
-@click.argument("question", required=False, type=click.Choice(["health", "backlog"]))
+@click.argument("question", required=False, type=ChoiceWithSuggestion(["health", "backlog"]))
 @click.argument("case", required=False, type=click.Path(path_type=Path))
 @system_option
 @click.option("--queue", "queues", multiple=True, help="Queue; may be given several times.")

@@ -15,7 +15,7 @@ from watchme_analysis.cli.aws import (
     query_options_of,
     window_of,
 )
-from watchme_analysis.cli.options import configured, system_option
+from watchme_analysis.cli.options import ChoiceWithSuggestion, configured, system_option
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
@@ -101,7 +101,11 @@ Examples:
     "--flatten", is_flag=True, help="Show the fields of JSON messages as columns, such as message.level."
 )
 @click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+    "--format",
+    "form",
+    type=ChoiceWithSuggestion(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
 )
 @aws_options
 def run(name: str, **options: Any) -> int:

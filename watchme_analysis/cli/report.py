@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
     endpoint_option,
     language_option,
     redact_option,
@@ -42,7 +43,7 @@ Examples:
   watchme report all cases/* --out ~/reports --timezone UTC
   watchme report what-if cases/last-night --queue uploads""",
 )
-@click.argument("question", type=click.Choice([*QUESTIONS, *FURTHER, ALL]))
+@click.argument("question", type=ChoiceWithSuggestion([*QUESTIONS, *FURTHER, ALL]))
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @since_option
 @until_option

@@ -1,0 +1,49 @@
+"""Errors for mistyped words name the word that was meant."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("diagnoze", "health", "evidence"), "diagnose"),
+        (("diagnose", "helth", "evidence"), "health"),
+        (("pull", "backlogs", "case"), "backlog"),
+        (("report", "healht", "evidence"), "health"),
+        (("access", "evidence", "--by", "pth"), "path"),
+        (("access", "evidence", "--sort", "p9"), "p99"),
+        (("diagnose", "health", "evidenze"), "evidence"),
+        (("case", "show", "evidenc/"), "evidence"),
+        (("import", "evidence2", "case"), "evidence"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_one_it_resembles(watchme, evidence, words, meant):
+    answer = watchme(*words, cwd=evidence.parent)
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+    assert f"Did you mean `{meant}`?" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("weather",),
+        ("diagnose", "weather", "evidence"),
+        ("diagnose", "health", "nowhere"),
+        ("diagnose", "health", "nowhere/evidence"),
+        ("diagnose", "health", "evidence/probes.csv"),
+        ("case", "show", "evid"),
+    ],
+)
+def test_nothing_is_suggested_for_a_word_that_resembles_none(watchme, evidence, words):
+    answer = watchme(*words, cwd=evidence.parent)
+    assert answer.returncode == 2
+    assert "Did you mean" not in answer.stderr
+
+
+def test_a_file_beside_the_case_is_not_suggested(watchme, evidence):
+    (evidence / "notes").write_text("x")
+    assert "Did you mean" not in watchme("case", "show", evidence / "note").stderr
+    (evidence / "notes").unlink()
+    (evidence / "notes").mkdir()
+    assert f"Did you mean `{evidence / 'notes'}`?" in watchme("case", "show", evidence / "note").stderr
