@@ -86,7 +86,7 @@ A first round:
   watchme demo                      investigate a small bundled case
   watchme import FOLDER CASE        turn raw evidence into a case
   watchme case show CASE            see what it holds and what it misses
-  watchme diagnose health CASE      name the cause, with its evidence
+  watchme diagnose CASE             name the cause, with its evidence
   watchme report all CASE           the same as a page with figures, below reports/
 
 Exit codes: 0 done; 1 a report, a file or a service failed (the rest is kept); 2 bad input.""",

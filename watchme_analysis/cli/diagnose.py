@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,19 +18,41 @@ from watchme_analysis.cli.options import (
     until_option,
 )
 from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.message import message
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
+if TYPE_CHECKING:
+    from watchme_analysis.inference.findings import Diagnosis
+
+# Option that states the subject of each question.
+_SUBJECTS = {"health": "endpoint", "backlog": "queue"}
+
+
+class CommandWithOptionalQuestion(click.Command):
+    """A command with the arguments QUESTION and CASE, of which the first may be left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; a single one is the CASE, for every question that it has evidence for."""
+        if not ctx.resilient_parsing:
+            words, _, _ = self.make_parser(ctx).parse_args(args=[*args])
+            given = [word for name in ("question", "case") if isinstance(word := words.get(name), str)]
+            # A question alone is an error, because the CASE is missing.
+            if len(given) == 1 and given[0] not in (*QUESTIONS, ALL):
+                args = [ALL, *args]
+        return super().parse_args(ctx, args)
+
 
 @click.command(
+    cls=CommandWithOptionalQuestion,
     epilog="""\b
 Examples:
-  watchme diagnose health ~/incident
+  watchme diagnose ~/incident
   watchme diagnose health cases/last-night --endpoint /api/health --since 2h
-  watchme diagnose backlog cases/last-night --queue uploads --json"""
+  watchme diagnose backlog cases/last-night --queue uploads --json""",
 )
-@click.argument("question", type=ChoiceWithSuggestion(["health", "backlog"]))
+@click.argument("question", required=False, type=ChoiceWithSuggestion([*QUESTIONS, ALL]))
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/evidence.md).")
 @click.option("--sql", "with_sql", is_flag=True, help="Print below each statement the query for its rows.")
@@ -41,40 +65,68 @@ Examples:
 def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options: str | None) -> None:
     """Name the cause behind a CASE, or say what evidence would decide.
 
-    CASE is a case or a folder of raw evidence. The answer is supported (one cause), inconclusive (the
-    evidence does not separate the causes, or is missing) or no incident, with the probability of every cause
-    considered, the evidence for and against it, what could not be seen and the next test.
+    CASE is a case or a folder of raw evidence. Without QUESTION, or with `all`, health and backlog are
+    answered, as far as the CASE has evidence for them; --json is then an object by question.
+
+    The answer is supported (one cause), inconclusive (the evidence does not separate the causes, or is
+    missing) or no incident, with the probability of every cause considered, the evidence for and against it,
+    what could not be seen and the next test.
     """
-    from watchme_analysis.health.hypotheses.calibration import track_record
-    from watchme_analysis.present import console
-    from watchme_analysis.report.cause_page import remedy_page
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.services.diagnose import chosen_questions
     from watchme_analysis.services.diagnose import diagnose as find
 
     zone = parse_zone(str(options["timezone"]))
-    wrong = "queue" if question == "health" else "endpoint"
-    if options[wrong] is not None:
-        raise click.UsageError(f"--{wrong} does not go with the question {question!r}.")
-    found = find(
-        question,
-        case,
-        since=options["since"],
-        until=options["until"],
-        zone=zone,
-        subject=options["endpoint"] or options["queue"],
-    )
+    _check_subjects((question,) if question != ALL else QUESTIONS, options)
+    opened = open_case(case)
+    questions = chosen_questions(question, opened)
+    _check_subjects(questions, options)
+    found = {
+        each: find(
+            each,
+            opened,
+            since=options["since"],
+            until=options["until"],
+            zone=zone,
+            subject=options[_SUBJECTS[each]],
+        )
+        for each in questions
+    }
     language = str(options["language"])
     if as_json:
-        echo_json(json.dumps(found.to_dict(language), ensure_ascii=False, indent=1))
+        told = {each: diagnosis.to_dict(language) for each, diagnosis in found.items()}
+        whole = told if question == ALL else told[question]
+        echo_json(json.dumps(whole, ensure_ascii=False, indent=1))
         return
-    told = found.to_dict(language, zone)
-    record = track_record(found.verdict, found.confidence) if question == "health" else ""
+    for at, (each, diagnosis) in enumerate(found.items()):
+        if len(found) > 1:
+            echo(("\n" if at else "") + f"{each}\n{'=' * len(each)}\n")
+        echo(_text(diagnosis, case, zone, language, with_sql))
+
+
+def _check_subjects(questions: tuple[str, ...], options: dict[str, str | None]) -> None:
+    """Raise an error if a subject is given that belongs to none of the questions."""
+    for question, name in _SUBJECTS.items():
+        if options[name] is not None and question not in questions:
+            raise click.UsageError(f"--{name} does not go with the question {questions[0]!r}.")
+
+
+def _text(diagnosis: Diagnosis, case: Path, zone: tzinfo, language: str, with_sql: bool) -> str:
+    """Return a diagnosis as text for a terminal."""
+    from watchme_analysis.health.hypotheses.calibration import track_record
+    from watchme_analysis.present import console
+    from watchme_analysis.report.cause_page import remedy_page
+
+    told = diagnosis.to_dict(language, zone)
+    is_health = diagnosis.question == "health"
+    record = track_record(diagnosis.verdict, diagnosis.confidence) if is_health else ""
     here = Path.cwd()
     pages = [
         str(page.relative_to(here) if page.is_relative_to(here) else page)
         for page in remedy_page(told).values()
     ]
     remedies = message("print-remedies", pages=pages) if pages else ""
-    text = console.diagnosis_text(
+    return console.diagnosis_text(
         told,
         zone,
         with_sql=with_sql,
@@ -82,4 +134,3 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
         case=shell_path(case),
         language=language,
     )
-    echo(text)

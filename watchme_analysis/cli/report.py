@@ -22,8 +22,7 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.terminal import echo, printable, show_line
 from watchme_analysis.config import load_config
-from watchme_analysis.report.request import ALL
-from watchme_analysis.services.diagnose import QUESTIONS
+from watchme_analysis.services.diagnose import ALL, QUESTIONS
 
 NOTEBOOK_FAILED = 1
 # Additional questions about a backlog, which `all` does not include.

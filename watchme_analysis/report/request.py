@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.installation import PROJECT_FILES
+from watchme_analysis.services.diagnose import ALL, chosen_questions
 from watchme_analysis.text.catalogue import parse_language
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case
-
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,6 @@ def plan(
         When a question, a case or an option is invalid.
     """
     from watchme_analysis.case.opening import open_case
-    from watchme_analysis.services.diagnose import questions_for
 
     folder = notebooks or notebooks_folder()
     known = find_notebooks(folder)
@@ -165,11 +163,11 @@ def plan(
     requests = []
     for path in cases:
         case = open_case(path)
-        asked = [question] if question != ALL else [each for each in questions_for(case) if each in known]
+        asked = [each for each in chosen_questions(question, case) if each in known]
         if not asked:
             raise InputError(
-                f"The case {path} holds no evidence that a question needs "
-                f"(tables: {', '.join(case.tables) or 'none'}): import more of it."
+                f"No notebook in {folder} is about a question that the case {path} has evidence for: "
+                "give another folder with --notebooks."
             )
         home = {"case": str(Path(path).resolve())}
         for each in asked:

@@ -20,6 +20,8 @@ from watchme_analysis.text.shell_quoting import shell_option, shell_word
 from watchme_analysis.window import Window, parse_time
 
 QUESTIONS = ("health", "backlog")
+# Every question that a case has evidence for.
+ALL = "all"
 # Tables by question; a case needs at least one of them.
 _ABOUT = {
     "health": ("probes", "access_log", "edge_log", "error_log", "app_log"),
@@ -31,6 +33,25 @@ def questions_for(case: Case) -> tuple[str, ...]:
     """Return the questions that the case contains evidence for."""
     held = set(case.tables)
     return tuple(question for question in QUESTIONS if held.intersection(_ABOUT[question]))
+
+
+def chosen_questions(question: str, case: Case) -> tuple[str, ...]:
+    """Return the chosen question, or for ``all`` every question that the case contains evidence for.
+
+    Raises
+    ------
+    InputError
+        When ``all`` is chosen and the case has no evidence for any question.
+    """
+    if question != ALL:
+        return (question,)
+    found = questions_for(case)
+    if not found:
+        raise InputError(
+            f"The case {case.name} holds no evidence that a question needs "
+            f"(tables: {', '.join(case.tables) or 'none'}): import more of it."
+        )
+    return found
 
 
 def investigate(

@@ -1,0 +1,70 @@
+"""``watchme diagnose`` with and without a question."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def both(tmp_path):
+    """A folder of raw evidence for both questions."""
+    folder = tmp_path / "both"
+    (folder / "queues").mkdir(parents=True)
+    rows = (
+        f'192.0.2.7 - - [10/Dec/2025:10:{minute:02d}:00 +0000] "GET /health HTTP/1.1" 200 2 "-" "curl/8.5"'
+        for minute in range(30)
+    )
+    (folder / "access.log").write_text("".join(f"{row}\n" for row in rows))
+    attributes = {"QueueArn": "arn:aws:sqs:us-east-1:123456789012:uploads", "VisibilityTimeout": "30"}
+    (folder / "queues" / "uploads-attributes.json").write_text(json.dumps({"Attributes": attributes}))
+    return folder
+
+
+def test_without_a_question_each_that_the_case_has_evidence_for_is_answered(watchme, both):
+    for words in ((both,), ("all", both)):
+        answer = watchme("diagnose", *words, "--json")
+        assert answer.returncode == 0, answer.stderr
+        found = json.loads(answer.stdout)
+        assert [*found] == ["health", "backlog"]
+        assert {each: diagnosis["question"] for each, diagnosis in found.items()} == {
+            "health": "health",
+            "backlog": "backlog",
+        }
+    for question in found:
+        assert json.loads(watchme("diagnose", question, both, "--json").stdout) == found[question]
+
+
+def test_the_text_holds_the_text_of_each_question(watchme, both):
+    whole = watchme("diagnose", both).stdout
+    texts = [watchme("diagnose", question, both).stdout for question in ("health", "backlog")]
+    assert texts[0] != texts[1]
+    assert all(text in whole for text in texts)
+    assert whole.index(texts[0]) < whole.index(texts[1])
+    assert [line for line in whole.splitlines() if line in ("health", "backlog")] == ["health", "backlog"]
+
+
+def test_json_has_the_same_shape_for_one_question(watchme, evidence):
+    answer = watchme("diagnose", evidence, "--json")
+    assert [*json.loads(answer.stdout)] == ["health"]
+    assert watchme("diagnose", evidence).stdout == watchme("diagnose", "health", evidence).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("health",), "CASE"),
+        ((), "CASE"),
+        (("empty",), "empty"),
+        (("evidence", "--queue", "uploads"), "--queue"),
+        (("health", "evidence", "--queue", "uploads"), "--queue"),
+        (("backlog", "evidence", "--endpoint", "/health"), "--endpoint"),
+        (("evidence", "evidence"), "'evidence' is not one of"),
+    ],
+)
+def test_what_can_not_be_answered_is_one_sentence(watchme, evidence, words, told):
+    (evidence.parent / "empty").mkdir()
+    answer = watchme("diagnose", *words, cwd=evidence.parent)
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert answer.stderr.count("\n") == 1
+    assert told in answer.stderr
