@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from watchme_analysis.cli.options import meets
+
 
 @pytest.fixture
 def both(tmp_path):
@@ -68,3 +70,33 @@ def test_what_can_not_be_answered_is_one_sentence(watchme, evidence, words, told
     assert answer.stdout == ""
     assert answer.stderr.count("\n") == 1
     assert told in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("verdict", "start", "levels"),
+    [
+        ("supported", "2026-01-01T00:00:00Z", ["supported", "incident"]),
+        ("supported", None, ["supported", "incident"]),
+        ("inconclusive", "2026-01-01T00:00:00Z", ["incident"]),
+        ("inconclusive", None, []),
+        ("no_incident", None, []),
+        ("no_incident", "2026-01-01T00:00:00Z", []),
+    ],
+)
+def test_the_verdict_and_the_incident_decide_which_level_is_met(verdict, start, levels):
+    diagnosis = {"verdict": verdict, "incident": {"start": start, "end": None}}
+    assert [level for level in ("supported", "incident") if meets(level, diagnosis)] == levels
+    assert not meets(None, diagnosis)
+
+
+def test_exit_3_only_where_it_is_wanted(watchme, bundled, evidence):
+    bad = bundled("health-threadpool").path
+    for words in (("health", bad), (bad, "--json")):
+        assert watchme("diagnose", *words).returncode == 0
+        for level in ("supported", "incident"):
+            answer = watchme("diagnose", *words, "--fail-on", level)
+            assert answer.returncode == 3
+            assert answer.stdout == watchme("diagnose", *words).stdout
+            assert answer.stderr == ""
+    assert watchme("diagnose", bundled("health-healthy").path, "--fail-on", "incident").returncode == 0
+    assert watchme("diagnose", evidence, "--fail-on", "nothing").returncode == 2

@@ -100,6 +100,17 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(report, evidence, notebo
 
 
 @pytest.mark.slow
+def test_the_exit_code_follows_the_diagnosis_unless_a_notebook_failed(report, evidence, notebooks, tmp_path):
+    folder = notebooks("## Answer", answer_cell())
+    wanted = ("--notebooks", folder, "--out", tmp_path / "reports", "--fail-on")
+    assert report("health", evidence, *wanted, "supported")[0] == 3
+    notebooks("## Answer", answer_cell(verdict="inconclusive", incident={"start": None, "end": None}))
+    assert report("health", evidence, *wanted, "incident")[0] == 0
+    notebooks("## Answer", answer_cell(), "1 / 0")
+    assert report("health", evidence, *wanted, "supported")[0] == 1
+
+
+@pytest.mark.slow
 def test_a_failing_notebook_leaves_its_report_so_far(report, evidence, notebooks, tmp_path):
     broken = notebooks("## Before", FIGURE, "## The trouble", "1 / 0", "## After", answer_cell())
     out = tmp_path / "reports"

@@ -89,7 +89,12 @@ A first round:
   watchme diagnose CASE             name the cause, with its evidence
   watchme report all CASE           the same as a page with figures, below reports/
 
-Exit codes: 0 done; 1 a report, a file or a service failed (the rest is kept); 2 bad input.""",
+\b
+Exit codes:
+  0  done
+  1  a report, a file or a service failed; the rest is kept
+  2  bad input
+  3  a diagnosis meets --fail-on""",
 )
 @click.version_option(__version__, package_name="watchme_analysis")
 @click.option(

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from watchme_analysis.cli.options import (
+    FOUND,
     ChoiceWithSuggestion,
     endpoint_option,
+    fail_on_option,
     language_option,
+    meets,
     since_option,
     timezone_option,
     until_option,
@@ -50,7 +53,8 @@ class CommandWithOptionalQuestion(click.Command):
 Examples:
   watchme diagnose ~/incident
   watchme diagnose health cases/last-night --endpoint /api/health --since 2h
-  watchme diagnose backlog cases/last-night --queue uploads --json""",
+  watchme diagnose backlog cases/last-night --queue uploads --json
+  watchme diagnose cases/last-night --fail-on incident""",
 )
 @click.argument("question", required=False, type=ChoiceWithSuggestion([*QUESTIONS, ALL]))
 @click.argument("case", type=click.Path(path_type=Path))
@@ -62,7 +66,8 @@ Examples:
 @click.option("--queue", help="backlog: the queue that is asked about; found from the data if not given.")
 @timezone_option
 @language_option
-def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options: str | None) -> None:
+@fail_on_option
+def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options: str | None) -> int:
     """Name the cause behind a CASE, or say what evidence would decide.
 
     CASE is a case or a folder of raw evidence. Without QUESTION, or with `all`, health and backlog are
@@ -71,6 +76,9 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     The answer is supported (one cause), inconclusive (the evidence does not separate the causes, or is
     missing) or no incident, with the probability of every cause considered, the evidence for and against it,
     what could not be seen and the next test.
+
+    Exit codes: 0 a diagnosis was made, whatever it says; 2 bad input; 3 with --fail-on, if a diagnosis meets
+    it.
     """
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.services.diagnose import chosen_questions
@@ -93,15 +101,18 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
         for each in questions
     }
     language = str(options["language"])
+    is_met = any(meets(options["fail_on"], diagnosis.to_dict(language)) for diagnosis in found.values())
+    code = FOUND if is_met else 0
     if as_json:
         told = {each: diagnosis.to_dict(language) for each, diagnosis in found.items()}
         whole = told if question == ALL else told[question]
         echo_json(json.dumps(whole, ensure_ascii=False, indent=1))
-        return
+        return code
     for at, (each, diagnosis) in enumerate(found.items()):
         if len(found) > 1:
             echo(("\n" if at else "") + f"{each}\n{'=' * len(each)}\n")
         echo(_text(diagnosis, case, zone, language, with_sql))
+    return code
 
 
 def _check_subjects(questions: tuple[str, ...], options: dict[str, str | None]) -> None:

@@ -105,6 +105,27 @@ region_option = click.option(
     help=f"AWS region; by default that of {FILE}, else the profile's.",
 )
 
+# Exit code when a diagnosis meets --fail-on.
+FOUND = 3
+fail_on_option = click.option(
+    "--fail-on",
+    type=ChoiceWithSuggestion(["supported", "incident"]),
+    help=f"Exit with {FOUND} if a cause is supported, or if there is an incident, whatever its cause.",
+)
+
+
+def meets(fail_on: str | None, diagnosis: Mapping[str, Any]) -> bool:
+    """Return True if a diagnosis, as its JSON object, meets ``--fail-on``.
+
+    A supported cause meets both levels. An inconclusive diagnosis meets ``incident`` if it has an incident.
+    """
+    if fail_on is None:
+        return False
+    verdict, incident = diagnosis.get("verdict"), diagnosis.get("incident") or {}
+    if verdict == "supported":
+        return True
+    return fail_on == "incident" and verdict == "inconclusive" and incident.get("start") is not None
+
 
 def redact_option(*, required: bool = False) -> Callable[[Any], Any]:
     """Return the option for the level of redaction."""

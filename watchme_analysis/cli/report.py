@@ -11,9 +11,12 @@ from typing import Any
 import click
 
 from watchme_analysis.cli.options import (
+    FOUND,
     ChoiceWithSuggestion,
     endpoint_option,
+    fail_on_option,
     language_option,
+    meets,
     redact_option,
     since_option,
     system_option,
@@ -65,12 +68,14 @@ Examples:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of the notebooks to run; by default those of this project.",
 )
+@fail_on_option
 def report(
     question: str,
     cases: tuple[Path, ...],
     out: Path | None,
     notebooks: Path | None,
     system: str | None,
+    fail_on: str | None,
     **options: str | None,
 ) -> int:
     """Write a report of each CASE: a page with figures, findings and next steps.
@@ -83,7 +88,8 @@ def report(
     as PNG. index.html in --out lists all reports, newest first.
 
     Exit codes: 0 all reports are complete; 1 a notebook failed (its report is kept as far as it came and
-    marked in the index); 2 bad input, nothing was written.
+    marked in the index); 2 bad input, nothing was written; 3 with --fail-on, if no notebook failed and a
+    diagnosis meets it.
     """
     from watchme_analysis.cli.process_settings import absent_module
     from watchme_analysis.report.html_page import INDEX
@@ -97,7 +103,9 @@ def report(
             question, cases, out, notebooks=notebooks, progress=ReportProgress(), **options
         )
     echo(f"Index: {out / INDEX}")
-    return NOTEBOOK_FAILED if any(result["status"] != "ok" for result in results) else 0
+    if any(result["status"] != "ok" for result in results):
+        return NOTEBOOK_FAILED
+    return FOUND if any(meets(fail_on, result["diagnosis"]) for result in results) else 0
 
 
 class ReportProgress:
