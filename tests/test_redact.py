@@ -197,7 +197,7 @@ def holds_none(*texts):
 
 
 def test_a_table_shows_no_secret_and_leaves_commands_alone():
-    command = f"watchme pull --profile token={TOKEN}"
+    command = f"watchme case pull --profile token={TOKEN}"
     shown = TableView("rows", ("what", "how"), ((SAID, command),), commands=frozenset({1}))
     for text in (shown.to_html(), shown.to_text()):
         assert ADDRESS not in text

@@ -1,4 +1,4 @@
-"""Write the evidence of a recording in the file layout that ``watchme import`` reads."""
+"""Write the evidence of a recording in the file layout that ``watchme case import`` reads."""
 
 from __future__ import annotations
 

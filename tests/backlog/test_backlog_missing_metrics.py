@@ -63,14 +63,14 @@ def ask(world):
 def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause, lacking, how):
     found = damaged(data, tmp_path, case, how, *(FOLDERS[name] for name in lacking))
     assert found.cause in ({None} if cause == "healthy" else {cause, None})
-    assert any(render(item.how).startswith("watchme pull backlog") for item in found.missing_evidence)
+    assert any(render(item.how).startswith("watchme case pull backlog") for item in found.missing_evidence)
     for item in found.missing_evidence:
         files = re.findall(r"FOLDER/(\S+)", render(item.how))
-        assert files or "watchme pull" in render(item.how)
+        assert files or "watchme case pull" in render(item.how)
         if "could not be read" in render(item.what):
             assert f"FOLDER/{render(item.what).partition(',')[0]}" in render(item.how)
-            assert "watchme import FOLDER CASE\n" in render(item.how)
-            assert "watchme pull backlog CASE --queue QUEUE --since " in render(item.how)
+            assert "watchme case import FOLDER CASE\n" in render(item.how)
+            assert "watchme case pull backlog CASE --queue QUEUE --since " in render(item.how)
         for name in files:
             assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
 
@@ -103,7 +103,9 @@ def test_a_calm_verdict_needs_the_metrics_of_queues_and_functions():
     for namespace in ("AWS/SQS", "AWS/Lambda"):
         found = ask(unanswered(World(), namespace))
         assert found.verdict == "inconclusive"
-        assert any(render(item.how).startswith("watchme pull backlog") for item in found.missing_evidence)
+        assert any(
+            render(item.how).startswith("watchme case pull backlog") for item in found.missing_evidence
+        )
 
 
 def stalled():

@@ -222,7 +222,7 @@ def test_a_command_without_arguments_teaches(watchme, tmp_path):
 def test_every_command_has_an_example(watchme):
     names = re.findall(r"^  ([a-z]+) ", watchme("--help").stdout.partition("Commands:")[2], re.MULTILINE)
     below = {
-        "case": ["show", "sql"],
+        "case": ["import", "pull", "show", "sql"],
         "config": ["show"],
         "query": ["show", "run"],
         "alarms": ["backtest"],

@@ -65,7 +65,7 @@ def test_an_unknown_queue_is_named_with_those_there_are(bundled):
 
 
 def test_a_case_without_queues_is_said_to_be_one(bundled):
-    with pytest.raises(InputError, match=r"knows no queue.*watchme pull backlog"):
+    with pytest.raises(InputError, match=r"knows no queue.*watchme case pull backlog"):
         run(str(bundled("health-healthy").path))
 
 

@@ -304,7 +304,7 @@ def test_faults_that_last_are_an_error_in_a_sentence(front, aws):
     [
         ("stale", "log in again, or give another --profile"),
         ("clock", "check this machine's clock, or log in again"),
-        ("denied", "`watchme pull --print-policy` prints the permissions needed"),
+        ("denied", "`watchme case pull --print-policy` prints the permissions needed"),
         ("malformed", r"check the request \(names, parameters, window\)"),
     ],
 )

@@ -217,7 +217,9 @@ def test_no_line_breaks_within_an_option_or_a_name_with_hyphens():
     assert coded("run `py-spy dump --pid <PID>`, as-is") == (
         f"run <code>{whole.format('py-spy')} dump {whole.format('--pid')} &lt;PID&gt;</code>, as-is"
     )
-    shown = next_evidence([Missing("changes", "They date it.", "watchme pull backlog --until 2026-01-01")])
+    shown = next_evidence(
+        [Missing("changes", "They date it.", "watchme case pull backlog --until 2026-01-01")]
+    )
     assert whole.format("--until") in shown.to_html()
 
 

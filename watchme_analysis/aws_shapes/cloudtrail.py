@@ -48,7 +48,8 @@ class EventType(NamedTuple):
     api_version
         Suffix of the event name in CloudTrail; Lambda's calls have one, those of other services do not.
     looked_up
-        True when ``watchme pull`` looks the event up. LookupEvents takes one name and two calls a second.
+        True when ``watchme case pull`` looks the event up. LookupEvents takes one name and two calls
+        a second.
     """
 
     kind: str

@@ -27,7 +27,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
 
     looked_at = context.affected[:1] or context.queues
     of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
-    pull = f"watchme pull backlog CASE {of_queue} --since {start} --until {end}"
+    pull = f"watchme case pull backlog CASE {of_queue} --since {start} --until {end}"
     runs = {*FUNCTION_METRICS, "throttles"}
     if what := _metrics_of(looked_at, runs, [item.pipeline.function or "FUNCTION" for item in looked_at]):
         why = sentences(message("missing-function-metrics-why"), *_unusable(inv, FUNCTION_SERIES))
@@ -51,7 +51,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
         )
     elif focus is not None and focus.failures is not None and focus.errors.truncated:
         option = shell_option("--function", function)
-        command = f"watchme pull backlog CASE {option} --since {start} --until {end}"
+        command = f"watchme case pull backlog CASE {option} --since {start} --until {end}"
         add(
             2.0,
             message("missing-more-errors-what", function=Resource(function)),
@@ -121,7 +121,8 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
             message("missing-host-cpu-what"),
             message("missing-host-cpu-why"),
             _commands(
-                f"watchme pull backlog CASE {of_queue} --instance INSTANCE_ID --since {start} --until {end}"
+                f"watchme case pull backlog CASE {of_queue} --instance INSTANCE_ID "
+                f"--since {start} --until {end}"
             ),
         )
     return tuple(sorted(found, key=lambda item: -item.value))

@@ -44,7 +44,7 @@ def sources() -> tuple[Source, ...]:
 
 @cache
 def aws_tables() -> frozenset[str]:
-    """Return the names of the tables that AWS responses fill, which ``watchme pull`` collects."""
+    """Return the names of the tables that AWS responses fill, which ``watchme case pull`` collects."""
     modules = [
         import_module(f"watchme_analysis.{name}") for name in MODULES if name.startswith("aws_shapes.")
     ]

@@ -27,14 +27,12 @@ FAILED, BAD_INPUT = 1, 2
 # In the usual order of use; each module is imported when its command is used.
 _COMMANDS = {
     "demo": "demo:demo",
-    "import": "case:import_command",
     "case": "case:case_group",
     "diagnose": "diagnose:diagnose",
     "access": "access:access",
     "report": "report:report",
     "lab": "report:lab",
     "probe": "probe:probe",
-    "pull": "pull:pull",
     "query": "query:query",
     "alarms": "alarms:alarms",
     "simulate": "simulate:simulate",
@@ -42,6 +40,9 @@ _COMMANDS = {
     "deploy": "deploy:deploy",
     "config": "config:config_group",
 }
+
+# Earlier spellings of `watchme case import` and `watchme case pull`, which work for one release, unlisted.
+_SHORT_FORMS = {"import": "case:import_command", "pull": "pull:pull"}
 
 # Names of the previous release, which still work and print a note.
 _FORMER_NAMES = {"resend": "redrive"}
@@ -61,9 +62,10 @@ class Commands(click.Group):
 
             note_new_name(f"watchme {cmd_name}", f"watchme {_FORMER_NAMES[cmd_name]}")
             cmd_name = _FORMER_NAMES[cmd_name]
-        if cmd_name not in _COMMANDS:
+        place = _COMMANDS.get(cmd_name) or _SHORT_FORMS.get(cmd_name)
+        if place is None:
             return None
-        module, name = _COMMANDS[cmd_name].split(":")
+        module, name = place.split(":")
         command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
         return command
 
@@ -72,7 +74,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name, and the rest; the error suggests a similar one."""
         word = args[0]
-        if not word.startswith("-") and word not in _COMMANDS and word not in _FORMER_NAMES:
+        known = {*_COMMANDS, *_SHORT_FORMS, *_FORMER_NAMES}
+        if not word.startswith("-") and word not in known:
             told = f"No such command {word!r}.{did_you_mean(nearest(word, _COMMANDS))}"
             raise click.UsageError(told, ctx)
         return super().resolve_command(ctx, args)
@@ -84,7 +87,7 @@ class Commands(click.Group):
     epilog="""\b
 A first round:
   watchme demo                      investigate a small bundled case
-  watchme import FOLDER CASE        turn raw evidence into a case
+  watchme case import FOLDER CASE   turn raw evidence into a case
   watchme case show CASE            see what it holds and what it misses
   watchme diagnose CASE             name the cause, with its evidence
   watchme report all CASE           the same as a page with figures, below reports/

@@ -1,4 +1,4 @@
-"""The commands ``watchme import`` and ``watchme case``: importing evidence and inspecting a case."""
+"""The commands ``watchme case``: making a case from evidence, inspecting it and giving it to others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.options import redact_option, timezone_option
+from watchme_analysis.cli.pull import pull
 from watchme_analysis.cli.terminal import echo, echo_data, show_line
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.text.formats import counted
@@ -27,12 +28,20 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-@click.command(
+@click.group("case")
+def case_group() -> None:
+    """Make, inspect and share a case."""
+
+
+case_group.add_command(pull)
+
+
+@case_group.command(
     "import",
     epilog="""\b
 Examples:
-  watchme import ~/incident cases/last-night
-  watchme import ~/incident cases/last-night --timezone Europe/Berlin""",
+  watchme case import ~/incident cases/last-night
+  watchme case import ~/incident cases/last-night --timezone Europe/Berlin""",
 )
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("case", type=click.Path(path_type=Path))
@@ -79,11 +88,6 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
             err=True,
         )
     return PARTLY_FAILED if unread else 0
-
-
-@click.group("case")
-def case_group() -> None:
-    """Inspect a case."""
 
 
 @case_group.command(

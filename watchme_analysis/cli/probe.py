@@ -95,7 +95,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     probed at the same moments, each over a new connection; a URL never has two probes in progress. Each row
     has time, status, error, and the durations of name lookup, connection, TLS and first byte. The command can
     run for days, and the file may be rotated meanwhile. Request headers are not recorded. Put the file beside
-    the logs of an incident, and `watchme import` reads it.
+    the logs of an incident, and `watchme case import` reads it.
     """
     if options["standalone"]:
         echo_data(Path(prober.__file__).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The command ``watchme pull``: retrieval of evidence from AWS into a case."""
+"""The command ``watchme case pull``: retrieval of evidence from AWS into a case."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  watchme pull backlog --queue uploads --since 2025-12-10
-  watchme pull health CASE --function worker --instance i-0123456789abcdef0
-  watchme pull backlog --system orders --since 24h
-  watchme pull --print-policy"""
+  watchme case pull backlog --queue uploads --since 2025-12-10
+  watchme case pull health CASE --function worker --instance i-0123456789abcdef0
+  watchme case pull backlog --system orders --since 24h
+  watchme case pull --print-policy"""
 )
 @click.argument("question", required=False, type=ChoiceWithSuggestion(["health", "backlog"]))
 @click.argument("case", required=False, type=click.Path(path_type=Path))

@@ -130,7 +130,7 @@ def _print_plan(plan: RedrivePlan, out: Path | None) -> None:
         which = "these" if len(plan.pending) == len(found.lines) else f"all {len(found.lines):,d}"
         lines.append(f"  of {which} {found.may_have_run:,d}: {label('redrive-may-have-run', 'en')}")
     if not plan.holds_messages:
-        lines.append("  the case holds no messages: `watchme pull backlog --queue NAME` samples the DLQ")
+        lines.append("  the case holds no messages: `watchme case pull backlog --queue NAME` samples the DLQ")
     lines += [
         f"  {file.file} could not be read, its messages are not listed: {file.reason}" for file in plan.unread
     ]

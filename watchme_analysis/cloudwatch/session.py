@@ -2,7 +2,7 @@
 
 The retries of botocore are disabled (ADR 15), because this module decides on every call: Ctrl-C ends a wait
 at once, a deadline ends the retries, and a call that must not be sent twice is not retried. The module
-also holds the IAM policy that ``watchme pull`` and ``watchme query`` need.
+also holds the IAM policy that ``watchme case pull`` and ``watchme query`` need.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NEXT_STEPS = tuple(
         (r"Signature|RequestExpired|TooSkewed", "check this machine's clock, or log in again"),
         (
             r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess",
-            "`watchme pull --print-policy` prints the permissions needed",
+            "`watchme case pull --print-policy` prints the permissions needed",
         ),
     )
 )
@@ -406,7 +406,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
-# IAM actions that `watchme pull` and `watchme query` call; a test compares them with the calls that were
+# IAM actions that `watchme case pull` and `watchme query` call; a test compares them with the calls that were
 # made.
 ACTIONS = (
     "cloudtrail:LookupEvents",

@@ -141,11 +141,11 @@ def _read_again(investigation: Investigation, file: UnreadFile) -> Message:
     """Return the commands that import a file after its repair; for AWS responses, also the pull."""
     again = {
         "file": Commands(shell_word(f"FOLDER/{file.file}")),
-        "commands": Commands("watchme import FOLDER CASE"),
+        "commands": Commands("watchme case import FOLDER CASE"),
     }
     if not aws_tables().issuperset(file.tables):
         return message("missing-unread-how", **again)
-    pull = f"watchme pull {investigation.question} CASE "
+    pull = f"watchme case pull {investigation.question} CASE "
     pull += shell_option("--queue", investigation.options.get("queue", "QUEUE"))
     window = investigation.window or investigation.case.window
     if window is not None:
