@@ -42,7 +42,7 @@ def test_list_and_show():
 
 @pytest.mark.slow
 def test_groups_are_found_and_more_than_fifty_asked(groups):
-    result = run("run", "worker_timeouts", "--format", "json")
+    result = run("run", "worker_timeouts", "--output", "jsonl")
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert sorted(row["@message"].split()[0] for row in rows) == GROUPS
@@ -70,7 +70,7 @@ def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_
 def test_one_region_that_fails_does_not_cost_the_other(groups, capsys):
     # Log groups lie in one region, so the other has none that fit.
     regions = ["--region", "ap-southeast-2", "--region", "eu-west-1"]
-    arguments = ["query", "run", "worker_timeouts", "--format", "json", *regions]
+    arguments = ["query", "run", "worker_timeouts", "--output", "jsonl", *regions]
     code = cli.main(arguments, standalone_mode=False)
     out, err = capsys.readouterr()
     assert code == 1
@@ -81,7 +81,7 @@ def test_one_region_that_fails_does_not_cost_the_other(groups, capsys):
 
 
 def ask(capsys, *arguments):
-    code = cli.main(["query", "run", *arguments, "--format", "json"], standalone_mode=False)
+    code = cli.main(["query", "run", *arguments, "--output", "jsonl"], standalone_mode=False)
     out, err = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], err
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.options import shown_zone_option, system_option
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import format_time
@@ -49,10 +50,8 @@ Examples:
     "--noticed", help="Time at which people noticed (ISO 8601); by default the first recorded reaction."
 )
 @shown_zone_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def backtest_command(
-    case: Path, spec: Path | None, sensitivity: bool, as_json: bool, **options: str | None
-) -> None:
+@output_options(["json", "csv"])
+def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options: Any) -> None:
     """Evaluate alarms over a CASE: when each fires, after which delay, and how often falsely.
 
     Alarms of the specification and of the case (alarms.json) are evaluated every minute by CloudWatch's
@@ -69,6 +68,7 @@ def backtest_command(
     from watchme_analysis.services.diagnose import answer, investigate, questions_for
     from watchme_analysis.window import parse_time, parse_zone
 
+    output = output_of(options)
     zone = parse_zone(str(options["timezone"]))
     loaded = open_case(case)
     if loaded.window is None:
@@ -84,8 +84,8 @@ def backtest_command(
     tests = CaseBacktest(opened, found, read_specs(spec or _required_alarms(options["system"])), noticed)
     specs = (*tests.specs, *tests.existing)
     result = tests.sensitivity(tests.pipelines, specs) if sensitivity else tests.frame(tests.results)
-    if as_json:
-        echo_json(result.to_json(orient="records", date_format="iso"))
+    if output.form != TABLE:
+        output.write(result)
         return
     dead = found.extra.get("dead_letters_of_incident", 0)
     sentences = [] if sensitivity else alarm_advice(result, tests.start, tests.affected, dead, zone)
@@ -126,7 +126,7 @@ def _show(result: pd.DataFrame, zone: tzinfo) -> None:
     echo(
         f"never fired: {int(quiet.sum()) - untried} of {len(result)}"
         + (f"; could not be evaluated: {untried}" if untried else "")
-        + " (--json lists them)"
+        + " (--output json lists them)"
     )
     for _, row in missed.head(_NAMED).iterrows():
         echo(filled(f"{row['alarm']}: {row['note']}", "  ", "    "))

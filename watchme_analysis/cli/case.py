@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.options import redact_option, timezone_option
+from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.pull import pull
-from watchme_analysis.cli.terminal import echo, echo_data, show_line
+from watchme_analysis.cli.terminal import echo, show_line
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.text.formats import counted
 from watchme_analysis.text.shell_quoting import shell_path
@@ -180,11 +181,11 @@ Examples:
 )
 @click.argument("case", type=click.Path(path_type=Path))
 @click.argument("query")
-@click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV, for other programs.")
+@output_options(["json", "csv"])
 @click.option(
     "--limit", type=click.IntRange(0), default=200, show_default=True, help="Rows printed as a table."
 )
-def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
+def case_sql(case: Path, query: str, limit: int, **options: Any) -> None:
     """Run a QUERY (DuckDB's SQL) over the tables of a CASE.
 
     Times are UTC. The query can read the case only and writes nothing. Each statement of a diagnosis has a
@@ -198,19 +199,20 @@ def case_sql(case: Path, query: str, as_csv: bool, limit: int) -> None:
     from watchme_analysis.health.hypotheses.facts import requests_view
     from watchme_analysis.present import console
 
+    output = output_of(options)
     opened = open_case(case)
     views: dict[str, Callable[[], pd.DataFrame]] = {
         "requests": lambda: requests_view(opened),
         "linked_errors": lambda: errors_with_requests(opened.table("error_log"), opened.table("access_log")),
     }
     found = opened.sql(query, {name: view() for name, view in views.items() if name in query.lower()})
-    if as_csv:
-        echo_data(found.to_csv(index=False))
+    if output.form != TABLE:
+        output.write(found)
         return
     rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
     echo(console.value_table(list(found.columns), rows.to_numpy().tolist()))
     left = len(found) - len(rows)
-    echo(counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --csv" if left else ""))
+    echo(counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --output" if left else ""))
 
 
 def _print_next(opened: Case, case: Path) -> None:

@@ -15,8 +15,9 @@ from watchme_analysis.cli.aws import (
     query_options_of,
     window_of,
 )
-from watchme_analysis.cli.options import ChoiceWithSuggestion, configured, system_option
-from watchme_analysis.cli.terminal import echo, echo_data, echo_json
+from watchme_analysis.cli.options import ChoiceWithSuggestion, configured, note_new_name, system_option
+from watchme_analysis.cli.output import JSON_LINES, TABLE, output_of, output_options
+from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.formats import counted
@@ -70,7 +71,7 @@ def show(name: str) -> None:
     epilog="""\b
 Examples:
   watchme query run worker_errors --log-group /aws/lambda/worker --since 2h
-  watchme query run durations --format csv --max-scan-gb 5 > durations.csv""",
+  watchme query run durations --to durations.csv --max-scan-gb 5""",
 )
 @click.argument("name")
 @click.option(
@@ -100,13 +101,9 @@ Examples:
 @click.option(
     "--flatten", is_flag=True, help="Show the fields of JSON messages as columns, such as message.level."
 )
-@click.option(
-    "--format",
-    "form",
-    type=ChoiceWithSuggestion(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-)
+@output_options(["json", "csv"])
+# The earlier option, of which json means JSON Lines; it works for one release.
+@click.option("--format", "former", type=ChoiceWithSuggestion(["table", "csv", "json"]), hidden=True)
 @aws_options
 def run(name: str, **options: Any) -> int:
     """Run a query and print its rows; scanned bytes and missing rows are reported on standard error.
@@ -129,6 +126,11 @@ def run(name: str, **options: Any) -> int:
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
     check_window(options)
+    former = options.pop("former")
+    if former is not None:
+        note_new_name("--format", "--output, with jsonl for JSON Lines")
+        options["form"] = options["form"] or {"json": JSON_LINES}.get(former, former)
+    output = output_of(options)
     item = library_query(name)
     text = item.filled(_pairs(options["parameters"]))
     targets: dict[str, Aws] = {}
@@ -159,7 +161,11 @@ def run(name: str, **options: Any) -> int:
     for target, why in failures.items():
         echo(f"{target} failed: {why}", err=True)
     filled = [part for part in parts if len(part)] or parts[:1]
-    _print(pd.concat(filled, ignore_index=True), options["form"])
+    frame = pd.concat(filled, ignore_index=True)
+    if output.form == TABLE:
+        _print_table(frame)
+    else:
+        output.write(frame)
     missing = any(result.truncated for found in results.values() for result in found)
     return PARTLY_FAILED if failures or missing else 0
 
@@ -221,14 +227,7 @@ def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float) -> 
             echo(f"note: {note}", err=True)
 
 
-def _print(frame: pd.DataFrame, form: str) -> None:
-    if form == "csv":
-        echo_data(str(frame.to_csv(index=False)))
-        return
-    if form == "json":
-        lines = frame.to_json(orient="records", lines=True, date_format="iso", force_ascii=False)
-        echo_json(str(lines), nl=False)
-        return
+def _print_table(frame: pd.DataFrame) -> None:
     shown = frame.drop(columns="@ptr", errors="ignore")
     for column in shown.select_dtypes("string"):
         # Log lines end with a line break.
