@@ -61,12 +61,12 @@ def main() -> None:
             )
             words = ["access", str(path), "--json"] if command == "access" else ["import", str(place)]
             words += [] if command == "access" else [str(Path(folder, f"case-{what.replace(' ', '-')}"))]
-            peak_mib, seconds, told = measured(words, Path(folder))
+            peak_mib, seconds, reported = measured(words, Path(folder))
             stored = path.stat().st_size
             path.unlink()
             print(
                 f"{command:7} {what:34} {size(stored):>9} {size(unpacked):>9} {peak_mib:5.0f} MiB "
-                f"{seconds:5.1f} s  {told}",
+                f"{seconds:5.1f} s  {reported}",
                 flush=True,
             )
 
@@ -93,8 +93,8 @@ def measured(words: list[str], folder: Path) -> tuple[float, float, str]:
         text += json.dumps(json.loads(Path(words[2], "manifest.json").read_text()))
         text += rejected_reasons(Path(words[2]))
     found = [key for key in LIMITS if f"limit {key} =" in text]
-    told = f"limit {', '.join(found)}" if found else f"exit {done.returncode}"
-    return peak_kib / 1024, seconds, "TRACEBACK" if "Traceback" in text else told
+    reported = f"limit {', '.join(found)}" if found else f"exit {done.returncode}"
+    return peak_kib / 1024, seconds, "TRACEBACK" if "Traceback" in text else reported
 
 
 LIMITS = (

@@ -230,7 +230,7 @@ class SenderCounts:
             if at < 0 or texts[at] is None or excess[at] < MOST * self.surge.excess:
                 continue
             if other[at] >= MOST * other.sum() > 0:
-                # A proxy in front, or the only program that ever calls, tells nothing about the surge.
+                # A proxy in front, or the only program that ever calls, shows nothing about the surge.
                 continue
             value = str(texts[at])
             found[word] = {
