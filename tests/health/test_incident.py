@@ -140,6 +140,17 @@ def test_thin_trouble_is_found_too():
     assert abs((found.start - START).total_seconds() - 42) < 1
 
 
+def test_trouble_that_recurs_is_one_incident_not_its_densest_burst():
+    """One of several processes stands still again and again, the last time for longest."""
+    rows = steady(0, 120)
+    for burst in range(120, 330, 30):
+        rows += steady(burst, burst + 5, status=504) + steady(burst + 5, burst + 30)
+    rows += steady(330, 340, status=504) + steady(340, 400)
+    found = find_incident(judge_observations(seen(rows)))
+    assert (found.start - START).total_seconds() == 120
+    assert abs((found.end - START).total_seconds() - 340) < 2
+
+
 def test_families_probed_on_purpose_come_first():
     rows = steady(0, 30, family="/a") + steady(30, 60, status=504, family="/a") + steady(60, 90, family="/a")
     logged = seen(
