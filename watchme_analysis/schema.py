@@ -582,6 +582,24 @@ error_code | text | errorCode of CloudTrailEvent | the call succeeded
         "time",
     ),
     Table(
+        "actions",
+        "One step of a remedy that was applied because of the case; it grows after the import.",
+        _columns(
+            """
+time | time | when it was done, or failed
+remedy | text | name of the remedy, such as alarms or redrive
+step | text | key of the step in its plan, or of the message
+resource | text | name or ARN of what was changed | the whole plan
+call | text | command of the AWS CLI without parameters | no call
+outcome | text | done, failed, uncertain, not done, ..
+message | json | sentence on it: id and values
+plan | text | hash of the plan
+number | int | entry in the journal, from 0
+"""
+        ),
+        time="time",
+    ),
+    Table(
         "rejected_lines",
         "One piece of input that could not become a row of its table.",
         _columns(

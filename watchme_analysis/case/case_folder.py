@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from watchme_analysis.case.actions import TABLE as ACTIONS
+from watchme_analysis.case.actions import read_actions
 from watchme_analysis.case.manifest import read_manifest
 from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import CaseError, InputError, QueryError, reason_of
@@ -106,7 +108,9 @@ class Case:
         """
         table_schema(name)
         if name not in self._frames:
-            if name in self.manifest["tables"]:
+            if name == ACTIONS:
+                self._frames[name] = read_actions(self.path)
+            elif name in self.manifest["tables"]:
                 self._frames[name] = self._load(name)
             else:
                 self._frames[name] = empty(name)
@@ -222,7 +226,7 @@ class Case:
         """Register a table as a view; DuckDB reads the parts that a query needs, so it may exceed memory."""
         import duckdb
 
-        if name in self._frames or name not in self.manifest["tables"]:
+        if name in self._frames or name == ACTIONS or name not in self.manifest["tables"]:
             connection.register(name, self.table(name))
             return
         self._check(name)

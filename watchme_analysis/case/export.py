@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.case.actions import record_actions, recorded_actions
 from watchme_analysis.case.case_folder import Case, check_case_path, read_case
 from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.writer import sha256_of
@@ -97,6 +98,7 @@ def _write(case: Case, target: Path, redactor: Redactor) -> None:
         frame = conform(name, _redacted_table(name, case.table(name), redactor))
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")
         manifest["tables"][name]["sha256"] = sha256_of(path)
+    record_actions(target, redactor.value(recorded_actions(case.path)))
     hashes = {}
     for path in _copies(case):
         name = redactor.text(path.relative_to(case.path / "files").as_posix())

@@ -20,6 +20,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.aws_shapes.commands import expected_output
+from watchme_analysis.case.actions import record_actions, recorded_actions
 from watchme_analysis.case.case_folder import Case, check_case_path, no_folder, read_case
 from watchme_analysis.case.folders import check_one_case
 from watchme_analysis.case.manifest import MANIFEST
@@ -181,6 +182,7 @@ def import_folder(
             (work / MANIFEST).write_text(
                 json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
             )
+            record_actions(work, recorded_actions(target))
             _replace(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -1,11 +1,13 @@
 """Changes to AWS resources: planned, shown, applied on request, verified and recorded.
 
-Before a deployment, `package_check` reads a function's package and states whether Lambda can import its
-handler; it changes nothing.
+A remedy makes a :class:`plan.Plan`: each call as data, with its reason, what must hold before and after it,
+and its undo. `apply.apply_plan` carries out any plan, with a `journal` that survives a kill. A redrive sends
+messages instead of changing settings, and has its own journal. `package_check` changes nothing: it states
+whether Lambda can import the handler of a package.
 
-Entry point: `redrive.redrive`, `package_check.check_package`.
+Entry point: `apply.apply_plan`, `redrive.redrive`, `package_check.check_package`.
 
 Imports: `queues`, `cloudwatch`, `app_source` and below.
 
-Never: loses a message, or sends a message twice unless the caller requests it.
+Never: loses a message, sends a message twice unless the caller requests it, or deletes what was not archived.
 """

@@ -1,0 +1,116 @@
+"""The table ``actions``: what was changed because of a case, appended to it as it happens.
+
+Unlike the tables of evidence, it grows after the import. It is a JSON Lines file in the case folder. A row is
+identified by the plan and its number in the journal, so recording a run twice adds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import CaseError, InputError, reason_of
+from watchme_analysis.schema import conform, empty
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = "actions"
+FILE = "actions.jsonl"
+
+
+def record_actions(case: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Append rows to the table of a case, each once, and return how many were new.
+
+    Parameters
+    ----------
+    case
+        Folder of the case.
+    rows
+        Rows with the columns of the table; ``message`` as a dictionary.
+
+    Raises
+    ------
+    InputError
+        When the file can't be written.
+    """
+    path = case / FILE
+    known = {_identity(row) for row in recorded_actions(case)}
+    new = [row for row in rows if _identity(row) not in known]
+    if not new:
+        return 0
+    try:
+        with path.open("a+b") as file:
+            # The line of a killed run is ended, so that the next row does not continue it.
+            if file.tell() and not _ends_with_newline(path):
+                file.write(b"\n")
+            for row in new:
+                file.write(json.dumps(row).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"The actions can't be recorded in {path} ({error.strerror}).") from error
+    return len(new)
+
+
+def read_actions(case: Path) -> pd.DataFrame:
+    """Return the table ``actions`` of a case; without rows when nothing was recorded.
+
+    Raises
+    ------
+    CaseError
+        When the file can't be read.
+    """
+    import pandas as pd
+
+    rows = recorded_actions(case)
+    if not rows:
+        return empty(TABLE)
+    try:
+        frame = pd.DataFrame(rows)
+        frame["time"] = pd.to_datetime(frame["time"], utc=True, format="ISO8601")
+        frame["message"] = [
+            json.dumps(value, sort_keys=True, ensure_ascii=False) for value in frame["message"]
+        ]
+        return conform(TABLE, frame.sort_values(["time", "number"], ignore_index=True))
+    except (InputError, TypeError, ValueError) as error:  # a case that somebody else made
+        raise CaseError(f"{case / FILE} is damaged ({reason_of(error)}): remove or repair it.") from error
+
+
+def recorded_actions(case: Path) -> list[dict[str, Any]]:
+    """Return the recorded rows of a case as they are stored; incomplete lines of killed runs are left out.
+
+    Raises
+    ------
+    CaseError
+        When the file can't be read.
+    """
+    path = case / FILE
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CaseError(f"{path} can't be read ({error.strerror}).") from error
+    rows = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # the incomplete line of a killed run; its row is recorded again by the next one
+        if isinstance(row, dict) and all(name in row for name in ("time", "plan", "number", "message")):
+            rows.append(row)
+    return rows
+
+
+def _identity(row: Mapping[str, Any]) -> str:
+    return json.dumps([row["plan"], row["number"]])
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

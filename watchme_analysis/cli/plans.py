@@ -1,0 +1,93 @@
+"""What all remedies print: a plan, the progress of its steps, the result, and the IAM policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.remedies.plan import Plan, Step, read_plan
+from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
+from watchme_analysis.text.message import Code, Message, message
+from watchme_analysis.text.render import render
+from watchme_analysis.text.shell_quoting import shell_word
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
+_EXIT_CODES = {"complete": 0, "undone": 1, "stopped": 1, "refused": 2}
+
+
+def print_plan(plan: Plan, language: str, apply_command: str) -> None:
+    """Print a plan for review: reasons, cost, risks, each step with its call, and how to apply it."""
+    for line in plan_lines(plan, language):
+        echo(line)
+    if plan.steps:
+        echo(render(message("plan-how-to-apply", command=Code(apply_command)), language))
+
+
+def plan_lines(plan: Plan, language: str) -> Iterator[str]:
+    """Yield the lines of a plan."""
+
+    def rendered(text: Message) -> str:
+        return render(text, language)
+
+    yield rendered(plan.title)
+    for heading, texts in (
+        (message("plan-reasons"), plan.reasons),
+        (message("plan-costs"), plan.costs),
+        (message("plan-risks"), plan.risks),
+        (message("plan-notes"), plan.notes),
+    ):
+        if texts:
+            yield f"\n{rendered(heading)}:"
+            yield from (f"  - {rendered(text)}" for text in texts)
+    if not plan.steps:
+        yield f"\n{rendered(message('plan-nothing'))}"
+        return
+    yield f"\n{rendered(message('plan-steps', count=len(plan.steps)))}:"
+    for number, step in enumerate(plan.steps, 1):
+        yield f"  {number}. {step.name}: {rendered(step.why)}"
+        if step.call is not None:
+            yield f"     {step.call.command}"
+        if step.call is not None and not step.undo:
+            yield f"     {rendered(message('plan-no-undo'))}"
+    yield ""
+
+
+def apply_and_print(  # noqa: PLR0913  options of a command
+    path: Path,
+    aws: Aws,
+    *,
+    remedy: str,
+    journal: Path | None = None,
+    case: Path | None = None,
+    language: str = "en",
+    as_json: bool = False,
+    is_undo: bool = False,
+) -> int:
+    """Apply or undo the plan of a file, print each step and the result, and return the exit code."""
+    from watchme_analysis.errors import InputError
+
+    plan = read_plan(path)
+    if plan.remedy != remedy:
+        raise InputError(f"{path} is a plan of `{plan.remedy}`: apply it with that command.")
+
+    def on_step(step: Step, sentence: Message) -> None:
+        if not as_json:
+            echo(f"{step.name}: {render(sentence, language)}")
+
+    run = undo if is_undo else apply_and_record
+    result = run(plan, journal or journal_of(path), aws, case, on_step)
+    if as_json:
+        said: dict[str, Any] = {"sentence": render(result.sentence, language)}
+        said |= {"message": result.sentence.to_dict(), "outcome": result.outcome, "done": list(result.done)}
+        echo_json(json.dumps(said | {"journal": str(result.journal)}, ensure_ascii=False, indent=2))
+    else:
+        echo(render(result.sentence, language))
+        if result.done and not is_undo:
+            command = Code(f"watchme {remedy} undo {shell_word(str(path))}")
+            echo(render(message("plan-undo-how", command=command), language))
+    return _EXIT_CODES[result.outcome]

@@ -1,0 +1,420 @@
+"""Applying a plan: step by step, journalled, resumable, verified in the system, and stopped by any surprise.
+
+A step is on record before its call and after it. After a kill, a step without a result is settled by reading
+the system: its ``until`` decides whether the call has happened. Without ``until``, a repeatable call is made
+again, and any other is reported as uncertain.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import jmespath
+
+from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.remedies.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
+from watchme_analysis.remedies.plan import REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.text.message import (
+    Code,
+    Duration,
+    Message,
+    Quotation,
+    Resource,
+    message,
+    message_from_dict,
+)
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
+Outcome = Literal["complete", "refused", "stopped", "undone"]
+_PLAN = "plan"
+_UNCERTAIN = "uncertain"
+# A step that failed made its call, but the system is not as expected after it.
+_MAY_HAVE_HAPPENED = frozenset({DONE, INTENDED, FAILED, _UNCERTAIN})
+_READINGS_S = (0.2, 1.0, 2.0, 5.0)
+_RESPONSE_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """Result of applying a plan.
+
+    Attributes
+    ----------
+    outcome
+        ``complete``: every step is done and verified. ``refused``: the system differs from the plan, nothing
+        was called. ``stopped``: a step failed or is uncertain; the ones before it are done. ``undone``: the
+        steps done were undone, and that was verified.
+    done
+        Names of the steps that are done, those of earlier runs included.
+    sentence
+        Why the run ended so.
+    journal
+        File of the journal.
+    """
+
+    outcome: Outcome
+    done: tuple[str, ...]
+    sentence: Message
+    journal: Path
+
+
+class SurpriseError(Exception):
+    """The system is not as expected; carries the sentence."""
+
+    def __init__(self, sentence: Message, event: str = FAILED) -> None:
+        super().__init__(sentence.id)
+        self.sentence, self.event = sentence, event
+
+
+def apply_plan(
+    plan: Plan, journal_path: Path, aws: Aws, on_step: Callable[[Step, Message], None] | None = None
+) -> ApplyResult:
+    """Apply a plan, or the rest of it after an interruption.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    journal_path
+        Its journal, the same for all runs of this plan.
+    aws
+        Session of the account and region of the plan.
+    on_step
+        Called with each step and what has become of it.
+
+    Raises
+    ------
+    InputError
+        When the journal is another plan's, is in use, or can't be read or written.
+    ServiceError
+        When the account can't be read.
+    """
+    report = on_step or (lambda _step, _sentence: None)
+    with open_journal(journal_path) as journal:
+        _check_owner(plan, journal)
+        try:
+            _check_place(plan, aws)
+            if journal.event(_PLAN) is None:
+                for condition in plan.relies_on:
+                    _require(condition, aws, {})
+                journal.write(_PLAN, INTENDED, plan=plan.digest, remedy=plan.remedy)
+        except SurpriseError as surprise:
+            return ApplyResult("refused", (), message("plan-refused", why=surprise.sentence), journal.path)
+        if plan.undo_on_surprise and (why := _earlier_surprise(plan, journal)):
+            return _undo(plan, journal, aws, report, why)
+        for step in plan.steps:
+            try:
+                _do(step, journal, aws, report)
+            except SurpriseError as surprise:
+                journal.write(step.name, surprise.event, sentence=surprise.sentence.to_dict())
+                report(step, surprise.sentence)
+                sentence = message("plan-stopped", step=Code(step.name), why=surprise.sentence)
+                if plan.undo_on_surprise:
+                    return _undo(plan, journal, aws, report, sentence)
+                return ApplyResult("stopped", done_steps(plan, journal), sentence, journal.path)
+        journal.write(_PLAN, DONE, plan=plan.digest)
+        return ApplyResult(
+            "complete",
+            done_steps(plan, journal),
+            message("plan-complete", count=len(plan.steps)),
+            journal.path,
+        )
+
+
+def undo_plan(plan: Plan, journal: Journal) -> Plan:
+    """Return the plan that undoes the steps that a journal records as done or uncertain, the last first."""
+    made = _results(journal)
+    steps = [
+        Step(
+            name=f"undo {step.name}" + (f" {number}" if number > 1 else ""),
+            resource=step.resource,
+            why=message("plan-undo-step", step=Code(step.name)),
+            call=replace(call, parameters=_resolved(call.parameters, made)),
+        )
+        for step in reversed(plan.steps)
+        if journal.event(step.name) in _MAY_HAVE_HAPPENED
+        for number, call in enumerate(step.undo, 1)
+    ]
+    return replace(
+        plan,
+        title=message("plan-undo", plan=plan.title),
+        steps=tuple(steps),
+        relies_on=(),
+        reasons=(),
+        costs=(),
+        risks=(),
+        undo_on_surprise=False,
+    )
+
+
+def done_steps(plan: Plan, journal: Journal) -> tuple[str, ...]:
+    """Return the names of the plan's steps that a journal records as done."""
+    return tuple(step.name for step in plan.steps if journal.event(step.name) == DONE)
+
+
+def read_value(condition: Condition, aws: Aws, made: Mapping[str, Any] | None = None) -> Any:
+    """Return what the expression of a condition yields now, ready for JSON; None when nothing is found.
+
+    Parameters
+    ----------
+    condition
+        Its call is made once.
+    aws
+        Session to call with.
+    made
+        Values that earlier steps kept, by ``STEP.NAME``.
+
+    Raises
+    ------
+    ServiceError
+        When the call fails for another reason than a missing resource.
+    """
+    call = condition.call
+    try:
+        response = aws.call(call.service, call.operation, **_resolved(call.parameters, made or {}))
+    except NotFoundError:
+        return None
+    return jmespath.search(condition.select, plain(response))
+
+
+def plain(value: Any) -> Any:
+    """Return a response ready for JSON: times as ISO 8601, a streamed payload as what it contains."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds")
+    if hasattr(value, "read"):
+        value = value.read()
+    if isinstance(value, bytes):
+        text = value.decode(errors="replace")
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return value
+
+
+def _check_owner(plan: Plan, journal: Journal) -> None:
+    entry = journal.last.get(_PLAN)
+    if entry is not None and entry.get("plan") != plan.digest:
+        raise InputError(f"{journal.path} is the journal of another plan: give another --journal.")
+    if entry is None and journal.entries:
+        raise InputError(f"{journal.path} is the journal of another remedy: give another --journal.")
+
+
+def _check_place(plan: Plan, aws: Aws) -> None:
+    account, region = aws.account(), aws.region
+    if (account, region) != (plan.account, plan.region):
+        raise SurpriseError(
+            message(
+                "plan-other-place",
+                account=Resource(account),
+                region=Resource(region),
+                planned_account=Resource(plan.account),
+                planned_region=Resource(plan.region),
+            )
+        )
+
+
+def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message], None]) -> None:
+    event = journal.event(step.name)
+    if event == DONE:
+        return
+    made = _results(journal)
+    if event in {INTENDED, _UNCERTAIN} and step.call is not None:
+        settled = _settled(step, aws, made)
+        if settled:
+            journal.write(step.name, DONE, settled=True)
+            report(step, message("plan-step-settled"))
+            return
+        if settled is None and not step.is_repeatable:
+            raise SurpriseError(message("plan-step-uncertain", call=_name(step.call)), _UNCERTAIN)
+    else:
+        for condition in step.before:
+            _require(condition, aws, made)
+    kept: dict[str, Any] = {}
+    if step.call is not None:
+        journal.write(step.name, INTENDED, call=_name(step.call).text, resource=step.resource)
+        response = _called(step, step.call, aws, made)
+        for select, wanted in step.expect.items():
+            _expect(step.call, select, wanted, response)
+        kept = {name: jmespath.search(select, response) for name, select in step.keep.items()}
+    for condition in step.until:
+        _require(condition, aws, {**made, **{f"{step.name}.{name}": value for name, value in kept.items()}})
+    journal.write(step.name, DONE, **({"made": kept} if kept else {}))
+    report(step, message("plan-step-done"))
+
+
+def _settled(step: Step, aws: Aws, made: Mapping[str, Any]) -> bool | None:
+    """Return whether the call of an interrupted step has happened, by reading; None when that can't tell.
+
+    A step that keeps values of its response is never settled by reading: the response is lost.
+    """
+    if not step.until or step.keep:
+        return None
+    return all(_holds(condition, aws, made) for condition in step.until)
+
+
+def _called(step: Step, call: Call, aws: Aws, made: Mapping[str, Any]) -> Any:
+    caller = aws if step.is_repeatable else _without_retries(aws)
+    try:
+        response = caller.call(call.service, call.operation, **_resolved(call.parameters, made))
+    except ThrottledError as error:  # a throttled call was not accepted
+        raise SurpriseError(_failure(call, error), NOT_DONE) from error
+    except ServiceError as error:
+        may_have_happened = error.retryable and not step.is_repeatable
+        raise SurpriseError(_failure(call, error), _UNCERTAIN if may_have_happened else NOT_DONE) from error
+    return plain(response)
+
+
+def _without_retries(aws: Aws) -> Aws:
+    other = replace(aws, rate_limits=replace(aws.rate_limits, attempts=1))
+    other.actions = aws.actions
+    return other
+
+
+def _expect(call: Call, select: str, wanted: Any, response: Any) -> None:
+    found = jmespath.search(select, response)
+    if found != wanted:
+        raise SurpriseError(
+            message(
+                "plan-unexpected",
+                call=_name(call),
+                select=Code(select),
+                found=_shown(found),
+                wanted=_shown(wanted),
+            )
+        )
+
+
+def _require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
+    """Wait until a condition holds, at most its ``within_s``."""
+    waited_s, number = 0.0, 0
+    while True:
+        try:
+            found = read_value(condition, aws, made)
+        except ServiceError as error:
+            raise SurpriseError(_failure(condition.call, error)) from error
+        wanted = _resolved(condition.value, made)
+        if found == wanted:
+            return
+        if waited_s >= condition.within_s:
+            break
+        pause_s = min(_READINGS_S[min(number, len(_READINGS_S) - 1)], condition.within_s - waited_s)
+        aws.sleep(pause_s)
+        waited_s += pause_s
+        number += 1
+    values = {
+        "call": _name(condition.call),
+        "select": Code(condition.select),
+        "found": _shown(found),
+        "wanted": _shown(wanted),
+    }
+    if condition.within_s:
+        raise SurpriseError(message("plan-never", within=Duration(condition.within_s), **values))
+    raise SurpriseError(message("plan-differs", **values))
+
+
+def _holds(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> bool:
+    try:
+        return bool(read_value(condition, aws, made) == _resolved(condition.value, made))
+    except ServiceError as error:
+        raise SurpriseError(_failure(condition.call, error), _UNCERTAIN) from error
+
+
+def _earlier_surprise(plan: Plan, journal: Journal) -> Message | None:
+    """Return why an earlier run began to undo the plan; None when none did."""
+    for step in plan.steps:
+        entry = journal.last.get(step.name, {})
+        if "sentence" in entry:
+            return message("plan-stopped", step=Code(step.name), why=message_from_dict(entry["sentence"]))
+    return None
+
+
+def _undo(
+    plan: Plan, journal: Journal, aws: Aws, report: Callable[[Step, Message], None], why: Message
+) -> ApplyResult:
+    for step in undo_plan(plan, journal).steps:
+        try:
+            _do(step, journal, aws, report)
+        except SurpriseError as surprise:
+            journal.write(step.name, surprise.event, sentence=surprise.sentence.to_dict())
+            report(step, surprise.sentence)
+            sentence = message("plan-undo-failed", why=why, undo=surprise.sentence)
+            return ApplyResult("stopped", done_steps(plan, journal), sentence, journal.path)
+    return ApplyResult("undone", (), message("plan-undone", why=why), journal.path)
+
+
+def _results(journal: Journal) -> dict[str, Any]:
+    """Return the values that the done steps kept, by ``STEP.NAME``."""
+    return {
+        f"{key}.{name}": value
+        for key, entry in journal.last.items()
+        if entry["event"] == DONE
+        for name, value in entry.get("made", {}).items()
+    }
+
+
+def _resolved(value: Any, made: Mapping[str, Any]) -> Any:
+    """Return parameters with each reference replaced by the value that an earlier step kept."""
+    if isinstance(value, Mapping):
+        if set(value) == {REFERENCE}:
+            try:
+                return made[value[REFERENCE]]
+            except KeyError:
+                raise InputError(
+                    f"The plan refers to {value[REFERENCE]!r}, which no earlier step kept: make a new plan."
+                ) from None
+        return {key: _resolved(each, made) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_resolved(each, made) for each in value]
+    return value
+
+
+def _name(call: Call) -> Code:
+    return Code(f"{call.service} {call.operation.replace('_', '-')}")
+
+
+def _failure(call: Call, error: ServiceError) -> Message:
+    return message("plan-call-failed", call=_name(call), error=Quotation(str(error)))
+
+
+def _shown(value: Any) -> Code:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return Code(text if len(text) <= _RESPONSE_CHARACTERS else f"{text[:_RESPONSE_CHARACTERS]}…")
+
+
+def actions_of(plan: Plan, journal: Journal) -> list[dict[str, Any]]:
+    """Return what a journal records of a plan, as rows of the table ``actions``."""
+    steps = {step.name: step for step in plan.steps}
+    rows = []
+    for number, entry in enumerate(journal.entries):
+        if entry["event"] == INTENDED:
+            continue
+        step = steps.get(entry["key"])
+        sentence = entry.get("sentence")
+        said = message_from_dict(sentence) if sentence else step.why if step else plan.title
+        rows.append(
+            {
+                "time": entry["at"],
+                "remedy": plan.remedy,
+                "step": entry["key"],
+                "resource": step.resource if step else None,
+                "call": _name(step.call).text if step and step.call else None,
+                "outcome": entry["event"],
+                "message": said.to_dict(),
+                "plan": plan.digest,
+                "number": number,
+            }
+        )
+    return rows

@@ -1,0 +1,196 @@
+"""The journal of a remedy: what is about to happen is on disk before it happens, and so is its result.
+
+A journal is a JSON Lines file. Each entry names a *key* (a step, a message) and an *event*. An entry is
+flushed and synced before :meth:`Journal.write` returns, so that after a kill or a power cut the last event of
+each key states what is known: ``intended`` without a result means that the action may have happened.
+
+The pattern is a write-ahead log [1]_.
+
+.. [1] C. Mohan et al., "ARIES: a transaction recovery method supporting fine-granularity locking", ACM TODS
+   17 (1992).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.lines import split_text
+
+INTENDED, DONE, NOT_DONE, FAILED = "intended", "done", "not done", "failed"
+_BEGINNING = '{"key": '
+
+
+@dataclass
+class Journal:
+    """An opened journal; from :func:`open_journal`.
+
+    Attributes
+    ----------
+    path
+        File of the journal.
+    last
+        Last entry of each key.
+    entries
+        All entries, in the order in which they were written.
+    """
+
+    path: Path
+    _file: IO[str] | None = None
+    last: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    def event(self, key: str) -> str | None:
+        """Return the last event of a key; None when the journal does not contain it."""
+        entry = self.last.get(key)
+        return None if entry is None else str(entry["event"])
+
+    def write(self, key: str, event: str, **details: Any) -> dict[str, Any]:
+        """Append an entry, wait until it is on disk, and return it.
+
+        Parameters
+        ----------
+        key, event
+            What it is about, and what happened or is about to happen.
+        **details
+            Further values for JSON.
+
+        Raises
+        ------
+        InputError
+            When the journal can't be written.
+        """
+        if self._file is None:
+            raise InputError(f"The journal {self.path} is open for reading only.")
+        entry = {"key": key, "event": event, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        entry |= details
+        try:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise InputError(
+                f"The journal {self.path} can't be written ({error.strerror}): the run stops here."
+            ) from error
+        self._add(entry)
+        return entry
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        self.entries.append(entry)
+        self.last[entry["key"]] = entry
+
+
+@contextmanager
+def open_journal(path: Path) -> Iterator[Journal]:
+    """Open a journal for writing, with its earlier entries; one process at a time may hold it.
+
+    An incomplete last line of a killed run is ended with a newline and ignored: its action had not begun,
+    since an action begins only after its entry is on disk.
+
+    Parameters
+    ----------
+    path
+        File of the journal; created, with its folder, when it does not exist.
+
+    Raises
+    ------
+    InputError
+        When another run holds the journal, it can't be read or written, or the file is something else.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"The journal {path} can't be written ({error.strerror}): nothing is done."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"Another run uses the journal {path}: wait until it has ended.") from error
+        if is_new:
+            _sync_folder(path.parent)
+        file.seek(0)
+        text = _text(file, path)
+        journal = Journal(path, file)
+        for entry in _entries(text, path):
+            journal._add(entry)
+        if text and not text.endswith("\n"):
+            file.write("\n")
+        yield journal
+
+
+def read_journal(path: Path) -> Journal:
+    """Return a journal for reading; without entries when the file does not exist.
+
+    Raises
+    ------
+    InputError
+        When the file can't be read or is something else.
+    """
+    journal = Journal(path)
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = _text(file, path)
+    except FileNotFoundError:
+        return journal
+    except OSError as error:
+        raise InputError(f"The journal {path} can't be read ({error.strerror}).") from error
+    for entry in _entries(text, path):
+        journal._add(entry)
+    return journal
+
+
+def _text(file: IO[str], path: Path) -> str:
+    try:
+        return file.read()
+    except UnicodeDecodeError as error:
+        raise _foreign(path) from error
+
+
+def _entries(text: str, path: Path) -> Iterator[dict[str, Any]]:
+    whole, _, last = text.rpartition("\n")
+    if not _BEGINNING.startswith(last[: len(_BEGINNING)]):
+        raise _foreign(path)
+    for number, line in enumerate(split_text(whole), 1):
+        entry = _entry(line)
+        if entry is not None:
+            yield entry
+        # The incomplete line of a killed run, ended by the run after it, is a beginning of an entry.
+        elif not _BEGINNING.startswith(line[: len(_BEGINNING)]):
+            raise _foreign(path, number)
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    wanted = ("key", "event", "at")
+    if isinstance(entry, Mapping) and all(isinstance(entry.get(name), str) for name in wanted):
+        return dict(entry)
+    return None
+
+
+def _foreign(path: Path, line: int | None = None) -> InputError:
+    place = path if line is None else f"{path}:{line}"
+    return InputError(f"{place} is not a journal of a remedy: give another file.")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the name of a new file is on disk, or a power cut could lose the whole journal."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
