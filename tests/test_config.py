@@ -14,6 +14,7 @@ from watchme_analysis.config import (
     LogWords,
     WorkItemSettings,
     load_config,
+    source_kind,
 )
 from watchme_analysis.errors import InputError
 from watchme_analysis.limits import Limits
@@ -298,10 +299,40 @@ def test_show_prints_each_value_and_its_source(places, monkeypatch):
     monkeypatch.setenv("WATCHME_REGION", "eu-central-1")
     shown = CliRunner().invoke(config_group, ["show"], catch_exceptions=False).stdout.splitlines()
     file = str(places.parents[1] / "watchme.toml")
-    assert shown[1].split() == ["time_zone", "Europe/Berlin", file]
+    assert shown[1].split() == ["time_zone", "Europe/Berlin", "file", file]
     printed = json.loads(CliRunner().invoke(config_group, ["show", "--json"]).stdout)
-    assert printed["time_zone"] == {"value": "Europe/Berlin", "source": file}
-    assert printed["region"] == {"value": "eu-central-1", "source": "WATCHME_REGION"}
+    assert printed["time_zone"] == {"value": "Europe/Berlin", "source": file, "stated_by": "file"}
+    assert printed["region"] == {
+        "value": "eu-central-1", "source": "WATCHME_REGION", "stated_by": "environment",
+    }  # fmt: skip
+    assert (printed["alarms"]["source"], printed["alarms"]["stated_by"]) == ("default", "default")
+    printed = json.loads(CliRunner().invoke(config_group, ["show", "--json", "--region", "us-east-1"]).stdout)
+    assert printed["region"] == {"value": "us-east-1", "source": "--region", "stated_by": "option"}
+
+
+def test_the_kind_of_a_source_tells_the_user_s_own_file(places):
+    write(places, user='profile = "night"')
+    environ = {"XDG_CONFIG_HOME": str(places.parents[2] / "config")}
+    assert source_kind(load_config(places, environ).sources["profile"], environ) == "user-file"
+    assert (
+        source_kind(load_config(places, environ | {"AWS_PROFILE": "x"}).sources["profile"]) == "environment"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "urls"),
+    [
+        ('health = "/health"', (None, None)),
+        ('health = "https://a.example.com/h"', ("https://a.example.com/h", None)),
+        ('api = "https://a.example.com:8443/v1"\nhealth = "/h"\nport = 80',
+         ("https://a.example.com:8443/h", "http://127.0.0.1:80/h")),
+        ('api = "https://a.example.com/v1"\nport = 80', (None, "http://127.0.0.1:80/")),
+    ],
+)  # fmt: skip
+def test_the_urls_of_the_health_endpoint(places, text, urls):
+    write(places, f"[systems.orders]\n{text}\n")
+    system = load(places).systems["orders"]
+    assert (system.health_url, system.local_health_url) == urls
 
 
 @pytest.mark.slow

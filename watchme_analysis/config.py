@@ -26,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchme_analysis.errors import InputError, reason_of
@@ -219,6 +220,24 @@ class System:
         """Return the values that are stated, by their key in the file."""
         values = {key: getattr(self, _PLURAL.get(key, key)) for key in _SYSTEM_FIELDS}
         return {key: value for key, value in values.items() if value not in (None, ())}
+
+    @property
+    def health_path(self) -> str | None:
+        """Path of the health endpoint; None when it is not stated."""
+        return None if self.health is None else urlsplit(self.health).path or "/"
+
+    @property
+    def health_url(self) -> str | None:
+        """URL of the health endpoint as clients call it: ``health``, or its path on the host of ``api``."""
+        if self.health is None or not self.health.startswith("/"):
+            return self.health
+        api = urlsplit(self.api or "")
+        return f"{api.scheme}://{api.netloc}{self.health}" if api.netloc else None
+
+    @property
+    def local_health_url(self) -> str | None:
+        """URL of the health endpoint on the machine or in the container of the service."""
+        return None if self.port is None else f"http://127.0.0.1:{self.port}{self.health_path or '/'}"
 
 
 def _json_ready(values: Mapping[str, object]) -> dict[str, object]:
@@ -630,6 +649,28 @@ def _destinations(
     return found
 
 
+def source_kind(source: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the kind of a source of :attr:`Config.sources`.
+
+    Returns
+    -------
+    str
+        ``default``, ``environment``, ``user-file`` for the file in the user's configuration folder, or
+        ``file`` for another one.
+    """
+    if source == "default":
+        return source
+    if not source.endswith(f"{os.sep}{FILE}"):
+        return "environment"
+    return "user-file" if Path(source) == _user_file(os.environ if environ is None else environ) else "file"
+
+
+def _user_file(environ: Mapping[str, str]) -> Path | None:
+    """Return the path of the file in the user's configuration folder; None without a home."""
+    home = environ.get("XDG_CONFIG_HOME") or (Path(environ["HOME"], ".config") if "HOME" in environ else None)
+    return None if home is None else Path(home, "watchme", FILE)
+
+
 def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
     """Return the files in force, the strongest first."""
     found = []
@@ -641,11 +682,9 @@ def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
     if start is not None:
         near = (place / FILE for place in (start, *start.parents))
         found += [path for path in near if os.path.isfile(path)][:1]  # noqa: PTH113  never raises
-    home = environ.get("XDG_CONFIG_HOME") or (Path(environ["HOME"], ".config") if "HOME" in environ else None)
-    if home is not None:
-        own = Path(home, "watchme", FILE)
-        if os.path.isfile(own) and own not in found:  # noqa: PTH113
-            found.append(own)
+    own = _user_file(environ)
+    if own is not None and os.path.isfile(own) and own not in found:  # noqa: PTH113
+        found.append(own)
     return found
 
 
@@ -655,6 +694,22 @@ def _read(path: Path) -> dict[str, Any]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} can't be read: {reason_of(error)}. Correct or remove the file.") from error
+    return _validated(path, data)
+
+
+def check_text(text: str) -> None:
+    """Check the text of a ``watchme.toml`` before it is written.
+
+    Raises
+    ------
+    InputError
+        When it is not valid.
+    """
+    _validated(Path(FILE), tomllib.loads(text))
+
+
+def _validated(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a file's content, checked."""
     known = (*KEYS, *_TABLES, "systems", "destinations")
     for key in data:
         if key not in known:

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli.options import meets
+from watchme_analysis.config import load_config
+from watchme_analysis.services.diagnose import subject_of_system
 
 
 @pytest.fixture
@@ -100,3 +103,27 @@ def test_exit_3_only_where_it_is_wanted(watchme, bundled, evidence):
             assert answer.stderr == ""
     assert watchme("diagnose", bundled("health-healthy").path, "--fail-on", "incident").returncode == 0
     assert watchme("diagnose", evidence, "--fail-on", "nothing").returncode == 2
+
+
+def test_a_chosen_system_states_the_endpoint_where_the_case_has_it(watchme, both, monkeypatch, tmp_path):
+    (tmp_path / "watchme.toml").write_text(
+        '[systems.one]\nhealth = "/health"\nqueue = "nowhere"\n[systems.two]\nhealth = "/other"\n'
+        'queue = ["a", "b"]\n'
+    )
+    systems = load_config(tmp_path, {}).systems
+    case = open_case(both)
+    subjects = {
+        (name, question): subject_of_system(question, case, systems[name])
+        for name in systems
+        for question in ("health", "backlog")
+    }
+    assert subjects == {
+        ("one", "health"): "/health",
+        ("one", "backlog"): None,
+        ("two", "health"): None,
+        ("two", "backlog"): None,
+    }
+    assert subject_of_system("health", case, None) is None
+    monkeypatch.setenv("WATCHME_CONFIG_FOLDER", str(tmp_path))
+    assert watchme("diagnose", "health", both, "--system", "one").returncode == 0
+    assert watchme("diagnose", "health", both, "--system", "three").returncode == 2

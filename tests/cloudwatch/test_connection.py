@@ -91,6 +91,22 @@ def test_queries_of_the_library_name_their_groups_and_take_parameters(account):
         aws.query("request")
 
 
+def test_the_log_groups_of_the_system_are_searched_when_none_is_named(account, tmp_path):
+    systems = "".join(
+        f'[systems.{name}]\nlog_groups = ["{group}"]\n'
+        for name, group in zip(("asr", "sed"), GROUPS, strict=True)
+    )
+    (tmp_path / "watchme.toml").write_text(systems)
+    with pytest.raises(InputError, match="needs log groups"):
+        w.connect().logs(ERRORS)  # two systems, of which none is chosen
+    aws = w.connect(system="sed")
+    assert aws.logs(ERRORS)[1].origin == GROUPS[1]
+    assert aws.query("errors_by_type")[1].origin == GROUPS[1]
+    assert aws.logs(ERRORS, GROUPS[0])[1].origin == GROUPS[0]
+    with pytest.raises(InputError, match="no system 'sedd'"):
+        w.connect(system="sedd")
+
+
 def test_a_price_runs_nothing_and_a_scan_above_the_ceiling_neither(account):
     hour = int(NOW.timestamp()) // 3600 * 3600 - 7200
     for size, group in zip((2e9, 1e9), GROUPS, strict=True):

@@ -338,6 +338,34 @@ def test_an_option_without_a_url_says_where_all_are_asked_from(server, tmp_path,
     assert list(table(output)["vantage"]) == [vantage]
 
 
+SYSTEM = """[systems.orders]
+api = "https://api.example.com/v1"
+health = "/ready"
+port = 8017
+[systems.bare]
+queue = "bare"
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "vantage", "url"),
+    [
+        ([], "outside", "https://api.example.com/ready"),
+        (["--host"], "host", "http://127.0.0.1:8017/ready"),
+        (["--inside"], "inside", "http://127.0.0.1:8017/ready"),
+        (["https://example.com/"], "outside", "https://example.com/"),
+    ],
+)
+def test_a_system_states_what_is_probed(tmp_path, monkeypatch, options, vantage, url):
+    (tmp_path / "watchme.toml").write_text(SYSTEM)
+    monkeypatch.chdir(tmp_path)
+    lines = CliRunner().invoke(command, ["--system", "orders", "--curl", *options], catch_exceptions=False)
+    assert vantage in lines.stdout
+    assert url in lines.stdout
+    for words in (["--system", "bare"], ["--system", "bare", "--host"], []):
+        assert isinstance(CliRunner().invoke(command, words).exception, InputError)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -17,6 +17,7 @@ from watchme_analysis.cloudwatch.account_state import sample_messages
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache, ResponseStore
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.services.collect import Request, pull
 from watchme_analysis.window import Window
@@ -588,4 +589,22 @@ def test_a_system_says_what_to_pull_and_a_check_says_what_is_missing(account, tm
     }  # fmt: skip
     assert len(lines) == 8
     (tmp_path / "watchme.toml").write_text('[systems.sounds]\nqueue = "sed-queue"\n')
+    assert run(capsys, "config", "check")[0] == 0
+
+
+def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    boto3.client("logs").create_log_group(logGroupName=GROUP)
+    code, out, err = run(capsys, "config", "init")
+    assert code == 0, err
+    system = load_config(tmp_path, {}).systems["sed-queue"]
+    assert system.stated() == {
+        "queue": ("sed-queue",),
+        "dlq": ("sed-queue-dlq",),
+        "function": ("sed-worker",),
+        "api": "http://192.0.2.1:8017",
+        "log_groups": (GROUP,),
+    }
+    assert "do-not-tell" not in (tmp_path / "watchme.toml").read_text() + out + err
+    assert load_config(tmp_path, {}).region == "ap-southeast-2"
     assert run(capsys, "config", "check")[0] == 0

@@ -1,21 +1,99 @@
-"""The command ``watchme config``: effective settings and their sources."""
+"""The command ``watchme config``: the settings in force, their sources, a new file and its check."""
 
 from __future__ import annotations
 
 import json
 from operator import attrgetter
+from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from watchme_analysis.cli.options import profile_option, region_option, system_option
+from watchme_analysis.cli.options import (
+    language_option,
+    profile_option,
+    region_option,
+    system_option,
+    timezone_option,
+)
 from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.config import FILE
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Choice, Resource, message
+from watchme_analysis.text.render import label, render
 
 
 @click.group("config")
 def config_group() -> None:
-    """Show and check the settings of watchme.toml and the environment."""
+    """Write, show and check the settings (watchme.toml)."""
+
+
+@config_group.command(
+    "init",
+    short_help="Write a watchme.toml with the systems that are found.",
+    epilog="""\b
+Examples:
+  watchme config init
+  watchme config init /etc/nginx/nginx.conf compose.yaml --queue 'orders*' --profile incident-reader
+  watchme config init nginx.conf --no-aws --to project/watchme.toml""",
+)
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--queue", "queues", multiple=True, help="Queue or pattern; repeatable.  [default: every queue]"
+)
+@click.option("--no-aws", is_flag=True, help="Call no AWS: use the FILES alone.")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=FILE,
+    show_default=True,
+    help="File to write.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@profile_option
+@region_option
+@language_option
+def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: bool, **options: Any) -> int:
+    """Write a watchme.toml with the systems that are found, and print where each value comes from.
+
+    In AWS, each queue with its dead-letter queue, function, log group and the URL in the function's variables
+    is a system. FILES are nginx.conf (or the output of nginx -T) and compose files, for the health endpoint
+    and the port of the service. Nothing in AWS is changed.
+
+    The exit code is 1 if something could not be looked up; the file then holds the rest.
+    """
+    from watchme_analysis.cli.aws import PARTLY_FAILED
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+    from watchme_analysis.files.atomic_write import write_atomically
+    from watchme_analysis.present.text_table import align_rows
+    from watchme_analysis.services.propose_config import Proposal, find_in_aws, find_in_files, toml_text
+
+    if no_aws and (options["queues"] or not files):
+        raise click.UsageError("--no-aws needs FILES, such as nginx.conf, and excludes --queue.")
+    if target.exists() and not force:
+        raise InputError(f"{target} exists already: give another name with --to, or --force to replace it.")
+    if not target.absolute().parent.is_dir():
+        raise InputError(f"{target} can't be written: there is no folder {target.parent}.")
+    language, found = options["language"], Proposal()
+    if not no_aws:
+        find_in_aws(Aws(SessionTarget(options["profile"], options["region"])), found, options["queues"])
+    find_in_files(files, found)
+    write_atomically(target, toml_text(found).encode())
+    heads = [label(f"config-heading-{name}", language) for name in ("setting", "value", "source")]
+    if found.rows():
+        echo(align_rows(heads, found.rows(), words=(0, 1, 2)))
+    for note in found.notes:
+        echo(render(message("print-note", text=note), language), err=True)
+    told = {"file": Resource(str(target))}
+    if found.systems:
+        echo(render(message("config-init-written", systems=len(found.systems), **told), language))
+        echo(label("config-init-next", language))
+    else:
+        echo(render(message("config-init-nothing", **told), language))
+    return PARTLY_FAILED if found.failed else 0
 
 
 @config_group.command(
@@ -23,17 +101,22 @@ def config_group() -> None:
     epilog="""\b
 Examples:
   watchme config show
+  watchme config show --profile night
   WATCHME_TIME_ZONE=Europe/Berlin watchme config show --json""",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def config_show(as_json: bool) -> None:
+@profile_option
+@region_option
+@timezone_option
+@language_option
+def config_show(as_json: bool, **options: Any) -> None:
     """Print each setting with its value and source.
 
-    An option of a command takes precedence over everything printed here. Then come environment variables
+    Options given here take precedence, as in every command. Then come environment variables
     (WATCHME_TIME_ZONE and so on), watchme.toml in the working directory or its parents, watchme.toml in
     ~/.config/watchme, and the default. docs/configuration.md describes the keys.
     """
-    from watchme_analysis.config import KEYS, TABLE_KEYS, load_config
+    from watchme_analysis.config import KEYS, TABLE_KEYS, load_config, source_kind
     from watchme_analysis.present.text_table import align_rows
 
     config = load_config()
@@ -48,12 +131,30 @@ def config_show(as_json: bool) -> None:
         f"destinations.{name}": ", ".join(map(str, (each.type, each.when, *each.settings.values())))
         for name, each in config.destinations.items()
     }
+    sources = {key: (source_kind(config.sources[key]), config.sources[key]) for key in values}
+    context = click.get_current_context()
+    for name, key in (("profile",) * 2, ("region",) * 2, ("timezone", "time_zone"), ("language",) * 2):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            values[key], sources[key] = options[name], ("option", f"--{name}")
     if as_json:
-        shown = {key: {"value": value, "source": config.sources[key]} for key, value in values.items()}
+        shown = {
+            key: {"value": value, "source": sources[key][1], "stated_by": sources[key][0]}
+            for key, value in values.items()
+        }
         echo_json(json.dumps(shown, indent=1, ensure_ascii=False))
         return
-    rows = [(key, _shown(key, value), config.sources[key]) for key, value in values.items()]
-    echo(align_rows(("setting", "value", "source"), rows, words=(0, 1, 2)))
+    language = options["language"]
+    heads = [label(f"config-heading-{name}", language) for name in ("setting", "value", "kind", "source")]
+    rows = [
+        (
+            key,
+            _shown(key, value),
+            render(message("config-kind", kind=Choice(sources[key][0])), language),
+            sources[key][1],
+        )
+        for key, value in values.items()
+    ]
+    echo(align_rows(heads, rows, words=(0, 1, 2, 3)))
 
 
 @config_group.command(

@@ -97,7 +97,7 @@ def check_command(package: Path, layers: tuple[Path, ...], *, as_json: bool, **o
         for problem in found.problems:
             echo(render(problem, language))
         for note in found.notes:
-            echo(render(message("deploy-note", text=note), language))
+            echo(render(message("print-note", text=note), language))
         echo(render(found.verdict, language))
     return _PROBLEMS if found.problems else 0
 

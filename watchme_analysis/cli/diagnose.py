@@ -16,11 +16,14 @@ from watchme_analysis.cli.options import (
     fail_on_option,
     language_option,
     meets,
+    queue_option,
     since_option,
+    system_option,
     timezone_option,
     until_option,
 )
 from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.message import message
 from watchme_analysis.text.shell_quoting import shell_path
@@ -63,7 +66,8 @@ Examples:
 @since_option
 @until_option
 @endpoint_option
-@click.option("--queue", help="backlog: the queue that is asked about; found from the data if not given.")
+@queue_option
+@system_option
 @timezone_option
 @language_option
 @fail_on_option
@@ -81,9 +85,12 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     it.
     """
     from watchme_analysis.case.opening import open_case
-    from watchme_analysis.services.diagnose import chosen_questions
+    from watchme_analysis.services.diagnose import chosen_questions, subject_of_system
     from watchme_analysis.services.diagnose import diagnose as find
 
+    config = load_config()
+    # A system that nobody chose would hide an affected endpoint or queue of another one.
+    system = config.chosen_system(options["system"]) if options["system"] or config.system else None
     zone = parse_zone(str(options["timezone"]))
     _check_subjects((question,) if question != ALL else QUESTIONS, options)
     opened = open_case(case)
@@ -96,7 +103,7 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
             since=options["since"],
             until=options["until"],
             zone=zone,
-            subject=options[_SUBJECTS[each]],
+            subject=options[_SUBJECTS[each]] or subject_of_system(each, opened, system),
         )
         for each in questions
     }

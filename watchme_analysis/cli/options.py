@@ -91,6 +91,9 @@ until_option = click.option("--until", help="End of the window.")
 endpoint_option = click.option(
     "--endpoint", help="health: path of the endpoint to examine; the affected one by default."
 )
+queue_option = click.option(
+    "--queue", help="backlog: the queue that is asked about; found from the data if not given."
+)
 system_option = click.option(
     "--system", metavar="NAME", help=f"System of {FILE}; by default the one that it chooses, or the only one."
 )

@@ -11,7 +11,9 @@ from typing import Any
 
 import click
 
+from watchme_analysis.cli.options import system_option
 from watchme_analysis.cli.terminal import echo, echo_data
+from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.curl_script import curl_lines
@@ -39,11 +41,15 @@ HERE = "-"
 _VANTAGE_OPTION: dict[str, Any] = {"multiple": True, "is_flag": False, "flag_value": HERE, "metavar": "[URL]"}
 
 
-def _targets(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...]) -> list[tuple[str, str]]:
+def _targets(
+    urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...], system: str | None
+) -> list[tuple[str, str]]:
     """Return vantage and URL of each target; URLs without an option of their own come first."""
     if HERE in inside and HERE in host:
         raise InputError("--inside and --host without a URL exclude each other: name the URL of one of them.")
     default = "inside" if HERE in inside else "host" if HERE in host else "outside"
+    if not urls and not {*inside, *host} - {HERE}:
+        urls = _urls_of_system(system, default)
     found = [(default, url) for url in urls]
     for vantage, own in (("host", host), ("inside", inside)):
         found += [(vantage, url) for url in own if url != HERE]
@@ -52,16 +58,36 @@ def _targets(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ..
     return found
 
 
+def _urls_of_system(name: str | None, vantage: str) -> tuple[str, ...]:
+    """Return the URL of the system's health endpoint at a vantage; none without a system that states it.
+
+    Raises
+    ------
+    InputError
+        When the system does not state what makes up the URL.
+    """
+    system = load_config().chosen_system(name)
+    if system is None:
+        return ()
+    url = system.health_url if vantage == "outside" else system.local_health_url
+    if url is None and name is not None:
+        needed = "health, and api unless health is a URL" if vantage == "outside" else "port"
+        raise InputError(f"The system {name} does not state {needed}: give a URL, or add it to {FILE}.")
+    return () if url is None else (url,)
+
+
 @click.command(
     short_help="Probe URLs at an interval and record the results.",
     epilog="""\b
 Examples:
   watchme probe https://example.com/api/health --host http://127.0.0.1:8017/health
+  watchme probe --system orders --for 10m
   watchme probe --standalone > probe.py; docker cp probe.py api:/tmp/ && docker exec -d api \\
       python /tmp/probe.py --output /tmp/probes.csv http://127.0.0.1:8017/health
   watchme probe --curl --inside http://127.0.0.1:8017/health""",
 )
-@click.argument("urls", nargs=-1, metavar="URL...")
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@system_option
 @click.option(
     "--inside",
     **_VANTAGE_OPTION,
@@ -96,11 +122,14 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     has time, status, error, and the durations of name lookup, connection, TLS and first byte. The command can
     run for days, and the file may be rotated meanwhile. Request headers are not recorded. Put the file beside
     the logs of an incident, and `watchme case import` reads it.
+
+    Without a URL, the health endpoint of the system in watchme.toml is probed; with --host or --inside, on
+    the port of its service.
     """
     if options["standalone"]:
         echo_data(Path(prober.__file__).read_text(encoding="utf-8"))
         return
-    targets = _targets(urls, inside, host)
+    targets = _targets(urls, inside, host, options["system"])
     for _, url in targets:
         try:
             prober.check_url(url)

@@ -114,7 +114,8 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         # A relative window ends at the current time, for which the cache has no entry, so absolute times are
         # printed.
         echo(f"again: --since {start} --until {end} retrieves only the missing parts", err=True)
-    echo(f"next: watchme diagnose {question} {shell_path(target)}")
+    of_system = f" --system {options['system']}" if options["system"] else ""
+    echo(f"next: watchme diagnose {question} {shell_path(target)}{of_system}")
     return PARTLY_FAILED if pulled.failures else 0
 
 

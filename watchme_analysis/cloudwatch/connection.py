@@ -30,7 +30,7 @@ from watchme_analysis.cloudwatch.insights.query_library import LibraryQuery, lib
 from watchme_analysis.cloudwatch.insights.scan_cost import ScanEstimate, estimate_scan, planned_queries
 from watchme_analysis.cloudwatch.metrics import Metric, catalogue, get_metrics, incident_metrics
 from watchme_analysis.cloudwatch.response_cache import ResponseCache, account_cache, requested_window
-from watchme_analysis.config import load_config
+from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.retrieval import Retrieval, combined
 from watchme_analysis.window import Window, parse_span, parse_zone
@@ -49,6 +49,7 @@ def connect(
     profile: str | Sequence[str] | None = None,
     region: str | Sequence[str] | None = None,
     *,
+    system: str | None = None,
     cache: str | Path | bool = True,
     offline: bool = False,
     refresh: bool = False,
@@ -61,6 +62,9 @@ def connect(
     profile, region
         As for the AWS CLI; several are asked at once. By default those of ``watchme.toml``, else those of
         the AWS configuration.
+    system
+        System of ``watchme.toml`` whose log groups queries search when they name none; by default the one
+        that the file chooses, or its only one.
     cache
         Folder of cached responses. True for the folder in your user's cache, False to store nothing.
     offline
@@ -75,7 +79,7 @@ def connect(
     Raises
     ------
     InputError
-        When a limit is unknown, or offline is combined with no cache or with refresh.
+        When a limit or the system is unknown, or offline is combined with no cache or with refresh.
     """
     if offline and (cache is False or refresh):
         raise InputError("A connection that is offline reads from the cache: leave out cache and refresh.")
@@ -90,7 +94,9 @@ def connect(
     places = tuple(session.SessionTarget(one, other) for one in profiles for other in regions)
     folder = None if isinstance(cache, bool) else Path(cache)
     stored = _Storage(folder, stores=cache is not False, offline=offline, refresh=refresh)
-    return Connection(places, stored, settings.time_zone, **limits)
+    chosen = settings.chosen_system(system)
+    groups = () if chosen is None else chosen.log_groups
+    return Connection(places, stored, settings.time_zone, groups, **limits)
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,8 @@ class Connection:
         Where responses are cached.
     time_zone
         IANA name of the zone of times without one in ``since`` and ``until``.
+    system_log_groups
+        Names and patterns of log groups of queries that name none, see :func:`connect`.
     max_scan_gb, usd_per_gb, deadline_s
         Limits, see :func:`connect`.
     """
@@ -127,6 +135,7 @@ class Connection:
     targets: tuple[session.SessionTarget, ...]
     storage: _Storage = field(repr=False)
     time_zone: str = "UTC"
+    system_log_groups: tuple[str, ...] = ()
     max_scan_gb: float = 100.0
     usd_per_gb: float = USD_PER_GB
     deadline_s: float = 900.0
@@ -153,8 +162,8 @@ class Connection:
         query
             Text of the query, or the name of one in :meth:`query_library` that needs no parameters.
         groups
-            Names, ARNs or patterns of log groups, such as ``/aws/lambda/*``; needless for a query of the
-            library, which names its own.
+            Names, ARNs or patterns of log groups, such as ``/aws/lambda/*``; by default those of the system
+            in ``watchme.toml``, else those that a query of the library names.
         since, until
             Window: ISO 8601 or a span before now as text (``24h``), a datetime, or a timedelta.
         flatten
@@ -215,7 +224,7 @@ class Connection:
         name
             Name in :meth:`query_library`.
         groups
-            Log groups; by default those that the query names.
+            As for :meth:`logs`.
         since, until
             As for :meth:`logs`.
         parameters
@@ -230,7 +239,7 @@ class Connection:
         """
         item = library_query(name)
         text = item.filled({key: str(value) for key, value in parameters.items()})
-        return self.logs(text, [item.log_groups] if groups is None else groups, since, until)
+        return self.logs(text, groups or self.system_log_groups or [item.log_groups], since, until)
 
     def price(
         self,
@@ -486,9 +495,13 @@ class Connection:
         """Return a function that returns the queries for an account and region."""
         item = library().get(query.strip())
         text = query if item is None else item.filled()
-        patterns = _texts(groups) or ([] if item is None else [item.log_groups])
+        own = [] if item is None else [item.log_groups]
+        patterns = _texts(groups) or [*self.system_log_groups] or own
         if not patterns:
-            raise InputError("A query needs log groups: give groups, such as '/aws/lambda/*'.")
+            raise InputError(
+                "A query needs log groups: give groups, such as '/aws/lambda/*', or state log_groups of a "
+                f"system in {FILE}."
+            )
 
         def queries(aws: session.Aws) -> list[InsightsQuery]:
             cache = self._cache(aws)

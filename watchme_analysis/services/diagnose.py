@@ -11,6 +11,7 @@ from types import ModuleType
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.reader_registry import aws_tables
+from watchme_analysis.config import System
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import Cause, causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
@@ -27,6 +28,10 @@ _ABOUT = {
     "health": ("probes", "access_log", "edge_log", "error_log", "app_log"),
     "backlog": ("metrics", "queues", "log_events"),
 }
+
+
+# What a diagnosis of each question is about.
+_SUBJECT_NAMES = {"health": "endpoint", "backlog": "queue"}
 
 
 def questions_for(case: Case) -> tuple[str, ...]:
@@ -54,6 +59,20 @@ def chosen_questions(question: str, case: Case) -> tuple[str, ...]:
     return found
 
 
+def subject_of_system(question: str, case: Case, system: System | None) -> str | None:
+    """Return the health endpoint or the queue of a system, if the case holds it; else None.
+
+    None also for a system with several queues: the affected one is then found from the data.
+    """
+    if system is None:
+        return None
+    if question == "health":
+        subject = system.health_path
+    else:
+        subject = system.queues[0] if len(system.queues) == 1 else None
+    return subject if subject in _subjects_of(case, _SUBJECT_NAMES[question]) else None
+
+
 def investigate(
     question: str,
     case: Case | str | Path,
@@ -75,7 +94,7 @@ def investigate(
         )
     options = {}
     if subject is not None:
-        name = "endpoint" if question == "health" else "queue"
+        name = _SUBJECT_NAMES[question]
         _check_subject(opened, name, subject)
         options[name] = subject
     return Investigation(opened, question, _bounds(opened, since, until, zone), options)
@@ -206,7 +225,8 @@ def _said(start: datetime, end: datetime, zone: tzinfo | None) -> str:
     return f"{first} to {last} ({shown})"
 
 
-def _check_subject(case: Case, name: str, subject: str) -> None:
+def _subjects_of(case: Case, name: str) -> dict[str, int]:
+    """Return the endpoints or queues of a case with their number of rows."""
     places = (
         {"probes": "path", "access_log": "path", "edge_log": "path", "app_log": "path"}
         if name == "endpoint"
@@ -219,6 +239,11 @@ def _check_subject(case: Case, name: str, subject: str) -> None:
             frame = frame[frame["namespace"] == "AWS/SQS"]
         for value, count in frame[column].value_counts().items():
             known[str(value)] = known.get(str(value), 0) + int(count)
+    return known
+
+
+def _check_subject(case: Case, name: str, subject: str) -> None:
+    known = _subjects_of(case, name)
     if subject not in known:
         common = sorted(known, key=lambda value: (-known[value], value))[:8]
         raise InputError(

@@ -5,7 +5,6 @@ deploy-problems = { $count ->
     [one] { $count } problem
    *[other] { $count } problems
   }
-deploy-note = note: { $text }
 deploy-missing-import = { $when ->
     [import] { $module } is imported at { $place }
     [call] { $module } is imported at { $place } when called

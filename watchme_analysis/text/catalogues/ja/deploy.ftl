@@ -2,7 +2,6 @@
 
 deploy-ready = デプロイできます
 deploy-problems = 問題 { $count } 件
-deploy-note = 補足: { $text }
 deploy-missing-import = { $when ->
     [import] { $place } で { $module } をインポートしていますが
     [call] { $place } で関数の呼び出し時に { $module } をインポートしますが

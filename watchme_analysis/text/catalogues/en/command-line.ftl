@@ -1,0 +1,34 @@
+### Output of commands that answer no question.
+
+config-heading-setting = setting
+config-heading-value = value
+config-heading-source = source
+config-heading-kind = stated by
+config-kind = { $kind ->
+    [option] option
+    [environment] environment
+    [file] file
+    [user-file] user file
+   *[default] default
+  }
+config-init-refused = Not looked up: { $reason }
+config-init-functions = { $count ->
+    [one] { $count } function has
+   *[other] { $count } functions have
+  } no queue and { $count ->
+    [one] is
+   *[other] are
+  } in no system: { $functions }.
+config-init-many-queues = Of { $count } queues, the first { $read } were read: choose the queues with --queue.
+config-init-several-apis = The functions of { $system } name several URLs: { $urls }. State the one of the API as api.
+config-init-several-health = { $file } has several health endpoints: { $path } was chosen. The others are { $others }.
+config-init-several-ports = { $file } passes requests to several ports: { $ports }. State the one of the service as port.
+config-init-several-services = { $file } has several services with a health check over HTTP: { $services }. State health and port yourself.
+config-init-nothing = Nothing was found: { $file } holds a template.
+config-init-written = { $file } was written: { $systems ->
+    [0] it has no system yet
+    [one] it has { $systems } system
+   *[other] it has { $systems } systems
+  }.
+config-init-next = next: watchme config check
+print-note = note: { $text }

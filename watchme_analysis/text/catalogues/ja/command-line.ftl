@@ -1,0 +1,27 @@
+### 質問に答えないコマンドの出力。
+
+config-heading-setting = 設定
+config-heading-value = 値
+config-heading-source = 参照元
+config-heading-kind = 指定方法
+config-kind = { $kind ->
+    [option] オプション
+    [environment] 環境変数
+    [file] ファイル
+    [user-file] ユーザーのファイル
+   *[default] 既定値
+  }
+config-init-refused = 取得できませんでした: { $reason }
+config-init-functions = キューのない関数が { $count } 個あり、どのシステムにも含まれていません: { $functions }。
+config-init-many-queues = { $count } 個のキューのうち、最初の { $read } 個だけを読み取りました。--queue で対象のキューを指定してください。
+config-init-several-apis = { $system } の関数には複数の URL が設定されています: { $urls }。API の URL を api に指定してください。
+config-init-several-health = { $file } には複数のヘルスチェック用エンドポイントがあります。{ $path } を選びました。ほかの候補: { $others }。
+config-init-several-ports = { $file } は複数のポートへリクエストを転送します: { $ports }。サービスのポートを port に指定してください。
+config-init-several-services = { $file } には HTTP のヘルスチェックを持つサービスが複数あります: { $services }。health と port を指定してください。
+config-init-nothing = 設定できる値が見つかりませんでした。{ $file } はひな型です。
+config-init-written = { $file } を書き込みました。{ $systems ->
+    [0] システムはまだありません
+   *[other] システムは { $systems } 個です
+  }。
+config-init-next = 次のコマンド: watchme config check
+print-note = 補足: { $text }
