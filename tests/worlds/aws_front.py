@@ -1,7 +1,8 @@
 """An HTTP front before moto that answers what moto doesn't, or answers wrongly.
 
 Logs Insights with its life cycle, caps, pages and faults; GetMetricData with order, pages and retention;
-DescribeAlarmHistory and LookupEvents. Everything else goes on to moto.
+DescribeAlarmHistory and LookupEvents; Lambda's code, versions and invocations (`lambda_front`). Everything
+else goes on to moto.
 """
 
 import http.client
@@ -16,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from watchme_analysis.cloudwatch.session import RateLimits
 from worlds.insights_engine import Engine, MalformedError
+from worlds.lambda_front import LambdaRefusalError, Lambdas
 
 FAST = RateLimits(
     gap_s=0, first_poll_s=0, max_poll_s=0.01, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0
@@ -31,6 +33,7 @@ class Front:
 
     def __init__(self):
         self.engine = Engine()
+        self.lambdas = Lambdas()
         self.faults = defaultdict(deque)
         self.calls = Counter()
         self.queries = {}
@@ -342,6 +345,8 @@ def handler_for(front, moto_port):
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
+            if fault is None and self.serve_lambda(target, body):
+                return
             name = OWN.get(target)
             if name is None and fault is None:
                 self.forward(body)
@@ -356,11 +361,27 @@ def handler_for(front, moto_port):
             else:
                 self.answer(answer)
 
+        def serve_lambda(self, target, body):
+            """Answer for a function of :class:`Lambdas`, its code and its log; return whether it was one."""
+            try:
+                found = front.lambdas.answer(self.command, self.path, target, body)
+            except LambdaRefusalError as refusal:
+                problem = {"Type": "User", "Message": str(refusal)}
+                found = refusal.status, {"x-amzn-ErrorType": refusal.code}, problem
+            if found is not None:
+                status, headers, value = found
+                self.answer(value, status, headers)
+            return found is not None
+
         do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names that http.server calls
 
-        def answer(self, value, status=200):
-            data = json.dumps(value, default=datetime.timestamp).encode()
+        def answer(self, value, status=200, headers=None):
+            data = (
+                value if isinstance(value, bytes) else json.dumps(value, default=datetime.timestamp).encode()
+            )
             self.send_response(status)
+            for name, text in (headers or {}).items():
+                self.send_header(name, text)
             self.send_header("Content-Type", "application/x-amz-json-1.1")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -400,6 +421,7 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(self.front, moto_port))
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        self.front.lambdas.address = self.url
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):

@@ -1,4 +1,4 @@
-"""The command ``watchme deploy``: the check of a function's package before it is deployed."""
+"""The command ``watchme deploy``: check of a function's package, deployment by a plan, and rollback."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import language_option
+from watchme_analysis.cli.options import FiniteRange, language_option, profile_option, region_option
+from watchme_analysis.cli.plans import apply_and_print, case_option, journal_option, print_plan, print_policy
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.remedies.lambda_runtime import ARCHITECTURES, runtime_names
 from watchme_analysis.remedies.package_check import DEFAULT_HANDLER, DEFAULT_RUNTIME, Function, check_package
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import render
+from watchme_analysis.text.shell_quoting import shell_word
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.package_check import PackageCheck
@@ -25,7 +27,7 @@ _PROBLEMS = 1
 
 @click.group()
 def deploy() -> None:
-    """Check a function's package before it is deployed."""
+    """Check a function's package, deploy it by a plan that verifies itself, and roll it back."""
 
 
 @deploy.command(
@@ -100,6 +102,143 @@ def check_command(package: Path, layers: tuple[Path, ...], *, as_json: bool, **o
             echo(render(message("print-note", text=note), language))
         echo(render(found.verdict, language))
     return _PROBLEMS if found.problems else 0
+
+
+@deploy.command(
+    "plan",
+    short_help="Plan the deployment of a PACKAGE to a function.",
+    epilog="""\b
+Examples:
+  watchme deploy plan function.zip --function asr-worker --case cases/last-night --to deploy.json
+  watchme deploy plan build/ --function orders --alias live --event order.json --to deploy.json
+  watchme deploy apply deploy.json
+
+Exit codes: 0 planned; 1 the package has problems, or AWS can't be reached; 2 bad input.""",
+)
+@click.argument("package", type=click.Path(exists=True, path_type=Path))
+@click.option("--function", "name", required=True, help="Name of the function.")
+@click.option("--alias", help="Alias that the event source or the callers use; without one, $LATEST.")
+@click.option(
+    "--event",
+    "events",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="JSON file with an event to invoke the new code with. Repeatable.",
+)
+@click.option(
+    "--case",
+    type=click.Path(exists=True, path_type=Path),
+    help="Case whose DLQ messages become events: the newest one of each DLQ of the function.",
+)
+@click.option(
+    "--layer",
+    "layers",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    help="Zip or folder of a layer, with its folder `python`. Repeatable, in the function's order.",
+)
+@click.option(
+    "--watch",
+    "watch_s",
+    type=FiniteRange(min=0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest wait for real invocations; 0 for none.",
+)
+@click.option(
+    "--watch-invocations",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Real invocations that must be seen without an error.",
+)
+@click.option("--skip-check", is_flag=True, help="Plan also if the check finds problems; they become risks.")
+@click.option(
+    "--to",
+    "path",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the plan. The new and the current code are stored beside it.",
+)
+@profile_option
+@region_option
+@language_option
+def plan_command(package: Path, name: str, path: Path, **options: Any) -> int:
+    """Plan the deployment of a PACKAGE: check it, and store the current code to go back to.
+
+    The plan publishes the current code as a version, updates the code, waits until Lambda has updated it,
+    invokes the new code with recorded events, switches the alias, and watches the first real invocations. If
+    one of these fails, the plan undoes itself and verifies that the old code runs again.
+
+    Nothing is changed until `watchme deploy apply`.
+    """
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+    from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment
+    from watchme_analysis.remedies.package_check import PackageCheck
+    from watchme_analysis.remedies.plan import write_plan
+    from watchme_analysis.services.deploy import recorded_events
+
+    language = options["language"]
+    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    chosen = DeploymentOptions(
+        alias=options["alias"],
+        events=recorded_events(options["events"], options["case"], name, language),
+        layers=options["layers"],
+        watch_s=options["watch_s"],
+        watch_invocations=options["watch_invocations"],
+    )
+    plan = plan_deployment(package, name, aws, path, chosen, skip_check=options["skip_check"])
+    if isinstance(plan, PackageCheck):
+        for problem in plan.problems:
+            echo(render(problem, language))
+        echo(render(plan.verdict, language))
+        echo(render(message("deploy-refused"), language), err=True)
+        return _PROBLEMS
+    write_plan(plan, path)
+    print_plan(plan, language, f"watchme deploy apply {shell_word(str(path))}")
+    return 0
+
+
+@deploy.command(
+    "apply",
+    short_help="Apply a PLAN, or the rest of it after an interruption.",
+    epilog="""\b
+Exit codes: 0 done and verified; 1 stopped or rolled back; 2 refused, or bad input.""",
+)
+@click.argument("path", metavar="PLAN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@case_option
+@journal_option
+@profile_option
+@region_option
+@language_option
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--print-policy", is_flag=True, help="Print the IAM policy that the plan needs, and stop.")
+def apply_command(path: Path, **options: Any) -> int:
+    """Apply a PLAN of `watchme deploy plan`, verify it, and roll back if it fails.
+
+    Each step is recorded before and after its call in PLAN.journal.jsonl. After an interruption, run the same
+    command again: it goes on where it was, or finishes the rollback. The plan is refused if the function's
+    code or alias has changed since.
+    """
+    if options.pop("print_policy"):
+        return print_policy(path)
+    return apply_and_print(path, remedy="deploy", **options)
+
+
+@deploy.command(
+    "rollback", short_help="Undo an applied PLAN: the old code, and the old version of the alias."
+)
+@click.argument("path", metavar="PLAN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@case_option
+@journal_option
+@profile_option
+@region_option
+@language_option
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def rollback_command(path: Path, **options: Any) -> int:
+    """Undo the steps of an applied PLAN, the last first, and verify that the old code runs."""
+    return apply_and_print(path, remedy="deploy", is_undo=True, **options)
 
 
 def _as_json(package: Path, function: Function, found: PackageCheck, language: str) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import click
 
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.remedies.plan import Plan, Step, read_plan
@@ -14,9 +16,16 @@ from watchme_analysis.text.message import Code, Message, message
 from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_word
 
-if TYPE_CHECKING:
-    from watchme_analysis.cloudwatch.session import Aws
-
+case_option = click.option(
+    "--case",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Case to record the steps in (table `actions`).",
+)
+journal_option = click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that records each step; by default PLAN.journal.jsonl beside the plan.",
+)
 _EXIT_CODES = {"complete": 0, "undone": 1, "stopped": 1, "refused": 2}
 
 
@@ -57,23 +66,37 @@ def plan_lines(plan: Plan, language: str) -> Iterator[str]:
     yield ""
 
 
+def print_policy(path: Path) -> int:
+    """Print the least IAM policy that the plan of a file needs."""
+    from watchme_analysis.remedies.policy import policy_of
+
+    echo_json(json.dumps(policy_of(read_plan(path).calls), indent=2))
+    return 0
+
+
 def apply_and_print(  # noqa: PLR0913  options of a command
     path: Path,
-    aws: Aws,
     *,
     remedy: str,
+    profile: str | None = None,
+    region: str | None = None,
     journal: Path | None = None,
     case: Path | None = None,
     language: str = "en",
     as_json: bool = False,
     is_undo: bool = False,
 ) -> int:
-    """Apply or undo the plan of a file, print each step and the result, and return the exit code."""
+    """Apply or undo the plan of a file, print each step and the result, and return the exit code.
+
+    The session is in the plan's region unless another one is given; then the plan is refused.
+    """
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.errors import InputError
 
     plan = read_plan(path)
     if plan.remedy != remedy:
         raise InputError(f"{path} is a plan of `{plan.remedy}`: apply it with that command.")
+    aws = Aws(SessionTarget(profile, region or plan.region))
 
     def on_step(step: Step, sentence: Message) -> None:
         if not as_json:

@@ -7,6 +7,8 @@ again, and any other is reported as uncertain.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +21,7 @@ import jmespath
 from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
-from watchme_analysis.remedies.plan import REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
 from watchme_analysis.text.message import (
     Code,
     Duration,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["complete", "refused", "stopped", "undone"]
 _PLAN = "plan"
-_UNCERTAIN = "uncertain"
+_UNCERTAIN, _UNSEEN = "uncertain", "unseen"
 # A step that failed made its call, but the system is not as expected after it.
 _MAY_HAVE_HAPPENED = frozenset({DONE, INTENDED, FAILED, _UNCERTAIN})
 _READINGS_S = (0.2, 1.0, 2.0, 5.0)
@@ -74,6 +76,10 @@ class SurpriseError(Exception):
         self.sentence, self.event = sentence, event
 
 
+class NeverError(SurpriseError):
+    """A condition did not hold in time."""
+
+
 def apply_plan(
     plan: Plan, journal_path: Path, aws: Aws, on_step: Callable[[Step, Message], None] | None = None
 ) -> ApplyResult:
@@ -100,6 +106,8 @@ def apply_plan(
     report = on_step or (lambda _step, _sentence: None)
     with open_journal(journal_path) as journal:
         _check_owner(plan, journal)
+        for call in plan.calls:
+            _with_contents(call.parameters)  # a missing file is found before anything is changed
         try:
             _check_place(plan, aws)
             if journal.event(_PLAN) is None:
@@ -121,12 +129,11 @@ def apply_plan(
                     return _undo(plan, journal, aws, report, sentence)
                 return ApplyResult("stopped", done_steps(plan, journal), sentence, journal.path)
         journal.write(_PLAN, DONE, plan=plan.digest)
-        return ApplyResult(
-            "complete",
-            done_steps(plan, journal),
-            message("plan-complete", count=len(plan.steps)),
-            journal.path,
-        )
+        unseen = [step.name for step in plan.steps if journal.event(step.name) == _UNSEEN]
+        sentence = message("plan-complete", count=len(plan.steps) - len(unseen))
+        if unseen:
+            sentence = message("plan-unseen", complete=sentence, steps=unseen)
+        return ApplyResult("complete", done_steps(plan, journal), sentence, journal.path)
 
 
 def undo_plan(plan: Plan, journal: Journal) -> Plan:
@@ -137,7 +144,8 @@ def undo_plan(plan: Plan, journal: Journal) -> Plan:
             name=f"undo {step.name}" + (f" {number}" if number > 1 else ""),
             resource=step.resource,
             why=message("plan-undo-step", step=Code(step.name)),
-            call=replace(call, parameters=_resolved(call.parameters, made)),
+            call=replace(call, parameters=_with_references(call.parameters, made)),
+            until=step.undo_until if number == len(step.undo) else (),
         )
         for step in reversed(plan.steps)
         if journal.event(step.name) in _MAY_HAVE_HAPPENED
@@ -179,16 +187,34 @@ def read_value(condition: Condition, aws: Aws, made: Mapping[str, Any] | None = 
     """
     call = condition.call
     try:
-        response = aws.call(call.service, call.operation, **_resolved(call.parameters, made or {}))
+        response = _all_pages(call, aws, _resolved(call.parameters, made or {}))
     except NotFoundError:
         return None
     return jmespath.search(condition.select, plain(response))
 
 
+def _all_pages(call: Call, aws: Aws, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the response of a call, with the items of all its pages."""
+    if not aws.client(call.service).can_paginate(call.operation):
+        return aws.call(call.service, call.operation, **parameters)
+    whole: dict[str, Any] = {}
+    for page in aws.pages(call.service, call.operation, **parameters):
+        for key, value in page.items():
+            is_more = isinstance(value, list) and isinstance(whole.get(key), list)
+            whole[key] = [*whole[key], *value] if is_more else value
+    return whole
+
+
 def plain(value: Any) -> Any:
-    """Return a response ready for JSON: times as ISO 8601, a streamed payload as what it contains."""
+    """Return a response ready for JSON: times as ISO 8601, a streamed payload as what it contains.
+
+    ``LogResult`` of Lambda's Invoke is decoded; it is the end of the log in base64.
+    """
     if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {
+            str(key): plain(base64.b64decode(each) if key == "LogResult" else each)
+            for key, each in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
     if isinstance(value, datetime):
@@ -228,7 +254,7 @@ def _check_place(plan: Plan, aws: Aws) -> None:
 
 def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message], None]) -> None:
     event = journal.event(step.name)
-    if event == DONE:
+    if event in {DONE, _UNSEEN}:
         return
     made = _results(journal)
     if event in {INTENDED, _UNCERTAIN} and step.call is not None:
@@ -249,8 +275,16 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
         for select, wanted in step.expect.items():
             _expect(step.call, select, wanted, response)
         kept = {name: jmespath.search(select, response) for name, select in step.keep.items()}
+    made |= {f"{step.name}.{name}": value for name, value in kept.items()}
     for condition in step.until:
-        _require(condition, aws, {**made, **{f"{step.name}.{name}": value for name, value in kept.items()}})
+        try:
+            _require(condition, aws, made)
+        except NeverError as never:
+            if not step.may_be_unseen:
+                raise
+            journal.write(step.name, _UNSEEN)
+            report(step, message("plan-step-unseen", why=never.sentence))
+            return
     journal.write(step.name, DONE, **({"made": kept} if kept else {}))
     report(step, message("plan-step-done"))
 
@@ -321,7 +355,7 @@ def _require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
         "wanted": _shown(wanted),
     }
     if condition.within_s:
-        raise SurpriseError(message("plan-never", within=Duration(condition.within_s), **values))
+        raise NeverError(message("plan-never", within=Duration(condition.within_s), **values))
     raise SurpriseError(message("plan-differs", **values))
 
 
@@ -356,17 +390,41 @@ def _undo(
 
 
 def _results(journal: Journal) -> dict[str, Any]:
-    """Return the values that the done steps kept, by ``STEP.NAME``."""
-    return {
-        f"{key}.{name}": value
-        for key, entry in journal.last.items()
-        if entry["event"] == DONE
-        for name, value in entry.get("made", {}).items()
-    }
+    """Return the values that the done steps kept, by ``STEP.NAME``, and when each was done."""
+    found: dict[str, Any] = {}
+    for key, entry in journal.last.items():
+        if entry["event"] == DONE:
+            found[f"{key}.at_ms"] = round(datetime.fromisoformat(entry["at"]).timestamp() * 1000)
+            found |= {f"{key}.{name}": value for name, value in entry.get("made", {}).items()}
+    return found
 
 
 def _resolved(value: Any, made: Mapping[str, Any]) -> Any:
-    """Return parameters with each reference replaced by the value that an earlier step kept."""
+    """Return parameters with each reference and each file replaced by its value."""
+    return _with_contents(_with_references(value, made))
+
+
+def _with_contents(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if CONTENT in value:
+            return _content(Path(value[CONTENT]), value["sha256"])
+        return {key: _with_contents(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_contents(each) for each in value]
+    return value
+
+
+def _content(path: Path, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}, a file of the plan, can't be read ({error.strerror}).") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise InputError(f"{path} has changed since the plan was made: make a new plan.")
+    return data
+
+
+def _with_references(value: Any, made: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         if set(value) == {REFERENCE}:
             try:
@@ -375,9 +433,9 @@ def _resolved(value: Any, made: Mapping[str, Any]) -> Any:
                 raise InputError(
                     f"The plan refers to {value[REFERENCE]!r}, which no earlier step kept: make a new plan."
                 ) from None
-        return {key: _resolved(each, made) for key, each in value.items()}
+        return {key: _with_references(each, made) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_resolved(each, made) for each in value]
+        return [_with_references(each, made) for each in value]
     return value
 
 

@@ -24,8 +24,11 @@ from watchme_analysis.text.shell_quoting import shell_word
 
 FORMAT = "watchme-plan"
 FORMAT_VERSION = 1
-# A parameter {"$from": "STEP.NAME"} stands for a value that the response of an earlier step contained.
+# A parameter {"$from": "STEP.NAME"} stands for a value that the response of an earlier step contained, and
+# STEP.at_ms for the time at which it was done, in milliseconds since 1970.
 REFERENCE = "$from"
+# A parameter {"$file": PATH, "sha256": HASH} stands for the bytes of a file, which must have that hash.
+CONTENT = "$file"
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,11 @@ class Step:
         Values of the response that later steps refer to: JMESPath expression by name.
     undo
         Calls that undo the step, in their order.
+    undo_until
+        Conditions that hold once the step is undone.
+    may_be_unseen
+        Whether the plan goes on when ``until`` does not hold in time, because nothing happened that would
+        show it. Only for a step without a call.
     """
 
     name: str
@@ -138,6 +146,8 @@ class Step:
     is_repeatable: bool = True
     keep: Mapping[str, str] = field(default_factory=dict)
     undo: tuple[Call, ...] = ()
+    undo_until: tuple[Condition, ...] = ()
+    may_be_unseen: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step, ready for JSON."""
@@ -152,6 +162,8 @@ class Step:
             "is_repeatable": self.is_repeatable,
             "keep": dict(self.keep),
             "undo": [each.to_dict() for each in self.undo],
+            "undo_until": [each.to_dict() for each in self.undo_until],
+            "may_be_unseen": self.may_be_unseen,
         }
 
     @classmethod
@@ -168,6 +180,8 @@ class Step:
             is_repeatable=bool(data["is_repeatable"]),
             keep=dict(data["keep"]),
             undo=tuple(map(Call.from_dict, data["undo"])),
+            undo_until=tuple(map(Condition.from_dict, data["undo_until"])),
+            may_be_unseen=bool(data["may_be_unseen"]),
         )
 
 
@@ -222,7 +236,7 @@ class Plan:
         conditions = [*self.relies_on]
         found: list[Call] = []
         for step in self.steps:
-            conditions += [*step.before, *step.until]
+            conditions += [*step.before, *step.until, *step.undo_until]
             found += [*([step.call] if step.call else []), *step.undo]
         return (*(condition.call for condition in conditions), *found)
 

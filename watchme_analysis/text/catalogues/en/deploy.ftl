@@ -75,3 +75,35 @@ deploy-permissions = { $count ->
   }
 deploy-layer-without-python = The layer { $layer } has no folder python: Lambda finds no module in it.
 deploy-layer-version = The layer { $layer } has modules for { $versions }, which { $runtime } does not search.
+
+### Plan of a deployment.
+
+deploy-title = Deploy new code of the function { $function }
+deploy-checked = The package was checked: { $verdict } ({ $count ->
+    [one] { $count } module
+   *[other] { $count } modules
+  } followed).
+deploy-cost = No charge beyond { $count ->
+    [0] the function's own invocations
+    [one] one invocation
+   *[other] { $count } invocations
+  } and the storage of one version.
+deploy-risk-events = { $count ->
+    [one] The recorded event is processed for real: what the handler writes or sends happens once more.
+   *[other] The { $count } recorded events are processed for real: what the handler writes or sends happens once more.
+  }
+deploy-risk-untested = No recorded event is given, so the first real message is the first test. Give one with --event or --case.
+deploy-risk-latest = The function is called without an alias: between update and rollback, real messages run the new code. SQS delivers failed ones again.
+deploy-way-back = The version published first keeps the current code of { $function }. It is not deleted.
+deploy-why-keep = Publish the current code of { $function } as a version, to go back to.
+deploy-why-update = Replace the code of { $function } by the package ({ $size }), and wait until Lambda has updated it.
+deploy-why-publish = Publish the new code as a version for the alias { $alias }.
+deploy-why-invoke = Invoke the new code with { $event }: no error, no failed message in the batch, no error in the log.
+deploy-why-switch = Point the alias { $alias } to the new version, instead of { $version }.
+deploy-why-watch = Wait for { $count ->
+    [one] the first real invocation
+   *[other] the first { $count } real invocations
+  }, at most { $within }.
+deploy-why-no-errors = No invocation since the update has left an error of the runtime in { $group }.
+deploy-event-dlq = a message of the DLQ { $queue }
+deploy-refused = Nothing was planned: fix the package, or give --skip-check.

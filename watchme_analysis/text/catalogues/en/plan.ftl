@@ -30,3 +30,5 @@ plan-nothing = There is nothing to do: the system already is as planned.
 plan-how-to-apply = Apply it with { $command }
 plan-undo-how = Undo it with { $command }
 plan-no-undo = This step has no undo.
+plan-step-unseen = not seen: { $why }
+plan-unseen = { $complete } Nothing happened that would show the result of { $steps }.

@@ -55,3 +55,25 @@ deploy-case-collision = 名前 { $names } は大文字と小文字だけが異�
 deploy-permissions = すべてのユーザーが読み取れる必要がありますが、そうでないファイルが { $count } 件あります: { $names }。モードを 644 にしてください。
 deploy-layer-without-python = レイヤー { $layer } に python フォルダーがないため、Lambda はその中のモジュールを見つけられません。
 deploy-layer-version = レイヤー { $layer } のモジュールは { $versions } 用であり、{ $runtime } は検索しません。
+
+### デプロイの計画。
+
+deploy-title = 関数 { $function } に新しいコードをデプロイ
+deploy-checked = パッケージの検査結果: { $verdict }(確認したモジュール { $count } 個)
+deploy-cost = 追加の料金は、{ $count ->
+    [0] 関数自体の呼び出し
+   *[other] 呼び出し { $count } 回
+  }と、バージョン 1 つの保存のみです。
+deploy-risk-events = 記録済みのイベント { $count } 件は実際に処理されます。ハンドラーによる書き込みや送信が、もう一度行われます。
+deploy-risk-untested = 記録済みのイベントがないため、最初の実メッセージが最初のテストになります。--event または --case で指定できます。
+deploy-risk-latest = 関数はエイリアスなしで呼び出されています。更新からロールバックまでの間、実メッセージは新しいコードで処理されます。失敗したメッセージは SQS が再配信します。
+deploy-way-back = 最初に発行したバージョンに { $function } の現在のコードが残ります。このバージョンは削除しません。
+deploy-why-keep = { $function } の現在のコードを、戻り先のバージョンとして発行します。
+deploy-why-update = { $function } のコードをパッケージ({ $size })に置き換え、Lambda の更新が完了するまで待ちます。
+deploy-why-publish = 新しいコードを、エイリアス { $alias } 用のバージョンとして発行します。
+deploy-why-invoke = { $event } で新しいコードを呼び出します。エラーがないこと、バッチに失敗したメッセージがないこと、ログにエラーがないことを確認します。
+deploy-why-switch = エイリアス { $alias } の参照先を { $version } から新しいバージョンに切り替えます。
+deploy-why-watch = 実際の呼び出し { $count } 回を、最長 { $within } 待ちます。
+deploy-why-no-errors = 更新以降、{ $group } にランタイムのエラーが記録されていないことを確認します。
+deploy-event-dlq = DLQ { $queue } のメッセージ
+deploy-refused = 計画していません。パッケージを修正するか、--skip-check を指定してください。

@@ -24,3 +24,5 @@ plan-nothing = 変更するものはありません。すでに計画どおり�
 plan-how-to-apply = 適用するコマンド: { $command }
 plan-undo-how = 元に戻すコマンド: { $command }
 plan-no-undo = このステップを元に戻す方法はありません。
+plan-step-unseen = 確認できませんでした: { $why }
+plan-unseen = { $complete } ただし { $steps } の結果を確認できる動作がありませんでした。

@@ -1,0 +1,216 @@
+"""Lambda as far as deployments need it: code, versions, aliases, and invocations that really run the zip.
+
+A function's code runs in a fresh Python without installed packages, as in a runtime without layers. What a
+handler raises becomes FunctionError with HTTP status 200, and each invocation leaves START, REPORT and error
+lines, as Lambda does. Used by `aws_front` for functions made with :meth:`Lambdas.create`.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+import zipfile
+from pathlib import Path
+
+PREFIX = "/2015-03-31/functions/"
+_ROUTE = re.compile(r"/2015-03-31/functions/(?P<name>[^/?]+)(?P<rest>/[^?]*)?(\?(?P<query>.*))?$")
+_RUN = """
+import importlib, json, sys
+sys.path.insert(0, sys.argv[1])
+module, name = sys.argv[2].rsplit(".", 1)
+try:
+    handler = getattr(importlib.import_module(module.replace("/", ".")), name)
+except ImportError as error:
+    print(json.dumps({"error": "Runtime.ImportModuleError",
+                      "text": f"Unable to import module '{module}': {error}"}), file=sys.__stdout__)
+    raise SystemExit
+out, sys.stdout = sys.stdout, sys.stderr
+try:
+    found = {"result": handler(json.loads(sys.argv[3]), None)}
+except Exception as error:
+    found = {"error": type(error).__name__, "text": str(error)}
+print(json.dumps(found), file=out)
+"""
+
+
+class LambdaRefusalError(Exception):
+    """An error that Lambda answers with."""
+
+    def __init__(self, code, text, status):
+        super().__init__(text)
+        self.code, self.status = code, status
+
+
+def zipped(**files):
+    """Return a zip of modules: name without ``.py``, and source."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, text in files.items():
+            # A fixed time, so that the same source has the same hash.
+            archive.writestr(zipfile.ZipInfo(f"{name}.py"), text)
+    return made.getvalue()
+
+
+def code_hash(data):
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+class Lambdas:
+    """Functions by name; ``log`` holds (milliseconds, group, text) of every line that they left."""
+
+    def __init__(self):
+        self.functions = {}
+        self.log = []
+        self.pending = 0  # readings of the configuration that still show an update in progress
+        self.invocations = []
+        self.address = ""
+
+    def create(self, name, code, handler="lambda_function.lambda_handler", runtime="python3.12"):
+        self.functions[name] = {
+            "code": code,
+            "handler": handler,
+            "runtime": runtime,
+            "versions": {},
+            "aliases": {},
+            "updating": 0,
+        }
+
+    def answer(self, method, path, target, body):
+        """Return status, headers and value of a request; None if it concerns none of these functions."""
+        if target == "Logs_20140328.FilterLogEvents":
+            asked = json.loads(body)
+            is_known = asked["logGroupName"].removeprefix("/aws/lambda/") in self.functions
+            return (200, {}, self.filter_log_events(asked)) if is_known else None
+        if path.startswith("/code/"):
+            return 200, {}, self.functions[path.removeprefix("/code/")]["code"]
+        found = _ROUTE.match(path)
+        if found is None or found["name"] not in self.functions:
+            return None
+        return self.serve(method, found["name"], found, body)
+
+    def serve(self, method, name, found, body):
+        rest = (found["rest"] or "").strip("/")
+        query = dict(part.split("=", 1) for part in (found["query"] or "").split("&") if part)
+        if rest == "invocations":
+            return self.invoke(name, query.get("Qualifier", "$LATEST").replace("%24", "$"), body)
+        asked = json.loads(body) if body else {}
+        if rest.startswith("aliases/"):
+            return self.alias(name, rest.partition("/")[2], method, asked)
+        simple = {
+            ("GET", ""): lambda: {
+                "Configuration": self.configuration(name),
+                "Code": {"Location": f"{self.address}/code/{name}"},
+            },
+            ("GET", "configuration"): lambda: self.configuration(name),
+            ("PUT", "code"): lambda: self.update(name, base64.b64decode(asked["ZipFile"])),
+            ("POST", "versions"): lambda: self.publish(name, asked.get("CodeSha256")),
+        }
+        return 200, {}, simple[method, rest]()
+
+    def configuration(self, name):
+        function = self.functions[name]
+        status = "InProgress" if function["updating"] > 0 else "Successful"
+        function["updating"] -= 1
+        return {
+            "FunctionName": name,
+            "Handler": function["handler"],
+            "Runtime": function["runtime"],
+            "Architectures": ["x86_64"],
+            "PackageType": "Zip",
+            "CodeSha256": code_hash(function["code"]),
+            "LastUpdateStatus": status,
+            "Version": "$LATEST",
+        }
+
+    def update(self, name, code):
+        self.functions[name].update(code=code, updating=self.pending)
+        return self.configuration(name)
+
+    def publish(self, name, wanted):
+        function = self.functions[name]
+        if wanted is not None and wanted != code_hash(function["code"]):
+            raise LambdaRefusalError("PreconditionFailedException", "the code has another hash", 412)
+        versions = function["versions"]
+        # Lambda makes no version of code that has not changed since the last one.
+        if not versions or versions[max(versions, key=int)] != function["code"]:
+            versions[str(len(versions) + 1)] = function["code"]
+        return {**self.configuration(name), "Version": max(versions, key=int)}
+
+    def alias(self, name, alias, method, asked):
+        aliases = self.functions[name]["aliases"]
+        if alias not in aliases:
+            raise LambdaRefusalError("ResourceNotFoundException", f"no alias {alias}", 404)
+        if method == "PUT":
+            if asked["FunctionVersion"] not in self.functions[name]["versions"]:
+                raise LambdaRefusalError("ResourceNotFoundException", "no such version", 404)
+            aliases[alias] = asked["FunctionVersion"]
+        return 200, {}, {"Name": alias, "FunctionVersion": aliases[alias]}
+
+    def code_of(self, name, qualifier):
+        function = self.functions[name]
+        version = function["aliases"].get(qualifier, qualifier)
+        return function["code"] if version == "$LATEST" else function["versions"][version]
+
+    def run(self, name, event, qualifier="$LATEST"):
+        """Return the result of an invocation, and its log lines."""
+        data = self.code_of(name, qualifier)
+        with tempfile.TemporaryDirectory() as folder:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                archive.extractall(folder)
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-c",
+                    _RUN,
+                    folder,
+                    self.functions[name]["handler"],
+                    json.dumps(event),
+                ],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+                cwd=Path(folder),
+            )
+        found = json.loads(done.stdout.splitlines()[-1])
+        request = str(uuid.uuid4())
+        lines = [f"START RequestId: {request} Version: {qualifier}", *done.stderr.splitlines()]
+        if "error" in found:
+            lines.append(f"[ERROR] {found['error']}: {found['text']}")
+        lines += [f"END RequestId: {request}", f"REPORT RequestId: {request}\tDuration: 1.00 ms"]
+        now = round(time.time() * 1000)
+        self.log += [(now, f"/aws/lambda/{name}", line) for line in lines]
+        return found, lines
+
+    def invoke(self, name, qualifier, body):
+        event = json.loads(body)
+        self.invocations.append((name, qualifier, event))
+        found, lines = self.run(name, event, qualifier)
+        headers = {
+            "X-Amz-Executed-Version": qualifier,
+            "X-Amz-Log-Result": base64.b64encode("\n".join(lines).encode()).decode(),
+        }
+        if "error" in found:
+            headers["X-Amz-Function-Error"] = "Unhandled"
+            return 200, headers, {"errorType": found["error"], "errorMessage": found["text"]}
+        return 200, headers, found["result"]
+
+    def filter_log_events(self, asked):
+        """Return the events of a group; a pattern is a quoted text, or several of which any suffices."""
+        words = re.findall(r'\??"([^"]*)"', asked.get("filterPattern", ""))
+        events = [
+            {"timestamp": at, "message": text, "eventId": str(number), "logStreamName": "s"}
+            for number, (at, group, text) in enumerate(self.log)
+            if group == asked["logGroupName"]
+            and at >= asked.get("startTime", 0)
+            and (not words or any(word in text for word in words))
+        ]
+        return {"events": events, "searchedLogStreams": []}

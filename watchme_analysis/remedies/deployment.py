@@ -1,0 +1,355 @@
+"""The plan of a deployment: keep a way back, replace the code, test it, switch, watch, or roll back.
+
+Lambda accepts any zip, and Invoke returns 200 even if the handler raised [1]_. The plan therefore tests the
+function itself, and watches the first real invocations.
+
+.. [1] https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_ResponseElements
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.limits import MIB
+from watchme_analysis.remedies.apply import plain
+from watchme_analysis.remedies.package_check import Function, PackageCheck, check_package
+from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.text.message import Bytes, Duration, Message, Resource, message
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
+REMEDY = "deploy"
+# An update of the code or an alias takes seconds, with VPC or large packages up to minutes.
+_UPDATE_S = 300.0
+# Limit of an upload to the API; larger packages go through S3.
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_UPLOAD_BYTES = 50 * MIB
+# Lines of a runtime that a failed invocation leaves, whatever the handler logs.
+# https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+_FAILURES = '?"[ERROR]" ?"Task timed out" ?"Runtime exited" ?"Runtime.ImportModuleError"'
+_FIRST_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip; a fixed one makes its hash reproducible
+_DOWNLOAD_S = 60
+
+
+@dataclass(frozen=True)
+class DeploymentOptions:
+    """How a function is deployed.
+
+    Attributes
+    ----------
+    alias
+        Alias that the event source or the callers use; None if they use ``$LATEST``.
+    events
+        Events to invoke the new code with, and their names.
+    layers
+        Zip or folder of each layer, for the check.
+    watch_s
+        How long to wait for real invocations, in seconds; 0 for not at all.
+    watch_invocations
+        Number of real invocations that must be seen without an error.
+    """
+
+    alias: str | None = None
+    events: Sequence[tuple[str, Any]] = ()
+    layers: Sequence[Path] = ()
+    watch_s: float = 600.0
+    watch_invocations: int = 3
+
+
+def _settings(configuration: dict[str, Any]) -> Function:
+    """Return the settings that the check needs, from the response of GetFunctionConfiguration."""
+    architectures = configuration.get("Architectures") or ["x86_64"]
+    return Function(configuration.get("Handler", ""), configuration.get("Runtime", ""), architectures[0])
+
+
+def plan_deployment(
+    package: Path,
+    name: str,
+    aws: Aws,
+    plan_path: Path,
+    options: DeploymentOptions,
+    *,
+    skip_check: bool = False,
+) -> Plan | PackageCheck:
+    """Return the plan of a deployment, or the problems of its package.
+
+    The package and the code to go back to are stored beside the plan.
+
+    Parameters
+    ----------
+    package
+        Zip or folder of the new code.
+    name
+        Name of the function.
+    aws
+        Session; only reads are called.
+    plan_path
+        File that the plan will be written to. ``PLAN.package.zip`` and ``PLAN.rollback.zip`` are written
+        beside it.
+    options
+        Alias, events and watch.
+    skip_check
+        Whether to plan also if the check finds problems; they become risks of the plan.
+
+    Raises
+    ------
+    InputError
+        When the package can't be read or is too large for an upload, or the function runs an image.
+    ServiceError
+        When the function or its code can't be read.
+    """
+    configuration = plain(aws.call("lambda", "get_function_configuration", FunctionName=name))
+    if configuration.get("PackageType", "Zip") != "Zip":
+        raise InputError(f"The function {name} runs a container image: only zip packages are deployed here.")
+    found = check_package(package, options.layers, _settings(configuration))
+    if found.problems and not skip_check:
+        return found
+    new = _zip_of(package)
+    if len(new) > _UPLOAD_BYTES:
+        raise InputError(f"{package} has {len(new):,} bytes zipped; an upload to the API may have 50 MiB.")
+    old_hash = configuration["CodeSha256"]
+    new_file = _kept(plan_path, "package", new)
+    old_file = _kept(plan_path, "rollback", _current_code(name, old_hash, aws))
+    configured = Call("lambda", "get_function_configuration", {"FunctionName": name})
+    describing = "[LastUpdateStatus, CodeSha256]"
+    relies_on = [Condition(configured, describing, ["Successful", old_hash])]
+    steps = [
+        Step(
+            name="keep",
+            resource=name,
+            why=message("deploy-why-keep", function=Resource(name)),
+            call=Call("lambda", "publish_version", {"FunctionName": name, "CodeSha256": old_hash}),
+            keep={"version": "Version"},
+        ),
+        Step(
+            name="update",
+            resource=name,
+            why=message("deploy-why-update", function=Resource(name), size=Bytes(len(new))),
+            call=Call("lambda", "update_function_code", {"FunctionName": name, "ZipFile": new_file}),
+            until=(Condition(configured, describing, ["Successful", _code_hash(new)], _UPDATE_S),),
+            undo=(Call("lambda", "update_function_code", {"FunctionName": name, "ZipFile": old_file}),),
+            undo_until=(Condition(configured, describing, ["Successful", old_hash], _UPDATE_S),),
+        ),
+    ]
+    qualifier: Any = "$LATEST"
+    if options.alias is not None:
+        current = _alias_version(name, options.alias)
+        old_version = _read_alias(name, options.alias, aws)
+        relies_on.append(Condition(current, "FunctionVersion", old_version))
+        qualifier = {REFERENCE: "publish.version"}
+        steps.append(
+            Step(
+                name="publish",
+                resource=name,
+                why=message("deploy-why-publish", alias=Resource(options.alias)),
+                call=Call("lambda", "publish_version", {"FunctionName": name, "CodeSha256": _code_hash(new)}),
+                keep={"version": "Version"},
+            )
+        )
+    steps += [_invocation(number, event, name, qualifier) for number, event in enumerate(options.events, 1)]
+    if options.alias is not None:
+        steps.append(_switch(name, options.alias, qualifier, old_version))
+    if options.watch_s:
+        changed = "switch" if options.alias is not None else "update"
+        steps += _watch(name, (changed, steps[-1].name), options, configuration)
+    return Plan(
+        remedy=REMEDY,
+        title=message("deploy-title", function=Resource(name)),
+        made=datetime.now(UTC),
+        account=aws.account(),
+        region=aws.region,
+        steps=tuple(steps),
+        relies_on=tuple(relies_on),
+        reasons=(message("deploy-checked", verdict=found.verdict, count=found.modules),),
+        costs=(message("deploy-cost", count=len(options.events)),),
+        risks=tuple(_risks(options, found)),
+        notes=(message("deploy-way-back", function=Resource(name)),),
+        undo_on_surprise=True,
+    )
+
+
+def _risks(options: DeploymentOptions, found: PackageCheck) -> list[Message]:
+    risks = list(found.problems)
+    if options.events:
+        risks.append(message("deploy-risk-events", count=len(options.events)))
+    else:
+        risks.append(message("deploy-risk-untested"))
+    if options.alias is None:
+        risks.append(message("deploy-risk-latest"))
+    return risks
+
+
+def _invocation(number: int, event: tuple[str, Any], name: str, qualifier: Any) -> Step:
+    label, payload = event
+    call = Call(
+        "lambda",
+        "invoke",
+        {
+            "FunctionName": name,
+            "Qualifier": qualifier,
+            "LogType": "Tail",
+            "Payload": json.dumps(payload),
+        },
+    )
+    return Step(
+        name=f"invoke {number}",
+        resource=name,
+        why=message("deploy-why-invoke", event=Resource(label)),
+        call=call,
+        # The handler may report failed messages, or log an error and return.
+        expect={
+            "FunctionError": None,
+            "Payload.batchItemFailures || `[]`": [],
+            "contains(LogResult || '', '[ERROR]')": False,
+        },
+    )
+
+
+def _switch(name: str, alias: str, version: Any, old_version: str) -> Step:
+    def to(each: Any) -> Call:
+        return Call("lambda", "update_alias", {"FunctionName": name, "Name": alias, "FunctionVersion": each})
+
+    current = _alias_version(name, alias)
+    return Step(
+        name="switch",
+        resource=f"{name}:{alias}",
+        why=message("deploy-why-switch", alias=Resource(alias), version=Resource(old_version)),
+        call=to(version),
+        until=(Condition(current, "FunctionVersion", version, _UPDATE_S),),
+        undo=(to(old_version),),
+        undo_until=(Condition(current, "FunctionVersion", old_version, _UPDATE_S),),
+    )
+
+
+def _watch(
+    name: str, since: tuple[str, str], options: DeploymentOptions, configuration: dict[str, Any]
+) -> list[Step]:
+    """Return the steps that watch real invocations.
+
+    Errors count since the first step of ``since``; invocations since the second, as those before may be the
+    plan's own.
+    """
+    group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
+
+    def logged(pattern: str, step: str) -> Call:
+        return Call(
+            "logs",
+            "filter_log_events",
+            {
+                "logGroupName": group,
+                "startTime": {REFERENCE: f"{step}.at_ms"},
+                "filterPattern": pattern,
+            },
+        )
+
+    wanted = options.watch_invocations
+    why = message("deploy-why-watch", count=wanted, within=Duration(options.watch_s))
+    seen = Condition(
+        logged('"REPORT RequestId"', since[1]), f"length(events || `[]`) >= `{wanted}`", True, options.watch_s
+    )
+    none_failed = Condition(logged(_FAILURES, since[0]), "(events || `[]`)[0].message", None)
+    return [
+        Step("await", group, why, until=(seen,), may_be_unseen=True),
+        Step("watch", group, message("deploy-why-no-errors", group=Resource(group)), until=(none_failed,)),
+    ]
+
+
+def sqs_event(
+    body: str, message_id: str, queue: str, attributes: dict[str, Any], region: str
+) -> dict[str, Any]:
+    """Return a message as the event that an SQS event source passes to a function [1]_.
+
+    Parameters
+    ----------
+    body, message_id, attributes
+        Message as ReceiveMessage returned it.
+    queue
+        ARN of its queue.
+    region
+        Region of the queue.
+
+    References
+    ----------
+    .. [1] https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event
+    """
+    return {
+        "Records": [
+            {
+                "messageId": message_id,
+                "receiptHandle": "recorded",
+                "body": body,
+                "attributes": attributes,
+                "messageAttributes": {},
+                "md5OfBody": hashlib.md5(
+                    body.encode(errors="surrogatepass"), usedforsecurity=False
+                ).hexdigest(),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": queue,
+                "awsRegion": region,
+            }
+        ]
+    }
+
+
+def _alias_version(name: str, alias: str) -> Call:
+    return Call("lambda", "get_alias", {"FunctionName": name, "Name": alias})
+
+
+def _read_alias(name: str, alias: str, aws: Aws) -> str:
+    found = aws.call("lambda", "get_alias", FunctionName=name, Name=alias)
+    return str(found["FunctionVersion"])
+
+
+def _kept(plan_path: Path, kind: str, data: bytes) -> dict[str, str]:
+    path = plan_path.with_name(f"{plan_path.name}.{kind}.zip")
+    write_atomically(path, data)
+    return {CONTENT: str(path.resolve()), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _code_hash(data: bytes) -> str:
+    """Return ``CodeSha256`` as Lambda states it."""
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def _current_code(name: str, code_hash: str, aws: Aws) -> bytes:
+    """Return the zip of the function's current code, from the address that GetFunction returns."""
+    address = aws.call("lambda", "get_function", FunctionName=name)["Code"]["Location"]
+    try:
+        with urllib.request.urlopen(address, timeout=_DOWNLOAD_S) as response:
+            data: bytes = response.read()
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise ServiceError(
+            f"The current code of {name} can't be downloaded ({error}), so there would be no way back."
+        ) from error
+    if _code_hash(data) != code_hash:
+        raise ServiceError(f"The downloaded code of {name} is not the one that runs: try again.")
+    return data
+
+
+def _zip_of(package: Path) -> bytes:
+    """Return a zip as it is, and a folder as a zip whose bytes depend on its files alone."""
+    if package.is_file():
+        return package.read_bytes()
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(package.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                entry = zipfile.ZipInfo(path.relative_to(package).as_posix(), _FIRST_TIME)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
+                archive.writestr(entry, path.read_bytes())
+    return made.getvalue()
