@@ -74,6 +74,24 @@ def test_a_limit_comes_from_the_environment_or_a_file(places):
             load(places, WATCHME_LIMIT_LINES=wrong)
 
 
+def test_the_limits_of_a_run_come_from_the_environment_or_a_file(places):
+    write(
+        places,
+        '[run]\nstate = "state"\nwindow = "6h"\nmax_gb = 5\n[destinations.a]\ntype = "files"\nfolder = "x"',
+    )
+    found = load(places, WATCHME_RUN_MAX_USD="0.25")
+    assert (found.run.window, found.run.max_gb, found.run.max_usd) == ("6h", 5.0, 0.25)
+    assert found.run.state == str(places.parents[1] / "state")
+    assert not found.destinations["a"].errors
+    for table, said in (("max_gb = 0", "a number above 0"), ('window = "1y"', 'a span, such as "24h"')):
+        write(places, f"[run]\n{table}")
+        with pytest.raises(InputError, match=said):
+            load(places)
+    write(places)
+    with pytest.raises(InputError, match=r"WATCHME_RUN_MAX_GB: run\.max_gb is 'much'"):
+        load(places, WATCHME_RUN_MAX_GB="much")
+
+
 def test_the_nearest_file_upwards_counts(places):
     write(places, 'time_zone = "Europe/Berlin"')
     (places / "watchme.toml").write_text('time_zone = "Asia/Seoul"')

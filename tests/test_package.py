@@ -103,6 +103,18 @@ BREAKS = (
         "import watchme_analysis.backlog.diagnosis",
         "changes -> watchme_analysis",
     ),
+    (
+        "floors",
+        "report/folder.py",
+        "import watchme_analysis.delivery",
+        "folder -> watchme_analysis.delivery",
+    ),
+    (
+        "delivery",
+        "delivery/changes.py",
+        "import watchme_analysis.delivery.outbox",
+        "changes -> watchme_analysis.delivery.outbox",
+    ),
     ("pure", "queues/__init__.py", "def look():\n    import boto3", "queues -> boto3"),
     ("pure", "stats/__init__.py", "from pathlib import Path", "stats -> pathlib"),
     ("offline", "case/__init__.py", "import socket", "case -> socket"),

@@ -147,6 +147,36 @@ class LoadSettings:
 
 
 @dataclass(frozen=True)
+class RunSettings:
+    """Window and limits of ``watchme run``.
+
+    Attributes
+    ----------
+    state
+        Folder of the state of all systems; None for ``.watchme`` beside the file that states the system.
+    window
+        Span before now that a run looks at, such as ``24h``; also the least span before an alarm.
+    max_gb, max_usd
+        Most that the log queries of one run may scan, in GB and USD.
+    max_gb_per_day, max_usd_per_day
+        The same for all runs of a day in UTC.
+    usd_per_gb
+        Price of scanning one GB in the region.
+    deadline_s
+        Seconds after which a run of one system ends.
+    """
+
+    state: str | None = None
+    window: str = "24h"
+    max_gb: float = 100.0
+    max_usd: float = 1.0
+    max_gb_per_day: float = 1000.0
+    max_usd_per_day: float = 10.0
+    usd_per_gb: float = 0.005
+    deadline_s: float = 1800.0
+
+
+@dataclass(frozen=True)
 class Destination:
     """Where results of runs are to be delivered; only its settings, which are validated.
 
@@ -162,6 +192,8 @@ class Destination:
         Language of the texts; None for that of the reader.
     redact
         Level of redaction: ``secrets``, ``ids`` or ``share``.
+    errors
+        Whether failed runs and failed deliveries to other destinations are reported here as well.
     settings
         Keys of this type, such as ``bucket``. Secrets are references such as ``env:SLACK_URL``.
     """
@@ -171,6 +203,7 @@ class Destination:
     when: str = "changes"
     language: str | None = None
     redact: str = "secrets"
+    errors: bool = False
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -336,6 +369,11 @@ def _truth(value: Any) -> bool:
     raise ValueError
 
 
+def _amount(value: Any) -> float:
+    """Return a number above 0, also from the text of an environment variable."""
+    return _seconds(float(value) if isinstance(value, str) and re.fullmatch(r"[\d.]{1,15}", value) else value)
+
+
 _KEYS = _Field('a list of names, such as ["order_id"]', _names)
 _WORDS = _Field('a list of words, such as ["failed"]', _names)
 _UNIT = _Field('a noun, such as "order"', _name)
@@ -354,6 +392,7 @@ _LOAD_FIELDS = {
     "interval_s": _Field("a number of seconds above 0", _seconds),
     "together": _Field("true or false", _truth),
 }
+_AMOUNT = _Field("a number above 0", _amount)
 _PATH = _Field("the path of a file or folder, relative to the file that states it", _name)
 # Keys in the file; see `_PLURAL` for attributes with another name.
 _SYSTEM_FIELDS = {
@@ -386,24 +425,37 @@ _ADDRESSES = _Field(
 )
 _ADDRESS = _Field("an address of e-mail", _matching(r"[^@\s]+@[^@\s]+"))
 _DAYS = _Field('a number of days, such as "90d"', _matching(r"[1-9]\d*d"))
+_URL = _Field('a URL, such as "https://reports.example.com/"', _matching(r"https?://[^\s/]+\S*"))
+_RETENTION: dict[str, tuple[_Field, bool]] = {
+    "keep": (_DAYS, False),
+    "keep_incidents": (_Field("true or false", _truth), False),
+}
 # Keys of each type of destination; those marked are required.
 DESTINATIONS: dict[str, dict[str, tuple[_Field, bool]]] = {
-    "files": {
-        "folder": (_PATH, True),
-        "keep": (_DAYS, False),
-        "keep_incidents": (_Field("true or false", _truth), False),
-    },
+    "files": {"folder": (_PATH, True), "url": (_URL, False), **_RETENTION},
     "s3": {
         "bucket": (_Field("the name of a bucket", _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")), True),
         "prefix": (_Field("a text", _name), False),
+        "encryption": (_one_of("AES256", "aws:kms"), False),
+        "kms_key": (_Field("the id or ARN of a KMS key", _name), False),
+        "link_valid": (
+            _Field('a span of at most seven days, such as "12h"', _matching(r"[1-7]d|\d{1,2}h")),
+            False,
+        ),
+        **_RETENTION,
     },
-    "sns": {"topic": (_Field("the ARN of a topic", _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")), True)},
+    "sns": {
+        "topic": (_Field("the ARN of a topic", _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")), True),
+        "format": (_one_of("text", "amazon-q"), False),
+    },
     "slack": {"webhook": (_SECRET, True)},
     "teams": {"webhook": (_SECRET, True)},
     "email": {
         "to": (_ADDRESSES, True),
         "from": (_ADDRESS, True),
         "smtp": (_Field('HOST:PORT, such as "smtp.example.com:587"', _matching(r"[\w.-]+:\d+")), True),
+        "tls": (_one_of("starttls", "tls", "none"), False),
+        "user": (_Field("the name of the user at the SMTP server", _name), False),
         "password": (_SECRET, False),
     },
     "eventbridge": {"bus": (_Field("the name or ARN of an event bus", _name), True)},
@@ -414,6 +466,7 @@ _COMMON_OF_DESTINATIONS = {
     "when": _one_of("every-run", "changes", "failures"),
     "language": _one_of(*LANGUAGES),
     "redact": _one_of("secrets", "ids", "share"),
+    "errors": _Field("true or false", _truth),
 }
 # Tables of the file with their keys. The zone of work items is that of the file.
 _TABLES: dict[str, dict[str, _Field]] = {
@@ -421,9 +474,18 @@ _TABLES: dict[str, dict[str, _Field]] = {
     "log_words": _LOG_WORD_FIELDS,
     "load": _LOAD_FIELDS,
     "limits": dict.fromkeys(LIMIT_KEYS, _Field("a whole number from 1", _limit)),
+    "run": {
+        "state": _PATH,
+        "window": _Field('a span, such as "24h"', _matching(r"[1-9]\d{0,4}[mhdw]")),
+        **dict.fromkeys(
+            ("max_gb", "max_usd", "max_gb_per_day", "max_usd_per_day", "usd_per_gb", "deadline_s"), _AMOUNT
+        ),
+    },
 }
 # Tables whose keys have environment variables, with what stands before the key.
-_TABLE_VARIABLES = {"limits": f"{PREFIX}LIMIT_"}
+_TABLE_VARIABLES = {"limits": f"{PREFIX}LIMIT_", "run": f"{PREFIX}RUN_"}
+# Keys of tables that are paths, relative to the file that states them.
+_TABLE_PATHS = frozenset({"run.state"})
 TABLE_KEYS = tuple(f"{table}.{key}" for table, fields in _TABLES.items() for key in fields)
 # Keys of the previous release, in files and in the manifests of cases.
 _FORMER_KEYS = {"device_keys": "item_keys"}
@@ -467,6 +529,8 @@ class Config:
         Systems and destinations by name.
     limits
         How much of a file of evidence is read.
+    run
+        Window and limits of ``watchme run``.
     sources
         For each key the place that states it: an environment variable, a file or ``default``. Keys of a table
         are named with it: ``work_items.item_keys``.
@@ -484,6 +548,7 @@ class Config:
     systems: Mapping[str, System] = field(default_factory=lambda: MappingProxyType({}))
     destinations: Mapping[str, Destination] = field(default_factory=lambda: MappingProxyType({}))
     limits: Limits = field(default_factory=Limits)
+    run: RunSettings = RunSettings()
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def chosen_system(self, name: str | None = None) -> System | None:
@@ -595,7 +660,9 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
             given = next(((path, data[table][key]) for path, data in files if key in data[table]), None)
             sources[f"{table}.{key}"] = "default" if given is None else str(given[0])
             if given is not None:
-                tables[table][key] = given[1]
+                path, value = given
+                is_path = f"{table}.{key}" in _TABLE_PATHS
+                tables[table][key] = str(path.parent / value) if is_path else value
     zone = str(values["time_zone"])
     systems = _systems(files, sources)
     destinations = _destinations(files, sources)
@@ -614,6 +681,7 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
         systems=MappingProxyType(systems),
         destinations=MappingProxyType(destinations),
         limits=Limits.from_dict(tables["limits"]),
+        run=RunSettings(**tables["run"]),
         sources=MappingProxyType(sources),
     )
 

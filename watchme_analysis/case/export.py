@@ -73,7 +73,7 @@ def export_case(case: Case, target: Path, level: str) -> Case:
     check_case_path(target)
     if target.exists():
         raise CaseError(f"{target} exists already: give a new folder.")
-    redactor = Redactor(level, set(_secrets(case)), dict(_identities(case)))
+    redactor = redactor_of(case, level)
     remove_leftovers(target.parent)
     work = temporary_path(target)
     try:
@@ -85,6 +85,19 @@ def export_case(case: Case, target: Path, level: str) -> Case:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return read_case(target)
+
+
+def redactor_of(case: Case, level: str) -> Redactor:
+    """Return the redaction of the texts of a case, such as its diagnosis, at a level.
+
+    Parameters
+    ----------
+    case
+        The case, in which secrets and identities are looked up.
+    level
+        ``secrets``, ``ids`` or ``share``.
+    """
+    return Redactor(level, set(_secrets(case)), {} if level == "secrets" else dict(_identities(case)))
 
 
 def _write(case: Case, target: Path, redactor: Redactor) -> None:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "access": "access:access",
     "report": "report:report",
     "lab": "report:lab",
+    "run": "run:run",
     "probe": "probe:probe",
     "query": "query:query",
     "alarms": "alarms:alarms",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.cli.aws import (
     PARTLY_FAILED,
     Progress,
@@ -122,14 +121,13 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
 def _named(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the resources to start from: those of the options, else those of the system.
 
-    Log groups of functions are pulled with them, and a pattern may name any number of others, so neither of
-    them is taken from the system.
-
     Raises
     ------
     InputError
         When there is no system of that name, or several of which none is chosen.
     """
+    from watchme_analysis.services.collect import named_resources
+
     named = {kind: options[kind] for kind in ("queues", "functions", "instances", "log_groups")}
     if any(named.values()):
         return named
@@ -139,13 +137,7 @@ def _named(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         if config.systems:
             raise InputError(f"{FILE} has several systems: give --system {' or '.join(config.systems)}.")
         return named
-    groups = (name for name in system.log_groups if "*" not in name and not name.startswith(LAMBDA_LOG_GROUP))
-    return {
-        "queues": system.queues,
-        "functions": system.functions,
-        "instances": system.instances,
-        "log_groups": tuple(groups),
-    }
+    return named_resources(system)
 
 
 def _print_result(pulled: Pulled, target: Path) -> None:

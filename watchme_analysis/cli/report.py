@@ -32,7 +32,7 @@ NOTEBOOK_FAILED = 1
 FURTHER = ("alarms", "what-if")
 # jsonschema, which papermill imports, uses this module for address formats that no notebook has. Importing it
 # compiles a grammar, which takes longer than all other imports of papermill.
-_ADDRESS_GRAMMAR = "rfc3987_syntax"
+ADDRESS_GRAMMAR = "rfc3987_syntax"
 # Otherwise JupyterLab requests PyPI at each start to check for a newer version.
 _OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 
@@ -98,7 +98,7 @@ def report(
     if out is None:
         chosen = load_config().chosen_system(system)
         out = Path((chosen.reports if chosen else None) or "reports")
-    with absent_module(_ADDRESS_GRAMMAR):
+    with absent_module(ADDRESS_GRAMMAR):
         results = write_reports(
             question, cases, out, notebooks=notebooks, progress=ReportProgress(), **options
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -142,10 +142,7 @@ def write_index(reports: Path) -> Path:
     Killed runs are listed as killed. Folders with a ``result.json`` of another program are left out and
     named. The file is replaced atomically, under a lock, so that the index is always complete.
     """
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
-    template = environment.get_template("index.html.j2")
+    template = _index_template()
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     with locked(reports):
         settle_killed(reports)
@@ -154,6 +151,15 @@ def write_index(reports: Path) -> Path:
         # File names may be invalid UTF-8, and results may contain lone surrogates.
         write_atomically(reports / INDEX, page.encode(errors="backslashreplace"))
     return reports / INDEX
+
+
+@cache
+def _index_template() -> Any:
+    """Return the template of the index, compiled once per process: that takes longer than a small index."""
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    return environment.get_template("index.html.j2")
 
 
 def _rows(reports: Path) -> tuple[list[dict[str, Any]], list[str]]:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, format_scan_cost
 from watchme_analysis.case.importer import ImportReport, check_new_case, import_folder
 from watchme_analysis.cloudwatch.account_state import (
@@ -43,6 +44,7 @@ from watchme_analysis.cloudwatch.metrics import (
     metric_queries,
 )
 from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.config import System
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.window import Window
@@ -107,6 +109,21 @@ class Request:
     max_scan_gb: float = 100.0
     usd_per_gb: float = USD_PER_GB
     options: QueryOptions = field(default_factory=QueryOptions)
+
+
+def named_resources(system: System) -> dict[str, tuple[str, ...]]:
+    """Return the resources of a system that a :class:`Request` starts from, by its attribute.
+
+    Log groups of functions are pulled with them, and a pattern may name any number of others, so neither of
+    them is among them.
+    """
+    groups = (name for name in system.log_groups if "*" not in name and not name.startswith(LAMBDA_LOG_GROUP))
+    return {
+        "queues": system.queues,
+        "functions": system.functions,
+        "instances": system.instances,
+        "log_groups": tuple(groups),
+    }
 
 
 @dataclass

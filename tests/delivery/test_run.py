@@ -1,0 +1,258 @@
+"""Runs of a system: what is delivered when, with limits, locks, failures and kills."""
+
+import json
+import os
+from dataclasses import replace
+from itertools import count
+
+import pytest
+from worlds.deliveries import Received, at, diagnosis, refused, world
+
+from watchme_analysis.delivery.destinations.files import FilesSender, Retention
+from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
+from watchme_analysis.errors import ServiceError
+
+FAILING = {"cause": "consumer_failing", "start": 1}
+
+
+def outcomes(result):
+    return [(each["destination"], each["kind"], each["status"]) for each in result["deliveries"]]
+
+
+def test_each_change_is_delivered_once_and_the_same_look_again_delivers_nothing(tmp_path):
+    chat = Received()
+    found = world(tmp_path, chat=chat)
+    for hour, seen in (
+        (1, diagnosis()),
+        (2, diagnosis(start=1.5)),
+        (2, diagnosis(start=1.5)),
+        (3, diagnosis(start=1.5, cause="consumer_failing")),
+        (4, diagnosis(start=1.5, end=3.5, cause="consumer_failing")),
+        (4, diagnosis(start=1.5, end=3.5, cause="consumer_failing")),
+    ):
+        assert found.run(hour, seen)["status"] == "ok"
+    assert chat.arrived == [("new-incident",), ("cause-known",), ("resolved",)]
+    assert len({delivery.notice.thread for delivery in chat.deliveries}) == 1
+
+
+def test_destinations_receive_what_they_ask_for(tmp_path):
+    every, changes, failures = Received(), Received(), Received()
+    found = world(
+        tmp_path,
+        every=({"when": "every-run"}, every),
+        changes=changes,
+        failures=({"when": "failures"}, failures),
+    )
+    found.run(1, diagnosis())
+    found.run(2, diagnosis(**FAILING))
+    for _ in range(2):  # the same failure again is not delivered again
+        assert found.run(3, ServiceError("AWS is down."))["status"] == "failed"
+    found.run(4, diagnosis(**FAILING))
+    found.run(5, ServiceError("AWS is down."))
+    assert every.arrived == [
+        ("no-change",),
+        ("new-incident",),
+        ("run-failed",),
+        ("no-change",),
+        ("run-failed",),
+    ]
+    assert changes.arrived == [("new-incident",)]
+    assert failures.arrived == [("run-failed",), ("run-failed",)]
+    assert "AWS is down." in failures.deliveries[0].content.sentences[0]
+
+
+def test_each_destination_has_its_language_and_level_and_equal_reports_are_made_once(tmp_path):
+    pages = [FilesSender(tmp_path / name, Retention()) for name in ("a", "b", "c")]
+    chat = Received()
+    found = world(
+        tmp_path / "state",
+        a=({"language": "ja", "redact": "ids"}, pages[0]),
+        b=({"language": "ja", "redact": "ids"}, pages[1]),
+        c=({}, pages[2]),
+        chat=({"language": "ja", "redact": "share"}, chat),
+    )
+    assert found.run(2, diagnosis(**FAILING))["status"] == "ok"
+    assert sorted(found.reports) == [("en", "secrets"), ("ja", "ids")]
+    pages = {name: next((tmp_path / name).glob("2*/report.html")).read_text() for name in ("a", "b", "c")}
+    assert pages == {"a": "<p>ja ids</p>", "b": "<p>ja ids</p>", "c": "<p>en secrets</p>"}
+    assert chat.deliveries[0].content.language == "ja"
+
+
+def test_a_message_links_the_report_only_at_its_own_level_of_redaction_or_a_stricter_one(tmp_path):
+    weak, strict = Received(), Received()
+    files = FilesSender(tmp_path / "reports", Retention(), "https://reports.example.com/")
+    found = world(
+        tmp_path / "state",
+        files=({"redact": "ids"}, files),
+        weak=({"redact": "secrets"}, weak),
+        strict=({"redact": "share"}, strict),
+    )
+    found.run(2, diagnosis(**FAILING))
+    name = next((tmp_path / "reports").glob("2*")).name
+    assert weak.deliveries[0].content.link == f"https://reports.example.com/{name}/report.html"
+    assert strict.deliveries[0].content.link is None
+
+
+def test_a_failing_destination_affects_no_other_and_is_reported_once(tmp_path):
+    down, good, errors = Received(*[refused() for _ in range(3)]), Received(), Received()
+    found = world(tmp_path, down=down, good=good, errors=({"when": "failures", "errors": True}, errors))
+    first = found.run(2, diagnosis(**FAILING))
+    assert first["status"] == "partial"
+    assert outcomes(first) == [
+        ("down", "new-incident", "failed"),
+        ("good", "new-incident", "confirmed"),
+        ("errors", "delivery-failed", "confirmed"),
+    ]
+    assert "down: The destination is down." in errors.deliveries[0].notice.error
+    found.run(3, diagnosis(**FAILING))  # tried twice: before and after the look
+    assert down.arrived == [] and errors.arrived == [("delivery-failed",)]
+    assert found.run(4, diagnosis(**FAILING))["status"] == "ok"
+    assert down.arrived == good.arrived == [("new-incident",)]
+
+
+def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_path):
+    order = []
+    slow, good = Received(refused(temporary=True), refused(temporary=True, retry_after_s=7)), Received()
+    found = world(tmp_path, slow=slow, good=good)
+    waits = []
+    slow.send = lambda delivery, send=slow.send: (order.append("slow"), send(delivery))[1]
+    good.send = lambda delivery, send=good.send: (order.append("good"), send(delivery))[1]
+    from worlds import deliveries
+
+    pace = replace(deliveries.NO_WAIT, sleep=waits.append)
+    deliveries.NO_WAIT, usual = pace, deliveries.NO_WAIT
+    try:
+        assert found.run(2, diagnosis(**FAILING))["status"] == "ok"
+    finally:
+        deliveries.NO_WAIT = usual
+    assert order == ["slow", "good", "slow", "slow"]
+    assert waits and 6 < waits[-1] <= 7
+
+
+def test_a_delivery_that_may_have_arrived_is_uncertain_and_not_repeated(tmp_path):
+    lost, errors = Received(refused(may_have_arrived=True)), Received()
+    found = world(tmp_path, lost=lost, errors=({"when": "failures", "errors": True}, errors))
+    assert outcomes(found.run(2, diagnosis(**FAILING)))[0] == ("lost", "new-incident", "uncertain")
+    assert found.run(3, diagnosis(**FAILING))["status"] == "ok"
+    assert lost.arrived == [] and errors.arrived == [("delivery-failed",)]
+
+
+STORY = [
+    (2, diagnosis(start=1.5)),
+    (3, diagnosis(start=1.5, cause="consumer_failing", dead_letters_of_incident=4)),
+    (4, diagnosis(start=1.5, end=3.5, cause="consumer_failing", dead_letters_of_incident=4)),
+]
+TOLD = [("new-incident",), ("cause-known", "worse"), ("resolved", "worse")]
+
+
+def killed_story(folder, look, kill_at):
+    """Return a world in which one look was killed at a moment and repeated, and whether it was killed."""
+    chat, down = Received(), Received(refused())
+    files = FilesSender(folder / "reports", Retention())
+    found = world(folder / "state", files=files, chat=chat, down=down)
+    was_killed = False
+    for number, (hour, seen) in enumerate(STORY):
+        if number == look:
+            was_killed = found.run(hour, seen, kill_at) is None
+        found.run(hour, seen)
+    found.run(5, diagnosis())
+    return found, chat, down, was_killed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("look", [1, 0, 2])
+def test_a_run_killed_at_any_moment_delivers_each_change_once_or_reports_it(tmp_path, look, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # a kill loses no page cache, and a disk is slow
+    for kill_at in count(1):
+        folder = tmp_path / str(kill_at)
+        found, chat, down, was_killed = killed_story(folder, look, kill_at)
+        if not was_killed:
+            break
+        uncertain = {
+            (each["destination"], each["kind"])
+            for result in found.results
+            for each in result["deliveries"]
+            if each["status"] == "uncertain"
+        }
+        for name, sender in (("chat", chat), ("down", down)):
+            kinds = [told[0] for told in sender.arrived]
+            assert len(set(kinds)) == len(kinds), (kill_at, kinds)
+            missing = {told[0] for told in TOLD} - set(kinds)
+            assert missing <= {kind for where, kind in uncertain if where == name}, (kill_at, missing)
+        reports = sorted((folder / "reports").glob("2*"))
+        assert [path.name[:11] for path in reports] == ["20251125T02", "20251125T03", "20251125T04"]
+        assert all((path / "result.json").is_file() and (path / "notice.json").is_file() for path in reports)
+        assert not list((folder / "state" / "orders" / "outbox").glob("*"))
+        assert any(result.get("killed_before") for result in found.results)
+    assert kill_at > 15
+
+
+def test_a_dry_run_stores_and_delivers_nothing(tmp_path):
+    chat = Received()
+    found = world(tmp_path, chat=chat)
+    result = found.run(2, diagnosis(**FAILING), is_dry=True)
+    assert outcomes(result) == [("chat", "new-incident", "planned")]
+    assert chat.arrived == [] and not (tmp_path / "orders" / "state.json").exists()
+    found.run(2, diagnosis(**FAILING))
+    assert chat.arrived == [("new-incident",)]
+
+
+def test_one_run_at_a_time_and_a_killed_runs_lock_is_taken_over(tmp_path):
+    busy = rf"orders is in progress \(process {os.getpid()} on "
+    with (
+        system_lock(tmp_path, "orders"),
+        pytest.raises(RunInProgressError, match=busy),
+        system_lock(tmp_path, "orders"),
+    ):
+        pass
+    (tmp_path / "lock").write_text(json.dumps({"pid": 1, "host": "gone", "since": "2025"}))
+    with system_lock(tmp_path, "orders") as killed:
+        assert killed["host"] == "gone"
+    with system_lock(tmp_path, "orders") as killed:
+        assert killed is None
+
+
+def test_runs_of_a_day_share_a_limit_and_a_killed_run_counts_with_its_own(tmp_path):
+    found = world(tmp_path, chat=Received())
+    found.settings = replace(
+        found.settings, max_gb=4.0, max_gb_per_day=9.0, max_usd_per_day=1.0, usd_per_gb=0.01
+    )
+    found.gb = 3.0
+    found.run(1, diagnosis())
+    assert found.run(2, diagnosis(), kill_at=2) is None  # after the evidence was collected
+    found.run(3, diagnosis())
+    failed = found.run(4, diagnosis())
+    assert found.scanned == [4.0, 4.0, 2.0]
+    assert failed["status"] == "failed" and "max_gb_per_day (9 GB)" in failed["error"]
+    assert found.run(25, diagnosis())["status"] == "ok"
+    found.settings = replace(found.settings, max_usd=0.02, max_gb_per_day=100.0)
+    found.run(26, diagnosis())
+    assert found.scanned[-1] == 2.0
+
+
+def test_retention_keeps_the_last_report_of_an_open_incident(tmp_path):
+    files = FilesSender(tmp_path / "reports", Retention.of({"keep": "1d"}))
+    found = world(tmp_path / "state", files=({"when": "every-run"}, files))
+    day = 24
+    for hour, seen in (
+        (1, diagnosis()),
+        (2, diagnosis(**FAILING)),
+        (3, diagnosis(**FAILING)),
+        (2 * day, ServiceError("AWS is down.")),
+    ):
+        found.run(hour, seen)
+    # The failed run has no report; the next one opens no incident, so the last report of the open one stays.
+    found.destinations["files"] = replace(found.destinations["files"], when="changes")
+    kept = lambda: sorted(path.name[:15] for path in (tmp_path / "reports").glob("2*"))  # noqa: E731
+    expired = files.retention.expired(tmp_path / "reports", at(2 * day), frozenset({incident(tmp_path)}))
+    assert [name[:15] for name in sorted(expired)] == ["20251125T010000", "20251125T020000"]
+    assert len(kept()) == 3
+    ended = files.retention.expired(tmp_path / "reports", at(2 * day), frozenset())
+    assert len(ended) == 3
+    with_incidents = Retention.of({"keep": "1d", "keep_incidents": True})
+    assert len(with_incidents.expired(tmp_path / "reports", at(2 * day), frozenset())) == 1
+
+
+def incident(folder):
+    state = json.loads((folder / "state" / "orders" / "state.json").read_text())
+    return state["questions"]["backlog"]["open"]["id"]

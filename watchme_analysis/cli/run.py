@@ -1,0 +1,207 @@
+"""The command ``watchme run``: pull, diagnose, report and deliver, for the systems of watchme.toml."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watchme_analysis.cli.options import profile_option, region_option
+from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.config import FILE, Config, Destination, System, load_config
+from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.window import Window, parse_span, parse_zone
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
+_FAILED = 1
+# Folder of the state, beside the file that states the system.
+_STATE = ".watchme"
+_LOG = "run.log"
+
+
+@click.command(
+    short_help="Pull, diagnose, report and deliver what changed, for a timer or an alarm.",
+    epilog="""\b
+Examples:
+  watchme run
+  watchme run orders refunds --wait 10m
+  watchme run --event alarm.json
+  aws sqs receive-message ... | watchme run --event -
+  watchme run orders --offline --dry-run
+
+\b
+Exit codes:
+  0  every run is complete, and every delivery is confirmed
+  1  a run failed or is busy, evidence is missing, or a delivery failed or is uncertain
+  2  bad input, nothing was run""",
+)
+@click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
+@click.option(
+    "--event",
+    type=click.File("r", encoding="utf-8"),
+    help="Event of a CloudWatch alarm as EventBridge or SNS delivers it; - reads standard input. Names the "
+    "systems and the window.",
+)
+@click.option("--offline", is_flag=True, help="Use cached responses only, with the window of the last run.")
+@click.option("--dry-run", is_flag=True, help="Store and deliver nothing; print what would be delivered.")
+@click.option(
+    "--wait", default="0s", show_default=True, help="Time to wait for another run of the same system."
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"Folder of the state; by default state of [run], else {_STATE} beside {FILE}.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Folder of cached responses; by default in your user's cache.",
+)
+@profile_option
+@region_option
+def run(systems: tuple[str, ...], event: Any, **options: Any) -> int:
+    """Run the investigation of each SYSTEM of watchme.toml, by default of all, once.
+
+    A run pulls the evidence, diagnoses it, compares the result with the run before, and delivers what changed
+    to the destinations of the system. Without destinations, it writes a report to the folder of the system's
+    reports. One run of a system is in progress at a time. A run that is killed is continued by the next one.
+
+    Prints one line of JSON. [run] in watchme.toml states the window and the limits.
+    """
+    from watchme_analysis.cli.process_settings import absent_module
+    from watchme_analysis.cli.report import ADDRESS_GRAMMAR
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+
+    began = time.monotonic()
+    config = load_config()
+    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    chosen, window = _chosen(config, systems, event, None if options["offline"] else aws)
+    wait_s = parse_span(options["wait"]).total_seconds()
+    runs = [_planned(config, system, window, wait_s, options) for system in chosen]
+    results = []
+    with absent_module(ADDRESS_GRAMMAR):
+        for planned in runs:
+            results.append(_result(planned))
+            _tell(results[-1])
+    status = _worst(results)
+    line = {"status": status, "systems": results, "seconds": round(time.monotonic() - began, 1)}
+    echo_json(json.dumps(line, ensure_ascii=False))
+    return 0 if status == "ok" else _FAILED
+
+
+def _chosen(
+    config: Config, names: Sequence[str], event: Any, aws: Aws | None
+) -> tuple[list[System], Window | None]:
+    """Return the systems to run, and the window of the event."""
+    if not config.systems:
+        raise InputError(f"{FILE} states no system: write [systems.NAME] with the name of a queue.")
+    named = [system for name in dict.fromkeys(names) if (system := config.chosen_system(name))]
+    if event is None:
+        return named or list(config.systems.values()), None
+    from watchme_analysis.cloudwatch.account_state import describe_alarms
+    from watchme_analysis.delivery.alarm_event import parse_alarm_event, systems_of_event
+
+    found = parse_alarm_event(event.read())
+    window = found.window(parse_span(config.run.window), datetime.now(UTC))
+    if named:
+        return named, window
+    describe = None if aws is None else lambda: describe_alarms(aws)
+    return systems_of_event(found, config.systems.values(), describe), window
+
+
+def _planned(
+    config: Config, system: System, window: Window | None, wait_s: float, options: Mapping[str, Any]
+) -> Any:
+    """Return the run of a system."""
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+    from watchme_analysis.delivery.budget import Budget
+    from watchme_analysis.delivery.destinations.registry import sender_of
+    from watchme_analysis.delivery.run import Run
+    from watchme_analysis.delivery.stages import AwsSource
+    from watchme_analysis.delivery.storage import Storage
+
+    destinations = destinations_of(config, system)
+    source = AwsSource(
+        system,
+        Aws(SessionTarget(options["profile"], options["region"])),
+        config.run,
+        window,
+        options["cache"],
+        options["offline"],
+        config.time_zone,
+    )
+    storage = Storage(options["state"] or state_folder(config, system))
+    return Run(
+        system,
+        destinations,
+        {name: sender_of(each) for name, each in destinations.items()},
+        source.stages(),
+        storage,
+        budget=None if options["offline"] else Budget(storage, config.run),
+        language=config.language,
+        zone=parse_zone(config.time_zone),
+        deadline_s=config.run.deadline_s,
+        wait_s=wait_s,
+        is_dry=options["dry_run"],
+    )
+
+
+def destinations_of(config: Config, system: System) -> dict[str, Destination]:
+    """Return the destinations of a system; without any, the folder of its reports for every run."""
+    if not system.destinations:
+        settings = {"folder": system.reports or "reports"}
+        return {"reports": Destination("reports", "files", "every-run", settings=settings)}
+    return {name: config.destinations[name] for name in system.destinations}
+
+
+def state_folder(config: Config, system: System) -> Path:
+    """Return the folder of the state of all systems of the file that states a system."""
+    if config.run.state is not None:
+        return Path(config.run.state)
+    stated = next(
+        (source for key, source in config.sources.items() if key.startswith(f"systems.{system.name}.")), FILE
+    )
+    return Path(stated).absolute().parent / _STATE
+
+
+def _result(planned: Any) -> dict[str, Any]:
+    """Return the result of a run; an error becomes a result, so that other systems are run as well."""
+    from watchme_analysis.delivery.run import logged, run_system
+    from watchme_analysis.delivery.run_lock import RunInProgressError
+
+    name = planned.system.name
+    try:
+        planned.storage.create()
+        with logged(planned.storage.folder / _LOG):
+            return run_system(planned)
+    except RunInProgressError as error:
+        return {"system": name, "status": "busy", "error": str(error)}
+    except WatchmeError as error:
+        return {"system": name, "status": "failed", "error": str(error)}
+
+
+def _worst(results: Sequence[Mapping[str, Any]]) -> str:
+    order = ("failed", "busy", "partial", "ok")
+    return min((str(result["status"]) for result in results), key=order.index)
+
+
+def _tell(result: Mapping[str, Any]) -> None:
+    """Print the result of a run on standard error, for people."""
+    if not sys.stderr.isatty():
+        return
+    for question, found in result.get("questions", {}).items():
+        cause = f", {found['cause']}" if found["cause"] else ""
+        changed = f" ({', '.join(found['changes'])})" if found["changes"] else ""
+        echo(f"{result['system']} {question}: {found['verdict']}{cause}{changed}", err=True)
+    for each in result.get("deliveries", ()):
+        echo(f"  {each['destination']}: {each['status']} {each['detail']}".rstrip(), err=True)
+    if result["error"]:
+        echo(f"{result['system']}: {result['error']}", err=True)

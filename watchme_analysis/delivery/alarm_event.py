@@ -1,0 +1,301 @@
+"""Events of CloudWatch alarms: the resources that an alarm is about, and the window to look at.
+
+Known shapes, each for metric alarms, metric math and composite alarms:
+
+* EventBridge's event ``CloudWatch Alarm State Change``;
+* the message of a notification by SNS, bare or in the envelope of SNS, of Lambda or of SQS;
+* the event with which an alarm invokes a Lambda function directly.
+
+Documentation: "Alarm events and EventBridge" and "Notifying users on alarm changes" in the CloudWatch User
+Guide.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from watchme_analysis.config import FILE, System
+from watchme_analysis.errors import InputError
+from watchme_analysis.window import Window
+
+STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
+# Dimensions that name a resource of a system.
+_DIMENSIONS = ("QueueName", "FunctionName", "InstanceId", "LogGroupName")
+# Envelopes within envelopes: SQS around SNS around the message.
+_DEEPEST = 4
+_LONGEST_EVENT = 1_000_000
+# A window begins at least so many evaluation spans before the change of the alarm's state, so that it holds
+# the time before the breach as well.
+_SPANS_BEFORE = 3
+# Alarms that a rule names: ALARM(name), ALARM("name"), OK(arn).
+_IN_RULE = re.compile(r"(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"([^\"]+)\"|'([^']+)'|([^)\s]+))\s*\)")
+_UNKNOWN = (
+    "The event is not one of a CloudWatch alarm: give the JSON that EventBridge (detail-type "
+    "“CloudWatch Alarm State Change”) or SNS delivers."
+)
+
+
+@dataclass(frozen=True)
+class AlarmEvent:
+    """A change of the state of an alarm.
+
+    Attributes
+    ----------
+    alarm
+        Name of the alarm.
+    state
+        New state: ``ALARM``, ``OK`` or ``INSUFFICIENT_DATA``.
+    time
+        Time of the change.
+    resources
+        Names of queues, functions, instances and log groups in the dimensions of its metrics.
+    children
+        Names of the alarms that a composite alarm's rule names; empty for other alarms.
+    span
+        Longest time that its metrics are evaluated over; zero when the event does not say it.
+    """
+
+    alarm: str
+    state: str
+    time: datetime
+    resources: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    span: timedelta = timedelta(0)
+
+    def window(self, lookback: timedelta, now: datetime) -> Window:
+        """Return the window to look at; the same event has the same window, unless it is very recent.
+
+        Parameters
+        ----------
+        lookback
+            Least span before the change.
+        now
+            Time at which the window ends at the latest.
+
+        Raises
+        ------
+        InputError
+            When the event is from the future.
+        """
+        if self.time >= now:
+            raise InputError(
+                f"The event of alarm {self.alarm} is from {self.time.isoformat()}, which is in the future: "
+                "check this machine's clock."
+            )
+        start = self.time - max(lookback, _SPANS_BEFORE * self.span)
+        return Window(start, min(now, self.time + max(self.span, timedelta(minutes=1))))
+
+
+def parse_alarm_event(text: str) -> AlarmEvent:
+    """Return the event of a CloudWatch alarm.
+
+    Parameters
+    ----------
+    text
+        JSON in one of the shapes that the docstring of this module lists.
+
+    Raises
+    ------
+    InputError
+        When it is something else.
+    """
+    if len(text) > _LONGEST_EVENT:
+        raise InputError(f"The event is longer than {_LONGEST_EVENT:,} characters. {_UNKNOWN}")
+    try:
+        body = _unwrapped(json.loads(text), _DEEPEST)
+        return _parsed(body)
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InputError(_UNKNOWN) from error
+
+
+def _unwrapped(value: Any, depth: int) -> Mapping[str, Any]:
+    """Return the message within the envelopes of SNS, SQS and Lambda."""
+    if not isinstance(value, dict) or depth == 0:
+        raise InputError(_UNKNOWN)
+    records = value.get("Records")
+    if isinstance(records, list):
+        if len(records) != 1:
+            raise InputError(f"The event holds {len(records)} records: give one record per run.")
+        inner = records[0].get("Sns") or records[0]
+        return _unwrapped(json.loads(inner["body"]) if "body" in inner else inner, depth - 1)
+    if isinstance(value.get("Message"), str) and "AlarmName" not in value:
+        return _unwrapped(json.loads(value["Message"]), depth - 1)
+    return value
+
+
+def _parsed(body: Mapping[str, Any]) -> AlarmEvent:
+    if "AlarmName" in body and "NewStateValue" in body:
+        return _of_notification(body)
+    detail = body.get("alarmData") or (
+        body.get("detail") if body.get("detail-type") == "CloudWatch Alarm State Change" else None
+    )
+    if not isinstance(detail, dict):
+        raise InputError(_UNKNOWN)
+    state, configuration = detail["state"], detail.get("configuration") or {}
+    metrics = [
+        (item["metricStat"]["metric"].get("dimensions") or {}, item["metricStat"].get("period"))
+        for item in configuration.get("metrics") or ()
+        if "metricStat" in item
+    ]
+    names = (name for dimensions, _ in metrics for name in _named(dimensions.items()))
+    # The configuration in the event has no number of evaluation periods; the evaluated points show them.
+    reason = _reason_data(state)
+    points = len(reason.get("evaluatedDatapoints") or ()) or 1
+    longest = max(
+        (float(period) for _, period in metrics if period), default=float(reason.get("period") or 0)
+    )
+    triggered = [str(alarm["arn"]) for alarm in reason.get("triggeringAlarms") or () if "arn" in alarm]
+    return _event(
+        str(detail["alarmName"]),
+        str(state["value"]),
+        str(state.get("timestamp") or body["time"]),
+        resources=names,
+        children=(*_in_rule(configuration.get("alarmRule")), *map(_alarm_of_arn, triggered)),
+        span_s=longest * points,
+    )
+
+
+def _of_notification(body: Mapping[str, Any]) -> AlarmEvent:
+    trigger = body.get("Trigger") or {}
+    metrics = [
+        (item["MetricStat"]["Metric"].get("Dimensions") or (), item["MetricStat"].get("Period"))
+        for item in trigger.get("Metrics") or ()
+        if "MetricStat" in item
+    ]
+    metrics.append((trigger.get("Dimensions") or (), trigger.get("Period")))
+    pairs = (
+        (item.get("name", item.get("Name")), item.get("value", item.get("Value")))
+        for dimensions, _ in metrics
+        for item in dimensions
+    )
+    longest = max((float(period) for _, period in metrics if period), default=0.0)
+    triggered = [str(child["Arn"]) for child in body.get("TriggeringChildren") or () if "Arn" in child]
+    return _event(
+        str(body["AlarmName"]),
+        str(body["NewStateValue"]),
+        str(body["StateChangeTime"]),
+        resources=_named(pairs),
+        children=(*_in_rule(body.get("AlarmRule")), *map(_alarm_of_arn, triggered)),
+        span_s=longest * float(trigger.get("EvaluationPeriods") or 1),
+    )
+
+
+def _event(
+    alarm: str, state: str, time: str, *, resources: Iterable[str], children: Iterable[str], span_s: float
+) -> AlarmEvent:
+    if state not in STATES:
+        raise InputError(
+            f"The alarm {alarm} has the unknown state {state!r}: it must be {', '.join(STATES)}."
+        )
+    moment = datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    names, inner = tuple(dict.fromkeys(resources)), tuple(dict.fromkeys(children))
+    return AlarmEvent(alarm, state, moment.astimezone(UTC), names, inner, timedelta(seconds=span_s))
+
+
+def _named(dimensions: Iterable[tuple[Any, Any]]) -> Iterator[str]:
+    for name, value in dimensions:
+        if name in _DIMENSIONS and value:
+            yield str(value)
+        elif name == "Resource" and value:  # a version or an alias of a function
+            yield str(value).partition(":")[0]
+
+
+def _reason_data(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        found = json.loads(state.get("reasonData") or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _in_rule(rule: object) -> list[str]:
+    if not isinstance(rule, str):
+        return []
+    return [_alarm_of_arn(next(filter(None, groups))) for groups in _IN_RULE.findall(rule)]
+
+
+def _alarm_of_arn(name: str) -> str:
+    """Return the name of an alarm from its ARN; a name is returned as it is."""
+    return name.partition(":alarm:")[2] or name
+
+
+def systems_of_event(
+    event: AlarmEvent,
+    systems: Iterable[System],
+    describe: Callable[[], Mapping[str, Any]] | None = None,
+) -> list[System]:
+    """Return the systems that have a resource of an alarm.
+
+    Parameters
+    ----------
+    event
+        Event of the alarm.
+    systems
+        Systems of ``watchme.toml``.
+    describe
+        Returns the alarms of the account as DescribeAlarms lists them; called for a composite alarm, whose
+        event does not hold the metrics of its children. None searches the names of the children only.
+
+    Raises
+    ------
+    InputError
+        When no system has one of the resources.
+    """
+    known = list(systems)
+    names = set(event.resources)
+    if event.children and describe is not None:
+        names |= set(_described(event.children, describe()))
+    found = [system for system in known if not names.isdisjoint(_resources(system))]
+    if not found and event.children:
+        found = [system for system in known if any(_in_name(system, child) for child in event.children)]
+    if found:
+        return found
+    listed = ", ".join(sorted(names)) or "no queue, function or instance"
+    raise InputError(
+        f"The alarm {event.alarm} is about {listed}, which no system of {FILE} states: add a system, or give "
+        "the name of one."
+    )
+
+
+def _resources(system: System) -> set[str]:
+    return {*system.queues, *system.dlqs, *system.functions, *system.instances, *system.log_groups}
+
+
+def _in_name(system: System, alarm: str) -> bool:
+    """Return whether the name of an alarm holds a resource of a system as a whole word."""
+    return any(
+        re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", alarm) for name in _resources(system)
+    )
+
+
+def _described(children: Iterable[str], alarms: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the resources of alarms, also of alarms within composite ones."""
+    metric = {alarm["AlarmName"]: alarm for alarm in alarms.get("MetricAlarms", ())}
+    composite = {alarm["AlarmName"]: alarm for alarm in alarms.get("CompositeAlarms", ())}
+    waiting, seen = list(children), set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in composite:
+            waiting += _in_rule(composite[name].get("AlarmRule"))
+        alarm = metric.get(name, {})
+        dimensions = [
+            *(alarm.get("Dimensions") or ()),
+            *(
+                item
+                for one in alarm.get("Metrics") or ()
+                for item in one.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
+            ),
+        ]
+        yield from _named((item["Name"], item["Value"]) for item in dimensions)

@@ -1,0 +1,269 @@
+"""The state of a question of a system, and its changes: a pure comparison of a diagnosis with the last one.
+
+Missing data is neutral: an inconclusive diagnosis without an incident neither opens nor resolves one, and a
+window that ends before the last one that was looked at changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from watchme_analysis.window import Window
+
+NEW_INCIDENT, CAUSE_KNOWN, WORSE = "new-incident", "cause-known", "worse"
+RESOLVED, RECURRING = "resolved", "recurring"
+# The same order decides which of several changes of one run is the headline.
+CHANGES = (NEW_INCIDENT, RECURRING, RESOLVED, CAUSE_KNOWN, WORSE)
+# A measure of the impact that has grown by this factor since it was last delivered is worth another message:
+# each message then tells of a doubling, so that a growing incident sends a few and not one per run.
+_WORSE_FACTOR = 2.0
+# Incidents of a question that are remembered; an earlier one does not count as recurring.
+_REMEMBERED = 50
+# Fields of a diagnosis that count what was harmed, with the name of the measure.
+_COUNTS = {"dead_letters_of_incident": "dead-letters", "lost": "lost"}
+_LISTS = {"missed_work": "missed-work", "endpoints": "endpoints"}
+
+
+@dataclass(frozen=True)
+class Incident:
+    """An incident as it is stored.
+
+    Attributes
+    ----------
+    id
+        Name that stays the same over its life, such as a thread in chat.
+    start, end
+        Its bounds; ``end`` is None while it is open.
+    cause, secondary_cause
+        Cause ids of the last diagnosis that named one; None while unknown.
+    confidence
+        Confidence of that diagnosis, 0 to 1.
+    impact
+        Largest value of each measure that was delivered, such as ``dead-letters``.
+    """
+
+    id: str
+    start: datetime
+    end: datetime | None = None
+    cause: str | None = None
+    secondary_cause: str | None = None
+    confidence: float = 0.0
+    impact: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            **vars(self),
+            "start": self.start.isoformat(),
+            "end": self.end and self.end.isoformat(),
+            "impact": dict(self.impact),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Incident:
+        """Return the incident of :meth:`to_dict`."""
+        end = data["end"] and datetime.fromisoformat(data["end"])
+        return cls(**{**data, "start": datetime.fromisoformat(data["start"]), "end": end})
+
+
+@dataclass(frozen=True)
+class QuestionState:
+    """What is known of a question of a system.
+
+    Attributes
+    ----------
+    open
+        The open incident; None without one.
+    past
+        Incidents that have ended, latest first.
+    seen_until
+        End of the latest window that was looked at.
+    """
+
+    open: Incident | None = None
+    past: tuple[Incident, ...] = ()
+    seen_until: datetime | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "open": self.open and self.open.to_dict(),
+            "past": [incident.to_dict() for incident in self.past],
+            "seen_until": self.seen_until and self.seen_until.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> QuestionState:
+        """Return the state of :meth:`to_dict`."""
+        return cls(
+            data["open"] and Incident.from_dict(data["open"]),
+            tuple(map(Incident.from_dict, data["past"])),
+            data["seen_until"] and datetime.fromisoformat(data["seen_until"]),
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of an incident that is worth a message.
+
+    Attributes
+    ----------
+    kinds
+        Kinds of :data:`CHANGES`; the first is the headline.
+    incident
+        The incident after the change.
+    before
+        The incident as it was known before; None for a new one.
+    earlier
+        Earlier incidents with the same cause, latest first, of a recurring one.
+    """
+
+    kinds: tuple[str, ...]
+    incident: Incident
+    before: Incident | None = None
+    earlier: tuple[Incident, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The headline."""
+        return self.kinds[0]
+
+
+def impact_of(diagnosis: Mapping[str, Any]) -> dict[str, int]:
+    """Return the measures of harm in a diagnosis: messages in DLQs and lost, work missed, endpoints."""
+    found = {measure: int(diagnosis[name]) for name, measure in _COUNTS.items() if diagnosis.get(name)}
+    return found | {measure: len(diagnosis[name]) for name, measure in _LISTS.items() if diagnosis.get(name)}
+
+
+def compare(
+    system: str, question: str, state: QuestionState, diagnosis: Mapping[str, Any], window: Window
+) -> tuple[QuestionState, tuple[Change, ...]]:
+    """Return the state after a diagnosis, and what has changed.
+
+    Parameters
+    ----------
+    system, question
+        Names, which are part of the id of a new incident.
+    state
+        State before.
+    diagnosis
+        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
+    window
+        Window that it looked at.
+    """
+    if state.seen_until is not None and window.end <= state.seen_until:
+        return state, ()
+    seen, current = replace(state, seen_until=window.end), _current(system, question, diagnosis)
+    if current is None:
+        if state.open is None or diagnosis["verdict"] != "no_incident":
+            return seen, ()
+        # The data shows no end of its own: the incident ended at the latest where trouble-free data ends.
+        return _closed(seen, replace(state.open, end=max(state.open.start, state.seen_until or window.end)))
+    if state.open is None:
+        return _without_open(seen, current)
+    if state.seen_until is not None and current.start > state.seen_until:
+        ended, resolved = _closed(seen, replace(state.open, end=state.seen_until))
+        begun, more = _without_open(ended, current)
+        return begun, resolved + more
+    return _continued(seen, state.open, current)
+
+
+def _current(system: str, question: str, diagnosis: Mapping[str, Any]) -> Incident | None:
+    """Return the incident of a diagnosis; None without one."""
+    bounds = diagnosis.get("incident") or {}
+    if diagnosis["verdict"] == "no_incident" or not bounds.get("start"):
+        return None
+    start = datetime.fromisoformat(bounds["start"])
+    end = datetime.fromisoformat(bounds["end"]) if bounds.get("end") else None
+    supported = diagnosis["verdict"] == "supported"
+    digest = hashlib.sha256(f"{system}/{question}/{start.isoformat()}".encode()).hexdigest()[:6]
+    return Incident(
+        f"{system}-{question}-{start:%Y%m%dT%H%M%SZ}-{digest}",
+        start,
+        end,
+        diagnosis["cause"] if supported else None,
+        diagnosis.get("secondary_cause") if supported else None,
+        float(diagnosis["confidence"]),
+        impact_of(diagnosis),
+    )
+
+
+def _without_open(state: QuestionState, current: Incident) -> tuple[QuestionState, tuple[Change, ...]]:
+    """Return the state after an incident was found while none was open."""
+    known = next((past for past in state.past if _overlap(past, current)), None)
+    if known is not None and current.end is not None:  # it is still in the window
+        if known.cause is None and current.cause is not None:
+            told = _merged(known, current)
+            past = tuple(told if one is known else one for one in state.past)
+            return replace(state, past=past), (Change((CAUSE_KNOWN,), told, known),)
+        return state, ()
+    earlier = tuple(past for past in state.past if current.cause is not None and past.cause == current.cause)
+    if known is not None:  # it goes on after it seemed to have ended
+        incident = _merged(known, replace(current, end=None))
+        rest = tuple(one for one in state.past if one is not known)
+        return replace(state, open=incident, past=rest), (Change((RECURRING,), incident, known, (known,)),)
+    kinds = (RECURRING,) if earlier else (NEW_INCIDENT,)
+    if current.end is None:
+        return replace(state, open=current), (Change(kinds, current, None, earlier),)
+    past = (current, *state.past)[:_REMEMBERED]
+    return replace(state, past=past), (Change((*kinds, RESOLVED), current, None, earlier),)
+
+
+def _continued(
+    state: QuestionState, before: Incident, current: Incident
+) -> tuple[QuestionState, tuple[Change, ...]]:
+    """Return the state after the open incident was seen again."""
+    after, kinds = _merged(before, current), []
+    if current.end is not None:
+        kinds.append(RESOLVED)
+    if current.cause is not None and current.cause != before.cause:
+        kinds.append(CAUSE_KNOWN)
+    if _is_worse(before.impact, current.impact):
+        kinds.append(WORSE)
+    else:  # what was delivered is what the next growth is compared with
+        after = replace(after, impact=before.impact)
+    if not kinds:
+        return replace(state, open=after), ()
+    change = Change(tuple(kinds), after, before)
+    if after.end is None:
+        return replace(state, open=after), (change,)
+    return replace(state, open=None, past=(after, *state.past)[:_REMEMBERED]), (change,)
+
+
+def _closed(state: QuestionState, incident: Incident) -> tuple[QuestionState, tuple[Change, ...]]:
+    past = (incident, *state.past)[:_REMEMBERED]
+    change = Change((RESOLVED,), incident, state.open)
+    return replace(state, open=None, past=past), (change,)
+
+
+def _merged(before: Incident, current: Incident) -> Incident:
+    """Return an incident with what a later diagnosis says; a cause that is known is kept until another is."""
+    named = current if current.cause is not None else before
+    return Incident(
+        before.id,
+        # A later window may begin within the incident and cut its start.
+        min(before.start, current.start),
+        current.end,
+        named.cause,
+        named.secondary_cause,
+        named.confidence,
+        {
+            measure: max(before.impact.get(measure, 0), current.impact.get(measure, 0))
+            for measure in dict.fromkeys((*before.impact, *current.impact))
+        },
+    )
+
+
+def _is_worse(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
+    return any(
+        number > 0 and number >= _WORSE_FACTOR * before.get(measure, 0) for measure, number in now.items()
+    )
+
+
+def _overlap(one: Incident, other: Incident) -> bool:
+    return (other.end is None or one.start <= other.end) and (one.end is None or other.start <= one.end)

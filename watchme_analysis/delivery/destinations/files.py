@@ -1,0 +1,183 @@
+"""Folder of reports with an index; reports older than the retention are removed.
+
+A report is copied to a hidden name and renamed, so that the folder holds complete reports only, also on a
+network file system. The index is that of `watchme report`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
+from watchme_analysis.report.folder import RESULT, locked, prepare, read_result
+from watchme_analysis.report.html_page import PAGE, check_index, write_index
+
+# Beside the files of a report: which incident it is about, for the retention.
+ABOUT = "notice.json"
+# Time of a report at the beginning of the name of its folder.
+_TIME = re.compile(r"(\d{8}T\d{6})Z-")
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long reports are kept.
+
+    Attributes
+    ----------
+    keep
+        Age from which reports are removed; None keeps all.
+    keep_incidents
+        Whether reports of incidents are kept for ever.
+    """
+
+    keep: timedelta | None = None
+    keep_incidents: bool = False
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Retention:
+        """Return the retention that the settings of a destination state."""
+        stated = settings.get("keep")
+        days = None if stated is None else timedelta(days=int(str(stated)[:-1]))
+        return cls(days, bool(settings.get("keep_incidents")))
+
+    def expired(self, folder: Path, now: datetime, open_incidents: frozenset[str]) -> list[str]:
+        """Return the names of the reports to remove; never the last report of an open incident.
+
+        A report that no run has delivered has no note on its incident. It is kept if its own result shows an
+        incident without an end.
+        """
+        if self.keep is None:
+            return []
+        oldest = f"{now - self.keep:%Y%m%dT%H%M%S}"
+        names = sorted((name for name in os.listdir(folder) if _TIME.match(name)), reverse=True)  # noqa: PTH208
+        old = [name for name in names if name[:15] < oldest]
+        found, kept_for = [], None
+        for name in old:
+            incident = _incident(folder / name)
+            if incident is not None and self.keep_incidents:
+                continue
+            if incident == _UNKNOWN:
+                continue
+            if incident in open_incidents:
+                if kept_for is None:  # only now, because it reads every newer report
+                    kept_for = {_incident(folder / newer) for newer in names[: len(names) - len(old)]}
+                if incident not in kept_for:
+                    kept_for.add(incident)
+                    continue
+            found.append(name)
+        return found
+
+
+# Incident of a report without a note that shows an incident without an end.
+_UNKNOWN = "unknown"
+
+
+def _incident(report: Path) -> str | None:
+    """Return the incident of a report by its note, else by its result; None for a report without one."""
+    try:
+        found = json.loads((report / ABOUT).read_text(encoding="utf-8"))["incident"]
+        return None if found is None else str(found)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    diagnosis = (read_result(report) or {}).get("diagnosis") or {}
+    incident = diagnosis.get("incident") or {}
+    if not incident.get("start"):
+        return None
+    return _UNKNOWN if incident.get("end") is None else report.name
+
+
+def note_of(delivery: Delivery) -> bytes:
+    """Return the note that is stored beside a report."""
+    notice = delivery.notice
+    note = {
+        "incident": notice.incident.id if notice.incident else None,
+        "notice": notice.id,
+        "kinds": notice.kinds,
+    }
+    return (json.dumps(note, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+
+
+@dataclass(frozen=True)
+class FilesSender:
+    """Delivery of reports to a folder.
+
+    Attributes
+    ----------
+    folder
+        Folder of all reports; created when missing.
+    retention
+        How long they are kept.
+    url
+        URL under which the folder is served; None if it is not.
+    """
+
+    folder: Path
+    retention: Retention
+    url: str | None = None
+    wants_page: ClassVar[bool] = True
+    repeatable_for: ClassVar[timedelta] = timedelta.max
+
+    def send(self, delivery: Delivery) -> str:
+        """Copy the report into the folder, remove old ones, and write the index; return its path."""
+        if delivery.page is None:
+            raise DeliveryError("The run made no report that could be delivered.")
+        try:
+            check_index(self.folder)
+            prepare(self.folder)
+            target = self.folder / delivery.page.name
+            if not (target / RESULT).is_file():
+                copy_report(delivery.page, target, note_of(delivery))
+            with locked(self.folder):
+                now = delivery.notice.created_at
+                for name in self.retention.expired(self.folder, now, delivery.open_incidents):
+                    _remove(self.folder / name)
+            write_index(self.folder)
+        except InputError as error:
+            raise DeliveryError(str(error)) from error
+        except (OSError, WatchmeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DeliveryError(
+                f"The report can't be written to {self.folder} ({reason}).", is_temporary=True
+            ) from error
+        return str(target)
+
+    def link(self, delivery: Delivery) -> str | None:
+        """Return the URL of the page."""
+        if self.url is None or delivery.page is None:
+            return None
+        return f"{self.url.rstrip('/')}/{quote(delivery.page.name)}/{PAGE}"
+
+
+def copy_report(report: Path, target: Path, note: bytes) -> None:
+    """Copy a report so that it appears complete or not at all."""
+    remove_leftovers(target.parent)
+    work = temporary_path(target)
+    work.mkdir()
+    try:
+        with in_use(work):
+            shutil.copytree(report, work, dirs_exist_ok=True)
+            (work / ABOUT).write_bytes(note)
+            for path in work.iterdir():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove(report: Path) -> None:
+    """Remove a report; it disappears from the index first, also if this is interrupted."""
+    aside = temporary_path(report)
+    report.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,145 @@
+"""Notices: what is to be delivered, stored until every destination has received it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.changes import Change, Incident
+
+# Kinds beside those of a change.
+NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
+_FAILURES = (RUN_FAILED, DELIVERY_FAILED)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message about a system, the same for all destinations.
+
+    Attributes
+    ----------
+    id
+        Unique name; part of the names of files and of deduplication keys.
+    kinds
+        Kinds of :data:`.changes.CHANGES`, or one of this module; the first is the headline.
+    system, question
+        System, and question of the diagnosis; None for a failure.
+    created_at
+        Time of the run.
+    incident, before
+        The incident, and how it was known before; None without one.
+    earlier
+        Number of earlier incidents with the same cause.
+    error
+        Sentence on a failure.
+    due
+        Names of the destinations that receive it.
+    pages
+        Folder of the report below the folder of the notice, by variant (see :func:`variant`).
+    has_diagnosis
+        Whether diagnoses are stored beside it, by level of redaction.
+    """
+
+    id: str
+    kinds: tuple[str, ...]
+    system: str
+    question: str | None
+    created_at: datetime
+    incident: Incident | None = None
+    before: Incident | None = None
+    earlier: int = 0
+    error: str = ""
+    due: tuple[str, ...] = ()
+    pages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    has_diagnosis: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The headline."""
+        return self.kinds[0]
+
+    @property
+    def thread(self) -> str:
+        """Name that all notices of one incident share."""
+        return self.incident.id if self.incident is not None else f"{self.system}-{self.question or 'runs'}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            **vars(self),
+            "kinds": list(self.kinds),
+            "created_at": self.created_at.isoformat(),
+            "incident": self.incident and self.incident.to_dict(),
+            "before": self.before and self.before.to_dict(),
+            "due": list(self.due),
+            "pages": dict(self.pages),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Notice:
+        """Return the notice of :meth:`to_dict`."""
+        incidents = {
+            name: Incident.from_dict(data[name]) if data[name] else None for name in ("incident", "before")
+        }
+        return cls(
+            **{
+                **data,
+                **incidents,
+                "kinds": tuple(data["kinds"]),
+                "created_at": datetime.fromisoformat(data["created_at"]),
+                "due": tuple(data["due"]),
+            }
+        )
+
+
+def variant(destination: Destination, language: str) -> str:
+    """Return the variant of a report that a destination receives, such as ``ja-ids``."""
+    return f"{destination.language or language}-{destination.redact}"
+
+
+def notice_of_change(change: Change, system: str, question: str, now: datetime) -> Notice:
+    """Return the notice of a change, without destinations."""
+    return Notice(
+        _notice_id(now, change.kind, change.incident.id),
+        change.kinds,
+        system,
+        question,
+        now,
+        change.incident,
+        change.before,
+        len(change.earlier),
+    )
+
+
+def notice_of(kind: str, system: str, question: str | None, now: datetime, error: str = "") -> Notice:
+    """Return a notice of another kind, without destinations."""
+    return Notice(
+        _notice_id(now, kind, f"{system}-{question or 'run'}"), (kind,), system, question, now, error=error
+    )
+
+
+def _notice_id(now: datetime, kind: str, about: str) -> str:
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond:06d}Z-{kind}-{about}"
+
+
+def receives(destination: Destination, notice: Notice) -> bool:
+    """Return whether a destination is to receive a notice."""
+    if notice.kind in _FAILURES:
+        return (
+            destination.errors
+            or destination.when == "failures"
+            or (destination.when == "every-run" and notice.kind == RUN_FAILED)
+        )
+    if notice.kind == NO_CHANGE:
+        return destination.when == "every-run"
+    return destination.when in ("every-run", "changes")
+
+
+def with_due(notice: Notice, destinations: Mapping[str, Destination]) -> Notice:
+    """Return a notice with the names of the destinations that are to receive it."""
+    due = tuple(name for name, each in destinations.items() if receives(each, notice))
+    return replace(notice, due=due)

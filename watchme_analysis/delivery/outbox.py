@@ -1,0 +1,197 @@
+"""Delivery of the notices of a system: each once to each of its destinations, with retries and a journal."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.journal import CONFIRMED, FAILED, FINAL, INTENT, SENT, UNCERTAIN, Journal
+from watchme_analysis.delivery.notice import Notice
+from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.redact import redacted
+
+# A message that could not be delivered for so long is of no more use to its readers.
+GIVE_UP_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How failed deliveries are repeated; durations in seconds.
+
+    Attributes
+    ----------
+    attempts
+        Calls per notice and destination in one run.
+    backoff_s, max_backoff_s
+        Full jitter: a random wait of at most ``backoff_s``, doubled with each attempt up to
+        ``max_backoff_s``; at least as long as the destination asks for (``Retry-After``).
+    max_wait_s
+        Longest wait that a destination may ask for; beyond, the delivery is left to the next run.
+    deadline
+        Monotonic time after which nothing is repeated.
+    sleep
+        Function that waits.
+    """
+
+    attempts: int = 4
+    backoff_s: float = 1.0
+    max_backoff_s: float = 30.0
+    max_wait_s: float = 60.0
+    deadline: float = float("inf")
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Outcome of a delivery in a run.
+
+    Attributes
+    ----------
+    destination, notice, kind
+        Names of the destination and of the notice, and its kind.
+    status
+        ``confirmed``, ``failed`` or ``uncertain``.
+    detail
+        Name that the destination gave it, or the error as a sentence.
+    """
+
+    destination: str
+    notice: str
+    kind: str
+    status: str
+    detail: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return a JSON-ready dictionary."""
+        return dict(vars(self))
+
+
+@dataclass
+class Outbox:
+    """Destinations of a system, with their journals.
+
+    Attributes
+    ----------
+    storage
+        Folder of the system's journals.
+    senders
+        Sender by name of the destination; in this order they are called.
+    prepare
+        Returns a notice as a destination is to receive it.
+    pace
+        How failed deliveries are repeated.
+    """
+
+    storage: Storage
+    senders: Mapping[str, Sender]
+    prepare: Callable[[Notice, str], Delivery]
+    pace: Pace = field(default_factory=Pace)
+    _journals: dict[str, Journal] = field(default_factory=dict, init=False, repr=False)
+
+    def journal(self, destination: str) -> Journal:
+        """Return the journal of a destination."""
+        if destination not in self._journals:
+            self._journals[destination] = Journal(self.storage, destination)
+        return self._journals[destination]
+
+    def is_finished(self, notice: Notice, now: datetime) -> bool:
+        """Return whether no further call is due for a notice."""
+        if now - notice.created_at > GIVE_UP_AFTER:
+            return True
+        return all(
+            self.journal(name).last(notice.id).get("event") in FINAL
+            for name in notice.due
+            if name in self.senders
+        )
+
+    def was_confirmed(self, notice: Notice, destination: str) -> bool:
+        """Return whether a destination has confirmed a notice."""
+        return self.journal(destination).last(notice.id).get("event") == CONFIRMED
+
+    def deliver(self, notices: Sequence[Notice]) -> list[Delivered]:
+        """Deliver notices to their destinations; return the outcome of each that was due.
+
+        The notices of a destination are delivered in their order: after a failure, later ones wait for the
+        next run. Every destination is called once before a failed call is repeated, so that one which is
+        slow or down does not delay the others by its retries.
+        """
+        outcomes: dict[tuple[str, str], Delivered] = {}
+        queues = {name: [notice for notice in notices if name in notice.due] for name in self.senders}
+        waiting = {name: 0.0 for name, queue in queues.items() if queue}
+        for attempt in range(self.pace.attempts):
+            for name in list(waiting):
+                wait_s = waiting.pop(name) - time.monotonic()
+                if wait_s > 0:
+                    self.pace.sleep(wait_s)
+                repeat_after_s = self._drain(name, queues[name], outcomes, attempt)
+                if repeat_after_s is not None:
+                    waiting[name] = time.monotonic() + repeat_after_s
+            if not waiting or time.monotonic() > self.pace.deadline:
+                break
+        return list(outcomes.values())
+
+    def _drain(
+        self, name: str, queue: list[Notice], outcomes: dict[tuple[str, str], Delivered], attempt: int
+    ) -> float | None:
+        """Deliver the notices of a destination; return the seconds until a failed call is repeated."""
+        while queue:
+            notice = queue[0]
+            try:
+                outcome = self._deliver(name, notice)
+            except DeliveryError as error:
+                sentence = redacted(str(error))
+                outcomes[name, notice.id] = Delivered(name, notice.id, notice.kind, FAILED, sentence)
+                return self._wait_s(error, attempt)
+            queue.pop(0)
+            if outcome is not None:
+                outcomes[name, notice.id] = outcome
+        return None
+
+    def _deliver(self, name: str, notice: Notice) -> Delivered | None:
+        """Call a destination, with an entry in its journal before and after; None if nothing was due."""
+        journal, sender = self.journal(name), self.senders[name]
+        last = journal.last(notice.id)
+        if last.get("event") == UNCERTAIN:  # reported again until the run that reported it has ended
+            return Delivered(name, notice.id, notice.kind, UNCERTAIN, str(last.get("error", "")))
+        if last.get("event") in FINAL:
+            return None
+        if last.get("event") == SENT and not _is_repeatable(sender, last):
+            sentence = "The run was killed while it delivered: look whether the message has arrived."
+            journal.write(notice.id, UNCERTAIN, datetime.now(UTC), error=sentence)
+            return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
+        if not last:
+            journal.write(notice.id, INTENT, datetime.now(UTC))
+        delivery = self.prepare(notice, name)
+        journal.write(notice.id, SENT, datetime.now(UTC))
+        try:
+            receipt = sender.send(delivery)
+        except DeliveryError as error:
+            sentence = redacted(str(error))
+            if error.may_have_arrived and not _is_repeatable(sender, journal.last(notice.id)):
+                journal.write(notice.id, UNCERTAIN, datetime.now(UTC), error=sentence)
+                return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
+            journal.write(notice.id, FAILED, datetime.now(UTC), error=sentence)
+            raise
+        self.storage.checkpoint(f"called {name}")
+        journal.write(notice.id, CONFIRMED, datetime.now(UTC), receipt=receipt)
+        return Delivered(name, notice.id, notice.kind, CONFIRMED, receipt)
+
+    def _wait_s(self, error: DeliveryError, attempt: int) -> float | None:
+        """Return the seconds before the next attempt; None if there is none in this run."""
+        wished = error.retry_after_s or 0.0
+        if not error.is_temporary or attempt + 1 == self.pace.attempts or wished > self.pace.max_wait_s:
+            return None
+        backoff = random.uniform(0, min(self.pace.max_backoff_s, self.pace.backoff_s * 2**attempt))
+        return max(wished, backoff)
+
+
+def _is_repeatable(sender: Sender, last: Mapping[str, Any]) -> bool:
+    """Return whether a call with the same notice has no further effect now."""
+    if sender.repeatable_for == timedelta.max:
+        return True
+    return datetime.now(UTC) - datetime.fromisoformat(str(last["at"])) < sender.repeatable_for

@@ -1,0 +1,491 @@
+"""One run of a system: pull, case, diagnosis, changes, reports, delivery.
+
+The order makes a kill harmless at every moment: reports are made and stored first, then one document stores
+the new state together with the notices that are due, and then each notice is delivered, with a journal per
+destination. A run that is killed before the document is stored has changed nothing; one that is killed later
+is continued by the next run.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.config import Destination, System
+from watchme_analysis.delivery.budget import Budget
+from watchme_analysis.delivery.changes import QuestionState, compare
+from watchme_analysis.delivery.content import content_of
+from watchme_analysis.delivery.destinations.base import Delivery, Sender
+from watchme_analysis.delivery.journal import CONFIRMED
+from watchme_analysis.delivery.notice import (
+    DELIVERY_FAILED,
+    NO_CHANGE,
+    RUN_FAILED,
+    Notice,
+    notice_of,
+    notice_of_change,
+    variant,
+    with_due,
+)
+from watchme_analysis.delivery.outbox import Delivered, Outbox, Pace
+from watchme_analysis.delivery.run_lock import system_lock
+from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.delivery.system_state import SystemState, read_state, write_state
+from watchme_analysis.errors import ServiceError, WatchmeError
+from watchme_analysis.redact import redacted
+from watchme_analysis.stand_ins import LEVELS
+from watchme_analysis.window import Window
+
+_LOG = logging.getLogger(__name__)
+_OUTBOX, _JOURNALS, _CASES, _HISTORY = "outbox", "journals", "cases", "history.jsonl"
+# Cases of earlier runs that are kept beside the latest, to look into.
+_KEPT_CASES = 3
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The evidence of a run.
+
+    Attributes
+    ----------
+    case
+        Path of the case.
+    window
+        Window that it covers.
+    gb
+        GB that log queries scanned.
+    missing
+        Parts that could not be retrieved.
+    """
+
+    case: Path
+    window: Window
+    gb: float = 0.0
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What a run does with the world, as functions.
+
+    Attributes
+    ----------
+    collect
+        Receives the folder of cases, the most GB to scan and the seconds left; returns the evidence.
+    diagnose
+        Receives the path of a case and a level of redaction; returns each diagnosis by its question, as
+        dictionaries from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
+    report
+        Receives the path of a case, a question, a language, a level of redaction and a new folder; writes a
+        report into the folder and returns the name of its subfolder.
+    """
+
+    collect: Callable[[Path, float, float], Collected]
+    diagnose: Callable[[Path, str], Mapping[str, Mapping[str, Any]]]
+    report: Callable[[Path, str, str, str, Path], str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of one system.
+
+    Attributes
+    ----------
+    system
+        The system.
+    destinations
+        Destinations by name, in the order of their delivery.
+    senders
+        Sender by name of the destination.
+    stages
+        Functions for evidence, diagnosis and reports.
+    storage
+        State folder of all systems.
+    budget
+        Limits of the log queries; None for a run that scans nothing.
+    language, zone
+        Language of destinations that state none, and time zone of all texts.
+    deadline_s
+        Seconds after which no further step begins.
+    wait_s
+        Seconds to wait for another run of the same system.
+    is_dry
+        Whether nothing is stored or delivered.
+    pace
+        How failed deliveries are repeated.
+    clock
+        Returns the current time.
+    """
+
+    system: System
+    destinations: Mapping[str, Destination]
+    senders: Mapping[str, Sender]
+    stages: Stages
+    storage: Storage
+    budget: Budget | None = None
+    language: str = "en"
+    zone: tzinfo = UTC
+    deadline_s: float = 1800.0
+    wait_s: float = 0.0
+    is_dry: bool = False
+    pace: Pace = field(default_factory=Pace)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def run_system(run: Run) -> dict[str, Any]:
+    """Return the result of a run, ready for JSON.
+
+    Returns
+    -------
+    dict
+        ``system``; ``status`` (``ok``; ``partial`` if evidence or a report is missing or a delivery failed;
+        ``failed``); ``error``; ``window``; ``case``; ``questions`` with verdict, cause, confidence, incident
+        and changes; ``deliveries``; ``gb_scanned``; ``killed_before`` if the run before was killed;
+        ``seconds``.
+
+    Raises
+    ------
+    RunInProgressError
+        When another run of the system is in progress.
+    InputError
+        When the state folder can't be used.
+    """
+    storage = run.storage.within(run.system.name)
+    storage.create()
+    with system_lock(storage.folder, run.system.name, run.wait_s) as killed:
+        if killed is not None:
+            _LOG.info("%s: the run before was killed (%s)", run.system.name, killed)
+        work = _Work(run, storage)
+        result = work.run()
+        if killed is not None:
+            result["killed_before"] = True
+        return result
+
+
+class _Work:
+    """A run while it holds the lock of its system."""
+
+    def __init__(self, run: Run, storage: Storage) -> None:
+        self.run_, self.storage = run, storage
+        self.now = run.clock()
+        self.began = time.monotonic()
+        self.state = read_state(storage)
+        self.result: dict[str, Any] = {
+            "system": run.system.name,
+            "status": "ok",
+            "error": None,
+            "started_at": self.now.isoformat(timespec="seconds"),
+            "window": None,
+            "case": None,
+            "questions": {},
+            "missing": [],
+            "deliveries": [],
+            "gb_scanned": 0.0,
+        }
+        self.diagnoses: dict[str, Mapping[str, Mapping[str, Any]]] = {}
+        self.case: Path | None = None
+        pace = replace(run.pace, deadline=min(run.pace.deadline, self.began + run.deadline_s))
+        self.outbox = Outbox(storage.within(_JOURNALS), run.senders, self._prepared, pace)
+
+    def run(self) -> dict[str, Any]:
+        """Run all steps; a step that fails is reported and delivered as a failed run."""
+        if not self.run_.is_dry:
+            self._remove_orphans()
+            self._deliver()  # what a killed run or an unreachable destination has left
+        try:
+            questions, notices = self._look()
+            failure = ""
+        except (WatchmeError, OSError) as error:
+            failure = redacted(str(error))
+            self.result |= {"status": "failed", "error": failure}
+            _LOG.info("%s: failed: %s", self.run_.system.name, failure)
+            questions, notices = self.state.questions, []
+            if failure != self.state.failure:
+                notices = [notice_of(RUN_FAILED, self.run_.system.name, None, self.now, failure)]
+        notices = [with_due(notice, self.run_.destinations) for notice in notices]
+        if self.run_.is_dry:
+            self.result["deliveries"] = [
+                Delivered(name, notice.id, notice.kind, "planned").to_dict()
+                for notice in notices
+                for name in notice.due
+            ]
+        else:
+            self._store(questions, notices, failure)
+            self._deliver()
+            self._clean()
+            self._remember()
+        self.result["seconds"] = round(time.monotonic() - self.began, 1)
+        return self.result
+
+    def _look(self) -> tuple[Mapping[str, QuestionState], list[Notice]]:
+        """Pull the evidence and diagnose it; return the new state of the questions, and the notices."""
+        collected = self._collect()
+        window, self.case = collected.window, collected.case
+        self.result |= {
+            "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+            "case": str(collected.case),
+            "missing": list(collected.missing),
+            "gb_scanned": round(collected.gb, 6),
+        }
+        if collected.missing:
+            self.result["status"] = "partial"
+        self._check_deadline("the diagnosis")
+        system = self.run_.system.name
+        states, notices = dict(self.state.questions), []
+        for question, diagnosis in self._diagnosed(LEVELS[0]).items():
+            before = states.get(question, QuestionState())
+            states[question], changes = compare(system, question, before, diagnosis, window)
+            notices += [notice_of_change(change, system, question, self.now) for change in changes]
+            if not changes:
+                incident = states[question].open
+                notice = notice_of(NO_CHANGE, system, question, self.now)
+                notices.append(replace(notice, incident=incident))
+            self.result["questions"][question] = {
+                **{name: diagnosis.get(name) for name in ("verdict", "cause", "confidence", "incident")},
+                "changes": [kind for change in changes for kind in change.kinds],
+            }
+        return states, notices
+
+    def _collect(self) -> Collected:
+        run, name = self.run_, f"{self.run_.system.name}-{self.now.isoformat()}"
+        allowed = float("inf") if run.budget is None else run.budget.reserve(name, self.now)
+        cases = self.storage.folder / _CASES
+        cases.mkdir(exist_ok=True, mode=0o700)
+        try:
+            collected = run.stages.collect(cases, allowed, self._left_s())
+        except Exception:
+            # How much was scanned is unknown, so the reservation stays.
+            _LOG.info("%s: the evidence could not be collected", run.system.name)
+            raise
+        self.storage.checkpoint("collected")
+        if run.budget is not None:
+            run.budget.settle(name, collected.gb, self.now)
+        return collected
+
+    def _diagnosed(self, level: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the diagnoses at a level of redaction, each made once."""
+        if level not in self.diagnoses:
+            if self.case is None:
+                return {}
+            self.diagnoses[level] = self.run_.stages.diagnose(self.case, level)
+        return self.diagnoses[level]
+
+    def _left_s(self) -> float:
+        return max(0.0, self.began + self.run_.deadline_s - time.monotonic())
+
+    def _check_deadline(self, step: str) -> None:
+        if self._left_s() == 0:
+            raise ServiceError(
+                f"The run of {self.run_.system.name} reached its deadline of {self.run_.deadline_s:g} s "
+                f"before {step}: raise deadline_s in [run]."
+            )
+
+    def _store(self, questions: Mapping[str, QuestionState], notices: Sequence[Notice], failure: str) -> None:
+        """Make what is to be delivered, then store the new state and the notices together."""
+        made = [self._with_texts(notice) for notice in notices if notice.due]
+        failing = {name: error for name, error in self.state.failing.items() if name in self.run_.senders}
+        self.state = SystemState(questions, (*self.state.pending, *made), failure, failing)
+        write_state(self.storage, self.state)
+
+    def _with_texts(self, notice: Notice) -> Notice:
+        """Return a notice whose diagnosis and reports are stored in its folder."""
+        if notice.question is None:
+            return notice
+        folder = self.storage.within(f"{_OUTBOX}/{notice.id}")
+        pages: dict[str, str] = {}
+        levels = set()
+        for name in notice.due:
+            destination = self.run_.destinations[name]
+            language, level = destination.language or self.run_.language, destination.redact
+            if level not in levels:
+                folder.write(f"diagnosis-{level}.json", self._diagnosed(level)[notice.question])
+                levels.add(level)
+            which = variant(destination, self.run_.language)
+            if not self.run_.senders[name].wants_page or which in pages or self.case is None:
+                continue
+            try:
+                self._check_deadline("the report")
+                made = self.run_.stages.report(
+                    self.case, notice.question, language, level, folder.folder / which
+                )
+            except (WatchmeError, OSError) as error:
+                self._partial(f"The report ({which}) was not made: {redacted(str(error))}")
+                continue
+            self.storage.checkpoint(f"made {which}")
+            pages[which] = f"{which}/{made}"
+        return replace(notice, pages=pages, has_diagnosis=True)
+
+    def _partial(self, error: str) -> None:
+        self.result["missing"].append(error)
+        if self.result["status"] == "ok":
+            self.result["status"] = "partial"
+
+    def _prepared(self, notice: Notice, name: str) -> Delivery:
+        """Return a notice as a destination is to receive it."""
+        destination = self.run_.destinations[name]
+        diagnosis = None
+        folder = self.storage.within(f"{_OUTBOX}/{notice.id}")
+        if notice.has_diagnosis:
+            diagnosis = folder.read(f"diagnosis-{destination.redact}.json")
+        language = destination.language or self.run_.language
+        link = self._link(notice, destination)
+        content = content_of(notice, diagnosis, language, self.run_.zone, link)
+        page = notice.pages.get(variant(destination, self.run_.language))
+        return Delivery(
+            notice, content, None if page is None else folder.folder / page, self.state.open_incidents
+        )
+
+    def _link(self, notice: Notice, reader: Destination) -> str | None:
+        """Return the URL of the report for the readers of a destination.
+
+        It is that of the first destination that has confirmed the report. A report at a weaker level of
+        redaction than that of the reader is not linked.
+        """
+        candidates = sorted(
+            (
+                (each.language != reader.language, name)
+                for name, each in self.run_.destinations.items()
+                if name in notice.due and LEVELS.index(each.redact) >= LEVELS.index(reader.redact)
+            ),
+            key=lambda item: item[0],
+        )
+        folder = self.storage.folder / _OUTBOX / notice.id
+        for _, name in candidates:
+            each = self.run_.destinations[name]
+            page = notice.pages.get(variant(each, self.run_.language))
+            if page is None or not self.outbox.was_confirmed(notice, name):
+                continue
+            empty = content_of(notice, None, "en", self.run_.zone)
+            link = self.run_.senders[name].link(Delivery(notice, empty, folder / page))
+            if link is not None:
+                return link
+        return None
+
+    def _deliver(self) -> None:
+        """Deliver all pending notices, forget those that are finished, and report failures.
+
+        Finished notices and the reports on failures are stored together, so that a kill loses no failure.
+        """
+        if not self.state.pending:
+            return
+        delivered = self.outbox.deliver(self.state.pending)
+        self._count(delivered)
+        failing, reports = self._failures(delivered)
+        self._settle(failing, reports)
+        if reports:
+            self._count(self.outbox.deliver(reports))
+            self._settle(failing, ())
+
+    def _count(self, delivered: Sequence[Delivered]) -> None:
+        self.result["deliveries"] += [each.to_dict() for each in delivered]
+        if any(each.status != CONFIRMED for each in delivered) and self.result["status"] == "ok":
+            self.result["status"] = "partial"
+
+    def _settle(self, failing: Mapping[str, str], reports: Sequence[Notice]) -> None:
+        kept = (notice for notice in self.state.pending if not self.outbox.is_finished(notice, self.now))
+        state = replace(self.state, pending=(*kept, *reports), failing=failing)
+        if state != self.state:
+            self.state = state
+            write_state(self.storage, state)
+
+    def _failures(self, delivered: Sequence[Delivered]) -> tuple[Mapping[str, str], tuple[Notice, ...]]:
+        """Return the error of each destination, and notices on those errors that are new."""
+        failing, reports = dict(self.state.failing), []
+        for name, each in {each.destination: each for each in delivered}.items():
+            if each.status == CONFIRMED or each.kind == DELIVERY_FAILED:
+                failing.pop(name, None)
+            elif failing.get(name) != each.detail:
+                failing[name] = each.detail
+                made = notice_of(
+                    DELIVERY_FAILED, self.run_.system.name, None, self.now, f"{name}: {each.detail}"
+                )
+                notice = with_due(replace(made, id=f"{made.id}-{name}"), self.run_.destinations)
+                reports.append(replace(notice, due=tuple(one for one in notice.due if one != name)))
+        return failing, tuple(notice for notice in reports if notice.due)
+
+    def _remove_orphans(self) -> None:
+        """Remove the folders of notices that are delivered, or that a killed run did not store."""
+        pending = {notice.id for notice in self.state.pending}
+        for folder in (self.storage.folder / _OUTBOX).glob("*"):
+            if folder.name not in pending:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _clean(self) -> None:
+        self._remove_orphans()
+        cases = self.storage.folder / _CASES
+        names = sorted((path for path in cases.glob("*") if path != self.case), reverse=True)
+        for path in names[_KEPT_CASES:]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _remember(self) -> None:
+        """Append the run to the history, from which the digest is made."""
+        about = {
+            name: self.result[name]
+            for name in ("started_at", "status", "error", "window", "questions", "gb_scanned")
+        }
+        diagnoses = self.diagnoses.get(LEVELS[0], {})
+        figures = {question: _figures(diagnosis) for question, diagnosis in diagnoses.items()}
+        self.storage.append(_HISTORY, about | {"figures": figures})
+
+
+def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a diagnosis that the digest adds up."""
+    start = (diagnosis.get("incident") or {}).get("start")
+    alarms = [
+        {"alarm": alarm["alarm"], "resource": alarm["resource"], "first": alarm["first"]}
+        for alarm in diagnosis.get("alarms") or ()
+        if alarm.get("times_raised")
+    ]
+    return {
+        "dead_letters": diagnosis.get("dead_letters_of_incident") or 0,
+        "lost": diagnosis.get("lost") or 0,
+        "alarms_without_cause": [
+            alarm
+            for alarm in alarms
+            if diagnosis["verdict"] == "no_incident" or (start and alarm["first"] and alarm["first"] < start)
+        ],
+    }
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Log the package to a file of limited size while the context lasts."""
+    from logging.handlers import RotatingFileHandler
+
+    logger = logging.getLogger("watchme_analysis")
+    before = logger.level
+    handler = RotatingFileHandler(
+        path, maxBytes=1_000_000, backupCount=3, encoding="utf-8", errors="backslashreplace"
+    )
+    form = _MaskingFormatter(
+        "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    form.converter = time.gmtime
+    handler.setFormatter(form)
+    handler.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    if logger.getEffectiveLevel() > logging.INFO:
+        logger.setLevel(logging.INFO)
+    with suppress(OSError):
+        path.chmod(0o600)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+        handler.close()
+
+
+class _MaskingFormatter(logging.Formatter):
+    """Formatter that masks secrets, which the error of a service may quote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a log record as a line."""
+        return redacted(super().format(record)).replace("\n", " ")

@@ -1,0 +1,103 @@
+"""One run at a time per system; the lock of a process that died is taken over."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from watchme_analysis.errors import InputError, ServiceError
+
+LOCK = "lock"
+# Seconds between two attempts to take the lock of another run.
+_POLL_S = 0.5
+
+
+class RunInProgressError(ServiceError):
+    """Another run of the same system is in progress."""
+
+
+@contextmanager
+def system_lock(folder: Path, system: str, wait_s: float = 0.0) -> Iterator[dict[str, Any] | None]:
+    """Hold the lock of a system; yields the killed run whose lock was taken over, None without one.
+
+    The operating system releases the lock at any end of a process. The content of the file remains then, and
+    tells the next run that the previous one was killed.
+
+    Parameters
+    ----------
+    folder
+        Existing folder of the system's state.
+    system
+        Name of the system.
+    wait_s
+        Seconds to wait for the end of another run.
+
+    Raises
+    ------
+    RunInProgressError
+        When another run still holds the lock after the wait.
+    InputError
+        When the file system has no locks.
+    """
+    with (folder / LOCK).open("a+", encoding="utf-8") as file:
+        _take(file, system, time.monotonic() + wait_s)
+        killed = _holder(file)
+        _record(file, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
+        try:
+            yield killed
+        except Exception:
+            _record(file, None)
+            raise
+        # Not after other exceptions: they are like a kill, of which the next run should know.
+        _record(file, None)
+
+
+def _take(file: IO[str], system: str, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                holder = _holder(file) or {}
+                raise RunInProgressError(
+                    f"A run of {system} is in progress (process {holder.get('pid', 'unknown')} on "
+                    f"{holder.get('host', 'this machine')} since {holder.get('since', 'unknown')}): wait for "
+                    "its end, or give --wait."
+                ) from None
+            time.sleep(_POLL_S)
+        except OSError as error:
+            raise InputError(
+                f"The file system of {file.name} has no locks ({error.strerror}): state another folder as "
+                "state in [run]."
+            ) from error
+        else:
+            return
+
+
+def _holder(file: IO[str]) -> dict[str, Any] | None:
+    file.seek(0)
+    try:
+        found = json.loads(file.read())
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _record(file: IO[str], holder: dict[str, Any] | None) -> None:
+    file.seek(0)
+    file.truncate()
+    if holder is not None:
+        file.write(json.dumps(holder))
+    file.flush()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,130 @@
+"""The stages of a run against AWS: evidence, diagnosis and reports through the services of the package."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.case.export import redactor_of
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.cloudwatch.insights.cached import QueryOptions
+from watchme_analysis.cloudwatch.response_cache import account_cache, requested_window
+from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.config import FILE, RunSettings, System
+from watchme_analysis.delivery.run import Collected, Stages
+from watchme_analysis.errors import InputError, ReportError
+from watchme_analysis.report.run import NoProgress, write_reports
+from watchme_analysis.report.summary import sentence
+from watchme_analysis.services.collect import Request, named_resources, pull
+from watchme_analysis.services.diagnose import diagnose, questions_for
+from watchme_analysis.window import Window
+
+
+@dataclass(frozen=True)
+class AwsSource:
+    """Evidence of a system from AWS.
+
+    Attributes
+    ----------
+    system
+        The system.
+    aws
+        Account and region.
+    settings
+        Window and prices.
+    window
+        Window of an event; None for that of the settings, which ends now.
+    cache
+        Folder of cached responses; None for that in the user's cache.
+    is_offline
+        Whether only cached responses are used, with the window of the last run.
+    time_zone
+        IANA name of the zone of the texts.
+    """
+
+    system: System
+    aws: Aws
+    settings: RunSettings
+    window: Window | None = None
+    cache: Path | None = None
+    is_offline: bool = False
+    time_zone: str = "UTC"
+
+    def stages(self) -> Stages:
+        """Return the stages of a run."""
+        return Stages(self.collect, self.diagnose, self.report)
+
+    def collect(self, cases: Path, most_gb: float, seconds: float) -> Collected:
+        """Pull the evidence into a case, unless a run before has pulled the same window."""
+        named = named_resources(self.system)
+        if not any(named.values()):
+            raise InputError(
+                f"The system {self.system.name} of {FILE} names no queue, function or instance: state one."
+            )
+        timer = threading.Timer(seconds, self.aws.cancelled.set)
+        timer.daemon = True
+        timer.start()
+        try:
+            cache = account_cache(self.aws, self.cache, offline=self.is_offline)
+            parts: Sequence[Any] = ["run", self.system.name, *map(list, named.values())]
+            window = self.window or requested_window(cache, parts, (self.settings.window, "now"), UTC)
+            target = cases / f"{window.end:%Y%m%dT%H%M%SZ}-from-{window.start:%Y%m%dT%H%M%SZ}"
+            if target.exists():
+                return Collected(target, window)
+            options = QueryOptions(cache, deadline_s=seconds, max_scan_bytes=most_gb * 1e9)
+            request = Request(
+                window,
+                named["queues"],
+                named["functions"],
+                named["instances"],
+                named["log_groups"],
+                max_scan_gb=most_gb,
+                usd_per_gb=self.settings.usd_per_gb,
+                options=options,
+            )
+            pulled = pull(self.aws, request, target)
+        finally:
+            timer.cancel()
+        missing = tuple(f"{part}: {why}" for part, why in pulled.failures.items())
+        return Collected(target, window, pulled.bytes_scanned / 1e9, missing)
+
+    def diagnose(self, path: Path, level: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the diagnosis of each question that the case has evidence for."""
+        case = open_case(path)
+        questions = questions_for(case)
+        if not questions:
+            raise InputError(f"The case {path} holds no evidence for a question.")
+        redactor = redactor_of(case, level)
+        return {question: redactor.value(diagnose(question, case).to_dict()) for question in questions}
+
+    def report(self, case: Path, question: str, language: str, level: str, out: Path) -> str:
+        """Write a report of a case; return the name of its folder."""
+        written = _Written()
+        write_reports(
+            question,
+            [case],
+            out,
+            progress=written,
+            redact=level,
+            language=language,
+            timezone=self.time_zone,
+        )
+        folder, result = written.reports[0]
+        if result["status"] != "ok":
+            raise ReportError(sentence(result["error"]) or "The notebook failed.")
+        return folder.name
+
+
+class _Written(NoProgress):
+    """Receiver of the folders of finished reports."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[Path, Mapping[str, Any]]] = []
+
+    def done(self, request: Any, folder: Path, result: Mapping[str, Any]) -> None:
+        """Store the folder and the result of a report."""
+        self.reports.append((folder, result))

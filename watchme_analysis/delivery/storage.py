@@ -1,0 +1,116 @@
+"""Files of the state folder, each written completely or not at all.
+
+A checkpoint is called after every write and every call to a destination, so that tests can end a run at each
+of these moments and resume it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.errors import InputError, reason_of
+from watchme_analysis.files.atomic_write import write_atomically
+
+# The folder holds results of diagnoses, so other users of the machine must not read it.
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def no_checkpoint(moment: str) -> None:
+    """Do nothing at a moment."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A folder of JSON documents and JSON Lines files.
+
+    Attributes
+    ----------
+    folder
+        The folder; created when something is written.
+    checkpoint
+        Called with the name of each moment after which the process might be killed.
+    """
+
+    folder: Path
+    checkpoint: Callable[[str], None] = field(default=no_checkpoint)
+
+    def within(self, name: str) -> Storage:
+        """Return the storage of a subfolder."""
+        return Storage(self.folder / name, self.checkpoint)
+
+    def create(self) -> None:
+        """Create the folder.
+
+        Raises
+        ------
+        InputError
+            When it can't be created or written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+        except OSError as error:
+            raise InputError(
+                f"The state folder {self.folder} can't be created ({error.strerror}): state another one as "
+                "state in [run]."
+            ) from error
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Return a document; None when there is none.
+
+        Raises
+        ------
+        InputError
+            When it can't be read.
+        """
+        path = self.folder / name
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"{path} can't be read: {reason_of(error)}. Remove it to begin without what it holds."
+            ) from error
+        return value if isinstance(value, dict) else None
+
+    def write(self, name: str, value: Mapping[str, Any]) -> None:
+        """Replace a document atomically and wait until it is on disk."""
+        self.create()
+        text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+        write_atomically(self.folder / name, text.encode(errors="backslashreplace"), FILE_MODE)
+        self.checkpoint(f"wrote {name}")
+
+    def append(self, name: str, entry: Mapping[str, Any]) -> None:
+        """Append a line and wait until it is on disk."""
+        self.create()
+        path = self.folder / name
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
+        with os.fdopen(handle, "r+b") as file:
+            # A killed run may have left half a line, which would swallow this one.
+            size = file.seek(0, os.SEEK_END)
+            torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+            line = json.dumps(entry, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+            file.write(b"\n" + line if torn else line)
+            file.flush()
+            os.fsync(file.fileno())
+        self.checkpoint(f"appended to {name}")
+
+    def lines(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the entries of a JSON Lines file; a line that a killed run left incomplete is skipped."""
+        try:
+            text = (self.folder / name).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return
+        for line in text.split("\n"):
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(entry, dict):
+                yield entry

@@ -1,0 +1,28 @@
+### Messages to people: what changed in a system.
+
+delivery-kind-new-incident = New incident
+delivery-kind-cause-known = Cause found
+delivery-kind-worse = Incident is getting worse
+delivery-kind-resolved = Resolved
+delivery-kind-recurring = Incident recurs
+delivery-kind-no-change = No change
+delivery-kind-run-failed = Run failed
+delivery-kind-delivery-failed = Delivery failed
+delivery-title = { $kind } in { $system }: { $what }
+delivery-title-plain = { $kind } in { $system }
+delivery-cause-unknown = the cause is not known yet
+delivery-error = Error: { $error }
+delivery-open-report = Open the report
+delivery-what-to-do = What to do now
+delivery-system = System
+delivery-resolved = The incident has ended. It lasted { $duration } ({ $span }).
+delivery-recurring = { $count ->
+    [one] The same cause has been seen { $count } time before.
+   *[other] The same cause has been seen { $count } times before.
+  }
+delivery-cause-known = The cause is now known: { $cause }.
+delivery-cause-changed = Newer data names another cause: { $cause }. Before, it was: { $before }.
+delivery-worse-dead-letters = Messages in dead-letter queues rose from { $before } to { $now }.
+delivery-worse-lost = Lost messages rose from { $before } to { $now }.
+delivery-worse-missed-work = Missing work items rose from { $before } to { $now }.
+delivery-worse-endpoints = Affected endpoints rose from { $before } to { $now }.

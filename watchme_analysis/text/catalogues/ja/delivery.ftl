@@ -1,0 +1,25 @@
+### 通知: システムで何が変わったか。
+
+delivery-kind-new-incident = 新しいインシデント
+delivery-kind-cause-known = 原因を特定
+delivery-kind-worse = インシデントが悪化
+delivery-kind-resolved = 解消
+delivery-kind-recurring = インシデントが再発
+delivery-kind-no-change = 変化なし
+delivery-kind-run-failed = 実行に失敗
+delivery-kind-delivery-failed = 通知に失敗
+delivery-title = { $system }: { $kind }({ $what })
+delivery-title-plain = { $system }: { $kind }
+delivery-cause-unknown = 原因は未確定
+delivery-error = エラー: { $error }
+delivery-open-report = レポートを開く
+delivery-what-to-do = 今すべきこと
+delivery-system = システム
+delivery-resolved = インシデントは終了しました。継続時間は { $duration } です ({ $span })。
+delivery-recurring = 同じ原因は過去に { $count } 回発生しています。
+delivery-cause-known = 原因が特定されました: { $cause }。
+delivery-cause-changed = 新しいデータは別の原因を示しています: { $cause }。以前の原因: { $before }。
+delivery-worse-dead-letters = デッドレターキューのメッセージが { $before } 件から { $now } 件に増えました。
+delivery-worse-lost = 失われたメッセージが { $before } 件から { $now } 件に増えました。
+delivery-worse-missed-work = 未処理の作業が { $before } 件から { $now } 件に増えました。
+delivery-worse-endpoints = 影響を受けたエンドポイントが { $before } 件から { $now } 件に増えました。
