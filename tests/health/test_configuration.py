@@ -14,6 +14,7 @@ from watchme_analysis.health.sections.configuration import (
 )
 from watchme_analysis.nginx_conf.parse import read_nginx_config
 from watchme_analysis.schema import conform, empty
+from watchme_analysis.text.render import render
 
 COMPOSE = """\
 services:
@@ -74,7 +75,7 @@ def test_a_container_turns_unhealthy_after_retries_in_a_row_whether_checks_fail_
     check = services["behavior"].health
     # Refused at once: now, 30 s and 60 s later. Hanging: 30 s of waiting and 10 s of hanging, three times.
     assert (check.soonest_s, check.latest_s) == (60.0, 120.0)
-    assert unhealthy_after(check) == "60 s to 2 min of failures"
+    assert render(unhealthy_after(check)) == "60 s to 2 min of failures"
     assert check.test == "curl -f http://localhost:8017/health"
 
 

@@ -28,16 +28,14 @@ def test_a_text_in_any_place_of_a_figure_shows_its_dollar_signs(name):
     figure.suptitle(name)
     style.key(figure, [Line2D([], [], label=name)])
     assert style.finish(figure, "dollars", name).words.count(name) == 2 * 8 + 2
-    assert style.empty_figure("dollars", f"{name} is not there").words == (
-        f"{name[0].upper()}{name[1:]} is not there.",
-    )
+    assert style.empty_figure("dollars", f"{name} is not there.").words == (f"{name} is not there.",)
 
 
 def test_a_setting_of_the_user_does_not_hand_texts_to_latex():
     import matplotlib as mpl
 
     with mpl.rc_context({"text.usetex": True}):
-        assert style.empty_figure("dollars", "a_b is not there").words == ("A_b is not there.",)
+        assert style.empty_figure("dollars", "a_b is not there.").words == ("a_b is not there.",)
 
 
 def pictures(page):

@@ -76,7 +76,7 @@ def test_health_timeline_names_zone_and_units_and_says_which_layers_are_missing(
     for layer in ("no probes", "no edge log", "no host metrics"):
         assert layer in picture.words
     assert {"Nginx: 60 requests", "duration", "1 ms", "10 ms", "0.1 s", "1 s", "10 s"} <= set(picture.words)
-    assert "60 requests at the nginx" in picture.alt
+    assert "60 requests at Nginx" in picture.alt
     assert "failed" in picture.alt
 
 
@@ -125,8 +125,8 @@ def test_flat_colours_survive_the_palette():
 
 def test_vantages_are_told_in_the_alternative_text():
     picture = plot_vantages(observed(), ["/api/health", "/jobs/*", "/absent"])
-    assert "/api/health nginx baseline: median 20 ms, 1 of 23 failed" in picture.alt
-    assert "/api/health nginx incident: median 5 s" in picture.alt
+    assert "/api/health Nginx baseline: median 20 ms, 1 of 23 failed" in picture.alt
+    assert "/api/health Nginx incident: median 5 s" in picture.alt
 
 
 def test_where_time_goes_names_the_layer_and_its_length():
@@ -134,7 +134,7 @@ def test_where_time_goes_names_the_layer_and_its_length():
     shares = layer_shares(layers, ["/api/health", "/jobs/*"])
     picture = plot_where_time_goes(shares)
     assert "/api/health, incident" in picture.alt
-    assert "/api/health, incident: 7: header 4.29 s" in picture.alt
+    assert "/api/health, incident: 7: wait for header 4.29 s" in picture.alt
     assert list(shares["phase"].unique()) == ["baseline", "incident"]
 
 
@@ -146,10 +146,10 @@ def drawn_layers(log):
 
 def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
     picture = plot_waterfall(drawn_layers(access_log()), TOKYO)
-    assert {"slowest: GET /api/health, 12-11 10:00:57", "5 s, gave up"} <= set(picture.words)
+    assert {"slowest: GET /api/health, 12-11 10:00:57", "5 s, timed out"} <= set(picture.words)
     assert "not logged: no edge log" in picture.words
-    assert "not logged: no log tells what the application did" in picture.words
-    assert "typical request, GET /api/health: edge not logged" in picture.alt
+    assert "not logged: no application log" in picture.words
+    assert "typical, GET /api/health: edge not logged" in picture.alt
 
 
 def test_in_flight_against_latency_shows_the_lag():
@@ -237,7 +237,7 @@ def test_bins_add_counts_up_keep_levels_at_their_highest_and_leave_gaps_null():
 def test_backlog_timeline_has_every_panel_with_its_unit_and_one_zone():
     span = style.AxisSpan(Window(START, START + timedelta(hours=2)), TOKYO)
     picture = plot_backlog_timeline(binned(pipelines(Tables(metrics=metrics()))), span, ["a-queue"])
-    assert "arrivals (messages per 60 s)" in picture.words
+    assert "arrivals (messages), per 60 s" in picture.words
     assert picture.words.count("time (Asia/Tokyo), 2025-12-11") == 1
     assert picture.words.count("no points of this metric") == len(PANELS) - 2
     assert "a-queue: at most waiting 119" in picture.alt
@@ -254,7 +254,7 @@ def test_matrix_shows_weights_and_silence():
     picture = plot_evidence_matrix(ranking)
     assert {"▲2.0", "▼1.5", "·"} <= set(picture.words)
     assert "one" in picture.alt
-    assert "(1 for, 0 against, 0 silent)" in picture.alt
+    assert "(1 for, 0 against, 0 neutral)" in picture.alt
 
 
 EMPTY_FIGURES = {

@@ -143,7 +143,7 @@ def test_every_message_that_the_code_names_is_in_the_catalogues_with_its_values(
             assert any(name.startswith(message_id) for name in parsed("en")), (place, message_id)
             continue
         assert message_id in parsed("en"), (place, message_id)
-        if names is not None and called in ("message", "_said"):
+        if names is not None and called in ("message", "_said", "label"):
             missing = placeholders(parsed("en")[message_id]) - names
             assert not missing, (place, message_id, missing)
 

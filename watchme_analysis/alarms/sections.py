@@ -47,7 +47,7 @@ def plot_alarm_times(
         Time at which people noticed, drawn as a dotted line; None if unknown.
     """
     if not bars:
-        return style.empty_figure("alarms", "no alarm fired in this window")
+        return style.empty_figure("alarms", "No alarm fired in this window.")
     figure, (axis,) = style.new_figure([0.9 + _ROW_IN * len(bars)])
     style.time_axis([axis], span)
     for place, (_, raised) in enumerate(bars):
@@ -85,7 +85,7 @@ def plot_alarm_sensitivity(frame: pd.DataFrame) -> FigureView:
     chosen = list(dict.fromkeys(zip(fired["alarm"], fired["resource"], strict=True)))[:_MOST]
     if not chosen:
         return style.empty_figure(
-            "sensitivity", "no threshold or M of N makes an alarm fire for the incident"
+            "sensitivity", "No threshold or M of N makes an alarm fire for the incident."
         )
     figure, axes = style.new_figure([_PANEL_IN] * len(chosen))
     for axis, (alarm, resource) in zip(axes, chosen, strict=True):

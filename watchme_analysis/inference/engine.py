@@ -144,11 +144,16 @@ def group_factors(weights: Sequence[tuple[str, float]]) -> list[float]:
     return factors
 
 
+def check_name(group: str) -> Text:
+    """Return the name of a group of signals."""
+    slug = group.replace(" ", "-")
+    return message(f"check-{slug}") if f"check-{slug}" in catalogue("en").ids else group.replace("_", " ")
+
+
 def _follows(group: str) -> Message:
     """Return the sentence that an observation of another group explains this one."""
-    slug = group.replace(" ", "-")
-    known = f"check-{slug}" in catalogue("en").ids
-    return message("finding-follows", check=message(f"check-{slug}") if known else Resource(group))
+    name = check_name(group)
+    return message("finding-follows", check=Resource(name) if isinstance(name, str) else name)
 
 
 def _detail(

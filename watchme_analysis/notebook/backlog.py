@@ -354,8 +354,3 @@ class BacklogPage(Page):
         """Return a table of the times at which the standard alarms would first have fired."""
         alarms = self.diagnosis.extra.get("alarms", ())
         return alarm_table(alarms, self._start, self.zone, self.language)
-
-    def _table(self, frame: pd.DataFrame, columns: dict[str, str], caption: str, empty: str) -> TableView:
-        """Return a frame as a table in the language of the page."""
-        heads = column_heads(columns, self.language)
-        return table(frame, caption, self.zone, heads, empty=empty, language=self.language)

@@ -26,7 +26,7 @@ from watchme_analysis.health.sections.tables import by_connection_table, compari
 from watchme_analysis.health.sections.timeline import plot_health_timeline
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, section
-from watchme_analysis.present.display import FigureView, TableView, table
+from watchme_analysis.present.display import FigureView, TableView
 from watchme_analysis.present.finding import VerdictView
 from watchme_analysis.present.style import Mark
 from watchme_analysis.requests.concurrency import (
@@ -40,20 +40,22 @@ from watchme_analysis.requests.followed import FollowedRequests, fate_counts
 from watchme_analysis.requests.layers import layer_shares, layer_times, status_classes
 from watchme_analysis.requests.observations import phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Headings by column, as the catalogues name them.
 _SHARES = {
     "family": "endpoint",
     "phase": "phase",
     "requests": "requests",
-    "edge_s": "edge and the way to Nginx",
-    "nginx_s": "in Nginx",
+    "edge_s": "at-edge",
+    "nginx_s": "in-nginx",
     "connect_s": "connect",
-    "header_s": "wait for header",
-    "body_s": "body",
-    "gave_up": "time limit passed",
+    "header_s": "wait-for-header",
+    "body_s": "read-body",
+    "gave_up": "time-limit-passed",
 }
 _ERRORS = {
     "kind": "kind",
@@ -122,7 +124,7 @@ class HealthPage(Page):
     @section(lambda page: page._compared, Rows("access_log"), plot="vantages")
     def comparison(self) -> TableView:
         """Return a table that compares the incident with all other time, by endpoint and vantage."""
-        return comparison_table(self._compared, self.zone)
+        return comparison_table(self._compared, self.zone, self.language)
 
     @cached_property
     def _compared(self) -> pd.DataFrame:
@@ -137,31 +139,34 @@ class HealthPage(Page):
     @section(lambda page: page._observed_by_phase(), Rows("probes"))
     def vantages(self) -> FigureView:
         """Return a figure comparing vantages (inside, host, outside), and affected with other endpoints."""
-        return plot_vantages(self._observed_by_phase(), self.families)
+        return plot_vantages(self._observed_by_phase(), self.families, self.language)
 
     @section(lambda page: layer_shares(page._layers, page.families), Rows("access_log"))
     def where_time_goes(self) -> FigureView:
         """Return a figure of the time spent in each layer."""
-        return plot_where_time_goes(layer_shares(self._layers, self.families))
+        return plot_where_time_goes(layer_shares(self._layers, self.families), self.language)
 
     @section(
         lambda page: layer_shares(page._layers, page.families), Rows("access_log"), plot="where_time_goes"
     )
     def layer_table(self) -> TableView:
         """Return a table of the mean time in each layer."""
-        caption = "Mean time that each layer adds to a request"
-        empty = "neither log carries timing; add $request_time and $upstream_*_time to Nginx's log_format"
-        return table(layer_shares(self._layers, self.families), caption, self.zone, _SHARES, empty=empty)
+        return self._table(
+            self._named_phases(layer_shares(self._layers, self.families)),
+            _SHARES,
+            self._label("layer-times-caption"),
+            self._label("layer-times-none"),
+        )
 
-    @section(lambda page: page._waterfall, Rows("access_log"))
+    @section(lambda page: page._waterfall_rows(), Rows("access_log"))
     def waterfall(self) -> FigureView:
         """Return a figure of the slowest and a typical request in all layers, also those without a record."""
-        return plot_waterfall(self._waterfall, self.zone)
+        return plot_waterfall(self._waterfall, self.zone, self.language)
 
-    @section(lambda page: page._waterfall, Rows("access_log"), plot="waterfall")
+    @section(lambda page: page._waterfall_rows(), Rows("access_log"), plot="waterfall")
     def followed_layers(self) -> TableView:
         """Return a table of the two requests in :meth:`waterfall`."""
-        return layers_table(self._waterfall)
+        return layers_table(self._waterfall, self.language)
 
     @section(
         lambda page: fate_counts(page.followed.frame, page.families), lambda page: "select * from requests"
@@ -185,7 +190,7 @@ class HealthPage(Page):
     @section(lambda page: page._by_connection[0], lambda page: "select * from requests")
     def by_connection(self) -> TableView:
         """Return a table that compares requests over new connections and keep-alive connections."""
-        return by_connection_table(*self._by_connection)
+        return by_connection_table(*self._by_connection, self.language)
 
     @cached_property
     def _by_connection(self) -> tuple[pd.DataFrame, tuple[int, int]]:
@@ -221,6 +226,10 @@ class HealthPage(Page):
         chosen = list(self.facts.families) or self.families[:1]
         return waterfall(self.followed, chosen_requests(self._layers, chosen))
 
+    def _waterfall_rows(self) -> pd.DataFrame:
+        found = self._waterfall
+        return found.assign(note=[render(note, self.language, self.zone) for note in found["note"]])
+
     @cached_property
     def _layers(self) -> pd.DataFrame:
         return layer_times(self.facts.joined, *self._bounds)
@@ -228,7 +237,7 @@ class HealthPage(Page):
     @section(lambda page: page._locations[0], Rows("config_directives"))
     def locations(self) -> TableView:
         """Return a table of the Nginx settings by path: location, address, limits and cache."""
-        return settings_table(*self._locations)
+        return settings_table(*self._locations, self.language)
 
     @cached_property
     def _locations(self) -> tuple[pd.DataFrame, list[str]]:
@@ -238,7 +247,7 @@ class HealthPage(Page):
     @section(lambda page: page._handlers[0], Rows("app_handlers"))
     def handlers(self) -> TableView:
         """Return a table of the request handlers in the source, their execution model and blocking calls."""
-        return code_table(*self._handlers)
+        return code_table(*self._handlers, self.language)
 
     @cached_property
     def _handlers(self) -> tuple[pd.DataFrame, set[str]]:
@@ -254,7 +263,9 @@ class HealthPage(Page):
         metrics = self.investigation.table("host_metrics")
         memory = metrics[metrics["metric"] == "rss_mb"].groupby("service")["value"].max()
         services = compose_services(self.investigation.table("compose_settings"))
-        return processes_table(self.investigation.table("app_processes"), services, memory.to_dict())
+        return processes_table(
+            self.investigation.table("app_processes"), services, memory.to_dict(), self.language
+        )
 
     def _compared_paths(self) -> list[str]:
         """Return the affected paths and those to compare: same service first, by number of requests."""
@@ -270,7 +281,7 @@ class HealthPage(Page):
     @section(lambda page: page._statuses, Rows("access_log"))
     def statuses(self) -> TableView:
         """Return the number of responses by status (499, 502, 504 and 52x apart), endpoint and vantage."""
-        return status_table(self._statuses)
+        return status_table(self._statuses, self.language)
 
     @cached_property
     def _statuses(self) -> pd.DataFrame:
@@ -280,9 +291,18 @@ class HealthPage(Page):
     @section(lambda page: page._errors, Rows("error_log"))
     def errors(self) -> TableView:
         """Return the number of lines in Nginx's error log by kind."""
-        return table(
-            self._errors, "Nginx's error log by kind", self.zone, _ERRORS, limit=20, empty="no error log"
+        return self._table(
+            self._named_phases(self._errors),
+            _ERRORS,
+            self._label("errors-caption"),
+            self._label("errors-none"),
+            limit=20,
         )
+
+    def _named_phases(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame with the phases in the language of the page."""
+        names = {phase: self._label(f"phase-{phase}") for phase in frame["phase"].dropna().unique()}
+        return frame.assign(phase=frame["phase"].map(names))
 
     @cached_property
     def _errors(self) -> pd.DataFrame:

@@ -15,10 +15,17 @@ from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.notebook.section import Section, records, section, sections_of
 from watchme_analysis.present.coverage import coverage_table, losses_table
-from watchme_analysis.present.display import FigureView, TableView, TextView, with_zone
+from watchme_analysis.present.display import (
+    FigureView,
+    TableView,
+    TextView,
+    column_heads,
+    table,
+    with_zone,
+)
 from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
 from watchme_analysis.present.matrix import plot_evidence_matrix
-from watchme_analysis.present.style import AxisSpan, Mark, mark_letter
+from watchme_analysis.present.style import AxisSpan, Mark, drawn_language, mark_letter
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate
 from watchme_analysis.stats.gaps import silent_intervals
@@ -133,7 +140,7 @@ class Page:
     def span(self, marks: tuple[Mark, ...] = ()) -> AxisSpan:
         """Return the contents that the time axes of this page share."""
         shown = tuple(mark for mark in marks if self.window.contains(mark.time))
-        return AxisSpan(self.window, self.zone, self.incident, shown)
+        return AxisSpan(self.window, self.zone, self.incident, shown, self.language)
 
     @section(lambda page: page._coverage_rows(), lambda page: page._row_counts())
     def coverage(self) -> TableView:
@@ -154,7 +161,7 @@ class Page:
     @section(lambda page: page._evidence_rows(), lambda page: page._leading_query())
     def matrix(self) -> FigureView:
         """Return a figure of the weights of evidence by check and hypothesis."""
-        return plot_evidence_matrix(self.diagnosis.ranking)
+        return plot_evidence_matrix(self.diagnosis.ranking, self.language)
 
     @section(lambda page: page._evidence_rows(), lambda page: page._leading_query(), plot="matrix")
     def findings(self) -> FindingsView:
@@ -269,10 +276,28 @@ class Page:
             ),
             *((self._label(f"opened-{name}"), value) for name, value in sorted(asked.options.items())),
         ]
-        return TableView(self._with_zone(self._label("opened-caption")), ("", ""), tuple(rows))
+        is_drawn_in_english = drawn_language(self.language) != self.language
+        note = self._label("opened-no-font") if is_drawn_in_english else ""
+        return TableView(self._with_zone(self._label("opened-caption")), ("", ""), tuple(rows), note)
 
     def _label(self, message_id: str) -> str:
         return label(message_id, self.language)
+
+    def _table(
+        self, frame: pd.DataFrame, columns: dict[str, str], caption: str, empty: str, *, limit: int = 40
+    ) -> TableView:
+        """Return a frame as a table in the language of the page.
+
+        Parameters
+        ----------
+        frame, caption, empty, limit
+            As for :func:`watchme_analysis.present.display.table`.
+        columns
+            Name of the heading in the catalogues by column, see
+            :func:`watchme_analysis.present.display.column_heads`.
+        """
+        heads = column_heads(columns, self.language)
+        return table(frame, caption, self.zone, heads, limit=limit, empty=empty, language=self.language)
 
     def _with_zone(self, caption: str) -> str:
         """Return the caption of a table with times."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from watchme_analysis.inference.engine import check_name
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
-from watchme_analysis.text.formats import format_probability
+from watchme_analysis.text.message import Probability, message
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +24,7 @@ _SILENT = 0.05
 _FULL = 3.0
 
 
-def plot_evidence_matrix(ranking: Sequence[Ranked]) -> FigureView:
+def plot_evidence_matrix(ranking: Sequence[Ranked], language: str = "en") -> FigureView:
     """Return a figure of the checks that support (▲), contradict (▼) or are neutral (·) for each hypothesis.
 
     The number is the weight, the natural logarithm of the likelihood ratio of the observation; a deeper
@@ -32,41 +34,41 @@ def plot_evidence_matrix(ranking: Sequence[Ranked]) -> FigureView:
     ----------
     ranking
         Causes, most probable first.
+    language
+        Language of labels and description.
     """
+    words = style.drawn_language(language)
     weights: dict[str, dict[str, float]] = {}
     for entry in ranking:
         for item in entry.finding.evidence:
             row = weights.setdefault(item.check or item.table, {})
             row[entry.finding.cause] = row.get(entry.finding.cause, 0.0) + item.weight
     if not weights:
-        return style.empty_figure(
-            "evidence-matrix", "no hypothesis found any evidence in the tables that are there"
-        )
+        return style.empty_figure("evidence-matrix", message("matrix-empty"), language)
     checks = sorted(weights, key=lambda check: -max(map(abs, weights[check].values())))
     left_out = len(checks) - _CHECKS
     checks = checks[:_CHECKS]
     figure, (axis,) = style.new_figure([1.75 + _ROW_IN * len(checks)])
-    _grid(axis, ranking, checks)
+    _grid(axis, ranking, checks, words)
     for place, check in enumerate(checks):
         for column, entry in enumerate(ranking):
             _cell(axis, column, place, weights[check].get(entry.finding.cause, 0.0))
-    note = "▲ supports   ▼ contradicts   · silent; weight in natural log-odds"
+    note = label("matrix-note", words)
     if left_out > 0:
-        note += f"\n{left_out} lighter checks are not shown"
+        note += "\n" + label("matrix-left-out", words, checks=left_out)
     figure.supxlabel(note, fontsize=8, x=0.01, ha="left")
-    return style.finish(figure, "evidence-matrix", _alt(ranking, weights))
+    return style.finish(figure, "evidence-matrix", _alt(ranking, weights, language))
 
 
-def _grid(axis: Axes, ranking: Sequence[Ranked], checks: Sequence[str]) -> None:
+def _grid(axis: Axes, ranking: Sequence[Ranked], checks: Sequence[str], language: str) -> None:
     axis.set_xlim(-0.5, len(ranking) - 0.5)
     axis.set_ylim(len(checks) - 0.5, -0.5)
     labels = [
-        f"{entry.finding.cause.replace('_', ' ')}  {format_probability(entry.probability)}"
-        for entry in ranking
+        f"{entry.finding.cause.replace('_', ' ')}  {_probability(entry, language)}" for entry in ranking
     ]
     axis.xaxis.tick_top()
     axis.set_xticks(range(len(ranking)), labels, rotation=40, ha="left", rotation_mode="anchor")
-    axis.set_yticks(range(len(checks)), [_short(check) for check in checks])
+    axis.set_yticks(range(len(checks)), [_short(render(check_name(check), language)) for check in checks])
     for tick, entry in zip(axis.get_xticklabels(), ranking, strict=True):
         tick.set_fontweight("bold" if entry.status == "supported" else "normal")
         tick.set_color(style.GREY if entry.status == "refuted" else style.BLACK)
@@ -99,13 +101,25 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
 
 
-def _alt(ranking: Sequence[Ranked], weights: dict[str, dict[str, float]]) -> str:
+def _probability(entry: Ranked, language: str) -> str:
+    return label("value", language, value=Probability(entry.probability))
+
+
+def _alt(ranking: Sequence[Ranked], weights: dict[str, dict[str, float]], language: str) -> str:
     parts = []
     for entry in ranking:
         cause = entry.finding.cause
         mine = [row.get(cause, 0.0) for row in weights.values()]
         parts.append(
-            f"{cause} {format_probability(entry.probability)} ({sum(w >= _SILENT for w in mine)} for, "
-            f"{sum(w <= -_SILENT for w in mine)} against, {sum(abs(w) < _SILENT for w in mine)} silent)"
+            label(
+                "matrix-alt-cause",
+                language,
+                cause=cause,
+                probability=Probability(entry.probability),
+                supporting=sum(weight >= _SILENT for weight in mine),
+                contradicting=sum(weight <= -_SILENT for weight in mine),
+                neutral=sum(abs(weight) < _SILENT for weight in mine),
+            )
         )
-    return f"Matrix of {len(weights)} checks against {len(parts)} hypotheses: {'; '.join(parts)}."
+    counts = {"checks": len(weights), "causes": len(parts)}
+    return label("matrix-alt", language, **counts, parts="; ".join(parts))

@@ -10,7 +10,9 @@ PNG files are small because they use a palette, chosen deterministically, instea
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
@@ -21,12 +23,14 @@ from watchme_analysis.installation import require
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.formats import format_duration
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
+    from matplotlib.text import Text as DrawnText
 
+    from watchme_analysis.text.message import Text
     from watchme_analysis.window import Window
 
 WIDTH_IN = 6.0
@@ -74,25 +78,55 @@ _SETTINGS: Any = {
 }
 
 
-# Fonts for scripts that DejaVu Sans lacks, such as Japanese paths and errors: Linux, then macOS.
-_OTHER_SCRIPTS = (
+# Fonts with Japanese letters, which DejaVu Sans lacks: Linux, macOS, then Windows.
+_JAPANESE_FONTS = (
     "Noto Sans CJK JP",
     "Noto Sans JP",
     "IPAexGothic",
     "IPAGothic",
     "TakaoPGothic",
+    "VL Gothic",
     "Hiragino Sans",
+    "Hiragino Kaku Gothic ProN",
+    "Hiragino Kaku Gothic Pro",
+    "Yu Gothic",
+    "BIZ UDGothic",
+    "Meiryo",
+    "MS Gothic",
 )
 
 
 @cache
-def _settings() -> Any:
-    """Return the settings of a figure, with a font for other scripts if one is installed."""
-    from matplotlib.font_manager import get_font_names
+def japanese_font() -> str | None:
+    """Return the name of an installed font with Japanese letters; None without one."""
+    from matplotlib import font_manager
 
-    known = set(get_font_names())
-    more = [name for name in _OTHER_SCRIPTS if name in known]
-    return {**_SETTINGS, "font.family": ["DejaVu Sans", *more[:1]]}
+    def first() -> str | None:
+        known = set(font_manager.get_font_names())
+        return next((name for name in _JAPANESE_FONTS if name in known), None)
+
+    found = first()
+    if found is not None:
+        return found
+    # matplotlib lists the fonts of a machine once; fonts that were installed later are not in its list.
+    listed = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in font_manager.findSystemFonts():
+        if path not in listed:
+            with suppress(Exception):  # a damaged font is no reason to draw nothing
+                font_manager.fontManager.addfont(path)
+    return first()
+
+
+def drawn_language(language: str) -> str:
+    """Return the language of the words in a figure: English where no font has the letters of another."""
+    return "en" if language == "ja" and japanese_font() is None else language
+
+
+@cache
+def _settings() -> Any:
+    """Return the settings of a figure, with a font for Japanese if one is installed."""
+    font = japanese_font()
+    return {**_SETTINGS, "font.family": ["DejaVu Sans", *([font] if font else [])]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +139,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class AxisSpan:
-    """Contents of a time axis: window, time zone, incident and changes."""
+    """Contents of a time axis: window, time zone, incident, changes and the language of its label."""
 
     window: Window
     zone: tzinfo
     incident: tuple[datetime, datetime | None] | None = None
     marks: tuple[Mark, ...] = ()
+    language: str = "en"
 
 
 def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[Figure, list[Axes]]:
@@ -140,9 +175,12 @@ def finish(figure: Figure, name: str, alt: str) -> FigureView:
     import matplotlib as mpl
     import numpy as np
 
-    with mpl.rc_context(_settings()):
+    settings = _settings()
+    with mpl.rc_context(settings), _without_font_warnings():
         for text in _texts(figure):
             text.set_text(redacted(text.get_text()))
+            # A text copies matplotlib's font when it is created, which is mostly outside of these settings.
+            text.set_fontfamily(settings["font.family"])
             _write_literally(text)
         canvas: Any = figure.canvas
         canvas.draw()
@@ -150,7 +188,19 @@ def finish(figure: Figure, name: str, alt: str) -> FigureView:
     return FigureView(name, small_png(pixels, (*SERIES, BLACK, GREY)), redacted(alt), _words(figure))
 
 
-def _write_literally(text: Text) -> None:
+@contextmanager
+def _without_font_warnings() -> Iterator[None]:
+    """Silence the message that a Japanese font has no bold weight, which is of no use to a reader."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _write_literally(text: DrawnText) -> None:
     """Disable formulas in a text, so that dollar signs in names are shown.
 
     A text copies matplotlib's setting when it is created, which is mostly outside of :func:`_settings`.
@@ -163,20 +213,30 @@ def _words(figure: Figure) -> tuple[str, ...]:
     return tuple(filter(None, (text.get_text() for text in _texts(figure) if text.get_visible())))
 
 
-def _texts(figure: Figure) -> list[Text]:
-    from matplotlib.text import Text
+def _texts(figure: Figure) -> list[DrawnText]:
+    from matplotlib.text import Text as DrawnText
 
-    return [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    return [text for text in figure.findobj(DrawnText) if isinstance(text, DrawnText)]
 
 
-def empty_figure(name: str, reason: str) -> FigureView:
-    """Return a figure that contains only the reason why there is nothing to show."""
+def empty_figure(name: str, reason: Text, language: str = "en") -> FigureView:
+    """Return a figure that contains only the reason why there is nothing to show.
+
+    Parameters
+    ----------
+    name
+        Name of the figure.
+    reason
+        The reason as a sentence.
+    language
+        Language of the reason.
+    """
     figure, (axis,) = new_figure([0.9])
     axis.set_axis_off()
     # matplotlib's own wrapping parses dollar signs as a formula in spite of the settings.
-    lines = fill(f"{reason[0].upper()}{reason[1:]}.", _LINE_CHARACTERS)
+    lines = fill(render(reason, drawn_language(language)), _LINE_CHARACTERS)
     axis.text(0.5, 0.5, lines, ha="center", va="center", color=BLACK)
-    return finish(figure, name, f"No figure: {reason}.")
+    return finish(figure, name, label("figure-none", language, reason=render(reason, language)))
 
 
 def stroke(place: int) -> dict[str, Any]:
@@ -196,14 +256,15 @@ def time_axis(axes: Sequence[Axes], span: AxisSpan) -> None:
     last = axes[-1]
     locator = dates.AutoDateLocator(tz=span.zone, minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
     formatter = dates.ConciseDateFormatter(locator, tz=span.zone, show_offset=False)  # type: ignore[no-untyped-call]
-    formatter.zero_formats = ["", "%Y", "%b", "%b %d", "%H:%M", "%H:%M:%S"]
-    formatter.formats = ["%Y", "%b", "%b %d", "%H:%M", "%H:%M", "%H:%M:%S"]
+    formatter.zero_formats = ["", "%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M:%S"]
+    formatter.formats = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]
     last.xaxis.set_major_locator(locator)
     last.xaxis.set_major_formatter(formatter)
     day = span.window.start.astimezone(span.zone).strftime("%Y-%m-%d")
     last_day = span.window.end.astimezone(span.zone).strftime("%Y-%m-%d")
-    days = day if day == last_day else f"{day} to {last_day}"
-    last.set_xlabel(f"time ({span.zone}), {days}")
+    words = drawn_language(span.language)
+    same = "day" if day == last_day else "days"
+    last.set_xlabel(label(f"axis-time-{same}", words, zone=str(span.zone), day=day, last=last_day))
     _label_marks(axes[0], span)
 
 

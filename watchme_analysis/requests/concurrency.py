@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.stats.correlation import rank_correlation
+from watchme_analysis.text.message import Text, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +123,7 @@ class Lag:
     """
 
     family: str
-    source: str
+    source: Text
     lag_s: float
     correlation: float
     at_once: float
@@ -147,7 +148,7 @@ def open_requests(joined: pd.DataFrame) -> pd.DataFrame:
 
 def other_requests_in_flight(
     opened: pd.DataFrame, host_metrics: pd.DataFrame, family: str, upstream: str | None, service: str
-) -> tuple[str, pd.Series]:
+) -> tuple[Text, pd.Series]:
     """Return a description of the other work in flight beside an endpoint, and its amount over time.
 
     It is the process's own gauge where there is one, which counts background work too, else the requests of
@@ -173,12 +174,12 @@ def other_requests_in_flight(
     if len(gauge) >= _FEWEST:
         values = gauge.groupby("time")["value"].last().astype("float64").sort_index()
         less = own.reindex(values.index, method="ffill").fillna(0.0)
-        return "in flight in the process, its own requests left out", (values - less).clip(lower=0.0)
+        return message("load-in-process"), (values - less).clip(lower=0.0)
     others = here[here["family"] != family].groupby("time")["in_flight"].sum().astype("float64")
-    return "requests of other paths open at the same upstream", others
+    return message("load-other-paths"), others
 
 
-def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[str, pd.Series], step: float) -> Lag | None:
+def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[Text, pd.Series], step: float) -> Lag | None:
     """Return the lag at which an endpoint's latency correlates best with other requests in flight.
 
     Parameters

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from watchme_analysis.requests.followed import FollowedRequests
 from watchme_analysis.stats.clock_skew import NOTHING
 from watchme_analysis.stats.time_pairs import in_whole_seconds
+from watchme_analysis.text.message import Resource, Text, message
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LAYERS = ("edge", "nginx", "connect", "header", "body", "app")
 _COLUMNS = ("request", "what", "start", "layer", "state", "from_s", "to_s", "first_byte_s", "status", "note")
-_NO_TIMING = "$request_time and $upstream_*_time are not in the log_format"
-_Row = tuple[str, float, float, float, float, str]
+_NO_TIMING = message("layer-note-no-timing")
+_Row = tuple[str, float, float, float, float, Text]
 
 
 def chosen_requests(layers: pd.DataFrame, families: list[str]) -> dict[str, int]:
@@ -66,7 +67,8 @@ def waterfall(followed: FollowedRequests, chosen: dict[str, int]) -> pd.DataFram
     pandas.DataFrame
         ``request`` (its name), ``what`` (method and path), ``start`` (time), ``layer`` (of
         :data:`LAYERS`), ``state`` (``seen``, ``gave up``, ``not seen``, ``not asked``, ``not logged``),
-        ``from_s``, ``to_s``, ``first_byte_s`` (float; NaN: not known), ``status`` (float), ``note`` (text).
+        ``from_s``, ``to_s``, ``first_byte_s`` (float; NaN: not known), ``status`` (float), ``note``
+        (message).
     """
     import pandas as pd
 
@@ -104,9 +106,10 @@ def _shift(row: pd.Series, ahead_s: float, *, whole: bool) -> float:
 def _edge(frame: pd.DataFrame, row: pd.Series) -> _Row:
     nan = float("nan")
     if not row["seen_edge"]:
-        note = "not in the edge's log" if frame["seen_edge"].any() else "no edge log"
+        note = message("layer-note-not-at-edge" if frame["seen_edge"].any() else "layer-note-no-edge-log")
         return ("not seen" if frame["seen_edge"].any() else "not logged", nan, nan, nan, nan, note)
-    cache = f"cache {row['cache_status']}" if isinstance(row["cache_status"], str) else ""
+    status = row["cache_status"]
+    cache = message("layer-note-cache", status=Resource(status)) if isinstance(status, str) else ""
     return ("seen", 0.0, float(row["edge_s"]), float(row["edge_ttfb_s"]), float(row["edge_status"]), cache)
 
 
@@ -114,10 +117,10 @@ def _nginx(frame: pd.DataFrame, row: pd.Series, shift: float) -> dict[str, _Row]
     nan = float("nan")
     if not row["seen_nginx"]:
         there = bool(frame["seen_nginx"].any())
-        note = "no record of this request in Nginx's log" if there else "no access log of Nginx"
+        note = message("layer-note-not-at-nginx" if there else "layer-note-no-access-log")
         return {"nginx": ("not seen" if there else "not logged", nan, nan, nan, nan, note)}
     begin, end = ((row[f"nginx_{name}"] - row["start"]).total_seconds() - shift for name in ("start", "end"))
-    by = f"joined by {row['joined_by']}" if row["seen_edge"] else ""
+    by = message("layer-note-joined", key=Resource(str(row["joined_by"]))) if row["seen_edge"] else ""
     status = float(row["nginx_status"])
     if math.isnan(row["nginx_s"]):
         return {"nginx": ("not logged", nan, end, nan, status, _NO_TIMING)}
@@ -128,7 +131,7 @@ def _nginx(frame: pd.DataFrame, row: pd.Series, shift: float) -> dict[str, _Row]
         found |= _upstream(row, asked_at, end)
     else:
         known = frame["upstream_addr"].notna().any()
-        note = "Nginx answered by itself" if known else _NO_TIMING
+        note = message("layer-note-nginx-responded") if known else _NO_TIMING
         found["connect"] = ("not asked" if known else "not logged", nan, nan, nan, nan, note)
     return found
 
@@ -162,15 +165,14 @@ def _app(row: pd.Series, shift: float, *, whole: bool) -> _Row:
             # Nginx had the answer before it was done, whatever it rounded its own time to.
             begin, end = ((row[f"nginx_{name}"] - row["start"]).total_seconds() for name in ("start", "end"))
             at = min(max(at, begin - shift), end - shift)
-        words = {
-            "id": "by its id",
-            "time": "only record that fits",
-            "nearest": f"nearest of {row['app_candidates']} that fit",
-            "order": f"in turn of {row['app_candidates']} that fit, unsure",
-        }
-        return ("seen", nan, at, at, float(row["app_status"]), words[row["app_joined_by"]])
+        by = message(f"layer-note-by-{row['app_joined_by']}", candidates=_count(row["app_candidates"]))
+        return ("seen", nan, at, at, float(row["app_status"]), by)
     if row["outcome"] in ("edge_answered", "nginx_answered", "edge_in_vain"):
-        return ("not asked", nan, nan, nan, nan, "never got this far")
+        return ("not asked", nan, nan, nan, nan, message("layer-note-not-reached"))
     if row["app_log_there"]:
-        return ("not seen", nan, nan, nan, nan, "logged no answer to it")
-    return ("not logged", nan, nan, nan, nan, "no log tells what the application did")
+        return ("not seen", nan, nan, nan, nan, message("layer-note-no-response"))
+    return ("not logged", nan, nan, nan, nan, message("layer-note-no-app-log"))
+
+
+def _count(number: float) -> int:
+    return 0 if math.isnan(number) else int(number)

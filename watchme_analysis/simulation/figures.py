@@ -125,7 +125,7 @@ def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> TableView:
 def plot_measures(found: Sequence[Comparison]) -> FigureView:
     """Return a plot of DLQ messages, duplicates and age by measure, with their intervals."""
     if not found:
-        return style.empty_figure("measures", "nothing was simulated")
+        return style.empty_figure("measures", "Nothing was simulated.")
     names = [textwrap.fill(row.scenario.name, _LABEL) for row in found]
     lines = sum(1 + name.count("\n") for name in names)
     figure, axes = style.new_row(0.7 + _ROW_IN * max(len(found), lines * 0.55), len(_PANELS))

@@ -40,6 +40,7 @@ from watchme_analysis.text.message import (
     TimeSpan,
     Translated,
     Value,
+    message,
 )
 
 # Characters of a quotation that are shown.
@@ -68,9 +69,20 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     return _Renderer(catalogue(language), zone).message(text)
 
 
-def label(message_id: str, language: str) -> str:
-    """Return a message without values, such as a heading or the name of a column."""
-    return render(Message(message_id), language)
+def label(message_id: str, language: str, /, **values: Any) -> str:
+    """Return a short message, such as a heading or the name of a column.
+
+    Parameters
+    ----------
+    message_id
+        Id of the message.
+    language
+        ``en`` or ``ja``.
+    values
+        Values as for :func:`watchme_analysis.text.message.message`; a plain text is shown as it is.
+    """
+    typed = {name: Resource(value) if isinstance(value, str) else value for name, value in values.items()}
+    return render(message(message_id, **typed), language)
 
 
 class _Renderer:

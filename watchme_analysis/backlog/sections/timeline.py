@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
-from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.formats import format_number
+from watchme_analysis.text.message import Duration, Number, message
+from watchme_analysis.text.render import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,25 +24,24 @@ _Stroke = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class _Panel:
     series: str
-    title: str
     # Counts are totals of a step, so the title states its length.
     counted: bool = False
     seconds: bool = False
 
 
 PANELS = (
-    _Panel("sent", "arrivals (messages", counted=True),
-    _Panel("deleted", "processed and deleted (messages", counted=True),
-    _Panel("visible", "waiting (messages visible)"),
-    _Panel("in_flight", "in flight (messages)"),
-    _Panel("age_s", "age of the oldest message", seconds=True),
-    _Panel("dlq_visible", "dead-letter queues (messages)"),
-    _Panel("invocations", "invocations (runs", counted=True),
-    _Panel("errors", "errors (runs", counted=True),
-    _Panel("throttles", "throttles (refused runs", counted=True),
-    _Panel("duration_avg_s", "duration of a run, average", seconds=True),
-    _Panel("duration_max_s", "duration of a run, longest", seconds=True),
-    _Panel("cpu_pct", "CPU of the host (%)"),
+    _Panel("sent", counted=True),
+    _Panel("deleted", counted=True),
+    _Panel("visible"),
+    _Panel("in_flight"),
+    _Panel("age_s", seconds=True),
+    _Panel("dlq_visible"),
+    _Panel("invocations", counted=True),
+    _Panel("errors", counted=True),
+    _Panel("throttles", counted=True),
+    _Panel("duration_avg_s", seconds=True),
+    _Panel("duration_max_s", seconds=True),
+    _Panel("cpu_pct"),
 )
 
 
@@ -57,12 +58,13 @@ def plot_backlog_timeline(
     series
         Frame of :func:`watchme_analysis.queues.baseline.binned`.
     span
-        Window, zone, incident and changes.
+        Window, zone, incident, changes and language.
     affected
         Queues to highlight, while others are grey; the first five queues are coloured when empty.
     """
     if series.empty:
-        return style.empty_figure("timeline", "the case has no CloudWatch metrics of queues in this window")
+        return style.empty_figure("timeline", message("backlog-timeline-empty"), span.language)
+    words = style.drawn_language(span.language)
     queues = sorted(series["queue"].unique())
     chosen = [queue for queue in affected if queue in queues][:_COLORED] or queues[:_COLORED]
     strokes = {queue: style.stroke(place) for place, queue in enumerate(chosen)}
@@ -70,18 +72,21 @@ def plot_backlog_timeline(
     figure, axes = style.new_figure(heights, share_x=True)
     style.time_axis(axes, span)
     for axis, panel in zip(axes, PANELS, strict=True):
-        _draw(axis, panel, series[series["series"] == panel.series], strokes)
-    style.key(figure, _entries(strokes, len(queues) - len(strokes)))
-    return style.finish(figure, "timeline", _alt(series, chosen))
+        _draw(axis, panel, series[series["series"] == panel.series], strokes, words)
+    style.key(figure, _entries(strokes, len(queues) - len(strokes), words))
+    return style.finish(figure, "timeline", _alt(series, chosen, span.language))
 
 
-def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, strokes: dict[str, _Stroke]) -> None:
+def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, strokes: dict[str, _Stroke], language: str) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    step = f" per {format_duration(float(rows['step_s'].iloc[0]))})" if panel.counted and len(rows) else ""
-    style.title(axis, panel.title + (step or (")" if panel.counted else "")))
+    title = label(f"panel-{panel.series.replace('_', '-')}", language)
+    if panel.counted and len(rows):
+        step = Duration(float(rows["step_s"].iloc[0]))
+        title = label("panel-per-step", language, title=title, step=step)
+    style.title(axis, title)
     if rows.empty:
-        style.absent(axis, "no points of this metric")
+        style.absent(axis, label("absent-metric", language))
         return
     if panel.series == "cpu_pct":
         # All queues share one host.
@@ -117,31 +122,31 @@ def _line(axis: Axes, rows: pd.DataFrame, stroke: _Stroke, *, front: bool) -> No
     )  # fmt: skip
 
 
-def _entries(strokes: dict[str, _Stroke], others: int) -> list[object]:
+def _entries(strokes: dict[str, _Stroke], others: int, language: str) -> list[object]:
     from matplotlib.lines import Line2D
 
     entries: list[object] = [Line2D([], [], label=queue, **stroke) for queue, stroke in strokes.items()]
     if others:
-        entries.append(Line2D([], [], color=style.GREY, label=f"{others} other queue{'s' * (others > 1)}"))
-    entries.append(Line2D([], [], color=style.BLACK, label="the host"))
+        rest = label("line-other-queues", language, queues=others)
+        entries.append(Line2D([], [], color=style.GREY, label=rest))
+    entries.append(Line2D([], [], color=style.BLACK, label=label("line-host", language)))
     return entries
 
 
-def _alt(series: pd.DataFrame, chosen: Sequence[str]) -> str:
+def _alt(series: pd.DataFrame, chosen: Sequence[str], language: str) -> str:
     parts = []
     for queue in chosen:
         mine = series[series["queue"] == queue]
         peaks = mine.groupby("series")["value"].max()
         said = [
-            f"{name} {(format_duration if key.endswith('_s') else format_number)(float(peaks[key]))}"
-            for key, name in (
-                ("visible", "waiting"),
-                ("age_s", "oldest message"),
-                ("dlq_visible", "messages in the DLQ"),
-                ("duration_max_s", "longest run"),
+            label(
+                f"backlog-alt-{key.replace('_', '-')}",
+                language,
+                peak=(Duration if key.endswith("_s") else Number)(float(peaks[key])),
             )
+            for key in ("visible", "age_s", "dlq_visible", "duration_max_s")
             if key in peaks
         ]
         if said:
-            parts.append(f"{queue}: at most {', '.join(said)}")
-    return f"Timeline of the queues' and functions' metrics. {'; '.join(parts)}. The incident is shaded."
+            parts.append(label("backlog-alt-queue", language, queue=queue, peaks=", ".join(said)))
+    return label("backlog-alt", language, queues="; ".join(parts))

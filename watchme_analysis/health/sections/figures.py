@@ -9,7 +9,9 @@ from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.text_table import truncate_middle
 from watchme_analysis.requests.observations import INNER
-from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.formats import format_duration
+from watchme_analysis.text.message import Duration, Number, Text, message
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,11 +22,11 @@ if TYPE_CHECKING:
 VANTAGES = ("outside", "edge", "nginx", "host", "inside")
 PHASES = {"baseline": style.BLUE, "incident": style.ORANGE}
 LAYERS = {
-    "edge": ("edge and the way to Nginx", style.PURPLE),
-    "nginx": ("in Nginx, and to the client", style.SKY),
-    "connect": ("connecting to the application", style.ORANGE),
-    "header": ("waiting for the application's header", style.RED),
-    "body": ("reading the application's body", style.BLUE),
+    "edge": style.PURPLE,
+    "nginx": style.SKY,
+    "connect": style.ORANGE,
+    "header": style.RED,
+    "body": style.BLUE,
 }
 _FAMILIES = 3
 _ROW_IN = 0.2
@@ -32,7 +34,7 @@ _ROW_IN = 0.2
 _LONGEST = 26
 
 
-def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> FigureView:
+def plot_vantages(observed: pd.DataFrame, families: Sequence[str], language: str = "en") -> FigureView:
     """Plot the duration of every request by route, vantage and phase.
 
     Parameters
@@ -41,11 +43,13 @@ def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> FigureView
         Frame of :func:`watchme_analysis.health.incident.judge_observations` with a ``phase``.
     families
         Routes, one panel each in this order, three at most.
+    language
+        Language of labels and description.
     """
     chosen = [family for family in families if (observed["family"] == family).any()][:_FAMILIES]
     known = observed[observed["family"].isin(chosen) & observed["duration_s"].notna()]
     if known.empty:
-        return style.empty_figure("vantages", "no probe or log of these endpoints carries a duration")
+        return style.empty_figure("vantages", message("vantages-empty"), language)
     strips = {family: _strips(known[known["family"] == family]) for family in chosen}
     strips = {family: found for family, found in strips.items() if found}
     heights = [0.45 + _ROW_IN * len(found) for found in strips.values()]
@@ -53,11 +57,11 @@ def plot_vantages(observed: pd.DataFrame, families: Sequence[str]) -> FigureView
     figure, axes = style.new_figure(heights, share_x=True)
     for axis, (family, found) in zip(axes, strips.items(), strict=True):
         style.title(axis, family)
-        _draw_strips(axis, found)
+        _draw_strips(axis, found, style.drawn_language(language))
     low, high = 1e-3, float(known["duration_s"].max())
     style.seconds_axis(axes[-1], low, high, along="x")
-    axes[-1].set_xlabel("duration of a request (beside: how many); × failed, | median")
-    return style.finish(figure, "vantages", _alt_strips(strips))
+    axes[-1].set_xlabel(label("vantages-axis", style.drawn_language(language)))
+    return style.finish(figure, "vantages", _alt_strips(strips, language))
 
 
 _Strip = tuple[str, str, Any]
@@ -74,7 +78,7 @@ def _strips(rows: pd.DataFrame) -> list[_Strip]:
     return found
 
 
-def _draw_strips(axis: Axes, strips: Sequence[_Strip]) -> None:
+def _draw_strips(axis: Axes, strips: Sequence[_Strip], language: str) -> None:
     import numpy as np
 
     labels = []
@@ -88,52 +92,79 @@ def _draw_strips(axis: Axes, strips: Sequence[_Strip]) -> None:
             axis.plot(seconds[chosen], lift[chosen], marker, ms=4, mew=width, color=color)
         middle = float(rows["duration_s"].median())
         axis.plot([max(middle, 1e-3)] * 2, [place - 0.36, place + 0.36], color=style.BLACK, lw=1.4)
-        bad = int(rows["failed"].sum())
-        labels.append(f"{vantage}, {phase}: {len(rows):,d}" + (f", {bad:,d} failed" if bad else ""))
+        where, when = label(f"vantage-{vantage}", language), label(f"phase-{phase}", language)
+        counts = {"requests": len(rows), "failed": int(rows["failed"].sum())}
+        labels.append(label("vantages-strip", language, vantage=where, phase=when, **counts))
     axis.set_yticks(range(len(strips)), labels, fontsize=8)
     axis.set_ylim(len(strips) - 0.5, -0.5)
 
 
-def _alt_strips(strips: dict[str, list[_Strip]]) -> str:
+def _alt_strips(strips: dict[str, list[_Strip]], language: str) -> str:
     parts = [
-        f"{family} {vantage} {phase}: median {format_duration(float(rows['duration_s'].median()))}, "
-        f"{int(rows['failed'].sum()):,d} of {len(rows):,d} failed"
+        label(
+            "vantages-alt-strip",
+            language,
+            family=family,
+            vantage=label(f"vantage-{vantage}", language),
+            phase=label(f"phase-{phase}", language),
+            median=Duration(float(rows["duration_s"].median())),
+            failed=int(rows["failed"].sum()),
+            requests=len(rows),
+        )
         for family, found in strips.items()
         for vantage, phase, rows in found
     ]
-    return f"Durations by endpoint, vantage and phase. {'; '.join(parts)}."
+    return label("vantages-alt", language, strips="; ".join(parts))
 
 
-def plot_where_time_goes(shares: pd.DataFrame) -> FigureView:
+def plot_where_time_goes(shares: pd.DataFrame, language: str = "en") -> FigureView:
     """Plot the mean time in each layer, by endpoint and phase.
 
     Parameters
     ----------
     shares
         Frame of :func:`watchme_analysis.requests.layers.layer_shares`.
+    language
+        Language of labels and description.
     """
     from matplotlib.patches import Patch
 
+    words = style.drawn_language(language)
     bars = [
-        (
-            f"{truncate_middle(row.family, _LONGEST)}, {row.phase}: {row.requests:,d}",
-            [(layer, getattr(row, f"{layer}_s")) for layer in LAYERS],
-        )
+        (_bar_label(row, words), [(layer, getattr(row, f"{layer}_s")) for layer in LAYERS])
         for row in shares.itertuples()
     ]
     if not bars:
-        return style.empty_figure("where-time-goes", "neither the edge's nor Nginx's log carries timing")
+        return style.empty_figure("where-time-goes", message("where-time-goes-empty"), language)
     figure, (axis,) = style.new_figure([1.1 + 0.25 * len(bars)])
-    style.title(axis, "mean time by layer (beside: requests)")
+    style.title(axis, label("where-time-goes-title", words))
     _stack(axis, bars)
-    axis.set_xlabel("time")
+    axis.set_xlabel(label("where-time-goes-axis", words))
     seen_s = max((took for _, parts in bars for _, took in parts if took >= 0), default=0.0) / 400
     used = {layer for _, parts in bars for layer, took in parts if took > seen_s}
     style.key(
-        figure, [Patch(color=color, label=text) for layer, (text, color) in LAYERS.items() if layer in used]
+        figure,
+        [
+            Patch(color=color, label=label(f"time-in-{layer}", words))
+            for layer, color in LAYERS.items()
+            if layer in used
+        ],
     )
-    alt = "; ".join(f"{label}: {_spoken(parts)}" for label, parts in bars)
-    return style.finish(figure, "where-time-goes", f"Where the time goes. {alt}.")
+    said = "; ".join(
+        f"{_bar_label(row, language)}: {_spoken(parts, language)}"
+        for row, (_, parts) in zip(shares.itertuples(), bars, strict=True)
+    )
+    return style.finish(figure, "where-time-goes", label("where-time-goes-alt", language, bars=said))
+
+
+def _bar_label(row: Any, language: str) -> str:
+    return label(
+        "where-time-goes-bar",
+        language,
+        family=truncate_middle(row.family, _LONGEST),
+        phase=label(f"phase-{row.phase}", language),
+        requests=int(row.requests),
+    )
 
 
 def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> None:
@@ -142,7 +173,7 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
         at = 0.0
         for layer, took in parts:
             if took > 0:
-                axis.barh(place, took, left=at, color=LAYERS[layer][1], height=0.7, linewidth=0)
+                axis.barh(place, took, left=at, color=LAYERS[layer], height=0.7, linewidth=0)
                 at += took
         ends.append(at)
     for place, end in enumerate(ends):
@@ -154,7 +185,7 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
             annotation_clip=False,
             color=style.BLACK,
         )
-    axis.set_yticks(range(len(bars)), [label for label, _ in bars])
+    axis.set_yticks(range(len(bars)), [name for name, _ in bars])
     axis.tick_params(axis="y", labelsize=8)
     axis.set_ylim(len(bars) - 0.4, -0.6)
     longest = max([*ends, 0.001])
@@ -163,9 +194,11 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
     axis.grid(visible=False, axis="y")
 
 
-def _spoken(parts: Sequence[tuple[str, float]]) -> str:
-    said = [f"{layer} {format_duration(took)}" for layer, took in parts if took >= 0.0005]
-    return ", ".join(said) or "under a millisecond"
+def _spoken(parts: Sequence[tuple[str, float]], language: str) -> str:
+    said = [
+        f"{label(f'on-{layer}', language)} {format_duration(took)}" for layer, took in parts if took >= 0.0005
+    ]
+    return ", ".join(said) or format_duration(0.0005)
 
 
 _SERIES = 4
@@ -174,7 +207,7 @@ _SERIES = 4
 def plot_in_flight(
     opened: pd.DataFrame,
     observed: pd.DataFrame,
-    jobs: tuple[str, pd.Series],
+    jobs: tuple[Text, pd.Series],
     lag: tuple[str, Lag | None],
     span: style.AxisSpan,
 ) -> FigureView:
@@ -191,34 +224,35 @@ def plot_in_flight(
     lag
         The endpoint, and how its latency goes with that; None where it can't be said.
     span
-        Window, zone, incident and changes.
+        Window, zone, incident, changes and language.
     """
+    language, words = span.language, style.drawn_language(span.language)
     family, found = lag
     rows = observed[
         (observed["family"] == family) & observed["duration_s"].notna() & ~observed["vantage"].isin(INNER)
     ]
     if rows.empty:
-        return style.empty_figure("in-flight", "no log or probe says how long a request took")
+        return style.empty_figure("in-flight", message("in-flight-empty"), language)
     figure, axes = style.new_figure([1.15, 1.15, 1.25, 1.9])
     style.time_axis(axes[:3], span)
     for axis in axes[:2]:
         axis.sharex(axes[2])
         axis.tick_params(labelbottom=False)
-    source = "Nginx" if set(opened["upstream"]) - {"edge"} else "the edge"
-    _lines(axes[0], opened, "upstream", f"requests open at {source}, by upstream")
-    _lines(axes[1], opened, "family", f"requests open at {source}, by path")
-    title = f"latency of {truncate_middle(family, 40)}"
-    style.title(axes[2], title)
+    source = "nginx" if set(opened["upstream"]) - {"edge"} else "edge"
+    for axis, key in zip(axes[:2], ("upstream", "family"), strict=True):
+        style.title(axis, label(f"in-flight-{source}-by-{key}", words))
+        _lines(axis, opened, key, words)
+    style.title(axes[2], label("in-flight-latency", words, family=truncate_middle(family, 40)))
     _dots(axes[2], rows, "start")
-    axes[2].set_ylabel("duration")
-    _against(axes[3], rows, jobs, found)
-    return style.finish(figure, "in-flight", _alt(opened, family, _conclusion(found, jobs[1])))
+    axes[2].set_ylabel(label("axis-duration", words))
+    _against(axes[3], rows, jobs, found, words)
+    conclusion = render(_conclusion(found, jobs[1]), language)
+    return style.finish(figure, "in-flight", _alt(opened, family, conclusion, language))
 
 
-def _lines(axis: Axes, opened: pd.DataFrame, key: str, title: str) -> None:
-    style.title(axis, title)
+def _lines(axis: Axes, opened: pd.DataFrame, key: str, language: str) -> None:
     if opened.empty:
-        style.absent(axis, "no access or edge log")
+        style.absent(axis, label("in-flight-no-log", language))
         return
     wide = opened.groupby(["time", key])["in_flight"].sum().unstack(fill_value=0)
     peaks = wide.max().sort_values(ascending=False, kind="stable")
@@ -229,7 +263,7 @@ def _lines(axis: Axes, opened: pd.DataFrame, key: str, title: str) -> None:
             label=f"{truncate_middle(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
         )  # fmt: skip
     if not names:
-        style.absent(axis, "never two at once at a sample")
+        style.absent(axis, label("in-flight-never-two", language))
         return
     # Room above for the legend, which would hide the peaks.
     axis.set_ylim(0, float(peaks.iloc[0]) * (1.6 if len(names) < 3 else 1.9))
@@ -250,14 +284,16 @@ def _dots(axis: Axes, rows: pd.DataFrame, across: str) -> None:
     style.seconds_axis(axis, float(seconds.min()), float(seconds.max()))
 
 
-def _against(axis: Axes, rows: pd.DataFrame, jobs: tuple[str, pd.Series], found: Lag | None) -> None:
+def _against(
+    axis: Axes, rows: pd.DataFrame, jobs: tuple[Text, pd.Series], found: Lag | None, language: str
+) -> None:
     """Draw each request's latency over the other requests in flight, at the best lag."""
     import pandas as pd
 
-    words, series = jobs
-    style.title(axis, _conclusion(found, series))
+    work, series = jobs
+    style.title(axis, render(_conclusion(found, series), language))
     if series.empty:
-        style.absent(axis, "no gauge of the process, no access or edge log")
+        style.absent(axis, label("in-flight-no-load", language))
         return
     lag_s = found.lag_s if found is not None and found.follows else 0.0
     load = pd.DataFrame({"start": series.index, "load": series.to_numpy()}).astype(
@@ -269,31 +305,30 @@ def _against(axis: Axes, rows: pd.DataFrame, jobs: tuple[str, pd.Series], found:
     most = max(1.0, float(series.max()))
     axis.set_xlim(-0.02 * most, most * 1.05)
     axis.locator_params(axis="x", integer=True)
-    before = f", {format_duration(abs(lag_s))} {'before' if lag_s > 0 else 'after'}" if lag_s else ""
-    axis.set_xlabel(f"load: {words}{before}; × failed", fontsize=8.5)
-    axis.set_ylabel("duration")
+    when = "with" if not lag_s else "before" if lag_s > 0 else "after"
+    beside = {"load": render(work, language), "lag": Duration(abs(lag_s))}
+    axis.set_xlabel(label(f"in-flight-axis-{when}", language, **beside), fontsize=8.5)
+    axis.set_ylabel(label("axis-duration", language))
 
 
-def _conclusion(found: Lag | None, load: pd.Series) -> str:
+def _conclusion(found: Lag | None, load: pd.Series) -> Text:
     if found is None and len(load) and load.min() == load.max():
-        return f"latency changes though the load stays at {format_number(float(load.iloc[0]))}"
+        return message("latency-load-constant", load=Number(float(load.iloc[0])))
     if found is None:
-        return "latency against load: too few samples to compare"
-    rho = f"ρ {format_number(found.correlation, 2)}, {found.samples} samples"
-    if not found.follows:
-        return f"latency does not go with the load (at best {rho})"
-    if found.lag_s == 0:
-        return f"latency goes with the load, at once ({rho})"
-    way = "follows" if found.lag_s > 0 else "precedes"
-    return f"latency {way} the load by {format_duration(abs(found.lag_s))} ({rho})"
+        return message("latency-too-few")
+    way = "with" if found.lag_s == 0 else "follows" if found.lag_s > 0 else "precedes"
+    return message(
+        f"latency-{way if found.follows else 'apart'}",
+        rho=Number(found.correlation, 2),
+        samples=found.samples,
+        lag=Duration(abs(found.lag_s)),
+    )
 
 
-def _alt(opened: pd.DataFrame, family: str, conclusion: str) -> str:
+def _alt(opened: pd.DataFrame, family: str, conclusion: str, language: str) -> str:
     peaks: Sequence[str] = ()
     if len(opened):
         most = opened.groupby(["time", "upstream"])["in_flight"].sum().groupby("upstream").max()
-        peaks = [f"{name} at most {count:,d}" for name, count in most.items()]
-    return (
-        f"Requests in flight and the latency of {family}. "
-        f"Open by upstream: {', '.join(peaks) or 'not known'}; {conclusion}."
-    )
+        peaks = [f"{name} ≤ {count:,d}" for name, count in most.items()]
+    said = {"family": family, "conclusion": conclusion, "peaks": ", ".join(peaks)}
+    return label("in-flight-alt" if peaks else "in-flight-alt-unknown", language, **said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,8 @@ if TYPE_CHECKING:
 
     from watchme_analysis.stats.clock_skew import Skew
 
-_NAMES = {
-    "edge": "edge",
-    "nginx": "Nginx",
-    "connect": "· connect",
-    "header": "· wait for header",
-    "body": "· read body",
-    "app": "application",
-}
+# Parts of the time that Nginx spends on a request.
+_WITHIN_NGINX = ("connect", "header", "body")
 _COLORS = {
     "edge": style.PURPLE,
     "nginx": style.SKY,
@@ -47,7 +42,7 @@ _SAME_CLOCK_S = 0.0005
 _LEAST = 0.003
 
 
-def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo) -> FigureView:
+def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo, language: str = "en") -> FigureView:
     """Plot the slowest and a typical request, a row per layer, also of those that have no record of it.
 
     Parameters
@@ -56,11 +51,12 @@ def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo) -> FigureView:
         Frame of :func:`watchme_analysis.requests.waterfall.waterfall`.
     zone
         Zone of the requests' times.
+    language
+        Language of labels and description.
     """
+    words = style.drawn_language(language)
     if waterfall.empty:
-        return style.empty_figure(
-            "waterfall", "neither the edge's nor Nginx's log says how long a request took"
-        )
+        return style.empty_figure("waterfall", message("waterfall-empty"), language)
     groups = list(waterfall.groupby("request", sort=False))
     heights = [0.62 + _ROW_IN * len(rows) for _, rows in groups]
     figure, axes = style.new_figure(heights)
@@ -68,14 +64,23 @@ def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo) -> FigureView:
         first = rows.iloc[0]
         moment = first["start"].tz_convert(zone)
         what = truncate_middle(first["what"], _LONGEST)
-        style.title(axis, f"{name}: {what}, {moment:%m-%d %H:%M:%S}")
-        _draw(axis, rows)
-    axes[-1].set_xlabel(f"time since the request began (requests' times in {zone})")
-    alt = "; ".join(f"{name} request, {rows['what'].iloc[0]}: {_spoken(rows)}" for name, rows in groups)
-    return style.finish(figure, "waterfall", f"Layers of single requests. {alt}.")
+        style.title(axis, f"{label(f'request-{name}', words)}: {what}, {moment:%m-%d %H:%M:%S}")
+        _draw(axis, rows, words)
+    axes[-1].set_xlabel(label("waterfall-axis", words, zone=str(zone)))
+    alt = "; ".join(
+        f"{label(f'request-{name}', language)}, {rows['what'].iloc[0]}: {_spoken(rows, language)}"
+        for name, rows in groups
+    )
+    return style.finish(figure, "waterfall", label("waterfall-alt", language, requests=alt))
 
 
-def _draw(axis: Axes, rows: pd.DataFrame) -> None:
+def _layer_name(layer: str, language: str) -> str:
+    """Return the name of a layer; parts of Nginx's time are marked as such."""
+    name = label(f"on-{layer}", language)
+    return f"· {name}" if layer in _WITHIN_NGINX else name
+
+
+def _draw(axis: Axes, rows: pd.DataFrame, language: str) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     last = max([0.001, *rows["to_s"].dropna()])
@@ -89,8 +94,8 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
             if row.state == "gave up":
                 look |= {"hatch": "////", "edgecolor": "white"}
             axis.barh(place, max(row.to_s - begin, last * _LEAST), left=begin, **look)
-        _label(axis, row, place, last)
-    axis.set_yticks(range(len(rows)), [_NAMES[layer] for layer in rows["layer"]], fontsize=8)
+        _label(axis, row, (place, last), language)
+    axis.set_yticks(range(len(rows)), [_layer_name(layer, language) for layer in rows["layer"]], fontsize=8)
     axis.set_ylim(len(rows) - 0.4, -0.6)
     low = min([0.0, *rows["from_s"].dropna(), *rows["to_s"].dropna()])
     axis.set_xlim(low - 0.01 * last, low + (last - low) * 1.02)
@@ -100,15 +105,26 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
     axis.grid(visible=False, axis="y")
 
 
-def _label(axis: Axes, row: Any, place: int, last: float) -> None:
-    """Write the label of a row beside or in its bar."""
-    text = _words(row)
+def _label(axis: Axes, row: Any, where: tuple[int, float], language: str) -> None:
+    """Write the label of a row beside or in its bar.
+
+    Parameters
+    ----------
+    axis, row
+        Axes of the request, and the row of its layer.
+    where
+        Index of the row, and the end of the request in seconds.
+    language
+        Language of the label.
+    """
+    place, last = where
+    text = _words(row, language)
     known = row.state in ("seen", "gave up")
     end = row.to_s if known else 0.0
     begin = row.to_s if row.layer == "app" or math.isnan(row.from_s) else row.from_s
     look: dict[str, Any] = {"va": "center", "fontsize": 7.5, "color": style.BLACK if known else "#666666"}
     look["style"] = "normal" if known else "italic"
-    pad, needs = last * (0.025 if row.layer == "app" else 0.015), last * _CHARACTER * len(text)
+    pad, needs = last * (0.025 if row.layer == "app" else 0.015), last * _CHARACTER * _columns(text)
     if row.layer == "app" and known and needs > max(last - end, begin):
         text, needs = _two_lines(text), needs / 2
     # To the right of the bar where there is room, else to the left, else within it. A mark has no within:
@@ -125,17 +141,23 @@ def _label(axis: Axes, row: Any, place: int, last: float) -> None:
 
 def _two_lines(text: str) -> str:
     """Return a text broken at the comma next to its middle."""
-    commas = [at for at, character in enumerate(text) if character == ","]
+    commas = [at for at, character in enumerate(text) if character in ",、"]
     middle = min(commas, key=lambda at: abs(at - len(text) / 2), default=None)
     return text if middle is None else f"{text[: middle + 1]}\n{text[middle + 1 :].strip()}"
 
 
-def _words(row: Any) -> str:
+def _columns(text: str) -> int:
+    """Return the width of a text in Latin letters; Japanese letters are twice as wide."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _words(row: Any, language: str) -> str:
+    note = render(row.note, language)
     if row.state not in ("seen", "gave up"):
-        return f"{row.state}: {row.note}"
+        return f"{_state(row.state, language)}: {note}"
     parts = []
     if row.layer == "app":
-        parts.append(f"answered after {format_duration(max(row.to_s, 0.0))}")
+        parts.append(label("waterfall-responded", language, after=Duration(max(row.to_s, 0.0))))
     else:
         begin = 0.0 if math.isnan(row.from_s) else row.from_s
         # Logs of milliseconds say zero for what is less.
@@ -143,40 +165,47 @@ def _words(row: Any) -> str:
     if not math.isnan(row.status):
         parts.append(f"{row.status:.0f}")
     if row.state == "gave up":
-        parts.append("gave up")
-    if row.note:
-        parts.append(row.note)
+        parts.append(_state(row.state, language))
+    if note:
+        parts.append(note)
     return ", ".join(parts)
 
 
-def _spoken(rows: pd.DataFrame) -> str:
-    return ", ".join(f"{_NAMES[row.layer].strip('· ')} {_words(row)}" for row in rows.itertuples())
+def _state(state: str, language: str) -> str:
+    return label(f"layer-state-{state.replace(' ', '-')}", language)
 
 
-def layers_table(waterfall: pd.DataFrame) -> TableView:
+def _spoken(rows: pd.DataFrame, language: str) -> str:
+    return ", ".join(
+        f"{label(f'on-{row.layer}', language)} {_words(row, language)}" for row in rows.itertuples()
+    )
+
+
+def layers_table(waterfall: pd.DataFrame, language: str = "en") -> TableView:
     """Return the same requests in numbers: for every layer seen or not, began, first byte, ended, status.
 
     Parameters
     ----------
     waterfall
         Frame of :func:`watchme_analysis.requests.waterfall.waterfall`.
+    language
+        Language of caption, headings and cells.
     """
     rows = tuple(
         (
-            f"{row.request}: {row.what}",
-            _NAMES[row.layer].strip("· "),
-            str(row.state),
+            f"{label(f'request-{row.request}', language)}: {row.what}",
+            label(f"on-{row.layer}", language),
+            _state(row.state, language),
             *(_second(value) for value in (row.from_s, row.first_byte_s, row.to_s)),
             "–" if math.isnan(row.status) else f"{row.status:.0f}",
-            str(row.note),
+            render(row.note, language),
         )
         for row in waterfall.itertuples()
     )
-    note = (
-        "Times since the request began at the outermost layer." if rows else "No rows: no log carries timing."
-    )
-    heads = ("request", "layer", "", "began", "first byte", "ended", "status", "note")
-    return TableView("Two requests, layer by layer", heads, rows, note, frozenset({3, 4, 5, 6}))
+    names = ("request", "layer", "state", "began", "first-byte", "ended", "status", "note")
+    heads = tuple(label(f"column-{name}", language) for name in names)
+    note = label("layers-note" if rows else "layers-none", language)
+    return TableView(label("layers-caption", language), heads, rows, note, frozenset({3, 4, 5, 6}))
 
 
 def _second(value: float) -> str:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present.display import TableView, cell
 from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.message import message, sentences
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_HEADS = (
+_COMPARED = (
     "endpoint",
-    "seen from",
-    "bad, baseline",
-    "bad, incident",
-    "of these failed",
-    "median, baseline → incident",
-    "p90, baseline → incident",
-    "ratio of medians",
-    "effect (Cliff's δ)",
+    "vantage",
+    "bad-baseline",
+    "bad-incident",
+    "of-these-failed",
+    "median-change",
+    "p90-change",
+    "ratio-of-medians",
+    "cliffs-delta",
 )
 
 
-def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
+def comparison_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") -> TableView:
     """Return baseline against incident, counts beside medians and effects.
 
     Parameters
@@ -34,6 +37,8 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
         Frame of :func:`watchme_analysis.health.frames.baseline_comparison`.
     zone
         Zone of the reader.
+    language
+        Language of caption, headings and notes.
     """
     # Medians of fewer requests than the row counts have their own count.
     partly = bool(
@@ -43,29 +48,30 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo) -> TableView:
     rows = tuple(
         (
             str(row.family),
-            str(row.vantage),
-            f"{row.baseline_bad:,d} of {row.baseline_count:,d}",
-            f"{row.incident_bad:,d} of {row.incident_count:,d}",
+            label(f"vantage-{row.vantage}", language),
+            label("part-of", language, part=int(row.baseline_bad), whole=int(row.baseline_count)),
+            label("part-of", language, part=int(row.incident_bad), whole=int(row.incident_count)),
             cell(int(row.incident_failed), zone),
-            _change(row.baseline_median_s, row.incident_median_s) + (_timed(row) if partly else ""),
+            _change(row.baseline_median_s, row.incident_median_s) + (_timed(row, language) if partly else ""),
             _change(row.baseline_p90_s, row.incident_p90_s),
             "–" if math.isnan(row.median_ratio) else f"× {format_number(row.median_ratio, 2)}",
             "–" if math.isnan(row.cliffs_delta) else f"{row.cliffs_delta:+.2f}",
         )
         for row in frame.itertuples()
     )
-    note = (
-        "Bad: failed, or over twice its usual time and half a second more. Cliff's δ: +1 when every request "
-        "of the incident took longer than every other, 0 when there is no difference."
-        if rows
-        else "No rows: no request or probe was recorded."
+    note = label("comparison-note" if rows else "requests-none", language)
+    return TableView(
+        label("baseline-caption", language), _heads(_COMPARED, language), rows, note, _from(2, len(_COMPARED))
     )
-    caption = "Baseline (all time outside the incident) against incident"
-    return TableView(caption, _HEADS, rows, note, _from(2, len(_HEADS)))
 
 
-def _timed(row: Any) -> str:
-    return f" ({row.baseline_timed:,d} → {row.incident_timed:,d} timed)"
+def _heads(names: Iterable[str], language: str) -> tuple[str, ...]:
+    return tuple(label(f"column-{name}", language) for name in names)
+
+
+def _timed(row: Any, language: str) -> str:
+    counts = {"baseline": int(row.baseline_timed), "incident": int(row.incident_timed)}
+    return f" {label('comparison-timed', language, **counts)}"
 
 
 def _change(before: float, during: float) -> str:
@@ -73,17 +79,20 @@ def _change(before: float, during: float) -> str:
     return f"{known[0]} → {known[1]}" if known != ["–", "–"] else "–"
 
 
-_HOPS = {"to_nginx": "to Nginx", "to_app": "Nginx to application"}
+# Kinds of connections, by their name in the frame.
 _KINDS = ("new", "kept", "not told")
 _BY_CONNECTION = (
     "connection",
     "endpoint",
-    *(f"bad of {kind}, baseline → incident" for kind in ("new", "kept", "those not told")),
-    *(f"median of {kind}, baseline → incident" for kind in ("new", "kept")),
+    "bad-over-new",
+    "bad-over-keep-alive",
+    "bad-over-unknown",
+    "median-over-new",
+    "median-over-keep-alive",
 )
 
 
-def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int]) -> TableView:
+def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int], language: str = "en") -> TableView:
     """Return results of requests over new and over keep-alive connections.
 
     Parameters
@@ -91,17 +100,19 @@ def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int]) -> Tabl
     frame
         Frame of :func:`watchme_analysis.requests.connection_reuse.outcome_by_connection`.
     overtaken
-        Bad requests of the incident over new connections that one over a kept connection overtook, of how
-        many.
+        Bad requests of the incident over new connections that one over a keep-alive connection overtook, of
+        how many.
+    language
+        Language of caption, headings and notes.
     """
     rows = []
     for (hop, family), group in frame.groupby(["hop", "family"], sort=False):
         kinds = {row.connection: row for row in group.itertuples()}
         rows.append(
             (
-                _HOPS[hop],
+                label(f"hop-{str(hop).replace('_', '-')}", language),
                 str(family),
-                *(_bad(kinds.get(kind)) for kind in _KINDS),
+                *(_bad(kinds.get(kind), language) for kind in _KINDS),
                 *(
                     _change(kinds[kind].baseline_median_s, kinds[kind].incident_median_s)
                     if kind in kinds
@@ -110,40 +121,36 @@ def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int]) -> Tabl
                 ),
             )
         )
-    note = (
-        "A new connection needs the way, room in the queue and a process that accepts it; a kept one needs "
-        "an answer alone. More new ones are opened in a jam, so that more of these being bad says little by "
-        "itself. Not told: connected in under half a millisecond or kept, and no answer in the application's "
-        "log that would say which."
-    )
+    said = [message("by-connection-note")]
     if overtaken[1]:
-        note += (
-            f" Of {overtaken[1]:,d} bad requests to the application over new connections {overtaken[0]:,d} "
-            "were overtaken by a later one for the same endpoint, over a kept connection: it was answered "
-            "before they ended."
-        )
+        said.append(message("by-connection-overtaken", overtaken=overtaken[0], requests=overtaken[1]))
     if not rows:
-        note = (
-            "No rows: neither the edge's handshakes nor $connection_requests, $upstream_connect_time or the "
-            "ports in the application's log were recorded."
-        )
-    caption = "New connections against kept ones"
-    return TableView(caption, _BY_CONNECTION, tuple(rows), note, _from(2, len(_BY_CONNECTION)))
+        said = [message("by-connection-none")]
+    return TableView(
+        label("by-connection-caption", language),
+        _heads(_BY_CONNECTION, language),
+        tuple(rows),
+        render(sentences(*said), language),
+        _from(2, len(_BY_CONNECTION)),
+    )
 
 
-def _bad(row: Any) -> str:
+def _bad(row: Any, language: str) -> str:
     if row is None:
         return "–"
-    return f"{row.baseline_bad:,d} of {row.baseline:,d} → {row.incident_bad:,d} of {row.incident:,d}"
+    pairs = ((row.baseline_bad, row.baseline), (row.incident_bad, row.incident))
+    return " → ".join(label("part-of", language, part=int(bad), whole=int(every)) for bad, every in pairs)
 
 
-def status_table(frame: pd.DataFrame) -> TableView:
+def status_table(frame: pd.DataFrame, language: str = "en") -> TableView:
     """Return counts of responses by class of status, baseline → incident in one cell.
 
     Parameters
     ----------
     frame
         Frame of :func:`watchme_analysis.requests.layers.status_classes`.
+    language
+        Language of caption and headings.
     """
     classes = [
         name for name in frame.columns if name not in ("family", "vantage", "phase") and frame[name].sum()
@@ -155,10 +162,11 @@ def status_table(frame: pd.DataFrame) -> TableView:
             for name in classes
         ]
         cells = [f"{before:,d} → {during:,d}" if before or during else "0" for before, during in counts]
-        rows.append((str(family), str(vantage), *cells))
-    note = "" if rows else "No rows: no request or probe was recorded."
-    heads = ("endpoint", "seen from", *classes)
-    return TableView("Answers by status, baseline → incident", heads, tuple(rows), note, _from(2, len(heads)))
+        rows.append((str(family), label(f"vantage-{vantage}", language), *cells))
+    note = "" if rows else label("requests-none", language)
+    heads = (*_heads(("endpoint", "vantage"), language), *classes)
+    caption = label("statuses-caption", language)
+    return TableView(caption, heads, tuple(rows), note, _from(2, len(heads)))
 
 
 def _from(first: int, length: int) -> frozenset[int]:

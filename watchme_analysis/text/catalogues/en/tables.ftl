@@ -17,6 +17,7 @@ opened-case = case
 opened-window = window
 opened-endpoint = endpoint
 opened-queue = queue
+opened-no-font = Figures have English labels, because no font with Japanese letters is installed (for example fonts-noto-cjk).
 
 # Coverage
 coverage-caption = What the data covers

@@ -14,6 +14,7 @@ opened-case = ケース
 opened-window = 対象期間
 opened-endpoint = エンドポイント
 opened-queue = キュー
+opened-no-font = 日本語フォント（fonts-noto-cjk など）がインストールされていないため、図のラベルは英語です。
 
 # Coverage
 coverage-caption = 対象データ
