@@ -1,4 +1,6 @@
 import io
+import re
+import warnings
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -24,6 +26,7 @@ from watchme_analysis.requests.layers import layer_shares, layer_times
 from watchme_analysis.requests.observations import join_requests, observations, phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
 from watchme_analysis.schema import TABLES, conform, empty
+from watchme_analysis.text.render import label
 from watchme_analysis.window import Window, parse_zone
 
 START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
@@ -343,3 +346,19 @@ def test_no_two_lines_of_a_panel_differ_in_colour_alone():
         == len({one["color"] for one in strokes})
         == len(SERIES)
     )
+
+
+@pytest.mark.parametrize("font", ["IPAexGothic", None])
+def test_a_japanese_figure_is_drawn_in_english_only_where_no_font_has_its_letters(monkeypatch, font):
+    monkeypatch.setattr(style, "japanese_font", lambda: font)
+    style._settings.cache_clear()
+    span = style.AxisSpan(SPAN.window, TOKYO, language="ja")
+    with warnings.catch_warnings():  # the named font need not be on this machine
+        warnings.simplefilter("ignore")
+        picture = plot_backlog_timeline(binned(pipelines(Tables(metrics=metrics()))), span, ["a-queue"])
+    style._settings.cache_clear()
+    is_japanese = any(re.search("[ぁ-んァ-ン一-龥]", word) for word in picture.words)
+    assert is_japanese == (font is not None)
+    assert re.search("[ぁ-んァ-ン一-龥]", picture.alt)
+    expected = label("panel-sent", "ja" if font else "en")
+    assert any(word.startswith(expected) for word in picture.words)
