@@ -39,6 +39,7 @@ _COMMANDS = {
     "simulate": "simulate:simulate",
     "redrive": "redrive:redrive",
     "deploy": "deploy:deploy",
+    "guard": "guard:guard",
     "config": "config:config_group",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -11,8 +12,10 @@ import click
 
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import FILE, LANGUAGES, load_config
+from watchme_analysis.errors import InputError
 from watchme_analysis.stand_ins import LEVELS
 from watchme_analysis.text.suggestions import did_you_mean, nearest
+from watchme_analysis.window import parse_span
 
 
 class CommandWithFormerOptions(click.Command):
@@ -150,3 +153,23 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs of some versions only
+    """A duration such as ``10s`` or ``2m``, or a plain number of seconds; the value is in seconds."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the seconds."""
+        text = str(value)
+        is_number = re.fullmatch(r"\d+(\.\d+)?", text) is not None
+        try:
+            return parse_span(f"{text}s" if is_number else text).total_seconds()
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+
+
+def seconds_option(option: str, name: str, default: str, text: str) -> Callable[[Any], Any]:
+    """Return an option for a duration, whose value is in seconds."""
+    return click.option(option, name, type=Seconds(), default=default, show_default=True, help=text)

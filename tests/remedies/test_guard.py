@@ -1,0 +1,250 @@
+"""The guard: against a real uvicorn whose event loop blocks, killed and resumed, and back-tested."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.guard import (
+    Guard,
+    GuardSettings,
+    GuardState,
+    LocalHost,
+    backtest_guard,
+    check_settings,
+    decide,
+    evidence_commands,
+)
+from watchme_analysis.remedies.journal import INTENDED, open_journal, read_journal
+
+START = datetime(2025, 11, 21, 1, tzinfo=UTC)
+URL = "http://127.0.0.1:1/health"
+SETTINGS = GuardSettings(URL, interval_s=10, cooldown_s=60, most_per_day=2, recovery_s=20)
+APP = """
+import asyncio, os, time
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    if scope["path"] == "/block":
+        time.sleep(60)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+"""
+RESTART = """
+import os, signal, subprocess, sys, time
+folder, port = sys.argv[1:]
+try:
+    os.kill(int(open(folder + "/pid").read()), signal.SIGKILL)
+except (FileNotFoundError, ProcessLookupError):
+    pass
+process = subprocess.Popen(
+    [sys.executable, "-m", "uvicorn", "service:app", "--port", port, "--app-dir", folder],
+    start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+)
+open(folder + "/pid", "w").write(str(process.pid))
+"""
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+def guard_of(folder, settings=SETTINGS, host=None, command="true", **options):
+    told = []
+    guard = Guard(
+        settings, host or LocalHost(), command, options.pop("commands", {}), folder, told.append, **options
+    )
+    return guard, told
+
+
+def ids(sentences):
+    return [sentence.id for sentence in sentences]
+
+
+def test_three_failures_in_a_row_restart_then_it_cools_down_then_stops():
+    state, actions = GuardState(), []
+    for number in range(16):
+        action = decide(SETTINGS, state, is_healthy=number == 1, now=START + timedelta(seconds=10 * number))
+        actions.append(action)
+        if action == "restart":
+            state.restarts.append(START + timedelta(seconds=10 * number))
+            state.failures = 0
+    assert actions == [
+        *["none"] * 4, "restart",
+        *["none"] * 2, *["cool down"] * 3, "restart",
+        *["none"] * 2, *["stop"] * 3,
+    ]  # fmt: skip
+
+
+def test_restarts_of_the_day_before_do_not_count():
+    state = GuardState(failures=2, restarts=[START - timedelta(hours=25), START - timedelta(hours=24)])
+    assert decide(SETTINGS, state, is_healthy=False, now=START) == "restart"
+
+
+@pytest.mark.slow
+def test_a_blocked_uvicorn_is_restarted_after_its_evidence_was_saved(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "service.py").write_text(APP)
+    (tmp_path / "restart.py").write_text(RESTART)
+    command = f"{sys.executable} {tmp_path}/restart.py {tmp_path} {port}"
+    subprocess.run(command.split(), check=True)
+    url = f"http://127.0.0.1:{port}/"
+    settings = GuardSettings(
+        f"{url}health", interval_s=0.3, timeout_s=0.3, cooldown_s=0, recovery_s=20, evidence_s=10
+    )
+    stop = threading.Event()
+    try:
+        for _ in range(100):
+            try:
+                first = urllib.request.urlopen(url, timeout=1).read()
+                break
+            except OSError:
+                time.sleep(0.1)
+        blocking = socket.create_connection(("127.0.0.1", port))
+        blocking.sendall(b"GET /block HTTP/1.1\r\nHost: a\r\n\r\n")
+        guard, told = guard_of(
+            tmp_path / "evidence", settings, command=command, commands=evidence_commands(url)
+        )
+        guard.notify = lambda sentence: (told.append(sentence), stop.set())
+        guard.run(tmp_path / "j", stop, most_checks=60)
+        assert urllib.request.urlopen(url, timeout=5).read() != first
+    finally:
+        blocking.close()
+        os.kill(int((tmp_path / "pid").read_text()), 9)
+    assert ids(told) == ["guard-restarted"]
+    (saved,) = (tmp_path / "evidence").iterdir()
+    probes = (saved / "probes.csv").read_text().splitlines()
+    assert len(probes) >= 4  # the header, and three failures at least
+    names = {path.name for path in saved.iterdir()}
+    # Tools that a machine lacks are named, and nothing is saved of them in silence.
+    missing = (saved / "not-saved.txt").read_text() if "not-saved.txt" in names else ""
+    assert all(name in names or name in missing for name in evidence_commands(url))
+    assert read_journal(tmp_path / "j").event("restart 1") == "done"
+
+
+class Host:
+    """A host whose commands are recorded, and one of which fails or kills."""
+
+    def __init__(self, killing=None, failing=None):
+        self.ran, self.killing, self.failing = [], killing, failing
+
+    def run(self, command, timeout_s):
+        from watchme_analysis.errors import ServiceError
+
+        self.ran.append(command)
+        if command == self.killing:
+            raise KilledError
+        if command == self.failing:
+            raise ServiceError("no")
+        return ""
+
+
+def quick(**options):
+    return GuardSettings(URL, interval_s=0, timeout_s=0.2, cooldown_s=0, recovery_s=0, **options)
+
+
+def test_evidence_that_fails_does_not_prevent_the_restart(tmp_path):
+    host = Host(failing="b")
+    guard, told = guard_of(tmp_path, quick(), host, "r", commands={"one": "a", "two": "b"})
+    guard.run(tmp_path / "j", threading.Event(), most_checks=3)
+    assert host.ran == ["a", "b", "r"]
+    assert ids(told) == ["guard-not-healthy"]
+    (saved,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert (saved / "not-saved.txt").read_text() == "two: no\n"
+
+
+def test_a_guard_killed_in_a_restart_counts_it(tmp_path):
+    guard, _ = guard_of(tmp_path, quick(most_per_day=1), Host(killing="r"), "r")
+    with pytest.raises(KilledError):
+        guard.run(tmp_path / "j", threading.Event(), most_checks=3)
+    host = Host()
+    guard, told = guard_of(tmp_path, quick(most_per_day=1), host, "r")
+    guard.run(tmp_path / "j", threading.Event(), most_checks=6)
+    assert host.ran == []
+    assert ids(told) == ["guard-not-healthy", "guard-stopped"]
+    guard, told = guard_of(tmp_path, quick(most_per_day=1), host, "r")
+    guard.run(tmp_path / "j", threading.Event(), most_checks=6)
+    assert told == []  # nobody is told twice
+
+
+def test_a_restart_that_fails_is_told(tmp_path):
+    guard, told = guard_of(tmp_path, quick(), Host(failing="r"), "r")
+    guard.run(tmp_path / "j", threading.Event(), most_checks=3)
+    assert ids(told) == ["guard-restart-failed"]
+    assert read_journal(tmp_path / "j").event("restart 1") == "failed"
+
+
+def test_two_guards_of_one_service_are_refused(tmp_path):
+    guard, _ = guard_of(tmp_path)
+    with open_journal(tmp_path / "j") as journal:
+        journal.write("restart 1", INTENDED)
+        with pytest.raises(InputError, match="Another run"):
+            guard.run(tmp_path / "j", threading.Event(), most_checks=1)
+
+
+def series(text, step_s=10):
+    """Return checks of a text: ``.`` is healthy, ``x`` failed."""
+    return [(START + timedelta(seconds=step_s * number), each == ".") for number, each in enumerate(text)]
+
+
+def test_the_backtest_counts_restarts_and_what_they_could_avoid():
+    found = backtest_guard(SETTINGS, series("..xxxxxxxxxxxx.."))
+    assert found.restarts == (START + timedelta(seconds=40), START + timedelta(seconds=100))
+    assert (found.failing_s, found.avoided_s) == (120, 80)
+    assert (found.checks, found.failed, found.stopped) == (16, 12, START + timedelta(seconds=130))
+
+
+def test_the_backtest_of_a_healthy_service_restarts_nothing():
+    found = backtest_guard(SETTINGS, series("....xx....xx.."))
+    assert (found.restarts, found.stopped, found.avoided_s) == ((), None, 0)
+
+
+def test_the_backtest_tells_where_the_process_answered_inside():
+    outside = series("..xxxxxx....")
+    assert backtest_guard(SETTINGS, outside, series("............")).answered_inside == 1
+    assert backtest_guard(SETTINGS, outside, outside).answered_inside == 0
+    assert backtest_guard(SETTINGS, outside).answered_inside is None
+
+
+def test_settings_that_can_t_work_are_refused():
+    with pytest.raises(InputError, match="--timeout"):
+        check_settings(GuardSettings(URL, interval_s=1, timeout_s=2))
+    with pytest.raises(InputError, match="--cooldown"):
+        check_settings(GuardSettings(URL, cooldown_s=1))
+
+
+def test_an_instance_of_systems_manager_runs_the_commands(front):
+    from watchme_analysis.cloudwatch import session
+    from watchme_analysis.remedies.guard import ManagedHost
+
+    host = ManagedHost(session.Aws(), "i-0123456789abcdef0")
+    assert isinstance(host.run("true", 5), str)
+
+
+def test_the_command_backtests_a_case(tmp_path):
+    from click.testing import CliRunner
+
+    from watchme_analysis.cli.guard import guard
+
+    rows = [
+        f"{at:%Y-%m-%dT%H:%M:%S}Z,host,/health,{'200,0.1,' if is_healthy else ',0.1,timeout'}"
+        for at, is_healthy in series("..xxxxxxxxxxxx..")
+    ]
+    (tmp_path / "probes.csv").write_text(
+        "\n".join(["timestamp,vantage,path,status,seconds,error", *rows]) + "\n"
+    )
+    arguments = [URL, "--backtest", str(tmp_path), "--cooldown", "2m", "--json", "--language", "ja"]
+    result = CliRunner().invoke(guard, arguments, catch_exceptions=False, standalone_mode=False)
+    assert result.return_value == 0
+    assert json.loads(result.output)["failed"] == 12

@@ -1,0 +1,530 @@
+"""Automatic restart after failed health checks: evidence is saved first, and restarts are limited.
+
+A restart destroys what a diagnosis needs: threads, sockets, the state of a container. So evidence is saved
+before, within a time limit. Every restart is on record before it happens, in a `journal` that is also the
+guard's state. A guard that was killed therefore knows its restarts, and never exceeds the limit.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import urlsplit
+
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.evidence import prober
+from watchme_analysis.remedies.journal import DONE, FAILED, INTENDED, Journal, open_journal
+from watchme_analysis.text.message import Code, Count, Duration, Message, Quotation, Resource, message
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
+Action = Literal["none", "restart", "cool down", "stop"]
+_DAY = timedelta(days=1)
+_STOPPED = "stopped"
+_SUCCESS = range(200, 300)
+# Recent checks that are saved with the evidence.
+_KEPT_CHECKS = 1000
+_EVIDENCE_BYTES = 16 << 20
+_SSM_POLL_S = 1.0
+_PROCESS_COLUMNS = "pid,ppid,stat,etime,time,rss,nlwp,wchan:32,args"
+_QUICK_CHECK_S = 1.0
+
+
+@dataclass(frozen=True)
+class GuardSettings:
+    """When a service is restarted.
+
+    Attributes
+    ----------
+    url
+        URL of the health endpoint.
+    interval_s, timeout_s
+        Time between two checks, and time limit of one, in seconds.
+    failures
+        Failed checks in a row before a restart.
+    cooldown_s
+        Least time between two restarts, in seconds.
+    most_per_day
+        Restarts within 24 hours; after that, the guard notifies a person and restarts no more.
+    recovery_s
+        How long to wait for a healthy check after a restart, in seconds.
+    evidence_s
+        Time limit for saving evidence, in seconds.
+    """
+
+    url: str
+    interval_s: float = 10.0
+    timeout_s: float = 5.0
+    failures: int = 3
+    cooldown_s: float = 600.0
+    most_per_day: int = 3
+    recovery_s: float = 120.0
+    evidence_s: float = 30.0
+
+
+@dataclass
+class GuardState:
+    """What decides on the next action: failed checks in a row, and the times of restarts."""
+
+    failures: int = 0
+    restarts: list[datetime] = field(default_factory=list)
+
+
+def decide(settings: GuardSettings, state: GuardState, *, is_healthy: bool, now: datetime) -> Action:
+    """Return what to do after a check, and count it in the state.
+
+    Parameters
+    ----------
+    settings
+        When a service is restarted.
+    state
+        Changed: the number of failed checks in a row.
+    is_healthy
+        Result of the check.
+    now
+        Time of the check.
+    """
+    state.failures = 0 if is_healthy else state.failures + 1
+    if state.failures < settings.failures:
+        return "none"
+    if sum(now - restart < _DAY for restart in state.restarts) >= settings.most_per_day:
+        return "stop"
+    if state.restarts and (now - state.restarts[-1]).total_seconds() < settings.cooldown_s:
+        return "cool down"
+    return "restart"
+
+
+class Host(Protocol):
+    """Where the service runs: commands are executed there."""
+
+    def run(self, command: str, timeout_s: float) -> str:
+        """Return the output of a command.
+
+        Raises
+        ------
+        ServiceError
+            When it fails or takes too long.
+        """
+
+
+class LocalHost:
+    """The machine that the guard runs on."""
+
+    def run(self, command: str, timeout_s: float) -> str:
+        """Return the output of a command, run without a shell."""
+        try:
+            done = subprocess.run(
+                shlex.split(command),
+                capture_output=True,
+                timeout=timeout_s,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, ValueError) as error:
+            raise ServiceError(f"`{command}` can't be run ({error}).") from error
+        except subprocess.TimeoutExpired as error:
+            raise ServiceError(f"`{command}` did not end within {timeout_s:g} s.") from error
+        output = (done.stdout + done.stderr)[-_EVIDENCE_BYTES:].decode(errors="replace")
+        if done.returncode:
+            raise ServiceError(f"`{command}` ended with {done.returncode}: {output.strip()[-300:]}")
+        return output
+
+
+class ManagedHost:
+    """An instance that AWS Systems Manager manages.
+
+    Parameters
+    ----------
+    aws
+        Session of the instance's account and region.
+    instance
+        Id of the instance.
+    """
+
+    def __init__(self, aws: Aws, instance: str) -> None:
+        self._aws, self._instance = aws, instance
+
+    def run(self, command: str, timeout_s: float) -> str:
+        """Return the output of a command, up to the 24,000 characters that SSM returns."""
+        sent = self._aws.call(
+            "ssm",
+            "send_command",
+            InstanceIds=[self._instance],
+            DocumentName="AWS-RunShellScript",
+            # SSM accepts 30 s and more for the delivery.
+            TimeoutSeconds=max(30, round(timeout_s)),
+            Parameters={"commands": [command], "executionTimeout": [str(max(1, round(timeout_s)))]},
+        )
+        names = {"CommandId": sent["Command"]["CommandId"], "InstanceId": self._instance}
+        end = time.monotonic() + timeout_s
+        while True:
+            found = self._aws.call("ssm", "get_command_invocation", **names)
+            if found["Status"] == "Success":
+                return str(found.get("StandardOutputContent", ""))
+            if found["Status"] not in {"Pending", "InProgress", "Delayed"}:
+                error = str(found.get("StandardErrorContent", "")).strip()[-300:]
+                raise ServiceError(f"`{command}` on {self._instance} ended as {found['Status']}: {error}")
+            if time.monotonic() > end:
+                raise ServiceError(f"`{command}` on {self._instance} did not end within {timeout_s:g} s.")
+            self._aws.sleep(_SSM_POLL_S)
+
+
+def evidence_commands(url: str, container: str | None = None) -> dict[str, str]:
+    """Return the commands whose output is saved before a restart, by name of the file.
+
+    Parameters
+    ----------
+    url
+        URL of the health endpoint; its port finds the process.
+    container
+        Name of the Docker container of the service; None without one.
+    """
+    port = urlsplit(url).port or 80
+    commands = {
+        "sockets.txt": "ss -tanp",
+        "listening.txt": f"ss -ltnp sport = :{port}",
+        "processes.txt": f"ps -eo {_PROCESS_COLUMNS}",
+    }
+    if container is not None:
+        name = shlex.quote(container)
+        commands |= {
+            "container.json": f"docker inspect {name}",
+            "container-processes.txt": f"docker top {name} -eo {_PROCESS_COLUMNS}",
+            "container-usage.txt": f"docker stats --no-stream {name}",
+            "app.log": f"docker logs --timestamps --since 15m {name}",
+        }
+    return commands
+
+
+@dataclass
+class Guard:
+    """A guard of one service.
+
+    Attributes
+    ----------
+    settings
+        When the service is restarted.
+    host
+        Where commands are executed.
+    restart_command
+        Command that restarts the service.
+    commands
+        Commands whose output is saved before a restart, by name of the file.
+    folder
+        Folder of the evidence; each restart has a folder of its own.
+    notify
+        Called with the sentence for a person.
+    heartbeat
+        Called after each check, so that the silence of the guard itself is noticed.
+    outside_url
+        Further URL that is probed for the evidence.
+    """
+
+    settings: GuardSettings
+    host: Host
+    restart_command: str
+    commands: Mapping[str, str]
+    folder: Path
+    notify: Callable[[Message], None]
+    heartbeat: Callable[[], None] = lambda: None
+    outside_url: str | None = None
+    report: Callable[[Message], None] = lambda _sentence: None
+    _checks: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_CHECKS))
+
+    def run(self, journal_path: Path, stop: threading.Event, most_checks: int | None = None) -> None:
+        """Check and restart until the event is set.
+
+        Parameters
+        ----------
+        journal_path
+            Journal of the restarts, which is also the state of the guard.
+        stop
+            Ends the guard.
+        most_checks
+            Ends it after so many checks; never when None.
+
+        Raises
+        ------
+        InputError
+            When another guard uses the journal, or it can't be read or written.
+        """
+        with open_journal(journal_path) as journal:
+            state = GuardState(restarts=_restarts(journal))
+            self._settle(journal)
+            number = 0
+            while not stop.is_set() and (most_checks is None or number < most_checks):
+                begun = time.monotonic()
+                number += 1
+                row = self._check("inside", self.settings.url)
+                now = datetime.now(UTC)
+                self._act(decide(self.settings, state, is_healthy=_healthy(row), now=now), journal, state)
+                self.heartbeat()
+                stop.wait(max(0.0, self.settings.interval_s - (time.monotonic() - begun)))
+
+    def _act(self, action: Action, journal: Journal, state: GuardState) -> None:
+        if action == "restart":
+            self._restart(journal, state)
+        elif action == "cool down":
+            self.report(message("guard-cooling", within=Duration(self.settings.cooldown_s)))
+        elif action == "stop" and journal.event(_STOPPED) != _STOPPED:
+            sentence = message(
+                "guard-stopped", url=Resource(self.settings.url), count=self.settings.most_per_day
+            )
+            self._tell(sentence)
+            journal.write(_STOPPED, _STOPPED)
+        elif action == "none" and state.failures == 0 and journal.event(_STOPPED) == _STOPPED:
+            # Healthy again: the next time that the limit is reached is news.
+            journal.write(_STOPPED, DONE)
+
+    def _restart(self, journal: Journal, state: GuardState) -> None:
+        key = f"restart {len(state.restarts) + 1}"
+        folder = self._save_evidence()
+        self.report(message("guard-evidence", folder=Resource(str(folder))))
+        entry = journal.write(key, INTENDED, evidence=str(folder))
+        state.restarts.append(datetime.fromisoformat(entry["at"]))
+        try:
+            self.host.run(self.restart_command, self.settings.recovery_s)
+        except ServiceError as error:
+            journal.write(key, FAILED, reason=str(error))
+            self._tell(
+                message(
+                    "guard-restart-failed", command=Code(self.restart_command), error=Quotation(str(error))
+                )
+            )
+            return
+        self._await_healthy(key, journal)
+        state.failures = 0
+
+    def _settle(self, journal: Journal) -> None:
+        """Finish the restart of a guard that was killed: it counts, and the service may be healthy."""
+        for key, entry in [*journal.last.items()]:
+            if key != _STOPPED and entry["event"] == INTENDED:
+                self._await_healthy(key, journal)
+
+    def _await_healthy(self, key: str, journal: Journal) -> None:
+        begun = time.monotonic()
+        while True:
+            row = self._check("inside", self.settings.url)
+            took_s = time.monotonic() - begun
+            if _healthy(row):
+                journal.write(key, DONE, seconds=round(took_s, 1))
+                self._tell(message("guard-restarted", url=Resource(self.settings.url), took=Duration(took_s)))
+                return
+            if took_s > self.settings.recovery_s:
+                journal.write(key, FAILED, reason="not healthy")
+                self._tell(
+                    message("guard-not-healthy", url=Resource(self.settings.url), within=Duration(took_s))
+                )
+                return
+            time.sleep(min(self.settings.interval_s, _QUICK_CHECK_S))
+
+    def _check(self, vantage: str, url: str) -> dict[str, Any]:
+        row = prober.probe(vantage, url, lambda each: prober.fetch(each, self.settings.timeout_s, {}))
+        self._checks.append(row)
+        return row
+
+    def _tell(self, sentence: Message) -> None:
+        """Report a sentence, and notify a person; a notification that fails must not end the guard."""
+        self.report(sentence)
+        try:
+            self.notify(sentence)
+        except ServiceError as error:
+            self.report(message("guard-unnotified", error=Quotation(str(error))))
+
+    def _save_evidence(self) -> Path:
+        """Save evidence within the time limit; what fails is noted, and never prevents the restart."""
+        end = time.monotonic() + self.settings.evidence_s
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        folder = self.folder / stamp
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.outside_url is not None:
+            self._check("outside", self.outside_url)
+        prober.append(str(folder / "probes.csv"), [*self._checks])
+        notes = []
+        outputs: dict[str, str] = {}
+        for name, command in [*self.commands.items(), *self._thread_commands(end)]:
+            left_s = end - time.monotonic()
+            if left_s <= 0:
+                notes.append(f"{name}: not saved, the time was over")
+                continue
+            try:
+                outputs[name] = self.host.run(command, left_s)
+                (folder / name).write_text(outputs[name], encoding="utf-8", errors="replace")
+            except (ServiceError, OSError) as error:
+                notes.append(f"{name}: {error}")
+        if notes:
+            (folder / "not-saved.txt").write_text("\n".join(notes) + "\n", encoding="utf-8")
+        return folder
+
+    def _thread_commands(self, end: float) -> list[tuple[str, str]]:
+        """Return the commands for the threads of the processes that listen on the port."""
+        listening = self.commands.get("listening.txt")
+        if listening is None:
+            return []
+        try:
+            found = self.host.run(listening, max(0.1, end - time.monotonic()))
+        except ServiceError:
+            return []
+        commands = []
+        for pid in sorted(set(re.findall(r"pid=(\d+)", found))):
+            commands.append(
+                (f"process-{pid}.txt", f"cat /proc/{pid}/status /proc/{pid}/limits /proc/{pid}/wchan")
+            )
+            # py-spy reads the stacks of a Python process from outside, even if its event loop is blocked.
+            commands.append((f"threads-{pid}.txt", f"py-spy dump --pid {pid}"))
+        return commands
+
+
+def _restarts(journal: Journal) -> list[datetime]:
+    return [
+        datetime.fromisoformat(entry["at"])
+        for entry in journal.entries
+        if entry["event"] == INTENDED and entry["key"] != _STOPPED
+    ]
+
+
+def _healthy(row: Mapping[str, Any]) -> bool:
+    return row["error"] is None and row["status"] in _SUCCESS
+
+
+@dataclass(frozen=True)
+class GuardBacktest:
+    """What a guard would have done at recorded checks.
+
+    Attributes
+    ----------
+    restarts
+        Times of the restarts.
+    stopped
+        Time at which the limit of a day was reached; None if it was not.
+    checks, failed
+        Number of recorded checks, and of failed ones.
+    failing_s
+        Seconds of trouble: from the first failed check of each series to the next healthy one.
+    avoided_s
+        Seconds of it that remain after the restarts and their recovery, so that they would have been avoided
+        if a restart cures the cause.
+    answered_inside
+        Restarts at which the process answered from inside, so that a restart would have changed nothing;
+        None without probes from inside.
+    """
+
+    restarts: tuple[datetime, ...]
+    stopped: datetime | None
+    checks: int
+    failed: int
+    failing_s: float
+    avoided_s: float
+    answered_inside: int | None
+
+    @property
+    def sentences(self) -> tuple[Message, ...]:
+        """Return the result in sentences."""
+        found = [
+            message(
+                "guard-backtest",
+                count=len(self.restarts),
+                failed=Count(self.failed),
+                checks=Count(self.checks),
+                failing=Duration(self.failing_s),
+            )
+        ]
+        if self.restarts:
+            found.append(
+                message("guard-backtest-avoided", avoided=Duration(self.avoided_s), first=self.restarts[0])
+            )
+        if self.answered_inside:
+            found.append(message("guard-backtest-inside", count=self.answered_inside))
+        if self.stopped is not None:
+            found.append(message("guard-backtest-stopped", time=self.stopped))
+        return tuple(found)
+
+
+def backtest_guard(
+    settings: GuardSettings,
+    checks: Sequence[tuple[datetime, bool]],
+    inside: Sequence[tuple[datetime, bool]] | None = None,
+) -> GuardBacktest:
+    """Return what a guard would have done at recorded checks.
+
+    The record is of a service that nobody restarted at these moments. So the number of restarts is that of a
+    cause which a restart does not cure, and ``avoided_s`` is the gain if it does.
+
+    Parameters
+    ----------
+    settings
+        Its ``recovery_s`` is taken as the time from a restart to the first healthy check.
+    checks
+        Time of each check and whether it was healthy, in order.
+    inside
+        The same from inside, to tell whether the process answered; None without them.
+    """
+    state = GuardState()
+    stopped: datetime | None = None
+    failing_s = avoided_s = 0.0
+    began: datetime | None = None
+    cured: datetime | None = None
+    for now, is_healthy in checks:
+        if began is not None and is_healthy:
+            failing_s += (now - began).total_seconds()
+            if cured is not None:
+                avoided_s += max(0.0, (now - cured).total_seconds())
+            began = cured = None
+        elif began is None and not is_healthy:
+            began = now
+        action = decide(settings, state, is_healthy=is_healthy, now=now)
+        if action == "restart":
+            state.restarts.append(now)
+            state.failures = 0
+            cured = cured or now + timedelta(seconds=settings.recovery_s)
+        elif action == "stop":
+            stopped = stopped or now
+    if began is not None:
+        last = checks[-1][0]
+        failing_s += (last - began).total_seconds()
+        if cured is not None:
+            avoided_s += max(0.0, (last - cured).total_seconds())
+    return GuardBacktest(
+        restarts=tuple(state.restarts),
+        stopped=stopped,
+        checks=len(checks),
+        failed=sum(not is_healthy for _, is_healthy in checks),
+        failing_s=failing_s,
+        avoided_s=avoided_s,
+        answered_inside=None if inside is None else _answered(state.restarts, inside),
+    )
+
+
+def _answered(restarts: Sequence[datetime], inside: Sequence[tuple[datetime, bool]]) -> int:
+    """Return at how many restarts the last check from inside was healthy."""
+    number = 0
+    for restart in restarts:
+        before = [is_healthy for at, is_healthy in inside if at <= restart]
+        number += bool(before and before[-1])
+    return number
+
+
+def check_settings(settings: GuardSettings) -> None:
+    """Check that the settings can work.
+
+    Raises
+    ------
+    InputError
+        When a check takes longer than the interval, or restarts would follow each other before recovery.
+    """
+    if settings.timeout_s > settings.interval_s:
+        raise InputError(
+            "--timeout must not exceed --every: a check would still run when the next one is due."
+        )
+    if settings.cooldown_s < settings.recovery_s:
+        raise InputError("--cooldown must not be shorter than --recovery: a restart needs time to work.")
