@@ -109,7 +109,7 @@ def check_command(package: Path, layers: tuple[Path, ...], *, as_json: bool, **o
     short_help="Plan the deployment of a PACKAGE to a function.",
     epilog="""\b
 Examples:
-  watchme deploy plan function.zip --function asr-worker --case cases/last-night --to deploy.json
+  watchme deploy plan function.zip --function uploads --case cases/last-night --to deploy.json
   watchme deploy plan build/ --function orders --alias live --event order.json --to deploy.json
   watchme deploy apply deploy.json
 
