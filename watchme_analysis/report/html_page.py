@@ -66,7 +66,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         "remedies": {cause: steps(path) for cause, path in remedy_page(result.get("diagnosis")).items()},
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "described": outputs.described,
-        "label": partial(label, language=language),
+        "label": lambda message_id: label(message_id, language),
     }
     html, _ = exporter.from_notebook_node(node, resources)
     (folder / PAGE).write_text(html, encoding="utf-8", errors="backslashreplace")
