@@ -13,7 +13,10 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from datetime import UTC, datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import boto3
 
 from watchme_analysis.cloudwatch.session import RateLimits
 from worlds.insights_engine import Engine, MalformedError
@@ -57,6 +60,7 @@ class Front:
         self.asked = []  # GetMetricData's calls
         self.composite_alarms = []  # which moto has none of
         self.alarm_history = []
+        self.states = {}  # of alarms that are being put again
         self.trail = []
         self.busy = []  # begin and end of each request
         self.lock = threading.Lock()
@@ -213,7 +217,50 @@ class Front:
     def with_composite_alarms(self, asked, data):
         if "CompositeAlarm" not in asked.get("AlarmTypes", ["MetricAlarm"]):
             return data
-        return json.dumps({**json.loads(data), "CompositeAlarms": self.composite_alarms}).encode()
+        whole = json.loads(data)
+        whole["CompositeAlarms"] = [*whole.get("CompositeAlarms", []), *self.composite_alarms]
+        return json.dumps(whole).encode()
+
+    # Alarms: moto gives an alarm that is put again the call's tags and a new state, and knows no actions.
+
+    def before_put_alarm(self, body, moto):
+        """An existing alarm keeps its tags, whatever the call gives, and its state."""
+        name = body["AlarmName"]
+        found = moto("cloudwatch").describe_alarms(AlarmNames=[name])
+        for alarm in [*found["MetricAlarms"], *found["CompositeAlarms"]]:
+            body.pop("Tags", None)
+            self.states[name] = alarm["StateValue"]
+
+    def after_put_alarm(self, body, moto):
+        state = self.states.pop(body["AlarmName"], "INSUFFICIENT_DATA")
+        moto("cloudwatch").set_alarm_state(
+            AlarmName=body["AlarmName"], StateValue=state, StateReason="as before"
+        )
+
+    def after_set_alarm_state(self, body, moto):
+        """The actions of a state are executed, and the history says with which result."""
+        found = moto("cloudwatch").describe_alarms(AlarmNames=[body["AlarmName"]])
+        actions = {"ALARM": "AlarmActions", "OK": "OKActions"}.get(
+            body["StateValue"], "InsufficientDataActions"
+        )
+        for alarm in [*found["MetricAlarms"], *found["CompositeAlarms"]]:
+            for action in alarm.get(actions, []) if alarm["ActionsEnabled"] else []:
+                try:
+                    key = (
+                        moto("sns").get_topic_attributes(TopicArn=action)["Attributes"].get("KmsMasterKeyId")
+                    )
+                    succeeded = key != "alias/aws/sns"
+                except moto("sns").exceptions.NotFoundException:
+                    succeeded = False
+                self.alarm_history.append(
+                    {
+                        "AlarmName": alarm["AlarmName"],
+                        "Timestamp": datetime.now(UTC),
+                        "HistoryItemType": "Action",
+                        "HistorySummary": f"{'Successfully executed' if succeeded else 'Failed to execute'} "
+                        f"action {action}",
+                    }
+                )
 
     def describe_alarm_history(self, asked):
         types = asked.get("AlarmTypes") or ["MetricAlarm"]
@@ -221,7 +268,9 @@ class Front:
         found = [
             item
             for item in self.alarm_history
-            if item.get("AlarmType", "MetricAlarm") in types and start <= item["Timestamp"].timestamp() <= end
+            if item.get("AlarmType", "MetricAlarm") in types
+            and asked.get("AlarmName", item.get("AlarmName")) == item.get("AlarmName")
+            and start <= item["Timestamp"].timestamp() <= end
         ]
         skip = int(asked.get("NextToken", "0"))
         answer = {"AlarmHistoryItems": found[skip : skip + 1]}
@@ -298,6 +347,12 @@ OWN = {
     "GraniteServiceVersion20100801.DescribeAlarmHistory": "describe_alarm_history",
     "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents": "lookup_events",
 }
+# What the front does before and after moto answers.
+AROUND = {
+    "PutMetricAlarm": ("before_put_alarm", "after_put_alarm"),
+    "PutCompositeAlarm": ("before_put_alarm", "after_put_alarm"),
+    "SetAlarmState": (None, "after_set_alarm_state"),
+}
 FAULTS = {
     "throttle": RefusalError("ThrottlingException", "Rate exceeded"),
     "busy": RefusalError("LimitExceededException", "too many queries"),
@@ -315,6 +370,10 @@ FAULTS = {
 
 
 def handler_for(front, moto_port):
+    @cache
+    def moto(service):
+        return boto3.client(service, endpoint_url=f"http://127.0.0.1:{moto_port}")
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
@@ -388,11 +447,22 @@ def handler_for(front, moto_port):
             self.wfile.write(data)
 
         def forward(self, body):
+            before, after = AROUND.get(self.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1], (None, None))
+            if before:
+                given = json.loads(body)
+                getattr(front, before)(given, moto)
+                body = json.dumps(given).encode()
             connection = http.client.HTTPConnection("127.0.0.1", moto_port, timeout=20)
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            headers = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in {"connection", "content-length"}
+            }
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             data = answer.read()
+            if after and answer.status == 200:
+                getattr(front, after)(json.loads(body), moto)
             if self.headers.get("X-Amz-Target", "").endswith(".DescribeAlarms") and answer.status == 200:
                 data = front.with_composite_alarms(json.loads(body), data)
             self.send_response(answer.status)

@@ -74,6 +74,24 @@ def parse_rule(text: str) -> CompositeRule:
     return CompositeRule(text, tuple(dict.fromkeys(names)), holds)
 
 
+def with_names(text: str, names: Mapping[str, str]) -> str:
+    """Return a rule with each alarm name replaced by that in ``names``; states and operators in capitals.
+
+    Raises
+    ------
+    KeyError
+        When a name has no replacement.
+    """
+
+    def replaced(term: re.Match[str]) -> str:
+        if term["word"]:
+            return term["word"].upper()
+        name = next(given for given in (term["quoted"], term["single"], term["bare"]) if given is not None)
+        return f'{term["state"].upper()}("{names[name]}")'
+
+    return _TERM.sub(replaced, text)
+
+
 def _refusal(text: str, rest: str) -> InputError:
     return InputError(
         f"The composite rule {shortened(text, 200, '…')!r} can't be read from {rest[:30]!r} on: "

@@ -1,10 +1,23 @@
-"""Prices of Logs Insights queries: USD per scanned gigabyte, formatted sizes and costs."""
+"""Prices of Logs Insights queries, alarms and metrics: formatted sizes and costs in USD."""
 
 from __future__ import annotations
 
 # List price in us-east-1 (https://aws.amazon.com/cloudwatch/pricing/, Logs, Analyze: "Logs Insights
 # queries"), in USD per GB; Tokyo's was 0.0076 when this was written. ``--usd-per-gb`` sets another.
 USD_PER_GB = 0.005
+# List prices in us-east-1 (https://aws.amazon.com/cloudwatch/pricing/), in USD a month: a metric of a
+# standard-resolution alarm, a composite alarm, and a custom metric.
+ALARM_USD_PER_MONTH = 0.10
+COMPOSITE_ALARM_USD_PER_MONTH = 0.50
+CUSTOM_METRIC_USD_PER_MONTH = 0.30
+# List price of PutMetricData in USD per call.
+PUT_METRIC_DATA_USD = 0.01 / 1000
+# List prices of a canary run in USD, and of a Lambda request and a gigabyte-second.
+CANARY_RUN_USD = 0.0012
+LAMBDA_REQUEST_USD = 0.2 / 1e6
+LAMBDA_GB_SECOND_USD = 0.0000166667
+# AWS counts 730 hours a month.
+MINUTES_PER_MONTH = 730 * 60
 # AWS bills decimal gigabytes.
 BYTES_PER_GB = 1e9
 # Amounts below are shown as "less than".

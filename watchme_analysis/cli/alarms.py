@@ -1,4 +1,4 @@
-"""The command ``watchme alarms``: back-test of proposed alarms on recorded metrics."""
+"""The command ``watchme alarms``: alarms back-tested on recorded metrics, planned, applied and exported."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.alarm_plans import (
+    apply_command,
+    export_command,
+    plan_command,
+    undo_command,
+    verify_command,
+)
 from watchme_analysis.cli.options import shown_zone_option, system_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
@@ -26,7 +33,11 @@ _NAMED = 5
 
 @click.group()
 def alarms() -> None:
-    """Back-test alarms on recorded metrics."""
+    """Back-test alarms on recorded metrics, then create, test and export them."""
+
+
+for _command in (plan_command, apply_command, verify_command, undo_command, export_command):
+    alarms.add_command(_command)
 
 
 @alarms.command(

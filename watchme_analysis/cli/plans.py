@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from watchme_analysis.cli.options import language_option, profile_option, region_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.remedies.plan import Plan, Step, read_plan
 from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
@@ -16,6 +17,7 @@ from watchme_analysis.text.message import Code, Message, message
 from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_word
 
+F = TypeVar("F", bound=Callable[..., Any])
 case_option = click.option(
     "--case",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -114,3 +116,30 @@ def apply_and_print(  # noqa: PLR0913  options of a command
             command = Code(f"watchme {remedy} undo {shell_word(str(path))}")
             echo(render(message("plan-undo-how", command=command), language))
     return _EXIT_CODES[result.outcome]
+
+
+def plan_options(command: F) -> F:
+    """Return a command with the argument and the options of commands that apply or undo a plan."""
+    for option in reversed(
+        (
+            click.argument("path", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path)),
+            case_option,
+            journal_option,
+            profile_option,
+            region_option,
+            language_option,
+            click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+            click.option(
+                "--print-policy", is_flag=True, help="Print the IAM policy that the plan needs, and stop."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def run_plan(remedy: str, path: Path, options: dict[str, Any], *, is_undo: bool = False) -> int:
+    """Apply or undo the plan of a file with the options of :func:`plan_options`; return the exit code."""
+    if options.pop("print_policy"):
+        return print_policy(path)
+    return apply_and_print(path, remedy=remedy, is_undo=is_undo, **options)

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import system_option
+from watchme_analysis.cli.options import profile_option, region_option, system_option
 from watchme_analysis.cli.terminal import echo, echo_data
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.curl_script import curl_lines
+from watchme_analysis.text.formats import counted
 from watchme_analysis.window import parse_span
+
+if TYPE_CHECKING:
+    from watchme_analysis.services.health_metric import MetricPublisher
 
 
 def _span_s(name: str, text: str) -> float:
@@ -82,6 +86,7 @@ def _urls_of_system(name: str | None, vantage: str) -> tuple[str, ...]:
 Examples:
   watchme probe https://example.com/api/health --host http://127.0.0.1:8017/health
   watchme probe --system orders --for 10m
+  watchme probe https://example.com/api/health --publish --slower-than 10s
   watchme probe --standalone > probe.py; docker cp probe.py api:/tmp/ && docker exec -d api \\
       python /tmp/probe.py --output /tmp/probes.csv http://127.0.0.1:8017/health
   watchme probe --curl --inside http://127.0.0.1:8017/health""",
@@ -112,6 +117,16 @@ Examples:
 @click.option("--insecure", is_flag=True, help="Accept invalid certificates.")
 @click.option("--output", default="probes.csv", show_default=True, help="File to append to.")
 @click.option("--quiet", is_flag=True, help="Do not print each probe.")
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Also write the CloudWatch metric HealthCheckFailed once a minute; its price is printed.",
+)
+@click.option(
+    "--slower-than", metavar="DURATION", help="With --publish: a response slower than this has failed too."
+)
+@profile_option
+@region_option
 @click.option("--standalone", is_flag=True, help="Print a script that needs only Python, and exit.")
 @click.option("--curl", is_flag=True, help="Print equivalent shell lines with curl, and exit.")
 def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...], **options: Any) -> None:
@@ -146,14 +161,48 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
         same = {name: options[name] for name in ("output", "insecure")}
         echo(curl_lines(targets, every_s, timeout_s, options["header"], **same))
         return
+    slow_s = _span_s("--slower-than", options["slower_than"]) if options["slower_than"] is not None else None
+    if slow_s is not None and not options["publish"]:
+        raise click.UsageError("--slower-than needs --publish.")
     writer = prober.Writer(options["output"], options["quiet"])
     try:
         prober.append(options["output"], [])
     except ValueError as error:
         raise InputError(f"Probes can't be written: {error}") from error
 
-    def ask(url: str) -> dict[str, Any]:
+    def fetch(url: str) -> dict[str, Any]:
         return prober.fetch(url, timeout_s, headers, options["insecure"])
 
-    prober.run(targets, every_s, for_s, ask, writer, prober.stop_on_signals())
+    stop = prober.stop_on_signals()
+    if not options["publish"]:
+        prober.run(targets, every_s, for_s, fetch, writer, stop)
+        echo(writer.summary(), err=True)
+        return
+    publisher = _publisher(targets, slow_s, options)
+
+    def fetch_and_publish(url: str) -> dict[str, Any]:
+        result = fetch(url)
+        publisher.add(url, result)
+        return result
+
+    with publisher:
+        prober.run(targets, every_s, for_s, fetch_and_publish, writer, stop)
+    echo(publisher.summary(), err=True)
     echo(writer.summary(), err=True)
+
+
+def _publisher(
+    targets: list[tuple[str, str]], slow_s: float | None, options: dict[str, Any]
+) -> MetricPublisher:
+    """Return the publisher of the targets; print its price."""
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+    from watchme_analysis.services.health_metric import MetricPublisher, monthly_usd
+
+    urls = tuple(dict.fromkeys(url for _, url in targets))
+    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    echo(
+        f"HealthCheckFailed of {counted(len(urls), 'URL')} in {aws.target_name} costs about "
+        f"{monthly_usd(len(urls)):.2f} USD a month at the list price of us-east-1.",
+        err=True,
+    )
+    return MetricPublisher(aws, slow_s)

@@ -1,0 +1,315 @@
+"""Alarms: planned for everything that is found, applied without losing anything, tested, and undone."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+
+import boto3
+import pytest
+from worlds.aws_front import FAST
+
+from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.alarm_definitions import MARK
+from watchme_analysis.remedies.alarms import CALLS, read_topic
+from watchme_analysis.remedies.apply import apply_plan, undo_plan
+from watchme_analysis.remedies.journal import Journal, read_journal
+from watchme_analysis.remedies.policy import policy_of
+from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms, plan_verification
+
+pytestmark = pytest.mark.slow
+REGION = "ap-southeast-2"
+TOPIC = f"arn:aws:sns:{REGION}:123456789012:on-call"
+SPEC = """
+alarms:
+  - {name: dead-letters, over: dlq, metric: ApproximateNumberOfMessagesVisible, stat: Average, period_s: 300,
+     threshold: 0, treat_missing_data: notBreaching}
+  - {name: error-rate, over: function, ratio: [Errors, Invocations], stat: Sum, period_s: 300, threshold: 10}
+  - {name: message-age, over: queue, metric: ApproximateAgeOfOldestMessage, stat: Maximum, period_s: 60,
+     threshold: 600}
+  - {name: health, over: probes, evaluation_periods: 3}
+  - {name: both, composite: ALARM("dead-letters") AND ALARM("error-rate")}
+"""
+
+
+@pytest.fixture
+def aws(front):
+    return Aws(rate_limits=FAST)
+
+
+def sns():
+    return boto3.client("sns")
+
+
+def cloudwatch():
+    return boto3.client("cloudwatch")
+
+
+@pytest.fixture
+def system(front):
+    """A queue with DLQ and function, and a topic with a confirmed subscription."""
+    sqs = boto3.client("sqs")
+    sqs.create_queue(QueueName="orders-dlq")
+    redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:123456789012:orders-dlq", "maxReceiveCount": 3}
+    sqs.create_queue(
+        QueueName="orders",
+        Attributes={"VisibilityTimeout": "180", "RedrivePolicy": json.dumps(redrive)},
+    )
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+    role = boto3.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("lambda_function.py", "def lambda_handler(event, context): pass")
+    functions = boto3.client("lambda")
+    functions.create_function(
+        FunctionName="orders-worker",
+        Runtime="python3.12",
+        Role=role["Role"]["Arn"],
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": packed.getvalue()},
+        Timeout=30,
+    )
+    functions.create_event_source_mapping(
+        EventSourceArn=f"arn:aws:sqs:{REGION}:123456789012:orders", FunctionName="orders-worker"
+    )
+
+
+@pytest.fixture
+def topic(front):
+    sns().create_topic(Name="on-call")
+    sns().subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:123456789012:orders-dlq")
+
+
+@pytest.fixture
+def request_of(tmp_path):
+    spec = tmp_path / "alarms.yaml"
+    spec.write_text(SPEC)
+    return AlarmRequest(queues=("orders",), spec=str(spec), topic="on-call")
+
+
+def names():
+    return sorted(each["AlarmName"] for each in cloudwatch().describe_alarms()["MetricAlarms"])
+
+
+ALL = ["orders-dlq-dead-letters", "orders-message-age", "orders-worker-error-rate"]
+
+
+@pytest.mark.usefixtures("system")
+def test_every_queue_function_and_dlq_gets_its_alarms_once(aws, request_of, tmp_path):
+    request = replace(request_of, emails=("ops@example.com",))
+    plan = plan_alarms(aws, request)
+    assert names() == []
+    assert [step.name for step in plan.steps[:2]] == ["create topic on-call", "subscribe ops@example.com"]
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
+    assert names() == ALL
+    rate = cloudwatch().describe_alarms(AlarmNames=["orders-worker-error-rate"])["MetricAlarms"][0]
+    assert [each.get("Expression") for each in rate["Metrics"]] == [None, None, "100 * above / below"]
+    assert rate["AlarmActions"] == [TOPIC]
+    # Evidence of another back-test in the description is no difference.
+    made = dict(plan.steps[2].call.parameters)
+    made["AlarmDescription"] += f" {MARK} It fired."
+    cloudwatch().put_metric_alarm(**made)
+    again = plan_alarms(aws, replace(request, topic=TOPIC))
+    assert (again.steps, again.costs) == ((), ())
+    assert "alarm-unchanged" in {note.id for note in again.notes}
+    # The reverse order: the topic goes last.
+    reverse = undo_plan(plan, read_journal(tmp_path / "j"))
+    assert apply_plan(reverse, tmp_path / "undo", aws).outcome == "complete"
+    assert (names(), sns().list_topics()["Topics"]) == ([], [])
+
+
+@pytest.mark.usefixtures("system", "topic")
+def test_what_an_alarm_has_already_stays(aws, request_of, tmp_path):
+    other, mine = f"{TOPIC}-other", "orders-dlq-dead-letters"
+    old = {
+        "AlarmName": mine,
+        "AlarmDescription": "Call Ana first.",
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{"Name": "QueueName", "Value": "orders-dlq"}],
+        "Statistic": "Average",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 10.0,
+        "Unit": "Count",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "AlarmActions": [other],
+        "OKActions": [other],
+    }
+    client = cloudwatch()
+    client.put_metric_alarm(**old, Tags=[{"Key": "team", "Value": "orders"}])
+    client.put_metric_alarm(**{**old, "AlarmName": "unrelated", "OKActions": []})
+    before = client.describe_alarms(AlarmNames=["unrelated"])["MetricAlarms"]
+    plan = plan_alarms(aws, request_of)
+    assert plan.steps[0].why.values["what"].key == "update"
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
+    found = client.describe_alarms(AlarmNames=[mine])["MetricAlarms"][0]
+    assert (found["Threshold"], found["Unit"]) == (0.0, "Count")
+    assert (found["AlarmActions"], found["OKActions"]) == ([other, TOPIC], [other])
+    assert found["AlarmDescription"] == "Call Ana first."
+    assert client.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"] == [
+        {"Key": "team", "Value": "orders"}
+    ]
+    assert client.describe_alarms(AlarmNames=["unrelated"])["MetricAlarms"] == before
+    reverse = undo_plan(plan, read_journal(tmp_path / "j"))
+    assert apply_plan(reverse, tmp_path / "undo", aws).outcome == "complete"
+    found = client.describe_alarms(AlarmNames=[mine])["MetricAlarms"][0]
+    assert {key: found[key] for key in old} == old
+    assert names() == [mine, "unrelated"]
+
+
+@pytest.mark.usefixtures("system", "topic")
+def test_an_alarm_of_the_same_name_on_something_else_refuses_the_plan(aws, request_of):
+    cloudwatch().put_metric_alarm(
+        AlarmName="orders-message-age",
+        Namespace="AWS/SQS",
+        MetricName="NumberOfMessagesSent",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    with pytest.raises(InputError, match="orders-message-age exists and watches something else"):
+        plan_alarms(aws, request_of)
+
+
+@pytest.mark.usefixtures("system", "topic")
+def test_a_rule_that_another_alarm_has_is_not_repeated(aws, request_of, tmp_path):
+    plan = plan_alarms(aws, request_of)
+    by_name = {step.name: step.call.parameters for step in plan.steps}
+    cloudwatch().put_metric_alarm(**{**by_name["orders-message-age"], "AlarmName": "old-age"})
+    again = plan_alarms(aws, request_of)
+    assert [step.name for step in again.steps] == [name for name in by_name if name != "orders-message-age"]
+    assert "alarm-covered" in {note.id for note in again.notes}
+
+
+@pytest.mark.usefixtures("system", "topic")
+def test_a_change_since_planning_refuses_the_plan(aws, request_of, tmp_path):
+    plan = plan_alarms(aws, request_of)
+    made = dict(plan.steps[0].call.parameters)
+    cloudwatch().put_metric_alarm(**{**made, "Threshold": 5.0})
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
+    assert names() == [made["AlarmName"]]
+
+
+def test_a_topic_that_nobody_would_hear_of_is_refused(aws):
+    sns().create_topic(Name="on-call", Attributes={"KmsMasterKeyId": "alias/aws/sns"})
+    with pytest.raises(InputError, match="alias/aws/sns"):
+        read_topic(aws, TOPIC)
+    sns().set_topic_attributes(TopicArn=TOPIC, AttributeName="KmsMasterKeyId", AttributeValue="alias/own")
+    with pytest.raises(InputError, match="no confirmed subscription"):
+        read_topic(aws, TOPIC)
+    assert read_topic(aws, TOPIC, ["ops@example.com"]).emails == ("ops@example.com",)
+    assert not read_topic(aws, f"{TOPIC}-new").exists
+
+
+@pytest.mark.usefixtures("system", "topic")
+def test_a_notification_is_tested_once_and_the_state_restored(aws, request_of, tmp_path, front):
+    apply_plan(plan_alarms(aws, request_of), tmp_path / "j", aws)
+    plan = plan_verification(aws, ALL)
+    assert [step.name for step in plan.steps] == [f"test {ALL[0]}", f"restore {ALL[0]}"]
+    assert apply_plan(plan, tmp_path / "v", aws).outcome == "complete"
+    assert len(front.alarm_history) == 1
+    states = {each["StateValue"] for each in cloudwatch().describe_alarms()["MetricAlarms"]}
+    assert states == {"INSUFFICIENT_DATA"}
+    assert len(plan_verification(aws, ALL, each_alarm=True).steps) == 6
+
+
+@pytest.mark.usefixtures("system", "topic")
+def test_a_notification_that_fails_is_reported_and_the_state_restored(aws, request_of, tmp_path):
+    apply_plan(plan_alarms(aws, request_of), tmp_path / "j", aws)
+    sns().set_topic_attributes(TopicArn=TOPIC, AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns")
+    plan = plan_verification(aws, ALL)
+    [test, restore] = plan.steps
+    until = tuple(replace(each, within_s=0.01) for each in test.until)
+    plan = replace(plan, steps=(replace(test, until=until), restore))
+    assert apply_plan(plan, tmp_path / "v", aws).outcome == "undone"
+    states = {each["StateValue"] for each in cloudwatch().describe_alarms()["MetricAlarms"]}
+    assert states == {"INSUFFICIENT_DATA"}
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.usefixtures("system")
+def test_a_run_killed_after_any_entry_or_call_is_resumed(aws, request_of, tmp_path, monkeypatch, subtests):
+    """No alarm is half made, and each is made once."""
+    request = replace(request_of, emails=("ops@example.com",))
+    write, call = Journal.write, Aws.call
+    at = [0]
+
+    def count_down():
+        at[0] -= 1
+        if at[0] == 0:
+            raise KilledError
+
+    def killing_write(self, *arguments, **details):
+        entry = write(self, *arguments, **details)
+        count_down()
+        return entry
+
+    def killing_call(self, service, operation, **parameters):
+        changes = operation.startswith(("put_", "create_", "subscribe"))
+        if changes:
+            count_down()
+        found = call(self, service, operation, **parameters)
+        if changes:
+            count_down()
+        return found
+
+    plan = plan_alarms(aws, request)
+    plan = replace(plan, steps=plan.steps[:3], relies_on=())
+    topics, alarms = sns(), cloudwatch()
+    for number in range(1, 30):
+        topics.delete_topic(TopicArn=TOPIC)
+        alarms.delete_alarms(AlarmNames=ALL)
+        with subtests.test(number=number):
+            at[0] = number
+            with monkeypatch.context() as patch:
+                patch.setattr(Journal, "write", killing_write)
+                patch.setattr(Aws, "call", killing_call)
+                try:
+                    apply_plan(plan, tmp_path / f"j{number}", aws)
+                except KilledError:
+                    pass
+                else:
+                    break
+            result = apply_plan(plan, tmp_path / f"j{number}", aws)
+            assert (result.outcome, len(result.done)) == ("complete", 3)
+            assert len(alarms.describe_alarms()["MetricAlarms"]) == 1
+    # Two entries and the begin and end of the call for each step, and two entries of the plan.
+    assert number == 1 + 3 * 4 + 2
+
+
+@pytest.mark.usefixtures("system")
+def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path):
+    used = Aws(rate_limits=FAST)
+    plan = plan_alarms(used, replace(request_of, emails=("ops@example.com",)))
+    apply_plan(plan, tmp_path / "j", used)
+    apply_plan(plan_verification(used, ALL), tmp_path / "v", used)
+    apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", used)
+    allowed = set(policy_of(CALLS)["Statement"][0]["Action"])
+    # Composite alarms are not among these alarms.
+    assert used.actions - {"sts:GetCallerIdentity"} == allowed - {"cloudwatch:PutCompositeAlarm"}
+
+
+def test_commands_plan_apply_verify_and_undo(system, topic, request_of, watchme, tmp_path):
+    path = tmp_path / "alarms.plan.json"
+    source = ("--live", "--queue", "orders", "--spec", request_of.spec, "--topic", "on-call")
+    shown = watchme("alarms", "plan", *source, "--to", path)
+    assert shown.returncode == 0, shown.stderr
+    assert f"watchme alarms apply {path}" in shown.stdout
+    assert "message-age" in shown.stdout
+    assert "3 receives × 3 min" in shown.stdout
+    policy = json.loads(watchme("alarms", "apply", path, "--print-policy").stdout)
+    assert "cloudwatch:PutMetricAlarm" in policy["Statement"][0]["Action"]
+    assert watchme("alarms", "apply", path).returncode == 0
+    assert names() == ALL
+    assert watchme("alarms", "verify", "--plan", path, "--language", "ja").returncode == 0
+    assert watchme("alarms", "undo", path).returncode == 0
+    assert names() == []
+    assert watchme("alarms", "plan", *source[:-2]).returncode == 2
+    assert watchme("alarms", "plan").returncode == 2

@@ -1,0 +1,239 @@
+"""The commands ``watchme alarms plan``, ``apply``, ``undo``, ``verify`` and ``export``."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from watchme_analysis.cli.options import (
+    language_option,
+    profile_option,
+    region_option,
+    shown_zone_option,
+    system_option,
+)
+from watchme_analysis.cli.plans import case_option, plan_options, print_plan, run_plan
+from watchme_analysis.cli.terminal import echo, echo_data, echo_json
+from watchme_analysis.config import load_config
+from watchme_analysis.errors import InputError
+from watchme_analysis.text.shell_quoting import shell_path
+from watchme_analysis.window import parse_zone
+
+if TYPE_CHECKING:
+    from watchme_analysis.services.alarm_plans import AlarmRequest
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FORMATS = ("cloudformation", "terraform", "cli")
+_HEALTH_CHECKS = ("canary", "lambda")
+
+
+def _source_options(command: F) -> F:
+    """Return a command with the options that state which alarms are wanted."""
+    for option in reversed(
+        (
+            click.option("--queue", "queues", multiple=True, help="Queue. Repeatable."),
+            click.option("--function", "functions", multiple=True, help="Lambda function. Repeatable."),
+            system_option,
+            click.option("--spec", type=click.Path(path_type=Path, dir_okay=False),
+                         help="YAML file of requirements; by default that of the system or of watchme.toml."),
+            click.option("--topic", metavar="NAME|ARN", help="SNS topic that the alarms notify."),
+            click.option("--health-url", "health_urls", multiple=True, metavar="URL",
+                         help="URL whose checks `watchme probe --publish` writes. Repeatable."),
+            language_option,
+            shown_zone_option,
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _request(case: Path | None, options: dict[str, Any]) -> AlarmRequest:
+    from watchme_analysis.services.alarm_plans import AlarmRequest
+
+    system = load_config().chosen_system(options["system"])
+    queues, functions = options["queues"], options["functions"]
+    if case is None and not queues and not functions and system is not None:
+        queues, functions = system.queues, system.functions
+    urls = options["health_urls"]
+    if not urls and system is not None and system.health_url is not None:
+        urls = (system.health_url,)
+    return AlarmRequest(
+        case,
+        tuple(queues),
+        tuple(functions),
+        str(options["spec"] or (system.alarms if system else "") or ""),
+        options["topic"] or _topic_of_settings(),
+        tuple(options.get("emails", ())),
+        tuple(urls),
+        options["language"],
+        parse_zone(str(options["timezone"])),
+    )
+
+
+def _topic_of_settings() -> str:
+    """Return the topic of the only destination of type sns; empty without one."""
+    topics = [each.settings["topic"] for each in load_config().destinations.values() if each.type == "sns"]
+    return str(topics[0]) if len(topics) == 1 else ""
+
+
+@click.command(
+    "plan",
+    short_help="Plan the alarms that are missing or differ.",
+    epilog="""\b
+Examples:
+  watchme alarms plan cases/last-night --topic on-call --email ops@example.com --to alarms.plan.json
+  watchme alarms plan --live --queue orders --topic on-call --to alarms.plan.json""",
+)
+@click.argument("case", type=click.Path(path_type=Path), required=False)
+@click.option("--live", is_flag=True, help="Without a CASE: start from --queue, --function or the system.")
+@_source_options
+@click.option("--email", "emails", multiple=True, help="Address to subscribe to the topic. Repeatable.")
+@click.option(
+    "--to", type=click.Path(path_type=Path, dir_okay=False), help="File of the plan, for `alarms apply`."
+)
+@profile_option
+@region_option
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit.")
+def plan_command(case: Path | None, live: bool, to: Path | None, **options: Any) -> int:
+    """Plan an alarm for every queue, function and DLQ of a CASE, and for everything connected to them.
+
+    The requirements are those of `watchme alarms backtest`. The back-test on the CASE is the evidence in each
+    description. The plan lists only what is missing or differs, and changes nothing. Existing actions, tags
+    and other alarms stay. An alarm that cannot fire is reported with the arithmetic.
+    """
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+    from watchme_analysis.remedies.alarms import CALLS
+    from watchme_analysis.remedies.plan import write_plan
+    from watchme_analysis.remedies.policy import policy_of
+    from watchme_analysis.services.alarm_plans import plan_alarms
+
+    if options["print_policy"]:
+        echo_json(json.dumps(policy_of(CALLS), indent=2))
+        return 0
+    if (case is None) != live:
+        raise click.UsageError("Give a CASE or --live.")
+    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    plan = plan_alarms(aws, _request(case, options))
+    if to is not None:
+        write_plan(plan, to)
+    if options["as_json"]:
+        echo_json(json.dumps(plan.to_dict(), ensure_ascii=False, indent=2))
+        return 0
+    print_plan(plan, options["language"], f"watchme alarms apply {shell_path(to) if to else 'PLAN'}")
+    return 0
+
+
+@click.command("apply", short_help="Apply a PLAN of alarms, or the rest of it.")
+@plan_options
+def apply_command(path: Path, **options: Any) -> int:
+    """Apply the PLAN of `watchme alarms plan --to PLAN`, step by step.
+
+    The plan is refused if the alarms or the topic have changed since. Each step is checked in CloudWatch.
+    After an interruption, the same command does the rest.
+    """
+    return run_plan("alarms", path, options)
+
+
+@click.command("undo", short_help="Undo the steps of a PLAN of alarms.")
+@plan_options
+def undo_command(path: Path, **options: Any) -> int:
+    """Delete the alarms that a PLAN created, and give those that it changed their former definition."""
+    return run_plan("alarms", path, options, is_undo=True)
+
+
+@click.command(
+    "verify",
+    short_help="Test once that alarms notify somebody.",
+    epilog="""\b
+Examples:
+  watchme alarms verify --plan alarms.plan.json
+  watchme alarms verify orders-dlq-dead-letters-any""",
+)
+@click.argument("names", nargs=-1, metavar="ALARM...")
+@click.option("--plan", type=click.Path(path_type=Path, dir_okay=False), help="Test the alarms of this plan.")
+@click.option("--all", "each_alarm", is_flag=True, help="Test each alarm; by default, one for each topic.")
+@case_option
+@language_option
+@profile_option
+@region_option
+def verify_command(names: tuple[str, ...], plan: Path | None, **options: Any) -> int:
+    """Set alarms to ALARM once, and check in their history that the notification was sent.
+
+    People receive one notification for each topic, which says that it is a test. Afterwards, the alarm has
+    its former state again. The history shows that SNS accepted the notification, not that anybody read it.
+    """
+    from watchme_analysis.cli.plans import apply_and_print
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+    from watchme_analysis.remedies.plan import read_plan, write_plan
+    from watchme_analysis.services.alarm_plans import plan_verification
+
+    if plan is not None:
+        steps = read_plan(plan).steps
+        names += tuple(each.name for each in steps if each.call and "alarm" in each.call.operation)
+    if not names:
+        raise InputError("No alarm is named: give the names of alarms, or --plan.")
+    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    made = plan_verification(aws, names, each_alarm=options["each_alarm"])
+    with tempfile.TemporaryDirectory() as folder:
+        # A test that is killed is simply repeated, so its journal is not kept.
+        path = Path(folder) / "verify.plan.json"
+        write_plan(made, path)
+        for note in made.notes:
+            echo(_said(note, options["language"]))
+        same = {name: options[name] for name in ("profile", "region", "case", "language")}
+        return apply_and_print(path, remedy="alarms", **same)
+
+
+def _said(text: Any, language: str) -> str:
+    from watchme_analysis.text.render import render
+
+    return render(text, language)
+
+
+@click.command(
+    "export",
+    short_help="Write the alarms of a CASE as infrastructure code.",
+    epilog="""\b
+Examples:
+  watchme alarms export cases/last-night --format terraform > alarms.tf.json
+  watchme alarms export cases/last-night --format cloudformation \\
+      --health-url https://example.com/health --health-check lambda""",
+)
+@click.argument("case", type=click.Path(path_type=Path), required=False)
+@click.option("--format", "form", type=click.Choice(_FORMATS), required=True, help="Format of the text.")
+@_source_options
+@click.option(
+    "--health-check",
+    type=click.Choice(_HEALTH_CHECKS),
+    help="Also a CloudWatch Synthetics canary, or a scheduled Lambda, that checks the --health-url.",
+)
+def export_command(case: Path | None, form: str, health_check: str | None, **options: Any) -> None:
+    """Write the alarms for every queue, function and DLQ of a CASE as code; AWS is not called.
+
+    Terraform is written in its JSON syntax, for a file `*.tf.json`. The topic is created unless --topic is an
+    ARN. The price of a health check is printed on standard error.
+    """
+    from watchme_analysis.remedies.alarm_export import exported
+    from watchme_analysis.services.alarm_plans import export_alarms
+    from watchme_analysis.text.message import Number, message
+
+    request = _request(case, options)
+    if case is None and not request.health_urls:
+        raise InputError("Give a CASE, or --health-url for the alarm on a health check.")
+    if health_check is not None and not request.health_urls:
+        raise InputError("--health-check needs --health-url.")
+    wanted = export_alarms(request)
+    echo_data(exported(wanted.definitions, form, request.topic, request.health_urls, health_check))
+    for text in (*wanted.cannot_fire, *wanted.notes):
+        echo(_said(text, options["language"]), err=True)
+    if health_check is not None:
+        from watchme_analysis.remedies.alarm_export import health_check_usd
+
+        usd = Number(health_check_usd(health_check, len(request.health_urls)))
+        echo(_said(message("alarm-health-check-cost", usd=usd), options["language"]), err=True)

@@ -1,0 +1,412 @@
+"""Alarms as CloudWatch defines them: the parameters of PutMetricAlarm and PutCompositeAlarm.
+
+Both calls replace a whole alarm: actions that a call leaves out are gone [1]_. :func:`updated` keeps them.
+
+.. [1] https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
+from functools import cache
+from typing import Any
+
+import jmespath
+
+from watchme_analysis.alarms.chains import Chain, cannot_fire
+from watchme_analysis.alarms.composite import parse_rule, with_names
+from watchme_analysis.alarms.evidence import Evidence, is_better_together
+from watchme_analysis.alarms.specification import KINDS, AlarmSpec
+from watchme_analysis.text.message import Code, Message, Names, Resource, message
+from watchme_analysis.text.render import render
+
+# Metric that `watchme probe --publish` writes: 1 for a failed check, 0 for a good one.
+HEALTH_NAMESPACE = "Watchme"
+HEALTH_METRIC = "HealthCheckFailed"
+HEALTH_DIMENSION = "Url"
+HEALTH_PERIOD_S = 60
+# Metrics of queues and functions have a point a minute.
+_LEAST_PERIOD_S = 60
+_SQS = ("AWS/SQS", "QueueName")
+_METRICS_OF = {"queue": _SQS, "dlq": _SQS, "function": ("AWS/Lambda", "FunctionName")}
+# Separates the words of people from the evidence in a description.
+MARK = "[watchme]"
+_MOST_DESCRIPTION = 1024
+_ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
+_PLAIN = (
+    "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Unit", "Period", "EvaluationPeriods",
+    "DatapointsToAlarm", "Threshold", "ThresholdMetricId", "ComparisonOperator", "TreatMissingData",
+    "EvaluateLowSampleCountPercentile", "ActionsEnabled", "AlarmDescription", "AlarmRule",
+    "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod",
+)  # fmt: skip
+_EMPTY = "`[]`"
+# JMESPath expression that yields everything that a definition states, in one order, for an alarm of
+# DescribeAlarms and for the parameters of the call alike.
+_DIMENSIONS = f"sort_by({{}} || {_EMPTY}, &Name)"
+DEFINED = (
+    "{"
+    + ", ".join(
+        [f"{name}: {name}" for name in _PLAIN]
+        + [f"{name}: sort({name} || {_EMPTY})" for name in _ACTIONS]
+        + [f"Dimensions: {_DIMENSIONS.format('Dimensions')}"]
+    )
+    + f", Metrics: sort_by(Metrics || {_EMPTY}, &Id)[].{{Id: Id, Expression: Expression, Period: Period, "
+    "ReturnData: ReturnData, Stat: MetricStat.Stat, StatPeriod: MetricStat.Period, Unit: MetricStat.Unit, "
+    "Namespace: MetricStat.Metric.Namespace, MetricName: MetricStat.Metric.MetricName, "
+    f"Dimensions: {_DIMENSIONS.format('MetricStat.Metric.Dimensions')}}}}}"
+)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """An alarm that is wanted.
+
+    Attributes
+    ----------
+    spec
+        Its requirement.
+    resource
+        The queue, function, DLQ, URL or, for a composite alarm, the queue.
+    parameters
+        Parameters of the call that creates it.
+    evidence
+        Its back-test.
+    """
+
+    spec: AlarmSpec
+    resource: str
+    parameters: Mapping[str, Any]
+    evidence: Evidence | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the alarm."""
+        return str(self.parameters["AlarmName"])
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether it is an alarm over the states of others."""
+        return "AlarmRule" in self.parameters
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The alarms of a specification on chains.
+
+    Attributes
+    ----------
+    definitions
+        One per alarm and resource; composite alarms last.
+    cannot_fire
+        The arithmetic of each alarm that can't fire for a failure.
+    notes
+        Alarms and resources that are left out, and why.
+    """
+
+    definitions: tuple[Definition, ...]
+    cannot_fire: tuple[Message, ...] = ()
+    notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What alarms are defined from.
+
+    Attributes
+    ----------
+    specs
+        Requirements.
+    chains
+        Queues, functions and DLQs.
+    topic
+        ARN of the topic that alarms notify.
+    evidence
+        Back-test by name of the specification and resource.
+    health_urls
+        URLs whose checks `watchme probe --publish` writes.
+    language, zone
+        Language of the descriptions, and zone of their times.
+    """
+
+    specs: Sequence[AlarmSpec]
+    chains: Sequence[Chain]
+    topic: str
+    evidence: Mapping[tuple[str, str], Evidence] = field(default_factory=dict)
+    health_urls: Sequence[str] = ()
+    language: str = "en"
+    zone: tzinfo = UTC
+
+
+def wanted_alarms(request: Request) -> Wanted:
+    """Return an alarm for every queue, function, DLQ and checked URL that a requirement is about.
+
+    A composite alarm is used only where the back-test shows that it is better. It then notifies in the place
+    of its members.
+    """
+    builder = _Builder(request)
+    for spec in request.specs:
+        if spec.over == "probes":
+            builder.add_health(spec)
+        elif not spec.composite and spec.metrics:
+            builder.add_metric(spec)
+    for spec in request.specs:
+        if spec.composite:
+            for chain in request.chains:
+                builder.add_composite(spec, chain)
+    for name, queues in builder.not_better.items():
+        builder.note(message("alarm-composite-not-better", alarm=Resource(name), queues=Names(tuple(queues))))
+    ordered = sorted(builder.found.values(), key=lambda each: each.is_composite)
+    return Wanted(tuple(ordered), tuple(builder.cannot_fire), tuple(builder.notes))
+
+
+class _Builder:
+    """Definitions, sentences on alarms that can't fire, and notes, each once and in order."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.found: dict[str, Definition] = {}
+        self.cannot_fire: list[Message] = []
+        self.not_better: dict[str, list[str]] = {}
+        self.notes: dict[Message, None] = {}
+
+    def note(self, said: Message) -> None:
+        """Add a note."""
+        self.notes[said] = None
+
+    def add_health(self, spec: AlarmSpec) -> None:
+        """Add the alarm on the checks of each URL."""
+        for url in self.request.health_urls:
+            made = _health_alarm(spec, url, self.request)
+            self.found[made.name] = made
+        if not self.request.health_urls:
+            self.note(message("alarm-without-url", alarm=Resource(spec.name)))
+
+    def add_metric(self, spec: AlarmSpec) -> None:
+        """Add the alarm on each resource that it is about."""
+        self.cannot_fire += cannot_fire(spec, self.request.chains)
+        watched = [(chain, chain.resource(spec.over)) for chain in self.request.chains]
+        for chain, resource in watched:
+            if resource is not None:
+                self._add_to(spec, chain, resource)
+            elif spec.over == "dlq" and chain.queue is not None:
+                self.note(message("alarm-without-dlq", queue=Resource(chain.queue)))
+        if spec.over not in KINDS and all(resource is None for _, resource in watched):
+            names = {"alarm": Resource(spec.name), "resource": Resource(spec.over)}
+            self.note(message("alarm-without-resource", **names))
+
+    def _add_to(self, spec: AlarmSpec, chain: Chain, resource: str) -> None:
+        if spec.of_timeout is not None and chain.settings.function_timeout_s is None:
+            names = {"alarm": Resource(spec.name), "function": Resource(resource)}
+            self.note(message("alarm-without-timeout", **names))
+            return
+        made = _metric_alarm(spec, chain, resource, self.request)
+        self.found.setdefault(made.name, made)
+
+    def add_composite(self, spec: AlarmSpec, chain: Chain) -> None:
+        """Add a composite alarm where it is better than its members, and silence them."""
+        names = parse_rule(spec.composite).names
+        watched = {chain.queue, chain.function, chain.dlq}
+        members = {
+            each.spec.name: each
+            for each in self.found.values()
+            if each.spec.name in names and each.resource in watched
+        }
+        if len(members) < len(names) or chain.queue is None:
+            return
+        evidence = _evidence(spec, chain.queue, self.request)
+        periods = [(each.evidence, float(each.spec.rule.period_s)) for each in members.values()]
+        if not is_better_together(evidence, periods):
+            self.not_better.setdefault(spec.name, []).append(chain.queue)
+            return
+        for each in members.values():
+            self.found[each.name] = replace(each, parameters={**each.parameters, "AlarmActions": []})
+        parameters = {
+            "AlarmName": alarm_name(chain.queue, spec),
+            "AlarmDescription": _description(spec, chain.queue, self.request),
+            "ActionsEnabled": True,
+            "AlarmActions": [self.request.topic],
+            "AlarmRule": with_names(spec.composite, {name: each.name for name, each in members.items()}),
+        }
+        made = Definition(spec, chain.queue, parameters, evidence)
+        self.found[made.name] = made
+
+
+def alarm_name(resource: str, spec: AlarmSpec) -> str:
+    """Return the name of the alarm of a requirement on a resource."""
+    return f"{resource}-{spec.name}"
+
+
+def _metric_alarm(spec: AlarmSpec, chain: Chain, resource: str, request: Request) -> Definition:
+    namespace, dimension = _METRICS_OF[chain.kind_of(resource)]
+    rule = spec.rule
+    threshold = rule.threshold
+    if spec.of_timeout is not None and chain.settings.function_timeout_s is not None:
+        threshold = round(spec.of_timeout * chain.settings.function_timeout_s * 1000.0, 6)
+    period_s = max(rule.period_s, _LEAST_PERIOD_S)
+    common = _common(spec, resource, request) | {"Threshold": threshold}
+    dimensions = [{"Name": dimension, "Value": resource}]
+    if len(spec.metrics) == 1:
+        parameters = common | {
+            "Namespace": namespace,
+            "MetricName": spec.metrics[0],
+            "Dimensions": dimensions,
+            "Period": period_s,
+            **_statistic(spec),
+        }
+        return Definition(spec, resource, parameters, _evidence(spec, resource, request))
+    # The same names and the same expression as in the back-test.
+    metrics: list[dict[str, Any]] = [
+        {
+            "Id": name,
+            "MetricStat": {
+                "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
+                "Period": period_s,
+                "Stat": spec.stat,
+            },
+            "ReturnData": False,
+        }
+        for name, metric in zip(("above", "below"), spec.metrics, strict=True)
+    ]
+    metrics.append({"Id": "share", "Expression": "100 * above / below", "ReturnData": True})
+    return Definition(spec, resource, common | {"Metrics": metrics}, _evidence(spec, resource, request))
+
+
+def _health_alarm(spec: AlarmSpec, url: str, request: Request) -> Definition:
+    parameters = _common(spec, url, request) | {
+        "AlarmName": f"{spec.name} {url}"[:255],
+        "Namespace": HEALTH_NAMESPACE,
+        "MetricName": HEALTH_METRIC,
+        "Dimensions": [{"Name": HEALTH_DIMENSION, "Value": url}],
+        "Period": HEALTH_PERIOD_S,
+        "Statistic": "Minimum",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 0.0,
+        # Without checks, nobody knows whether the service is healthy.
+        "TreatMissingData": "breaching",
+    }
+    evidence = next(
+        (
+            each
+            for (name, at), each in request.evidence.items()
+            if name == spec.name and url.endswith(at.split()[0])
+        ),
+        None,
+    )
+    return Definition(spec, url, parameters, evidence)
+
+
+def _common(spec: AlarmSpec, resource: str, request: Request) -> dict[str, Any]:
+    rule = spec.rule
+    return {
+        "AlarmName": alarm_name(resource, spec),
+        "AlarmDescription": _description(spec, resource, request),
+        "ActionsEnabled": True,
+        "AlarmActions": [request.topic],
+        "EvaluationPeriods": rule.evaluation_periods,
+        "DatapointsToAlarm": rule.datapoints_to_alarm,
+        "ComparisonOperator": rule.comparison,
+        "TreatMissingData": rule.treat_missing_data,
+    }
+
+
+def _statistic(spec: AlarmSpec) -> dict[str, str]:
+    if not spec.stat.startswith(("p", "tm")):
+        return {"Statistic": spec.stat}
+    return {"ExtendedStatistic": spec.stat, "EvaluateLowSampleCountPercentile": spec.rule.low_samples}
+
+
+def _evidence(spec: AlarmSpec, resource: str, request: Request) -> Evidence | None:
+    return request.evidence.get((spec.name, resource))
+
+
+def _description(spec: AlarmSpec, resource: str, request: Request) -> str:
+    said = message("alarm-description", rule=Code(spec.in_words), resource=Resource(resource))
+    words = render(said, request.language).replace("`", "")
+    evidence = _evidence(spec, resource, request)
+    if evidence is None:
+        return words[:_MOST_DESCRIPTION]
+    return f"{words} {MARK} {render(evidence.sentence, request.language, request.zone)}"[:_MOST_DESCRIPTION]
+
+
+def defined(alarm: Mapping[str, Any] | None) -> Any:
+    """Return everything that the definition of an alarm states, in one order; None without an alarm."""
+    return None if alarm is None else jmespath.search(DEFINED, dict(alarm))
+
+
+def differs(existing: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Return whether an alarm differs from its wanted definition, the description left out."""
+    one, other = defined(existing), defined(parameters)
+    return bool({**one, "AlarmDescription": None} != {**other, "AlarmDescription": None})
+
+
+def is_same_watch(existing: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Return whether two alarms have the same rule on the same metric, whatever they are called or do."""
+    ignored = dict.fromkeys((*_ACTIONS, "AlarmDescription", "ActionsEnabled"))
+    return bool({**defined(existing), **ignored} == {**defined(parameters), **ignored})
+
+
+def is_other_watch(existing: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Return whether two alarms watch different metrics, so that neither may replace the other."""
+    subjects = ("MetricName", "Namespace", "Dimensions", "ThresholdMetricId")
+    one, other = defined(existing), defined(parameters)
+    metrics = ("Namespace", "MetricName", "Dimensions")
+    return bool(
+        any(one[name] != other[name] for name in subjects)
+        or [[each[name] for name in metrics] for each in one["Metrics"]]
+        != [[each[name] for name in metrics] for each in other["Metrics"]]
+        or ("AlarmRule" in existing) != ("AlarmRule" in parameters)
+    )
+
+
+def updated(existing: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters that turn an alarm into the wanted one and keep everything else that it has.
+
+    Actions of both are combined, its actions stay disabled if they are, and the words of people in its
+    description stay.
+    """
+    kept = parameters_of(existing)
+    merged = {**kept, **parameters, "ActionsEnabled": kept.get("ActionsEnabled", True)}
+    for name in _ACTIONS:
+        both = [*kept.get(name, ()), *parameters.get(name, ())]
+        if both:
+            merged[name] = list(dict.fromkeys(both))
+    merged["AlarmDescription"] = with_evidence(
+        str(kept.get("AlarmDescription", "")), str(parameters["AlarmDescription"])
+    )
+    return merged
+
+
+def with_evidence(own: str, generated: str) -> str:
+    """Return a description with its own words and the evidence of a generated one."""
+    words, _, evidence = generated.partition(MARK)
+    own = own.partition(MARK)[0].strip() or words.strip()
+    if not evidence:
+        return own
+    return f"{own} {MARK}{evidence}"[:_MOST_DESCRIPTION]
+
+
+def parameters_of(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of the call that would create an alarm of DescribeAlarms as it is."""
+    call = "PutCompositeAlarm" if "AlarmRule" in alarm else "PutMetricAlarm"
+    return {
+        name: alarm[name]
+        for name in _inputs(call)
+        if name != "Tags" and alarm.get(name) not in (None, [], "")
+    }
+
+
+@cache
+def _inputs(operation: str) -> tuple[str, ...]:
+    """Return the names of the parameters of an operation of CloudWatch; no session is needed."""
+    from botocore.loaders import Loader
+
+    model = Loader().load_service_model("cloudwatch", "service-2")
+    shape = model["operations"][operation]["input"]["shape"]
+    return tuple(model["shapes"][shape]["members"])
+
+
+def existing_by_name(alarms: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return alarms of DescribeAlarms by name."""
+    return {str(alarm["AlarmName"]): alarm for alarm in alarms}

@@ -1,0 +1,136 @@
+"""The CloudWatch metric ``HealthCheckFailed``, written from health probes once a minute.
+
+A minute's checks of a URL are one datum with the numbers of failed and good checks, so that the statistic
+Minimum is 1 only if all of them failed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.aws_shapes.prices import (
+    CUSTOM_METRIC_USD_PER_MONTH,
+    MINUTES_PER_MONTH,
+    PUT_METRIC_DATA_USD,
+)
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.remedies.alarm_definitions import (
+    HEALTH_DIMENSION,
+    HEALTH_METRIC,
+    HEALTH_NAMESPACE,
+    HEALTH_PERIOD_S,
+)
+from watchme_analysis.text.formats import counted
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
+_LEAST_BAD_STATUS = 400
+# Data in one PutMetricData call.
+_MOST_DATA = 500
+# Minutes that are kept while CloudWatch can't be reached; it accepts data of the last two weeks.
+_MOST_KEPT = 10_000
+
+
+def monthly_usd(urls: int) -> float:
+    """Return the list price in USD per month of the metric of some URLs, alarms not included."""
+    return urls * CUSTOM_METRIC_USD_PER_MONTH + MINUTES_PER_MONTH * PUT_METRIC_DATA_USD
+
+
+def is_failed(result: Mapping[str, Any], slow_s: float | None = None) -> bool:
+    """Return whether a probe failed: no response, a status from 400 on, or a response that was too slow."""
+    status = result.get("status")
+    if result.get("error") or not status or int(status) >= _LEAST_BAD_STATUS:
+        return True
+    return slow_s is not None and float(result["seconds"]) > slow_s
+
+
+class MetricPublisher:
+    """Collects results of probes, and writes them once a minute from a thread of its own.
+
+    Parameters
+    ----------
+    aws
+        Account and region.
+    slow_s
+        Response time in seconds above which a check has failed; None for no limit.
+    every_s
+        Seconds between two calls.
+    """
+
+    def __init__(self, aws: Aws, slow_s: float | None = None, every_s: float = HEALTH_PERIOD_S) -> None:
+        self._aws, self._slow_s, self._every_s = aws, slow_s, every_s
+        self._minutes: dict[tuple[str, datetime], Counter[float]] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self.written, self.lost, self.problem = 0, 0, ""
+
+    def add(self, url: str, result: Mapping[str, Any]) -> None:
+        """Add the result of a probe."""
+        minute = datetime.now(UTC).replace(second=0, microsecond=0)
+        with self._lock:
+            checks = self._minutes.setdefault((url, minute), Counter())
+            checks[float(is_failed(result, self._slow_s))] += 1
+            while len(self._minutes) > _MOST_KEPT:
+                self._minutes.pop(next(iter(self._minutes)))
+                self.lost += 1
+
+    def flush(self) -> None:
+        """Write everything that was added; keep it for later when CloudWatch can't be reached."""
+        with self._lock:
+            due, self._minutes = self._minutes, {}
+        data = [
+            {
+                "MetricName": HEALTH_METRIC,
+                "Dimensions": [{"Name": HEALTH_DIMENSION, "Value": url}],
+                "Timestamp": minute,
+                "Values": list(checks),
+                "Counts": [float(count) for count in checks.values()],
+                "Unit": "Count",
+            }
+            for (url, minute), checks in due.items()
+        ]
+        keys = list(due)
+        for first in range(0, len(data), _MOST_DATA):
+            part = data[first : first + _MOST_DATA]
+            try:
+                self._aws.call("cloudwatch", "put_metric_data", Namespace=HEALTH_NAMESPACE, MetricData=part)
+            except ServiceError as error:
+                self.problem = str(error)
+                with self._lock:
+                    for key in keys[first:]:
+                        self._minutes.setdefault(key, Counter()).update(due[key])
+                return
+            self.written += len(part)
+
+    def summary(self) -> str:
+        """Return the number of data points written and lost, and the last problem."""
+        rest = self.lost + len(self._minutes)
+        lost = f", {rest} could not be written: {self.problem}" if rest else ""
+        return f"{counted(self.written, 'point')} of {HEALTH_METRIC} written{lost}"
+
+    def __enter__(self) -> MetricPublisher:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the thread, and write the rest."""
+        self._stop.set()
+        self._thread.join()
+        self.flush()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self._every_s):
+            self.flush()
