@@ -123,7 +123,7 @@ def _planned(
     """Return the run of a system."""
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.delivery.budget import Budget
-    from watchme_analysis.delivery.destinations.registry import sender_of
+    from watchme_analysis.delivery.destinations.registry import account_of, sender_of
     from watchme_analysis.delivery.run import Run
     from watchme_analysis.delivery.stages import AwsSource
     from watchme_analysis.delivery.storage import Storage
@@ -139,10 +139,11 @@ def _planned(
         config.time_zone,
     )
     storage = Storage(options["state"] or state_folder(config, system))
+    aws_of = account_of(options["profile"], options["region"])
     return Run(
         system,
         destinations,
-        {name: sender_of(each) for name, each in destinations.items()},
+        {name: sender_of(each, storage.folder.absolute(), aws_of) for name, each in destinations.items()},
         source.stages(),
         storage,
         budget=None if options["offline"] else Budget(storage, config.run),

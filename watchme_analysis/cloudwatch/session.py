@@ -213,7 +213,9 @@ class Aws:
             from botocore.config import Config
             from botocore.exceptions import BotoCoreError
 
-            config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60)
+            # Links to S3 are otherwise signed by version 2, which newer regions and KMS refuse.
+            signed = {"signature_version": "s3v4"} if service == "s3" else {}
+            config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60, **signed)
             try:
                 if self._session is None:
                     self._session = _boto3_session(self.target)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -141,7 +141,7 @@ class FilesSender:
             with locked(self.folder):
                 now = delivery.notice.created_at
                 for name in self.retention.expired(self.folder, now, delivery.open_incidents):
-                    _remove(self.folder / name)
+                    remove_report(self.folder / name)
             write_index(self.folder)
         except InputError as error:
             raise DeliveryError(str(error)) from error
@@ -159,14 +159,28 @@ class FilesSender:
         return f"{self.url.rstrip('/')}/{quote(delivery.page.name)}/{PAGE}"
 
 
-def copy_report(report: Path, target: Path, note: bytes) -> None:
-    """Copy a report so that it appears complete or not at all."""
+def copy_report(report: Path, target: Path, note: bytes, only: Sequence[str] | None = None) -> None:
+    """Copy a report so that it appears complete or not at all.
+
+    Parameters
+    ----------
+    report, target
+        Folder of the report, and the new folder.
+    note
+        Content of its note.
+    only
+        Names of the files to copy; the others become empty files. None copies all.
+    """
     remove_leftovers(target.parent)
     work = temporary_path(target)
     work.mkdir()
     try:
         with in_use(work):
-            shutil.copytree(report, work, dirs_exist_ok=True)
+            for path in report.iterdir():
+                if only is None or path.name in only:
+                    shutil.copyfile(path, work / path.name)
+                else:
+                    (work / path.name).touch()
             (work / ABOUT).write_bytes(note)
             for path in work.iterdir():
                 with path.open("rb") as file:
@@ -176,7 +190,7 @@ def copy_report(report: Path, target: Path, note: bytes) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _remove(report: Path) -> None:
+def remove_report(report: Path) -> None:
     """Remove a report; it disappears from the index first, also if this is interrupted."""
     aside = temporary_path(report)
     report.rename(aside)

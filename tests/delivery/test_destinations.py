@@ -1,0 +1,420 @@
+"""Each destination over real HTTP, SMTP and a fake of AWS: healthy, unavailable, slow and refusing."""
+
+import email
+import email.policy
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from worlds.deliveries import Received, at, diagnosis, world
+from worlds.receivers import unused_port
+
+from watchme_analysis.config import DESTINATIONS, Destination
+from watchme_analysis.delivery.changes import CHANGES, Incident
+from watchme_analysis.delivery.content import Content, content_of
+from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.http_post import retry_after_s
+from watchme_analysis.delivery.destinations.markdown import as_markdown
+from watchme_analysis.delivery.destinations.registry import account_of, sender_of
+from watchme_analysis.delivery.destinations.smtp_mail import as_html
+from watchme_analysis.delivery.destinations.webhooks import slack_message, teams_message
+from watchme_analysis.delivery.notice import Notice
+from watchme_analysis.delivery.secret_values import Secret
+from watchme_analysis.errors import InputError
+
+INCIDENT = Incident("orders-backlog-20251125T013000Z-abc123", at(1.5), None, "consumer_failing")
+NOTICE = Notice("20251125T020000Z-new-incident-x", ("new-incident",), "orders", "backlog", at(2), INCIDENT)
+CONTENT = Content(
+    "New incident in orders: the function fails",
+    ("The cause is now known.",),
+    ("`orders-worker` fails with “<!channel> [x](https://evil.example)”.",),
+    ("Now: Undo the change.",),
+    (("Cause", "code"), ("Confidence", "90%")),
+    "en",
+    "https://reports.example.com/x/report.html",
+)
+DELIVERY = Delivery(NOTICE, CONTENT, None)
+
+
+def made(tmp_path, kind, **settings):
+    destination = Destination("there", kind, settings=settings)
+    return sender_of(destination, tmp_path, account_of(None, None))
+
+
+@pytest.fixture
+def page(tmp_path):
+    folder = tmp_path / "made" / "20251125T020000Z-backlog-orders"
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("<!DOCTYPE html><p>the page</p>")
+    (folder / "timeline.png").write_bytes(b"png")
+    result = {"status": "ok", "question": "backlog", "case": "orders", "diagnosis": diagnosis()}
+    (folder / "result.json").write_text(json.dumps(result | {"started_at": at(2).isoformat()}))
+    return folder
+
+
+@pytest.fixture
+def slack(tmp_path, webhook, monkeypatch):
+    monkeypatch.setenv("SLACK_URL", webhook.url)
+    return made(tmp_path, "slack", webhook="env:SLACK_URL")
+
+
+def test_every_type_of_destination_has_a_sender(tmp_path):
+    values = {
+        "folder": "x",
+        "bucket": "reports",
+        "topic": "arn:aws:sns:eu-west-1:123456789012:x",
+        "webhook": "env:X",
+        "to": ("a@example.com",),
+        "from": "b@example.com",
+        "smtp": "localhost:25",
+        "bus": "default",
+    }
+    for kind, keys in DESTINATIONS.items():
+        required = {key: values[key] for key, (_, is_required) in keys.items() if is_required}
+        assert made(tmp_path, kind, **required).repeatable_for >= timedelta(0)
+
+
+def test_slack_receives_blocks_in_which_evidence_mentions_nobody(slack, webhook):
+    assert slack.send(DELIVERY) == "ok"
+    path, body = webhook.posted[0]
+    message = json.loads(body)
+    assert path == "/services/T0/B0/secret-part"
+    assert [block["type"] for block in message["blocks"]] == ["header", *["section"] * 4, "actions"]
+    assert message["blocks"][-1]["elements"][0]["url"] == CONTENT.link
+    assert "&lt;!channel&gt;" in body.decode() and "<!channel>" not in body.decode()
+    long = replace(CONTENT, title="t" * 999, sentences=("s" * 9999,), link=None)
+    blocks = slack_message(long)["blocks"]
+    assert len(blocks[0]["text"]["text"]) == 150 and len(blocks[2]["text"]["text"]) == 3000
+
+
+def test_teams_receives_an_adaptive_card_and_its_errors_within_a_success_count(tmp_path, webhook):
+    (tmp_path / "secret").write_text(webhook.url + "\n")
+    teams = made(tmp_path, "teams", webhook=f"file:{tmp_path / 'secret'}")
+    teams.send(DELIVERY)
+    attached = json.loads(webhook.posted[0][1])["attachments"][0]
+    assert attached["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert attached["content"]["type"] == "AdaptiveCard"
+    assert attached["content"]["actions"][0]["url"] == CONTENT.link
+    assert "\\[x\\](https" in json.loads(webhook.posted[0][1])["attachments"][0]["content"]["body"][2]["text"]
+    assert "actions" not in teams_message(replace(CONTENT, link=None))["attachments"][0]["content"]
+    webhook.answers = [(200, {}, b"failed: Microsoft Teams endpoint returned HTTP error 429 with x")]
+    with pytest.raises(DeliveryError, match="HTTP error 429") as error:
+        teams.send(DELIVERY)
+    assert error.value.is_temporary and not error.value.may_have_arrived
+
+
+def failure(sender, delivery=DELIVERY):
+    with pytest.raises(DeliveryError) as error:
+        sender.send(delivery)
+    return error.value.is_temporary, error.value.may_have_arrived, str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "temporary", "arrived", "said"),
+    [
+        (429, True, False, "429"),
+        (500, True, False, "500"),
+        (503, True, False, "503"),
+        (502, True, True, "502"),
+        (504, True, True, "504"),
+        (404, False, False, "404"),
+        (301, False, False, "301"),
+        ("reset", False, True, "broke before the response"),
+        (3.0, False, True, "did not respond within 0.2 s"),
+    ],
+)
+def test_a_webhook_that_refuses_or_is_slow(slack, webhook, answer, temporary, arrived, said):
+    webhook.answers = [answer]
+    found = failure(replace(slack, timeout_s=0.2))
+    assert found[:2] == (temporary, arrived) and said in found[2]
+    assert "secret-part" not in found[2] and webhook.posted == []
+
+
+def test_a_webhook_that_is_down_or_has_no_tls(tmp_path, webhook, monkeypatch):
+    for url, said in (
+        (f"http://127.0.0.1:{unused_port()}/secret-part", "can't be reached"),
+        (f"https://127.0.0.1:{webhook.port}/secret-part", "TLS handshake failed"),
+    ):
+        monkeypatch.setenv("SLACK_URL", url)
+        found = failure(made(tmp_path, "slack", webhook="env:SLACK_URL"))
+        assert found[:2] == (True, False) and said in found[2] and "secret-part" not in found[2]
+    monkeypatch.setenv("SLACK_URL", "file:///etc/passwd")
+    assert failure(made(tmp_path, "slack", webhook="env:SLACK_URL"))[0] is False
+
+
+def test_retry_after_is_seconds_or_a_date(slack, webhook):
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert retry_after_s("7") == 7 and 80 < retry_after_s(soon) <= 90
+    assert retry_after_s(None) is retry_after_s("soon") is None
+    webhook.answers = [(429, {"Retry-After": "3"}, b"")]
+    with pytest.raises(DeliveryError) as error:
+        slack.send(DELIVERY)
+    assert error.value.retry_after_s == 3
+
+
+# E-mail
+
+
+def mailer(tmp_path, server, **more):
+    settings = {"to": ("a@example.com", "b@example.com"), "from": "watchme@example.com", "tls": "none"}
+    return made(tmp_path, "email", **settings | {"smtp": f"127.0.0.1:{server.port}"} | more)
+
+
+def test_a_mail_holds_the_first_screen_and_the_page(tmp_path, mail_server, page, monkeypatch):
+    monkeypatch.setenv("SMTP_PASSWORD", "secret-part")
+    sender = mailer(tmp_path, mail_server, password="env:SMTP_PASSWORD", user="orders")
+    sender.send(replace(DELIVERY, page=page))
+    mail = email.message_from_bytes(mail_server.mails[0], policy=email.policy.default)
+    assert mail["Subject"] == CONTENT.title and mail["To"] == "a@example.com, b@example.com"
+    assert mail["Message-ID"] == "<20251125T020000Z-new-incident-x@example.com>"
+    assert mail["References"] == f"<{INCIDENT.id}@example.com>"
+    text, html = mail.get_body(("plain",)).get_content(), mail.get_body(("html",)).get_content()
+    assert CONTENT.steps[0] in text and CONTENT.link in text
+    assert CONTENT.steps[0] in html and "<!channel>" not in html
+    attached = next(mail.iter_attachments())
+    assert attached.get_filename() == f"{page.name}.html" and "the page" in attached.get_content()
+    assert any(command.startswith("AUTH") for command in mail_server.commands)
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "temporary", "arrived"),
+    [
+        ("connect", "421 busy", True, False),
+        ("MAIL", "451 later", True, False),
+        ("RCPT", "550 unknown", False, False),
+        ("DATA", "554 no", False, False),
+        ("message", "552 too large", False, False),
+        ("message", "451 later", True, False),
+        ("message", "close", False, True),
+        ("message", 3.0, False, True),
+        ("connect", 3.0, True, False),
+        ("connect", "close", True, False),
+    ],
+)
+def test_a_mail_server_that_refuses_or_is_slow(tmp_path, mail_server, command, answer, temporary, arrived):
+    mail_server.answers = {command: [answer] * 2}
+    assert failure(replace(mailer(tmp_path, mail_server), timeout_s=0.2))[:2] == (temporary, arrived)
+
+
+def test_a_mail_server_that_is_down_or_offers_no_tls(tmp_path, mail_server, monkeypatch):
+    assert failure(mailer(tmp_path, SimpleNamespace(port=unused_port())))[:2] == (True, False)
+    found = failure(mailer(tmp_path, mail_server, tls="starttls"))
+    assert found[:2] == (False, False) and "STARTTLS" in found[2]
+    assert "TLS handshake" in failure(mailer(tmp_path, mail_server, tls="tls"))[2]
+    mail_server.answers = {"AUTH": ["535 no"] * 4}
+    monkeypatch.setenv("SMTP_PASSWORD", "secret-part")
+    found = failure(mailer(tmp_path, mail_server, password="env:SMTP_PASSWORD"))
+    assert "refused the login" in found[2] and mail_server.mails == []
+
+
+def test_a_recipient_that_is_refused_does_not_keep_the_mail_from_the_others(tmp_path, mail_server):
+    mail_server.answers = {"RCPT": ["550 unknown"]}
+    assert "refused: a@example.com" in mailer(tmp_path, mail_server).send(DELIVERY)
+    assert len(mail_server.mails) == 1
+
+
+# AWS
+
+
+@pytest.fixture
+def queue(front):
+    """A queue that is subscribed to a topic."""
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+
+    def subscribed(name):
+        fifo = {"FifoTopic": "true"} if name.endswith(".fifo") else {}
+        topic = sns.create_topic(Name=name, Attributes=fifo)["TopicArn"]
+        attributes = {"FifoQueue": "true"} if fifo else {}
+        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        return topic, lambda: [
+            json.loads(each["Body"])
+            for each in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        ]
+
+    return subscribed
+
+
+def test_sns_receives_text_with_a_subject(tmp_path, queue):
+    topic, received = queue("orders-mail")
+    long = replace(CONTENT, title="障害: " + "t" * 200)
+    assert made(tmp_path, "sns", topic=topic).send(replace(DELIVERY, content=long))
+    message = received()[0]
+    assert len(message["Subject"]) == 99 and CONTENT.steps[0] in message["Message"]
+
+
+def test_sns_receives_the_schema_of_amazon_q_with_one_thread_per_incident(tmp_path, queue):
+    topic, received = queue("orders-chat")
+    sender = made(tmp_path, "sns", topic=topic, format="amazon-q")
+    sender.send(DELIVERY)
+    sender.send(replace(DELIVERY, notice=replace(NOTICE, id="later", kinds=("resolved",))))
+    first, last = sorted((json.loads(each["Message"]) for each in received()), key=lambda each: each["id"])
+    assert first["version"] == "1.0" and first["source"] == "custom"
+    assert set(first["content"]) == {"textType", "title", "description", "nextSteps", "keywords"}
+    assert first["content"]["textType"] == "client-markdown"
+    assert first["content"]["nextSteps"][-1].endswith(CONTENT.link)
+    assert first["metadata"]["threadId"] == last["metadata"]["threadId"] == INCIDENT.id
+
+
+def test_a_fifo_topic_removes_duplicates_so_that_a_killed_delivery_is_repeated(tmp_path, queue):
+    topic, received = queue("orders.fifo")
+    sender = made(tmp_path, "sns", topic=topic)
+    assert sender.repeatable_for == timedelta(minutes=4)
+    sender.send(DELIVERY)
+    sender.send(DELIVERY)
+    assert len(received()) == 1
+    assert made(tmp_path, "sns", topic=topic.removesuffix(".fifo")).repeatable_for == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "temporary", "arrived"),
+    [("throttle", True, False), ("500", True, False), ("reset", True, True), ("denied", False, False)],
+)
+def test_aws_refuses_or_breaks_the_connection_and_is_called_once(tmp_path, front, fault, temporary, arrived):
+    sender = made(tmp_path, "eventbridge", bus="default")
+    front.faults["PutEvents"].append(fault)
+    assert failure(sender)[:2] == (temporary, arrived)
+    assert front.calls["PutEvents"] == 1
+
+
+def test_an_event_reaches_its_bus(tmp_path, front):
+    events, logs = boto3.client("events"), boto3.client("logs")
+    logs.create_log_group(logGroupName="/aws/events/all")
+    events.put_rule(Name="all", EventPattern=json.dumps({"source": ["watchme"]}))
+    arn = "arn:aws:logs:ap-southeast-2:123456789012:log-group:/aws/events/all"
+    events.put_targets(Rule="all", Targets=[{"Id": "1", "Arn": arn}])
+    assert made(tmp_path, "eventbridge", bus="default").send(DELIVERY)
+    found = logs.filter_log_events(logGroupName="/aws/events/all")["events"][0]["message"]
+    detail = json.loads(found)["detail"]
+    assert (detail["id"], detail["kinds"], detail["thread"]) == (NOTICE.id, ["new-incident"], INCIDENT.id)
+    assert detail["incident"]["cause"] == "consumer_failing"
+
+
+def test_s3_is_a_site_with_index_encryption_links_and_retention(tmp_path, front, page):
+    s3 = boto3.client("s3")
+    where = {"LocationConstraint": "ap-southeast-2"}
+    s3.create_bucket(Bucket="reports", CreateBucketConfiguration=where)
+    sender = made(
+        tmp_path, "s3", bucket="reports", prefix="a/b", encryption="AES256", keep="1d", link_valid="12h"
+    )
+    delivery = replace(DELIVERY, page=page)
+    assert sender.send(delivery) == f"s3://reports/a/b/{page.name}/report.html"
+    names = lambda: {each["Key"] for each in s3.list_objects_v2(Bucket="reports")["Contents"]}  # noqa: E731
+    files = {
+        f"a/b/{page.name}/{name}" for name in ("report.html", "result.json", "timeline.png", "notice.json")
+    }
+    assert names() == {*files, "a/b/index.html"}
+    stored = s3.get_object(Bucket="reports", Key=f"a/b/{page.name}/report.html")
+    assert stored["ContentType"] == "text/html; charset=utf-8" and stored["ServerSideEncryption"] == "AES256"
+    assert b"the page" in stored["Body"].read()
+    assert page.name in s3.get_object(Bucket="reports", Key="a/b/index.html")["Body"].read().decode()
+    link = urlsplit(sender.link(delivery))
+    assert link.path.endswith(f"a/b/{page.name}/report.html")
+    assert parse_qs(link.query)["X-Amz-Expires"] == ["43200"]
+    sender.send(delivery)  # the same again changes nothing
+    assert names() == {*files, "a/b/index.html"}
+    newer = page.rename(page.with_name("20251128T020000Z-backlog-orders"))
+    sender.send(replace(delivery, page=newer, notice=replace(NOTICE, created_at=at(75))))
+    assert {name.split("/")[2] for name in names()} == {newer.name, "index.html"}
+
+
+def test_a_missing_bucket_is_a_failed_delivery(tmp_path, front, page):
+    found = failure(made(tmp_path, "s3", bucket="nobodys"), replace(DELIVERY, page=page))
+    assert found[:2] == (False, False) and "NoSuchBucket" in found[2]
+
+
+# Files, secrets, texts
+
+
+def test_markdown_is_one_file_per_incident_without_links_from_evidence(tmp_path):
+    sender = made(tmp_path, "markdown", folder=str(tmp_path / "notes"))
+    for _ in range(2):
+        path = sender.send(DELIVERY)
+    assert [str(each) for each in (tmp_path / "notes").iterdir()] == [path]
+    text = as_markdown(CONTENT)
+    assert "\\[x\\](https" in text and f"(<{CONTENT.link}>)" in text
+    assert "`orders-worker`" in text and CONTENT.steps[0] in text
+    (tmp_path / "file").touch()
+    blocked = made(tmp_path, "markdown", folder=str(tmp_path / "file" / "x"))
+    assert failure(blocked)[1] is False
+
+
+def test_secrets_come_from_the_environment_and_a_file(tmp_path, monkeypatch):
+    (tmp_path / "hook").write_text("https://c.example\n")
+    monkeypatch.setenv("HOOK", "https://d.example")
+    for reference, value in (
+        (f"file:{tmp_path / 'hook'}", "https://c.example"),
+        ("env:HOOK", "https://d.example"),
+    ):
+        secret = Secret(reference, account_of(None, None))
+        assert secret.value() == value and value not in repr(secret)
+    for reference, said in (("env:NONE", "missing"), ("file:/nonexistent", "can't be read")):
+        with pytest.raises(InputError, match=said):
+            Secret(reference, account_of(None, None)).value()
+
+
+@pytest.mark.slow
+def test_secrets_come_from_aws(tmp_path, front):
+    boto3.client("secretsmanager").create_secret(Name="hook", SecretString='{"url": "https://a.example"}')
+    boto3.client("ssm").put_parameter(Name="/hook", Value="https://b.example", Type="SecureString")
+    aws_of = account_of(None, None)
+    for reference, value in (
+        ("secretsmanager:hook#url", "https://a.example"),
+        ("ssm:/hook", "https://b.example"),
+    ):
+        secret = Secret(reference, aws_of)
+        assert secret.value() == value and value not in repr(secret)
+    with pytest.raises(InputError, match="no JSON object with this key"):
+        Secret("secretsmanager:hook#none", aws_of).value()
+    assert failure(made(tmp_path, "slack", webhook="ssm:/none"))[0] is False
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("kind", [*CHANGES, "no-change", "run-failed", "delivery-failed"])
+def test_every_kind_has_texts_in_both_languages(kind, language):
+    before = replace(INCIDENT, cause="downstream_slow", impact={"lost": 1})
+    after = replace(
+        INCIDENT, end=at(3), impact={"lost": 2, "dead-letters": 5, "missed-work": 1, "endpoints": 1}
+    )
+    notice = replace(NOTICE, kinds=(kind,), incident=after, before=before, earlier=2, error="It broke.")
+    found = diagnosis(start=1.5, cause="consumer_failing")
+    content = content_of(
+        notice, None if kind.endswith("failed") else found, language, UTC, "https://x.example"
+    )
+    assert content.title and content.language == language
+    for text in (slack_message(content), teams_message(content), as_html(content), as_markdown(content)):
+        assert "orders" in json.dumps(text)
+    if kind == "worse":
+        assert len(content.changes) == 4
+    if not kind.endswith("failed"):
+        assert len(content.steps) == 1 and len(content.sentences) == 1
+
+
+def test_destinations_that_fail_in_every_way_affect_no_other(
+    tmp_path, webhook, mail_server, monkeypatch, front
+):
+    monkeypatch.setenv("DOWN", f"http://127.0.0.1:{unused_port()}/x")
+    monkeypatch.setenv("UP", webhook.url)
+    webhook.answers = [429, (503, {"Retry-After": "1"}, b"")]
+    senders = {
+        "down": made(tmp_path, "slack", webhook="env:DOWN"),
+        "nobucket": made(tmp_path, "s3", bucket="nobodys"),
+        "nosecret": made(tmp_path, "teams", webhook="env:NONE"),
+        "mail": mailer(tmp_path, mail_server),
+        "busy": made(tmp_path, "slack", webhook="env:UP"),
+        "last": Received(),
+    }
+    found = world(tmp_path / "state", **senders)
+    result = found.run(2, diagnosis(start=1, cause="consumer_failing"))
+    states = {each["destination"]: each["status"] for each in result["deliveries"]}
+    assert result["status"] == "partial"
+    assert states == dict.fromkeys(("down", "nobucket", "nosecret"), "failed") | dict.fromkeys(
+        ("mail", "busy", "last"), "confirmed"
+    )
+    assert len(mail_server.mails) == len(webhook.posted) == 1

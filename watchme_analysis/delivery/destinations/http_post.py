@@ -1,0 +1,133 @@
+"""HTTP POST of JSON, which tells what certainly did not arrive from what may have arrived."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from watchme_analysis.delivery.destinations.base import DeliveryError
+from watchme_analysis.errors import WatchmeError
+
+TIMEOUT_S = 15.0
+# Characters of a response that are read, to find an error in it.
+_MOST_READ = 4000
+# A gateway that gives up may have passed the request on.
+_GATEWAY_STATUSES = (502, 504)
+_TEMPORARY_STATUSES = (408, 425, 429)
+
+
+def post_json(url: str, body: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> str:
+    """Return the text of the response to a POST request.
+
+    The URL is a secret, so errors name neither it nor its host.
+
+    Parameters
+    ----------
+    url
+        HTTP or HTTPS URL.
+    body
+        JSON object to send.
+    timeout_s
+        Seconds to wait for the connection, and for each part of the response.
+
+    Raises
+    ------
+    DeliveryError
+        When the response is not a success. Redirects are not followed.
+    """
+    data = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
+    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "watchme-analysis"}
+    connection, path = _connected(url, timeout_s)
+    try:
+        try:
+            connection.request("POST", path, data, headers)
+            response = connection.getresponse()
+            text = response.read(_MOST_READ).decode(errors="replace")
+        except TimeoutError as error:
+            raise DeliveryError(
+                f"The destination did not respond within {timeout_s:g} s.", may_have_arrived=True
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise DeliveryError(
+                f"The connection broke before the response ({type(error).__name__}).", may_have_arrived=True
+            ) from error
+    finally:
+        connection.close()
+    if 200 <= response.status < 300:
+        return text
+    raise _refused(response.status, response.reason, response.headers.get("Retry-After"))
+
+
+def _connected(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str]:
+    """Return an open connection and the path; after an error, nothing was sent."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = None, None, None
+    if parts is None or parts.scheme not in ("http", "https") or not host:
+        raise DeliveryError("The secret holds no URL that begins with https://.")
+    path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme)
+    made: http.client.HTTPConnection
+    through = urlsplit(proxy) if proxy else None
+    place = (host, port) if through is None else (str(through.hostname), through.port)
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        made = http.client.HTTPSConnection(*place, timeout=timeout_s, context=context)
+        if through is not None:
+            made.set_tunnel(host, port)
+    else:
+        made = http.client.HTTPConnection(*place, timeout=timeout_s)
+        path = url if through is not None else path
+    try:
+        made.connect()
+    except ssl.SSLError as error:
+        made.close()
+        raise DeliveryError(
+            f"The TLS handshake failed ({error.reason or type(error).__name__}).", is_temporary=True
+        ) from error
+    except TimeoutError as error:
+        raise DeliveryError(
+            f"The destination did not accept a connection within {timeout_s:g} s.", is_temporary=True
+        ) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DeliveryError(f"The destination can't be reached ({reason}).", is_temporary=True) from error
+    return made, path
+
+
+def _refused(status: int, reason: str, retry_after: str | None) -> DeliveryError:
+    return DeliveryError(
+        f"The destination responded with {status} {reason}".rstrip() + ".",
+        may_have_arrived=status in _GATEWAY_STATUSES,
+        is_temporary=status >= 500 or status in _TEMPORARY_STATUSES,
+        retry_after_s=retry_after_s(retry_after),
+    )
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """Return the seconds of a ``Retry-After`` header: a number, or a date; None without a valid one."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def secret_error(error: WatchmeError) -> DeliveryError:
+    """Return the error of a secret that can't be read, as that of a delivery."""
+    return DeliveryError(str(error), is_temporary=error.retryable)

@@ -1,0 +1,135 @@
+"""S3: the folder of reports as a static site, with links that are signed.
+
+A small copy of the site is kept beside the state: the results of the reports, and empty files in place of
+the pages. The index and the retention are made from it, so that the bucket is never listed as a whole. Every
+step can be repeated: an object is replaced by the same object.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered
+from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.files import ABOUT, Retention, copy_report, note_of, remove_report
+from watchme_analysis.errors import ServiceError, WatchmeError
+from watchme_analysis.report.folder import RESULT, locked, prepare
+from watchme_analysis.report.html_page import INDEX, PAGE, write_index
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".ipynb": "application/x-ipynb+json",
+    ".md": "text/markdown; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+}
+# Objects per DeleteObjects call.
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class S3Sender:
+    """Delivery of reports to a bucket.
+
+    Attributes
+    ----------
+    bucket, prefix
+        Place of the site; the prefix ends with a slash or is empty.
+    retention
+        How long reports are kept.
+    copy
+        Folder of the small copy of the site.
+    aws_of
+        Returns the account in a region.
+    link_valid
+        Time for which a link is valid; None for no links.
+    encryption
+        ``ServerSideEncryption`` and ``SSEKMSKeyId`` of the objects; empty for those of the bucket.
+    """
+
+    bucket: str
+    prefix: str
+    retention: Retention
+    copy: Path
+    aws_of: AwsOf
+    link_valid: timedelta | None
+    encryption: Mapping[str, str]
+    wants_page: ClassVar[bool] = True
+    repeatable_for: ClassVar[timedelta] = timedelta.max
+
+    def send(self, delivery: Delivery) -> str:
+        """Upload the report, remove old ones, and upload the index; return the address of the page."""
+        if delivery.page is None:
+            raise DeliveryError("The run made no report that could be delivered.")
+        aws, name = self.aws_of(None), delivery.page.name
+        try:
+            prepare(self.copy)
+            # The page comes last, so that a link never leads to a report without its figures.
+            for path in sorted(delivery.page.iterdir(), key=lambda path: path.name == PAGE):
+                self._put(aws, f"{name}/{path.name}", path.read_bytes())
+            self._put(aws, f"{name}/{ABOUT}", note_of(delivery))
+            if not (self.copy / name / RESULT).is_file():
+                self._keep_copy(delivery)
+            with locked(self.copy):
+                now = delivery.notice.created_at
+                for old in self.retention.expired(self.copy, now, delivery.open_incidents):
+                    self._delete(aws, old)
+                    remove_report(self.copy / old)
+            self._put(aws, INDEX, write_index(self.copy).read_bytes())
+        except OSError as error:
+            raise DeliveryError(
+                f"The copy of the site in {self.copy} can't be written ({error.strerror}).", is_temporary=True
+            ) from error
+        except DeliveryError:
+            raise
+        except WatchmeError as error:
+            raise DeliveryError(str(error)) from error
+        return f"s3://{self.bucket}/{self.prefix}{name}/{PAGE}"
+
+    def link(self, delivery: Delivery) -> str | None:
+        """Return a signed URL of the page; None without links."""
+        if self.link_valid is None or delivery.page is None:
+            return None
+        where = {"Bucket": self.bucket, "Key": f"{self.prefix}{delivery.page.name}/{PAGE}"}
+        try:
+            client = self.aws_of(None).client("s3")
+            seconds = int(self.link_valid.total_seconds())
+            return str(client.generate_presigned_url("get_object", Params=where, ExpiresIn=seconds))
+        except (ServiceError, ValueError):  # the message is more useful without a link than not at all
+            return None
+
+    def _put(self, aws: Aws, name: str, data: bytes) -> None:
+        ending = Path(name).suffix
+        kind = _TYPES.get(ending) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        delivered(
+            aws,
+            "s3",
+            "put_object",
+            Bucket=self.bucket,
+            Key=self.prefix + name,
+            Body=data,
+            ContentType=kind,
+            **self.encryption,
+        )
+
+    def _keep_copy(self, delivery: Delivery) -> None:
+        """Keep the result of a report, and an empty file for each other one, from which the index links."""
+        page = delivery.page
+        if page is not None:
+            copy_report(page, self.copy / page.name, note_of(delivery), only=(RESULT,))
+
+    def _delete(self, aws: Aws, name: str) -> None:
+        """Delete the objects of a report."""
+        found: list[dict[str, Any]] = aws.items(
+            "s3", "list_objects_v2", "Contents", Bucket=self.bucket, Prefix=f"{self.prefix}{name}/"
+        )
+        keys = [{"Key": each["Key"]} for each in found]
+        for at in range(0, len(keys), _BATCH):
+            batch = {"Objects": keys[at : at + _BATCH], "Quiet": True}
+            delivered(aws, "s3", "delete_objects", Bucket=self.bucket, Delete=batch)

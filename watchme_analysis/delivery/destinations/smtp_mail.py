@@ -1,0 +1,186 @@
+"""E-mail by SMTP: the first screen of the report in the message, and the page attached."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+from html import escape
+from typing import ClassVar
+
+from watchme_analysis.delivery.content import Content
+from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.http_post import secret_error
+from watchme_analysis.delivery.secret_values import Secret
+from watchme_analysis.errors import WatchmeError
+from watchme_analysis.report.html_page import PAGE
+
+TIMEOUT_S = 20.0
+# Port on which the connection begins with TLS (RFC 8314).
+_TLS_PORT = 465
+# Mail servers refuse larger messages; the report is then only linked.
+_MOST_BYTES = 7_000_000
+
+
+@dataclass(frozen=True)
+class EmailSender:
+    """Delivery by SMTP.
+
+    Attributes
+    ----------
+    host, port
+        SMTP server.
+    sender, recipients
+        Addresses.
+    tls
+        ``starttls``, ``tls`` or ``none``; None for that of the port.
+    user, password
+        Login; None without one.
+    timeout_s
+        Seconds to wait for each response.
+    """
+
+    host: str
+    port: int
+    sender: str
+    recipients: Sequence[str]
+    tls: str | None = None
+    user: str | None = None
+    password: Secret | None = None
+    timeout_s: float = TIMEOUT_S
+    wants_page: ClassVar[bool] = True
+    repeatable_for: ClassVar[timedelta] = timedelta(0)
+
+    def send(self, delivery: Delivery) -> str:
+        """Send the message; return its id."""
+        mail = self.message(delivery)
+        try:
+            password = None if self.password is None else self.password.value()
+        except WatchmeError as error:
+            raise secret_error(error) from error
+        try:
+            smtp = self._connected()
+        except (OSError, smtplib.SMTPException) as error:
+            raise self._unreachable(error) from error
+        with smtp:
+            refused = self._hand_over(smtp, mail, password)
+        return str(mail["Message-ID"]) + (f" (refused: {', '.join(refused)})" if refused else "")
+
+    def link(self, delivery: Delivery) -> str | None:
+        """Return None: no report is stored here."""
+        del delivery
+        return None
+
+    def message(self, delivery: Delivery) -> EmailMessage:
+        """Return the message; its id is that of the notice, and all of one incident are in one thread."""
+        content, notice = delivery.content, delivery.notice
+        domain = self.sender.rpartition("@")[2]
+        mail = EmailMessage()
+        mail["Subject"] = " ".join(content.title.split())
+        mail["From"], mail["To"] = self.sender, ", ".join(self.recipients)
+        mail["Date"] = format_datetime(notice.created_at)
+        mail["Message-ID"] = f"<{notice.id}@{domain}>"
+        mail["References"] = f"<{notice.thread}@{domain}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail["Content-Language"] = content.language
+        mail.set_content("\n".join(content.lines()) + "\n")
+        mail.add_alternative(as_html(content), subtype="html")
+        page = None if delivery.page is None else delivery.page / PAGE
+        if page is not None and page.is_file() and page.stat().st_size <= _MOST_BYTES:
+            mail.add_attachment(
+                page.read_bytes(), maintype="text", subtype="html", filename=f"{page.parent.name}.html"
+            )
+        return mail
+
+    def _connected(self) -> smtplib.SMTP:
+        tls = self.tls or ("tls" if self.port == _TLS_PORT else "starttls")
+        context = ssl.create_default_context()
+        if tls == "tls":
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_s, context=context)
+        smtp = smtplib.SMTP(self.host, self.port, timeout=self.timeout_s)
+        try:
+            if tls == "starttls":
+                smtp.starttls(context=context)
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
+
+    def _unreachable(self, error: Exception) -> DeliveryError:
+        place = f"{self.host}:{self.port}"
+        if isinstance(error, ssl.SSLError):
+            reason = error.reason or type(error).__name__
+            return DeliveryError(f"The TLS handshake with {place} failed ({reason}).", is_temporary=True)
+        if isinstance(error, smtplib.SMTPNotSupportedError):
+            return DeliveryError(f"{place} offers no STARTTLS: state tls for the destination.")
+        if isinstance(error, TimeoutError):
+            return DeliveryError(f"{place} did not respond within {self.timeout_s:g} s.", is_temporary=True)
+        if isinstance(error, smtplib.SMTPResponseException):
+            return _refusal(place, error.smtp_code)
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        return DeliveryError(f"{place} can't be reached ({reason}).", is_temporary=True)
+
+    def _hand_over(self, smtp: smtplib.SMTP, mail: EmailMessage, password: str | None) -> list[str]:
+        """Hand over the message; return the recipients that the server refused while it took others."""
+        place, refused = f"{self.host}:{self.port}", {}
+        try:
+            if password is not None:
+                smtp.login(self.user or self.sender, password)
+            smtp.ehlo_or_helo_if_needed()
+            code, _ = smtp.mail(self.sender)
+            if code != 250:
+                raise _refusal(place, code)
+            for recipient in self.recipients:
+                code, _ = smtp.rcpt(recipient)
+                if code not in (250, 251):
+                    refused[recipient] = code
+            if len(refused) == len(self.recipients):
+                raise _refusal(place, min(refused.values()))
+        except smtplib.SMTPAuthenticationError as error:
+            raise DeliveryError(f"{place} refused the login ({error.smtp_code}).") from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise self._unreachable(error) from error
+        try:
+            code, _ = smtp.data(mail.as_bytes())
+        except smtplib.SMTPDataError as error:  # it refused before the message was sent
+            raise _refusal(place, error.smtp_code) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise DeliveryError(
+                f"The connection to {place} broke before the message was confirmed.", may_have_arrived=True
+            ) from error
+        if code != 250:
+            raise _refusal(place, code)
+        return list(refused)
+
+
+def _refusal(place: str, code: int) -> DeliveryError:
+    """Return the error for a response; codes from 400 to 499 are temporary (RFC 5321)."""
+    return DeliveryError(f"{place} refused the message ({code}).", is_temporary=400 <= code < 500)
+
+
+def as_html(content: Content) -> str:
+    """Return the first screen of a report as HTML for mail programs."""
+
+    def paragraphs(texts: Sequence[str]) -> str:
+        return "".join(f"<p>{escape(text)}</p>" for text in texts)
+
+    changes = "".join(f"<p><b>{escape(text)}</b></p>" for text in content.changes)
+    steps = f"<h2>{escape(content.steps_label)}</h2>{paragraphs(content.steps)}" if content.steps else ""
+    rows = "".join(
+        f'<tr><th align="left">{escape(name)}</th><td>{escape(value)}</td></tr>'
+        for name, value in content.facts
+    )
+    link = (
+        f'<p><a href="{escape(content.link, quote=True)}">{escape(content.link_label)}</a></p>'
+        if content.link
+        else ""
+    )
+    return (
+        f'<!DOCTYPE html><html lang="{content.language}"><head><meta charset="utf-8">'
+        f"<title>{escape(content.title)}</title></head><body><h1>{escape(content.title)}</h1>"
+        f"{changes}{paragraphs(content.sentences)}{steps}<table>{rows}</table>{link}</body></html>\n"
+    )

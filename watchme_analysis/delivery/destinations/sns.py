@@ -1,0 +1,105 @@
+"""SNS: text for subscribers by mail, or the custom notifications of Amazon Q Developer in chat applications.
+
+Amazon Q (formerly AWS Chatbot) drops every message that does not follow its schema, without an error; see
+"Custom notifications" in its administrator guide. ``threadId`` keeps one incident in one thread.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered, region_of
+from watchme_analysis.delivery.destinations.base import Delivery
+from watchme_analysis.delivery.destinations.webhooks import cut, slack_text
+
+# Characters of a subject; it has no line breaks.
+_SUBJECT = 99
+# Bytes of a message; texts of a diagnosis are far shorter.
+_MESSAGE_BYTES = 200_000
+_TITLE, _DESCRIPTION, _STEP, _STEPS = 250, 7000, 350, 10
+# A FIFO topic removes duplicates within five minutes; one minute is a margin for clock differences.
+_DEDUPLICATED = timedelta(minutes=4)
+
+
+@dataclass(frozen=True)
+class SnsSender:
+    """Delivery to a topic.
+
+    Attributes
+    ----------
+    topic
+        ARN of the topic.
+    format
+        ``text`` or ``amazon-q``.
+    aws_of
+        Returns the account in a region.
+    """
+
+    topic: str
+    format: str
+    aws_of: AwsOf
+    wants_page: ClassVar[bool] = False
+
+    @property
+    def repeatable_for(self) -> timedelta:
+        """Time in which a FIFO topic removes duplicates; zero for a standard topic."""
+        return _DEDUPLICATED if self.topic.endswith(".fifo") else timedelta(0)
+
+    def send(self, delivery: Delivery) -> str:
+        """Publish the message; return its id."""
+        content = delivery.content
+        parameters: dict[str, Any] = {"TopicArn": self.topic}
+        if self.format == "amazon-q":
+            parameters["Message"] = json.dumps(amazon_q_notification(delivery), ensure_ascii=False)
+        else:
+            parameters["Subject"] = cut(" ".join(content.title.split()), _SUBJECT)
+            text = "\n".join(content.lines()).encode(errors="backslashreplace")
+            parameters["Message"] = text[:_MESSAGE_BYTES].decode(errors="ignore")
+        if self.topic.endswith(".fifo"):
+            parameters["MessageGroupId"] = cut(delivery.notice.thread, 128)
+            parameters["MessageDeduplicationId"] = delivery.notice.id[-128:]
+        response = delivered(self.aws_of(region_of(self.topic)), "sns", "publish", **parameters)
+        return str(response["MessageId"])
+
+    def link(self, delivery: Delivery) -> str | None:
+        """Return None: no report is stored here."""
+        del delivery
+        return None
+
+
+def amazon_q_notification(delivery: Delivery) -> dict[str, Any]:
+    """Return a custom notification of Amazon Q Developer in chat applications."""
+    content, notice = delivery.content, delivery.notice
+    paragraphs = [
+        *content.changes,
+        *content.sentences,
+        *(f"{name}: {value}" for name, value in content.facts),
+    ]
+    description = "\n\n".join(map(slack_text, paragraphs))
+    steps = [slack_text(step) for step in content.steps]
+    if content.link:
+        steps.append(f"{content.link_label}: {content.link}")
+    return {
+        "version": "1.0",
+        "source": "custom",
+        "id": notice.id,
+        "content": {
+            "textType": "client-markdown",
+            "title": cut(slack_text(content.title), _TITLE),
+            "description": cut(description, _DESCRIPTION) or content.title,
+            # A cut link would lead nowhere.
+            "nextSteps": [
+                step if content.link and content.link in step else cut(step, _STEP) for step in steps
+            ][:_STEPS],
+            "keywords": [word for word in (notice.system, notice.question, notice.kind) if word],
+        },
+        "metadata": {
+            "threadId": notice.thread,
+            "summary": cut(slack_text(content.title), _TITLE),
+            "eventType": notice.kind,
+            "relatedResources": [notice.system],
+        },
+    }
