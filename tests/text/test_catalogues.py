@@ -17,6 +17,9 @@ from watchme_analysis.text.message import Choice, Count, Message, Resource
 from watchme_analysis.text.render import render
 
 PACKAGE = Path(catalogues.__file__).parents[1]
+# Position of the id among the arguments of each function that creates a message.
+NAMES = dict.fromkeys(("message", "label", "_label", "_said", "Message", "format", "note"), 0)
+NAMES |= {"of_file": 1, "without_repeated": 2}
 PLURALS = {"zero", "one", "two", "few", "many", "other"}
 # Messages that the renderer asks for by computed names.
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -112,8 +115,8 @@ def uses():
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            at = {"message": 0, "label": 0, "_label": 0, "_said": 0, "Message": 0, "format": 0}.get(called)
-            if at is None:
+            at = NAMES.get(called)
+            if at is None or at >= len(node.args):
                 continue
             names = (
                 None
@@ -143,7 +146,7 @@ def test_every_message_that_the_code_names_is_in_the_catalogues_with_its_values(
             assert any(name.startswith(message_id) for name in parsed("en")), (place, message_id)
             continue
         assert message_id in parsed("en"), (place, message_id)
-        if names is not None and called in ("message", "_said", "label"):
+        if names is not None and called in ("message", "_said", "label", "note", "of_file"):
             missing = placeholders(parsed("en")[message_id]) - names
             assert not missing, (place, message_id, missing)
 

@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from watchme_analysis.access_logs.accounting import NO_LINE_END, AccessLogAccounting
+from watchme_analysis.access_logs.accounting import AccessLogAccounting, no_line_end
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine
@@ -25,6 +25,8 @@ from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.lines import split_lines
 from watchme_analysis.schema import conform, empty
+from watchme_analysis.text.message import Resource, value_of
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +158,11 @@ def _tables(
 def _retrieval(account: AccessLogAccounting) -> Retrieval:
     """Return the retrieval; notes name their file, because a table joins the notes of all its files."""
     found = account.retrieval()
-    notes = [f"{account.file}: {note}" if note == NO_LINE_END else note for note in found.notes]
+    file = Resource(account.file)
+    notes = [
+        note("note-of-file", file=file, note=value_of(text)) if text == no_line_end() else text
+        for text in found.notes
+    ]
     return replace(found, notes=tuple(notes))
 
 

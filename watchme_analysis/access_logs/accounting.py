@@ -15,7 +15,8 @@ from watchme_analysis.files.decompress import PACKED_MAGIC
 from watchme_analysis.files.line_accounting import LineAccounting
 from watchme_analysis.files.lines import shown, split_lines
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,13 +25,19 @@ if TYPE_CHECKING:
 def format_notes(used: Counter[str]) -> list[str]:
     """Return sentences about the formats of the lines."""
     if len(used) < 2:
-        return [f"log_format {name}" for name in used]
-    return [f"{counted(count, 'line')} of log_format {name}" for name, count in used.most_common()]
+        return [note("note-log-format", name=Resource(name)) for name in used]
+    return [
+        note("note-log-format-lines", lines=count, name=Resource(name)) for name, count in used.most_common()
+    ]
 
 
 # Largest number of rejected lines whose text is kept; all are counted.
 KEPT_REJECTED = 10_000
-NO_LINE_END = "the last line has no line end: it may be cut, or still being written"
+
+
+def no_line_end() -> str:
+    """Return the note on a log whose last line has no line end."""
+    return note("note-log-no-line-end")
 
 
 class AccessLogAccounting(LineAccounting):
@@ -85,7 +92,7 @@ class AccessLogAccounting(LineAccounting):
         """Return the retrieval, with notes on formats and on a missing line end."""
         found = super().retrieval()
         formats = format_notes(self.formats)
-        end = [] if self.has_line_end else [NO_LINE_END]
+        end = [] if self.has_line_end else [no_line_end()]
         at = len(self.notes)
         return replace(found, notes=(*self.notes, *formats, *found.notes[at:], *end))
 

@@ -18,6 +18,8 @@ from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded, prefix_size, split_lines, unpadded
 from watchme_analysis.files.request_line import split_request
 from watchme_analysis.files.zones import offset_in
+from watchme_analysis.text.message import Code, Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,8 +157,13 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     if beside is not None:
         zone = beside[0]
         account.notes.append(
-            f"its times have no zone and were read as {zone}, as {beside[1]} of the same folder states; "
-            "--timezone, or time_zone in case.toml, states another one"
+            note(
+                "note-zone-beside",
+                zone=Resource(str(zone)),
+                file=Resource(str(beside[1])),
+                option=Code("--timezone"),
+                setting=Code("time_zone"),
+            )
         )
     records: list[tuple[int, list[bytes]]] = []
     for at, line in enumerate(_written(split_lines(raw.content.data)), 1):

@@ -32,6 +32,8 @@ from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.installation import DISTRIBUTION
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import empty
+from watchme_analysis.text.message import Code, Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import ast
@@ -171,10 +173,6 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-_WITHOUT_RUFF = (
-    "Blocking calls that only ruff's ASYNC rules know were not looked for, because ruff is not installed: "
-    f"pip install '{DISTRIBUTION}[report]'."
-)
 # Cache of the last folder, because an import requests its files consecutively.
 _last: list[_Folder] = []
 
@@ -221,11 +219,19 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     if raw.content.problem:
         problems.append(Rejected(raw.relative, 0, raw.content.problem))
     notes: tuple[str, ...] = ()
-    advice = () if find_spec("ruff") is not None else (_WITHOUT_RUFF,)
+    advice: tuple[str, ...] = (
+        ()
+        if find_spec("ruff") is not None
+        else (note("note-without-ruff", command=Code(f"pip install '{DISTRIBUTION}[report]'")),)
+    )
     if raw.relative in folder.unread:
         notes = (
-            f"{raw.relative}: not read; of {len(folder.state)} source files those nearest to the web "
-            f"application were, {MAX_BYTES / 1e6:.0f} MB.",
+            note(
+                "note-source-not-read",
+                file=Resource(raw.relative),
+                files=len(folder.state),
+                read=Resource(f"{MAX_BYTES / 1e6:.0f} MB"),
+            ),
         )
     pieces = []
     for table in TABLES:

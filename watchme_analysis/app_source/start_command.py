@@ -28,6 +28,8 @@ from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
+from watchme_analysis.text.message import Resource, value_of
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -462,7 +464,8 @@ def _read(raw: RawFile) -> Iterable[TablePart]:
     if service is not None:
         frame["service"] = frame["service"].fillna(service)
     if content.problem:
-        retrieval = retrieval.with_notes(f"{raw.relative}: {content.problem}.")
+        lost = note("note-of-file", file=Resource(raw.relative), note=value_of(content.problem))
+        retrieval = retrieval.with_notes(lost)
     yield TablePart("app_processes", frame, retrieval)
 
 

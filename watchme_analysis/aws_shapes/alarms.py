@@ -34,6 +34,7 @@ from watchme_analysis.aws_shapes.responses import (
     without_repeated,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.text.message import Resource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,9 +143,7 @@ def history_row(file: str, item: dict[str, Any]) -> dict[str, Any]:
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return each entry once, also when several files list it."""
     is_repeated = frame.drop(columns="file").duplicated()
-    return without_repeated(
-        frame, is_repeated, ("repeated entry", "repeated entries"), f"of {table} dropped."
-    )
+    return without_repeated(frame, is_repeated, "note-repeated-entries", table=Resource(table))
 
 
 SOURCES = (

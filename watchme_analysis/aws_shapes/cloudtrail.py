@@ -20,6 +20,7 @@ from watchme_analysis.aws_shapes.responses import (
     json_text,
     json_value,
     objects_by_key,
+    of_file,
     rows_from,
     table_result,
     untimed_notes,
@@ -28,7 +29,7 @@ from watchme_analysis.aws_shapes.responses import (
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.redact import mask_secrets
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Resource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,7 +164,7 @@ def read_events(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     notes = untimed_notes(raw, rows)
     damaged = [event for event in events if event.get("CloudTrailEvent") and not _detail(event)]
     if damaged:
-        notes.append(f"{raw.relative}: the details of {counted(len(damaged), 'event')} can't be read.")
+        notes.append(of_file(raw, "note-events-damaged", events=len(damaged)))
     problems = ResponseProblems(damage, unexpected, has_next_page(values))
     return table_result(raw, "cloudtrail", "changes", rows, problems, notes=notes)
 
@@ -224,7 +225,7 @@ def _objects(items: Any) -> list[dict[str, Any]]:
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return each event once; LookupEvents lists an event with several resources under each of them."""
     is_repeated = frame["event_id"].notna() & frame["event_id"].duplicated()
-    return without_repeated(frame, is_repeated, ("repeated event", "repeated events"), f"of {table} dropped.")
+    return without_repeated(frame, is_repeated, "note-repeated-events", table=Resource(table))
 
 
 SOURCES = (

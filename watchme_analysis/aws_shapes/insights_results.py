@@ -25,6 +25,7 @@ from watchme_analysis.aws_shapes.responses import (
     integer,
     json_text,
     number,
+    of_file,
     rows_from,
     table_frame,
     table_result,
@@ -32,6 +33,8 @@ from watchme_analysis.aws_shapes.responses import (
 )
 from watchme_analysis.config import LogWords
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table, unpacked_name
+from watchme_analysis.text.message import Code, MessageText, Quotation, Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +67,7 @@ def query_result_parts(raw: RawFile) -> Iterator[TablePart]:
     query = query_row(raw.relative, request, statistics, status, len(rows))
     query["query_name"] = result_name(raw.name)
     query["truncated"] = query["truncated"] or bool(damage) or has_next
-    notes = [f"{raw.relative}: {note}" for note in _notes(query, request, has_next=has_next)]
+    notes = list(_notes(raw, query, request, has_next=has_next))
     words = raw.settings.get("log_words", LogWords())
     events = table_frame(
         "log_events",
@@ -108,7 +111,7 @@ def read_queries(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         row = query_row(None, entry, {}, None, None)
         rows.append({**row, "query_name": name or None})
     notes = [
-        f"{raw.relative}: there is no result beside it for the query {row['query_name'] or row['query']!r}."
+        of_file(raw, "note-query-without-result", query=Quotation(str(row["query_name"] or row["query"])))
         for row in rows
     ]
     problems = ResponseProblems(damage, unexpected)
@@ -174,17 +177,21 @@ def _group(request: dict[str, Any]) -> str | None:
     return None
 
 
-def _notes(query: dict[str, Any], request: dict[str, Any], *, has_next: bool) -> Iterator[str]:
+def _notes(
+    raw: RawFile, query: dict[str, Any], request: dict[str, Any], *, has_next: bool
+) -> Iterator[MessageText]:
     if not request:
-        yield "no entry of queries.json names it, so its window, log group and limit are unknown."
+        yield of_file(raw, "note-query-unknown")
     if has_next:
-        yield "it is one page of several (nextToken)."
+        yield of_file(raw, "note-query-page")
     if query["status"] not in {"Complete", None}:
-        yield f"the query's status is {query['status']}, so rows are missing."
+        yield of_file(raw, "note-query-status", status=Code(str(query["status"])))
     elif query["rows"] and query["rows"] == query["limit"] and query["truncated"]:
         matched = query["records_matched"]
-        of = f" of {matched:,.0f} that matched" if matched is not None else ""
-        yield f"{query['rows']:,d} rows{of}: the limit cut the rest."
+        if matched is None:
+            yield of_file(raw, "note-query-limit", rows=int(query["rows"]))
+        else:
+            yield of_file(raw, "note-query-limit-matched", rows=int(query["rows"]), matched=int(matched))
 
 
 def event_row(file: str | None, query: dict[str, Any], result: list[Any], words: LogWords) -> dict[str, Any]:
@@ -241,7 +248,9 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if table != "log_queries" or not frame["bytes_scanned"].notna().any():
         return frame, []
     scanned, cost = float(frame["bytes_scanned"].sum()), float(frame["cost_usd"].sum())
-    return frame, [f"The queries scanned {format_size(scanned)}, {format_usd(cost)}."]
+    return frame, [
+        note("note-queries-scanned", size=Resource(format_size(scanned)), cost=Resource(format_usd(cost)))
+    ]
 
 
 def result_name(path: str) -> str:

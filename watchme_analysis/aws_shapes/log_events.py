@@ -27,6 +27,7 @@ from watchme_analysis.aws_shapes.responses import (
     file_stem,
     has_key,
     objects_under,
+    of_file,
     rows_from,
     table_frame,
     table_result,
@@ -35,6 +36,7 @@ from watchme_analysis.aws_shapes.responses import (
 from watchme_analysis.config import LogWords
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.lines import decoded, split_lines
+from watchme_analysis.text.message import Code, Resource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +69,9 @@ def event_parts(raw: RawFile) -> Iterator[TablePart]:
     # The output was not limited as that of a query is, and its window is not stated.
     query.update(query_name=file_stem(raw), limit=None, truncated=truncated or bool(problems.damage))
     if function:
-        note = f"it is taken for the log of {function}, after which it is named; its window is unknown."
+        notes = [of_file(raw, "note-log-of-function", function=Resource(function))]
     else:
-        note = "its log group is unknown: name the file after the function, as in logs/NAME.json."
-    notes = [f"{raw.relative}: {note}"]
+        notes = [of_file(raw, "note-log-group-unknown", example=Code("logs/NAME.json"))]
     unexpected = list(problems.unexpected)
     words = raw.settings.get("log_words", LogWords())
 

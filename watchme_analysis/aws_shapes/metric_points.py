@@ -30,6 +30,7 @@ from watchme_analysis.aws_shapes.responses import (
     documents,
     has_key,
     objects_under,
+    of_file,
     rows_from,
     table_frame,
     table_result,
@@ -37,6 +38,8 @@ from watchme_analysis.aws_shapes.responses import (
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table
 from watchme_analysis.files.storable_values import escape_surrogates, storable_rows
+from watchme_analysis.text.message import Message, Names, Quotation, Resource, message
+from watchme_analysis.text.render import note
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -128,7 +131,6 @@ _SERIES = ("namespace", "metric", "dimensions", "stat", "period_s", "expression"
 _TOO_LARGE = 10**300
 # Other series (metric math, or with an unknown query) are identified by these columns.
 _UNNAMED = ("id", "label", "folder")
-_UNNAMED_ADVICE = "put the list of metric queries beside it, as metric-data-queries.json"
 
 
 def metric_data_parts(raw: RawFile) -> Iterator[TablePart]:
@@ -136,14 +138,14 @@ def metric_data_parts(raw: RawFile) -> Iterator[TablePart]:
     values, damage = documents(raw)
     results, unexpected = objects_under(values, "MetricDataResults", "Timestamps")
     problems = ResponseProblems(damage, unexpected)
-    yield from series_parts(raw, results, problems, _UNNAMED_ADVICE, values)
+    yield from series_parts(raw, results, problems, message("advice-metric-queries"), values)
 
 
 def series_parts(
     raw: RawFile,
     results: Sequence[dict[str, Any]],
     problems: ResponseProblems,
-    unnamed_advice: str,
+    unnamed_advice: Message,
     values: Sequence[Any] = (),
     source: str = "cloudwatch_metrics",
 ) -> Iterator[TablePart]:
@@ -158,7 +160,7 @@ def series_parts(
     problems
         Damage and unexpected values; further ones are added.
     unnamed_advice
-        What to do, in words, about series whose metric is unknown.
+        Message on what to do about series whose metric is unknown.
     values
         The documents of the response, with its messages and pages.
     source
@@ -175,8 +177,8 @@ def series_parts(
 
         def row_of(found: dict[str, Any], status: Any = status) -> dict[str, Any]:
             identity = identities.of(found)
-            frame, complaint = _points(found, raw.zone)
-            notes.extend(f"{raw.relative}: {complaint}" for complaint in [complaint] if complaint)
+            frame, complaints = _points(raw, found)
+            notes.extend(complaints)
             frames.append(frame)
             return {
                 "file": raw.relative,
@@ -193,21 +195,20 @@ def series_parts(
         frame["completeness"] = _completeness(row, frame)
     inferred = infer_stats(series, frames)
     if inferred:
-        notes.append(f"{raw.relative}: the statistic of {inferred} series is inferred from label and values.")
-    notes.extend(f"{raw.relative}: {note}" for note in identities.notes)
+        notes.append(of_file(raw, "note-statistic-inferred", series=inferred))
+    notes.extend(identities.notes)
     unnamed = sum(row["metric"] is None for row in series)
     if unnamed:
-        notes.append(f"{raw.relative}: {unnamed} series name no metric; {unnamed_advice}.")
+        notes.append(of_file(raw, "note-unnamed-series", series=unnamed, advice=unnamed_advice))
     last_status = {(row["id"], row["label"]): row["status"] for row in series}
     incomplete = sorted(
         {str(row["id"]) for row in series if last_status[(row["id"], row["label"])] not in {"Complete", None}}
     )
     has_pages = any(isinstance(value, dict) and value.get("NextToken") for value in values)
     if incomplete:
-        named = ", ".join(incomplete)
-        notes.append(f"{raw.relative}: points are missing, the status of {named} is not Complete.")
+        notes.append(of_file(raw, "note-series-incomplete", series=Names(tuple(incomplete))))
     if has_pages:
-        notes.append(f"{raw.relative}: points are missing, this is one page of several (NextToken).")
+        notes.append(of_file(raw, "note-points-page"))
     points = _joined(raw, series, frames)
     problems = problems._replace(unexpected=unexpected)
     truncated = bool(incomplete) or has_pages
@@ -262,25 +263,40 @@ def _messages(raw: RawFile, value: Any) -> list[str]:
     found, _ = objects_under([value], "Messages")
     inner, _ = objects_under(objects_under([value], "MetricDataResults")[0], "Messages")
     return [
-        f"{raw.relative}: CloudWatch returned {item.get('Code', '')}: {item.get('Value', '')}"
+        of_file(
+            raw,
+            "note-cloudwatch-message",
+            code=Resource(str(item.get("Code", ""))),
+            text=Quotation(str(item.get("Value", ""))),
+        )
         for item in found + inner
     ]
 
 
-def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | None]:
-    """Return times and values of a series, and a sentence on unusable ones (None without any)."""
+def _points(raw: RawFile, result: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+    """Return times and values of a series, and sentences on unusable ones."""
     import pandas as pd
 
     times, values = result.get("Timestamps"), result.get("Values")
     times = times if isinstance(times, list) else []
     values = values if isinstance(values, list) else []
     size = min(len(times), len(values))
-    complaints = []
+    complaints: list[str] = []
+    series = Resource(str(result.get("Id")))
     if len(times) != len(values):
-        complaints.append(f"{len(times)} times and {len(values)} values, the common {size} are kept")
+        complaints.append(
+            of_file(
+                raw,
+                "note-points-uneven",
+                series=series,
+                times=len(times),
+                values=len(values),
+                kept=size,
+            )
+        )
     frame = pd.DataFrame(
         {
-            "time": _point_times(times[:size], zone),
+            "time": _point_times(times[:size], raw.zone),
             "value": pd.to_numeric(
                 pd.Series([_finite(value) for value in values[:size]], dtype="object"), errors="coerce"
             ),
@@ -289,11 +305,9 @@ def _points(result: dict[str, Any], zone: tzinfo) -> tuple[pd.DataFrame, str | N
     # An infinite value would make every sum and mean infinite.
     is_bad = frame["time"].isna() | frame["value"].isna() | frame["value"].abs().eq(math.inf)
     if is_bad.any():
-        complaints.append(f"{int(is_bad.sum())} points without a readable time or value are left out")
+        complaints.append(of_file(raw, "note-points-unreadable", series=series, points=int(is_bad.sum())))
         frame = frame[~is_bad]
-    if not complaints:
-        return frame, None
-    return frame, f"series {result.get('Id')} has " + "; ".join(complaints) + "."
+    return frame, complaints
 
 
 def _point_times(times: list[Any], zone: tzinfo) -> pd.Series:
@@ -389,11 +403,9 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if not same_point.any():
         return frame, []
     conflicting = same_point & ~keyed.duplicated([*_SERIES, *_UNNAMED, "time", "value"], keep="last")
-    notes = [f"{int(same_point.sum())} points came more than once and are kept once."]
+    notes: list[str] = [note("note-points-repeated", points=int(same_point.sum()))]
     if conflicting.any():
-        notes.append(
-            f"{int(conflicting.sum())} of them had another value in an earlier response; the last is kept."
-        )
+        notes.append(note("note-points-conflicting", points=int(conflicting.sum())))
     return frame[~same_point].reset_index(drop=True), notes
 
 
@@ -411,7 +423,7 @@ def _finish_queries(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         )
     )
     unanswered = int(merged["file"].isna().sum())
-    return merged, [f"{unanswered} series of the queries are in no response."] if unanswered else []
+    return merged, [note("note-series-unanswered", series=unanswered)] if unanswered else []
 
 
 def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -13,8 +13,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import dimension_map, dimension_resource
-from watchme_analysis.aws_shapes.responses import documents, has_key, integer, json_text, objects_under
+from watchme_analysis.aws_shapes.responses import (
+    documents,
+    has_key,
+    integer,
+    json_text,
+    objects_under,
+    of_file,
+)
 from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.text.message import Choice, Resource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,12 +150,15 @@ class Identities:
 
     Attributes
     ----------
+    raw
+        The response.
     known
         For each id the queries with this id; several when several lists of queries lie side by side.
     notes
         Sentences for the reader on series that were not identified by their id.
     """
 
+    raw: RawFile
     known: dict[str, list[dict[str, Any]]]
     notes: list[str] = field(default_factory=list)
 
@@ -163,8 +174,8 @@ class Identities:
                 entries = known.setdefault(str(definition["id"]), [])
                 if definition not in entries:
                     entries.append(definition)
-        notes = [] if known else ["no list of queries beside it, so series are identified by their labels"]
-        return cls(known, notes)
+        notes: list[str] = [] if known else [of_file(raw, "note-no-metric-queries")]
+        return cls(raw, known, notes)
 
     def of(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return the identity of a series: of its query, else by its label."""
@@ -175,8 +186,15 @@ class Identities:
         if len(entries) == 1:
             return {**entries[0], "label": label}
         if self.known:
-            why = "several queries have this id" if entries else "no query with this id has such a label"
-            self.notes.append(f"series {name} ({label}): {why}, so it is identified by its label.")
+            self.notes.append(
+                of_file(
+                    self.raw,
+                    "note-series-by-label",
+                    series=Resource(str(name)),
+                    label=Resource(str(label)),
+                    why=Choice("several" if entries else "none"),
+                )
+            )
         return {**_from_label(label), "id": name, "label": label}
 
 

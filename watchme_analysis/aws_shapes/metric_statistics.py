@@ -21,9 +21,9 @@ from watchme_analysis.aws_shapes.responses import ResponseProblems, documents, h
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.field_values import number
 from watchme_analysis.files.lines import decoded
+from watchme_analysis.text.message import message
 
 _STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
-_ADVICE = "name the file by the queue or function and the metric, such as metrics/NAME-Errors.json"
 _TIME = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d)?)(.*)")
 # Rows of the console above the points, the most telling first.
 _LABELS = ("full label", "label")
@@ -52,7 +52,9 @@ def statistics_parts(raw: RawFile) -> Iterator[TablePart]:
                 }
             )
     problems = ResponseProblems(damage, unexpected)
-    yield from series_parts(raw, results, problems, _ADVICE, source="cloudwatch_metric_statistics")
+    yield from series_parts(
+        raw, results, problems, message("advice-metric-file"), source="cloudwatch_metric_statistics"
+    )
 
 
 def _by_statistic(points: list[dict[str, Any]]) -> dict[str, list[tuple[dict[str, Any], Any]]]:
@@ -100,7 +102,9 @@ def console_parts(raw: RawFile) -> Iterator[TablePart]:
                 result["Timestamps"].append(moment)
                 result["Values"].append(value)
     problems = ResponseProblems([content.problem] if content.problem else [], unexpected)
-    yield from series_parts(raw, results, problems, _ADVICE, source="cloudwatch_metric_csv")
+    yield from series_parts(
+        raw, results, problems, message("advice-metric-file"), source="cloudwatch_metric_csv"
+    )
 
 
 def _column_labels(rows: list[list[str]]) -> list[str]:

@@ -22,7 +22,8 @@ from watchme_analysis.files.storable_values import escape_surrogates, frame_of_r
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import DTYPES, conform, table_schema
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import MessageText, Resource, message, value_of
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,13 +63,11 @@ def documents(raw: RawFile) -> Documents:
         except RecursionError:
             text, count = shallow(text[at:])
             at = 0
-            raw.remarks.append(
-                f"{raw.relative}: {counted(count, 'value')} more than {DEEPEST} levels deep kept as text."
-            )
+            raw.remarks.append(note("note-nested", values=count, levels=DEEPEST))
             continue
         except ValueError:
             value, problem = load_json(text[at:].encode())
-            problems.append(problem or "JSON is damaged")
+            problems.append(problem or note("problem-json-damaged"))
             if value is not None:
                 values.append(value)
             break
@@ -266,7 +265,12 @@ def fields(item: Mapping[str, Any], table: FieldTable) -> dict[str, Any]:
 def untimed_notes(raw: RawFile, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a note on rows without a time, which no window contains; [] without such rows."""
     count = sum(row["time"] is None for row in rows)
-    return [f"{raw.relative}: {counted(count, 'entry', 'entries')} without a readable time."] if count else []
+    return [of_file(raw, "note-untimed", entries=count)] if count else []
+
+
+def of_file(raw: RawFile, message_id: str, /, **values: Any) -> MessageText:
+    """Return a note that names the file it is about; parameters as for :func:`note`."""
+    return note("note-of-file", file=Resource(raw.relative), note=message(message_id, **values))
 
 
 def iso_time(value: Any) -> str:
@@ -310,21 +314,20 @@ class ResponseProblems(NamedTuple):
         """Return the problems as rejected pieces of input."""
         damaged = [Rejected(raw.relative, 0, problem) for problem in self.damage]
         others = [
-            Rejected(raw.relative, 0, "not what the AWS CLI prints here", _excerpt(item))
-            for item in self.unexpected
+            Rejected(raw.relative, 0, note("problem-not-aws-cli"), _excerpt(item)) for item in self.unexpected
         ]
         return tuple(damaged + others)
 
     def notes(self, raw: RawFile) -> tuple[str, ...]:
         """Return a sentence for each way in which the file is incomplete."""
-        notes = [f"{raw.relative}: {problem}; the part before is kept." for problem in self.damage]
+        notes = [of_file(raw, "note-part-kept", problem=value_of(problem)) for problem in self.damage]
         if self.has_next_page:
-            notes.append(f"{raw.relative}: entries are missing, this is one page of several (NextToken).")
+            notes.append(of_file(raw, "note-entries-missing"))
         return tuple(notes)
 
 
 def without_repeated(
-    frame: pd.DataFrame, is_repeated: pd.Series, noun: tuple[str, str], rest: str
+    frame: pd.DataFrame, is_repeated: pd.Series, message_id: str, /, **values: Any
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return a frame without its repeated rows, and the note about them, if any were repeated.
 
@@ -334,13 +337,13 @@ def without_repeated(
         Rows of a table from all of its files.
     is_repeated
         True for each row to leave out.
-    noun, rest
-        Name of the repeated rows (singular and plural), and the rest of the sentence about them.
+    message_id, **values
+        Message of the note, whose value ``repeated`` is the number of repeated rows.
     """
     count = int(is_repeated.sum())
     if not count:
         return frame, []
-    return frame[~is_repeated].reset_index(drop=True), [f"{counted(count, *noun)} {rest}"]
+    return frame[~is_repeated].reset_index(drop=True), [note(message_id, repeated=count, **values)]
 
 
 def _excerpt(item: Any) -> str:

@@ -26,6 +26,7 @@ from watchme_analysis.aws_shapes.responses import (
     json_value,
     number,
     objects_under,
+    of_file,
     rows_from,
     table_result,
     unchanged,
@@ -35,6 +36,7 @@ from watchme_analysis.aws_shapes.responses import (
 from watchme_analysis.aws_shapes.work_keys import learned_keys, levels
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.text.message import Resource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +94,7 @@ def read_queue(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         name = None if "QueueArn" in attributes else file_stem(raw)
         rows += rows_from([attributes], partial(queue_row, raw.relative, name=name), unexpected)
     notes = [
-        f"{raw.relative}: the RedrivePolicy of {row['queue']} can't be read; its dead-letter queue and how "
-        "often a message may be received are unknown."
+        of_file(raw, "note-redrive-policy", queue=Resource(str(row["queue"])))
         for row in rows
         if _has_damaged_policy(json_value(row["attributes"]))
     ]
@@ -200,8 +201,7 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     order = frame["receive_count"].fillna(-1).sort_values(kind="stable").index
     is_last = ~frame.loc[order].duplicated(["queue", "message_id"], keep="last").reindex(frame.index)
     is_repeated = ~is_last & frame["message_id"].notna()
-    rest = "of a message left out: each message is kept once, with its highest receive count."
-    return without_repeated(frame, is_repeated, ("repeated receive", "repeated receives"), rest)
+    return without_repeated(frame, is_repeated, "note-repeated-receives")
 
 
 def _queue_of_messages(raw: RawFile) -> str | None:

@@ -18,6 +18,8 @@ from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import CaseError, InputError, QueryError, reason_of
 from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
+from watchme_analysis.text.message import Resource, value_of
+from watchme_analysis.text.render import note
 from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.window import Window, parse_time
 
@@ -256,7 +258,7 @@ class Case:
     def unread(self) -> list[UnreadFile]:
         """Return the evidence files that could not be read."""
         return [
-            UnreadFile(str(entry["file"]), str(entry["reason"]), tuple(entry["unread"]))
+            UnreadFile(str(entry["file"]), entry["reason"], tuple(entry["unread"]))
             for entry in self.manifest["inputs"]
             if entry.get("unread") is not None
         ]
@@ -278,8 +280,8 @@ class Case:
         for file in self.unread:
             for name in file.tables:
                 entry = found.setdefault(name, dict(nothing))
-                note = f"{file.file} could not be read: {file.reason}"
-                entry.update(truncated=True, notes=[note, *entry["notes"]])
+                lost = note("note-unread", file=Resource(file.file), reason=value_of(file.reason))
+                entry.update(truncated=True, notes=[lost, *entry["notes"]])
         return {name: found[name] for name in TABLES if name in found}
 
     def _coverage(self) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.case.actions import record_actions, recorded_actions
 from watchme_analysis.case.case_folder import Case, check_case_path, read_case
-from watchme_analysis.case.manifest import MANIFEST
+from watchme_analysis.case.manifest import MANIFEST, manifest_text
 from watchme_analysis.case.writer import sha256_of
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import unpacked_name
@@ -23,6 +23,7 @@ from watchme_analysis.files.lines import decoded
 from watchme_analysis.redact import MASK, is_secret_name
 from watchme_analysis.schema import TABLES, conform
 from watchme_analysis.stand_ins import LEVELS, Redactor
+from watchme_analysis.text.message import stored_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,8 +105,9 @@ def _write(case: Case, target: Path, redactor: Redactor) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    manifest = redactor.value({key: item for key, item in case.manifest.items() if key != "tables"})
-    manifest["tables"] = {name: redactor.value(entry) for name, entry in case.manifest["tables"].items()}
+    stored = stored_texts(case.manifest)
+    manifest = redactor.value({key: item for key, item in stored.items() if key != "tables"})
+    manifest["tables"] = {name: redactor.value(entry) for name, entry in stored["tables"].items()}
     for name in case.manifest["tables"]:
         path = target / "tables" / f"{name}.parquet"
         frame = conform(name, _redacted_table(name, case.table(name), redactor))
@@ -128,8 +130,7 @@ def _write(case: Case, target: Path, redactor: Redactor) -> None:
         manifest[key] = case.manifest.get(key, {})
     manifest.pop("fingerprint", None)
     manifest["redacted"] = redactor.level
-    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-    (target / MANIFEST).write_text(text, encoding="utf-8")
+    (target / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
 
 
 def _redacted_table(name: str, frame: pd.DataFrame, redactor: Redactor) -> pd.DataFrame:

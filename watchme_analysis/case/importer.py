@@ -23,7 +23,7 @@ from watchme_analysis.aws_shapes.commands import expected_output
 from watchme_analysis.case.actions import record_actions, recorded_actions
 from watchme_analysis.case.case_folder import Case, check_case_path, no_folder, read_case
 from watchme_analysis.case.folders import check_one_case
-from watchme_analysis.case.manifest import MANIFEST
+from watchme_analysis.case.manifest import MANIFEST, manifest_text
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings, read_settings
 from watchme_analysis.case.writer import FileReport, HashedFile, sha256_of, write_tables
@@ -52,6 +52,8 @@ from watchme_analysis.files.time_limit import TimeLimitError, time_limit
 from watchme_analysis.files.zones import NotedZone
 from watchme_analysis.schema import FORMAT_VERSION
 from watchme_analysis.text.formats import counted, readable_name
+from watchme_analysis.text.message import Resource, message, value_of
+from watchme_analysis.text.render import note
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
@@ -179,9 +181,7 @@ def import_folder(
                 copy = work / "files" / name
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(data)
-            (work / MANIFEST).write_text(
-                json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-            )
+            (work / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
             record_actions(work, recorded_actions(target))
             _replace(work, target)
     finally:
@@ -409,16 +409,13 @@ def _pieces(source: Source, raw: RawFile) -> list[TablePart]:
         if not count or not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
             raise
         problem = raw.content.problem
-        raw = replace(
-            raw, remarks=[f"{counted(count, 'value')} more than {DEEPEST} levels deep kept as text"]
-        )
+        raw = replace(raw, remarks=[note("note-nested", values=count, levels=DEEPEST)])
         vars(raw)["content"] = Content(text.encode(), problem)
         pieces = list(source.read(raw))
     if pieces and raw.remarks:
         first = pieces[0]
-        notes = dict.fromkeys(
-            f"{raw.relative}: {text.removeprefix(f'{raw.relative}: ')}" for text in raw.remarks
-        )
+        file = Resource(raw.relative)
+        notes = [note("note-of-file", file=file, note=value_of(text)) for text in dict.fromkeys(raw.remarks)]
         pieces[0] = first._replace(retrieval=first.retrieval.with_notes(*notes))
     return pieces
 
@@ -447,8 +444,8 @@ def _with_torn_line(piece: TablePart, raw: RawFile) -> TablePart:
         return piece
     if not raw.content.data.strip():
         return piece
-    note = f"{raw.relative}: the last line has no line end: the file may have been cut off there."
-    return piece._replace(retrieval=piece.retrieval.with_notes(note))
+    torn = note("note-of-file", file=Resource(raw.relative), note=message("note-no-line-end"))
+    return piece._replace(retrieval=piece.retrieval.with_notes(torn))
 
 
 def _spill_from(source: Path, names: list[str]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import CaseError, reason_of
 from watchme_analysis.schema import FORMAT_VERSION, TABLES
+from watchme_analysis.text.message import restored_texts, stored_texts
 
 MANIFEST = "manifest.json"
 
@@ -34,11 +35,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise CaseError(f"{path} is not a manifest of a case: import the evidence anew.")
     if found["format_version"] != FORMAT_VERSION:
         raise CaseError(f"{folder} was made by another version of watchme: import the evidence anew.")
+    manifest: dict[str, Any] = restored_texts(found)
     # Cases of earlier versions have no settings of work items and logs.
-    wrong = _wrong({"work_items": {}, "log_words": {}, **found}, _FIELDS)
+    wrong = _wrong({"work_items": {}, "log_words": {}, **manifest}, _FIELDS)
     if wrong:
         raise CaseError(f"{path} is damaged at {wrong!r}: import the evidence anew.")
-    return found
+    return manifest
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """Return a manifest as the text of its file; each note is stored with its message."""
+    return json.dumps(stored_texts(manifest), indent=1, ensure_ascii=False) + "\n"
 
 
 def _wrong(entry: Mapping[str, Any], fields: Mapping[str, Check]) -> str:

@@ -19,6 +19,8 @@ from watchme_analysis.files.evidence_file import Source, TablePart, first_bytes
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform
+from watchme_analysis.text.message import Choice, Code, Resource
+from watchme_analysis.text.render import note
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
@@ -290,13 +292,15 @@ def _doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
         later, earlier = mine[0] - others[1], others[0] - mine[1]
         if _LEAST_APART <= max(later, earlier) <= _MOST_APART:
             hours = max(1, round(max(later, earlier) / timedelta(hours=1)))
-            side = "after" if later > earlier else "before"
-            note = (
-                f"all of it lies {hours} h {side} everything else, so that they can't be compared. Times "
-                f"without a zone were taken for {zone}: if they are another one's, put a case.toml with "
-                'time_zone = "Europe/Berlin" or so beside the files, or say --timezone, and import again.'
+            apart = note(
+                "note-zone-apart",
+                hours=hours,
+                side=Choice("after" if later > earlier else "before"),
+                zone=Resource(zone),
+                setting=Code('time_zone = "Europe/Berlin"'),
+                option=Code("--timezone"),
             )
-            tables[name]["notes"].insert(0, note)
+            tables[name]["notes"].insert(0, apart)
 
 
 def _doubt_one_case(tables: dict[str, dict[str, Any]], reports: list[FileReport]) -> None:

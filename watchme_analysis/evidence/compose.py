@@ -23,11 +23,11 @@ from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_MASKED = "Values that look like secrets are masked in the table ({}), but not in the case's copy of {}."
 
 
 def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
@@ -75,7 +75,7 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         rows=len(frame),
         rejected=tuple(rejected),
         truncated=bool(rejected),
-        notes=(_MASKED.format(masked, raw.relative),) if masked else (),
+        notes=(note("note-masked", values=masked, file=Resource(raw.relative)),) if masked else (),
     )
 
 

@@ -9,7 +9,8 @@ from watchme_analysis.files.csv_table import TIME_NAMES, CsvRow, csv_rows, heade
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.field_values import microseconds, number
 from watchme_analysis.files.line_accounting import TextAccounting
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Names
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,13 +75,13 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
                     "value": value,
                 }
             )
-    account.notes.append(f"{counted(samples, 'sample')} in {counted(account.lines, 'line')}")
+    account.notes.append(note("note-samples", samples=samples, lines=account.lines))
     if raw.content.data and not raw.content.data.endswith((b"\n", b"\r")):
-        account.notes.append("the last line has no line end: the file may have been cut off there")
+        account.notes.append(note("note-no-line-end"))
     if any(row.cells.get("") for row in rows):
-        account.notes.append("left out, as it has no name: a column")
+        account.notes.append(note("note-column-without-name"))
     if wordy:
-        account.notes.append(f"left out, as they hold no numbers: {', '.join(sorted(wordy))}")
+        account.notes.append(note("note-columns-without-numbers", columns=Names(tuple(sorted(wordy)))))
     return account.finish(["time"])
 
 

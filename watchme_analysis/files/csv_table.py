@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.lines import decoded
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     from watchme_analysis.files.evidence_file import RawFile
@@ -176,8 +177,7 @@ def csv_rows(raw: RawFile, account: TextAccounting, tail: str | None = None) -> 
         yield CsvRow(first + 1, columns.row(cells), text.encode())
     if further:
         account.notes.append(
-            f"{counted(len(further), 'further header')}, the first in line {further[0]}: the rows below are "
-            "read by its columns"
+            note("note-further-headers", headers=len(further), line=Resource(str(further[0])))
         )
 
 

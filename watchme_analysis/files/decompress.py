@@ -12,6 +12,8 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 from watchme_analysis.config import load_config
 from watchme_analysis.limits import MIB, Limits
+from watchme_analysis.text.message import Code, MessageText, Quotation, Resource
+from watchme_analysis.text.render import note
 
 GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"
 
@@ -48,12 +50,14 @@ def filling(pieces: Iterable[bytes]) -> Fill:
 
 
 # First bytes of files that are no logs, with advice on how to convert them.
-_NO_LOGS = {
-    b"PK\x03\x04": "it is a zip archive, which is not read: unzip -p FILE | watchme access -",
-    b"PAR1": "it is a Parquet file, and no log",
-    b"\xff\xfe": "it is UTF-16 text, which is not read: iconv -f UTF-16 -t UTF-8 FILE | watchme access -",
+_NO_LOGS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"\xff\xfe": "utf-16"}
+# Commands that give the logs inside of other files.
+_LOGS_INSIDE = {
+    "zip": "unzip -p FILE | watchme access -",
+    "utf-16": "iconv -f UTF-16 -t UTF-8 FILE | watchme access -",
+    "tar": "tar -xOf FILE | watchme access -",
+    "parquet": "",
 }
-_TAR = "it is a tar archive, which is not read: tar -xOf FILE | watchme access -"
 _MOST_MAGIC = max(map(len, (*PACKED_MAGIC, *_NO_LOGS)))
 _READ_BYTES = 256 << 10
 # Bytes that are decompressed at once: few enough to stay in the processor's cache until they are copied.
@@ -68,6 +72,12 @@ _XZ_MEMORY_BYTES = 256 << 20
 
 class TruncatedError(Exception):
     """Data that ends early, is damaged, or reaches a limit; the data before was returned."""
+
+    @property
+    def reason(self) -> str:
+        """Return the reason, with its message where it has one."""
+        reason: str = self.args[0]
+        return reason
 
 
 class _Packing(NamedTuple):
@@ -123,14 +133,45 @@ def _within(fill: Fill, packed: _Rejoined, limits: Limits) -> Fill:
         nonlocal total
         if total > max(limits.unpacked_mib * MIB, limits.unpacked_times * packed.read_bytes):
             raise TruncatedError(
-                f"only its first {total // MIB} MiB were read: it unpacks to over {limits.unpacked_times} "
-                f"times its size ({limits.reached('unpacked_times')})"
+                note(
+                    "problem-unpacked",
+                    read=Resource(f"{total // MIB} MiB"),
+                    times=limits.unpacked_times,
+                    limit=limit_reached(limits, "unpacked_times"),
+                )
             )
         count = fill(room)
         total += count
         return count
 
     return bounded
+
+
+def limit_reached(limits: Limits, key: str) -> MessageText:
+    """Return which limit was reached and how to change it, for the end of a sentence."""
+    return note(
+        "limit-reached",
+        limit=Code(f"{key} = {getattr(limits, key)}"),
+        variable=Code(f"WATCHME_LIMIT_{key.upper()}"),
+    )
+
+
+def _no_log(kind: str) -> MessageText:
+    return note(f"problem-no-log-{kind}", command=Code(_LOGS_INSIDE[kind]))
+
+
+def _ends_early(kind: str, count: int) -> MessageText:
+    return note("problem-packed-end", kind=Resource(kind), bytes=Resource(str(count)))
+
+
+def _not_packed(kind: str, count: int) -> MessageText:
+    return note("problem-packed-other", kind=Resource(kind), bytes=Resource(str(count)))
+
+
+def _damaged(kind: str, count: int, error: Exception) -> MessageText:
+    return note(
+        "problem-packed-damaged", kind=Resource(kind), bytes=Resource(str(count)), error=Quotation(str(error))
+    )
 
 
 def _beginning(stream: BinaryIO) -> bytes:
@@ -141,9 +182,9 @@ def _beginning(stream: BinaryIO) -> bytes:
         if not more:
             break
         first += more
-    for magic, reason in _NO_LOGS.items():
+    for magic, kind in _NO_LOGS.items():
         if first.startswith(magic):
-            raise TruncatedError(reason)
+            raise TruncatedError(_no_log(kind))
     _refuse_tar(first)
     return first
 
@@ -151,7 +192,7 @@ def _beginning(stream: BinaryIO) -> bytes:
 def _refuse_tar(first: bytes) -> None:
     # The name and numbers of the first file, padded with NUL, precede the magic.
     if first[257:262] == b"ustar" and b"\0" in first[:257]:
-        raise TruncatedError(_TAR)
+        raise TruncatedError(_no_log("tar"))
 
 
 def _without_tar(fill: Fill) -> Fill:
@@ -202,11 +243,11 @@ def _torn_gzip(error: BaseException, total: int) -> BaseException:
     # The type annotation declares an exception, not a class of exceptions.
     damaged: Any = (BadGzipFile, isal_zlib.error, OverflowError)
     if isinstance(error, EOFError):
-        return TruncatedError(f"gzip data ends early after {total} bytes")
+        return TruncatedError(_ends_early("gzip", total))
     if isinstance(error, BadGzipFile) and "Not a gzipped file" in str(error):
-        return TruncatedError(f"the data after {total} bytes is not gzip data")
+        return TruncatedError(_not_packed("gzip", total))
     if isinstance(error, damaged):
-        return TruncatedError(f"gzip data is damaged after {total} bytes ({error})")
+        return TruncatedError(_damaged("gzip", total, error))
     return error
 
 
@@ -230,7 +271,7 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
         try:
             data = member.decompress(rest, _UNPACKED_BYTES)
         except packing.error as error:
-            raise TruncatedError(f"{packing.name} data is damaged after {total} bytes ({error})") from error
+            raise TruncatedError(_damaged(packing.name, total, error)) from error
         total += len(data)
         if data:
             yield data
@@ -243,13 +284,12 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
                 if not rest:
                     return
             if len(rest) >= len(magic) and not rest.startswith(magic):
-                name = packing.name
-                raise TruncatedError(f"the data after {total} bytes is not {name} data")
+                raise TruncatedError(_not_packed(packing.name, total))
             member = packing.new()
         elif member.needs_input:
             rest = stream.read(_READ_BYTES)
             if not rest:
-                raise TruncatedError(f"{packing.name} data ends early after {total} bytes")
+                raise TruncatedError(_ends_early(packing.name, total))
 
 
 def _zstd(stream: _Rejoined) -> Iterator[bytes]:
@@ -264,7 +304,7 @@ def _zstd(stream: _Rejoined) -> Iterator[bytes]:
                 yield piece
     except OSError as error:
         raise TruncatedError(
-            f"Zstandard data ends early or is damaged after {total} bytes ({error})"
+            note("problem-zstandard", bytes=Resource(str(total)), error=Quotation(str(error)))
         ) from error
 
 

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError, unpacked
+from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError, limit_reached, unpacked
 from watchme_analysis.files.json_values import shallow
 from watchme_analysis.limits import MIB, Limits
 from watchme_analysis.retrieval import Retrieval
 from watchme_analysis.text.formats import readable_name
+from watchme_analysis.text.message import Quotation, Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +134,7 @@ def _decompressed(stream: BinaryIO, most: float = inf) -> Content:
             if len(good) >= most:
                 break
     except TruncatedError as error:
-        return Content(bytes(good), str(error))
+        return Content(bytes(good), error.reason)
     return Content(bytes(good), None)
 
 
@@ -146,11 +148,12 @@ def read_content(stream: BinaryIO, limits: Limits | None = None) -> Content:
     data, problem = _decompressed(stream, most + 1) if is_packed else Content(stream.read(most + 1), None)
     if len(data) > most:
         data = data[:most]
-        problem = f"only its first {limits.file_mib} MiB were read ({limits.reached('file_mib')})"
+        read = Resource(f"{limits.file_mib} MiB")
+        problem = note("problem-size", read=read, limit=limit_reached(limits, "file_mib"))
     end = _end_of_lines(data, limits.lines)
     if end < len(data):
         data = data[:end]
-        problem = f"only its first {limits.lines} lines were read ({limits.reached('lines')})"
+        problem = note("problem-lines", lines=limits.lines, limit=limit_reached(limits, "lines"))
     return Content(data, problem)
 
 
@@ -184,7 +187,7 @@ def load_json(data: bytes) -> tuple[Any, str | None]:
     except RecursionError:
         return load_json(shallow(text)[0].encode())
     except ValueError as error:
-        problem = f"JSON ends early or is damaged: {error}"
+        problem = note("problem-json", error=Quotation(str(error)))
     for cut, open_blocks in reversed(_cuts(text)):
         try:
             return json.loads(text[:cut] + "".join(reversed(open_blocks))), problem
@@ -251,7 +254,8 @@ class RawFile:
     known
         Cache of searches in folders, shared by the files that are read together; see :meth:`once`.
     remarks
-        Sentences for the accounting about values of the file that could not be kept unchanged.
+        Sentences for the accounting about values of the file that could not be kept unchanged, without
+        the file's name.
     on_disk
         Relative path as the file system stores it.
     """

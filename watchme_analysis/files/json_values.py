@@ -12,7 +12,9 @@ from itertools import islice
 from typing import Any
 
 from watchme_analysis.config import load_config
+from watchme_analysis.files.decompress import limit_reached
 from watchme_analysis.files.storable_values import escape_surrogates, holds_surrogates
+from watchme_analysis.text.render import note
 
 # Levels down to which a value is parsed; deeper values stay text. Python itself fails before 1,000.
 DEEPEST = 100
@@ -151,7 +153,9 @@ def within_limit(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], 
     found = list(islice(rows, limits.settings + 1))
     if len(found) <= limits.settings:
         return found, None
-    return found[:-1], f"only its first {limits.settings} values were read ({limits.reached('settings')})"
+    return found[:-1], note(
+        "problem-settings", values=limits.settings, limit=limit_reached(limits, "settings")
+    )
 
 
 def leaf(text: Any) -> Any:

@@ -16,6 +16,7 @@ from watchme_analysis.files.lines import shown
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import conform
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +121,7 @@ class LineAccounting:
         notes = list(self.notes)
         dropped = self.rejected_lines - sum(one.line > 0 for one in self.rejected)
         if dropped > 0:
-            notes.append(f"{self.rejected_lines} lines rejected, the first {self.kept_rejected} kept")
+            notes.append(note("note-rejected-kept", lines=self.rejected_lines, kept=self.kept_rejected or 0))
         start, end = (
             (_EPOCH + timedelta(microseconds=time) for time in self.span) if self.span else (None, None)
         )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.errors import InputError
 from watchme_analysis.redact import redacted, shortened
 from watchme_analysis.schema import conform, table_schema
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Choice, Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,9 +87,15 @@ def storable_rows(table: str, rows: Rows, notes: list[str]) -> list[dict[str, An
         value, kept = pairs[0]
         # The note appears in responses and pages.
         shown = shortened(redacted(escape_surrogates(str(value))), _SHOWN, "...")
-        how = "left out" if kept is None else "kept with escapes"
+        how = Choice("left-out" if kept is None else "escaped")
         notes.append(
-            f"{counted(len(pairs), 'value')} of {column} can't be stored: {how}, the first of them {shown}"
+            note(
+                "note-not-storable",
+                values=len(pairs),
+                column=Resource(column),
+                how=how,
+                first=Resource(shown),
+            )
         )
     return found
 

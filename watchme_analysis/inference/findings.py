@@ -16,7 +16,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from watchme_analysis.redact import redacted_values
-from watchme_analysis.text.message import Message, Text, message_from_dict
+from watchme_analysis.text.message import Message, Text, message_from_dict, message_of
 from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
@@ -158,8 +158,9 @@ class Ranked:
 
 def _rendered(name: str, text: Text | None, language: str, zone: tzinfo) -> dict[str, Any]:
     """Return a JSON field with a sentence and, if the sentence is a message, a second field with that."""
-    if isinstance(text, Message):
-        return {name: render(text, language, zone), f"{name}_message": text.to_dict()}
+    said = None if text is None else message_of(text)
+    if isinstance(said, Message):
+        return {name: render(said, language, zone), f"{name}_message": said.to_dict()}
     return {name: None if text is None else render(text, language, zone)}
 
 
@@ -167,8 +168,9 @@ def _rendered_list(name: str, texts: Iterable[Text], language: str, zone: tzinfo
     """Return a JSON field with sentences, and one with their messages: null for a plain string."""
     items = tuple(texts)
     fields: dict[str, Any] = {name: [render(text, language, zone) for text in items]}
-    if any(isinstance(text, Message) for text in items):
-        messages = [text.to_dict() if isinstance(text, Message) else None for text in items]
+    said = tuple(map(message_of, items))
+    if any(isinstance(text, Message) for text in said):
+        messages = [text.to_dict() if isinstance(text, Message) else None for text in said]
         fields[f"{name}_messages"] = messages
     return fields
 
@@ -304,7 +306,10 @@ class Diagnosis:
             "incident": {"start": start, "end": end},
             **_rendered_list("summary", self.summary, language, zone),
             "ranking": [entry.to_dict(language, zone) for entry in self.ranking],
-            "coverage": dict(self.coverage),
+            "coverage": {
+                table: {**entry, **_rendered_list("notes", entry["notes"] or (), language, zone)}
+                for table, entry in self.coverage.items()
+            },
             "missing_evidence": [item.to_dict(language, zone) for item in self.missing_evidence],
             **_rendered_extra(self.extra, language, zone),
         }

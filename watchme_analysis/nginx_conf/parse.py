@@ -19,6 +19,8 @@ from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.text.message import CodePlace, Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,8 +259,8 @@ def parse_configuration(main: RawFile) -> Configuration:
 
     def add_file(part: _Part, parent: int | None, stack: list[str]) -> None:
         if part.key in stack or len(stack) >= MAX_INCLUDE_DEPTH:
-            circle = f"{part.key} is included by itself ({' > '.join(stack)}); the circle is cut."
-            found.circles.append(circle)
+            way = Resource(" > ".join(stack))
+            found.circles.append(note("note-include-circle", file=Resource(part.key), way=way))
             return
         statements, rejected = parse_nginx_config(part.text, part.file)
         found.rejected.extend(rejected)
@@ -279,7 +281,9 @@ def parse_configuration(main: RawFile) -> Configuration:
             elif name == "include" and args:
                 inner = included(args[0])
                 if not inner:
-                    found.missing.append(f"{part.file}:{line} includes {args[0]}, which is not here.")
+                    found.missing.append(
+                        note("note-include-missing", place=CodePlace(part.file, line), file=Resource(args[0]))
+                    )
                 for file in inner:
                     add_file(file, parent, stack)
 
@@ -347,12 +351,12 @@ def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     owner = _owner(raw)
     names = [main.name for main in mains if _layer(main) == _layer(raw)]
     index = names.index(raw.name) if raw.name in names else len(names) + _part_index(raw)
-    notes = []
+    notes: list[str] = []
     found = Configuration()
     if owner is None:
         found = parse_configuration(raw)
     else:
-        notes.append(f"{raw.name} is read where {owner.name} includes it.")
+        notes.append(note("note-config-part", part=Resource(raw.name), main=Resource(owner.name)))
     first_id = index * IDS_PER_FILE
     rows = [
         {

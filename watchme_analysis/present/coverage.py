@@ -8,7 +8,7 @@ from typing import Any
 
 from watchme_analysis.present.display import TableView, cell, with_zone
 from watchme_analysis.text.formats import format_duration, format_time
-from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.message import Resource, message, value_of
 from watchme_analysis.text.render import label, render
 
 Stretch = tuple[datetime, datetime]
@@ -26,18 +26,18 @@ def coverage_table(
     zone
         Time zone of the times shown.
     language
-        Language of caption, headings and notes; notes on files stay as they were imported.
+        Language of caption, headings and notes.
     """
     rows = []
     for name, entry in coverage.items():
         start, end = (_moment(entry[bound], zone) for bound in ("start", "end"))
         rejected = cell(int(entry["rejected"]), zone)
-        notes = "; ".join(map(str, entry["notes"]))
+        notes = "; ".join(render(text, language) for text in entry["notes"])
         if entry["truncated"]:
-            first, *more = map(str, entry["notes"] or [label("coverage-uncounted", language)])
-            cut = message("coverage-cut-off", note=Resource(first))
+            first, *more = entry["notes"] or [label("coverage-uncounted", language)]
+            cut = message("coverage-cut-off", note=value_of(first))
             if more:
-                cut = message("coverage-cut-off-more", note=Resource(first), more=len(more))
+                cut = message("coverage-cut-off-more", note=value_of(first), more=len(more))
             notes = render(cut, language)
         rows.append((name, cell(int(entry["rows"]), zone), start, end, rejected, notes))
     names = ("table", "rows", "first", "last", "rejected-lines", "notes")
@@ -70,7 +70,7 @@ def losses_table(
     zone
         Time zone of the times shown.
     language
-        Language of caption, headings and cells; notes on files stay as they were imported.
+        Language of caption, headings and cells.
     """
 
     def _said(message_id: str, **values: Any) -> str:
@@ -90,7 +90,7 @@ def losses_table(
             rows.append((name, _said("losses-rejected", lines=int(entry["rejected"])), kept))
         if entry["truncated"]:
             notes = entry["notes"] or [_said("coverage-uncounted")]
-            rows += [(name, _said("losses-cut-off"), str(note)) for note in notes]
+            rows += [(name, _said("losses-cut-off"), render(text, language)) for text in notes]
     for name, stretches in gaps.items():
         rows += [
             (

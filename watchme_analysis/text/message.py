@@ -281,6 +281,65 @@ Value: TypeAlias = (
 Text: TypeAlias = str | Message
 
 
+class MessageText(str):
+    """The English text of a message, with the message, by which other languages show it.
+
+    Notes on evidence are strings where they are written into tables, logs and errors. A case stores both
+    parts, so that it stays readable when a later version has no such message.
+
+    Attributes
+    ----------
+    message
+        The message.
+    """
+
+    message: Message
+    __slots__ = ("message",)
+
+    def __new__(cls, text: str, said: Message) -> MessageText:  # noqa: D102 - see the class
+        found = super().__new__(cls, text)
+        found.message = said
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to copy or pickle the text, since a mapping proxy can be neither."""
+        return _message_text, (str(self), self.message.to_dict())
+
+
+def _message_text(text: str, said: Mapping[str, Any]) -> MessageText:
+    return MessageText(text, message_from_dict(said))
+
+
+def message_of(text: Text) -> Text:
+    """Return the message of a text that has one; a plain string is returned as it is."""
+    return text.message if isinstance(text, MessageText) else text
+
+
+def stored_texts(value: Any) -> Any:
+    """Return a value for JSON in which each text of a message is ``{"text": ..., "message": ...}``."""
+    if isinstance(value, MessageText):
+        return {"text": str(value), "message": value.message.to_dict()}
+    if isinstance(value, Mapping):
+        return {key: stored_texts(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [stored_texts(item) for item in value]
+    return value
+
+
+def restored_texts(value: Any) -> Any:
+    """Return a value of :func:`stored_texts` with its texts; an unknown message leaves its text."""
+    if isinstance(value, list):
+        return [restored_texts(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() != {"text", "message"}:
+        return {key: restored_texts(item) for key, item in value.items()}
+    try:
+        return MessageText(str(value["text"]), message_from_dict(value["message"]))
+    except (AttributeError, LookupError, MessageError, StopIteration, TypeError, ValueError):
+        return str(value["text"])
+
+
 def message(message_id: str, /, **values: Value | int | datetime | Iterable[str] | Iterable[int]) -> Message:
     """Return a message; a whole number is a count, a datetime an instant, and any iterable names.
 
@@ -327,7 +386,8 @@ def translated(english: str, japanese: str | None) -> Text:
 
 def value_of(text: Text) -> Message | Resource:
     """Return a text as the value of a message."""
-    return Resource(text) if isinstance(text, str) else text
+    said = message_of(text)
+    return Resource(said) if isinstance(said, str) else said
 
 
 def in_each_language(text: Text, change: Callable[[str, str], str]) -> Text:
@@ -351,6 +411,8 @@ def in_each_language(text: Text, change: Callable[[str, str], str]) -> Text:
 def _typed(message_id: str, name: str, value: Any) -> Value:
     if isinstance(value, Value):
         return value
+    if isinstance(value, MessageText):
+        return value.message
     if isinstance(value, datetime):
         return Instant(value)
     if hasattr(value, "__index__") and not isinstance(value, bool):  # numpy's integers as well
@@ -373,7 +435,8 @@ def _finite(number: float) -> float | None:
 
 
 def _text_to_json(text: Text) -> Any:
-    return text if isinstance(text, str) else text.to_dict()
+    said = message_of(text)
+    return said if isinstance(said, str) else said.to_dict()
 
 
 def message_from_dict(data: Mapping[str, Any]) -> Message:

@@ -28,6 +28,7 @@ from watchme_analysis.text.message import (
     Duration,
     Instant,
     Message,
+    MessageText,
     Names,
     Number,
     Phrases,
@@ -53,7 +54,7 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     Parameters
     ----------
     text
-        A message. A plain string is returned with its UTC times in the zone.
+        A message, or a string that carries one. A plain string is returned with its UTC times in the zone.
     language
         ``en`` or ``ja``.
     zone
@@ -64,9 +65,23 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     MessageError
         When the catalogue has no such message, or a value is missing.
     """
+    if isinstance(text, MessageText) and language != "en" and text.message.id in catalogue(language).ids:
+        text = text.message
     if isinstance(text, str):
-        return text if zone is UTC else in_zone(text, zone)
+        return str(text) if zone is UTC else in_zone(text, zone)
     return _Renderer(catalogue(language), zone).message(text)
+
+
+def note(message_id: str, /, **values: Any) -> MessageText:
+    """Return a sentence about evidence: its English text, with the message that other languages render.
+
+    Parameters
+    ----------
+    message_id, **values
+        As for :func:`watchme_analysis.text.message.message`.
+    """
+    said = message(message_id, **values)
+    return MessageText(render(said), said)
 
 
 def label(message_id: str, language: str, /, **values: Any) -> str:
@@ -94,7 +109,7 @@ class _Renderer:
 
     def message(self, text: Text) -> str:
         if isinstance(text, str):
-            return render(text, zone=self._zone)
+            return render(text, self._words.language, self._zone)
         if text.id == "sentences":
             return self._sentences(text.items_of("sentences"))
         return self._words.format(

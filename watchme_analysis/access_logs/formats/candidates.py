@@ -14,6 +14,8 @@ from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.nginx_conf.parse import parse_configuration, parse_nginx_config
+from watchme_analysis.text.message import Quotation, Resource
+from watchme_analysis.text.render import note
 
 # Escapes of ngx_conf_read_token; a backslash before any other character is literal.
 _ESCAPED = re.compile(r"\\([\"'\\trn])")
@@ -70,13 +72,13 @@ def candidate_formats(raw: RawFile) -> Candidates:
         for directive in config.directives:
             _take(directive, raw, configured, (named_first, named), notes)
         if raw.settings.get("nginx_conf") and (len(configured), len(notes)) == before:
-            notes.append(f"{config.name} defines no log_format.")
+            notes.append(note("note-no-log-format", file=Resource(config.name)))
     stock = {found.name: found for found in stock_formats()}
     # `combined` is built into nginx; a configuration cannot redefine built-in formats.
     known = {**stock, **configured}
     if not configured or not set(named_first + named) <= set(known):
         # The format may be in an included file that is missing.
-        notes += [note for config in configurations_beside(raw) for note in config.missing]
+        notes += [missing for config in configurations_beside(raw) for missing in config.missing]
     ordered: list[LogFormat] = []
     stated = raw.settings.get("log_format")
     if stated:
@@ -105,7 +107,7 @@ def _take(
         elif name == "CustomLog" and len(args) > 1 and looks_like_apache(args[1]):
             configured.setdefault(args[1], compile_apache(args[1]))
     except FormatError as error:
-        notes.append(str(error))
+        notes.append(note("note-log-format-invalid", error=Quotation(str(error))))
     if name in ("access_log", "CustomLog") and args and args[0] != "off":
         options = [arg for arg in args[1:] if name == "CustomLog" or ("=" not in arg and arg != "gzip")]
         written = PurePosixPath(args[0]).name

@@ -1,0 +1,126 @@
+### Notes on files of evidence: what was read of them, and what was not.
+
+note-of-file = { $file }: { $note }
+note-unread = { $file } could not be read: { $reason }
+note-rejected-kept = { $lines } lines rejected, the first { $kept } kept
+note-part-kept = { $problem }; the part before is kept.
+note-no-line-end = the last line has no line end: the file may have been cut off there.
+note-log-no-line-end = the last line has no line end: it may be cut, or still being written
+note-nested = { $values ->
+    [one] { $values } value
+   *[other] { $values } values
+  } more than { $levels } levels deep kept as text
+note-not-storable = { $values ->
+    [one] { $values } value
+   *[other] { $values } values
+  } of { $column } can't be stored: { $how ->
+    [left-out] left out
+   *[escaped] kept with escapes
+  }, the first of them { $first }
+note-further-headers = { $headers ->
+    [one] { $headers } further header
+   *[other] { $headers } further headers
+  }, the first in line { $line }: the rows below are read by its columns
+note-zone-apart = all of it lies { $hours } h { $side ->
+    [after] after
+   *[before] before
+  } everything else, so that they can't be compared. Times without a zone were read as { $zone }. If they are in another zone, put a case.toml with { $setting } or so beside the files, or add { $option }, and import again.
+note-zone-beside = its times have no zone and were read as { $zone }, as { $file } of the same folder states; { $option }, or { $setting } in case.toml, states another one
+note-masked = Values that look like secrets are masked in the table ({ $values }), but not in the case's copy of { $file }.
+
+## Problems of whole files
+
+limit-reached = the limit { $limit }, which [limits] in watchme.toml or { $variable } changes
+problem-size = only its first { $read } were read ({ $limit })
+problem-lines = only its first { $lines } lines were read ({ $limit })
+problem-settings = only its first { $values } values were read ({ $limit })
+problem-unpacked = only its first { $read } were read: it unpacks to over { $times } times its size ({ $limit })
+problem-packed-end = { $kind } data ends early after { $bytes } bytes
+problem-packed-other = the data after { $bytes } bytes is not { $kind } data
+problem-packed-damaged = { $kind } data is damaged after { $bytes } bytes ({ $error })
+problem-zstandard = Zstandard data ends early or is damaged after { $bytes } bytes ({ $error })
+problem-no-log-zip = it is a zip archive, which is not read: { $command }
+problem-no-log-tar = it is a tar archive, which is not read: { $command }
+problem-no-log-utf-16 = it is UTF-16 text, which is not read: { $command }
+problem-no-log-parquet = it is a Parquet file, and no log
+problem-json = JSON ends early or is damaged: { $error }
+problem-json-damaged = JSON is damaged
+problem-not-aws-cli = not what the AWS CLI prints here
+
+## Logs and metrics of hosts
+
+note-log-format = log_format { $name }
+note-log-format-lines = { $lines ->
+    [one] { $lines } line
+   *[other] { $lines } lines
+  } of log_format { $name }
+note-no-log-format = { $file } defines no log_format.
+note-log-format-invalid = A log_format can't be used: { $error }
+note-samples = { $samples ->
+    [one] { $samples } sample
+   *[other] { $samples } samples
+  } in { $lines ->
+    [one] { $lines } line
+   *[other] { $lines } lines
+  }
+note-column-without-name = left out, as it has no name: a column
+note-columns-without-numbers = left out, as they hold no numbers: { $columns }
+
+## Configuration and source
+
+note-config-part = { $part } is read where { $main } includes it.
+note-include-missing = { $place } includes { $file }, which is not here.
+note-include-circle = { $file } is included by itself ({ $way }); the circle is cut.
+note-source-not-read = { $file }: not read; of { $files } source files those nearest to the web application were, { $read }.
+note-without-ruff = Blocking calls that only ruff's ASYNC rules know were not looked for, because ruff is not installed: { $command }.
+
+## Responses of AWS
+
+note-untimed = { $entries ->
+    [one] { $entries } entry
+   *[other] { $entries } entries
+  } without a readable time.
+note-entries-missing = entries are missing, this is one page of several (NextToken).
+note-events-damaged = the details of { $events ->
+    [one] { $events } event
+   *[other] { $events } events
+  } can't be read.
+note-repeated-events = { $repeated ->
+    [one] { $repeated } repeated event
+   *[other] { $repeated } repeated events
+  } of { $table } dropped.
+note-repeated-entries = { $repeated ->
+    [one] { $repeated } repeated entry
+   *[other] { $repeated } repeated entries
+  } of { $table } dropped.
+note-repeated-receives = { $repeated ->
+    [one] { $repeated } repeated receive
+   *[other] { $repeated } repeated receives
+  } of a message left out: each message is kept once, with its highest receive count.
+note-redrive-policy = the RedrivePolicy of { $queue } can't be read; its dead-letter queue and how often a message may be received are unknown.
+note-log-of-function = it is taken for the log of { $function }, after which it is named; its window is unknown.
+note-log-group-unknown = its log group is unknown: name the file after the function, as in { $example }.
+note-query-unknown = no entry of queries.json names it, so its window, log group and limit are unknown.
+note-query-page = it is one page of several (nextToken).
+note-query-status = the query's status is { $status }, so rows are missing.
+note-query-limit = { $rows } rows: the limit cut the rest.
+note-query-limit-matched = { $rows } rows of { $matched } that matched: the limit cut the rest.
+note-query-without-result = there is no result beside it for the query { $query }.
+note-queries-scanned = The queries scanned { $size }, { $cost }.
+note-cloudwatch-message = CloudWatch returned { $code }: { $text }
+note-no-metric-queries = no list of queries beside it, so series are identified by their labels
+note-series-by-label = series { $series } ({ $label }): { $why ->
+    [several] several queries have this id
+   *[none] no query with this id has such a label
+  }, so it is identified by its label.
+note-statistic-inferred = the statistic of { $series } series is inferred from label and values.
+note-unnamed-series = { $series } series name no metric; { $advice }.
+advice-metric-queries = put the list of metric queries beside it, as metric-data-queries.json
+advice-metric-file = name the file by the queue or function and the metric, such as metrics/NAME-Errors.json
+note-series-incomplete = points are missing, the status of { $series } is not Complete.
+note-points-page = points are missing, this is one page of several (NextToken).
+note-points-uneven = series { $series } has { $times } times and { $values } values, the common { $kept } are kept.
+note-points-unreadable = series { $series } has { $points } points without a readable time or value; they are left out.
+note-points-repeated = { $points } points came more than once and are kept once.
+note-points-conflicting = { $points } of them had another value in an earlier response; the last is kept.
+note-series-unanswered = { $series } series of the queries are in no response.

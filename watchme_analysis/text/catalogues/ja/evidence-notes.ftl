@@ -1,0 +1,93 @@
+### 証拠ファイルに関する注記: 読み取れた内容と読み取れなかった内容。
+
+note-of-file = { $file }: { $note }
+note-unread = { $file } を読み取れませんでした: { $reason }
+note-rejected-kept = { $lines } 行を解釈できず、最初の { $kept } 行を保存しました。
+note-part-kept = { $problem }。それより前の部分は保存されています。
+note-no-line-end = 最後の行に改行がありません。ファイルがそこで途切れている可能性があります。
+note-log-no-line-end = 最後の行に改行がありません。行が途切れているか、まだ書き込み中です。
+note-nested = { $levels } 階層より深い値 { $values } 個をテキストとして保存しました。
+note-not-storable = { $column } の値 { $values } 個は保存できないため、{ $how ->
+    [left-out] 除外しました
+   *[escaped] エスケープして保存しました
+  } (最初の値: { $first })。
+note-further-headers = ヘッダー行がほかに { $headers } 行あります (最初は { $line } 行目)。それより下の行は新しい列名で読み取りました。
+note-zone-apart = すべての時刻がほかのデータより { $hours } 時間{ $side ->
+    [after] 後
+   *[before] 前
+  }のため、比較できません。タイムゾーンのない時刻は { $zone } として読み取りました。別のタイムゾーンの場合は、{ $setting } などと書いた case.toml をファイルと同じフォルダに置くか、{ $option } を指定して、もう一度インポートしてください。
+note-zone-beside = 時刻にタイムゾーンがないため、同じフォルダの { $file } に従い { $zone } として読み取りました。別のタイムゾーンは { $option } または case.toml の { $setting } で指定できます。
+note-masked = シークレットと思われる値 { $values } 個をテーブルではマスクしましたが、ケース内の { $file } のコピーではマスクしていません。
+
+## ファイル全体の問題
+
+limit-reached = 上限 { $limit }。watchme.toml の [limits] または { $variable } で変更できます
+problem-size = 最初の { $read } だけを読み取りました ({ $limit })
+problem-lines = 最初の { $lines } 行だけを読み取りました ({ $limit })
+problem-settings = 最初の { $values } 個の値だけを読み取りました ({ $limit })
+problem-unpacked = 展開後のサイズが { $times } 倍を超えるため、最初の { $read } だけを読み取りました ({ $limit })
+problem-packed-end = { $kind } データが { $bytes } バイトで途切れています
+problem-packed-other = { $bytes } バイトより後は { $kind } データではありません
+problem-packed-damaged = { $kind } データが { $bytes } バイトより後で破損しています ({ $error })
+problem-zstandard = Zstandard データが { $bytes } バイトで途切れているか、破損しています ({ $error })
+problem-no-log-zip = zip アーカイブは読み取れません: { $command }
+problem-no-log-tar = tar アーカイブは読み取れません: { $command }
+problem-no-log-utf-16 = UTF-16 のテキストは読み取れません: { $command }
+problem-no-log-parquet = ログではなく Parquet ファイルです
+problem-json = JSON が途切れているか、破損しています: { $error }
+problem-json-damaged = JSON が破損しています
+problem-not-aws-cli = AWS CLI の出力の形式ではありません
+
+## ログとホストのメトリクス
+
+note-log-format = ログ形式は log_format { $name } です。
+note-log-format-lines = { $lines } 行のログ形式は log_format { $name } です。
+note-no-log-format = { $file } には log_format の定義がありません。
+note-log-format-invalid = log_format を使用できません: { $error }
+note-samples = { $lines } 行に { $samples } 個のサンプルがあります。
+note-column-without-name = 名前のない列を除外しました。
+note-columns-without-numbers = 数値を含まない列を除外しました: { $columns }
+
+## 設定とソースコード
+
+note-config-part = { $part } は { $main } の include の位置で読み取りました。
+note-include-missing = { $place } が include する { $file } がデータにありません。
+note-include-circle = { $file } が自分自身を include しています ({ $way })。循環はそこで打ち切りました。
+note-source-not-read = { $file }: 読み取っていません。ソースファイル { $files } 個のうち、ウェブアプリケーションに近い { $read } を読み取りました。
+note-without-ruff = ruff がインストールされていないため、ruff の ASYNC ルールだけが検出するブロッキング呼び出しは調べていません: { $command }
+
+## AWS のレスポンス
+
+note-untimed = 時刻を読み取れない項目が { $entries } 件あります。
+note-entries-missing = 複数ページのうちの 1 ページのため、項目が欠けています (NextToken)。
+note-events-damaged = イベント { $events } 件の詳細を読み取れません。
+note-repeated-events = { $table } の重複イベント { $repeated } 件を除外しました。
+note-repeated-entries = { $table } の重複項目 { $repeated } 件を除外しました。
+note-repeated-receives = 同じメッセージの重複した受信 { $repeated } 件を除外しました。各メッセージは最大の受信回数で 1 回だけ保存されています。
+note-redrive-policy = { $queue } の RedrivePolicy を読み取れません。デッドレターキューと最大受信回数は不明です。
+note-log-of-function = ファイル名から { $function } のログとみなしました。ログの期間は不明です。
+note-log-group-unknown = ロググループが不明です。{ $example } のように、ファイル名を関数名にしてください。
+note-query-unknown = queries.json に項目がないため、クエリの期間、ロググループ、上限は不明です。
+note-query-page = 複数ページのうちの 1 ページです (nextToken)。
+note-query-status = クエリのステータスが { $status } のため、行が欠けています。
+note-query-limit = 上限に達したため { $rows } 行より後は欠けています。
+note-query-limit-matched = 一致した { $matched } 行のうち { $rows } 行だけです。残りは上限のため欠けています。
+note-query-without-result = クエリ { $query } の結果がデータにありません。
+note-queries-scanned = クエリのスキャン量は { $size }、料金は { $cost } です。
+note-cloudwatch-message = CloudWatch からのメッセージ { $code }: { $text }
+note-no-metric-queries = クエリの一覧がないため、系列をラベルで識別しました。
+note-series-by-label = 系列 { $series } ({ $label }) は、{ $why ->
+    [several] 同じ id のクエリが複数ある
+   *[none] この id のクエリにこのラベルがない
+  }ため、ラベルで識別しました。
+note-statistic-inferred = 系列 { $series } 個の統計をラベルと値から推定しました。
+note-unnamed-series = 系列 { $series } 個のメトリクスが不明です。{ $advice }。
+advice-metric-queries = メトリクスのクエリの一覧を metric-data-queries.json として同じフォルダに置いてください
+advice-metric-file = ファイル名を metrics/NAME-Errors.json のように、キューまたは関数とメトリクスの名前にしてください
+note-series-incomplete = { $series } のステータスが Complete ではないため、データポイントが欠けています。
+note-points-page = 複数ページのうちの 1 ページのため、データポイントが欠けています (NextToken)。
+note-points-uneven = 系列 { $series } は時刻が { $times } 個、値が { $values } 個のため、共通の { $kept } 個を保存しました。
+note-points-unreadable = 系列 { $series } のうち、時刻または値を読み取れないデータポイント { $points } 個を除外しました。
+note-points-repeated = 重複したデータポイント { $points } 個は 1 回だけ保存しました。
+note-points-conflicting = そのうち { $points } 個は以前のレスポンスと値が異なり、最後の値を保存しました。
+note-series-unanswered = クエリの系列 { $series } 個に対するレスポンスがありません。
