@@ -1,12 +1,16 @@
 from html import escape
 
 import nbformat
+import pytest
 from worlds.report_parts import ANSWER, PIXEL, result
 
+from watchme_analysis.errors import InputError
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import write_result
-from watchme_analysis.report.html_page import write_index, write_page
+from watchme_analysis.report.html_page import check_index, write_index, write_page
 from watchme_analysis.report.summary import facts
+from watchme_analysis.text.message import Choice, Duration, Resource, message
+from watchme_analysis.text.render import label, render
 
 make = nbformat.v4
 
@@ -173,3 +177,52 @@ def test_a_notebook_that_never_ran_makes_a_page_all_the_same(tmp_path):
     assert "The kernel died." in page
     assert "<h2>Timeline</h2>" in page
     assert "one()\ntwo()" in page
+
+
+def run(folder, name, **changes):
+    (folder / name).mkdir()
+    write_result(folder / name, result(**changes))
+
+
+def test_the_index_tells_what_changed_since_the_previous_run_of_the_same_case(tmp_path):
+    begun = {"start": "2025-12-11T10:00:00+00:00", "end": None}
+    unsure = ANSWER | {"verdict": "inconclusive", "cause": None, "incident": begun}
+    sure = ANSWER | {"incident": begun}
+    over = ANSWER | {"incident": begun | {"end": "2025-12-11T11:00:00+00:00"}}
+    for hour, diagnosis in enumerate((unsure, sure, sure, over)):
+        run(tmp_path, f"run-{hour}", diagnosis=diagnosis, started_at=f"2025-12-11T1{hour}:00:00+00:00")
+    run(tmp_path, "other", case="another", started_at="2025-12-11T19:00:00+00:00")
+    rows = write_index(tmp_path).read_text().split("<tr class=")[1:]
+    told = [
+        row.partition(f'data-name="{label("index-change", "en")}">')[2].partition("</td>")[0] for row in rows
+    ]
+    was = message("index-verdict-was", before=Resource(label("verdict-name-inconclusive", "en")))
+    assert told[0] == told[4] == "–"  # first runs
+    assert told[3] == escape(render(was))
+    assert told[2] == label("index-unchanged", "en")
+    assert told[1].startswith(escape(render(message("index-incident-was", before=Resource("")))[:10]))
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_index_speaks_the_configured_language_and_knows_itself(tmp_path, monkeypatch, language):
+    monkeypatch.setenv("WATCHME_LANGUAGE", language)
+    run(tmp_path, "run", diagnosis=ANSWER)
+    page = write_index(tmp_path).read_text()
+    assert f'<html lang="{language}">' in page
+    for name in ("index-title", "page-impact", "page-duration", "index-change"):
+        assert label(name, language) in page
+    check_index(tmp_path)
+    (tmp_path / "index.html").write_text("<title>My pages</title>")
+    with pytest.raises(InputError, match="not an index of reports"):
+        check_index(tmp_path)
+
+
+def test_duration_and_impact_of_a_result():
+    window = {"start": "2025-12-11T09:00:00+00:00", "end": "2025-12-11T12:00:00+00:00"}
+    begun = {"start": "2025-12-11T10:00:00+00:00", "end": None}
+    backlog = {"dead_letters_of_incident": 4, "lost": 0, "missed_work": [["a", "b"]], "question": "backlog"}
+    shown = facts(result(diagnosis=ANSWER | backlog | {"incident": begun}, window=window))
+    duration = message("incident-duration", duration=Duration(7200.0), state=Choice("open"))
+    assert shown.duration == render(duration)
+    assert shown.impact == render(message("impact-messages", dead=4, lost=0, missed=1))
+    assert facts(result(diagnosis=ANSWER | backlog, status="failed")).impact == ""

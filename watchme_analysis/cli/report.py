@@ -43,7 +43,8 @@ _OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 Examples:
   watchme report health cases/last-night
   watchme report all cases/* --out ~/reports --timezone UTC
-  watchme report what-if cases/last-night --queue uploads""",
+  watchme report what-if cases/last-night --queue uploads
+  watchme report all cases/last-night --format markdown --language ja --redact ids""",
 )
 @click.argument("question", type=ChoiceWithSuggestion([*QUESTIONS, *FURTHER, ALL]))
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -68,15 +69,21 @@ Examples:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of the notebooks to run; by default those of this project.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=ChoiceWithSuggestion(["html", "markdown"]),
+    default="html",
+    show_default=True,
+    help="markdown: a postmortem of health or backlog for a wiki, without figures.",
+)
 @fail_on_option
 def report(
     question: str,
     cases: tuple[Path, ...],
     out: Path | None,
     notebooks: Path | None,
-    system: str | None,
-    fail_on: str | None,
-    **options: str | None,
+    **options: Any,
 ) -> int:
     """Write a report of each CASE: a page with figures, findings and next steps.
 
@@ -87,6 +94,9 @@ def report(
     Each report is a folder below --out with report.html, the executed notebook, result.json and the figures
     as PNG. index.html in --out lists all reports, newest first.
 
+    With --format markdown, a postmortem is written to --out instead: summary, timeline, impact, cause, causes
+    that are ruled out, actions taken and open actions. An existing file is never replaced.
+
     Exit codes: 0 all reports are complete; 1 a notebook failed (its report is kept as far as it came and
     marked in the index); 2 bad input, nothing was written; 3 with --fail-on, if no notebook failed and a
     diagnosis meets it.
@@ -95,9 +105,14 @@ def report(
     from watchme_analysis.report.html_page import INDEX
     from watchme_analysis.report.run import write_reports
 
+    system, form, fail_on = (options.pop(name) for name in ("system", "form", "fail_on"))
     if out is None:
         chosen = load_config().chosen_system(system)
         out = Path((chosen.reports if chosen else None) or "reports")
+    if form == "markdown":
+        if notebooks is not None:
+            raise click.UsageError("--notebooks does not go with --format markdown, which runs no notebook.")
+        return _write_postmortems(question, cases, out, fail_on, **options)
     with absent_module(ADDRESS_GRAMMAR):
         results = write_reports(
             question, cases, out, notebooks=notebooks, progress=ReportProgress(), **options
@@ -106,6 +121,18 @@ def report(
     if any(result["status"] != "ok" for result in results):
         return NOTEBOOK_FAILED
     return FOUND if any(meets(fail_on, result["diagnosis"]) for result in results) else 0
+
+
+def _write_postmortems(
+    question: str, cases: tuple[Path, ...], out: Path, fail_on: str | None, **options: str | None
+) -> int:
+    """Write the postmortems and print their paths; return the exit code."""
+    from watchme_analysis.report.postmortem import write_postmortems
+
+    written = write_postmortems(question, cases, out, **options)
+    for file, _ in written:
+        echo(_short(file.absolute()))
+    return FOUND if any(meets(fail_on, diagnosis) for _, diagnosis in written) else 0
 
 
 class ReportProgress:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from watchme_analysis.config import load_config
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.present.display import coded
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import RESULT, locked, runs, settle_killed
-from watchme_analysis.report.summary import facts, language_of
-from watchme_analysis.text.render import label
+from watchme_analysis.report.summary import change_since, facts, language_of
+from watchme_analysis.text.message import message
+from watchme_analysis.text.render import label, render
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -127,12 +129,16 @@ def _sections(cells: list[Any]) -> dict[str, str]:
 
 
 INDEX = "index.html"
+_INDEX_MARK = b'<meta name="generator" content="watchme_analysis index">'
 
 
 def check_index(reports: Path) -> None:
     """Raise an error if a folder of reports holds an index page of something else."""
     check_replaceable(
-        reports / INDEX, lambda first: b"<title>Reports</title>" in first, "an index of reports"
+        reports / INDEX,
+        # The title alone marked the index of the previous release.
+        lambda first: _INDEX_MARK in first or b"<title>Reports</title>" in first,
+        "an index of reports",
     )
 
 
@@ -144,10 +150,20 @@ def write_index(reports: Path) -> Path:
     """
     template = _index_template()
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    language = load_config().language
     with locked(reports):
         settle_killed(reports)
-        rows, foreign = _rows(reports)
-        page = template.render(rows=rows, foreign=foreign, style=style) + "\n"
+        rows, foreign = _rows(reports, language)
+        shown = {
+            "rows": rows,
+            "foreign": foreign,
+            "style": style,
+            "language": language,
+            "generator": _INDEX_MARK.decode(),
+            "count": render(message("index-count", count=len(rows)), language),
+            "label": lambda message_id: label(message_id, language),
+        }
+        page = template.render(shown) + "\n"
         # File names may be invalid UTF-8, and results may contain lone surrogates.
         write_atomically(reports / INDEX, page.encode(errors="backslashreplace"))
     return reports / INDEX
@@ -162,16 +178,23 @@ def _index_template() -> Any:
     return environment.get_template("index.html.j2")
 
 
-def _rows(reports: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def _rows(reports: Path, language: str) -> tuple[list[dict[str, Any]], list[str]]:
     """Return a row for each run, and the folders with the result of another program."""
     found, foreign = runs(reports)
     rows = []
-    for name, result in found:
+    earlier: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for name, result in reversed(found):
+        about = str(result.get("question")), str(result.get("case"))
+        before = None if result.get("redacted") else earlier.get(about)
         try:
-            rows.append(_row(reports, name, result))
+            rows.append(_row(reports, name, result) | {"change": change_since(before, result, language)})
         except Exception:  # an unknown result must not prevent the index of the others
             foreign.append(name)
-    return rows, sorted(foreign)
+        else:
+            # A redacted case has no name by which its previous run could be found.
+            if result.get("status") == "ok" and not result.get("redacted"):
+                earlier[about] = result
+    return rows[::-1], sorted(foreign)
 
 
 def _row(reports: Path, name: str, result: dict[str, Any]) -> dict[str, Any]:

@@ -103,14 +103,14 @@ def write_reports(
     # The first kernel starts while the inputs are validated.
     with shared_imports() as home, Kernels() as kernels:
         if redact is not None:
-            cases = [_exported(case, Path(home, f"{redact}-{at}"), redact) for at, case in enumerate(cases)]
+            cases = [exported(case, Path(home, f"{redact}-{at}"), redact) for at, case in enumerate(cases)]
         requests = plan(question, cases, parameters, notebooks)
         requests = [replace(request, redact=redact) for request in requests]
         progress.planned(len(requests))
         return make_reports(requests, Path(out).absolute(), progress, kernels)
 
 
-def _exported(case: str | Path, folder: Path, level: str) -> Path:
+def exported(case: str | Path, folder: Path, level: str) -> Path:
     """Return the path of a case exported at a level of redaction, below a folder."""
     from watchme_analysis.case.export import export_case
     from watchme_analysis.case.opening import open_case

@@ -13,9 +13,19 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.health.hypotheses.calibration import track_record
 from watchme_analysis.inference.findings import stored_sentences
 from watchme_analysis.inference.weighing import with_second_cause
+from watchme_analysis.report.impact import impact_of
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 from watchme_analysis.text.formats import MISSING, as_sentence, format_percent, format_time
-from watchme_analysis.text.message import Resource, TimeSpan, message, message_from_dict
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Resource,
+    Text,
+    TimeSpan,
+    message,
+    message_from_dict,
+    sentences,
+)
 from watchme_analysis.text.render import label, render
 from watchme_analysis.window import parse_zone
 
@@ -45,6 +55,10 @@ class ResultFacts:
         The strongest observations for the named cause, each with its table and number of rows.
     incident
         Start and end of the incident, in the zone of the report.
+    duration
+        Length of the incident, until the end of the data if it is open; a dash without one.
+    impact
+        Requests, messages and work items that the incident harmed; empty where unknown.
     window
         Analysed window, in the zone of the report.
     made, seconds
@@ -70,6 +84,8 @@ class ResultFacts:
     reasons: tuple[tuple[str, str], ...]
     confidence: str
     incident: str
+    duration: str
+    impact: str
     window: str
     made: str
     seconds: str
@@ -104,6 +120,8 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         reasons=_reasons(found, language, zone) if causes else (),
         confidence=format_percent(found["confidence"]) if "confidence" in found else MISSING,
         incident=_span(incident, zone, language),
+        duration=_duration(incident, looked_at, language),
+        impact="" if failed or (harm := impact_of(found)) is None else render(harm, language),
         window=_span(looked_at, zone, language),
         made=format_time(result.get("started_at"), zone, names_zone=True),
         seconds=MISSING if seconds is None else f"{seconds:.1f} s",
@@ -160,6 +178,56 @@ def _span(bounds: Mapping[str, Any], zone: tzinfo, language: str) -> str:
     start, end = datetime.fromisoformat(bounds["start"]), bounds.get("end")
     span = TimeSpan(start, datetime.fromisoformat(end) if end else None)
     return render(message("value", value=span), language, zone)
+
+
+def _duration(bounds: Mapping[str, Any], window: Mapping[str, Any], language: str) -> str:
+    """Return the length of an incident, until the end of the window if it is open."""
+    start, end = bounds.get("start"), bounds.get("end")
+    until = end or window.get("end")
+    if not start or not until:
+        return MISSING
+    seconds = (datetime.fromisoformat(until) - datetime.fromisoformat(start)).total_seconds()
+    state = Choice("ended" if end else "open")
+    return render(message("incident-duration", duration=Duration(max(0.0, seconds)), state=state), language)
+
+
+def change_since(earlier: Mapping[str, Any] | None, result: Mapping[str, Any], language: str) -> str:
+    """Return in words how a result differs from the earlier one of the same question and case.
+
+    Parameters
+    ----------
+    earlier
+        The earlier result; None for the first run.
+    result
+        The later result.
+    language
+        Language of the words.
+
+    Returns
+    -------
+    str
+        Empty for a first run, and when one of them has no diagnosis.
+    """
+    zone = _zone(result)
+    runs = [one.get("diagnosis") for one in (earlier or {}, result) if one.get("status") == "ok"]
+    both = [one for one in runs if isinstance(one, Mapping)]
+    if len(both) < 2:
+        return ""
+    before, now = both
+    changes: list[Text] = []
+    verdicts = [_verdict_name(str(one.get("verdict")), language) for one in (before, now)]
+    causes = ["; ".join(_causes(one, language)) for one in (before, now)]
+    if verdicts[0] != verdicts[1]:
+        changes.append(message("index-verdict-was", before=Resource(verdicts[0])))
+    elif causes[0] != causes[1]:
+        changes.append(message("index-cause-was", before=Resource(causes[0])))
+    spans = [_span(one.get("incident") or {}, zone, language) for one in (before, now)]
+    if spans[0] != spans[1]:
+        changes.append(message("index-incident-was", before=Resource(spans[0])))
+    harms = [impact_of(one) for one in (before, now)]
+    if harms[0] != harms[1] and harms[0] is not None:
+        changes.append(message("index-impact-was", before=Resource(render(harms[0], language))))
+    return render(sentences(*changes) or message("index-unchanged"), language)
 
 
 def _track_record(result: Mapping[str, Any], language: str) -> str:

@@ -1,0 +1,120 @@
+"""Postmortems in Markdown: their parts, both languages, recorded actions and redaction."""
+
+import shutil
+
+import pytest
+
+from watchme_analysis.case.actions import record_actions
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.errors import InputError
+from watchme_analysis.notebook import open_health
+from watchme_analysis.report.impact import impact_of
+from watchme_analysis.report.postmortem import postmortem, write_postmortems
+from watchme_analysis.text.message import Count, message
+from watchme_analysis.text.render import label
+
+PARTS = ("summary", "timeline", "impact", "cause", "ruled-out", "actions", "open-actions")
+
+ACTION = {
+    "remedy": "restart", "step": "one", "resource": "api", "call": None, "outcome": "done", "plan": "abc",
+    "number": 0, "message": message("plan-step-done").to_dict(),
+}  # fmt: skip
+
+
+def headings(text):
+    return [line[3:] for line in text.splitlines() if line.startswith("## ")]
+
+
+def in_order(parts, text, language):
+    found = headings(text)
+    places = [found.index(label(f"postmortem-heading-{part}", language)) for part in parts]
+    return places == sorted(places)
+
+
+@pytest.fixture(scope="module")
+def page(bundled, tmp_path_factory):
+    """The page of a health incident with an action at its end; its language is set by each test."""
+    case = bundled("health-threadpool")
+    copy = tmp_path_factory.mktemp("postmortem") / "case"
+    shutil.copytree(case.path, copy)
+    record_actions(copy, [{"time": case.window.end.isoformat(), **ACTION}])
+    return open_health(case=str(copy), timezone="UTC")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_postmortem_of_health_has_all_parts_in_each_language(page, language):
+    page.language = language
+    text = postmortem(page)
+    assert in_order(PARTS, text, language)
+    assert "2026-11-24 15:53:44" in text  # the start, in the zone of the reader
+    refuted = [entry for entry in page.diagnosis.ranking if entry.status == "refuted"]
+    ruled_out = text.partition(label("postmortem-heading-ruled-out", language))[2].partition("\n## ")[0]
+    assert ruled_out.count("\n- **") == len(refuted) > 3
+    assert "```sql\nselect" in text
+    assert "- [ ] " in text
+    # In the timeline and among the actions.
+    assert text.count(f"| {page.window.end:%Y-%m-%d %H:%M:%S} | {label('plan-step-done', language)} |") == 2
+
+
+@pytest.mark.slow
+def test_a_postmortem_of_a_backlog_names_messages_and_work_and_no_identity(shorter, tmp_path):
+    device = str(shorter.table("queue_messages")["work_item"].dropna().iloc[0])
+    files = {
+        level: write_postmortems("backlog", [shorter.path], tmp_path / str(level), redact=level)[0][0]
+        for level in (None, "share")
+    }
+    texts = {level: file.read_text() for level, file in files.items()}
+    assert all(in_order(PARTS[:4], text, "en") for text in texts.values())
+    assert (device in texts[None], device in texts["share"]) == (True, False)
+
+
+def test_recorded_actions_are_told(evidence, tmp_path):
+    case = import_folder(evidence, tmp_path / "case").case
+    record_actions(case.path, [{"time": case.window.end.isoformat(), **ACTION}])
+    ((file, _),) = write_postmortems("health", [case.path], tmp_path / "out", timezone="UTC")
+    text = file.read_text()
+    said = f"| {case.window.end:%Y-%m-%d %H:%M:%S} | {label('plan-step-done', 'en')} |"
+    assert f"{said} done |" in text
+
+
+def test_without_an_incident_only_open_actions_follow_and_no_file_is_replaced(tmp_path):
+    line = '192.0.2.7 - - [10/Dec/2025:10:{:02d}:00 +0000] "GET /health HTTP/1.1" 200 2 "-" "curl"\n'
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "calm" / "access.log").write_text("".join(map(line.format, range(30))))
+    out = tmp_path / "out"
+    for _ in range(2):
+        write_postmortems("health", [tmp_path / "calm"], out)
+    files = sorted(out.glob("*.md"))
+    # Without durations in the log, an incident can't be excluded: what to collect is open.
+    expected = [label(f"postmortem-heading-{part}", "en") for part in ("summary", "open-actions")]
+    assert [headings(file.read_text()) for file in files] == [expected] * 2
+
+
+def test_what_can_not_be_written_is_said(evidence, tmp_path, watchme):
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match="not alarms"):
+        write_postmortems("alarms", [evidence], out)
+    with pytest.raises(InputError, match="--queue does not go"):
+        write_postmortems("health", [evidence], out, queue="orders")
+    words = ("report", "health", evidence, "--format", "markdown", "--out", out)
+    assert watchme(*words, "--notebooks", tmp_path).returncode == 2
+    assert not out.exists()
+    done = watchme(*words)
+    assert done.returncode == 0
+    assert done.stdout.strip() == str(next(out.glob("*.md")))
+
+
+def test_the_impact_is_that_of_the_incident():
+    incident = {
+        "id": "health-incident",
+        "values": {name: {"count": 3} for name in ("bad", "requests", "failed")},
+    }
+    nested = {"id": "sentences", "values": {"sentences": {"sentences": ["text", incident]}}}
+    health = {"question": "health", "verdict": "supported", "summary_messages": [None, nested]}
+    assert impact_of(health).values["bad"] == Count(3)
+    assert impact_of(health | {"summary_messages": []}) is None
+    assert impact_of(health | {"verdict": "no_incident"}) is None
+    backlog = {"question": "backlog", "verdict": "inconclusive", "dead_letters_of_incident": 2, "lost": 0}
+    assert impact_of(backlog) is None  # what was missed is unknown
+    assert impact_of(backlog | {"missed_work": [["a", "b"]]}).values["missed"] == Count(1)

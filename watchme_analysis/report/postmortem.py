@@ -1,0 +1,318 @@
+"""A postmortem of a case as Markdown for a wiki, from the same sections and sentences as its page.
+
+No notebook runs, so the extra ``report`` is not needed. The order is that of a postmortem: summary, impact,
+timeline, cause, causes that are ruled out, actions taken, open actions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.inference.findings import stored_sentences
+from watchme_analysis.notebook import open_backlog, open_health
+from watchme_analysis.present.markdown import (
+    markdown_block,
+    markdown_rows,
+    markdown_table,
+    markdown_text,
+)
+from watchme_analysis.report.cause_page import remedy_page
+from watchme_analysis.report.folder import prepare, slug
+from watchme_analysis.report.run import exported, shared_imports
+from watchme_analysis.report.summary import facts
+from watchme_analysis.services.diagnose import ALL, QUESTIONS, causes_of, chosen_questions
+from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.message import (
+    Choice,
+    Message,
+    Probability,
+    Resource,
+    message,
+    message_from_dict,
+)
+from watchme_analysis.text.render import label, render
+from watchme_analysis.version import __version__
+
+if TYPE_CHECKING:
+    from watchme_analysis.case.case_folder import Case
+    from watchme_analysis.inference.findings import Ranked
+    from watchme_analysis.notebook import BacklogPage, HealthPage
+
+# Rows of the timeline at most; further changes are in the page.
+_MOST_CHANGES = 30
+
+
+def write_postmortems(
+    question: str,
+    cases: Sequence[str | Path],
+    out: str | Path = "reports",
+    *,
+    redact: str | None = None,
+    **parameters: str | None,
+) -> list[tuple[Path, dict[str, Any]]]:
+    """Write the postmortem of each case, and return its file and the diagnosis as a JSON object.
+
+    Parameters
+    ----------
+    question
+        ``health``, ``backlog``, or ``all`` for both, as far as a case has evidence for them.
+    cases
+        Cases or folders of raw evidence.
+    out
+        Folder of the files; created when missing. An existing file is never replaced.
+    redact
+        Level of redaction, as for :func:`watchme_analysis.report.run.write_reports`.
+    parameters
+        ``since``, ``until``, ``timezone``, ``language``, ``endpoint`` and ``queue``; None for the default.
+
+    Raises
+    ------
+    InputError, CaseError
+        When a parameter, a case or the folder can't be used. Nothing is written then.
+    """
+    from watchme_analysis.case.opening import open_case
+
+    if question not in (*QUESTIONS, ALL):
+        raise InputError(f"A postmortem answers {', '.join(QUESTIONS)} or {ALL}, not {question}.")
+    subjects = {"health": "endpoint", "backlog": "queue"}
+    given = {name: value for name, value in parameters.items() if value is not None}
+    written = []
+    with shared_imports() as home:
+        pages: list[HealthPage | BacklogPage] = []
+        for at, path in enumerate(cases):
+            shown = Path(path) if redact is None else exported(path, Path(home, f"{redact}-{at}"), redact)
+            for each in chosen_questions(question, open_case(shown)):
+                foreign = {subjects[other] for other in QUESTIONS if other != each}
+                if question != ALL and foreign & set(given):
+                    raise InputError(f"--{min(foreign & set(given))} does not go with the question {each!r}.")
+                own = {name: value for name, value in given.items() if name not in foreign}
+                open_page = open_health if each == "health" else open_backlog
+                pages.append(open_page(case=str(shown), **own))
+        prepare(Path(out))
+        for page in pages:
+            found = page.diagnosis.to_dict(page.language, page.zone)
+            file = _new_file(Path(out), page.investigation.question, page.investigation.case.name)
+            file.write_text(postmortem(page), encoding="utf-8", errors="backslashreplace")
+            written.append((file, found))
+    return written
+
+
+def _new_file(out: Path, question: str, case: str) -> Path:
+    """Create a file under a name that no other has; return its path."""
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{question}-{slug(case)}"
+    number = 1
+    while True:
+        file = out / (f"{stem}.md" if number == 1 else f"{stem}-{number}.md")
+        try:
+            file.touch(exist_ok=False)
+        except FileExistsError:
+            number += 1
+        else:
+            return file
+
+
+def postmortem(page: HealthPage | BacklogPage) -> str:
+    """Return the postmortem of a page as Markdown, in its language and time zone."""
+    return "\n\n".join(filter(None, _Postmortem(page).parts())) + "\n"
+
+
+class _Postmortem:
+    """Parts of the postmortem of a page."""
+
+    def __init__(self, page: HealthPage | BacklogPage) -> None:
+        self._page = page
+        self._found = page.diagnosis.to_dict(page.language, page.zone)
+        self._facts = facts(
+            {
+                "status": "ok",
+                "question": page.investigation.question,
+                "case": page.investigation.case.name,
+                "diagnosis": self._found,
+                "window": {"start": page.window.start.isoformat(), "end": page.window.end.isoformat()},
+                "parameters": {"language": page.language, "timezone": str(page.zone)},
+            }
+        )
+        self._is_calm = page.diagnosis.verdict == "no_incident"
+        # Without times in the evidence, an incident is neither found nor excluded.
+        self._has_incident = not self._is_calm and page.incident is not None
+
+    def parts(self) -> Iterator[str]:
+        facts, case = self._facts, self._page.investigation.case
+        is_found = self._has_incident
+        unnamed = (
+            self._label("postmortem-open-cause") if is_found else self._label("postmortem-open-incident")
+        )
+        yield f"# {markdown_text(facts.headline or unnamed)}"
+        yield "\n".join(self._head(case))
+        told = stored_sentences(self._found, "summary", self._page.language, self._page.zone)
+        yield self._heading("summary")
+        # The last sentence says what to do, which is an open action.
+        shown = told if self._is_calm or len(told) == 1 else told[:-1]
+        yield from (markdown_text(text) for text in shown)
+        if self._has_incident:
+            yield from self._of_incident()
+        yield from self._taken(case)
+        if not self._is_calm:
+            yield self._heading("open-actions")
+            yield "\n".join(f"- [ ] {item}" for item in self._open_actions(told))
+        made = message("postmortem-made", version=Resource(__version__), case=Resource(case.name))
+        yield f"---\n\n*{markdown_text(self._render(made))}*"
+
+    def _head(self, case: Case) -> Iterator[str]:
+        """Yield the lines below the title."""
+        facts = self._facts
+        window = self._page.window
+        between = [Resource(format_time(bound, self._page.zone)) for bound in (window.start, window.end)]
+        rows: list[tuple[str, str]] = [(self._label("page-case"), case.title)]
+        if self._has_incident:
+            rows += [
+                (self._label("page-incident"), facts.incident),
+                (self._label("page-duration"), facts.duration),
+            ]
+            rows += [(self._label("page-impact"), facts.impact)] if facts.impact else []
+            cause = "; ".join(facts.causes) or facts.verdict
+            rows += [(self._label("postmortem-cause"), f"{cause} ({facts.confidence})")]
+        shown = self._render(message("losses-between", start=between[0], end=between[1]))
+        rows += [(self._label("page-window"), f"{shown} ({self._page.zone})")]
+        return (f"- **{name}:** {markdown_text(text)}" for name, text in rows)
+
+    def _of_incident(self) -> Iterator[str]:
+        page = self._page
+        yield self._heading("timeline")
+        heads = (self._label("column-time"), self._label("postmortem-event"))
+        yield f"{markdown_text(self._zone_note())}\n\n{markdown_rows(heads, self._events())}"
+        yield self._heading("impact")
+        yield markdown_text(self._facts.impact)
+        shown = page.sections.get("missed_work") or page.sections.get("fates")
+        yield markdown_table(shown()) if shown else ""
+        yield self._heading("cause")
+        yield from self._cause()
+        yield from self._others("refuted", "ruled-out")
+        yield from self._others("inconclusive", "not-ruled-out")
+
+    def _zone_note(self) -> str:
+        return self._render(message("postmortem-zone", zone=Resource(str(self._page.zone))))
+
+    def _events(self) -> list[tuple[str, str]]:
+        """Return time and description of what happened, in order."""
+        page, events = self._page, list[tuple[datetime, str]]()
+        bounds = page.diagnosis.incident_start, page.diagnosis.incident_end
+        said = self._label("postmortem-began"), self._label("postmortem-ended")
+        events += [(bound, text) for bound, text in zip(bounds, said, strict=True) if bound is not None]
+        changes = page.changes.frame.sort_values("time", kind="stable").head(_MOST_CHANGES)
+        for row in changes.to_dict("records"):
+            told = row.get("description") if isinstance(row.get("description"), Message) else row["what"]
+            resource, user = row.get("resource"), row.get("user")
+            events.append((row["time"].to_pydatetime(), self._change(told, resource, user)))
+        for alarm in page.diagnosis.extra.get("alarms", ()):
+            if alarm.get("first"):
+                fired = message(
+                    "postmortem-alarm", alarm=Resource(alarm["alarm"]), resource=Resource(alarm["resource"])
+                )
+                events.append((datetime.fromisoformat(alarm["first"]), self._render(fired)))
+        for time, told, _ in self._actions():
+            events.append((time, told))
+        events.sort(key=lambda event: event[0])
+        return [(format_time(time, page.zone), told) for time, told in events]
+
+    def _change(self, told: Any, resource: Any, user: Any) -> str:
+        what = self._render(told if isinstance(told, Message) else str(told))
+        if not isinstance(resource, str):
+            return what
+        return self._render(
+            message(
+                "postmortem-change",
+                resource=Resource(resource),
+                what=Resource(what),
+                user=Resource(user if isinstance(user, str) else ""),
+                known=Choice("known" if isinstance(user, str) and user else "unknown"),
+            )
+        )
+
+    def _cause(self) -> Iterator[str]:
+        facts = self._facts
+        if not facts.causes:
+            yield markdown_text(self._label("postmortem-cause-unknown"))
+            return
+        titles = "; ".join(facts.causes)
+        yield f"**{markdown_text(titles)}** ({markdown_text(facts.confidence)})"
+        reasons = [f"- {markdown_text(text)} ({markdown_text(rows)})" for text, rows in facts.reasons]
+        yield "\n".join(reasons)
+        query = self._page.findings.sql
+        if query:
+            yield f"{markdown_text(self._label('postmortem-rows'))}\n\n{markdown_block(query, 'sql')}"
+
+    def _others(self, status: str, heading: str) -> Iterator[str]:
+        """Yield the causes of a status with the evidence on them; the named causes are left out."""
+        found = self._page.diagnosis
+        named = {found.cause, found.secondary_cause, *found.other_causes} if self._facts.causes else set()
+        entries = [
+            entry for entry in found.ranking if entry.status == status and entry.finding.cause not in named
+        ]
+        if entries:
+            yield self._heading(heading)
+            yield "\n".join(self._other(entry) for entry in entries)
+
+    def _other(self, entry: Ranked) -> str:
+        titles = {one.cause: one.title for one in causes_of(self._page.investigation.question)}
+        title = self._render(titles.get(entry.finding.cause, Resource(entry.finding.cause)))
+        probability = self._render(message("value", value=Probability(entry.probability)))
+        head = f"- **{markdown_text(title)}** ({markdown_text(probability)})"
+        against = [item for item in entry.finding.evidence if item.weight < 0]
+        if against:
+            item = min(against, key=lambda one: one.weight)
+            rows = self._render(message("page-rows", table=Resource(item.table), rows=int(item.rows)))
+            return f"{head}: {markdown_text(self._render(item.statement))} ({markdown_text(rows)})"
+        if entry.finding.evidence:
+            return f"{head}: {markdown_text(self._label('postmortem-not-decided'))}"
+        return f"{head}: {markdown_text(self._label('finding-no-evidence'))}"
+
+    def _actions(self) -> Iterable[tuple[datetime, str, str]]:
+        """Yield time, sentence and outcome of each recorded action, in order."""
+        for row in self._page.investigation.case.table("actions").to_dict("records"):
+            stored = row["message"] if isinstance(row["message"], Mapping) else json.loads(row["message"])
+            yield row["time"].to_pydatetime(), self._render(message_from_dict(stored)), str(row["outcome"])
+
+    def _taken(self, case: Case) -> Iterator[str]:
+        rows = [
+            (format_time(time, self._page.zone), told, outcome) for time, told, outcome in self._actions()
+        ]
+        if not self._has_incident and not rows:
+            return
+        yield self._heading("actions")
+        heads = (
+            self._label("column-time"),
+            self._label("postmortem-action"),
+            self._label("postmortem-outcome"),
+        )
+        if rows:
+            yield markdown_rows(heads, rows)
+        else:
+            yield markdown_text(self._label("postmortem-no-actions"))
+
+    def _open_actions(self, told: Sequence[str]) -> Iterator[str]:
+        """Yield what remains to be done: the remedy, what prevents it, and the evidence to collect."""
+        if told:
+            yield markdown_text(told[-1])
+        for page in remedy_page(self._found).values():
+            prevent = message("postmortem-prevent", page=Resource(f"docs/causes/{page.name}"))
+            yield markdown_text(self._render(prevent))
+        for item in self._page.diagnosis.missing_evidence:
+            head = markdown_text(f"{self._render(item.what)}: {self._render(item.why)}")
+            block = markdown_block(self._render(item.how))
+            # Indented as the text of the list item, so that it belongs to it.
+            yield "\n".join([head, "", *(f"  {line}" for line in block.splitlines())])
+
+    def _heading(self, name: str) -> str:
+        return f"## {markdown_text(self._label(f'postmortem-heading-{name}'))}"
+
+    def _label(self, name: str) -> str:
+        return label(name, self._page.language)
+
+    def _render(self, text: Any) -> str:
+        return render(text, self._page.language, self._page.zone)

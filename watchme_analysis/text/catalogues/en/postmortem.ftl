@@ -1,0 +1,42 @@
+### Postmortem of a case in Markdown, and the impact of an incident.
+
+impact-requests = { $bad } of { $requests } requests were slow or failed ({ $failed } failed)
+impact-messages = { $dead ->
+    [one] { $dead } message was moved to a DLQ
+   *[other] { $dead } messages were moved to a DLQ
+  }, { $lost } lost; { $missed ->
+    [one] { $missed } work item is missing
+   *[other] { $missed } work items are missing
+  }
+incident-duration = { $duration }{ $state ->
+    [open] {" "}(still open at the end of the data)
+   *[ended] {""}
+  }
+postmortem-open-cause = Incident without a confirmed cause
+postmortem-open-incident = No incident is confirmed or excluded
+postmortem-cause = Cause
+postmortem-heading-summary = Summary
+postmortem-heading-timeline = Timeline
+postmortem-heading-impact = Impact
+postmortem-heading-cause = Cause
+postmortem-heading-ruled-out = Causes ruled out
+postmortem-heading-not-ruled-out = Causes not ruled out
+postmortem-heading-actions = Actions taken
+postmortem-heading-open-actions = Open actions
+postmortem-zone = Times are in { $zone }.
+postmortem-event = event
+postmortem-action = action
+postmortem-outcome = outcome
+postmortem-began = The incident begins.
+postmortem-ended = The incident ends.
+postmortem-alarm = The alarm { $alarm } on { $resource } would have fired.
+postmortem-change = { $resource }: { $what }{ $known ->
+    [known] {" "}(by { $user })
+   *[unknown] {""}
+  }
+postmortem-cause-unknown = The evidence does not separate the remaining causes.
+postmortem-rows = Query for the rows of the strongest statement, for watchme case sql:
+postmortem-not-decided = No observation contradicts it.
+postmortem-no-actions = The case records no actions.
+postmortem-prevent = Decide on prevention: { $page }.
+postmortem-made = Made by watchme_analysis { $version } from the case { $case }.

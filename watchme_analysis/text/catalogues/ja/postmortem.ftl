@@ -1,0 +1,36 @@
+### ポストモーテム (Markdown) とインシデントの影響。
+
+impact-requests = { $requests } 件のリクエストのうち { $bad } 件が遅延または失敗 (失敗 { $failed } 件)
+impact-messages = デッドレターキューへ移動したメッセージ { $dead } 件、失われたメッセージ { $lost } 件、未実施の処理 { $missed } 件
+incident-duration = { $duration }{ $state ->
+    [open] {" "}(データの終わりの時点で継続中)
+   *[ended] {""}
+  }
+postmortem-open-cause = 原因が確定していないインシデント
+postmortem-open-incident = インシデントの有無が確定していない
+postmortem-cause = 原因
+postmortem-heading-summary = 概要
+postmortem-heading-timeline = 経緯
+postmortem-heading-impact = 影響
+postmortem-heading-cause = 原因
+postmortem-heading-ruled-out = 除外した原因
+postmortem-heading-not-ruled-out = 除外できていない原因
+postmortem-heading-actions = 実施した対応
+postmortem-heading-open-actions = 残っている対応
+postmortem-zone = 時刻は { $zone } です。
+postmortem-event = 出来事
+postmortem-action = 対応
+postmortem-outcome = 結果
+postmortem-began = インシデントが始まりました。
+postmortem-ended = インシデントが終わりました。
+postmortem-alarm = { $resource } のアラーム { $alarm } は、この時点で発生していたはずです。
+postmortem-change = { $resource }: { $what }{ $known ->
+    [known] {" "}(実施者: { $user })
+   *[unknown] {""}
+  }
+postmortem-cause-unknown = 手元の証拠では、残っている原因を区別できません。
+postmortem-rows = 最も強い根拠の行を取得するクエリ (watchme case sql で実行できます):
+postmortem-not-decided = 反証となる観測はありません。
+postmortem-no-actions = このケースに対応の記録はありません。
+postmortem-prevent = 再発防止策を決めてください: { $page }。
+postmortem-made = watchme_analysis { $version } がケース { $case } から作成しました。
