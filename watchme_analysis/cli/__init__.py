@@ -33,6 +33,7 @@ _COMMANDS = {
     "report": "report:report",
     "lab": "report:lab",
     "run": "run:run",
+    "schedule": "schedule:schedule",
     "probe": "probe:probe",
     "query": "query:query",
     "alarms": "alarms:alarms",

@@ -1,0 +1,249 @@
+"""Timers: shown first, installed with --yes, checked by systemd, and removed only if they are ours."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from watchme_analysis.cli.schedule import schedule
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.schedule import (
+    DOCKERFILE,
+    Job,
+    cloudformation,
+    container_policy,
+    crontab_line,
+    scheduled_in_crontab,
+    systemd_units,
+    with_crontab_line,
+)
+from watchme_analysis.errors import InputError, ServiceError
+
+ROOT = Path(__file__).parents[2]
+TOML = """
+[systems.orders]
+queue = "orders"
+destinations = ["chat", "site"]
+
+[systems.refunds]
+queue = "refunds"
+
+[destinations.chat]
+type = "sns"
+topic = "arn:aws:sns:ap-southeast-2:123456789012:on-call"
+
+[destinations.site]
+type = "s3"
+bucket = "reports-example"
+"""
+PROGRAM = """#!/bin/sh
+echo "$(basename "$0") $@" >> "$LOG"
+case "$1" in -l) cat "$TAB" 2>/dev/null || exit 1;; -) cat > "$TAB";; esac
+"""
+
+
+def job(folder="/srv/team", every=timedelta(minutes=15), system="orders", command="/usr/bin/watchme"):
+    return Job(system, every, Path(folder), Path(command))
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine whose systemctl and crontab record their calls."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("systemctl", "crontab"):
+        (programs / name).write_text(PROGRAM)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("TAB", str(tmp_path / "crontab"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    team = tmp_path / "a team's 100%"
+    team.mkdir()
+    (team / "watchme.toml").write_text(TOML)
+    monkeypatch.chdir(team)
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(schedule, [*map(str, arguments)], catch_exceptions=False, standalone_mode=False)
+
+
+def calls(machine):
+    path = machine / "log"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def units(machine):
+    return sorted(path.name for path in (machine / ".config/systemd/user").glob("*"))
+
+
+def test_units_are_shown_and_nothing_is_installed_without_yes(machine):
+    result = run("install", "orders")
+    assert "OnUnitActiveSec=900" in result.stdout
+    assert (calls(machine), units(machine)) == ([], [])
+
+
+def test_units_are_installed_listed_and_removed(machine):
+    run("install", "orders", "refunds", "--every", "1h", "--yes")
+    names = [
+        "watchme-orders.service",
+        "watchme-orders.timer",
+        "watchme-refunds.service",
+        "watchme-refunds.timer",
+    ]
+    assert units(machine) == names
+    assert calls(machine)[-1] == "systemctl --user enable --now watchme-refunds.timer"
+    assert "watchme-orders" in run("list").stdout
+    run("install", "orders", "--yes")
+    assert "OnUnitActiveSec=900" in (machine / ".config/systemd/user/watchme-orders.timer").read_text()
+    run("remove", "orders")
+    assert units(machine) == names
+    run("remove", "orders", "--yes")
+    assert units(machine) == names[2:]
+
+
+def test_units_of_others_are_neither_replaced_nor_removed(machine):
+    folder = machine / ".config/systemd/user"
+    folder.mkdir(parents=True)
+    (folder / "watchme-orders.service").write_text("[Service]\n")
+    with pytest.raises(InputError, match="choose another place"):
+        run("install", "orders", "--yes")
+    with pytest.raises(InputError, match="has no units"):
+        run("remove", "orders", "--yes")
+    assert units(machine) == ["watchme-orders.service"]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_accepts_the_units(tmp_path):
+    folder = tmp_path / "100% of a team's"
+    folder.mkdir()
+    made = systemd_units(job(folder, command=sys.executable))
+    for name, text in made.items():
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *(str(tmp_path / name) for name in made)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line for line in done.stderr.splitlines() if "watchme-orders" in line] == []
+
+
+def test_a_unit_that_systemd_rejects_is_not_left(machine):
+    (machine / "bin" / "systemd-analyze").write_text(
+        "#!/bin/sh\necho 'watchme-orders.service: bad' >&2; exit 1\n"
+    )
+    (machine / "bin" / "systemd-analyze").chmod(0o755)
+    with pytest.raises(InputError, match="does not accept"):
+        run("install", "orders", "--yes")
+    assert units(machine) == []
+
+
+def test_systemd_that_fails_is_one_sentence(machine):
+    (machine / "bin" / "systemctl").write_text("#!/bin/sh\necho 'no bus' >&2; exit 1\n")
+    with pytest.raises(ServiceError, match="no bus"):
+        run("install", "orders", "--yes")
+
+
+def test_the_crontab_keeps_its_other_lines(machine):
+    (machine / "crontab").write_text("5 * * * * other\n")
+    run("install", "orders", "--cron", "--yes")
+    run("install", "orders", "--cron", "--every", "1h", "--yes")
+    first, own = (machine / "crontab").read_text().splitlines()
+    assert first == "5 * * * * other"
+    assert own.startswith("0 * * * * cd ")
+    assert "watchme-orders: crontab" in run("list").stdout
+    run("remove", "orders", "--cron", "--yes")
+    assert (machine / "crontab").read_text() == "5 * * * * other\n"
+
+
+def test_the_line_of_a_crontab_runs_in_a_shell(tmp_path):
+    """cron passes the command to a shell, after it has removed the escapes of percent signs."""
+    folder = tmp_path / "a team's 100%"
+    folder.mkdir()
+    program = tmp_path / "my watchme"
+    program.write_text('#!/bin/sh\npwd; printf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    line = crontab_line(job(folder, command=program), folder / "log")
+    command = line.split(" ", 5)[5].replace("\\%", "%")
+    subprocess.run(["sh", "-c", command], check=True)
+    assert (folder / "log").read_text().splitlines() == [str(folder), "run", "orders", "--wait", "10m"]
+
+
+@pytest.mark.parametrize(
+    ("every", "when"),
+    [
+        (timedelta(minutes=1), "* * * * *"),
+        (timedelta(minutes=15), "*/15 * * * *"),
+        (timedelta(hours=1), "0 * * * *"),
+        (timedelta(hours=6), "0 */6 * * *"),
+        (timedelta(days=1), "0 0 * * *"),
+    ],
+)
+def test_intervals_of_cron(every, when):
+    line = crontab_line(job(every=every), Path("/log"))
+    assert line.startswith(f"{when} cd ")
+    assert [*scheduled_in_crontab(line)] == ["watchme-orders"]
+    assert with_crontab_line(f"{line}\n", job(), None) == ""
+
+
+@pytest.mark.parametrize(
+    "every", [timedelta(minutes=7), timedelta(hours=5), timedelta(seconds=90), timedelta(days=2)]
+)
+def test_intervals_that_cron_can_t_express_are_refused(every):
+    with pytest.raises(InputError, match="divisor"):
+        crontab_line(job(every=every), Path("/log"))
+
+
+def test_unknown_systems_and_short_intervals_are_refused(machine):
+    with pytest.raises(InputError):
+        run("install", "order")
+    with pytest.raises(InputError, match="at least 1m"):
+        run("install", "orders", "--every", "10s")
+
+
+def test_the_export_has_a_valid_template_with_the_calls_of_the_destinations(machine, tmp_path):
+    run("export", "orders", "--to", tmp_path / "out")
+    policy = json.loads((tmp_path / "out/policy.json").read_text())
+    assert {"sns:Publish", "s3:PutObject"} <= set(policy["Statement"][-1]["Action"])
+    template = tmp_path / "out/watchme.json"
+    assert json.loads(template.read_text())["Resources"]["Task"]["Properties"]["TaskRoleArn"]
+    run("export", "--to", tmp_path / "out")  # replaces its own files
+    template.write_text("{}")
+    with pytest.raises(InputError, match="choose another place"):
+        run("export", "--to", tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_cfn_lint_accepts_the_template(tmp_path):
+    policy = container_policy([Destination("chat", "slack", settings={"webhook": "ssm:/watchme/slack"})])
+    assert "ssm:GetParameter" in policy["Statement"][-1]["Action"]
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(cloudformation([job(), job(system="", every=timedelta(minutes=1))], policy)))
+    done = subprocess.run(
+        [sys.executable, "-m", "cfnlint", str(path), "--region", "ap-southeast-2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ""
+
+
+def test_the_dockerfile_copies_files_that_exist_and_all_that_the_wheel_needs():
+    lines = DOCKERFILE.splitlines()
+    copied = [word for line in lines if line.startswith("COPY") for word in shlex.split(line)[1:-1]]
+    assert [name for name in copied if name != "watchme.toml" and not (ROOT / name).exists()] == []
+    import tomllib
+
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert set(build["only-include"]) <= set(copied)
+    assert lines[-1] == 'ENTRYPOINT ["watchme", "run"]'
+    assert lines.index("USER watchme") > max(at for at, line in enumerate(lines) if line.startswith("RUN"))
