@@ -20,9 +20,10 @@ from watchme_analysis.backlog.sections.tables import (
 )
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
+from watchme_analysis.notebook.console_links import links
 from watchme_analysis.notebook.page import Page, warn_of_new_name
 from watchme_analysis.notebook.section import Rows, records, section
-from watchme_analysis.present.display import FigureView, TableView, column_heads, table
+from watchme_analysis.present.display import FigureView, LinksView, TableView, column_heads, table
 from watchme_analysis.present.style import Mark
 from watchme_analysis.queues.baseline import STEPS_S, binned, rates
 from watchme_analysis.queues.pipeline import pipelines
@@ -348,6 +349,25 @@ class BacklogPage(Page):
         """Return the table of :meth:`redrive`, under its name in the previous release."""
         warn_of_new_name("resend", "redrive")
         return self.redrive()
+
+    @section(lambda page: records(page._console_links, ("link", "url")))
+    def console(self) -> LinksView:
+        """Return links into the AWS console: queues, functions, metrics, a query of their logs, changes."""
+        return LinksView(
+            self._label("console-caption"),
+            tuple((link["link"], link["url"]) for link in self._console_links),
+            self._label("console-none"),
+        )
+
+    @cached_property
+    def _console_links(self) -> list[dict[str, str]]:
+        shown = [one for one in pipelines(self.investigation, self._queue) if one.queue in self.affected]
+        near, recorded = self._changes, self.investigation.table("changes")
+        recorded = recorded[
+            recorded["time"].isin(near["time"]) & recorded["event_name"].isin(near["event_name"])
+        ]
+        found = links(self.investigation.case, shown, self.window, recorded)
+        return [{"link": render(text, self.language, self.zone), "url": url} for text, url in found]
 
     @section(lambda page: page._alarm_rows(), Rows("metrics"))
     def alarms(self) -> TableView:

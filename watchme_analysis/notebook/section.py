@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.present.display import FigureView, TableView, TextView
+from watchme_analysis.present.display import FigureView, LinksView, TableView, TextView
 from watchme_analysis.present.finding import FindingsView, VerdictView
 from watchme_analysis.schema import TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-View = TypeVar("View", bound=FigureView | TableView | TextView | FindingsView | VerdictView)
+View = TypeVar("View", bound=FigureView | LinksView | TableView | TextView | FindingsView | VerdictView)
 
 
 @dataclass(frozen=True)

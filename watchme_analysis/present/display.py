@@ -143,6 +143,36 @@ class TextView:
         return {"text/html": "\n".join(html), "text/plain": redacted("\n".join(text))}
 
 
+@dataclass(frozen=True, slots=True)
+class LinksView:
+    """Links with their texts, or the sentence ``empty`` where there are none.
+
+    Attributes
+    ----------
+    caption
+        Line above the links.
+    links
+        Text and address of each link.
+    empty
+        Sentence shown without links.
+    """
+
+    caption: str
+    links: tuple[tuple[str, str], ...]
+    empty: str
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        if not self.links:
+            return {"text/html": f"<p>{escape(self.empty)}</p>", "text/plain": self.empty}
+        items = "\n".join(
+            f'<li><a href="{escape(url)}" rel="noopener noreferrer">{escape(redacted(text))}</a></li>'
+            for text, url in self.links
+        )
+        plain = [self.caption, *(f"{redacted(text)}: {url}" for text, url in self.links)]
+        html = f"<p><strong>{escape(self.caption)}</strong></p>\n<ul>\n{items}\n</ul>"
+        return {"text/html": html, "text/plain": "\n".join(plain)}
+
+
 def coded(text: str) -> str:
     """Return a sentence as escaped HTML, with text between backticks as code."""
     return re.sub(r"`([^`]+)`", lambda found: f"<code>{_typed(found[1])}</code>", escape(redacted(text)))
