@@ -162,7 +162,14 @@ def test_every_label_of_a_template_is_in_the_catalogues():
     assert of_templates() <= parsed("ja").keys()
 
 
+def of_values():
+    """Return the prefixes of the ids that words for values of the evidence have."""
+    texts = (path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    return {f"{kind}-" for text in texts for kind in re.findall(r'value_label\(\s*"([a-z-]+)"', text)}
+
+
 def test_no_message_is_without_a_use():
     exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix} | of_templates()
     prefixes = tuple(message_id for _, message_id, is_prefix, _, _ in uses() if is_prefix)
+    prefixes += tuple(of_values())
     assert [name for name in parsed("en") if name not in exact and not name.startswith(prefixes)] == []

@@ -40,7 +40,7 @@ from watchme_analysis.requests.followed import FollowedRequests, fate_counts
 from watchme_analysis.requests.layers import layer_shares, layer_times, status_classes
 from watchme_analysis.requests.observations import phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,7 +301,10 @@ class HealthPage(Page):
 
     def _named_phases(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame with the phases in the language of the page."""
-        names = {phase: self._label(f"phase-{phase}") for phase in frame["phase"].dropna().unique()}
+        names = {
+            phase: value_label("phase", str(phase), self.language)
+            for phase in frame["phase"].dropna().unique()
+        }
         return frame.assign(phase=frame["phase"].map(names))
 
     @cached_property

@@ -100,6 +100,22 @@ def label(message_id: str, language: str, /, **values: Any) -> str:
     return render(message(message_id, **typed), language)
 
 
+def value_label(kind: str, value: str, language: str) -> str:
+    """Return the words for a value of the evidence, such as a vantage; a value without words as it is.
+
+    Parameters
+    ----------
+    kind
+        Beginning of the ids of such words, such as ``vantage``.
+    value
+        Value in a table.
+    language
+        ``en`` or ``ja``.
+    """
+    message_id = f"{kind}-{value.replace('_', '-').replace(' ', '-')}"
+    return label(message_id, language) if message_id in catalogue(language).ids else value
+
+
 class _Renderer:
     """A catalogue with the time zone of the reader."""
 

@@ -11,7 +11,7 @@ from watchme_analysis.present.text_table import truncate_middle
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.formats import format_duration
 from watchme_analysis.text.message import Duration, Number, Text, message
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,10 @@ def _draw_strips(axis: Axes, strips: Sequence[_Strip], language: str) -> None:
             axis.plot(seconds[chosen], lift[chosen], marker, ms=4, mew=width, color=color)
         middle = float(rows["duration_s"].median())
         axis.plot([max(middle, 1e-3)] * 2, [place - 0.36, place + 0.36], color=style.BLACK, lw=1.4)
-        where, when = label(f"vantage-{vantage}", language), label(f"phase-{phase}", language)
+        where, when = (
+            value_label("vantage", str(vantage), language),
+            value_label("phase", str(phase), language),
+        )
         counts = {"requests": len(rows), "failed": int(rows["failed"].sum())}
         labels.append(label("vantages-strip", language, vantage=where, phase=when, **counts))
     axis.set_yticks(range(len(strips)), labels, fontsize=8)
@@ -105,8 +108,8 @@ def _alt_strips(strips: dict[str, list[_Strip]], language: str) -> str:
             "vantages-alt-strip",
             language,
             family=family,
-            vantage=label(f"vantage-{vantage}", language),
-            phase=label(f"phase-{phase}", language),
+            vantage=value_label("vantage", str(vantage), language),
+            phase=value_label("phase", str(phase), language),
             median=Duration(float(rows["duration_s"].median())),
             failed=int(rows["failed"].sum()),
             requests=len(rows),
@@ -162,7 +165,7 @@ def _bar_label(row: Any, language: str) -> str:
         "where-time-goes-bar",
         language,
         family=truncate_middle(row.family, _LONGEST),
-        phase=label(f"phase-{row.phase}", language),
+        phase=value_label("phase", str(row.phase), language),
         requests=int(row.requests),
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.present.display import TableView, cell
 from watchme_analysis.text.formats import format_duration, format_number
 from watchme_analysis.text.message import message, sentences
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") ->
     rows = tuple(
         (
             str(row.family),
-            label(f"vantage-{row.vantage}", language),
+            value_label("vantage", str(row.vantage), language),
             label("part-of", language, part=int(row.baseline_bad), whole=int(row.baseline_count)),
             label("part-of", language, part=int(row.incident_bad), whole=int(row.incident_count)),
             cell(int(row.incident_failed), zone),
@@ -162,7 +162,7 @@ def status_table(frame: pd.DataFrame, language: str = "en") -> TableView:
             for name in classes
         ]
         cells = [f"{before:,d} → {during:,d}" if before or during else "0" for before, during in counts]
-        rows.append((str(family), label(f"vantage-{vantage}", language), *cells))
+        rows.append((str(family), value_label("vantage", str(vantage), language), *cells))
     note = "" if rows else label("requests-none", language)
     heads = (*_heads(("endpoint", "vantage"), language), *classes)
     caption = label("statuses-caption", language)

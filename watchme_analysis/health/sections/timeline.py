@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.text.message import Duration, message
-from watchme_analysis.text.render import label
+from watchme_analysis.text.render import label, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def _probes(axis: Axes, probes: pd.DataFrame, language: str) -> None:
         _points(
             axis,
             probes[here & ~probes["failed"]],
-            **_dots(color, marker, label(f"vantage-{vantage}", language)),
+            **_dots(color, marker, value_label("vantage", str(vantage), language)),
         )
         hollow = {"marker": marker, "mec": style.RED, "mfc": "none", "ms": 4.5, "mew": 1.0, "label": "_"}
         _points(axis, probes[here & probes["failed"]], **hollow)
@@ -267,7 +267,7 @@ def _alt(observed: pd.DataFrame, tables: Mapping[str, pd.DataFrame], language: s
     for vantage, group in observed.groupby("vantage"):
         kind = "probes" if vantage in VANTAGES else "requests"
         counts = {"rows": len(group), "failed": int(group["failed"].sum())}
-        where = label(f"vantage-{vantage}", language)
+        where = value_label("vantage", str(vantage), language)
         parts.append(label(f"timeline-alt-{kind}", language, vantage=where, **counts))
     parts += [
         label(f"timeline-alt-{table.replace('_', '-')}", language, rows=len(tables[table]))
