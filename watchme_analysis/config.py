@@ -23,6 +23,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -759,10 +760,15 @@ def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
 def _read(path: Path) -> dict[str, Any]:
     """Return the settings of a file, checked."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _settings_in(path, path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} can't be read: {reason_of(error)}. Correct or remove the file.") from error
-    return _validated(path, data)
+
+
+@lru_cache(maxsize=8)  # an import asks for the limits at each file
+def _settings_in(path: Path, text: str) -> dict[str, Any]:
+    """Return the settings in the text of a file, checked; they are shared and must not be modified."""
+    return _validated(path, tomllib.loads(text))
 
 
 def check_text(text: str) -> None:

@@ -16,20 +16,24 @@ import pytest
 from worlds.report_parts import FIGURE, TABLE, answer_cell
 
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.report import kernel
 from watchme_analysis.report.html_page import write_index
 from watchme_analysis.report.request import plan
 
 WATCHME = Path(sys.executable).with_name("watchme")
+# The command, whose kernels begin without what the notebooks of these tests do not need.
+LIGHT = "from watchme_analysis.report import kernel; kernel._PRELOAD = ''; import watchme_analysis.cli as c; c.main()"
 
 
-def start(*words, **options):
+def start(*words, program=(sys.executable, "-c", LIGHT), **options):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    return subprocess.Popen([WATCHME, "report", *map(str, words)], **streams)
+    return subprocess.Popen([*program, "report", *map(str, words)], **streams)
 
 
 @pytest.fixture
-def report(watchme):
+def report(watchme, monkeypatch):
     """Return a function that runs the command in this process: exit code, standard output and error."""
+    monkeypatch.setattr(kernel, "_PRELOAD", "")
 
     def run(*words, **options):
         done = watchme("report", *words, **options)
@@ -312,7 +316,8 @@ def test_a_report_depends_on_no_other_environment_and_nobody_waits_for_what_no_n
     environment |= {"HOME": str(home), "JUPYTER_PATH": str(spec.parent.parent), "MPLBACKEND": "TkAgg"}
     environment |= {"PYTHONPROFILEIMPORTTIME": "1"}
     folder = notebooks(which, answer_cell())
-    process = start("health", evidence, "--notebooks", folder, "--out", tmp_path / "r", env=environment)
+    words = ("health", evidence, "--notebooks", folder, "--out", tmp_path / "r")
+    process = start(*words, program=(WATCHME,), env=environment)
     _, imports = process.communicate(timeout=120)
     assert process.returncode == 0, imports
     assert "papermill.execute" in imports

@@ -24,13 +24,15 @@ _ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # otherwise debugpy warns about frozen modules
 }
 # Modules that all bundled notebooks need, imported before the first request to the kernel.
-_START = """
+_PRELOAD = """
 from contextlib import suppress
 with suppress(ImportError):
     import pandas, pyarrow.dataset, pyarrow.parquet
     import PIL.Image, matplotlib.backends.backend_agg, matplotlib.dates, matplotlib.figure
     import watchme_analysis.notebook
     import watchme_analysis.backlog.diagnosis, watchme_analysis.health.hypotheses.diagnosis
+"""
+_LAUNCH = """
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
@@ -54,7 +56,7 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
 
     home = Path(tempfile.mkdtemp(prefix="", dir=process_temp_dir()))
     spec = KernelSpec(
-        argv=[sys.executable, "-c", _START, "-f", "{connection_file}"],
+        argv=[sys.executable, "-c", _PRELOAD + _LAUNCH, "-f", "{connection_file}"],
         display_name="Python 3",
         language="python",
         env={
