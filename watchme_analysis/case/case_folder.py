@@ -66,6 +66,7 @@ class Case:
     manifest: dict[str, Any]
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _checked: dict[str, tuple[int, int, int]] = field(default_factory=dict, repr=False)
+    _database: DuckDBPyConnection | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -199,14 +200,12 @@ class Case:
         """
         import duckdb
 
-        with duckdb.connect() as connection:
-            connection.execute("set TimeZone = 'UTC'")
+        with self._connection() as connection:
             named = [name for name in TABLES if name in query.lower()]
             for name in named or TABLES:
                 self._show(name, connection)
             for name, frame in (more or {}).items():
                 connection.register(name, frame)
-            self._lock(connection)
             try:
                 reads = _only_reads(query, connection)
                 result = connection.execute(query) if reads else None
@@ -242,12 +241,22 @@ class Case:
             reason = str(error).partition("\n")[0]
             raise self._damaged(name, reason) from error
 
-    def _lock(self, connection: DuckDBPyConnection) -> None:
-        """Restrict a connection to the table files of the case, and lock that configuration."""
-        tables = [str(self._file(name)) for name in TABLES]
-        connection.execute("set allowed_paths = $tables", {"tables": tables})
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
+    def _connection(self) -> DuckDBPyConnection:
+        """Return a connection that reads no other files than the tables of the case, and cannot be set to.
+
+        All are of one database, since its start takes longer than most queries.
+        """
+        import duckdb
+
+        if self._database is None:
+            database = duckdb.connect()
+            tables = [str(self._file(name)) for name in TABLES]
+            database.execute("set global TimeZone = 'UTC'")
+            database.execute("set allowed_paths = $tables", {"tables": tables})
+            database.execute("set enable_external_access = false")
+            database.execute("set lock_configuration = true")
+            self._database = database
+        return self._database.cursor()
 
     def _damaged(self, name: str, reason: str) -> CaseError:
         return CaseError(
