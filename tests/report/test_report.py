@@ -22,7 +22,12 @@ from watchme_analysis.report.request import plan
 
 WATCHME = Path(sys.executable).with_name("watchme")
 # The command, whose kernels begin without what the notebooks of these tests do not need.
-LIGHT = "from watchme_analysis.report import kernel; kernel._PRELOAD = ''; import watchme_analysis.cli as c; c.main()"
+LIGHT = """
+from watchme_analysis.cli import main
+from watchme_analysis.report import kernel
+kernel._PRELOAD = ""
+main()
+"""
 
 
 def start(*words, program=(sys.executable, "-c", LIGHT), **options):

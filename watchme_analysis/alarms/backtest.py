@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,16 @@ class History:
     series: pd.Series
     stat: str
     period_s: int
+    _points: dict[tuple[Any, ...], pd.Series] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def points(self, rule: Rule, span: Span | None = None) -> pd.Series:
+        """Return :func:`period_values`, computed once for rules that differ in their thresholds alone."""
+        key = (rule.period_s, rule.sliding, span)
+        if key not in self._points:
+            self._points[key] = period_values(self, rule, span)
+        return self._points[key]
 
 
 def backtest(
@@ -138,11 +149,11 @@ def backtest(
         When the period of the rule is not a multiple of the period of the history.
     """
     _check(rule, history.period_s)
-    values = period_values(history, rule, span)
+    values = history.points(rule, span)
     enough = None
     if rule.low_samples == "ignore" and history.stat.startswith("p") and samples is not None:
         counted = History(samples, "SampleCount", history.period_s)
-        counts = period_values(counted, rule, span).reindex(values.index)
+        counts = counted.points(rule, span).reindex(values.index)
         stride = _stride(rule, history.period_s)
         over_all = sum(
             counts.fillna(0.0).shift(k * stride, fill_value=0.0) for k in range(rule.evaluation_periods)
@@ -171,7 +182,9 @@ def backtest_math(
     _check(rule, period_s)
     span = _common(histories.values(), span)
     points = {
-        name: period_values(replace(history, period_s=period_s), rule, span)
+        name: (history if history.period_s == period_s else replace(history, period_s=period_s)).points(
+            rule, span
+        )
         for name, history in histories.items()
     }
     index = None
@@ -271,25 +284,50 @@ def run_of_points(
     import pandas as pd
 
     length = (rule.evaluation_periods + rule.extra_periods - 1) * stride
-    states = []
+    changes = _window_changes(points, length, stride, enough)
+    states: list[str] = []
     state = "INSUFFICIENT_DATA"
     cache: dict[tuple[Any, ...], str] = {}
-    for i in range(len(points)):
-        window = tuple(points[max(i - length, i % stride) : i + 1 : stride])
-        key = (window, state)
-        if key not in cache:
-            cache[key] = evaluate(
-                window,
-                rule.evaluation_periods,
-                rule.datapoints_to_alarm,
-                rule.treat_missing_data,
-                state,
-                rule.lone_point,
-            )
+    while (i := len(states)) < len(points):
+        before = state
         if enough is None or enough[i]:
+            window = tuple(points[max(i - length, i % stride) : i + 1 : stride])
+            key = (window, state)
+            if key not in cache:
+                cache[key] = evaluate(
+                    window,
+                    rule.evaluation_periods,
+                    rule.datapoints_to_alarm,
+                    rule.treat_missing_data,
+                    state,
+                    rule.lone_point,
+                )
             state = cache[key]
-        states.append(state)
+        # A state that an evaluation kept stays until there is something else to evaluate.
+        until = changes[bisect_right(changes, i)] if state == before else i + 1
+        states += [state] * (until - i)
     return run_of_states(pd.Series(states, index=times, dtype="string", name="state"))
+
+
+def _window_changes(
+    points: Sequence[bool | None], length: int, stride: int, enough: Sequence[bool] | None
+) -> list[int]:
+    """Return the evaluations that see other points than the one before, and the number of points at the end.
+
+    The first evaluations see ever more points.
+    """
+    import numpy as np
+
+    values = np.array([-1 if point is None else int(point) for point in points], dtype="int8")
+    differs = np.ones(len(values), dtype=bool)
+    differs[1:] = values[1:] != values[:-1]
+    changed = differs.copy()
+    for back in range(stride, length + 1, stride):
+        changed[back:] |= differs[: max(0, len(values) - back)]
+    changed[: length + 1] = True
+    if enough is not None:
+        changed[1:] |= np.diff(np.array(enough, dtype="int8")) != 0
+    return [*np.flatnonzero(changed).tolist(), len(values)]
 
 
 def run_of_states(states: pd.Series, uncertainty_s: float = 0.0) -> AlarmRun:

@@ -25,23 +25,37 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def recorded_series(tables: Tables, resource: str, metric: str, stat: str) -> tuple[pd.Series, int] | None:
-    """Return a recorded series and its period in seconds; None when the case lacks the metric.
+def recorded_history(tables: Tables, resource: str, metric: str, stat: str) -> History | None:
+    """Return a recorded metric; None when the case lacks it. The rules that are tried on it share its points.
 
     The series is empty when the metric was queried and the response had no data points.
     """
+    known = cached_per_case(tables, _histories)
+    key = (resource, metric, stat)
+    if key not in known:
+        known[key] = _recorded(tables, resource, metric, stat)
+    return known[key]
+
+
+def _histories(tables: Tables) -> dict[tuple[str, str, str], History | None]:
+    """Return where :func:`recorded_history` keeps the metrics of a case."""
+    del tables
+    return {}
+
+
+def _recorded(tables: Tables, resource: str, metric: str, stat: str) -> History | None:
     import pandas as pd
 
     found = series_of(cached_per_case(tables, metric_groups), resource, metric, (stat,))
     if found is not None:
-        return found
+        return History(found[0], stat, found[1])
     queried = tables.table("metric_queries")
     hit = (queried["resource"] == resource) & (queried["metric"] == metric) & (queried["stat"] == stat)
     hit &= queried["points"].notna()
     if not hit.any():
         return None
     none = pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
-    return none, int(queried.loc[hit, "period_s"].min())
+    return History(none, stat, int(queried.loc[hit, "period_s"].min()))
 
 
 def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = None) -> dict[str, AlarmRun]:
@@ -199,10 +213,10 @@ def _try(
         return refused("Not a static threshold over metrics: such an alarm can't be evaluated.")
     histories = {}
     for name, (where, metric, stat) in wanted.items():
-        pair = recorded_series(tables, where, metric, stat)
-        if pair is None:
+        recorded = recorded_history(tables, where, metric, stat)
+        if recorded is None:
             return refused(f"{metric} ({stat}) of {where} is not in the case.")
-        histories[name] = History(pair[0], stat, pair[1])
+        histories[name] = recorded
     rule, uncertainty_s = _at_most_as_fine(rule, histories)
     note = ""
     if uncertainty_s:
@@ -214,8 +228,8 @@ def _try(
             [history] = histories.values()
             samples = None
             if rule.low_samples == "ignore":
-                pair = recorded_series(tables, resource, spec.metrics[0], "SampleCount")
-                samples = None if pair is None else pair[0]
+                counted = recorded_history(tables, resource, spec.metrics[0], "SampleCount")
+                samples = None if counted is None else counted.series
                 note += "" if samples is not None else " SampleCount is not in the case: evaluated always."
             run = backtest(history, rule, span, samples)
     except InputError as error:
