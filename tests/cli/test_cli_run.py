@@ -67,6 +67,8 @@ def with_backlog(front):
     [
         (["nobody"], "There is no system 'nobody'"),
         (["--event", "event.json"], "not one of a CloudWatch alarm"),
+        (["--digest", "90m"], "must be whole days"),
+        (["--digest", "7d", "--event", "event.json"], "--digest does not go with --event"),
         (["--wait", "soon"], "'soon' is not a valid duration"),
     ],
 )
@@ -87,6 +89,12 @@ def test_a_failed_system_does_not_keep_the_others_from_running(project, watchme,
     ]
     assert "without --offline" in line["systems"][0]["error"]
     assert "the cache lacks" in (project / ".watchme" / "run.log").read_text().lower()
+
+
+def test_a_digest_needs_no_evidence(project, watchme, front):
+    line = json.loads(watchme("run", "orders", "--digest", "7d", cwd=project).stdout)
+    assert (line["status"], line["systems"][0]["digest"]["runs"]) == ("ok", 0)
+    assert not front.calls
 
 
 @pytest.mark.slow

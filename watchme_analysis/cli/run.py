@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ Examples:
   watchme run --event alarm.json
   aws sqs receive-message ... | watchme run --event -
   watchme run orders --offline --dry-run
+  watchme run --digest 7d
 
 \b
 Exit codes:
@@ -54,6 +55,11 @@ Exit codes:
 @click.option("--dry-run", is_flag=True, help="Store and deliver nothing; print what would be delivered.")
 @click.option(
     "--wait", default="0s", show_default=True, help="Time to wait for another run of the same system."
+)
+@click.option(
+    "--digest",
+    metavar="SPAN",
+    help="Deliver a digest of the days before the last midnight, such as 7d, instead of an investigation.",
 )
 @click.option(
     "--state",
@@ -81,6 +87,7 @@ def run(systems: tuple[str, ...], event: Any, **options: Any) -> int:
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
     began = time.monotonic()
+    span = _digest_span(options["digest"], event)
     config = load_config()
     aws = Aws(SessionTarget(options["profile"], options["region"]))
     chosen, window = _chosen(config, systems, event, None if options["offline"] else aws)
@@ -89,7 +96,7 @@ def run(systems: tuple[str, ...], event: Any, **options: Any) -> int:
     results = []
     with absent_module(ADDRESS_GRAMMAR):
         for planned in runs:
-            results.append(_result(planned))
+            results.append(_result(planned, span, config.run.usd_per_gb))
             _tell(results[-1])
     status = _worst(results)
     line = {"status": status, "systems": results, "seconds": round(time.monotonic() - began, 1)}
@@ -173,16 +180,27 @@ def state_folder(config: Config, system: System) -> Path:
     return Path(stated).absolute().parent / _STATE
 
 
-def _result(planned: Any) -> dict[str, Any]:
+def _digest_span(digest: str | None, event: Any) -> timedelta | None:
+    if digest is None:
+        return None
+    if event is not None:
+        raise click.UsageError("--digest does not go with --event.")
+    span = parse_span(digest)
+    if span < timedelta(days=1) or span % timedelta(days=1):
+        raise InputError(f"--digest is {digest!r}, but must be whole days, such as 7d.")
+    return span
+
+
+def _result(planned: Any, span: timedelta | None, usd_per_gb: float) -> dict[str, Any]:
     """Return the result of a run; an error becomes a result, so that other systems are run as well."""
-    from watchme_analysis.delivery.run import logged, run_system
+    from watchme_analysis.delivery.run import logged, run_digest, run_system
     from watchme_analysis.delivery.run_lock import RunInProgressError
 
     name = planned.system.name
     try:
         planned.storage.create()
         with logged(planned.storage.folder / _LOG):
-            return run_system(planned)
+            return run_system(planned) if span is None else run_digest(planned, span, usd_per_gb)
     except RunInProgressError as error:
         return {"system": name, "status": "busy", "error": str(error)}
     except WatchmeError as error:

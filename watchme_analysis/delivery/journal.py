@@ -60,14 +60,8 @@ class Journal:
 
     def _shorten(self) -> None:
         """Keep the newest entries, and those of notices without an end."""
-        from json import dumps
-
-        from watchme_analysis.files.atomic_write import write_atomically
-
         latest = {str(entry.get("notice")): entry for entry in self._entries}
         unfinished = {name for name, entry in latest.items() if entry.get("event") not in FINAL}
         old = [entry for entry in self._entries[:-_KEPT_ENTRIES] if str(entry.get("notice")) in unfinished]
         self._entries = [*old, *self._entries[-_KEPT_ENTRIES:]]
-        text = "".join(f"{dumps(entry, ensure_ascii=False)}\n" for entry in self._entries)
-        write_atomically(self.storage.folder / self._file, text.encode(errors="backslashreplace"), 0o600)
-        self.storage.checkpoint(f"shortened {self._file}")
+        self.storage.rewrite(self._file, self._entries)

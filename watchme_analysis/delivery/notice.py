@@ -14,6 +14,8 @@ from watchme_analysis.delivery.changes import Change, Incident
 # Kinds beside those of a change.
 NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
 _FAILURES = (RUN_FAILED, DELIVERY_FAILED)
+# Types of destinations that hold reports only.
+_PUBLISHERS = ("files", "s3")
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def receives(destination: Destination, notice: Notice) -> bool:
             or destination.when == "failures"
             or (destination.when == "every-run" and notice.kind == RUN_FAILED)
         )
+    if notice.kind == DIGEST:  # it has no report to publish
+        return destination.when != "failures" and destination.type not in _PUBLISHERS
     if notice.kind == NO_CHANGE:
         return destination.when == "every-run"
     return destination.when in ("every-run", "changes")

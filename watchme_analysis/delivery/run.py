@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,11 @@ from watchme_analysis.delivery.budget import Budget
 from watchme_analysis.delivery.changes import QuestionState, compare
 from watchme_analysis.delivery.content import content_of
 from watchme_analysis.delivery.destinations.base import Delivery, Sender
+from watchme_analysis.delivery.digest import Digest, digest_content, digest_of, period_of
 from watchme_analysis.delivery.journal import CONFIRMED
 from watchme_analysis.delivery.notice import (
     DELIVERY_FAILED,
+    DIGEST,
     NO_CHANGE,
     RUN_FAILED,
     Notice,
@@ -45,8 +47,14 @@ from watchme_analysis.window import Window
 
 _LOG = logging.getLogger(__name__)
 _OUTBOX, _JOURNALS, _CASES, _HISTORY = "outbox", "journals", "cases", "history.jsonl"
+# Signals whose statement the digest repeats.
+_DRIFTS = ("duration_drifts",)
 # Cases of earlier runs that are kept beside the latest, to look into.
 _KEPT_CASES = 3
+_DIGEST_FILE = "digest.json"
+# Bytes of the history of runs from which on entries that no digest needs any more are removed.
+_LONG_HISTORY = 5_000_000
+_HISTORY_KEPT = timedelta(days=100)
 
 
 @dataclass(frozen=True)
@@ -157,13 +165,41 @@ def run_system(run: Run) -> dict[str, Any]:
     InputError
         When the state folder can't be used.
     """
+    return _locked(run, _Work.run)
+
+
+def run_digest(run: Run, span: timedelta, usd_per_gb: float) -> dict[str, Any]:
+    """Return the result of a digest, ready for JSON: as :func:`run_system`, with the figures as ``digest``.
+
+    The digest covers whole days until the last midnight. Another one for the same days is not delivered.
+
+    Parameters
+    ----------
+    run
+        The run; no evidence is pulled.
+    span
+        Length of the period.
+    usd_per_gb
+        Price of scanning one GB.
+
+    Raises
+    ------
+    RunInProgressError
+        When a run of the system is in progress.
+    InputError
+        When the state folder can't be used.
+    """
+    return _locked(run, lambda work: work.digest(span, usd_per_gb))
+
+
+def _locked(run: Run, job: Callable[[_Work], dict[str, Any]]) -> dict[str, Any]:
+    """Return the result of a job that holds the lock of the system."""
     storage = run.storage.within(run.system.name)
     storage.create()
     with system_lock(storage.folder, run.system.name, run.wait_s) as killed:
         if killed is not None:
             _LOG.info("%s: the run before was killed (%s)", run.system.name, killed)
-        work = _Work(run, storage)
-        result = work.run()
+        result = job(_Work(run, storage))
         if killed is not None:
             result["killed_before"] = True
         return result
@@ -221,6 +257,35 @@ class _Work:
             self._deliver()
             self._clean()
             self._remember()
+        self.result["seconds"] = round(time.monotonic() - self.began, 1)
+        return self.result
+
+    def digest(self, span: timedelta, usd_per_gb: float) -> dict[str, Any]:
+        """Deliver the digest of the days before the last midnight."""
+        window = period_of(span, self.now, self.run_.zone)
+        history = self.storage.lines(_HISTORY)
+        found = digest_of(window, self.state.questions, history, usd_per_gb)
+        self.result |= {
+            "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+            "digest": found.to_dict(),
+        }
+        name = self.run_.system.name
+        made = notice_of(DIGEST, name, None, self.now)
+        days = f"{window.start:%Y%m%dT%H%MZ}-{window.end:%Y%m%dT%H%MZ}"
+        notice = with_due(replace(made, id=f"{DIGEST}-{days}-{name}"), self.run_.destinations)
+        if self.run_.is_dry:
+            self.result["deliveries"] = [
+                Delivered(each, notice.id, DIGEST, "planned").to_dict() for each in notice.due
+            ]
+        else:
+            self._remove_orphans()
+            if notice.due:
+                self.storage.within(f"{_OUTBOX}/{notice.id}").write(_DIGEST_FILE, found.to_dict())
+                others = (each for each in self.state.pending if each.id != notice.id)
+                self.state = replace(self.state, pending=(*others, notice))
+                write_state(self.storage, self.state)
+            self._deliver()
+            self._remove_orphans()
         self.result["seconds"] = round(time.monotonic() - self.began, 1)
         return self.result
 
@@ -335,6 +400,9 @@ class _Work:
         if notice.has_diagnosis:
             diagnosis = folder.read(f"diagnosis-{destination.redact}.json")
         language = destination.language or self.run_.language
+        if notice.kind == DIGEST and (stored := folder.read(_DIGEST_FILE)) is not None:
+            texts = digest_content(Digest.from_dict(stored), self.run_.system.name, language, self.run_.zone)
+            return Delivery(notice, texts, None)
         link = self._link(notice, destination)
         content = content_of(notice, diagnosis, language, self.run_.zone, link)
         page = notice.pages.get(variant(destination, self.run_.language))
@@ -433,6 +501,10 @@ class _Work:
         diagnoses = self.diagnoses.get(LEVELS[0], {})
         figures = {question: _figures(diagnosis) for question, diagnosis in diagnoses.items()}
         self.storage.append(_HISTORY, about | {"figures": figures})
+        if (self.storage.folder / _HISTORY).stat().st_size > _LONG_HISTORY:
+            oldest = (self.now - _HISTORY_KEPT).isoformat()
+            entries = [each for each in self.storage.lines(_HISTORY) if each["started_at"] > oldest]
+            self.storage.rewrite(_HISTORY, entries)
 
 
 def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
@@ -446,6 +518,13 @@ def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "dead_letters": diagnosis.get("dead_letters_of_incident") or 0,
         "lost": diagnosis.get("lost") or 0,
+        "missed_work": len(diagnosis.get("missed_work") or ()),
+        "drifts": [
+            item["message"]
+            for ranked in diagnosis.get("ranking") or ()
+            for item in ranked["evidence"]
+            if item.get("signal") in _DRIFTS and item.get("message")
+        ][:1],
         "alarms_without_cause": [
             alarm
             for alarm in alarms

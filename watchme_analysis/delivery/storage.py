@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,12 @@ class Storage:
             file.flush()
             os.fsync(file.fileno())
         self.checkpoint(f"appended to {name}")
+
+    def rewrite(self, name: str, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Replace a JSON Lines file atomically."""
+        text = "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in entries)
+        write_atomically(self.folder / name, text.encode(errors="backslashreplace"), FILE_MODE)
+        self.checkpoint(f"rewrote {name}")
 
     def lines(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the entries of a JSON Lines file; a line that a killed run left incomplete is skipped."""

@@ -26,3 +26,33 @@ delivery-worse-dead-letters = Messages in dead-letter queues rose from { $before
 delivery-worse-lost = Lost messages rose from { $before } to { $now }.
 delivery-worse-missed-work = Missing work items rose from { $before } to { $now }.
 delivery-worse-endpoints = Affected endpoints rose from { $before } to { $now }.
+
+# Digest of a period
+delivery-kind-digest = Digest
+digest-title = Digest of { $system }, { $span }
+digest-incidents = { $count ->
+    [0] No incident.
+    [one] { $count } incident, open for { $impact }.
+   *[other] { $count } incidents, open for { $impact } in total.
+  }
+digest-incident = { $span }: { $cause }.
+digest-messages = { $dead ->
+    [one] { $dead } message moved to a dead-letter queue
+   *[other] { $dead } messages moved to dead-letter queues
+  }, { $lost ->
+    [one] { $lost } was lost
+   *[other] { $lost } were lost
+  }, and { $missing ->
+    [one] { $missing } work item was missing.
+   *[other] { $missing } work items were missing.
+  }
+digest-drift = Durations that drifted:
+digest-alarms = { $count ->
+    [one] { $count } alarm would have fired without a cause: { $alarms }.
+   *[other] { $count } alarms would have fired without a cause: { $alarms }.
+  }
+digest-no-alarms = No alarm would have fired without a cause.
+digest-cost = { $runs ->
+    [one] { $runs } run
+   *[other] { $runs } runs
+  }, of which { $failed } failed. Log queries scanned { $size }, about { $usd } USD.

@@ -23,3 +23,17 @@ delivery-worse-dead-letters = デッドレターキューのメッセージが {
 delivery-worse-lost = 失われたメッセージが { $before } 件から { $now } 件に増えました。
 delivery-worse-missed-work = 未処理の作業が { $before } 件から { $now } 件に増えました。
 delivery-worse-endpoints = 影響を受けたエンドポイントが { $before } 件から { $now } 件に増えました。
+
+# 期間のまとめ
+delivery-kind-digest = まとめ
+digest-title = { $system } のまとめ、{ $span }
+digest-incidents = { $count ->
+    [0] インシデントはありませんでした。
+   *[other] インシデントは { $count } 件、影響時間は合計 { $impact } でした。
+  }
+digest-incident = { $span }: { $cause }。
+digest-messages = デッドレターキューへ移動したメッセージは { $dead } 件、失われたメッセージは { $lost } 件、未処理の作業は { $missing } 件でした。
+digest-drift = 処理時間の変化:
+digest-alarms = 原因なしに発報したはずのアラームは { $count } 件です: { $alarms }。
+digest-no-alarms = 原因なしに発報したはずのアラームはありません。
+digest-cost = 実行は { $runs } 回、うち失敗は { $failed } 回です。ログのクエリは { $size } をスキャンし、約 { $usd } USD でした。

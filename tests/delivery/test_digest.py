@@ -1,0 +1,120 @@
+"""The digest of a period: figures, texts, and one delivery."""
+
+import os
+from datetime import UTC, timedelta
+from itertools import count
+
+import pytest
+from worlds.deliveries import DAY, NO_WAIT, Checkpoints, Killed, Received, at, diagnosis, world
+
+from watchme_analysis.config import System
+from watchme_analysis.delivery.digest import Digest, digest_content, period_of
+from watchme_analysis.delivery.run import Run, run_digest
+from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.window import parse_zone
+
+WEEK = timedelta(days=7)
+FAILING = {"start": 1, "cause": "consumer_failing"}
+ALARM = {"alarm": "dlq", "resource": "orders-dlq", "times_raised": 1}
+
+
+def week(folder, **senders):
+    """Return a world after a day with one incident, a failed run and two alarms."""
+    found = world(folder, **senders)
+    found.run(2, diagnosis(**FAILING, dead_letters_of_incident=3))
+    found.run(3, diagnosis(**FAILING, dead_letters_of_incident=5, lost=1, missed_work=[["a", "b"]]))
+    found.run(4, diagnosis(**FAILING, end=3.5, dead_letters_of_incident=4))
+    found.run(5, ServiceError("AWS is down."))
+    alarms = [
+        ALARM | {"first": at(5.5).isoformat()},
+        ALARM | {"alarm": "age", "first": at(-400).isoformat()},
+        ALARM | {"alarm": "quiet", "times_raised": 0, "first": None},
+    ]
+    found.run(30, diagnosis(alarms=alarms))
+    found.run(31, diagnosis(start=30.5))
+    return found
+
+
+def digest(found, hour, kill_at=None):
+    checkpoints = Checkpoints(kill_at)
+    for sender in found.senders.values():
+        sender.checkpoint = checkpoints
+    run = Run(
+        System("orders"),
+        found.destinations,
+        found.senders,
+        None,
+        Storage(found.folder, checkpoints),
+        pace=NO_WAIT,
+        clock=lambda: at(hour),
+    )
+    try:
+        return run_digest(run, WEEK, 0.005)
+    except Killed:
+        return None
+
+
+def test_the_figures_are_those_of_the_incidents_and_runs_of_the_period(tmp_path):
+    chat = Received()
+    result = digest(week(tmp_path, chat=chat), 32)
+    found = Digest.from_dict(result["digest"])
+    assert (found.window.start, found.window.end) == (DAY + timedelta(days=1) - WEEK, DAY + timedelta(days=1))
+    assert [(question, each.cause, each.end) for question, each in found.incidents] == [
+        ("backlog", "consumer_failing", at(3.5))
+    ]
+    assert found.impact_s == 2.5 * 3600
+    assert (found.dead_letters, found.lost, found.missed_work) == (5, 1, 1)
+    assert (found.runs, found.failed_runs) == (4, 1)
+    assert (found.gb, found.usd) == (2.0, 0.01)  # the run that failed had scanned as well
+    assert found.alarms == ()
+    assert chat.arrived[-1] == ("digest",)
+
+
+def test_alarms_without_a_cause_and_an_open_incident_count_in_their_own_period(tmp_path):
+    found = Digest.from_dict(digest(week(tmp_path, chat=Received()), 60)["digest"])
+    assert found.alarms == (("dlq", "orders-dlq"),)
+    assert found.impact_s == (2.5 + 17.5) * 3600
+    assert [incident.end for _, incident in found.incidents] == [None, at(3.5)]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_texts_hold_the_figures(tmp_path, language):
+    found = Digest.from_dict(digest(week(tmp_path, chat=Received()), 60)["digest"])
+    content = digest_content(found, "orders", language, parse_zone("UTC"))
+    text = "\n".join(content.lines())
+    for part in ("orders", "dlq (orders-dlq)", "20", "0.015"):
+        assert part in text, part
+    assert len(content.sentences) == 6
+
+
+def test_a_period_ends_at_midnight_of_the_reader():
+    zone = parse_zone("Asia/Seoul")
+    window = period_of(timedelta(days=1), at(16), zone)
+    assert (window.start, window.end) == (at(-9), at(15))
+    assert window.end.tzinfo is UTC
+
+
+def test_a_digest_is_delivered_once_for_its_days_also_after_a_kill(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    for kill_at in count(1):
+        chat = Received()
+        found = week(tmp_path / str(kill_at), chat=chat)
+        was_killed = digest(found, 32, kill_at) is None
+        results = [digest(found, 32), digest(found, 33)]
+        told = [kinds for kinds in chat.arrived if kinds == ("digest",)]
+        uncertain = [
+            each for result in results for each in result["deliveries"] if each["status"] == "uncertain"
+        ]
+        assert len(told) == 1 or (told == [] and uncertain), kill_at
+        assert len(told) <= 1
+        if not was_killed:
+            break
+    digest(found, 60)
+    assert chat.arrived[-1] == ("digest",) and len(chat.arrived) == 6
+
+
+def test_a_destination_of_failures_or_reports_receives_no_digest(tmp_path):
+    failures, files = Received(), Received()
+    found = week(tmp_path, failures=({"when": "failures"}, failures), files=({"type": "files"}, files))
+    assert digest(found, 32)["deliveries"] == []

@@ -1,0 +1,216 @@
+"""Digest of the runs of a system in a period: incidents, harm, drift, cost and alarms without a cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from watchme_analysis.delivery.changes import Incident, QuestionState
+from watchme_analysis.delivery.content import Content
+from watchme_analysis.services.diagnose import QUESTIONS, causes_of
+from watchme_analysis.text.message import (
+    Bytes,
+    Duration,
+    Message,
+    Number,
+    Resource,
+    TimeSpan,
+    message,
+    message_from_dict,
+    value_of,
+)
+from watchme_analysis.text.render import label, render
+from watchme_analysis.window import Window
+
+# Incidents that are listed, latest first; beyond, they are counted.
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Figures of a period.
+
+    Attributes
+    ----------
+    window
+        The period.
+    incidents
+        Question and incident, latest first.
+    impact_s
+        Seconds of the period in which an incident was open.
+    dead_letters, lost, missed_work
+        Messages that moved to DLQs and were lost, and work items that were missing, in these incidents.
+    drifts
+        Sentences on durations that drifted, as messages in JSON.
+    runs, failed_runs
+        Runs, and those that failed.
+    gb, usd
+        GB that log queries scanned, and their price.
+    alarms
+        Alarm and resource of each alarm that would have fired without a cause.
+    """
+
+    window: Window
+    incidents: tuple[tuple[str, Incident], ...]
+    impact_s: float
+    dead_letters: int
+    lost: int
+    missed_work: int
+    drifts: tuple[Mapping[str, Any], ...]
+    runs: int
+    failed_runs: int
+    gb: float
+    usd: float
+    alarms: tuple[tuple[str, str], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            **vars(self),
+            "window": [self.window.start.isoformat(), self.window.end.isoformat()],
+            "incidents": [[question, incident.to_dict()] for question, incident in self.incidents],
+            "drifts": list(self.drifts),
+            "alarms": [list(pair) for pair in self.alarms],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Digest:
+        """Return the digest of :meth:`to_dict`."""
+        return cls(
+            **{
+                **data,
+                "window": Window(*map(datetime.fromisoformat, data["window"])),
+                "incidents": tuple((name, Incident.from_dict(each)) for name, each in data["incidents"]),
+                "drifts": tuple(data["drifts"]),
+                "alarms": tuple(map(tuple, data["alarms"])),
+            }
+        )
+
+
+def period_of(span: timedelta, now: datetime, zone: tzinfo) -> Window:
+    """Return the period of a digest: it ends at the last midnight, so that each day is in one digest."""
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Window(midnight - span, midnight)
+
+
+def digest_of(
+    window: Window,
+    questions: Mapping[str, QuestionState],
+    history: Iterable[Mapping[str, Any]],
+    usd_per_gb: float,
+) -> Digest:
+    """Return the digest of a period.
+
+    Parameters
+    ----------
+    window
+        The period.
+    questions
+        State by question, with the incidents.
+    history
+        Entries of the runs.
+    usd_per_gb
+        Price of scanning one GB.
+    """
+    runs = [entry for entry in history if window.contains(datetime.fromisoformat(entry["started_at"]))]
+    incidents = [
+        (question, incident)
+        for question, state in questions.items()
+        for incident in (*filter(None, [state.open]), *state.past)
+        if incident.start < window.end and (incident.end is None or incident.end >= window.start)
+    ]
+    incidents.sort(key=lambda item: item[1].start, reverse=True)
+    harm = [_harm(question, incident, runs) for question, incident in incidents]
+    figures = [each for entry in runs for each in entry.get("figures", {}).values()]
+    drifts = {str(each): each for one in figures for each in one.get("drifts", ())}
+    alarms = {
+        (alarm["alarm"], alarm["resource"], alarm["first"])
+        for one in figures
+        for alarm in one.get("alarms_without_cause", ())
+        if alarm["first"] and window.contains(datetime.fromisoformat(alarm["first"]))
+    }
+    gb = sum(entry.get("gb_scanned", 0.0) for entry in runs)
+    return Digest(
+        window,
+        tuple(incidents),
+        _open_s(window, [incident for _, incident in incidents]),
+        sum(each["dead_letters"] for each in harm),
+        sum(each["lost"] for each in harm),
+        sum(each["missed_work"] for each in harm),
+        tuple(drifts.values()),
+        len(runs),
+        sum(entry["status"] == "failed" for entry in runs),
+        gb,
+        gb * usd_per_gb,
+        tuple(sorted({(alarm, resource) for alarm, resource, _ in alarms})),
+    )
+
+
+def _harm(question: str, incident: Incident, runs: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the largest figures of the runs that saw an incident."""
+    found = dict.fromkeys(("dead_letters", "lost", "missed_work"), 0)
+    for entry in runs:
+        seen = (entry.get("questions", {}).get(question) or {}).get("incident") or {}
+        if not seen.get("start"):
+            continue
+        start = datetime.fromisoformat(seen["start"])
+        if incident.start <= start and (incident.end is None or start <= incident.end):
+            figures = entry.get("figures", {}).get(question, {})
+            found = {name: max(number, int(figures.get(name) or 0)) for name, number in found.items()}
+    return found
+
+
+def _open_s(window: Window, incidents: Iterable[Incident]) -> float:
+    """Return the seconds of a window in which at least one incident was open."""
+    total, covered = 0.0, window.start
+    for incident in sorted(incidents, key=lambda each: each.start):
+        start, end = max(incident.start, covered), min(incident.end or window.end, window.end)
+        if end > start:
+            total += (end - start).total_seconds()
+            covered = end
+    return total
+
+
+def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> Content:
+    """Return the texts of a digest.
+
+    Parameters
+    ----------
+    digest
+        The digest.
+    system
+        Name of the system.
+    language, zone
+        Language and time zone of the reader.
+    """
+
+    def said(text: Message) -> str:
+        return render(text, language, zone)
+
+    span = TimeSpan(digest.window.start, digest.window.end)
+    found = [
+        message("digest-incidents", count=len(digest.incidents), impact=Duration(digest.impact_s)),
+        *(_of_incident(question, incident, language) for question, incident in digest.incidents[:_LISTED]),
+        message("digest-messages", dead=digest.dead_letters, lost=digest.lost, missing=digest.missed_work),
+    ]
+    if digest.drifts:
+        found += [message("digest-drift"), *map(message_from_dict, digest.drifts)]
+    if digest.alarms:
+        named = [f"{alarm} ({resource})" for alarm, resource in digest.alarms]
+        found.append(message("digest-alarms", count=len(named), alarms=named))
+    else:
+        found.append(message("digest-no-alarms"))
+    size, usd = Bytes(digest.gb * 1e9), Number(digest.usd)
+    found.append(message("digest-cost", runs=digest.runs, failed=digest.failed_runs, size=size, usd=usd))
+    title = said(message("digest-title", system=Resource(system), span=span))
+    facts = ((label("delivery-system", language), system),)
+    return Content(title, (), tuple(map(said, found)), (), facts, language)
+
+
+def _of_incident(question: str, incident: Incident, language: str) -> Message:
+    titles = {one.cause: one.title for one in causes_of(question)} if question in QUESTIONS else {}
+    title = titles.get(str(incident.cause))
+    cause = Resource(label("delivery-cause-unknown", language)) if title is None else value_of(title)
+    return message("digest-incident", span=TimeSpan(incident.start, incident.end), cause=cause)
