@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from worlds.queue_worker import Worker
 from worlds.shorter_case import MESSAGES, write_shorter
 
 from watchme_analysis.case.importer import import_folder
@@ -230,3 +231,40 @@ def test_a_journal_of_the_release_before_is_used_on(front, case, tmp_path):
     again = CliRunner().invoke(redrive, [str(case), "--send", "1"], standalone_mode=False)
     assert again.stdout.startswith("sent 1 now, 1 before, 8 not yet")
     assert [path.name for path in tmp_path.glob("*.jsonl")] == [journal.name]
+
+
+@pytest.fixture
+def worker(front, moto_port, case, monkeypatch):
+    """The pipeline of the case in the account: its DLQ holds the messages of the case."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-1")
+    return Worker(front, moto_port, "asr-queue")
+
+
+@pytest.mark.slow
+def test_a_complete_redrive_ends_with_an_audit_and_rows_in_the_case(worker, case, tmp_path):
+    from watchme_analysis.case.opening import open_case
+
+    worker.dead_letters(2)
+    audit = tmp_path / "audit.json"
+    words = [str(case), "--apply", "--rate", "1000", "--audit", str(audit)]
+    planned = CliRunner().invoke(redrive, [str(case), "--plan"], standalone_mode=False)
+    assert planned.return_value == 0
+    assert worker.done == []
+    result = CliRunner().invoke(redrive, words, standalone_mode=False)
+    assert result.return_value == 0, result.output
+    assert len(worker.done) == MESSAGES
+    states = json.loads(audit.read_text())["states"]
+    assert states == {"gone": MESSAGES, "new": 2}
+    frame = open_case(case).table("actions")
+    assert list(frame["outcome"]).count("processed") == MESSAGES
+    assert set(frame["remedy"]) == {"redrive"}
+
+
+def test_the_policy_is_printed_without_a_case_of_messages(run):
+    policy = json.loads(run("--print-policy").stdout)
+    assert "sqs:DeleteMessage" in policy["Statement"][0]["Action"]
+
+
+def test_send_and_apply_exclude_each_other(run):
+    with pytest.raises(InputError, match="exclude each other"):
+        run("--send", "1", "--apply")

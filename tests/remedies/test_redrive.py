@@ -257,13 +257,13 @@ def test_another_file_and_a_second_run_are_refused_before_anything_is_sent(queue
 
     other = tmp_path / "redrive.jsonl"
     other.write_text("".join(f"{line}\n" for line in messages(queue, 1)))
-    with pytest.raises(InputError, match=r"redrive.jsonl:1 is not an entry of a redrive journal"):
+    with pytest.raises(InputError, match=r"redrive.jsonl:1 is not a journal of a remedy"):
         redrive(messages(queue, 1), other, aws_of)
     with pytest.raises(InputError, match="can't be written"):
         redrive(messages(queue, 1), tmp_path, aws_of)
     with (tmp_path / "journal").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="Another run sends"):
+        with pytest.raises(InputError, match="Another run uses"):
             redrive(messages(queue, 1), tmp_path / "journal", aws_of)
     assert front.calls["SendMessage"] == 0
 

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict, deque
 from datetime import UTC, datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 
@@ -39,6 +40,10 @@ class Front:
         self.lambdas = Lambdas()
         self.faults = defaultdict(deque)
         self.calls = Counter()
+        # Entries that a batch call does not carry out, by operation: (Id, SenderFault) for one call each.
+        self.failed_entries = defaultdict(deque)
+        self.mappings = []  # event source mappings beside those of moto, which would invoke the function
+        self.before = defaultdict(list)  # functions to call before an operation is served
         self.queries = {}
         self.started = []
         self.stopped = []
@@ -213,6 +218,16 @@ class Front:
         if more:
             answer["NextToken"] = str(skip + sum(len(item["Values"]) for item in answered))
         return answer
+
+    def mappings_of(self, path):
+        """The event source mappings of the queue or function that the path of a listing names."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+        names = ("EventSourceArn", "FunctionName")
+        return [
+            one
+            for one in self.mappings
+            if all(name not in asked or asked[name] in one[name.replace("Name", "Arn")] for name in names)
+        ]
 
     def with_composite_alarms(self, asked, data):
         if "CompositeAlarm" not in asked.get("AlarmTypes", ["MetricAlarm"]):
@@ -404,7 +419,15 @@ def handler_for(front, moto_port):
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
+            for act in front.before[operation]:
+                act()
             if fault is None and self.serve_lambda(target, body):
+                return
+            if front.failed_entries[operation]:
+                self.answer_in_part(body, *front.failed_entries[operation].popleft())
+                return
+            if self.command == "GET" and "/event-source-mappings" in self.path and front.mappings:
+                self.answer({"EventSourceMappings": front.mappings_of(self.path)})
                 return
             name = OWN.get(target)
             if name is None and fault is None:
@@ -446,27 +469,40 @@ def handler_for(front, moto_port):
             self.end_headers()
             self.wfile.write(data)
 
+        def answer_in_part(self, body, entry, sender_fault):
+            """Carry out a batch call without one of its entries, which is answered as failed."""
+            asked = json.loads(body)
+            asked["Entries"] = [one for one in asked["Entries"] if one["Id"] != entry]
+            answer = {}
+            if asked["Entries"]:
+                _, _, data = self.forwarded(json.dumps(asked).encode())
+                answer = json.loads(data)
+            failed = {"Id": entry, "SenderFault": sender_fault, "Code": "InternalError"}
+            self.answer({"Successful": [], **answer, "Failed": [*answer.get("Failed", []), failed]})
+
+        def forwarded(self, body):
+            connection = http.client.HTTPConnection("127.0.0.1", moto_port, timeout=20)
+            left = {"connection", "content-length"}
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in left}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+            connection.close()
+            return answer.status, answer.getheaders(), data
+
         def forward(self, body):
             before, after = AROUND.get(self.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1], (None, None))
             if before:
                 given = json.loads(body)
                 getattr(front, before)(given, moto)
                 body = json.dumps(given).encode()
-            connection = http.client.HTTPConnection("127.0.0.1", moto_port, timeout=20)
-            headers = {
-                name: value
-                for name, value in self.headers.items()
-                if name.lower() not in {"connection", "content-length"}
-            }
-            connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
-            data = answer.read()
-            if after and answer.status == 200:
+            status, received, data = self.forwarded(body)
+            if after and status == 200:
                 getattr(front, after)(json.loads(body), moto)
-            if self.headers.get("X-Amz-Target", "").endswith(".DescribeAlarms") and answer.status == 200:
+            if self.headers.get("X-Amz-Target", "").endswith(".DescribeAlarms") and status == 200:
                 data = front.with_composite_alarms(json.loads(body), data)
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
+            self.send_response(status)
+            for name, value in received:
                 if name.lower() not in {
                     "connection",
                     "content-length",
@@ -478,7 +514,6 @@ def handler_for(front, moto_port):
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
-            connection.close()
 
     return Handler
 

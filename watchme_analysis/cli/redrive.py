@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import CommandWithFormerOptions, profile_option
+from watchme_analysis.cli.options import (
+    CommandWithFormerOptions,
+    FiniteRange,
+    language_option,
+    profile_option,
+)
 from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.render import render
+from watchme_analysis.window import parse_span
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.redrive import RedriveResult, Rejection
+    from watchme_analysis.remedies.verified_redrive import RedriveAudit
     from watchme_analysis.services.redrive import RedrivePlan
 
 INCOMPLETE = 1
 # Largest number of message ids in an output line.
 _MOST_IDS = 5
+# Messages per second when nothing shows what the function can process: fewer than any usual API takes.
+DEFAULT_RATE_PER_S = 1.0
+_COMPLETE = (
+    "show_plan", "apply_now", "rate", "limit", "confirm_within", "visibility_timeout", "audit",
+    "print_policy", "language", "profile",
+)  # fmt: skip
+# States of messages in the audit, in the order in which they are printed; the first ones need nobody.
+_SETTLED = ("deleted", "gone", "excluded")
+_STATES = (
+    "deleted", "gone", "processed", "failed", "sent", "unconfirmed", "rejected", "not_sent", "returned",
+    "excluded", "new",
+)  # fmt: skip
 
 
 class _Count(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs of some versions only
@@ -42,8 +65,11 @@ class _Count(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs
     epilog="""\b
 Examples:
   watchme redrive cases/last-night > redrive.jsonl    list the messages, send nothing
-  watchme redrive cases/last-night --send 1           send one and check that it is processed
-  watchme redrive cases/last-night --send all         send the rest; repeat after an interruption""",
+  watchme redrive cases/last-night --plan             show what --apply would do
+  watchme redrive cases/last-night --apply            send, confirm, delete, audit
+  watchme redrive cases/last-night --send 1           send one; nothing is confirmed or deleted
+
+Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-letter queue; 2 bad input.""",
 )
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--queue", help="Only messages of this source queue.")
@@ -69,9 +95,44 @@ Examples:
     help="Include messages that an interrupted run may have sent already.",
 )
 @click.option("--retry-rejected", is_flag=True, help="Include messages that SQS rejected in an earlier run.")
+@click.option("--plan", "show_plan", is_flag=True, help="Show what --apply would do, and do nothing.")
+@click.option(
+    "--apply",
+    "apply_now",
+    is_flag=True,
+    help="Send one message, confirm that it was processed, send the rest, delete each processed message from "
+    "the dead-letter queue, and audit every message.",
+)
+@click.option(
+    "--rate",
+    type=FiniteRange(0, min_open=True),
+    help="Messages per second of --apply.  [default: what the case shows that the function can process "
+    f"beside its usual load, else {DEFAULT_RATE_PER_S:g}]",
+)
+@click.option("--limit", type=click.IntRange(1), help="Largest number of messages of this --apply.")
+@click.option(
+    "--confirm-within",
+    default="10m",
+    show_default=True,
+    help="Time in which the function's log must show that a message was processed.",
+)
+@click.option(
+    "--visibility-timeout",
+    type=click.IntRange(30, 43200),
+    default=300,
+    show_default=True,
+    help="Seconds for which messages of the dead-letter queue are hidden at most while it is read.",
+)
+@click.option(
+    "--audit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what has become of each message to this JSON file.",
+)
+@click.option("--print-policy", is_flag=True, help="Print the IAM policy that --apply needs.")
+@language_option
 @profile_option
 def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None, **options: Any) -> int:
-    """List the messages of a CASE to redrive, as JSON Lines; with --send, send them.
+    """List the messages of a CASE to redrive, as JSON Lines; with --apply, redrive them to the end.
 
     A line is the input of `aws sqs send-message --cli-input-json`: one message for its source queue, with the
     body it had. The list holds each message of a dead-letter queue whose work was never done, once. Messages
@@ -79,20 +140,29 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
     same work, they can only fail again, or an earlier run has sent them. Fix the cause first
     (`watchme diagnose backlog CASE`), then send one message and check that it is processed.
 
-    A journal records each message before and after it is sent, so that no run sends it twice. After an
-    interruption the journal names the message that may have been sent; --retry-unconfirmed sends it again. A
-    message that SQS rejects is recorded with the reason, the others are sent. Queue, account, region and
-    number of messages are printed before the first message is sent. Sending needs sqs:SendMessage. The
-    messages stay in the dead-letter queue until they expire or are purged.
+    --apply sends one message and waits until the function's log shows that it was processed. It sends the
+    rest at a rate, deletes each message from the dead-letter queue after it was processed, and ends with an
+    audit: found, sent, processed, deleted and remaining, by message id. It stops at the first failure.
 
-    Exits with 1 when a message could not be sent, or its delivery is unconfirmed.
+    --send only sends. A journal records each message before and after it is sent, so that no run sends it
+    twice. After an interruption the journal names the message that may have been sent; --retry-unconfirmed
+    sends it again. A message that SQS rejects is recorded with the reason, the others are sent. Queue,
+    account, region and number of messages are printed before the first message is sent. Sending needs
+    sqs:SendMessage. With --send, the messages stay in the dead-letter queue until they expire or are purged.
     """
     from watchme_analysis.services.redrive import plan_redrive, send_redrive
 
-    profile = options.pop("profile")
+    profile = options["profile"]
+    complete = {name: options.pop(name) for name in _COMPLETE}
+    if complete["print_policy"]:
+        return _print_policy()
+    if send is not None and complete["apply_now"]:
+        raise InputError("--send and --apply exclude each other: --apply also sends.")
     if out is not None:
         check_replaceable(out, lambda first: first.startswith(b'{"QueueUrl": '), "a list of messages")
     plan = plan_redrive(case, queue, **options)
+    if complete["apply_now"] or complete["show_plan"]:
+        return _complete(plan, complete)
     if out is not None:
         write_atomically(out, plan.text.encode())
     elif send is None:
@@ -107,6 +177,58 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
     _print_result(result, plan.journal)
     incomplete = result.stopped or result.unconfirmed or result.rejected or result.rejected_before
     return INCOMPLETE if incomplete else 0
+
+
+def _complete(plan: RedrivePlan, options: dict[str, Any]) -> int:
+    """Print the plan of a complete redrive; with --apply, carry it out and print the audit."""
+    from watchme_analysis.remedies.verified_redrive import RedriveLimits
+    from watchme_analysis.services.redrive import complete_redrive, known_rate, plan_sentences
+
+    language = options["language"]
+    limits = RedriveLimits(
+        rate_per_s=options["rate"] or known_rate(plan) or DEFAULT_RATE_PER_S,
+        confirm_within_s=parse_span(options["confirm_within"]).total_seconds(),
+        visibility_timeout_s=options["visibility_timeout"],
+        most=options["limit"],
+    )
+    if options["audit"] is not None:
+        check_replaceable(options["audit"], lambda first: b'"outcome"' in first, "an audit")
+    for line in plan_sentences(plan, limits):
+        echo(render(line, language))
+    if not options["apply_now"]:
+        return 0
+    audit = complete_redrive(
+        plan, limits, profile=options["profile"], report=lambda said: echo(render(said, language))
+    )
+    if options["audit"] is not None:
+        text = json.dumps(audit.to_dict(), ensure_ascii=False, indent=2)
+        write_atomically(options["audit"], f"{text}\n".encode(errors="surrogatepass"))
+    _print_audit(audit, language)
+    return {"complete": 0, "stopped": INCOMPLETE, "refused": 2}[audit.outcome]
+
+
+def _print_audit(audit: RedriveAudit, language: str) -> None:
+    for state in _STATES:
+        ids = [str(row.message_id) for row in audit.rows if row.state == state]
+        if ids:
+            said = message(f"redrive-audit-{state.replace('_', '-')}", count=len(ids))
+            named = "" if state in _SETTLED else f": {', '.join(ids[:_MOST_IDS])}"
+            echo(f"  {render(said, language)}{named}{', ...' if named and len(ids) > _MOST_IDS else ''}")
+    if audit.counts is not None:
+        echo(f"  {render(message('redrive-audit-dlq', count=audit.counts.total), language)}")
+    if audit.unexplained:
+        echo(f"  {render(message('redrive-audit-unexplained', count=audit.unexplained), language)}")
+    echo(render(audit.sentence, language))
+    echo(render(message("redrive-audit-journal", journal=Resource(str(audit.journal))), language))
+
+
+def _print_policy() -> int:
+    from watchme_analysis.remedies.policy import policy_of
+    from watchme_analysis.remedies.verified_redrive import RedriveTask, calls_of_redrive
+
+    policy = policy_of(calls_of_redrive(RedriveTask("QUEUE", (), "DLQ")))
+    echo_json(json.dumps(policy, indent=2))
+    return 0
 
 
 def _print_plan(plan: RedrivePlan, out: Path | None) -> None:

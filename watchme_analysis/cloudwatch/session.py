@@ -54,7 +54,10 @@ _MAX_ERROR_TEXT = 300
 _RESOURCE_PARAMETERS = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
 _NO_REGION = "No region is configured: give --region (in Python, region), or set AWS_REGION."
 # IAM actions whose names differ from the operation's.
-_ACTION_NAMES = {"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
+_ACTION_NAMES = {
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+}
 
 
 class ThrottledError(RetryableServiceError):

@@ -6,15 +6,37 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.queues.anomalies import analyse_queues
-from watchme_analysis.queues.pipeline import Tables
+from watchme_analysis.queues.pipeline import Tables, pipelines
 from watchme_analysis.queues.work_done import first_of, work_item_settings
-from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.queues.work_items import key_in_body, work_items
 
 FILE = "redrive.jsonl"
 # SQS accepts so many attributes per message.
 _MOST_ATTRIBUTES = 10
+
+
+@dataclass(frozen=True)
+class ListedMessage:
+    """Which message and which work a line of the list stands for.
+
+    Attributes
+    ----------
+    message_id
+        Id in the DLQ.
+    queue, dlq
+        Queue that it is for, and the DLQ that it is in.
+    work_item, work_key
+        Item of the work, and its day or moment as the message states it; None when it names none.
+    """
+
+    message_id: str
+    queue: str
+    dlq: str | None
+    work_item: str | None
+    work_key: str | None
 
 
 @dataclass(frozen=True)
@@ -33,12 +55,21 @@ class RedriveList:
     may_have_run
         Number of lines whose work may have been done without evidence in the data: a throttled or repeated
         delivery can succeed after its message was moved to the DLQ.
+    listed
+        Message and work of each line.
+    excluded
+        Queue, message id and reason of each message that was left out.
+    urls
+        Queue or DLQ, and its URL, as far as they are known.
     """
 
     lines: tuple[str, ...]
     left_out: tuple[tuple[str, int], ...]
     without_url: tuple[str, ...] = ()
     may_have_run: int = 0
+    listed: tuple[ListedMessage, ...] = ()
+    excluded: tuple[tuple[str, str, str], ...] = ()
+    urls: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
@@ -74,17 +105,22 @@ def messages_to_redrive(
         dead = dead[dead["queue"] == queue]
     dead = dead.sort_values(["sent_at", "message_id"], kind="stable")
     urls, given = _urls(tables), _given_attributes(tables)
-    day_keys = work_item_settings(tables).day_keys
     lines: list[str] = []
     reasons: dict[str, int] = {}
     named: set[tuple[str, str, str]] = set()
+    listed, excluded = [], []
+    settings = work_item_settings(tables)
+    day_keys = settings.day_keys
+    dlqs = {pipeline.queue: pipeline.dlq for pipeline in pipelines(tables)}
     for row in dead.to_dict("records"):
         work = _work(row, day_keys)
         reason = _reason(row, is_listed=work in named, include_unknown=include_unknown)
         if reason is not None:
             reasons[reason] = reasons.get(reason, 0) + 1
+            excluded.append((str(row["queue"]), str(row["message_id"]), reason))
             continue
         named.add(work)
+        listed.append(_listed(row, dlqs.get(row["queue"]), settings))
         lines.append(_line({**row, "message_attributes": given.get(row["message_id"])}, urls))
     used = set(dead["queue"]) if lines else set()
     may_repeat = {item.pipeline.queue for item in analyse_queues(tables) if item.throttles or item.redelivery}
@@ -92,8 +128,17 @@ def messages_to_redrive(
         tuple(lines),
         tuple(sorted(reasons.items())),
         tuple(sorted(used - set(urls))),
-        sum(listed in may_repeat for listed, *_ in named),
+        sum(queue in may_repeat for queue, *_ in named),
+        tuple(listed),
+        tuple(excluded),
+        tuple(urls.items()),
     )
+
+
+def _listed(row: dict[str, Any], dlq: str | None, settings: WorkItemSettings) -> ListedMessage:
+    known = {name: str(row[name]) for name in ("work_item", "work_time", "work_date") if _known(row[name])}
+    key = key_in_body(str(row["body"]), settings) or known.get("work_time") or known.get("work_date")
+    return ListedMessage(str(row["message_id"]), str(row["queue"]), dlq, known.get("work_item"), key)
 
 
 def _reason(row: dict[str, Any], *, is_listed: bool, include_unknown: bool) -> str | None:

@@ -90,17 +90,27 @@ def work_done(tables: Tables) -> Done:
     failed = set(events.loc[events["kind"].isin(["error", "timeout"]), "request_id"])
     ended = set(events.loc[events["kind"].isin(["end", "report"]), "request_id"]) - failed
     named = events[events["request_id"].isin(ended) & (events["kind"] == "application")]
-    settings = work_item_settings(tables)
-    item_in_log = _in_logs(settings.item_keys, r"[\w.:-]+")
-    key_in_log = _in_logs((*settings.time_keys, *settings.day_keys), r"\d{4}-\d\d-\d\d[\dT:+.Z-]*")
+    work_in = work_in_log(work_item_settings(tables))
     messages: set[str] = set()
     work: set[tuple[str, str, str]] = set()
     for function, text in zip(named["function"], named["message"].fillna(""), strict=True):
         messages.update(_MESSAGE.findall(text))
-        item, key = item_in_log.search(text), key_in_log.search(text)
-        if item and key:
-            work.add((str(function), item[1], moment_key(key[1])))
+        found = work_in(text)
+        if found is not None:
+            work.add((str(function), *found))
     return Done(frozenset(messages), frozenset(work))
+
+
+def work_in_log(settings: WorkItemSettings) -> Callable[[str], tuple[str, str] | None]:
+    """Return a function that finds the item and the day or moment of the work that a log message names."""
+    item_in_log = _in_logs(settings.item_keys, r"[\w.:-]+")
+    key_in_log = _in_logs((*settings.time_keys, *settings.day_keys), r"\d{4}-\d\d-\d\d[\dT:+.Z-]*")
+
+    def work_in(text: str) -> tuple[str, str] | None:
+        item, key = item_in_log.search(text), key_in_log.search(text)
+        return (item[1], moment_key(key[1])) if item and key else None
+
+    return work_in
 
 
 class Failed(NamedTuple):

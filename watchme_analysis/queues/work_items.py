@@ -87,7 +87,7 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         if own is None:
             continue
         found = _message(said, own.pipeline, settings, ends)
-        key = _key_in_body(found["body"], settings) or found["work_time"] or found["work_date"]
+        key = key_in_body(found["body"], settings) or found["work_time"] or found["work_date"]
         is_dead = found["state"] == DEAD
         ran = done.has(row.message_id, own.pipeline.function, found["work_item"], key)
         ran = ran or (is_dead and sure[own.pipeline.queue](found["sent_at"]))
@@ -217,7 +217,7 @@ def _work_of(body: str | None, key: str | None, settings: WorkItemSettings) -> t
     return (None if moment is None else str(moment), None if local is None else str(local))
 
 
-def _key_in_body(body: str | None, settings: WorkItemSettings) -> str | None:
+def key_in_body(body: str | None, settings: WorkItemSettings) -> str | None:
     """Return the day of a message about a whole day, or the moment of any other message."""
     if body is None:
         return None

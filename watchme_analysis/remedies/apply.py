@@ -300,7 +300,7 @@ def _settled(step: Step, aws: Aws, made: Mapping[str, Any]) -> bool | None:
 
 
 def _called(step: Step, call: Call, aws: Aws, made: Mapping[str, Any]) -> Any:
-    caller = aws if step.is_repeatable else _without_retries(aws)
+    caller = aws if step.is_repeatable else without_retries(aws)
     try:
         response = caller.call(call.service, call.operation, **_resolved(call.parameters, made))
     except ThrottledError as error:  # a throttled call was not accepted
@@ -311,7 +311,8 @@ def _called(step: Step, call: Call, aws: Aws, made: Mapping[str, Any]) -> Any:
     return plain(response)
 
 
-def _without_retries(aws: Aws) -> Aws:
+def without_retries(aws: Aws) -> Aws:
+    """Return a session that makes each call once: a retry after a broken connection could act twice."""
     other = replace(aws, rate_limits=replace(aws.rate_limits, attempts=1))
     other.actions = aws.actions
     return other

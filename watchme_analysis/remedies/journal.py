@@ -26,7 +26,9 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.files.lines import split_text
 
 INTENDED, DONE, NOT_DONE, FAILED = "intended", "done", "not done", "failed"
-_BEGINNING = '{"key": '
+# The second one is that of redrive journals of the first release, which had another name for the key.
+_BEGINNINGS = ('{"key": ', '{"message": ')
+_FORMER_KEY = "message"
 
 
 @dataclass
@@ -160,15 +162,19 @@ def _text(file: IO[str], path: Path) -> str:
 
 def _entries(text: str, path: Path) -> Iterator[dict[str, Any]]:
     whole, _, last = text.rpartition("\n")
-    if not _BEGINNING.startswith(last[: len(_BEGINNING)]):
+    if not _may_be_an_entry(last):
         raise _foreign(path)
     for number, line in enumerate(split_text(whole), 1):
         entry = _entry(line)
         if entry is not None:
             yield entry
         # The incomplete line of a killed run, ended by the run after it, is a beginning of an entry.
-        elif not _BEGINNING.startswith(line[: len(_BEGINNING)]):
+        elif not _may_be_an_entry(line):
             raise _foreign(path, number)
+
+
+def _may_be_an_entry(line: str) -> bool:
+    return any(beginning.startswith(line[: len(beginning)]) for beginning in _BEGINNINGS)
 
 
 def _entry(line: str) -> dict[str, Any] | None:
@@ -176,8 +182,12 @@ def _entry(line: str) -> dict[str, Any] | None:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
+    if not isinstance(entry, Mapping):
+        return None
+    if "key" not in entry:
+        entry = {"key": entry.get(_FORMER_KEY), **entry}
     wanted = ("key", "event", "at")
-    if isinstance(entry, Mapping) and all(isinstance(entry.get(name), str) for name in wanted):
+    if all(isinstance(entry.get(name), str) for name in wanted):
         return dict(entry)
     return None
 

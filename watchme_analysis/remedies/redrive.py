@@ -10,21 +10,18 @@ block the messages after it.
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.lines import split_text
 from watchme_analysis.redact import shortened
+from watchme_analysis.remedies.journal import Journal, open_journal, read_journal
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -33,7 +30,10 @@ if TYPE_CHECKING:
 _DEDUPLICATED = timedelta(minutes=4)
 _REGION = re.compile(r"https://sqs\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
 _PATH = re.compile(r"https?://[^/]+/(?P<account>\d+)/(?P<queue>[^/]+)/?$")
-_ABOUT, _DONE, _NOT, _REJECTED = "sending", "sent", "not sent", "rejected"
+SENDING, SENT, NOT_SENT, REJECTED = "sending", "sent", "not sent", "rejected"
+# Events that follow a message that was sent.
+PROCESSED, FAILED, DELETING, DELETED, GONE = "processed", "failed", "deleting", "deleted", "gone"
+AFTER_SENT = frozenset({SENT, PROCESSED, FAILED, DELETING, DELETED, GONE})
 # Error codes that concern a single message, so the next message may be accepted. Codes that concern the
 # queue, its key or the credentials stop the run.
 _REJECTING = frozenset(
@@ -43,7 +43,6 @@ _REJECTING = frozenset(
     }
 )  # fmt: skip
 _LONGEST_REASON = 300
-_BEGINNING = '{"message": '
 _TRIES = 8
 
 
@@ -146,15 +145,15 @@ def redrive(
         When another run uses the journal, or the journal can't be read or written.
     """
     found = RedriveResult()
-    with _opened(journal) as file:
-        known = _known(file, journal)
-        for line in _open_lines(
-            lines, known, found, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected
+    with open_journal(journal) as opened:
+        check_owner(opened)
+        for line in open_lines(
+            lines, opened, found, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected
         ):
             if found.stopped or (most is not None and found.sent + len(found.rejected) >= most):
                 found.left += 1
             else:
-                _send(line, json.loads(line), file, aws_of, found)
+                send_one(line, opened, aws_of, found)
     return found
 
 
@@ -171,17 +170,10 @@ def pending_messages(
         When the journal can't be read.
     """
     found = RedriveResult()
-    try:
-        text = journal.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = ""
-    except OSError as error:
-        raise InputError(f"The journal {journal} can't be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{journal} is not a redrive journal: give another file.") from error
-    known = _entries(text, journal)
+    opened = read_journal(journal)
+    check_owner(opened)
     left = list(
-        _open_lines(lines, known, found, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected)
+        open_lines(lines, opened, found, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected)
     )
     found.left = len(left)
     return left, found
@@ -207,9 +199,21 @@ def targets(lines: Sequence[str]) -> list[Target]:
     return found
 
 
-def _open_lines(
+def check_owner(journal: Journal) -> None:
+    """Check that a journal is that of a redrive.
+
+    Raises
+    ------
+    InputError
+        When its entries are those of another remedy.
+    """
+    if any("queue" not in entry for entry in journal.entries):
+        raise InputError(f"{journal.path} is the journal of another remedy: give another --journal.")
+
+
+def open_lines(
     lines: Sequence[str],
-    known: dict[str, dict[str, Any]],
+    journal: Journal,
     found: RedriveResult,
     *,
     retry_unconfirmed: bool,
@@ -217,36 +221,33 @@ def _open_lines(
 ) -> Iterator[str]:
     """Yield the messages to send, and count sent, unconfirmed and rejected messages in ``found``."""
     for line in lines:
-        message, entry = json.loads(line), known.get(_name(line), {})
+        message, entry = json.loads(line), journal.last.get(message_key(line), {})
         state = entry.get("event")
-        if state == _DONE:
+        if state in AFTER_SENT:
             found.before += 1
-        elif state == _ABOUT and not retry_unconfirmed and not _taken_once(message, entry):
-            found.unconfirmed.append(_id(message))
-        elif state == _REJECTED and not retry_rejected:
-            found.rejected_before.append(Rejection(_id(message), str(entry.get("reason", "unknown"))))
+        elif state == SENDING and not retry_unconfirmed and not _taken_once(message, entry):
+            found.unconfirmed.append(message_id(message))
+        elif state == REJECTED and not retry_rejected:
+            found.rejected_before.append(Rejection(message_id(message), str(entry.get("reason", "unknown"))))
         else:
             yield line
 
 
-def _send(
-    line: str,
-    message: dict[str, Any],
-    file: IO[str],
-    aws_of: Callable[[str | None], Aws],
-    found: RedriveResult,
-) -> None:
+def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], found: RedriveResult) -> None:
+    """Send a message, with a journal entry before and after it, and count it in ``found``."""
     from watchme_analysis.cloudwatch.session import ThrottledError
 
+    message = json.loads(line)
     region = _REGION.match(message["QueueUrl"])
     aws = aws_of(region["region"] if region else None)
+    deduplication = _deduplication_id(line, message, journal)
     aws.client("sqs")  # slow; made before the first record, so that a kill leaves no unconfirmed message
     try:
-        parameters = _parameters(message)
+        parameters = _parameters(message, deduplication)
     except ValueError as error:
-        _reject(line, message, file, str(error), found)
+        _reject(line, message, journal, str(error), found)
         return
-    _write(file, line, message, _ABOUT)
+    _write(journal, line, message, SENDING, **({"deduplication": deduplication} if deduplication else {}))
     for attempt in range(_TRIES):
         try:
             answer = aws.call("sqs", "send_message", **parameters)
@@ -256,23 +257,38 @@ def _send(
         except ServiceError as error:
             reason = _rejection(error)
             if reason is not None:
-                _reject(line, message, file, reason, found)
+                _reject(line, message, journal, reason, found)
                 return
             found.stopped = str(error)
             if _may_have_arrived(error):
-                found.unconfirmed.append(_id(message))
+                found.unconfirmed.append(message_id(message))
                 return
             break
         else:
-            _write(file, line, message, _DONE, sent_as=answer["MessageId"])
+            _write(journal, line, message, SENT, **{"as": answer["MessageId"]})
             found.sent += 1
             found.stopped = ""
             return
-    _write(file, line, message, _NOT)
+    _write(journal, line, message, NOT_SENT)
     found.left += 1
 
 
-def _parameters(message: dict[str, Any]) -> dict[str, Any]:
+def _deduplication_id(line: str, message: dict[str, Any], journal: Journal) -> str | None:
+    """Return the deduplication id to send with; None for a standard queue.
+
+    It differs from that of the sender, since SQS accepts, but does not deliver, a message whose id it has
+    seen within five minutes. It is the same at each attempt, so that a repeated attempt is not delivered
+    twice. An attempt of the first release, which kept the sender's id, is repeated with that one.
+    """
+    if "MessageDeduplicationId" not in message:
+        return None
+    last = journal.last.get(message_key(line), {})
+    if last.get("event") == SENDING and "deduplication" not in last:
+        return str(message["MessageDeduplicationId"])
+    return f"redrive-{message_key(line)}"
+
+
+def _parameters(message: dict[str, Any], deduplication: str | None = None) -> dict[str, Any]:
     """Return the parameters of ``send_message``, with binary attributes decoded from base64 to bytes.
 
     Raises
@@ -293,7 +309,8 @@ def _parameters(message: dict[str, Any]) -> dict[str, Any]:
         message["MessageBody"].encode()
     except UnicodeEncodeError as error:
         raise ValueError("The body is not valid Unicode, which SQS does not accept.") from error
-    return {**message, "MessageAttributes": attributes}
+    changed = {} if deduplication is None else {"MessageDeduplicationId": deduplication}
+    return {**message, "MessageAttributes": attributes, **changed}
 
 
 def _rejection(error: ServiceError) -> str | None:
@@ -314,11 +331,11 @@ def _rejection(error: ServiceError) -> str | None:
     return shortened(" ".join(text.split()), _LONGEST_REASON)
 
 
-def _reject(line: str, message: dict[str, Any], file: IO[str], reason: str, found: RedriveResult) -> None:
+def _reject(line: str, message: dict[str, Any], journal: Journal, reason: str, found: RedriveResult) -> None:
     """Record that SQS rejected a message, so that later runs skip it."""
     reason = reason.rstrip(".")
-    _write(file, line, message, _REJECTED, reason=reason)
-    found.rejected.append(Rejection(_id(message), reason))
+    _write(journal, line, message, REJECTED, reason=reason)
+    found.rejected.append(Rejection(message_id(message), reason))
     found.stopped = ""
 
 
@@ -329,79 +346,23 @@ def _may_have_arrived(error: ServiceError) -> bool:
     return error.retryable and not isinstance(error.__cause__, EndpointConnectionError | ConnectTimeoutError)
 
 
-@contextmanager
-def _opened(journal: Path) -> Iterator[IO[str]]:
-    try:
-        file = journal.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"The journal {journal} can't be written ({error.strerror}): nothing is sent."
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"Another run sends by the journal {journal}: wait until it has ended."
-            ) from error
-        yield file
-
-
-def _known(file: IO[str], journal: Path) -> dict[str, dict[str, Any]]:
-    """Return the last journal entry of each message, by message name.
-
-    An incomplete last line of a killed run is ended with a newline; its action had not taken place.
-    """
-    file.seek(0)
-    text = file.read()
-    if text and not text.endswith("\n"):
-        file.write("\n")
-    return _entries(text, journal)
-
-
-def _entries(text: str, journal: Path) -> dict[str, dict[str, Any]]:
-    whole, _, last = text.rpartition("\n")
-    if not _BEGINNING.startswith(last[: len(_BEGINNING)]):
-        raise InputError(f"{journal} is not a redrive journal: give another file.")
-    entries: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(split_text(whole), 1):
-        try:
-            entry = json.loads(line)
-            entries[entry["message"]] = entry
-        except (ValueError, TypeError, KeyError) as error:
-            # Incomplete line of a killed run, ended by the next run.
-            if _BEGINNING.startswith(line[: len(_BEGINNING)]):
-                continue
-            raise InputError(
-                f"{journal}:{number} is not an entry of a redrive journal: give another file."
-            ) from error
-    return entries
-
-
 def _taken_once(message: dict[str, Any], entry: dict[str, Any]) -> bool:
     """Return whether SQS still discards duplicates of the message by its deduplication id."""
     age = datetime.now(UTC) - datetime.fromisoformat(entry["at"])
     return "MessageDeduplicationId" in message and age < _DEDUPLICATED
 
 
-def _write(
-    file: IO[str], line: str, message: dict[str, Any], event: str, sent_as: str = "", reason: str = ""
-) -> None:
+def _write(journal: Journal, line: str, message: dict[str, Any], event: str, **details: str) -> None:
     """Append an entry to the journal and wait until it is on disk."""
-    entry = {"message": _name(line), "id": _id(message), "queue": message["QueueUrl"], "event": event}
-    entry["at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
-    entry |= {"as": sent_as} if sent_as else {}
-    entry |= {"reason": reason} if reason else {}
-    file.write(json.dumps(entry) + "\n")
-    file.flush()
-    os.fsync(file.fileno())
+    journal.write(message_key(line), event, id=message_id(message), queue=message["QueueUrl"], **details)
 
 
-def _name(line: str) -> str:
+def message_key(line: str) -> str:
+    """Return the key of a message in the journal, a hash of its line."""
     return hashlib.sha256(line.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def _id(message: dict[str, Any]) -> str:
+def message_id(message: dict[str, Any]) -> str:
     """Return the id that a message had in the DLQ, or a placeholder when it was not recorded."""
     attribute = message["MessageAttributes"].get("resent_message_id", {})
     return str(attribute.get("StringValue", "one without resent_message_id"))

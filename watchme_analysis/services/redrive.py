@@ -1,20 +1,38 @@
-"""Redrive of the messages of a case: selection, and sending each message once."""
+"""Redrive of the messages of a case: selection, sending each message once, and the complete redrive."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import RedriveList, messages_to_redrive
+from watchme_analysis.queues.work_done import work_item_settings
+from watchme_analysis.remedies.journal import read_journal
+from watchme_analysis.remedies.queue_reader import BATCH, dead_letter_queue_url
 from watchme_analysis.remedies.redrive import RedriveResult, Target, pending_messages, redrive, targets
+from watchme_analysis.remedies.verified_redrive import (
+    RedriveAudit,
+    RedriveItem,
+    RedriveLimits,
+    RedriveTask,
+    actions_of_redrive,
+    run_redrive,
+)
+from watchme_analysis.simulation.fit import fit, recorded
+from watchme_analysis.text.message import Duration, Message, Number, Resource, message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -25,6 +43,8 @@ _JOURNAL_SUFFIX = ".redrive-journal.jsonl"
 # Suffix of journals of the first release. An existing journal is still used, or messages would be sent twice.
 _FORMER_JOURNAL_SUFFIX = ".resent.jsonl"
 _TABLE = "queue_messages"
+# Share of the highest rate at which a redrive is sent at least, whatever the usual load.
+_LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,10 @@ class RedrivePlan:
         Files with messages that could not be read.
     retry_unconfirmed, retry_rejected
         As for :func:`plan_redrive`.
+    case
+        The case.
+    is_imported
+        Whether the case is a folder of its own, in which actions can be recorded; False for raw evidence.
     """
 
     found: RedriveList
@@ -57,6 +81,8 @@ class RedrivePlan:
     unread: tuple[UnreadFile, ...]
     retry_unconfirmed: bool = False
     retry_rejected: bool = False
+    case: Case | None = field(default=None, repr=False)
+    is_imported: bool = False
 
     @property
     def text(self) -> str:
@@ -123,6 +149,8 @@ def plan_redrive(
         unread=tuple(file for file in opened.unread if _TABLE in file.tables),
         retry_unconfirmed=retry_unconfirmed,
         retry_rejected=retry_rejected,
+        case=opened,
+        is_imported=isinstance(case, Case) or opened.path.resolve() == Path(case).resolve(),
     )
 
 
@@ -144,11 +172,7 @@ def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | 
     InputError
         When the URL of a queue is unknown, another run uses the journal, or it can't be written.
     """
-    if plan.found.without_url:
-        raise InputError(
-            f"The URL of {', '.join(plan.found.without_url)} is unknown, so nothing is sent: write the list "
-            "with --out and add the URL, or pull the queue's attributes into the case."
-        )
+    _check_urls(plan)
     return redrive(
         plan.found.lines,
         plan.journal,
@@ -157,6 +181,157 @@ def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | 
         retry_unconfirmed=plan.retry_unconfirmed,
         retry_rejected=plan.retry_rejected,
     )
+
+
+def redrive_task(plan: RedrivePlan) -> RedriveTask:
+    """Return the messages of a plan as a task for one queue.
+
+    Raises
+    ------
+    InputError
+        When the messages are for several queues, or the URL of the queue is unknown.
+    """
+    _check_urls(plan)
+    queues = sorted({one.queue for one in plan.found.listed})
+    if not queues:
+        raise InputError("There is no message to redrive: nothing is sent.")
+    if len(queues) > 1:
+        raise InputError(f"The messages are for several queues: give --queue, one of {', '.join(queues)}.")
+    urls = dict(plan.found.urls)
+    items = tuple(
+        RedriveItem(line, one.message_id, one.work_item, one.work_key)
+        for line, one in zip(plan.found.lines, plan.found.listed, strict=True)
+    )
+    found = None if plan.case is None else next(iter(pipelines(plan.case, queues[0])), None)
+    return RedriveTask(
+        queue_url=json.loads(items[0].line)["QueueUrl"],
+        items=items,
+        dlq_url=urls.get(plan.found.listed[0].dlq or ""),
+        excluded={name: reason for queue, name, reason in plan.found.excluded if queue == queues[0]},
+        function=None if found is None else found.function,
+    )
+
+
+def known_rate(plan: RedrivePlan) -> float | None:
+    """Return messages per second that the function of a plan's queue can process beside its usual load.
+
+    It is the concurrency over the usual service time of the simulation's fit, or the highest rate of
+    processed messages in the case when the concurrency is not limited, without the usual arrivals. At least
+    a tenth of it is returned. None when the case has no such metrics.
+    """
+    queues = {one.queue for one in plan.found.listed}
+    if plan.case is None or len(queues) != 1:
+        return None
+    (pipeline,) = pipelines(plan.case, *queues)
+    try:
+        fitted = fit(pipeline, recorded(pipeline, plan.case))
+    except InputError:
+        return None
+    poller, mean_s = fitted.settings.poller, fitted.settings.api.mean_s
+    limits = [each for each in (poller.max_concurrency, poller.reserved_concurrency) if each]
+    arrivals = sum(fitted.load.counts) / (len(fitted.load.counts) * pipeline.period_s)
+    if limits and mean_s > 0:
+        most = min(limits) / mean_s
+    else:
+        processed = pipeline.frame["deleted"].dropna()
+        most = float(processed.max()) / pipeline.period_s if len(processed) else 0.0
+    return max(most - arrivals, _LEAST_SHARE * most) or None
+
+
+def plan_sentences(plan: RedrivePlan, limits: RedriveLimits) -> list[Message]:
+    """Return what :func:`complete_redrive` would do, for review: selection, steps, cost, risks and undo."""
+    task = redrive_task(plan)
+    number, left_out = len(plan.pending), sum(count for _, count in plan.found.left_out)
+    said = [message("redrive-plan-title", count=number, queue=Resource(resource_name(task.queue_url)))]
+    if plan.earlier.before:
+        said.append(message("redrive-plan-earlier", count=plan.earlier.before))
+    if left_out:
+        said.append(message("redrive-plan-left-out", count=left_out))
+    if plan.found.may_have_run:
+        said.append(message("redrive-plan-may-have-run", count=plan.found.may_have_run))
+    said += [
+        message("redrive-plan-first", within=Duration(limits.confirm_within_s)),
+        message(
+            "redrive-plan-rest",
+            rate=Number(limits.rate_per_s),
+            duration=Duration(number / limits.rate_per_s),
+        ),
+        message("redrive-plan-delete", visibility=Duration(limits.visibility_timeout_s)),
+        message("redrive-plan-cost", count=_requests(number)),
+        message("redrive-plan-undo"),
+    ]
+    return said
+
+
+def _requests(messages: int) -> int:
+    """Return the requests to SQS of a redrive; ten messages are received or deleted at once."""
+    return messages + 2 * -(-messages // BATCH)
+
+
+def complete_redrive(
+    plan: RedrivePlan,
+    limits: RedriveLimits,
+    *,
+    profile: str | None = None,
+    report: Callable[[Message], None] = lambda _: None,
+) -> RedriveAudit:
+    """Redrive the messages of a plan to the end, and record it in the table ``actions`` of the case.
+
+    Parameters
+    ----------
+    plan
+        From :func:`plan_redrive`.
+    limits
+        Pace and patience.
+    profile
+        Profile of the AWS configuration; the profile of the environment by default.
+    report
+        Called with each sentence on the progress.
+
+    Raises
+    ------
+    InputError
+        When the messages are for several queues, or as
+        :func:`watchme_analysis.remedies.verified_redrive.run_redrive`.
+    ServiceError
+        When AWS can't be read before anything was sent.
+    """
+    task = redrive_task(plan)
+    aws = aws_of_queue(task.queue_url, profile)
+    if task.dlq_url is None:
+        task = replace(task, dlq_url=dead_letter_queue_url(aws, task.queue_url))
+    case = plan.case if plan.case is not None and plan.is_imported else None
+    try:
+        return run_redrive(
+            task,
+            plan.journal,
+            aws,
+            limits,
+            work_items=load_config().work_items if plan.case is None else work_item_settings(plan.case),
+            words=load_config().log_words,
+            retry_unconfirmed=plan.retry_unconfirmed,
+            retry_rejected=plan.retry_rejected,
+            report=report,
+        )
+    finally:
+        if case is not None:
+            record_actions(case.path, actions_of_redrive(read_journal(plan.journal)))
+
+
+def aws_of_queue(url: str, profile: str | None = None) -> Aws:
+    """Return the session of the region that the URL of a queue names."""
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+
+    region = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", url)
+    return Aws(SessionTarget(profile, region[1] if region else None))
+
+
+def _check_urls(plan: RedrivePlan) -> None:
+    if plan.found.without_url:
+        raise InputError(
+            f"The URL of {', '.join(plan.found.without_url)} is unknown, so nothing is sent: write the list "
+            "with --out and add the URL, or pull the queue's attributes into the case."
+        )
 
 
 def journal_beside(case: Path) -> Path:

@@ -1,0 +1,60 @@
+### Redrive: messages sent, confirmed as processed, deleted from the DLQ, and audited.
+
+redrive-refused = Nothing was sent: { $why }
+redrive-stopped = The redrive stopped: { $why }
+redrive-complete = { $count ->
+    [one] The message was processed, and is not in the DLQ any more.
+   *[other] All { $count } messages were processed, and are not in the DLQ any more.
+  }
+redrive-incomplete = { $count ->
+    [one] One message is not done: the audit states why.
+   *[other] { $count } messages are not done: the audit states why.
+  }
+redrive-other-dlq = { $dlq } is not the DLQ of { $queue } any more. Pull the queue again into a new case.
+redrive-no-consumer = { $queue } has no enabled event source mapping, so nothing would process the messages. Enable the mapping first.
+redrive-call-failed = { $error } The same command continues with the rest.
+redrive-failed = the function failed on message { $message }: { $error } Fix the cause. The same command continues with the rest.
+redrive-not-seen = the log { $log } did not show within { $within } that message { $message } was processed. Look at the queue and the log, then repeat the command.
+redrive-first-processed = The first message was processed. The rest follows.
+redrive-progress = { $sent } of { $count } sent
+redrive-event-sent = Message { $message } was sent to its source queue.
+redrive-event-rejected = SQS rejected message { $message }.
+redrive-event-processed = Message { $message } was processed.
+redrive-event-failed = The function failed on message { $message }.
+redrive-event-deleted = Message { $message } was deleted from the DLQ after it was processed.
+redrive-event-gone = Message { $message } was processed, and was not in the DLQ any more.
+redrive-plan-title = { $count ->
+    [one] Redrive of one message to { $queue }
+   *[other] Redrive of { $count } messages to { $queue }
+  }
+redrive-plan-earlier = { $count ->
+    [one] An earlier run has sent one message: it is confirmed and deleted, and not sent again.
+   *[other] Earlier runs have sent { $count } messages: they are confirmed and deleted, and not sent again.
+  }
+redrive-plan-left-out = { $count ->
+    [one] One message of the DLQ is left out and stays there.
+   *[other] { $count } messages of the DLQ are left out and stay there.
+  }
+redrive-plan-may-have-run = { $count ->
+    [one] Risk: the work of one message may have been done without evidence in the case. Check whether repeating it does harm.
+   *[other] Risk: the work of { $count } messages may have been done without evidence in the case. Check whether repeating it does harm.
+  }
+redrive-plan-first = 1. Send one message, and wait up to { $within } until the function's log shows that it was processed. Otherwise the run stops.
+redrive-plan-rest = 2. Send the rest at { $rate } per second ({ $duration }). The first failure stops the run.
+redrive-plan-delete = 3. Receive the messages of the DLQ, hidden for at most { $visibility }. Delete each that was processed, and make the others visible again. Their receive count rises by one.
+redrive-plan-cost = Cost: about { $count } requests to SQS. Reading the log with FilterLogEvents is free.
+redrive-plan-undo = Undo: a sent message can't be recalled. Until it was processed, its original stays in the DLQ.
+redrive-audit-deleted = { $count } processed and deleted from the DLQ
+redrive-audit-gone = { $count } processed; they had left the DLQ before (expired, or deleted by somebody else)
+redrive-audit-processed = { $count } processed, but still in the DLQ
+redrive-audit-failed = { $count } failed
+redrive-audit-sent = { $count } sent, but the log does not show them
+redrive-audit-unconfirmed = { $count } may have been sent: an interrupted run or a broken connection left no result
+redrive-audit-rejected = { $count } rejected by SQS
+redrive-audit-not-sent = { $count } not sent yet
+redrive-audit-returned = { $count } sent, and back in the DLQ
+redrive-audit-excluded = { $count } left out: see the list without --apply for the reasons
+redrive-audit-new = { $count } in the DLQ, but not in the case
+redrive-audit-dlq = { $count } in the DLQ now
+redrive-audit-unexplained = { $count } in the DLQ that could not be received: another reader hides them, or they are behind messages of their group
+redrive-audit-journal = journal { $journal }: keep it, it prevents that a message is sent twice
