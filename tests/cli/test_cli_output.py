@@ -98,3 +98,49 @@ def test_a_back_test_has_the_same_forms(watchme, shorter):
     head, *lines = watchme(*command, "--csv").stdout.splitlines()
     assert head.split(",") == [*rows[0]]
     assert len(lines) >= len(rows)
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """A folder with a case below it and a log of six requests."""
+    from worlds.small_evidence import ACCESS, PROBES
+
+    from watchme_analysis.case.importer import import_folder
+
+    home = tmp_path_factory.mktemp("outputs")
+    (home / "evidence").mkdir()
+    (home / "evidence" / "access.log").write_text(ACCESS)
+    (home / "evidence" / "probes.csv").write_text(PROBES)
+    import_folder(home / "evidence", home / "cases" / "one")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (["diagnose", "health", "cases/one"], {"question", "verdict", "cause", "probability", "status"}),
+        (["access", "evidence/access.log"], {"key", "requests"}),
+        (["case", "show", "cases/one"], {"table", "rows", "start", "end"}),
+        (["case", "list"], {"path", "title", "tables", "rows"}),
+    ],
+)
+def test_commands_print_their_rows_in_each_form(watchme, outputs, tmp_path, words, columns):
+    lines = watchme(*words, "--output", "jsonl", cwd=outputs).stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert rows
+    assert all(columns <= set(row) for row in rows)
+    csv = watchme(*words, "--output", "csv", cwd=outputs).stdout
+    assert columns <= set(csv.splitlines()[0].split(","))
+    file = tmp_path / "rows.csv"
+    done = watchme(*words, "--to", file, cwd=outputs)
+    assert (done.returncode, done.stdout, file.read_text()) == (0, "", csv)
+    assert json.loads(watchme(*words, "--json", cwd=outputs).stdout)
+    assert watchme(*words, "--json", "--output", "csv", cwd=outputs).returncode == 2
+
+
+def test_the_list_names_each_case_once_and_no_other_folder(watchme, outputs):
+    rows = json.loads(watchme("case", "list", "--json", cwd=outputs).stdout)
+    assert [(row["path"], row["title"]) for row in rows] == [("cases/one", "one")]
+    table = watchme("case", "list", "cases", cwd=outputs).stdout.splitlines()
+    assert (len(table), table[1].split()[:2]) == (2, ["cases/one", "one"])
+    assert "case import" in watchme("case", "list", "evidence", cwd=outputs).stdout

@@ -1,17 +1,22 @@
-"""Detection of evidence folders that mix several incidents."""
+"""Folders with cases, and evidence folders that mix several incidents."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.reader_registry import sources
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import RawFile, unpacked_name
+
+if TYPE_CHECKING:
+    from watchme_analysis.case.case_folder import Case
 
 # Number of equal file names from which sibling folders count as separate cases. Hosts of the same incident
 # share an access log, an error log and a configuration; folders of separate incidents share more.
@@ -41,6 +46,35 @@ class SideBySide(NamedTuple):
     folders: list[str]
     files: list[str]
     others: list[str]
+
+
+def cases_below(folder: Path, most_levels: int = 4) -> list[Case]:
+    """Return the readable cases in a folder and its subfolders, sorted by path.
+
+    Parameters
+    ----------
+    folder
+        Folder to search. Hidden folders, symbolic links and the folders of cases are not entered.
+    most_levels
+        Levels of subfolders that are searched.
+    """
+    from watchme_analysis.case.case_folder import read_case
+
+    found: list[Case] = []
+    open_folders = [(folder, 0)]
+    while open_folders:
+        here, level = open_folders.pop()
+        if (here / MANIFEST).is_file():
+            with suppress(CaseError):  # a file of this name of another program, or a damaged case
+                found.append(read_case(here))
+            continue
+        with suppress(OSError):
+            below = [
+                each for each in here.iterdir() if not each.name.startswith(".") and not each.is_symlink()
+            ]
+            if level < most_levels:
+                open_folders += [(each, level + 1) for each in below if each.is_dir()]
+    return sorted(found, key=lambda case: case.path)
 
 
 def check_one_case(source: Path, names: list[str]) -> None:

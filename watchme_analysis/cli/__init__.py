@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -16,13 +14,12 @@ from typing import NoReturn
 
 import click
 
+from watchme_analysis.cli.error_sentences import BAD_INPUT, language_of_words, sentence_of
 from watchme_analysis.cli.terminal import LogFormatter, echo, show_traceback
-from watchme_analysis.errors import InputError, ServiceError, WatchmeError
+from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
 from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.version import __version__
-
-FAILED, BAD_INPUT = 1, 2
 
 # In the usual order of use; each module is imported when its command is used.
 _COMMANDS = {
@@ -109,16 +106,19 @@ Exit codes:
     count=True,
     help="Log queries, waits and files to standard error; -vv also each call, poll and cache entry.",
 )
+@click.option(
+    "--debug", is_flag=True, help="Like -vv, and print the traceback of an error above its sentence."
+)
 @click.pass_context
-def cli(ctx: click.Context, verbose: int) -> None:
+def cli(ctx: click.Context, verbose: int, debug: bool) -> None:
     """Find out why an event-driven system on AWS misbehaved.
 
     Evidence (logs, metrics, probes, queue state, configurations) is imported into a case, one folder that
     holds everything for later steps, all offline. Questions are answered from the case: `health` (why does
     an endpoint time out) and `backlog` (why do messages pile up or end in a dead-letter queue).
     """
-    if verbose:
-        ctx.call_on_close(_show_log(logging.INFO if verbose == 1 else logging.DEBUG))
+    if verbose or debug:
+        ctx.call_on_close(_show_log(logging.INFO if verbose == 1 and not debug else logging.DEBUG))
 
 
 def _show_log(level: int) -> Callable[[], None]:
@@ -158,27 +158,14 @@ def main() -> None:
     except click.exceptions.NoArgsIsHelpError as error:
         echo(error.format_message(), err=True)
         sys.exit(BAD_INPUT)
-    except click.UsageError as error:
-        told = " ".join(error.format_message().split())
-        stop = "" if told.endswith((".", "?")) else "."
-        more = f" Try {error.ctx.command_path} --help." if error.ctx else ""
-        echo(f"watchme: {told}{stop}{more}", err=True)
-        sys.exit(BAD_INPUT)
-    except ServiceError as error:
-        echo(f"watchme: {error}", err=True)
-        sys.exit(FAILED)
-    except (click.ClickException, WatchmeError) as error:
-        echo(f"watchme: {error}", err=True)
-        sys.exit(BAD_INPUT)
-    except OSError as error:
-        told = _of_files(error)
-        if not told:
+    except (Exception, KeyboardInterrupt) as error:
+        found = sentence_of(error, language_of_words(sys.argv[1:]))
+        if found is None:
             raise
-        echo(f"watchme: {told}", err=True)
-        sys.exit(BAD_INPUT)
-    except (click.Abort, KeyboardInterrupt):
-        echo("watchme: stopped", err=True)
-        sys.exit(130)
+        if "--debug" in sys.argv[1:]:
+            show_traceback(type(error), error, error.__traceback__)
+        echo(f"watchme: {found[0]}", err=True)
+        sys.exit(found[1])
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -187,19 +174,6 @@ def _check_words(words: Iterable[str]) -> None:
     for word in words:
         if has_odd_bytes(word) and not Path(word).exists():
             raise InputError(f"{readable_name(word)!r} is not UTF-8 and names no file: correct it.")
-
-
-def _of_files(error: OSError) -> str:
-    """Return a sentence on a file that can't be read or written; empty for other errors."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = f" for {error.filename}" if error.filename else ""
-        return (
-            f"No room is left{where}: make room where the command writes and in {tempfile.gettempdir()}, or "
-            "let TMPDIR name another folder for what is passing."
-        )
-    if error.filename is None:
-        return ""
-    return f"{error.filename} can't be read or written: {error.strerror}. Check the path and your rights."
 
 
 def _stopped(number: int, frame: object) -> NoReturn:

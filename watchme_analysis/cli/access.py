@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from watchme_analysis.access_logs.engine.engine import ENGINES
 from watchme_analysis.access_logs.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.access_logs.summary_json import ORDERS, is_unread
 from watchme_analysis.cli.access_run import NO_ERRORS
-from watchme_analysis.cli.options import ChoiceWithSuggestion, timezone_option
-from watchme_analysis.cli.terminal import echo, echo_data, echo_json
+from watchme_analysis.cli.options import SINCE_NOW, ChoiceWithSuggestion, timezone_option
+from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.terminal import echo, echo_data
 from watchme_analysis.window import parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
@@ -63,7 +63,7 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     metavar="NAME=VALUE",
     help="Count only requests whose --by NAME is VALUE, such as status=5xx,499 or agent=curl*.",
 )
-@click.option("--since", help="Start of the window: ISO 8601, or a span such as 2h before now.")
+@click.option("--since", help=SINCE_NOW)
 @click.option("--until", help="End of the window.")
 @click.option("--path", "prefix", help="Only paths with this prefix.")
 @click.option(
@@ -90,7 +90,7 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     "--log-timezone",
     help="Time zone of logged times without one.  [default: UTC; error logs: that of the access logs]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@output_options(["json"])
 @click.option(
     "--parquet", metavar="OUT", help="Also write the counted requests to this file; with spark, a folder."
 )
@@ -111,20 +111,22 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     metavar="S3_PREFIX",
     help="Print the DDL of an Athena table for such logs below a prefix, and exit.",
 )
-def access(files: tuple[str, ...], as_json: bool, timezone: str, **options: Any) -> int:
+def access(files: tuple[str, ...], timezone: str, **options: Any) -> int:
     """Summarise access logs: number of requests, latency percentiles and failures.
 
     FILES are files, 'quoted*patterns', folders, s3:// names, or - for standard input. Files compressed with
     gzip, bzip2, xz or Zstandard are decompressed. The format of a log is read from nginx.conf beside it, else
     detected from its lines: Nginx, Apache, Envoy, HAProxy, Traefik, Caddy, Kong, uWSGI, IIS, CloudFront, S3,
     AWS load balancers, or JSON. Every line is counted, and unreadable lines are shown as rejected. Memory use
-    is bounded for logs of any size. Ctrl-C prints the summary of the lines read so far.
+    is bounded for logs of any size. Ctrl-C prints the summary of the lines read so far. --json prints
+    everything as one object, --output csv and jsonl the groups.
     """
     from watchme_analysis.access_logs.filters import RequestFilter, parse_only
     from watchme_analysis.access_logs.summary_json import access_report, plain
     from watchme_analysis.cli.access_run import athena_ddl, make_scan, run_here, run_on_spark
     from watchme_analysis.cli.access_text import access_page
 
+    output = output_of(options)
     zone = parse_zone(timezone)
     since, until = (_microseconds(options.pop(name), zone) for name in ("since", "until"))
     if since is not None and until is not None and until <= since:
@@ -153,8 +155,8 @@ def access(files: tuple[str, ...], as_json: bool, timezone: str, **options: Any)
         report["further_fields"] = scan.further_fields()
     if found.errors is not None:
         report["errors"] = found.errors
-    if as_json:
-        echo_json(json.dumps(report, indent=1, ensure_ascii=False))
+    if output.form != TABLE:
+        output.write_document(report, lambda: report["groups"])
     else:
         top = options["top"] or (_MOMENTS if options["by"] in BY_TIME else _TOP)
         echo(access_page(report, top, zone))

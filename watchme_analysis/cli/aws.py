@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.options import FiniteRange, timezone_option
+from watchme_analysis.cli.options import SINCE_NOW, FiniteRange, timezone_option
 from watchme_analysis.cli.terminal import echo, show_line
 from watchme_analysis.window import Window, parse_time, parse_zone
 
@@ -32,7 +32,7 @@ def aws_options(command: F) -> F:
     """Return a command with the options of commands that call AWS."""
     for option in reversed(
         (
-            click.option("--since", default="24h", show_default=True, help="Start: ISO 8601, or a span ago."),
+            click.option("--since", default="24h", show_default=True, help=SINCE_NOW),
             click.option("--until", default="now", show_default=True, help="End of the window."),
             timezone_option,
             click.option("--max-scan-gb", type=FiniteRange(min=0), default=100.0, show_default=True,

@@ -15,7 +15,7 @@ from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.pull import pull
 from watchme_analysis.cli.terminal import echo, show_line
 from watchme_analysis.config import FILE, load_config
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.formats import counted, format_time
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
@@ -100,15 +100,26 @@ Example:
 )
 @click.argument("case", type=click.Path(path_type=Path))
 @timezone_option
-def case_show(case: Path, timezone: str) -> None:
-    """Show the tables of a CASE with rows, windows, gaps and source files."""
+@output_options(["json"])
+def case_show(case: Path, timezone: str, **options: Any) -> None:
+    """Show the tables of a CASE with rows, windows, gaps and source files.
+
+    In the other forms of --output, each table of the case is a row.
+    """
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.present import console
     from watchme_analysis.schema import TABLES
     from watchme_analysis.stats.gaps import silent_intervals
 
+    output = output_of(options)
     zone = parse_zone(timezone)
     opened = open_case(case)
+    if output.form != TABLE:
+        columns = ("rows", "rejected", "truncated", "start", "end")
+        found = opened.coverage().items()
+        rows = [{"table": name} | {key: entry.get(key) for key in columns} for name, entry in found]
+        output.write_document(rows, lambda: rows)
+        return
     gaps = {
         name: silent_intervals(opened.table(name)[column])
         for name in opened.tables
@@ -116,6 +127,50 @@ def case_show(case: Path, timezone: str) -> None:
     }
     echo(console.case_text(opened.manifest, gaps, zone))
     _print_next(opened, case)
+
+
+@case_group.command(
+    "list",
+    short_help="List the cases below a FOLDER.",
+    epilog="""\b
+Examples:
+  watchme case list
+  watchme case list cases --output jsonl""",
+)
+@click.argument(
+    "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False
+)
+@timezone_option
+@output_options(["json"])
+def case_list(folder: Path, timezone: str, **options: Any) -> None:
+    """List the cases in a FOLDER and its subfolders, by default those below the working directory."""
+    from watchme_analysis.case.folders import cases_below
+    from watchme_analysis.present.text_table import align_rows
+
+    output, zone = output_of(options), parse_zone(timezone)
+    rows = [
+        {
+            "path": str(case.path),
+            "title": case.title,
+            "start": case.window and case.window.start.isoformat(),
+            "end": case.window and case.window.end.isoformat(),
+            "tables": len(case.tables),
+            "rows": sum(entry["rows"] for entry in case.manifest["tables"].values()),
+        }
+        for case in cases_below(folder)
+    ]
+    if output.form != TABLE:
+        output.write_document(rows, lambda: rows)
+        return
+    if not rows:
+        echo(f"{folder} holds no case: `watchme case import FOLDER CASE` makes one.")
+        return
+    shown = [
+        tuple(format_time(value, zone) if at in (2, 3) else f"{value:,d}" if at > 3 else str(value)
+              for at, value in enumerate(row.values()))
+        for row in rows
+    ]  # fmt: skip
+    echo(align_rows(("case", "title", "from", "until", "tables", "rows"), shown, words=(0, 1, 2, 3)))
 
 
 @case_group.command(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,8 @@ from watchme_analysis.cli.options import (
     timezone_option,
     until_option,
 )
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.message import message
@@ -61,7 +62,7 @@ Examples:
 )
 @click.argument("question", required=False, type=ChoiceWithSuggestion([*QUESTIONS, ALL]))
 @click.argument("case", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/evidence.md).")
+@output_options(["json"])
 @click.option("--sql", "with_sql", is_flag=True, help="Print below each statement the query for its rows.")
 @since_option
 @until_option
@@ -71,11 +72,12 @@ Examples:
 @timezone_option
 @language_option
 @fail_on_option
-def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options: str | None) -> int:
+def diagnose(question: str, case: Path, with_sql: bool, **options: Any) -> int:
     """Name the cause behind a CASE, or say what evidence would decide.
 
     CASE is a case or a folder of raw evidence. Without QUESTION, or with `all`, health and backlog are
-    answered, as far as the CASE has evidence for them; --json is then an object by question.
+    answered, as far as the CASE has evidence for them; --json is then an object by question. --output csv and
+    jsonl have a row for each cause.
 
     The answer is supported (one cause), inconclusive (the evidence does not separate the causes, or is
     missing) or no incident, with the probability of every cause considered, the evidence for and against it,
@@ -91,6 +93,7 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     config = load_config()
     # A system that nobody chose would hide an affected endpoint or queue of another one.
     system = config.chosen_system(options["system"]) if options["system"] or config.system else None
+    output = output_of(options)
     zone = parse_zone(str(options["timezone"]))
     _check_subjects((question,) if question != ALL else QUESTIONS, options)
     opened = open_case(case)
@@ -110,10 +113,10 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     language = str(options["language"])
     is_met = any(meets(options["fail_on"], diagnosis.to_dict(language)) for diagnosis in found.values())
     code = FOUND if is_met else 0
-    if as_json:
+    if output.form != TABLE:
         told = {each: diagnosis.to_dict(language) for each, diagnosis in found.items()}
         whole = told if question == ALL else told[question]
-        echo_json(json.dumps(whole, ensure_ascii=False, indent=1))
+        output.write_document(whole, lambda: (row for each in told.values() for row in _rows(each)))
         return code
     for at, (each, diagnosis) in enumerate(found.items()):
         if len(found) > 1:
@@ -122,7 +125,15 @@ def diagnose(question: str, case: Path, as_json: bool, with_sql: bool, **options
     return code
 
 
-def _check_subjects(questions: tuple[str, ...], options: dict[str, str | None]) -> None:
+def _rows(diagnosis: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each cause that a diagnosis considers, the most probable first."""
+    about = {name: diagnosis[name] for name in ("question", "case", "verdict")}
+    bounds = {f"incident_{bound}": diagnosis["incident"][bound] for bound in ("start", "end")}
+    for entry in diagnosis["ranking"]:
+        yield about | {name: entry[name] for name in ("cause", "probability", "status", "log_odds")} | bounds
+
+
+def _check_subjects(questions: tuple[str, ...], options: Mapping[str, Any]) -> None:
     """Raise an error if a subject is given that belongs to none of the questions."""
     for question, name in _SUBJECTS.items():
         if options[name] is not None and question not in questions:

@@ -87,6 +87,8 @@ language_option = click.option(
     callback=configured("language"),
     help=f"Language of the sentences.  [default: language of {FILE}, else the locale's, else en]",
 )
+# A window of live data ends now, that of a case with its data.
+SINCE_NOW = "Start of the window: ISO 8601, or a span such as 2h before now."
 since_option = click.option(
     "--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end."
 )
@@ -94,9 +96,7 @@ until_option = click.option("--until", help="End of the window.")
 endpoint_option = click.option(
     "--endpoint", help="health: path of the endpoint to examine; the affected one by default."
 )
-queue_option = click.option(
-    "--queue", help="backlog: the queue that is asked about; found from the data if not given."
-)
+queue_option = click.option("--queue", help="backlog: queue to examine; the affected one by default.")
 system_option = click.option(
     "--system", metavar="NAME", help=f"System of {FILE}; by default the one that it chooses, or the only one."
 )

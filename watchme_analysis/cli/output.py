@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,9 +33,29 @@ class Output:
 
     def write(self, frame: pd.DataFrame) -> None:
         """Write rows as JSON, CSV or JSON Lines; times are ISO 8601 in UTC."""
-        text = _text(frame, self.form)
+        self._write(_text(frame, self.form))
+
+    def write_document(self, document: object, rows: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+        """Write a JSON document, or in the other forms its rows.
+
+        Parameters
+        ----------
+        document
+            JSON-ready object that ``json`` consists of.
+        rows
+            Returns the rows of ``csv`` and ``jsonl``. Fields of an object in a row are columns such as
+            ``lost.mean``.
+        """
+        if self.form == JSON:
+            self._write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+            return
+        import pandas as pd
+
+        self.write(pd.json_normalize([dict(row) for row in rows()]))
+
+    def _write(self, text: str) -> None:
         if self.file is not None:
-            write_atomically(self.file, text.encode())
+            write_atomically(self.file, text.encode(errors="backslashreplace"))
         elif self.form == CSV:
             echo_data(text)
         else:

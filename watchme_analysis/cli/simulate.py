@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.cli.options import FiniteRange, shown_zone_option
+from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.text.formats import counted, format_duration
@@ -69,7 +70,7 @@ Examples:
     help="Parallel processes; by default one per core.",
 )
 @shown_zone_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@output_options(["json"])
 def simulate(case: Path | None, queue: str | None, api_slots: int | None, **options: Any) -> None:
     """Simulate measures against backlogs and DLQ messages with a model of queue, function and API.
 
@@ -88,7 +89,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     from watchme_analysis.simulation.figures import figures_note, measures_rows
     from watchme_analysis.window import parse_zone
 
-    zone = parse_zone(options["timezone"])
+    output, zone = output_of(options), parse_zone(options["timezone"])
     measured: Recorded | None = None
     fitted: Model | None = None
     notes: tuple[str, ...] = ()
@@ -103,8 +104,6 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         title = f"{counted(stated.senders, 'sender')}, a message each every {every} for 8 hours{together}; "
         title += "an API of one slot"
         if api_slots is not None:
-            from dataclasses import replace
-
             settings = replace(settings, api=replace(settings.api, slots=api_slots))
             title = title.replace("one slot", f"{api_slots} slots")
         wanted = model.scenarios(settings, load)
@@ -122,8 +121,9 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     near = () if fitted is None else fitted.agreements(found[0])
     notes = (configured(found[0].scenario.settings), *notes)
     loud = (*warnings(found), *doubts(near))
-    if options["as_json"]:
-        echo(json.dumps(_json(found, measured, (*loud, *spared, *notes), near), ensure_ascii=False, indent=1))
+    if output.form != TABLE:
+        document = _json(found, measured, (*loud, *spared, *notes), near)
+        output.write_document(document, lambda: document["scenarios"])
         return
     runs = counted(options["replications"], "replication")
     echo(f"{title}; {runs}, seed {options['seed']}\n")

@@ -32,3 +32,12 @@ config-init-written = { $file } was written: { $systems ->
   }.
 config-init-next = next: watchme config check
 print-note = note: { $text }
+
+command-stopped = stopped
+command-see-help = Try { $command } --help.
+command-missing = Missing { $name }.
+command-no-option = No such option: { $name }.
+command-did-you-mean = Did you mean { $words }?
+command-invalid = Invalid value for { $name }: { $problem }
+command-no-room = No room is left ({ $file }): make room where the command writes and in { $folder }, or let TMPDIR name another folder for what is passing.
+command-file = { $file } can't be read or written: { $reason }. Check the path and your rights.

@@ -25,3 +25,12 @@ config-init-written = { $file } を書き込みました。{ $systems ->
   }。
 config-init-next = 次のコマンド: watchme config check
 print-note = 補足: { $text }
+
+command-stopped = 中断しました
+command-see-help = 使い方は { $command } --help で確認できます。
+command-missing = { $name } が指定されていません。
+command-no-option = { $name } というオプションはありません。
+command-did-you-mean = { $words } のことですか？
+command-invalid = { $name } の値が正しくありません: { $problem }
+command-no-room = 空き容量がありません ({ $file })。書き込み先と { $folder } の容量を空けるか、TMPDIR で一時ファイルの置き場所を変えてください。
+command-file = { $file } を読み書きできません: { $reason }。パスと権限を確認してください。

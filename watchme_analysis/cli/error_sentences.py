@@ -1,0 +1,98 @@
+"""Errors of the command line as one sentence each, in the language of the reader."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Sequence
+
+import click
+
+from watchme_analysis.config import LANGUAGES, load_config
+from watchme_analysis.errors import InputError, ServiceError, WatchmeError
+
+FAILED, BAD_INPUT, STOPPED = 1, 2, 130
+# Characters of a name or value that a sentence quotes; a path may have thousands.
+_LONGEST = 500
+
+
+def language_of_words(words: Sequence[str]) -> str:
+    """Return the language that the arguments of a command state, else the configured one."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        stated = word.removeprefix("--language=") if word.startswith("--language=") else following
+        if word.startswith("--language") and stated in LANGUAGES:
+            return stated
+    try:
+        return load_config().language
+    except InputError:  # the error of the settings is what is told
+        return "en"
+
+
+def sentence_of(error: BaseException, language: str) -> tuple[str, int] | None:
+    """Return the sentence and the exit code of an error; None for an error of this program itself."""
+    if isinstance(error, click.UsageError):
+        return _usage(error, language), BAD_INPUT
+    if isinstance(error, ServiceError):
+        return str(error), FAILED
+    if isinstance(error, click.ClickException | WatchmeError):
+        return str(error), BAD_INPUT
+    if isinstance(error, OSError):
+        told = _of_files(error, language)
+        return (told, BAD_INPUT) if told else None
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return _said("command-stopped", language), STOPPED
+    return None
+
+
+def _said(message_id: str, language: str, **values: str) -> str:
+    # Imported here, since a command without an error needs no catalogue.
+    from watchme_analysis.text.message import Resource, message
+    from watchme_analysis.text.render import render
+
+    shown = {name: Resource(_short(text)) for name, text in values.items()}
+    return render(message(message_id, **shown), language)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _usage(error: click.UsageError, language: str) -> str:
+    """Return the sentence on an invalid use, with the command that explains the usage."""
+    told = " ".join(_detail(error, language).split())
+    stop = "" if told.endswith((".", "?", "。", "？")) else "。" if language == "ja" else "."
+    if error.ctx is None:
+        return f"{told}{stop}"
+    gap = "" if language == "ja" else " "
+    return f"{told}{stop}{gap}{_said('command-see-help', language, command=error.ctx.command_path)}"
+
+
+def _detail(error: click.UsageError, language: str) -> str:
+    """Return the problem; those of click's own kinds in the language of the reader."""
+    if language == "en":
+        return error.format_message()
+    param = getattr(error, "param", None)
+    named = param.get_error_hint(error.ctx).replace("'", "") if isinstance(param, click.Parameter) else ""
+    if isinstance(error, click.MissingParameter):
+        return _said("command-missing", language, name=named or str(error.param_hint or ""))
+    if isinstance(error, click.NoSuchOption):
+        near = ", ".join(error.possibilities or ())
+        found = _said("command-no-option", language, name=error.option_name)
+        return found + (_said("command-did-you-mean", language, words=near) if near else "")
+    if isinstance(error, click.BadParameter):
+        hint = error.param_hint if isinstance(error.param_hint, str) else named
+        return _said("command-invalid", language, name=hint, problem=error.message)
+    if isinstance(error, click.BadOptionUsage):
+        return _said("command-invalid", language, name=error.option_name, problem=error.message)
+    return error.format_message()
+
+
+def _of_files(error: OSError, language: str) -> str:
+    """Return a sentence on a file that can't be read or written; empty for other errors."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _said(
+            "command-no-room", language, file=str(error.filename or "-"), folder=tempfile.gettempdir()
+        )
+    if error.filename is None:
+        return ""
+    return _said("command-file", language, file=str(error.filename), reason=str(error.strerror))
