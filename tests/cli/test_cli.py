@@ -222,8 +222,9 @@ def test_a_command_without_arguments_teaches(watchme, tmp_path):
 def test_every_command_has_an_example(watchme):
     names = re.findall(r"^  ([a-z]+) ", watchme("--help").stdout.partition("Commands:")[2], re.MULTILINE)
     below = {
-        "case": ["import", "pull", "show", "sql"],
-        "config": ["show"],
+        "case": ["import", "pull", "show", "list", "sql"],
+        "config": ["init", "show", "check"],
+        "schedule": ["install", "export"],
         "query": ["show", "run"],
         "alarms": ["backtest"],
         "deploy": ["check"],

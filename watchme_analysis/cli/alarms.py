@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-@click.group()
+@click.group(short_help="Back-test, create, test and export alarms.")
 def alarms() -> None:
     """Back-test alarms on recorded metrics, then create, test and export them."""
 

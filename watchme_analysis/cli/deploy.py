@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PROBLEMS = 1
 
 
-@click.group()
+@click.group(short_help="Check, deploy and roll back a function.")
 def deploy() -> None:
     """Check a function's package, deploy it by a plan that verifies itself, and roll it back."""
 

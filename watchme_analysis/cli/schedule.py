@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _USER_UNITS, _SYSTEM_UNITS = Path(".config/systemd/user"), Path("/etc/systemd/system")
 
 
-@click.group()
+@click.group(short_help="Install and export timers for `watchme run`.")
 def schedule() -> None:
     """Install, list and remove timers for `watchme run`, or export a container with its schedule."""
 
