@@ -5,6 +5,7 @@
     python3 tasks.py test      run the tests, the notebooks among them; `test --fast` runs the quick ones
     python3 tasks.py setup     only create .venv, which holds the command `watchme`
     python3 tasks.py lint      formatting, lint, types, layers
+    python3 tasks.py docs      build the documentation site into build/site; it opens without a network
     python3 tasks.py spark     add Spark to .venv (450 MB; needs Java) for `watchme access --engine spark`
     python3 tasks.py lock      write the locks anew from pyproject.toml (--upgrade: newest versions)
 
@@ -46,7 +47,15 @@ class TaskError(Exception):
 
 def main(argv: list[str]) -> int:
     """Run one task; return the exit code of what it ran."""
-    tasks = {"report": report, "test": test, "setup": setup, "lint": lint, "spark": spark, "lock": lock}
+    tasks = {
+        "report": report,
+        "test": test,
+        "setup": setup,
+        "lint": lint,
+        "docs": docs,
+        "spark": spark,
+        "lock": lock,
+    }
     name, rest = (argv[0], argv[1:]) if argv else ("", [])
     if name not in tasks:
         print(__doc__.strip())
@@ -101,6 +110,12 @@ def lint(arguments: list[str]) -> int:
         [tool("lint-imports")],
     )
     return max(run([*check, *arguments]) for check in checks)
+
+
+def docs(arguments: list[str]) -> int:
+    """Build the documentation site, and say where its first page lies."""
+    setup([])
+    return run([tool("python"), str(ROOT / "docs" / "site" / "build_site.py"), *arguments])
 
 
 def spark(arguments: list[str]) -> int:

@@ -1,0 +1,63 @@
+"""The documentation site: its pages, their links, and that nothing is loaded from elsewhere."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def site():
+    spec = importlib.util.spec_from_file_location("build_site", ROOT / "docs" / "site" / "build_site.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_document_has_a_page_and_the_runbook_is_the_second(site):
+    pages = site.sources()
+    menu = site.menu(pages)
+    entries = [entry for section in menu for entries in section.values() for entry in entries]
+    shown = [page for entry in entries for page in (entry.values() if isinstance(entry, dict) else [entry])]
+    assert sorted(shown) == sorted(pages.values())
+    assert shown[:2] == ["index.md", "runbook.md"]
+    assert {"index.ja.md", "runbook.ja.md", "python.md", "gallery/index.md"} <= set(shown)
+    assert sum(page.startswith("gallery/") for page in shown) > 12
+
+
+@pytest.mark.parametrize(
+    ("source", "link", "expected"),
+    [
+        ("README.md", "[guide](docs/guide.md#one)", "[guide](guide.md#one)"),
+        ("README.md", "![answer](docs/report-answer.png)", "![answer](report-answer.png)"),
+        ("docs/guide.md", "[start](../README.md)", "[start](index.md)"),
+        ("docs/guide.md", "[code](../tasks.py)", "code"),
+        ("docs/guide.md", "[causes](causes/)", "[causes](causes/index.md)"),
+        ("docs/gallery/README.md", "[top](top_errors.ipynb)", "[top](top_errors.md)"),
+        ("docs/guide.md", "[x](https://example.com/a.md)", "[x](https://example.com/a.md)"),
+        ("docs/guide.md", "```\n[start](../README.md)\n```\n", "```\n[start](../README.md)\n```\n"),
+    ],
+)
+def test_links_lead_to_pages_of_the_site_or_become_text(site, source, link, expected):
+    assert site.relinked(link, source, site.sources()) == expected
+
+
+def test_a_command_within_a_list_stays_a_command(site):
+    text = "1. Run:\n\n   ```sh\n   a --b\n   ```\n\n2. Then.\n"
+    assert "\n        a --b\n" in site.relinked(text, "README.md", site.sources())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.html", "<script src='https://example.com/x.js'></script>", 1),
+        ("a.html", "<link rel=stylesheet href='//example.com/x.css'><img src='b.png'>", 1),
+        ("a.css", "@font-face{src:url('https://example.com/x.woff')}", 1),
+        ("a.html", "<a href='https://example.com'>x</a><script src='x.js'></script>", 0),
+    ],
+)
+def test_what_a_page_loads_from_elsewhere_is_found(site, tmp_path, name, content, found):
+    (tmp_path / name).write_text(content)
+    assert len(site.loaded_from_elsewhere(tmp_path)) == found
