@@ -9,6 +9,7 @@ import pytest
 from worlds.deliveries import Received, at, diagnosis, refused, world
 
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
+from watchme_analysis.delivery.destinations.markdown import MarkdownSender
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
 from watchme_analysis.errors import ServiceError
 
@@ -76,6 +77,13 @@ def test_each_destination_has_its_language_and_level_and_equal_reports_are_made_
     pages = {name: next((tmp_path / name).glob("2*/report.html")).read_text() for name in ("a", "b", "c")}
     assert pages == {"a": "<p>ja ids</p>", "b": "<p>ja ids</p>", "c": "<p>en secrets</p>"}
     assert chat.deliveries[0].content.language == "ja"
+
+
+def test_a_markdown_file_holds_the_change_and_the_postmortem(tmp_path):
+    found = world(tmp_path / "state", notes=({"language": "ja"}, MarkdownSender(tmp_path / "notes")))
+    found.run(2, diagnosis(**FAILING))
+    (file,) = (tmp_path / "notes").iterdir()
+    assert file.read_text().startswith("# orders") and "# Postmortem ja secrets" in file.read_text()
 
 
 def test_a_message_links_the_report_only_at_its_own_level_of_redaction_or_a_stricter_one(tmp_path):

@@ -68,7 +68,7 @@ def diagnosis(start=None, end=None, cause=None, **more):
 class Received:
     """A destination in memory that records what arrives, and refuses as often as it is told to."""
 
-    wants_page = False
+    form = ""
     repeatable_for = timedelta(0)
 
     def __init__(self, *errors):
@@ -145,7 +145,12 @@ class World:
             return None
         return self.results[-1]
 
-    def report(self, case, question, language, level, out):
+    def report(self, case, question, wanted, out):
+        language, level, form = wanted.language, wanted.level, wanted.form
+        if form == "postmortem":
+            out.mkdir(parents=True)
+            (out / "postmortem.md").write_text(f"# Postmortem {language} {level}\n")
+            return "postmortem.md"
         name = f"{at(int(case.name)):%Y%m%dT%H%M%SZ}-{question}-orders"
         folder = out / name
         folder.mkdir(parents=True)

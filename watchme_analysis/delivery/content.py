@@ -133,6 +133,7 @@ def content_of(
         (label("page-cause", language), " + ".join(shown.causes) or MISSING),
         (label("page-confidence", language), shown.confidence),
         (label("page-incident", language), shown.incident),
+        (label("page-impact", language), shown.impact or MISSING),
     ]
     return Content(
         title,

@@ -41,7 +41,7 @@ class Notice:
     due
         Names of the destinations that receive it.
     pages
-        Folder of the report below the folder of the notice, by variant (see :func:`variant`).
+        Folder or file of the report below the folder of the notice, by the name of its variant.
     has_diagnosis
         Whether diagnoses are stored beside it, by level of redaction.
     """
@@ -96,11 +96,6 @@ class Notice:
                 "due": tuple(data["due"]),
             }
         )
-
-
-def variant(destination: Destination, language: str) -> str:
-    """Return the variant of a report that a destination receives, such as ``ja-ids``."""
-    return f"{destination.language or language}-{destination.redact}"
 
 
 def notice_of_change(change: Change, system: str, question: str, now: datetime) -> Notice:

@@ -33,7 +33,6 @@ from watchme_analysis.delivery.notice import (
     Notice,
     notice_of,
     notice_of_change,
-    variant,
     with_due,
 )
 from watchme_analysis.delivery.outbox import Delivered, Outbox, Pace
@@ -80,6 +79,30 @@ class Collected:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A variant of a report; destinations that want the same share it.
+
+    Attributes
+    ----------
+    form
+        Form of the report, see :mod:`.destinations.base`.
+    language
+        Language of its texts.
+    level
+        Level of redaction.
+    """
+
+    form: str
+    language: str
+    level: str
+
+    @property
+    def name(self) -> str:
+        """Name of the folder of the variant."""
+        return f"{self.form}-{self.language}-{self.level}"
+
+
+@dataclass(frozen=True)
 class Stages:
     """What a run does with the world, as functions.
 
@@ -91,13 +114,13 @@ class Stages:
         Receives the path of a case and a level of redaction; returns each diagnosis by its question, as
         dictionaries from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
     report
-        Receives the path of a case, a question, a language, a level of redaction and a new folder; writes a
-        report into the folder and returns the name of its subfolder.
+        Receives the path of a case, a question, the wanted variant and a new folder; writes a report into the
+        folder and returns its name in there.
     """
 
     collect: Callable[[Path, float, float], Collected]
     diagnose: Callable[[Path, str], Mapping[str, Mapping[str, Any]]]
-    report: Callable[[Path, str, str, str, Path], str]
+    report: Callable[[Path, str, Variant, Path], str]
 
 
 @dataclass(frozen=True)
@@ -368,24 +391,28 @@ class _Work:
         levels = set()
         for name in notice.due:
             destination = self.run_.destinations[name]
-            language, level = destination.language or self.run_.language, destination.redact
+            level = destination.redact
             if level not in levels:
                 folder.write(f"diagnosis-{level}.json", self._diagnosed(level)[notice.question])
                 levels.add(level)
-            which = variant(destination, self.run_.language)
-            if not self.run_.senders[name].wants_page or which in pages or self.case is None:
+            which = self._variant(name)
+            if not which.form or which.name in pages or self.case is None:
                 continue
             try:
                 self._check_deadline("the report")
-                made = self.run_.stages.report(
-                    self.case, notice.question, language, level, folder.folder / which
-                )
+                made = self.run_.stages.report(self.case, notice.question, which, folder.folder / which.name)
             except (WatchmeError, OSError) as error:
-                self._partial(f"The report ({which}) was not made: {redacted(str(error))}")
+                self._partial(f"The report ({which.name}) was not made: {redacted(str(error))}")
                 continue
-            self.storage.checkpoint(f"made {which}")
-            pages[which] = f"{which}/{made}"
+            self.storage.checkpoint(f"made {which.name}")
+            pages[which.name] = f"{which.name}/{made}"
         return replace(notice, pages=pages, has_diagnosis=True)
+
+    def _variant(self, name: str) -> Variant:
+        """Return the variant of a report that a destination receives."""
+        destination = self.run_.destinations[name]
+        language = destination.language or self.run_.language
+        return Variant(self.run_.senders[name].form, language, destination.redact)
 
     def _partial(self, error: str) -> None:
         self.result["missing"].append(error)
@@ -405,7 +432,7 @@ class _Work:
             return Delivery(notice, texts, None)
         link = self._link(notice, destination)
         content = content_of(notice, diagnosis, language, self.run_.zone, link)
-        page = notice.pages.get(variant(destination, self.run_.language))
+        page = notice.pages.get(self._variant(name).name)
         return Delivery(
             notice, content, None if page is None else folder.folder / page, self.state.open_incidents
         )
@@ -426,8 +453,7 @@ class _Work:
         )
         folder = self.storage.folder / _OUTBOX / notice.id
         for _, name in candidates:
-            each = self.run_.destinations[name]
-            page = notice.pages.get(variant(each, self.run_.language))
+            page = notice.pages.get(self._variant(name).name)
             if page is None or not self.outbox.was_confirmed(notice, name):
                 continue
             empty = content_of(notice, None, "en", self.run_.zone)

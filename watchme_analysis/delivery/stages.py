@@ -15,8 +15,10 @@ from watchme_analysis.cloudwatch.insights.cached import QueryOptions
 from watchme_analysis.cloudwatch.response_cache import account_cache, requested_window
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import FILE, RunSettings, System
-from watchme_analysis.delivery.run import Collected, Stages
+from watchme_analysis.delivery.destinations.base import POSTMORTEM_FORM
+from watchme_analysis.delivery.run import Collected, Stages, Variant
 from watchme_analysis.errors import InputError, ReportError
+from watchme_analysis.report.postmortem import write_postmortems
 from watchme_analysis.report.run import NoProgress, write_reports
 from watchme_analysis.report.summary import sentence
 from watchme_analysis.services.collect import Request, named_resources, pull
@@ -101,8 +103,14 @@ class AwsSource:
         redactor = redactor_of(case, level)
         return {question: redactor.value(diagnose(question, case).to_dict()) for question in questions}
 
-    def report(self, case: Path, question: str, language: str, level: str, out: Path) -> str:
-        """Write a report of a case; return the name of its folder."""
+    def report(self, case: Path, question: str, wanted: Variant, out: Path) -> str:
+        """Write a report of a case; return the name of its folder or file."""
+        language, level = wanted.language, wanted.level
+        if wanted.form == POSTMORTEM_FORM:
+            (file, _), *_ = write_postmortems(
+                question, [case], out, redact=level, language=language, timezone=self.time_zone
+            )
+            return file.name
         written = _Written()
         write_reports(
             question,

@@ -11,6 +11,9 @@ from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.errors import ServiceError
 
+# Forms of a report: a folder with a page, and a Markdown file.
+PAGE_FORM, POSTMORTEM_FORM = "page", "postmortem"
+
 
 class DeliveryError(ServiceError):
     """A delivery that a destination did not confirm.
@@ -52,7 +55,7 @@ class Delivery:
     content
         Its texts in the language and at the level of redaction of the destination.
     page
-        Folder of the report at that language and level; None without a report.
+        Folder or file of the report at that language and level, in the form of the sender; None without one.
     open_incidents
         Ids of the incidents of the system that are open, whose last report must be kept.
     """
@@ -67,8 +70,8 @@ class Sender(Protocol):
     """A destination."""
 
     @property
-    def wants_page(self) -> bool:
-        """Whether it delivers the report and not only texts."""
+    def form(self) -> str:
+        """Form of the report that it delivers, such as :data:`PAGE_FORM`; empty if it delivers texts only."""
 
     @property
     def repeatable_for(self) -> timedelta:

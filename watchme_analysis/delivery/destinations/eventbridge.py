@@ -30,7 +30,7 @@ class EventBridgeSender:
 
     bus: str
     aws_of: AwsOf
-    wants_page: ClassVar[bool] = False
+    form: ClassVar[str] = ""
     repeatable_for: ClassVar[timedelta] = timedelta(0)
 
     def send(self, delivery: Delivery) -> str:

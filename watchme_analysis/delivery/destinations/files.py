@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.report.folder import RESULT, locked, prepare, read_result
@@ -125,7 +125,7 @@ class FilesSender:
     folder: Path
     retention: Retention
     url: str | None = None
-    wants_page: ClassVar[bool] = True
+    form: ClassVar[str] = PAGE_FORM
     repeatable_for: ClassVar[timedelta] = timedelta.max
 
     def send(self, delivery: Delivery) -> str:

@@ -1,20 +1,20 @@
-"""Markdown files: one per incident, replaced with each change, for further automation."""
+"""Markdown files: one per incident, replaced with each change, for further automation.
+
+A file begins with what has changed; the postmortem of `watchme report --format markdown` follows.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
 from watchme_analysis.delivery.content import Content
-from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.base import POSTMORTEM_FORM, Delivery, DeliveryError
 from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.present.markdown import markdown_text
 from watchme_analysis.report.folder import slug
-
-# Characters with which text from evidence could make links, headings or tables.
-_MARKS = re.compile(r"([\[\]<>|#\\])")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class MarkdownSender:
     """
 
     folder: Path
-    wants_page: ClassVar[bool] = False
+    form: ClassVar[str] = POSTMORTEM_FORM
     repeatable_for: ClassVar[timedelta] = timedelta.max
 
     def send(self, delivery: Delivery) -> str:
@@ -36,7 +36,10 @@ class MarkdownSender:
         path = self.folder / f"{slug(delivery.notice.thread)}.md"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, as_markdown(delivery.content).encode(errors="backslashreplace"))
+            text = as_markdown(delivery.content)
+            if delivery.page is not None:
+                text += "\n" + delivery.page.read_text(encoding="utf-8")
+            write_atomically(path, text.encode(errors="backslashreplace"))
         except OSError as error:
             raise DeliveryError(f"{path} can't be written ({error.strerror}).", is_temporary=True) from error
         return str(path)
@@ -49,19 +52,15 @@ class MarkdownSender:
 
 def as_markdown(content: Content) -> str:
     """Return the texts of a notice as Markdown."""
-    parts = [f"# {_escaped(content.title)}"]
-    parts += [f"**{_escaped(text)}**" for text in content.changes]
-    parts += map(_escaped, content.sentences)
+    parts = [f"# {markdown_text(content.title)}"]
+    parts += [f"**{markdown_text(text)}**" for text in content.changes]
+    parts += map(markdown_text, content.sentences)
     if content.steps:
-        parts += [f"## {content.steps_label}", *map(_escaped, content.steps)]
+        parts += [f"## {content.steps_label}", *map(markdown_text, content.steps)]
     if content.facts:
-        parts.append("\n".join(f"- {_escaped(name)}: {_escaped(value)}" for name, value in content.facts))
+        parts.append(
+            "\n".join(f"- {markdown_text(name)}: {markdown_text(value)}" for name, value in content.facts)
+        )
     if content.link:
         parts.append(f"[{content.link_label}](<{content.link}>)")
     return "\n\n".join(parts) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """Return a text in one line whose marks are shown as they are, except in code."""
-    pieces = re.split(r"(`[^`]*`)", " ".join(text.split()))
-    return "".join(piece if at % 2 else _MARKS.sub(r"\\\1", piece) for at, piece in enumerate(pieces))

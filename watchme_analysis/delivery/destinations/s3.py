@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered
-from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.files import ABOUT, Retention, copy_report, note_of, remove_report
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.report.folder import RESULT, locked, prepare
@@ -60,7 +60,7 @@ class S3Sender:
     aws_of: AwsOf
     link_valid: timedelta | None
     encryption: Mapping[str, str]
-    wants_page: ClassVar[bool] = True
+    form: ClassVar[str] = PAGE_FORM
     repeatable_for: ClassVar[timedelta] = timedelta.max
 
     def send(self, delivery: Delivery) -> str:

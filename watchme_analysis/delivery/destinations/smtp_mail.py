@@ -13,7 +13,7 @@ from html import escape
 from typing import ClassVar
 
 from watchme_analysis.delivery.content import Content
-from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.http_post import secret_error
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.errors import WatchmeError
@@ -52,7 +52,7 @@ class EmailSender:
     user: str | None = None
     password: Secret | None = None
     timeout_s: float = TIMEOUT_S
-    wants_page: ClassVar[bool] = True
+    form: ClassVar[str] = PAGE_FORM
     repeatable_for: ClassVar[timedelta] = timedelta(0)
 
     def send(self, delivery: Delivery) -> str:

@@ -41,7 +41,7 @@ class SnsSender:
     topic: str
     format: str
     aws_of: AwsOf
-    wants_page: ClassVar[bool] = False
+    form: ClassVar[str] = ""
 
     @property
     def repeatable_for(self) -> timedelta:

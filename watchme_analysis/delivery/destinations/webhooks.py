@@ -51,7 +51,7 @@ class WebhookSender:
     webhook: Secret
     kind: str
     timeout_s: float = TIMEOUT_S
-    wants_page: ClassVar[bool] = False
+    form: ClassVar[str] = ""
     repeatable_for: ClassVar[timedelta] = timedelta(0)
 
     def send(self, delivery: Delivery) -> str:
