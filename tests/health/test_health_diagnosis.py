@@ -96,13 +96,12 @@ def test_says_it_in_three_sentences(told):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("turn", [0, 1])
 @pytest.mark.parametrize("number", range(len(SCENARIOS)))
-def test_less_evidence_never_makes_a_sure_wrong_cause(number, turn):
-    """Each fault lacks two of its tables in turn, so that each table is lacking for several faults."""
+def test_less_evidence_never_makes_a_sure_wrong_cause(number):
+    """Each fault lacks one of its tables in turn, so that each table is lacking for two faults or more."""
     make, cause = list(SCENARIOS.items())[number]
     made = make()
-    tables = islice(cycle(TABLES), 2 * (number + turn), None)
+    tables = islice(cycle(TABLES), number, None)
     table = next(table for table in tables if not made.table(table).empty)
     said = health.diagnose(investigate(without(made, table)))
     assert said.cause in (cause, None) or said.confidence < 0.7, said.summary
