@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from watchme_analysis.case.manifest import MANIFEST
+from watchme_analysis.case.manifest import case_folders
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import RawFile, unpacked_name
@@ -48,32 +48,14 @@ class SideBySide(NamedTuple):
     others: list[str]
 
 
-def cases_below(folder: Path, most_levels: int = 4) -> list[Case]:
-    """Return the readable cases in a folder and its subfolders, sorted by path.
-
-    Parameters
-    ----------
-    folder
-        Folder to search. Hidden folders, symbolic links and the folders of cases are not entered.
-    most_levels
-        Levels of subfolders that are searched.
-    """
+def cases_below(folder: Path) -> list[Case]:
+    """Return the readable cases in a folder and its subfolders, sorted by path."""
     from watchme_analysis.case.case_folder import read_case
 
     found: list[Case] = []
-    open_folders = [(folder, 0)]
-    while open_folders:
-        here, level = open_folders.pop()
-        if (here / MANIFEST).is_file():
-            with suppress(CaseError):  # a file of this name of another program, or a damaged case
-                found.append(read_case(here))
-            continue
-        with suppress(OSError):
-            below = [
-                each for each in here.iterdir() if not each.name.startswith(".") and not each.is_symlink()
-            ]
-            if level < most_levels:
-                open_folders += [(each, level + 1) for each in below if each.is_dir()]
+    for each in case_folders(folder):
+        with suppress(CaseError):  # a manifest of another program, or a damaged case
+            found.append(read_case(each))
     return sorted(found, key=lambda case: case.path)
 
 

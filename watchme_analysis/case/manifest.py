@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,29 @@ from watchme_analysis.text.message import restored_texts, stored_texts
 MANIFEST = "manifest.json"
 
 Check = Callable[[Any], bool]
+
+
+def case_folders(folder: Path, most_levels: int = 4) -> Iterator[Path]:
+    """Yield the folders of cases in a folder and its subfolders; none of them is read.
+
+    Parameters
+    ----------
+    folder
+        Folder to search. Hidden folders, symbolic links and the folders of cases are not entered.
+    most_levels
+        Levels of subfolders that are searched.
+    """
+    open_folders = [(folder, 0)]
+    while open_folders:
+        here, level = open_folders.pop()
+        if (here / MANIFEST).is_file():
+            yield here
+        elif level < most_levels:
+            with suppress(OSError):
+                below = [each for each in here.iterdir() if not each.name.startswith(".")]
+                open_folders += [
+                    (each, level + 1) for each in below if each.is_dir() and not each.is_symlink()
+                ]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import (
     language_option,
     profile_option,
@@ -36,7 +37,8 @@ def _source_options(command: F) -> F:
     """Return a command with the options that state which alarms are wanted."""
     for option in reversed(
         (
-            click.option("--queue", "queues", multiple=True, help="Queue. Repeatable."),
+            click.option("--queue", "queues", multiple=True, shell_complete=complete_queues,
+                         help="Queue. Repeatable."),
             click.option("--function", "functions", multiple=True, help="Lambda function. Repeatable."),
             system_option,
             click.option("--spec", type=click.Path(path_type=Path, dir_okay=False),
@@ -89,7 +91,7 @@ Examples:
   watchme alarms plan cases/last-night --topic on-call --email ops@example.com --to alarms.plan.json
   watchme alarms plan --live --queue orders --topic on-call --to alarms.plan.json""",
 )
-@click.argument("case", type=click.Path(path_type=Path), required=False)
+@click.argument("case", type=CASE, required=False)
 @click.option("--live", is_flag=True, help="Without a CASE: start from --queue, --function or the system.")
 @_source_options
 @click.option("--email", "emails", multiple=True, help="Address to subscribe to the topic. Repeatable.")
@@ -205,7 +207,7 @@ Examples:
   watchme alarms export cases/last-night --format cloudformation \\
       --health-url https://example.com/health --health-check lambda""",
 )
-@click.argument("case", type=click.Path(path_type=Path), required=False)
+@click.argument("case", type=CASE, required=False)
 @click.option("--format", "form", type=click.Choice(_FORMATS), required=True, help="Format of the text.")
 @_source_options
 @click.option(

@@ -15,6 +15,7 @@ from watchme_analysis.cli.alarm_plans import (
     undo_command,
     verify_command,
 )
+from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import shown_zone_option, system_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
@@ -48,14 +49,16 @@ Examples:
   watchme alarms backtest cases/last-night --noticed 2025-12-11T11:30
   watchme alarms backtest cases/last-night --spec alarms.yaml --sensitivity""",
 )
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=CASE)
 @click.option(
     "--spec",
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML file of alarms; by default that of the system or of watchme.toml, else those of the package.",
 )
 @system_option
-@click.option("--queue", help="Only this queue, its function and its dead-letter queue.")
+@click.option(
+    "--queue", shell_complete=complete_queues, help="Only this queue, its function and its dead-letter queue."
+)
 @click.option("--sensitivity", is_flag=True, help="Also evaluate other thresholds and other M of N.")
 @click.option(
     "--noticed", help="Time at which people noticed (ISO 8601); by default the first recorded reaction."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED
+from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import redact_option, timezone_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.pull import pull
@@ -45,7 +46,7 @@ Examples:
   watchme case import ~/incident cases/last-night --timezone Europe/Berlin""",
 )
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=CASE)
 @click.option(
     "--timezone",
     metavar="ZONE",
@@ -98,7 +99,7 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
 Example:
   watchme case show cases/last-night --timezone UTC""",
 )
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=CASE)
 @timezone_option
 @output_options(["json"])
 def case_show(case: Path, timezone: str, **options: Any) -> None:
@@ -179,7 +180,7 @@ def case_list(folder: Path, timezone: str, **options: Any) -> None:
 Examples:
   watchme case verify cases/from-somebody-else""",
 )
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=CASE)
 def case_verify(case: Path) -> int:
     """Check a CASE that somebody else made.
 
@@ -209,7 +210,7 @@ Examples:
   watchme case export cases/last-night shared/last-night --redact ids
   watchme case export cases/last-night shared/last-night --redact share""",
 )
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=CASE)
 @click.argument("out", type=click.Path(path_type=Path))
 @redact_option(required=True)
 def case_export(case: Path, out: Path, redact: str) -> None:
@@ -234,7 +235,7 @@ Examples:
   watchme case sql CASE "select start, path, edge_s, app_after_s from requests where outcome = 'app_late'"
 """,
 )
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument("case", type=CASE)
 @click.argument("query")
 @output_options(["json", "csv"])
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.completion import CASE, complete_question_or_case
 from watchme_analysis.cli.options import (
     FOUND,
     ChoiceWithSuggestion,
@@ -60,8 +61,13 @@ Examples:
   watchme diagnose backlog cases/last-night --queue uploads --json
   watchme diagnose cases/last-night --fail-on incident""",
 )
-@click.argument("question", required=False, type=ChoiceWithSuggestion([*QUESTIONS, ALL]))
-@click.argument("case", type=click.Path(path_type=Path))
+@click.argument(
+    "question",
+    required=False,
+    type=ChoiceWithSuggestion([*QUESTIONS, ALL]),
+    shell_complete=complete_question_or_case,
+)
+@click.argument("case", type=CASE)
 @output_options(["json"])
 @click.option("--sql", "with_sql", is_flag=True, help="Print below each statement the query for its rows.")
 @since_option

@@ -18,7 +18,7 @@ _LONGEST = 500
 
 def language_of_words(words: Sequence[str]) -> str:
     """Return the language that the arguments of a command state, else the configured one."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         stated = word.removeprefix("--language=") if word.startswith("--language=") else following
         if word.startswith("--language") and stated in LANGUAGES:
             return stated

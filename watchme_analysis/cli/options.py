@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from watchme_analysis.cli.completion import complete_queues, complete_systems
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import FILE, LANGUAGES, load_config
 from watchme_analysis.errors import InputError
@@ -96,9 +97,14 @@ until_option = click.option("--until", help="End of the window.")
 endpoint_option = click.option(
     "--endpoint", help="health: path of the endpoint to examine; the affected one by default."
 )
-queue_option = click.option("--queue", help="backlog: queue to examine; the affected one by default.")
+queue_option = click.option(
+    "--queue", shell_complete=complete_queues, help="backlog: queue to examine; the affected one by default."
+)
 system_option = click.option(
-    "--system", metavar="NAME", help=f"System of {FILE}; by default the one that it chooses, or the only one."
+    "--system",
+    metavar="NAME",
+    shell_complete=complete_systems,
+    help=f"System of {FILE}; by default the one that it chooses, or the only one.",
 )
 profile_option = click.option(
     "--profile",

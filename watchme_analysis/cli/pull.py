@@ -17,6 +17,7 @@ from watchme_analysis.cli.aws import (
     query_options_of,
     window_of,
 )
+from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import ChoiceWithSuggestion, profile_option, region_option, system_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import FILE, load_config
@@ -37,9 +38,15 @@ Examples:
   watchme case pull --print-policy"""
 )
 @click.argument("question", required=False, type=ChoiceWithSuggestion(["health", "backlog"]))
-@click.argument("case", required=False, type=click.Path(path_type=Path))
+@click.argument("case", required=False, type=CASE)
 @system_option
-@click.option("--queue", "queues", multiple=True, help="Queue; may be given several times.")
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    shell_complete=complete_queues,
+    help="Queue; may be given several times.",
+)
 @click.option("--function", "functions", multiple=True, help="Lambda function; may be given several times.")
 @click.option("--instance", "instances", multiple=True, help="EC2 instance id; may be given several times.")
 @click.option("--log-group", "log_groups", multiple=True, help="Further log group, all of its events.")

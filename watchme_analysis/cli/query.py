@@ -15,6 +15,7 @@ from watchme_analysis.cli.aws import (
     query_options_of,
     window_of,
 )
+from watchme_analysis.cli.completion import complete_queries
 from watchme_analysis.cli.options import ChoiceWithSuggestion, configured, note_new_name, system_option
 from watchme_analysis.cli.output import JSON_LINES, TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
@@ -52,7 +53,7 @@ def list_command() -> None:
 Example:
   watchme query show worker_errors""",
 )
-@click.argument("name")
+@click.argument("name", shell_complete=complete_queries)
 def show(name: str) -> None:
     """Show a query: its text, parameters, log groups and columns."""
     from watchme_analysis.cloudwatch.insights.query_library import library_query
@@ -73,7 +74,7 @@ Examples:
   watchme query run worker_errors --log-group /aws/lambda/worker --since 2h
   watchme query run durations --to durations.csv --max-scan-gb 5""",
 )
-@click.argument("name")
+@click.argument("name", shell_complete=complete_queries)
 @click.option(
     "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the query."
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import (
     CommandWithFormerOptions,
     FiniteRange,
@@ -71,8 +72,8 @@ Examples:
 
 Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-letter queue; 2 bad input.""",
 )
-@click.argument("case", type=click.Path(path_type=Path))
-@click.option("--queue", help="Only messages of this source queue.")
+@click.argument("case", type=CASE)
+@click.option("--queue", shell_complete=complete_queues, help="Only messages of this source queue.")
 @click.option(
     "--include-unknown",
     is_flag=True,

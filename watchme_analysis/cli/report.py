@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import (
     FOUND,
     ChoiceWithSuggestion,
@@ -47,7 +48,7 @@ Examples:
   watchme report all cases/last-night --format markdown --language ja --redact ids""",
 )
 @click.argument("question", type=ChoiceWithSuggestion([*QUESTIONS, *FURTHER, ALL]))
-@click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=CASE)
 @since_option
 @until_option
 @timezone_option
@@ -56,6 +57,7 @@ Examples:
 @redact_option()
 @click.option(
     "--queue",
+    shell_complete=complete_queues,
     help="backlog, alarms, what-if: queue to examine; the affected one by default.",
 )
 @click.option(

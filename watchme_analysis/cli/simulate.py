@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import FiniteRange, shown_zone_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
@@ -52,8 +53,12 @@ Examples:
   watchme simulate cases/last-night --queue uploads --replications 40
   watchme simulate cases/last-night --queue uploads --api-slots 1 --json""",
 )
-@click.argument("case", type=click.Path(path_type=Path), required=False)
-@click.option("--queue", help="Queue of the CASE; by default the affected one with the oldest message.")
+@click.argument("case", type=CASE, required=False)
+@click.option(
+    "--queue",
+    shell_complete=complete_queues,
+    help="Queue of the CASE; by default the affected one with the oldest message.",
+)
 @click.option("--api-slots", type=click.IntRange(1), help="Calls that the API processes at the same time.")
 # Without effect since queues are no longer simulated together; accepted for one release.
 @click.option("--cores", type=FiniteRange(0, min_open=True), hidden=True)
