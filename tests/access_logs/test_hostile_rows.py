@@ -4,6 +4,17 @@ import json
 from datetime import UTC
 
 import pytest
+from worlds.hostile_rows import (
+    ISO,
+    alarm,
+    edge,
+    event,
+    history,
+    logged,
+    mapping,
+    message,
+    series,
+)
 
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import FormatError
@@ -23,7 +34,6 @@ HOSTILE = {
     "object": {"a": [1]},
     "bool": True,
 }
-ISO = "2025-12-11T01:00:00Z"
 
 
 def as_text(value, **how):
@@ -59,43 +69,8 @@ def json_lines(make, *columns):
     return "".join(as_text(row) + "\n" for row in hostile_rows(make, columns))
 
 
-def message(at):
-    attributes = {"SentTimestamp": "1765411200000", "ApproximateReceiveCount": "5"}
-    return {"MessageId": f"m{at}", "Body": json.dumps({"device_id": f"d{at}"}), "Attributes": attributes}
-
-
-def event(at):
-    detail = json.dumps({"requestParameters": {"queueUrl": "q"}})
-    return {"EventId": f"e{at}", "EventName": "PurgeQueue", "EventTime": ISO, "CloudTrailEvent": detail}
-
-
-def alarm(at):
-    return {"AlarmName": f"a{at}", "MetricName": "m", "Threshold": 1.0, "Period": 60}
-
-
-def history(at):
-    return {"AlarmName": f"a{at}", "Timestamp": f"2025-12-11T01:0{at}:00Z", "HistoryItemType": "StateUpdate"}
-
-
-def mapping(at):
-    arn = "arn:aws:sqs:ap-northeast-1:123456789012:q"
-    return {"UUID": f"u{at}", "BatchSize": 1, "EventSourceArn": arn, "State": "Enabled"}
-
-
-def series(at):
-    return {"Id": f"m{at}", "Label": "q NumberOfMessagesSent", "Timestamps": [ISO], "Values": [at + 0.5]}
-
-
-def edge(at):
-    return {"RayID": f"r{at}", "ClientIP": "192.0.2.7", "EdgeStartTimestamp": ISO, "EdgeResponseStatus": 200}
-
-
 def access(at):
     return {"time": ISO, "status": "200", "request_uri": f"/{at}", "request_method": "GET"}
-
-
-def logged(at):
-    return {"time": ISO, "level": "INFO", "message": f"line {at}"}
 
 
 def points():
@@ -268,7 +243,7 @@ def test_a_reader_that_fails_costs_its_file_and_says_so(evidence, tmp_path, monk
         raise ZeroDivisionError
 
     for error, reason in ((broken, "it is upside down"), (failing, "the reader probes failed: ZeroDivision")):
-        monkeypatch.setattr("watchme_analysis.case.importer._pieces", lambda source, raw, error=error: (
+        monkeypatch.setattr("watchme_analysis.case.importer.read_file", lambda source, raw, error=error: (
             error(raw) if source.name == "probes" else list(source.read(raw))
         ))  # fmt: skip
         case = import_folder(evidence, tmp_path / error.__name__).case

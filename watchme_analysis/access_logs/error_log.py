@@ -219,10 +219,7 @@ def _row(line: bytes, raw: RawFile, zone: tzinfo) -> dict[str, object] | None:
     moment = microseconds(found["time"], zone)
     if moment is None:
         return None
-    text = found["message"]
-    at = text.find(", client: ")
-    tail = _TAIL.match(text, at) if at >= 0 else None
-    message = text[:at] if tail else text
+    message, tail = _message_and_tail(found["message"])
     upstream = tail["upstream"] if tail else None
     request = split_request(tail["request"] or "") if tail else None
     return {
@@ -241,6 +238,21 @@ def _row(line: bytes, raw: RawFile, zone: tzinfo) -> dict[str, object] | None:
         "upstream_addr": _address(upstream),
         "host": (tail["host"] or None) if tail else None,
     }
+
+
+def _message_and_tail(text: str) -> tuple[str, re.Match[str] | None]:
+    """Return a record's message, and its tail with the request; None without one.
+
+    What a program writes to the log below a complete line does not change its request, and a message of
+    several lines has its tail at the end.
+    """
+    first, _, below = text.partition("\n")
+    for part, rest in ((first, below), (text, "")):
+        at = part.find(", client: ")
+        tail = _TAIL.match(part, at) if at >= 0 else None
+        if tail is not None:
+            return "\n".join(filter(None, (part[:at], rest))), tail
+    return text, None
 
 
 def _address(upstream: str | None) -> str | None:

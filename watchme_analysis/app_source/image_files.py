@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import basename, dirname, join, normpath, relpath
 
-from watchme_analysis.files.evidence_file import link_problem
+from watchme_analysis.files.evidence_file import is_file_below
+from watchme_analysis.files.json_values import read_json
 from watchme_analysis.files.lines import split_text
 
 # Folders above the Dockerfile that are tried as its build context.
@@ -66,9 +67,20 @@ class Stage:
         if entrypoint is None or command is None:
             return [one for one in (entrypoint, command) if one is not None]
         if entrypoint.is_exec and command.is_exec:
-            words = [*json.loads(entrypoint.text), *json.loads(command.text)]
+            words = [*exec_words(entrypoint.text), *exec_words(command.text)]
             return [Instruction(command.line, json.dumps(words))]
         return [entrypoint, command] if entrypoint.is_exec else [entrypoint]
+
+
+def exec_words(text: str) -> list[str]:
+    """Return the words of a command in exec form, a JSON list of texts.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON.
+    """
+    return [str(word) for word in read_json(text)]
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
@@ -84,12 +96,40 @@ def logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
         yield first + 1, at - first, line
 
 
-def build_stages(text: str) -> list[Stage]:
-    """Return the stages of a Dockerfile in order; a stage begins with what the stage below it has."""
+_HEREDOC = re.compile(r"<<-?[\"']?(\w+)")
+_INSTRUCTIONS = frozenset(
+    {
+        "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
+        "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+    }
+)  # fmt: skip
+
+
+def build_stages(text: str, rejected: list[tuple[int, str, str]] | None = None) -> list[Stage]:
+    """Return the stages of a Dockerfile in order; a stage begins with what the stage below it has.
+
+    Parameters
+    ----------
+    text
+        The Dockerfile.
+    rejected
+        Receives line, reason and text of each instruction that can't be read.
+    """
     stages: list[Stage] = []
+    problems = [] if rejected is None else rejected
+    heredoc = ""
     for number, _, line in logical_lines(text):
+        if heredoc:
+            heredoc = "" if line.strip() == heredoc else heredoc
+            continue
         word, _, rest = line.strip().partition(" ")
         word, rest = word.upper(), rest.strip()
+        if word not in _INSTRUCTIONS:
+            if word and not word.startswith("#"):
+                problems.append((number, "it begins with no instruction of a Dockerfile", line))
+            continue
+        begun = _HEREDOC.search(rest)
+        heredoc = begun[1] if begun and word in ("RUN", "COPY", "ADD") else ""
         if word == "FROM":
             stages.append(_stage(rest, stages))
             continue
@@ -101,7 +141,10 @@ def build_stages(text: str) -> list[Stage]:
         elif word == "ENV":
             at.environment |= dict(re.findall(r"(\w+)=(\"[^\"]*\"|\S+)", rest)) or dict([_pair(rest)])
         elif word in ("COPY", "ADD"):
-            at.copies += _copy(rest, at)
+            try:
+                at.copies += _copy(rest, at)
+            except ValueError as error:
+                problems.append((number, str(error), line))
         elif word == "CMD":
             at.command = Instruction(number, rest)
         elif word == "ENTRYPOINT":
@@ -148,10 +191,10 @@ def _expanded(text: str, environment: dict[str, str]) -> str:
 
 
 def _copy(rest: str, stage: Stage) -> Iterator[Copy]:
-    words = shlex.split(rest) if not rest.startswith("[") else [str(one) for one in json.loads(rest)]
+    words = shlex.split(rest) if not rest.startswith("[") else exec_words(rest)
     if rest.startswith("--") and "[" in rest:
         flags, _, listed = rest.partition("[")
-        words = [*flags.split(), *(str(one) for one in json.loads(f"[{listed}"))]
+        words = [*flags.split(), *exec_words(f"[{listed}")]
     options = [word for word in words if word.startswith("--")]
     names = [_expanded(word, stage.environment) for word in words if not word.startswith("--")]
     if len(names) < 2:
@@ -228,9 +271,7 @@ class Image:
 
     def _known(self, path: str) -> str | None:
         relative = normpath(join(self.context, path))
-        place = self.root / relative
-        is_file = not relative.startswith("..") and place.is_file() and not link_problem(self.root, place)
-        return relative if is_file else None
+        return relative if is_file_below(self.root, relative) else None
 
 
 def images_of(root: Path, dockerfile: str, stages: list[Stage]) -> Iterator[Image]:

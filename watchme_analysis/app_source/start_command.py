@@ -16,7 +16,7 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.app_source.image_files import Image, build_stages, images_of, logical_lines
+from watchme_analysis.app_source.image_files import Image, build_stages, exec_words, images_of, logical_lines
 from watchme_analysis.app_source.started_application import (
     FindFile,
     application_file,
@@ -24,7 +24,7 @@ from watchme_analysis.app_source.started_application import (
     script_of,
     server_of_script,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, is_file_below
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
@@ -136,7 +136,7 @@ def parse_command(
     if words and words[0].upper() in {"CMD", "ENTRYPOINT"}:
         words = words[1:]
     if words and words[0].startswith("["):
-        words = [str(word) for word in json.loads(command[command.index("[") :])]
+        words = exec_words(command[command.index("[") :])
     for at, word in enumerate(words[:-2]):
         if word.rsplit("/", 1)[-1] in _SHELLS and re.fullmatch(r"-\w*c", words[at + 1]):
             return parse_command(words[at + 2], given, run_script)
@@ -353,7 +353,7 @@ def _beside(root: Path | None, name: str) -> FindFile:
 
     def find(path: str) -> str | None:
         relative = normpath(join(dirname(name), path))
-        return relative if root is not None and (root / relative).is_file() else None
+        return relative if root is not None and is_file_below(root, relative) else None
 
     return find
 
@@ -412,9 +412,10 @@ def parse_dockerfile(
         Table ``app_processes``: one row when the image starts a server, else none. Lines are not counted,
         because the other lines of a Dockerfile are irrelevant to this table.
     """
-    rejected = []
     rows: list[dict[str, Any]] = []
-    stages = build_stages(text)
+    problems: list[tuple[int, str, str]] = []
+    stages = build_stages(text, problems)
+    rejected = [Rejected(name, line, reason, shortened(found, 2000)) for line, reason, found in problems]
     images: list[Image | None] = [*images_of(root, name, stages)] if root is not None and stages else [None]
     for started in stages[-1].started() if stages else ():
         # The build context is unknown: the nearest folder that has the application's file.

@@ -16,7 +16,7 @@ from typing import Any
 from watchme_analysis.app_source.source_files import parse_source
 from watchme_analysis.app_source.syntax import keywords_of, last_name, source_text
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.files.evidence_file import RawFile, is_file_below
 
 # Modules through which a variable may be imported before the search ends.
 _REEXPORTS = 6
@@ -113,7 +113,7 @@ def _imported_file(root: Path, name: str, node: ast.ImportFrom) -> str | None:
     while True:
         for ending in (".py", "/__init__.py"):
             candidate = normpath(join(folder, path + ending))
-            if (root / candidate).is_file():
+            if is_file_below(root, candidate):
                 return candidate
         if node.level or not folder:
             return None

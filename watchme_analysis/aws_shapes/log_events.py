@@ -11,8 +11,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -34,6 +32,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
 )
 from watchme_analysis.config import LogWords
+from watchme_analysis.files.csv_table import quoted_rows
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.lines import decoded, split_lines
 from watchme_analysis.text.message import Code, Resource
@@ -105,10 +104,10 @@ def _events(raw: RawFile) -> tuple[list[dict[str, Any]], ResponseProblems, bool]
         return _identified(raw, records), ResponseProblems(damage, others), False
     damage = [raw.content.problem] if raw.content.problem else []
     if _is_console_csv(raw):
-        text = decoded(raw.content.data.removeprefix(b"\xef\xbb\xbf"))
-        header, *rows = [row for row in csv.reader(io.StringIO(text)) if row]
-        fitting = [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]
-        torn = [row for row in rows if len(row) != len(header)]
+        header, *rows = quoted_rows(raw.content.data)
+        names = header.cells
+        fitting = [dict(zip(names, row.cells, strict=True)) for row in rows if len(row.cells) == len(names)]
+        torn = [row.text for row in rows if len(row.cells) != len(names)]
         return _identified(raw, fitting), ResponseProblems(damage, torn), False
     return *_text_events(raw, damage), False
 
@@ -160,7 +159,9 @@ def _is_event_json(raw: RawFile) -> bool:
 
 
 def _is_console_json(raw: RawFile) -> bool:
-    return re.match(rb'\s*\[\s*\{[^{}\[\]]{0,200}"@(timestamp|message|ptr)"\s*:', raw.head()) is not None
+    # Within a text, a quote has a backslash before it.
+    head = raw.head()
+    return head.lstrip().startswith(b"[") and re.search(rb'"@(timestamp|message|ptr)"\s*:', head) is not None
 
 
 def _is_console_csv(raw: RawFile) -> bool:

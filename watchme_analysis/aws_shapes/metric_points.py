@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -323,6 +323,13 @@ def _times_of_texts(times: tuple[str, ...], zone: tzinfo) -> pd.Series:
     return _utc_times(times, zone)
 
 
+# A day of margin, so that no conversion to another zone leaves the range.
+_EARLIEST, _LATEST = (
+    (datetime.min + timedelta(days=1)).replace(tzinfo=UTC),
+    (datetime.max - timedelta(days=1)).replace(tzinfo=UTC),
+)
+
+
 def _finite(value: Any) -> Any:
     """Return a value; None for a whole number that no column can hold."""
     return None if isinstance(value, int) and abs(value) >= _TOO_LARGE else value
@@ -337,7 +344,9 @@ def _utc_times(times: Sequence[Any], zone: tzinfo) -> pd.Series:
     """Return times in UTC; numbers are epoch seconds, and a time without a zone is in ``zone``."""
     import pandas as pd
 
-    return _parsed_times(pd.Series([_plain_time(time) for time in times], dtype="object"), zone)
+    found = _parsed_times(pd.Series([_plain_time(time) for time in times], dtype="object"), zone)
+    # Columns hold years before 1 and behind 9999, which Python's datetime does not.
+    return found.where(found.between(_EARLIEST, _LATEST))
 
 
 def _parsed_times(texts: pd.Series, zone: tzinfo) -> pd.Series:

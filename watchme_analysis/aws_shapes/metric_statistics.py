@@ -8,8 +8,6 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Get
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -18,9 +16,9 @@ from typing import Any
 from watchme_analysis.aws_shapes.metric_points import finish, series_parts
 from watchme_analysis.aws_shapes.metric_series import KNOWN_METRICS
 from watchme_analysis.aws_shapes.responses import ResponseProblems, documents, has_key
+from watchme_analysis.files.csv_table import quoted_rows
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.field_values import number
-from watchme_analysis.files.lines import decoded
 from watchme_analysis.text.message import message
 
 _STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
@@ -75,14 +73,14 @@ def console_parts(raw: RawFile) -> Iterator[TablePart]:
     console shows UTC or the reader's own zone.
     """
     content = raw.content
-    text = decoded(content.data.removeprefix(b"\xef\xbb\xbf"))
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    found = list(quoted_rows(content.data))
+    rows = [row.cells for row in found if row.problem is None]
     labels = _column_labels(rows)
     results: list[dict[str, Any]] = [
         {"Id": f"column_{at}", "Label": _label(raw, label), "Timestamps": [], "Values": []}
         for at, label in enumerate(labels, 1)
     ]
-    unexpected: list[Any] = []
+    unexpected: list[Any] = [row.text for row in found if row.problem is not None]
     for row in rows:
         time = _TIME.fullmatch(row[0].strip())
         if time is None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.files import field_values
 from watchme_analysis.files.evidence_file import RawFile, load_json
-from watchme_analysis.files.json_values import DEEPEST, read_json, shallow
+from watchme_analysis.files.json_values import DEEPEST, json_at, read_json, shallow
 from watchme_analysis.files.lines import TEXT_LIMIT
 from watchme_analysis.files.storable_values import escape_surrogates, frame_of_rows
 from watchme_analysis.redact import shortened
@@ -34,6 +34,8 @@ SETTLED_AFTER = timedelta(minutes=15)
 _MAX_DIGITS = 1000
 # Epochs from this number on are milliseconds: as seconds they would lie beyond the year 5138.
 _MILLISECONDS_FROM = 1e11
+# Bytes within which a document names its keys: a first value may be long, such as the body of a message.
+_KEYS_WITHIN_BYTES = 1 << 20
 # Keys of a response that describe the response itself.
 _RESPONSE_KEYS = frozenset({"ResponseMetadata", "NextToken", "NextMarker"})
 
@@ -54,12 +56,11 @@ def documents(raw: RawFile) -> Documents:
     content = raw.content
     problems = [content.problem] if content.problem else []
     text = content.data.decode("utf-8-sig", errors="replace")
-    decoder = json.JSONDecoder()
     values: list[Any] = []
     at = _skip_blank(text, 0)
     while at < len(text):
         try:
-            value, at = decoder.raw_decode(text, at)
+            value, at = json_at(text, at)
         except RecursionError:
             text, count = shallow(text[at:])
             at = 0
@@ -148,7 +149,7 @@ def child(value: Any, name: str) -> dict[str, Any]:
 
 def has_key(raw: RawFile, *keys: str) -> bool:
     """Return True when a file begins as a JSON object or list and its beginning names one of the keys."""
-    head = raw.head().removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = raw.head(_KEYS_WITHIN_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
     return head[:1] in {b"{", b"["} and any(b'"' + key.encode() + b'"' in head for key in keys)
 
 

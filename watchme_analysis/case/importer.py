@@ -356,7 +356,7 @@ def _read_all(
         raw = RawFile(folder, name, zone, settings.of_readers, spill, known)
         try:
             with time_limit(size):
-                source, reason = _recognise(raw, settings.kinds.get(name))
+                source, reason = recognise(raw, settings.kinds.get(name))
         except TimeLimitError as error:
             source, reason = None, str(error)
         unread: tuple[str, ...] | None = None
@@ -366,7 +366,7 @@ def _read_all(
         if source is not None:
             try:
                 with time_limit(size):
-                    pieces = [_with_torn_line(piece, raw) for piece in _pieces(source, raw)]
+                    pieces = [_with_torn_line(piece, raw) for piece in read_file(source, raw)]
                 unread, reason = _nothing_read(source, pieces)
             except LeftOutError as error:
                 source, reason = None, str(error)
@@ -400,7 +400,7 @@ def _read_all(
     return reports, frames, kept
 
 
-def _pieces(source: Source, raw: RawFile) -> list[TablePart]:
+def read_file(source: Source, raw: RawFile) -> list[TablePart]:
     """Return the table parts of a file, with the reader's remarks as notes of the first part."""
     try:
         pieces = list(source.read(raw))
@@ -462,7 +462,7 @@ def _problem(raw: RawFile, pieces: list[TablePart], change: str) -> str:
     return "; ".join(filter(None, (*lost, change)))
 
 
-def _recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
+def recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
     """Return the reader for a file and an empty text, or None and the reason.
 
     The kind in ``case.toml`` takes precedence, then name and content together, then content alone for readers

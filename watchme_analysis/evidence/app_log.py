@@ -67,6 +67,7 @@ _JSON_KEYS = {
     "trace": ("exc_info", "exception", "traceback", "stack_trace", "error.stack_trace", "stack"),
 }
 _SAMPLE_LINES = 200
+_TEXT_BYTES = 4096
 _ERROR_LEVELS = {"ERROR", "CRITICAL", "FATAL", "EXCEPTION"}
 
 
@@ -79,7 +80,9 @@ class _Record(NamedTuple):
 
 def looks_like(raw: RawFile) -> bool:
     """Return True when the content is text that an application may have logged."""
-    return all(b"\0" not in unpadded(line) for line in raw.head(512).split(b"\n"))
+    lines = [line for line in map(unpadded, raw.head(_TEXT_BYTES).split(b"\n")) if line.strip()]
+    # A line may be damaged; nearly every line of UTF-16 text and of binary files has NUL bytes.
+    return sum(b"\0" in line for line in lines) <= len(lines) // 2
 
 
 def looks_like_uvicorn(raw: RawFile) -> bool:

@@ -27,6 +27,8 @@ _TIMES = frozenset(TIME_NAMES)
 _FIELD_LIMIT = 1 << 24
 # Most lines of a quoted text: more than a traceback has, and few enough to be checked again.
 _MOST_LINES = 200
+# Most lines of a text in an export of log events, which hold traces of other languages too.
+_MOST_EXPORTED_LINES = 1000
 _TIME_WITHIN = re.compile(r"(?<=.)(?:\d{4}-\d\d-\d\d[T ]|\d{10})")
 _NAME = re.compile(r"[^\W\d]\S*")
 
@@ -114,6 +116,45 @@ class _Columns(NamedTuple):
         """Return whether names are the beginning of this header, followed by rows with all of its columns."""
         text, whole = ",".join(names), ",".join(self.names)
         return text != whole and whole.startswith(text) and all(self.begins_row(line) for line in below)
+
+
+class QuotedRow(NamedTuple):
+    """Cells of a row that a program wrote with every quote escaped, its text, and its problem if damaged."""
+
+    cells: list[str]
+    text: str
+    problem: str | None
+
+
+def quoted_rows(data: bytes) -> Iterator[QuotedRow]:
+    """Yield the rows of an export whose texts may span lines; of a damaged row, only its first line is lost.
+
+    Such a program writes a comma or a line end behind each closing quote. A quote that is left open is thus
+    known by what stands behind the next one.
+    """
+    csv.field_size_limit(_FIELD_LIMIT)
+    lines = _physical_lines(data)
+    at = 0
+    while at < len(lines):
+        taken = 0
+
+        def fed(first: int = at) -> Iterator[str]:
+            nonlocal taken
+            for line in lines[first : first + _MOST_EXPORTED_LINES]:
+                taken += 1
+                yield line
+            taken = 0
+
+        cells: list[str] = []
+        problem = None
+        try:
+            cells = next(csv.reader(fed(), strict=True), [])
+        except csv.Error as error:
+            taken, problem = 1, str(error)
+        text = "".join(lines[at : at + taken]).rstrip("\r\n")
+        at += taken
+        if problem is not None or any(cells):
+            yield QuotedRow(cells, text, problem)
 
 
 def header_of(raw: RawFile) -> list[str]:

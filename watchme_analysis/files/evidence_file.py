@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError, limit_reached, unpacked
-from watchme_analysis.files.json_values import shallow
+from watchme_analysis.files.json_values import json_at, shallow
 from watchme_analysis.limits import MIB, Limits
 from watchme_analysis.retrieval import Retrieval
 from watchme_analysis.text.formats import readable_name
@@ -38,6 +38,7 @@ Found = TypeVar("Found")
 PACKED_ENDINGS = (".gz", ".zst", ".bz2", ".xz")
 
 
+_JSON_BLANKS = " \t\r\n"
 # Bytes in which line feeds are counted at once.
 _COUNTED_BYTES = 1 << 20
 
@@ -125,6 +126,19 @@ def link_problem(root: Path, path: Path) -> str:
     return f"a symbolic link that leads out of the folder, to {whole}: it is not followed"
 
 
+def is_file_below(root: Path, relative: str) -> bool:
+    """Return whether a path that evidence names is a file of the folder; it may be any text."""
+    try:
+        place = root / relative
+        return (
+            place.is_file()
+            and place.resolve().is_relative_to(root.resolve())
+            and not link_problem(root, place)
+        )
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False
+
+
 def _decompressed(stream: BinaryIO, most: float = inf) -> Content:
     """Return the content of a compressed stream, reading hardly more than ``most`` bytes of it."""
     good = bytearray()
@@ -183,22 +197,29 @@ def load_json(data: bytes) -> tuple[Any, str | None]:
     """
     text = data.decode("utf-8-sig", errors="replace")
     try:
-        return json.loads(text), None
+        return _whole_json(text), None
     except RecursionError:
         return load_json(shallow(text)[0].encode())
     except ValueError as error:
         problem = note("problem-json", error=Quotation(str(error)))
     for cut, open_blocks in reversed(_cuts(text)):
         try:
-            return json.loads(text[:cut] + "".join(reversed(open_blocks))), problem
+            return _whole_json(text[:cut] + "".join(reversed(open_blocks))), problem
         except ValueError:
             continue
     return None, problem
 
 
+def _whole_json(text: str) -> Any:
+    """Return the JSON value of a text that holds nothing else."""
+    value, end = json_at(text, len(text) - len(text.lstrip(_JSON_BLANKS)))
+    if text[end:].strip(_JSON_BLANKS):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return value
+
+
 def _cuts(text: str) -> list[tuple[int, tuple[str, ...]]]:
     """Return the last positions at which a truncated JSON text may be cut, with the blocks open there."""
-    decoder = json.JSONDecoder()
     stack: list[str] = []
     cuts: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=32)
     at, size, after = 0, len(text), ""
@@ -222,7 +243,7 @@ def _cuts(text: str) -> list[tuple[int, tuple[str, ...]]]:
             at += 1
         else:
             try:
-                _, end = decoder.raw_decode(text, at)
+                _, end = json_at(text, at)
             except ValueError:
                 break
             is_key = stack and stack[-1] == "}" and after != ":"

@@ -57,6 +57,36 @@ def read_json(
     return _plain(value) if "\\u" in text or holds_surrogates(text) else value
 
 
+def _whole_or_text(digits: str) -> int | str:
+    """Return a whole number; its digits if Python refuses to convert so many."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+
+
+# Python's own limit is 4,300 digits, and no evidence has numbers of more than 400.
+_MOST_DIGITS = 1000
+# Control characters within a text are damage of that text, not the end of the document.
+_DECODER = json.JSONDecoder(strict=False)
+_LONG_NUMBERS = json.JSONDecoder(strict=False, parse_int=_whole_or_text)
+
+
+def json_at(text: str, at: int = 0) -> tuple[Any, int]:
+    """Return the JSON value that begins at a position of a text, and the position behind it.
+
+    Raises
+    ------
+    ValueError
+        If no JSON value begins there.
+    RecursionError
+        If the value is nested too deeply.
+    """
+    try:
+        return _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _LONG_NUMBERS.raw_decode(text, at)
+
+
 def shallow(text: str, deepest: int = DEEPEST) -> tuple[str, int]:
     """Return JSON text in which values below a level are strings of their JSON, and their number.
 
