@@ -12,6 +12,7 @@ from worlds.health_scenarios import (
     unreachable,
 )
 from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, case, investigate
+from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.text.render import render
@@ -86,6 +87,19 @@ def test_arrivals_are_compared_with_the_busiest_time_otherwise():
     assert seen.strength == 1.0
     assert REPORT in render(seen.detail)
     assert observed(case(on_service(header_s=4.0)))["arrivals_usual"].effect < 1.5
+
+
+BOT = "Mozilla/5.0 (compatible; ExampleBot/2.1; +http://example.com/bot)"
+
+
+@pytest.mark.parametrize(("usual", "named"), [("Mozilla/5.0 (X11)", "ExampleBot/2.1"), (BOT, None)])
+def test_a_flood_names_the_part_of_its_agent_that_other_requests_lack(usual, named):
+    made = flooded(case(on_service(status=504, header_s=5.0)))
+    for name in ("access_log", "edge_log"):
+        rows = made.table(name)
+        rows["user_agent"] = rows["client_addr"].eq("192.0.2.66").map({True: BOT, False: usual})
+    said = messages_in(observed(made)["arrivals_up"].statement)
+    assert said.get("health-arrivals-agent", {}).get("who") == named
 
 
 @pytest.mark.slow

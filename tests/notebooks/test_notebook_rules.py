@@ -373,7 +373,7 @@ def test_runs_with_other_parameters_on_another_case(path, data, shorter, tmp_pat
         whole = open_case(other).window
         middle = (whole.start + (whole.end - whole.start) / 8).isoformat()
         options = {"timezone": "America/New_York", "since": middle}
-        if "replications" in parameter_names(notebook):
+        if "replications" in parameter_names(path):
             options["replications"] = 2
         (result,) = make_reports(plan(question, [other], options), tmp_path / "reports", Silent(), kernels)
         assert subject in questions_for(open_case(other))

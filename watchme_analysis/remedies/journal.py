@@ -165,7 +165,10 @@ def _entries(text: str, path: Path) -> Iterator[dict[str, Any]]:
     if not _may_be_an_entry(last):
         raise _foreign(path)
     for number, line in enumerate(split_text(whole), 1):
-        entry = _entry(line)
+        try:
+            entry = _entry(line)
+        except ValueError as error:
+            raise _foreign(path, number) from error
         if entry is not None:
             yield entry
         # The incomplete line of a killed run, ended by the run after it, is a beginning of an entry.
@@ -178,18 +181,26 @@ def _may_be_an_entry(line: str) -> bool:
 
 
 def _entry(line: str) -> dict[str, Any] | None:
+    """Return the entry in a line; None for a line that is not JSON, such as the beginning of an entry.
+
+    Raises
+    ------
+    ValueError
+        When the line is JSON and no entry: taking it for cut could repeat what it records.
+    """
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
     if not isinstance(entry, Mapping):
-        return None
+        raise ValueError("no object")
     if "key" not in entry:
         entry = {"key": entry.get(_FORMER_KEY), **entry}
-    wanted = ("key", "event", "at")
-    if all(isinstance(entry.get(name), str) for name in wanted):
-        return dict(entry)
-    return None
+    if not all(isinstance(entry.get(name), str) for name in ("key", "event", "at")):
+        raise ValueError("it lacks key, event or at")
+    if datetime.fromisoformat(entry["at"]).tzinfo is None:
+        raise ValueError("its time has no zone")
+    return dict(entry)
 
 
 def _foreign(path: Path, line: int | None = None) -> InputError:

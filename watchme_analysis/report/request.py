@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, reason_of
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.services.diagnose import ALL, chosen_questions
 from watchme_analysis.text.catalogue import parse_language
@@ -98,20 +98,73 @@ def read_notebook(path: Path) -> dict[str, Any]:
     """
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"The notebook {path} can't be read: {error}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"The notebook {path} can't be read: {reason_of(error)}.") from error
     if not isinstance(notebook, dict) or not {"cells", "metadata"} <= set(notebook):
         raise InputError(f"{path} is not a notebook of format 4.")
+    if wrong := _wrong_part(notebook):
+        raise InputError(f"The notebook {path} is damaged at {wrong}: correct it, or take another copy.")
     return notebook
 
 
-def parameter_names(notebook: Mapping[str, Any]) -> list[str]:
-    """Return the names assigned in the parameters cell of a notebook; empty without such a cell."""
+_CELL_TYPES = frozenset({"code", "markdown", "raw"})
+
+
+def _wrong_part(notebook: Mapping[str, Any]) -> str:
+    """Return the first part of a notebook that its format does not have; empty for a sound notebook.
+
+    The schema of nbformat would find more, but takes seconds to load.
+    """
+    metadata = notebook["metadata"]
+    if not isinstance(metadata, dict) or notebook.get("nbformat") != 4:
+        return "its metadata" if not isinstance(metadata, dict) else "its format, which is not 4"
+    about = metadata.get("watchme", {})
+    if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
+        return "its metadata"
+    cells = notebook["cells"]
+    if not isinstance(cells, list):
+        return "its cells"
+    sound = (_is_cell(cell) for cell in cells)
+    return next((f"cell {at}" for at, is_sound in enumerate(sound, 1) if not is_sound), "")
+
+
+def _is_cell(cell: Any) -> bool:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
+        return False
+    metadata, outputs = cell.get("metadata"), cell.get("outputs", [])
+    tags = metadata.get("tags", []) if isinstance(metadata, dict) else None
+    return (
+        _is_text(cell.get("source"))
+        and isinstance(tags, list)
+        and all(isinstance(tag, str) for tag in tags)
+        and isinstance(outputs, list)
+        and all(isinstance(output, dict) for output in outputs)
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+def parameter_names(path: Path) -> list[str]:
+    """Return the names assigned in the parameters cell of a notebook; empty without such a cell.
+
+    Raises
+    ------
+    InputError
+        When the file is not a notebook, or the cell is not Python.
+    """
     import ast
 
-    for cell in notebook["cells"]:
+    for cell in read_notebook(path)["cells"]:
         if "parameters" in cell["metadata"].get("tags", ()):
-            tree = ast.parse("".join(cell["source"]))
+            try:
+                tree = ast.parse("".join(cell["source"]))
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                reason = error.msg if isinstance(error, SyntaxError) else reason_of(error)
+                raise InputError(
+                    f"The parameters of the notebook {path} are not Python ({reason}): correct the cell."
+                ) from error
             targets = [
                 target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
             ]
@@ -171,7 +224,7 @@ def plan(
             )
         home = {"case": str(Path(path).resolve())}
         for each in asked:
-            names = parameter_names(read_notebook(known[each]))
+            names = parameter_names(known[each])
             # A page has a language even if its notebook has no parameter for it.
             foreign = sorted(set(given) - set(names) - {"language"})
             if question != ALL and foreign:

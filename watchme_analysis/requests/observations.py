@@ -70,7 +70,7 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
         One row per request, ordered by ``start``:
 
         ``start``, ``end`` (time, the outermost layer's), ``method``, ``path``, ``family`` (path with ids
-        as ``*``), ``client_addr``; ``ray`` (its first 16 characters), ``request_id`` (Nginx's);
+        as ``*``), ``client_addr``, ``user_agent``; ``ray`` (its first 16 characters), ``request_id`` (Nginx's);
         ``joined_by`` (``ray``, ``time``, or null when one layer alone saw it), ``join_candidates`` (float,
         records of the other layer that fit as well as this one; NaN: not joined); ``seen_edge``,
         ``seen_nginx`` (bool); edge: ``edge_start``, ``edge_end``, ``edge_status``, ``edge_s``,
@@ -107,7 +107,7 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
     found["joined_by"] = found["joined_by"].astype("string")
     found["seen_nginx"] = found["nginx_end"].notna()
     found["seen_edge"] = found["edge_start"].notna()
-    for name in ("method", "path", "client_addr", "ray"):
+    for name in ("method", "path", "client_addr", "user_agent", "ray"):
         found[name] = found[f"edge_{name}"].fillna(found[f"nginx_{name}"])
     found["start"] = found["edge_start"].fillna(found["nginx_start"])
     found["end"] = found["edge_end"].fillna(found["nginx_end"])
@@ -125,6 +125,7 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
         "path",
         "family",
         "client_addr",
+        "user_agent",
         "ray",
         "request_id",
         "joined_by",

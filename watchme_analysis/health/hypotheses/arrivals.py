@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from watchme_analysis.access_logs.surges import distinguishing_part
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import LOGS, of_joined
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.redact import shortened
 from watchme_analysis.requests.observations import INNER
-from watchme_analysis.text.message import Message, Number, Resource, message, sentences
+from watchme_analysis.text.message import Message, Number, Quotation, Resource, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +23,8 @@ SURGE_RATIO, CLEAR_RATIO, USUAL_RATIO = 2.0, 4.0, 1.5
 FEWEST = 20
 # Share of bad requests below which a surge without failures harmed nobody.
 ABSORBED = 0.5
+# Characters of an agent's distinguishing part that are shown.
+_LONGEST_AGENT = 80
 # Share of the excess that makes it one caller's or one route's.
 MOST = 0.6
 
@@ -105,19 +109,23 @@ def _busiest(other: pd.Series, begun: datetime, ended: datetime, length_s: float
 
 
 def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: float) -> list[Message]:
-    """Return sentences on the caller and the route that most of the excess comes from."""
+    """Return sentences on the caller, its agent and the route that most of the excess comes from."""
     said = []
-    for column in ("client_addr", "family"):
+    for column in ("client_addr", "user_agent", "family"):
         if column not in rows or rows[column].isna().all():
             continue
         during, usual = (rows.loc[part, column].value_counts() for part in (inside, ~inside))
         excess = during.sub(usual.reindex(during.index).fillna(0) / other_s * length_s).clip(lower=0)
-        if excess.sum() > 0 and excess.max() >= MOST * excess.sum():
-            who = Resource(str(excess.idxmax()))
-            client = column == "client_addr"
-            said.append(
-                message("health-arrivals-client", who=who)
-                if client
-                else message("health-arrivals-route", who=who)
-            )
+        if excess.sum() <= 0 or excess.max() < MOST * excess.sum():
+            continue
+        who = str(excess.idxmax())
+        if column == "client_addr":
+            said.append(message("health-arrivals-client", who=Resource(who)))
+        elif column == "family":
+            said.append(message("health-arrivals-route", who=Resource(who)))
+        elif usual.get(who, 0) < MOST * usual.sum():
+            # The only program that ever calls shows nothing about the surge.
+            others = {str(agent): float(count) for agent, count in usual.items()}
+            part = shortened(distinguishing_part(who, others), _LONGEST_AGENT, "...")
+            said.append(message("health-arrivals-agent", who=Quotation(part)))
     return said

@@ -107,6 +107,7 @@ health-arrivals-up = During the incident { $rate } requests per second arrived, 
 health-arrivals-absorbed = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise. No request failed, and most got a response in their usual time.
 health-arrivals-usual = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise: no more than usual.
 health-arrivals-client = Most of the excess came from { $who }.
+health-arrivals-agent = Most of the excess has an agent with "{ $who }", which other requests have least.
 health-arrivals-route = Most of the excess asked for { $who }.
 
 # Dependencies

@@ -99,6 +99,7 @@ health-arrivals-up = インシデント中は毎秒 { $rate } 件のリクエス
 health-arrivals-absorbed = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍です。失敗したリクエストはなく、ほとんどが通常の時間で応答を受け取りました。
 health-arrivals-usual = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍で、通常の範囲です。
 health-arrivals-client = 増加分のほとんどは { $who } からのものです。
+health-arrivals-agent = 増加分のユーザーエージェントは「{ $who }」で見分けられます。
 health-arrivals-route = 増加分のほとんどは { $who } へのリクエストです。
 
 # Dependencies
