@@ -3,12 +3,13 @@ import json
 import pytest
 from click.testing import CliRunner
 from worlds.backlog_world import START, World
+from worlds.hostile_rows import hostile_documents
 
 from watchme_analysis.alarms.sensitivity import sensitivity
 from watchme_analysis.alarms.specification import parse_specs, read_specs
 from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
 from watchme_analysis.cli.alarms import alarms
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.queues.pipeline import pipelines
 
 IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
@@ -102,6 +103,28 @@ def test_a_file_without_a_list_of_alarms_is_refused(content):
 
 
 @pytest.mark.slow
+def test_a_specification_of_any_content_is_used_or_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "alarms.yaml"
+    document = {
+        "alarms": [
+            {"name": "errors", "over": "function", "ratio": ["Errors", "Invocations"], "stat": "Sum",
+             "period_s": 300, "threshold": 10, "evaluation_periods": 12, "datapoints_to_alarm": 3,
+             "treat_missing_data": "notBreaching"},
+            {"name": "both", "over": "dlq", "composite": 'ALARM("errors") AND NOT ALARM("slow")'},
+            {"name": "slow", "over": "function", "metric": "Duration", "stat": "p99", "period_s": 60,
+             "of_timeout": 0.9, "low_samples": "ignore"},
+        ]
+    }  # fmt: skip
+    path.write_text(json.dumps(document))
+    assert len(read_specs(path)) == len(document["alarms"])
+    for content in hostile_documents(document, 80):
+        path.write_bytes(content)
+        try:
+            read_specs(path)
+        except WatchmeError as error:
+            assert "\n" not in str(error)
+
+
 def test_the_command_tells_first_ring_and_delay(shorter):
     result = CliRunner().invoke(alarms, ["backtest", str(shorter.path), "--json"])
     assert result.exit_code == 0, result.output

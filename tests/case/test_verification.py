@@ -8,6 +8,7 @@ import shutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from worlds.hostile_rows import hostile_documents
 from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.alarms.specification import existing_alarms
@@ -82,6 +83,22 @@ def test_a_problem_is_one_sentence(case, damage):
     DAMAGES[damage](case)
     (problem,) = case_problems(case)
     assert "\n" not in problem
+
+
+def test_a_manifest_with_any_value_is_used_or_refused_in_one_sentence(case):
+    manifest = json.loads((case / "manifest.json").read_text())
+    for content in hostile_documents(manifest, 60):
+        (case / "manifest.json").write_bytes(content)
+        for use in (
+            read_case,
+            lambda folder: read_case(folder).coverage(),
+            lambda folder: read_case(folder).unread,
+        ):
+            try:
+                use(case)
+            except WatchmeError as error:
+                assert "\n" not in str(error)
+        assert all("\n" not in problem for problem in case_problems(case))
 
 
 def test_files_outside_of_the_evidence_are_named(case):

@@ -1,6 +1,7 @@
 """Messages are sent again once each, whatever ends a run: against moto's queues, through our own front."""
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from worlds.hostile_rows import hostile_documents
 
 from watchme_analysis.cloudwatch.session import Aws, RateLimits
 from watchme_analysis.errors import InputError
@@ -229,6 +231,26 @@ def test_a_fifo_queue_is_trusted_to_take_a_message_once_for_some_minutes(
     found = redrive(lines, journal, aws_of)
     assert (found.sent, found.unconfirmed) == (sent, unsure)
     assert bodies(url) == ["body 0"]
+
+
+@pytest.mark.parametrize("event", ["sending", "sent", "rejected", "not sent"])
+def test_a_journal_of_any_content_is_used_or_refused_in_one_sentence(tmp_path, event):
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/uploads.fifo"
+    lines = messages(url, 1, MessageGroupId="g", MessageDeduplicationId="d{}")
+    entry = {
+        "message": hashlib.sha256(lines[0].encode()).hexdigest()[:32], "id": "m0", "queue": url,
+        "event": event, "at": "2025-12-11T01:00:00.000+00:00", "reason": "x",
+    }  # fmt: skip
+    journal = tmp_path / "journal"
+    lacking = [
+        json.dumps({key: entry[key] for key in entry if key != left_out}).encode() for left_out in entry
+    ]
+    for content in [*hostile_documents(entry, 40), *lacking]:
+        journal.write_bytes(content + b"\n")
+        try:
+            pending_messages(lines, journal)
+        except InputError as error:
+            assert "\n" not in str(error)
 
 
 def test_an_entry_that_a_kill_cut_off_counts_for_nothing_at_any_length(queue, tmp_path):

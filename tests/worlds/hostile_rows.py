@@ -6,6 +6,7 @@ object. Its good pieces make known rows. What one hostile piece among them costs
 """
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,6 +75,14 @@ def with_value(value, path, other):
     copy = dict(value) if isinstance(value, dict) else list(value)
     copy[path[0]] = with_value(value[path[0]], path[1:], other)
     return copy
+
+
+def hostile_documents(document, count):
+    """Yield the bytes of a JSON document with one hostile value each, the same ones every time."""
+    chance = random.Random(count)
+    everywhere = [(path, value) for path in places(document) for value in VALUES]
+    for path, value in chance.sample(everywhere, count):
+        yield as_json(with_value(document, path, value)).encode("utf-8", errors="surrogatepass")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError, reason_of
 from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.queues.pipeline import Tables
+from watchme_analysis.redact import shortened
 
 KINDS = ("dlq", "function", "queue", "probes")
 _KEYS = {
@@ -27,6 +29,8 @@ _WHOLE = {"period_s", "evaluation_periods", "datapoints_to_alarm", "extra_period
 _NUMBERS = {"threshold", "of_timeout", "slower_than_s"}
 _STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|(p|tm)\d{1,2}(\.\d+)?|p100")
 _RULE = Rule(60, 0.0)
+# Characters of an invalid value that an error shows.
+_LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True)
@@ -133,11 +137,12 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
     where = f"alarm {number} of {origin}"
     if not isinstance(entry, Mapping) or not entry.get("name"):
         raise InputError(f"{where} has no name: give it one.")
-    unknown = sorted(set(entry) - _KEYS)
+    unknown = sorted(set(entry) - _KEYS, key=str)
     if unknown:
         raise InputError(
             f"{where} has the unknown key {unknown[0]!r}: the keys are {', '.join(sorted(_KEYS))}."
         )
+    _check_kinds(entry, where)
     if entry.get("composite"):
         try:
             text = parse_rule(str(entry["composite"])).text
@@ -145,22 +150,13 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
             raise InputError(f"{where}: {error}") from error
         return AlarmSpec(str(entry["name"]), str(entry.get("over", "queue")), composite=text)
     is_probing = entry.get("over") == "probes"
-    metrics = (
-        ("failed checks",)
-        if is_probing
-        else tuple(entry.get("ratio") or ([entry["metric"]] if entry.get("metric") else []))
-    )
+    metrics = ("failed checks",) if is_probing else tuple(_ratio(entry))
     if not metrics or (entry.get("ratio") and len(metrics) != 2):
         raise InputError(f"{where} needs a `metric`, a `ratio` of two metrics, or a `composite` rule.")
     missing = [] if is_probing else [key for key in ("over", "stat", "period_s") if key not in entry]
     if missing or (not is_probing and ("threshold" in entry) == ("of_timeout" in entry)):
         lacks = ", ".join(missing) or "either threshold or of_timeout"
         raise InputError(f"{where} needs {lacks}.")
-    for key in sorted(_WHOLE | _NUMBERS):
-        kinds = (int,) if key in _WHOLE else (int, float)
-        if key in entry and (isinstance(entry[key], bool) or not isinstance(entry[key], kinds)):
-            kind = "whole number" if key in _WHOLE else "number"
-            raise InputError(f"{where}: {key} is {entry[key]!r}, and must be a {kind}.")
     if not is_probing and not _STAT.fullmatch(str(entry["stat"])):
         raise InputError(
             f"{where}: stat is {entry['stat']!r}, and must be Sum, Average, Maximum, Minimum, SampleCount or "
@@ -181,6 +177,36 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
         None if share is None else float(share),
         slower_than_s=None if slow is None else float(slow),
     )
+
+
+def _ratio(entry: Mapping[str, Any]) -> Any:
+    return entry.get("ratio") or ([entry["metric"]] if entry.get("metric") else [])
+
+
+def _check_kinds(entry: Mapping[str, Any], where: str) -> None:
+    """Raise an error if a value of an entry is of another kind than its key has."""
+    for key in sorted(_KEYS & set(entry) - _WHOLE - _NUMBERS - {"ratio"}):
+        if not isinstance(entry[key], str):
+            raise InputError(f"{where}: {key} is {_shown(entry[key])}, and must be a text.")
+    ratio = _ratio(entry)
+    if not isinstance(ratio, list) or not all(isinstance(name, str) for name in ratio):
+        raise InputError(f"{where}: ratio is {_shown(ratio)}, and must be a list of two metrics.")
+    for key in sorted(_WHOLE | _NUMBERS):
+        kinds = (int,) if key in _WHOLE else (int, float)
+        if key in entry and not (_is_finite(entry[key]) and isinstance(entry[key], kinds)):
+            kind = "whole number" if key in _WHOLE else "number"
+            raise InputError(f"{where}: {key} is {_shown(entry[key])}, and must be a {kind}.")
+
+
+def _shown(value: Any) -> str:
+    return shortened(ascii(value), _LONGEST_VALUE, "...")
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and isinstance(value, int | float) and isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _rule(entry: Mapping[str, Any]) -> Rule:

@@ -135,7 +135,7 @@ def _are_tables(value: Any) -> bool:
 
 def _are_inputs(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(entry, dict) and not _wrong(entry, _INPUT) for entry in value
+        isinstance(entry, dict) and not _wrong({"unread": None, **entry}, _INPUT) for entry in value
     )
 
 
@@ -161,6 +161,7 @@ _INPUT: dict[str, Check] = {
     "bytes": _is_count,
     "sha256": _is(str),
     "source": _is(str, type(None)),
+    "unread": lambda value: value is None or _are_texts(value),
     "reason": _is(str),
     "tables": _are_pieces,
 }

@@ -107,7 +107,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
     return notebook
 
 
-_CELL_TYPES = frozenset({"code", "markdown", "raw"})
+_CELL_TYPES = ("code", "markdown", "raw")
 
 
 def _wrong_part(notebook: Mapping[str, Any]) -> str:

@@ -70,9 +70,10 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
         One row per request, ordered by ``start``:
 
         ``start``, ``end`` (time, the outermost layer's), ``method``, ``path``, ``family`` (path with ids
-        as ``*``), ``client_addr``, ``user_agent``; ``ray`` (its first 16 characters), ``request_id`` (Nginx's);
-        ``joined_by`` (``ray``, ``time``, or null when one layer alone saw it), ``join_candidates`` (float,
-        records of the other layer that fit as well as this one; NaN: not joined); ``seen_edge``,
+        as ``*``), ``client_addr``, ``user_agent``; ``ray`` (its first 16 characters), ``request_id``
+        (Nginx's); ``joined_by`` (``ray``, ``time``, or null when one layer alone saw it);
+        ``join_candidates`` (float, records of the other layer that fit as well as this one; NaN: not joined);
+        ``seen_edge``,
         ``seen_nginx`` (bool); edge: ``edge_start``, ``edge_end``, ``edge_status``, ``edge_s``,
         ``edge_ttfb_s``, ``edge_bytes``, ``cache_status``, ``origin_addr``,
         ``origin_status``, ``origin_s``, ``handshake_s`` (with the origin, 0 over a kept connection),
