@@ -192,11 +192,11 @@ def _entry(line: str) -> dict[str, Any] | None:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(entry, Mapping):
-        raise ValueError("no object")
-    if "key" not in entry:
+    if isinstance(entry, Mapping) and "key" not in entry:
         entry = {"key": entry.get(_FORMER_KEY), **entry}
-    if not all(isinstance(entry.get(name), str) for name in ("key", "event", "at")):
+    if not isinstance(entry, Mapping) or not all(
+        isinstance(entry.get(name), str) for name in ("key", "event", "at")
+    ):
         raise ValueError("it lacks key, event or at")
     if datetime.fromisoformat(entry["at"]).tzinfo is None:
         raise ValueError("its time has no zone")
