@@ -1,6 +1,8 @@
 """The pages in a real browser: nothing is fetched, nothing complains, nothing sticks out."""
 
 import json
+import re
+from datetime import UTC
 
 import nbformat
 import pytest
@@ -11,6 +13,7 @@ from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.outputs import write_figures
 from watchme_analysis.report.request import notebooks_folder
+from watchme_analysis.text.formats import format_time
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
@@ -116,6 +119,49 @@ def test_the_index_reads_well(tab, tmp_path, width):
     assert tab.ask("document.documentElement.scrollWidth") <= width
     assert tab.ask(STICKS_OUT) == []
     assert tab.ask("document.querySelectorAll('tbody tr').length") == 4
+
+
+PLACES = """
+[...document.querySelectorAll(SELECTOR)].map(each => Math.round(each.getBoundingClientRect().bottom))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("name", ["health-threadpool", "backlog-dlq"])
+def test_the_first_screen_tells_what_happened_when_to_whom_and_what_to_do(
+    tab, tmp_path, diagnosed, name, language
+):
+    question = name.partition("-")[0]
+    notebook = next(path for path in STORED if path.stem.startswith(question))
+    told = diagnosed(name).to_dict(language, UTC)
+    shown = {"question": question, "diagnosis": told, "parameters": {"language": language}}
+    path = made(nbformat.read(notebook, as_version=4), tmp_path, **shown)
+    tab.open(path, 1280)
+
+    def bottoms(selector):
+        return tab.ask(PLACES.replace("SELECTOR", json.dumps(selector)))
+
+    assert len(bottoms("h1")) == len(bottoms(".answer .action")) == 1
+    assert len(bottoms(".answer .key dd")) == 4  # affected, start, duration, impact
+    assert max(bottoms("h1, .answer .key dd, .answer .action")) <= 800
+    assert tab.ask("document.documentElement.scrollHeight") <= 3 * 800
+    text = tab.ask("document.querySelector('.answer .key').innerText")
+    start = told["incident"]["start"]
+    assert format_time(start, UTC) in text
+    # Times have one format, in which no month or weekday is a word.
+    assert not re.search(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d|\d+月\d+日", text)
+    tab.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    widths = "[...document.querySelectorAll('.cell figure img')].map(each => each.width)"
+    assert min(tab.ask(widths)) >= 0.7 * tab.ask("document.querySelector('main').clientWidth")
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "No incident"), ("ja", "インシデントなし")])
+def test_a_page_without_an_incident_is_titled_so(tab, tmp_path, language, title):
+    calm = ANSWER | {"verdict": "no_incident", "cause": "none", "incident": {"start": None, "end": None}}
+    shown = {"diagnosis": calm, "parameters": {"language": language}}
+    tab.open(made(example(WIDE), tmp_path, **shown), 1280)
+    assert tab.ask("document.querySelector('h1').innerText") == title
 
 
 def test_what_a_log_brings_in_can_neither_fetch_nor_run(tab, tmp_path):

@@ -19,6 +19,7 @@ from watchme_analysis.text.formats import MISSING, as_sentence, format_percent, 
 from watchme_analysis.text.message import (
     Choice,
     Duration,
+    Names,
     Resource,
     Text,
     TimeSpan,
@@ -32,7 +33,7 @@ from watchme_analysis.window import parse_zone
 # Observations that a page gives as reasons, at most.
 MOST_REASONS = 4
 # Verdicts of a diagnosis that have a name in the catalogues, ``verdict-name-…``.
-_VERDICTS = ("supported", "inconclusive", "no_incident")
+_VERDICTS = ("supported", "inconclusive", "no_incident", "failed", "killed", "running")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class ResultFacts:
         Sentence on the accuracy of such verdicts in recorded cases; empty if unknown.
     error
         Sentence on the error; empty without an error.
+    subject
+        Affected queues and functions, or endpoints; empty without an incident.
     """
 
     question: str
@@ -93,6 +96,7 @@ class ResultFacts:
     summary: tuple[str, ...]
     track_record: str
     error: str
+    subject: str
 
 
 def facts(result: Mapping[str, Any]) -> ResultFacts:
@@ -113,7 +117,7 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         case=str(result.get("case", "")),
         title=str(result.get("title") or result.get("case", "")),
         mark=str(status) if failed else str(found.get("verdict")),
-        verdict=str(status) if failed else _verdict_name(str(found.get("verdict")), language),
+        verdict=_verdict_name(str(status if failed else found.get("verdict")), language),
         headline=_headline(found, causes, language) if not failed and not result.get("answer") else "",
         cause=render(cause, language),
         causes=causes,
@@ -128,8 +132,17 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         answer=tuple(result.get("answer") or ()),
         summary=stored_sentences(found, "summary", language, zone),
         track_record=_track_record(result, language),
-        error=sentence(result.get("error")),
+        error=sentence(result.get("error"), language),
+        subject="" if failed else _subject(found, language),
     )
+
+
+def _subject(found: Mapping[str, Any], language: str) -> str:
+    """Return the resources that an incident affected: queues and functions, or endpoints; else empty."""
+    if found.get("verdict") == "no_incident":
+        return ""
+    names = [*(found.get("queues") or ()), *(found.get("functions") or ()), *(found.get("endpoints") or ())]
+    return render(message("value", value=Names(tuple(map(str, names)))), language) if names else ""
 
 
 def _verdict_name(verdict: str, language: str) -> str:
@@ -237,7 +250,7 @@ def _track_record(result: Mapping[str, Any], language: str) -> str:
     return render(track_record(str(found.get("verdict")), float(found["confidence"])), language)
 
 
-def sentence(error: Any) -> str:
+def sentence(error: Any, language: str = "en") -> str:
     """Return the error of a result as a sentence; empty without an error."""
     if not error:
         return ""
@@ -245,8 +258,9 @@ def sentence(error: Any) -> str:
         return str(error)
     # Errors of this package are sentences; others need their class name to be understood.
     kind = "" if hasattr(errors, str(error["kind"])) else f"{error['kind']}: "
-    where = f"In “{error['section']}”: " if error.get("section") else ""
-    return f"{where}{kind}{error['message']}"
+    said = f"{kind}{error['message']}"
+    where = error.get("section")
+    return label("page-error-in", language, section=str(where), error=said) if where else said
 
 
 def language_of(result: Mapping[str, Any]) -> str:

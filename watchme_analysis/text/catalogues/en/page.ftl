@@ -19,6 +19,25 @@ page-rows = { $table }, { $rows ->
    *[other] { $rows } rows
   }
 page-code = Code
+page-affected = Affected
+page-warnings = Warnings of the notebook
+page-traceback = Position in the code
+page-figure = Figure without a description
+page-swipe = Swipe to see the rest, or tap to see the figure alone.
+page-how-made = How this report was made
+page-made-notebook = Notebook:
+page-made-result = Machine-readable result:
+page-made-alone = This page needs no other file; these files are beside it.
+page-made-masked = Passwords, tokens and the names in e-mail addresses are shown as ***. The case contains them. Queries for rows, attached files and the output of a notebook's own cells may contain them, too: check these before you share them.
+page-parameters = Parameters
+page-inputs = Input files
+page-input-file = file
+page-input-bytes = bytes
+page-versions = Versions
+verdict-name-failed = failed
+verdict-name-killed = killed
+verdict-name-running = running
+page-error-in = In “{ $section }”: { $error }
 verdict-name-supported = supported
 verdict-name-inconclusive = inconclusive
 verdict-name-no-incident = no incident
