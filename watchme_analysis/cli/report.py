@@ -164,7 +164,7 @@ class ReportProgress:
     def done(self, request: Any, folder: Path, result: Mapping[str, Any]) -> None:
         """Print the verdict of a report and its path."""
         from watchme_analysis.present.console import filled
-        from watchme_analysis.report.html_page import PAGE
+        from watchme_analysis.report.folder import PAGE
         from watchme_analysis.report.summary import facts
 
         self._done += 1

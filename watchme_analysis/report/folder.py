@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -37,6 +36,7 @@ def collect_files(left: Path, folder: Path) -> list[str]:
 
 
 RESULT = "result.json"
+PAGE = "report.html"
 STATUSES = ("running", "ok", "failed", "killed")
 _LOCK = ".lock"
 _PART = ".part"
@@ -155,18 +155,3 @@ def settle_killed(reports: Path) -> None:
             result = read_result(part) or {}
             write_result(part, {**result, "status": "killed", "error": "The run was killed before it ended."})
             _settle(part, reports / part.name.removeprefix(".").removesuffix(_PART))
-
-
-def runs(reports: Path) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
-    """Return name and result of every run, newest first, and the folders with an unknown ``result.json``."""
-    found, foreign = [], []
-    for folder in sorted(reports.iterdir()):
-        if folder.name.startswith(".") or not folder.is_dir():
-            continue
-        result = read_result(folder)
-        if result is not None:
-            found.append((folder.name, result))
-        elif os.path.lexists(folder / RESULT):
-            foreign.append(folder.name)
-    found.sort(key=lambda run: (str(run[1].get("started_at") or ""), run[0]), reverse=True)
-    return found, foreign

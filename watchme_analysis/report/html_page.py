@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from watchme_analysis.config import load_config
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.present.display import coded
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
-from watchme_analysis.report.folder import RESULT, locked, runs, settle_killed
-from watchme_analysis.report.summary import change_since, facts, language_of
+from watchme_analysis.report.folder import PAGE, locked, settle_killed
+from watchme_analysis.report.index_rows import TEMPLATES, index_rows, template
+from watchme_analysis.report.summary import facts, language_of
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import label, render
 
-PAGE = "report.html"
-TEMPLATES = Path(__file__).parent / "templates"
 # Tags of cells that the page presents in another way (see the docstring of the package), and of papermill's
 # error note.
 _LEFT_OUT = {"notebook-only", outputs.ANSWER, "papermill-error-cell-tag"}
@@ -148,14 +144,13 @@ def write_index(reports: Path) -> Path:
     Killed runs are listed as killed. Folders with a ``result.json`` of another program are left out and
     named. The file is replaced atomically, under a lock, so that the index is always complete.
     """
-    template = _index_template()
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     language = load_config().language
     with locked(reports):
         settle_killed(reports)
-        rows, foreign = _rows(reports, language)
+        rows, foreign = index_rows(reports, language)
         shown = {
-            "rows": rows,
+            "rows": "".join(rows),
             "foreign": foreign,
             "style": style,
             "language": language,
@@ -163,53 +158,7 @@ def write_index(reports: Path) -> Path:
             "count": render(message("index-count", count=len(rows)), language),
             "label": lambda message_id: label(message_id, language),
         }
-        page = template.render(shown) + "\n"
+        page = template("index.html.j2").render(shown)
         # File names may be invalid UTF-8, and results may contain lone surrogates.
         write_atomically(reports / INDEX, page.encode(errors="backslashreplace"))
     return reports / INDEX
-
-
-@cache
-def _index_template() -> Any:
-    """Return the template of the index, compiled once per process: that takes longer than a small index."""
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
-    return environment.get_template("index.html.j2")
-
-
-def _rows(reports: Path, language: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a row for each run, and the folders with the result of another program."""
-    found, foreign = runs(reports)
-    rows = []
-    earlier: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for name, result in reversed(found):
-        about = str(result.get("question")), str(result.get("case"))
-        before = None if result.get("redacted") else earlier.get(about)
-        try:
-            rows.append(_row(reports, name, result) | {"change": change_since(before, result, language)})
-        except Exception:  # an unknown result must not prevent the index of the others
-            foreign.append(name)
-        else:
-            # A redacted case has no name by which its previous run could be found.
-            if result.get("status") == "ok" and not result.get("redacted"):
-                earlier[about] = result
-    return rows[::-1], sorted(foreign)
-
-
-def _row(reports: Path, name: str, result: dict[str, Any]) -> dict[str, Any]:
-    notebook = result.get("notebook", "")
-    return {
-        "facts": facts(result),
-        "page": _link(reports, name, PAGE),
-        "result": _link(reports, name, RESULT),
-        "notebook": _link(reports, name, notebook) if notebook else "",
-        "name": name,
-    }
-
-
-def _link(reports: Path, folder: str, name: str) -> str:
-    """Return the relative URL of a file of a run; empty when there is no such file."""
-    if Path(name).name != name or not (reports / folder / name).is_file():
-        return ""
-    return quote(os.fsencode(f"{folder}/{name}"))

@@ -20,8 +20,8 @@ from urllib.parse import quote
 from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
-from watchme_analysis.report.folder import RESULT, locked, prepare, read_result
-from watchme_analysis.report.html_page import PAGE, check_index, write_index
+from watchme_analysis.report.folder import PAGE, RESULT, locked, prepare, read_result
+from watchme_analysis.report.html_page import check_index, write_index
 
 # Beside the files of a report: which incident it is about, for the retention.
 ABOUT = "notice.json"

@@ -19,8 +19,8 @@ from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered
 from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.files import ABOUT, Retention, copy_report, note_of, remove_report
 from watchme_analysis.errors import ServiceError, WatchmeError
-from watchme_analysis.report.folder import RESULT, locked, prepare
-from watchme_analysis.report.html_page import INDEX, PAGE, write_index
+from watchme_analysis.report.folder import PAGE, RESULT, locked, prepare
+from watchme_analysis.report.html_page import INDEX, write_index
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",

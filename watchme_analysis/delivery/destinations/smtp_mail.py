@@ -17,7 +17,7 @@ from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, Del
 from watchme_analysis.delivery.destinations.http_post import secret_error
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.errors import WatchmeError
-from watchme_analysis.report.html_page import PAGE
+from watchme_analysis.report.folder import PAGE
 
 TIMEOUT_S = 20.0
 # Port on which the connection begins with TLS (RFC 8314).

@@ -1,0 +1,78 @@
+"""The index of reports renders each finished report once, and shows the same as if it rendered all."""
+
+import json
+import os
+import time
+
+import pytest
+from worlds.deliveries import at, diagnosis
+
+from watchme_analysis.report import index_rows
+from watchme_analysis.report.html_page import write_index
+
+
+def report(folder, hour, cause="consumer_failing", **more):
+    made = folder / f"{at(hour):%Y%m%dT%H%M%SZ}-backlog-orders"
+    made.mkdir()
+    result = {"status": "ok", "question": "backlog", "case": "orders", "started_at": at(hour).isoformat()}
+    result |= {"diagnosis": diagnosis(start=hour, cause=cause), "parameters": {"language": "en"}}
+    (made / "result.json").write_text(json.dumps(result | more))
+    return made
+
+
+@pytest.fixture
+def rendered(monkeypatch):
+    """Return the names of the reports whose rows were rendered."""
+    names = []
+    usual = index_rows._rendered
+
+    def counted(reports, name, before, language):
+        names.append((name[:11], before and before[:11]))
+        return usual(reports, name, before, language)
+
+    monkeypatch.setattr(index_rows, "_rendered", counted)
+    return names
+
+
+def anew(folder):
+    """Return the index as it is without stored rows."""
+    (folder / ".index-rows.json").unlink()
+    return write_index(folder).read_text()
+
+
+def test_a_row_is_rendered_again_only_for_another_result_or_another_one_before_it(tmp_path, rendered):
+    first, second = report(tmp_path, 1), report(tmp_path, 2, "throttled")
+    write_index(tmp_path)
+    assert [name for name, _ in rendered] == ["20251125T01", "20251125T02"]
+    third = report(tmp_path, 3)
+    page = write_index(tmp_path).read_text()
+    assert rendered[2:] == [("20251125T03", "20251125T02")]
+    assert page.index(third.name) < page.index(second.name) < page.index(first.name)
+    (second / "result.json").unlink()
+    second.rmdir()
+    page = write_index(tmp_path).read_text()
+    assert rendered[3:] == [("20251125T03", "20251125T01")]
+    assert second.name not in page and page == anew(tmp_path)
+
+
+def test_damaged_rows_and_foreign_results_are_harmless(tmp_path):
+    report(tmp_path, 1)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "result.json").write_text("[]")
+    page = write_index(tmp_path).read_text()
+    assert "other" in page
+    for damage in ("", "{}", "[" * 9999, '{"form": 1}'):
+        (tmp_path / ".index-rows.json").write_text(damage)
+        assert write_index(tmp_path).read_text() == page
+
+
+@pytest.mark.slow
+def test_the_index_of_thousands_of_reports_is_written_at_once(tmp_path):
+    for number in range(400):
+        report(tmp_path, number / 10)
+    write_index(tmp_path)
+    report(tmp_path, 500)
+    began, used = time.monotonic(), os.times().user
+    write_index(tmp_path)
+    # The processor's time, since others may use it as well. Rendering all rows takes longer.
+    assert os.times().user - used < 0.3, time.monotonic() - began
