@@ -1,13 +1,12 @@
 """Alarms: planned for everything that is found, applied without losing anything, tested, and undone."""
 
-import io
 import json
-import zipfile
 from dataclasses import replace
 
 import boto3
 import pytest
 from worlds.aws_front import FAST
+from worlds.order_system import create_order_system
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
@@ -48,31 +47,8 @@ def cloudwatch():
 
 @pytest.fixture
 def system(front):
-    """A queue with DLQ and function, and a topic with a confirmed subscription."""
-    sqs = boto3.client("sqs")
-    sqs.create_queue(QueueName="orders-dlq")
-    redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:123456789012:orders-dlq", "maxReceiveCount": 3}
-    sqs.create_queue(
-        QueueName="orders",
-        Attributes={"VisibilityTimeout": "180", "RedrivePolicy": json.dumps(redrive)},
-    )
-    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
-    role = boto3.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("lambda_function.py", "def lambda_handler(event, context): pass")
-    functions = boto3.client("lambda")
-    functions.create_function(
-        FunctionName="orders-worker",
-        Runtime="python3.12",
-        Role=role["Role"]["Arn"],
-        Handler="lambda_function.lambda_handler",
-        Code={"ZipFile": packed.getvalue()},
-        Timeout=30,
-    )
-    functions.create_event_source_mapping(
-        EventSourceArn=f"arn:aws:sqs:{REGION}:123456789012:orders", FunctionName="orders-worker"
-    )
+    """A queue with DLQ and function."""
+    create_order_system(REGION)
 
 
 @pytest.fixture

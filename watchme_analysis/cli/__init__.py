@@ -35,6 +35,7 @@ _COMMANDS = {
     "query": "query:query",
     "alarms": "alarms:alarms",
     "simulate": "simulate:simulate",
+    "audit": "audit:audit",
     "redrive": "redrive:redrive",
     "deploy": "deploy:deploy",
     "guard": "guard:guard",

@@ -12,13 +12,14 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, format_scan_cost
+from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.importer import ImportReport, check_new_case, import_folder
 from watchme_analysis.cloudwatch.account_state import (
     CHANGES_BEFORE,
@@ -198,6 +199,26 @@ def pull(
         return _Pull(aws, request, Path(folder), progress, announce).write(case)
 
 
+def pull_settings(aws: Aws, queues: tuple[str, ...], functions: tuple[str, ...], case: Path) -> Case:
+    """Retrieve the settings of queues, functions and alarms as they are now, write a case, and return it.
+
+    No metrics, messages or logs are read.
+
+    Raises
+    ------
+    InputError
+        When nothing is named.
+    ServiceError
+        When a part can't be retrieved.
+    """
+    if not (queues or functions):
+        raise InputError("Nothing is named: give --queue or --function, or a system.")
+    now = datetime.now(UTC)
+    request = Request(Window(now - timedelta(hours=1), now), queues, functions, sample=0)
+    with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
+        return _Pull(aws, request, Path(folder), None, None).write_settings(case)
+
+
 def check_raw(raw: Path | None) -> None:
     """Raise an error if the folder of the raw responses is a file, or holds something already."""
     if raw is not None and raw.exists() and not (raw.is_dir() and not any(raw.iterdir())):
@@ -244,6 +265,15 @@ class _Pull:
         report = import_folder(self.folder, case)
         usd = cost_usd(self.bytes_scanned, request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd)
+
+    def write_settings(self, case: Path) -> Case:
+        """Retrieve the state of the account alone, and import it into a case."""
+        self.scope = self._scope()
+        self._state()
+        self._record("alarms", "alarms.json", partial(describe_alarms, self.aws))
+        if self.failures:
+            raise ServiceError(" ".join(dict.fromkeys(self.failures.values())))
+        return import_folder(self.folder, case).case
 
     def _note_retention(self) -> None:
         """Add notes on expired records: AWS returns an empty response for them, as if nothing happened."""
