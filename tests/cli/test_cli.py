@@ -228,6 +228,7 @@ def test_every_command_has_an_example(watchme):
         "query": ["show", "run"],
         "alarms": ["backtest"],
         "deploy": ["check"],
+        "queue": ["archive", "purge"],
     }
     commands = [
         (name, *more) for name in names for more in ([[part] for part in below.get(name, [])] or [[]])

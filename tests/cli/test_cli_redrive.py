@@ -268,3 +268,43 @@ def test_the_policy_is_printed_without_a_case_of_messages(run):
 def test_send_and_apply_exclude_each_other(run):
     with pytest.raises(InputError, match="exclude each other"):
         run("--send", "1", "--apply")
+
+
+@pytest.mark.slow
+def test_messages_are_created_for_work_that_no_message_names(worker, case, tmp_path):
+    body = tmp_path / "body.json"
+    body.write_text('{"device_id": "{item}", "local_date": "{day}"}')
+    words = [str(case), "--create", str(body), "--queue", "asr-queue"]
+    shown = CliRunner().invoke(redrive, words, standalone_mode=False)
+    assert (shown.return_value, worker.done) == (0, [])
+    bodies = [json.loads(line)["MessageBody"] for line in shown.stdout.splitlines()]
+    assert len(bodies) == len(set(bodies)) > 0
+    assert json.loads(bodies[0]).keys() == {"device_id", "local_date"}
+    result = CliRunner().invoke(redrive, [*words, "--apply", "--rate", "1000"], standalone_mode=False)
+    assert (result.return_value, sorted(worker.done)) == (0, sorted(bodies))
+
+
+def test_an_archive_is_redriven_without_a_case(front, moto_port, tmp_path):
+    from watchme_analysis.cli.queue import queue_group
+
+    worker = Worker(front, moto_port)
+    worker.dead_letters(3)
+    archive = tmp_path / "dlq.jsonl.gz"
+    words = ["archive", "uploads-dlq", "--to", str(archive)]
+    assert CliRunner().invoke(queue_group, words, standalone_mode=False).return_value == 0
+    words = ["--from", str(archive), "--queue", "uploads"]
+    listed = CliRunner().invoke(redrive, words, standalone_mode=False)
+    assert listed.stdout.count("\n") == 3
+    assert CliRunner().invoke(redrive, [*words, "--apply"], standalone_mode=False).return_value == 0
+    assert (sorted(worker.done), worker.in_dlq()) == (["body 0", "body 1", "body 2"], set())
+    (tmp_path / "list").write_text(listed.stdout)
+    again = CliRunner().invoke(redrive, ["--from", str(tmp_path / "list")], standalone_mode=False)
+    assert again.stdout == listed.stdout
+
+
+def test_a_file_of_something_else_is_one_sentence(tmp_path):
+    (tmp_path / "other").write_text("anything")
+    words = ["--from", str(tmp_path / "other")]
+    result = CliRunner().invoke(redrive, words, standalone_mode=False)
+    assert isinstance(result.exception, InputError)
+    assert "neither an archive" in str(result.exception)

@@ -37,6 +37,7 @@ _COMMANDS = {
     "simulate": "simulate:simulate",
     "audit": "audit:audit",
     "redrive": "redrive:redrive",
+    "queue": "queue:queue_group",
     "deploy": "deploy:deploy",
     "guard": "guard:guard",
     "config": "config:config_group",

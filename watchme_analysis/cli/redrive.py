@@ -68,12 +68,32 @@ Examples:
   watchme redrive cases/last-night > redrive.jsonl    list the messages, send nothing
   watchme redrive cases/last-night --plan             show what --apply would do
   watchme redrive cases/last-night --apply            send, confirm, delete, audit
+  watchme redrive --from uploads-dlq.jsonl.gz --queue uploads --apply
+  watchme redrive cases/last-night --create body.json --queue daily --plan
   watchme redrive cases/last-night --send 1           send one; nothing is confirmed or deleted
 
 Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-letter queue; 2 bad input.""",
 )
-@click.argument("case", type=CASE)
-@click.option("--queue", shell_complete=complete_queues, help="Only messages of this source queue.")
+@click.argument("case", type=CASE, required=False)
+@click.option(
+    "--queue",
+    shell_complete=complete_queues,
+    help="Only messages of this source queue; with --from, the queue to send to.",
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the messages of this archive of `watchme queue archive`, or of this list of --out; a CASE "
+    "leaves out those that need no redrive.",
+)
+@click.option(
+    "--create",
+    "template",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Create messages for work that no message names: the body of a message, in which {item} and {day} "
+    "are replaced by each item and day of the CASE that was not processed.",
+)
 @click.option(
     "--include-unknown",
     is_flag=True,
@@ -132,7 +152,9 @@ Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-
 @click.option("--print-policy", is_flag=True, help="Print the IAM policy that --apply needs.")
 @language_option
 @profile_option
-def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None, **options: Any) -> int:
+def redrive(
+    case: Path | None, queue: str | None, *, send: str | None, out: Path | None, **options: Any
+) -> int:
     """List the messages of a CASE to redrive, as JSON Lines; with --apply, redrive them to the end.
 
     A line is the input of `aws sqs send-message --cli-input-json`: one message for its source queue, with the
@@ -151,7 +173,7 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
     account, region and number of messages are printed before the first message is sent. Sending needs
     sqs:SendMessage. With --send, the messages stay in the dead-letter queue until they expire or are purged.
     """
-    from watchme_analysis.services.redrive import plan_redrive, send_redrive
+    from watchme_analysis.services.redrive import send_redrive
 
     profile = options["profile"]
     complete = {name: options.pop(name) for name in _COMPLETE}
@@ -161,7 +183,7 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
         raise InputError("--send and --apply exclude each other: --apply also sends.")
     if out is not None:
         check_replaceable(out, lambda first: first.startswith(b'{"QueueUrl": '), "a list of messages")
-    plan = plan_redrive(case, queue, **options)
+    plan = _planned(case, queue, options)
     if complete["apply_now"] or complete["show_plan"]:
         return _complete(plan, complete)
     if out is not None:
@@ -178,6 +200,26 @@ def redrive(case: Path, queue: str | None, *, send: str | None, out: Path | None
     _print_result(result, plan.journal)
     incomplete = result.stopped or result.unconfirmed or result.rejected or result.rejected_before
     return INCOMPLETE if incomplete else 0
+
+
+def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> RedrivePlan:
+    """Return the plan of a case, of a file, or of work without messages."""
+    from watchme_analysis.services.redrive import plan_from_file, plan_of_work, plan_redrive
+
+    source, template = options.pop("source"), options.pop("template")
+    if source is not None and template is not None:
+        raise InputError("--from and --create exclude each other.")
+    if source is not None:
+        options.pop("include_unknown")
+        return plan_from_file(source, queue, case, **options)
+    if case is None:
+        raise InputError("The messages are missing: give a CASE, or --from FILE.")
+    if template is None:
+        return plan_redrive(case, queue, **options)
+    if queue is None:
+        raise InputError("The queue that the messages are for is missing: give --queue NAME.")
+    options.pop("include_unknown")
+    return plan_of_work(case, queue, template.read_text(encoding="utf-8").strip(), **options)
 
 
 def _complete(plan: RedrivePlan, options: dict[str, Any]) -> int:
@@ -210,7 +252,7 @@ def _complete(plan: RedrivePlan, options: dict[str, Any]) -> int:
 
 def _print_audit(audit: RedriveAudit, language: str) -> None:
     for state in _STATES:
-        ids = [str(row.message_id) for row in audit.rows if row.state == state]
+        ids = [row.message_id or row.sent_as or "-" for row in audit.rows if row.state == state]
         if ids:
             said = message(f"redrive-audit-{state.replace('_', '-')}", count=len(ids))
             named = "" if state in _SETTLED else f": {', '.join(ids[:_MOST_IDS])}"

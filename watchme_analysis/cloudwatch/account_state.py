@@ -162,7 +162,7 @@ def sample_messages(aws: Aws, url: str, max_messages: int) -> list[dict[str, Any
             messages.update((message["MessageId"], message) for message in received)
     finally:
         _make_visible(aws, url, handles)
-    return [_as_cli_prints(message) for message in messages.values()]
+    return [as_cli_prints(message) for message in messages.values()]
 
 
 def _make_visible(aws: Aws, url: str, handles: Sequence[str]) -> None:
@@ -196,7 +196,7 @@ def _batch_problem(aws: Aws, url: str, entries: list[dict[str, Any]]) -> str | N
     return f"sqs:ChangeMessageVisibility returned {next(iter(failed.values())).get('Code')}"
 
 
-def _as_cli_prints(message: dict[str, Any]) -> dict[str, Any]:
+def as_cli_prints(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message as the CLI prints it, without its receipt handle, which has expired."""
     attributes = {
         name: {

@@ -25,14 +25,14 @@ class ListedMessage:
     Attributes
     ----------
     message_id
-        Id in the DLQ.
+        Id in the DLQ; None for a message that is in no queue.
     queue, dlq
         Queue that it is for, and the DLQ that it is in.
     work_item, work_key
         Item of the work, and its day or moment as the message states it; None when it names none.
     """
 
-    message_id: str
+    message_id: str | None
     queue: str
     dlq: str | None
     work_item: str | None
@@ -155,6 +155,29 @@ def _reason(row: dict[str, Any], *, is_listed: bool, include_unknown: bool) -> s
     return "same-work" if is_listed else None
 
 
+def message_line(
+    url: str, message_id: str | None, body: str, attributes: Any = None, group_id: str | None = None
+) -> str:
+    """Return a message in the input format of ``aws sqs send-message --cli-input-json``.
+
+    Parameters
+    ----------
+    url
+        Queue that it is for. A FIFO queue needs a group; without one, it is the message id.
+    message_id
+        Id that it had, which an attribute keeps; None for a message that was in no queue.
+    body
+        Body.
+    attributes
+        Attributes of the sender, as JSON or as the AWS CLI prints them.
+    group_id
+        Message group.
+    """
+    row = {"message_id": message_id, "body": body, "message_attributes": attributes, "group_id": group_id}
+    queue = url.rstrip("/").rsplit("/", 1)[-1]
+    return _line({**row, "queue": queue, "work_item": None, "deduplication_id": None}, {queue: url})
+
+
 def _work(row: dict[str, Any], day_keys: tuple[str, ...]) -> tuple[str, str, str]:
     """Return the identity of a message's work: queue, item and day, else the content of the body.
 
@@ -185,9 +208,9 @@ def _line(row: dict[str, Any], urls: dict[str, str]) -> str:
 def _attributes(row: dict[str, Any]) -> dict[str, Any]:
     """Return the sender's attributes of a message, with the original message ID if the limit allows it."""
     kept = row["message_attributes"]
-    found = read_json(kept) if isinstance(kept, str) else {}
+    found = read_json(kept) if isinstance(kept, str) else dict(kept or {})
     given: dict[str, Any] = found if isinstance(found, dict) else {}
-    if len(given) < _MOST_ATTRIBUTES:
+    if len(given) < _MOST_ATTRIBUTES and _known(row["message_id"]):
         given["resent_message_id"] = {"DataType": "String", "StringValue": str(row["message_id"])}
     return given
 

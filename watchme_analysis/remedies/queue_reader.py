@@ -32,6 +32,8 @@ _EMPTY_RESPONSES = 3
 # again during the reading would be received twice.
 _READING_SHARE = 0.8
 _ATTEMPTS = 3
+# Readings of the counts in a row that must agree.
+_READINGS = 2
 # Codes for a message that is not in flight any more.
 _NOT_IN_FLIGHT = re.compile(r"ReceiptHandleIsInvalid|MessageNotInflight|InvalidParameterValue")
 _COUNTS = {
@@ -215,6 +217,42 @@ def _in_batches(
         else:
             problems.update({name: str(failed[name].get("Code", "unknown")) for name in open_entries})
     return problems
+
+
+def await_visible(aws: Aws, url: str, within_s: float, poll_s: float) -> int:
+    """Wait until no message of a queue is hidden, and return the number of those that still are.
+
+    Parameters
+    ----------
+    aws, url
+        Account and region, and the queue.
+    within_s
+        Longest wait in seconds; the visibility timeout of a killed run.
+    poll_s
+        Seconds between two readings.
+    """
+    ends = time.monotonic() + within_s
+    while True:
+        hidden = counts_of(queue_attributes(aws, url)).in_flight
+        left_s = ends - time.monotonic()
+        if not hidden or left_s <= 0:
+            return hidden
+        aws.sleep(min(poll_s, left_s))
+
+
+def settled_counts(aws: Aws, url: str, expected: int, poll_s: float, settle_s: float) -> QueueCounts:
+    """Return the counts of a queue once they state an expected total twice in a row, or after a time.
+
+    The counts are approximate, and a single reading may agree by chance.
+    """
+    ends = time.monotonic() + settle_s
+    agreed = 0
+    while True:
+        counts = counts_of(queue_attributes(aws, url))
+        agreed = agreed + 1 if counts.total == expected and not counts.in_flight else 0
+        if agreed == _READINGS or time.monotonic() >= ends:
+            return counts
+        aws.sleep(poll_s)
 
 
 def calls_of_reading(url: str) -> tuple[Call, ...]:

@@ -26,12 +26,14 @@ from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.processed_log import ProcessedLog, SentMessage
 from watchme_analysis.remedies.queue_reader import (
     QueueCounts,
+    await_visible,
     check_readable,
     counts_of,
     delete_messages,
     queue_attributes,
     receive_batches,
     release_messages,
+    settled_counts,
 )
 from watchme_analysis.remedies.redrive import (
     AFTER_SENT,
@@ -62,7 +64,7 @@ State = Literal[
 _HOLD, _HOLDING, _RELEASED = "hold", "holding", "released"
 _NO_KEYS, _NO_WORDS = WorkItemSettings(), LogWords()
 _SHOWN_EVENTS = (SENT, REJECTED, PROCESSED, FAILED, DELETED, GONE)
-_DONE_STATES = frozenset({"deleted", "gone"})
+_OPEN_STATES = ("failed", "sent", "unconfirmed", "rejected", "not_sent")
 _STATE_OF_EVENT: dict[str | None, State] = {
     SENDING: "unconfirmed", SENT: "sent", REJECTED: "rejected", PROCESSED: "processed", FAILED: "failed",
     DELETING: "processed", DELETED: "deleted", GONE: "gone",
@@ -406,9 +408,9 @@ class _Run:
     def _ended(self, stopped: Message | None) -> RedriveAudit:
         audit = self.audit("complete", message("redrive-complete", count=len(self.task.items)))
         states = audit.states
-        done = set(_DONE_STATES) if self.task.dlq_url else {*_DONE_STATES, "processed"}
-        left = sum(states.get(state, 0) for state in _STATE_OF_EVENT.values() if state not in done)
-        left += states.get("not_sent", 0)
+        left = sum(states.get(state, 0) for state in _OPEN_STATES)
+        # A message that is in no queue is done once it was processed.
+        left += sum(row.state == "processed" and self._is_to_delete(row.message_id) for row in audit.rows)
         if stopped is not None:
             return self.audit("stopped", message("redrive-stopped", why=stopped))
         if left or audit.unexplained:
@@ -536,6 +538,9 @@ class _Run:
 
     # Deletion
 
+    def _is_to_delete(self, message_id: str | None) -> bool:
+        return message_id is not None and self.task.dlq_url is not None
+
     def _wanted(self) -> dict[str, str]:
         """Return the keys of processed messages that are still to be deleted, by message id."""
         return {
@@ -553,7 +558,7 @@ class _Run:
             return
         if self._wanted() and counts_of(queue_attributes(self.aws, dlq)).in_flight:
             # A killed run, or somebody else, hides messages: they are visible again after their timeout.
-            self._await_visible(dlq)
+            await_visible(self.aws, dlq, self.limits.visibility_timeout_s, self.limits.poll_s)
             self._sweep(dlq, read_all=True)
         self._settle(dlq)
 
@@ -601,22 +606,12 @@ class _Run:
                 )
                 self.journal.write(_HOLD, _RELEASED, queue=url)
 
-    def _await_visible(self, dlq: str) -> None:
-        ends = time.monotonic() + self.limits.visibility_timeout_s
-        while time.monotonic() < ends and counts_of(queue_attributes(self.aws, dlq)).in_flight:
-            self.aws.sleep(min(self.limits.poll_s, max(0.0, ends - time.monotonic())))
-
     def _settle(self, dlq: str) -> None:
         """Compare what was read with the queue's attributes, and settle messages that were not found."""
         listed = self.in_dlq or set()
-        ends = time.monotonic() + self.limits.settle_s
-        while True:
-            self.counts = counts_of(queue_attributes(self.aws, dlq))
-            if self.counts.total == len(listed):
-                break
-            if time.monotonic() >= ends:
-                return
-            self.aws.sleep(self.limits.poll_s)
+        self.counts = settled_counts(self.aws, dlq, len(listed), self.limits.poll_s, self.limits.settle_s)
+        if self.counts.total != len(listed):
+            return
         for name, key in self._wanted().items():
             if name not in listed:
                 # A deletion without a result has worked: the message is not in the queue any more.

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.config import load_config
+from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import pipelines
-from watchme_analysis.queues.redrive_list import RedriveList, messages_to_redrive
-from watchme_analysis.queues.work_done import work_item_settings
+from watchme_analysis.queues.redrive_list import (
+    ListedMessage,
+    RedriveList,
+    message_line,
+    messages_to_redrive,
+)
+from watchme_analysis.queues.work_done import first_of, work_item_settings
+from watchme_analysis.queues.work_items import key_in_body, work_items, work_pairs
 from watchme_analysis.remedies.journal import read_journal
+from watchme_analysis.remedies.queue_archive import is_archive, read_archive
 from watchme_analysis.remedies.queue_reader import BATCH, dead_letter_queue_url
 from watchme_analysis.remedies.redrive import RedriveResult, Target, pending_messages, redrive, targets
 from watchme_analysis.remedies.verified_redrive import (
@@ -154,6 +162,150 @@ def plan_redrive(
     )
 
 
+def plan_from_file(
+    path: Path, queue: str | None = None, case: Path | None = None, journal: Path | None = None, **retry: bool
+) -> RedrivePlan:
+    """Return the plan of a redrive of the messages of an archive, or of a list; no message is sent.
+
+    Parameters
+    ----------
+    path
+        Archive of ``watchme queue archive``, or list of ``watchme redrive --out``.
+    queue
+        Queue that the messages of an archive are for, in the account and region of the archived queue.
+    case
+        Case that leaves out messages whose work was done, and those that can't succeed.
+    journal
+        Journal of the messages sent; by default beside the case, else beside the file.
+    **retry
+        ``retry_unconfirmed`` and ``retry_rejected`` of :func:`plan_redrive`.
+
+    Raises
+    ------
+    InputError
+        When the file is neither, or the queue is missing.
+    """
+    opened = None if case is None else open_case(case)
+    left_out: dict[str, str] = {}
+    if opened is not None:
+        found = messages_to_redrive(Investigation(opened, "backlog"), None)
+        left_out = {name: reason for _, name, reason in found.excluded}
+    settings = load_config().work_items if opened is None else work_item_settings(opened)
+    listed, lines, urls = (_from_archive if is_archive(path) else _from_list)(path, queue, settings)
+    kept = [place for place, one in enumerate(listed) if one.message_id not in left_out]
+    excluded = [
+        (one.queue, one.message_id, left_out[one.message_id]) for one in listed if one.message_id in left_out
+    ]
+    chosen = RedriveList(
+        tuple(lines[place] for place in kept),
+        tuple(sorted(Counter(reason for *_, reason in excluded).items())),
+        listed=tuple(listed[place] for place in kept),
+        excluded=tuple(excluded),
+        urls=urls,
+    )
+    return _plan_of(chosen, journal or journal_beside(path if case is None else case), opened, case, retry)
+
+
+def plan_of_work(
+    case: Path, queue: str, template: str, journal: Path | None = None, **retry: bool
+) -> RedrivePlan:
+    """Return the plan of messages for work that was never done and that no message names; none is sent.
+
+    Parameters
+    ----------
+    case
+        Case whose messages in DLQs name items and days that were not processed.
+    queue
+        Queue that the messages are for; its URL must be in the case.
+    template
+        Body of a message; ``{item}`` and ``{day}`` are replaced. One message per item and day is created.
+    journal
+        Journal of the messages sent; by default beside the case.
+    **retry
+        ``retry_unconfirmed`` and ``retry_rejected`` of :func:`plan_redrive`.
+
+    Raises
+    ------
+    InputError
+        When the URL of the queue is unknown, or the template has neither placeholder.
+    """
+    if not any(name in template for name in ("{item}", "{day}")):
+        raise InputError("The template has neither {item} nor {day}: every message would be the same.")
+    opened = open_case(case)
+    investigation = Investigation(opened, "backlog")
+    urls = dict(messages_to_redrive(investigation).urls)
+    if queue not in urls:
+        raise InputError(
+            f"The URL of {queue} is not in the case: its queues are {', '.join(urls) or 'unknown'}."
+        )
+    frame = work_items(investigation)
+    open_work = frame[(frame["state"] == "dead_lettered") & ~frame["processed"].fillna(value=False)]
+    lines: dict[str, ListedMessage] = {}
+    for item, day in work_pairs(open_work):
+        body = template.replace("{item}", json.dumps(item)[1:-1]).replace("{day}", day)
+        line = message_line(urls[queue], None, body, group_id=item)
+        lines.setdefault(line, ListedMessage(None, queue, None, item, day))
+    chosen = RedriveList(tuple(lines), (), listed=tuple(lines.values()), urls=tuple(urls.items()))
+    return _plan_of(chosen, journal or journal_beside(case), opened, case, retry)
+
+
+def _plan_of(
+    found: RedriveList, journal: Path, opened: Case | None, case: Path | None, retry: Mapping[str, bool]
+) -> RedrivePlan:
+    pending, earlier = pending_messages(found.lines, journal, **retry)
+    is_imported = opened is not None and case is not None and opened.path.resolve() == case.resolve()
+    return RedrivePlan(
+        found, tuple(pending), earlier, journal, True, (), case=opened, is_imported=is_imported, **retry
+    )
+
+
+_FromFile: TypeAlias = tuple[list[ListedMessage], list[str], tuple[tuple[str, str], ...]]
+
+
+def _from_archive(path: Path, queue: str | None, settings: WorkItemSettings) -> _FromFile:
+    archive = read_archive(path)
+    if queue is None:
+        raise InputError("The queue that the messages of the archive are for is missing: give --queue NAME.")
+    url = f"{archive.url.rstrip('/').rsplit('/', 1)[0]}/{queue}"
+    listed, lines = [], []
+    dlq = resource_name(archive.url)
+    for name, one in archive.messages.items():
+        body = str(one.get("Body", ""))
+        group = one.get("Attributes", {}).get("MessageGroupId")
+        lines.append(message_line(url, name, body, one.get("MessageAttributes"), group))
+        listed.append(ListedMessage(name, queue, dlq, *_work_in(body, settings)))
+    return listed, lines, ((queue, url), (dlq, archive.url))
+
+
+def _from_list(path: Path, queue: str | None, settings: WorkItemSettings) -> _FromFile:
+    listed, lines = [], []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            found = json.loads(line)
+            name = found["MessageAttributes"].get("resent_message_id", {}).get("StringValue")
+            target = resource_name(str(found["QueueUrl"]))
+            if queue is None or target == queue:
+                lines.append(line)
+                work = _work_in(str(found["MessageBody"]), settings)
+                listed.append(ListedMessage(name, target, None, *work))
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is neither an archive of a queue nor a list of `watchme redrive`."
+        ) from error
+    return listed, lines, ()
+
+
+def _work_in(body: str, settings: WorkItemSettings) -> tuple[str | None, str | None]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None, None
+    item = first_of(parsed, settings.item_keys) if isinstance(parsed, dict) else None
+    return None if item is None else str(item), key_in_body(body, settings)
+
+
 def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | None = None) -> RedriveResult:
     """Send pending messages to their source queues, each once, and record them in the journal.
 
@@ -222,7 +374,9 @@ def known_rate(plan: RedrivePlan) -> float | None:
     queues = {one.queue for one in plan.found.listed}
     if plan.case is None or len(queues) != 1:
         return None
-    (pipeline,) = pipelines(plan.case, *queues)
+    pipeline = next(iter(pipelines(plan.case, *queues)), None)
+    if pipeline is None:
+        return None
     try:
         fitted = fit(pipeline, recorded(pipeline, plan.case))
     except InputError:

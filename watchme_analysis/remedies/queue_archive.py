@@ -1,0 +1,286 @@
+"""Archive of a queue: every message in a compressed JSON Lines file, with a hash and the queue's counts.
+
+The first line describes the queue, each further line is a message, and the last line states the number of
+messages, the hash of all lines before it, and what may be missing. Messages are hidden for the visibility
+timeout at most and made visible again; their receive count rises by one. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.cloudwatch.account_state import as_cli_prints
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.files.atomic_write import check_replaceable
+from watchme_analysis.files.decompress import GZIP_MAGIC
+from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
+from watchme_analysis.remedies.queue_reader import (
+    QueueCounts,
+    await_visible,
+    check_readable,
+    counts_of,
+    queue_attributes,
+    queue_url,
+    receive_batches,
+    release_messages,
+    settled_counts,
+)
+from watchme_analysis.text.message import Duration, Message, message, message_from_dict
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
+FORMAT = "watchme-queue-archive"
+FORMAT_VERSION = 1
+# A process that decompresses an archive that somebody else made must not fill the memory with one line.
+# SQS limits a message to 1 MiB; JSON escapes lengthen it.
+_LONGEST_LINE = 16 << 20
+
+
+@dataclass(frozen=True)
+class ReadingLimits:
+    """How long messages are hidden, and how long the approximate counts of a queue may take to settle.
+
+    Attributes
+    ----------
+    visibility_timeout_s
+        Seconds for which a message is hidden at most.
+    poll_s, settle_s
+        Seconds between two readings of the counts, and in which they settle.
+    """
+
+    visibility_timeout_s: int = 300
+    poll_s: float = 5.0
+    settle_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive that was read, its hash checked.
+
+    Attributes
+    ----------
+    path
+        The file.
+    url, arn
+        The queue.
+    made
+        When the reading of the queue began.
+    messages
+        Messages by id, as the AWS CLI prints them.
+    counts
+        Numbers of messages that the queue's attributes stated after the reading.
+    missed
+        What the archive may lack; empty when it is complete.
+    sha256
+        Hash of the content.
+    """
+
+    path: Path
+    url: str
+    arn: str
+    made: datetime
+    messages: Mapping[str, Mapping[str, Any]]
+    counts: QueueCounts
+    missed: tuple[Message, ...]
+    sha256: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Return number, oldest, newest, senders and errors of the messages, ready for JSON."""
+        sent = sorted(filter(None, map(_sent_at, self.messages.values())))
+        senders = Counter(
+            str(one.get("Attributes", {}).get("SenderId", "unknown")) for one in self.messages.values()
+        )
+        return {
+            "count": len(self.messages),
+            "oldest": sent[0].isoformat() if sent else None,
+            "newest": sent[-1].isoformat() if sent else None,
+            "senders": dict(senders.most_common()),
+            "errors": dict(Counter(filter(None, map(_error, self.messages.values()))).most_common()),
+        }
+
+
+def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = ReadingLimits()) -> Archive:
+    """Write every message of a queue to an archive, leave them in the queue, and return the archive.
+
+    A run that was killed has changed nothing but the visibility of messages: repeat it.
+
+    Parameters
+    ----------
+    aws
+        Account and region of the queue.
+    queue
+        Name or URL. The queue must not have a redrive policy of its own.
+    path
+        File to write; an earlier archive is not replaced.
+    limits
+        Visibility timeout and patience.
+
+    Raises
+    ------
+    InputError
+        When the file exists, or reading the queue could move its messages.
+    ServiceError
+        When the queue can't be read. Messages that were received are visible again then.
+    """
+    if path.exists():
+        check_replaceable(path, lambda _: False, "free for a new archive")
+    url = queue_url(aws, queue)
+    attributes = queue_attributes(aws, url)
+    check_readable(attributes, url)
+    # Messages hidden by a killed run are visible again after its visibility timeout.
+    await_visible(aws, url, limits.visibility_timeout_s, limits.poll_s)
+    began = datetime.now(UTC)
+    header = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "queue": url,
+        "arn": attributes.get("QueueArn", ""),
+        "made": began.isoformat(timespec="seconds"),
+        "visibility_timeout_s": limits.visibility_timeout_s,
+        "attributes": attributes,
+        "counts": counts_of(queue_attributes(aws, url)).to_dict(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path.parent)
+    aside = temporary_path(path)
+    try:
+        with aside.open("xb") as raw, in_use(aside):
+            _write(aws, url, raw, header, limits)
+            raw.flush()
+            os.fsync(raw.fileno())
+        os.link(aside, path)  # fails if the file exists by now, which a rename would overwrite
+    except FileExistsError as error:
+        raise InputError(f"{path} exists: choose another place for the archive.") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return read_archive(path)
+
+
+def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: ReadingLimits) -> None:
+    digest, handles, seen = hashlib.sha256(), {}, set[str]()
+    began = time.monotonic()
+    with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
+
+        def put(value: Mapping[str, Any]) -> None:
+            line = json.dumps(value).encode() + b"\n"
+            digest.update(line)
+            file.write(line)
+
+        put(header)
+        try:
+            for batch in receive_batches(aws, url, limits.visibility_timeout_s):
+                for one in batch:
+                    handles[str(one["MessageId"])] = str(one["ReceiptHandle"])
+                    if one["MessageId"] not in seen:
+                        seen.add(str(one["MessageId"]))
+                        put(as_cli_prints(one))
+        except (ServiceError, KeyboardInterrupt):
+            release_messages(aws, url, handles)
+            raise
+        is_out_of_time = time.monotonic() - began > 0.8 * limits.visibility_timeout_s
+        problems = release_messages(aws, url, handles)
+        counts = settled_counts(aws, url, len(seen), limits.poll_s, limits.settle_s)
+        missed = []
+        if counts.total != len(seen):
+            missed.append(message("archive-count-differs", count=counts.total, archived=len(seen)))
+        if counts.in_flight:
+            missed.append(message("archive-in-flight", count=counts.in_flight))
+        if counts.delayed:
+            missed.append(message("archive-delayed", count=counts.delayed))
+        if is_out_of_time:
+            missed.append(message("archive-out-of-time", visibility=Duration(limits.visibility_timeout_s)))
+        trailer = {
+            "messages": len(seen),
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+            "counts": counts.to_dict(),
+            "not_released": len(problems),
+            "missed": [each.to_dict() for each in missed],
+        }
+        trailer["sha256"] = hashlib.sha256(
+            digest.hexdigest().encode() + json.dumps(trailer, sort_keys=True).encode()
+        ).hexdigest()
+        file.write(json.dumps(trailer).encode() + b"\n")
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether a file begins like an archive."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
+                return False
+        with gzip.open(path) as unpacked:
+            return FORMAT.encode() in unpacked.read(200)
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
+def read_archive(path: Path) -> Archive:
+    """Return an archive after checking its hash and its counts.
+
+    Raises
+    ------
+    InputError
+        When the file can't be read, is no archive, or is damaged.
+    """
+    digest = hashlib.sha256()
+    try:
+        lines = list(_lines(path))
+        if len(lines) < 2:
+            raise ValueError("it has no end")
+        for line in lines[:-1]:
+            digest.update(line)
+        header, *messages, trailer = (json.loads(line) for line in lines)
+        stored = trailer.pop("sha256")
+        text = digest.hexdigest().encode() + json.dumps(trailer, sort_keys=True).encode()
+        if (header["format"], header["format_version"]) != (FORMAT, FORMAT_VERSION):
+            raise ValueError("its format is another one")
+        if hashlib.sha256(text).hexdigest() != stored or len(messages) != trailer["messages"]:
+            raise ValueError("its hash does not fit its content")
+        return Archive(
+            path=path,
+            url=str(header["queue"]),
+            arn=str(header["arn"]),
+            made=datetime.fromisoformat(header["made"]),
+            messages={str(one["MessageId"]): one for one in messages},
+            counts=QueueCounts(**trailer["counts"]),
+            missed=tuple(map(message_from_dict, trailer["missed"])),
+            sha256=stored,
+        )
+    except OSError as error:
+        raise InputError(f"The archive {path} can't be read ({error.strerror or error}).") from error
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error, RecursionError) as error:
+        raise InputError(
+            f"{path} is not a whole archive of a queue ({error}): write one with `watchme queue archive`."
+        ) from error
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with gzip.open(path) as file:
+        while line := file.readline(_LONGEST_LINE):
+            if not line.endswith(b"\n"):
+                raise ValueError("a line is cut off")
+            yield line
+
+
+def _sent_at(one: Mapping[str, Any]) -> datetime | None:
+    sent_ms = one.get("Attributes", {}).get("SentTimestamp")
+    return None if sent_ms is None else datetime.fromtimestamp(int(sent_ms) / 1000, UTC)
+
+
+def _error(one: Mapping[str, Any]) -> str | None:
+    """Return the error that Lambda adds to a message of a function's own dead-letter queue."""
+    found = one.get("MessageAttributes", {}).get("ErrorMessage", {}).get("StringValue")
+    return None if found is None else str(found)

@@ -1,0 +1,54 @@
+"""Purge of an archived queue, with the errors of a case in its record and its end in the case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchme_analysis.case.actions import record_actions
+from watchme_analysis.case.opening import open_case
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.work_done import failed_with
+from watchme_analysis.remedies.journal import read_journal
+from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits
+from watchme_analysis.remedies.queue_purge import PurgeResult, actions_of_purge, journal_of, purge_queue
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+    from watchme_analysis.text.message import Message
+
+
+def errors_of_case(archive: Archive, case: Path) -> dict[str, int]:
+    """Return the number of archived messages by the error with which they failed, according to a case."""
+    failed = failed_with(open_case(case))
+    found = Counter(failed[name].type or failed[name].text for name in archive.messages if name in failed)
+    return dict(found.most_common())
+
+
+def purge_and_record(  # noqa: PLR0913  what is purged, why and how
+    aws: Aws,
+    queue: str,
+    archive: Archive,
+    reason: str,
+    *,
+    method: str,
+    case: Path | None,
+    limits: ReadingLimits,
+    report: Callable[[Message], None],
+) -> PurgeResult:
+    """Purge a queue, and record it in the table ``actions`` of a case, if there is one.
+
+    The parameters and errors are those of :func:`watchme_analysis.remedies.queue_purge.purge_queue`.
+    """
+    if case is not None and open_case(case).path.resolve() != case.resolve():
+        raise InputError(f"{case} is a folder of raw evidence: import it first with `watchme case import`.")
+    errors = None if case is None else errors_of_case(archive, case)
+    try:
+        return purge_queue(
+            aws, queue, archive, reason, method=method, errors=errors, limits=limits, report=report
+        )
+    finally:
+        if case is not None:
+            record_actions(case, actions_of_purge(read_journal(journal_of(archive.path)), archive.url))

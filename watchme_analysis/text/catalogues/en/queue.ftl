@@ -1,0 +1,36 @@
+### Archive and purge of a queue.
+
+archive-done = { $count ->
+    [one] One message of { $queue } is in { $archive }, and in the queue as before.
+   *[other] All { $count } messages of { $queue } are in { $archive }, and in the queue as before.
+  }
+archive-incomplete = { $count ->
+    [one] One message of { $queue } is in { $archive }, but messages may be missing:
+   *[other] { $count } messages of { $queue } are in { $archive }, but messages may be missing:
+  }
+archive-hash = SHA-256 { $hash }
+archive-count-differs = the queue states { $count } messages, and { $archived } were received. Repeat the archive when nothing else reads the queue. In a FIFO queue, hidden messages block the others of their group.
+archive-in-flight = { $count } messages are hidden by another reader.
+archive-delayed = { $count } messages are delayed and can't be received yet.
+archive-out-of-time = the reading took longer than most of the visibility timeout of { $visibility }. Give a longer one with --visibility-timeout.
+purge-plan = Delete { $count } archived messages of { $queue }, sent between { $oldest } and { $newest }.
+purge-plan-empty = The archive holds no message: there is nothing to delete.
+purge-plan-delete = Each message is received, hidden for at most { $visibility }, compared with the archive, and deleted. Messages that are not in the archive stay.
+purge-plan-purge = PurgeQueue is called once every message of the queue was found in the archive. It also deletes messages that arrive in the following { $duration }.
+purge-plan-senders = Senders: { $senders }
+purge-plan-errors = Errors: { $errors }
+purge-plan-undo = Undo: { $command } sends the messages again.
+purge-plan-apply = Nothing is deleted yet. Repeat the command with { $option }.
+purge-refused = Nothing was deleted: { $why }
+purge-other-queue = { $archive } is an archive of { $queue }.
+purge-incomplete-archive = { $archive } may lack messages: { $missed }
+purge-call-failed = { $error } The same command continues with the rest.
+purge-in-flight = { $count } messages are hidden by another reader. Stop it, or wait, and repeat the command.
+purge-new-messages = { $count } messages are not in the archive, so PurgeQueue was not called. Archive the queue again, or use the method { $method }.
+purge-count-differs = the queue states { $count } messages, and { $seen } were received, so PurgeQueue was not called. Repeat the command when nothing else reads the queue.
+purge-waits = The queue was purged less than a minute ago: waiting.
+purge-complete = { $queue } is empty.
+purge-stopped = The queue is not empty: { $why }
+purge-left = { $count } messages are left: they are not in the archive, or differ from it.
+purge-deleted = { $count } deleted
+purge-record = record { $record }
