@@ -440,7 +440,7 @@ DESTINATIONS: dict[str, dict[str, tuple[_Field, bool]]] = {
         "encryption": (_one_of("AES256", "aws:kms"), False),
         "kms_key": (_Field("the id or ARN of a KMS key", _name), False),
         "link_valid": (
-            _Field('a span of at most seven days, such as "12h"', _matching(r"[1-7]d|\d{1,2}h")),
+            _Field('a span of at most seven days, such as "12h"', _matching(r"[1-7]d|[1-9]\d?h")),
             False,
         ),
         **_RETENTION,

@@ -8,8 +8,10 @@ from itertools import count
 import pytest
 from worlds.deliveries import Received, at, diagnosis, refused, world
 
+from watchme_analysis.delivery.destinations.base import Delivery
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
 from watchme_analysis.delivery.destinations.markdown import MarkdownSender
+from watchme_analysis.delivery.notice import notice_of
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
 from watchme_analysis.errors import ServiceError
 
@@ -249,16 +251,33 @@ def test_retention_keeps_the_last_report_of_an_open_incident(tmp_path):
         (2 * day, ServiceError("AWS is down.")),
     ):
         found.run(hour, seen)
-    # The failed run has no report; the next one opens no incident, so the last report of the open one stays.
-    found.destinations["files"] = replace(found.destinations["files"], when="changes")
-    kept = lambda: sorted(path.name[:15] for path in (tmp_path / "reports").glob("2*"))  # noqa: E731
-    expired = files.retention.expired(tmp_path / "reports", at(2 * day), frozenset({incident(tmp_path)}))
-    assert [name[:15] for name in sorted(expired)] == ["20251125T010000", "20251125T020000"]
-    assert len(kept()) == 3
-    ended = files.retention.expired(tmp_path / "reports", at(2 * day), frozenset())
-    assert len(ended) == 3
-    with_incidents = Retention.of({"keep": "1d", "keep_incidents": True})
-    assert len(with_incidents.expired(tmp_path / "reports", at(2 * day), frozenset())) == 1
+    folder = tmp_path / "reports"
+    late = Delivery(notice_of("no-change", "orders", "backlog", at(2 * day)), None, None)
+    ongoing = replace(late, open_incidents=frozenset({incident(tmp_path)}))
+
+    def expired(retention, delivery):
+        return sorted(name[9:11] for name in retention.expired(folder, delivery))
+
+    assert len(list(folder.glob("2*"))) == 3
+    assert expired(files.retention, ongoing) == ["01", "02"]
+    assert expired(files.retention, late) == ["01", "02", "03"]
+    assert expired(Retention.of({"keep": "1d", "keep_incidents": True}), late) == ["01"]
+    assert expired(Retention(), late) == []
+    # Whether an incident of another system is open, only its own runs know.
+    other = replace(late, notice=replace(late.notice, system="refunds"))
+    assert expired(files.retention, other) == ["01"]
+
+
+def test_an_error_has_stand_ins_at_a_stricter_level(tmp_path):
+    plain, strict = Received(), Received()
+    found = world(
+        tmp_path,
+        plain=({"when": "failures"}, plain),
+        strict=({"when": "failures", "redact": "ids"}, strict),
+    )
+    found.run(2, ServiceError("arn:aws:sns:eu-west-1:210987654321:x is not there."))
+    texts = [" ".join(each.deliveries[0].content.sentences) for each in (plain, strict)]
+    assert ["210987654321" in text for text in texts] == [True, False]
 
 
 def incident(folder):

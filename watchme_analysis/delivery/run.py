@@ -41,7 +41,7 @@ from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.delivery.system_state import SystemState, read_state, write_state
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.redact import redacted
-from watchme_analysis.stand_ins import LEVELS
+from watchme_analysis.stand_ins import LEVELS, Redactor
 from watchme_analysis.window import Window
 
 _LOG = logging.getLogger(__name__)
@@ -423,12 +423,17 @@ class _Work:
         """Return a notice as a destination is to receive it."""
         destination = self.run_.destinations[name]
         diagnosis = None
+        # Errors and figures name accounts and hosts, which have stand-ins at the stricter levels.
+        redactor = Redactor(destination.redact)
+        notice = replace(notice, error=redactor.text(notice.error))
         folder = self.storage.within(f"{_OUTBOX}/{notice.id}")
         if notice.has_diagnosis:
             diagnosis = folder.read(f"diagnosis-{destination.redact}.json")
         language = destination.language or self.run_.language
         if notice.kind == DIGEST and (stored := folder.read(_DIGEST_FILE)) is not None:
-            texts = digest_content(Digest.from_dict(stored), self.run_.system.name, language, self.run_.zone)
+            texts = digest_content(
+                Digest.from_dict(redactor.value(stored)), self.run_.system.name, language, self.run_.zone
+            )
             return Delivery(notice, texts, None)
         link = self._link(notice, destination)
         content = content_of(notice, diagnosis, language, self.run_.zone, link)

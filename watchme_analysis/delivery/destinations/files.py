@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -51,27 +51,29 @@ class Retention:
         days = None if stated is None else timedelta(days=int(str(stated)[:-1]))
         return cls(days, bool(settings.get("keep_incidents")))
 
-    def expired(self, folder: Path, now: datetime, open_incidents: frozenset[str]) -> list[str]:
+    def expired(self, folder: Path, delivery: Delivery) -> list[str]:
         """Return the names of the reports to remove; never the last report of an open incident.
+
+        Reports of incidents of other systems are left to the runs of these systems, which know whether an
+        incident is open.
 
         A report that no run has delivered has no note on its incident. It is kept if its own result shows an
         incident without an end.
         """
         if self.keep is None:
             return []
-        oldest = f"{now - self.keep:%Y%m%dT%H%M%S}"
+        oldest = f"{delivery.notice.created_at - self.keep:%Y%m%dT%H%M%S}"
         names = sorted((name for name in os.listdir(folder) if _TIME.match(name)), reverse=True)  # noqa: PTH208
         old = [name for name in names if name[:15] < oldest]
         found, kept_for = [], None
         for name in old:
-            incident = _incident(folder / name)
-            if incident is not None and self.keep_incidents:
+            system, incident = _about(folder / name)
+            is_foreign = system is not None and system != delivery.notice.system
+            if incident is not None and (self.keep_incidents or is_foreign or incident == _UNKNOWN):
                 continue
-            if incident == _UNKNOWN:
-                continue
-            if incident in open_incidents:
+            if incident in delivery.open_incidents:
                 if kept_for is None:  # only now, because it reads every newer report
-                    kept_for = {_incident(folder / newer) for newer in names[: len(names) - len(old)]}
+                    kept_for = {_about(folder / newer)[1] for newer in names[: len(names) - len(old)]}
                 if incident not in kept_for:
                     kept_for.add(incident)
                     continue
@@ -83,24 +85,25 @@ class Retention:
 _UNKNOWN = "unknown"
 
 
-def _incident(report: Path) -> str | None:
-    """Return the incident of a report by its note, else by its result; None for a report without one."""
+def _about(report: Path) -> tuple[str | None, str | None]:
+    """Return the system and the incident of a report by its note, else by its result; None without one."""
     try:
-        found = json.loads((report / ABOUT).read_text(encoding="utf-8"))["incident"]
-        return None if found is None else str(found)
+        found = json.loads((report / ABOUT).read_text(encoding="utf-8"))
+        return str(found["system"]), None if found["incident"] is None else str(found["incident"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
     diagnosis = (read_result(report) or {}).get("diagnosis") or {}
     incident = diagnosis.get("incident") or {}
     if not incident.get("start"):
-        return None
-    return _UNKNOWN if incident.get("end") is None else report.name
+        return None, None
+    return None, _UNKNOWN if incident.get("end") is None else report.name
 
 
 def note_of(delivery: Delivery) -> bytes:
     """Return the note that is stored beside a report."""
     notice = delivery.notice
     note = {
+        "system": notice.system,
         "incident": notice.incident.id if notice.incident else None,
         "notice": notice.id,
         "kinds": notice.kinds,
@@ -139,8 +142,7 @@ class FilesSender:
             if not (target / RESULT).is_file():
                 copy_report(delivery.page, target, note_of(delivery))
             with locked(self.folder):
-                now = delivery.notice.created_at
-                for name in self.retention.expired(self.folder, now, delivery.open_incidents):
+                for name in self.retention.expired(self.folder, delivery):
                     remove_report(self.folder / name)
             write_index(self.folder)
         except InputError as error:

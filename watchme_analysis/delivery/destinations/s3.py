@@ -77,8 +77,7 @@ class S3Sender:
             if not (self.copy / name / RESULT).is_file():
                 self._keep_copy(delivery)
             with locked(self.copy):
-                now = delivery.notice.created_at
-                for old in self.retention.expired(self.copy, now, delivery.open_incidents):
+                for old in self.retention.expired(self.copy, delivery):
                     self._delete(aws, old)
                     remove_report(self.copy / old)
             self._put(aws, INDEX, write_index(self.copy).read_bytes())
