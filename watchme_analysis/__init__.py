@@ -91,17 +91,20 @@ _PUBLIC = {
     "window": ("Window",),
 }
 _HOMES = {name: module for module, names in _PUBLIC.items() for name in names}
+# IPython calls it for `%load_ext watchme_analysis`; people do not.
+_HOOKS = {"load_ipython_extension": "notebook.magics"}
 
 
 if not TYPE_CHECKING:  # a checker knows the names from above, and that there are no others
 
     def __getattr__(name: str) -> object:
         """Fetch a public name from its module."""
-        if name not in _HOMES:
+        home = _HOMES.get(name) or _HOOKS.get(name)
+        if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(import_module(f"{__name__}.{home}"), name)
 
 
 def __dir__() -> list[str]:
