@@ -226,7 +226,7 @@ def test_every_command_has_an_example(watchme):
         "config": ["init", "show", "check"],
         "schedule": ["install", "export"],
         "query": ["show", "run"],
-        "alarms": ["backtest"],
+        "alarms": ["list", "backtest"],
         "deploy": ["check"],
         "queue": ["archive", "purge"],
     }

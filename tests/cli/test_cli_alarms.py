@@ -121,3 +121,22 @@ def test_alarms_of_a_file_are_tried_against_when_people_noticed(shorter, tmp_pat
     first = datetime.fromisoformat(tried["any-dead"]["first"])
     noticed = datetime.fromisoformat("2025-11-18T12:00+09:00")
     assert tried["any-dead"]["lead_minutes"] == (noticed - first).total_seconds() / 60
+
+
+def test_the_list_has_required_alarms_and_those_of_a_case(watchme, evidence, tmp_path):
+    required = [
+        json.loads(line) for line in watchme("alarms", "list", "--output", "jsonl").stdout.splitlines()
+    ]
+    assert len(required) > 5 and {row["kind"] for row in required} == {"required"}
+    alarm = {
+        "AlarmName": "mine", "Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage",
+        "Dimensions": [{"Name": "QueueName", "Value": "uploads"}], "Statistic": "Maximum", "Period": 60,
+        "EvaluationPeriods": 2, "Threshold": 30.0, "ComparisonOperator": "GreaterThanThreshold",
+    }  # fmt: skip
+    (evidence / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm], "CompositeAlarms": []}))
+    rows = json.loads(watchme("alarms", "list", evidence, "--json").stdout)
+    assert rows[: len(required)] == required
+    assert [(row["alarm"], row["kind"], row["on"]) for row in rows[len(required) :]] == [
+        ("mine", "existing", "uploads")
+    ]
+    assert "mine" in watchme("alarms", "list", evidence).stdout

@@ -42,6 +42,44 @@ for _command in (plan_command, apply_command, verify_command, undo_command, expo
 
 
 @alarms.command(
+    "list",
+    short_help="List the alarms that are required, and those that a CASE has.",
+    epilog="""\b
+Examples:
+  watchme alarms list
+  watchme alarms list cases/last-night --output csv""",
+)
+@click.argument("case", type=CASE, required=False)
+@click.option(
+    "--spec",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file of alarms; by default that of the system or of watchme.toml, else those of the package.",
+)
+@system_option
+@output_options(["json", "csv"])
+def list_command(case: Path | None, spec: Path | None, **options: Any) -> None:
+    """List the alarms that are required, and with a CASE those that existed in the account.
+
+    `required` alarms are those of the specification, `existing` ones those of alarms.json in the case.
+    """
+    from watchme_analysis.alarms.specification import existing_alarms, read_specs
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.inference.findings import Investigation
+    from watchme_analysis.present.text_table import align_rows
+
+    output = output_of(options)
+    found = [("required", one) for one in read_specs(spec or _required_alarms(options["system"]))]
+    if case is not None:
+        found += [("existing", one) for one in existing_alarms(Investigation(open_case(case), "backlog"))]
+    rows = [{"alarm": one.name, "kind": kind, "on": one.over, "rule": one.in_words} for kind, one in found]
+    if output.form != TABLE:
+        output.write_document(rows, lambda: rows)
+        return
+    heads = ("alarm", "kind", "on", "rule")
+    echo(align_rows(heads, [tuple(map(str, row.values())) for row in rows], words=range(len(heads))))
+
+
+@alarms.command(
     "backtest",
     short_help="Evaluate alarms over a CASE: when and how often each fires.",
     epilog="""\b
