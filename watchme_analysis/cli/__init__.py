@@ -40,6 +40,7 @@ _COMMANDS = {
     "queue": "queue:queue_group",
     "deploy": "deploy:deploy",
     "guard": "guard:guard",
+    "mcp": "mcp:mcp",
     "config": "config:config_group",
 }
 

@@ -1,0 +1,150 @@
+"""The server for agents, over the SDK's client: read-only, bounded, redacted, and the referee of claims."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+mcp = pytest.importorskip("mcp")
+
+from watchme_analysis.case.case_folder import read_case  # noqa: E402
+from watchme_analysis.case.importer import import_folder  # noqa: E402
+from watchme_analysis.errors import InputError, QueryError  # noqa: E402
+from watchme_analysis.mcp.server import TOOLS, make_server  # noqa: E402
+from watchme_analysis.mcp.tools import MOST_CHARACTERS, Tools, bounded  # noqa: E402
+from watchme_analysis.services.claims import check_claim  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+NEVER = "select * from access_log where status = 299"
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """A folder with one imported case in which the thread pool is used up."""
+    root = tmp_path_factory.mktemp("cases")
+    import_folder(ROOT / "data" / "health-threadpool", root / "pool")
+    return root
+
+
+@pytest.fixture(scope="module")
+def pool(cases):
+    return read_case(cases / "pool")
+
+
+def call(tools, name, **arguments):
+    """Return the result of a tool, called by the SDK's client."""
+
+    async def run():
+        async with mcp.Client(make_server(tools)) as client:
+            return await client.call_tool(name, arguments)
+
+    return asyncio.run(run())
+
+
+def test_every_tool_is_listed_as_read_only(cases):
+    async def run():
+        async with mcp.Client(make_server(Tools((cases,)))) as client:
+            return (await client.list_tools()).tools
+
+    tools = asyncio.run(run())
+    assert [tool.name for tool in tools] == [*TOOLS]
+    assert all(tool.annotations.read_only_hint and tool.description for tool in tools)
+
+
+def test_cases_are_listed_and_diagnosed(cases):
+    (entry,) = call(Tools((cases,)), "list_cases").structured_content["result"]
+    assert entry["case"] == "pool"
+    assert entry["tables"]["access_log"] > 0
+    found = call(Tools((cases,)), "diagnose", case="pool").structured_content["health"]
+    assert (found["verdict"], found["cause"]) == ("supported", "app_threadpool")
+    assert "summary_messages" not in found
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason", "judgement"),
+    [
+        ("app_threadpool", None, "supported"),
+        ("app_threadpool", "select * from access_log where status = 504", "supported"),
+        ("app_threadpool", NEVER, "contradicted"),
+        ("edge_config", None, "contradicted"),
+        ("edge_config", "select * from access_log", "contradicted"),
+    ],
+)
+def test_a_claim_is_judged_by_its_cause_and_its_reason(pool, cause, reason, judgement):
+    assert check_claim(pool, cause, reason).judgement == judgement
+
+
+def test_a_claim_that_the_evidence_does_not_decide_is_undecided(pool):
+    """A cause that is neither supported nor refuted is no lie; what would decide is named."""
+    found = check_claim(pool, "none").diagnosis
+    for each in found.ranking:
+        if each.status == "inconclusive":
+            assert check_claim(pool, each.finding.cause).judgement == "undecided"
+    told = Tools((pool.path.parent,)).check_claim("pool", "app_threadpool")
+    assert told["would_decide"]["missing_evidence"]
+    assert told["would_decide"]["next_test"]
+
+
+def test_a_claim_carries_the_evidence_for_and_against_with_queries_that_run(pool):
+    told = Tools((pool.path.parent,)).evidence("pool", "app_event_loop", rows=2)
+    assert all(each["weight"] > 0 for each in told["evidence_for"])
+    assert all(each["weight"] < 0 for each in told["evidence_against"])
+    assert told["evidence_against"]
+    assert all(len(each["first_rows"]) <= 2 for each in told["evidence_against"] if each["sql"])
+
+
+def test_errors_are_sentences_and_not_tracebacks(cases):
+    for name, arguments, sentence in (
+        ("check_claim", {"case": "pool", "cause": "threads"}, "There is no cause"),
+        ("diagnose", {"case": "../pool"}, "There is no case"),
+        ("sql", {"case": "pool", "query": "drop table access_log"}, "only reads"),
+        ("sql", {"case": "pool", "query": "select * from read_csv('/etc/passwd')"}, "DuckDB"),
+    ):
+        result = call(Tools((cases,)), name, **arguments)
+        assert result.is_error
+        assert sentence in result.content[0].text
+
+
+def test_only_cases_of_the_folders_can_be_opened(cases, tmp_path):
+    tools = Tools((tmp_path,))
+    for name in ("pool", str(cases / "pool"), "..", ".", ""):
+        with pytest.raises(InputError, match="no case"):
+            tools.diagnose(name)
+
+
+def test_answers_are_redacted(cases):
+    tools = Tools((cases,), "ids")
+    query = "select distinct upstream_addr from access_log where upstream_addr is not null"
+    assert "172.28." in json.dumps(Tools((cases,)).sql("pool", query))
+    assert "172.28." not in json.dumps(tools.sql("pool", query))
+
+
+def test_answers_are_bounded(cases):
+    found = Tools((cases,)).sql("pool", "select repeat('x', 100000) as text from access_log", limit=10_000)
+    assert (found["rows"] > 50, found["shown"]) == (True, 50)
+    assert len(json.dumps(found)) <= MOST_CHARACTERS
+    assert "characters" in found["records"][0]["text"]
+    assert "note" in bounded({str(number): "x" * 80 for number in range(5000)})
+
+
+def test_the_alarms_are_back_tested_on_a_backlog(shorter):
+    assert Tools((shorter.path.parent,)).alarms(shorter.path.name)["alarms"]
+
+
+def test_a_write_is_refused(pool):
+    with pytest.raises(QueryError):
+        pool.sql("copy (select 1) to '/tmp/x'")
+
+
+@pytest.mark.slow
+def test_the_command_speaks_the_protocol_over_standard_streams(cases):
+    async def run():
+        server = mcp.StdioServerParameters(
+            command=sys.executable, args=["-m", "watchme_analysis", "mcp", "--cases", str(cases)], cwd=ROOT
+        )
+        async with mcp.Client(mcp.stdio_client(server)) as client:
+            return await client.call_tool("check_claim", {"case": "pool", "cause": "app_threadpool"})
+
+    assert asyncio.run(run()).structured_content["judgement"] == "supported"
