@@ -142,7 +142,9 @@ def test_a_write_is_refused(pool):
 def test_the_command_speaks_the_protocol_over_standard_streams(cases):
     async def run():
         server = mcp.StdioServerParameters(
-            command=sys.executable, args=["-m", "watchme_analysis", "mcp", "--cases", str(cases)], cwd=ROOT
+            command=sys.executable,
+            args=["-c", "from watchme_analysis.cli import main; main()", "mcp", "--cases", str(cases)],
+            cwd=ROOT
         )
         async with mcp.Client(mcp.stdio_client(server)) as client:
             return await client.call_tool("check_claim", {"case": "pool", "cause": "app_threadpool"})

@@ -13,7 +13,11 @@ from watchme_analysis.errors import InputError
 @click.command(
     short_help="Serve cases to agents, read-only (Model Context Protocol).",
     epilog="""\b
-Example of a client's configuration:
+Examples:
+  watchme mcp --cases cases --redact ids
+
+\b
+Configuration of a client:
   {"mcpServers": {"watchme": {"command": "watchme", "args": ["mcp", "--cases", "/srv/team/cases"]}}}""",
 )
 @click.option(
