@@ -46,10 +46,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mib", type=int, default=1024, help="unpacked size of the largest bomb")
     mib = parser.parse_args().mib
-    print(f"{'command':7} {'attack':34} {'stored':>9} {'unpacked':>9} {'memory':>9} {'time':>7}  reported")
+    print(
+        f"{'command':7} {'file':15} {'attack':26} {'stored':>9} {'unpacked':>9} {'memory':>9} {'time':>7}  reported"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for command, name, what, content, unpacked in attacks(mib):
-            place = Path(folder, f"{command}-{what.replace(' ', '-')}")
+            place = Path(folder, f"{command}-{name}-{what.replace(' ', '-')}".replace("/", "-"))
             place.mkdir()
             path = place / name
             path.parent.mkdir(exist_ok=True)
@@ -59,13 +61,13 @@ def main() -> None:
             (place / "probes.csv").write_text(
                 "timestamp,vantage,path,status,seconds\n1765415400,host,/,200,0.1\n"
             )
-            words = ["access", str(path), "--json"] if command == "access" else ["import", str(place)]
-            words += [] if command == "access" else [str(Path(folder, f"case-{what.replace(' ', '-')}"))]
+            words = ["access", str(path), "--json"] if command == "access" else ["case", "import", str(place)]
+            words += [] if command == "access" else [str(place.with_name(f"{place.name}-case"))]
             peak_mib, seconds, reported = measured(words, Path(folder))
             stored = path.stat().st_size
             path.unlink()
             print(
-                f"{command:7} {what:34} {size(stored):>9} {size(unpacked):>9} {peak_mib:5.0f} MiB "
+                f"{command:7} {name:15} {what:26} {size(stored):>9} {size(unpacked):>9} {peak_mib:5.0f} MiB "
                 f"{seconds:5.1f} s  {reported}",
                 flush=True,
             )
@@ -89,9 +91,9 @@ def measured(words: list[str], folder: Path) -> tuple[float, float, str]:
     seconds = time.perf_counter() - began
     peak_kib = float(done.stderr.rpartition("PEAK ")[2].split()[0])
     text = done.stdout + done.stderr
-    if words[0] == "import" and done.returncode == 0:
-        text += json.dumps(json.loads(Path(words[2], "manifest.json").read_text()))
-        text += rejected_reasons(Path(words[2]))
+    if words[0] == "case" and done.returncode == 0:
+        text += json.dumps(json.loads(Path(words[3], "manifest.json").read_text()))
+        text += rejected_reasons(Path(words[3]))
     found = [key for key in LIMITS if f"limit {key} =" in text]
     reported = f"limit {', '.join(found)}" if found else f"exit {done.returncode}"
     return peak_kib / 1024, seconds, "TRACEBACK" if "Traceback" in text else reported
@@ -120,7 +122,9 @@ def attacks(mib: int) -> Iterator[Attack]:
         f"  b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 13)
     )
     yield "access", "access.log", "a small log", lambda: iter([LINE * 1000]), 1000 * len(LINE)
-    for command, name in (("access", "access.log"), ("import", "app.log")):
+    for command, name in (
+        ("access", "access.log"), ("import", "app.log"), ("import", "error.log"), ("import", "edge.jsonl")
+    ):  # fmt: skip
         yield command, f"{name}.bz2", "bzip2 of zeros", lambda: packed(bz2.BZ2Compressor(), mib), mib * MIB
         yield command, f"{name}.xz", "xz of zeros", lambda: packed(lzma.LZMACompressor(), mib), mib * MIB
         yield (

@@ -33,7 +33,7 @@ class Limits:
         Compressed data is read up to this size in MiB, and beyond it while it is at most so many times as
         large as the compressed bytes. Logs have a ratio of 10 to 100; a decompression bomb has 1,000 or more.
     line_mib
-        Bytes of a line in an access log, in MiB. A longer line is rejected.
+        Bytes of a line in a log, in MiB. A longer line is rejected.
     rejected_lines
         Rejected lines of an access log, once they are more than its rows.
     lines
@@ -49,7 +49,8 @@ class Limits:
     periods
         Evaluation periods of an alarm.
     file_s
-        Seconds for reading a file, and one more for each MiB that it has on disk.
+        Seconds for reading a file, and one more for each MiB that it has on disk; of an access log, for each
+        MiB that was read of it.
     """
 
     file_mib: int = 512

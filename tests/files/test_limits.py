@@ -7,15 +7,20 @@ import lzma
 import time
 from io import BytesIO
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.line_blocks import blocks_from, blocks_of
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.case.importer import import_folder
+from watchme_analysis.evidence.app_log import read_app_log
 from watchme_analysis.evidence.compose import read_compose
+from watchme_analysis.evidence.edge import read_edge
 from watchme_analysis.files.decompress import TruncatedError, filling, unpacked
 from watchme_analysis.files.evidence_file import RawFile, read_content
+from watchme_analysis.files.lines import each_line, split_lines
 from watchme_analysis.files.time_limit import TimeLimitError, time_limit
 from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.limits import MIB, Limits
@@ -121,6 +126,64 @@ def test_what_is_no_log_at_all_is_not_read_to_its_end(limit, tmp_path):
     assert retrieval.truncated
     assert retrieval.lines < 100_000
     assert "rejected_lines = 1000" in retrieval.rejected[-1].reason
+
+
+def test_a_log_that_takes_too_long_is_read_up_to_there(limit, tmp_path, monkeypatch):
+    limit(file_s=5)
+    clock = iter(range(0, 100_000, 2))
+    monkeypatch.setattr("watchme_analysis.access_logs.scan.time.monotonic", lambda: next(clock))
+    log = tmp_path / "access.log"
+    log.write_bytes(LINE * 20_000)
+    scan = AccessScan([log])
+    scan.block_bytes = 4096
+    rows = sum(len(chunk.table) for chunk in scan)
+    (retrieval,) = scan.retrievals
+    assert retrieval.truncated
+    assert 0 < rows == retrieval.lines < 20_000
+    assert "file_s = 5" in retrieval.rejected[-1].reason
+
+
+TEXT_LOGS = {
+    "app.log": (read_app_log, b"2025-12-11 01:10:30,471 INFO [17] service: done\n"),
+    "error.log": (read_error_log, b"2025/12/11 01:10:30 [notice] 31#31: start worker process 32\n"),
+    "edge.jsonl": (
+        read_edge,
+        b'{"RayID":"8f1","ClientIP":"192.0.2.7","EdgeStartTimestamp":1765415400000000000}\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXT_LOGS)
+def test_a_long_line_of_any_log_costs_itself_alone(limit, tmp_path, name):
+    limit(line_mib=1)
+    read, line = TEXT_LOGS[name]
+    (tmp_path / name).write_bytes(line * 3 + b"z" * (2 * MIB) + b"\n" + line * 2)
+    frame, retrieval = read(RawFile(tmp_path, name))
+    assert list(frame["line"]) == [1, 2, 3, 5, 6]
+    (rejected,) = retrieval.rejected
+    assert rejected.line == 4
+    assert "line_mib = 1" in rejected.reason
+    assert len(rejected.text) < 3000
+
+
+@pytest.mark.parametrize("name", TEXT_LOGS)
+def test_many_rows_are_the_same_as_few(tmp_path, monkeypatch, name):
+    read, line = TEXT_LOGS[name]
+    (tmp_path / name).write_bytes((line * 7 + b"x\n") * 5)
+    whole, retrieval = read(RawFile(tmp_path, name))
+    monkeypatch.setattr("watchme_analysis.files.line_accounting._ROWS_AT_ONCE", 3)
+    in_parts, again = read(RawFile(tmp_path, name))
+    pd.testing.assert_frame_equal(whole, in_parts)
+    assert again == retrieval
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"a", b"a\n", b"a\r\nb\n\n", b"\n", b"\r\n\rx", b"a" * 99 + b"\n" * 50]
+)
+def test_lines_are_the_same_one_by_one(monkeypatch, text):
+    for size in (1, 2, 7, 1 << 20):
+        monkeypatch.setattr("watchme_analysis.files.lines._SPLIT_BYTES", size)
+        assert list(each_line(text)) == split_lines(text)
 
 
 def aliases(levels, width=9):

@@ -8,14 +8,16 @@ sources of nginx 1.18 to 1.28.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta, tzinfo
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.field_values import across_repeated_hours, microseconds
 from watchme_analysis.files.line_accounting import TextAccounting
-from watchme_analysis.files.lines import decoded, prefix_size, split_lines, unpadded
+from watchme_analysis.files.lines import decoded, each_line, prefix_size, split_lines, unpadded
 from watchme_analysis.files.request_line import split_request
 from watchme_analysis.files.zones import offset_in
 from watchme_analysis.text.message import Code, Resource
@@ -126,15 +128,20 @@ def looks_like(raw: RawFile) -> bool:
     lines = [line for line in split_lines(raw.head()) if line.strip()][:_FIRST_LINES]
     if not lines:
         return SOURCES[0].knows_name(raw)
-    return any(_LINE.match(decoded(line)) for line in _written(lines))
+    prefixed = _is_prefixed(lines)
+    return any(_LINE.match(decoded(_written(line, prefixed=prefixed))) for line in lines)
 
 
-def _written(lines: list[bytes]) -> list[bytes]:
-    """Return lines without padding, and without prefixes of a container runtime or syslog on most of them."""
-    lines = [unpadded(line) for line in lines]
-    first = lines[:_FIRST_LINES]
-    prefixed = 2 * sum(prefix_size(line) > 0 for line in first) > len(first)
-    return [line[prefix_size(line) :] for line in lines] if prefixed else lines
+def _is_prefixed(first: Iterable[bytes]) -> bool:
+    """Return whether most of the first lines have a prefix of a container runtime or syslog."""
+    lines = [unpadded(line) for line in first]
+    return 2 * sum(prefix_size(line) > 0 for line in lines) > len(lines)
+
+
+def _written(line: bytes, *, prefixed: bool) -> bytes:
+    """Return a line without padding, and without its prefix."""
+    line = unpadded(line)
+    return line[prefix_size(line) :] if prefixed else line
 
 
 def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -166,8 +173,9 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             )
         )
     records: list[tuple[int, list[bytes]]] = []
-    for at, line in enumerate(_written(split_lines(raw.content.data)), 1):
-        account.lines = at
+    prefixed = _is_prefixed(islice(each_line(raw.content.data), _FIRST_LINES))
+    for at, written in account.lines_of(raw.content.data):
+        line = _written(written, prefixed=prefixed)
         if not line.strip(b" \t\0"):
             account.blank_lines += 1
         elif _LINE.match(decoded(line)):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -38,8 +39,9 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError
 from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile
-from watchme_analysis.files.lines import split_lines
+from watchme_analysis.files.lines import long_line_problem, split_lines
 from watchme_analysis.files.zones import NotedZone, offset_in
+from watchme_analysis.limits import MIB
 from watchme_analysis.retrieval import Retrieval, combined
 from watchme_analysis.window import Window, moment_of, parse_zone
 
@@ -402,8 +404,12 @@ def chunks_of(
     """
     buffers = Buffers()
     limits = load_config().limits
+    began = time.monotonic()
+    read_bytes = 0
 
     def read(block: Block) -> Chunk:
+        nonlocal read_bytes
+        read_bytes += max(len(block), block.line_bytes)
         if block.line_bytes:
             return _without_long_line(engine.read(Block(b"", 0, 0), constants), block)
         try:
@@ -416,6 +422,12 @@ def chunks_of(
             table = shifted(chunk.table, account.lines)
             account.add(chunk, table)
             yield chunk._replace(table=table)
+            allowed_s = limits.file_s + read_bytes / MIB
+            if time.monotonic() - began > allowed_s:
+                raise TruncatedError(
+                    f"only its first {account.lines} lines were read: it took over {allowed_s:.0f} s "
+                    f"({limits.reached('file_s')})"
+                )
             if account.rejected_lines > max(limits.rejected_lines, account.row_count + account.filtered):
                 raise TruncatedError(
                     f"only its first {account.lines} lines were read, as most of them are of no known format "
@@ -427,8 +439,8 @@ def chunks_of(
 
 def _without_long_line(chunk: Chunk, block: Block) -> Chunk:
     """Return an empty chunk with the block's only line, which exceeds the limit, as a rejected line."""
-    reason = f"a line of {block.line_bytes} bytes is not read ({load_config().limits.reached('line_mib')})"
-    return chunk._replace(lines=1, rejected=[RejectedLine(1, reason, bytes(block))])
+    problem = long_line_problem(block.line_bytes)
+    return chunk._replace(lines=1, rejected=[RejectedLine(1, problem, bytes(block))])
 
 
 def _large_head(one: Input, size: int) -> bytes:

@@ -34,7 +34,7 @@ from watchme_analysis.aws_shapes.responses import (
 from watchme_analysis.config import LogWords
 from watchme_analysis.files.csv_table import quoted_rows
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
-from watchme_analysis.files.lines import decoded, split_lines
+from watchme_analysis.files.lines import decoded, each_line, long_line_problem, shown, split_lines
 from watchme_analysis.text.message import Code, Resource
 
 if TYPE_CHECKING:
@@ -115,7 +115,10 @@ def _events(raw: RawFile) -> tuple[list[dict[str, Any]], ResponseProblems, bool]
 def _text_events(raw: RawFile, damage: list[str]) -> tuple[list[dict[str, Any]], ResponseProblems]:
     found: list[dict[str, Any]] = []
     before: list[str] = []
-    for line in split_lines(raw.content.data):
+    for line in each_line(raw.content.data):
+        if problem := long_line_problem(len(line)):
+            before.append(f"{problem}: {shown(line)}")
+            continue
         text = decoded(line)
         match = _LINE.match(text)
         # The AWS CLI prints UTC, also without an offset.

@@ -110,28 +110,31 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         records of their own.
     """
     account = TextAccounting(raw, "app_log", "app_log")
-    records: list[tuple[int, _Record, list[str]]] = []
-    for at, line in enumerate(split_lines(raw.content.data), 1):
-        account.lines = at
+    # A file that is recognised by its content is usually named like its service.
+    named = SOURCES[0].knows_name(raw)
+    service = raw.service("app") or raw.service("uvicorn") or ("" if named else Path(raw.name).stem)
+
+    def add(at: int, record: _Record, further: list[str]) -> None:
+        message = "\n".join([record.message, *further])
+        row = {**record.fields, **_reading(record, message)}
+        account.add({"file": raw.relative, "line": at, "service": service, **row})
+
+    last: tuple[int, _Record, list[str]] | None = None
+    for at, line in account.lines_of(raw.content.data):
         text = _ANSI.sub("", decoded(unpadded(line)))
         if not text.strip(" \t\0"):
             account.blank_lines += 1
             continue
         record, rest = _record(text, raw)
-        if record is not None:
-            records.append((at, record, []))
-        elif records and _continues(rest, records[-1][1], bool(records[-1][2])):
-            records[-1][2].append(rest)
+        if record is None and last is not None and _continues(rest, last[1], bool(last[2])):
+            last[2].append(rest)
             account.joined_lines += 1
-        else:
-            records.append((at, _Record({}, rest), []))
-    # A file that is recognised by its content is usually named like its service.
-    named = SOURCES[0].knows_name(raw)
-    service = raw.service("app") or raw.service("uvicorn") or ("" if named else Path(raw.name).stem)
-    for at, record, further in records:
-        message = "\n".join([record.message, *further])
-        row = {**record.fields, **_reading(record, message)}
-        account.rows.append({"file": raw.relative, "line": at, "service": service, **row})
+            continue
+        if last is not None:
+            add(*last)
+        last = at, record or _Record({}, rest), []
+    if last is not None:
+        add(*last)
     return account.finish(["time"])
 
 

@@ -84,8 +84,7 @@ def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         of the table are stored in ``extra``.
     """
     account = TextAccounting(raw, "edge_requests", "edge_log")
-    for at, line in enumerate(split_lines(raw.content.data.removeprefix(b"\xef\xbb\xbf")), 1):
-        account.lines = at
+    for at, line in account.lines_of(raw.content.data.removeprefix(b"\xef\xbb\xbf")):
         if not line.strip(b" \t\0"):
             account.blank_lines += 1
             continue
@@ -98,7 +97,7 @@ def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         except ValueError as error:
             account.reject(at, str(error), line)
             continue
-        account.rows.append({"file": raw.relative, "line": at, **row})
+        account.add({"file": raw.relative, "line": at, **row})
     return account.finish(["start", "end"])
 
 

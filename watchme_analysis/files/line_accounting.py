@@ -6,16 +6,16 @@ result as a :class:`~watchme_analysis.retrieval.Retrieval`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.field_values import time_column
-from watchme_analysis.files.lines import shown
+from watchme_analysis.files.lines import each_line, long_line_problem, shown
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
-from watchme_analysis.schema import conform
+from watchme_analysis.schema import conform, table_schema
 from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
     from watchme_analysis.files.evidence_file import RawFile
 
+# Rows as dictionaries need ten times the memory of a frame.
+_ROWS_AT_ONCE = 100_000
+# Bytes of a line from which the limit is looked up; the lowest that it can be.
+_LONG_BYTES = 1 << 20
+# Rejected lines of a file whose text is kept: a file that is no log at all has millions.
+_KEPT_REJECTED = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -158,14 +164,45 @@ class TextAccounting(LineAccounting):
     Attributes
     ----------
     rows
-        Rows by column; times are microseconds since the epoch.
+        Last rows by column; times are microseconds since the epoch.
     """
 
     def __init__(self, raw: RawFile, source: str, table: str) -> None:
-        super().__init__(raw.relative, source)
+        super().__init__(raw.relative, source, kept_rejected=_KEPT_REJECTED)
         self.raw = raw
         self.table = table
         self.rows: list[dict[str, object]] = []
+        self._frames: list[pd.DataFrame] = []
+
+    def lines_of(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Count the lines of a text, and yield number and bytes of each; one over the limit is rejected."""
+        for at, line in enumerate(each_line(data), 1):
+            self.lines = at
+            problem = long_line_problem(len(line)) if len(line) > _LONG_BYTES else ""
+            if problem:
+                self.reject(at, problem, line)
+            else:
+                yield at, line
+
+    def add(self, row: dict[str, object]) -> None:
+        """Add a row. Many rows become a frame, which needs a fraction of their memory."""
+        self.rows.append(row)
+        if len(self.rows) >= _ROWS_AT_ONCE:
+            self._frames.append(self._framed())
+            self.rows = []
+
+    def _framed(self) -> pd.DataFrame:
+        import pandas as pd
+
+        moments = [column.name for column in table_schema(self.table).columns if column.kind == "time"]
+
+        def made(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+            frame = pd.DataFrame(rows)
+            for name in (name for name in moments if name in frame.columns):
+                frame[name] = time_column([None if pd.isna(value) else int(value) for value in frame[name]])
+            return conform(self.table, frame)
+
+        return frame_of_rows(self.table, self.rows, self.raw.remarks, made)
 
     def finish(self, times: Iterable[str]) -> tuple[pd.DataFrame, Retrieval]:
         """Return the rows as the table's frame, and the retrieval; that of a damaged file is truncated.
@@ -179,13 +216,9 @@ class TextAccounting(LineAccounting):
 
         time_columns = list(times)
 
-        def made(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-            frame = pd.DataFrame(rows)
-            for name in (name for name in time_columns if name in frame.columns):
-                frame[name] = time_column([None if pd.isna(value) else int(value) for value in frame[name]])
-            return conform(self.table, frame)
-
-        frame = frame_of_rows(self.table, self.rows, self.raw.remarks, made)
+        last = [self._framed()] if self.rows or not self._frames else []
+        frames = [*self._frames, *last]
+        frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         self.row_count = len(frame)
         if time_columns and frame[time_columns[0]].notna().any():
             bounds = frame[time_columns[0]].agg(["min", "max"])

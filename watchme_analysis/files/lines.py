@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.config import load_config
 from watchme_analysis.files.field_values import microseconds
+from watchme_analysis.limits import MIB
 from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+# Bytes that are split into lines at once.
+_SPLIT_BYTES = 1 << 20
 # Longest text of a rejected line in the accounting, in characters.
 TEXT_LIMIT = 2000
 
@@ -29,6 +34,28 @@ def split_lines(data: bytes) -> list[bytes]:
     if lines and not lines[-1]:
         lines.pop()
     return [line[:-1] if line.endswith(b"\r") else line for line in lines]
+
+
+def each_line(data: bytes) -> Iterator[bytes]:
+    """Yield the lines that :func:`split_lines` returns, without a list of all of them."""
+    at = 0
+    while at < len(data):
+        end = data.rfind(b"\n", at, at + _SPLIT_BYTES)
+        if end < 0:
+            end = data.find(b"\n", at + _SPLIT_BYTES)
+        if end < 0:
+            end = len(data)
+        for line in data[at:end].split(b"\n"):
+            yield line[:-1] if line.endswith(b"\r") else line
+        at = end + 1
+
+
+def long_line_problem(size: int) -> str:
+    """Return the reason why a line of so many bytes is not read; empty within the limit."""
+    limits = load_config().limits
+    if size <= limits.line_mib * MIB:
+        return ""
+    return f"a line of {size} bytes is not read ({limits.reached('line_mib')})"
 
 
 def split_text(text: str, *, keep_ends: bool = False) -> list[str]:
