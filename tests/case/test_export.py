@@ -7,12 +7,15 @@ import pytest
 from click.testing import CliRunner
 from worlds.small_evidence import PROBES
 
+from watchme_analysis import notebook
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.export import export_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.verification import case_problems
 from watchme_analysis.cli import cli
 from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.notebook.section import sections_of
+from watchme_analysis.present.display import FigureView
 from watchme_analysis.stand_ins import LEVELS, Redactor
 
 # Each kind of value, with the levels at which it may remain.
@@ -52,8 +55,9 @@ def evidence(folder):
         for n in range(9)
     ]
     (folder / f"access-{i[0]}.log").write_text("".join(lines))
+    (folder / "case.toml").write_text(f'title = "Night of {i[1]} at https://{i[7]}/?token={s[1]}"\n')
     (folder / "probes.csv").write_text(PROBES)
-    (folder / "app.log").write_text(
+    (folder / f"app-token={s[1]}.log").write_text(
         f"2025-12-11 01:10:30 ERROR [17] app: postgres://me:{s[4]}@{i[7]}/x failed for {i[1]} with {s[5]}\n"
         f"2025-12-11 01:10:31 ERROR [17] app: /home/{i[8]}/app.py, {s[6]}, Authorization: Bearer {s[2]}\n"
         f"2025-12-11 01:10:32 ERROR [17] app: https://hooks.slack.com/services/{s[3]} of {i[7]} {s[5]}\n"
@@ -73,6 +77,19 @@ def evidence(folder):
         "EventId": "e", "EventName": "PurgeQueue", "EventTime": "2025-12-11T01:00:00Z", "Username": i[5],
         "CloudTrailEvent": json.dumps(detail),
     }  # fmt: skip
+    alarm = {
+        "AlarmName": f"depth of {i[1]} in {i[2]}, token={s[1]}", "MetricName": "m", "Threshold": 1.0,
+        "Period": 60, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "StateValue": "OK",
+        "AlarmDescription": f"{i[7]}: Bearer {s[2]}", "Dimensions": [{"Name": "QueueName", "Value": "jobs"}],
+        "AlarmActions": [f"arn:aws:sns:us-east-1:{i[2]}:{i[5]}"],
+    }  # fmt: skip
+    (folder / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm], "CompositeAlarms": []}))
+    times = [f"2025-12-11T01:{minute:02}:00Z" for minute in range(30)]
+    series = {"Id": "m", "Label": "jobs ApproximateNumberOfMessagesVisible", "Timestamps": times}
+    (folder / "metrics").mkdir()
+    (folder / "metrics" / f"{i[0]}.json").write_text(
+        json.dumps({"MetricDataResults": [{**series, "Values": [float(n) for n in range(30)]}]})
+    )
     (folder / "cloudtrail.json").write_text(json.dumps({"Events": [event]}))
 
 
@@ -115,7 +132,10 @@ def test_what_remains_in_the_case_is_as_stated(exported, level):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("words", [["diagnose", "health"], ["diagnose", "backlog"], ["case", "show"]])
+@pytest.mark.parametrize(
+    "words",
+    [["diagnose", "health"], ["diagnose", "backlog"], ["case", "show"], ["alarms", "backtest"], ["redrive"]],
+)
 def test_nothing_made_of_the_case_holds_more(exported, level, words):
     forms = [["--json"], ["--sql"], []] if words[0] == "diagnose" else [[]]
     for form in forms:
@@ -123,6 +143,33 @@ def test_nothing_made_of_the_case_holds_more(exported, level, words):
         assert done.output
         gone = [kind for kind, value in ALL.items() if value in done.output and kind not in REMAINS[level]]
         assert gone == []
+
+
+def shown(page):
+    """Return all that a page shows: sentences, tables, headings, and the text and properties of figures."""
+    for one in sections_of(page).values():
+        view = one()
+        bundle = view._repr_mimebundle_()
+        data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
+        yield json.dumps(
+            {kind: text for kind, text in data.items() if kind != "image/png"}, ensure_ascii=False
+        )
+        yield json.dumps(about, ensure_ascii=False)
+        if isinstance(view, FigureView):
+            yield "\n".join([view.name, view.alt, *view.words, view.png.decode("latin-1")])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("question", ["health", "backlog", "alarms"])
+def test_no_figure_heading_or_title_holds_more(exported, level, question):
+    page = getattr(notebook, f"open_{question}")(case=str(exported[level].path))
+    parts = [exported[level].title, *shown(page)]
+    text = "\n".join(parts).replace("\\", "")
+    assert len(parts) > 5
+    if level == "secrets":
+        assert any(value in text for value in IDENTITIES.values()), "the page shows what the case holds"
+    assert [kind for kind, value in ALL.items() if value in text and kind not in REMAINS[level]] == []
 
 
 @pytest.mark.parametrize("level", LEVELS)
