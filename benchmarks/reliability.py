@@ -46,9 +46,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mib", type=int, default=1024, help="unpacked size of the largest bomb")
     mib = parser.parse_args().mib
-    print(
-        f"{'command':7} {'file':15} {'attack':26} {'stored':>9} {'unpacked':>9} {'memory':>9} {'time':>7}  reported"
-    )
+    heads = f"{'command':7} {'file':15} {'attack':26} {'stored':>9} {'unpacked':>9}"
+    print(f"{heads} {'memory':>9} {'time':>7}  reported")
     with tempfile.TemporaryDirectory() as folder:
         for command, name, what, content, unpacked in attacks(mib):
             place = Path(folder, f"{command}-{name}-{what.replace(' ', '-')}".replace("/", "-"))

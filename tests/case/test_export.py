@@ -80,7 +80,8 @@ def evidence(folder):
     alarm = {
         "AlarmName": f"depth of {i[1]} in {i[2]}, token={s[1]}", "MetricName": "m", "Threshold": 1.0,
         "Period": 60, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1,
-        "StateValue": "OK", "AlarmDescription": f"{i[7]}: Bearer {s[2]}", "Dimensions": [{"Name": "QueueName", "Value": "jobs"}],
+        "StateValue": "OK", "AlarmDescription": f"{i[7]}: Bearer {s[2]}",
+        "Dimensions": [{"Name": "QueueName", "Value": "jobs"}],
         "AlarmActions": [f"arn:aws:sns:us-east-1:{i[2]}:{i[5]}"],
     }  # fmt: skip
     (folder / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm], "CompositeAlarms": []}))
