@@ -15,7 +15,7 @@ DISTRIBUTION = "watchme-analysis"
 # Modules by which an extra of pyproject.toml is recognised.
 EXTRAS = {
     "report": ("matplotlib", "papermill", "nbconvert", "ipykernel"),
-    "lab": ("jupyterlab",),
+    "lab": ("jupyterlab", "ipywidgets", "ipympl"),
     "access": ("numba",),
     "spark": ("pyspark",),
 }

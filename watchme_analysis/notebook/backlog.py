@@ -114,6 +114,10 @@ class BacklogPage(Page):
     def _queue(self) -> str | None:
         return self.investigation.options.get("queue")
 
+    def subjects(self) -> list[str]:
+        """Return the queues of the case."""
+        return [pipeline.queue for pipeline in pipelines(self.investigation)]
+
     @property
     def affected(self) -> list[str]:
         """Return the affected queues of the diagnosis, else the queue of the parameter ``queue``."""

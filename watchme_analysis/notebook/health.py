@@ -94,6 +94,10 @@ class HealthPage(Page):
         shown = [*affected, *sorted(calm, key=usual.index), *usual]
         return list(dict.fromkeys(shown))[: len(affected) + _CONTRAST]
 
+    def subjects(self) -> list[str]:
+        """Return the endpoints of the case, those with the most requests first."""
+        return [str(name) for name in self.facts.observed["family"].value_counts().index]
+
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
         """Return the changes recorded in the case."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
@@ -241,6 +241,31 @@ class Page:
         rows = (item.to_dict(self.language, self.zone) for item in self.diagnosis.missing_evidence)
         columns = ("what", "why", "how")
         return records(({name: row[name] for name in columns} for row in rows), columns)
+
+    def subjects(self) -> list[str]:
+        """Return the queues or endpoints that a page can be limited to."""
+        return []
+
+    def reopened(self, bounds: tuple[str, str], subject: str) -> Self:
+        """Return the page of the same case for another time range, and another queue or endpoint.
+
+        Parameters
+        ----------
+        bounds
+            Start and end in ISO 8601; empty for the whole case.
+        subject
+            Queue or endpoint; empty for all.
+        """
+        asked = self.investigation
+        shown = (str(self.zone), self.language)
+        investigation, _, _ = open_page(asked.question, str(asked.case.path), bounds, subject, shown)
+        return replace(self, investigation=investigation)
+
+    def explore(self) -> Any:
+        """Return widgets that choose time range, queue or endpoint, and section; needs the extra ``lab``."""
+        from watchme_analysis.notebook.lab import Explorer
+
+        return Explorer(self)
 
     def sql(self, query: str) -> pd.DataFrame:
         """Return the rows of a query over the tables of the case.

@@ -112,6 +112,18 @@ class Section(Generic[View]):
             raise InputError(f"The section {self.name} has no figure: plot its frame.")
         return view
 
+    def zoom(self) -> Any:
+        """Return the figure of the section with zoom, pan and hover; needs the extra ``lab``.
+
+        Raises
+        ------
+        InputError
+            When the section has no figure.
+        """
+        from watchme_analysis.notebook.lab import interactive
+
+        return interactive(self.plot())
+
     def __repr__(self) -> str:
         return f"<Section {self.name}>"
 

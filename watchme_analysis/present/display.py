@@ -45,12 +45,15 @@ class FigureView:
         Alternative text for readers who can't see the figure.
     words
         All texts in the figure, in the order of drawing.
+    figure
+        The figure of matplotlib, to draw it elsewhere.
     """
 
     name: str
     png: bytes
     alt: str
     words: tuple[str, ...] = ()
+    figure: Any = field(default=None, repr=False, compare=False)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}

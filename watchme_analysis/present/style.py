@@ -15,14 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import cache
+from functools import cache, partial
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.installation import require
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.redact import redacted
-from watchme_analysis.text.formats import format_duration
+from watchme_analysis.text.formats import format_duration, format_time
 from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def finish(figure: Figure, name: str, alt: str) -> FigureView:
         canvas: Any = figure.canvas
         canvas.draw()
         pixels = np.asarray(canvas.buffer_rgba())
-    return FigureView(name, small_png(pixels, (*SERIES, BLACK, GREY)), redacted(alt), _words(figure))
+    return FigureView(name, small_png(pixels, (*SERIES, BLACK, GREY)), redacted(alt), _words(figure), figure)
 
 
 @contextmanager
@@ -252,6 +252,7 @@ def time_axis(axes: Sequence[Axes], span: AxisSpan) -> None:
     margin = (end - start) * 0.01
     for axis in axes:
         axis.set_xlim(start - margin, end + margin)
+        setattr(axis, "format_xdata", partial(_time_at, zone=span.zone))  # noqa: B010  mypy rejects both
         _shade(axis, span)
     last = axes[-1]
     locator = dates.AutoDateLocator(tz=span.zone, minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
@@ -266,6 +267,61 @@ def time_axis(axes: Sequence[Axes], span: AxisSpan) -> None:
     same = "day" if day == last_day else "days"
     last.set_xlabel(label(f"axis-time-{same}", words, zone=str(span.zone), day=day, last=last_day))
     _label_marks(axes[0], span)
+
+
+def _time_at(day: float, zone: tzinfo) -> str:
+    from matplotlib.dates import num2date
+
+    return format_time(num2date(day), zone)  # type: ignore[no-untyped-call]
+
+
+def annotate_on_hover(figure: Figure) -> None:
+    """Show label and values of the mark nearest to the pointer, in a figure with a canvas that has events."""
+    notes: dict[Any, Any] = {}
+
+    def moved(event: Any) -> None:
+        axis = event.inaxes
+        for note in notes.values():
+            note.set_visible(False)
+        found = None if axis is None else _nearest(axis, event)
+        if found is not None:
+            x, y, text = found
+            note = notes.get(axis)
+            if note is None:
+                note = notes[axis] = axis.annotate(
+                    "", (x, y), xytext=(8, 8), textcoords="offset points", fontsize=8, zorder=9,
+                    bbox={"boxstyle": "square,pad=0.3", "facecolor": "white", "edgecolor": GREY},
+                )  # fmt: skip
+            note.xy = (x, y)
+            note.set_text(redacted(text))
+            _write_literally(note)
+            note.set_fontfamily(_settings()["font.family"])
+            note.set_visible(True)
+        figure.canvas.draw_idle()
+
+    figure.canvas.mpl_connect("motion_notify_event", moved)
+
+
+def _nearest(axis: Axes, event: Any) -> tuple[float, float, str] | None:
+    """Return place and text of the mark within reach of the pointer; None without one."""
+    import numpy as np
+
+    best, reach = None, _REACH_PX
+    for line in axis.lines:
+        data: Any = line.get_xydata()
+        data = data[np.isfinite(data).all(axis=1)] if len(data) else data
+        # Lines with two points are marks of the axis, such as a change.
+        if len(data) <= 2 and line.get_marker() in ("None", "", None):
+            continue
+        places = axis.transData.transform(data)
+        apart = np.hypot(places[:, 0] - event.x, places[:, 1] - event.y)
+        if len(apart) and apart.min() < reach:
+            reach = float(apart.min())
+            x, y = data[int(apart.argmin())]
+            name = str(line.get_label())
+            values = (axis.format_xdata(x), axis.format_ydata(y))
+            best = (x, y, ", ".join([*([] if name.startswith("_") else [name]), *values]))
+    return best
 
 
 def day_number(moment: datetime) -> float:
@@ -332,6 +388,7 @@ def seconds_axis(axes: Axes, low_s: float, high_s: float, along: str = "y") -> N
 
     low, high = max(low_s, 5e-4) / 1.5, max(high_s, low_s * 10, 0.01) * 2.2
     axes.set(**{f"{along}scale": "log", f"{along}lim": (low, high)})
+    setattr(axes, f"format_{along}data", format_duration)
     chosen = [tick for tick in _TICKS if low <= tick <= high]
     axis = axes.yaxis if along == "y" else axes.xaxis
     axis.set_major_locator(FixedLocator(chosen))
@@ -351,6 +408,7 @@ def linear_seconds(axes: Axes, top_s: float, along: str = "y", most: float = 2.6
 
     step = next((step for step in _NICE_S if top_s / step <= most), 864000)
     axes.set(**{f"{along}lim": (0, top_s * 1.12 if top_s > 0 else 1)})
+    setattr(axes, f"format_{along}data", format_duration)
     axis = axes.yaxis if along == "y" else axes.xaxis
     axis.set_major_locator(MultipleLocator(step))
     # With steps of 60 s, the first tick is "1 min", because the others are in minutes too.
@@ -386,6 +444,8 @@ def absent(axis: Axes, what: str) -> None:
     axis.text(0.5, 0.5, what, transform=axis.transAxes, ha="center", va="center", color="#555555")
 
 
+# Distance from the pointer within which a mark is described, in pixels.
+_REACH_PX = 14.0
 WHITE = 0xFFFFFF
 _PALETTE = 256
 

@@ -62,6 +62,23 @@ def copy_notebooks(case: Path, folder: Path | None = None) -> list[Path]:
     return [copy for *_, copy in sorted(copies)]
 
 
+# Cells at the end of a copy; reports leave such cells out.
+_EXPLORE_HEAD: dict[str, Any] = {
+    "cell_type": "markdown",
+    "id": "explore-head",
+    "metadata": {"tags": ["notebook-only"], "ja": "## 対話的に調べる\n\n期間、対象、セクションを選べます。"},
+    "source": "## Explore\n\nChoose time range, queue or endpoint, and section. Figures can be zoomed.",
+}
+_EXPLORE: dict[str, Any] = {
+    "cell_type": "code",
+    "id": "explore",
+    "metadata": {"tags": ["notebook-only"]},
+    "execution_count": None,
+    "outputs": [],
+    "source": "page.explore()",
+}
+
+
 def _filled(notebook: dict[str, Any], case: Path) -> str:
     """Return the text of a notebook with the case as its parameter, without outputs."""
     for cell in notebook["cells"]:
@@ -72,4 +89,5 @@ def _filled(notebook: dict[str, Any], case: Path) -> str:
             source = "".join(cell["source"])
             filled = re.sub(r"^case = .*$", lambda _: f"case = {json.dumps(str(case))}", source, flags=re.M)
             cell["source"] = filled.splitlines(keepends=True)
+    notebook["cells"] += [_EXPLORE_HEAD, _EXPLORE]
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"

@@ -119,7 +119,8 @@ def _wrong_part(notebook: Mapping[str, Any]) -> str:
     if not isinstance(metadata, dict) or notebook.get("nbformat") != 4:
         return "its metadata" if not isinstance(metadata, dict) else "its format, which is not 4"
     about = metadata.get("watchme", {})
-    if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
+    # A text, such as the question, or several, such as the tables that the notebook needs.
+    if not isinstance(about, dict) or not all(map(_is_text, about.values())):
         return "its metadata"
     cells = notebook["cells"]
     if not isinstance(cells, list):

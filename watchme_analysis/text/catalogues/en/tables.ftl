@@ -19,6 +19,10 @@ opened-endpoint = endpoint
 opened-queue = queue
 opened-no-font = Figures have English labels, because no font with Japanese letters is installed (for example fonts-noto-cjk).
 
+explore-time = time range
+explore-section = section
+explore-all = all
+
 # Coverage
 coverage-caption = What the data covers
 coverage-uncounted = the source does not state the number of rows

@@ -16,6 +16,10 @@ opened-endpoint = エンドポイント
 opened-queue = キュー
 opened-no-font = 日本語フォント（fonts-noto-cjk など）がインストールされていないため、図のラベルは英語です。
 
+explore-time = 期間
+explore-section = セクション
+explore-all = すべて
+
 # Coverage
 coverage-caption = 対象データ
 coverage-uncounted = 元データに行数の記録がありません

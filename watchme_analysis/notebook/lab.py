@@ -1,0 +1,144 @@
+"""Interactive parts of a page in JupyterLab: figures with zoom, pan and hover, and widgets that choose.
+
+They need the extra ``lab``. Reports do not use them: matplotlib's pictures stay the default.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from watchme_analysis.errors import WatchmeError
+from watchme_analysis.installation import require
+from watchme_analysis.present.display import FigureView
+from watchme_analysis.present.style import annotate_on_hover
+from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.render import label
+
+# Steps of the slider for the time range.
+_STEPS = 60
+# Endpoints or queues to choose from.
+_MOST_SUBJECTS = 50
+
+
+def interactive(view: FigureView) -> Any:
+    """Return a figure as a widget with zoom, pan, and values at the pointer.
+
+    Parameters
+    ----------
+    view
+        Figure of a section.
+
+    Raises
+    ------
+    InputError
+        Without the extra ``lab``.
+    """
+    require("lab", "Figures with zoom and hover")
+    from ipympl.backend_nbagg import Canvas, FigureManager
+
+    # A Japanese font without a bold weight is no news to a reader; canvases draw whenever they like.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    canvas = Canvas(view.figure)
+    FigureManager(canvas, 0)
+    canvas.header_visible = False
+    annotate_on_hover(view.figure)
+    return canvas
+
+
+class Explorer:
+    """Widgets that choose time range, queue or endpoint, and section of a page, with the section below them.
+
+    Parameters
+    ----------
+    page
+        Page to begin with; each choice opens a new page of the same case.
+
+    Attributes
+    ----------
+    page
+        The page that is shown.
+    box
+        The widget to display.
+    """
+
+    def __init__(self, page: Any) -> None:
+        require("lab", "Widgets")
+        import ipywidgets as widgets
+
+        self.page = page
+        language = page.language
+        window = page.window
+        step = (window.end - window.start) / _STEPS
+        moments = [window.start + step * place for place in range(_STEPS)] + [window.end]
+        self._whole = (window.start, window.end)
+        wide = widgets.Layout(width="760px")
+        self.range = widgets.SelectionRangeSlider(
+            options=[(format_time(moment, page.zone), moment) for moment in moments],
+            index=(0, _STEPS),
+            description=label("explore-time", language),
+            continuous_update=False,
+            layout=wide,
+        )
+        about = "endpoint" if page.investigation.question == "health" else "queue"
+        every = (label("explore-all", language), "")
+        self.subject = widgets.Dropdown(
+            options=[every, *((name, name) for name in page.subjects()[:_MOST_SUBJECTS])],
+            value="",
+            description=label(f"opened-{about}", language),
+        )
+        names = list(page.sections)
+        self.section = widgets.Dropdown(
+            options=[(name.replace("_", " "), name) for name in names],
+            value="timeline" if "timeline" in names else names[0],
+            description=label("explore-section", language),
+        )
+        self._shown = widgets.VBox()
+        choices = widgets.HBox([self.subject, self.section])
+        self.box = widgets.VBox([self.range, choices, self._shown])
+        for control in (self.range, self.subject):
+            control.observe(self._open, names="value")
+        self.section.observe(self._draw, names="value")
+        self._draw()
+
+    def _open(self, _: Any) -> None:
+        """Open the page of the chosen range and subject, and show its section."""
+        chosen: tuple[datetime, datetime] = self.range.value
+        bounds = ("", "") if chosen == self._whole else (chosen[0].isoformat(), chosen[1].isoformat())
+        try:
+            self.page = self.page.reopened(bounds, self.subject.value)
+        except WatchmeError as error:
+            self._show_error(error)
+            return
+        self._draw()
+
+    def _draw(self, _: Any = None) -> None:
+        section = getattr(self.page, self.section.value)
+        try:
+            self._shown.children = (widget_of(section),)
+        except WatchmeError as error:
+            self._show_error(error)
+
+    def _show_error(self, error: WatchmeError) -> None:
+        from html import escape
+
+        import ipywidgets as widgets
+
+        self._shown.children = (widgets.HTML(f"<p><strong>{escape(str(error))}</strong></p>"),)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(self.box)  # type: ignore[no-untyped-call]
+
+
+def widget_of(section: Any) -> Any:
+    """Return a section as a widget: a figure with zoom and hover, else its HTML."""
+    import ipywidgets as widgets
+
+    view = section()
+    if isinstance(view, FigureView):
+        return interactive(view)
+    bundle = view._repr_mimebundle_()
+    return widgets.HTML(str(bundle["text/html"]))
