@@ -6,6 +6,7 @@ import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.frames import balance, drain_forecast
+from watchme_analysis.queues.pipeline import pipelines
 
 
 def served(hours=24, surge=(600, 660), each=12, capacity=8):
@@ -134,3 +135,13 @@ def test_points_still_to_come_are_no_backlog_that_vanished():
     (row,) = balance(world).itertuples()
     assert row.visible == waiting > 100
     assert (row.unexplained, row.purged) == (2, 0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_without_a_mapping_a_queue_gets_the_function_that_runs_when_messages_come_and_no_other(together):
+    world = World(function="report-maker")
+    world.run(600, 50, 1.5)
+    if not together:
+        world.at["invocations"][:] = world.at["invocations"][::-1]
+    found = {item.queue: item.function for item in pipelines(world.without("event_source_mappings"))}
+    assert found[world.queue] == ("report-maker" if together else None)

@@ -211,7 +211,7 @@ def cell(value: Any, zone: tzinfo, language: str = "en") -> str:
     elif isinstance(value, int):
         text = f"{value:,d}"
     elif isinstance(value, float):
-        text = f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else format_number(value)
+        text = format_number(value)
     elif isinstance(value, Mapping):
         text = ", ".join(f"{key} {cell(item, zone, language)}" for key, item in value.items())
     elif isinstance(value, Iterable) and not isinstance(value, str):
