@@ -24,7 +24,7 @@ LISTS = (
 )
 
 
-def told(reader, folder, *documents, name="q-messages.json"):
+def read_documents(reader, folder, *documents, name="q-messages.json"):
     texts = [one if isinstance(one, str) else json.dumps(one) for one in documents]
     (folder / name).write_text("\n".join(texts))
     result = reader(RawFile(folder, name))
@@ -34,22 +34,22 @@ def told(reader, folder, *documents, name="q-messages.json"):
 @pytest.mark.parametrize(("reader", "key"), LISTS)
 def test_what_stands_where_a_list_should_is_rejected(tmp_path, reader, key):
     for odd in ({"a": 1}, "x", [None], [3]):
-        found = told(reader, tmp_path, {key: odd}).retrieval
+        found = read_documents(reader, tmp_path, {key: odd}).retrieval
         assert (found.rows, len(found.rejected)) == (0, 1), odd
     for empty in ({}, {key: None}, {key: []}, {"ResponseMetadata": {"RetryAttempts": 0}}):
-        found = told(reader, tmp_path, empty).retrieval
+        found = read_documents(reader, tmp_path, empty).retrieval
         assert (found.rows, found.rejected) == (0, ()), empty
 
 
 @pytest.mark.parametrize(("reader", "key"), LISTS)
 def test_a_second_document_of_another_kind_is_rejected(tmp_path, reader, key):
-    found = told(reader, tmp_path, {key: []}, {"Misspelt": [{"a": 1}]}).retrieval
+    found = read_documents(reader, tmp_path, {key: []}, {"Misspelt": [{"a": 1}]}).retrieval
 
     assert [one.text for one in found.rejected] == ['{"Misspelt": [{"a": 1}]}']
 
 
 def test_strange_events_and_records_are_each_rejected_once(tmp_path):
-    found = told(read_events, tmp_path, {"Events": [1, EVENT], "Records": [2]}, 3).retrieval
+    found = read_documents(read_events, tmp_path, {"Events": [1, EVENT], "Records": [2]}, 3).retrieval
 
     assert (found.rows, [one.text for one in found.rejected]) == (1, ["1", "2", "3"])
 
@@ -61,7 +61,7 @@ def test_events_that_can_be_read_in_part_are_noted(tmp_path):
         EVENT | {"Resources": "x", "CloudTrailEvent": '{"userIdentity": "root", "resources": 1}'},
     ]
 
-    frame, found = told(read_events, tmp_path, {"Events": events})[1:3]
+    frame, found = read_documents(read_events, tmp_path, {"Events": events})[1:3]
 
     assert len(frame) == 3
     assert found.notes == (
@@ -81,33 +81,37 @@ def test_events_that_can_be_read_in_part_are_noted(tmp_path):
     ],
 )
 def test_a_page_of_several_is_truncated_and_the_last_one_is_not(tmp_path, reader, key, token):
-    found = told(reader, tmp_path, {key: [], token: "more"}).retrieval
+    found = read_documents(reader, tmp_path, {key: [], token: "more"}).retrieval
     assert found.truncated
     assert found.notes == ("q-messages.json: entries are missing, this is one page of several (NextToken).",)
-    assert not told(reader, tmp_path, {key: [], token: "more"}, {key: []}).retrieval.truncated
+    assert not read_documents(reader, tmp_path, {key: [], token: "more"}, {key: []}).retrieval.truncated
 
 
 def test_a_reservation_that_can_not_be_read_is_not_known(tmp_path):
     for text in ('{"ReservedConcurrentExecutions": "two"}', '{"ReservedConcurrentExecutions": '):
-        frame, found = told(read_concurrency, tmp_path, text, name="f-concurrency.json")[1:3]
+        frame, found = read_documents(read_concurrency, tmp_path, text, name="f-concurrency.json")[1:3]
         assert frame["concurrency_known"].tolist() == [False]
         assert len(found.rejected) == 1
 
     configuration = {"FunctionName": "f", "Environment": "x", "LoggingConfig": 1}
-    frame = told(read_function, tmp_path, configuration, name="f.json").frame
+    frame = read_documents(read_function, tmp_path, configuration, name="f.json").frame
     assert frame["concurrency_known"].tolist() == [False]
     assert frame["log_group"].tolist() == ["/aws/lambda/f"]
 
 
 def test_a_part_of_another_type_costs_itself_alone(tmp_path):
-    mapping = told(read_mappings, tmp_path, {"EventSourceMappings": [{"UUID": "u", "ScalingConfig": "x"}]})
-    queue = told(read_queue, tmp_path, {"Attributes": {"QueueArn": 5, "VisibilityTimeout": "30"}})
-    alarm = told(
+    mapping = read_documents(
+        read_mappings, tmp_path, {"EventSourceMappings": [{"UUID": "u", "ScalingConfig": "x"}]}
+    )
+    queue = read_documents(read_queue, tmp_path, {"Attributes": {"QueueArn": 5, "VisibilityTimeout": "30"}})
+    alarm = read_documents(
         read_alarms, tmp_path, {"MetricAlarms": [{"AlarmName": "a", "Metrics": [{"MetricStat": "x"}]}]}
     )
-    history = told(read_history, tmp_path, {"AlarmHistoryItems": [{"HistoryData": '{"oldState": "OK"}'}]})
+    history = read_documents(
+        read_history, tmp_path, {"AlarmHistoryItems": [{"HistoryData": '{"oldState": "OK"}'}]}
+    )
     points = {"Id": "m", "Timestamps": [1e30, 1765415400], "Values": [1, 2]}
-    metrics = told(metric_data_parts, tmp_path, {"MetricDataResults": [points]})
+    metrics = read_documents(metric_data_parts, tmp_path, {"MetricDataResults": [points]})
 
     assert mapping.frame["uuid"].tolist() == ["u"]
     assert queue.frame["visibility_timeout_s"].tolist() == [30]

@@ -14,7 +14,7 @@ from watchme_analysis.inference.findings import Investigation
 KNOWN = {name: rest for name, *rest in PLAN}
 
 
-def asked(tmp_path, name, seed):
+def diagnose_world(tmp_path, name, seed):
     cause, _, twist = KNOWN[name]
     truth = make(seed, tmp_path / "raw", cause, twist)
     return diagnose(Investigation(open_case(tmp_path / "raw"), "backlog")), truth
@@ -22,7 +22,7 @@ def asked(tmp_path, name, seed):
 
 @pytest.mark.slow
 def test_code_that_fails_now_and_then_is_the_functions_own_fault_also_without_a_trail(tmp_path):
-    found, _ = asked(tmp_path, "half the runs, no trail", 601025)
+    found, _ = diagnose_world(tmp_path, "half the runs, no trail", 601025)
     assert found.cause == "consumer_failing", found.summary
     assert 0.7 <= found.confidence <= 0.95
 
@@ -38,7 +38,7 @@ def test_messages_that_pass_at_a_later_try_are_no_bad_ones_also_where_many_die(t
 
 @pytest.mark.slow
 def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
-    found, _ = asked(tmp_path, "memory lowered", 702006)
+    found, _ = diagnose_world(tmp_path, "memory lowered", 702006)
     assert found.cause == "consumer_failing", found.summary
     assert found.extra["change"]["event_name"].startswith("UpdateFunctionConfiguration")
     own = next(item for item in found.ranking if item.finding.cause == "consumer_failing").finding
@@ -48,7 +48,7 @@ def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
 
 @pytest.mark.slow
 def test_a_burst_that_kept_nobody_waiting_is_not_blamed_for_messages_that_die_all_the_time(tmp_path):
-    found, _ = asked(tmp_path, "one receive, glitches", 703001)
+    found, _ = diagnose_world(tmp_path, "one receive, glitches", 703001)
     assert found.cause != "arrival_surge", found.summary
     assert found.confidence < 0.4
     assert found.extra["dead_letters"] > 50
@@ -56,7 +56,7 @@ def test_a_burst_that_kept_nobody_waiting_is_not_blamed_for_messages_that_die_al
 
 @pytest.mark.slow
 def test_messages_that_producers_delay_are_healthy(tmp_path):
-    assert asked(tmp_path, "delayed", 601004)[0].cause == "healthy"
+    assert diagnose_world(tmp_path, "delayed", 601004)[0].cause == "healthy"
 
 
 @pytest.mark.slow(fast=1)

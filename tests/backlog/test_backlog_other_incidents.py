@@ -17,7 +17,7 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import pipelines
 
 
-def asked(tmp_path, seed, cause, twist):
+def diagnose_world(tmp_path, seed, cause, twist):
     truth = make(seed, tmp_path / "raw", cause, twist)
     return truth, diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
 
@@ -34,7 +34,7 @@ def down_before(hours):
 
 @pytest.mark.slow
 def test_an_earlier_incident_of_the_same_queue_is_told_with_its_window_and_its_cause(tmp_path):
-    truth, found = asked(tmp_path, 702016, "consumer_failing", down_before(12))
+    truth, found = diagnose_world(tmp_path, 702016, "consumer_failing", down_before(12))
     assert found.cause == "consumer_failing"
     (other,) = found.extra["other_incidents"]
     begun = datetime.fromisoformat(truth["incident_start"]) - timedelta(hours=12)
@@ -48,7 +48,7 @@ def test_an_earlier_incident_of_the_same_queue_is_told_with_its_window_and_its_c
 
 @pytest.mark.slow
 def test_the_marks_of_another_incidents_cause_do_not_leave_this_ones_open(tmp_path):
-    truth, found = asked(tmp_path, 702016, "mapping_disabled", down_before(12))
+    truth, found = diagnose_world(tmp_path, 702016, "mapping_disabled", down_before(12))
     (other,) = found.extra["other_incidents"]
     assert {found.cause, other["cause"]} == {"downstream_down", "mapping_disabled"}
     begun = {found.cause: found.incident_start, other["cause"]: datetime.fromisoformat(other["start"])}
@@ -74,7 +74,7 @@ def daily(number):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [702005, 702007])
 def test_an_outage_of_each_day_begins_with_the_first(tmp_path, seed):
-    truth, found = asked(tmp_path, seed, "downstream_down", daily(2))
+    truth, found = diagnose_world(tmp_path, seed, "downstream_down", daily(2))
     assert found.cause == "downstream_down"
     assert abs(found.incident_start - datetime.fromisoformat(truth["incident_start"])) < timedelta(hours=1)
     assert found.extra["other_incidents"] == []
@@ -95,13 +95,13 @@ def nightly(world, options):
 @pytest.mark.slow
 @pytest.mark.parametrize("twist", [nightly, stopped_by_hand])
 def test_a_rhythm_and_what_an_incident_leads_to_are_no_other_incident(tmp_path, twist):
-    _, found = asked(tmp_path, 702006, "downstream_down", twist)
+    _, found = diagnose_world(tmp_path, 702006, "downstream_down", twist)
     assert found.cause == "downstream_down"
     assert found.extra["other_incidents"] == []
 
 
 @pytest.mark.parametrize(
-    ("rivals", "named", "reserved", "told"),
+    ("rivals", "named", "reserved", "expected"),
     [
         (("slow_leak", "mapping_disabled"), "mapping_disabled", None, ["sleeping"]),
         (("slow_leak", "mapping_disabled"), None, None, []),
@@ -110,7 +110,7 @@ def test_a_rhythm_and_what_an_incident_leads_to_are_no_other_incident(tmp_path, 
         (("slow_leak", "downstream_slow"), "downstream_slow", 1, []),
     ],
 )
-def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, named, reserved, told):
+def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, named, reserved, expected):
     world = World()
     (pipeline,) = pipelines(world)
     pipeline = replace(
@@ -130,7 +130,7 @@ def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, nam
     judged = SimpleNamespace(ranking=ranking, shown_by=shown_by)
     context = BacklogContext((worst, other), (worst, other), ())
     others = incidents_elsewhere(Investigation(world, "backlog"), context, judged, ask)
-    assert [item.queue for item in others] == told
+    assert [item.queue for item in others] == expected
     assert asked == (
         ["sleeping"] if "mapping_disabled" in rivals or (reserved and named == "throttled") else []
     )

@@ -17,7 +17,7 @@ KNOWN = {name: rest for name, *rest in situations()}
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
+def diagnose_situation(tmp_path_factory):
     """Return a function that diagnoses a situation, each once."""
 
     @cache
@@ -50,36 +50,36 @@ def asked(tmp_path_factory):
         ("down-while-nobody-sends", 564066, "healthy"),
     ],
 )
-def test_what_looks_like_another_cause_is_told_apart(asked, name, seed, cause):
-    _, found = asked(name, seed)
+def test_what_looks_like_another_cause_is_told_apart(diagnose_situation, name, seed, cause):
+    _, found = diagnose_situation(name, seed)
     assert found.cause == cause, found.summary
     assert found.confidence >= 0.7
 
 
-def test_errors_that_a_later_try_survives_are_no_bad_message(asked):
-    _, found = asked("half-the-runs", 560004)
+def test_errors_that_a_later_try_survives_are_no_bad_message(diagnose_situation):
+    _, found = diagnose_situation("half-the-runs", 560004)
     assert found.cause in (None, "consumer_failing")
     poison = next(item for item in found.ranking if item.finding.cause == "poison_messages")
     assert poison.probability < 0.5
 
 
-def test_a_mapping_switched_off_during_an_outage_is_what_people_did_about_it(asked):
-    _, found = asked("stopped-by-hand", 560020)
+def test_a_mapping_switched_off_during_an_outage_is_what_people_did_about_it(diagnose_situation):
+    _, found = diagnose_situation("stopped-by-hand", 560020)
     assert (found.cause, found.secondary_cause) == ("downstream_down", "mapping_disabled")
     assert found.confidence >= 0.85
     assert found.extra["change"] is None
 
 
-def test_slow_runs_for_which_nobody_waited_are_told_and_accuse_nobody(asked):
-    _, found = asked("nightly-backup", 564065)
+def test_slow_runs_for_which_nobody_waited_are_told_and_accuse_nobody(diagnose_situation):
+    _, found = diagnose_situation("nightly-backup", 564065)
     assert found.verdict == "no_incident"
     assert 0.7 <= found.confidence <= 0.95
-    told = [item for item in found.ranking[0].finding.evidence if item.check == "run time"]
-    assert [item.weight < 0 for item in told] == [True]
+    run_times = [item for item in found.ranking[0].finding.evidence if item.check == "run time"]
+    assert [item.weight < 0 for item in run_times] == [True]
 
 
-def test_one_bad_message_of_a_fifo_queue_holds_its_group_up(asked):
-    _, found = asked("nightly-backup", 564067)
+def test_one_bad_message_of_a_fifo_queue_holds_its_group_up(diagnose_situation):
+    _, found = diagnose_situation("nightly-backup", 564067)
     assert found.cause == "poison_messages"
     assert found.confidence >= 0.9
     assert found.extra["dead_letters"] == 1
@@ -98,13 +98,13 @@ def test_a_queue_with_less_concurrency_than_it_needs_gets_no_cause_that_nothing_
     assert found.confidence < 0.5
 
 
-def test_a_limit_that_was_always_there_did_not_begin_what_a_surge_brought(asked):
-    _, found = asked("reserved-two", 560037)
+def test_a_limit_that_was_always_there_did_not_begin_what_a_surge_brought(diagnose_situation):
+    _, found = diagnose_situation("reserved-two", 560037)
     assert (found.cause, found.secondary_cause) == ("arrival_surge", "throttled")
     assert found.confidence >= 0.85
 
 
-def test_dead_letters_that_ran_out_of_time_are_named_so(asked):
-    case, _ = asked("hangs", 560043)
+def test_dead_letters_that_ran_out_of_time_are_named_so(diagnose_situation):
+    case, _ = diagnose_situation("hangs", 560043)
     counted = dead_letters_by(case, "error")
     assert "Task timed out" in set(counted["error"]) and "Task" not in set(counted["error"])

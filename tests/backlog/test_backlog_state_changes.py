@@ -17,7 +17,7 @@ def no_trail(world, options):
     options["changes"], world.change = None, None
 
 
-def asked(path, seed, cause, tweak=no_trail):
+def diagnose_world(path, seed, cause, tweak=no_trail):
     truth = make(seed, path, cause, tweak)
     return truth, diagnose(Investigation(open_case(path), "backlog"))
 
@@ -31,18 +31,18 @@ def asked(path, seed, cause, tweak=no_trail):
     ],
 )
 def test_an_incident_begins_with_the_last_change_of_what_failed(tmp_path, cause, seed, table):
-    truth, found = asked(tmp_path / "raw", seed, cause)
+    truth, found = diagnose_world(tmp_path / "raw", seed, cause)
     assert truth["incident_end"] is None  # nothing was changed after it
     assert found.cause == cause
     assert abs(found.incident_start - datetime.fromisoformat(truth["incident_start"])) < timedelta(seconds=1)
     assert found.extra["change"] is None  # it is no event of a trail
-    told = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
-    assert [item.table for item in told] == [table]
-    assert "backlog-change-in-configuration" in messages_in(told[0].statement)
+    changes = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
+    assert [item.table for item in changes] == [table]
+    assert "backlog-change-in-configuration" in messages_in(changes[0].statement)
 
 
 def test_a_later_change_tells_when_it_ended(tmp_path):
-    truth, found = asked(tmp_path / "raw", 3, "consumer_failing")
+    truth, found = diagnose_world(tmp_path / "raw", 3, "consumer_failing")
     assert truth["incident_end"] is not None
     assert abs(found.incident_end - datetime.fromisoformat(truth["incident_end"])) < timedelta(seconds=1)
 
@@ -53,9 +53,9 @@ def test_a_change_that_good_runs_followed_began_nothing(tmp_path):
         start = world.fault[0] - 6 * world.rhythm["every"]
         options["made"] = [(start, *change[1:]) for change in options["made"]]
 
-    truth, found = asked(tmp_path / "raw", 9, "consumer_failing", earlier)
+    truth, found = diagnose_world(tmp_path / "raw", 9, "consumer_failing", earlier)
     assert found.cause == "consumer_failing"
     assert found.incident_start > datetime.fromisoformat(truth["incident_start"]) - timedelta(hours=1)
-    told = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
-    assert all(item.weight < 0 for item in told)
-    assert messages_in(told[0].statement)["backlog-ran-well-since-change"]["attempts"] == "messages"
+    changes = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
+    assert all(item.weight < 0 for item in changes)
+    assert messages_in(changes[0].statement)["backlog-ran-well-since-change"]["attempts"] == "messages"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 HOUR = 3600
 
 
-def asked(tmp_path, seed, cause, twist, **options):
+def diagnose_world(tmp_path, seed, cause, twist, **options):
     make(seed, tmp_path / "raw", cause, twist)
     return diagnose(Investigation(open_case(tmp_path / "raw"), "backlog", options=options))
 
@@ -32,13 +32,13 @@ def down_elsewhere(hours_before):
     return twist
 
 
-@pytest.mark.parametrize(("hours_before", "told"), [(8, True), (0, False)])
-def test_trouble_of_another_queue_at_another_time_is_told_apart(tmp_path, hours_before, told):
-    found = asked(tmp_path, 700003, "consumer_failing", down_elsewhere(hours_before))
+@pytest.mark.parametrize(("hours_before", "separate"), [(8, True), (0, False)])
+def test_trouble_of_another_queue_at_another_time_is_told_apart(tmp_path, hours_before, separate):
+    found = diagnose_world(tmp_path, 700003, "consumer_failing", down_elsewhere(hours_before))
     assert found.cause == "consumer_failing"
     assert len(found.extra["queues"]) == 2
     assert found.confidence >= 0.9
-    assert (found.extra["dead_letters_of_incident"] < found.extra["dead_letters"]) is told
+    assert (found.extra["dead_letters_of_incident"] < found.extra["dead_letters"]) is separate
 
 
 def test_an_earlier_outage_elsewhere_does_not_begin_a_later_one(tmp_path):
@@ -51,7 +51,7 @@ def test_an_earlier_outage_elsewhere_does_not_begin_a_later_one(tmp_path):
 
 
 def test_work_of_messages_that_are_gone_is_not_called_known(tmp_path):
-    found = asked(tmp_path, 700010, "mapping_disabled", expired)
+    found = diagnose_world(tmp_path, 700010, "mapping_disabled", expired)
     assert found.extra["lost"] > 0
     assert not found.extra["missed_work_certain"]
 
@@ -68,14 +68,14 @@ def untold(twist):
 
 @pytest.mark.parametrize("twist", [redriven, untold(redriven)])
 def test_dead_letters_that_went_back_into_their_queue_are_not_lost(tmp_path, twist):
-    found = asked(tmp_path, 700020, "downstream_down", twist)
+    found = diagnose_world(tmp_path, 700020, "downstream_down", twist)
     assert found.extra["dead_letters"] > 10
     assert found.extra["lost"] == 0
 
 
 @pytest.mark.parametrize("twist", [redriven, dead_letters_purged])
 def test_nobody_is_asked_for_dead_letters_that_left(tmp_path, twist):
-    found = asked(tmp_path, 700020, "downstream_down", twist)
+    found = diagnose_world(tmp_path, 700020, "downstream_down", twist)
     assert not [
         item for item in found.missing_evidence if "missing-dead-letters-what" in messages_in(item.what)
     ]

@@ -14,7 +14,7 @@ from watchme_analysis.inference.findings import Investigation
 pytestmark = pytest.mark.slow
 
 
-def asked(tmp_path, seed, cause, tweak=None):
+def diagnose_world(tmp_path, seed, cause, tweak=None):
     truth = make(seed, tmp_path / "raw", cause, tweak)
     case = import_folder(tmp_path / "raw", tmp_path / "case").case
     return diagnose(Investigation(case, "backlog")), truth
@@ -73,26 +73,26 @@ def test_each_cause_is_found_and_its_dead_letters_are_counted(of_each_cause):
 
 @pytest.mark.parametrize("cause", ["consumer_failing", "downstream_down", "poison_messages"])
 def test_messages_that_a_function_reports_as_failed_did_fail(tmp_path, cause):
-    found, truth = asked(tmp_path, 32, cause, reports_failures)
+    found, truth = diagnose_world(tmp_path, 32, cause, reports_failures)
     assert found.cause == cause
     assert found.extra["queues"] == truth["queues_affected"]
 
 
 @pytest.mark.parametrize("tweak", [reports_failures, loses_points, one_bad_message, tight_reserve])
 def test_nothing_is_wrong_where_points_are_lost_or_one_message_is_bad(tmp_path, tweak):
-    found, _ = asked(tmp_path, 33, "healthy", tweak)
+    found, _ = diagnose_world(tmp_path, 33, "healthy", tweak)
     assert (found.verdict, found.cause) == ("no_incident", "healthy")
     assert found.extra["lost"] == 0
 
 
 def test_a_surplus_begins_with_the_first_receive_too_many_however_long_after_the_sums_rise(tmp_path):
-    found, truth = asked(tmp_path, 420037, "visibility_misconfig")
+    found, truth = diagnose_world(tmp_path, 420037, "visibility_misconfig")
     assert found.extra["change"]["event_name"] == "SetQueueAttributes"
     assert abs((found.incident_start - datetime.fromisoformat(truth["incident_start"])).total_seconds()) < 1
 
 
 def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
-    found, truth = asked(tmp_path, 502, "healthy", stray(6))
+    found, truth = diagnose_world(tmp_path, 502, "healthy", stray(6))
     assert truth["messages_lost_to_dlq"] == found.extra["dead_letters"] == 6
     assert found.cause == "healthy"
     assert 0.7 <= found.confidence <= 0.95
@@ -102,37 +102,39 @@ def test_a_few_bad_messages_here_and_there_are_no_incident(tmp_path):
 
 @pytest.mark.parametrize("how", [{"first": 0.5, "last": 0.52}, {"one_device": True}])
 def test_as_few_that_come_together_or_from_one_device_are(tmp_path, how):
-    assert asked(tmp_path, 502, "healthy", stray(6, **how))[0].cause == "poison_messages"
+    assert diagnose_world(tmp_path, 502, "healthy", stray(6, **how))[0].cause == "poison_messages"
 
 
 def test_messages_as_close_together_as_chance_rarely_has_them_are_not_told_for_sure(tmp_path):
-    found, _ = asked(tmp_path, 515016, "healthy", stray(6))
+    found, _ = diagnose_world(tmp_path, 515016, "healthy", stray(6))
     assert found.verdict == "inconclusive"
     assert {entry.finding.cause for entry in found.ranking[:2]} == {"poison_messages", "healthy"}
     assert 0.4 <= found.confidence <= 0.7
 
 
 def test_a_function_that_ran_well_since_its_last_change_did_not_break_by_itself(tmp_path):
-    found, _ = asked(tmp_path, 515009, "downstream_down", writes(logs="none"))
+    found, _ = diagnose_world(tmp_path, 515009, "downstream_down", writes(logs="none"))
     assert found.cause == "downstream_down"
 
 
 def test_failures_that_end_without_another_deployment_are_not_named_after_the_one_before(tmp_path):
-    found, _ = asked(tmp_path, 515038, "downstream_down", writes(logs="none"))
+    found, _ = diagnose_world(tmp_path, 515038, "downstream_down", writes(logs="none"))
     assert found.cause != "consumer_failing"
 
 
 def test_runs_of_five_messages_take_five_times_as_long_and_are_no_slower(tmp_path):
-    found, _ = asked(tmp_path, 420078, "mapping_disabled")
+    found, _ = diagnose_world(tmp_path, 420078, "mapping_disabled")
     assert found.cause == "mapping_disabled"
     assert found.confidence >= 0.85
-    told = [item for entry in found.ranking for item in entry.finding.evidence if item.check == "run time"]
-    assert told
-    assert all(item.weight <= 0 for item in told)
+    run_times = [
+        item for entry in found.ranking for item in entry.finding.evidence if item.check == "run time"
+    ]
+    assert run_times
+    assert all(item.weight <= 0 for item in run_times)
 
 
 def test_runs_that_a_limit_since_lifted_leaves_alone_do_not_tell_that_it_was_not_there(tmp_path):
-    found, truth = asked(tmp_path, 450065, "throttled")
+    found, truth = diagnose_world(tmp_path, 450065, "throttled")
     bounds = found.extra["incident_start_earliest"], found.extra["incident_start_latest"]
     early, start, late = map(datetime.fromisoformat, (bounds[0], truth["incident_start"], bounds[1]))
     assert early <= start <= late
@@ -140,5 +142,5 @@ def test_runs_that_a_limit_since_lifted_leaves_alone_do_not_tell_that_it_was_not
 
 def test_a_message_hidden_far_longer_than_any_run_does_not_come_back_while_it_is_worked_on(tmp_path):
     # Points that were lost in a surge look as if more had been received than sent.
-    found, _ = asked(tmp_path, 430034, "arrival_surge")
+    found, _ = diagnose_world(tmp_path, 430034, "arrival_surge")
     assert found.cause == "arrival_surge"

@@ -46,7 +46,7 @@ from watchme_analysis.text.render import render
     ],
     ids=lambda make: make.__name__,
 )
-def told(request):
+def fault(request):
     inv = investigate(request.param())
     return inv, health.diagnose(inv), SCENARIOS[request.param]
 
@@ -54,8 +54,8 @@ def told(request):
 TABLES = ("error_log", "probes", "app_handlers", "access_log", "host_metrics", "edge_log", "app_log")
 
 
-def test_names_the_cause(told, request):
-    _, said, cause = told
+def test_names_the_cause(fault, request):
+    _, said, cause = fault
     if cpu_full.__name__ in request.node.name:
         # One observation carries the verdict; first looks show that this is not enough to name the cause.
         assert said.ranking[0].finding.cause == cause
@@ -65,31 +65,31 @@ def test_names_the_cause(told, request):
     assert said.summary[-1].id == "health-remedy", "what to do, not what else to collect"
 
 
-def test_finds_the_window(told):
-    _, said, _ = told
+def test_finds_the_window(fault):
+    _, said, _ = fault
     assert abs((said.incident_start - moment(FAULT[0])).total_seconds()) < 10
     assert abs((said.incident_end - moment(FAULT[1])).total_seconds()) < 10
 
 
-def test_names_the_affected_endpoints_alone(told):
-    _, said, _ = told
+def test_names_the_affected_endpoints_alone(fault):
+    _, said, _ = fault
     assert OTHER not in said.extra["endpoints"]
     assert said.extra["endpoints"]
 
 
-def test_every_statement_gives_its_rows(told):
-    check_health(told[0])
+def test_every_statement_gives_its_rows(fault):
+    check_health(fault[0])
 
 
-def test_every_cause_is_ranked_with_a_next_test(told):
-    _, said, _ = told
+def test_every_cause_is_ranked_with_a_next_test(fault):
+    _, said, _ = fault
     assert {entry.finding.cause for entry in said.ranking} == {one.cause for one in health_causes()}
     assert sum(entry.probability for entry in said.ranking) == pytest.approx(1)
     assert all(entry.finding.next_test for entry in said.ranking)
 
 
-def test_says_it_in_three_sentences(told):
-    _, said, _ = told
+def test_says_it_in_three_sentences(fault):
+    _, said, _ = fault
     assert len(said.summary) == 3
     assert all(render(sentence).endswith(".") for sentence in said.summary)
     assert all(render(sentence, "ja").endswith("。") for sentence in said.summary)
@@ -132,13 +132,13 @@ def test_lookalikes_that_nothing_tells_apart_share_and_what_would_is_asked_for_f
 def test_a_source_without_a_client_that_pools_connections_tells_a_pool_of_threads_apart():
     call = {"file": "app.py", "line": 9, "kind": "blocking_io", "context": "thread_pool", "function": "fetch"}
 
-    def told(name):
+    def diagnose_with_call(name):
         made = pool_used_up()
         give(made, "app_calls", [call | {"call": name}])
         return health.diagnose(investigate(without(made, "app_log")))
 
-    assert told("urllib.request.urlopen").cause == "app_threadpool"
-    assert told("sqlalchemy.create_engine().connect").verdict == "inconclusive"
+    assert diagnose_with_call("urllib.request.urlopen").cause == "app_threadpool"
+    assert diagnose_with_call("sqlalchemy.create_engine().connect").verdict == "inconclusive"
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ def page(pattern, *actions):
     return {"id": "p1", "targets": [target], "actions": list(actions), "status": "active", "priority": 1}
 
 
-def told(made):
+def weigh_edge(made):
     inv = investigate(made)
     said = health.diagnose(inv)
     finding = next(entry.finding for entry in said.ranking if entry.finding.cause == "edge_config")
@@ -78,7 +78,7 @@ def told(made):
 )  # fmt: skip
 def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
     made = exported(one)
-    _, finding, outcomes = told(made)
+    _, finding, outcomes = weigh_edge(made)
     assert set(outcomes) == {"edge_rule"}
     assert "health-edge-setting" in messages_in(outcomes["edge_rule"].statement)
     assert len(made.sql(outcomes["edge_rule"].sql)) == outcomes["edge_rule"].rows > 0
@@ -96,7 +96,7 @@ def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
     ],
 )
 def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
-    _, finding, outcomes = told(exported(one))
+    _, finding, outcomes = weigh_edge(exported(one))
     assert "edge_rule" not in outcomes
     assert not {"health-edge-rule-unread", "health-edge-setting-unread"} & unseen(finding).keys()
 
@@ -104,10 +104,10 @@ def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
 @pytest.mark.slow
 def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     made = exported(rule(f'http.request.uri.path eq "{JOBS}"'))
-    assert set(told(made)[2]) == {"edge_plain"}
+    assert set(weigh_edge(made)[2]) == {"edge_plain"}
     # A part that was not given out may hold the one that does not.
     made.manifest["tables"]["edge_settings"]["rejected"] = 1
-    _, finding, outcomes = told(made)
+    _, finding, outcomes = weigh_edge(made)
     assert not outcomes
     assert "health-edge-settings-rejected" in unseen(finding)
 
@@ -122,20 +122,22 @@ def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     ],
 )
 def test_what_is_unread_is_said_and_weighs_nothing(one, message_id, words):
-    _, finding, outcomes = told(exported(one))
+    _, finding, outcomes = weigh_edge(exported(one))
     assert not outcomes
     assert words in str(unseen(finding)[message_id])
 
 
 @pytest.mark.slow
 def test_the_rule_stands_in_the_verdict():
-    said, finding, _ = told(exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots")))
+    said, finding, _ = weigh_edge(
+        exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots"))
+    )
     assert said.cause == "edge_config"
     assert messages_in(finding.detail)["health-rule-edge-setting"]["rule"] == "no bots"
     cached = rule(
         f'http.request.uri.path eq "{HEALTH}"', "set_cache_settings", action_parameters={"cache": True}
     )
-    said, finding, _ = told(exported(cached, fate=held))
+    said, finding, _ = weigh_edge(exported(cached, fate=held))
     assert said.cause == "edge_config"
     assert messages_in(finding.detail)["health-rule-edge-setting"]["effect"] == "cache True"
 
@@ -151,7 +153,7 @@ def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
     edge.loc[edge["status"].eq(524), "origin_status"] = 0
     probes.loc[probes["status"].eq(200), "duration_s"] = 0.9
     access.loc[access["path"].eq(HEALTH) & access["status"].eq(200), "request_time_s"] = 0.9
-    said, finding, _ = told(made)
+    said, finding, _ = weigh_edge(made)
     assert said.cause == "edge_config"
     effect = messages_in(finding.detail)["health-rule-edge-setting"]["effect"]
     assert effect == "proxy_read_timeout 0.4 s"
@@ -162,9 +164,9 @@ def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
     made = exported(rule(f'http.host eq "{HOST}" and http.request.uri.path eq "{HEALTH}"'))
     made._frames["edge_log"] = made.table("edge_log").iloc[:0]
     made.table("access_log")["host"] = HOST
-    assert set(told(made)[2]) == {"edge_rule"}
+    assert set(weigh_edge(made)[2]) == {"edge_rule"}
     made.table("access_log")["host"] = None
-    _, finding, outcomes = told(made)
+    _, finding, outcomes = weigh_edge(made)
     assert not outcomes
     assert unseen(finding)[UNKNOWN]["fields"] == ["http.host"]
 
@@ -181,4 +183,4 @@ def test_nothing_of_a_torn_export_raises():
     ]
     made = exported()
     give(made, "edge_settings", rows)
-    told(made)
+    weigh_edge(made)

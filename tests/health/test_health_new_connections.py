@@ -16,7 +16,7 @@ def seen(made):
     return {one.signal: one for one in new_connections(investigate(made).once(facts))}
 
 
-def asked(others=None):
+def requests_of_new_connections(others=None):
     """In the fault half of the requests find no connection; all others go over kept ones."""
     made = case(lambda path, second: IN_VAIN if int(second) % 2 else others)
     log = made.table("app_log")
@@ -25,24 +25,24 @@ def asked(others=None):
 
 
 def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
-    found = seen(asked())["new_alone_bad"]
+    found = seen(requests_of_new_connections())["new_alone_bad"]
     assert messages_in(found.statement)["health-new-alone-bad"]["bad_kept"] == 0
     assert found.effect == pytest.approx(1.0)
     assert found.sql.startswith("select * from access_log")
 
 
 def test_connections_that_the_access_log_tells_of_are_not_told_again_by_the_error_log():
-    found = network(investigate(asked()).once(facts))
+    found = network(investigate(requests_of_new_connections()).once(facts))
     assert [one.table for one in found if one.signal in OF_CONNECTING] == ["access_log"]
 
 
 @pytest.mark.parametrize("others", [STUCK, {"status": 502}])
 def test_kept_connections_that_fare_badly_too_say_nothing_of_opening_one(others):
-    assert "new_alone_bad" not in seen(asked(others))
+    assert "new_alone_bad" not in seen(requests_of_new_connections(others))
 
 
 def test_where_the_log_does_not_tell_kept_connections_nothing_is_compared():
-    made = asked()
+    made = requests_of_new_connections()
     log = made.table("app_log")
     log["client_port"] = log["client_port"].where(log["line"] % 3 > 0)
     assert "new_alone_bad" not in seen(made)

@@ -66,7 +66,7 @@ def test_answers_as_quick_as_ever_between_standstills_speak_against_a_lack_of_cp
     assert "quick_between" not in outcomes(without(case(starved), *poor))
 
 
-def asked(*rows):
+def request_frame(*rows):
     """Requests as (begun, answered, status); all are connected at once."""
     return pd.DataFrame(
         {
@@ -92,7 +92,7 @@ def asked(*rows):
     ],
 )
 def test_a_wait_is_held_when_others_asked_in_it_and_nobody_was_answered(rows, held):
-    waits, found = held_waits(asked(*rows))
+    waits, found = held_waits(request_frame(*rows))
     assert found.tolist() == held
     assert len(waits) == len(found)
 

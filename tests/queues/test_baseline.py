@@ -5,8 +5,8 @@ from watchme_analysis.queues.baseline import has_moved
 from watchme_analysis.stats.comparison import probability_larger
 
 
-def told(shift, before, during):
-    """Return in how many of sixty metrics, each drawn anew, a rise of so many spreads is told."""
+def detected_rises(shift, before, during):
+    """Return in how many of sixty metrics, each drawn anew, a rise of so many spreads is detected."""
     rng = np.random.default_rng(before + during)
     draws = [(rng.normal(0, 1, before), rng.normal(shift, 1, during)) for _ in range(60)]
     effects = [probability_larger(*map(pd.Series, pair)) for pair in draws]
@@ -14,9 +14,9 @@ def told(shift, before, during):
 
 
 def test_few_points_of_metrics_that_stand_still_are_not_told_to_have_moved():
-    assert told(0.0, 60, 11) + told(0.0, 60, 45) + told(0.0, 90, 300) <= 1
+    assert detected_rises(0.0, 60, 11) + detected_rises(0.0, 60, 45) + detected_rises(0.0, 90, 300) <= 1
 
 
 def test_what_moved_is_told_by_few_points_if_far_and_by_many_if_little():
-    assert told(2.5, 60, 11) == told(0.4, 600, 400) == 60
-    assert told(0.05, 3000, 3000) == 0, "so little that nobody needs to know"
+    assert detected_rises(2.5, 60, 11) == detected_rises(0.4, 600, 400) == 60
+    assert detected_rises(0.05, 3000, 3000) == 0, "so little that nobody needs to know"
