@@ -144,7 +144,7 @@ def test_the_command_speaks_the_protocol_over_standard_streams(cases):
         server = mcp.StdioServerParameters(
             command=sys.executable,
             args=["-c", "from watchme_analysis.cli import main; main()", "mcp", "--cases", str(cases)],
-            cwd=ROOT
+            cwd=ROOT,
         )
         async with mcp.Client(mcp.stdio_client(server)) as client:
             return await client.call_tool("check_claim", {"case": "pool", "cause": "app_threadpool"})
