@@ -36,6 +36,7 @@ _COMMANDS = {
     "alarms": "alarms:alarms",
     "simulate": "simulate:simulate",
     "audit": "audit:audit",
+    "settings": "settings:settings",
     "redrive": "redrive:redrive",
     "queue": "queue:queue_group",
     "deploy": "deploy:deploy",

@@ -44,7 +44,7 @@ def audit(case: Path | None, live: bool, shows_all: bool, as_json: bool, **optio
     Checked are visibility timeout, receive count, DLQ, retention, redrive allow policy, concurrency, timeouts
     from the function through edge and Nginx to the application, partial batch responses, alarms, encryption,
     health checks, restart policy, workers and thread pool. A setting that is not in the data is reported as
-    unknown. Nothing is changed.
+    unknown. Nothing is changed: `watchme settings plan` plans changes that the simulation has shown to help.
     """
     from watchme_analysis.services.audit import audit_account, audit_case
 

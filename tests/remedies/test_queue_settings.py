@@ -1,0 +1,214 @@
+"""Settings: planned from simulations, applied in a safe order, undone, and never half changed."""
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from worlds.aws_front import FAST
+from worlds.order_system import create_order_system
+
+from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.apply import apply_plan, undo_plan
+from watchme_analysis.remedies.journal import Journal, read_journal
+from watchme_analysis.remedies.policy import policy_of
+from watchme_analysis.remedies.queue_settings import CALLS, changed_values, helpful, raised
+from watchme_analysis.services.queue_settings import Simulated, live_settings, plan_settings
+from watchme_analysis.simulation.scenarios import Comparison, Load, Scenario
+from watchme_analysis.simulation.settings import Outcome, PollerSettings, QueueSettings, Settings
+
+LOAD = Load((1.0,))
+BASE = Settings(QueueSettings(180.0, max_receive_count=3), PollerSettings(10), function_timeout_s=30.0)
+BETTER = replace(
+    BASE,
+    queue=replace(BASE.queue, visibility_timeout_s=360.0, max_receive_count=5),
+    poller=replace(BASE.poller, max_concurrency=2),
+    function_timeout_s=60.0,
+)
+
+
+def row(name, settings, dead=(100, 101, 99), age_s=600.0, duplicates=0, load=LOAD):
+    def outcome(number):
+        values = {each.name: 0 for each in fields(Outcome)}
+        values |= {"dead_lettered": number, "lost": number, "peak_age_s": age_s, "duplicates": duplicates}
+        return Outcome(**{**values, "series": (), "drained_s": None, "mean_wait_s": None})
+
+    return Comparison(Scenario(name, settings, load), tuple(map(outcome, dead)))
+
+
+def simulations(*rows):
+    return Simulated("orders", (row("as configured", BASE), *rows), ())
+
+
+BEST = row("together", BETTER, dead=(1, 0, 2))
+
+
+def test_only_measures_that_help_beyond_their_spread_are_chosen():
+    def visibility(seconds):
+        return replace(BASE, queue=replace(BASE.queue, visibility_timeout_s=seconds))
+
+    rows = [
+        row("as configured", BASE),
+        row("noise", visibility(200.0), dead=(40, 100, 160)),
+        row("a hundredth", visibility(210.0), dead=(99, 98, 97)),
+        row("later", visibility(220.0), dead=(50, 50, 50), age_s=6000.0),
+        row("loses", visibility(230.0), dead=(200, 201, 200), age_s=60.0),
+        row("fifo", replace(BETTER, queue=replace(BETTER.queue, is_fifo=True)), dead=(0, 0, 0)),
+        row("other load", BETTER, dead=(0, 0, 0), load=replace(LOAD, factor=10.0)),
+        row("reserved", replace(BASE, poller=replace(BASE.poller, reserved_concurrency=2)), dead=(0, 0, 0)),
+        BEST,
+    ]
+    assert [each.scenario.name for each in helpful(rows)] == ["together", "later"]
+    assert raised(rows[0], rows[3]) == ("peak_age_s",)
+    assert changed_values(BASE, BETTER) == {
+        "visibility_timeout_s": 360.0,
+        "max_receive_count": 5.0,
+        "function_timeout_s": 60.0,
+        "max_concurrency": 2.0,
+    }
+
+
+@pytest.fixture
+def aws(front):
+    create_order_system("ap-southeast-2")
+    return Aws(rate_limits=FAST)
+
+
+OLD = {"visibility_timeout_s": 180.0, "max_receive_count": 3.0, "function_timeout_s": 30.0}
+NEW = {"visibility_timeout_s": 360.0, "max_receive_count": 5.0, "function_timeout_s": 60.0}
+
+
+def current(aws):
+    values = live_settings(aws, "orders").values()
+    return {name: values[name] for name in OLD}, values["max_concurrency"]
+
+
+@pytest.mark.slow
+def test_a_measure_is_applied_in_a_safe_order_and_undone(aws, tmp_path):
+    plan = plan_settings(aws, simulations(BEST))
+    names = [step.name for step in plan.steps]
+    assert names == [
+        "visibility timeout",
+        "function timeout",
+        "receives before the DLQ",
+        "maximum concurrency",
+    ]
+    figures = [each for each in plan.reasons if each.id == "settings-figure"]
+    assert [each.values["figure"].key for each in figures] == ["lost", "dead_lettered", "peak_age_s"]
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
+    assert current(aws) == (NEW, 2.0)
+    policy = json.loads(live_settings(aws, "orders").attributes["RedrivePolicy"])
+    assert policy["deadLetterTargetArn"].endswith(":orders-dlq")
+    reverse = undo_plan(plan, read_journal(tmp_path / "j"))
+    assert apply_plan(reverse, tmp_path / "u", aws).outcome == "complete"
+    assert current(aws) == (OLD, None)
+
+
+@pytest.mark.slow
+def test_reserved_concurrency_is_removed_and_restored(aws, tmp_path):
+    boto3.client("lambda").put_function_concurrency(
+        FunctionName="orders-worker", ReservedConcurrentExecutions=2
+    )
+    reserved = replace(BASE, poller=replace(BASE.poller, reserved_concurrency=2))
+    tried = Simulated("orders", (row("as configured", reserved), row("free", BASE, dead=(0, 0, 0))), ())
+    plan = plan_settings(aws, tried)
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
+    assert live_settings(aws, "orders").reserved is None
+    apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", aws)
+    assert live_settings(aws, "orders").reserved == 2
+
+
+@pytest.mark.slow
+def test_plans_are_refused_for_another_system_or_without_help(aws, tmp_path):
+    with pytest.raises(InputError, match="No change of settings alone helps orders"):
+        plan_settings(aws, simulations())
+    later = row("later", BETTER, dead=(0, 0, 0), age_s=6000.0)
+    with pytest.raises(InputError, match="also raises a figure: later"):
+        plan_settings(aws, simulations(later))
+    assert [each.id for each in plan_settings(aws, simulations(later), "later").risks] == ["settings-raised"]
+    with pytest.raises(InputError, match="choose one of together"):
+        plan_settings(aws, simulations(BEST), "other")
+    low = replace(BETTER, queue=replace(BETTER.queue, visibility_timeout_s=50.0))
+    with pytest.raises(InputError, match="which Lambda refuses"):
+        plan_settings(aws, simulations(row("low", low, dead=(0, 0, 0))))
+    plan = plan_settings(aws, simulations(BEST))
+    boto3.client("lambda").update_function_configuration(FunctionName="orders-worker", Timeout=45)
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
+    with pytest.raises(InputError, match="function_timeout_s of orders is 45 now, but 30 in the case"):
+        plan_settings(aws, simulations(BEST))
+    assert current(aws)[0] == {**OLD, "function_timeout_s": 45.0}
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.slow
+def test_a_run_killed_after_any_entry_or_call_is_resumed(aws, tmp_path, monkeypatch, subtests):
+    """No setting is left half changed: the same command completes the plan, and its undo restores all."""
+    whole = plan_settings(aws, simulations(BEST))
+    # Two of the four settings: each kind of call is tested above.
+    plan = replace(whole, steps=whole.steps[:2], relies_on=())
+    write, call = Journal.write, Aws.call
+    left = [0]
+
+    def count_down():
+        left[0] -= 1
+        if left[0] == 0:
+            raise KilledError
+
+    def killing_write(self, *arguments, **details):
+        entry = write(self, *arguments, **details)
+        count_down()
+        return entry
+
+    def killing_call(self, service, operation, **parameters):
+        changes = operation.startswith(("set_", "update_"))
+        if changes:
+            count_down()
+        found = call(self, service, operation, **parameters)
+        if changes:
+            count_down()
+        return found
+
+    for number in range(1, 40):
+        with subtests.test(number=number):
+            journal, undone = tmp_path / f"j{number}", tmp_path / f"u{number}"
+            left[0] = number
+            with monkeypatch.context() as patch:
+                patch.setattr(Journal, "write", killing_write)
+                patch.setattr(Aws, "call", killing_call)
+                try:
+                    apply_plan(plan, journal, aws)
+                except KilledError:
+                    pass
+                else:
+                    break
+            assert apply_plan(plan, journal, aws).outcome == "complete"
+            assert current(aws)[0] == {**NEW, "max_receive_count": 3.0}
+            reverse = undo_plan(plan, read_journal(journal))
+            assert apply_plan(reverse, undone, aws).outcome == "complete"
+            assert current(aws) == (OLD, None)
+    # Two entries and the begin and end of the call for each step, and two entries of the plan.
+    assert number == 1 + 2 * 4 + 2
+
+
+@pytest.mark.slow
+def test_the_policy_allows_exactly_the_calls_that_are_made(aws, tmp_path):
+    plan = plan_settings(aws, simulations(BEST))
+    apply_plan(plan, tmp_path / "j", aws)
+    apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", aws)
+    allowed = set(policy_of(CALLS)["Statement"][0]["Action"])
+    # Reserved concurrency is not changed here.
+    unused = {"lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"}
+    assert aws.actions - {"sts:GetCallerIdentity"} == allowed - unused
+    assert plan.made <= datetime.now(UTC)
+
+
+@pytest.mark.slow
+def test_the_command_states_that_no_setting_repairs_broken_code(shorter, front, watchme):
+    shown = watchme("settings", "plan", shorter.path, "--replications", "2", "--processes", "1")
+    assert (shown.returncode, "No change of settings alone helps asr-queue" in shown.stderr) == (2, True)
+    assert "sqs:SetQueueAttributes" in watchme("settings", "plan", "--print-policy").stdout
