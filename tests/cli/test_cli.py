@@ -226,7 +226,8 @@ def test_every_command_has_an_example(watchme):
         "config": ["init", "show", "check"],
         "schedule": ["install", "export"],
         "query": ["show", "run"],
-        "alarms": ["list", "backtest"],
+        "alarms": ["list", "backtest", "plan", "verify", "export"],
+        "settings": ["plan"],
         "deploy": ["check"],
         "queue": ["archive", "purge"],
     }
