@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from watchme_analysis.health.incident import MIN_SPAN_S, densest_run, find_incident, judge_observations
+from watchme_analysis.health.incident import SHORTEST_S, densest_run, find_incident, judge_observations
 from watchme_analysis.requests.observations import phases
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
@@ -111,8 +111,22 @@ def test_strain_before_an_incident_is_not_its_beginning_where_it_is_far_thinner(
 
 
 def test_a_blip_is_no_incident():
-    rows = steady(0, 30) + steady(30, 30 + int(MIN_SPAN_S) - 2, status=502) + steady(40, 70)
+    rows = steady(0, 30) + steady(30, 30 + int(SHORTEST_S) - 2, status=502) + steady(40, 70)
     assert find_incident(judge_observations(seen(rows))) is None
+
+
+@pytest.mark.parametrize("pace", [1, 60, 3600])
+def test_bounds_of_an_incident_scale_with_its_pace(pace):
+    """A reload long before the incident, and the record's end soon after it, count alike at any pace."""
+    reload, fault = steady(20, 22, status=502), steady(100, 150, status=504)
+    parts = (steady(0, 20), reload, steady(22, 100), fault, steady(150, 170))
+    rows = [(second * pace, *rest) for part in parts for second, *rest in part]
+    found = find_incident(judge_observations(seen(rows)))
+    assert (found.start - START).total_seconds() == 100 * pace
+    assert (found.end - START).total_seconds() == 150 * pace
+    assert not found.is_open
+    cut = find_incident(judge_observations(seen([row for row in rows if row[0] < 153 * pace])))
+    assert cut.is_open
 
 
 def test_a_first_crash_is_the_beginning_of_those_that_follow():

@@ -30,27 +30,38 @@ MIN_SCORE = 8.0
 MIN_STRAINED_SCORE = 30.0
 # Bad observations of an incident, at least.
 MIN_BAD = 4
-# Seconds for which a fault lasts at least: less is a reload, a garbage collection or a deployment.
-MIN_SPAN_S = 8.0
+# Length in seconds from which an outage is an incident, by definition: no property of a record separates it
+# from a reload or a garbage collection, which fail requests as well. All other lengths are relative.
+SHORTEST_S = 8.0
 # Default of proxy_connect_timeout and proxy_read_timeout (ngx_http_proxy_module), in seconds.
 DEFAULT_TIME_LIMIT_S = 60.0
-# Seconds that a start or reload of its own lasts at most, when so much good time (seconds) and so many good
-# requests lie between it and the rest.
-BLIP_S = 4.0
-CALM_S = 6.0
+# Good requests between two bursts of bad ones, from which the time between them is calm.
 CALM_ROWS = 5
+# A start or reload of its own has at most this share of a run's bad requests, and lasts at most this share of
+# its time.
+BLIP_COUNT_SHARE = 0.3
+BLIP_TIME_SHARE = 0.1
+# The calm after it takes at least half of the run's time, and so many times as long as nearly all pauses of
+# the rest.
+CALM_TIME_SHARE = 0.5
+CALM_RATIO = 3.0
+# Quantile that stands for nearly all pauses, or nearly all durations of bad requests.
+NEARLY_ALL = 0.9
 # Share of strained observations from which time beside an incident belongs to it, and half its own share.
 DENSE_STRAIN = 0.3
-# A request is slow from this many times the usual duration, and so many seconds more: a user notices, a
-# health check may not yet.
+# A request is slow from this many times the usual duration, and so many seconds more. The seconds are a bound
+# of perception: people take 0.1 s for instant, and lose the flow of thought at 1 s. Without it, doubled
+# milliseconds would count.
 SLOW_RATIO = 2.0
 SLOW_MARGIN_S = 0.5
 # A request is strained from so many seconds more: too little for an incident, enough to belong to one.
 STRAIN_MARGIN_S = 0.15
 # Quantile of the durations that is usual: low enough that a long incident does not set the standard.
 USUAL_QUANTILE = 0.2
-# Seconds of good time after the last bad observation that count as recovery.
-RECOVERY_S = 5.0
+# Share of an incident's length from which time before or after it is a burst or fault of its own.
+BESIDE_SHARE = 0.2
+# Share of an incident's length for which good time after it is a recovery.
+RECOVERED_SHARE = 0.1
 # A route whose own run lasts through this share of the worst one's is part of the incident.
 COVERED_SHARE = 0.8
 # Texts by which curl, getaddrinfo and HTTP clients report that a name could not be resolved.
@@ -100,7 +111,7 @@ def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> t
         # Trouble that recurs has dense bursts: the likelier bounds count, not those of the densest burst.
         likelihood = bounds_likelihood(is_bad, (first, last))
         run = without_blips(run, column)
-        if _lasted_s(run[run[column]]) >= MIN_SPAN_S and (best is None or likelihood > best[0]):
+        if _lasted_s(run[run[column]]) >= SHORTEST_S and (best is None or likelihood > best[0]):
             best = likelihood, run, score
     return (rows.iloc[:0], 0.0) if best is None else (best[1], best[2])
 
@@ -126,16 +137,19 @@ def _blip(seconds: Any, places: Any) -> int:
     import numpy as np
 
     apart, between = np.diff(seconds), np.diff(places) - 1
-    far = ((apart >= CALM_S) & (between >= CALM_ROWS)).nonzero()[0]
-    if not len(far):
-        return 0
-    count = int(far[0]) + 1
-    rest = apart[count:]
-    is_dense = len(rest) > 0 and apart[far[0]] >= 3 * float(np.quantile(rest, 0.9))
-    # A rest with such a gap of its own is trouble that recurs, beginning with its first burst.
-    is_dense = is_dense and float(rest.max()) < apart[far[0]]
-    is_short = seconds[count - 1] - seconds[0] <= BLIP_S and count <= 0.3 * len(seconds)
-    return count if is_dense and is_short else 0
+    lasted_s = seconds[-1] - seconds[0]
+    for calm in ((between >= CALM_ROWS) & (apart >= CALM_TIME_SHARE * lasted_s)).nonzero()[0]:
+        count = int(calm) + 1
+        rest = apart[count:]
+        if not len(rest) or count > BLIP_COUNT_SHARE * len(seconds):
+            return 0
+        is_far = apart[calm] >= CALM_RATIO * float(np.quantile(rest, NEARLY_ALL))
+        # A rest with such a gap of its own is trouble that recurs, beginning with its first burst.
+        is_alone = float(rest.max()) < apart[calm]
+        is_short = seconds[calm] - seconds[0] <= BLIP_TIME_SHARE * lasted_s
+        if is_far and is_alone and is_short:
+            return count
+    return 0
 
 
 def widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
@@ -198,7 +212,7 @@ def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.Da
         return run
     begin, end = _with_bursts(rows, (begin, end), begun[0], column)
     found = without_blips(rows.iloc[begin : end + 1], column)
-    return found if span_s(found[found[column]]) >= MIN_SPAN_S else run
+    return found if span_s(found[found[column]]) >= SHORTEST_S else run
 
 
 def _with_bursts(
@@ -206,11 +220,12 @@ def _with_bursts(
 ) -> tuple[int, int]:
     """Return bounds extended by the dense, lasting bursts of the scanned run that they leave out."""
     (begin, end), (first, last) = bounds, scanned
+    least_s = BESIDE_SHARE * span_s(rows.iloc[begin : end + 1])
     for left, right in ((first, begin), (end + 1, last + 1)):
         part = rows.iloc[left:right]
         start, stop, score = densest_run(part[column].to_numpy(), CORE_SHARES)
         burst = part.iloc[start : stop + 1]
-        if score >= MIN_SCORE and span_s(burst[burst[column]]) >= MIN_SPAN_S:
+        if score >= MIN_SCORE and span_s(burst[burst[column]]) >= least_s:
             begin, end = min(begin, left + start), max(end, left + stop)
     return begin, end
 
@@ -358,7 +373,7 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     asked = [bad, *(found for found in own if _goes_on(found, bad))]
     first, last = min(run["start"].iloc[0] for run in asked), max(run["start"].iloc[-1] for run in asked)
     after = pooled[pooled["start"] > last]
-    recovered = len(after) and (after["start"].iloc[-1] - last).total_seconds() >= RECOVERY_S
+    recovered = _has_recovered(run[run["bad"] if run["bad"].any() else run["strained"]], after, last)
     final = after["start"].iloc[0] if recovered else max(last, rows["start"].iloc[-1])
     inside = pooled[(pooled["start"] >= first) & (pooled["start"] <= final)]
     return Incident(
@@ -374,13 +389,28 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     )
 
 
+def _has_recovered(bad: pd.DataFrame, after: pd.DataFrame, last: Any) -> bool:
+    """Return True when the good time after an incident exceeds nearly all pauses and waits within it.
+
+    A log lacks the requests that were still waiting when it ended: a shorter time shows nothing. Beside a
+    short incident, a share of its length is enough.
+    """
+    if len(after) < CALM_ROWS:
+        return False
+    pauses = bad["start"].diff().dt.total_seconds().fillna(0.0)
+    waits = bad["duration_s"].astype("float64").fillna(DEFAULT_TIME_LIMIT_S)
+    wait_s = min(float(waits.quantile(NEARLY_ALL)), RECOVERED_SHARE * span_s(bad))
+    least_s = max(float(pauses.quantile(NEARLY_ALL)), wait_s)
+    return float((after["start"].iloc[-1] - last).total_seconds()) >= least_s
+
+
 def _goes_on(own: pd.DataFrame, bad: pd.DataFrame) -> bool:
     """Return True when a route's own run begins long before or ends long after the bad run around it."""
     first, last = own["start"].iloc[0], own["start"].iloc[-1]
     begun, ended = bad["start"].iloc[0], bad["start"].iloc[-1]
     together = (min(last, ended) - max(first, begun)).total_seconds()
     beside = max((begun - first).total_seconds(), (last - ended).total_seconds())
-    return bool(min(together, beside) >= MIN_SPAN_S)
+    return bool(min(together, beside) >= BESIDE_SHARE * (ended - begun).total_seconds())
 
 
 def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
@@ -388,7 +418,8 @@ def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
     first, last = run["start"].iloc[0], run["start"].iloc[-1]
     covered = (min(last, end) - max(first, start)).total_seconds()
     beside = (last - first).total_seconds() - covered
-    return bool(covered >= COVERED_SHARE * (end - start).total_seconds() and beside >= MIN_SPAN_S)
+    length = (end - start).total_seconds()
+    return bool(covered >= COVERED_SHARE * length and beside >= BESIDE_SHARE * length)
 
 
 def find_brief_failure(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.application_errors import is_health_check
-from watchme_analysis.health.incident import MIN_SPAN_S
+from watchme_analysis.health.incident import CALM_ROWS
 from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.observations import INNER, OUTER
 
@@ -176,7 +176,8 @@ def held_back(
         other_s = (times.max() - times.min()).total_seconds() - span_s
         served = rows[inside & ~rows["bad"]]
         span_s = max(span_s, _SLACK_S)
-        as_usual = other_s >= MIN_SPAN_S and len(served) / span_s >= (~inside).sum() / other_s
+        outside = int((~inside).sum())
+        as_usual = outside >= CALM_ROWS and other_s > 0 and len(served) / span_s >= outside / other_s
         as_usual = as_usual and not _refused_usual(rows[inside], rows[~inside], refused, span_s / other_s)
         if as_usual or _asked_most(rows[inside], served, refused):
             found |= refused & mine

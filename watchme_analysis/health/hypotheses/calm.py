@@ -6,7 +6,7 @@ from watchme_analysis.access_logs.routes import route_of
 from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import of_observed, select, tables_of
-from watchme_analysis.health.incident import BLIP_S, judge_requests
+from watchme_analysis.health.incident import CALM_ROWS, judge_requests
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import ERROR_KINDS
 from watchme_analysis.text.message import message
@@ -58,7 +58,11 @@ def all_well(found: Facts) -> list[Observation]:
 
 
 def _upstream_trouble(found: Facts) -> bool:
-    """Tell whether Nginx's error log has failures of upstreams at several times, as no restart leaves."""
+    """Return whether upstreams failed at several times, with good requests between: no restart does that."""
+    import numpy as np
+
     errors = found.table("error_log")
     times = errors.loc[errors["kind"].isin(ERROR_KINDS), "time"].sort_values()
-    return int((times.diff().dt.total_seconds() > BLIP_S).sum()) >= 2
+    good = judge_requests(found.outer).loc[lambda rows: ~rows["bad"], "start"].sort_values()
+    served = np.diff(good.searchsorted(times))
+    return int((served >= CALM_ROWS).sum()) >= 2
