@@ -34,6 +34,7 @@ MASKED = [
     (r"{\"password\": \"a\\\"b\", \"user\": \"c\"}", r"{\"password\": \"***\", \"user\": \"c\"}"),
     (r"{\"Cookie\": \"a=b; c=d\"}", r"{\"Cookie\": \"***\"}"),
     ("password: hunter, user: b", "password: ***, user: b"),
+    ("token: run-secrets-registry1", "token: ***"),
     ("db.password = hunter", "db.password = ***"),
     ("SECRET_KEY=hunter", "SECRET_KEY=***"),
     ("aws_secret_access_key = abc/def+x", "aws_secret_access_key = ***"),
@@ -70,6 +71,7 @@ MASKED = [
     ("AIz" + "aSyA1234567890123456789", "***"),
 ]  # fmt: skip
 PLAIN = [
+    "token: /run/secrets/registry1",
     "[ERROR] Runtime.ImportModuleError: Unable to import module 'x': No module named 'requests'",
     "Unexpected token: } at 3",
     "KeyError: 'token'",
