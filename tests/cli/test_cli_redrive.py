@@ -308,3 +308,21 @@ def test_a_file_of_something_else_is_one_sentence(tmp_path):
     result = CliRunner().invoke(redrive, words, standalone_mode=False)
     assert isinstance(result.exception, InputError)
     assert "neither an archive" in str(result.exception)
+
+
+@pytest.mark.slow
+def test_a_move_task_needs_one_confirmed_message_and_is_followed(front, worker, case):
+    front.move_one = worker.move_one
+    words = [str(case), "--move-task", "start"]
+    untested = CliRunner().invoke(redrive, words, standalone_mode=False)
+    assert (untested.return_value, front.move_tasks) == (2, [])
+    first = [str(case), "--apply", "--limit", "1"]
+    assert CliRunner().invoke(redrive, first, standalone_mode=False).return_value == 1
+    worker.dead_letters(MESSAGES - 1)
+    moved = CliRunner().invoke(redrive, words, standalone_mode=False)
+    assert (moved.return_value, len(front.move_tasks)) == (0, 1)
+    rows = [json.loads(line) for line in (case / "actions.jsonl").read_text().splitlines()]
+    assert [row["outcome"] for row in rows if row["step"] == "move task"] == ["done"]
+    assert worker.in_dlq() == set()
+    cancelled = CliRunner().invoke(redrive, [str(case), "--move-task", "cancel"], standalone_mode=False)
+    assert cancelled.return_value == 0

@@ -135,3 +135,11 @@ class Worker:
         while batch := self.sqs.receive_message(QueueUrl=self.dlq, MaxNumberOfMessages=10).get("Messages"):
             for message in batch:
                 self.sqs.delete_message(QueueUrl=self.dlq, ReceiptHandle=message["ReceiptHandle"])
+
+    def move_one(self):
+        """Move a message back to the queue, as a move task does; return whether there was one."""
+        batch = self.sqs.receive_message(QueueUrl=self.dlq, MaxNumberOfMessages=1).get("Messages", [])
+        for message in batch:
+            self.sqs.send_message(QueueUrl=self.queue, MessageBody=message["Body"])
+            self.sqs.delete_message(QueueUrl=self.dlq, ReceiptHandle=message["ReceiptHandle"])
+        return bool(batch)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import (
     CommandWithFormerOptions,
@@ -19,7 +20,7 @@ from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.formats import counted
-from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.message import Number, Resource, message
 from watchme_analysis.text.render import render
 from watchme_analysis.window import parse_span
 
@@ -35,7 +36,7 @@ _MOST_IDS = 5
 DEFAULT_RATE_PER_S = 1.0
 _COMPLETE = (
     "show_plan", "apply_now", "rate", "limit", "confirm_within", "visibility_timeout", "audit",
-    "print_policy", "language", "profile",
+    "move_task", "print_policy", "language", "profile",
 )  # fmt: skip
 # States of messages in the audit, in the order in which they are printed; the first ones need nobody.
 _SETTLED = ("deleted", "gone", "excluded")
@@ -149,6 +150,12 @@ Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write what has become of each message to this JSON file.",
 )
+@click.option(
+    "--move-task",
+    type=click.Choice(["start", "cancel"]),
+    help="Let SQS move every message of the dead-letter queue back, at --rate; refused if one must stay, or "
+    "if none was redriven and confirmed before. cancel: cancel the running task.",
+)
 @click.option("--print-policy", is_flag=True, help="Print the IAM policy that --apply needs.")
 @language_option
 @profile_option
@@ -178,12 +185,14 @@ def redrive(
     profile = options["profile"]
     complete = {name: options.pop(name) for name in _COMPLETE}
     if complete["print_policy"]:
-        return _print_policy()
+        return _print_policy(is_move=complete["move_task"] is not None)
     if send is not None and complete["apply_now"]:
         raise InputError("--send and --apply exclude each other: --apply also sends.")
     if out is not None:
         check_replaceable(out, lambda first: first.startswith(b'{"QueueUrl": '), "a list of messages")
     plan = _planned(case, queue, options)
+    if complete["move_task"] is not None:
+        return _move(plan, complete)
     if complete["apply_now"] or complete["show_plan"]:
         return _complete(plan, complete)
     if out is not None:
@@ -250,6 +259,29 @@ def _complete(plan: RedrivePlan, options: dict[str, Any]) -> int:
     return {"complete": 0, "stopped": INCOMPLETE, "refused": 2}[audit.outcome]
 
 
+def _move(plan: RedrivePlan, options: dict[str, Any]) -> int:
+    """Start, follow or cancel a move task, and print what has become of it."""
+    from watchme_analysis.services.redrive import known_rate, move_all, redrive_task
+
+    language, is_cancel = options["language"], options["move_task"] == "cancel"
+    rate = options["rate"] or known_rate(plan) or DEFAULT_RATE_PER_S
+    if not is_cancel:
+        queue = Resource(resource_name(redrive_task(plan).queue_url))
+        said = message("move-plan", count=len(plan.pending), queue=queue, rate=Number(rate))
+        echo(render(said, language))
+    result = move_all(
+        plan,
+        rate,
+        cancel=is_cancel,
+        profile=options["profile"],
+        report=lambda said: echo(render(said, language)),
+    )
+    echo(render(result.sentence, language))
+    if is_cancel:
+        return 0
+    return {"complete": 0, "stopped": INCOMPLETE, "refused": 2}[result.outcome]
+
+
 def _print_audit(audit: RedriveAudit, language: str) -> None:
     for state in _STATES:
         ids = [row.message_id or row.sent_as or "-" for row in audit.rows if row.state == state]
@@ -265,11 +297,13 @@ def _print_audit(audit: RedriveAudit, language: str) -> None:
     echo(render(message("redrive-audit-journal", journal=Resource(str(audit.journal))), language))
 
 
-def _print_policy() -> int:
+def _print_policy(*, is_move: bool) -> int:
+    from watchme_analysis.remedies.move_task import calls_of_move
     from watchme_analysis.remedies.policy import policy_of
     from watchme_analysis.remedies.verified_redrive import RedriveTask, calls_of_redrive
 
-    policy = policy_of(calls_of_redrive(RedriveTask("QUEUE", (), "DLQ")))
+    calls = calls_of_move("DLQ") if is_move else calls_of_redrive(RedriveTask("QUEUE", (), "DLQ"))
+    policy = policy_of(calls)
     echo_json(json.dumps(policy, indent=2))
     return 0
 

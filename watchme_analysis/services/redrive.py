@@ -28,9 +28,28 @@ from watchme_analysis.queues.redrive_list import (
 from watchme_analysis.queues.work_done import first_of, work_item_settings
 from watchme_analysis.queues.work_items import key_in_body, work_items, work_pairs
 from watchme_analysis.remedies.journal import read_journal
+from watchme_analysis.remedies.move_task import (
+    MoveResult,
+    actions_of_move,
+    cancel_move_task,
+    run_move_task,
+)
 from watchme_analysis.remedies.queue_archive import is_archive, read_archive
 from watchme_analysis.remedies.queue_reader import BATCH, dead_letter_queue_url
-from watchme_analysis.remedies.redrive import RedriveResult, Target, pending_messages, redrive, targets
+from watchme_analysis.remedies.redrive import (
+    DELETED,
+    FAILED,
+    GONE,
+    PROCESSED,
+    REJECTED,
+    SENDING,
+    SENT,
+    RedriveResult,
+    Target,
+    pending_messages,
+    redrive,
+    targets,
+)
 from watchme_analysis.remedies.verified_redrive import (
     RedriveAudit,
     RedriveItem,
@@ -40,7 +59,7 @@ from watchme_analysis.remedies.verified_redrive import (
     run_redrive,
 )
 from watchme_analysis.simulation.fit import fit, recorded
-from watchme_analysis.text.message import Duration, Message, Number, Resource, message
+from watchme_analysis.text.message import Code, Duration, Message, Number, Resource, message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -51,6 +70,8 @@ _JOURNAL_SUFFIX = ".redrive-journal.jsonl"
 # Suffix of journals of the first release. An existing journal is still used, or messages would be sent twice.
 _FORMER_JOURNAL_SUFFIX = ".resent.jsonl"
 _TABLE = "queue_messages"
+# Suffix of the journal of a move task, beside that of the redrive.
+_MOVE_SUFFIX = ".move"
 # Share of the highest rate at which a redrive is sent at least, whatever the usual load.
 _LEAST_SHARE = 0.1
 
@@ -414,6 +435,8 @@ def plan_sentences(plan: RedrivePlan, limits: RedriveLimits) -> list[Message]:
         message("redrive-plan-cost", count=_requests(number)),
         message("redrive-plan-undo"),
     ]
+    if not left_out and task.dlq_url is not None:
+        said.append(message("redrive-plan-may-move", option=Code("--move-task start")))
     return said
 
 
@@ -470,6 +493,64 @@ def complete_redrive(
     finally:
         if case is not None:
             record_actions(case.path, actions_of_redrive(read_journal(plan.journal)))
+
+
+def move_all(
+    plan: RedrivePlan,
+    rate_per_s: float,
+    *,
+    cancel: bool = False,
+    profile: str | None = None,
+    report: Callable[[Message], None] = lambda _: None,
+) -> MoveResult:
+    """Let SQS move every message of a plan's DLQ back, or cancel that.
+
+    Parameters
+    ----------
+    plan
+        From :func:`plan_redrive`. No message of the DLQ may be left out, and one must have been redriven and
+        confirmed, which the plan's journal shows.
+    rate_per_s
+        Messages per second.
+    cancel
+        Cancel the running task instead.
+    profile
+        Profile of the AWS configuration; the profile of the environment by default.
+    report
+        Called with each sentence on the progress.
+
+    Raises
+    ------
+    InputError
+        When the messages are for several queues, the queue has no DLQ, or the journal can't be used.
+    ServiceError
+        When AWS can't be called.
+    """
+    task = redrive_task(plan)
+    aws = aws_of_queue(task.queue_url, profile)
+    dlq_url = task.dlq_url or dead_letter_queue_url(aws, task.queue_url)
+    if dlq_url is None:
+        raise InputError(
+            f"{resource_name(task.queue_url)} has no dead-letter queue: there is nothing to move."
+        )
+    if cancel:
+        return MoveResult("stopped", cancel_move_task(aws, dlq_url))
+    journal = read_journal(plan.journal)
+    events = [journal.event(item.key) for item in task.items]
+    move_journal = plan.journal.with_name(plan.journal.name + _MOVE_SUFFIX)
+    result = run_move_task(
+        aws,
+        dlq_url,
+        move_journal,
+        expected=sum(event not in {DELETED, GONE} for event in events),
+        left_out=len(task.excluded) + sum(event in {SENT, FAILED, REJECTED, SENDING} for event in events),
+        has_confirmed_one=any(event in {PROCESSED, DELETED, GONE} for event in events),
+        rate_per_s=rate_per_s,
+        report=report,
+    )
+    if plan.case is not None and plan.is_imported:
+        record_actions(plan.case.path, actions_of_move(read_journal(move_journal)))
+    return result
 
 
 def aws_of_queue(url: str, profile: str | None = None) -> Aws:
