@@ -110,6 +110,7 @@ def in_envelope(message):
         (METRIC_MATH, "orders-worker"),
         (in_envelope(NOTIFICATION), "orders-dlq"),
         ({"Records": [{"EventSource": "aws:sns", "Sns": in_envelope(NOTIFICATION)}]}, "orders-dlq"),
+        ({"Messages": [{"MessageId": "1", "Body": json.dumps(in_envelope(NOTIFICATION))}]}, "orders-dlq"),
         (
             {"Records": [{"eventSource": "aws:sqs", "body": json.dumps(in_envelope(METRIC_EVENT))}]},
             "orders-dlq",

@@ -3,7 +3,8 @@
 Known shapes, each for metric alarms, metric math and composite alarms:
 
 * EventBridge's event ``CloudWatch Alarm State Change``;
-* the message of a notification by SNS, bare or in the envelope of SNS, of Lambda or of SQS;
+* the message of a notification by SNS, bare or in the envelope of SNS, of Lambda or of SQS, also as the AWS
+  CLI receives it;
 * the event with which an alarm invokes a Lambda function directly.
 
 Documentation: "Alarm events and EventBridge" and "Notifying users on alarm changes" in the CloudWatch User
@@ -119,12 +120,13 @@ def _unwrapped(value: Any, depth: int) -> Mapping[str, Any]:
     """Return the message within the envelopes of SNS, SQS and Lambda."""
     if not isinstance(value, dict) or depth == 0:
         raise InputError(_UNKNOWN)
-    records = value.get("Records")
+    records = value.get("Records", value.get("Messages"))  # of Lambda, or as the AWS CLI receives them
     if isinstance(records, list):
         if len(records) != 1:
             raise InputError(f"The event holds {len(records)} records: give one record per run.")
         inner = records[0].get("Sns") or records[0]
-        return _unwrapped(json.loads(inner["body"]) if "body" in inner else inner, depth - 1)
+        body = inner.get("body", inner.get("Body"))
+        return _unwrapped(inner if body is None else json.loads(body), depth - 1)
     if isinstance(value.get("Message"), str) and "AlarmName" not in value:
         return _unwrapped(json.loads(value["Message"]), depth - 1)
     return value
