@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.alarms.advice import FLAPS
 from watchme_analysis.inference.findings import Diagnosis
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, TableView, cell
+from watchme_analysis.present.display import FigureView, TableView, cell, with_zone
 from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
-from watchme_analysis.text.render import render
+from watchme_analysis.text.message import message
+from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,12 +43,12 @@ def plot_alarm_times(
     bars
         Label, and start and end of each ALARM interval; the end is None while still in alarm.
     span
-        Window, zone and incident.
+        Window, zone, incident and language.
     noticed
         Time at which people noticed, drawn as a dotted line; None if unknown.
     """
     if not bars:
-        return style.empty_figure("alarms", "No alarm fired in this window.")
+        return style.empty_figure("alarms", message("alarms-none-fired"), span.language)
     figure, (axis,) = style.new_figure([0.9 + _ROW_IN * len(bars)])
     style.time_axis([axis], span)
     for place, (_, raised) in enumerate(bars):
@@ -62,17 +63,18 @@ def plot_alarm_times(
                 edgecolor=style.RED,
                 linewidth=0.3,
             )
-    axis.set_yticks(range(len(bars)), [label for label, _ in bars])
+    axis.set_yticks(range(len(bars)), [name for name, _ in bars])
     axis.set_ylim(len(bars) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
     if noticed is not None:
         axis.axvline(style.day_number(noticed), color=style.BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-    style.title(axis, "in alarm" + ("" if noticed is None else " (dotted: people noticed)"))
-    first = ", ".join(f"{' on '.join(label.splitlines())} ({len(raised)} ×)" for label, raised in bars)
-    return style.finish(figure, "alarms", f"Times in alarm, one line each: {first}. The incident is shaded.")
+    words = style.drawn_language(span.language)
+    style.title(axis, label("alarms-panel" if noticed is None else "alarms-panel-noticed", words))
+    first = ", ".join(f"{' / '.join(name.splitlines())} ({len(raised)} ×)" for name, raised in bars)
+    return style.finish(figure, "alarms", label("alarms-alt", span.language, alarms=first))
 
 
-def plot_alarm_sensitivity(frame: pd.DataFrame) -> FigureView:
+def plot_alarm_sensitivity(frame: pd.DataFrame, language: str = "en") -> FigureView:
     """Return a figure of the delay of each alarm against its threshold, one line per M of N.
 
     Parameters
@@ -80,23 +82,24 @@ def plot_alarm_sensitivity(frame: pd.DataFrame) -> FigureView:
     frame
         Frame from :func:`watchme_analysis.alarms.sensitivity.sensitivity`. Alarms that never fire for the
         incident are left out.
+    language
+        Language of labels and description.
     """
+    words = style.drawn_language(language)
     fired = frame[frame["minutes_after_start"].notna()] if len(frame) else frame
     chosen = list(dict.fromkeys(zip(fired["alarm"], fired["resource"], strict=True)))[:_MOST]
     if not chosen:
-        return style.empty_figure(
-            "sensitivity", "No threshold or M of N makes an alarm fire for the incident."
-        )
+        return style.empty_figure("sensitivity", message("sensitivity-none"), language)
     figure, axes = style.new_figure([_PANEL_IN] * len(chosen))
     for axis, (alarm, resource) in zip(axes, chosen, strict=True):
         rows = frame[(frame["alarm"] == alarm) & (frame["resource"] == resource)]
-        _panel(axis, rows)
+        _panel(axis, rows, words)
         style.title(axis, f"{alarm}, {resource}")
-    axes[-1].set_xlabel("threshold; numbers beside a mark: false alarms per week")
-    return style.finish(figure, "sensitivity", _alt(fired, chosen))
+    axes[-1].set_xlabel(label("sensitivity-axis", words))
+    return style.finish(figure, "sensitivity", _alt(fired, chosen, language))
 
 
-def _panel(axis: Axes, rows: pd.DataFrame) -> None:
+def _panel(axis: Axes, rows: pd.DataFrame, language: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     thresholds = sorted(rows["threshold"].unique())
@@ -114,7 +117,15 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         # No line leads to "never", because it is not a value on the axis.
         fired = [math.nan if height == never else height for height in y]
         axis.plot(x, fired, color=color, linewidth=1.0)
-        axis.plot(x, y, color=color, marker=marker, ms=4, linewidth=0, label=f"{m} of {n}")
+        axis.plot(
+            x,
+            y,
+            color=color,
+            marker=marker,
+            ms=4,
+            linewidth=0,
+            label=label("datapoints-to-alarm", language, m=int(m), n=int(n)),
+        )
         for left, height, false in zip(x, y, mine["false_a_week"], strict=True):
             if not _is_null(false) and float(false) > 0:
                 axis.annotate(
@@ -127,8 +138,8 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_xlim(-0.5, len(thresholds) - 0.5)
     axis.set_ylim(0, never * 1.15)
     ticks = [float(tick) for tick in MaxNLocator(3).tick_values(0, top) if 0 <= tick <= top * 1.1]
-    axis.set_yticks([*ticks, never], [*map(format_number, ticks), "never"])
-    axis.set_ylabel("min after start")
+    axis.set_yticks([*ticks, never], [*map(format_number, ticks), label("sensitivity-never", language)])
+    axis.set_ylabel(label("sensitivity-delay", language))
     style.legend(axis)
 
 
@@ -138,20 +149,21 @@ def _is_null(value: Any) -> bool:
     return bool(pd.isna(value))
 
 
-def _alt(fired: pd.DataFrame, chosen: Sequence[tuple[str, str]]) -> str:
+def _alt(fired: pd.DataFrame, chosen: Sequence[tuple[str, str]], language: str) -> str:
     parts = []
     for alarm, resource in chosen:
         minutes = fired[(fired["alarm"] == alarm) & (fired["resource"] == resource)]["minutes_after_start"]
         low, high = (format_duration(float(value) * 60) for value in (minutes.min(), minutes.max()))
-        parts.append(f"{alarm} on {resource}: {low if low == high else f'{low} to {high}'} after the start")
-    return f"First time in alarm against threshold, a line for each M of N. {'; '.join(parts)}."
+        span = low if low == high else label("losses-between", language, start=low, end=high)
+        parts.append(label("sensitivity-alt-alarm", language, alarm=alarm, resource=resource, after=span))
+    return label("sensitivity-alt", language, alarms="; ".join(parts))
 
 
 _NAMED = 4
 
 
 def backtest_table(
-    frame: pd.DataFrame, zone: tzinfo, caption: str = "Alarms that would have fired"
+    frame: pd.DataFrame, zone: tzinfo, language: str = "en", *, existing: bool = False
 ) -> TableView:
     """Return a table of the alarms that fired, the earliest for the incident first.
 
@@ -161,8 +173,10 @@ def backtest_table(
         Frame from :func:`watchme_analysis.alarms.trials.backtest_frame`.
     zone
         Time zone of the times shown.
-    caption
-        Caption of the table.
+    language
+        Language of caption, headings and notes.
+    existing
+        True for alarms that exist, False for those of a specification.
     """
     import pandas as pd
 
@@ -175,7 +189,9 @@ def backtest_table(
             str(row.alarm),
             str(row.resource),
             format_time(row.first, zone, seconds=False),
-            "still in alarm" if pd.isna(row.cleared) else format_time(row.cleared, zone, seconds=False),
+            label("alarm-still", language)
+            if pd.isna(row.cleared)
+            else format_time(row.cleared, zone, seconds=False),
             _minutes(row.minutes_after_start),
             *([_minutes(row.lead_minutes)] if led else []),
             cell(int(row.times_raised), zone),
@@ -184,31 +200,39 @@ def backtest_table(
         )
         for row in fired.itertuples()
     )
-    heads = (
-        "alarm", "resource", "first fired", "then cleared", "after the start",
-        *(["before people"] if led else []), "times fired", "false a week", *(["note"] if noted else []),
-    )  # fmt: skip
-    return TableView(
-        f"{caption} (times in {zone})", heads, rows, _silent(frame), frozenset(range(4, 7 + led))
+    heads = _heads(
+        language,
+        *("alarm", "resource", "first-fired", "then-cleared", "after-the-start"),
+        *(["before-people"] if led else []),
+        *("times-fired", "false-a-week"),
+        *(["note"] if noted else []),
     )
+    numeric = frozenset(range(4, 7 + led))
+    caption = label("existing-alarms-caption" if existing else "backtest-caption", language)
+    return TableView(with_zone(caption, zone, language), heads, rows, _silent(frame, language), numeric)
 
 
-def _silent(frame: pd.DataFrame) -> str:
+def _heads(language: str, *names: str) -> tuple[str, ...]:
+    return tuple(label(f"column-{name}", language) for name in names)
+
+
+def _silent(frame: pd.DataFrame, language: str) -> str:
     """Return a text that lists the alarms that did not fire and those that could not be evaluated."""
     quiet = frame[frame["times_raised"] == 0]
     unevaluated = frame[frame["times_raised"].isna()]
     parts = []
     if len(quiet):
-        parts.append(f"Never fired: {_listed(quiet)}.")
+        parts.append(label("backtest-never-fired", language, alarms=_listed(quiet)))
     if len(unevaluated):
         reasons = list(dict.fromkeys(unevaluated["note"]))
-        parts.append(f"Not evaluated: {_listed(unevaluated)} ({' '.join(reasons[:_NAMED])})")
+        why = " ".join(reasons[:_NAMED])
+        parts.append(label("alarms-not-evaluated", language, alarms=_listed(unevaluated), reasons=why))
     return " ".join(parts)
 
 
 def _listed(frame: pd.DataFrame) -> str:
     counts = frame["alarm"].value_counts(sort=False)
-    return ", ".join(f"{name} (on {count})" for name, count in counts.items())
+    return ", ".join(f"{name} ({count})" for name, count in counts.items())
 
 
 def _minutes(value: Any) -> str:
@@ -217,20 +241,24 @@ def _minutes(value: Any) -> str:
     return "–" if pd.isna(value) else format_duration(float(value) * 60.0)
 
 
-def rules_table(rules: Iterable[tuple[str, str, str]]) -> TableView:
+def rules_table(rules: Iterable[tuple[str, str, str]], language: str = "en") -> TableView:
     """Return a table with name, rule and monitored resources of every alarm."""
-    return TableView("Alarms of the specification", ("alarm", "rule", "over"), tuple(rules))
+    return TableView(
+        label("rules-caption", language), _heads(language, "alarm", "rule", "over"), tuple(rules)
+    )
 
 
-def advice_table(advice: Sequence[Advice]) -> TableView:
+def advice_table(advice: Sequence[Advice], language: str = "en") -> TableView:
     """Return a table of the advice from a back-test."""
     rows = tuple((each.alarm, each.resource, each.finding, each.instead, each.effect) for each in advice)
-    note = "" if rows else "Nothing: each alarm can do what it is for on these queues and functions."
-    heads = ("alarm", "resource", "what the back-test shows", "better", "which then")
-    return TableView("What would be better, and by how much", heads, rows, note)
+    note = "" if rows else label("alarm-advice-none", language)
+    heads = _heads(language, "alarm", "resource", "backtest-shows", "better", "effect-of-change")
+    return TableView(label("alarm-advice-caption", language), heads, rows, note)
 
 
-def ranges_table(frame: pd.DataFrame, assumptions: Iterable[str], zone: tzinfo) -> TableView:
+def ranges_table(
+    frame: pd.DataFrame, assumptions: Iterable[str], zone: tzinfo, language: str = "en"
+) -> TableView:
     """Return a table of the alarms whose times depend on what CloudWatch does not publish.
 
     Parameters
@@ -241,6 +269,8 @@ def ranges_table(frame: pd.DataFrame, assumptions: Iterable[str], zone: tzinfo) 
         Names of the assumptions that were evaluated.
     zone
         Time zone of the times shown.
+    language
+        Language of caption, headings and note.
     """
     names = tuple(assumptions)
     rows = tuple(
@@ -251,17 +281,9 @@ def ranges_table(frame: pd.DataFrame, assumptions: Iterable[str], zone: tzinfo) 
         )
         for row in frame.to_dict("records")
     )
-    heads = ("alarm", "resource", *names)
-    note = (
-        "CloudWatch does not publish how many periods it evaluates if some are missing (N + 2 in its "
-        "examples), nor the state while only a few young points exist and breach: kept here, else "
-        "`insufficient` or `ok`."
-        if rows
-        else "No difference: with evaluation ranges of N + 0 to N + 5 periods, and whatever a few young "
-        "breaching points lead to, every alarm fires at the same times."
-    )
-    caption = f"First time and number of times fired, by what is assumed (times in {zone})"
-    return TableView(caption, heads, rows, note)
+    heads = (*_heads(language, "alarm", "resource"), *names)
+    note = label("ranges-note" if rows else "ranges-none", language)
+    return TableView(with_zone(label("ranges-caption", language), zone, language), heads, rows, note)
 
 
 _BY_TIME = ["minutes_after_start", "times_raised"]

@@ -24,6 +24,7 @@ from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.services.backtest import CaseBacktest
 from watchme_analysis.text.formats import format_duration, format_time
+from watchme_analysis.text.render import value_label
 from watchme_analysis.window import parse_time
 
 if TYPE_CHECKING:
@@ -59,14 +60,12 @@ class AlarmPage(Page):
     @section(lambda page: page._rule_rows())
     def rules(self) -> TableView:
         """Return a table of the alarms of the specification."""
-        over = {"dlq": "each dead-letter queue", "function": "each function", "queue": "each queue"}
         return rules_table(
             (
-                spec.name,
-                spec.in_words,
-                over.get(spec.over, "health checks" if spec.over == "probes" else spec.over),
-            )
-            for spec in self.specs
+                (spec.name, spec.in_words, value_label("alarm-over", spec.over, self.language))
+                for spec in self.specs
+            ),
+            self.language,
         )
 
     @section(sql=Rows("alarm_history"))
@@ -91,19 +90,19 @@ class AlarmPage(Page):
     @section(lambda page: page._tests.frame(page._tests.proposed_results), Rows("metrics"), plot="fires")
     def backtest(self) -> TableView:
         """Return a table of the times at which the alarms of the specification would have fired."""
-        return backtest_table(self._tests.frame(self._tests.proposed_results), self.zone)
+        return backtest_table(self._tests.frame(self._tests.proposed_results), self.zone, self.language)
 
     @section(lambda page: page._tests.frame(page._tests.existing_results), Rows("metrics"), plot="fires")
     def existing(self) -> TableView:
         """Return a table of the times at which the existing alarms would have fired."""
         if not self._tests.existing_results:
-            return TableView(
-                "Alarms that exist", (), (), "The case holds no alarm: alarms.json is empty or missing."
-            )
+            none = self._label("existing-alarms-none")
+            return TableView(self._label("existing-alarms-caption"), (), (), none)
         return backtest_table(
             self._tests.frame(self._tests.existing_results),
             self.zone,
-            "Alarms that exist, by the same rules",
+            self.language,
+            existing=True,
         )
 
     @section(lambda page: page._tests.frame(page._tests.results), Rows("metrics"))
@@ -123,17 +122,17 @@ class AlarmPage(Page):
     @section(lambda page: page._swept, Rows("metrics"))
     def sensitivity(self) -> FigureView:
         """Return a figure of the delay of alarms on affected queues at other thresholds and M of N."""
-        return plot_alarm_sensitivity(self._swept)
+        return plot_alarm_sensitivity(self._swept, self.language)
 
     @section(lambda page: page._tests.ranges(), Rows("metrics"))
     def ranges(self) -> TableView:
         """Return a table of the alarms that depend on the unpublished length of the evaluation range."""
-        return ranges_table(self._tests.ranges(), UNPUBLISHED, self.zone)
+        return ranges_table(self._tests.ranges(), UNPUBLISHED, self.zone, self.language)
 
     @section(lambda page: page._advice_rows(), Rows("metrics"))
     def improvements(self) -> TableView:
         """Return a table of improvements to the alarms of the specification."""
-        return advice_table(self._tests.advice(self.specs))
+        return advice_table(self._tests.advice(self.specs), self.language)
 
     @section(sql=Rows("metrics"), plot="fires")
     def advice(self) -> TextView:
