@@ -1,11 +1,14 @@
 """Measure memory and time for evidence that is made to exhaust both, such as decompression bombs.
 
     .venv/bin/python benchmarks/reliability.py [--mib N]
+    .venv/bin/python benchmarks/reliability.py --kills 200 [--seed S]
 
 Each attack is a file in a temporary folder, and each command reads it in a process of its own. The table
 states the stored and the unpacked size, the largest resident memory of the process, the time on the clock,
 and the limits (`watchme_analysis/limits.py`) by which the loss is reported. The first row is a small harmless
 log. Sizes are a tenth of those of the known attacks unless ``--mib 10240`` is given.
+
+With ``--kills``, remedies are killed at random moments instead: see `benchmarks/remedy_kills.py`.
 """
 
 from __future__ import annotations
@@ -45,7 +48,14 @@ sys.exit(code)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mib", type=int, default=1024, help="unpacked size of the largest bomb")
-    mib = parser.parse_args().mib
+    parser.add_argument("--kills", type=int, help="kill each remedy so many times instead")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the first kill")
+    options = parser.parse_args()
+    if options.kills is not None:
+        from remedy_kills import REMEDIES, kill_remedies
+
+        sys.exit(kill_remedies(REMEDIES, options.kills, options.seed))
+    mib = options.mib
     heads = f"{'command':7} {'file':15} {'attack':26} {'stored':>9} {'unpacked':>9}"
     print(f"{heads} {'memory':>9} {'time':>7}  reported")
     with tempfile.TemporaryDirectory() as folder:

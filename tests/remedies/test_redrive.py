@@ -274,6 +274,18 @@ def test_an_entry_after_one_that_was_cut_off_counts(queue, front, tmp_path):
         assert redrive(lines, journal, aws_of).unconfirmed == ["m0"]
 
 
+def test_a_journal_of_the_first_release_is_continued(queue, tmp_path):
+    journal, lines = tmp_path / "journal", messages(queue, 2)
+    redrive(lines, journal, aws_of, 1)
+    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+    journal.write_text(
+        "".join(json.dumps({"message": entry.pop("key"), **entry}) + "\n" for entry in entries)
+    )
+    found = redrive(lines, journal, aws_of)
+    assert (found.sent, found.before) == (1, 1)
+    assert bodies(queue) == ["body 0", "body 1"]
+
+
 def test_another_file_and_a_second_run_are_refused_before_anything_is_sent(queue, front, tmp_path):
     import fcntl
 

@@ -137,6 +137,18 @@ def test_failed_entries_of_a_deletion_are_repeated_individually(worker, aws, fro
     assert worker.in_dlq() == set()
 
 
+def test_throttling_is_waited_for_and_a_reset_is_reported(worker, aws, front, tmp_path):
+    task = task_of(worker, worker.dead_letters(3))
+    front.faults["SendMessage"].extend(["throttle", None, "reset"])
+    audit = run_redrive(task, tmp_path / "j", aws, QUICK)
+    assert audit.outcome == "stopped"
+    assert audit.states == {"deleted": 1, "unconfirmed": 1, "not_sent": 1}
+    rest = run_redrive(task, tmp_path / "j", aws, QUICK)
+    assert rest.states == {"deleted": 2, "unconfirmed": 1}
+    again = run_redrive(task, tmp_path / "j", aws, QUICK, retry_unconfirmed=True)
+    assert (again.outcome, worker.done.count("body 1")) == ("complete", 1)
+
+
 def test_a_fifo_queue_keeps_groups_and_gets_new_deduplication_ids(front, moto_port, aws, tmp_path):
     worker = Worker(front, moto_port, fifo=True)
     more = {"MessageGroupId": "g{}", "MessageDeduplicationId": "d{}"}
