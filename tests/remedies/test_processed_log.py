@@ -74,3 +74,25 @@ def test_work_is_found_in_json_logs(state_of):
     lines = [json.dumps(body), json.dumps(end)]
     assert state_of(*lines, item="d1", key="2026-01-02") == ("processed", "work")
     assert state_of(END, item="d2", key="2026-01-02") is None
+
+
+def test_an_event_that_arrives_late_is_found_by_reading_the_whole_log(front, moto_port):
+    worker = Worker(front, moto_port)
+    log = ProcessedLog(Aws(rate_limits=FAST), worker.function, datetime.now(UTC), KEYS)
+    now = int(time.time() * 1000)
+
+    def put(at, *lines):
+        worker.logs.put_log_events(
+            logGroupName=worker.group,
+            logStreamName=worker.stream,
+            logEvents=[{"timestamp": at, "message": line} for line in lines],
+        )
+
+    put(now, "something else")
+    log.read()
+    put(now - 180_000, START, f"handling {FIRST}", END)
+    message = SentMessage(FIRST, datetime.now(UTC))
+    log.read()
+    assert log.of(message) is None
+    log.read(whole=True)
+    assert log.of(message).state == "processed"

@@ -143,8 +143,8 @@ class ProcessedLog:
             self._group = str(configured or f"{LAMBDA_LOG_GROUP}{self._function}")
         return self._group
 
-    def read(self) -> None:
-        """Read what has been logged since the last reading.
+    def read(self, *, whole: bool = False) -> None:
+        """Read what has been logged since the last reading, or, with ``whole``, since the first message.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class ProcessedLog:
         """
         from watchme_analysis.cloudwatch.session import NotFoundError
 
-        start = max(self._first, self._since - _LATE)
+        start = self._first if whole else max(self._first, self._since - _LATE)
         try:
             pages = self._aws.pages(
                 "logs", "filter_log_events", logGroupName=self.group(), startTime=_milliseconds(start)

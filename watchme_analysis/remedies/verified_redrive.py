@@ -481,8 +481,8 @@ class _Run:
         """Return the keys of the messages that this run has sent."""
         return {entry["key"] for entry in self.journal.entries[self.first_entry :] if entry["event"] == SENT}
 
-    def _read_log(self) -> None:
-        self.log.read()
+    def _read_log(self, *, whole: bool = False) -> None:
+        self.log.read(whole=whole)
         self.read_at = time.monotonic()
         for key, sent in self._sent().items():
             found = self.log.of(sent)
@@ -513,6 +513,9 @@ class _Run:
                 )
             waited_s = (datetime.now(UTC) - sent[key].sent_at).total_seconds()
             if waited_s > self.limits.confirm_within_s:
+                self._read_log(whole=True)  # an event may have arrived late, after later ones
+                if self._is_processed(key):
+                    continue
                 raise _StopError(
                     message(
                         "redrive-not-seen",
@@ -636,7 +639,7 @@ class _Run:
         ]
         unexplained = None
         if self.counts is not None and self.in_dlq is not None:
-            unexplained = self.counts.total - len(self.in_dlq)
+            unexplained = max(0, self.counts.total - len(self.in_dlq))
         return RedriveAudit(outcome, sentence, tuple(rows), self.counts, unexplained, self.journal.path)
 
     def _row(self, item: RedriveItem, known: Mapping[str, Any]) -> AuditRow:
