@@ -15,7 +15,7 @@ from watchme_analysis.cli.terminal import echo_json
 from watchme_analysis.text.shell_quoting import shell_path
 
 
-@click.group()
+@click.group(short_help="Plan and apply settings that the simulation favours.")
 def settings() -> None:
     """Change settings of queue and function that the simulation has shown to help."""
 
