@@ -28,6 +28,8 @@ journal_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="File that records each step; by default PLAN.journal.jsonl beside the plan.",
 )
+# Remedies whose undo has a name of its own.
+_UNDO_VERBS = {"deploy": "rollback"}
 _EXIT_CODES = {"complete": 0, "undone": 1, "stopped": 1, "refused": 2}
 
 
@@ -113,7 +115,8 @@ def apply_and_print(  # noqa: PLR0913  options of a command
     else:
         echo(render(result.sentence, language))
         if result.done and not is_undo:
-            command = Code(f"watchme {remedy} undo {shell_word(str(path))}")
+            verb = _UNDO_VERBS.get(remedy, "undo")
+            command = Code(f"watchme {remedy} {verb} {shell_word(str(path))}")
             echo(render(message("plan-undo-how", command=command), language))
     return _EXIT_CODES[result.outcome]
 

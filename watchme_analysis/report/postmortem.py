@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from watchme_analysis.notebook import BacklogPage, HealthPage
 
 # Rows of the timeline at most; further changes are in the page.
+# Actions of a kind that are told one by one.
+_MOST_ALIKE = 3
 _MOST_CHANGES = 30
 
 
@@ -273,15 +275,28 @@ class _Postmortem:
         return f"{head}: {markdown_text(self._label('finding-no-evidence'))}"
 
     def _actions(self) -> Iterable[tuple[datetime, str, str]]:
-        """Yield time, sentence and outcome of each recorded action, in order."""
+        """Yield time, sentence and outcome of each recorded action, in order.
+
+        A redrive takes the same action for each message. So actions that differ only in their values are told
+        once, with their number, at the time of the first.
+        """
+        groups: dict[tuple[Any, ...], list[tuple[datetime, Message]]] = {}
         for row in self._page.investigation.case.table("actions").to_dict("records"):
             stored = row["message"] if isinstance(row["message"], Mapping) else json.loads(row["message"])
-            yield row["time"].to_pydatetime(), self._render(message_from_dict(stored)), str(row["outcome"])
+            said = message_from_dict(stored)
+            kind = (row["plan"], row["resource"], said.id, str(row["outcome"]))
+            groups.setdefault(kind, []).append((row["time"].to_pydatetime(), said))
+        for (*_, outcome), same in groups.items():
+            if len(same) <= _MOST_ALIKE:
+                yield from ((time, self._render(said), outcome) for time, said in same)
+                continue
+            (first, said), (last, _) = same[0], same[-1]
+            told = message("postmortem-alike", first=said, count=len(same) - 1, until=last)
+            yield first, self._render(told), outcome
 
     def _taken(self, case: Case) -> Iterator[str]:
-        rows = [
-            (format_time(time, self._page.zone), told, outcome) for time, told, outcome in self._actions()
-        ]
+        taken = sorted(self._actions(), key=lambda action: action[0])
+        rows = [(format_time(time, self._page.zone), told, outcome) for time, told, outcome in taken]
         if not self._has_incident and not rows:
             return
         yield self._heading("actions")

@@ -9,6 +9,7 @@ from typing import Any
 
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.remedies.deployment import sqs_event
 from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import render
@@ -39,10 +40,13 @@ def recorded_events(
     if case is None:
         return events
     opened = open_case(case)
-    mappings = opened.table("event_source_mappings")
-    queues = set(mappings.loc[mappings["function"] == function, "queue"].dropna())
+    of_function = [each for each in pipelines(opened) if each.function == function]
+    queues = {each.queue for each in of_function}
+    dlqs = {each.dlq: each.queue for each in of_function if each.dlq}
     messages = opened.table("queue_messages")
-    wanted = messages[messages["source_queue"].isin(queues) & messages["body"].notna()]
+    # Not every reader of a DLQ asks for the attribute that names the source queue.
+    from_dlq = messages["source_queue"].isin(queues) | messages["queue"].isin(dlqs)
+    wanted = messages[from_dlq & messages["body"].notna()]
     if wanted.empty:
         known = ", ".join(sorted(queues)) or "no queue"
         raise InputError(
@@ -51,7 +55,8 @@ def recorded_events(
         )
     for row in wanted.sort_values("sent_at").groupby("queue", sort=True).tail(1).itertuples():
         attributes = json.loads(row.attributes) if isinstance(row.attributes, str) else {}
-        arn = attributes.get("DeadLetterQueueSourceArn") or f"arn:aws:sqs:::{row.source_queue}"
+        source = row.source_queue if isinstance(row.source_queue, str) else dlqs[row.queue]
+        arn = attributes.get("DeadLetterQueueSourceArn") or f"arn:aws:sqs:::{source}"
         region = arn.split(":")[3]
         label = render(message("deploy-event-dlq", queue=Resource(row.queue)), language)
         events.append((label, sqs_event(row.body, row.message_id, arn, attributes, region)))

@@ -37,6 +37,10 @@ postmortem-change = { $resource }: { $what }{ $known ->
 postmortem-cause-unknown = The evidence does not separate the remaining causes.
 postmortem-rows = Query for the rows of the strongest statement, for watchme case sql:
 postmortem-not-decided = No observation contradicts it.
+postmortem-alike = { $first } The same { $count ->
+    [one] for one more
+   *[other] for { $count } more
+  } until { $until }.
 postmortem-no-actions = The case records no actions.
 postmortem-prevent = Decide on prevention: { $page }.
 postmortem-made = Made by watchme_analysis { $version } from the case { $case }.

@@ -31,6 +31,7 @@ postmortem-change = { $resource }: { $what }{ $known ->
 postmortem-cause-unknown = 手元の証拠では、残っている原因を区別できません。
 postmortem-rows = 最も強い根拠の行を取得するクエリ (watchme case sql で実行できます):
 postmortem-not-decided = 反証となる観測はありません。
+postmortem-alike = { $first } 同様の操作が { $until } までにさらに { $count } 件あります。
 postmortem-no-actions = このケースに対応の記録はありません。
 postmortem-prevent = 再発防止策を決めてください: { $page }。
 postmortem-made = watchme_analysis { $version } がケース { $case } から作成しました。
