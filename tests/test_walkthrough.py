@@ -61,7 +61,7 @@ def pipeline(front, moto_port):
 
 
 def record(front, pipeline, start):
-    """Fill metrics and log of the function with hours that went well, and hours that fail from ``start`` on."""
+    """Fill metrics and log of the function with hours that went well, then hours that fail."""
     queue, dlq = (("QueueName", "uploads"),), (("QueueName", "uploads-dlq"),)
     function = (("FunctionName", pipeline.function),)
     first = int((start - timedelta(minutes=MINUTES)).timestamp())
