@@ -1,13 +1,15 @@
 """A corpus of `/health` cases reduced to what the inference engine sees, and how the rules do on it.
 
     python benchmarks/health_corpus.py collect SET[:VARIANT]=FOLDER... [--truth TRUTH] [--made-up] [--bundled]
-    python benchmarks/health_corpus.py evaluate [--cases] [--ablate] [--corpus FILE]
+    python benchmarks/health_corpus.py evaluate [--cases] [--ablate] [--prune] [--corpus FILE]
 
 ``collect`` detects the signals in the cases of each folder and replaces the rows of these sets in the corpus:
 case, variant, truth, and one row for each observation (signal, strength, value, rows). TRUTH, or the folder
 ``truth``, holds one ``CASE.json`` for each case with ``cause`` and perhaps ``secondary_cause`` and
 ``other_causes``. ``evaluate`` applies the current causes and rules to the corpus within seconds: no case is
 opened. ``--ablate`` leaves out each signal and each grade in turn and lists what its absence changes.
+``--prune`` lists contradictions that can be left out together: grades below decisive in the files of causes,
+whose signal was observed.
 """
 
 from __future__ import annotations
@@ -25,10 +27,12 @@ from typing import Any
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.health.hypotheses import decision as rules
+from watchme_analysis.health.hypotheses import layers, second
 from watchme_analysis.health.hypotheses.diagnosis import detected
 from watchme_analysis.health.hypotheses.facts import facts
 from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
 from watchme_analysis.health.hypotheses.verdict import situation
+from watchme_analysis.inference.causes import Cause, layer_grades
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
 
@@ -39,6 +43,8 @@ COLUMNS = ("set", "case", "variant", "truth", "also", "signal", "strength", "val
 SITUATION = ("incident", "timed", "spared", "edge_visible")
 CONTROL = "none"
 SURE = 0.9
+# Change of a confidence that leaves a verdict as it was.
+NO_CHANGE = 0.02
 
 
 @dataclass
@@ -208,7 +214,68 @@ def evaluate(options: argparse.Namespace) -> int:
                 f"{second.finding.cause} {second.finding.log_odds:+.1f}"
             )
     show(table(found))
-    return ablate(entries, found) if options.ablate else 0
+    if options.ablate:
+        ablate(entries, found)
+    if options.prune:
+        left_out = prunable(entries)
+        print(f"\n{len(left_out)} contradictions can be left out together:\n")
+        for signal, cause, grade in left_out:
+            print(f"- {signal} for {cause} ({grade})")
+    return 0
+
+
+def use(causes: tuple[Cause, ...]) -> None:
+    """Let all rules weigh these causes."""
+    for module in (rules, layers, second):
+        module.health_causes = lambda: causes  # type: ignore[attr-defined]
+
+
+def said_of(entry: Entry) -> tuple[object, float]:
+    """Return all that a diagnosis names for an entry, and its confidence."""
+    said = rules.decide(entry.observations, entry.situation)
+    found = layers.layer_findings(said.ranking, entry.observations, is_incident=entry.situation.incident)
+    beside = None if said.second is None else said.second.finding.cause
+    status = tuple(sorted((one.layer, one.status) for one in found))
+    return (said.verdict, said.cause, beside, said.secondary, status), said.confidence
+
+
+def prunable(entries: Sequence[Entry]) -> list[tuple[str, str, str]]:
+    """Return contradictions that no verdict, layer or confidence needs: signal, cause and grade.
+
+    Each is left out together with all before it, and put back if that changes what is named or moves a
+    confidence by more than :data:`NO_CHANGE`.
+    """
+    original = health_causes()
+    having: dict[str, list[Entry]] = {}
+    for entry in entries:
+        for signal in {one.signal for one in entry.observations}:
+            having.setdefault(signal, []).append(entry)
+    before = {id(entry): said_of(entry) for entry in entries}
+    current = {cause.cause: cause for cause in original}
+    of_layers = {cause.cause: layer_grades("health", cause.layer) for cause in original}
+    grades = sorted(
+        (-cause.signals[signal].log_odds, len(having[signal]), cause.cause, signal)
+        for cause in original
+        for signal in cause.signals
+        if signal in having
+        and signal not in of_layers[cause.cause]
+        and cause.signals[signal].grade in ("-weak", "-fair", "-strong")
+    )
+    left_out = []
+    for _, _, name, signal in grades:
+        cause = current[name]
+        rest = {key: grade for key, grade in cause.signals.items() if key != signal}
+        current[name] = replace(cause, signals=rest)
+        use(tuple(current.values()))
+        for entry in having[signal]:
+            (named, confidence), (then, earlier) = said_of(entry), before[id(entry)]
+            if named != then or abs(confidence - earlier) > NO_CHANGE:
+                current[name] = cause
+                break
+        else:
+            left_out.append((signal, name, cause.signals[signal].grade))
+    use(original)
+    return sorted(left_out)
 
 
 def ablate(entries: Sequence[Entry], found: Sequence[tuple[Entry, rules.Decision]]) -> int:
@@ -278,6 +345,7 @@ def main(arguments: list[str]) -> int:
     one = commands.add_parser("evaluate")
     one.add_argument("--cases", action="store_true")
     one.add_argument("--ablate", action="store_true")
+    one.add_argument("--prune", action="store_true")
     one.set_defaults(run=evaluate)
     options = parser.parse_args(arguments)
     return int(options.run(options))

@@ -58,3 +58,26 @@ def test_a_signal_that_is_taken_away_changes_the_verdicts_that_hang_on_it(corpus
         for cases in (entries, without)
     )
     assert right > poorer
+
+
+def test_grades_that_can_be_left_out_together_change_nothing(corpus):
+    entries = [one for one in corpus.read_corpus() if one.part == "bundled"]
+    original = corpus.health_causes()
+    before = [corpus.said_of(one) for one in entries]
+    left_out = {(cause, signal) for signal, cause, _ in corpus.prunable(entries)}
+    assert left_out
+    assert corpus.rules.health_causes() is original
+    rest = [
+        corpus.replace(
+            one,
+            signals={key: each for key, each in one.signals.items() if (one.cause, key) not in left_out},
+        )
+        for one in original
+    ]
+    try:
+        corpus.use(tuple(rest))
+        after = [corpus.said_of(one) for one in entries]
+    finally:
+        corpus.use(original)
+    assert [named for named, _ in after] == [named for named, _ in before]
+    assert all(abs(now - then) <= 0.02 for (_, now), (_, then) in zip(after, before, strict=True))
