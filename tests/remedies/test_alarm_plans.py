@@ -2,20 +2,27 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import boto3
 import pytest
 from worlds.aws_front import FAST
 from worlds.order_system import create_order_system
 
+from watchme_analysis.alarms.backtest import Rule
+from watchme_analysis.alarms.chains import Chain
+from watchme_analysis.alarms.evidence import Evidence
+from watchme_analysis.alarms.specification import AlarmSpec
+from watchme_analysis.cloudwatch.account_state import describe_alarms
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.alarm_definitions import MARK
-from watchme_analysis.remedies.alarms import CALLS, read_topic
+from watchme_analysis.remedies.alarm_definitions import MARK, Request, wanted_alarms
+from watchme_analysis.remedies.alarms import CALLS, Place, alarm_plan, read_topic
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.journal import Journal, read_journal
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms, plan_verification
+from watchme_analysis.text.message import message
 
 pytestmark = pytest.mark.slow
 REGION = "ap-southeast-2"
@@ -133,6 +140,29 @@ def test_what_an_alarm_has_already_stays(aws, request_of, tmp_path):
     found = client.describe_alarms(AlarmNames=[mine])["MetricAlarms"][0]
     assert {key: found[key] for key in old} == old
     assert names() == [mine, "unrelated"]
+
+
+@pytest.mark.usefixtures("system", "topic")
+def test_a_composite_alarm_is_created_after_its_members_and_deleted_before_them(aws, tmp_path):
+    said = message("alarm-evidence-none")
+    noisy, calm = Evidence(60.0, 12, 4, said), Evidence(90.0, 1, 0, said)
+    members = [
+        AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0)),
+        AlarmSpec("old", "queue", ("ApproximateAgeOfOldestMessage",), "Maximum", Rule(300, 60.0)),
+    ]
+    both = AlarmSpec("both", "queue", composite='ALARM("dead") AND ALARM("old")')
+    evidence = {("dead", "orders-dlq"): noisy, ("old", "orders"): noisy, ("both", "orders"): calm}
+    wanted = wanted_alarms(Request([both, *members], [Chain("orders", None, "orders-dlq")], TOPIC, evidence))
+    place = Place(aws.account(), aws.region, datetime.now(UTC))
+    plan = alarm_plan(wanted, describe_alarms(aws), read_topic(aws, TOPIC), place)
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
+    [made] = describe_alarms(aws)["CompositeAlarms"]
+    assert made["AlarmRule"] == 'ALARM("orders-dlq-dead") AND ALARM("orders-old")'
+    assert alarm_plan(wanted, describe_alarms(aws), read_topic(aws, TOPIC), place).steps == ()
+    reverse = undo_plan(plan, read_journal(tmp_path / "j"))
+    assert reverse.steps[0].name == "undo orders-both"
+    assert apply_plan(reverse, tmp_path / "u", aws).outcome == "complete"
+    assert describe_alarms(aws) == {"MetricAlarms": [], "CompositeAlarms": []}
 
 
 @pytest.mark.usefixtures("system", "topic")

@@ -279,8 +279,25 @@ class Front:
         if "CompositeAlarm" not in asked.get("AlarmTypes", ["MetricAlarm"]):
             return data
         whole = json.loads(data)
-        whole["CompositeAlarms"] = [*whole.get("CompositeAlarms", []), *self.composite_alarms]
+        names = asked.get("AlarmNames")
+        whole["CompositeAlarms"] = [
+            alarm for alarm in self.composite_alarms if names is None or alarm["AlarmName"] in names
+        ]
         return json.dumps(whole).encode()
+
+    def put_composite_alarm(self, asked):
+        """The whole alarm is replaced; moto has none."""
+        self.composite_alarms = [
+            alarm for alarm in self.composite_alarms if alarm["AlarmName"] != asked["AlarmName"]
+        ]
+        asked.pop("Tags", None)
+        state = {"ActionsEnabled": True, "StateValue": "INSUFFICIENT_DATA"}
+        self.composite_alarms.append({**state, **asked})
+        return {}
+
+    def before_delete_alarms(self, body, moto):
+        names = body["AlarmNames"]
+        self.composite_alarms = [alarm for alarm in self.composite_alarms if alarm["AlarmName"] not in names]
 
     # Alarms: moto gives an alarm that is put again the call's tags and a new state, and knows no actions.
 
@@ -409,12 +426,13 @@ OWN = {
     "Logs_20140328.StopQuery": "stop_query",
     "GraniteServiceVersion20100801.GetMetricData": "get_metric_data",
     "GraniteServiceVersion20100801.DescribeAlarmHistory": "describe_alarm_history",
+    "GraniteServiceVersion20100801.PutCompositeAlarm": "put_composite_alarm",
     "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents": "lookup_events",
 }
 # What the front does before and after moto answers.
 AROUND = {
     "PutMetricAlarm": ("before_put_alarm", "after_put_alarm"),
-    "PutCompositeAlarm": ("before_put_alarm", "after_put_alarm"),
+    "DeleteAlarms": ("before_delete_alarms", None),
     "SetAlarmState": (None, "after_set_alarm_state"),
 }
 FAULTS = {
