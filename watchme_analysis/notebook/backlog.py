@@ -354,7 +354,7 @@ class BacklogPage(Page):
         warn_of_new_name("resend", "redrive")
         return self.redrive()
 
-    @section(lambda page: records(page._console_links, ("link", "url")))
+    @section(lambda page: records(page._console_links, ("link", "url")), Rows("queues"))
     def console(self) -> LinksView:
         """Return links into the AWS console: queues, functions, metrics, a query of their logs, changes."""
         return LinksView(
