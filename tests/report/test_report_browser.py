@@ -7,8 +7,11 @@ from datetime import UTC
 import nbformat
 import pytest
 from worlds.browser import CHROMIUM, chromium
+from worlds.marked_evidence import write_health
 from worlds.report_parts import ANSWER, PIXEL, result
 
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.notebook import open_health
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.outputs import write_figures
@@ -174,6 +177,67 @@ def test_what_a_log_brings_in_can_neither_fetch_nor_run(tab, tmp_path):
     assert tab.ask("document.title") != "run"
     assert [url for url in tab.requests if url.startswith("http")] == []
     assert tab.complaints, "the browser says what it blocked"
+
+
+HOSTILE = (
+    """</title></style></script></pre></table><script>document.title='run'</script>"""
+    """<img src="https://example.com/x.png" onerror="document.title='run'">"""
+    """<a href="javascript:document.title='run'">x</a>[x](javascript:document.title='run')"""
+    """![x](https://example.com/y.png)<svg/onload=document.title='run'>"""
+    "\u202egnp.exe\u2066\x1b]0;run\x07\x1b[31m" + "W" * 3000 + "9" * 400
+)
+# Elements and attributes that run or fetch.
+ACTIVE = """
+[...document.querySelectorAll(
+     "script, iframe, object, embed, base, form, link, svg, meta[http-equiv=refresh]"),
+ ...[...document.querySelectorAll("*")].filter(element => [...element.attributes].some(one =>
+     one.name.startsWith("on") || /^\\s*(javascript|vbscript|data:text)/i.test(one.value))),
+ ...[...document.images].filter(image => !image.src.startsWith("data:image/"))
+].map(element => element.outerHTML.slice(0, 120))
+"""
+
+
+@pytest.mark.slow
+def test_hostile_evidence_is_text_in_a_browser(tab, data, tmp_path):
+    """A page about evidence that an attacker wrote, with a title and files of theirs."""
+    evidence = write_health(
+        data / "health-threadpool", tmp_path / "evidence", HOSTILE.replace("/", "\u2044")[:120]
+    )
+    lines = [
+        json.dumps(
+            {"time": "2026-11-24T15:53:50+00:00", "level": "error", "message": f"failed {HOSTILE} {at}"}
+        )
+        for at in range(20)
+    ]
+    log = evidence / "app-hostile.log"
+    log.write_text("\n".join(lines) + "\n")
+    case = import_folder(evidence, tmp_path / "case").case
+    page = open_health(case=str(case.path))
+    outputs = []
+    for one in (page.verdict, page.timeline, page.vantages, page.changes, page.locations):
+        bundle = one()._repr_mimebundle_()
+        shown, about = bundle if isinstance(bundle, tuple) else (bundle, {})
+        outputs.append(nbformat.v4.new_output("display_data", shown, metadata=about))
+    outputs += [
+        nbformat.v4.new_output("stream", name="stdout", text=HOSTILE),
+        nbformat.v4.new_output("error", ename=HOSTILE, evalue=HOSTILE, traceback=[HOSTILE]),
+    ]
+    make = nbformat.v4
+    whole = make.new_notebook(
+        cells=[make.new_markdown_cell("# Why?"), make.new_code_cell("look()", outputs=outputs)]
+    )
+    inputs = [{"file": f"app-{HOSTILE}.log", "bytes": 10**30, "sha256": HOSTILE}]
+    path = made(whole, tmp_path / "reports", title=HOSTILE, inputs=inputs, case=HOSTILE)
+    for each in (path, tmp_path / "reports" / "index.html"):
+        tab.open(each, 1280)
+        assert tab.ask("document.title") != "run"
+        assert tab.requests == [each.as_uri()] or all(
+            url.startswith("data:image/") or url == each.as_uri() for url in tab.requests
+        )
+        assert tab.complaints == []
+        assert tab.ask(ACTIVE) == []
+        assert tab.ask("document.body.innerText.includes('onerror=')"), "the markup is shown as text"
+        assert tab.ask("document.documentElement.scrollWidth") <= 1280
 
 
 def test_the_check_itself_can_fail(tab, tmp_path):

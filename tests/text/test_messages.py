@@ -179,3 +179,11 @@ def test_sentences_are_joined_as_the_language_does():
     assert render(both) == "No incident (90% sure). No incident (90% sure). Plain."
     assert "。インシデント" in render(both, "ja")
     assert sentences(one) is one
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_of_any_length_is_rendered(language):
+    path = "/" + "W" * 5000
+    said = render(message("list-next", head=Resource(path), next=Phrases((PLAIN,) * 3)), language)
+    assert path in said
+    assert render(message("vantages-alt", strips=Resource(path)), language).count("W") == 5000

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fluent.runtime import FluentBundle
 
 FOLDER = Path(__file__).parent / "catalogues"
+# Characters of a value that Fluent takes with certainty; its own limit is 2,500.
+_LONGEST_VALUE = 2000
 # The id of a message stands at the beginning of a line; everything up to the next one belongs to it.
 _ENTRY = re.compile(r"^([a-z][a-z0-9-]*) *=", re.MULTILINE)
 
@@ -65,14 +67,21 @@ class Catalogue:
         pattern = bundle.get_message(message_id).value
         if pattern is None:
             raise MessageError(f"The message {message_id!r} has no text in the catalogue {self.language!r}.")
-        text, problems = bundle.format_pattern(pattern, dict(values))
+        # Fluent refuses longer values, and a path or a list of sentences may be longer.
+        texts = {name: getattr(value, "text", value) for name, value in values.items()}
+        long = [name for name, text in texts.items() if isinstance(text, str) and len(text) > _LONGEST_VALUE]
+        marks = {name: f"\ue000{number}\ue001" for number, name in enumerate(long)}
+        found, problems = bundle.format_pattern(pattern, {**values, **marks})
         if problems:
             missing = "; ".join(str(problem) for problem in problems)
             raise MessageError(
                 f"The message {message_id!r} can't be rendered in {self.language!r}: {missing.rstrip('.')}. "
                 f"Its values are: {', '.join(sorted(values)) or 'none'}."
             )
-        return str(text)
+        formatted = str(found)
+        for name, mark in marks.items():
+            formatted = formatted.replace(mark, texts[name])
+        return formatted
 
     def _parsed(self, message_id: str) -> FluentBundle:
         """Return the bundle with this message in it."""
