@@ -103,7 +103,8 @@ def measured(words: list[str], folder: Path) -> tuple[float, float, str]:
     if words[0] == "case" and done.returncode == 0:
         text += json.dumps(json.loads(Path(words[3], "manifest.json").read_text()))
         text += rejected_reasons(Path(words[3]))
-    found = [key for key in LIMITS if f"limit {key} =" in text]
+    # Each sentence that names a limit also names its variable.
+    found = [key for key in LIMITS if f"WATCHME_LIMIT_{key.upper()}" in text]
     reported = f"limit {', '.join(found)}" if found else f"exit {done.returncode}"
     return peak_kib / 1024, seconds, "TRACEBACK" if "Traceback" in text else reported
 
