@@ -20,6 +20,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -224,10 +225,18 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def use(causes: tuple[Cause, ...]) -> None:
-    """Let all rules weigh these causes."""
-    for module in (rules, layers, second):
+@contextmanager
+def using(causes: tuple[Cause, ...]) -> Iterator[None]:
+    """Let all rules weigh these causes meanwhile."""
+    modules = (rules, layers, second)
+    kept = [module.health_causes for module in modules]  # type: ignore[attr-defined]
+    for module in modules:
         module.health_causes = lambda: causes  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for module, causes_of in zip(modules, kept, strict=True):
+            module.health_causes = causes_of  # type: ignore[attr-defined]
 
 
 def said_of(entry: Entry) -> tuple[object, float]:
@@ -266,15 +275,16 @@ def prunable(entries: Sequence[Entry]) -> list[tuple[str, str, str]]:
         cause = current[name]
         rest = {key: grade for key, grade in cause.signals.items() if key != signal}
         current[name] = replace(cause, signals=rest)
-        use(tuple(current.values()))
-        for entry in having[signal]:
-            (named, confidence), (then, earlier) = said_of(entry), before[id(entry)]
-            if named != then or abs(confidence - earlier) > NO_CHANGE:
-                current[name] = cause
-                break
+        with using(tuple(current.values())):
+            is_needed = any(
+                named != before[id(entry)][0] or abs(confidence - before[id(entry)][1]) > NO_CHANGE
+                for entry in having[signal]
+                for named, confidence in (said_of(entry),)
+            )
+        if is_needed:
+            current[name] = cause
         else:
             left_out.append((signal, name, cause.signals[signal].grade))
-    use(original)
     return sorted(left_out)
 
 
