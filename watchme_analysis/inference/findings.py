@@ -307,7 +307,7 @@ class Diagnosis:
             **_rendered_list("summary", self.summary, language, zone),
             "ranking": [entry.to_dict(language, zone) for entry in self.ranking],
             "coverage": {
-                table: {**entry, **_rendered_list("notes", entry["notes"] or (), language, zone)}
+                table: {**entry, **_rendered_list("notes", entry.get("notes") or (), language, zone)}
                 for table, entry in self.coverage.items()
             },
             "missing_evidence": [item.to_dict(language, zone) for item in self.missing_evidence],
