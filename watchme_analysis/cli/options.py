@@ -168,12 +168,22 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in the stub
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the seconds."""
-        text = str(value)
-        is_number = re.fullmatch(r"\d+(\.\d+)?", text) is not None
         try:
-            return parse_span(f"{text}s" if is_number else text).total_seconds()
+            return seconds_of(str(value))
         except InputError as error:
             self.fail(str(error), param, ctx)
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of a duration such as ``10s`` or of a plain number.
+
+    Raises
+    ------
+    InputError
+        When it is neither.
+    """
+    is_number = re.fullmatch(r"\d+(\.\d+)?", text) is not None
+    return parse_span(f"{text}s" if is_number else text).total_seconds()
 
 
 def seconds_option(option: str, name: str, default: str, text: str) -> Callable[[Any], Any]:

@@ -5,30 +5,27 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import profile_option, region_option, system_option
+from watchme_analysis.cli.options import profile_option, region_option, seconds_of, system_option
 from watchme_analysis.cli.terminal import echo, echo_data
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.curl_script import curl_lines
 from watchme_analysis.text.formats import counted
-from watchme_analysis.window import parse_span
 
 if TYPE_CHECKING:
     from watchme_analysis.services.health_metric import MetricPublisher
 
 
 def _span_s(name: str, text: str) -> float:
-    """Return the seconds of a duration such as ``10s`` or of a plain number."""
-    is_number = re.fullmatch(r"\d+(\.\d+)?", text) is not None
+    """Return the seconds of the value of an option."""
     try:
-        return parse_span(f"{text}s" if is_number else text).total_seconds()
+        return seconds_of(text)
     except InputError as error:
         raise click.BadParameter(str(error), param_hint=name) from error
 

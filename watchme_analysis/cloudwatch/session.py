@@ -54,9 +54,11 @@ _MAX_ERROR_TEXT = 300
 _RESOURCE_PARAMETERS = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
 _NO_REGION = "No region is configured: give --region (in Python, region), or set AWS_REGION."
 # IAM actions whose names differ from the operation's.
-_ACTION_NAMES = {
+ACTION_NAMES = {
+    "lambda:Invoke": "lambda:InvokeFunction",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
 }
 
 
@@ -258,7 +260,7 @@ class Aws:
 
         client = self.client(service)
         action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-        action = _ACTION_NAMES.get(action, action)
+        action = ACTION_NAMES.get(action, action)
         attempts = self.rate_limits.attempts
         for attempt in range(attempts):
             self._wait_turn(action)

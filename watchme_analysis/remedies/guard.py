@@ -260,20 +260,22 @@ class Guard:
         """
         with open_journal(journal_path) as journal:
             state = GuardState(restarts=_restarts(journal))
-            self._settle(journal)
+            self._settle(journal, stop)
             number = 0
             while not stop.is_set() and (most_checks is None or number < most_checks):
                 begun = time.monotonic()
                 number += 1
                 row = self._check("inside", self.settings.url)
                 now = datetime.now(UTC)
-                self._act(decide(self.settings, state, is_healthy=_healthy(row), now=now), journal, state)
+                self._act(
+                    decide(self.settings, state, is_healthy=_healthy(row), now=now), journal, state, stop
+                )
                 self.heartbeat()
                 stop.wait(max(0.0, self.settings.interval_s - (time.monotonic() - begun)))
 
-    def _act(self, action: Action, journal: Journal, state: GuardState) -> None:
+    def _act(self, action: Action, journal: Journal, state: GuardState, stop: threading.Event) -> None:
         if action == "restart":
-            self._restart(journal, state)
+            self._restart(journal, state, stop)
         elif action == "cool down":
             self.report(message("guard-cooling", within=Duration(self.settings.cooldown_s)))
         elif action == "stop" and journal.event(_STOPPED) != _STOPPED:
@@ -286,7 +288,7 @@ class Guard:
             # Healthy again: the next time that the limit is reached is news.
             journal.write(_STOPPED, DONE)
 
-    def _restart(self, journal: Journal, state: GuardState) -> None:
+    def _restart(self, journal: Journal, state: GuardState, stop: threading.Event) -> None:
         key = f"restart {len(state.restarts) + 1}"
         folder = self._save_evidence()
         self.report(message("guard-evidence", folder=Resource(str(folder))))
@@ -302,16 +304,17 @@ class Guard:
                 )
             )
             return
-        self._await_healthy(key, journal)
+        self._await_healthy(key, journal, stop)
         state.failures = 0
 
-    def _settle(self, journal: Journal) -> None:
+    def _settle(self, journal: Journal, stop: threading.Event) -> None:
         """Finish the restart of a guard that was killed: it counts, and the service may be healthy."""
         for key, entry in [*journal.last.items()]:
             if key != _STOPPED and entry["event"] == INTENDED:
-                self._await_healthy(key, journal)
+                self._await_healthy(key, journal, stop)
 
-    def _await_healthy(self, key: str, journal: Journal) -> None:
+    def _await_healthy(self, key: str, journal: Journal, stop: threading.Event) -> None:
+        """Wait until the service is healthy; a guard that is stopped leaves the wait to its next run."""
         begun = time.monotonic()
         while True:
             row = self._check("inside", self.settings.url)
@@ -326,7 +329,8 @@ class Guard:
                     message("guard-not-healthy", url=Resource(self.settings.url), within=Duration(took_s))
                 )
                 return
-            time.sleep(min(self.settings.interval_s, _QUICK_CHECK_S))
+            if stop.wait(min(self.settings.interval_s, _QUICK_CHECK_S)):
+                return
 
     def _check(self, vantage: str, url: str) -> dict[str, Any]:
         row = prober.probe(vantage, url, lambda each: prober.fetch(each, self.settings.timeout_s, {}))

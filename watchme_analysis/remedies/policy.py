@@ -6,19 +6,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from watchme_analysis.cloudwatch.session import ACTION_NAMES
 from watchme_analysis.remedies.plan import Call
-
-# Operations whose IAM action has another name, from the Service Authorization Reference [1]_.
-#
-# .. [1] https://docs.aws.amazon.com/service-authorization/latest/reference/
-_ACTION_NAMES = {
-    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
-    "sqs:SendMessageBatch": "sqs:SendMessage",
-    "lambda:Invoke": "lambda:InvokeFunction",
-}
-# Prefixes of IAM actions that differ from boto3's name of the service.
-_PREFIXES = {"stepfunctions": "states", "elbv2": "elasticloadbalancing"}
 
 
 def policy_of(calls: Iterable[Call]) -> dict[str, Any]:
@@ -40,8 +29,8 @@ def policy_of(calls: Iterable[Call]) -> dict[str, Any]:
 
 def action_of(call: Call) -> str:
     """Return the IAM action of a call, such as ``sqs:SetQueueAttributes``."""
-    name = f"{_PREFIXES.get(call.service, call.service)}:{_api_name(call.service, call.operation)}"
-    return _ACTION_NAMES.get(name, name)
+    name = f"{call.service}:{_api_name(call.service, call.operation)}"
+    return ACTION_NAMES.get(name, name)
 
 
 @cache
