@@ -11,8 +11,10 @@ from worlds.deliveries import Received, at, diagnosis, refused, world
 from watchme_analysis.delivery.destinations.base import Delivery
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
 from watchme_analysis.delivery.destinations.markdown import MarkdownSender
+from watchme_analysis.delivery.journal import CONFIRMED, SENT, open_deliveries
 from watchme_analysis.delivery.notice import notice_of
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
+from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import ServiceError
 
 FAILING = {"cause": "consumer_failing", "start": 1}
@@ -238,6 +240,25 @@ def test_runs_of_a_day_share_a_limit_and_a_killed_run_counts_with_its_own(tmp_pa
     found.settings = replace(found.settings, max_usd=0.02, max_gb_per_day=100.0)
     found.run(26, diagnosis())
     assert found.scanned[-1] == 2.0
+
+
+def test_a_long_journal_keeps_the_roots_of_threads_and_what_is_unfinished(tmp_path, monkeypatch):
+    storage = Storage(tmp_path)
+    before = [
+        {"notice": "old", "event": "sent", "at": "2025-11-25T00:00:00+00:00"}
+    ]  # as releases before wrote
+    storage.create()
+    storage.rewrite("chat.jsonl", before)
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    with open_deliveries(storage, "chat") as journal:
+        for number in range(1000):
+            thread = "long" if number in (3, 999) else f"{number}"
+            journal.write(f"{number}", SENT)
+            journal.write(f"{number}", CONFIRMED, receipt=f"r{number}", thread=thread)
+    with open_deliveries(storage, "chat") as journal:
+        assert len(journal.journal.entries) == 502
+        assert journal.last("old")["event"] == SENT and journal.last("5") == {}
+        assert journal.thread_root("long") == "r3" and journal.thread_root("5") is None
 
 
 def test_retention_keeps_the_last_report_of_an_open_incident(tmp_path):

@@ -16,10 +16,10 @@ from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.cloudwatch.account_state import describe_alarms
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.journal import Journal, read_journal
 from watchme_analysis.remedies.alarm_definitions import MARK, Request, wanted_alarms
 from watchme_analysis.remedies.alarms import CALLS, Place, alarm_plan, read_topic
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
-from watchme_analysis.remedies.journal import Journal, read_journal
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms, plan_verification
 from watchme_analysis.text.message import message

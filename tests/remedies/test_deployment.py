@@ -11,9 +11,9 @@ from worlds.lambda_front import zipped
 
 from watchme_analysis.cli.deploy import deploy
 from watchme_analysis.cloudwatch import session
+from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.apply import apply_plan
 from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, sqs_event
-from watchme_analysis.remedies.journal import read_journal
 
 OLD = "def lambda_handler(event, context):\n    return {'batchItemFailures': []}\n"
 NEW = OLD + "# new\n"

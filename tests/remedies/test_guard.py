@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.journal import INTENDED, open_journal, read_journal
 from watchme_analysis.remedies.guard import (
     Guard,
     GuardSettings,
@@ -23,7 +24,6 @@ from watchme_analysis.remedies.guard import (
     decide,
     evidence_commands,
 )
-from watchme_analysis.remedies.journal import INTENDED, open_journal, read_journal
 
 START = datetime(2025, 11, 21, 1, tzinfo=UTC)
 URL = "http://127.0.0.1:1/health"

@@ -13,7 +13,7 @@ from worlds.queue_worker import Worker
 from watchme_analysis.cli.queue import queue_group
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.journal import read_journal
+from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue, is_archive, read_archive
 from watchme_analysis.remedies.queue_purge import (

@@ -11,8 +11,8 @@ from worlds.order_system import create_order_system
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.journal import Journal, read_journal
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
-from watchme_analysis.remedies.journal import Journal, read_journal
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.remedies.queue_settings import CALLS, changed_values, helpful, raised
 from watchme_analysis.services.queue_settings import Simulated, live_settings, plan_settings

@@ -291,7 +291,7 @@ def test_another_file_and_a_second_run_are_refused_before_anything_is_sent(queue
 
     other = tmp_path / "redrive.jsonl"
     other.write_text("".join(f"{line}\n" for line in messages(queue, 1)))
-    with pytest.raises(InputError, match=r"redrive.jsonl:1 is not a journal of a remedy"):
+    with pytest.raises(InputError, match=r"redrive.jsonl:1 is not a journal of watchme"):
         redrive(messages(queue, 1), other, aws_of)
     with pytest.raises(InputError, match="can't be written"):
         redrive(messages(queue, 1), tmp_path, aws_of)

@@ -11,7 +11,7 @@ from worlds.queue_worker import Worker
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.journal import read_journal
+from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.verified_redrive import (
     RedriveItem,

@@ -5,12 +5,22 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
-from watchme_analysis.delivery.journal import CONFIRMED, FAILED, FINAL, INTENT, SENT, UNCERTAIN, Journal
+from watchme_analysis.delivery.journal import (
+    CONFIRMED,
+    FAILED,
+    FINAL,
+    INTENDED,
+    SENT,
+    UNCERTAIN,
+    DeliveryJournal,
+    open_deliveries,
+)
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.redact import redacted
@@ -73,7 +83,7 @@ class Delivered:
 
 @dataclass
 class Outbox:
-    """Destinations of a system, with their journals.
+    """Destinations of a system, with their journals, which are open until :meth:`close`.
 
     Attributes
     ----------
@@ -91,12 +101,19 @@ class Outbox:
     senders: Mapping[str, Sender]
     prepare: Callable[[Notice, str], Delivery]
     pace: Pace = field(default_factory=Pace)
-    _journals: dict[str, Journal] = field(default_factory=dict, init=False, repr=False)
+    _journals: dict[str, DeliveryJournal] = field(default_factory=dict, init=False, repr=False)
+    _opened: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
 
-    def journal(self, destination: str) -> Journal:
+    def close(self) -> None:
+        """Close the journals."""
+        self._opened.close()
+        self._journals.clear()
+
+    def journal(self, destination: str) -> DeliveryJournal:
         """Return the journal of a destination."""
         if destination not in self._journals:
-            self._journals[destination] = Journal(self.storage, destination)
+            opened = self._opened.enter_context(open_deliveries(self.storage, destination))
+            self._journals[destination] = opened
         return self._journals[destination]
 
     def is_finished(self, notice: Notice, now: datetime) -> bool:
@@ -162,23 +179,23 @@ class Outbox:
             return None
         if last.get("event") == SENT and not _is_repeatable(sender, last):
             sentence = "The run was killed while it delivered: look whether the message has arrived."
-            journal.write(notice.id, UNCERTAIN, datetime.now(UTC), error=sentence)
+            journal.write(notice.id, UNCERTAIN, error=sentence)
             return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
         if not last:
-            journal.write(notice.id, INTENT, datetime.now(UTC))
-        delivery = self.prepare(notice, name)
-        journal.write(notice.id, SENT, datetime.now(UTC))
+            journal.write(notice.id, INTENDED)
+        delivery = replace(self.prepare(notice, name), thread_root=journal.thread_root(notice.thread))
+        journal.write(notice.id, SENT)
         try:
             receipt = sender.send(delivery)
         except DeliveryError as error:
             sentence = redacted(str(error))
             if error.may_have_arrived and not _is_repeatable(sender, journal.last(notice.id)):
-                journal.write(notice.id, UNCERTAIN, datetime.now(UTC), error=sentence)
+                journal.write(notice.id, UNCERTAIN, error=sentence)
                 return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
-            journal.write(notice.id, FAILED, datetime.now(UTC), error=sentence)
+            journal.write(notice.id, FAILED, error=sentence)
             raise
         self.storage.checkpoint(f"called {name}")
-        journal.write(notice.id, CONFIRMED, datetime.now(UTC), receipt=receipt)
+        journal.write(notice.id, CONFIRMED, receipt=receipt, thread=notice.thread)
         return Delivered(name, notice.id, notice.kind, CONFIRMED, receipt)
 
     def _wait_s(self, error: DeliveryError, attempt: int) -> float | None:

@@ -222,7 +222,11 @@ def _locked(run: Run, job: Callable[[_Work], dict[str, Any]]) -> dict[str, Any]:
     with system_lock(storage.folder, run.system.name, run.wait_s) as killed:
         if killed is not None:
             _LOG.info("%s: the run before was killed (%s)", run.system.name, killed)
-        result = job(_Work(run, storage))
+        work = _Work(run, storage)
+        try:
+            result = job(work)
+        finally:
+            work.outbox.close()
         if killed is not None:
             result["killed_before"] = True
         return result

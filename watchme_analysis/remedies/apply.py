@@ -20,7 +20,7 @@ import jmespath
 
 from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.remedies.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
+from watchme_analysis.files.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
 from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
 from watchme_analysis.text.message import (
     Code,

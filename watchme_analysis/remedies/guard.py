@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import prober
-from watchme_analysis.remedies.journal import DONE, FAILED, INTENDED, Journal, open_journal
+from watchme_analysis.files.journal import DONE, FAILED, INTENDED, Journal, open_journal
 from watchme_analysis.text.message import Code, Count, Duration, Message, Quotation, Resource, message
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
-from watchme_analysis.remedies.journal import DONE, INTENDED, Journal, open_journal
+from watchme_analysis.files.journal import DONE, INTENDED, Journal, open_journal
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits
 from watchme_analysis.remedies.queue_reader import (

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.files.journal import Journal, open_journal, read_journal
 from watchme_analysis.redact import shortened
-from watchme_analysis.remedies.journal import Journal, open_journal, read_journal
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws

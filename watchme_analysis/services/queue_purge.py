@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.journal import read_journal
 from watchme_analysis.queues.work_done import failed_with
-from watchme_analysis.remedies.journal import read_journal
 from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits
 from watchme_analysis.remedies.queue_purge import PurgeResult, actions_of_purge, journal_of, purge_queue
 

@@ -17,6 +17,7 @@ from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.journal import read_journal
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import (
@@ -27,7 +28,6 @@ from watchme_analysis.queues.redrive_list import (
 )
 from watchme_analysis.queues.work_done import first_of, work_item_settings
 from watchme_analysis.queues.work_items import key_in_body, work_items, work_pairs
-from watchme_analysis.remedies.journal import read_journal
 from watchme_analysis.remedies.move_task import (
     MoveResult,
     actions_of_move,

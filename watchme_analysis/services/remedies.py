@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.apply import ApplyResult, actions_of, apply_plan, undo_plan
-from watchme_analysis.remedies.journal import open_journal, read_journal
 from watchme_analysis.remedies.plan import Plan, Step
 
 if TYPE_CHECKING:

@@ -58,12 +58,15 @@ class Delivery:
         Folder or file of the report at that language and level, in the form of the sender; None without one.
     open_incidents
         Ids of the incidents of the system that are open, whose last report must be kept.
+    thread_root
+        Receipt of the first message of the same thread here; None before one.
     """
 
     notice: Notice
     content: Content
     page: Path | None
     open_incidents: frozenset[str] = frozenset()
+    thread_root: str | None = None
 
 
 class Sender(Protocol):

@@ -1,8 +1,9 @@
-"""The journal of a remedy: what is about to happen is on disk before it happens, and so is its result.
+"""Journals of actions: what is about to happen is on disk before it happens, and so is its result.
 
-A journal is a JSON Lines file. Each entry names a *key* (a step, a message) and an *event*. An entry is
-flushed and synced before :meth:`Journal.write` returns, so that after a kill or a power cut the last event of
-each key states what is known: ``intended`` without a result means that the action may have happened.
+A journal is a JSON Lines file. Each entry names a *key* (a step, a message, a delivery) and an *event*. An
+entry is flushed and synced before :meth:`Journal.write` returns, so that after a kill or a power cut the last
+event of each key states what is known: ``intended`` without a result means that the action may have happened.
+Remedies and deliveries use it.
 
 The pattern is a write-ahead log [1]_.
 
@@ -26,9 +27,11 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.files.lines import split_text
 
 INTENDED, DONE, NOT_DONE, FAILED = "intended", "done", "not done", "failed"
-# The second one is that of redrive journals of the first release, which had another name for the key.
-_BEGINNINGS = ('{"key": ', '{"message": ')
-_FORMER_KEY = "message"
+# Earlier releases had another name for the key in journals of redrives and of deliveries.
+_FORMER_KEYS = ("message", "notice")
+# A kill can cut an entry of an earlier release within a character; the entries themselves are ASCII.
+_ERRORS = "replace"
+_BEGINNINGS = tuple(f'{{"{name}": ' for name in ("key", *_FORMER_KEYS))
 
 
 @dataclass
@@ -110,7 +113,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
-        file = path.open("a+", encoding="utf-8")
+        file = path.open("a+", encoding="utf-8", errors=_ERRORS)
     except OSError as error:
         raise InputError(
             f"The journal {path} can't be written ({error.strerror}): nothing is done."
@@ -123,7 +126,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
         if is_new:
             _sync_folder(path.parent)
         file.seek(0)
-        text = _text(file, path)
+        text = file.read()
         journal = Journal(path, file)
         for entry in _entries(text, path):
             journal._add(entry)
@@ -142,8 +145,7 @@ def read_journal(path: Path) -> Journal:
     """
     journal = Journal(path)
     try:
-        with path.open(encoding="utf-8") as file:
-            text = _text(file, path)
+        text = path.read_text(encoding="utf-8", errors=_ERRORS)
     except FileNotFoundError:
         return journal
     except OSError as error:
@@ -151,13 +153,6 @@ def read_journal(path: Path) -> Journal:
     for entry in _entries(text, path):
         journal._add(entry)
     return journal
-
-
-def _text(file: IO[str], path: Path) -> str:
-    try:
-        return file.read()
-    except UnicodeDecodeError as error:
-        raise _foreign(path) from error
 
 
 def _entries(text: str, path: Path) -> Iterator[dict[str, Any]]:
@@ -193,7 +188,8 @@ def _entry(line: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     if isinstance(entry, Mapping) and "key" not in entry:
-        entry = {"key": entry.get(_FORMER_KEY), **entry}
+        former = next((name for name in _FORMER_KEYS if name in entry), "key")
+        entry = {"key": entry.get(former), **entry}
     if not isinstance(entry, Mapping) or not all(
         isinstance(entry.get(name), str) for name in ("key", "event", "at")
     ):
@@ -205,7 +201,7 @@ def _entry(line: str) -> dict[str, Any] | None:
 
 def _foreign(path: Path, line: int | None = None) -> InputError:
     place = path if line is None else f"{path}:{line}"
-    return InputError(f"{place} is not a journal of a remedy: give another file.")
+    return InputError(f"{place} is not a journal of watchme: give another file.")
 
 
 def _sync_folder(folder: Path) -> None:
