@@ -1,6 +1,6 @@
 """A fuzzer of access logs: every engine against the exact one, on formats and lines drawn from a seed.
 
-It runs as long as WATCHME_FUZZ_SECONDS says, from the seed WATCHME_FUZZ_SEED or, without one, from the date.
+It runs as long as WATCHME_FUZZ_SECONDS says, from the seed WATCHME_FUZZ_SEED.
 What it finds is printed with the seed and as few lines as show it; put those into ``access_corpus.jsonl``.
 """
 

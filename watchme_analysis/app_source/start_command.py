@@ -417,7 +417,8 @@ def parse_dockerfile(
     stages = build_stages(text, problems)
     rejected = [Rejected(name, line, reason, shortened(found, 2000)) for line, reason, found in problems]
     images: list[Image | None] = [*images_of(root, name, stages)] if root is not None and stages else [None]
-    for started in stages[-1].started() if stages else ():
+    instructions = stages[-1].started() if stages else []
+    for started in instructions:
         # The build context is unknown: the nearest folder that has the application's file.
         for image in images:
             find = image.file if image is not None else _nothing
@@ -436,7 +437,8 @@ def parse_dockerfile(
                 break
         if rows:
             break
-    notes: list[str] = []
+    # The base image may have one; a CMD that a line before it has swallowed is missing as well.
+    notes: list[str] = [] if instructions else [note("note-no-start-command", file=Resource(name))]
     frame = frame_of_rows("app_processes", rows, notes)
     return frame, Retrieval(
         source="app_process", origin=name, rows=len(frame), rejected=tuple(rejected), notes=tuple(notes)

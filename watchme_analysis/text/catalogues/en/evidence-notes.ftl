@@ -49,6 +49,7 @@ problem-not-aws-cli = not what the AWS CLI prints here
 
 ## Logs and metrics of hosts
 
+note-no-start-command = { $file } has neither CMD nor ENTRYPOINT; the command of its base image is unknown.
 note-log-format = log_format { $name }
 note-log-format-lines = { $lines ->
     [one] { $lines } line

@@ -40,6 +40,7 @@ problem-not-aws-cli = AWS CLI の出力の形式ではありません
 
 ## ログとホストのメトリクス
 
+note-no-start-command = { $file } には CMD も ENTRYPOINT もありません。ベースイメージの起動コマンドは不明です。
 note-log-format = ログ形式は log_format { $name } です。
 note-log-format-lines = { $lines } 行のログ形式は log_format { $name } です。
 note-no-log-format = { $file } には log_format の定義がありません。
