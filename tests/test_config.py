@@ -282,6 +282,11 @@ def test_the_system_is_the_one_named_else_the_only_one(places):
             "[destinations.a]\ntype = 'slack'\nwebhook = 'https://hooks.example.com/x'",
             r"destinations\.a\.webhook is 'https://hooks.example.com/x', but must be where the secret is",
         ),
+        ("[destinations.a]\ntype = 'slack'\ntoken = 'env:X'", r"destinations\.a has no channel"),
+        (
+            "[destinations.a]\ntype = 'slack'\ntoken = 'env:X'\nchannel = 'c'\nwebhook = 'env:Y'",
+            r"has webhook and token and channel: state one of both",
+        ),
         ("[destinations.a]\ntype = 's3'\nbucket = 'Bad_Name'", r"destinations\.a\.bucket is 'Bad_Name'"),
         ("[destinations.a]\ntype = 's3'\nbuckets = 'b'", r"unknown key 'buckets': do you mean bucket\?"),
     ],

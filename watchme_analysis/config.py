@@ -449,7 +449,12 @@ DESTINATIONS: dict[str, dict[str, tuple[_Field, bool]]] = {
         "topic": (_Field("the ARN of a topic", _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")), True),
         "format": (_one_of("text", "amazon-q"), False),
     },
-    "slack": {"webhook": (_SECRET, True)},
+    "slack": {
+        "webhook": (_SECRET, True),
+        "token": (_SECRET, False),
+        "channel": (_Field("the id or name of a channel", _matching(r"#?[^\s#]+")), False),
+        "api": (_URL, False),
+    },
     "teams": {"webhook": (_SECRET, True)},
     "email": {
         "to": (_ADDRESSES, True),
@@ -462,6 +467,8 @@ DESTINATIONS: dict[str, dict[str, tuple[_Field, bool]]] = {
     "eventbridge": {"bus": (_Field("the name or ARN of an event bus", _name), True)},
     "markdown": {"folder": (_PATH, True)},
 }
+# Keys that replace a required one, by type and key.
+_INSTEAD = {("slack", "webhook"): ("token", "channel")}
 _COMMON_OF_DESTINATIONS = {
     "type": _one_of(*DESTINATIONS),
     "when": _one_of("every-run", "changes", "failures"),
@@ -828,8 +835,15 @@ def _destination(path: Path, name: str, stated: dict[str, Any]) -> dict[str, Any
     if not of_type:  # the other keys of an unknown type are not known either
         fields, stated = {"type": fields["type"]}, {"type": stated["type"]}
     found = _table(path, name, stated, fields)
-    for key, (each, is_required) in of_type.items():
-        if is_required and key not in found:
+    required = {key for key, (_, is_required) in of_type.items() if is_required}
+    for key in sorted(required):
+        others = _INSTEAD.get((found["type"], key), ())
+        if others and not found.keys().isdisjoint(others):
+            if key in found:
+                raise InputError(f"{path}: {name} has {key} and {' and '.join(others)}: state one of both.")
+            required = required - {key} | set(others)
+    for key, (each, _) in of_type.items():
+        if key in required and key not in found:
             raise InputError(f"{path}: {name} has no {key}: it must be {each.allowed}.")
     return found
 

@@ -11,8 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
+from worlds import receivers
 from worlds.deliveries import Received, at, diagnosis, world
-from worlds.receivers import unused_port
+from worlds.receivers import Webhook, own_authority, unused_port
 
 from watchme_analysis.config import DESTINATIONS, Destination
 from watchme_analysis.delivery.changes import CHANGES, Incident
@@ -39,6 +40,11 @@ CONTENT = Content(
     "https://reports.example.com/x/report.html",
 )
 DELIVERY = Delivery(NOTICE, CONTENT, None)
+OWN_AWS = {
+    "sns": {"topic": "arn:aws:sns:ap-southeast-2:123456789012:on-call"},
+    "s3": {"bucket": "reports"},
+    "eventbridge": {"bus": "default"},
+}
 
 
 def made(tmp_path, kind, **settings):
@@ -170,6 +176,8 @@ def test_a_mail_holds_the_first_screen_and_the_page(tmp_path, mail_server, page,
     sender = mailer(tmp_path, mail_server, password="env:SMTP_PASSWORD", user="orders")
     sender.send(replace(DELIVERY, page=page))
     mail = email.message_from_bytes(mail_server.mails[0], policy=email.policy.default)
+    raw = mail_server.mails[0]
+    assert raw.isascii() and raw.count(b"\n") == raw.count(b"\r\n") and max(map(len, raw.split())) < 998
     assert mail["Subject"] == CONTENT.title and mail["To"] == "a@example.com, b@example.com"
     assert mail["Message-ID"] == "<20251125T020000Z-new-incident-x@example.com>"
     assert mail["References"] == f"<{INCIDENT.id}@example.com>"
@@ -281,6 +289,14 @@ def test_aws_refuses_or_breaks_the_connection_and_is_called_once(tmp_path, front
     front.faults["PutEvents"].append(fault)
     assert failure(sender)[:2] == (temporary, arrived)
     assert front.calls["PutEvents"] == 1
+
+
+def test_a_response_of_aws_that_can_t_be_read_says_nothing_of_the_message(
+    tmp_path, webhook, monkeypatch, front
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", webhook.url.partition("/services")[0])
+    webhook.answers = [(500, {}, b"a gateway")]
+    assert failure(made(tmp_path, "sns", **OWN_AWS["sns"]))[:2] == (True, True)
 
 
 def test_an_event_reaches_its_bus(tmp_path, front):
@@ -396,25 +412,185 @@ def test_every_kind_has_texts_in_both_languages(kind, language):
         assert len(content.steps) == 1 and len(content.sentences) == 1
 
 
-def test_destinations_that_fail_in_every_way_affect_no_other(
-    tmp_path, webhook, mail_server, monkeypatch, front
-):
-    monkeypatch.setenv("DOWN", f"http://127.0.0.1:{unused_port()}/x")
-    monkeypatch.setenv("UP", webhook.url)
-    webhook.answers = [429, (503, {"Retry-After": "1"}, b"")]
-    senders = {
-        "down": made(tmp_path, "slack", webhook="env:DOWN"),
-        "nobucket": made(tmp_path, "s3", bucket="nobodys"),
-        "nosecret": made(tmp_path, "teams", webhook="env:NONE"),
-        "mail": mailer(tmp_path, mail_server),
-        "busy": made(tmp_path, "slack", webhook="env:UP"),
-        "last": Received(),
+# Every destination in every kind of trouble
+
+
+def all_senders(tmp_path, url, smtp_port):
+    """Return a sender of each type that uses a network, all to one server; a slow one is given up early."""
+    root = url.partition("/services")[0]
+    settings = {
+        "slack": {"webhook": "env:URL"},
+        "slack-app": {"token": "env:TOKEN", "channel": "#on-call", "api": f"{root}/api/"},
+        "teams": {"webhook": "env:URL"},
+        "email": {"to": ("a@example.com",), "from": "b@example.com", "smtp": f"127.0.0.1:{smtp_port}"},
+        **OWN_AWS,
     }
-    found = world(tmp_path / "state", **senders)
+    settings["email"]["tls"] = "tls" if url.startswith("https") else "none"
+    accounts = account_of(None, None, timeout_s=0.3)
+    found = {}
+    for name, each in settings.items():
+        kind = name.partition("-")[0]
+        sender = sender_of(Destination(name, kind, settings=each), tmp_path, accounts)
+        found[name] = replace(sender, timeout_s=0.3) if hasattr(sender, "timeout_s") else sender
+    return found
+
+
+def as_aws(status):
+    """Return a function from the type of a request to the body of an error, as AWS writes it."""
+    code = {"429": "Throttling", "500": "InternalError"}[status]
+    xml = f"<ErrorResponse><Error><Code>{code}</Code><Message>x</Message></Error></ErrorResponse>"
+    return lambda kind: xml.encode() if "json" not in (kind or "") else json.dumps({"__type": code}).encode()
+
+
+@pytest.mark.parametrize("trouble", ["unavailable", "slow", "429", "500", "tls"])
+def test_destinations_in_trouble_affect_no_other_and_are_reported(
+    tmp_path, webhook, mail_server, monkeypatch, front, trouble
+):
+    url, port = webhook.url, mail_server.port
+    if trouble == "unavailable":
+        port = unused_port()
+        url = f"http://127.0.0.1:{port}/services/T0/B0/secret-part"
+    elif trouble == "tls":
+        url = url.replace("http:", "https:")
+    else:
+        webhook.answers = [0.6 if trouble == "slow" else (int(trouble), {}, as_aws(trouble))] * 100
+        answer = {"slow": 0.6, "429": "451 later", "500": "554 no"}[trouble]
+        mail_server.answers = {"message": [answer] * 10}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url.partition("/services")[0])
+    monkeypatch.setenv("URL", url)
+    monkeypatch.setenv("TOKEN", "xoxb-secret-part")
+    errors = Received()
+    senders = all_senders(tmp_path, url, port)
+    names = list(senders)
+    types = {name: ({"type": name.partition("-")[0]}, each) for name, each in senders.items()}
+    # Before and after the others: neither keeps a healthy one waiting for a retry.
+    healthy = {"first": Received(), "last": Received()}
+    found = world(
+        tmp_path / "state",
+        first=healthy["first"],
+        **types,
+        last=healthy["last"],
+        errors=({"when": "failures", "errors": True}, errors),
+    )
     result = found.run(2, diagnosis(start=1, cause="consumer_failing"))
     states = {each["destination"]: each["status"] for each in result["deliveries"]}
+    assert states["first"] == states["last"] == states["errors"] == "confirmed"
+    # What may have arrived is not repeated: an answer that does not come says nothing of the message.
+    expected = dict.fromkeys(names, "failed")
+    if trouble == "slow":
+        expected |= dict.fromkeys(set(names) - {"s3"}, "uncertain")
+    assert {name: states[name] for name in names} == expected
     assert result["status"] == "partial"
-    assert states == dict.fromkeys(("down", "nobucket", "nosecret"), "failed") | dict.fromkeys(
-        ("mail", "busy", "last"), "confirmed"
+    # A slow server has received what it does not confirm in time: therefore it is not repeated.
+    assert len(webhook.posted) == 0 or trouble == "slow"
+    told = {each.notice.error.partition(":")[0] for each in errors.deliveries}
+    assert told == set(names) and "secret-part" not in json.dumps(result)
+
+
+def test_tls_with_an_authority_of_ones_own_is_trusted_where_it_is_stated(tmp_path, monkeypatch, front, page):
+    """Each sender over TLS: refused while the authority is unknown, and confirmed once it is stated."""
+    authority, context = own_authority(tmp_path)
+    server = Webhook(context)
+    monkeypatch.setenv("URL", server.url)
+    monkeypatch.setenv("TOKEN", "xoxb-secret-part")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.partition("/services")[0])
+    answers = {
+        "slack-app": b'{"ok": true, "channel": "C1", "ts": "1.2"}',
+        "eventbridge": b'{"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]}',
+        "sns": b"<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>",
+    }
+    with receivers.mail_server(context, is_tls=True) as (port, mails):
+        for name, sender in all_senders(tmp_path, server.url, port).items():
+            delivery = replace(DELIVERY, page=page)
+            monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+            monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+            found = failure(sender, delivery)
+            assert found[1] is False, (name, found)
+            assert "certificate verify failed" in found[2].lower().replace("_", " "), (name, found)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
+        for name, sender in all_senders(tmp_path, server.url, port).items():
+            server.answers = [(200, {}, answers.get(name, b""))] * (5 if name == "s3" else 1)
+            assert sender.send(DELIVERY if name == "slack-app" else delivery) is not None, name
+        assert len(mails) == 1 and len(server.posted) == 10
+    with receivers.mail_server(context) as (port, mails):
+        mailer(tmp_path, SimpleNamespace(port=port), tls="starttls").send(DELIVERY)
+        assert len(mails) == 1
+    server.close()
+
+
+# A Slack app
+
+
+@pytest.fixture
+def app(tmp_path, webhook, monkeypatch):
+    monkeypatch.setenv("TOKEN", "xoxb-secret-part")
+    api = f"{webhook.url.partition('/services')[0]}/api/"
+    return made(tmp_path, "slack", token="env:TOKEN", channel="#on-call", api=api)
+
+
+def said(**values):
+    return (200, {}, json.dumps(values).encode())
+
+
+def test_a_slack_app_keeps_an_incident_in_one_thread_with_its_timeline(tmp_path, webhook, app, page):
+    upload = webhook.url.replace("/services", "/upload")
+    posted = said(ok=True, channel="C1", ts="1732500000.000100")
+    webhook.answers = [posted, said(ok=True, upload_url=upload, file_id="F1"), 200, said(ok=True)]
+    result = json.loads((page / "result.json").read_text())
+    (page / "result.json").write_text(json.dumps(result | {"figures": ["timeline.png"]}))
+    receipt = app.send(replace(DELIVERY, page=page))
+    assert receipt == "C1/1732500000.000100"
+    (post, posted_body), (place, asked), (to, image), (finish, finished) = webhook.posted
+    assert (post, place, finish) == (
+        "/api/chat.postMessage",
+        "/api/files.getUploadURLExternal",
+        "/api/files.completeUploadExternal",
     )
-    assert len(mail_server.mails) == len(webhook.posted) == 1
+    assert json.loads(posted_body)["channel"] == "#on-call" and "thread_ts" not in json.loads(posted_body)
+    assert parse_qs(asked.decode()) == {"filename": ["timeline.png"], "length": ["3"]}
+    assert (to.split("/")[1], image) == ("upload", b"png")
+    assert json.loads(finished) == {
+        "files": [{"id": "F1", "title": "timeline.png"}],
+        "channel_id": "C1",
+        "thread_ts": "1732500000.000100",
+    }
+    heads = [each.get("Authorization") for each in webhook.headers]
+    assert heads == ["Bearer xoxb-secret-part"] * 2 + [None, "Bearer xoxb-secret-part"]
+    webhook.answers = [said(ok=True, channel="C1", ts="1732500009.000200")]
+    app.send(replace(DELIVERY, thread_root=receipt))
+    reply = json.loads(webhook.posted[-1][1])
+    assert (reply["channel"], reply["thread_ts"]) == ("C1", "1732500000.000100")
+
+
+def test_a_slack_app_without_the_right_to_upload_has_delivered_its_message(webhook, app, page):
+    (page / "result.json").write_text('{"status": "ok", "figures": ["timeline.png"]}')
+    denied = said(ok=False, error="missing_scope", needed="files:write")
+    webhook.answers = [said(ok=True, channel="C1", ts="1.2"), denied]
+    receipt = app.send(replace(DELIVERY, page=page))
+    assert receipt.startswith("C1/1.2 ") and "files:write" in receipt
+
+
+@pytest.mark.parametrize(
+    ("answer", "temporary", "arrived"),
+    [
+        (said(ok=False, error="channel_not_found"), False, False),
+        (said(ok=False, error="ratelimited"), True, False),
+        (said(ok=False, error="fatal_error"), False, True),
+        ((200, {}, b"<html>"), False, True),
+        ((429, {"Retry-After": "30"}, b""), True, False),
+    ],
+)
+def test_errors_of_slack_say_whether_the_message_may_have_arrived(webhook, app, answer, temporary, arrived):
+    webhook.answers = [answer]
+    found = failure(app)
+    assert found[:2] == (temporary, arrived) and "secret-part" not in found[2]
+
+
+def test_the_outbox_gives_each_message_the_root_of_its_thread(tmp_path):
+    chat = Received()
+    found = world(tmp_path, chat=chat)
+    found.run(2, diagnosis(start=1))
+    found.run(3, diagnosis(start=1, cause="consumer_failing"))
+    found.run(4, diagnosis(start=1, end=3.5, cause="consumer_failing"))
+    assert [each.thread_root for each in chat.deliveries] == [None, "receipt-1", "receipt-1"]

@@ -1,9 +1,11 @@
 """The digest of a period: figures, texts, and one delivery."""
 
+import json
 import os
 from datetime import UTC, timedelta
 from itertools import count
 
+import pandas as pd
 import pytest
 from worlds.deliveries import DAY, NO_WAIT, Checkpoints, Killed, Received, at, diagnosis, world
 
@@ -11,8 +13,9 @@ from watchme_analysis.config import System
 from watchme_analysis.delivery.digest import Digest, digest_content, period_of
 from watchme_analysis.delivery.run import Run, run_digest
 from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.delivery.telemetry import Telemetry, TelemetryCost, cost_of, telemetry_of
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.window import parse_zone
+from watchme_analysis.window import Window, parse_zone
 
 WEEK = timedelta(days=7)
 FAILING = {"start": 1, "cause": "consumer_failing"}
@@ -22,8 +25,9 @@ ALARM = {"alarm": "dlq", "resource": "orders-dlq", "times_raised": 1}
 def week(folder, **senders):
     """Return a world after a day with one incident, a failed run and two alarms."""
     found = world(folder, **senders)
+    found.telemetry = Telemetry(2, 1, 0, 3.0, 100)
     found.run(2, diagnosis(**FAILING, dead_letters_of_incident=3))
-    found.run(3, diagnosis(**FAILING, dead_letters_of_incident=5, lost=1, missed_work=[["a", "b"]]))
+    found.run(3, diagnosis(**FAILING, dead_letters_of_incident=5, lost=1, late=7, missed_work=[["a", "b"]]))
     found.run(4, diagnosis(**FAILING, end=3.5, dead_letters_of_incident=4))
     found.run(5, ServiceError("AWS is down."))
     alarms = [
@@ -64,7 +68,8 @@ def test_the_figures_are_those_of_the_incidents_and_runs_of_the_period(tmp_path)
         ("backlog", "consumer_failing", at(3.5))
     ]
     assert found.impact_s == 2.5 * 3600
-    assert (found.dead_letters, found.lost, found.missed_work) == (5, 1, 1)
+    assert (found.dead_letters, found.lost, found.missed_work, found.late) == (5, 1, 1, 7)
+    assert found.telemetry.alarms == 3 and found.telemetry.metrics_requested == 400
     assert (found.runs, found.failed_runs) == (4, 1)
     assert (found.gb, found.usd) == (2.0, 0.01)  # the run that failed had scanned as well
     assert found.alarms == ()
@@ -85,7 +90,50 @@ def test_the_texts_hold_the_figures(tmp_path, language):
     text = "\n".join(content.lines())
     for part in ("orders", "dlq (orders-dlq)", "20", "0.015"):
         assert part in text, part
-    assert len(content.sentences) == 6
+    assert len(content.sentences) == 9
+
+
+def alarm(name, *metrics, rule=None):
+    """Return a row of the table of alarms: a composite one, one of a metric, or one of metric math."""
+    found = {"AlarmName": name}
+    stats = [
+        {
+            "Namespace": space,
+            "MetricName": metric,
+            "Dimensions": [{"Name": "Any", "Value": value}],
+        }
+        for space, metric, value in metrics
+    ]
+    if rule is not None:
+        found["AlarmRule"] = rule
+    elif len(stats) == 1:
+        found |= stats[0]
+    else:
+        found["Metrics"] = [{"Id": f"m{n}", "MetricStat": {"Metric": each}} for n, each in enumerate(stats)]
+        found["Metrics"].append({"Id": "e", "Expression": "m0 / m1"})
+    return {"alarm": name, "definition": json.dumps(found)}
+
+
+def test_telemetry_counts_the_alarms_of_the_system_and_prices_them():
+    age, depth = ("AWS/SQS", "Age", "orders"), ("AWS/SQS", "Depth", "orders")
+    alarms = pd.DataFrame(
+        [
+            alarm("age", age),
+            alarm("share", depth, ("Team", "Done", "orders")),
+            alarm("foreign", ("AWS/SQS", "Age", "refunds")),
+            alarm("any", rule='ALARM("age") OR ALARM("foreign")'),
+            alarm("other", rule='ALARM("foreign")'),
+        ]
+    )
+    found = telemetry_of(alarms, ["orders"], 36e9, Window(at(0), at(12)), 40)
+    assert found == Telemetry(3, 1, 1, 72.0, 40)
+    later = Telemetry(3, 1, 1, None, 60)
+    cost = cost_of([found.to_dict(), later.to_dict()], timedelta(hours=73))
+    assert (cost.alarms, cost.metrics_requested) == (4, 100)
+    assert cost.alarm_usd == pytest.approx((3 * 0.10 + 0.50 + 0.30) / 10)
+    assert cost.request_usd == pytest.approx(0.001)
+    assert (cost.log_gb, cost.log_usd) == (pytest.approx(219), pytest.approx(109.5))
+    assert cost_of([later.to_dict()], WEEK).log_usd is None and cost_of([], WEEK) == TelemetryCost()
 
 
 def test_a_period_ends_at_midnight_of_the_reader():

@@ -15,7 +15,7 @@ from watchme_analysis.delivery.journal import CONFIRMED, SENT, open_deliveries
 from watchme_analysis.delivery.notice import notice_of
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
 from watchme_analysis.delivery.storage import Storage
-from watchme_analysis.errors import ServiceError
+from watchme_analysis.errors import ReportError, ServiceError
 
 FAILING = {"cause": "consumer_failing", "start": 1}
 
@@ -197,6 +197,17 @@ def test_a_run_killed_at_any_moment_delivers_each_change_once_or_reports_it(tmp_
         assert not list((folder / "state" / "orders" / "outbox").glob("*"))
         assert any(result.get("killed_before") for result in found.results)
     assert kill_at > 15
+
+
+def test_a_report_that_was_interrupted_keeps_no_message_from_its_readers(tmp_path):
+    chat, mail = Received(), Received()
+    mail.form = "page"
+    found = world(tmp_path, chat=chat, mail=mail)
+    found.report_error = ReportError("The notebook was interrupted.")
+    result = found.run(2, diagnosis(**FAILING))
+    assert result["status"] == "partial" and "was interrupted" in result["missing"][0]
+    assert chat.arrived == mail.arrived == [("new-incident",)]
+    assert mail.deliveries[0].page is None
 
 
 def test_a_dry_run_stores_and_delivers_nothing(tmp_path):

@@ -19,6 +19,7 @@ from watchme_analysis.errors import WatchmeError
 from watchme_analysis.report import kernel
 from watchme_analysis.report.html_page import write_index
 from watchme_analysis.report.request import plan
+from watchme_analysis.report.run import write_reports
 
 WATCHME = Path(sys.executable).with_name("watchme")
 # The command, whose kernels begin without what the notebooks of these tests do not need.
@@ -160,6 +161,19 @@ def test_other_ways_to_fail_are_failures_too(report, source, words, evidence, no
     (run,) = runs(tmp_path / "reports")
     assert result_of(run)["status"] == "failed"
     assert (run / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_a_notebook_is_interrupted_when_its_time_is_over(evidence, notebooks, tmp_path, monkeypatch):
+    monkeypatch.setattr(kernel, "_PRELOAD", "")
+    endless = notebooks("## Before", "print('so far')", "## The wait", "import time\ntime.sleep(600)", FIGURE)
+    began = time.monotonic()
+    (result,) = write_reports("health", [evidence], tmp_path / "reports", notebooks=endless, seconds=3)
+    assert time.monotonic() - began < 120
+    assert result["status"] == "failed" and result["error"]["kind"] == "ReportError"
+    assert "interrupted" in result["error"]["message"] and "3 s" in result["error"]["message"]
+    (run,) = runs(tmp_path / "reports")
+    assert (run / "report.html").is_file() and not list(run.glob("*.png"))
 
 
 @pytest.mark.slow(fast=1)

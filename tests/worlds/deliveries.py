@@ -11,6 +11,7 @@ from watchme_analysis.delivery.destinations.base import DeliveryError
 from watchme_analysis.delivery.outbox import Pace
 from watchme_analysis.delivery.run import Collected, Run, Stages, run_system
 from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.delivery.telemetry import Telemetry
 from watchme_analysis.text.message import Quotation, Resource, message
 from watchme_analysis.window import Window
 
@@ -107,6 +108,8 @@ class World:
     results: list = field(default_factory=list)
     scanned: list = field(default_factory=list)
     reports: list = field(default_factory=list)
+    report_error: Exception | None = None
+    telemetry: Telemetry | None = None
     gb: float = 0.5
 
     def run(self, hour, found, kill_at=None, **more):
@@ -121,7 +124,7 @@ class World:
             self.scanned.append(most_gb)
             case = cases / f"{hour}"
             case.mkdir(exist_ok=True)
-            return Collected(case, Window(at(hour - 24), at(hour)), self.gb)
+            return Collected(case, Window(at(hour - 24), at(hour)), self.gb, telemetry=self.telemetry)
 
         def diagnose(case, level):
             if isinstance(found, Exception):
@@ -145,7 +148,9 @@ class World:
             return None
         return self.results[-1]
 
-    def report(self, case, question, wanted, out):
+    def report(self, case, question, wanted, out, seconds):
+        if self.report_error is not None:
+            raise self.report_error
         language, level, form = wanted.language, wanted.level, wanted.form
         if form == "postmortem":
             out.mkdir(parents=True)

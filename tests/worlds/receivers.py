@@ -1,21 +1,26 @@
 """Servers on this machine that receive deliveries: a webhook and a mail server, healthy or not."""
 
 import socket
+import ssl
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 
 
 class Webhook:
-    """An HTTP server that records what is posted.
+    """An HTTP server that records what is posted, with the headers of each request; over TLS with a context.
 
-    ``answers`` is a queue: a status; (status, headers, body); ``"reset"`` after the request was read; or
-    seconds (a float) to wait before the response. Without one the response is 200 ok.
+    ``answers`` is a queue: a status; (status, headers, body), whose body may be a function of the content
+    type of the request; ``"reset"`` after the request was read; or seconds (a float) to wait before the
+    response. Without one the response is 200 ok.
     """
 
-    def __init__(self):
-        self.posted, self.answers = [], []
+    def __init__(self, context=None):
+        self.posted, self.answers, self.headers = [], [], []
+        self.scheme = "http" if context is None else "https"
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,7 +30,7 @@ class Webhook:
                 pass
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 answer = outer.answers.pop(0) if outer.answers else 200
                 if answer == "reset":
                     self.close_connection = True
@@ -35,23 +40,31 @@ class Webhook:
                     time.sleep(answer)
                     answer = 200
                 status, headers, text = answer if isinstance(answer, tuple) else (answer, {}, b"ok")
+                if callable(text):
+                    text = text(self.headers.get("Content-Type"))
                 if 200 <= status < 300:
                     outer.posted.append((self.path, body))
+                    outer.headers.append(self.headers)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                with suppress(ConnectionError):  # who waited has gone
+                    self.end_headers()
+                    self.wfile.write(text)
+
+            do_GET = do_PUT = do_POST  # noqa: N815 - the names that http.server calls
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if context is not None:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/services/T0/B0/secret-part"
+        return f"{self.scheme}://127.0.0.1:{self.port}/services/T0/B0/secret-part"
 
     def close(self):
         self.server.shutdown()
@@ -128,6 +141,66 @@ class MailServer:
 
     def close(self):
         self.socket.close()
+
+
+@contextmanager
+def mail_server(context=None, *, is_tls=False):
+    """Run a mail server (aiosmtpd) on this machine; yields its port and the list of mails.
+
+    With a context it demands STARTTLS, or begins with TLS.
+    """
+    from aiosmtpd.controller import Controller
+
+    mails = []
+
+    class Handler:
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the name that aiosmtpd calls
+            mails.append(envelope.content)
+            return "250 accepted"
+
+    tls = {} if context is None else {"tls_context": context, "require_starttls": True}
+    options = {"ssl_context": context} if is_tls else tls
+    server = Controller(Handler(), hostname="127.0.0.1", port=unused_port(), **options)
+    server.start()
+    try:
+        yield server.port, mails
+    finally:
+        server.stop()
+
+
+def own_authority(folder, address="127.0.0.1"):
+    """Return the file of a certificate authority and the context of a server that it has certified."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    now = datetime.now(UTC)
+    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("authority", "server")}
+    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
+
+    def certified(name):
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+            .issuer_name(issuer)
+            .public_key(keys[name].public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(name == "authority", None), critical=True)
+        )
+        if name == "server":
+            names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+            made = made.add_extension(names, critical=False)
+        return made.sign(keys["authority"], hashes.SHA256())
+
+    form = serialization.Encoding.PEM
+    (folder / "authority.pem").write_bytes(certified("authority").public_bytes(form))
+    key = keys["server"].private_bytes(form, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.pem").write_bytes(key + certified("server").public_bytes(form))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return folder / "authority.pem", context
 
 
 def unused_port():

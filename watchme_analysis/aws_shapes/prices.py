@@ -10,6 +10,10 @@ USD_PER_GB = 0.005
 ALARM_USD_PER_MONTH = 0.10
 COMPOSITE_ALARM_USD_PER_MONTH = 0.50
 CUSTOM_METRIC_USD_PER_MONTH = 0.30
+# List price in USD of a metric that GetMetricData returns, whatever the number of its points.
+METRIC_REQUEST_USD = 0.01 / 1000
+# List price of ingesting logs of the standard class, in USD per GB.
+LOG_INGESTION_USD_PER_GB = 0.50
 # List price of PutMetricData in USD per call.
 PUT_METRIC_DATA_USD = 0.01 / 1000
 # List prices of a canary run in USD, and of a Lambda request and a gigabyte-second.
@@ -17,7 +21,8 @@ CANARY_RUN_USD = 0.0012
 LAMBDA_REQUEST_USD = 0.2 / 1e6
 LAMBDA_GB_SECOND_USD = 0.0000166667
 # AWS counts 730 hours a month.
-MINUTES_PER_MONTH = 730 * 60
+HOURS_PER_MONTH = 730
+MINUTES_PER_MONTH = HOURS_PER_MONTH * 60
 # AWS bills decimal gigabytes.
 BYTES_PER_GB = 1e9
 # Amounts below are shown as "less than".

@@ -184,6 +184,7 @@ def fetch_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Windo
             "EndTime": window.end,
             "ScanBy": "TimestampAscending",
         }
+        aws.metrics_requested += sum("MetricStat" in query for query in batch)
         for page in _pages(aws, parameters):
             messages.extend(page.get("Messages", []))
             for result in page.get("MetricDataResults", []):

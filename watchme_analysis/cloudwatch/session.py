@@ -119,6 +119,8 @@ class RateLimits:
         Attempts of one call before its error is raised.
     long_poll_s
         ``WaitTimeSeconds`` of ReceiveMessage for a queue that seems to be empty.
+    read_timeout_s
+        Time to wait for each part of a response.
     """
 
     gap_s: float = 0.1
@@ -129,6 +131,7 @@ class RateLimits:
     max_backoff_s: float = 10.0
     attempts: int = 8
     long_poll_s: int = 1
+    read_timeout_s: float = 60.0
 
 
 @dataclass
@@ -145,6 +148,8 @@ class Aws:
         IAM actions that were called so far.
     calls
         Calls sent so far, including repeated attempts.
+    metrics_requested
+        Metrics requested from GetMetricData so far, which is how it is billed.
     cancelled
         Set from outside to cancel the work: waits end, and the next call raises :class:`CancelledError`.
     retry_until
@@ -157,6 +162,7 @@ class Aws:
     rate_limits: RateLimits = field(default_factory=RateLimits)
     actions: set[str] = field(default_factory=set)
     calls: int = 0
+    metrics_requested: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
     retry_until: float = math.inf
     service_facts: dict[str, Any] = field(default_factory=dict)
@@ -220,7 +226,8 @@ class Aws:
 
             # Links to S3 are otherwise signed by version 2, which newer regions and KMS refuse.
             signed = {"signature_version": "s3v4"} if service == "s3" else {}
-            config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60, **signed)
+            wait_s = self.rate_limits.read_timeout_s
+            config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=wait_s, **signed)
             try:
                 if self._session is None:
                     self._session = _boto3_session(self.target)
@@ -257,6 +264,7 @@ class Aws:
             If AWS refuses the call.
         """
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         client = self.client(service)
         action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
@@ -272,7 +280,7 @@ class Aws:
             except ClientError as error:
                 problem = self._service_problem(_with_resource(action, parameters), error)
                 cause: Exception = error
-            except BotoCoreError as error:
+            except (BotoCoreError, ResponseParserError) as error:
                 problem = self._client_problem(action, error)
                 cause = error
             else:
@@ -360,26 +368,19 @@ class Aws:
 
     def _client_problem(self, action: str, error: Exception) -> ServiceError:
         """Return the error of a call that got no response, or could not be sent."""
-        from botocore.exceptions import (
-            ConnectionClosedError,
-            EndpointConnectionError,
-            HTTPClientError,
-            NoRegionError,
-            ResponseStreamingError,
-        )
+        from botocore import exceptions
         from botocore.parsers import ResponseParserError
 
         no_response = (
-            HTTPClientError,
-            ConnectionClosedError,
-            EndpointConnectionError,
-            ResponseStreamingError,
+            exceptions.HTTPClientError,
+            exceptions.ConnectionError,  # also a failed TLS handshake, and a proxy that is down
+            exceptions.ResponseStreamingError,
             ResponseParserError,
         )
         where, text = f"{action} in {self.target_name}", _one_line(error)
         if isinstance(error, no_response):
             return RetryableServiceError(f"{where} did not respond ({text}): check the network, try again.")
-        if isinstance(error, NoRegionError):
+        if isinstance(error, exceptions.NoRegionError):
             return ServiceError(_NO_REGION)
         return ServiceError(f"{where} can't be called ({text}): log in, or give another --profile.")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from watchme_analysis.aws_shapes.prices import BYTES_PER_GB
 from watchme_analysis.delivery.changes import Incident, QuestionState
 from watchme_analysis.delivery.content import Content
+from watchme_analysis.delivery.telemetry import TelemetryCost, cost_of
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 from watchme_analysis.text.message import (
     Bytes,
@@ -40,8 +42,9 @@ class Digest:
         Question and incident, latest first.
     impact_s
         Seconds of the period in which an incident was open.
-    dead_letters, lost, missed_work
-        Messages that moved to DLQs and were lost, and work items that were missing, in these incidents.
+    dead_letters, lost, missed_work, late
+        Messages that moved to DLQs and were lost, work items that were missing, and messages that were
+        late, in these incidents.
     drifts
         Sentences on durations that drifted, as messages in JSON.
     runs, failed_runs
@@ -50,6 +53,8 @@ class Digest:
         GB that log queries scanned, and their price.
     alarms
         Alarm and resource of each alarm that would have fired without a cause.
+    telemetry
+        Cost of alarms, metrics and logs.
     """
 
     window: Window
@@ -64,6 +69,8 @@ class Digest:
     gb: float
     usd: float
     alarms: tuple[tuple[str, str], ...]
+    late: int = 0
+    telemetry: TelemetryCost = field(default_factory=TelemetryCost)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -73,6 +80,7 @@ class Digest:
             "incidents": [[question, incident.to_dict()] for question, incident in self.incidents],
             "drifts": list(self.drifts),
             "alarms": [list(pair) for pair in self.alarms],
+            "telemetry": dict(vars(self.telemetry)),
         }
 
     @classmethod
@@ -85,6 +93,7 @@ class Digest:
                 "incidents": tuple((name, Incident.from_dict(each)) for name, each in data["incidents"]),
                 "drifts": tuple(data["drifts"]),
                 "alarms": tuple(map(tuple, data["alarms"])),
+                "telemetry": TelemetryCost(**data.get("telemetry", {})),
             }
         )
 
@@ -145,12 +154,14 @@ def digest_of(
         gb,
         gb * usd_per_gb,
         tuple(sorted({(alarm, resource) for alarm, resource, _ in alarms})),
+        sum(each["late"] for each in harm),
+        cost_of((entry["telemetry"] for entry in runs if entry.get("telemetry")), window.end - window.start),
     )
 
 
 def _harm(question: str, incident: Incident, runs: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Return the largest figures of the runs that saw an incident."""
-    found = dict.fromkeys(("dead_letters", "lost", "missed_work"), 0)
+    found = dict.fromkeys(("dead_letters", "lost", "missed_work", "late"), 0)
     for entry in runs:
         seen = (entry.get("questions", {}).get(question) or {}).get("incident") or {}
         if not seen.get("start"):
@@ -194,6 +205,7 @@ def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> 
         message("digest-incidents", count=len(digest.incidents), impact=Duration(digest.impact_s)),
         *(_of_incident(question, incident, language) for question, incident in digest.incidents[:_LISTED]),
         message("digest-messages", dead=digest.dead_letters, lost=digest.lost, missing=digest.missed_work),
+        message("digest-late", count=digest.late),
     ]
     if digest.drifts:
         found += [message("digest-drift"), *map(message_from_dict, digest.drifts)]
@@ -202,11 +214,31 @@ def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> 
         found.append(message("digest-alarms", count=len(named), alarms=named))
     else:
         found.append(message("digest-no-alarms"))
-    size, usd = Bytes(digest.gb * 1e9), Number(digest.usd)
+    size, usd = Bytes(digest.gb * BYTES_PER_GB), Number(digest.usd)
     found.append(message("digest-cost", runs=digest.runs, failed=digest.failed_runs, size=size, usd=usd))
+    found += _of_telemetry(digest)
     title = said(message("digest-title", system=Resource(system), span=span))
     facts = ((label("delivery-system", language), system),)
     return Content(title, (), tuple(map(said, found)), (), facts, language)
+
+
+def _of_telemetry(digest: Digest) -> list[Message]:
+    cost = digest.telemetry
+    total = digest.usd + cost.alarm_usd + cost.request_usd + (cost.log_usd or 0.0)
+    found = [
+        message(
+            "digest-telemetry",
+            usd=Number(total),
+            alarms=cost.alarms,
+            alarm_usd=Number(cost.alarm_usd),
+            metrics=cost.metrics_requested,
+            request_usd=Number(cost.request_usd),
+        )
+    ]
+    if cost.log_gb is None or cost.log_usd is None:
+        return [*found, message("digest-logs-unknown")]
+    size = Bytes(cost.log_gb * BYTES_PER_GB)
+    return [*found, message("digest-logs", size=size, usd=Number(cost.log_usd))]
 
 
 def _of_incident(question: str, incident: Incident, language: str) -> Message:

@@ -39,6 +39,7 @@ from watchme_analysis.delivery.outbox import Delivered, Outbox, Pace
 from watchme_analysis.delivery.run_lock import system_lock
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.delivery.system_state import SystemState, read_state, write_state
+from watchme_analysis.delivery.telemetry import Telemetry
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.redact import redacted
 from watchme_analysis.stand_ins import LEVELS, Redactor
@@ -70,12 +71,15 @@ class Collected:
         GB that log queries scanned.
     missing
         Parts that could not be retrieved.
+    telemetry
+        What its alarms, metrics and logs are billed by; None if that is not known.
     """
 
     case: Path
     window: Window
     gb: float = 0.0
     missing: tuple[str, ...] = ()
+    telemetry: Telemetry | None = None
 
 
 @dataclass(frozen=True)
@@ -114,13 +118,13 @@ class Stages:
         Receives the path of a case and a level of redaction; returns each diagnosis by its question, as
         dictionaries from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
     report
-        Receives the path of a case, a question, the wanted variant and a new folder; writes a report into the
-        folder and returns its name in there.
+        Receives the path of a case, a question, the wanted variant, a new folder and the seconds left;
+        writes a report into the folder and returns its name in there.
     """
 
     collect: Callable[[Path, float, float], Collected]
     diagnose: Callable[[Path, str], Mapping[str, Mapping[str, Any]]]
-    report: Callable[[Path, str, Variant, Path], str]
+    report: Callable[[Path, str, Variant, Path, float], str]
 
 
 @dataclass(frozen=True)
@@ -178,8 +182,8 @@ def run_system(run: Run) -> dict[str, Any]:
     dict
         ``system``; ``status`` (``ok``; ``partial`` if evidence or a report is missing or a delivery failed;
         ``failed``); ``error``; ``window``; ``case``; ``questions`` with verdict, cause, confidence, incident
-        and changes; ``deliveries``; ``gb_scanned``; ``killed_before`` if the run before was killed;
-        ``seconds``.
+        and changes; ``deliveries``; ``gb_scanned``; ``telemetry``, by which alarms, metrics and logs are
+        billed; ``killed_before`` if the run before was killed; ``seconds``.
 
     Raises
     ------
@@ -251,6 +255,7 @@ class _Work:
             "missing": [],
             "deliveries": [],
             "gb_scanned": 0.0,
+            "telemetry": None,
         }
         self.diagnoses: dict[str, Mapping[str, Mapping[str, Any]]] = {}
         self.case: Path | None = None
@@ -325,6 +330,7 @@ class _Work:
             "case": str(collected.case),
             "missing": list(collected.missing),
             "gb_scanned": round(collected.gb, 6),
+            "telemetry": collected.telemetry and collected.telemetry.to_dict(),
         }
         if collected.missing:
             self.result["status"] = "partial"
@@ -404,7 +410,8 @@ class _Work:
                 continue
             try:
                 self._check_deadline("the report")
-                made = self.run_.stages.report(self.case, notice.question, which, folder.folder / which.name)
+                out = folder.folder / which.name
+                made = self.run_.stages.report(self.case, notice.question, which, out, self._left_s())
             except (WatchmeError, OSError) as error:
                 self._partial(f"The report ({which.name}) was not made: {redacted(str(error))}")
                 continue
@@ -531,7 +538,7 @@ class _Work:
         """Append the run to the history, from which the digest is made."""
         about = {
             name: self.result[name]
-            for name in ("started_at", "status", "error", "window", "questions", "gb_scanned")
+            for name in ("started_at", "status", "error", "window", "questions", "gb_scanned", "telemetry")
         }
         diagnoses = self.diagnoses.get(LEVELS[0], {})
         figures = {question: _figures(diagnosis) for question, diagnosis in diagnoses.items()}
@@ -553,6 +560,7 @@ def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "dead_letters": diagnosis.get("dead_letters_of_incident") or 0,
         "lost": diagnosis.get("lost") or 0,
+        "late": diagnosis.get("late") or 0,
         "missed_work": len(diagnosis.get("missed_work") or ()),
         "drifts": [
             item["message"]

@@ -9,6 +9,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.aws_shapes.prices import BYTES_PER_GB
 from watchme_analysis.case.export import redactor_of
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
@@ -17,12 +18,13 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import FILE, RunSettings, System
 from watchme_analysis.delivery.destinations.base import POSTMORTEM_FORM
 from watchme_analysis.delivery.run import Collected, Stages, Variant
+from watchme_analysis.delivery.telemetry import Telemetry, telemetry_of
 from watchme_analysis.errors import InputError, ReportError
 from watchme_analysis.report.postmortem import write_postmortems
 from watchme_analysis.report.run import NoProgress, write_reports
 from watchme_analysis.report.summary import sentence
 from watchme_analysis.services.collect import Request, named_resources, pull
-from watchme_analysis.services.diagnose import diagnose, questions_for
+from watchme_analysis.services.diagnose import answer, investigate, late_messages, questions_for
 from watchme_analysis.window import Window
 
 
@@ -76,7 +78,7 @@ class AwsSource:
             window = self.window or requested_window(cache, parts, (self.settings.window, "now"), UTC)
             target = cases / f"{window.end:%Y%m%dT%H%M%SZ}-from-{window.start:%Y%m%dT%H%M%SZ}"
             if target.exists():
-                return Collected(target, window)
+                return Collected(target, window, telemetry=self._telemetry(target, window, None, 0))
             options = QueryOptions(cache, deadline_s=seconds, max_scan_bytes=most_gb * 1e9)
             request = Request(
                 window,
@@ -88,11 +90,25 @@ class AwsSource:
                 usd_per_gb=self.settings.usd_per_gb,
                 options=options,
             )
+            before = self.aws.metrics_requested
             pulled = pull(self.aws, request, target)
         finally:
             timer.cancel()
         missing = tuple(f"{part}: {why}" for part, why in pulled.failures.items())
-        return Collected(target, window, pulled.bytes_scanned / 1e9, missing)
+        requested = self.aws.metrics_requested - before
+        telemetry = self._telemetry(target, window, pulled.log_bytes, requested)
+        return Collected(target, window, pulled.bytes_scanned / BYTES_PER_GB, missing, telemetry)
+
+    def _telemetry(
+        self, path: Path, window: Window, log_bytes: float | None, metrics_requested: int
+    ) -> Telemetry:
+        case = open_case(path)
+        columns = {"queues": "queue", "functions": "function"}
+        resources = {
+            str(name) for table, column in columns.items() for name in case.table(table)[column].dropna()
+        }
+        resources.update(self.system.instances)
+        return telemetry_of(case.table("alarms"), resources, log_bytes, window, metrics_requested)
 
     def diagnose(self, path: Path, level: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the diagnosis of each question that the case has evidence for."""
@@ -101,10 +117,20 @@ class AwsSource:
         if not questions:
             raise InputError(f"The case {path} holds no evidence for a question.")
         redactor = redactor_of(case, level)
-        return {question: redactor.value(diagnose(question, case).to_dict()) for question in questions}
+        found = {}
+        for question in questions:
+            investigation = investigate(question, case)
+            told = answer(investigation).to_dict()
+            if question == "backlog":
+                told["late"] = late_messages(investigation)
+            found[question] = redactor.value(told)
+        return found
 
-    def report(self, case: Path, question: str, wanted: Variant, out: Path) -> str:
-        """Write a report of a case; return the name of its folder or file."""
+    def report(self, case: Path, question: str, wanted: Variant, out: Path, seconds: float) -> str:
+        """Write a report of a case; return the name of its folder or file.
+
+        A notebook that still runs after so many seconds is interrupted, and there is no report.
+        """
         language, level = wanted.language, wanted.level
         if wanted.form == POSTMORTEM_FORM:
             (file, _), *_ = write_postmortems(
@@ -118,6 +144,7 @@ class AwsSource:
             out,
             progress=written,
             redact=level,
+            seconds=seconds,
             language=language,
             timezone=self.time_zone,
         )

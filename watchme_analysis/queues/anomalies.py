@@ -132,11 +132,26 @@ class QueueAnalysis:
 
     @property
     def worst(self) -> StandingInterval | None:
-        """The worst backlog: old messages, not a daily peak, more than a retry or two."""
-        bad = [
+        """The worst backlog."""
+        return max(self.backlogs, key=lambda item: item.peak * item.seconds, default=None)
+
+    @property
+    def backlogs(self) -> tuple[StandingInterval, ...]:
+        """Backlogs: old messages, not a daily peak, more than a retry or two."""
+        return tuple(
             item for item in self.episodes if not item.daily and (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S
-        ]
-        return max(bad, key=lambda item: item.peak * item.seconds, default=None)
+        )
+
+    @property
+    def late(self) -> int:
+        """Number of messages that were late: deleted while a backlog stood, or still waiting in one."""
+        frame, found = self.pipeline.frame, 0.0
+        for item in self.backlogs:
+            within = frame[(frame.index >= item.start) & (frame.index < item.end)]
+            found += within["deleted"].sum()
+            if item.is_open and len(visible := within["visible"].dropna()):
+                found += visible.iloc[-1]
+        return round(found)
 
     @property
     def throttled_share(self) -> float:

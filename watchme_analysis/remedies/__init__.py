@@ -1,10 +1,10 @@
 """Changes to AWS resources: planned, shown, applied on request, verified and recorded.
 
 A remedy makes a :class:`plan.Plan`: each call as data, with its reason, what must hold before and after it,
-and its undo. `apply.apply_plan` carries out any plan, with a `files.journal` that survives a kill. A redrive sends
-messages instead of changing settings: `redrive` sends each once, `verified_redrive` also confirms that it was
-processed and deletes it from the DLQ. `queue_archive` keeps the
-messages of a queue in a file, and `queue_purge` deletes what such a file holds. `package_check` changes
+and its undo. `apply.apply_plan` carries out any plan, with a journal (`files.journal`) that survives a kill.
+A redrive sends messages instead of changing settings: `redrive` sends each once, `verified_redrive` also
+confirms that it was processed and deletes it from the DLQ. `queue_archive` keeps the messages of a queue in a
+file, and `queue_purge` deletes what such a file holds. `package_check` changes
 nothing: it states whether Lambda can import the handler of a package.
 
 Entry point: `apply.apply_plan`, `redrive.redrive`, `verified_redrive.run_redrive`,

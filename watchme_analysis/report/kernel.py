@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +20,8 @@ from watchme_analysis.files.process_temp_dir import process_temp_dir
 
 # Longest path of a Unix socket that all systems accept, minus the suffix that Jupyter adds.
 _LONGEST_SOCKET = 90
+# Seconds that a cell gets to end after it was interrupted; then its kernel is killed.
+_GRACE_S = 5.0
 _ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # otherwise debugpy warns about frozen modules
@@ -104,6 +107,40 @@ def finished(manager: Any) -> None:
     """Kill a kernel that is no longer needed, without waiting; the end of its context waits for it."""
     if manager.has_kernel:
         manager.signal_kernel(signal.SIGKILL)
+
+
+@contextmanager
+def interrupted_after(manager: Any, seconds: float | None) -> Iterator[Event]:
+    """Interrupt a kernel if the context lasts for so many seconds; yields an event that is set then.
+
+    A cell that does not end after the interrupt, such as one within compiled code, ends with its kernel.
+
+    Parameters
+    ----------
+    manager
+        Manager of the kernel.
+    seconds
+        Seconds from now; None for no limit.
+    """
+    is_over, ended = Event(), Event()
+
+    def watch() -> None:
+        if ended.wait(seconds):
+            return
+        is_over.set()
+        manager.signal_kernel(signal.SIGINT)
+        if not ended.wait(_GRACE_S):
+            finished(manager)
+
+    watcher = Thread(target=watch, daemon=True)
+    if seconds is not None:
+        watcher.start()
+    try:
+        yield is_over
+    finally:
+        ended.set()
+        if seconds is not None:
+            watcher.join()
 
 
 class Kernels:

@@ -14,16 +14,17 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Protocol
 
 from watchme_analysis.case.importer import IMPORTS_VARIABLE
+from watchme_analysis.errors import ReportError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.installation import require
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import Run, collect_files, prepare, write_result
 from watchme_analysis.report.html_page import check_index, write_index, write_page
-from watchme_analysis.report.kernel import Kernels, finished, left_by
+from watchme_analysis.report.kernel import Kernels, finished, interrupted_after, left_by
 from watchme_analysis.report.request import Request, plan, read_notebook
 from watchme_analysis.version import __version__
 
@@ -56,7 +57,7 @@ class NoProgress:
         """Do nothing."""
 
 
-def write_reports(
+def write_reports(  # noqa: PLR0913  what a report may depend on
     question: str,
     cases: Sequence[str | Path],
     out: str | Path = "reports",
@@ -64,6 +65,7 @@ def write_reports(
     notebooks: Path | None = None,
     progress: Progress | None = None,
     redact: str | None = None,
+    seconds: float | None = None,
     **parameters: str | None,
 ) -> list[dict[str, Any]]:
     """Write the reports of cases and the index of all reports; return the results.
@@ -84,6 +86,9 @@ def write_reports(
     redact
         Level of redaction, see :mod:`watchme_analysis.stand_ins`: the reports are then those of exported
         cases, and no file holds more than these. None for the cases themselves.
+    seconds
+        Time from now after which running notebooks are interrupted, and none begins; None for no limit.
+        Such a report is ``failed`` and shows the cells so far.
     parameters
         ``since``, ``until``, ``timezone``, ``language`` and other parameters of the notebook, such as
         ``queue``; None for the default.
@@ -100,6 +105,7 @@ def write_reports(
     """
     require("report", "Reports")
     progress = progress or NoProgress()
+    limit = TimeLimit.of(seconds)
     # The first kernel starts while the inputs are validated.
     with shared_imports() as home, Kernels() as kernels:
         if redact is not None:
@@ -107,7 +113,7 @@ def write_reports(
         requests = plan(question, cases, parameters, notebooks)
         requests = [replace(request, redact=redact) for request in requests]
         progress.planned(len(requests))
-        return make_reports(requests, Path(out).absolute(), progress, kernels)
+        return make_reports(requests, Path(out).absolute(), progress, kernels, limit)
 
 
 def exported(case: str | Path, folder: Path, level: str) -> Path:
@@ -141,8 +147,38 @@ def shared_imports() -> Iterator[str]:
                 os.environ[IMPORTS_VARIABLE] = before
 
 
+@dataclass(frozen=True)
+class TimeLimit:
+    """Time that notebooks may take together.
+
+    Attributes
+    ----------
+    seconds
+        The time; None for no limit.
+    until
+        Monotonic time at its end.
+    """
+
+    seconds: float | None = None
+    until: float = 0.0
+
+    @classmethod
+    def of(cls, seconds: float | None) -> TimeLimit:
+        """Return the limit that begins now."""
+        return cls(seconds, time.monotonic() + (seconds or 0.0))
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds left; None for no limit."""
+        return None if self.seconds is None else max(0.0, self.until - time.monotonic())
+
+
 def make_reports(
-    requests: Sequence[Request], reports: Path, progress: Progress, kernels: Kernels
+    requests: Sequence[Request],
+    reports: Path,
+    progress: Progress,
+    kernels: Kernels,
+    limit: TimeLimit = TimeLimit(),
 ) -> list[dict[str, Any]]:
     """Write the reports one after the other and return their results.
 
@@ -156,6 +192,8 @@ def make_reports(
         Receiver of the progress.
     kernels
         Kernels for the notebooks.
+    limit
+        Time that they may take.
 
     Raises
     ------
@@ -168,7 +206,7 @@ def make_reports(
     try:
         for number, request in enumerate(requests, start=1):
             with kernels.take(more=number < len(requests)) as kernel:
-                folder, result = _make_report(request, reports, progress, kernel)
+                folder, result = _make_report(request, reports, progress, kernel, limit)
             progress.done(request, folder, result)
             results.append(result)
     finally:
@@ -178,7 +216,7 @@ def make_reports(
 
 
 def _make_report(
-    request: Request, reports: Path, progress: Progress, kernel: Any
+    request: Request, reports: Path, progress: Progress, kernel: Any, limit: TimeLimit
 ) -> tuple[Path, dict[str, Any]]:
     started = datetime.now(UTC)
     run = Run.begin(reports, started, request.question, request.case.name)
@@ -206,7 +244,8 @@ def _make_report(
         "diagnosis": None,
     }
     try:
-        _fill(run, result, Execution(request, run.path / request.notebook.name, progress, kernel))
+        path = run.path / request.notebook.name
+        _fill(run, result, Execution(request, path, progress, kernel, limit))
     except BaseException:
         run.abandon()
         raise
@@ -263,6 +302,8 @@ class Execution:
         Receiver of the progress.
     kernel
         Manager of the kernel.
+    limit
+        Time after which it is interrupted.
     notebook
         The notebook as far as it is executed.
     error
@@ -273,9 +314,11 @@ class Execution:
     path: Path
     progress: Progress
     kernel: Any
+    limit: TimeLimit = TimeLimit()
     notebook: Any = None
     error: dict[str, Any] | None = None
     _begun: int = field(default=0, init=False)
+    _is_over: Event = field(default_factory=Event, init=False)
 
     def run(self) -> None:
         """Run the notebook; an exception is stored in ``error``."""
@@ -283,19 +326,8 @@ class Execution:
 
         self.notebook = read_notebook(self.request.notebook)
         try:
-            self.notebook = papermill.execute_notebook(
-                # papermill interprets braces in a path as parameters.
-                _plain(self.request.notebook),
-                _plain(self.path),
-                parameters=dict(self.request.parameters),
-                kernel_name="python3",
-                language="python",
-                km=self.kernel,
-                progress_bar=False,
-                request_save_on_cell_execute=False,
-                on_notebook_start=self._notebook_starts,
-                on_cell_execute=self._cell_starts,
-            )
+            with interrupted_after(self.kernel, self.limit.left_s) as self._is_over:
+                self._execute(papermill)
         except Exception as problem:
             # The error of the cell if there is one, else that of the kernel.
             self.error = outputs.error(self.notebook) or {
@@ -303,7 +335,29 @@ class Execution:
                 "message": str(problem),
                 "section": "",
             }
+            if self._is_over.is_set():
+                self.error |= {"kind": ReportError.__name__, "message": self._time_is_over()}
             self._save()
+
+    def _execute(self, papermill: Any) -> None:
+        self.notebook = papermill.execute_notebook(
+            # papermill interprets braces in a path as parameters.
+            _plain(self.request.notebook),
+            _plain(self.path),
+            parameters=dict(self.request.parameters),
+            kernel_name="python3",
+            language="python",
+            km=self.kernel,
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            on_notebook_start=self._notebook_starts,
+            on_cell_execute=self._cell_starts,
+        )
+
+    def _time_is_over(self) -> str:
+        return (
+            f"The notebook was interrupted, since the time for reports, {self.limit.seconds:.0f} s, was over."
+        )
 
     def hide_path(self) -> None:
         """Remove paths of this machine from the executed notebook and the error of a redacted case."""
@@ -323,6 +377,8 @@ class Execution:
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
         # Saved before each cell, so that a killed run can be analysed.
         self._save()
+        if self._is_over.is_set():  # a kernel ignores interrupts between two cells
+            raise ReportError(self._time_is_over())
         self._begun += 1
         cells = sum(each["cell_type"] == "code" for each in self.notebook["cells"])
         title = ""

@@ -143,6 +143,8 @@ class Pulled:
         Sentences on limits of the retrieved data.
     bytes_scanned, usd
         Bytes that log queries scanned, and their price in USD.
+    log_bytes
+        Bytes that arrived in the log groups within the window; None if that is not known.
     """
 
     report: ImportReport
@@ -151,6 +153,7 @@ class Pulled:
     notes: list[str]
     bytes_scanned: float
     usd: float
+    log_bytes: float | None = None
 
 
 def pull(
@@ -244,6 +247,7 @@ class _Pull:
         self.failures: dict[str, str] = {}
         self.notes: list[str] = []
         self.bytes_scanned = 0.0
+        self.log_bytes: float | None = None
 
     def write(self, case: Path) -> Pulled:
         """Retrieve all parts, state first and logs last, and import them into a case."""
@@ -264,7 +268,7 @@ class _Pull:
             self.notes.append(f"Offline: nothing was retrieved, state is as of {oldest}.")
         report = import_folder(self.folder, case)
         usd = cost_usd(self.bytes_scanned, request.usd_per_gb)
-        return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd)
+        return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd, self.log_bytes)
 
     def write_settings(self, case: Path) -> Case:
         """Retrieve the state of the account alone, and import it into a case."""
@@ -422,6 +426,8 @@ class _Pull:
     def _plan(self, queries: dict[str, list[InsightsQuery]]) -> None:
         """Add the scan estimates of their log groups to the queries; raise an error above the ceiling."""
         volumes, sizes = estimate_scan(self.aws, list(queries), self.request.window)
+        known = [each.size_bytes for each in volumes.values() if each.size_bytes is not None]
+        self.log_bytes = sum(known) if known else None
         total = 0.0
         for group, group_queries in queries.items():
             group_queries[:] = [with_scan_estimate(query, volumes) for query in group_queries]

@@ -142,6 +142,13 @@ def answer(investigation: Investigation) -> Diagnosis:
     return replace(found, missing_evidence=(*_unread(investigation), *found.missing_evidence))
 
 
+def late_messages(investigation: Investigation) -> int:
+    """Return the number of messages of a backlog that were late, over all queues."""
+    from watchme_analysis.queues.anomalies import analyse_queues
+
+    return sum(queue.late for queue in analyse_queues(investigation))
+
+
 def _unread(investigation: Investigation) -> list[Missing]:
     """Return the files that could not be read; files for the tables of the question come first."""
     asked = {name for entry in causes_of(investigation.question) for name in entry.needs}

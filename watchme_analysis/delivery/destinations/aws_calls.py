@@ -28,13 +28,15 @@ def delivered(aws: Aws, service: str, operation: str, **parameters: Any) -> dict
         ProxyConnectionError,
         SSLError,
     )
+    from botocore.parsers import ResponseParserError
 
     try:
         return aws.call(service, operation, **parameters)
     except ServiceError as error:
         cause = error.__cause__
         unsent = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError, SSLError)
-        is_broken = error.retryable and isinstance(cause, BotoCoreError) and not isinstance(cause, unsent)
+        broken = (BotoCoreError, ResponseParserError)
+        is_broken = error.retryable and isinstance(cause, broken) and not isinstance(cause, unsent)
         raise DeliveryError(str(error), may_have_arrived=is_broken, is_temporary=error.retryable) from error
 
 

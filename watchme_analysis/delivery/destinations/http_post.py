@@ -1,4 +1,4 @@
-"""HTTP POST of JSON, which tells what certainly did not arrive from what may have arrived."""
+"""HTTP POST, which tells what certainly did not arrive from what may have arrived."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -16,14 +17,26 @@ from watchme_analysis.delivery.destinations.base import DeliveryError
 from watchme_analysis.errors import WatchmeError
 
 TIMEOUT_S = 15.0
-# Characters of a response that are read, to find an error in it.
-_MOST_READ = 4000
+JSON = "application/json; charset=utf-8"
+# Bytes of a response that are read: an error, or the message that was posted.
+_MOST_READ = 200_000
 # A gateway that gives up may have passed the request on.
 _GATEWAY_STATUSES = (502, 504)
 _TEMPORARY_STATUSES = (408, 425, 429)
 
 
 def post_json(url: str, body: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> str:
+    """Return the text of the response to a POST request with a JSON object, see :func:`post`."""
+    return post(url, json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace"), timeout_s)
+
+
+def post(
+    url: str,
+    data: bytes,
+    timeout_s: float = TIMEOUT_S,
+    content_type: str = JSON,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Return the text of the response to a POST request.
 
     The URL is a secret, so errors name neither it nor its host.
@@ -32,8 +45,10 @@ def post_json(url: str, body: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -
     ----------
     url
         HTTP or HTTPS URL.
-    body
-        JSON object to send.
+    data, content_type
+        Body of the request, and its type.
+    headers
+        Further headers.
     timeout_s
         Seconds to wait for the connection, and for each part of the response.
 
@@ -42,12 +57,11 @@ def post_json(url: str, body: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -
     DeliveryError
         When the response is not a success. Redirects are not followed.
     """
-    data = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
-    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "watchme-analysis"}
+    sent = {"Content-Type": content_type, "User-Agent": "watchme-analysis", **headers}
     connection, path = _connected(url, timeout_s)
     try:
         try:
-            connection.request("POST", path, data, headers)
+            connection.request("POST", path, data, sent)
             response = connection.getresponse()
             text = response.read(_MOST_READ).decode(errors="replace")
         except TimeoutError as error:

@@ -13,6 +13,7 @@ from watchme_analysis.delivery.destinations.eventbridge import EventBridgeSender
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
 from watchme_analysis.delivery.destinations.markdown import MarkdownSender
 from watchme_analysis.delivery.destinations.s3 import S3Sender
+from watchme_analysis.delivery.destinations.slack_app import SLACK_API, SlackAppSender
 from watchme_analysis.delivery.destinations.smtp_mail import EmailSender
 from watchme_analysis.delivery.destinations.sns import SnsSender
 from watchme_analysis.delivery.destinations.webhooks import WebhookSender
@@ -22,6 +23,8 @@ from watchme_analysis.window import parse_span
 # Folder of the small copies of sites, within the state of all systems.
 _SITES = "sites"
 _LINK_VALID = "7d"
+# Seconds after which AWS counts as slow, so that the other destinations need not wait for longer.
+_TIMEOUT_S = 20.0
 
 
 def sender_of(destination: Destination, state: Path, aws_of: AwsOf) -> Sender:  # noqa: PLR0911  a table
@@ -45,6 +48,9 @@ def sender_of(destination: Destination, state: Path, aws_of: AwsOf) -> Sender:  
             return _s3(destination, state, aws_of)
         case "sns":
             return SnsSender(settings["topic"], settings.get("format", "text"), aws_of)
+        case "slack" if "token" in settings:
+            token = Secret(settings["token"], aws_of)
+            return SlackAppSender(token, settings["channel"], settings.get("api", SLACK_API))
         case "slack" | "teams":
             return WebhookSender(Secret(settings["webhook"], aws_of), destination.type)
         case "email":
@@ -80,13 +86,15 @@ def _s3(destination: Destination, state: Path, aws_of: AwsOf) -> S3Sender:
     )
 
 
-def account_of(profile: str | None, region: str | None) -> AwsOf:
+def account_of(profile: str | None, region: str | None, timeout_s: float = _TIMEOUT_S) -> AwsOf:
     """Return a function that returns the account in a region, for calls that are not repeated.
 
     Parameters
     ----------
     profile, region
         Those of the run; the region is used where a destination states none.
+    timeout_s
+        Time to wait for each part of a response.
     """
     accounts: dict[str | None, session.Aws] = {}
 
@@ -95,7 +103,8 @@ def account_of(profile: str | None, region: str | None) -> AwsOf:
         if place not in accounts:
             # A repeated call could deliver twice; the outbox repeats where it can't.
             accounts[place] = session.Aws(
-                session.SessionTarget(profile, place), session.RateLimits(attempts=1)
+                session.SessionTarget(profile, place),
+                session.RateLimits(attempts=1, read_timeout_s=timeout_s),
             )
         return accounts[place]
 

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from html import escape
@@ -24,6 +25,8 @@ TIMEOUT_S = 20.0
 _TLS_PORT = 465
 # Mail servers refuse larger messages; the report is then only linked.
 _MOST_BYTES = 7_000_000
+# Lines end with CR LF, since servers refuse bare line feeds, and no server must know 8BITMIME (RFC 5321).
+_POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class EmailSender:
         """Return the message; its id is that of the notice, and all of one incident are in one thread."""
         content, notice = delivery.content, delivery.notice
         domain = self.sender.rpartition("@")[2]
-        mail = EmailMessage()
+        mail = EmailMessage(_POLICY)
         mail["Subject"] = " ".join(content.title.split())
         mail["From"], mail["To"] = self.sender, ", ".join(self.recipients)
         mail["Date"] = format_datetime(notice.created_at)

@@ -56,3 +56,17 @@ digest-cost = { $runs ->
     [one] { $runs } run
    *[other] { $runs } runs
   }, of which { $failed } failed. Log queries scanned { $size }, about { $usd } USD.
+digest-late = { $count ->
+    [0] No message was late.
+    [one] { $count } message was late: it waited in a backlog.
+   *[other] { $count } messages were late: they waited in a backlog.
+  }
+digest-telemetry = At list prices, telemetry cost about { $usd } USD, these queries included: { $alarm_usd } USD for { $alarms ->
+    [one] { $alarms } alarm
+   *[other] { $alarms } alarms
+  } with custom metrics, and { $request_usd } USD for { $metrics ->
+    [one] { $metrics } requested metric.
+   *[other] { $metrics } requested metrics.
+  }
+digest-logs = This includes { $usd } USD for { $size } of ingested logs.
+digest-logs-unknown = The volume of ingested logs is unknown and not included.

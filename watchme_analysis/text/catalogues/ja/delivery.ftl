@@ -37,3 +37,10 @@ digest-drift = 処理時間の変化:
 digest-alarms = 原因なしに発報したはずのアラームは { $count } 件です: { $alarms }。
 digest-no-alarms = 原因なしに発報したはずのアラームはありません。
 digest-cost = 実行は { $runs } 回、うち失敗は { $failed } 回です。ログのクエリは { $size } をスキャンし、約 { $usd } USD でした。
+digest-late = { $count ->
+    [0] 遅延したメッセージはありませんでした。
+   *[other] 遅延したメッセージ (バックログの中で待ったもの) は { $count } 件でした。
+  }
+digest-telemetry = テレメトリーの費用は、定価で約 { $usd } USD です (上記のクエリを含む)。内訳: アラーム { $alarms } 件とカスタムメトリクス { $alarm_usd } USD、取得したメトリクス { $metrics } 件 { $request_usd } USD。
+digest-logs = このうちログの取り込みは { $size }、{ $usd } USD です。
+digest-logs-unknown = ログの取り込み量は不明なため、含まれていません。

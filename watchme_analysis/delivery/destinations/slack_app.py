@@ -1,0 +1,133 @@
+"""Slack with the token of an app: one thread per incident, with the timeline as an image.
+
+A message is posted first, so that it is confirmed whatever happens to the image. The image follows in its
+thread [1]_. Without the scope ``files:write``, or when the upload fails, the receipt says so.
+
+.. [1] https://docs.slack.dev/messaging/working-with-files#upload
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.http_post import JSON, TIMEOUT_S, post, secret_error
+from watchme_analysis.delivery.destinations.webhooks import cut, slack_message
+from watchme_analysis.delivery.secret_values import Secret
+from watchme_analysis.errors import WatchmeError
+from watchme_analysis.report.folder import read_result
+
+SLACK_API = "https://slack.com/api/"
+_FORM = "application/x-www-form-urlencoded"
+# Errors within a successful response, as the methods document them.
+_TEMPORARY = ("ratelimited", "rate_limited", "request_timeout", "service_unavailable")
+# Errors after which a part of the call may have succeeded.
+_UNCERTAIN = ("fatal_error", "internal_error")
+# Channel and time of a message, by which Slack names it.
+_RECEIPT = re.compile(r"(\S+)/(\d+\.\d+)")
+
+
+@dataclass(frozen=True)
+class SlackAppSender:
+    """Delivery by an app of Slack, which needs the scope ``chat:write``, and ``files:write`` for images.
+
+    Attributes
+    ----------
+    token
+        Token of the app.
+    channel
+        Id or name of the channel.
+    api
+        URL of the methods, with a slash at its end.
+    timeout_s
+        Seconds to wait for each response.
+    """
+
+    token: Secret
+    channel: str
+    api: str = SLACK_API
+    timeout_s: float = TIMEOUT_S
+    form: ClassVar[str] = PAGE_FORM
+    repeatable_for: ClassVar[timedelta] = timedelta(0)
+
+    def send(self, delivery: Delivery) -> str:
+        """Post the message, in the thread of its incident, and the image; return channel and time."""
+        message: dict[str, Any] = {"channel": self.channel, **slack_message(delivery.content)}
+        root = _RECEIPT.match(delivery.thread_root or "")
+        if root is not None and delivery.notice.incident is not None:
+            message |= {"channel": root[1], "thread_ts": root[2]}
+        posted = self._call("chat.postMessage", message)
+        receipt = f"{posted.get('channel')}/{posted.get('ts')}"
+        image = _timeline(delivery)
+        if image is None:
+            return receipt
+        try:
+            self._upload(image, str(posted["channel"]), str(message.get("thread_ts", posted.get("ts"))))
+        except (DeliveryError, OSError, KeyError) as error:
+            # The message has arrived, so this must not be a failed delivery, which would be repeated.
+            return f"{receipt} (without the timeline: {cut(str(error), 200)})"
+        return receipt
+
+    def link(self, delivery: Delivery) -> str | None:
+        """Return None: no report is stored here."""
+        del delivery
+        return None
+
+    def _upload(self, image: Path, channel: str, thread: str) -> None:
+        """Upload an image into a thread, in the three steps of Slack."""
+        data = image.read_bytes()
+        place = self._call("files.getUploadURLExternal", {"filename": image.name, "length": len(data)}, _FORM)
+        post(str(place["upload_url"]), data, self.timeout_s, "application/octet-stream")
+        files = [{"id": place["file_id"], "title": image.name}]
+        self._call(
+            "files.completeUploadExternal", {"files": files, "channel_id": channel, "thread_ts": thread}
+        )
+
+    def _call(self, method: str, values: dict[str, Any], content_type: str = JSON) -> dict[str, Any]:
+        """Return the response of a method.
+
+        Raises
+        ------
+        DeliveryError
+            When Slack refuses the call or can't be reached.
+        """
+        try:
+            token = self.token.value()
+        except WatchmeError as error:
+            raise secret_error(error) from error
+        text = urlencode(values) if content_type == _FORM else json.dumps(values)
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            response = post(f"{self.api}{method}", text.encode(), self.timeout_s, content_type, headers)
+        except ValueError as error:  # a token with a line break, which the error would quote
+            raise DeliveryError(f"The secret {self.token.reference} is no token.") from error
+        try:
+            found = json.loads(response)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise DeliveryError(f"Slack's response to {method} is not JSON.", may_have_arrived=True)
+        if not found.get("ok"):
+            code = str(found.get("error"))
+            needed = f" (it needs the scope {found['needed']})" if found.get("needed") else ""
+            raise DeliveryError(
+                f"Slack refused {method}: {cut(code, 100)}{needed}.",
+                is_temporary=code in _TEMPORARY,
+                may_have_arrived=code in _UNCERTAIN,
+            )
+        return found
+
+
+def _timeline(delivery: Delivery) -> Path | None:
+    """Return the first figure of the report, which is the timeline; None without one."""
+    if delivery.page is None:
+        return None
+    figures = (read_result(delivery.page) or {}).get("figures") or ()
+    path = delivery.page / str(next(iter(figures), ""))
+    return path if path.suffix == ".png" and path.is_file() else None
