@@ -161,15 +161,11 @@ def drawn(monkeypatch):
 @pytest.fixture(scope="session")
 def moto_port():
     """Port of a moto server of this process."""
-    import logging
+    from worlds.moto_server import MotoServer
 
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield server.get_host_and_port()[1]
-    server.stop()
+    server = MotoServer()
+    yield server.port
+    server.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from worlds.aws_front import FAST
+from worlds.kills import kills, restarted
 from worlds.order_system import create_order_system
 
 from watchme_analysis.alarms.backtest import Rule
@@ -16,7 +17,7 @@ from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.cloudwatch.account_state import describe_alarms
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import Journal, read_journal
+from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.alarm_definitions import MARK, Request, wanted_alarms
 from watchme_analysis.remedies.alarms import CALLS, Place, alarm_plan, read_topic
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
@@ -236,58 +237,25 @@ def test_a_notification_that_fails_is_reported_and_the_state_restored(aws, reque
     assert states == {"INSUFFICIENT_DATA"}
 
 
-class KilledError(BaseException):
-    """The process ends here."""
-
-
 @pytest.mark.usefixtures("system")
-def test_a_run_killed_after_any_entry_or_call_is_resumed(aws, request_of, tmp_path, monkeypatch, subtests):
+def test_a_run_killed_at_any_moment_is_resumed(aws, request_of, tmp_path, subtests):
     """No alarm is half made, and each is made once."""
-    request = replace(request_of, emails=("ops@example.com",))
-    write, call = Journal.write, Aws.call
-    at = [0]
-
-    def count_down():
-        at[0] -= 1
-        if at[0] == 0:
-            raise KilledError
-
-    def killing_write(self, *arguments, **details):
-        entry = write(self, *arguments, **details)
-        count_down()
-        return entry
-
-    def killing_call(self, service, operation, **parameters):
-        changes = operation.startswith(("put_", "create_", "subscribe"))
-        if changes:
-            count_down()
-        found = call(self, service, operation, **parameters)
-        if changes:
-            count_down()
-        return found
-
-    plan = plan_alarms(aws, request)
+    plan = plan_alarms(aws, replace(request_of, emails=("ops@example.com",)))
     plan = replace(plan, steps=plan.steps[:3], relies_on=())
     topics, alarms = sns(), cloudwatch()
-    for number in range(1, 30):
+
+    def begin(moment):
         topics.delete_topic(TopicArn=TOPIC)
         alarms.delete_alarms(AlarmNames=ALL)
-        with subtests.test(number=number):
-            at[0] = number
-            with monkeypatch.context() as patch:
-                patch.setattr(Journal, "write", killing_write)
-                patch.setattr(Aws, "call", killing_call)
-                try:
-                    apply_plan(plan, tmp_path / f"j{number}", aws)
-                except KilledError:
-                    pass
-                else:
-                    break
-            result = apply_plan(plan, tmp_path / f"j{number}", aws)
+        return lambda: apply_plan(plan, tmp_path / f"j{moment}", restarted(aws))
+
+    for moment in kills(begin):
+        with subtests.test(moment=moment):
+            result = apply_plan(plan, tmp_path / f"j{moment}", restarted(aws))
             assert (result.outcome, len(result.done)) == ("complete", 3)
             assert len(alarms.describe_alarms()["MetricAlarms"]) == 1
-    # Two entries and the begin and end of the call for each step, and two entries of the plan.
-    assert number == 1 + 3 * 4 + 2
+    # Two entries and the call of each step, two entries of the plan, and the journal's name in its folder.
+    assert moment == 3 * 3 + 2 + 1
 
 
 @pytest.mark.usefixtures("system")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from worlds.aws_front import FAST
+from worlds.kills import killed, kills, restarted
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
@@ -20,10 +21,6 @@ from watchme_analysis.text.message import message
 
 pytestmark = pytest.mark.usefixtures("front")
 WHY = message("plan-nothing")
-
-
-class KilledError(BaseException):
-    """The process ends here."""
 
 
 @pytest.fixture
@@ -141,42 +138,40 @@ def test_two_runs_at_once_are_refused(aws, plan, tmp_path):
         apply_plan(plan, tmp_path / "j", aws)
 
 
-def killed_at(number):
-    """Return an Aws that is killed before or after its call of this number."""
-    count = [0]
-
-    class Killed(Aws):
-        def call(self, service, operation, **parameters):
-            if operation != "set_queue_attributes":
-                return super().call(service, operation, **parameters)
-            count[0] += 1
-            if count[0] == number:
-                raise KilledError
-            found = super().call(service, operation, **parameters)
-            count[0] += 1
-            if count[0] == number:
-                raise KilledError
-            return found
-
-    return Killed(rate_limits=FAST)
+def reset(aws, url):
+    aws.call(
+        "sqs",
+        "set_queue_attributes",
+        QueueUrl=url,
+        Attributes={"VisibilityTimeout": "30", "DelaySeconds": "0"},
+    )
 
 
-def test_a_run_killed_around_any_call_is_resumed(aws, queue, plan, tmp_path, subtests):
-    for number in range(1, 5):
-        with subtests.test(number=number):
-            aws.call(
-                "sqs",
-                "set_queue_attributes",
-                QueueUrl=queue,
-                Attributes={"VisibilityTimeout": "30", "DelaySeconds": "0"},
-            )
-            path = tmp_path / f"j{number}"
-            with pytest.raises(KilledError):
-                apply_plan(plan, path, killed_at(number))
-            assert apply_plan(plan, path, aws).outcome == "complete"
+def test_a_run_killed_at_any_moment_is_resumed(aws, queue, plan, tmp_path, subtests):
+    def begin(moment):
+        reset(aws, queue)
+        return lambda: apply_plan(plan, tmp_path / f"j{moment}", restarted(aws))
+
+    for moment in kills(begin):
+        with subtests.test(moment=moment):
+            assert apply_plan(plan, tmp_path / f"j{moment}", restarted(aws)).outcome == "complete"
             assert current(aws, queue, "DelaySeconds") == "5"
-            journal = read_journal(path)
+            journal = read_journal(tmp_path / f"j{moment}")
             assert [journal.event(step.name) for step in plan.steps] == ["done", "done"]
+    # Two entries and the call of each step, two entries of the plan, and the journal's name in its folder.
+    assert moment == 2 * 3 + 2 + 1
+
+
+def test_an_exception_that_nothing_catches_leaves_what_a_kill_leaves(aws, queue, plan, tmp_path):
+    left = []
+    for for_real in (False, True):
+        reset(aws, queue)
+        path = tmp_path / f"{for_real}"
+        assert killed(lambda path=path: apply_plan(plan, path, restarted(aws)), 4, for_real=for_real)
+        entries = [(entry["key"], entry["event"]) for entry in read_journal(path).entries]
+        left.append((entries, current(aws, queue, "VisibilityTimeout"), path.read_bytes()[-1:]))
+    assert left[0] == left[1]
+    assert left[0][1] == "180"
 
 
 def test_a_journal_cut_anywhere_is_resumed(aws, queue, plan, tmp_path, subtests):
@@ -270,16 +265,20 @@ def test_a_surprise_undoes_what_was_done(aws, queue, plan, tmp_path):
 def test_a_killed_undo_is_resumed(aws, queue, plan, tmp_path, subtests):
     wrong = Step("wrong", queue, WHY, until=(attribute(queue, "DelaySeconds", "9"),))
     surprised = replace(plan, steps=(*plan.steps, wrong), undo_on_surprise=True)
-    for number in range(5, 9):  # the calls of the two undo steps
-        with subtests.test(number=number):
-            path = tmp_path / f"j{number}"
-            with pytest.raises(KilledError):
-                apply_plan(surprised, path, killed_at(number))
-            assert apply_plan(surprised, path, aws).outcome == "undone"
+
+    def begin(moment):
+        return lambda: apply_plan(surprised, tmp_path / f"j{moment}", restarted(aws))
+
+    # The undo begins after the name of the journal, the beginning of the plan, two steps and the surprise.
+    first = 1 + 1 + 2 * 3 + 1
+    for moment in kills(begin, first=first, real=first + 2):
+        with subtests.test(moment=moment):
+            assert apply_plan(surprised, tmp_path / f"j{moment}", restarted(aws)).outcome == "undone"
             assert (current(aws, queue, "VisibilityTimeout"), current(aws, queue, "DelaySeconds")) == (
                 "30",
                 "0",
             )
+    assert moment >= first + 2 * 3
 
 
 def test_the_undo_of_a_plan_goes_backwards(aws, plan, tmp_path):

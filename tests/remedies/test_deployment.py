@@ -6,7 +6,7 @@ import threading
 import boto3
 import pytest
 from click.testing import CliRunner
-from worlds.aws_front import FAST
+from worlds.kills import kills, restarted
 from worlds.lambda_front import zipped
 
 from watchme_analysis.cli.deploy import deploy
@@ -23,10 +23,6 @@ LOGGING = "def lambda_handler(event, context):\n    print('[ERROR] could not be 
 MISSING = "import requests\n\n\n" + OLD
 EVENT = sqs_event("{}", "m", "arn:aws:sqs:ap-southeast-2:123456789012:orders", {}, "ap-southeast-2")
 NAME = "orders"
-
-
-class KilledError(BaseException):
-    """The process ends here."""
 
 
 @pytest.fixture
@@ -125,43 +121,24 @@ def test_without_real_messages_the_result_says_so(aws, lambdas, tmp_path):
     assert runs(lambdas, NEW)
 
 
-def killed_at(number):
-    count = [0]
-
-    class Killed(type(session.Aws())):
-        def call(self, service, operation, **parameters):
-            count[0] += 1
-            if count[0] == number:
-                raise KilledError
-            found = super().call(service, operation, **parameters)
-            count[0] += 1
-            if count[0] == number:
-                raise KilledError
-            return found
-
-    return Killed(rate_limits=FAST), count
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [NEW, PARTIAL], ids=["good", "partial"])
-def test_a_deployment_killed_around_any_call_ends_as_an_unkilled_one(aws, lambdas, tmp_path, code, subtests):
+def test_a_deployment_killed_at_any_moment_ends_as_an_unkilled_one(aws, lambdas, tmp_path, code, subtests):
     wanted = "complete" if code is NEW else "undone"
-    for number in range(1, 99):
+    plans = []
+
+    def begin(moment):
         lambdas.functions.clear()
         lambdas.create(NAME, zipped(lambda_function=OLD))
-        plan = plan_of(aws, tmp_path, code)
-        killed, count = killed_at(number)
-        journal = tmp_path / f"j{number}"
-        with subtests.test(number=number):
-            try:
-                apply_plan(plan, journal, killed)
-            except KilledError:
-                assert apply_plan(plan, journal, aws).outcome == wanted
+        plans.append(plan_of(aws, tmp_path, code))
+        return lambda: apply_plan(plans[-1], tmp_path / f"j{moment}", restarted(aws))
+
+    for moment in kills(begin):
+        with subtests.test(moment=moment):
+            assert apply_plan(plans[-1], tmp_path / f"j{moment}", restarted(aws)).outcome == wanted
             assert runs(lambdas, code if code is NEW else OLD)
-        if count[0] < number:
-            break
-    else:
-        pytest.fail("no end")
+    assert runs(lambdas, code if code is NEW else OLD)
+    assert moment > 8
 
 
 def test_code_that_changed_since_refuses_the_plan(aws, lambdas, tmp_path):

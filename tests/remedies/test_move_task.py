@@ -2,19 +2,17 @@
 
 import pytest
 from worlds.aws_front import FAST
+from worlds.kills import kills, restarted
 from worlds.messages import messages_in
 from worlds.queue_worker import Worker
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.files.journal import DONE, read_journal
 from watchme_analysis.remedies.move_task import calls_of_move, cancel_move_task, run_move_task
 from watchme_analysis.remedies.policy import action_of
 
 QUICK = {"has_confirmed_one": True, "rate_per_s": 7.5, "poll_s": 0.01, "settle_s": 0.1}
-
-
-class KilledError(BaseException):
-    """The process ends here."""
 
 
 @pytest.fixture
@@ -89,35 +87,19 @@ def test_a_response_that_is_lost_starts_no_second_task(worker, aws, front, tmp_p
     assert (result.outcome, len(front.move_tasks), worker.in_dlq()) == ("complete", 1, set())
 
 
-def test_a_run_killed_around_any_call_is_resumed(worker, aws, front, tmp_path, subtests):
-    moment, killed = 0, True
-    while killed:
-        moment += 1
+def test_a_run_killed_at_any_moment_is_resumed(worker, aws, front, tmp_path, subtests):
+    def begin(moment):
+        front.move_tasks.clear()
+        worker.clear_dlq()
+        worker.dead_letters(3)
+        return lambda: run_move_task(restarted(aws), worker.dlq, tmp_path / f"j{moment}", expected=3, **QUICK)
+
+    for moment in kills(begin):
         with subtests.test(moment=moment):
-            front.move_tasks.clear()
-            worker.clear_dlq()
-            worker.dead_letters(3)
-            count = [0]
-
-            class Killed(Aws):
-                def call(self, service, operation, *, count=count, at=moment, **parameters):
-                    count[0] += 1
-                    if count[0] == at:
-                        raise KilledError
-                    found = super().call(service, operation, **parameters)
-                    count[0] += 1
-                    if count[0] == at:
-                        raise KilledError
-                    return found
-
-            killed, path = True, tmp_path / f"j{moment}"
-            try:
-                run_move_task(
-                    Killed(rate_limits=FAST, _clients=aws._clients, _session=aws._session),
-                    worker.dlq, path, expected=3, **QUICK,
-                )  # fmt: skip
-                killed = False
-            except KilledError:
-                assert run_move_task(aws, worker.dlq, path, expected=3, **QUICK).outcome == "complete"
+            path = tmp_path / f"j{moment}"
+            # A task whose end is on record is not begun again.
+            has_ended = read_journal(path).entries[-1:] and read_journal(path).entries[-1]["event"] == DONE
+            result = run_move_task(restarted(aws), worker.dlq, path, expected=3, **QUICK)
+            assert result.outcome == ("refused" if has_ended else "complete")
             assert (len(front.move_tasks), worker.in_dlq()) == (1, set())
-    assert moment > 8
+    assert moment > 3

@@ -2,11 +2,11 @@
 
 import gzip
 import json
-import os
 
 import pytest
 from click.testing import CliRunner
 from worlds.aws_front import FAST
+from worlds.kills import kills, restarted
 from worlds.messages import messages_in
 from worlds.queue_worker import Worker
 
@@ -25,10 +25,6 @@ from watchme_analysis.remedies.queue_purge import (
 )
 
 QUICK = ReadingLimits(visibility_timeout_s=1, poll_s=0.01, settle_s=0.2)
-
-
-class KilledError(BaseException):
-    """The process ends here."""
 
 
 @pytest.fixture
@@ -162,76 +158,44 @@ def test_failed_entries_are_repeated_individually(worker, aws, archive, front):
     assert worker.in_dlq() == set()
 
 
-def killing(monkeypatch, at, like):
-    """Return an Aws that ends the process at a moment: around a call, or after a journal write."""
-    moment, synced = [0], os.fsync
-
-    def passed():
-        moment[0] += 1
-        if moment[0] == at:
-            raise KilledError
-
-    def fsync(file):
-        synced(file)
-        passed()
-
-    monkeypatch.setattr(os, "fsync", fsync)
-
-    class Killed(Aws):
-        def call(self, service, operation, **parameters):
-            passed()
-            found = super().call(service, operation, **parameters)
-            passed()
-            return found
-
-    return Killed(rate_limits=FAST, _clients=like._clients, _session=like._session)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["delete", "purge"])
-def test_a_purge_killed_at_any_moment_is_resumed(worker, aws, tmp_path, monkeypatch, subtests, method):
-    moment, killed = 0, True
-    while killed:
-        moment += 1
-        with subtests.test(moment=moment), monkeypatch.context() as patch:
-            # A queue of its own: SQS purges one queue once in a minute.
-            worker.dlq = worker.sqs.create_queue(QueueName=f"m{moment}-dlq")["QueueUrl"]
-            worker.dead_letters(2)
-            found = archive_queue(aws, worker.dlq, tmp_path / f"a{moment}", QUICK)
-            killed, options = True, {"method": method, "limits": QUICK, "purge_s": 0}
-            try:
-                purge_queue(killing(patch, moment, aws), worker.dlq, found, "r", **options)
-                killed = False
-            except KilledError:
-                pass
-            patch.undo()
-            result = purge_queue(aws, worker.dlq, found, "r", **options)
+def test_a_purge_killed_at_any_moment_is_resumed(worker, aws, tmp_path, subtests, method):
+    options = {"method": method, "limits": QUICK, "purge_s": 0}
+
+    def begin(moment):
+        # A queue of its own: SQS purges one queue once in a minute.
+        worker.dlq = worker.sqs.create_queue(QueueName=f"m{moment}-dlq")["QueueUrl"]
+        worker.dead_letters(2)
+        found = archive_queue(aws, worker.dlq, tmp_path / f"a{moment}", QUICK)
+        return lambda: purge_queue(restarted(aws), worker.dlq, found, "r", **options)
+
+    for moment in kills(begin):
+        with subtests.test(moment=moment):
+            found = read_archive(tmp_path / f"a{moment}")
+            result = purge_queue(restarted(aws), worker.dlq, found, "r", **options)
             assert (result.outcome, result.counts.total) == ("complete", 0)
             record = json.loads(record_of(found.path).read_text())
             assert (record["count"], record["state"]) == (2, "complete")
             assert record["deleted"] == (2 if method == "delete" else None)
-    assert moment > 10
+    assert moment > 5
 
 
 @pytest.mark.slow
-def test_an_archive_killed_at_any_moment_is_repeated(worker, aws, tmp_path, monkeypatch, subtests):
+def test_an_archive_killed_at_any_moment_is_repeated(worker, aws, tmp_path, subtests):
     worker.dead_letters(2)
-    moment, killed = 0, True
-    while killed:
-        moment += 1
+
+    def begin(moment):
+        return lambda: archive_queue(restarted(aws), worker.dlq, tmp_path / f"a{moment}", QUICK)
+
+    for moment in kills(begin):
         path = tmp_path / f"a{moment}"
-        with subtests.test(moment=moment), monkeypatch.context() as patch:
-            killed = True
-            try:
-                archive_queue(killing(patch, moment, aws), worker.dlq, path, QUICK)
-                killed = False
-            except KilledError:
-                patch.undo()
-                assert not path.exists() or not read_archive(path).missed
-                if not path.exists():
-                    found = archive_queue(aws, worker.dlq, path, QUICK)
-                    assert (len(found.messages), found.missed) == (2, ())
-    assert moment > 5
+        with subtests.test(moment=moment):
+            assert not path.exists() or not read_archive(path).missed
+            if not path.exists():
+                found = archive_queue(restarted(aws), worker.dlq, path, QUICK)
+                assert (len(found.messages), found.missed) == (2, ())
+    assert moment > 3
     assert len(worker.in_dlq()) == 2
 
 

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from worlds.aws_front import FAST
+from worlds.kills import kills, restarted
 from worlds.order_system import create_order_system
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import Journal, read_journal
+from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.remedies.queue_settings import CALLS, changed_values, helpful, raised
@@ -141,58 +142,22 @@ def test_plans_are_refused_for_another_system_or_without_help(aws, tmp_path):
     assert current(aws)[0] == {**OLD, "function_timeout_s": 45.0}
 
 
-class KilledError(BaseException):
-    """The process ends here."""
-
-
 @pytest.mark.slow
-def test_a_run_killed_after_any_entry_or_call_is_resumed(aws, tmp_path, monkeypatch, subtests):
+def test_a_run_killed_at_any_moment_is_resumed(aws, tmp_path, subtests):
     """No setting is left half changed: the same command completes the plan, and its undo restores all."""
     whole = plan_settings(aws, simulations(BEST))
     # Two of the four settings: each kind of call is tested above.
     plan = replace(whole, steps=whole.steps[:2], relies_on=())
-    write, call = Journal.write, Aws.call
-    left = [0]
-
-    def count_down():
-        left[0] -= 1
-        if left[0] == 0:
-            raise KilledError
-
-    def killing_write(self, *arguments, **details):
-        entry = write(self, *arguments, **details)
-        count_down()
-        return entry
-
-    def killing_call(self, service, operation, **parameters):
-        changes = operation.startswith(("set_", "update_"))
-        if changes:
-            count_down()
-        found = call(self, service, operation, **parameters)
-        if changes:
-            count_down()
-        return found
-
-    for number in range(1, 40):
-        with subtests.test(number=number):
-            journal, undone = tmp_path / f"j{number}", tmp_path / f"u{number}"
-            left[0] = number
-            with monkeypatch.context() as patch:
-                patch.setattr(Journal, "write", killing_write)
-                patch.setattr(Aws, "call", killing_call)
-                try:
-                    apply_plan(plan, journal, aws)
-                except KilledError:
-                    pass
-                else:
-                    break
-            assert apply_plan(plan, journal, aws).outcome == "complete"
+    for moment in kills(lambda moment: lambda: apply_plan(plan, tmp_path / f"j{moment}", restarted(aws))):
+        with subtests.test(moment=moment):
+            journal, undone = tmp_path / f"j{moment}", tmp_path / f"u{moment}"
+            assert apply_plan(plan, journal, restarted(aws)).outcome == "complete"
             assert current(aws)[0] == {**NEW, "max_receive_count": 3.0}
             reverse = undo_plan(plan, read_journal(journal))
             assert apply_plan(reverse, undone, aws).outcome == "complete"
             assert current(aws) == (OLD, None)
-    # Two entries and the begin and end of the call for each step, and two entries of the plan.
-    assert number == 1 + 2 * 4 + 2
+    # Two entries and the call of each step, two entries of the plan, and the journal's name in its folder.
+    assert moment == 2 * 3 + 2 + 1
 
 
 @pytest.mark.slow

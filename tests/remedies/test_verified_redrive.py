@@ -1,10 +1,10 @@
 """Complete redrives: every message processed before it leaves the DLQ, whatever ends a run."""
 
 import json
-import os
 
 import pytest
 from worlds.aws_front import FAST
+from worlds.kills import kills, restarted
 from worlds.messages import messages_in
 from worlds.queue_worker import Worker
 
@@ -24,10 +24,6 @@ from watchme_analysis.remedies.verified_redrive import (
 
 QUICK = RedriveLimits(rate_per_s=1e6, confirm_within_s=0.2, visibility_timeout_s=1, poll_s=0.01, settle_s=0.1)
 BY_WORK = WorkItemSettings(item_keys=("device_id",), time_keys=("recorded_at",))
-
-
-class KilledError(BaseException):
-    """The process ends here."""
 
 
 @pytest.fixture
@@ -189,55 +185,19 @@ def test_the_policy_allows_the_calls_that_were_made(worker, aws, tmp_path):
     }
 
 
-class Killing:
-    """Counts moments, and ends the process at one of them: around each call, and after each journal write."""
-
-    def __init__(self, monkeypatch, at):
-        self.at, self.moment = at, 0
-        synced = os.fsync
-
-        def fsync(file):
-            synced(file)
-            self.passed()
-
-        monkeypatch.setattr(os, "fsync", fsync)
-
-    def passed(self):
-        self.moment += 1
-        if self.moment == self.at:
-            raise KilledError
-
-    def aws(self, like):
-        killing = self
-
-        class Killed(Aws):
-            def call(self, service, operation, **parameters):
-                killing.passed()
-                found = super().call(service, operation, **parameters)
-                killing.passed()
-                return found
-
-        return Killed(rate_limits=FAST, _clients=like._clients, _session=like._session)
-
-
 @pytest.mark.slow
-def test_a_run_killed_at_any_moment_is_resumed(worker, aws, tmp_path, monkeypatch, subtests):
-    moment = 0
-    while True:
-        moment += 1
-        with subtests.test(moment=moment), monkeypatch.context() as patch:
-            worker.done.clear()
-            worker.clear_dlq()
-            task = task_of(worker, worker.dead_letters(2))
-            killing, path = Killing(patch, moment), tmp_path / f"j{moment}"
-            killed = True
-            try:
-                run_redrive(task, path, killing.aws(aws), QUICK)
-                killed = False
-            except KilledError:
-                pass
-            killing.at = 0
-            audit = run_redrive(task, path, aws, QUICK)
+def test_a_run_killed_at_any_moment_is_resumed(worker, aws, tmp_path, subtests):
+    tasks = []
+
+    def begin(moment):
+        worker.done.clear()
+        worker.clear_dlq()
+        tasks.append(task_of(worker, worker.dead_letters(2)))
+        return lambda: run_redrive(tasks[-1], tmp_path / f"j{moment}", restarted(aws), QUICK)
+
+    for moment in kills(begin):
+        with subtests.test(moment=moment):
+            audit = run_redrive(tasks[-1], tmp_path / f"j{moment}", restarted(aws), QUICK)
             worker.work()
             unconfirmed = audit.states.get("unconfirmed", 0)
             assert unconfirmed <= 1
@@ -245,6 +205,4 @@ def test_a_run_killed_at_any_moment_is_resumed(worker, aws, tmp_path, monkeypatc
             assert len(worker.in_dlq()) == unconfirmed
             assert audit.states.get("deleted", 0) + unconfirmed == 2
             assert len(worker.done) + unconfirmed >= 2
-        if not killed:
-            break
-    assert moment > 30
+    assert moment > 10

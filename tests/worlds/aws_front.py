@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -36,7 +36,6 @@ class Front:
     """
 
     def __init__(self):
-        self.engine = Engine()
         self.lambdas = Lambdas()
         self.faults = defaultdict(deque)
         self.calls = Counter()
@@ -72,6 +71,11 @@ class Front:
         self.trail = []
         self.busy = []  # begin and end of each request
         self.lock = threading.Lock()
+
+    @cached_property
+    def engine(self):
+        """The events of log groups; most tests need none."""
+        return Engine()
 
     # Logs Insights
 
@@ -461,6 +465,14 @@ def handler_for(front, moto_port):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
 
+        def setup(self):
+            super().setup()
+            self.moto = http.client.HTTPConnection("127.0.0.1", moto_port, timeout=20)
+
+        def finish(self):
+            self.moto.close()
+            super().finish()
+
         def log_message(self, *arguments):
             pass
 
@@ -549,14 +561,11 @@ def handler_for(front, moto_port):
             self.answer({"Successful": [], **answer, "Failed": [*answer.get("Failed", []), failed]})
 
         def forwarded(self, body):
-            connection = http.client.HTTPConnection("127.0.0.1", moto_port, timeout=20)
             left = {"connection", "content-length"}
             headers = {name: value for name, value in self.headers.items() if name.lower() not in left}
-            connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
-            data = answer.read()
-            connection.close()
-            return answer.status, answer.getheaders(), data
+            self.moto.request(self.command, self.path, body, headers)
+            answer = self.moto.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
 
         def forward(self, body):
             before, after = AROUND.get(self.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1], (None, None))

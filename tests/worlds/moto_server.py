@@ -1,0 +1,98 @@
+"""moto behind an HTTP server that keeps connections open.
+
+moto's own server makes a connection and a thread for each call, which costs more than most calls do.
+"""
+
+import io
+import os
+import sys
+import threading
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+# Headers that belong to one connection.
+_HOP = {"connection", "content-length", "transfer-encoding", "server", "date"}
+
+
+class MotoServer:
+    """moto serving on a port of this machine, until :meth:`close`."""
+
+    def __init__(self):
+        os.environ["TEST_SERVER_MODE"] = "true"  # as moto's own server says
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(_application()))
+        self.http.daemon_threads = True
+        self.port = self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+def _application():
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    class Dispatcher(DomainDispatcherApplication):
+        """moto lists its folders for each call, to see which service a host is."""
+
+        get_backend_for_host = cache(DomainDispatcherApplication.get_backend_for_host)
+
+    return Dispatcher(create_backend_app)
+
+
+def _handler_for(application):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
+
+        def log_message(self, *arguments):
+            pass
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answered = []
+            parts = application(_environ(self, body), lambda *status: answered.extend(status[:2]))
+            data = b"".join(parts)
+            status, headers = answered
+            code, _, reason = status.partition(" ")
+            self.send_response(int(code), reason)
+            for name, value in headers:
+                if name.lower() not in _HOP:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
+
+        do_GET = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_POST  # noqa: N815 - the names that http.server calls
+
+    return Handler
+
+
+def _environ(request, body):
+    """Return the WSGI environment of a request, as werkzeug's server makes it."""
+    address = urlsplit(request.path)
+    environ = {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "REQUEST_METHOD": request.command,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(address.path).encode().decode("latin-1"),
+        "QUERY_STRING": address.query,
+        "REQUEST_URI": request.path,
+        "RAW_URI": request.path,
+        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": str(request.server.server_address[1]),
+        "SERVER_PROTOCOL": request.request_version,
+    }
+    for name, value in request.headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
+    return environ
