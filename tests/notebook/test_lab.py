@@ -53,6 +53,7 @@ def test_the_pointer_shows_the_values_of_the_nearest_mark(page):
 def test_widgets_open_the_page_for_a_queue_and_a_time_range(page):
     explorer = Explorer(page)
     queues = [value for _, value in explorer.subject.options]
+    assert [name for _, name in explorer.section.options] == list(page.sections)
     assert queues[0] == ""
     assert set(queues[1:]) == set(page.subjects())
     explorer.section.value = "balance"

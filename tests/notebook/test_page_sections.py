@@ -5,7 +5,9 @@ import pytest
 
 from watchme_analysis import notebook
 from watchme_analysis.errors import InputError
+from watchme_analysis.notebook.section import sections_of_class
 from watchme_analysis.present.display import FigureView
+from watchme_analysis.text.render import value_label
 
 PAGES = {
     "health": lambda bundled: notebook.open_health(case=str(bundled("health-threadpool").path)),
@@ -59,6 +61,13 @@ def test_the_numbers_of_the_balance_are_those_that_the_table_shows(bundled):
     namespaces = page.sql(f"select distinct namespace from ({page.balance.sql})")
     assert namespaces["namespace"].tolist() == ["AWS/SQS"]
     assert repr(page.balance) == "<Section balance>"
+
+
+def test_every_section_has_a_title_in_both_languages():
+    for page in (notebook.HealthPage, notebook.BacklogPage, notebook.AlarmPage, notebook.WhatIfPage):
+        for name in sections_of_class(page):
+            for language in ("en", "ja"):
+                assert value_label("section", name, language) != name, name
 
 
 def test_a_page_with_probes_alone_has_its_sections_too(evidence):

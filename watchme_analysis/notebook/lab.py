@@ -14,7 +14,8 @@ from watchme_analysis.installation import require
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.style import annotate_on_hover
 from watchme_analysis.text.formats import format_time
-from watchme_analysis.text.render import label
+from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.render import label, render
 
 # Steps of the slider for the time range.
 _STEPS = 60
@@ -73,14 +74,16 @@ class Explorer:
         step = (window.end - window.start) / _STEPS
         moments = [window.start + step * place for place in range(_STEPS)] + [window.end]
         self._whole = (window.start, window.end)
-        wide = widgets.Layout(width="760px")
         self.range = widgets.SelectionRangeSlider(
             options=[(format_time(moment, page.zone), moment) for moment in moments],
             index=(0, _STEPS),
             description=label("explore-time", language),
             continuous_update=False,
-            layout=wide,
+            readout=False,
+            layout=widgets.Layout(width="460px"),
         )
+        # The slider's own text is as narrow as a number.
+        self._bounds = widgets.Label()
         about = "endpoint" if page.investigation.question == "health" else "queue"
         every = (label("explore-all", language), "")
         self.subject = widgets.Dropdown(
@@ -90,21 +93,27 @@ class Explorer:
         )
         names = list(page.sections)
         self.section = widgets.Dropdown(
-            options=[(name.replace("_", " "), name) for name in names],
+            options=[(section.title, name) for name, section in page.sections.items()],
             value="timeline" if "timeline" in names else names[0],
             description=label("explore-section", language),
         )
         self._shown = widgets.VBox()
+        times = widgets.HBox([self.range, self._bounds])
         choices = widgets.HBox([self.subject, self.section])
-        self.box = widgets.VBox([self.range, choices, self._shown])
+        self.box = widgets.VBox([times, choices, self._shown])
         for control in (self.range, self.subject):
             control.observe(self._open, names="value")
         self.section.observe(self._draw, names="value")
+        self._show_bounds()
         self._draw()
 
     def _open(self, _: Any) -> None:
         """Open the page of the chosen range and subject, and show its section."""
-        chosen: tuple[datetime, datetime] = self.range.value
+        import ipywidgets as widgets
+
+        chosen = self._show_bounds()
+        # Another window is diagnosed anew, which takes seconds.
+        self._shown.children = (widgets.HTML(label("explore-opening", self.page.language)),)
         bounds = ("", "") if chosen == self._whole else (chosen[0].isoformat(), chosen[1].isoformat())
         try:
             self.page = self.page.reopened(bounds, self.subject.value)
@@ -112,6 +121,13 @@ class Explorer:
             self._show_error(error)
             return
         self._draw()
+
+    def _show_bounds(self) -> tuple[datetime, datetime]:
+        """Write the chosen time range beside the slider and return it."""
+        chosen: tuple[datetime, datetime] = self.range.value
+        start, end = (Resource(format_time(moment, self.page.zone)) for moment in chosen)
+        self._bounds.value = render(message("losses-between", start=start, end=end), self.page.language)
+        return chosen
 
     def _draw(self, _: Any = None) -> None:
         section = getattr(self.page, self.section.value)

@@ -13,6 +13,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.present.display import FigureView, LinksView, TableView, TextView
 from watchme_analysis.present.finding import FindingsView, VerdictView
 from watchme_analysis.schema import TABLES
+from watchme_analysis.text.render import value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +76,11 @@ class Section(Generic[View]):
     def __call__(self) -> View:
         """Return the display: a table, a figure or sentences."""
         return self._view(self.page)
+
+    @property
+    def title(self) -> str:
+        """Return the title in the language of the page."""
+        return value_label("section", self.name, self.page.language)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -169,12 +175,18 @@ def section(
 
 def sections_of(page: object) -> dict[str, Section[Any]]:
     """Return the sections of a page by name, in the order of their definition."""
-    found: dict[str, Section[Any]] = {}
-    for owner in reversed(type(page).__mro__):
-        found |= {
-            name: getattr(page, name) for name, one in vars(owner).items() if isinstance(one, _SectionOf)
-        }
-    return found
+    return {name: getattr(page, name) for name in sections_of_class(type(page))}
+
+
+def sections_of_class(page: type) -> list[str]:
+    """Return the names of the sections of a page's class, in the order of their definition."""
+    owners = reversed(page.__mro__)
+    # A page may define a section of its base anew; it stays in its place.
+    return list(
+        dict.fromkeys(
+            name for owner in owners for name, one in vars(owner).items() if isinstance(one, _SectionOf)
+        )
+    )
 
 
 def records(rows: Any, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -22,6 +22,7 @@ opened-no-font = Figures have English labels, because no font with Japanese lett
 explore-time = time range
 explore-section = section
 explore-all = all
+explore-opening = Diagnosing this choice …
 
 # Coverage
 coverage-caption = What the data covers

@@ -19,6 +19,7 @@ opened-no-font = 日本語フォント（fonts-noto-cjk など）がインスト
 explore-time = 期間
 explore-section = セクション
 explore-all = すべて
+explore-opening = 選択した範囲を診断しています…
 
 # Coverage
 coverage-caption = 対象データ
