@@ -234,6 +234,8 @@ class System:
         Folder of reports.
     destinations
         Names of destinations.
+    is_test
+        Whether this is a test system, which alone may receive a load test.
     """
 
     name: str
@@ -249,11 +251,12 @@ class System:
     alarms: str | None = None
     reports: str | None = None
     destinations: tuple[str, ...] = ()
+    is_test: bool = False
 
     def stated(self) -> dict[str, Any]:
         """Return the values that are stated, by their key in the file."""
         values = {key: getattr(self, _PLURAL.get(key, key)) for key in _SYSTEM_FIELDS}
-        return {key: value for key, value in values.items() if value not in (None, ())}
+        return {key: value for key, value in values.items() if value not in (None, (), False)}
 
     @property
     def health_path(self) -> str | None:
@@ -412,10 +415,17 @@ _SYSTEM_FIELDS = {
     "alarms": _PATH,
     "reports": _PATH,
     "destinations": _Field('a list of names of destinations, such as ["on-call"]', _names),
+    "test": _Field("true or false", _truth),
 }
 SYSTEM_KEYS = (*_SYSTEM_FIELDS,)
 _SYSTEM_PATHS = frozenset({"alarms", "reports"})
-_PLURAL = {"queue": "queues", "dlq": "dlqs", "function": "functions", "instance": "instances"}
+_PLURAL = {
+    "queue": "queues",
+    "dlq": "dlqs",
+    "function": "functions",
+    "instance": "instances",
+    "test": "is_test",
+}
 _SECRET = _Field(
     'where the secret is: "env:VARIABLE", "file:PATH", "secretsmanager:ID" or "ssm:NAME"',
     _matching(r"(env|file|secretsmanager|ssm):\S+"),

@@ -20,6 +20,10 @@ PUT_METRIC_DATA_USD = 0.01 / 1000
 CANARY_RUN_USD = 0.0012
 LAMBDA_REQUEST_USD = 0.2 / 1e6
 LAMBDA_GB_SECOND_USD = 0.0000166667
+# List prices in us-east-1 of a metric in GetMetricData, and of a request to a standard SQS queue
+# (https://aws.amazon.com/sqs/pricing/), in USD.
+GET_METRIC_DATA_USD = 0.01 / 1000
+SQS_REQUEST_USD = 0.4 / 1e6
 # AWS counts 730 hours a month.
 HOURS_PER_MONTH = 730
 MINUTES_PER_MONTH = HOURS_PER_MONTH * 60

@@ -41,6 +41,7 @@ _COMMANDS = {
     "queue": "queue:queue_group",
     "deploy": "deploy:deploy",
     "guard": "guard:guard",
+    "loadtest": "loadtest:loadtest",
     "mcp": "mcp:mcp",
     "config": "config:config_group",
 }

@@ -28,8 +28,15 @@ if TYPE_CHECKING:
 
     from watchme_analysis.retrieval import Retrieval
 
+# Statuses with which a health endpoint says that it is healthy.
+_SUCCESS = range(200, 300)
 _DURATION_NAMES = ("seconds", "duration_s", "total_s")
 _PARTS = ("dns_s", "connect_s", "tls_s", "ttfb_s")
+
+
+def is_success(status: int | None, error: str | None) -> bool:
+    """Return whether a health check succeeded: a response without an error, with a status from 200 to 299."""
+    return not error and status in _SUCCESS
 
 
 def looks_like(raw: RawFile) -> bool:

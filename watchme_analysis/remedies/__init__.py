@@ -4,13 +4,14 @@ A remedy makes a :class:`plan.Plan`: each call as data, with its reason, what mu
 and its undo. `apply.apply_plan` carries out any plan, with a journal (`files.journal`) that survives a kill.
 A redrive sends messages instead of changing settings: `redrive` sends each once, `verified_redrive` also
 confirms that it was processed and deletes it from the DLQ. `queue_archive` keeps the messages of a queue in a
-file, and `queue_purge` deletes what such a file holds. `package_check` changes
-nothing: it states whether Lambda can import the handler of a package.
+file, and `queue_purge` deletes what such a file holds. `loadtest` sends what a `load_plan.LoadPlan` states to
+a test system, while `harm_watch` reads the other systems. `package_check` changes nothing: it states whether
+Lambda can import the handler of a package.
 
 Entry point: `apply.apply_plan`, `redrive.redrive`, `verified_redrive.run_redrive`,
-`package_check.check_package`.
+`loadtest.run_load_test`, `package_check.check_package`.
 
-Imports: `queues`, `cloudwatch`, `app_source` and below.
+Imports: `simulation`, `queues`, `cloudwatch`, `app_source` and below.
 
 Never: loses a message, sends a message twice unless the caller requests it, or deletes what was not archived.
 """

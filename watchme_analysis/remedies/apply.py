@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import jmespath
 
@@ -68,6 +68,18 @@ class ApplyResult:
     journal: Path
 
 
+class Placed(Protocol):
+    """A plan of one account and region."""
+
+    @property
+    def account(self) -> str:
+        """Id of the account."""
+
+    @property
+    def region(self) -> str:
+        """Name of the region."""
+
+
 class SurpriseError(Exception):
     """The system is not as expected; carries the sentence."""
 
@@ -109,10 +121,10 @@ def apply_plan(
         for call in plan.calls:
             _with_contents(call.parameters)  # a missing file is found before anything is changed
         try:
-            _check_place(plan, aws)
+            check_place(plan, aws)
             if journal.event(_PLAN) is None:
                 for condition in plan.relies_on:
-                    _require(condition, aws, {})
+                    require(condition, aws, {})
                 journal.write(_PLAN, INTENDED, plan=plan.digest, remedy=plan.remedy)
         except SurpriseError as surprise:
             return ApplyResult("refused", (), message("plan-refused", why=surprise.sentence), journal.path)
@@ -238,7 +250,14 @@ def _check_owner(plan: Plan, journal: Journal) -> None:
         raise InputError(f"{journal.path} is the journal of another remedy: give another --journal.")
 
 
-def _check_place(plan: Plan, aws: Aws) -> None:
+def check_place(plan: Placed, aws: Aws) -> None:
+    """Check that a session is that of a plan's account and region.
+
+    Raises
+    ------
+    SurpriseError
+        When it is another one.
+    """
     account, region = aws.account(), aws.region
     if (account, region) != (plan.account, plan.region):
         raise SurpriseError(
@@ -267,7 +286,7 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
             raise SurpriseError(message("plan-step-uncertain", call=_name(step.call)), _UNCERTAIN)
     else:
         for condition in step.before:
-            _require(condition, aws, made)
+            require(condition, aws, made)
     kept: dict[str, Any] = {}
     if step.call is not None:
         journal.write(step.name, INTENDED, call=_name(step.call).text, resource=step.resource)
@@ -278,7 +297,7 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
     made |= {f"{step.name}.{name}": value for name, value in kept.items()}
     for condition in step.until:
         try:
-            _require(condition, aws, made)
+            require(condition, aws, made)
         except NeverError as never:
             if not step.may_be_unseen:
                 raise
@@ -332,8 +351,14 @@ def _expect(call: Call, select: str, wanted: Any, response: Any) -> None:
         )
 
 
-def _require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
-    """Wait until a condition holds, at most its ``within_s``."""
+def require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
+    """Wait until a condition holds, at most its ``within_s``.
+
+    Raises
+    ------
+    SurpriseError
+        When it does not hold, or can't be read.
+    """
     waited_s, number = 0.0, 0
     while True:
         try:

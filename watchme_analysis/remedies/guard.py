@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import prober
+from watchme_analysis.evidence.probes import is_success
 from watchme_analysis.files.journal import DONE, FAILED, INTENDED, Journal, open_journal
 from watchme_analysis.text.message import Code, Count, Duration, Message, Quotation, Resource, message
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 Action = Literal["none", "restart", "cool down", "stop"]
 _DAY = timedelta(days=1)
 _STOPPED = "stopped"
-_SUCCESS = range(200, 300)
 # Recent checks that are saved with the evidence.
 _KEPT_CHECKS = 1000
 _EVIDENCE_BYTES = 16 << 20
@@ -268,7 +268,10 @@ class Guard:
                 row = self._check("inside", self.settings.url)
                 now = datetime.now(UTC)
                 self._act(
-                    decide(self.settings, state, is_healthy=_healthy(row), now=now), journal, state, stop
+                    decide(self.settings, state, is_healthy=is_success(row["status"], row["error"]), now=now),
+                    journal,
+                    state,
+                    stop,
                 )
                 self.heartbeat()
                 stop.wait(max(0.0, self.settings.interval_s - (time.monotonic() - begun)))
@@ -319,7 +322,7 @@ class Guard:
         while True:
             row = self._check("inside", self.settings.url)
             took_s = time.monotonic() - begun
-            if _healthy(row):
+            if is_success(row["status"], row["error"]):
                 journal.write(key, DONE, seconds=round(took_s, 1))
                 self._tell(message("guard-restarted", url=Resource(self.settings.url), took=Duration(took_s)))
                 return
@@ -395,10 +398,6 @@ def _restarts(journal: Journal) -> list[datetime]:
         for entry in journal.entries
         if entry["event"] == INTENDED and entry["key"] != _STOPPED
     ]
-
-
-def _healthy(row: Mapping[str, Any]) -> bool:
-    return row["error"] is None and row["status"] in _SUCCESS
 
 
 @dataclass(frozen=True)

@@ -69,12 +69,15 @@ class Processing:
         ``message`` when the invocation names the message's id, ``work`` when it names its work item.
     error
         The first error of a failed invocation.
+    ended_at
+        Time of the invocation's last line, by Lambda's clock.
     """
 
     state: Literal["processed", "failed"]
     request_id: str
     seen_by: Literal["message", "work"]
     error: str = ""
+    ended_at: datetime | None = None
 
 
 @dataclass
@@ -87,6 +90,7 @@ class _Invocation:
     has_other_error: bool = False
     has_ended: bool = False
     error: str = ""
+    last_ms: int = 0
 
 
 class ProcessedLog:
@@ -184,13 +188,14 @@ class ProcessedLog:
     def _judge(self) -> None:
         invocations: dict[str, _Invocation] = defaultdict(_Invocation)
         running: dict[str, str | None] = {}
-        for _, (stream, _, text, facts) in sorted(self._events.items(), key=lambda item: item[1][1]):
+        for _, (stream, time_ms, text, facts) in sorted(self._events.items(), key=lambda item: item[1][1]):
             request = facts.request_id or running.get(stream)
             if facts.kind == "start":
                 running[stream] = facts.request_id
             if request is None:
                 continue
             self._note(invocations[request], text, facts)
+            invocations[request].last_ms = time_ms
         self._by_message, self._by_work = {}, {}
         for request, invocation in invocations.items():
             for message in invocation.messages:
@@ -227,10 +232,11 @@ class ProcessedLog:
         has_failed = invocation.has_other_error or key in named
         if not self._reports_failures:
             has_failed = has_failed or bool(named)
+        ended_at = datetime.fromtimestamp(invocation.last_ms / 1000, UTC)
         if has_failed:
-            found[key] = Processing("failed", request, seen_by, invocation.error)
+            found[key] = Processing("failed", request, seen_by, invocation.error, ended_at)
         elif invocation.has_ended:
-            found[key] = Processing("processed", request, seen_by)
+            found[key] = Processing("processed", request, seen_by, ended_at=ended_at)
 
 
 def _milliseconds(time: datetime) -> int:

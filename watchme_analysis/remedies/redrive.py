@@ -260,7 +260,7 @@ def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], f
                 _reject(line, message, journal, reason, found)
                 return
             found.stopped = str(error)
-            if _may_have_arrived(error):
+            if may_have_arrived(error):
                 found.unconfirmed.append(message_id(message))
                 return
             break
@@ -339,7 +339,7 @@ def _reject(line: str, message: dict[str, Any], journal: Journal, reason: str, f
     found.stopped = ""
 
 
-def _may_have_arrived(error: ServiceError) -> bool:
+def may_have_arrived(error: ServiceError) -> bool:
     """Return whether SQS may have received a message: the error is retryable, and a connection existed."""
     from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 

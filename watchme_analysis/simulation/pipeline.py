@@ -392,8 +392,8 @@ class SimulatedPipeline:
         elif not visible:
             self.allowed, self.ramps = min(poller.start_batches, self.most), 0
 
-    def outcome(self, sent: int, horizon_s: float) -> Outcome:
-        """Return the outcome for the messages sent."""
+    def outcome(self, sent: int, horizon_s: float, *, with_times: bool = False) -> Outcome:
+        """Return the outcome for the messages sent; ``with_times`` also when each was done."""
         queue, api = self.queue, self.api
         state = queue.state
         visible, in_flight = queue.count(VISIBLE), queue.count(IN_FLIGHT)
@@ -421,6 +421,7 @@ class SimulatedPipeline:
             drained_s=None if queue.left else end_s,
             mean_wait_s=api.waits_s / api.started if api.started else None,
             series=tuple(self.series),
+            done_s=tuple(api.done_s[:sent]) if with_times else (),
             **{name: getattr(self, name) for name in _OF_PIPELINE},
             **{name: getattr(api, name) for name in _OF_API},
         )

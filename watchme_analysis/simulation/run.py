@@ -19,7 +19,7 @@ from watchme_analysis.simulation.pipeline import SimulatedPipeline
 from watchme_analysis.simulation.settings import Arrivals, Outcome, Settings
 
 
-def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0) -> Outcome:
+def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0, *, with_times: bool = False) -> Outcome:
     """Return the outcome of a simulation, which ends when all messages have left the queue or at the horizon.
 
     Parameters
@@ -30,6 +30,8 @@ def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0) -> Outcome:
         Messages in ascending order of time.
     seed
         Seed of the random numbers; the same seed leads to the same outcome.
+    with_times
+        Whether the outcome states when the work of each message was completed.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0) -> Outcome:
     pipeline = SimulatedPipeline(settings, arrivals, seed, calendar)
     pipeline.begin()
     sent = _run(calendar, pipeline, settings.horizon_s)
-    return pipeline.outcome(sent, settings.horizon_s)
+    return pipeline.outcome(sent, settings.horizon_s, with_times=with_times)
 
 
 def _check(arrivals: Arrivals) -> None:

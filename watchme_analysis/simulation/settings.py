@@ -288,6 +288,9 @@ class Outcome:
         Mean time from sending to the start of processing, over messages that were started; None without.
     series
         Each minute: time in seconds, messages visible, in flight, dead-lettered, and age in seconds.
+    done_s
+        Time in seconds at which the work of each message was completed first, NaN where it never was; empty
+        unless it was asked for.
     """
 
     sent: int
@@ -312,3 +315,4 @@ class Outcome:
     behind_s: float
     mean_wait_s: float | None
     series: tuple[tuple[float, int, int, int, float], ...] = field(default=(), repr=False)
+    done_s: tuple[float, ...] = field(default=(), repr=False)

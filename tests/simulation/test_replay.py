@@ -1,0 +1,54 @@
+"""Replayed arrivals, and the curves and figures of simulated and measured runs."""
+
+import math
+
+import pytest
+
+from watchme_analysis.simulation.replay import (
+    busiest_part,
+    curve_of,
+    endpoint_settings,
+    figures_of,
+    predicted_figures,
+    predicted_runs,
+    rate_steps,
+    settings_from_dict,
+    settings_to_dict,
+)
+
+
+def test_the_busiest_part_is_replayed_faster_with_its_shape():
+    record = [0.0, 50.0, 100.0, 101.0, 105.0, 300.0]
+    found = busiest_part(record, factor=5, longest_s=2, most=10)
+    assert (found.start_s, found.recorded_s) == (100.0, 5.0)
+    assert found.sent_s == pytest.approx((0.0, 0.2, 1.0))
+    assert busiest_part(record, 5, 2, most=2).sent_s == pytest.approx((0.0, 0.2))
+    assert busiest_part([], 5, 2, most=2).sent_s == ()
+
+
+def test_figures_and_curve_count_what_was_never_done():
+    sent, done = [0.0, 1.0, 2.0, 3.0], [4.0, 2.5, math.nan, 3.5]
+    assert figures_of(sent, done) == {
+        "done": 3.0, "most_waiting": 3.0, "median_s": 1.5, "p95_s": 4.0, "longest_s": 4.0, "drain_s": 1.0,
+    }  # fmt: skip
+    points = curve_of(sent, done, 4.0, points=4)
+    assert [(point.sent, point.done, point.waiting) for point in points] == [
+        (1, 0, 1), (2, 0, 2), (3, 0, 3), (4, 1, 3), (4, 3, 1),
+    ]  # fmt: skip
+    assert [point.oldest_s for point in points] == [0, 1, 2, 3, 2]
+    assert figures_of([0.0], [math.nan])["p95_s"] is None
+
+
+def test_requests_to_an_api_of_one_slot_wait_for_each_other():
+    settings = endpoint_settings(2.0, 0.0, slots=1, timeout_s=60)
+    runs = predicted_runs(settings, [0.0, 0.0, 0.0], replications=2)
+    assert [sorted(run) for run in runs] == [[2.0, 4.0, 6.0]] * 2
+    assert predicted_figures([0.0, 0.0, 0.0], runs)["longest_s"].highest == 6.0
+    free = predicted_runs(endpoint_settings(2.0, 0.0, None, 60), [0.0, 0.0, 0.0], replications=1)
+    assert free == ((2.0, 2.0, 2.0),)
+
+
+def test_settings_survive_a_file_and_rates_are_counted():
+    settings = endpoint_settings(2.0, 0.5, slots=3, timeout_s=9)
+    assert settings_from_dict(settings_to_dict(settings)) == settings
+    assert rate_steps([0.0, 1.0, 9.0, 10.0], 2) == ((5.0, 2), (10.0, 2))

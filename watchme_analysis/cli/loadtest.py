@@ -1,0 +1,276 @@
+"""The command ``watchme loadtest``: a case's arrivals, replayed against a declared test system."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watchme_analysis.cli.options import (
+    FiniteRange,
+    Seconds,
+    language_option,
+    profile_option,
+    region_option,
+    seconds_option,
+    shown_zone_option,
+)
+from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Code, Resource, message
+from watchme_analysis.text.render import render
+from watchme_analysis.text.shell_quoting import shell_path
+from watchme_analysis.window import parse_zone
+
+if TYPE_CHECKING:
+    from watchme_analysis.remedies.load_plan import LoadPlan
+    from watchme_analysis.remedies.loadtest import LoadResult
+
+_EXIT_CODES = {"complete": 0, "stopped": 1, "refused": 2}
+_LONGEST_S = 3600.0
+_MOST_MESSAGES = 10_000
+
+
+@click.command(
+    "loadtest",
+    short_help="Replay a case's arrivals against a declared test system.",
+    epilog="""\b
+Examples:
+  watchme loadtest cases/last-night --queue orders --factor 3 --to load.json
+  watchme loadtest load.json --apply --case cases/last-night --figure load.png
+  watchme loadtest cases/last-night --endpoint /orders --for 2m --most 200 --to load.json
+
+The test system must be declared in watchme.toml:
+  [systems.staging]
+  test = true
+  queue = "orders-staging"
+
+Exit codes: 0 done; 1 the test stopped, or a service failed; 2 refused, or bad input.""",
+)
+@click.argument("source", metavar="CASE|PLAN", type=click.Path(exists=True, path_type=Path), required=False)
+@click.option("--system", metavar="NAME", help="Test system; by default the only one with `test = true`.")
+@click.option("--queue", help="Queue of the CASE whose arrivals are replayed; by default the only one.")
+@click.option(
+    "--endpoint",
+    metavar="PATH",
+    help="Path in the access log of the CASE whose requests are replayed, to the `api` of the test system.",
+)
+@click.option(
+    "--factor",
+    type=FiniteRange(1, 10),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast as recorded.",
+)
+@click.option(
+    "--for",
+    "longest_s",
+    type=Seconds(),
+    default="10m",
+    show_default=True,
+    help="Longest time of sending, at most 1h. The busiest part of the CASE is taken.",
+)
+@click.option(
+    "--most",
+    type=click.IntRange(1, _MOST_MESSAGES),
+    default=1000,
+    show_default=True,
+    help="Largest number of messages or requests.",
+)
+@click.option(
+    "--template",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Body to send instead of those of the CASE; {item}, {key}, {number} and {test} are replaced.",
+)
+@click.option(
+    "--watch",
+    multiple=True,
+    metavar="QUEUE|URL",
+    help="Further queue or health endpoint to watch, beside those of the other systems in watchme.toml.",
+)
+@click.option(
+    "--api-slots", "slots", type=click.IntRange(1), help="Calls that the API processes at the same time."
+)
+@seconds_option("--drain", "drain_s", "10m", "Longest wait for messages to be processed in the end.")
+@seconds_option("--timeout", "timeout_s", "30s", "Time limit of a request.")
+@click.option(
+    "--most-errors",
+    type=FiniteRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Share of failures of the test itself above which it stops.",
+)
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="File of the plan.")
+@click.option("--apply", "apply_now", is_flag=True, help="Send what the PLAN states.")
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that records each message; by default PLAN.journal.jsonl beside the plan.",
+)
+@click.option(
+    "--case",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Case to record the test in (table `actions`).",
+)
+@click.option(
+    "--header", "headers", multiple=True, help="NAME: VALUE of each request, or @FILE of such lines."
+)
+@click.option(
+    "--result", type=click.Path(dir_okay=False, path_type=Path), help="Write the result to this JSON file."
+)
+@click.option(
+    "--figure", type=click.Path(dir_okay=False, path_type=Path), help="Draw the result to this PNG file."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan or the result as JSON.")
+@click.option("--print-policy", is_flag=True, help="Print the IAM policy that this needs.")
+@language_option
+@shown_zone_option
+@region_option
+@profile_option
+def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
+    """Plan a load test from a CASE; with --apply, run a PLAN.
+
+    The busiest part of the CASE's arrivals is replayed, one to ten times as fast, against a queue or an
+    endpoint of a system that watchme.toml declares with `test = true`. Anything else is refused. Without
+    --apply nothing is sent: the plan states how many messages at which rate, the cost, what the simulation
+    predicts, what is watched, and the limits.
+
+    --apply sends each message at its time, marked as one of the test. Meanwhile it watches the queues,
+    functions and health endpoints of the other systems, and stops at the first value that exceeds the highest
+    of the hour before. In the end the measured figures stand beside the predicted ones. A journal records
+    each message before and after it is sent; after an interruption, the same command sends the rest, and
+    states how many may have been sent.
+    """
+    from watchme_analysis.remedies.load_plan import read_load_plan
+
+    is_plan = source is not None and source.is_file()
+    if options["print_policy"]:
+        return _print_policy(source if is_plan else None)
+    if source is None:
+        raise InputError("Give a CASE to plan a load test, or the PLAN of one with --apply.")
+    if apply_now and not is_plan:
+        raise InputError("--apply needs a PLAN: write one with --to PLAN, read it, then apply it.")
+    if is_plan and not apply_now:
+        return _print_plan(read_load_plan(source), source, options)
+    if not is_plan:
+        return _plan(source, options)
+    return _apply(source, options)
+
+
+def _plan(case: Path, options: dict[str, Any]) -> int:
+    from watchme_analysis.remedies.load_plan import LoadLimits, write_load_plan
+    from watchme_analysis.services.loadtest import LoadRequest, plan_load_test
+
+    if options["longest_s"] > _LONGEST_S:
+        raise InputError("--for must not exceed 1h: a load test is bounded.")
+    names = ("system", "queue", "endpoint", "factor", "longest_s", "most", "watch", "slots")
+    wanted = LoadRequest(
+        **{name: options[name] for name in names},
+        template=_template(options["template"]),
+        limits=LoadLimits(**{name: options[name] for name in ("drain_s", "timeout_s", "most_errors")}),
+    )
+    plan = plan_load_test(case, wanted, profile=options["profile"], region=options["region"])
+    if options["to"] is not None:
+        write_load_plan(plan, options["to"])
+    return _print_plan(plan, options["to"], options)
+
+
+def _template(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise InputError(f"The template {path} can't be read: give a file of UTF-8 text.") from error
+
+
+def _print_plan(plan: LoadPlan, path: Path | None, options: dict[str, Any]) -> int:
+    from watchme_analysis.remedies.load_plan import load_plan_sentences
+
+    if options["as_json"]:
+        echo_json(json.dumps(plan.to_dict(), ensure_ascii=False, indent=1))
+        return 0
+    language, zone = options["language"], parse_zone(options["timezone"])
+    for number, sentence in enumerate(load_plan_sentences(plan)):
+        echo(f"{'  - ' if number else ''}{render(sentence, language, zone)}")
+    command = Code(f"watchme loadtest {shell_path(path) if path else 'PLAN'} --apply")
+    how = (
+        message("loadtest-how-to-apply", command=command)
+        if path
+        else message("loadtest-how-to-write", command=command)
+    )
+    echo(render(how, language))
+    return 0
+
+
+def _apply(path: Path, options: dict[str, Any]) -> int:
+    from watchme_analysis.evidence.prober import read_headers
+    from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+    from watchme_analysis.remedies.load_plan import read_load_plan
+    from watchme_analysis.services.loadtest import apply_load_test
+    from watchme_analysis.services.remedies import journal_of
+
+    plan, language = read_load_plan(path), options["language"]
+    if options["result"] is not None:
+        check_replaceable(options["result"], lambda first: b'"outcome"' in first, "a result")
+    if options["figure"] is not None:
+        check_replaceable(options["figure"], lambda first: first.startswith(b"\x89PNG"), "a figure")
+    try:
+        headers = read_headers(options["headers"])
+    except (OSError, ValueError) as error:
+        raise InputError(str(error)) from error
+
+    def report(said: Any) -> None:
+        if not options["as_json"]:
+            echo(render(said, language))
+
+    result = apply_load_test(
+        plan,
+        options["journal"] or journal_of(path),
+        case=options["case"],
+        headers=headers,
+        profile=options["profile"],
+        region=options["region"],
+        report=report,
+    )
+    text = json.dumps(result.to_dict(), ensure_ascii=False, indent=2)
+    if options["result"] is not None:
+        write_atomically(options["result"], f"{text}\n".encode(errors="surrogatepass"))
+    if options["figure"] is not None and result.sent_s:
+        from watchme_analysis.remedies.load_figures import plot_load_test
+
+        write_atomically(options["figure"], plot_load_test(plan, result, language).png)
+    if options["as_json"]:
+        echo_json(text)
+    else:
+        _print_result(result, language)
+    return _EXIT_CODES[result.outcome]
+
+
+def _print_result(result: LoadResult, language: str) -> None:
+    from watchme_analysis.present.text_table import fit_table
+    from watchme_analysis.remedies.load_figures import load_table
+
+    head, *rest = [render(said, language) for said in result.sentences]
+    echo(head)
+    compared = {render(each.sentence, language) for each in result.compared if each.sentence is not None}
+    for said in rest:
+        if said not in compared:  # the table shows these
+            echo(said)
+    if any(each.position != "unknown" for each in result.compared):
+        table = load_table(result, language)
+        echo(f"\n{fit_table(table.heads, table.rows, [0, len(table.heads) - 1])}\n{table.note}")
+    echo(render(message("loadtest-journal", journal=Resource(str(result.journal))), language))
+
+
+def _print_policy(plan: Path | None) -> int:
+    from watchme_analysis.remedies.load_plan import read_load_plan
+    from watchme_analysis.remedies.loadtest import calls_of_load_test
+    from watchme_analysis.remedies.policy import policy_of
+    from watchme_analysis.services.loadtest import CALLS
+
+    calls = CALLS if plan is None else calls_of_load_test(read_load_plan(plan))
+    echo_json(json.dumps(policy_of(calls), indent=2))
+    return 0

@@ -1,0 +1,225 @@
+"""Watching other queues, functions and endpoints while something is done to a test system.
+
+Each limit is the highest value of the hour before, so that the first value above it counts as harm. Depths
+and dead-letter queues are read from SQS, which is current; ages, errors and throttles from CloudWatch, which
+has a point a minute and is late by up to two [1]_.
+
+.. [1] https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.cloudwatch.metrics import Metric, fetch_metric_data, metric_queries
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.evidence import prober
+from watchme_analysis.evidence.probes import is_success
+from watchme_analysis.remedies.plan import Call
+from watchme_analysis.remedies.queue_reader import counts_of, queue_attributes
+from watchme_analysis.text.message import Duration, Message, Number, Quotation, Resource, message
+from watchme_analysis.window import Window
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
+Kind = Literal["depth", "dlq", "age", "errors", "throttles", "health"]
+# The time before, whose highest values are the limits.
+BEFORE = timedelta(hours=1)
+# Values below which nothing is harm, whatever the hour before: a few messages wait in any queue.
+_LEAST: Mapping[Kind, float] = {
+    "depth": 10.0,
+    "dlq": 0.0,
+    "age": 60.0,
+    "errors": 0.0,
+    "throttles": 0.0,
+    "health": 0.0,
+}
+_METRICS: Mapping[Kind, tuple[str, str, str, str]] = {
+    "depth": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "Maximum"),
+    "age": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "Maximum"),
+    "errors": ("AWS/Lambda", "Errors", "FunctionName", "Sum"),
+    "throttles": ("AWS/Lambda", "Throttles", "FunctionName", "Sum"),
+}
+_PERIOD_S = 60
+_HEALTH_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class HarmLimit:
+    """A value of another resource that counts as harm when it is exceeded.
+
+    Attributes
+    ----------
+    kind
+        ``depth``: visible messages; ``dlq``: messages in a DLQ; ``age``: age of the oldest message in
+        seconds; ``errors``, ``throttles``: of a function in a minute; ``health``: failed checks in a row.
+    resource
+        URL of the queue for ``depth`` and ``dlq``, name of the queue or function, or URL of the endpoint.
+    most
+        Highest value that is no harm.
+    """
+
+    kind: Kind
+    resource: str
+    most: float
+
+    @property
+    def is_metric(self) -> bool:
+        """Return whether CloudWatch is read for it while watching."""
+        return self.kind in ("age", "errors", "throttles")
+
+    @property
+    def name(self) -> Resource:
+        """Return the resource for a sentence."""
+        return Resource(self.resource if self.kind == "health" else resource_name(self.resource))
+
+    @property
+    def sentence(self) -> Message:
+        """Return what stops the test."""
+        return message(f"harm-limit-{self.kind}", name=self.name, most=self._value(self.most))
+
+    def sign(self, value: float, error: str = "") -> Message | None:
+        """Return what a value says; None when it is within the limit."""
+        if value <= self.most:
+            return None
+        return message(
+            f"harm-{self.kind}",
+            name=self.name,
+            value=self._value(value),
+            most=self._value(self.most),
+            **({"error": Quotation(error)} if self.kind == "health" else {}),
+        )
+
+    def _value(self, value: float) -> Duration | Number:
+        return Duration(value) if self.kind == "age" else Number(value)
+
+
+def limits_from_the_hour_before(
+    aws: Aws | None, kinds: Sequence[tuple[Kind, str]], now: datetime | None = None
+) -> tuple[HarmLimit, ...]:
+    """Return the limits of resources: their highest values within the hour before.
+
+    Parameters
+    ----------
+    aws
+        Account and region; None when only endpoints are watched.
+    kinds
+        Kind and resource of each, as in :class:`HarmLimit`.
+    now
+        End of the hour; the current time by default.
+
+    Raises
+    ------
+    ServiceError
+        When a queue or CloudWatch can't be read.
+    """
+    now = now or datetime.now(UTC)
+    bare = [HarmLimit(kind, resource, _LEAST[kind]) for kind, resource in kinds]
+    highest: dict[HarmLimit, float] = {}
+    if aws is not None:
+        highest = _highest([each for each in bare if each.kind in _METRICS], aws, Window(now - BEFORE, now))
+    found = []
+    for each in bare:
+        value = max(each.most, highest.get(each, 0.0))
+        if aws is not None and each.kind in ("depth", "dlq"):
+            value = max(value, _read_queue(each, aws))
+        found.append(replace(each, most=value))
+    return tuple(found)
+
+
+def calls_of_watch(watched: Sequence[HarmLimit]) -> tuple[Call, ...]:
+    """Return the calls that watching makes, for the IAM policy."""
+    calls = []
+    if any(each.kind in ("depth", "dlq") for each in watched):
+        calls.append(Call("sqs", "get_queue_attributes"))
+    if any(each.is_metric for each in watched):
+        calls.append(Call("cloudwatch", "get_metric_data"))
+    return tuple(calls)
+
+
+@dataclass
+class HarmWatch:
+    """A watch over limits, one call at a time.
+
+    Attributes
+    ----------
+    watched
+        The limits.
+    aws
+        Account and region; None when only endpoints are watched.
+    since
+        Start of what is watched; points of earlier minutes don't count.
+    metrics_s
+        Seconds between two readings of CloudWatch.
+    """
+
+    watched: Sequence[HarmLimit]
+    aws: Aws | None
+    since: datetime
+    metrics_s: float = 60.0
+    _metrics_read_at: float = field(default=float("-inf"))
+
+    def steps(self) -> Iterator[Message | None]:
+        """Yield after each call: a sign of harm, or None. One round over all limits.
+
+        Raises
+        ------
+        ServiceError
+            When a resource can't be read: what can't be watched must not be harmed.
+        """
+        for each in self.watched:
+            if each.kind == "health":
+                yield self._check_health(each)
+            elif not each.is_metric and self.aws is not None:
+                yield each.sign(_read_queue(each, self.aws))
+        metrics = [each for each in self.watched if each.is_metric]
+        if metrics and self.aws is not None and time.monotonic() - self._metrics_read_at >= self.metrics_s:
+            self._metrics_read_at = time.monotonic()
+            now = max(datetime.now(UTC), self.since + timedelta(seconds=_PERIOD_S))
+            highest = _highest(metrics, self.aws, Window(self.since, now))
+            signs = (each.sign(highest.get(each, 0.0)) for each in metrics)
+            yield next((sign for sign in signs if sign is not None), None)
+
+    def first_sign(self) -> Message | None:
+        """Return the first sign of harm of a whole round, CloudWatch included; None without one."""
+        self._metrics_read_at = float("-inf")
+        return next((sign for sign in self.steps() if sign is not None), None)
+
+    @staticmethod
+    def _check_health(limit: HarmLimit) -> Message | None:
+        found = prober.fetch(limit.resource, _HEALTH_TIMEOUT_S, {})
+        if is_success(found["status"], found["error"]):
+            return None
+        return limit.sign(1.0, str(found["error"] or f"status {found['status']}"))
+
+
+def _read_queue(limit: HarmLimit, aws: Aws) -> float:
+    counts = counts_of(queue_attributes(aws, limit.resource))
+    return float(counts.total if limit.kind == "dlq" else counts.visible)
+
+
+def _highest(limits: Sequence[HarmLimit], aws: Aws, window: Window) -> dict[HarmLimit, float]:
+    """Return the highest value of each limit's metric in a window; without a point it is missing."""
+    if not limits:
+        return {}
+    metrics = []
+    for each in limits:
+        namespace, name, dimension, stat = _METRICS[each.kind]
+        metrics.append(Metric(namespace, name, ((dimension, resource_name(each.resource)),), stat))
+    response = fetch_metric_data(aws, metric_queries(metrics, _PERIOD_S), window)
+    found: dict[HarmLimit, float] = {}
+    results: Sequence[Mapping[str, Any]] = response["MetricDataResults"]
+    for result in results:
+        if result.get("StatusCode") in ("Forbidden", "InternalError"):
+            raise ServiceError(
+                f"CloudWatch does not return the metric {result.get('Label')}: it can't be watched."
+            )
+        if result["Values"]:
+            found[limits[int(result["Id"].removeprefix("m"))]] = max(map(float, result["Values"]))
+    return found

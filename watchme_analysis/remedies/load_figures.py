@@ -1,0 +1,130 @@
+"""Table and figure of a load test: measured values beside the simulated ones."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from watchme_analysis.present import style
+from watchme_analysis.present.display import FigureView, TableView
+from watchme_analysis.remedies.load_plan import figure_value
+from watchme_analysis.simulation.replay import CurvePoint, curve_of, predicted_runs
+from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.message import Choice, message
+from watchme_analysis.text.render import label, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+
+    from watchme_analysis.remedies.load_plan import LoadPlan
+    from watchme_analysis.remedies.loadtest import LoadResult
+
+_PANEL_IN = 1.9
+_BAND = 0.25
+
+
+def load_table(result: LoadResult, language: str = "en") -> TableView:
+    """Return the figures of a load test: measured, simulated mean and range, and the comparison."""
+    rows = []
+    for each in result.compared:
+
+        def write(value: float, figure: str = each.figure) -> str:
+            return render(message("value", value=figure_value(figure, value)), language)
+
+        low, high, mean = each.predicted.lowest, each.predicted.highest, each.predicted.mean
+        span = "–" if low is None or high is None else " – ".join(dict.fromkeys((write(low), write(high))))
+        rows.append(
+            (
+                label(f"loadtest-figure-{each.figure.replace('_', '-')}", language),
+                "–" if each.measured is None else write(each.measured),
+                "–" if mean is None else write(mean),
+                span,
+                render(message("loadtest-position", position=Choice(each.position)), language),
+            )
+        )
+    heads = tuple(
+        label(f"loadtest-column-{name}", language)
+        for name in ("figure", "measured", "predicted", "range", "position")
+    )
+    return TableView(
+        label("loadtest-table", language),
+        heads,
+        tuple(rows),
+        label("loadtest-table-note", language),
+        frozenset({1, 2, 3}),
+    )
+
+
+def plot_load_test(plan: LoadPlan, result: LoadResult, language: str = "en") -> FigureView:
+    """Return a figure of messages sent, of those not done, and of the oldest, with the simulated range.
+
+    Parameters
+    ----------
+    plan
+        Plan with the model.
+    result
+        Its result; the prediction is simulated again for the times at which messages were sent.
+    language
+        Language of the words.
+    """
+    words = style.drawn_language(language)
+    if not result.sent_s:
+        return style.empty_figure("loadtest", message("loadtest-nothing-sent"), language)
+    groups = plan.groups if len(plan.groups) == len(result.sent_s) else ()
+    runs = predicted_runs(plan.model, result.sent_s, groups, plan.replications)
+    ends = [done for done in result.done_s if not math.isnan(done)]
+    until_s = max([result.sent_s[-1], *ends, *(_last(run) for run in runs)]) or 1.0
+    measured = curve_of(result.sent_s, result.done_s, until_s)
+    simulated = [curve_of(result.sent_s, run, until_s) for run in runs]
+    figure, axes = style.new_figure([_PANEL_IN] * 2, share_x=True)
+    panels: tuple[tuple[str, Callable[[CurvePoint], float]], ...] = (
+        ("waiting", lambda point: point.waiting),
+        ("oldest", lambda point: point.oldest_s),
+    )
+    for axis, (name, value) in zip(axes, panels, strict=True):
+        _draw(axis, measured, simulated, value, words)
+        style.title(axis, label(f"loadtest-panel-{name}", words))
+    axes[-1].set_xlabel(label("loadtest-axis-time", words))
+    style.legend(axes[0])
+    return style.finish(
+        figure,
+        "loadtest",
+        label(
+            "loadtest-figure-alt",
+            language,
+            target=plan.target.name,
+            waiting=format_number(max(point.waiting for point in measured)),
+            oldest=format_duration(max(point.oldest_s for point in measured)),
+        ),
+    )
+
+
+def _last(run: Sequence[float]) -> float:
+    return max((done for done in run if not math.isnan(done)), default=0.0)
+
+
+def _draw(
+    axis: Axes,
+    measured: Sequence[CurvePoint],
+    simulated: Sequence[Sequence[CurvePoint]],
+    value: Callable[[CurvePoint], float],
+    words: str,
+) -> None:
+    times = [point.time_s for point in measured]
+    at_once = [[value(run[place]) for run in simulated] for place in range(len(times))]
+    axis.fill_between(
+        times,
+        [min(values) for values in at_once],
+        [max(values) for values in at_once],
+        color=style.ORANGE,
+        alpha=_BAND,
+        linewidth=0,
+        label=label("loadtest-legend-predicted", words),
+    )
+    axis.plot(
+        times, [value(point) for point in measured], color=style.BLUE,
+        label=label("loadtest-legend-measured", words),
+    )  # fmt: skip
+    axis.set_ylim(bottom=0)

@@ -1,0 +1,404 @@
+"""The plan of a load test: every message with its time and body, the limits, the watch and the prediction.
+
+It is a JSON file that people review. :mod:`watchme_analysis.remedies.loadtest` carries it out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import jmespath
+
+from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.aws_shapes.prices import (
+    GET_METRIC_DATA_USD,
+    LAMBDA_GB_SECOND_USD,
+    LAMBDA_REQUEST_USD,
+    SQS_REQUEST_USD,
+)
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.remedies.harm_watch import HarmLimit
+from watchme_analysis.remedies.plan import Condition
+from watchme_analysis.simulation.replay import Predicted, rate_steps, settings_from_dict, settings_to_dict
+from watchme_analysis.simulation.settings import Settings
+from watchme_analysis.text.message import Code, Duration, Message, Names, Number, Resource, Share, message
+
+FORMAT, FORMAT_VERSION = "watchme-loadtest", 1
+# Marks of a load test: an attribute of each message and a header of each request.
+ATTRIBUTE, HEADER = "watchme_loadtest", "X-Watchme-Loadtest"
+# Attribute with the number of the message in its test.
+NUMBER_ATTRIBUTE = "watchme_loadtest_number"
+FACTORS = (1.0, 10.0)
+# Whatever the options: a test is bounded, because a mistake in it must be.
+MOST_MESSAGES, LONGEST_S = 10_000, 3600.0
+_REQUESTS_PER_MESSAGE = 3  # send, receive, delete
+_SHOWN_STEPS = 5
+
+
+@dataclass(frozen=True)
+class LoadItem:
+    """A message or request of a load test.
+
+    Attributes
+    ----------
+    at_s
+        Seconds from the start of the test.
+    body
+        Body; empty for a request without one.
+    group
+        Message group of a FIFO queue; None otherwise.
+    method, target
+        Method, and path with query, of a request; empty for a message.
+    """
+
+    at_s: float
+    body: str
+    group: str | None = None
+    method: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class LoadTarget:
+    """The queue or endpoint that is tested, of a system that is declared as a test system.
+
+    Attributes
+    ----------
+    system
+        Name of the system in ``watchme.toml``.
+    kind
+        ``queue`` or ``endpoint``.
+    url
+        URL of the queue, or of the API.
+    dlq_url
+        DLQ of the queue; None without one.
+    function
+        Function that drains the queue; None for an endpoint.
+    reports_failures
+        Whether it reports the failed messages of a batch.
+    memory_mb
+        Memory of the function in MB; None when unknown.
+    """
+
+    system: str
+    kind: Literal["queue", "endpoint"]
+    url: str
+    dlq_url: str | None = None
+    function: str | None = None
+    reports_failures: bool = False
+    memory_mb: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of the queue, or the URL of the endpoint."""
+        return resource_name(self.url) if self.kind == "queue" else self.url
+
+
+@dataclass(frozen=True)
+class LoadLimits:
+    """Bounds of a load test.
+
+    Attributes
+    ----------
+    drain_s
+        Longest wait for messages to be processed after the last one was sent, in seconds; also how far
+        sending may fall behind the plan.
+    timeout_s
+        Time limit of a request in seconds.
+    most_errors
+        Share of failed messages or requests of the test itself above which it stops.
+    poll_s
+        Seconds between two readings of queues and of the function's log.
+    metrics_s
+        Seconds between two readings of CloudWatch, which has a point a minute.
+    """
+
+    drain_s: float = 600.0
+    timeout_s: float = 30.0
+    most_errors: float = 0.1
+    poll_s: float = 5.0
+    metrics_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """What a load test would send, watch and compare.
+
+    Attributes
+    ----------
+    id
+        Mark of the messages.
+    case, source
+        Case whose arrivals are replayed, and the queue or path in it.
+    made
+        Time of planning.
+    account, region
+        Where it applies; empty when no call to AWS is needed.
+    target
+        Queue or endpoint.
+    factor
+        Ratio of the replayed to the recorded rate.
+    recorded_start, recorded_s
+        The part of the record that is replayed.
+    items
+        Messages or requests in order of time.
+    limits
+        Bounds.
+    watched
+        Limits of other queues, functions and endpoints.
+    relies_on
+        Readings from the time of planning. If one differs when the plan is applied, it is refused.
+    model
+        Settings of the simulation.
+    predicted
+        Figures of the simulation, by name.
+    replications
+        Number of simulated runs.
+    notes
+        Assumptions of the prediction.
+    """
+
+    id: str
+    case: str
+    source: str
+    made: datetime
+    account: str
+    region: str
+    target: LoadTarget
+    factor: float
+    recorded_start: datetime
+    recorded_s: float
+    items: tuple[LoadItem, ...]
+    limits: LoadLimits
+    watched: tuple[HarmLimit, ...]
+    relies_on: tuple[Condition, ...]
+    model: Settings
+    predicted: Mapping[str, Predicted]
+    replications: int
+    notes: tuple[Message, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Return a hash of the plan; a journal belongs to the plan with the same one."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+    @property
+    def sending_s(self) -> float:
+        """Return the time from the first to the last message in seconds."""
+        return self.items[-1].at_s if self.items else 0.0
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Return a number for the message group of each message; empty without groups."""
+        names = [item.group for item in self.items]
+        if None in names:
+            return ()
+        known = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        return tuple(known[name] for name in names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan, ready for JSON; each body is stored once."""
+        bodies = list(dict.fromkeys(item.body for item in self.items))
+        places = {body: place for place, body in enumerate(bodies)}
+        return {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "id": self.id,
+            "case": self.case,
+            "source": self.source,
+            "made": self.made.isoformat(timespec="seconds"),
+            "account": self.account,
+            "region": self.region,
+            "target": asdict(self.target),
+            "factor": self.factor,
+            "recorded_start": self.recorded_start.isoformat(timespec="milliseconds"),
+            "recorded_s": self.recorded_s,
+            "limits": asdict(self.limits),
+            "watched": [asdict(each) for each in self.watched],
+            "relies_on": [each.to_dict() for each in self.relies_on],
+            "model": settings_to_dict(self.model),
+            "predicted": {name: asdict(each) for name, each in self.predicted.items()},
+            "replications": self.replications,
+            "notes": [each.to_dict() for each in self.notes],
+            "bodies": bodies,
+            "items": [
+                [round(item.at_s, 3), places[item.body], item.group, item.method, item.target]
+                for item in self.items
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LoadPlan:
+        """Return the plan of :meth:`to_dict`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, IndexError, MessageError, InputError
+            When the data is not a plan of a load test.
+        """
+        from watchme_analysis.text.message import message_from_dict
+
+        if (data["format"], data["format_version"]) != (FORMAT, FORMAT_VERSION):
+            raise ValueError(f"its format is {data['format']} {data['format_version']}")
+        bodies = data["bodies"]
+        items = tuple(
+            LoadItem(float(at_s), str(bodies[place]), group, str(method), str(target))
+            for at_s, place, group, method, target in data["items"]
+        )
+        made, start = (datetime.fromisoformat(data[name]) for name in ("made", "recorded_start"))
+        if made.tzinfo is None or start.tzinfo is None:
+            raise ValueError("its time has no zone")
+        if data["target"]["kind"] not in ("queue", "endpoint"):
+            raise ValueError("its target is neither a queue nor an endpoint")
+        times = [item.at_s for item in items]
+        if times != sorted(times) or len(items) > MOST_MESSAGES or (times and times[-1] > LONGEST_S):
+            raise ValueError("its messages are not in order, or exceed the bounds of a load test")
+        return cls(
+            id=str(data["id"]),
+            case=str(data["case"]),
+            source=str(data["source"]),
+            made=made,
+            account=str(data["account"]),
+            region=str(data["region"]),
+            target=LoadTarget(**data["target"]),
+            factor=float(data["factor"]),
+            recorded_start=start,
+            recorded_s=float(data["recorded_s"]),
+            items=items,
+            limits=LoadLimits(**data["limits"]),
+            watched=tuple(HarmLimit(**each) for each in data["watched"]),
+            relies_on=tuple(map(Condition.from_dict, data["relies_on"])),
+            model=settings_from_dict(data["model"]),
+            predicted={str(name): Predicted(**each) for name, each in data["predicted"].items()},
+            replications=int(data["replications"]),
+            notes=tuple(map(message_from_dict, data["notes"])),
+        )
+
+
+def write_load_plan(plan: LoadPlan, path: Path) -> None:
+    """Write a plan to a file; only a file with an earlier plan of a load test is replaced.
+
+    Raises
+    ------
+    InputError
+        When the file holds something else or can't be written.
+    """
+    check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "a plan of a load test")
+    text = json.dumps(plan.to_dict(), ensure_ascii=False, indent=1)
+    write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))
+
+
+def read_load_plan(path: Path) -> LoadPlan:
+    """Return the plan of a file.
+
+    Raises
+    ------
+    InputError
+        When the file can't be read or is no plan of a load test.
+    """
+    try:
+        return LoadPlan.from_dict(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise InputError(f"The plan {path} can't be read ({error.strerror}).") from error
+    except (
+        ValueError, KeyError, TypeError, IndexError, AttributeError, StopIteration, RecursionError,
+        InputError, jmespath.exceptions.JMESPathError,
+    ) as error:  # fmt: skip
+        raise InputError(
+            f"{path} is not a plan of a load test: write one with `watchme loadtest CASE --to {path}`."
+        ) from error
+
+
+def load_plan_sentences(plan: LoadPlan) -> list[Message]:
+    """Return what a load test would do, for review: messages, rate, cost, prediction, watch and bounds."""
+    target, count = plan.target, len(plan.items)
+    name = Resource(target.name)
+    kind = "queue" if target.kind == "queue" else "endpoint"
+    said = [
+        message(f"loadtest-plan-{kind}", count=count, target=name, system=Resource(target.system)),
+        message(
+            "loadtest-plan-record",
+            case=Resource(plan.case),
+            source=Resource(plan.source),
+            start=plan.recorded_start,
+            recorded=Duration(plan.recorded_s),
+            duration=Duration(plan.sending_s),
+            factor=Number(plan.factor),
+        ),
+        message("loadtest-plan-rate", rates=Names(tuple(_rates(plan)), _SHOWN_STEPS)),
+        message(f"loadtest-plan-mark-{kind}", mark=Code(ATTRIBUTE if kind == "queue" else HEADER),
+                id=Code(plan.id)),
+        _cost(plan),
+        *_prediction(plan),
+        *plan.notes,
+        *(each.sentence for each in plan.watched),
+        message("loadtest-plan-errors", share=Share(plan.limits.most_errors)),
+        message("loadtest-plan-bounds", drain=Duration(plan.limits.drain_s), count=count),
+        message(f"loadtest-plan-undo-{kind}", target=name),
+    ]  # fmt: skip
+    return said
+
+
+def _rates(plan: LoadPlan) -> list[str]:
+    """Return the number of messages per minute in equal intervals."""
+    steps = rate_steps([item.at_s for item in plan.items], _SHOWN_STEPS)
+    starts = [0.0, *(end for end, _ in steps)]
+    return [
+        f"{60 * number / (end - start):,.0f}"
+        for (end, number), start in zip(steps, starts, strict=False)
+        if end > start
+    ] or [f"{len(plan.items):,d}"]
+
+
+def _cost(plan: LoadPlan) -> Message:
+    """Return the price of a test at list prices, the readings of the watch included."""
+    target, count = plan.target, len(plan.items)
+    lasting_s = plan.sending_s + plan.limits.drain_s
+    queues = sum(each.kind in ("depth", "dlq") for each in plan.watched) + 2 * (target.kind == "queue")
+    metrics = sum(each.is_metric for each in plan.watched)
+    sqs = queues * (1 + lasting_s / max(plan.limits.poll_s, 1.0))
+    usd = metrics * (1 + lasting_s / max(plan.limits.metrics_s, 1.0)) * GET_METRIC_DATA_USD
+    if target.kind == "queue":
+        sqs += count * _REQUESTS_PER_MESSAGE
+        gb_s = (target.memory_mb or 128) / 1024 * plan.model.api.mean_s
+        usd += count * (LAMBDA_REQUEST_USD + gb_s * LAMBDA_GB_SECOND_USD)
+    usd += sqs * SQS_REQUEST_USD
+    return message("loadtest-plan-cost", usd=Number(usd, 2), requests=round(sqs))
+
+
+def _prediction(plan: LoadPlan) -> list[Message]:
+    found, settings = plan.predicted, plan.model
+    said = [
+        message(
+            "loadtest-plan-model",
+            mean=Duration(settings.api.mean_s),
+            runs=plan.replications,
+        )
+    ]
+    for name in ("most_waiting", "p95_s", "drain_s"):
+        each = found[name]
+        if each.mean is not None and each.lowest is not None and each.highest is not None:
+            said.append(
+                message(
+                    f"loadtest-predicted-{name.replace('_', '-')}",
+                    mean=figure_value(name, each.mean),
+                    lowest=figure_value(name, each.lowest),
+                    highest=figure_value(name, each.highest),
+                )
+            )
+    if found["done"].lowest is not None and found["done"].lowest < len(plan.items):
+        said.append(message("loadtest-predicted-undone", count=round(len(plan.items) - found["done"].lowest)))
+    return said
+
+
+def figure_value(name: str, value: float) -> Duration | Number:
+    """Return the value of a figure for a sentence: a duration, or a number of messages."""
+    return Duration(value) if name.endswith("_s") else Number(value)
