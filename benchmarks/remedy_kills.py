@@ -1,17 +1,21 @@
-"""Kill remedies at random moments, resume them, and count messages that are lost or sent twice.
+"""Kill remedies at random moments, resume them, and count messages lost or sent twice and half changes.
 
     .venv/bin/python benchmarks/remedy_kills.py [--kills N] [--seed S] [REMEDY ...]
 
-Each trial puts messages into a queue of moto, starts a remedy in a process of its own, and kills the process
-with SIGKILL at a random moment. Then the remedy runs again to its end, and the queue, the function and the
-record are compared with what must be. The seed of each trial is S plus its number, so that a trial can be
-repeated alone (`--kills 1 --seed 117`). The exit code is 1 if a trial failed.
+Each trial prepares a system in moto, starts a remedy in a process of its own, and kills the process with
+SIGKILL at a random moment. Then the remedy runs again to its end, and the system and the record are compared
+with what must be. The seed of each trial is S plus its number, so that a trial can be repeated alone
+(`--kills 1 --seed 117`). The exit code is 1 if a trial failed.
+
+Of alarms and settings, every second trial kills the undo of a plan that was applied. Of deployments, every
+second trial deploys code whose handler raises, so that the rollback is killed as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import io
 import json
 import logging
 import os
@@ -21,13 +25,26 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+    from watchme_analysis.remedies.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
-REMEDIES = ("redrive", "archive", "purge")
+# Remedies that are plans, applied by `apply_plan`; the others are runs on a queue.
+PLANS = ("alarms", "settings", "deploy")
+REMEDIES = ("redrive", "archive", "purge", *PLANS)
+REGION = "ap-southeast-2"
+OLD_CODE = "def lambda_handler(event, context):\n    return {}\n"
+NEW_CODE = OLD_CODE + "# new\n"
+RAISING_CODE = "def lambda_handler(event, context):\n    raise ValueError('no')\n"
 MESSAGES = 4
 VISIBILITY_S = 1
 
@@ -109,19 +126,20 @@ class Trials:
 
     def trial(self, remedy: str, seed: int) -> list[str]:
         """Kill a remedy once and resume it; return what happened, and raise AssertionError for a loss."""
-        if remedy not in self.durations_s:
-            order = self.prepare(remedy, f"{remedy}-whole")
+        kind = f"{remedy}-{seed % 2}"
+        if kind not in self.durations_s:
+            order = self.prepare(remedy, f"{kind}-whole", is_second=seed % 2 == 0)
             began = time.perf_counter()
             self.run(order, None)
-            self.durations_s[remedy] = time.perf_counter() - began
-        order = self.prepare(remedy, f"{remedy}-{seed}")
-        delay_s = random.Random(seed).uniform(0, self.durations_s[remedy])
+            self.durations_s[kind] = time.perf_counter() - began
+        order = self.prepare(remedy, f"{remedy}-{seed}", is_second=seed % 2 == 0)
+        delay_s = random.Random(seed).uniform(0, self.durations_s[kind])
         events = ["killed"] if self.run(order, delay_s) == "killed" else []
         perform(order)
         return events + self.check(order)
 
-    def prepare(self, remedy: str, name: str) -> dict[str, Any]:
-        """Return an order on a new queue with messages."""
+    def prepare(self, remedy: str, name: str, *, is_second: bool) -> dict[str, Any]:
+        """Return an order on a new system; ``is_second`` is the other kind of a remedy that is a plan."""
         from worlds.queue_worker import Worker
 
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
@@ -130,6 +148,9 @@ class Trials:
         front = self.server.front
         front.mappings.clear()
         front.before.clear()
+        front.lambdas.functions.clear()
+        if remedy in PLANS:
+            return self.prepare_plan(remedy, Path(self.folder.name, name), is_second=is_second)
         self.worker = Worker(front, self.port)
         ids = self.worker.dead_letters(MESSAGES)
         order = {
@@ -143,6 +164,23 @@ class Trials:
             perform({**order, "remedy": "archive"})
         return order
 
+    def prepare_plan(self, remedy: str, path: Path, *, is_second: bool) -> dict[str, Any]:
+        """Return an order on a plan; of alarms and settings, the second kind undoes an applied plan."""
+        from watchme_analysis.remedies.plan import write_plan
+
+        path.mkdir()
+        file = path / "plan.json"
+        if remedy == "deploy":
+            plan = deployment_plan(file, self.server.front, RAISING_CODE if is_second else NEW_CODE)
+        else:
+            plan = alarms_plan(path) if remedy == "alarms" else settings_plan()
+        write_plan(plan, file)
+        order = {"remedy": remedy, "file": str(file), "undo": False, "is_second": is_second}
+        if is_second and remedy != "deploy":
+            perform(order)
+            order["undo"] = True
+        return order
+
     def run(self, order: dict[str, Any], delay_s: float | None) -> str:
         """Run an order in a process that is killed after so many seconds; return ``killed`` or ``ended``."""
         print(json.dumps({**order, "delay_s": delay_s}), file=self.runner.stdin, flush=True)
@@ -151,6 +189,9 @@ class Trials:
     def check(self, order: dict[str, Any]) -> list[str]:
         from watchme_analysis.remedies.queue_archive import read_archive
 
+        if order["remedy"] in PLANS:
+            self.check_plan(order)
+            return []
         left, remedy = self.worker.in_dlq(), order["remedy"]
         if remedy == "archive":
             found = read_archive(Path(order["file"]))
@@ -170,6 +211,186 @@ class Trials:
         require(order["states"].get("deleted", 0) + unconfirmed == MESSAGES, "the audit differs")
         return ["unconfirmed"] * unconfirmed
 
+    def check_plan(self, order: dict[str, Any]) -> None:
+        """Compare the system and the record with those of a run that nobody killed."""
+        from watchme_analysis.remedies.apply import actions_of, done_steps
+        from watchme_analysis.remedies.journal import read_journal
+        from watchme_analysis.remedies.plan import read_plan
+        from watchme_analysis.services.remedies import journal_of
+
+        path = Path(order["file"])
+        plan, journal = read_plan(path), read_journal(journal_of(path))
+        fails = order["remedy"] == "deploy" and order["is_second"]
+        wanted = "undone" if fails else "complete"
+        require(order["outcome"] == wanted, f"the outcome is {order['outcome']}, not {wanted}")
+        if order["undo"]:
+            reverse_path = journal_of(path).with_name(journal_of(path).name + ".undo")
+            reverse = read_journal(reverse_path)
+            done = {entry["key"] for entry in reverse.entries if entry["event"] == "done"}
+            require(
+                {f"undo {step.name}" for step in plan.steps if step.undo} <= done, "the undo is not whole"
+            )
+        elif not fails:
+            steps = tuple(step.name for step in plan.steps)
+            require(done_steps(plan, journal) == steps, "a step is not on record")
+            recorded = {row["step"] for row in actions_of(plan, journal) if row["outcome"] == "done"}
+            require(set(steps) <= recorded, "a step is not among the actions")
+        if order["remedy"] == "deploy":
+            lambdas = self.server.front.lambdas
+            runs = lambdas.code_of("orders", "$LATEST")
+            require(runs == zip_of(OLD_CODE if fails else NEW_CODE), "other code runs")
+            require(lambdas.code_of("orders", "1") == zip_of(OLD_CODE), "the way back is lost")
+            require(len(lambdas.functions["orders"]["versions"]) == 1, "a version was published twice")
+        elif order["remedy"] == "alarms":
+            check_alarms(plan, is_undone=order["undo"])
+        else:
+            check_settings(is_undone=order["undo"])
+
+
+def zip_of(code: str) -> bytes:
+    """Return a package whose bytes depend on the code alone."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("lambda_function.py"), code)
+    return made.getvalue()
+
+
+def session() -> Aws:
+    """Return a session at a test's pace."""
+    from watchme_analysis.cloudwatch.session import Aws, RateLimits
+
+    return Aws(rate_limits=RateLimits(gap_s=0, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0))
+
+
+# Two alarms: one that exists and differs, and one to create.
+ALARM_SPEC = """
+alarms:
+  - {name: messages, over: dlq, metric: ApproximateNumberOfMessagesVisible, stat: Maximum, period_s: 300,
+     threshold: 0}
+  - {name: message-age, over: queue, metric: ApproximateAgeOfOldestMessage, stat: Maximum, period_s: 60,
+     threshold: 600}
+"""
+# An alarm of somebody else, which has to stay as it is.
+UNRELATED = {
+    "AlarmName": "unrelated", "Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent",
+    "Dimensions": [{"Name": "QueueName", "Value": "other"}], "Statistic": "Sum", "Period": 300,
+    "EvaluationPeriods": 1,
+    "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold", "ActionsEnabled": True,
+}  # fmt: skip
+
+
+def alarms_plan(folder: Path) -> Plan:
+    """Return a plan that creates a topic and a subscription, changes an alarm, and creates others."""
+    import boto3
+    from worlds.order_system import create_order_system
+
+    from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms
+
+    create_order_system(REGION)
+    cloudwatch = boto3.client("cloudwatch")
+    cloudwatch.put_metric_alarm(**UNRELATED)
+    spec = folder / "alarms.yaml"
+    spec.write_text(ALARM_SPEC)
+    request = AlarmRequest(queues=("orders",), spec=str(spec), topic="on-call", emails=("ops@example.com",))
+    plan = plan_alarms(session(), request)
+    first = next(step for step in plan.steps if step.call.operation == "put_metric_alarm")  # type: ignore[union-attr]
+    cloudwatch.put_metric_alarm(**{**first.call.parameters, "Threshold": 5.0, "AlarmActions": []})  # type: ignore[union-attr]
+    return plan_alarms(session(), request)
+
+
+def check_alarms(plan: Plan, *, is_undone: bool) -> None:
+    """Compare the alarms, the topic and its subscription with those of a plan."""
+    import boto3
+
+    from watchme_analysis.remedies.alarm_definitions import defined
+
+    found = boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    alarms = {each["AlarmName"]: each for each in found}
+    require(defined(alarms.pop("unrelated")) == defined(UNRELATED), "another alarm has changed")
+    calls = {step.name: step for step in plan.steps if "alarm" in step.call.operation}  # type: ignore[union-attr]
+    if is_undone:
+        former = {
+            name: step.undo[0].parameters
+            for name, step in calls.items()
+            if step.undo[0].operation == "put_metric_alarm"
+        }
+        require(alarms.keys() == former.keys(), "the alarms differ from those before")
+        require(all(defined(alarms[name]) == defined(former[name]) for name in former), "an alarm differs")
+        require(not boto3.client("sns").list_topics()["Topics"], "the topic is left")
+        return
+    require(alarms.keys() == calls.keys(), "the alarms differ from the plan")
+    for name, step in calls.items():
+        require(defined(alarms[name]) == defined(step.call.parameters), f"{name} is half made")  # type: ignore[union-attr]
+    require(len(boto3.client("sns").list_topics()["Topics"]) == 1, "the topic was not created once")
+    subscribed = boto3.client("sns").list_subscriptions()["Subscriptions"]
+    require(len(subscribed) == 1, "the address was not subscribed once")
+
+
+def settings_plan() -> Plan:
+    """Return a plan that changes four settings of a queue and its function."""
+    from worlds.order_system import create_order_system
+
+    from watchme_analysis.remedies.plan import Plan
+    from watchme_analysis.remedies.queue_settings import settings_plan as plan_of
+    from watchme_analysis.services.queue_settings import live_settings
+    from watchme_analysis.simulation.scenarios import Comparison, Load, Scenario
+    from watchme_analysis.simulation.settings import PollerSettings, QueueSettings, Settings
+    from watchme_analysis.text.message import message
+
+    create_order_system(REGION)
+    aws = session()
+    base = Settings(QueueSettings(180.0, max_receive_count=3), PollerSettings(10), function_timeout_s=30.0)
+    better = replace(
+        base,
+        queue=replace(base.queue, visibility_timeout_s=360.0, max_receive_count=5),
+        poller=replace(base.poller, max_concurrency=2),
+        function_timeout_s=60.0,
+    )
+    now, wanted = (
+        Comparison(Scenario(name, each, Load((1.0,))), ()) for name, each in (("", base), ("", better))
+    )
+    empty = Plan("settings", message("plan-nothing"), datetime.now(UTC), aws.account(), aws.region, ())
+    return plan_of(now, wanted, live_settings(aws, "orders"), (), empty)
+
+
+def check_settings(*, is_undone: bool) -> None:
+    """Compare the four settings with those before, or with the plan."""
+    from watchme_analysis.services.queue_settings import live_settings
+
+    values = live_settings(session(), "orders").values()
+    found = [
+        values[name]
+        for name in ("visibility_timeout_s", "max_receive_count", "function_timeout_s", "max_concurrency")
+    ]
+    wanted = [180.0, 3.0, 30.0, None] if is_undone else [360.0, 5.0, 60.0, 2.0]
+    require(found == wanted, f"the settings are {found}, not {wanted}")
+
+
+def deployment_plan(path: Path, front: Any, code: str) -> Plan:
+    """Return the plan of a deployment that tests the code with one event."""
+    from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, sqs_event
+    from watchme_analysis.remedies.plan import Plan
+
+    front.lambdas.create("orders", zip_of(OLD_CODE))
+    package = path.with_name("package.zip")
+    package.write_bytes(zip_of(code))
+    event = sqs_event("{}", "m", f"arn:aws:sqs:{REGION}:123456789012:orders", {}, REGION)
+    options = DeploymentOptions(events=[("event", event)], watch_s=0.0)
+    plan = plan_deployment(package, "orders", session(), path, options, skip_check=True)
+    if not isinstance(plan, Plan):
+        raise TypeError("the package has problems")
+    return plan
+
+
+def apply_or_undo(order: dict[str, Any]) -> str:
+    """Apply the plan of an order, or undo it, and return the outcome."""
+    from watchme_analysis.remedies.plan import read_plan
+    from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
+
+    path = Path(order["file"])
+    run = undo if order["undo"] else apply_and_record
+    return run(read_plan(path), journal_of(path), session(), None, lambda *_: None).outcome
+
 
 def require(holds: bool, what: str) -> None:
     """Raise AssertionError with a sentence; unlike ``assert``, also with python -O."""
@@ -179,7 +400,6 @@ def require(holds: bool, what: str) -> None:
 
 def perform(order: dict[str, Any]) -> None:
     """Run the remedy of an order to its end."""
-    from watchme_analysis.cloudwatch.session import Aws, RateLimits
     from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue, read_archive
     from watchme_analysis.remedies.queue_purge import purge_queue
     from watchme_analysis.remedies.verified_redrive import (
@@ -189,7 +409,10 @@ def perform(order: dict[str, Any]) -> None:
         run_redrive,
     )
 
-    aws = Aws(rate_limits=RateLimits(gap_s=0, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0))
+    if order["remedy"] in PLANS:
+        order["outcome"] = apply_or_undo(order)
+        return
+    aws = session()
     path, reading = Path(order["file"]), ReadingLimits(VISIBILITY_S, 0.01, 0.2)
     if order["remedy"] == "archive":
         if not path.exists():
@@ -222,10 +445,13 @@ def run_orders() -> int:
     """Run each order of standard input in a child, kill it after its delay, and print how it ended."""
     import boto3
 
+    import watchme_analysis.remedies.apply
     import watchme_analysis.remedies.queue_purge
-    import watchme_analysis.remedies.verified_redrive  # noqa: F401  loaded once, before the forks
+    import watchme_analysis.remedies.verified_redrive
+    import watchme_analysis.services.remedies  # noqa: F401  loaded once, before the forks
 
-    boto3.client("sqs")
+    for service in ("sqs", "cloudwatch", "sns", "lambda", "sts"):
+        boto3.client(service)
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

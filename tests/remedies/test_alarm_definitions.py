@@ -1,7 +1,14 @@
 """Alarms as definitions: what they watch, which can never fire, composite ones, and exports."""
 
 import json
+import socket
+import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import boto3
+import pytest
 
 from watchme_analysis.alarms.backtest import Rule
 from watchme_analysis.alarms.chains import Chain, cannot_fire
@@ -74,12 +81,59 @@ def test_exports_have_the_same_alarms_in_three_formats():
     assert [each["alarm_name"] for each in alarms] == [each.name.replace("${", "$${") for each in made]
     [stack] = terraform["aws_cloudformation_stack"].values()
     inner = json.loads(stack["template_body"].replace("$${", "${"))
-    assert _references(inner) <= {*inner["Resources"]}
-    compile(inner["Resources"]["HealthCheckFunction"]["Properties"]["Code"]["ZipFile"], "check", "exec")
+    assert _references(inner) <= {*inner["Resources"], *inner["Parameters"]}
     script = exported(made, "cli", TOPIC, urls, "canary")
     assert script.count("aws cloudwatch put-metric-alarm") == len(made)
     assert f"TOPIC={TOPIC}" in script
     assert health_check_usd("canary", 1) > 50 > health_check_usd("lambda", 1)
+
+
+class _Health(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(int(self.path[1:]))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("check", HEALTH_CHECKS)
+def test_the_exported_health_check_writes_the_metric_of_its_alarm(front, monkeypatch, check):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        refused = f"http://127.0.0.1:{unused.getsockname()[1]}/200"
+    server = HTTPServer(("127.0.0.1", 0), _Health)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_address[1]}"
+    urls = {f"{base}/200": 0.0, f"{base}/503": 1.0, refused: 1.0}
+    resources = json.loads(exported((), "cloudformation", "", list(urls), check))["Resources"]
+    properties = next(
+        each["Properties"]
+        for name, each in resources.items()
+        if name in ("HealthCheckFunction", "HealthCheckCanary")
+    )
+    variables = properties.get("Environment", {}).get("Variables", {})
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    names = {}
+    exec(properties["Code"].get("ZipFile") or properties["Code"]["Script"], names)
+    names["handler"]({}, None)
+    server.shutdown()
+    server.server_close()
+    request = Request([AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 3))], [], TOPIC)
+    now = datetime.now(UTC)
+    for url, failed in urls.items():
+        [alarm] = wanted_alarms(replace(request, health_urls=(url,))).definitions
+        same = {name: alarm.parameters[name] for name in ("Namespace", "MetricName", "Dimensions")}
+        found = boto3.client("cloudwatch").get_metric_statistics(
+            **same,
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=alarm.parameters["Period"],
+            Statistics=[alarm.parameters["Statistic"]],
+        )
+        assert [each[alarm.parameters["Statistic"]] for each in found["Datapoints"]] == [failed]
 
 
 def _references(value):

@@ -224,6 +224,62 @@ def test_a_notification_is_tested_once_and_the_state_restored(aws, request_of, t
     assert len(plan_verification(aws, ALL, each_alarm=True).steps) == 6
 
 
+@pytest.fixture
+def composite(front):
+    """A composite alarm over two alarms that notify nobody, and one that does more than notify."""
+    client, common = cloudwatch(), {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
+    common |= {"Statistic": "Sum", "Period": 300, "EvaluationPeriods": 1, "Threshold": 1.0}
+    for name, actions in (("a", []), ("b", []), ("stops", ["arn:aws:automate:ap-southeast-2:ec2:stop"])):
+        client.put_metric_alarm(
+            **common, AlarmName=name, ComparisonOperator="GreaterThanThreshold", AlarmActions=actions
+        )
+    return lambda rule: client.put_composite_alarm(AlarmName="both", AlarmRule=rule, AlarmActions=[TOPIC])
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_composite_alarm_is_tested_through_its_members(aws, composite, tmp_path, front):
+    composite('ALARM("a") AND (ALARM("b") OR ALARM("stops")) AND NOT OK("c")')
+    plan = plan_verification(aws, ["both"])
+    assert [step.name for step in plan.steps if step.call] == [
+        "test both: a",
+        "test both: b",
+        "restore both: a",
+        "restore both: b",
+    ]
+    assert "alarm-verify-unmarked" in {risk.id for risk in plan.risks}
+    assert apply_plan(plan, tmp_path / "v", aws).outcome == "complete"
+    assert [each["AlarmName"] for each in front.alarm_history] == ["both"]
+    [both] = describe_alarms(aws)["CompositeAlarms"]
+    assert both["StateValue"] == "OK"
+
+
+@pytest.mark.usefixtures("topic")
+@pytest.mark.parametrize(
+    ("rule", "names", "note"),
+    [
+        ('OK("a") AND ALARM("b")', ["both", "a"], "alarm-verify-rule"),
+        ('ALARM("stops")', ["both"], "alarm-verify-acts"),
+        ("FALSE", ["stops"], "alarm-verify-acts"),
+    ],
+)
+def test_an_alarm_that_cannot_be_tested_safely_is_left_alone(aws, composite, rule, names, note):
+    composite(rule)
+    cloudwatch().put_metric_alarm(
+        AlarmName="tested",
+        Namespace="AWS/SQS",
+        MetricName="NumberOfMessagesSent",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=[f"{TOPIC}-other"],
+    )
+    plan = plan_verification(aws, [*names, "tested"])
+    assert note in {each.id for each in plan.notes}
+    assert [step.resource for step in plan.steps] == ["tested", "tested"]
+
+
 @pytest.mark.usefixtures("system", "topic")
 def test_a_notification_that_fails_is_reported_and_the_state_restored(aws, request_of, tmp_path):
     apply_plan(plan_alarms(aws, request_of), tmp_path / "j", aws)

@@ -12,12 +12,14 @@ import socket
 import threading
 import time
 from collections import Counter, defaultdict, deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+from botocore.exceptions import ClientError
 
 from watchme_analysis.cloudwatch.session import RateLimits
 from worlds.insights_engine import Engine, MalformedError
@@ -322,27 +324,50 @@ class Front:
     def after_set_alarm_state(self, body, moto):
         """The actions of a state are executed, and the history says with which result."""
         found = moto("cloudwatch").describe_alarms(AlarmNames=[body["AlarmName"]])
-        actions = {"ALARM": "AlarmActions", "OK": "OKActions"}.get(
-            body["StateValue"], "InsufficientDataActions"
-        )
-        for alarm in [*found["MetricAlarms"], *found["CompositeAlarms"]]:
-            for action in alarm.get(actions, []) if alarm["ActionsEnabled"] else []:
-                try:
-                    key = (
-                        moto("sns").get_topic_attributes(TopicArn=action)["Attributes"].get("KmsMasterKeyId")
-                    )
-                    succeeded = key != "alias/aws/sns"
-                except moto("sns").exceptions.NotFoundException:
-                    succeeded = False
-                self.alarm_history.append(
-                    {
-                        "AlarmName": alarm["AlarmName"],
-                        "Timestamp": datetime.now(UTC),
-                        "HistoryItemType": "Action",
-                        "HistorySummary": f"{'Successfully executed' if succeeded else 'Failed to execute'} "
-                        f"action {action}",
-                    }
-                )
+        for alarm in found["MetricAlarms"]:
+            self.execute(alarm, body["StateValue"], moto)
+        self.follow_members(moto)
+
+    def follow_members(self, moto):
+        """Composite alarms take the state that their rule has now."""
+        alarms = moto("cloudwatch").describe_alarms()["MetricAlarms"]
+        states = {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+        for composite in self.composite_alarms:
+            rule = re.sub(
+                r'([A-Z_]+)\("([^"]*)"\)',
+                lambda term: str(states.get(term[2], "INSUFFICIENT_DATA") == term[1]),
+                composite["AlarmRule"],
+            )
+            state = "ALARM" if eval(re.sub(r"AND|OR|NOT", lambda word: word[0].lower(), rule)) else "OK"
+            if state != composite["StateValue"]:
+                composite["StateValue"] = state
+                self.execute(composite, state, moto)
+
+    def execute(self, alarm, state, moto, at=None):
+        """Carry out the actions of an alarm that has changed its state: SNS sends them to its subscribers."""
+        actions = {"ALARM": "AlarmActions", "OK": "OKActions"}.get(state, "InsufficientDataActions")
+        kind = {"AlarmType": "CompositeAlarm"} if "AlarmRule" in alarm else {}
+        for action in alarm.get(actions, []) if alarm["ActionsEnabled"] else []:
+            try:
+                key = moto("sns").get_topic_attributes(TopicArn=action)["Attributes"].get("KmsMasterKeyId")
+                succeeded = key != "alias/aws/sns"
+            except moto("sns").exceptions.NotFoundException:
+                succeeded = False
+            if succeeded:
+                notice = {"AlarmName": alarm["AlarmName"], "NewStateValue": state}
+                # SNS accepts a message also when a subscriber can't be reached.
+                with suppress(ClientError):
+                    moto("sns").publish(TopicArn=action, Message=json.dumps(notice))
+            self.alarm_history.append(
+                {
+                    "AlarmName": alarm["AlarmName"],
+                    "Timestamp": at or datetime.now(UTC),
+                    "HistoryItemType": "Action",
+                    "HistorySummary": f"{'Successfully executed' if succeeded else 'Failed to execute'} "
+                    f"action {action}",
+                    **kind,
+                }
+            )
 
     def describe_alarm_history(self, asked):
         types = asked.get("AlarmTypes") or ["MetricAlarm"]
@@ -351,6 +376,7 @@ class Front:
             item
             for item in self.alarm_history
             if item.get("AlarmType", "MetricAlarm") in types
+            and asked.get("HistoryItemType", item.get("HistoryItemType")) == item.get("HistoryItemType")
             and asked.get("AlarmName", item.get("AlarmName")) == item.get("AlarmName")
             and start <= item["Timestamp"].timestamp() <= end
         ]
@@ -609,3 +635,4 @@ class Server:
     def close(self):
         self.http.shutdown()
         self.http.server_close()
+        self.front.lambdas.close()

@@ -34,9 +34,10 @@ _TOPIC, _TOPIC_ARN = "AlarmTopic", "AlarmTopicArn"
 _HAS_NO_TOPIC = "CreatesTopic"
 _STACK = "watchme-alarms"
 _CHECK_EVERY_MIN = 1
-# Runtimes of today; both are parameters of the template, because AWS retires them.
-_CANARY_RUNTIME = "syn-python-selenium-5.1"
-_LAMBDA_RUNTIME = "python3.12"
+# Runtimes of today are the defaults of a parameter of the template, because AWS retires them [1]_.
+# .. [1] https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Synthetics_Library_python_selenium.html
+_RUNTIME = "HealthCheckRuntime"
+_RUNTIMES = {"canary": "syn-python-selenium-14.0", "lambda": "python3.12"}
 _LAMBDA_MEMORY_GB = 0.125
 _CHECK_TIMEOUT_S = 10
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
@@ -69,8 +70,11 @@ def exported(
     template = _template(definitions, topic, name, health_urls, health_check)
     if form == "cloudformation":
         return _json(template)
-    checks = {**template, "Resources": _check_resources(health_urls, health_check)}
-    checks = {key: value for key, value in checks.items() if key in ("AWSTemplateFormatVersion", "Resources")}
+    checks = {
+        "AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"],
+        "Parameters": _check_parameters(health_urls, health_check),
+        "Resources": _check_resources(health_urls, health_check),
+    }
     if form == "terraform":
         return _json(_terraform(definitions, topic if is_arn else "", name, checks))
     return _commands(definitions, topic if is_arn else "", name, checks)
@@ -133,7 +137,8 @@ def _template(
                 "Type": "String",
                 "Default": topic if topic.startswith("arn:") else "",
                 "Description": "ARN of an existing SNS topic; empty to create one.",
-            }
+            },
+            **_check_parameters(health_urls, health_check),
         },
         "Conditions": {_HAS_NO_TOPIC: {"Fn::Equals": [{"Ref": _TOPIC_ARN}, ""]}},
         "Resources": resources | _check_resources(health_urls, health_check),
@@ -283,6 +288,19 @@ def handler(event, context):
 """
 
 
+def _check_parameters(urls: Sequence[str], kind: str | None) -> dict[str, Any]:
+    """Return the CloudFormation parameters of :func:`_check_resources`."""
+    if kind is None or not urls:
+        return {}
+    return {
+        _RUNTIME: {
+            "Type": "String",
+            "Default": _RUNTIMES[kind],
+            "Description": "Runtime of the health check; choose another one when AWS retires this one.",
+        }
+    }
+
+
 def _check_resources(urls: Sequence[str], kind: str | None) -> dict[str, Any]:
     """Return the CloudFormation resources that check URLs every minute and write their metric."""
     if kind is None or not urls:
@@ -330,7 +348,7 @@ def _lambda_check(urls: Sequence[str]) -> dict[str, Any]:
         "HealthCheckFunction": {
             "Type": "AWS::Lambda::Function",
             "Properties": {
-                "Runtime": _LAMBDA_RUNTIME,
+                "Runtime": {"Ref": _RUNTIME},
                 "Handler": "index.handler",
                 "Role": {"Fn::GetAtt": ["HealthCheckRole", "Arn"]},
                 "Timeout": _CHECK_TIMEOUT_S * len(urls) + _CHECK_TIMEOUT_S,
@@ -376,7 +394,7 @@ def _canary_check(urls: Sequence[str]) -> dict[str, Any]:
             "Type": "AWS::Synthetics::Canary",
             "Properties": {
                 "Name": "watchme-health-check",
-                "RuntimeVersion": _CANARY_RUNTIME,
+                "RuntimeVersion": {"Ref": _RUNTIME},
                 "ExecutionRoleArn": {"Fn::GetAtt": ["HealthCheckRole", "Arn"]},
                 "ArtifactS3Location": {"Fn::Sub": "s3://${HealthCheckBucket}"},
                 "Schedule": {"Expression": f"rate({_CHECK_EVERY_MIN} minute)"},

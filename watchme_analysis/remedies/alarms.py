@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, combinations, islice
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.alarms.composite import parse_rule
 from watchme_analysis.aws_shapes.prices import (
     ALARM_USD_PER_MONTH,
     COMPOSITE_ALARM_USD_PER_MONTH,
@@ -44,6 +46,8 @@ _MANAGED_KEY = "alias/aws/sns"
 _CONFIRMED = "Subscriptions[?starts_with(SubscriptionArn, 'arn:')] | length(@) > `0`"
 _TYPES = ["MetricAlarm", "CompositeAlarm"]
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
+# Sets of members that are tried until the rule of a composite alarm holds: all sets of 13 members.
+_MOST_SETS = 8192
 
 
 @dataclass(frozen=True)
@@ -335,8 +339,18 @@ def _costs(wanted: Wanted, changed: set[str]) -> list[Message]:
     return [message("alarm-cost", count=Count(len(new)), usd=Number(monthly_usd(new)))]
 
 
-def verify_plan(alarms: Sequence[Mapping[str, Any]], place: Place, *, each_alarm: bool = False) -> Plan:
-    """Return the plan that sets alarms to ALARM once and waits for their notifications.
+def verify_plan(
+    alarms: Sequence[Mapping[str, Any]],
+    place: Place,
+    others: Sequence[Mapping[str, Any]] = (),
+    *,
+    each_alarm: bool = False,
+) -> Plan:
+    """Return the plan that brings alarms into ALARM once and waits for their notifications.
+
+    A metric alarm is set to ALARM; CloudWatch evaluates it again within seconds. A composite alarm that is
+    set keeps that state until one of its members changes [1]_: it would miss an incident. So its members are
+    set until its rule holds, which tests the rule as well.
 
     Parameters
     ----------
@@ -344,6 +358,8 @@ def verify_plan(alarms: Sequence[Mapping[str, Any]], place: Place, *, each_alarm
         Alarms of DescribeAlarms.
     place
         Where and when.
+    others
+        All alarms of the account, among them the members of composite alarms.
     each_alarm
         Whether each alarm is tested. Otherwise, one alarm of each action is, so that people receive one
         notification.
@@ -352,10 +368,17 @@ def verify_plan(alarms: Sequence[Mapping[str, Any]], place: Place, *, each_alarm
     ------
     InputError
         When none of the alarms can be tested.
+
+    References
+    ----------
+    .. [1] https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
     """
+    by_name = existing_by_name([*others, *alarms])
     steps: list[Step] = []
     notes: list[Message] = []
     tested: set[str] = set()
+    count = 0
+    unmarked: list[str] = []
     for alarm in alarms:
         name = str(alarm["AlarmName"])
         actions = [str(each) for each in alarm.get("AlarmActions", ())]
@@ -367,30 +390,70 @@ def verify_plan(alarms: Sequence[Mapping[str, Any]], place: Place, *, each_alarm
         if alarm.get("StateValue") == "ALARM":
             notes.append(message("alarm-verify-in-alarm", alarm=Resource(name)))
             continue
+        members = [alarm] if "AlarmRule" not in alarm else _members_to_set(alarm, by_name)
+        if not members:
+            notes.append(message("alarm-verify-rule", alarm=Resource(name)))
+            continue
+        acting = [each for each in dict.fromkeys(map(_name_of, [alarm, *members])) if _acts(by_name[each])]
+        if acting:
+            notes.append(message("alarm-verify-acts", alarm=Resource(name), acting=Names(tuple(acting))))
+            continue
+        if "AlarmRule" in alarm:
+            unmarked.append(name)
         tested |= set(actions)
-        steps += _verify_steps(name, actions, str(alarm.get("StateValue") or "OK"), place.made)
+        count += 1
+        steps += _verify_steps(alarm, members, place.made)
     if not steps:
         raise InputError(
-            "None of these alarms can be tested: each has no enabled action, or is in ALARM already."
+            "None of these alarms can be tested: each has no enabled action, is in ALARM already, has a rule "
+            "that its members can't fulfil, or does more than notify."
         )
+    risks = [message("alarm-verify-risk")]
+    if unmarked:
+        risks.append(message("alarm-verify-unmarked", alarms=Names(tuple(unmarked))))
     return Plan(
         remedy=REMEDY,
-        title=message("alarm-verify-plan", count=Count(len(steps) // 2)),
+        title=message("alarm-verify-plan", count=Count(count)),
         made=place.made,
         account=place.account,
         region=place.region,
         steps=tuple(steps),
         notes=tuple(notes),
-        risks=(message("alarm-verify-risk"),),
+        risks=tuple(risks),
         undo_on_surprise=True,
     )
 
 
-def _verify_steps(name: str, actions: Sequence[str], state: str, made: datetime) -> list[Step]:
-    reason = "watchme alarms verify: a test of the notification; nothing is wrong."
-    restore = Call(
-        "cloudwatch", "set_alarm_state", {"AlarmName": name, "StateValue": state, "StateReason": reason}
-    )
+def _name_of(alarm: Mapping[str, Any]) -> str:
+    return str(alarm["AlarmName"])
+
+
+def _acts(alarm: Mapping[str, Any]) -> bool:
+    """Return whether a change of an alarm's state does more than notify, such as stopping an instance."""
+    actions = [str(each) for kind in _ACTIONS for each in alarm.get(kind, ())]
+    return bool(alarm.get("ActionsEnabled", True)) and any(each.split(":")[2] != "sns" for each in actions)
+
+
+def _members_to_set(
+    composite: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the fewest metric alarms whose ALARM fulfils the rule of a composite alarm; empty if none do."""
+    rule = parse_rule(str(composite["AlarmRule"]))
+    states = {name: str(by_name[name]["StateValue"]) for name in rule.names if name in by_name}
+    free = [name for name in states if states[name] != "ALARM" and "AlarmRule" not in by_name[name]]
+    by_size = chain.from_iterable(combinations(free, size) for size in range(1, len(free) + 1))
+    for chosen in chain(islice(by_size, _MOST_SETS), [tuple(free)]):
+        if rule.holds(states | dict.fromkeys(chosen, "ALARM")):
+            return [by_name[name] for name in chosen]
+    return []
+
+
+def _verify_steps(
+    alarm: Mapping[str, Any], members: Sequence[Mapping[str, Any]], made: datetime
+) -> list[Step]:
+    """Return the steps that set alarms to ALARM, wait for the notification of one, and restore them."""
+    name, is_composite = _name_of(alarm), "AlarmRule" in alarm
+    actions = tuple(str(each) for each in alarm["AlarmActions"])
     history = Call(
         "cloudwatch",
         "describe_alarm_history",
@@ -401,35 +464,46 @@ def _verify_steps(name: str, actions: Sequence[str], state: str, made: datetime)
             "StartDate": made.isoformat(timespec="seconds"),
         },
     )
-    return [
-        Step(
-            name=f"test {name}",
-            resource=name,
-            why=message("alarm-verify-step", alarm=Resource(name), actions=Names(tuple(actions))),
-            call=Call(
-                "cloudwatch",
-                "set_alarm_state",
-                {"AlarmName": name, "StateValue": "ALARM", "StateReason": reason},
-            ),
-            until=tuple(
-                Condition(
-                    history,
-                    f"AlarmHistoryItems[?HistorySummary=='Successfully executed action {action}']"
-                    " | length(@) > `0`",
-                    True,
-                    _NOTIFIED_WITHIN_S,
-                )
-                for action in actions
-            ),
-            undo=(restore,),
-        ),
-        Step(
-            name=f"restore {name}",
-            resource=name,
-            why=message("alarm-restore-step", alarm=Resource(name), state=Code(state)),
-            call=restore,
-        ),
-    ]
+    notified = tuple(
+        Condition(
+            history,
+            f"AlarmHistoryItems[?HistorySummary=='Successfully executed action {action}'] | length(@) > `0`",
+            True,
+            _NOTIFIED_WITHIN_S,
+        )
+        for action in actions
+    )
+    sets = message("alarm-verify-step", alarm=Resource(name), actions=Names(actions))
+    tests, restores = [], []
+    for member in members:
+        own, state = _name_of(member), str(member.get("StateValue") or "OK")
+        if is_composite:
+            sets = message("alarm-verify-member", member=Resource(own), alarm=Resource(name))
+        label = f"{name}: {own}" if is_composite else name
+        back = _set_state(own, state)
+        until = () if is_composite else notified
+        tests.append(Step(f"test {label}", own, sets, _set_state(own, "ALARM"), until=until, undo=(back,)))
+        restored = message("alarm-restore-step", alarm=Resource(own), state=Code(state))
+        restores.append(Step(f"restore {label}", own, restored, back))
+    if is_composite:
+        said = message("alarm-verify-notified", alarm=Resource(name), actions=Names(actions))
+        tests.append(Step(f"notification of {name}", name, said, None, until=notified))
+        left = Condition(
+            Call("cloudwatch", "describe_alarms", {"AlarmNames": [name], "AlarmTypes": _TYPES}),
+            "CompositeAlarms[0].StateValue != 'ALARM'",
+            True,
+            _NOTIFIED_WITHIN_S,
+        )
+        said = message("alarm-verify-left", alarm=Resource(name))
+        restores.append(Step(f"end of {name}", name, said, None, until=(left,), may_be_unseen=True))
+    return [*tests, *restores]
+
+
+def _set_state(name: str, state: str) -> Call:
+    reason = "watchme alarms verify: a test of the notification; nothing is wrong."
+    return Call(
+        "cloudwatch", "set_alarm_state", {"AlarmName": name, "StateValue": state, "StateReason": reason}
+    )
 
 
 # Calls of planning, applying, verifying and undoing, for the policy of the remedy.

@@ -126,7 +126,8 @@ def plan_verification(aws: Aws, names: Sequence[str], *, each_alarm: bool = Fals
     if missing:
         raise InputError(f"The alarm {missing[0]} does not exist in {aws.target_name}.")
     place = Place(aws.account(), aws.region, datetime.now(UTC))
-    return verify_plan([by_name[name] for name in names], place, each_alarm=each_alarm)
+    alarms = [by_name[name] for name in dict.fromkeys(names)]
+    return verify_plan(alarms, place, tuple(by_name.values()), each_alarm=each_alarm)
 
 
 def _wanted(

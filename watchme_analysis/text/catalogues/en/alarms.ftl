@@ -62,6 +62,12 @@ alarm-verify-plan = { $count ->
    *[other] Test of the notifications of { $count } alarms
   }
 alarm-verify-step = It sets { $alarm } to ALARM once. Its history must show that { $actions } was executed.
+alarm-verify-member = It sets { $member } to ALARM, so that the rule of { $alarm } holds.
+alarm-verify-notified = The history of { $alarm } must show that { $actions } was executed.
+alarm-verify-left = { $alarm } must leave ALARM after its members were set back.
+alarm-verify-rule = { $alarm } was not tested, because no set of its metric alarms in ALARM makes its rule hold.
+alarm-verify-acts = { $alarm } was not tested, because a change of state of { $acting } does more than notify.
+alarm-verify-unmarked = The notification of { $alarms } names the members that were set, and does not say that it is a test. Announce it first.
 alarm-restore-step = It sets { $alarm } back to { $state }.
 alarm-verify-silent = { $alarm } was not tested, because it has no enabled action.
 alarm-verify-in-alarm = { $alarm } was not tested, because it is in ALARM already.
