@@ -64,6 +64,7 @@ def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
     assert abs((found.incident_start - begun).total_seconds()) < 10
 
 
+@pytest.mark.slow
 def test_the_recorder_refuses_what_can_not_be(tmp_path):
     new = str(tmp_path / "new")
     for words in (

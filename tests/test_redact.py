@@ -206,6 +206,7 @@ def test_a_table_shows_no_secret_and_leaves_commands_alone():
         assert text.count(TOKEN) == 1
 
 
+@pytest.mark.slow
 def test_a_passage_a_figure_and_findings_show_no_secret():
     figure, (axis,) = style.new_figure([1.0])
     axis.set_title(SAID)

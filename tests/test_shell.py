@@ -67,17 +67,16 @@ def shell(tmp_path):
     (home / "touch").symlink_to("/usr/bin/touch")
 
     def run(command):
-        for check in (["/bin/sh", "-n"], ["/bin/sh"]):
-            done = subprocess.run(
-                [*check, "-c", command],
-                cwd=here,
-                env={"PATH": str(home)},
-                capture_output=True,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                timeout=20,
-            )
-            assert b"yntax" not in done.stderr, command
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=here,
+            env={"PATH": str(home)},
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=20,
+        )
+        assert b"yntax" not in done.stderr, command
         assert [path.name for path in here.iterdir()] in (
             ["FOLDER"],
             ["FOLDER", "probe.py"],
@@ -99,7 +98,7 @@ def offered(diagnosis):
 EVERYTHING = "-rf $(touch pwned) `touch pwned` ' ; touch pwned ; ' \" ; touch pwned # > pwned"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["$(touch pwned)", EVERYTHING])
 def test_what_a_backlog_diagnosis_offers_takes_a_name_as_one_word(name, shell):
     world = World(queue=f"{name}", function=f"{name}", dlq=f"{name}-dlq")
@@ -122,7 +121,7 @@ def test_what_a_backlog_diagnosis_offers_takes_a_name_as_one_word(name, shell):
     assert named > 3
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["$(touch pwned)", EVERYTHING])
 def test_what_a_health_diagnosis_offers_takes_a_path_and_a_host_as_one_word(name, shell, tmp_path):
     folder = tmp_path / "evidence"

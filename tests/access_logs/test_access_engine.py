@@ -166,7 +166,7 @@ def same(fast, exact):
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda found: found.name)
 def test_both_ways_read_the_same_of_anything(log_format):
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(st.lists(damaged(log_format), min_size=1, max_size=8))
     def check(parts):
         *found, exact = each_way([log_format], b"\n".join(part.replace(b"\n", b"") for part in parts))
@@ -191,7 +191,7 @@ def rebuilt(row):
 def test_what_nginx_writes_is_read_back_equal(log_format, name):
     engine = Engine([log_format], UTC, engine=name)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(lines(log_format))
     def check(drawn):
         line, values = drawn

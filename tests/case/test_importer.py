@@ -510,6 +510,7 @@ importer.import_folder(*sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_no_folder_behind_for_good(evidence, tmp_path, monkeypatch):
     done = subprocess.run([sys.executable, "-c", KILLED, evidence, tmp_path / "case"], check=False)
     assert done.returncode == -signal.SIGKILL

@@ -153,6 +153,7 @@ def test_diagnose_prints_one_json_object(watchme, bundled):
     assert sum(entry["probability"] for entry in diagnosis["ranking"]) == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.slow
 def test_diagnose_without_json_is_for_a_person(watchme, bundled):
     answer = watchme("diagnose", "health", bundled("health-healthy").path)
     assert answer.returncode == 0, answer.stderr

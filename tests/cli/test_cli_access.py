@@ -516,6 +516,7 @@ def test_a_large_log_of_no_known_format_is_left_early(tmp_path, monkeypatch, goo
     assert "line 1: " in result.output
 
 
+@pytest.mark.slow
 def test_many_lines_of_which_none_can_be_read_are_told_at_once(monkeypatch):
     monkeypatch.setattr("watchme_analysis.cli.access_run._MANY_LINES", 10)
     for rest, told in ((b"", 1), (COMBINED.encode(), 0)):
@@ -623,6 +624,7 @@ def test_the_loop_is_compiled_apart_once_and_only_where_it_reads(log, monkeypatc
     assert len(made) == times
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
 def test_progress_is_a_share_of_what_is_stored_and_a_rough_time(tmp_path, pack):
     # Of different sizes, so that a share of the logs would be another one.

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -63,12 +64,11 @@ NO_QUERIES += ["attach 'x'", "select 9e999::int", "select '\udcff'"]
 
 
 def options_of_time():
-    for text in NO_MOMENTS:
-        for option in ("--since", "--until"):
-            yield "diagnose", "health", "case", option, text
-            yield "access", "evidence/access.log", "--errors", "none", option, text
-        if text:
-            yield "report", "health", "case", "--since", text, "--out", "reports"
+    for text, since, until in zip(NO_MOMENTS, cycle(("--since", "--until")), cycle(("--until", "--since"))):
+        yield "diagnose", "health", "case", since, text
+        yield "access", "evidence/access.log", "--errors", "none", until, text
+    for text in NO_MOMENTS[1::6]:
+        yield "report", "health", "case", "--since", text, "--out", "reports"
     for text in [*NO_SPANS, *TOO_LONG]:
         yield "access", "evidence/access.log", "--errors", "none", "--slow", text
     # A plain number is a number of seconds.
@@ -144,7 +144,7 @@ def urls_and_headers():
 def queries():
     for text in NO_QUERIES:
         yield "case", "sql", "case", text
-        yield "case", "sql", "case", text, "--csv"
+    yield "case", "sql", "case", NO_QUERIES[3], "--csv"
 
 
 def commands_that_call_aws():
@@ -211,7 +211,7 @@ CHANGES = {
     "inputs": 3,
     "format_version": "x",
 }
-# PyYAML takes a millisecond for each of these levels, which are more than Python lets functions nest.
+# More levels than Python lets functions nest.
 DEEP_YAML = 2_000
 SPECS = {
     "deep": "x: " + "[" * DEEP_YAML + "]" * DEEP_YAML,

@@ -46,6 +46,7 @@ def test_the_list_goes_to_a_file(run, tmp_path):
     assert out.read_text(encoding="utf-8").count("\n") == MESSAGES
 
 
+@pytest.mark.slow
 def test_a_list_that_finds_no_room_leaves_no_part_of_it(run, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
@@ -57,6 +58,7 @@ def test_a_list_that_finds_no_room_leaves_no_part_of_it(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):
     assert run("--queue", "sed-queue").stderr == "0 messages to redrive\n"
     with pytest.raises(InputError, match="has no queue 'sed': its queues are asr-queue"):
@@ -204,6 +206,7 @@ def test_a_journal_lies_where_it_is_told(front, case, tmp_path):
     assert not list(tmp_path.glob("*.jsonl"))
 
 
+@pytest.mark.slow
 def test_the_names_of_the_release_before_work_with_a_note(shorter):
     case = str(shorter.path)
     words = ["resend", case, "--unknown-too", "--send-unsure", "--send-rejected"]

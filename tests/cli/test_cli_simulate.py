@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,8 +12,6 @@ from watchme_analysis.cli.simulate import simulate
 from watchme_analysis.errors import InputError
 
 pytestmark = pytest.mark.slow
-
-DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 def run(*arguments):
@@ -59,9 +56,9 @@ def test_a_check_after_the_deployment_that_broke_it_is_said_to_spare_all(bundled
     assert "One test message after this change, and a rollback on its failure" in before
 
 
-def test_an_unknown_queue_is_named_with_those_there_are(bundled):
+def test_an_unknown_queue_is_named_with_those_there_are(shorter):
     with pytest.raises(InputError, match="no queue nowhere: its queues are asr-queue"):
-        run(str(DATA / "backlog-49"), "--queue", "nowhere")
+        run(str(shorter.path), "--queue", "nowhere")
 
 
 def test_a_case_without_queues_is_said_to_be_one(bundled):

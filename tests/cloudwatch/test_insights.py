@@ -74,16 +74,19 @@ def test_pages_are_followed_and_an_expired_token_starts_over(front, aws):
     assert numbers(run_query(aws, ask())) == list(range(35))
 
 
-@pytest.mark.parametrize("whole_second", [True, False])
-@pytest.mark.parametrize("text", [RAW, "fields @timestamp, @message", "fields @message"])
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize(
+    ("text", "whole_second"),
+    [(RAW, True), (RAW, False), ("fields @timestamp, @message", True), ("fields @message", False)],
+)
 def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second, text):
     front.end_is_whole_second = whole_second
     spread = random.Random(4)
-    offsets = sorted(spread.randrange(0, 3_600_000) for _ in range(900))
+    offsets = sorted(spread.randrange(0, 3_600_000) for _ in range(450))
     load(front, offsets)
     answer = run_query(aws, ask(text), row_limit=100)
     got = [offsets[number] for number in numbers(answer)]
-    assert Counter(numbers(answer)) == Counter(range(900))
+    assert Counter(numbers(answer)) == Counter(range(450))
     assert got == sorted(got, reverse=text != RAW)
     assert not answer.truncated
 
@@ -94,6 +97,7 @@ def test_the_window_is_half_open(front, aws):
     assert numbers(answer) == [1, 2, 3]
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("whole_second", [True, False])
 def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_second):
@@ -114,11 +118,10 @@ def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("whole_second", [True, False])
-@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize(("order", "whole_second"), [("asc", True), ("desc", False)])
 def test_a_second_that_may_not_be_asked_alone_is_asked_with_its_neighbour(front, aws, whole_second, order):
     front.takes_one_second, front.end_is_whole_second = False, whole_second
-    offsets = [0, 500, *(60_000 + n % 1000 for n in range(2000)), *range(120_000, 1_200_000, 3001)]
+    offsets = [0, 500, *(60_000 + n % 1000 for n in range(1000)), *range(120_000, 1_200_000, 9001)]
     load(front, offsets)
     text = f"fields @timestamp, @message | sort @timestamp {order}"
     for counts in (counted(offsets), {"counts": ()}):
@@ -172,12 +175,11 @@ def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(
     assert answer.queries_started == 2
 
 
-@pytest.mark.parametrize("order", ["asc", "desc"])
-def test_a_lower_limit_than_was_asked_loses_nothing_in_silence(front, aws, order):
+@pytest.mark.slow
+def test_a_lower_limit_than_was_asked_loses_nothing_in_silence(front, aws):
     front.most_rows = 10_000
     load(front, [*range(0, 3_600_000, 1000), *(1_800_000 + n // 15 for n in range(15_000))])
-    text = f"fields @timestamp, @message | sort @timestamp {order}"
-    answer = run_query(aws, ask(text))
+    answer = run_query(aws, ask())
     assert sorted(numbers(answer)) == list(range(18_600))
     assert not answer.truncated
     for whole in ("stats count(*) as n by @message", "fields @message | limit 18000"):
@@ -187,6 +189,7 @@ def test_a_lower_limit_than_was_asked_loses_nothing_in_silence(front, aws, order
     assert (len(answer.rows), answer.truncated) == (10_000, False)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("whole_second", [True, False])
 def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whole_second):
     front.end_is_whole_second = whole_second
@@ -203,6 +206,7 @@ def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whol
     assert (again.queries_started, again.records_scanned, len(front.started)) == (12, 3600, started + 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole_second", [True, False])
 def test_events_at_whole_seconds_tell_nothing_and_few_windows_owe(front, aws, whole_second):
     front.end_is_whole_second = whole_second
@@ -226,6 +230,7 @@ def test_a_rare_line_is_not_asked_in_as_many_windows_as_events_would_need(front,
     assert answer.queries_started <= 6
 
 
+@pytest.mark.slow
 def test_without_counts_three_slices_tell_how_to_cut_the_rest(front, aws):
     load(front, range(0, 3_600_000, 100))
     answer = run_query(aws, ask(counts=()), row_limit=1000)
@@ -235,11 +240,11 @@ def test_without_counts_three_slices_tell_how_to_cut_the_rest(front, aws):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("known", [True, False])
-def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws, known):
+def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws):
+    """Of other bursts, and without counts: test_window_planner, whose model needs no server."""
     offsets = [*range(0, 3_600_000, 720), *range(1_817_300, 1_877_300, 2)]
     load(front, offsets)
-    answer = run_query(aws, ask(**(counted(offsets) if known else {"counts": ()})), row_limit=10_000)
+    answer = run_query(aws, ask(**counted(offsets)), row_limit=10_000)
     assert sorted(numbers(answer)) == list(range(len(offsets)))
     assert answer.records_scanned <= 2 * len(offsets)
 
@@ -275,6 +280,7 @@ def test_a_failed_query_is_tried_once_more(front, aws):
     assert (answer.status, answer.truncated) == ("Failed", True)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("fault", ["throttle", "500", "reset", "busy"])
 def test_passing_faults_are_waited_out(front, aws, fault):
     load(front, range(100))
@@ -318,6 +324,7 @@ def test_a_refusal_says_what_where_and_what_to_do_next(front, aws, fault, next_s
     assert front.calls["StartQuery"] == 1
 
 
+@pytest.mark.slow
 def test_few_slots_are_shared(front, aws):
     front.slots = 2
     front.polls = 2
@@ -411,8 +418,7 @@ def command(*words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ends", ["interrupt", "deadline", "error"])
-def test_nothing_runs_on_when_the_command_ends(front, tmp_path, monkeypatch, ends):
+def test_nothing_runs_on_when_the_command_is_interrupted(front, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     front.polls = 10**9
     groups = [f"/aws/lambda/worker-{n}" for n in range(120)]
@@ -421,19 +427,15 @@ def test_nothing_runs_on_when_the_command_ends(front, tmp_path, monkeypatch, end
     front.engine.connection.execute(
         "create table events_none (ts bigint, message text, stream text, ptr text, log_group text)"
     )
-    if ends == "error":
-        front.faults["GetQueryResults"].extend([None] * 4 + ["denied"])
     words = [word for group in groups for word in ("--log-group", group)]
-    deadline = ["--deadline", 2] if ends == "deadline" else []
-    process = command("query", "run", "worker_timeouts", "--since", "1h", *words, *deadline)
-    if ends == "interrupt":
-        while front.calls["GetQueryResults"] < 4 and process.poll() is None:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+    process = command("query", "run", "worker_timeouts", "--since", "1h", *words)
+    while front.calls["GetQueryResults"] < 4 and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == {"interrupt": 130, "deadline": 1, "error": 1}[ends], err
+    assert process.returncode == 130, err
     assert sorted(front.stopped) == ["query-0", "query-1", "query-2"]
-    assert {"interrupt": "stopped", "deadline": "deadline passed", "error": "AccessDenied"}[ends] in err
+    assert "stopped" in err
     assert "Traceback" not in err
 
 
@@ -468,7 +470,7 @@ bursts = st.lists(
 
 @pytest.mark.slow
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -10,6 +10,7 @@ from io import BytesIO
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 
 from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.line_blocks import blocks_from, blocks_of
@@ -218,6 +219,30 @@ def test_a_value_that_holds_itself_ends():
         "b": {"c": 1},
         "d": {"c": 1},
     }
+
+
+YAML_KEYS = [
+    "a: {b: [1, {c: d}], e: f}", "{a: 1,\n b: 2}", "[a\n: b]", "a\nb: c", "? a\n: b", "a: b: c",
+    "{[a, b]: c}", "[" + "k" * 1100 + ": v]", "[[a: b, c], {d: [e: f]}]", "key\n  : v",
+]  # fmt: skip
+
+
+def test_keys_are_found_as_the_yaml_library_finds_them():
+    def outcome(read, text):
+        try:
+            return repr(read(text))
+        except (yaml.YAMLError, ValueError) as error:
+            return str(error)
+
+    assert [outcome(read_yaml, text) for text in YAML_KEYS] == [
+        outcome(yaml.safe_load, text) for text in YAML_KEYS
+    ]
+
+
+def test_brackets_take_time_in_proportion_to_their_number():
+    began = time.process_time()
+    assert read_yaml("[" * 10_000 + "]" * 10_000)
+    assert time.process_time() - began < 10  # the library's own way takes more than twice as long
 
 
 def test_reading_ends_in_time(limit):

@@ -94,6 +94,7 @@ def test_the_mark_of_an_answer_is_not_written_over(drawn, answered_s):
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for _, box in texts(figure))
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_mark_in_the_middle_ends_inside_of_the_figure(drawn):
     times = {"slowest": (3.48, 3.47), "typical": (0.027, 0.015)}
     layers = ("edge", "nginx", "connect", "header", "body", "app")
@@ -114,6 +115,7 @@ def test_what_is_said_of_a_mark_in_the_middle_ends_inside_of_the_figure(drawn):
     assert overlapping(figure) == []
 
 
+@pytest.mark.slow
 def test_a_load_of_whole_requests_is_counted_in_whole_numbers_and_seen_at_none(drawn):
     starts = [START + timedelta(seconds=second) for second in range(0, 120, 2)]
     rows = pd.DataFrame(

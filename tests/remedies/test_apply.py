@@ -262,6 +262,7 @@ def test_a_surprise_undoes_what_was_done(aws, queue, plan, tmp_path):
     assert (current(aws, queue, "VisibilityTimeout"), current(aws, queue, "DelaySeconds")) == ("30", "0")
 
 
+@pytest.mark.slow
 def test_a_killed_undo_is_resumed(aws, queue, plan, tmp_path, subtests):
     wrong = Step("wrong", queue, WHY, until=(attribute(queue, "DelaySeconds", "9"),))
     surprised = replace(plan, steps=(*plan.steps, wrong), undo_on_surprise=True)

@@ -121,6 +121,7 @@ def test_every_rule_reports_what_does_not_conform(evidence, tmp_path):
     assert all(each.source.startswith("https://") for each in settings.values())
 
 
+@pytest.mark.slow
 def test_settings_that_conform_are_reported_as_well(evidence, tmp_path):
     path = evidence / "queues" / "orders.json"
     content = json.loads(path.read_text())
@@ -154,6 +155,7 @@ def test_settings_that_conform_are_reported_as_well(evidence, tmp_path):
         assert settings[key].consequence is None
 
 
+@pytest.mark.slow
 def test_what_the_case_lacks_is_unknown_and_no_finding(evidence, tmp_path):
     (evidence / "alarms.json").unlink()
     path = evidence / "queues" / "orders.json"
@@ -174,6 +176,7 @@ def test_a_dlq_that_refuses_its_source_is_found(evidence, tmp_path):
     assert each.consequence.values["queues"].items == ("orders",)
 
 
+@pytest.mark.slow
 def test_health_handlers_that_share_the_pool_with_blocking_ones_are_found():
     class Tables:
         def table(self, name):

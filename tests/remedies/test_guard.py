@@ -224,6 +224,7 @@ def test_settings_that_can_t_work_are_refused():
         check_settings(GuardSettings(URL, cooldown_s=1))
 
 
+@pytest.mark.slow
 def test_an_instance_of_systems_manager_runs_the_commands(front):
     from watchme_analysis.cloudwatch import session
     from watchme_analysis.remedies.guard import ManagedHost

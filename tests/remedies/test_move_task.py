@@ -87,6 +87,7 @@ def test_a_response_that_is_lost_starts_no_second_task(worker, aws, front, tmp_p
     assert (result.outcome, len(front.move_tasks), worker.in_dlq()) == ("complete", 1, set())
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_is_resumed(worker, aws, front, tmp_path, subtests):
     def begin(moment):
         front.move_tasks.clear()

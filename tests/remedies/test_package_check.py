@@ -345,6 +345,7 @@ def test_names_that_differ_in_case_only_are_a_note(tmp_path):
     assert (ids(result.problems), ids(result.notes)) == ([], ["deploy-case-collision"])
 
 
+@pytest.mark.slow
 def test_a_bomb_is_counted_by_what_it_states_and_not_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "f.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("lambda_function.py", "import bomb\n" + HANDLER)

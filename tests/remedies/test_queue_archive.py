@@ -80,6 +80,7 @@ def test_a_damaged_archive_is_refused(archive, tmp_path, subtests):
         read_archive(tmp_path / "torn.gz")
 
 
+@pytest.mark.slow
 def test_messages_that_another_reader_hides_are_stated_as_missing(worker, aws, tmp_path):
     worker.dead_letters(3)
     worker.sqs.receive_message(QueueUrl=worker.dlq, MaxNumberOfMessages=1, VisibilityTimeout=60)
@@ -107,6 +108,7 @@ def test_a_failure_leaves_no_file_and_no_hidden_message(worker, aws, front, tmp_
     assert len(worker.in_dlq()) == 12
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("method", ["delete", "purge"])
 def test_a_purge_empties_the_queue_and_writes_the_record(worker, aws, archive, method):
     used = Aws(rate_limits=FAST)
@@ -122,6 +124,7 @@ def test_a_purge_empties_the_queue_and_writes_the_record(worker, aws, archive, m
     assert [row["outcome"] for row in rows] == ["done"]
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("method", ["delete", "purge"])
 def test_a_message_that_is_not_archived_stays(worker, aws, archive, front, method):
     (late,) = worker.dead_letters(1)
@@ -131,6 +134,7 @@ def test_a_message_that_is_not_archived_stays(worker, aws, archive, front, metho
     assert front.calls["PurgeQueue"] == 0
 
 
+@pytest.mark.slow
 def test_a_purge_within_a_minute_of_another_waits(worker, aws, archive, front):
     front.faults["PurgeQueue"].append("purging")
     said = []
@@ -152,6 +156,7 @@ def test_an_archive_of_another_queue_is_refused(worker, aws, archive, front):
     assert front.calls["DeleteMessageBatch"] == 0
 
 
+@pytest.mark.slow
 def test_failed_entries_are_repeated_individually(worker, aws, archive, front):
     front.failed_entries["DeleteMessageBatch"].append(("3", False))
     assert purge_queue(aws, worker.dlq, archive, "r", limits=QUICK).outcome == "complete"

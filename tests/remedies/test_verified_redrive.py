@@ -75,6 +75,7 @@ def test_each_message_is_processed_then_deleted(worker, aws, tmp_path):
     assert json.dumps(audit.to_dict())
 
 
+@pytest.mark.slow
 def test_the_rest_waits_until_the_first_is_processed(worker, aws, front, tmp_path):
     worker.silent = True
     task = task_of(worker, worker.dead_letters(3))
@@ -133,6 +134,7 @@ def test_failed_entries_of_a_deletion_are_repeated_individually(worker, aws, fro
     assert worker.in_dlq() == set()
 
 
+@pytest.mark.slow
 def test_throttling_is_waited_for_and_a_reset_is_reported(worker, aws, front, tmp_path):
     task = task_of(worker, worker.dead_letters(3))
     front.faults["SendMessage"].extend(["throttle", None, "reset"])

@@ -111,8 +111,8 @@ def account(front):
     }
     start_ms = int(START.timestamp() * 1000)
     lines = [
-        (start_ms + 1000 * n, "[ERROR] ReadTimeout: slow\n" if n % 2 else "処理完了: a\n", "s")
-        for n in range(1000)
+        (start_ms + 2500 * n, "[ERROR] ReadTimeout: slow\n" if n % 2 else "処理完了: a\n", "s")
+        for n in range(400)
     ]
     front.engine.load(GROUP, lines)
     return front
@@ -151,7 +151,7 @@ def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
     )
     assert silent.points.tolist() == [0]
     errors = case.table("log_events").query("query_name == 'sed-worker-errors'")
-    assert len(errors) == 500
+    assert len(errors) == 200
     assert set(errors.error_type) == {"ReadTimeout"}
     queries = case.table("log_queries").set_index("query_name")
     assert queries.truncated.to_dict() == {
@@ -253,6 +253,7 @@ def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_told(acco
     assert len(sample_messages(Aws(rate_limits=FAST), url, 10)) == 10
 
 
+@pytest.mark.slow
 def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
     old = Window(NOW - timedelta(days=100), NOW - timedelta(days=99))
     notes = pull(Aws(rate_limits=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
@@ -396,6 +397,7 @@ def test_kept_answers_are_not_asked_again(account, tmp_path):
     assert len(account.started) == 2 * started
 
 
+@pytest.mark.slow
 def test_a_later_end_asks_the_rest_alone(account, tmp_path):
     store = ResponseStore(tmp_path / "cache", "here")
     middle = START + timedelta(seconds=500)
@@ -410,7 +412,7 @@ def test_a_later_end_asks_the_rest_alone(account, tmp_path):
     errors = [asked for asked in account.started if "ERROR" in asked["queryString"]]
     assert [asked["startTime"] for asked in errors] == [int(middle.timestamp())]
     events = open_case(tmp_path / "two").table("log_events").query("query_name == 'sed-worker-errors'")
-    assert len(events) == events.ptr.nunique() == 500
+    assert len(events) == events.ptr.nunique() == 200
 
 
 @pytest.mark.slow
@@ -426,7 +428,7 @@ def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
     offline = QueryOptions(ResponseCache(store, offline=True))
     pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, **named, options=offline), tmp_path / "two")
     assert sum(account.calls.values()) == calls
-    assert len(pulled.report.case.table("log_events")) > 500
+    assert len(pulled.report.case.table("log_events")) > 200
     tables = [open_case(tmp_path / name) for name in ("one", "two")]
     for table in tables[0].tables:
         if table not in {"log_queries", "metric_queries"}:
@@ -465,6 +467,7 @@ def test_the_same_words_offline_give_the_same_case(account, tmp_path, monkeypatc
     assert cached.notna().all()
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     account.faults["LookupEvents"].append("denied")
@@ -562,6 +565,7 @@ log_groups = ["/aws/lambda/gone-*"]
 """
 
 
+@pytest.mark.slow
 def test_a_system_says_what_to_pull_and_a_check_says_what_is_missing(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)

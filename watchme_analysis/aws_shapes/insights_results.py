@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,7 +219,7 @@ def event_row(file: str | None, query: dict[str, Any], result: list[Any], words:
     others = {name: value for name, value in values.items() if name not in _COLUMN_FIELDS}
     group = values.get("@log") or query["log_group"]
     group = re.sub(r"^\d{12}:", "", str(group)) if group else None
-    row = dict(zip(_MESSAGE_COLUMNS, astuple(facts), strict=True))
+    row = {name: getattr(facts, name) for name in _MESSAGE_COLUMNS}  # astuple also copies each value
     row.update(
         file=file,
         query_name=query["query_name"],

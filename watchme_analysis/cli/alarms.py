@@ -132,8 +132,9 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
         noticed = Detection(
             parse_time(options["noticed"], zone, now=loaded.window.end), "as --noticed states"
         )
+    proposed = read_specs(spec or _required_alarms(options["system"]))
     found = answer(opened)
-    tests = CaseBacktest(opened, found, read_specs(spec or _required_alarms(options["system"])), noticed)
+    tests = CaseBacktest(opened, found, proposed, noticed)
     specs = (*tests.specs, *tests.existing)
     result = tests.sensitivity(tests.pipelines, specs) if sensitivity else tests.frame(tests.results)
     if output.form != TABLE:

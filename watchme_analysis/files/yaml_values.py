@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Levels that are read; each takes several nested calls of the YAML library.
 _DEEPEST = 50
+# Characters of a key that is not marked with "?", by the specification of YAML.
+_LONGEST_KEY = 1024
 
 
 def read_yaml(text: str) -> Any:
@@ -42,6 +44,23 @@ def read_yaml(text: str) -> Any:
             super().__init__(stream)
             self._open: set[str] = set()
             self._sizes: dict[int, int] = {}
+
+        # The library looks at every open bracket for every token: a megabyte of brackets would take an hour.
+        # They are in the order in which they were opened, by line, place and number, so the first ones tell.
+
+        def stale_possible_simple_keys(self) -> None:
+            keys = self.possible_simple_keys
+            while keys:
+                level, key = next(iter(keys.items()))
+                if key.line == self.line and self.index - key.index <= _LONGEST_KEY:
+                    break
+                if key.required:
+                    context, problem = "while scanning a simple key", "could not find expected ':'"
+                    raise yaml.scanner.ScannerError(context, key.mark, problem, self.get_mark())
+                del keys[level]
+
+        def next_possible_simple_key(self) -> int | None:
+            return next((key.token_number for key in self.possible_simple_keys.values()), None)
 
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
             event: Any = self.peek_event()  # type: ignore[no-untyped-call]
