@@ -21,11 +21,13 @@ from watchme_analysis.delivery.content import Content, content_of
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.http_post import retry_after_s
 from watchme_analysis.delivery.destinations.markdown import as_markdown
-from watchme_analysis.delivery.destinations.registry import account_of, sender_of
+from watchme_analysis.delivery.destinations.registry import account_of, ownership_of, sender_of
 from watchme_analysis.delivery.destinations.smtp_mail import as_html
 from watchme_analysis.delivery.destinations.webhooks import slack_message, teams_message
 from watchme_analysis.delivery.notice import Notice
+from watchme_analysis.delivery.ownership import OwnedElsewhereError
 from watchme_analysis.delivery.secret_values import Secret
+from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import InputError
 
 INCIDENT = Incident("orders-backlog-20251125T013000Z-abc123", at(1.5), None, "consumer_failing")
@@ -338,6 +340,47 @@ def test_s3_is_a_site_with_index_encryption_links_and_retention(tmp_path, front,
     newer = page.rename(page.with_name("20251128T020000Z-backlog-orders"))
     sender.send(replace(delivery, page=newer, notice=replace(NOTICE, created_at=at(75))))
     assert {name.split("/")[2] for name in names()} == {newer.name, "index.html"}
+
+
+def test_two_state_folders_do_not_run_one_system_until_one_takes_over(tmp_path, front):
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="reports", CreateBucketConfiguration={"LocationConstraint": "ap-southeast-2"})
+    accounts, chat = account_of(None, None), {name: Received() for name in "ab"}
+    site = Destination("site", "s3", settings={"bucket": "reports", "prefix": "team/"})
+    found = {name: world(tmp_path / name, chat=each) for name, each in chat.items()}
+
+    def run(name, hour, **more):
+        return found[name].run(
+            hour,
+            diagnosis(start=1, cause="consumer_failing"),
+            ownership=ownership_of("orders", [site], accounts, **more),
+        )
+
+    assert run("a", 2)["status"] == run("a", 3)["status"] == "ok"
+    for _ in range(2):
+        with pytest.raises(OwnedElsewhereError, match=r"s3://reports/team/\.watchme/orders\.json"):
+            run("b", 4)
+    assert chat["b"].arrived == [] and not (tmp_path / "b" / "orders" / "state.json").exists()
+    assert run("b", 4, takes_over=True)["status"] == "ok" and chat["b"].arrived
+    with pytest.raises(OwnedElsewhereError):
+        run("a", 5)
+    # One that takes over in the middle of a run keeps this run from delivering.
+    moved = ownership_of("orders", [site], accounts, takes_over=True)
+    found["b"].during = lambda: moved.check(Storage(tmp_path / "a" / "orders"), "orders", at(6))
+    chat["b"].arrived.clear()
+    with pytest.raises(OwnedElsewhereError):
+        found["b"].run(6, diagnosis(start=1, end=5), ownership=ownership_of("orders", [site], accounts))
+    assert chat["b"].arrived == []
+
+
+def test_a_record_of_the_owner_that_is_out_of_reach_keeps_nobody_from_running(tmp_path, front):
+    site = Destination("site", "s3", settings={"bucket": "nobodys"})
+    chat = Received()
+    result = world(tmp_path, chat=chat).run(
+        2, diagnosis(start=1), ownership=ownership_of("orders", [site], account_of(None, None))
+    )
+    assert (result["status"], chat.arrived) == ("partial", [("new-incident",)])
+    assert "another machine" in result["missing"][0]
 
 
 def test_a_missing_bucket_is_a_failed_delivery(tmp_path, front, page):

@@ -1,6 +1,7 @@
 """A system whose evidence, reports and destinations are in memory, and which can be killed at any moment."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,6 +110,7 @@ class World:
     scanned: list = field(default_factory=list)
     reports: list = field(default_factory=list)
     report_error: Exception | None = None
+    during: Callable = lambda: None  # called while a run collects its evidence
     telemetry: Telemetry | None = None
     gb: float = 0.5
 
@@ -122,6 +124,7 @@ class World:
 
         def collect(cases, most_gb, seconds):
             self.scanned.append(most_gb)
+            self.during()
             case = cases / f"{hour}"
             case.mkdir(exist_ok=True)
             return Collected(case, Window(at(hour - 24), at(hour)), self.gb, telemetry=self.telemetry)

@@ -57,6 +57,11 @@ Exit codes:
     "--wait", default="0s", show_default=True, help="Time to wait for another run of the same system."
 )
 @click.option(
+    "--take-over",
+    is_flag=True,
+    help="Run the systems from this machine from now on, although another one does; stop that one first.",
+)
+@click.option(
     "--digest",
     metavar="SPAN",
     help="Deliver a digest of the days before the last midnight, such as 7d, instead of an investigation.",
@@ -130,7 +135,7 @@ def _planned(
     """Return the run of a system."""
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.delivery.budget import Budget
-    from watchme_analysis.delivery.destinations.registry import account_of, sender_of
+    from watchme_analysis.delivery.destinations.registry import account_of, ownership_of, sender_of
     from watchme_analysis.delivery.run import Run
     from watchme_analysis.delivery.stages import AwsSource
     from watchme_analysis.delivery.storage import Storage
@@ -159,6 +164,7 @@ def _planned(
         deadline_s=config.run.deadline_s,
         wait_s=wait_s,
         is_dry=options["dry_run"],
+        ownership=ownership_of(system.name, destinations.values(), aws_of, takes_over=options["take_over"]),
     )
 
 

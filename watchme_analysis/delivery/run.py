@@ -36,6 +36,7 @@ from watchme_analysis.delivery.notice import (
     with_due,
 )
 from watchme_analysis.delivery.outbox import Delivered, Outbox, Pace
+from watchme_analysis.delivery.ownership import OwnedElsewhereError, Ownership
 from watchme_analysis.delivery.run_lock import system_lock
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.delivery.system_state import SystemState, read_state, write_state
@@ -153,6 +154,8 @@ class Run:
         Seconds to wait for another run of the same system.
     is_dry
         Whether nothing is stored or delivered.
+    ownership
+        Record of the machine that runs the system; None without one.
     pace
         How failed deliveries are repeated.
     clock
@@ -170,6 +173,7 @@ class Run:
     deadline_s: float = 1800.0
     wait_s: float = 0.0
     is_dry: bool = False
+    ownership: Ownership | None = None
     pace: Pace = field(default_factory=Pace)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -189,6 +193,8 @@ def run_system(run: Run) -> dict[str, Any]:
     ------
     RunInProgressError
         When another run of the system is in progress.
+    OwnedElsewhereError
+        When another machine runs the system from a state folder of its own.
     InputError
         When the state folder can't be used.
     """
@@ -227,6 +233,7 @@ def _locked(run: Run, job: Callable[[_Work], dict[str, Any]]) -> dict[str, Any]:
         if killed is not None:
             _LOG.info("%s: the run before was killed (%s)", run.system.name, killed)
         work = _Work(run, storage)
+        work.check_owner()
         try:
             result = job(work)
         finally:
@@ -262,6 +269,23 @@ class _Work:
         pace = replace(run.pace, deadline=min(run.pace.deadline, self.began + run.deadline_s))
         self.outbox = Outbox(storage.within(_JOURNALS), run.senders, self._prepared, pace)
 
+    def check_owner(self) -> None:
+        """Check that no other machine runs the system; a record that can't be read keeps nobody from running.
+
+        Otherwise a bucket that is down would keep an incident from all other destinations.
+        """
+        owner = self.run_.ownership
+        if owner is None or self.run_.is_dry:
+            return
+        try:
+            owner.check(self.storage, self.run_.system.name, self.now)
+        except OwnedElsewhereError:
+            raise
+        except ServiceError as error:
+            self._partial(f"Whether another machine runs the system is not known: {redacted(str(error))}")
+        # Only once: whoever takes over later is not to lose it again.
+        self.run_ = replace(self.run_, ownership=replace(owner, takes_over=False))
+
     def run(self) -> dict[str, Any]:
         """Run all steps; a step that fails is reported and delivered as a failed run."""
         if not self.run_.is_dry:
@@ -285,6 +309,7 @@ class _Work:
                 for name in notice.due
             ]
         else:
+            self.check_owner()  # another machine may have taken over meanwhile
             self._store(questions, notices, failure)
             self._deliver()
             self._clean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from watchme_analysis.delivery.destinations.slack_app import SLACK_API, SlackApp
 from watchme_analysis.delivery.destinations.smtp_mail import EmailSender
 from watchme_analysis.delivery.destinations.sns import SnsSender
 from watchme_analysis.delivery.destinations.webhooks import WebhookSender
+from watchme_analysis.delivery.ownership import Ownership
 from watchme_analysis.delivery.secret_values import Secret
+from watchme_analysis.stand_ins import LEVELS
 from watchme_analysis.window import parse_span
 
 # Folder of the small copies of sites, within the state of all systems.
@@ -71,13 +74,41 @@ def sender_of(destination: Destination, state: Path, aws_of: AwsOf) -> Sender:  
             return MarkdownSender(Path(settings["folder"]).absolute())
 
 
+def ownership_of(
+    system: str, destinations: Iterable[Destination], aws_of: AwsOf, *, takes_over: bool = False
+) -> Ownership | None:
+    """Return the record of the owner of a system, in the first `s3` destination; None without one.
+
+    Parameters
+    ----------
+    system
+        Name of the system.
+    destinations
+        Its destinations.
+    aws_of
+        Returns the account in a region.
+    takes_over
+        Whether the running machine becomes the owner.
+    """
+    place = next((each for each in destinations if each.type == "s3"), None)
+    if place is None:
+        return None
+    prefix = _prefix(place)
+    key = f"{prefix}.watchme/{system}.json"
+    return Ownership(place.settings["bucket"], key, aws_of, place.redact == LEVELS[0], takes_over)
+
+
+def _prefix(destination: Destination) -> str:
+    prefix = str(destination.settings.get("prefix", "")).strip("/")
+    return f"{prefix}/" if prefix else ""
+
+
 def _s3(destination: Destination, state: Path, aws_of: AwsOf) -> S3Sender:
     settings = destination.settings
     encryption = {"ServerSideEncryption": settings.get("encryption"), "SSEKMSKeyId": settings.get("kms_key")}
-    prefix = settings.get("prefix", "").strip("/")
     return S3Sender(
         settings["bucket"],
-        f"{prefix}/" if prefix else "",
+        _prefix(destination),
         Retention.of(settings),
         state / _SITES / destination.name,
         aws_of,
