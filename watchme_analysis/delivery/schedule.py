@@ -186,16 +186,18 @@ DOCKERFILE = """\
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 watchme
 WORKDIR /opt/watchme
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE requirements.lock ./
 COPY watchme_analysis ./watchme_analysis
 COPY notebooks ./notebooks
 COPY data/health-threadpool ./data/health-threadpool
 COPY docs/causes ./docs/causes
-RUN pip install --no-cache-dir ".[report]"
+# The versions that were tested; the lock holds more packages than the image needs.
+RUN sed -e '/--hash/d' -e 's/ [\\]$//' requirements.lock > constraints.txt \\
+    && pip install --no-cache-dir --constraint constraints.txt ".[report]"
 COPY watchme.toml /etc/watchme/watchme.toml
 ENV WATCHME_CONFIG_FOLDER=/etc/watchme WATCHME_RUN_STATE=/var/lib/watchme
-RUN install --directory --owner watchme /var/lib/watchme
-USER watchme
+RUN install --directory --owner 10001 /var/lib/watchme
+USER 10001
 WORKDIR /var/lib/watchme
 ENTRYPOINT ["watchme", "run"]
 """
@@ -320,6 +322,12 @@ def cloudformation(jobs: Sequence[Job], policy: Mapping[str, Any]) -> dict[str, 
             "Subnet": {"Type": "AWS::EC2::Subnet::Id", "Description": "Subnet that reaches AWS's services"},
         },
         "Resources": resources,
+        # What another scheduler needs to start the task, such as a state machine of Step Functions.
+        "Outputs": {
+            "ClusterArn": {"Value": {"Fn::GetAtt": ["Cluster", "Arn"]}},
+            "TaskArn": {"Value": {"Ref": "Task"}},
+            "TaskSecurityGroup": {"Value": {"Ref": "TaskSecurity"}},
+        },
     }
 
 
