@@ -14,18 +14,30 @@ GROUPS = [f"/aws/lambda/watchme-worker-{n:02d}" for n in range(60)]
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture
-def groups(front, tmp_path, monkeypatch):
-    """Sixty log groups of workers with one timeout in each."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def made(front, groups):
+    """Create log groups with one timeout in each."""
     logs = boto3.client("logs")
     at = int((NOW - timedelta(hours=2)).timestamp() * 1000)
-    for group in [*GROUPS, "/ecs/other"]:
+    for group in groups:
         logs.create_log_group(logGroupName=group)
         front.engine.load(
             group, [(at, f"{group} Task timed out after 30.02 seconds\n", "s"), (at, "fine", "s")]
         )
     return front
+
+
+@pytest.fixture
+def groups(front, tmp_path, monkeypatch):
+    """Sixty log groups of workers: more than a query may name."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return made(front, [*GROUPS, "/ecs/other"])
+
+
+@pytest.fixture
+def group(front, tmp_path, monkeypatch):
+    """The log group of one worker, and another log group."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return made(front, [GROUPS[0], "/ecs/other"])
 
 
 def run(*arguments):
@@ -67,7 +79,7 @@ def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_
     assert "log_groups" not in rows[0]
 
 
-def test_one_region_that_fails_does_not_cost_the_other(groups, capsys):
+def test_one_region_that_fails_does_not_cost_the_other(group, capsys):
     # Log groups lie in one region, so the other has none that fit.
     regions = ["--region", "ap-southeast-2", "--region", "eu-west-1"]
     arguments = ["query", "run", "worker_timeouts", "--output", "jsonl", *regions]
@@ -77,7 +89,7 @@ def test_one_region_that_fails_does_not_cost_the_other(groups, capsys):
     assert "eu-west-1 failed: No log group matches" in err
     rows = [json.loads(line) for line in out.splitlines()]
     assert {row["place"] for row in rows} == {"ap-southeast-2"}
-    assert len(rows) == 60
+    assert len(rows) == 1
 
 
 def ask(capsys, *arguments):
@@ -86,6 +98,7 @@ def ask(capsys, *arguments):
     return code, [json.loads(line) for line in out.splitlines()], err
 
 
+@pytest.mark.slow
 def test_a_fifty_of_log_groups_that_fails_is_named(groups, capsys):
     del groups.engine.tables[GROUPS[55]]
     code, rows, err = ask(capsys, "worker_timeouts")
@@ -94,7 +107,7 @@ def test_a_fifty_of_log_groups_that_fails_is_named(groups, capsys):
     assert f"10 log groups ({GROUPS[50]} .. {GROUPS[59]}) could not be queried" in err
 
 
-def test_profiles_are_asked_at_once_and_one_that_fails_is_named(groups, tmp_path, monkeypatch, capsys):
+def test_profiles_are_asked_at_once_and_one_that_fails_is_named(group, tmp_path, monkeypatch, capsys):
     config = tmp_path / "config"
     keys = "region = ap-southeast-2\naws_access_key_id = x\naws_secret_access_key = x\n"
     config.write_text(f"[profile night]\n{keys}[profile day]\n{keys}")
@@ -102,32 +115,32 @@ def test_profiles_are_asked_at_once_and_one_that_fails_is_named(groups, tmp_path
     profiles = ["--profile", "night", "--profile", "nobody", "--profile", "day"]
     code, rows, err = ask(capsys, "worker_timeouts", *profiles)
     assert code == 1
-    assert Counter(row["place"] for row in rows) == {"night/ap-southeast-2": 60, "day/ap-southeast-2": 60}
+    assert Counter(row["place"] for row in rows) == {"night/ap-southeast-2": 1, "day/ap-southeast-2": 1}
     assert "nobody failed: AWS can't be called" in err
 
 
-def test_offline_repeats_what_was_asked(groups, capsys):
+def test_offline_repeats_what_was_asked(group, capsys):
     first = ask(capsys, "worker_timeouts")
-    calls = sum(groups.calls.values())
+    calls = sum(group.calls.values())
     code, rows, err = ask(capsys, "worker_timeouts", "--offline")
     assert (code, rows) == first[:2]
-    assert sum(groups.calls.values()) == calls
+    assert sum(group.calls.values()) == calls
     assert "Read from the cache" in err
     with pytest.raises(ServiceError, match=r"lacks the account of eu-west-1: run once without --offline"):
         ask(capsys, "worker_timeouts", "--offline", "--region", "eu-west-1")
 
 
-def test_parameters_and_groups_by_hand(groups):
+def test_parameters_and_groups_by_hand(group):
     result = run("run", "worker_first", "-p", "rows=1", "--log-group", GROUPS[0])
     assert result.exit_code == 0, result.output
-    assert groups.started[0]["queryString"].endswith("limit 1")
+    assert group.started[0]["queryString"].endswith("limit 1")
     assert "1 query scanned" in result.stderr
 
 
-def test_fields_of_json_messages_become_columns_when_asked(groups, capsys):
+def test_fields_of_json_messages_become_columns_when_asked(group, capsys):
     at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
     text = json.dumps({"level": "ERROR", "device": "d-7", "error": {"type": "KeyError"}})
-    groups.engine.load(GROUPS[0], [(at, text, "s")])
+    group.engine.load(GROUPS[0], [(at, text, "s")])
     asked = "worker_errors", "--log-group", GROUPS[0]
     (_, [plain], _), (_, [flat], _) = ask(capsys, *asked), ask(capsys, *asked, "--flatten")
     assert plain["@message"] == flat["@message"] == text
@@ -135,46 +148,46 @@ def test_fields_of_json_messages_become_columns_when_asked(groups, capsys):
     assert (flat["message.device"], flat["message.error.type"]) == ("d-7", "KeyError")
 
 
-def test_the_scan_is_estimated_before_and_a_ceiling_refuses_it(groups):
+def test_the_scan_is_estimated_before_and_a_ceiling_refuses_it(group):
     hour = int((NOW - timedelta(hours=2)).timestamp()) // 3600 * 3600
-    groups.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUPS[0]),))] = {hour: 2e9}
+    group.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUPS[0]),))] = {hour: 2e9}
     arguments = ("run", "worker_timeouts", "--log-group", GROUPS[0])
     assert "expected to scan 2.000 GB, about 0.0100 USD" in run(*arguments).stderr
-    started = len(groups.started)
+    started = len(group.started)
     refused = run(*arguments, "--refresh", "--max-scan-gb", "1")
     assert "--max-scan-gb" in str(refused.exception)
-    assert len(groups.started) == started
+    assert len(group.started) == started
 
 
-def test_no_rows_is_no_error(groups):
+def test_no_rows_is_no_error(group):
     result = run("run", "import_errors", "--log-group", GROUPS[0])
     assert result.exit_code == 0
     assert result.stdout == "no rows\n"
 
 
-def test_bad_input_is_told(groups):
+def test_bad_input_is_told(group):
     result = run("run", "request", "-p", "request_id=1", "--log-group", GROUPS[0])
     assert "is a uuid" in str(result.exception)
-    assert not groups.started
+    assert not group.started
 
 
-def test_where_the_count_of_bytes_may_not_be_asked_a_groups_size_tells(groups):
+def test_where_the_count_of_bytes_may_not_be_asked_a_groups_size_tells(group):
     logs = boto3.client("logs")
     at = int((NOW - timedelta(hours=2)).timestamp() * 1000)
     logs.create_log_stream(logGroupName=GROUPS[0], logStreamName="s")
     events = [{"timestamp": at, "message": "x" * 1000}]
     logs.put_log_events(logGroupName=GROUPS[0], logStreamName="s", logEvents=events)
-    groups.faults["GetMetricData"].append("denied")
+    group.faults["GetMetricData"].append("denied")
     told = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h")
     assert told.exit_code == 0
     assert "expected to scan less than 0.001 GB, less than 0.0001 USD" in told.stderr
-    groups.faults["GetMetricData"].append("denied")
+    group.faults["GetMetricData"].append("denied")
     refused = run(
         "run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h", "--max-scan-gb", "1e-8"
     )
     assert "--max-scan-gb" in str(refused.exception)
-    groups.faults["GetMetricData"].append("denied")
-    groups.faults["DescribeLogGroups"].append("denied")
+    group.faults["GetMetricData"].append("denied")
+    group.faults["DescribeLogGroups"].append("denied")
     blind = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "4h")
     assert "the scan in ap-southeast-2 could not be estimated" in blind.stderr
 

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchme_analysis.files.evidence_file import RawFile, Spill, load_json, read_content
@@ -78,11 +78,13 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=25)
 @given(values)
 def test_whole_json_is_read_without_a_problem(value):
     assert load_json(json.dumps(value).encode()) == (value, None)
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5)), max_size=6), st.data()
 )
