@@ -14,8 +14,8 @@ from worlds.small_evidence import ACCESS, PROBES
 from watchme_analysis.config import KEYS, PREFIX
 
 # How long an example takes says something of the machine, and nothing of what is tested. The same examples
-# every time: a test that fails without a change stops a change that has nothing to do with it. So more of them
-# find nothing more the next time; the fuzzers draw others each night.
+# every time: a test that fails without a change stops a change that has nothing to do with it. So more of
+# them find nothing more the next time; the fuzzers draw others each night.
 settings.register_profile(
     "project",
     max_examples=40,
@@ -81,8 +81,8 @@ def data():
 
 
 @pytest.fixture(scope="session")
-def bundled(data, tmp_path_factory):
-    """Return a function that imports a bundled case by its name, each case once for all workers."""
+def imported_once(tmp_path_factory):
+    """Return a function that imports evidence by the name of its case, once for all workers."""
     from watchme_analysis.case.importer import import_folder
     from watchme_analysis.case.opening import open_case
 
@@ -92,25 +92,30 @@ def bundled(data, tmp_path_factory):
     home = home / "cases"
     home.mkdir(exist_ok=True)
 
-    @cache
-    def imported(name):
+    def imported(name, evidence):
+        """Return the case; ``evidence()`` returns the folder to import, and is called if nobody has yet."""
         with (home / f"{name}.lock").open("w") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             folder = home / name
-            return open_case(folder) if folder.exists() else import_folder(data / name, folder).case
+            return open_case(folder) if folder.exists() else import_folder(evidence(), folder).case
 
     return imported
 
 
 @pytest.fixture(scope="session")
-def shorter(tmp_path_factory):
+def bundled(data, imported_once):
+    """Return a function that imports a bundled case by its name, each case once for all workers."""
+    return cache(lambda name: imported_once(name, lambda: data / name))
+
+
+@pytest.fixture(scope="session")
+def shorter(tmp_path_factory, imported_once):
     """The bundled case of a DLQ, cut to a few hours, queues and messages: what a command needs to work on."""
     from worlds.shorter_case import write_shorter
 
-    from watchme_analysis.case.importer import import_folder
-
-    home = tmp_path_factory.mktemp("shorter")
-    return import_folder(write_shorter(home / "evidence"), home / "backlog-shorter").case
+    return imported_once(
+        "backlog-shorter", lambda: write_shorter(tmp_path_factory.mktemp("shorter") / "evidence")
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchme_analysis.evidence.probes import looks_like, read_probes
+from watchme_analysis.evidence.probes import is_success, looks_like, read_probes
 from watchme_analysis.files.evidence_file import RawFile
 
 HEADER = "timestamp,vantage,path,status,seconds,error"
@@ -47,3 +47,8 @@ def test_a_failed_probe_has_no_status_and_a_line_without_a_time_is_rejected(tmp_
     assert frame["duration_s"].tolist() == [5.0, 0.2]
     assert frame["line"].tolist() == [2, 3]
     assert [item.line for item in retrieval.rejected] == [4]
+
+
+def test_a_check_succeeds_with_a_status_of_200_to_299_and_without_an_error():
+    outcomes = [(200, None), (299, None), (None, None), (199, None), (302, None), (200, "timeout")]
+    assert [is_success(*outcome) for outcome in outcomes] == [True, True, False, False, False, False]
