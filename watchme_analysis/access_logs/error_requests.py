@@ -118,10 +118,10 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
     limit = np.isin(kind, ["limit_conn", "limit_req"])
     refused = limit & ~log["message"].str.contains("delaying|dry run", na=False).to_numpy(dtype=bool)
     noted = pd.Series(kind).map(_NOTED_STATUS).astype("float64").mask(lost, 502.0)
-    asked = log["upstream_addr"].notna().to_numpy(dtype=bool) & before
+    reached_upstream = log["upstream_addr"].notna().to_numpy(dtype=bool) & before
     # The client disconnected before a response was sent, or no socket was available for the connection.
     for word, status in (("client_closed", 499.0), ("open_files", 500.0)):
-        noted = noted.mask(asked & (kind == word), status)
+        noted = noted.mask(reached_upstream & (kind == word), status)
     frame = pd.DataFrame(
         {
             "start": _microseconds(log["time"]),
@@ -429,9 +429,9 @@ class ErrorCandidates:
         keep[rows[high > low]] = True
         if not self._shares_client:
             # A common client address may be found in any request with time and path, not only in candidates.
-            told = pc.and_(pc.is_valid(table["time"]), pc.is_valid(table["path"]))
+            is_usable = pc.and_(pc.is_valid(table["time"]), pc.is_valid(table["path"]))
             alike = pc.is_in(table["client_addr"], value_set=self._clients)
-            shared = np.flatnonzero(pc.and_(told, alike))[:1]
+            shared = np.flatnonzero(pc.and_(is_usable, alike))[:1]
             self._shares_client = len(shared) > 0
             keep[shared] = True
         self._rows += int(keep.sum())

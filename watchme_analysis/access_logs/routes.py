@@ -63,14 +63,14 @@ def route_templates(paths: pd.Series) -> pd.Series:
     return paths.map(families).astype("string")
 
 
-def same_endpoint(asked: str, known: list[str]) -> str | None:
+def same_endpoint(endpoint: str, known: list[str]) -> str | None:
     """Return the public path that corresponds to a path requested inside a container.
 
     A proxy often strips a prefix, so that ``/health`` inside is ``/api/health`` outside.
 
     Parameters
     ----------
-    asked
+    endpoint
         Path requested from inside the container or on the host.
     known
         Paths requested from outside.
@@ -80,7 +80,7 @@ def same_endpoint(asked: str, known: list[str]) -> str | None:
     str or None
         The same path if it is requested outside, else the only path that ends with it, else None.
     """
-    if asked in known:
-        return asked
-    fitting = [path for path in known if path.endswith(asked) and asked != "/"]
+    if endpoint in known:
+        return endpoint
+    fitting = [path for path in known if path.endswith(endpoint) and endpoint != "/"]
     return fitting[0] if len(fitting) == 1 else None

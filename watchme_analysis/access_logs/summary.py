@@ -114,10 +114,13 @@ class AccessSummary:
         status = _whole(table["status"])
         seconds = [_floats(table[name]) for name in MEASURES]
         self._by_key.add(self._key_numbers(table), status, _floats(table["body_bytes"], 0.0), seconds)
-        asked = ~nulls_of(whole(table["upstream_addr"]))
+        has_upstream = ~nulls_of(whole(table["upstream_addr"]))
         upstream = self._upstreams.numbers(table["upstream_addr"], list, None)
         self._pairs.add(
-            upstream[asked], _whole(table["upstream_status"])[asked], status[asked], np.ones(int(asked.sum()))
+            upstream[has_upstream],
+            _whole(table["upstream_status"])[has_upstream],
+            status[has_upstream],
+            np.ones(int(has_upstream.sum())),
         )
         # Most parts hold no request that is slower than those that are kept.
         slow = np.flatnonzero(seconds[0] > self._slow_from_s())

@@ -185,9 +185,9 @@ def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
 
     def shown(value: Any) -> Any:
         nonlocal hidden
-        told = plain(value)
-        masked = redacted_values(told)
-        hidden |= masked != told
+        unmasked = plain(value)
+        masked = redacted_values(unmasked)
+        hidden |= masked != unmasked
         return masked
 
     report = {

@@ -125,10 +125,10 @@ def tries_only(call: ast.Call) -> bool:
     given = keywords_of(call)
     last = last_name(call.func)
     if last == "acquire":
-        asked = given.get("blocking") or (call.args[0] if call.args else None)
+        blocks = given.get("blocking") or (call.args[0] if call.args else None)
     else:
-        asked = given.get("block")
-    return isinstance(asked, ast.Constant) and asked.value is False
+        blocks = given.get("block")
+    return isinstance(blocks, ast.Constant) and blocks.value is False
 
 
 def is_thread_lock(dotted: str) -> bool:

@@ -138,8 +138,8 @@ def query_row(
     rows
         Number of rows returned; None without a result.
     """
-    asked = request.get("queryString") or request.get("query")
-    text = asked if isinstance(asked, str) else None
+    stated = request.get("queryString") or request.get("query")
+    text = stated if isinstance(stated, str) else None
     group = _group(request)
     limit = query_limit(text) or integer(request.get("limit")) or (DEFAULT_LIMIT if request else None)
     matched = number(statistics.get("recordsMatched"))

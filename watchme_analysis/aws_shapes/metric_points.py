@@ -168,7 +168,7 @@ def series_parts(
     """
     unexpected = list(problems.unexpected)
     identities = Identities.beside(raw)
-    asked = _asked(values, raw.zone)
+    requested = _requested_window(values, raw.zone)
     notes = [note for value in values for note in _messages(raw, value)]
     series: list[dict[str, Any]] = []
     frames: list[pd.DataFrame] = []
@@ -183,7 +183,7 @@ def series_parts(
             return {
                 "file": raw.relative,
                 **identity,
-                **asked,
+                **requested,
                 "points": len(frame),
                 "status": status if isinstance(status, str) else None,
             }
@@ -230,12 +230,12 @@ def read_queries(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     return table_result(raw, "cloudwatch_metric_queries", "metric_queries", rows, problems)
 
 
-def _asked(values: Sequence[Any], zone: tzinfo) -> dict[str, datetime | None]:
+def _requested_window(values: Sequence[Any], zone: tzinfo) -> dict[str, datetime | None]:
     """Return the window and the time of the request, which a pull writes into the response."""
     found = next((value["Asked"] for value in values if isinstance(value, dict) and "Asked" in value), None)
-    asked = found if isinstance(found, dict) else {}
+    window = found if isinstance(found, dict) else {}
     names = {"start": "StartTime", "end": "EndTime", "asked_at": "At"}
-    return {name: utc_time(asked.get(key), zone) for name, key in names.items()}
+    return {name: utc_time(window.get(key), zone) for name, key in names.items()}
 
 
 def _missing(row: dict[str, Any], frame: pd.DataFrame) -> int | None:

@@ -151,12 +151,12 @@ def _unusable(
     inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str, ...], str]]
 ) -> Iterator[Message]:
     """Yield the metrics that came with statistics which do not show what is needed."""
-    asked = inv.table("metric_queries").dropna(subset=["metric", "stat"])
+    queried = inv.table("metric_queries").dropna(subset=["metric", "stat"])
     wanted: dict[str, list[str]] = {}
     for _, metric, stats, _ in series.values():
         wanted.setdefault(metric, []).extend(stats)
     for metric, serving in wanted.items():
-        came = set(asked.loc[asked["metric"] == metric, "stat"])
+        came = set(queried.loc[queried["metric"] == metric, "stat"])
         if came and not came & set(serving):
             yield message(
                 "missing-statistic",

@@ -121,11 +121,11 @@ def other_incidents(
     if found.verdict == "no_incident" or found.incident_start is None:
         return ()
     elsewhere = apart(context, found.incident_start, found.incident_end)
-    told: list[OtherIncident] = []
+    others: list[OtherIncident] = []
     for queue in context.affected:
         if queue not in elsewhere:
-            told += _of_queue(inv, queue, found, ask, told)
-    return tuple(sorted(told, key=lambda item: item.start))
+            others += _of_queue(inv, queue, found, ask, others)
+    return tuple(sorted(others, key=lambda item: item.start))
 
 
 def incidents_elsewhere(
@@ -284,7 +284,7 @@ def _of_queue(
     queue: QueueAnalysis,
     found: Diagnosis,
     ask: Callable[[Investigation], Diagnosis],
-    told: list[OtherIncident],
+    others: list[OtherIncident],
 ) -> Iterator[OtherIncident]:
     """Yield the other incidents of a queue, the likeliest part of the rest looked at first."""
     frame, pipeline = queue.pipeline.frame, queue.pipeline
@@ -294,14 +294,14 @@ def _of_queue(
     step = timedelta(seconds=pipeline.period_s)
     whole = Window(frame.index[0].to_pydatetime(), frame.index[-1].to_pydatetime() + step)
     parts = list(_around(whole, queue, found.incident_start, found.incident_end))
-    number = len(told)
+    number = len(others)
     while parts and number < MOST:
         part = parts.pop(0)
         trouble = trouble_within(pipeline, part.start, part.end)
         if (
             trouble is None
             or _leads_over(trouble, part, whole)
-            or any(_overlaps(trouble, item) for item in told)
+            or any(_overlaps(trouble, item) for item in others)
         ):
             continue
         alone = ask(replace(inv, window=part, options={"queue": pipeline.queue}, _memory={}))

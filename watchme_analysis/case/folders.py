@@ -134,9 +134,9 @@ def far_apart(windows: Mapping[str, Iterable[tuple[datetime, datetime]]]) -> str
     ends = [max(end for _, end, _ in ordered[: place + 1]) for place in range(len(ordered))]
     if not any(start - end > _APART for (start, _, _), end in zip(ordered[1:], ends, strict=False)):
         return ""
-    told = ", ".join(f"{folder} (from {start.astimezone(UTC):%Y-%m-%d})" for start, _, folder in ordered)
+    listed = ", ".join(f"{folder} (from {start.astimezone(UTC):%Y-%m-%d})" for start, _, folder in ordered)
     return (
-        f"the folders {told} lie over a day apart (dates in UTC): if they are not of one incident, import "
+        f"the folders {listed} lie over a day apart (dates in UTC): if they are not of one incident, import "
         f"each by itself, such as {ordered[0][2]}. If they are, an empty case.toml beside them says so."
     )
 

@@ -487,8 +487,8 @@ def recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
             return source, ""
     other = expected_output(raw)
     if named:
-        told = named[0].declined(raw) or other
-        return None, told or f"named like {named[0].name}, but its content is not"
+        reason = named[0].declined(raw) or other
+        return None, reason or f"named like {named[0].name}, but its content is not"
     return None, other or "not recognised"
 
 

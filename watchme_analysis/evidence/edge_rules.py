@@ -119,8 +119,10 @@ def _nodes(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, dict[str, An
 
 
 def _rules(file: str, path: str, node: dict[str, Any]) -> Iterator[EdgeRule]:
-    asked = node.get("filter")
-    expression = node.get("expression") or (asked.get("expression") if isinstance(asked, dict) else None)
+    condition = node.get("filter")
+    expression = node.get("expression") or (
+        condition.get("expression") if isinstance(condition, dict) else None
+    )
     is_off = node.get("enabled") is False or True in (node.get("paused"), node.get("disabled"))
     is_off = is_off or node.get("status") == "disabled"
     said = ("", (), "", "") if is_off else (*_effect(node), _host(node))

@@ -127,10 +127,10 @@ class Missing:
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return a JSON-ready dictionary, with the sentences rendered and, beside them, their messages."""
-        told: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         for name, text in (("what", self.what), ("why", self.why), ("how", self.how)):
-            told |= _rendered(name, text, language, zone)
-        return told
+            result |= _rendered(name, text, language, zone)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +177,19 @@ def _rendered_list(name: str, texts: Iterable[Text], language: str, zone: tzinfo
 
 def _rendered_extra(fields: Mapping[str, Any], language: str, zone: tzinfo) -> dict[str, Any]:
     """Return fields of one question with each message rendered and, beside it, as a message."""
-    told: dict[str, Any] = {}
+    rendered: dict[str, Any] = {}
     for name, value in fields.items():
         if isinstance(value, Message):
-            told |= _rendered(name, value, language, zone)
+            rendered |= _rendered(name, value, language, zone)
         elif isinstance(value, Mapping):
-            told[name] = _rendered_extra(value, language, zone)
+            rendered[name] = _rendered_extra(value, language, zone)
         elif isinstance(value, list):
-            told[name] = [
+            rendered[name] = [
                 _rendered_extra(item, language, zone) if isinstance(item, Mapping) else item for item in value
             ]
         else:
-            told[name] = value
-    return told
+            rendered[name] = value
+    return rendered
 
 
 def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tzinfo) -> tuple[str, ...]:
@@ -294,7 +294,7 @@ class Diagnosis:
         """
         between = self.incident_start, self.incident_end
         start, end = (moment and moment.isoformat(timespec="milliseconds") for moment in between)
-        told = {
+        result = {
             "question": self.question,
             "case": self.case,
             "schema_version": SCHEMA_VERSION,
@@ -313,4 +313,4 @@ class Diagnosis:
             "missing_evidence": [item.to_dict(language, zone) for item in self.missing_evidence],
             **_rendered_extra(self.extra, language, zone),
         }
-        return redacted_values(told)  # type: ignore[no-any-return]
+        return redacted_values(result)  # type: ignore[no-any-return]

@@ -73,8 +73,8 @@ class Tools:
         opened = self._case(case)
         found = {}
         for each in chosen_questions(question, opened):
-            told = diagnose(each, opened, since=since).to_dict(self.language)
-            found[each] = _without_messages(told)
+            result = diagnose(each, opened, since=since).to_dict(self.language)
+            found[each] = _without_messages(result)
         return self._safe(opened, found)
 
     def evidence(self, case: str, cause: str, rows: int = 10) -> dict[str, Any]:

@@ -353,7 +353,7 @@ def with_port(address: str, port: int) -> str:
     return f"{address}:{port}"
 
 
-def upstream_path(location: dict[str, Any], path: str, asked: str, stays: bool = False) -> str | None:
+def upstream_path(location: dict[str, Any], path: str, requested: str, stays: bool = False) -> str | None:
     """Return the path that a location's upstream gets, without a query.
 
     Parameters
@@ -362,7 +362,7 @@ def upstream_path(location: dict[str, Any], path: str, asked: str, stays: bool =
         A row of :func:`effective_locations`.
     path
         Normal path of the request, after rewrites.
-    asked
+    requested
         Path as the client sent it.
     stays
         Whether a rewrite has changed it for good.
@@ -378,7 +378,7 @@ def upstream_path(location: dict[str, Any], path: str, asked: str, stays: bool =
     if "$" in location["proxy_pass"]:
         # A URI with variables, or behind one, is asked for as it is: nothing of the path is put behind it.
         match = found(location["path"], path, re.IGNORECASE) if is_regex else None
-        variables = {"uri": path, "document_uri": path, "request_uri": re.split(r"[?#]", asked)[0]}
+        variables = {"uri": path, "document_uri": path, "request_uri": re.split(r"[?#]", requested)[0]}
         variables |= {"is_args": "", "args": "", "query_string": ""} | (captures(match) if match else {})
         parts = split_proxy_pass(filled(location["proxy_target"], variables))
         uri = parts[2].split("?")[0] if parts is not None else "$"

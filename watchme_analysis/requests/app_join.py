@@ -86,13 +86,13 @@ def join_app(
         by_id = _by_id(requests, records)
         for at, record in by_id.items():
             row[at], how[at], count[at] = record, "id", 1
-        asked = _requests_in_seconds(
+        known = _requests_in_seconds(
             requests, app_log["time"].min(), _inner_names(requests, records, inner_paths or {})
         )
         whole = in_whole_seconds(requests["nginx_end"]) and bool(requests["seen_nginx"].any())
         slack_s, fine_s = (SLACK_WHOLE_S, STEP_WHOLE_S) if whole else (SLACK_S, STEP_S)
         answers = records[(records["kind"] == "access") & ~records["row"].isin(by_id.values())]
-        left = asked[~asked["at"].isin(by_id)]
+        left = known[~known["at"].isin(by_id)]
         for _, group in left.groupby("target"):
             service, skew = _service_of(group, answers, fine_s)
             if service is None:
@@ -234,19 +234,19 @@ def _paired(group: pd.DataFrame, mine: pd.DataFrame, slack_s: float) -> list[pd.
     return [first, _pairs_in_turn(lost, rest, possible_pairs(lost, rest, reach, ("path",)))]
 
 
-def _nearest_pairs(asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, slack_s: float) -> pd.DataFrame:
+def _nearest_pairs(theirs: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, slack_s: float) -> pd.DataFrame:
     """Return pairs taken nearest first, each request and each line once."""
     import numpy as np
 
-    sizes = len(asked), len(mine)
-    apart = abs(mine["second"].to_numpy()[pairs.other] - asked["header"].to_numpy()[pairs.one])
+    sizes = len(theirs), len(mine)
+    apart = abs(mine["second"].to_numpy()[pairs.other] - theirs["header"].to_numpy()[pairs.one])
     kept = pairs.taken(np.argsort(apart, kind="stable"), sizes)
     # A line at the very time of the response competes only with other lines of that time.
     near = apart <= slack_s
     rivals, claims = pairs.rivals(sizes)
     rivals[near], claims[near] = pairs.where(near).rivals(sizes)
     how = np.where((rivals == 1) & (claims == 1), "time", "nearest")
-    return _chosen_pairs(asked, mine, pairs.where(kept), how[kept], rivals[kept])
+    return _chosen_pairs(theirs, mine, pairs.where(kept), how[kept], rivals[kept])
 
 
 def _pairs_in_turn(lost: pd.DataFrame, rest: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
@@ -261,13 +261,13 @@ def _pairs_in_turn(lost: pd.DataFrame, rest: pd.DataFrame, pairs: Pairs) -> pd.D
 
 
 def _chosen_pairs(
-    asked: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, how: Array, candidates: Array
+    theirs: pd.DataFrame, mine: pd.DataFrame, pairs: Pairs, how: Array, candidates: Array
 ) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(
         {
-            "at": asked["at"].to_numpy()[pairs.one],
+            "at": theirs["at"].to_numpy()[pairs.one],
             "row": mine["row"].to_numpy()[pairs.other],
             "how": how.astype(object),
             "candidates": candidates,

@@ -80,14 +80,14 @@ def connections_used(followed: pd.DataFrame) -> pd.DataFrame:
     )
     kept = followed["app_kept"]
     connect = floats(followed["connect_s"])
-    asked = followed["upstream_addr"].notna().to_numpy(bool)
-    if not asked.any():
-        asked = ~np.isnan(floats(followed["response_s"])) | followed["app_seen"].to_numpy(bool)
+    reached_app = followed["upstream_addr"].notna().to_numpy(bool)
+    if not reached_app.any():
+        reached_app = ~np.isnan(floats(followed["response_s"])) | followed["app_seen"].to_numpy(bool)
     in_vain = np.isnan(connect) & bool((~np.isnan(connect)).any())
     to_app = np.select(
         [
             kept.eq(True).fillna(False), kept.eq(False).fillna(False),
-            ~asked, (connect > 0) | in_vain, _keep_none(followed),
+            ~reached_app, (connect > 0) | in_vain, _keep_none(followed),
         ],
         [KEPT, NEW, "", NEW, NEW],
         default=NOT_TOLD,
@@ -129,12 +129,12 @@ def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: 
     import pandas as pd
 
     edge_told = {"to_nginx": followed["seen_edge"], "to_app": ~followed["seen_nginx"]}
-    asked = followed["family"].where(followed["family"].isin(families))
+    route = followed["family"].where(followed["family"].isin(families))
     parts = [
         pd.DataFrame(
             {
                 "hop": pd.Categorical([hop] * len(followed), HOPS),
-                "family": pd.Categorical(asked, families),
+                "family": pd.Categorical(route, families),
                 "connection": pd.Categorical(used[hop], (NEW, KEPT, NOT_TOLD)),
                 "phase": followed["during"].map({False: "baseline", True: "incident"}),
                 "bad": followed["edge_bad"].where(edge_told[hop], followed["nginx_bad"]),

@@ -30,12 +30,12 @@ def client_requests(edge_log: pd.DataFrame) -> pd.DataFrame:
     """
     more = edge_log["extra"].fillna("")
     parents = more.str.extract(_PARENT, expand=False).where(more.str.contains(_SUBREQUEST, regex=False))
-    asked = edge_log.assign(parent=parents)[parents.notna() & parents.isin(edge_log["ray_id"])]
-    if asked.empty:
+    subrequests = edge_log.assign(parent=parents)[parents.notna() & parents.isin(edge_log["ray_id"])]
+    if subrequests.empty:
         return edge_log
-    slowest = asked.sort_values("duration_ms", kind="stable").drop_duplicates("parent", keep="last")
+    slowest = subrequests.sort_values("duration_ms", kind="stable").drop_duplicates("parent", keep="last")
     inner = slowest.set_index("parent")[_OF_ORIGIN]
-    callers = edge_log.drop(index=asked.index)
+    callers = edge_log.drop(index=subrequests.index)
     met = callers["ray_id"].isin(inner.index)
     found = inner.loc[callers.loc[met, "ray_id"]].set_axis(callers.index[met])
     return callers.assign(**{name: callers[name].mask(met, found[name]) for name in _OF_ORIGIN})

@@ -62,18 +62,21 @@ def layer_times(
     connect, header, response = (floats(joined[name]) for name in ("connect_s", "header_s", "response_s"))
     nginx = floats(joined["nginx_s"])
     edge = floats(joined["edge_s"])
-    asked = ~np.isnan(response)
+    proxied = ~np.isnan(response)
     if connects_logged is None:
         connects_logged = logs_connects(joined)
     if not connects_logged:
-        connect = np.where(asked, 0.0, np.nan)
+        connect = np.where(proxied, 0.0, np.nan)
     # Of several tries the log adds up what each took to its end, and headers of those alone that had one.
     header = np.where(np.isnan(header) | joined["upstream_raw"].isna(), header, response)
-    no_connect, no_header = asked & np.isnan(connect), asked & ~np.isnan(connect) & np.isnan(header)
+    no_connect, no_header = (
+        proxied & np.isnan(connect),
+        proxied & ~np.isnan(connect) & np.isnan(header),
+    )
     connect_part = np.where(no_connect, response, connect)
     header_part = np.where(no_header, response - connect, np.where(no_connect, 0.0, header - connect))
-    body_part = np.where(asked & ~np.isnan(header), response - header, np.where(asked, 0.0, np.nan))
-    own = nginx - np.where(asked, response, 0.0)
+    body_part = np.where(proxied & ~np.isnan(header), response - header, np.where(proxied, 0.0, np.nan))
+    own = nginx - np.where(proxied, response, 0.0)
     parts = {
         "edge_s": edge - np.where(np.isnan(nginx), 0.0, nginx),
         "nginx_s": own,

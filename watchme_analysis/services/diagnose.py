@@ -151,15 +151,15 @@ def late_messages(investigation: Investigation) -> int:
 
 def _unread(investigation: Investigation) -> list[Missing]:
     """Return the files that could not be read; files for the tables of the question come first."""
-    asked = {name for entry in causes_of(investigation.question) for name in entry.needs}
-    asked.update(_ABOUT[investigation.question])
+    needed = {name for entry in causes_of(investigation.question) for name in entry.needs}
+    needed.update(_ABOUT[investigation.question])
     return [
         Missing(
             message("missing-unread-what", file=Resource(file.file)),
             message("missing-unread-why", reason=Quotation(file.reason)),
             _read_again(investigation, file),
         )
-        for file in sorted(investigation.case.unread, key=lambda file: asked.isdisjoint(file.tables))
+        for file in sorted(investigation.case.unread, key=lambda file: needed.isdisjoint(file.tables))
     ]
 
 

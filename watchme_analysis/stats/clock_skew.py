@@ -96,12 +96,12 @@ def skew_of_logs(
     if not len(one) or not len(other):
         return NOTHING
     places = np.unique(np.linspace(0, len(one) - 1, min(len(one), ASKED)).astype("int64"))
-    asked = one.iloc[places]
-    at = asked["second"].to_numpy(dtype=float)
+    sampled = one.iloc[places]
+    at = sampled["second"].to_numpy(dtype=float)
     reach = (at - most_s, at + most_s)
-    pairs = possible_pairs(asked, other, reach, keys, around=at, most=_MOST_EACH)
+    pairs = possible_pairs(sampled, other, reach, keys, around=at, most=_MOST_EACH)
     skew = peak_skew(other["second"].to_numpy(dtype=float)[pairs.other] - at[pairs.one], step_s)
-    return replace(skew, pairs=min(skew.pairs, len(asked), len(other)))
+    return replace(skew, pairs=min(skew.pairs, len(sampled), len(other)))
 
 
 def peak_skew(differences_s: Array, step_s: float = STEP_S) -> Skew:

@@ -279,11 +279,11 @@ class _Values:
             return self._upstreams
         logged = {name: self._text(name) for name in self._program.sources.upstream}
         several = np.zeros(len(self.unambiguous), bool)
-        asked = np.zeros(len(self.unambiguous), bool)
+        has_upstream = np.zeros(len(self.unambiguous), bool)
         for name, values in logged.items():
             single = pc.match_substring_regex(values, _ONE_TRY[name])
             several |= ~truths_of(single, null=True)
-            asked |= ~nulls_of(values)
+            has_upstream |= ~nulls_of(values)
         single = ~several & self.unambiguous
         found: dict[str, pa.Array] = {}
         for column in _UPSTREAM_COLUMNS if logged else ():
@@ -293,7 +293,7 @@ class _Values:
                 where(single, logged[name]).cast(kind) if name in logged else nulls(len(several), kind)
             )
         if logged:
-            found["upstream_tries"] = number_array(asked.astype(np.int64))
+            found["upstream_tries"] = number_array(has_upstream.astype(np.int64))
         rows = np.flatnonzero(several & self.unambiguous)
         if len(rows):
             further = self._several_tries(logged, rows)
@@ -308,9 +308,9 @@ class _Values:
     def _several_tries(self, logged: dict[str, pa.Array], rows: Array) -> list[dict[str, Any]]:
         import pyarrow as pa
 
-        asked = pa.table(logged).take(number_array(rows)).to_pylist()
+        entries = pa.table(logged).take(number_array(rows)).to_pylist()
         found: list[dict[str, Any]] = []
-        for row, values in zip(rows, asked, strict=True):
+        for row, values in zip(rows, entries, strict=True):
             try:
                 found.append(upstream_columns(values))
             except ValueError:

@@ -113,14 +113,14 @@ class Columns:
         import pyarrow as pa
 
         merged_rows = MergedRows.of(rows, further)
-        asked = [column for column in columns if column not in constants]
-        numeric = [column for column in asked if KINDS[column] in ("int", "float", "time")]
+        varying = [column for column in columns if column not in constants]
+        numeric = [column for column in varying if KINDS[column] in ("int", "float", "time")]
         held = room_for(len(numeric), len(merged_rows.lines), kind=np.int64)
         built = merged_rows.numbers(numeric, held, self._fill(numeric, merged_rows.lines, held))
-        spans = {column: self.text(column) for column in asked if KINDS[column] == "text"}
+        spans = {column: self.text(column) for column in varying if KINDS[column] == "text"}
         built.update(merged_rows.texts(self._parsed.buf, spans))
         for column, of in (("upstream_raw", self._upstream_raw), ("extra", self._extra)):
-            if column in asked:
+            if column in varying:
                 built[column] = merged_rows.merged(column, of(rows))
         for column in set(columns) & set(constants):
             built[column] = repeated(constants[column], len(merged_rows.lines))

@@ -85,7 +85,7 @@ def _has_numba() -> bool:
     return find_spec("numba") is not None
 
 
-def chosen_engine(asked: str) -> str:
+def chosen_engine(requested: str) -> str:
     """Return the engine to use: the stated one, for ``auto`` the compiled parser where numba is installed.
 
     Raises
@@ -93,13 +93,13 @@ def chosen_engine(asked: str) -> str:
     InputError
         If the engine does not exist, or needs a package that is not installed.
     """
-    if asked not in ENGINES:
-        raise InputError(f"There is no engine {asked!r}: it is one of {', '.join(ENGINES)}.")
-    if asked == "numba" and not _has_numba():
+    if requested not in ENGINES:
+        raise InputError(f"There is no engine {requested!r}: it is one of {', '.join(ENGINES)}.")
+    if requested == "numba" and not _has_numba():
         require("access", "Compiled parsers")
-    if asked == "auto":
+    if requested == "auto":
         return "numba" if _has_numba() else "arrow"
-    return asked
+    return requested
 
 
 class Engine:

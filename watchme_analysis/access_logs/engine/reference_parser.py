@@ -52,7 +52,7 @@ def _reason_no_request(labels: Iterable[str]) -> str:
 
 def reason_unmatched(line: bytes) -> str:
     """Return a description of a line that matches no format."""
-    return next((told for begins, told in _OTHERS if begins.match(line)), "it is of none of the formats")
+    return next((reason for begins, reason in _OTHERS if begins.match(line)), "it is of none of the formats")
 
 
 def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:

@@ -155,11 +155,11 @@ def _derived(texts: Texts) -> tuple[dict[str, pa.Array], Array]:
     waited = pc.subtract(moments_of(texts("time_text")), moments_of(created))
     waited = where(pc.greater_equal(waited, scalar_of(0, "int")), waited)
     taken = pc.coalesce(pc.add(pc.add(whole[0], whole[1]), whole[2]), waited)
-    asked = pc.extract_regex(texts("request"), _HOST)
+    requested = pc.extract_regex(texts("request"), _HOST)
     made = {
         "remote_addr": pc.replace_substring_regex(client, _CLIENT, r"\1\2"),
         "upstream_addr": target,
-        "host": pc.coalesce(texts("domain_name"), pc.struct_field(asked, "host")),
+        "host": pc.coalesce(texts("domain_name"), pc.struct_field(requested, "host")),
         "request_time": pc.divide(taken.cast("float64"), million),
         "upstream_response_time": parts[1],
     }

@@ -176,9 +176,9 @@ def unpolled_span(queue: QueueAnalysis) -> Span | None:
     between = replace(_between_runs(queue, unpolled.start, good), end=end, until=until)
     if "empty_receives" not in queue.pipeline.queried:
         return between
-    asked = frame["empty_receives"].fillna(0.0) + frame["received"].fillna(0.0) > 0
-    before = asked[asked.index < unpolled.start]
-    within = asked[(asked.index >= unpolled.start) & (asked.index < unpolled.end)]
+    is_polled = frame["empty_receives"].fillna(0.0) + frame["received"].fillna(0.0) > 0
+    before = is_polled[is_polled.index < unpolled.start]
+    within = is_polled[(is_polled.index >= unpolled.start) & (is_polled.index < unpolled.end)]
     if not len(before) or before.mean() < POLLED_BEFORE or within.mean() > 1.0 - POLLED_BEFORE:
         return between
     step = timedelta(seconds=queue.pipeline.period_s)
