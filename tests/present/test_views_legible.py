@@ -59,7 +59,7 @@ def test_the_scales_of_measures_leave_their_numbers_apart(drawn, most):
 
 
 @pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("top_s", [7.0, 15.0, 30.0, 170.0, 6600.0])
+@pytest.mark.parametrize("top_s", [7.0, 170.0, 6600.0])
 def test_a_low_panel_of_seconds_leaves_its_numbers_apart(top_s):
     figure, axes = style.new_figure([0.74] * 12, share_x=True)
     for axis in axes:
