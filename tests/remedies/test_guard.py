@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from worlds.shorter_case import BROKEN, write_shorter
 
+from watchme_analysis.case.actions import read_actions
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import INTENDED, open_journal, read_journal
 from watchme_analysis.remedies.guard import (
@@ -24,6 +27,7 @@ from watchme_analysis.remedies.guard import (
     decide,
     evidence_commands,
 )
+from watchme_analysis.services.guard import backtest, record_restarts
 
 START = datetime(2025, 11, 21, 1, tzinfo=UTC)
 URL = "http://127.0.0.1:1/health"
@@ -233,19 +237,64 @@ def test_an_instance_of_systems_manager_runs_the_commands(front):
     assert isinstance(host.run("true", 5), str)
 
 
+def write_probes(folder, checks):
+    rows = [
+        f"{at:%Y-%m-%dT%H:%M:%S}Z,host,/health,{'200,0.1,' if is_healthy else ',0.1,timeout'}"
+        for at, is_healthy in checks
+    ]
+    lines = ["timestamp,vantage,path,status,seconds,error", *rows]
+    (folder / "probes.csv").write_text("\n".join(lines) + "\n")
+
+
 def test_the_command_backtests_a_case(tmp_path):
     from click.testing import CliRunner
 
     from watchme_analysis.cli.guard import guard
 
-    rows = [
-        f"{at:%Y-%m-%dT%H:%M:%S}Z,host,/health,{'200,0.1,' if is_healthy else ',0.1,timeout'}"
-        for at, is_healthy in series("..xxxxxxxxxxxx..")
-    ]
-    (tmp_path / "probes.csv").write_text(
-        "\n".join(["timestamp,vantage,path,status,seconds,error", *rows]) + "\n"
-    )
+    write_probes(tmp_path, series("..xxxxxxxxxxxx.."))
     arguments = [URL, "--backtest", str(tmp_path), "--cooldown", "2m", "--json", "--language", "ja"]
     result = CliRunner().invoke(guard, arguments, catch_exceptions=False, standalone_mode=False)
     assert result.return_value == 0
-    assert json.loads(result.output)["failed"] == 12
+    found = json.loads(result.output)
+    assert (found["failed"], found["effect"]) == (12, None)
+    assert "guard-backtest-no-queue" in {each["message"]["id"] for each in found["sentences"]}
+
+
+def test_the_backtest_simulates_what_restarts_would_have_changed_for_a_queue(tmp_path):
+    write_shorter(tmp_path)
+    checks = [(BROKEN + timedelta(minutes=number), not 0 <= number < 90) for number in range(-60, 100)]
+    write_probes(tmp_path, checks)
+    settings = GuardSettings(URL, interval_s=60, cooldown_s=1800, recovery_s=60)
+    found = backtest(tmp_path, settings, "asr-queue")
+    assert (len(found.restarts), len(found.failing)) == (3, 1)
+    effect = found.effect
+    dead = [row.estimate("dead_lettered").mean for row in (effect.unchanged, effect.cured, effect.uncured)]
+    assert effect.queue == "asr-queue"
+    assert dead[1] < dead[0] <= dead[2] + 1
+    assert effect.cured.outcomes[0].restarts == 1
+    assert effect.uncured.outcomes[0].restarts == 3
+    assert {"guard-effect-unchanged", "guard-effect-cured", "guard-effect-uncured"} <= {*ids(found.sentences)}
+    assert json.dumps(effect.to_dict())
+    with pytest.raises(InputError, match="no queue other"):
+        backtest(tmp_path, settings, "other")
+
+
+def test_a_restart_and_its_evidence_are_recorded_in_a_case(shorter, tmp_path):
+    case = shutil.copytree(shorter.path, tmp_path / "case")
+    journal = tmp_path / "j"
+    killed, _ = guard_of(tmp_path / "e", quick(most_per_day=1), Host(killing="r"), "r")
+    with pytest.raises(KilledError):
+        killed.run(journal, threading.Event(), most_checks=3)
+    guard, _ = guard_of(tmp_path / "e", quick(most_per_day=1), Host(), "r")
+    guard.record = lambda: record_restarts(case, journal)
+    guard.run(journal, threading.Event(), most_checks=4)
+    rows = read_actions(case)
+    assert rows[["remedy", "step", "outcome"]].values.tolist() == [
+        ["guard", "restart 1", "failed"], ["guard", "stopped", "stopped"],
+    ]  # fmt: skip
+    (evidence,) = (tmp_path / "e").iterdir()
+    said = json.loads(rows["message"][0])
+    assert (said["id"], said["values"]["folder"]["resource"]) == ("guard-action", str(evidence))
+    assert rows["resource"][0] == URL
+    record_restarts(case, journal)
+    assert len(read_actions(case)) == 2

@@ -80,6 +80,15 @@ def test_words_of_the_evidence_are_escaped(tmp_path):
         assert tag not in page
 
 
+def test_actions_that_the_case_records_are_listed(tmp_path):
+    said = message("guard-restarted", url=Resource("http://h/<b>"), took=Duration(12.0))
+    action = {"time": "2025-12-11T01:30:00+00:00", "message": said.to_dict(), "outcome": "done"}
+    page = page_of(tmp_path, make.new_markdown_cell("## Timeline"), actions=[action])
+    listed = page.partition('id="actions"')[2].partition("</details>")[0]
+    assert "10:30:00" in listed and "http://h/&lt;b&gt;" in listed and "<td>done</td>" in listed
+    assert 'id="actions"' not in page_of(tmp_path, make.new_markdown_cell("## Timeline"))
+
+
 def test_a_page_that_asks_more_than_the_cause_begins_with_what_came_out(tmp_path):
     own = {"metadata": {"tags": ["answer"]}}
     shown = make.new_output("display_data", {"text/plain": "This alarm rings first.\nThat one is quiet."})

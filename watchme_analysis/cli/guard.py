@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import language_option, profile_option, region_option, seconds_option
+from watchme_analysis.cli.options import (
+    language_option,
+    profile_option,
+    region_option,
+    seconds_option,
+    shown_zone_option,
+)
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.render import render
+from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -32,7 +39,7 @@ _SUBJECT = 100  # characters of an SNS subject
 Examples:
   watchme guard http://127.0.0.1:8017/health --docker api --evidence /var/lib/watchme --sns ARN
   watchme guard http://127.0.0.1:8000/health --restart "systemctl restart orders" --evidence evidence
-  watchme guard http://127.0.0.1:8000/health --backtest cases/last-night
+  watchme guard http://127.0.0.1:8000/health --backtest cases/last-night --recovery 40s
 
 Exit codes: 0 ended by a signal, or back-tested; 1 a service failed; 2 bad input.""",
 )
@@ -76,10 +83,21 @@ Exit codes: 0 ended by a signal, or back-tested; 1 a service failed; 2 bad input
     type=click.Path(exists=True, path_type=Path),
     help="Only show how often it would have restarted in this case.",
 )
+@click.option(
+    "--queue",
+    help="With --backtest: queue whose messages are simulated; by default the one with the oldest message.",
+)
+@click.option(
+    "--case",
+    "recorded_in",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Case to record each restart in, with the folder of its evidence (table `actions`).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the back-test as JSON.")
 @profile_option
 @region_option
 @language_option
+@shown_zone_option
 def guard(url: str, **options: Any) -> int:
     """Check the health endpoint URL, and restart its service after failed checks in a row.
 
@@ -89,7 +107,9 @@ def guard(url: str, **options: Any) -> int:
     killed knows its restarts.
 
     A restart cures few causes. Run --backtest on a case first: it states how often the guard would have
-    restarted, what that would have avoided, and at how many restarts the process answered inside.
+    restarted, what that would have avoided, and at how many restarts the process answered inside. If the case
+    has a queue, its messages are simulated without the restarts, with restarts that cure, and with restarts
+    that do not; --recovery is then the time that the service takes to start.
     """
     from watchme_analysis.remedies.guard import GuardSettings, check_settings
 
@@ -97,20 +117,40 @@ def guard(url: str, **options: Any) -> int:
     settings = GuardSettings(url, **{name: options[name] for name in names})
     check_settings(settings)
     if options["case"] is not None:
-        return _backtest(options["case"], settings, options["language"], as_json=options["as_json"])
+        return _backtest(options["case"], settings, options)
     made = _guard(settings, options)
+    journal = options["folder"] / "guard.journal.jsonl"
+    if options["recorded_in"] is not None:
+        made.record = _recorder(options["recorded_in"], journal)
     stop = _stop_on_signals()
-    made.run(options["folder"] / "guard.journal.jsonl", stop)
+    made.run(journal, stop)
     return 0
 
 
-def _backtest(case: Path, settings: GuardSettings, language: str, *, as_json: bool) -> int:
+def _recorder(case: Path, journal: Path) -> Callable[[], None]:
+    """Return a function that records the restarts in a case; a failure must not end the guard."""
+    from watchme_analysis.errors import WatchmeError
+    from watchme_analysis.services.guard import check_case, record_restarts
+
+    check_case(case)
+
+    def record() -> None:
+        try:
+            record_restarts(case, journal)
+        except WatchmeError as error:
+            echo(str(error), err=True)
+
+    return record
+
+
+def _backtest(case: Path, settings: GuardSettings, options: dict[str, Any]) -> int:
     import json
 
     from watchme_analysis.services.guard import backtest
 
-    found = backtest(case, settings)
-    if as_json:
+    language, zone = options["language"], parse_zone(options["timezone"])
+    found = backtest(case, settings, options["queue"])
+    if options["as_json"]:
         data = {
             "restarts": [each.isoformat() for each in found.restarts],
             "stopped": found.stopped and found.stopped.isoformat(),
@@ -119,14 +159,16 @@ def _backtest(case: Path, settings: GuardSettings, language: str, *, as_json: bo
             "failing_s": found.failing_s,
             "avoided_s": found.avoided_s,
             "answered_inside": found.answered_inside,
+            "effect": found.effect and found.effect.to_dict(),
             "sentences": [
-                {"sentence": render(each, language), "message": each.to_dict()} for each in found.sentences
+                {"sentence": render(each, language, zone), "message": each.to_dict()}
+                for each in found.sentences
             ],
         }
         echo_json(json.dumps(data, ensure_ascii=False, indent=2))
     else:
         for sentence in found.sentences:
-            echo(render(sentence, language))
+            echo(render(sentence, language, zone))
     return 0
 
 

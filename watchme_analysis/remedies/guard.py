@@ -24,10 +24,21 @@ from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.probes import is_success
 from watchme_analysis.files.journal import DONE, FAILED, INTENDED, Journal, open_journal
-from watchme_analysis.text.message import Code, Count, Duration, Message, Quotation, Resource, message
+from watchme_analysis.text.message import (
+    Code,
+    Count,
+    Duration,
+    Message,
+    Number,
+    Quotation,
+    Resource,
+    message,
+    message_from_dict,
+)
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
+    from watchme_analysis.simulation.scenarios import Comparison
 
 Action = Literal["none", "restart", "cool down", "stop"]
 _DAY = timedelta(days=1)
@@ -228,6 +239,10 @@ class Guard:
         Called after each check, so that the silence of the guard itself is noticed.
     outside_url
         Further URL that is probed for the evidence.
+    report
+        Called with each sentence on the progress.
+    record
+        Called after each entry on the end of a restart, so that it can be recorded in a case.
     """
 
     settings: GuardSettings
@@ -239,6 +254,7 @@ class Guard:
     heartbeat: Callable[[], None] = lambda: None
     outside_url: str | None = None
     report: Callable[[Message], None] = lambda _sentence: None
+    record: Callable[[], None] = lambda: None
     _checks: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_CHECKS))
 
     def run(self, journal_path: Path, stop: threading.Event, most_checks: int | None = None) -> None:
@@ -286,7 +302,8 @@ class Guard:
                 "guard-stopped", url=Resource(self.settings.url), count=self.settings.most_per_day
             )
             self._tell(sentence)
-            journal.write(_STOPPED, _STOPPED)
+            journal.write(_STOPPED, _STOPPED, sentence=sentence.to_dict())
+            self.record()
         elif action == "none" and state.failures == 0 and journal.event(_STOPPED) == _STOPPED:
             # Healthy again: the next time that the limit is reached is news.
             journal.write(_STOPPED, DONE)
@@ -295,17 +312,15 @@ class Guard:
         key = f"restart {len(state.restarts) + 1}"
         folder = self._save_evidence()
         self.report(message("guard-evidence", folder=Resource(str(folder))))
-        entry = journal.write(key, INTENDED, evidence=str(folder))
+        entry = journal.write(key, INTENDED, evidence=str(folder), url=self.settings.url)
         state.restarts.append(datetime.fromisoformat(entry["at"]))
         try:
             self.host.run(self.restart_command, self.settings.recovery_s)
         except ServiceError as error:
-            journal.write(key, FAILED, reason=str(error))
-            self._tell(
-                message(
-                    "guard-restart-failed", command=Code(self.restart_command), error=Quotation(str(error))
-                )
+            sentence = message(
+                "guard-restart-failed", command=Code(self.restart_command), error=Quotation(str(error))
             )
+            self._end(journal, key, FAILED, sentence, reason=str(error))
             return
         self._await_healthy(key, journal, stop)
         state.failures = 0
@@ -323,17 +338,23 @@ class Guard:
             row = self._check("inside", self.settings.url)
             took_s = time.monotonic() - begun
             if is_success(row["status"], row["error"]):
-                journal.write(key, DONE, seconds=round(took_s, 1))
-                self._tell(message("guard-restarted", url=Resource(self.settings.url), took=Duration(took_s)))
+                url = Resource(self.settings.url)
+                sentence = message("guard-restarted", url=url, took=Duration(took_s))
+                self._end(journal, key, DONE, sentence, seconds=round(took_s, 1))
                 return
             if took_s > self.settings.recovery_s:
-                journal.write(key, FAILED, reason="not healthy")
-                self._tell(
-                    message("guard-not-healthy", url=Resource(self.settings.url), within=Duration(took_s))
-                )
+                url = Resource(self.settings.url)
+                sentence = message("guard-not-healthy", url=url, within=Duration(took_s))
+                self._end(journal, key, FAILED, sentence, reason="not healthy")
                 return
             if stop.wait(min(self.settings.interval_s, _QUICK_CHECK_S)):
                 return
+
+    def _end(self, journal: Journal, key: str, event: str, sentence: Message, **details: Any) -> None:
+        """Record the end of a restart in the journal and the case, and notify a person."""
+        journal.write(key, event, sentence=sentence.to_dict(), **details)
+        self.record()
+        self._tell(sentence)
 
     def _check(self, vantage: str, url: str) -> dict[str, Any]:
         row = prober.probe(vantage, url, lambda each: prober.fetch(each, self.settings.timeout_s, {}))
@@ -392,12 +413,106 @@ class Guard:
         return commands
 
 
+def actions_of_guard(journal: Journal) -> list[dict[str, Any]]:
+    """Return the restarts that a guard's journal records, with their evidence, as rows of ``actions``."""
+    plan = f"guard {journal.entries[0]['at']}" if journal.entries else ""
+    begun: dict[str, dict[str, Any]] = {}
+    rows = []
+    for number, entry in enumerate(journal.entries):
+        key, event = str(entry["key"]), str(entry["event"])
+        if event == INTENDED:
+            begun[key] = entry
+        if "sentence" not in entry:
+            continue
+        sentence = message_from_dict(entry["sentence"])
+        evidence = begun.get(key, {}).get("evidence")
+        if evidence is not None:
+            sentence = message("guard-action", what=sentence, folder=Resource(str(evidence)))
+        rows.append(
+            {
+                "time": entry["at"],
+                "remedy": "guard",
+                "step": key,
+                "resource": begun.get(key, {}).get("url"),
+                "call": None,
+                "outcome": event,
+                "message": sentence.to_dict(),
+                "plan": plan,
+                "number": number,
+            }
+        )
+    return rows
+
+
 def _restarts(journal: Journal) -> list[datetime]:
     return [
         datetime.fromisoformat(entry["at"])
         for entry in journal.entries
         if entry["event"] == INTENDED and entry["key"] != _STOPPED
     ]
+
+
+@dataclass(frozen=True)
+class RestartEffect:
+    """What restarts would have changed for the messages of a queue, by simulation.
+
+    Attributes
+    ----------
+    queue
+        Name of the queue.
+    unchanged, cured, uncured
+        Simulated runs without a restart, with restarts that cure what the health checks showed, and with
+        restarts that do not.
+    differing
+        Figures in which the runs without a restart differ from the record by more than a fifth.
+    """
+
+    queue: str
+    unchanged: Comparison
+    cured: Comparison
+    uncured: Comparison
+    differing: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[Message, ...]:
+        """Return messages in the DLQ, lost work, age and delay of each, and how far to trust them."""
+        runs = len(self.unchanged.outcomes)
+        queue = Resource(self.queue)
+        said = [
+            message("guard-effect-unchanged", queue=queue, runs=runs, figures=_figures(self.unchanged)),
+            message("guard-effect-cured", figures=_figures(self.cured)),
+            message("guard-effect-uncured", figures=_figures(self.uncured)),
+        ]
+        if self.differing:
+            said.append(message("guard-effect-differs", count=len(self.differing)))
+        return tuple(said)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return mean and half width of the 95 % interval of each figure, ready for JSON."""
+        names = ("dead_lettered", "lost", "peak_age_s", "behind_s")
+        rows = {"unchanged": self.unchanged, "cured": self.cured, "uncured": self.uncured}
+        return {
+            "queue": self.queue,
+            "differing": list(self.differing),
+            **{key: {name: vars(row.estimate(name)) for name in names} for key, row in rows.items()},
+        }
+
+
+def _figures(row: Comparison) -> Message:
+    """Return the figures of simulated runs, each mean with half the width of its 95 % interval."""
+    dead, lost = row.estimate("dead_lettered"), row.estimate("lost")
+    age, behind = row.estimate("peak_age_s"), row.estimate("behind_s")
+    return message(
+        "guard-effect-figures",
+        dead=Number(dead.mean or 0.0),
+        dead_half=Number(dead.half_width or 0.0, 2),
+        lost=Number(lost.mean or 0.0),
+        lost_half=Number(lost.half_width or 0.0, 2),
+        age=Duration(age.mean or 0.0),
+        age_half=Duration(age.half_width or 0.0),
+        behind=Duration(behind.mean or 0.0),
+        behind_half=Duration(behind.half_width or 0.0),
+    )
 
 
 @dataclass(frozen=True)
@@ -420,6 +535,10 @@ class GuardBacktest:
     answered_inside
         Restarts at which the process answered from inside, so that a restart would have changed nothing;
         None without probes from inside.
+    failing
+        Start and end of each series of failed checks.
+    effect
+        What the restarts would have changed for a queue; None where that is unknown.
     """
 
     restarts: tuple[datetime, ...]
@@ -429,6 +548,8 @@ class GuardBacktest:
     failing_s: float
     avoided_s: float
     answered_inside: int | None
+    failing: tuple[tuple[datetime, datetime], ...] = ()
+    effect: RestartEffect | None = None
 
     @property
     def sentences(self) -> tuple[Message, ...]:
@@ -450,6 +571,10 @@ class GuardBacktest:
             found.append(message("guard-backtest-inside", count=self.answered_inside))
         if self.stopped is not None:
             found.append(message("guard-backtest-stopped", time=self.stopped))
+        if self.effect is not None:
+            found += self.effect.sentences
+        elif self.restarts:
+            found.append(message("guard-backtest-no-queue"))
         return tuple(found)
 
 
@@ -477,8 +602,10 @@ def backtest_guard(
     failing_s = avoided_s = 0.0
     began: datetime | None = None
     cured: datetime | None = None
+    failing: list[tuple[datetime, datetime]] = []
     for now, is_healthy in checks:
         if began is not None and is_healthy:
+            failing.append((began, now))
             failing_s += (now - began).total_seconds()
             if cured is not None:
                 avoided_s += max(0.0, (now - cured).total_seconds())
@@ -494,6 +621,7 @@ def backtest_guard(
             stopped = stopped or now
     if began is not None:
         last = checks[-1][0]
+        failing.append((began, last))
         failing_s += (last - began).total_seconds()
         if cured is not None:
             avoided_s += max(0.0, (last - cured).total_seconds())
@@ -505,6 +633,7 @@ def backtest_guard(
         failing_s=failing_s,
         avoided_s=avoided_s,
         answered_inside=None if inside is None else _answered(state.restarts, inside),
+        failing=tuple(failing),
     )
 
 

@@ -13,7 +13,7 @@ from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import PAGE, locked, settle_killed
 from watchme_analysis.report.index_rows import TEMPLATES, index_rows, template
-from watchme_analysis.report.summary import facts, language_of
+from watchme_analysis.report.summary import action_rows, facts, language_of
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import label, render
 
@@ -59,6 +59,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         "facts": found,
         "question": question,
         "lead": _lead(node.cells),
+        "actions": action_rows(result),
         "sections": _sections(node.cells),
         "coded": coded,
         "remedies": {cause: steps(path) for cause, path in remedy_page(result.get("diagnosis")).items()},

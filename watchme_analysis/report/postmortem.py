@@ -6,8 +6,7 @@ timeline, cause, causes that are ruled out, actions taken, open actions.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from watchme_analysis.present.markdown import (
     markdown_table,
     markdown_text,
 )
+from watchme_analysis.report.actions_taken import actions_taken
 from watchme_analysis.report.cause_page import remedy_page
 from watchme_analysis.report.folder import prepare, slug
 from watchme_analysis.report.run import exported, shared_imports
@@ -33,7 +33,6 @@ from watchme_analysis.text.message import (
     Probability,
     Resource,
     message,
-    message_from_dict,
 )
 from watchme_analysis.text.render import label, render
 from watchme_analysis.version import __version__
@@ -44,8 +43,6 @@ if TYPE_CHECKING:
     from watchme_analysis.notebook import BacklogPage, HealthPage
 
 # Rows of the timeline at most; further changes are in the page.
-# Actions of a kind that are told one by one.
-_MOST_ALIKE = 3
 _MOST_CHANGES = 30
 
 
@@ -217,8 +214,8 @@ class _Postmortem:
                     "postmortem-alarm", alarm=Resource(alarm["alarm"]), resource=Resource(alarm["resource"])
                 )
                 events.append((datetime.fromisoformat(alarm["first"]), self._render(fired)))
-        for time, told, _ in self._actions():
-            events.append((time, told))
+        for time, told, _ in actions_taken(page.investigation.case):
+            events.append((time, self._render(told)))
         events.sort(key=lambda event: event[0])
         return [(format_time(time, page.zone), told) for time, told in events]
 
@@ -274,29 +271,11 @@ class _Postmortem:
             return f"{head}: {markdown_text(self._label('postmortem-not-decided'))}"
         return f"{head}: {markdown_text(self._label('finding-no-evidence'))}"
 
-    def _actions(self) -> Iterable[tuple[datetime, str, str]]:
-        """Yield time, sentence and outcome of each recorded action, in order.
-
-        A redrive takes the same action for each message. So actions that differ only in their values are told
-        once, with their number, at the time of the first.
-        """
-        groups: dict[tuple[Any, ...], list[tuple[datetime, Message]]] = {}
-        for row in self._page.investigation.case.table("actions").to_dict("records"):
-            stored = row["message"] if isinstance(row["message"], Mapping) else json.loads(row["message"])
-            said = message_from_dict(stored)
-            kind = (row["plan"], row["resource"], said.id, str(row["outcome"]))
-            groups.setdefault(kind, []).append((row["time"].to_pydatetime(), said))
-        for (*_, outcome), same in groups.items():
-            if len(same) <= _MOST_ALIKE:
-                yield from ((time, self._render(said), outcome) for time, said in same)
-                continue
-            (first, said), (last, _) = same[0], same[-1]
-            told = message("postmortem-alike", first=said, count=len(same) - 1, until=last)
-            yield first, self._render(told), outcome
-
     def _taken(self, case: Case) -> Iterator[str]:
-        taken = sorted(self._actions(), key=lambda action: action[0])
-        rows = [(format_time(time, self._page.zone), told, outcome) for time, told, outcome in taken]
+        rows = [
+            (format_time(time, self._page.zone), self._render(told), outcome)
+            for time, told, outcome in actions_taken(case)
+        ]
         if not self._has_incident and not rows:
             return
         yield self._heading("actions")

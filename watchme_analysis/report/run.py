@@ -22,6 +22,7 @@ from watchme_analysis.errors import ReportError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.installation import require
 from watchme_analysis.report import outputs
+from watchme_analysis.report.actions_taken import actions_taken
 from watchme_analysis.report.folder import Run, collect_files, prepare, write_result
 from watchme_analysis.report.html_page import check_index, write_index, write_page
 from watchme_analysis.report.kernel import Kernels, finished, interrupted_after, left_by
@@ -240,6 +241,10 @@ def _make_report(
         "notebook": request.notebook.name,
         "figures": [],
         "files": [],
+        "actions": [
+            {"time": time.isoformat(), "message": said.to_dict(), "outcome": outcome}
+            for time, said, outcome in actions_taken(request.case)
+        ],
         "answer": [],
         "diagnosis": None,
     }

@@ -158,6 +158,19 @@ def _headline(found: Mapping[str, Any], causes: tuple[str, ...], language: str) 
     return causes[0] if causes else ""
 
 
+def action_rows(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return time, sentence and outcome of each action that the case recorded, as texts of the report."""
+    zone, language = _zone(result), language_of(result)
+    return [
+        (
+            format_time(entry["time"], zone),
+            render(message_from_dict(entry["message"]), language, zone),
+            str(entry["outcome"]),
+        )
+        for entry in result.get("actions") or ()
+    ]
+
+
 def _causes(found: Mapping[str, Any], language: str) -> tuple[str, ...]:
     """Return the titles of the causes that a diagnosis names, the leading one first."""
     question = found.get("question")

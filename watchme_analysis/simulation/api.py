@@ -75,8 +75,15 @@ class Api:
         self._may_fail = bool(arrivals.failing or settings.faults or settings.failing_share)
         self._draw = factors(settings.variation, random).__next__
         # Without a limit or restarts, calls start directly: no other function is called as often.
-        is_plain = settings.slots is None and not settings.restarts_when_unhealthy
+        restarts = settings.restarts_when_unhealthy or settings.restarts_at_s
+        is_plain = settings.slots is None and not restarts
         self.call: Callable[[Any], None] = self.start if is_plain else self._receive
+
+    def begin(self) -> None:
+        """Schedule the health checks, and the restarts that don't depend on them."""
+        self.calendar.at(self.settings.check_interval_s, self.check_health)
+        for at_s in self.settings.restarts_at_s:
+            self.calendar.at(at_s, self._restart)
 
     def _receive(self, call: Call) -> None:
         now_s, slots = self.calendar.now_s, self.settings.slots
@@ -209,7 +216,7 @@ class Api:
         found = self._current_fault()
         return found is not None and found[1].is_unhealthy
 
-    def _restart(self) -> None:
+    def _restart(self, _: object = None) -> None:
         """Lose all current and waiting calls, and start the downtime."""
         now_s = self.calendar.now_s
         self.restarts += 1

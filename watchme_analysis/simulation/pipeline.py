@@ -168,7 +168,7 @@ class SimulatedPipeline:
         """Schedule the events that are independent of messages."""
         calendar, settings = self.calendar, self.settings
         calendar.at(0.0, self._each_minute)
-        calendar.at(settings.api.check_interval_s, self.api.check_health)
+        self.api.begin()
         self.conditions.begin()
         for number, each in enumerate(settings.earlier):
             later = [other for other in settings.earlier[number + 1 :] if other.field == each.field]

@@ -244,7 +244,7 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
         "queue": asdict(settings.queue),
         "poller": asdict(settings.poller),
         "api": {field.name: getattr(settings.api, field.name) for field in fields(settings.api)
-                if field.name != "faults"},
+                if field.name not in {"faults", "restarts_at_s"}},
         "function_timeout_s": settings.function_timeout_s,
         "run_s": settings.run_s,
     }  # fmt: skip

@@ -148,6 +148,8 @@ class ApiSettings:
         True if an unhealthy API is restarted, and its downtime in seconds. Its calls are lost.
     faults
         Fault intervals in order of their start, without overlaps.
+    restarts_at_s
+        Times in seconds at which the API is restarted whatever its health, such as those of an operator.
     """
 
     mean_s: float = 15.0
@@ -160,6 +162,7 @@ class ApiSettings:
     restarts_when_unhealthy: bool = False
     restart_s: float = 60.0
     faults: tuple[FaultInterval, ...] = ()
+    restarts_at_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,28 @@ guard-evidence = Evidence saved in { $folder }
 guard-restart-failed = The restart with { $command } failed: { $error }
 guard-restarted = { $url } was restarted after failed health checks, and was healthy after { $took }.
 guard-not-healthy = { $url } was restarted, but is still not healthy after { $within }.
+guard-action = { $what } Evidence: { $folder }
 guard-unnotified = Nobody could be notified: { $error }
 guard-backtest = { $count ->
     [0] The guard would not have restarted
     [one] The guard would have restarted once
    *[other] The guard would have restarted { $count } times
   }: { $failed } of { $checks } checks failed, for { $failing } in all.
-guard-backtest-avoided = The first restart would have been at { $first }. If a restart cures the cause, it avoids { $avoided } of that time; if not, the restarts change nothing.
+guard-backtest-avoided = The first restart would have been at { $first }. If a restart cures the cause, it avoids { $avoided } of that time; if not, it avoids nothing.
 guard-backtest-inside = At { $count ->
     [one] one restart
    *[other] { $count } restarts
   } the process answered from inside: the cause was outside it, and a restart would not have helped.
 guard-backtest-stopped = It would have stopped and notified a person at { $time }.
+guard-backtest-no-queue = The case has no metrics of a queue for this time, so it is unknown what the restarts would have changed for messages.
+guard-effect-unchanged = In { $runs } simulated runs of { $queue } without a restart: { $figures }
+guard-effect-cured = With these restarts, if they cure what the checks showed: { $figures }
+guard-effect-uncured = With these restarts, if they do not: { $figures }
+guard-effect-figures = { $dead } ± { $dead_half } messages in the DLQ, { $lost } ± { $lost_half } lost work items, the oldest message { $age } ± { $age_half } old, delayed for { $behind } ± { $behind_half }.
+guard-effect-differs = Read this with care: { $count ->
+    [one] one figure
+   *[other] { $count } figures
+  } of the runs without a restart { $count ->
+    [one] differs
+   *[other] differ
+  } from the record by more than a fifth.

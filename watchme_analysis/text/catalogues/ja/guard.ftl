@@ -6,11 +6,18 @@ guard-evidence = 証拠を { $folder } に保存しました
 guard-restart-failed = { $command } による再起動が失敗しました: { $error }
 guard-restarted = ヘルスチェックの失敗により { $url } を再起動し、{ $took } 後に正常になりました。
 guard-not-healthy = { $url } を再起動しましたが、{ $within } 経っても正常になりません。
+guard-action = { $what } 証拠: { $folder }
 guard-unnotified = 通知を送れませんでした: { $error }
 guard-backtest = { $count ->
     [0] guard は再起動しませんでした
    *[other] guard は { $count } 回再起動していました
   }。チェック { $checks } 回のうち { $failed } 回が失敗し、失敗の合計は { $failing } です。
-guard-backtest-avoided = 最初の再起動は { $first } です。再起動で原因が解消する場合は、そのうち { $avoided } を回避できます。解消しない場合は何も変わりません。
+guard-backtest-avoided = 最初の再起動は { $first } です。再起動で原因が解消する場合は、そのうち { $avoided } を回避できます。解消しない場合は短縮されません。
 guard-backtest-inside = { $count } 回の再起動の時点で、プロセスは内部からの要求に応答していました。原因はプロセスの外にあり、再起動では改善しません。
 guard-backtest-stopped = { $time } に再起動をやめ、担当者に通知していました。
+guard-backtest-no-queue = この時間帯のキューのメトリクスがケースにないため、再起動がメッセージに与えた影響は不明です。
+guard-effect-unchanged = { $queue } の { $runs } 回のシミュレーションで、再起動しない場合: { $figures }
+guard-effect-cured = 再起動により、チェックが示した障害が解消する場合: { $figures }
+guard-effect-uncured = 再起動しても解消しない場合: { $figures }
+guard-effect-figures = DLQ のメッセージ { $dead } ± { $dead_half } 件、失われた処理 { $lost } ± { $lost_half } 件、最も古いメッセージの経過時間 { $age } ± { $age_half }、遅延の続く時間 { $behind } ± { $behind_half }。
+guard-effect-differs = 注意: 再起動しない場合のシミュレーションで、{ $count } 個の値が記録と 2 割以上異なります。
