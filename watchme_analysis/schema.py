@@ -667,9 +667,12 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     schema = table_schema(name)
-    unknown = [column for column in frame.columns if column not in set(schema.names)]
+    names = set(schema.names)
+    unknown = [column for column in frame.columns if column not in names]
     if unknown:
         raise InputError(f"The table {name!r} has no column {', '.join(map(repr, unknown))}.")
+    if len(frame) == 0:  # `frame.empty` is also true of rows without columns
+        return empty(name)
     columns = {}
     for column in schema.columns:
         dtype = DTYPES[column.kind]

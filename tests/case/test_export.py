@@ -221,6 +221,11 @@ def test_what_names_nobody_stays(text):
     assert Redactor("ids").text(text) == text
 
 
+def test_different_identities_have_different_stand_ins():
+    redactor = Redactor("ids", identities={"kitchen": "device", "hall": "device"})
+    assert redactor.text("kitchen hall kitchen") == "device-1 device-2 device-1"
+
+
 def test_a_stand_in_stays_itself():
     redactor = Redactor("ids", identities={"kitchen": "device"})
     once = redactor.text("192.0.2.7 kitchen 123456789012 /home/anna https://example.com/ 2001:db8:1::5")

@@ -433,7 +433,7 @@ def _columns(table: str, rows: Sequence[Mapping[str, Any]]) -> Any:
 def _typed(table: str, frame: Any) -> Any:
     import pandas as pd
 
-    for column in table_schema(table).columns:
+    for column in table_schema(table).columns if len(frame) else ():
         if column.name not in frame.columns:
             continue
         if column.kind == "time":
