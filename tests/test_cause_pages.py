@@ -1,4 +1,5 @@
 import re
+from itertools import product
 from pathlib import Path
 
 from click import Context
@@ -8,28 +9,58 @@ from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
-HEADINGS = ["What it looks like", "Confirm", "Fix", "Prevent"]
+HEADINGS = {
+    "en": ["What it looks like", "Confirm", "Fix", "Prevent"],
+    "ja": ["症状", "確認", "対処", "予防"],
+}
+ENDINGS = {"en": ".md", "ja": ".ja.md"}
+FENCE = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 CAUSES = [entry.cause for question in QUESTIONS for entry in causes_of(question)]
 NAMED = [cause for cause in CAUSES if cause != "none"]
 
 
-def test_every_cause_has_a_page_for_the_person_on_call(subtests):
+def linked(text):
+    return set(re.findall(r"\]\((\w+)\.(?:ja\.)?md\)", text))
+
+
+def named(text):
+    return {" ".join(each.split()) for each in re.findall(r"`([^`]+)`", FENCE.sub("", text))}
+
+
+def test_every_cause_has_a_page_for_the_person_on_call_in_each_language(subtests):
+    for cause, (language, ending) in product(NAMED, ENDINGS.items()):
+        with subtests.test(cause=cause, language=language):
+            text = (PAGES / f"{cause}{ending}").read_text(encoding="utf-8")
+            assert text.startswith(f"# {cause}: ")
+            assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS[language]
+            assert len(FENCE.findall(re.split(r"^## ", text, flags=re.MULTILINE)[2])) >= 1
+            index = (PAGES / f"README{ending}").read_text(encoding="utf-8")
+            assert f"[{cause}]({cause}{ending})" in index
+
+
+def test_a_page_has_the_same_commands_and_links_in_each_language(subtests):
     for cause in NAMED:
         with subtests.test(cause=cause):
-            text = (PAGES / f"{cause}.md").read_text(encoding="utf-8")
-            assert text.startswith(f"# {cause}: ")
-            assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
-            confirm = text.partition("## Confirm")[2].partition("## Fix")[0]
-            assert "```sh" in confirm
-            assert f"[{cause}]({cause}.md)" in (PAGES / "README.md").read_text(encoding="utf-8")
+            texts = {
+                language: (PAGES / f"{cause}{ending}").read_text(encoding="utf-8")
+                for language, ending in ENDINGS.items()
+            }
+            blocks, links, names = (
+                {language: find(text) for language, text in texts.items()}
+                for find in (FENCE.findall, linked, named)
+            )
+            assert blocks["ja"] == blocks["en"]
+            assert links["ja"] == links["en"]
+            assert names["ja"] == names["en"]
 
 
 def test_there_is_no_page_without_a_cause_and_no_link_into_nothing():
     pages = {path.name for path in PAGES.glob("*.md")}
-    assert pages == {f"{cause}.md" for cause in NAMED} | {"README.md"}
+    assert pages == {f"{name}{ending}" for name in [*NAMED, "README"] for ending in ENDINGS.values()}
     for page in PAGES.glob("*.md"):
-        links = set(re.findall(r"\]\((\w+\.md)\)", page.read_text(encoding="utf-8")))
+        links = set(re.findall(r"\]\(([\w.]+\.md)\)", page.read_text(encoding="utf-8")))
         assert links <= pages, page.name
+        assert {link.endswith(".ja.md") for link in links} <= {page.name.endswith(".ja.md")}, page.name
 
 
 def test_the_pages_name_commands_that_there_are():
@@ -41,15 +72,15 @@ def test_the_pages_name_commands_that_there_are():
 
 
 def test_what_to_do_stands_alone_in_a_report(subtests):
-    for cause in NAMED:
-        with subtests.test(cause=cause):
+    for cause, language in product(NAMED, HEADINGS):
+        with subtests.test(cause=cause, language=language):
             found = {"verdict": "supported", "cause": cause, "secondary_cause": "downstream_saturated"}
             found["question"] = next(
                 name for name in QUESTIONS if cause in [one.cause for one in causes_of(name)]
             )
-            (page,) = remedy_page(found).values()
+            (page,) = remedy_page(found, language).values()
             told = steps(page)
-            assert re.findall(r"^\*\*(.+)\*\*$", told, re.MULTILINE) == HEADINGS[1:]
+            assert re.findall(r"^\*\*(.+)\*\*$", told, re.MULTILINE) == HEADINGS[language][1:]
             assert not re.search(r"^## |\]\(\w+\.md\)", told, re.MULTILINE)
 
 

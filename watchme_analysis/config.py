@@ -30,14 +30,16 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from watchme_analysis.errors import InputError, reason_of
+from watchme_analysis.errors import InputError
 from watchme_analysis.limits import LIMIT_KEYS, Limits
+from watchme_analysis.text.catalogue import LANGUAGES
+from watchme_analysis.text.message import Choice, Message, Names, Resource, Text
+from watchme_analysis.text.render import error_message
 
 FILE = "watchme.toml"
 PREFIX = "WATCHME_"
 # Folder from which files are searched instead of the working directory: that of whoever started a notebook.
 FOLDER_VARIABLE = f"{PREFIX}CONFIG_FOLDER"
-LANGUAGES = ("en", "ja")
 # Characters of an invalid value that an error quotes.
 _LONGEST_QUOTE = 60
 # Where the language of messages is stated, in the order of POSIX.
@@ -287,7 +289,7 @@ class _Field(NamedTuple):
     ``parse`` returns the value to store, and raises ValueError for one that is not allowed.
     """
 
-    allowed: str
+    allowed: Text
     parse: Callable[[Any], Any]
 
 
@@ -339,8 +341,17 @@ def _matching(pattern: str) -> Callable[[Any], str]:
 
 
 def _one_of(*allowed: str) -> _Field:
-    listed = ", ".join(f'"{each}"' for each in allowed[:-1]) + f' or "{allowed[-1]}"'
-    return _Field(listed, _matching("|".join(map(re.escape, allowed))))
+    return _Field(_listed(*allowed), _matching("|".join(map(re.escape, allowed))))
+
+
+def _listed(*allowed: str) -> Message:
+    """Return the choices of a setting, quoted as TOML has them."""
+    *rest, last = (f'"{each}"' for each in allowed)
+    return error_message("allowed-choices", rest=Resource(", ".join(rest)), last=Resource(last))
+
+
+def _allowed(message_id: str, example: str) -> Message:
+    return error_message(message_id, example=Resource(example))
 
 
 def _port(value: Any) -> int:
@@ -378,44 +389,46 @@ def _amount(value: Any) -> float:
     return _seconds(float(value) if isinstance(value, str) and re.fullmatch(r"[\d.]{1,15}", value) else value)
 
 
-_KEYS = _Field('a list of names, such as ["order_id"]', _names)
-_WORDS = _Field('a list of words, such as ["failed"]', _names)
-_UNIT = _Field('a noun, such as "order"', _name)
+_KEYS = _Field(error_message("allowed-names"), _names)
+_WORDS = _Field(error_message("allowed-words"), _names)
+_UNIT = _Field(error_message("allowed-noun"), _name)
 _WORK_ITEM_FIELDS = {
     "item_keys": _KEYS,
     "time_keys": _KEYS,
     "day_keys": _KEYS,
-    "day_in_path": _Field("a regular expression with one group, the date", _date_pattern),
+    "day_in_path": _Field(error_message("allowed-date-pattern"), _date_pattern),
     "unit_en": _UNIT,
     "unit_ja": _UNIT,
-    "time_zone": _Field('the IANA name of a time zone, such as "Europe/Berlin" or "UTC"', _zone),
+    "time_zone": _Field(error_message("allowed-zone"), _zone),
 }
 _LOG_WORD_FIELDS = dict.fromkeys(("error", "no_error", "timeout", "status"), _WORDS)
 _LOAD_FIELDS = {
-    "senders": _Field("a whole number above 0", _whole_number),
-    "interval_s": _Field("a number of seconds above 0", _seconds),
-    "together": _Field("true or false", _truth),
+    "senders": _Field(error_message("allowed-whole-number"), _whole_number),
+    "interval_s": _Field(error_message("allowed-seconds"), _seconds),
+    "together": _Field(error_message("allowed-truth"), _truth),
 }
-_AMOUNT = _Field("a number above 0", _amount)
-_PATH = _Field("the path of a file or folder, relative to the file that states it", _name)
+_AMOUNT = _Field(error_message("allowed-amount"), _amount)
+_PATH = _Field(error_message("allowed-path"), _name)
 # Keys in the file; see `_PLURAL` for attributes with another name.
 _SYSTEM_FIELDS = {
-    "queue": _Field('a name or a list of names, such as "orders"', _name_or_names),
-    "dlq": _Field('a name or a list of names, such as "orders-dlq"', _name_or_names),
-    "function": _Field('a name or a list of names, such as "orders-worker"', _name_or_names),
+    "queue": _Field(_allowed("allowed-name-or-names", '"orders"'), _name_or_names),
+    "dlq": _Field(_allowed("allowed-name-or-names", '"orders-dlq"'), _name_or_names),
+    "function": _Field(_allowed("allowed-name-or-names", '"orders-worker"'), _name_or_names),
     "instance": _Field(
-        'an id or a list of ids, such as "i-0123456789abcdef0"',
+        error_message("allowed-ids"),
         lambda value: tuple(map(_matching("i-[0-9a-f]{8,17}"), _name_or_names(value))),
     ),
-    "api": _Field('a URL, such as "https://api.example.com/orders"', _matching(r"https?://[^\s/]+\S*")),
-    "health": _Field('a path or a URL, such as "/health"', _matching(r"/\S*|https?://[^\s/]+\S*")),
-    "port": _Field("a port between 1 and 65535", _port),
-    "log_groups": _Field('a list of names or patterns, such as ["/aws/lambda/orders-*"]', _names),
+    "api": _Field(
+        _allowed("allowed-url", '"https://api.example.com/orders"'), _matching(r"https?://[^\s/]+\S*")
+    ),
+    "health": _Field(error_message("allowed-path-or-url"), _matching(r"/\S*|https?://[^\s/]+\S*")),
+    "port": _Field(error_message("allowed-port"), _port),
+    "log_groups": _Field(error_message("allowed-patterns"), _names),
     "error_words": _WORDS,
     "alarms": _PATH,
     "reports": _PATH,
-    "destinations": _Field('a list of names of destinations, such as ["on-call"]', _names),
-    "test": _Field("true or false", _truth),
+    "destinations": _Field(error_message("allowed-destinations"), _names),
+    "test": _Field(error_message("allowed-truth"), _truth),
 }
 SYSTEM_KEYS = (*_SYSTEM_FIELDS,)
 _SYSTEM_PATHS = frozenset({"alarms", "reports"})
@@ -427,54 +440,60 @@ _PLURAL = {
     "test": "is_test",
 }
 _SECRET = _Field(
-    'where the secret is: "env:VARIABLE", "file:PATH", "secretsmanager:ID" or "ssm:NAME"',
+    error_message("allowed-secret"),
     _matching(r"(env|file|secretsmanager|ssm):\S+"),
 )
 _ADDRESSES = _Field(
-    'a list of addresses, such as ["on-call@example.com"]',
+    error_message("allowed-addresses"),
     lambda value: tuple(map(_matching(r"[^@\s]+@[^@\s]+"), _name_or_names(value))),
 )
-_ADDRESS = _Field("an address of e-mail", _matching(r"[^@\s]+@[^@\s]+"))
-_DAYS = _Field('a number of days, such as "90d"', _matching(r"[1-9]\d*d"))
-_URL = _Field('a URL, such as "https://reports.example.com/"', _matching(r"https?://[^\s/]+\S*"))
+_ADDRESS = _Field(error_message("allowed-address"), _matching(r"[^@\s]+@[^@\s]+"))
+_DAYS = _Field(error_message("allowed-days"), _matching(r"[1-9]\d*d"))
+_URL = _Field(_allowed("allowed-url", '"https://reports.example.com/"'), _matching(r"https?://[^\s/]+\S*"))
 _RETENTION: dict[str, tuple[_Field, bool]] = {
     "keep": (_DAYS, False),
-    "keep_incidents": (_Field("true or false", _truth), False),
+    "keep_incidents": (_Field(error_message("allowed-truth"), _truth), False),
 }
 # Keys of each type of destination; those marked are required.
 DESTINATIONS: dict[str, dict[str, tuple[_Field, bool]]] = {
     "files": {"folder": (_PATH, True), "url": (_URL, False), **_RETENTION},
     "s3": {
-        "bucket": (_Field("the name of a bucket", _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")), True),
-        "prefix": (_Field("a text", _name), False),
+        "bucket": (
+            _Field(error_message("allowed-bucket"), _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")),
+            True,
+        ),
+        "prefix": (_Field(error_message("allowed-text"), _name), False),
         "encryption": (_one_of("AES256", "aws:kms"), False),
-        "kms_key": (_Field("the id or ARN of a KMS key", _name), False),
+        "kms_key": (_Field(error_message("allowed-kms-key"), _name), False),
         "link_valid": (
-            _Field('a span of at most seven days, such as "12h"', _matching(r"[1-7]d|[1-9]\d?h")),
+            _Field(error_message("allowed-week"), _matching(r"[1-7]d|[1-9]\d?h")),
             False,
         ),
         **_RETENTION,
     },
     "sns": {
-        "topic": (_Field("the ARN of a topic", _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")), True),
+        "topic": (
+            _Field(error_message("allowed-topic"), _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")),
+            True,
+        ),
         "format": (_one_of("text", "amazon-q"), False),
     },
     "slack": {
         "webhook": (_SECRET, True),
         "token": (_SECRET, False),
-        "channel": (_Field("the id or name of a channel", _matching(r"#?[^\s#]+")), False),
+        "channel": (_Field(error_message("allowed-channel"), _matching(r"#?[^\s#]+")), False),
         "api": (_URL, False),
     },
     "teams": {"webhook": (_SECRET, True)},
     "email": {
         "to": (_ADDRESSES, True),
         "from": (_ADDRESS, True),
-        "smtp": (_Field('HOST:PORT, such as "smtp.example.com:587"', _matching(r"[\w.-]+:\d+")), True),
+        "smtp": (_Field(error_message("allowed-host-port"), _matching(r"[\w.-]+:\d+")), True),
         "tls": (_one_of("starttls", "tls", "none"), False),
-        "user": (_Field("the name of the user at the SMTP server", _name), False),
+        "user": (_Field(error_message("allowed-smtp-user"), _name), False),
         "password": (_SECRET, False),
     },
-    "eventbridge": {"bus": (_Field("the name or ARN of an event bus", _name), True)},
+    "eventbridge": {"bus": (_Field(error_message("allowed-bus"), _name), True)},
     "markdown": {"folder": (_PATH, True)},
 }
 # Keys that replace a required one, by type and key.
@@ -484,17 +503,17 @@ _COMMON_OF_DESTINATIONS = {
     "when": _one_of("every-run", "changes", "failures"),
     "language": _one_of(*LANGUAGES),
     "redact": _one_of("secrets", "ids", "share"),
-    "errors": _Field("true or false", _truth),
+    "errors": _Field(error_message("allowed-truth"), _truth),
 }
 # Tables of the file with their keys. The zone of work items is that of the file.
 _TABLES: dict[str, dict[str, _Field]] = {
     "work_items": {key: each for key, each in _WORK_ITEM_FIELDS.items() if key != "time_zone"},
     "log_words": _LOG_WORD_FIELDS,
     "load": _LOAD_FIELDS,
-    "limits": dict.fromkeys(LIMIT_KEYS, _Field("a whole number from 1", _limit)),
+    "limits": dict.fromkeys(LIMIT_KEYS, _Field(error_message("allowed-from-one"), _limit)),
     "run": {
         "state": _PATH,
-        "window": _Field('a span, such as "24h"', _matching(r"[1-9]\d{0,4}[mhdw]")),
+        "window": _Field(error_message("allowed-span"), _matching(r"[1-9]\d{0,4}[mhdw]")),
         **dict.fromkeys(
             ("max_gb", "max_usd", "max_gb_per_day", "max_usd_per_day", "usd_per_gb", "deadline_s"), _AMOUNT
         ),
@@ -513,7 +532,7 @@ def _checked_value(fields: Mapping[str, _Field], key: str, value: object) -> Any
     """Return a validated value of a table; raises ValueError with the allowed values."""
     found = fields.get(key)
     if found is None:
-        raise ValueError(f"one of {', '.join(fields)}")
+        raise ValueError(error_message("allowed-keys", names=Resource(", ".join(fields))))
     try:
         return found.parse(value)
     except ValueError:
@@ -585,16 +604,20 @@ class Config:
         if wanted in self.systems:
             return self.systems[wanted]
         if not self.systems:
-            raise InputError(
-                f"There is no system {wanted!r}: {FILE} states none. `watchme config init` writes one."
+            raise InputError(error_message("error-config-no-systems", name=repr(wanted), file=FILE))
+        raise InputError(
+            error_message(
+                "error-config-no-such-system",
+                name=repr(wanted),
+                known=_suggestion(wanted, self.systems, "systems"),
             )
-        raise InputError(f"There is no system {wanted!r}{_suggestion(wanted, self.systems, 'systems')}")
+        )
 
 
 class _Setting(NamedTuple):
     """How a setting is validated, and the variables of AWS that are stronger than a file."""
 
-    allowed: str
+    allowed: Text
     is_valid: Callable[[str], bool]
     aws_variables: tuple[str, ...] = ()
     is_path: bool = False
@@ -610,24 +633,24 @@ def _is_zone(name: str) -> bool:
 
 _SETTINGS = {
     "time_zone": _Setting(_WORK_ITEM_FIELDS["time_zone"].allowed, _is_zone),
-    "language": _Setting('"en" or "ja"', LANGUAGES.__contains__),
+    "language": _Setting(_listed(*LANGUAGES), LANGUAGES.__contains__),
     # Access keys in the environment count as well: a profile that is given replaces them.
     "profile": _Setting(
-        "the name of a profile of the AWS configuration",
+        error_message("allowed-profile"),
         lambda text: bool(text.strip()),
         ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID"),
     ),
     "region": _Setting(
-        'an AWS region, such as "us-east-1"',
+        error_message("allowed-region"),
         lambda text: re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", text) is not None,
         ("AWS_REGION", "AWS_DEFAULT_REGION"),
     ),
     "alarms": _Setting(
-        "the path of a YAML file, relative to the file that states it",
+        error_message("allowed-yaml"),
         lambda text: bool(text.strip()),
         is_path=True,
     ),
-    "system": _Setting("the name of a system", lambda text: bool(text.strip())),
+    "system": _Setting(error_message("allowed-system"), lambda text: bool(text.strip())),
 }
 KEYS = (*_SETTINGS,)
 
@@ -779,7 +802,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return _settings_in(path, path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} can't be read: {reason_of(error)}. Correct or remove the file.") from error
+        raise InputError(error_message("error-config-unreadable", path=path, reason=error)) from error
 
 
 @lru_cache(maxsize=8)  # an import asks for the limits at each file
@@ -804,7 +827,11 @@ def _validated(path: Path, data: dict[str, Any]) -> dict[str, Any]:
     known = (*KEYS, *_TABLES, "systems", "destinations")
     for key in data:
         if key not in known:
-            raise InputError(f"{path} has the unknown key {_quoted(key)}{_suggestion(key, known)}")
+            raise InputError(
+                error_message(
+                    "error-config-unknown-key", path=path, key=_quoted(key), known=_suggestion(key, known)
+                )
+            )
     tables = {table: _table(path, table, data.pop(table, {}), fields) for table, fields in _TABLES.items()}
     tables["systems"] = {
         name: _table(path, f"systems.{name}", stated, _SYSTEM_FIELDS)
@@ -818,20 +845,22 @@ def _validated(path: Path, data: dict[str, Any]) -> dict[str, Any]:
         for wanted in system.get("destinations", ()):
             if wanted not in tables["destinations"]:
                 near = _suggestion(wanted, tables["destinations"], "destinations")
-                raise InputError(f"{path}: systems.{name}.destinations names no destination {wanted!r}{near}")
+                raise InputError(
+                    error_message(
+                        "error-config-no-destination", path=path, system=name, name=repr(wanted), known=near
+                    )
+                )
     return {key: _checked(key, value, str(path)) for key, value in data.items()} | tables
 
 
 def _named(path: Path, table: str, stated: object) -> dict[str, Any]:
     """Return a table of named tables, such as ``[systems.orders]``."""
     if not isinstance(stated, dict) or not all(isinstance(each, dict) for each in stated.values()):
-        raise InputError(
-            f"{path}: {table} holds tables with a name: write [{table}.NAME] and its keys below."
-        )
+        raise InputError(error_message("error-config-named-tables", path=path, table=table, example=table))
     for name in stated:
         if not re.fullmatch(r"[\w.-]+", name):
             raise InputError(
-                f"{path}: [{table}.{_quoted(name)}] has no valid name: use letters, digits, hyphens and dots."
+                error_message("error-config-table-name", path=path, table=table, name=_quoted(name))
             )
     return stated
 
@@ -839,7 +868,11 @@ def _named(path: Path, table: str, stated: object) -> dict[str, Any]:
 def _destination(path: Path, name: str, stated: dict[str, Any]) -> dict[str, Any]:
     """Return a destination of a file, checked by its type."""
     if "type" not in stated:
-        raise InputError(f"{path}: {name} has no type: it must be {_COMMON_OF_DESTINATIONS['type'].allowed}.")
+        raise InputError(
+            error_message(
+                "error-config-no-type", path=path, name=name, allowed=_COMMON_OF_DESTINATIONS["type"].allowed
+            )
+        )
     of_type = DESTINATIONS.get(stated["type"], {}) if isinstance(stated["type"], str) else {}
     fields = _COMMON_OF_DESTINATIONS | {key: each for key, (each, _) in of_type.items()}
     if not of_type:  # the other keys of an unknown type are not known either
@@ -850,11 +883,17 @@ def _destination(path: Path, name: str, stated: dict[str, Any]) -> dict[str, Any
         others = _INSTEAD.get((found["type"], key), ())
         if others and not found.keys().isdisjoint(others):
             if key in found:
-                raise InputError(f"{path}: {name} has {key} and {' and '.join(others)}: state one of both.")
+                raise InputError(
+                    error_message(
+                        "error-config-both", path=path, name=name, key=key, others=Names(tuple(others))
+                    )
+                )
             required = required - {key} | set(others)
     for key, (each, _) in of_type.items():
         if key in required and key not in found:
-            raise InputError(f"{path}: {name} has no {key}: it must be {each.allowed}.")
+            raise InputError(
+                error_message("error-config-lacks-key", path=path, name=name, key=key, allowed=each.allowed)
+            )
     return found
 
 
@@ -862,14 +901,20 @@ def _table(path: Path, name: str, stated: object, fields: Mapping[str, _Field]) 
     """Return a table of a file, checked."""
     if not isinstance(stated, dict):
         raise InputError(
-            f"{path}: {name} is {_quoted(stated)}, but must be a table: write [{name}] and its keys below."
+            error_message("error-config-no-table", path=path, name=name, value=_quoted(stated), example=name)
         )
     found = {}
     for stated_key, value in _units(stated).items():
         key = _FORMER_KEYS.get(stated_key, stated_key)
         if key not in fields:
             raise InputError(
-                f"{path}: [{name}] has the unknown key {_quoted(stated_key)}{_suggestion(stated_key, fields)}"
+                error_message(
+                    "error-config-unknown-table-key",
+                    path=path,
+                    table=name,
+                    key=_quoted(stated_key),
+                    known=_suggestion(stated_key, fields),
+                )
             )
         found[key] = _checked_key(str(path), name, fields, key, value)
     return found
@@ -880,7 +925,16 @@ def _checked_key(source: str, table: str, fields: Mapping[str, _Field], key: str
     try:
         return _checked_value(fields, key, value)
     except ValueError as error:
-        raise InputError(f"{source}: {table}.{key} is {_quoted(value)}, but must be {error}.") from error
+        raise InputError(
+            error_message(
+                "error-config-table-value",
+                source=source,
+                table=table,
+                key=key,
+                value=_quoted(value),
+                allowed=error,
+            )
+        ) from error
 
 
 def _units(stated: Mapping[str, Any]) -> dict[str, Any]:
@@ -893,19 +947,26 @@ def _units(stated: Mapping[str, Any]) -> dict[str, Any]:
     return rest | {f"unit_{language}": value for language, value in both.items()}
 
 
-def _suggestion(word: str, known: Iterable[str], kind: str = "keys") -> str:
+def _suggestion(word: str, known: Iterable[str], kind: str = "keys") -> Message:
     """Return the end of a sentence on an unknown name: the nearest known one, or all of them."""
     from difflib import get_close_matches
 
     listed = list(known)
     near = get_close_matches(word.lower(), listed, 1)
-    return f": do you mean {near[0]}?" if near else f": the {kind} are {', '.join(listed) or 'none'}."
+    if near:
+        return error_message("config-near", word=Resource(near[0]))
+    names = Resource(", ".join(listed)) if listed else error_message("list-empty")
+    return error_message("config-known", kind=Choice(kind), names=names)
 
 
 def _checked(key: str, value: object, source: str) -> str:
     setting = _SETTINGS[key]
     if not isinstance(value, str) or not setting.is_valid(value):
-        raise InputError(f"{source}: {key} is {_quoted(value)}, but must be {setting.allowed}.")
+        raise InputError(
+            error_message(
+                "error-config-value", source=source, key=key, value=_quoted(value), allowed=setting.allowed
+            )
+        )
     return value
 
 

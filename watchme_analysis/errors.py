@@ -1,11 +1,12 @@
 """Errors of the package.
 
 Every message is one sentence that says what is wrong, where (file, line, queue, window) and what to do
-next. The command line prints that sentence without a traceback and exits 2.
+next: a :func:`watchme_analysis.text.render.error_message`, so that it is told in the language of the reader.
+The command line prints that sentence without a traceback and exits 2.
 """
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Return why a text could not be read, in one line."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Choice, Count
+from watchme_analysis.text.render import error_message
 
 DISTRIBUTION = "watchme-analysis"
 # Modules by which an extra of pyproject.toml is recognised.
@@ -38,7 +40,7 @@ def require(extra: str, purpose: str) -> None:
     extra
         Name of the extra, such as ``report``.
     purpose
-        What needs it, as the subject of a sentence in the plural, such as ``Reports``.
+        What needs it, as a key of the message ``error-extra-missing``, such as ``reports``.
 
     Raises
     ------
@@ -47,8 +49,13 @@ def require(extra: str, purpose: str) -> None:
     """
     missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
         raise InputError(
-            f"{purpose} need {', '.join(missing)}, which {verb} not installed: "
-            f"pip install '{DISTRIBUTION}[{extra}]'."
+            error_message(
+                "error-extra-missing",
+                purpose=Choice(purpose),
+                packages=", ".join(missing),
+                missing=Count(len(missing)),
+                distribution=DISTRIBUTION,
+                extra=extra,
+            )
         )

@@ -80,12 +80,5 @@ class Limits:
                 raise ValueError("a whole number from 1")
         return cls(**values)  # type: ignore[arg-type]
 
-    def reached(self, key: str) -> str:
-        """Return how a limit was reached and how to change it, for the end of a sentence."""
-        return (
-            f"the limit {key} = {getattr(self, key)}, which [limits] in watchme.toml or WATCHME_LIMIT_"
-            f"{key.upper()} changes"
-        )
-
 
 LIMIT_KEYS = tuple(field.name for field in fields(Limits))

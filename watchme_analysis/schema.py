@@ -21,6 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -630,7 +631,9 @@ def table_schema(name: str) -> Table:
     try:
         return TABLES[name]
     except KeyError as error:
-        raise InputError(f"There is no table {name!r}: the tables are {', '.join(TABLES)}.") from error
+        raise InputError(
+            error_message("error-no-table", table=repr(name), known=", ".join(TABLES))
+        ) from error
 
 
 def empty(name: str) -> pd.DataFrame:
@@ -670,7 +673,9 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     names = set(schema.names)
     unknown = [column for column in frame.columns if column not in names]
     if unknown:
-        raise InputError(f"The table {name!r} has no column {', '.join(map(repr, unknown))}.")
+        raise InputError(
+            error_message("error-table-no-column", table=repr(name), columns=", ".join(map(repr, unknown)))
+        )
     if len(frame) == 0:  # `frame.empty` is also true of rows without columns
         return empty(name)
     columns = {}

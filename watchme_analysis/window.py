@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 _SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)", re.ASCII)
 _LONGEST = timedelta(days=36525)
@@ -46,8 +47,9 @@ class Window:
             object.__setattr__(self, name, _known(value, value.isoformat()))
         if self.end <= self.start:
             raise InputError(
-                f"The window ends at {self.end.isoformat()}, not after its start {self.start.isoformat()}: "
-                "swap or widen the bounds."
+                error_message(
+                    "error-window-backwards", end=self.end.isoformat(), start=self.start.isoformat()
+                )
             )
 
     @property
@@ -74,9 +76,7 @@ def parse_zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError(
-            f"The time zone {name!r} is unknown: use an IANA name such as Europe/Berlin or UTC."
-        ) from error
+        raise InputError(error_message("error-zone-unknown", name=repr(name))) from error
 
 
 def _short(text: str) -> str:
@@ -90,7 +90,7 @@ def _known(moment: datetime, text: str) -> datetime:
     except OverflowError:
         found = None
     if found is None or not _EARLIEST <= found < _LATEST:
-        raise InputError(f"The time {_short(text)!r} lies outside of the years 1900 to 2261: correct it.")
+        raise InputError(error_message("error-time-range", time=repr(_short(text))))
     return found
 
 
@@ -104,14 +104,10 @@ def parse_span(text: str) -> timedelta:
     """
     parts = list(_SPAN.finditer(text.strip()))
     if not parts or "".join(part.group() for part in parts) != text.strip():
-        raise InputError(
-            f"{_short(text)!r} is not a valid duration: write it like 500ms, 90s, 30m, 2h, 3d or 1d12h."
-        )
+        raise InputError(error_message("error-duration-invalid", text=repr(_short(text))))
     seconds = sum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts)
     if seconds > _LONGEST.total_seconds():
-        raise InputError(
-            f"The length of time {_short(text)!r} is longer than 100 years: write it like 2h or 3d."
-        )
+        raise InputError(error_message("error-duration-long", text=repr(_short(text))))
     return timedelta(seconds=seconds)
 
 
@@ -144,10 +140,7 @@ def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = Non
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InputError(
-            f"{_short(text)!r} is not a valid time: write ISO 8601 such as 2025-12-11T10:00+09:00, or a span "
-            "such as 2h."
-        ) from error
+        raise InputError(error_message("error-time-invalid", text=repr(_short(text)))) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone or UTC)
     return _known(moment, text)
@@ -183,6 +176,4 @@ def moment_of(
     if isinstance(value, datetime):
         moment = value if value.tzinfo is not None else value.replace(tzinfo=zone or UTC)
         return _known(moment, value.isoformat())
-    raise InputError(
-        f"{_short(repr(value))} is not a valid time: give a text such as '2h', a datetime or a timedelta."
-    )
+    raise InputError(error_message("error-time-kind", value=_short(repr(value))))

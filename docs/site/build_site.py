@@ -137,6 +137,12 @@ def menu(pages: dict[str, str]) -> list[Any]:
         named: list[Any] = [{title: left.pop(source)} for title, source in entries.items()]
         if section == "Python":
             named += [left.pop(source) for source in list(left) if source.endswith(".ipynb")]
+        if section == "日本語":
+            folder = FOLDERS["Causes"]
+            pages_of_causes = [
+                source for source in left if source.startswith(folder) and source.endswith(".ja.md")
+            ]
+            named.append({"原因": [left.pop(source) for source in pages_of_causes]})
         found.append({section: named})
     for section, folder in FOLDERS.items():
         found.append(

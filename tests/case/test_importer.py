@@ -568,7 +568,9 @@ def test_cases_side_by_side_are_not_taken_for_one(evidence, tmp_path):
         shutil.copytree(evidence, tmp_path / "incidents" / name)
     folder = tmp_path / "incidents"
 
-    with pytest.raises(InputError, match=r"monday, tuesday hold the same files \(access\.log, .*Give one of"):
+    with pytest.raises(
+        InputError, match=r"monday and tuesday hold the same files \(access\.log, .*Give one of"
+    ):
         import_folder(folder, tmp_path / "case")
     assert not (tmp_path / "case").exists()
 

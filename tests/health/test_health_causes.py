@@ -11,6 +11,7 @@ from worlds.health_world import investigate
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.health.hypotheses import signals
 from watchme_analysis.inference import causes as cause_files
+from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.present.finding import FindingsView
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.report import cause_page
@@ -76,7 +77,7 @@ def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
     assert {item["signal"] for item in found["evidence"]} == {"edge_alone", "refused_at_once"} | inherited
     assert "https://HOST/svc/healthz" in found["next_test"]
     assert found["not_covered"] == ["No compose_settings: the tides could not be seen.", "The far side."]
-    assert "moon_phase" in str(plot_evidence_matrix(said.ranking).alt)
+    assert "moon_phase" in str(plot_evidence_matrix(said.ranking, cause_names("health")).alt)
     titles = {one.cause: one.title for one in causes_of("health")}
     shown = FindingsView(said.ranking, titles, parse_zone("UTC"))._repr_mimebundle_()
     assert "The moon stands in the way" in str(shown)

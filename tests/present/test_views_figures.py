@@ -254,7 +254,7 @@ def test_matrix_shows_weights_and_silence():
             Finding("three", ()),
         ]
     )
-    picture = plot_evidence_matrix(ranking)
+    picture = plot_evidence_matrix(ranking, {})
     assert {"▲2.0", "▼1.5", "·"} <= set(picture.words)
     assert "one" in picture.alt
     assert "(1 for, 0 against, 0 neutral)" in picture.alt
@@ -275,7 +275,7 @@ EMPTY_FIGURES = {
         SPAN,
     ),
     "backlog": lambda: plot_backlog_timeline(binned(pipelines(Tables())), SPAN),
-    "matrix": lambda: plot_evidence_matrix(weigh([Finding("one", ())])),
+    "matrix": lambda: plot_evidence_matrix(weigh([Finding("one", ())]), {}),
 }
 
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from watchme_analysis.config import LANGUAGES
 from watchme_analysis.errors import MessageError
+from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import (
     Bytes,
     Choice,

@@ -74,13 +74,10 @@ def _is_request(line: bytes, reader: ReferenceParser) -> bool:
 
 def _declined(raw: RawFile) -> str:
     if LOGPUSH_KEY.encode() in raw.head():
-        return "its lines are Cloudflare's: name it edge.jsonl"
+        return note("left-cloudflare")
     if any(line.startswith(b"INFO: ") for line in sample_of(raw)):
-        return "its lines are uvicorn's: name it app-SERVICE.log"
-    return (
-        "its lines are of no format known here: put the nginx.conf that holds their "
-        "log_format beside it, or say log_format = '...' in a case.toml"
-    )
+        return note("left-uvicorn")
+    return note("left-unknown-format")
 
 
 def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:

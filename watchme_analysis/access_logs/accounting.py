@@ -105,20 +105,15 @@ def note_file_change(one: Input, account: LineAccounting) -> None:
         here = now_at(one.path, one.begin)
         size = here.stat().st_size
     except FileNotFoundError:
-        account.notes.append("it was moved away while it was read")
+        account.notes.append(note("note-log-moved"))
         return
     if here != one.path:
-        account.notes.append(f"it was rotated while the logs were read: it is {here} now")
+        account.notes.append(note("note-log-rotated", file=Resource(str(here))))
     if size > one.size:
-        account.notes.append(
-            f"it grew while it was read, by {size - one.size} bytes: later lines may be missing"
-        )
+        account.notes.append(note("note-log-grew", bytes=size - one.size))
     elif size < one.size:
         account.is_truncated = True
-        account.notes.append(
-            f"it is smaller than when the reading began, by {one.size - size} bytes: it was cut or rotated, "
-            "and lines may be missing"
-        )
+        account.notes.append(note("note-log-shrank", bytes=one.size - size))
 
 
 # A smaller log is read quickly.

@@ -18,6 +18,7 @@ from watchme_analysis.access_logs.formats.column_sources import DURATIONS, colum
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.request_line import SQL_REQUEST, SQL_TARGET
+from watchme_analysis.text.render import error_message
 
 _SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 _DAY = re.compile(r"yyyy(.?)MM(.?)dd")
@@ -55,9 +56,7 @@ def athena_table(log_format: LogFormat, place: str, name: str = "access_log") ->
         If ``place`` is not an S3 prefix.
     """
     if not re.fullmatch(r"s3://[^/\s'\\]+/[^\s'\\]*", place):
-        raise InputError(
-            f"An Athena table lies below a prefix such as s3://bucket/nginx/, which {place!r} is not."
-        )
+        raise InputError(error_message("error-athena-place", place=repr(place)))
     prefix = place if place.endswith("/") else place + "/"
     columns = _column_names(log_format)
     lines = f"{name}_lines"

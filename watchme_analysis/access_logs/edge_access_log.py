@@ -9,6 +9,7 @@ from watchme_analysis.access_logs import access_log as nginx
 from watchme_analysis.errors import LeftOutError
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.schema import conform
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +34,7 @@ def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     beside = raw.beside("edge*.jsonl")
     if beside:
         raise LeftOutError(
-            f"{raw.relative} is left out, so that no request of the edge counts twice: {beside[0].relative} "
-            "holds them too."
+            error_message("error-edge-log-left-out", file=raw.relative, other=beside[0].relative)
         )
     log, retrieval = nginx.read_access_log(raw)
     seconds = log["request_time_s"].astype("Float64")

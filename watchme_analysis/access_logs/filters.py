@@ -11,6 +11,7 @@ from watchme_analysis.access_logs.grouped_sums import Names
 from watchme_analysis.access_logs.routes import routes_of
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.arrow_arrays import bool_array, scalar_of, whole
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,15 +118,12 @@ def parse_only(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
         name = name.strip()
         if name not in CHOSEN_BY or not values:
             raise InputError(
-                f"--only {text!r} chooses nothing: write NAME=VALUE, such as status=5xx or "
-                f"upstream=127.0.0.1:8017, where NAME is one of {', '.join(CHOSEN_BY)}."
+                error_message("error-filter-without-effect", filter=repr(text), known=", ".join(CHOSEN_BY))
             )
         # Values written by clients may hold commas.
         several = [values] if CHOSEN_BY[name] in ("path", "user_agent", "referer") else values.split(",")
         for value in map(str.strip, several):
             if name == "status" and not re.fullmatch(r"[\d*]+|-", value) and not _CLASS.fullmatch(value):
-                raise InputError(
-                    f"--only {text!r}: {value!r} is not a status: write 504, 5xx, or - for none."
-                )
+                raise InputError(error_message("error-filter-status", filter=repr(text), value=repr(value)))
             found.append((name, value))
     return tuple(found)

@@ -20,6 +20,7 @@ from watchme_analysis.errors import InputError, ServiceError, reason_of
 from watchme_analysis.files.decompress import TruncatedError, unpacked, unpacking
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.text.formats import readable_name
+from watchme_analysis.text.render import error_message
 
 # Bytes per request to S3, because each request has a latency.
 REQUEST_BYTES = 8 << 20
@@ -239,7 +240,7 @@ def _from_s3(name: str) -> list[Input]:
     # Objects that match a pattern are below the folder before its first star.
     folder = whole.rpartition("/")[0] if star else place.rstrip("/")
     if not folder:
-        raise InputError(f"{name} names no bucket: give s3://bucket/key, or a prefix that ends with a slash.")
+        raise InputError(error_message("error-s3-no-bucket", name=name))
     try:
         store = s3_store()
         info = store.get_file_info(folder)
@@ -251,11 +252,9 @@ def _from_s3(name: str) -> list[Input]:
             named = [one for one in listed if not star or fnmatchcase(one.path, place)]
             objects = sorted(named, key=lambda one: one.path)
     except OSError as error:
-        raise ServiceError(f"{name} can't be listed: {reason_of(error)}.") from error
+        raise ServiceError(error_message("error-s3-unlisted", name=name, reason=error)) from error
     if not objects:
-        raise InputError(
-            f"There is no object {name}: give a key, a pattern, or a prefix with a slash at its end."
-        )
+        raise InputError(error_message("error-s3-no-object", name=name))
     return [_from_object(store, one.path, one.size) for one in objects]
 
 

@@ -39,10 +39,13 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError
 from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.files.lines import long_line_problem, split_lines
 from watchme_analysis.files.zones import NotedZone, offset_in
 from watchme_analysis.limits import MIB
 from watchme_analysis.retrieval import Retrieval, combined
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import error_message, note, text_of_error
 from watchme_analysis.window import Window, moment_of, parse_zone
 
 if TYPE_CHECKING:
@@ -179,7 +182,9 @@ class AccessScan:
         unknown = sorted(set(self.selection.columns) - set(ACCESS_COLUMNS))
         if unknown:
             raise InputError(
-                f"An access log has no column {', '.join(unknown)}: it has {', '.join(ACCESS_COLUMNS)}."
+                error_message(
+                    "error-access-log-column", columns=", ".join(unknown), known=", ".join(ACCESS_COLUMNS)
+                )
             )
         found, self.unread = readable(find_inputs([str(name) for name in names]))
         inputs, self.notes = _distinct(found)
@@ -269,10 +274,7 @@ class AccessScan:
             if any(reader.formats[0].match(line) for line in lines):
                 return reader.formats[0]
         names = ", ".join(one.name for one in self.inputs)
-        raise FormatError(
-            f"No line of {names} is of a log_format that is known: --format says which it is. What other "
-            "programs write has none, and AWS documents tables of its own logs."
-        )
+        raise FormatError(error_message("error-no-known-log-format", names=names))
 
     def expected_rows(self, first: int) -> int:
         """Return the approximate number of rows, extrapolated from the first chunk, rather too high."""
@@ -425,16 +427,23 @@ def chunks_of(
             allowed_s = limits.file_s + read_bytes / MIB
             if time.monotonic() - began > allowed_s:
                 raise TruncatedError(
-                    f"only its first {account.lines} lines were read: it took over {allowed_s:.0f} s "
-                    f"({limits.reached('file_s')})"
+                    note(
+                        "problem-log-time",
+                        lines=Resource(str(account.lines)),
+                        seconds=Resource(f"{allowed_s:.0f}"),
+                        limit=limit_reached(limits, "file_s"),
+                    )
                 )
             if account.rejected_lines > max(limits.rejected_lines, account.row_count + account.filtered):
                 raise TruncatedError(
-                    f"only its first {account.lines} lines were read, as most of them are of no known format "
-                    f"({limits.reached('rejected_lines')})"
+                    note(
+                        "problem-log-unknown",
+                        lines=Resource(str(account.lines)),
+                        limit=limit_reached(limits, "rejected_lines"),
+                    )
                 )
     except TruncatedError as error:
-        account.truncate(str(error))
+        account.truncate(text_of_error(error))
 
 
 def _without_long_line(chunk: Chunk, block: Block) -> Chunk:

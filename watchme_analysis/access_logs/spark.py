@@ -27,6 +27,7 @@ from watchme_analysis.access_logs.parquet import write_parquet
 from watchme_analysis.access_logs.scan import AccessScan, chunks_of
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.files.decompress import PACKED_MAGIC, filling
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -164,17 +165,10 @@ def spark_session(settings: SparkSettings) -> SparkSession:
         If no session can be created.
     """
     if find_spec("pyspark") is None:
-        raise InputError(
-            "The engine spark needs the package pyspark, which is not installed: python3 tasks.py spark "
-            "brings it to a clone, pip install 'watchme-analysis[spark]' elsewhere; or leave out "
-            "--engine spark."
-        )
+        raise InputError(error_message("error-spark-missing"))
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java") is None and not (home and shutil.which(f"{home}/bin/java")):
-        raise InputError(
-            "The engine spark needs Java 17 or newer, which is not installed: on Debian or Ubuntu "
-            "apt install default-jre-headless brings it; or leave out --engine spark."
-        )
+        raise InputError(error_message("error-spark-java"))
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
@@ -198,7 +192,7 @@ def spark_session(settings: SparkSettings) -> SparkSession:
             warnings.simplefilter("ignore", FutureWarning)
             return builder.getOrCreate()
     except (PySparkException, Py4JError, OSError, RuntimeError) as error:
-        raise ServiceError(f"Spark can't be started: {reason_of(error)}") from error
+        raise ServiceError(error_message("error-spark-start", reason=error)) from error
 
 
 def reason_of(error: Exception) -> str:
@@ -243,9 +237,7 @@ class SparkScan:
     def __init__(self, scan: AccessScan, settings: SparkSettings | None = None) -> None:
         for one in scan.inputs:
             if one.size is None:
-                raise InputError(
-                    f"The engine spark can't read {one.name}: only this process can; give files."
-                )
+                raise InputError(error_message("error-spark-input", name=one.name))
         self._scan = scan
         self.settings = settings or SparkSettings()
         self._parts = parts_of(scan.inputs, self.settings.part_bytes)

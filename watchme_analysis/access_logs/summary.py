@@ -15,6 +15,7 @@ from watchme_analysis.access_logs.routes import compiled_routes, routes_of
 from watchme_analysis.access_logs.surges import Arrivals
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.arrow_arrays import array_of, nulls_of, number_array, numbers_of, whole
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +53,7 @@ def columns_for(by: str, choice: RequestFilter | None = None) -> tuple[str, ...]
         If requests cannot be grouped by the key.
     """
     if by not in KEYS:
-        raise InputError(f"Requests can't be grouped by {by!r}: it is one of {', '.join(KEYS)}.")
+        raise InputError(error_message("error-summary-key", key=repr(by), known=", ".join(KEYS)))
     fixed = ("time", "method", "path", "status", "body_bytes", *MEASURES, "upstream_addr", "upstream_status")
     return tuple(dict.fromkeys((*fixed, KEYS[by], *(choice or RequestFilter()).columns)))
 

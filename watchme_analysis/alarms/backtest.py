@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.alarms.evaluation import check_rule_numbers, evaluate
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.limit_notes import limit_reached
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,7 +229,9 @@ def check_periods(rule: Rule) -> None:
     limits = load_config().limits
     if rule.evaluation_periods + rule.extra_periods > limits.periods:
         raise InputError(
-            f"An alarm over {rule.evaluation_periods} periods is not evaluated ({limits.reached('periods')})."
+            error_message(
+                "error-alarm-periods", periods=rule.evaluation_periods, limit=limit_reached(limits, "periods")
+            )
         )
 
 
@@ -236,15 +240,18 @@ def _check(rule: Rule, history_period_s: int) -> None:
     check_rule_numbers(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
     if rule.comparison not in COMPARISONS:
         raise InputError(
-            f"The comparison {rule.comparison!r} is unknown: use one of {', '.join(COMPARISONS)}."
+            error_message(
+                "error-alarm-comparison", comparison=repr(rule.comparison), known=", ".join(COMPARISONS)
+            )
         )
     if rule.low_samples not in LOW_SAMPLES:
-        raise InputError(f"low_samples {rule.low_samples!r} is unknown: use {' or '.join(LOW_SAMPLES)}.")
-    if rule.period_s < history_period_s or rule.period_s % history_period_s:
         raise InputError(
-            f"An alarm with a period of {rule.period_s} s can't be evaluated on points of "
-            f"{history_period_s} s: use a multiple of that, or collect the metric at its own period."
+            error_message(
+                "error-alarm-low-samples", value=repr(rule.low_samples), known=" or ".join(LOW_SAMPLES)
+            )
         )
+    if rule.period_s < history_period_s or rule.period_s % history_period_s:
+        raise InputError(error_message("error-alarm-period", period=rule.period_s, history=history_period_s))
 
 
 def _stride(rule: Rule, history_period_s: int) -> int:
@@ -363,7 +370,7 @@ def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.
 
     series, stat = history.series, history.stat
     if stat not in _HOW and not stat.startswith(("p", "tm")):
-        raise InputError(f"The statistic {stat!r} is unknown: use {', '.join(_HOW)} or a percentile.")
+        raise InputError(error_message("error-alarm-statistic", stat=repr(stat), known=", ".join(_HOW)))
     known = series.dropna()
     first, end = span or (None, None)
     if series.empty and (first is None or end is None):

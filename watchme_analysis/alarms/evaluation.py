@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 Treatment = Literal["missing", "ignore", "breaching", "notBreaching"]
@@ -32,12 +33,15 @@ def check_rule_numbers(evaluation_periods: int, datapoints_to_alarm: int, treat_
     """
     if not 1 <= datapoints_to_alarm <= evaluation_periods:
         raise InputError(
-            f"An alarm on {datapoints_to_alarm} of {evaluation_periods} periods can't be: "
-            "datapoints_to_alarm must lie between 1 and evaluation_periods."
+            error_message(
+                "error-alarm-datapoints", datapoints=datapoints_to_alarm, periods=evaluation_periods
+            )
         )
     if treat_missing_data not in TREATMENTS:
         raise InputError(
-            f"treat_missing_data {treat_missing_data!r} is unknown: use one of {', '.join(TREATMENTS)}."
+            error_message(
+                "error-alarm-missing-data", value=repr(treat_missing_data), known=", ".join(TREATMENTS)
+            )
         )
 
 

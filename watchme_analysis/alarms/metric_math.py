@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,8 +96,11 @@ class _Reader:
         limits = load_config().limits
         if len(self.expression) > limits.expression_chars:
             raise InputError(
-                f"The metric math {shortened(self.expression, 30, '…')!r} is too long to be calculated "
-                f"({limits.reached('expression_chars')})."
+                error_message(
+                    "error-metric-math-long",
+                    expression=repr(shortened(self.expression, 30, "…")),
+                    limit=limit_reached(limits, "expression_chars"),
+                )
             )
         try:
             # CloudWatch writes ^ for a power.

@@ -14,10 +14,11 @@ from watchme_analysis.alarms.backtest import Rule, check_periods
 from watchme_analysis.alarms.composite import parse_rule
 from watchme_analysis.alarms.evaluation import check_lone_point, check_rule_numbers
 from watchme_analysis.config import load_config
-from watchme_analysis.errors import FormatError, InputError, reason_of
+from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.queues.pipeline import Tables
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.render import error_message
 
 KINDS = ("dlq", "function", "queue", "probes")
 _KEYS = {
@@ -127,45 +128,42 @@ def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmS
     """
     entries = content.get("alarms") if isinstance(content, Mapping) else None
     if not isinstance(entries, list) or not entries:
-        raise InputError(
-            f"{origin} has no list `alarms`: write one entry an alarm, see the bundled {BUNDLED}."
-        )
+        raise InputError(error_message("error-alarms-no-list", file=origin, bundled=BUNDLED))
     return tuple(_spec(entry, number, origin) for number, entry in enumerate(entries, 1))
 
 
 def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
     where = f"alarm {number} of {origin}"
     if not isinstance(entry, Mapping) or not entry.get("name"):
-        raise InputError(f"{where} has no name: give it one.")
+        raise InputError(error_message("error-alarms-no-name", place=where))
     unknown = sorted(set(entry) - _KEYS, key=str)
     if unknown:
         raise InputError(
-            f"{where} has the unknown key {unknown[0]!r}: the keys are {', '.join(sorted(_KEYS))}."
+            error_message(
+                "error-alarms-unknown-key", place=where, key=repr(unknown[0]), known=", ".join(sorted(_KEYS))
+            )
         )
     _check_kinds(entry, where)
     if entry.get("composite"):
         try:
             text = parse_rule(str(entry["composite"])).text
         except InputError as error:
-            raise InputError(f"{where}: {error}") from error
+            raise InputError(error_message("error-alarms-in-place", place=where, problem=error)) from error
         return AlarmSpec(str(entry["name"]), str(entry.get("over", "queue")), composite=text)
     is_probing = entry.get("over") == "probes"
     metrics = ("failed checks",) if is_probing else tuple(_ratio(entry))
     if not metrics or (entry.get("ratio") and len(metrics) != 2):
-        raise InputError(f"{where} needs a `metric`, a `ratio` of two metrics, or a `composite` rule.")
+        raise InputError(error_message("error-alarms-no-metric", place=where))
     missing = [] if is_probing else [key for key in ("over", "stat", "period_s") if key not in entry]
     if missing or (not is_probing and ("threshold" in entry) == ("of_timeout" in entry)):
         lacks = ", ".join(missing) or "either threshold or of_timeout"
-        raise InputError(f"{where} needs {lacks}.")
+        raise InputError(error_message("error-alarms-lacks", place=where, key=lacks))
     if not is_probing and not _STAT.fullmatch(str(entry["stat"])):
-        raise InputError(
-            f"{where}: stat is {entry['stat']!r}, and must be Sum, Average, Maximum, Minimum, SampleCount or "
-            "a percentile such as p99."
-        )
+        raise InputError(error_message("error-alarms-stat", place=where, stat=repr(entry["stat"])))
     try:
         rule = _rule(entry)
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise InputError(error_message("error-alarms-in-place", place=where, problem=error)) from error
     share = entry.get("of_timeout")
     slow = entry.get("slower_than_s")
     return AlarmSpec(
@@ -187,10 +185,12 @@ def _check_kinds(entry: Mapping[str, Any], where: str) -> None:
     """Raise an error if a value of an entry is of another kind than its key has."""
     for key in sorted(_KEYS & set(entry) - _WHOLE - _NUMBERS - {"ratio"}):
         if not isinstance(entry[key], str):
-            raise InputError(f"{where}: {key} is {_shown(entry[key])}, and must be a text.")
+            raise InputError(
+                error_message("error-alarms-text", place=where, key=key, value=_shown(entry[key]))
+            )
     ratio = _ratio(entry)
     if not isinstance(ratio, list) or not all(isinstance(name, str) for name in ratio):
-        raise InputError(f"{where}: ratio is {_shown(ratio)}, and must be a list of two metrics.")
+        raise InputError(error_message("error-alarms-ratio", place=where, value=_shown(ratio)))
     for key in sorted(_WHOLE | _NUMBERS):
         kinds = (int,) if key in _WHOLE else (int, float)
         if key in entry and not (_is_finite(entry[key]) and isinstance(entry[key], kinds)):
@@ -226,7 +226,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     check_rule_numbers(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
     check_lone_point(rule.lone_point)
     if rule.period_s not in (10, 20, 30) and (rule.period_s < 60 or rule.period_s % 60):
-        raise InputError(f"period_s is {rule.period_s}, and must be 10, 20, 30 or a multiple of 60.")
+        raise InputError(error_message("error-alarms-period", period=rule.period_s))
     return rule
 
 
@@ -351,10 +351,6 @@ def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
     try:
         return parse_specs(read_yaml(place.read_text(encoding="utf-8")), str(path or BUNDLED))
     except OSError as error:
-        raise InputError(
-            f"The specification {path} can't be read ({error.strerror}): check the path."
-        ) from error
+        raise InputError(error_message("error-alarms-unreadable", path=path, reason=error)) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FormatError(
-            f"The specification {path} is not YAML ({reason_of(error)}): correct it."
-        ) from error
+        raise FormatError(error_message("error-alarms-not-yaml", path=path, reason=error)) from error

@@ -263,7 +263,7 @@ def _looks_like(raw: RawFile) -> bool:
 def _declined(raw: RawFile) -> str | None:
     if is_source(PurePosixPath(raw.name)):
         return None
-    return "Python beside the application: tests, migrations or installed packages are not read"
+    return note("left-other-python")
 
 
 _SAMPLE = """

@@ -16,10 +16,12 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, reason_of
 from watchme_analysis.files.evidence_file import RawFile, link_problem, unpacked_name
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note, text_of_error
 
 _STRING = re.compile(rb"#[^\n]*|(?<!\w)(?P<prefix>[A-Za-z]{0,2})(?P<quote>'''|\"\"\"|'|\")")
 
@@ -129,7 +131,7 @@ def read_files(root: Path, names: list[str]) -> tuple[dict[str, bytes], dict[str
         try:
             texts[name] = RawFile(root, name).content.data
         except InputError as error:
-            problems[name] = Rejected(name, 0, str(error))
+            problems[name] = Rejected(name, 0, text_of_error(error))
     return texts, problems
 
 
@@ -182,9 +184,13 @@ def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | 
         text = (error.text or "").rstrip("\n")
         return None, Rejected(name, line, f"{reader} can't read it: {error.msg}", shortened(text, 2000))
     except ValueError as error:
-        return None, Rejected(name, 0, f"{reader} can't read it: {error}")
+        return None, Rejected(
+            name,
+            0,
+            note("problem-source", reader=Resource(reader), error=Resource(reason_of(error))),
+        )
     except (MemoryError, RecursionError):
-        return None, Rejected(name, 0, f"{reader} can't read it: its expressions are nested too deeply")
+        return None, Rejected(name, 0, note("problem-source-nested", reader=Resource(reader)))
 
 
 def _in_older_words(data: bytes) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
 
 _COMMANDS = {
     "logs": (
@@ -29,4 +31,4 @@ _COMMANDS = {
 def expected_output(raw: RawFile) -> str | None:
     """Return a clause with the commands whose output is read in a file's folder; None for other folders."""
     commands = _COMMANDS.get(PurePath(raw.name).parent.name)
-    return None if commands is None else f"it is not the output of {commands}"
+    return None if commands is None else note("left-other-output", commands=Resource(commands))

@@ -15,11 +15,11 @@ from watchme_analysis.queues.accounting import balance_frame
 from watchme_analysis.queues.anomalies import analyse_queues
 from watchme_analysis.queues.baseline import comparison_rows
 from watchme_analysis.queues.drain import drain_rows
-from watchme_analysis.queues.error_kinds import KIND_WORDS, logged_errors
+from watchme_analysis.queues.error_kinds import logged_errors
 from watchme_analysis.queues.pipeline import Tables, pipelines
 from watchme_analysis.queues.work_done import failed_with
 from watchme_analysis.queues.work_items import work_items
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +70,10 @@ def drain_forecast(tables: Tables) -> pd.DataFrame:
     return drain_rows(pipelines(tables))
 
 
-def dead_letters_by(tables: Tables, key: str = "work_item") -> pd.DataFrame:
+def dead_letters_by(tables: Tables, key: str = "work_item", language: str = "en") -> pd.DataFrame:
     """Return DLQ message counts by ``work_item``, ``error``, ``receive_count``, ``age_days`` or ``queue``.
+
+    Errors that are known only by their kind are described in a language.
 
     Returns
     -------
@@ -92,7 +94,7 @@ def dead_letters_by(tables: Tables, key: str = "work_item") -> pd.DataFrame:
     if frame.empty:
         return pd.DataFrame(columns=columns)
     if key == "error":
-        frame = frame.assign(error=_errors_of(tables, frame))
+        frame = frame.assign(error=_errors_of(tables, frame, language))
     elif key == "age_days":
         last = pd.concat([tables.table("metrics")["time"], frame["sent_at"]]).max()
         frame = frame.assign(age_days=(last - frame["sent_at"]).dt.days.astype("Int64"))
@@ -106,7 +108,7 @@ def dead_letters_by(tables: Tables, key: str = "work_item") -> pd.DataFrame:
     return counted[columns].reset_index(drop=True)
 
 
-def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
+def _errors_of(tables: Tables, frame: pd.DataFrame, language: str) -> list[str]:
     """Return the error of each DLQ message: by request if the log names the message, else the usual error.
 
     The usual error applies if nineteen of twenty logged errors of the function are of one kind.
@@ -117,12 +119,15 @@ def _errors_of(tables: Tables, frame: pd.DataFrame) -> list[str]:
     for pipeline in pipelines(tables):
         errors = logged_errors(events, tables.table("log_queries"), pipeline.function)
         if errors.main is not None and errors.share(errors.main) >= 0.95:
-            usual[pipeline.queue] = (
-                f"{KIND_WORDS[errors.main]}, as nearly all that {pipeline.function} logged"
+            usual[pipeline.queue] = label(
+                "error-kind-usual",
+                language,
+                kind=value_label("error-kind", errors.main, language),
+                function=str(pipeline.function),
             )
+    unknown = label("error-kind-unknown", language)
     return [
-        by_message.get(str(row.message_id), usual.get(str(row.queue), "not logged with the message"))
-        for row in frame.itertuples()
+        by_message.get(str(row.message_id), usual.get(str(row.queue), unknown)) for row in frame.itertuples()
     ]
 
 

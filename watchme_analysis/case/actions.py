@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.errors import CaseError, InputError, reason_of
+from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.schema import conform, empty
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ def record_actions(case: Path, rows: Iterable[Mapping[str, Any]]) -> int:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise InputError(f"The actions can't be recorded in {path} ({error.strerror}).") from error
+        raise InputError(error_message("error-actions-unwritable", path=path, reason=error)) from error
     return len(new)
 
 
@@ -77,7 +78,7 @@ def read_actions(case: Path) -> pd.DataFrame:
         ]
         return conform(TABLE, frame.sort_values(["time", "number"], ignore_index=True))
     except (InputError, TypeError, ValueError) as error:  # a case that somebody else made
-        raise CaseError(f"{case / FILE} is damaged ({reason_of(error)}): remove or repair it.") from error
+        raise CaseError(error_message("error-actions-damaged", path=case / FILE, reason=error)) from error
 
 
 def recorded_actions(case: Path) -> list[dict[str, Any]]:
@@ -94,7 +95,7 @@ def recorded_actions(case: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise CaseError(f"{path} can't be read ({error.strerror}).") from error
+        raise CaseError(error_message("error-case-unreadable", path=path, reason=error)) from error
     rows = []
     for line in lines:
         try:

@@ -15,12 +15,13 @@ from watchme_analysis.case.actions import TABLE as ACTIONS
 from watchme_analysis.case.actions import read_actions
 from watchme_analysis.case.manifest import read_manifest
 from watchme_analysis.config import WorkItemSettings, load_config
-from watchme_analysis.errors import CaseError, InputError, QueryError, reason_of
+from watchme_analysis.errors import CaseError, InputError, QueryError
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
-from watchme_analysis.text.message import Resource, value_of
-from watchme_analysis.text.render import note
-from watchme_analysis.text.suggestions import did_you_mean, nearest
+from watchme_analysis.text.message import Choice, Message, Resource, value_of
+from watchme_analysis.text.render import error_message, note
+from watchme_analysis.text.suggestions import nearest
 from watchme_analysis.window import Window, parse_time
 
 if TYPE_CHECKING:
@@ -134,13 +135,12 @@ class Case:
         there = {path.stem for path in (self.path / "tables").glob("[!.]*.parquet")}
         for name in listed:
             if name not in there:
-                raise CaseError(
-                    f"The table {name!r} of the case {self.path} is missing: import the evidence anew."
-                )
+                raise CaseError(error_message("error-case-table-missing", table=repr(name), case=self.path))
         for name in sorted(there.difference(listed)):
             raise CaseError(
-                f"The table {name!r} of the case {self.path} does not stand in its manifest: remove "
-                f"{self._file(name)}, or import the evidence anew."
+                error_message(
+                    "error-case-table-unlisted", table=repr(name), case=self.path, file=self._file(name)
+                )
             )
 
     def _check(self, name: str) -> None:
@@ -157,12 +157,9 @@ class Case:
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise self._damaged(name, error.strerror or str(error)) from error
+            raise self._damaged(name, error) from error
         if found != self.manifest["tables"][name].get("sha256"):
-            raise CaseError(
-                f"The table {name!r} of the case {self.path} was changed or damaged since the import: import "
-                "the evidence anew."
-            )
+            raise CaseError(error_message("error-case-table-changed", table=repr(name), case=self.path))
         self._checked[name] = state
 
     def _load(self, name: str) -> pd.DataFrame:
@@ -174,14 +171,18 @@ class Case:
         try:
             if pq.read_metadata(path).num_rows > limits.rows:
                 raise CaseError(
-                    f"The table {name!r} of the case {self.path} is too large to be loaded "
-                    f"({limits.reached('rows')})."
+                    error_message(
+                        "error-case-table-large",
+                        table=repr(name),
+                        case=self.path,
+                        limit=limit_reached(limits, "rows"),
+                    )
                 )
             return conform(name, _with_current_names(name, pq.read_table(path).to_pandas()))
         except InputError as error:
-            raise self._damaged(name, str(error).rstrip(".")) from error
+            raise self._damaged(name, error) from error
         except _UNREADABLE as error:
-            raise self._damaged(name, reason_of(error)) from error
+            raise self._damaged(name, error) from error
 
     def sql(self, query: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
         """Return the result of a DuckDB query over the tables of the case; no other file is accessible.
@@ -212,15 +213,12 @@ class Case:
             except duckdb.Error as error:
                 reason = str(error).split("\n\nLINE")[0].replace("\n", " ")
                 raise QueryError(
-                    f"DuckDB can't run the query over the case {self.name}: {reason.rstrip(' .?!')}."
+                    error_message("error-sql-refused", case=self.name, reason=reason.rstrip(" .?!"))
                 ) from error
             if not reads:
-                raise QueryError(
-                    "A query only reads: use SELECT, DESCRIBE, SUMMARIZE, SHOW, PIVOT, or EXPLAIN of one, "
-                    "and no COPY; `case sql --csv` prints all rows."
-                )
+                raise QueryError(error_message("error-sql-only-reads"))
             if result is None:
-                raise QueryError("The query is empty: write one such as 'select * from access_log limit 9'.")
+                raise QueryError(error_message("error-sql-empty"))
             return result.df()
 
     def _show(self, name: str, connection: DuckDBPyConnection) -> None:
@@ -258,9 +256,9 @@ class Case:
             self._database = database
         return self._database.cursor()
 
-    def _damaged(self, name: str, reason: str) -> CaseError:
+    def _damaged(self, name: str, reason: object) -> CaseError:
         return CaseError(
-            f"The table {name!r} of the case {self.path} can't be read ({reason}): import the evidence anew."
+            error_message("error-case-table-damaged", table=repr(name), case=self.path, reason=reason)
         )
 
     @property
@@ -337,18 +335,23 @@ def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:
     return not copies and all(part.type in allowed for part in connection.extract_statements(query))
 
 
-def no_folder(path: Path, what_to_give: str) -> str:
+def no_folder(path: Path, wanted: str) -> Message:
     """Return an error message: the path is a file, or does not exist. A folder beside it may be suggested.
 
     Parameters
     ----------
     path
         Path that is not a folder.
-    what_to_give
-        What to give instead, such as ``a case``.
+    wanted
+        What to give instead: ``case`` or ``evidence``.
     """
-    wrong = f"{path} is a file, not a folder" if path.exists() else f"There is no folder {path}"
-    return f"{wrong}: give {what_to_give}.{did_you_mean(_folder_beside(path))}"
+    near = _folder_beside(path)
+    return error_message(
+        "error-is-a-file" if path.exists() else "error-no-folder" if near is None else "error-no-folder-near",
+        path=path,
+        wanted=Choice(wanted),
+        near=near or "",
+    )
 
 
 def _folder_beside(path: Path) -> str | None:
@@ -373,9 +376,7 @@ def check_case_path(path: Path) -> None:
     """
     whole = str(path.absolute())
     if has_odd_bytes(whole):
-        raise CaseError(
-            f"The path {readable_name(whole)} of the case is not UTF-8: give the folder another name."
-        )
+        raise CaseError(error_message("error-case-path-encoding", path=readable_name(whole)))
 
 
 def read_case(folder: Path) -> Case:

@@ -24,6 +24,7 @@ from watchme_analysis.redact import MASK, is_secret_name
 from watchme_analysis.schema import TABLES, conform
 from watchme_analysis.stand_ins import LEVELS, Redactor
 from watchme_analysis.text.message import stored_texts
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,10 +71,10 @@ def export_case(case: Case, target: Path, level: str) -> Case:
         When the folder exists, or a table can't be read.
     """
     if level not in LEVELS:
-        raise InputError(f"There is no level {level!r} of redaction: use one of {', '.join(LEVELS)}.")
+        raise InputError(error_message("error-export-level", level=repr(level), known=", ".join(LEVELS)))
     check_case_path(target)
     if target.exists():
-        raise CaseError(f"{target} exists already: give a new folder.")
+        raise CaseError(error_message("error-target-exists", target=target))
     redactor = redactor_of(case, level)
     remove_leftovers(target.parent)
     work = temporary_path(target)

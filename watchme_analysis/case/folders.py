@@ -14,6 +14,8 @@ from watchme_analysis.case.manifest import case_folders
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import RawFile, unpacked_name
+from watchme_analysis.text.message import Names
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case
@@ -70,18 +72,22 @@ def check_one_case(source: Path, names: list[str]) -> None:
     found = side_by_side(source, names)
     if found is None:
         return
-    beside = f", and beside them lies evidence in {_named(found.others)}" if found.others else ""
+    beside = error_message("error-several-cases-beside", folders=_named(found.others)) if found.others else ""
     files = ", ".join(found.files[:4]) + (", ..." if len(found.files) > 4 else "")
     raise InputError(
-        f"{source / found.parent} seems to hold several cases: {_named(found.folders)} hold the same "
-        f"files ({files}){beside}. Give one of them. If all is of one incident, put a file case.toml into "
-        f"{source}; an empty one will do."
+        error_message(
+            "error-several-cases",
+            folder=source / found.parent,
+            folders=_named(found.folders),
+            files=files,
+            beside=beside,
+            source=source,
+        )
     )
 
 
-def _named(folders: list[str]) -> str:
-    first, more = ", ".join(folders[:3]), len(folders) - 3
-    return f"{first} and {more} more" if more > 0 else first
+def _named(folders: list[str]) -> Names:
+    return Names(tuple(folders), limit=3)
 
 
 def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:

@@ -27,7 +27,7 @@ from watchme_analysis.case.manifest import MANIFEST, manifest_text
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings, read_settings
 from watchme_analysis.case.writer import FileReport, HashedFile, sha256_of, write_tables
-from watchme_analysis.errors import CaseError, InputError, LeftOutError, WatchmeError
+from watchme_analysis.errors import CaseError, InputError, LeftOutError, WatchmeError, reason_of
 from watchme_analysis.files.evidence_file import (
     PACKED_ENDINGS,
     Content,
@@ -51,9 +51,9 @@ from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.files.time_limit import TimeLimitError, time_limit
 from watchme_analysis.files.zones import NotedZone
 from watchme_analysis.schema import FORMAT_VERSION
-from watchme_analysis.text.formats import counted, readable_name
-from watchme_analysis.text.message import Resource, message, value_of
-from watchme_analysis.text.render import note
+from watchme_analysis.text.formats import readable_name
+from watchme_analysis.text.message import Choice, MessageText, Phrases, Resource, message, value_of
+from watchme_analysis.text.render import error_message, message_of_error, note, text_of_error
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ SPILL_FROM = 64 << 20
 _MANY_BYTES = 256 << 20
 # Number of files in the error message when no file could be read.
 _NAMED = 3
-_OF_ITS_OWN = "a case of its own: its folder is left"
+_OF_ITS_OWN = "left-own-case"
 # Environment variable with the folder for temporary imports, shared by a process and its child processes.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 
@@ -127,11 +127,13 @@ def import_folder(
     names, left_out = _evidence_files(source, target)
     if not names:
         first = next(
-            (f" that are read: {name} is left out ({out.reason})" for name, out in left_out.items()), ""
+            (
+                error_message("error-evidence-first-left", file=name, reason=out.reason)
+                for name, out in left_out.items()
+            ),
+            "",
         )
-        raise InputError(
-            f"The folder {source} holds no files{first}: give the folder that the evidence lies in."
-        )
+        raise InputError(error_message("error-evidence-empty", source=source, first=first))
     if settings.file is None:
         check_one_case(source, names)
     hashed: dict[str, HashedFile] = {}
@@ -139,7 +141,9 @@ def import_folder(
         try:
             hashed[name] = HashedFile.of(source / name)
         except InputError as error:
-            reason = _unreadable(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
+            reason = (
+                _unreadable(error.__cause__) if isinstance(error.__cause__, OSError) else text_of_error(error)
+            )
             left_out[name] = _LeftOut(reason, _named_tables(RawFile(source, name)))
     zone = "" if settings.states_zone or settings.zone_is_assumed else settings.zone_name
     fingerprint = _fingerprint(
@@ -165,16 +169,18 @@ def import_folder(
                 for name, out in left_out.items()
             ]
             if not any(report.source for report in reports):
-                if cases := [Path(report.file).parent for report in reports if report.reason == _OF_ITS_OWN]:
+                if cases := [Path(report.file).parent for report in reports if _is_own_case(report.reason)]:
                     raise InputError(
-                        f"{source} holds no evidence, but cases: give one, such as {source / cases[0]}."
+                        error_message("error-evidence-holds-cases", source=source, first=source / cases[0])
                     )
-                left = ", ".join(f"{report.file} ({report.reason})" for report in reports[:_NAMED])
-                more = f" and {counted(len(reports) - _NAMED, 'more file')}" if len(reports) > _NAMED else ""
-                raise InputError(
-                    f"Nothing in {source} is evidence that can be read: {left}{more}. "
-                    "Name the files as in docs/evidence.md, or state their kinds in case.toml."
+                left = Phrases(
+                    tuple(
+                        error_message("error-file-left", file=report.file, reason=report.reason)
+                        for report in reports
+                    ),
+                    limit=_NAMED,
                 )
+                raise InputError(error_message("error-no-evidence", source=source, left=left))
             manifest = write_tables(work, target.name, settings, reports, frames)
             manifest["fingerprint"] = fingerprint
             for name, data in kept:
@@ -203,13 +209,11 @@ def import_for_process(folder: Path) -> Case:
 
 def _check_target(source: Path, target: Path) -> None:
     if not source.is_dir():
-        raise InputError(no_folder(source, "the folder that the evidence lies in"))
+        raise InputError(no_folder(source, "evidence"))
     if _is_case(source):
-        raise InputError(f"{source} is a case already: give the folder that the evidence lies in.")
+        raise InputError(error_message("error-evidence-is-case", source=source))
     if source.resolve() == target.resolve():
-        raise InputError(
-            f"The case can't be written into the evidence itself: give another folder than {target}."
-        )
+        raise InputError(error_message("error-case-in-evidence", target=target))
     check_new_case(target)
 
 
@@ -227,19 +231,17 @@ def check_new_case(target: Path) -> None:
         and not (target / MANIFEST).is_file()
         and (not target.is_dir() or any(target.iterdir()))
     ):
-        raise CaseError(f"{target} exists and is not a case: give a new folder, or remove it first.")
+        raise CaseError(error_message("error-target-no-case", target=target))
     above = next(folder for folder in target.absolute().parents if folder.exists())
     if not above.is_dir():
-        raise CaseError(f"{target} can't be a case, because {above} is not a folder: give another folder.")
+        raise CaseError(error_message("error-target-below-file", target=target, above=above))
 
 
 def _make(work: Path, target: Path) -> None:
     try:
         work.mkdir(parents=True)
     except OSError as error:
-        raise InputError(
-            f"The case {target} can't be written ({error.strerror}): give another folder."
-        ) from error
+        raise InputError(error_message("error-case-unwritable", target=target, reason=error)) from error
 
 
 class _LeftOut(NamedTuple):
@@ -269,7 +271,9 @@ def _evidence_files(source: Path, target: Path) -> tuple[list[str], dict[str, _L
                 names = [entry.name for entry in entries]
         except OSError as error:
             if folder == source:
-                raise InputError(f"{folder} can't be read: {error.strerror}.") from error
+                raise InputError(
+                    error_message("error-folder-unreadable", folder=folder, reason=error)
+                ) from error
             left[folder.relative_to(source).as_posix()] = _LeftOut(_unreadable(error), ())
             continue
         for name in names:
@@ -296,22 +300,26 @@ def _evidence_files(source: Path, target: Path) -> tuple[list[str], dict[str, _L
 def _left_out(source: Path, path: Path) -> _LeftOut | None:
     """Return why a path is not read; None for a file or a folder that is."""
     if path.name.startswith("."):
-        return _LeftOut("hidden")
+        return _LeftOut(note("left-hidden"))
     relative = path.relative_to(source).as_posix()
     if problem := link_problem(source, path):
         return _LeftOut(problem, () if path.is_dir() else _named_tables(RawFile(source, relative)))
     if path.is_dir():
         # Its files are read under their own names.
-        return _LeftOut("a symbolic link to a folder") if path.is_symlink() else None
+        return _LeftOut(note("left-folder-link")) if path.is_symlink() else None
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         return None
-    kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-    return _LeftOut(f"{kind}, not a file", _named_tables(RawFile(source, relative)))
+    kind = "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "special"
+    return _LeftOut(note("left-no-file", kind=Choice(kind)), _named_tables(RawFile(source, relative)))
+
+
+def _is_own_case(reason: str) -> bool:
+    return isinstance(reason, MessageText) and reason.message.id == _OF_ITS_OWN
 
 
 def _unreadable(error: OSError) -> str:
-    return f"it can't be read: {error.strerror or error}"
+    return note("left-unreadable", reason=value_of(message_of_error(error)))
 
 
 def _parts(name: str) -> list[str]:
@@ -358,9 +366,9 @@ def _read_all(
             with time_limit(size):
                 source, reason = recognise(raw, settings.kinds.get(name))
         except TimeLimitError as error:
-            source, reason = None, str(error)
+            source, reason = None, text_of_error(error)
         unread: tuple[str, ...] | None = None
-        if source is None and reason != _OF_ITS_OWN:
+        if source is None and not _is_own_case(reason):
             unread = _named_tables(raw)
         pieces: list[TablePart] = []
         if source is not None:
@@ -369,13 +377,17 @@ def _read_all(
                     pieces = [_with_torn_line(piece, raw) for piece in read_file(source, raw)]
                 unread, reason = _nothing_read(source, pieces)
             except LeftOutError as error:
-                source, reason = None, str(error)
+                source, reason = None, text_of_error(error)
             except WatchmeError as error:
-                unread, source, reason = source.tables, None, str(error)
+                unread, source, reason = source.tables, None, text_of_error(error)
             except Exception as error:
                 # A file that crashes a reader must not stop the import of the others; it is reported as
                 # skipped.
-                reason = f"the reader {source.name} failed: {type(error).__name__}: {error}"
+                reason = note(
+                    "left-reader-failed",
+                    reader=Resource(source.name),
+                    error=Resource(f"{type(error).__name__}: {reason_of(error)}"),
+                )
                 unread, source = source.tables, None
         change = hashed[name].change_of(folder / name) if source is not None else ""
         rows = sum(piece.retrieval.rows for piece in pieces)
@@ -459,7 +471,8 @@ def _problem(raw: RawFile, pieces: list[TablePart], change: str) -> str:
     lost = [raw.content.problem or ""] if not raw.is_large or "content" in vars(raw) else []
     if not lost:
         lost = [item.reason for piece in pieces for item in piece.retrieval.rejected if item.line == 0]
-    return "; ".join(filter(None, (*lost, change)))
+    found = [problem for problem in (*lost, change) if problem]
+    return found[0] if len(found) == 1 else "; ".join(found)
 
 
 def recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
@@ -470,14 +483,14 @@ def recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
     """
     known = sources()
     if PurePath(raw.relative).name == MANIFEST and _is_case(raw.path.parent):
-        return None, _OF_ITS_OWN
+        return None, note("left-own-case")
     if kind is not None:
         example = RawFile(raw.root, kind)
         for source in known:
             if source.name == kind or source.knows_name(example):
                 return source, ""
         names = ", ".join(source.name for source in known)
-        raise InputError(f"case.toml states that {raw.relative} is {kind!r}, but the kinds are {names}.")
+        raise InputError(error_message("error-unknown-kind", file=raw.relative, kind=repr(kind), known=names))
     named = [source for source in known if source.knows_name(raw)]
     for source in named:
         if source.looks_like(raw):
@@ -488,8 +501,8 @@ def recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
     other = expected_output(raw)
     if named:
         reason = named[0].declined(raw) or other
-        return None, reason or f"named like {named[0].name}, but its content is not"
-    return None, other or "not recognised"
+        return None, reason or note("left-named-like", reader=Resource(named[0].name))
+    return None, other or note("left-not-recognised")
 
 
 def _replace(work: Path, target: Path) -> None:

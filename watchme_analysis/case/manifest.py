@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.config import LogWords, WorkItemSettings
-from watchme_analysis.errors import CaseError, reason_of
+from watchme_analysis.errors import CaseError
 from watchme_analysis.schema import FORMAT_VERSION, TABLES
 from watchme_analysis.text.message import restored_texts, stored_texts
+from watchme_analysis.text.render import error_message
 
 MANIFEST = "manifest.json"
 
@@ -54,16 +55,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise CaseError(f"{path} can't be read ({reason_of(error)}): import the evidence anew.") from error
+        raise CaseError(error_message("error-manifest-unreadable", path=path, reason=error)) from error
     if not isinstance(found, dict) or "format_version" not in found:
-        raise CaseError(f"{path} is not a manifest of a case: import the evidence anew.")
+        raise CaseError(error_message("error-manifest-foreign", path=path))
     if found["format_version"] != FORMAT_VERSION:
-        raise CaseError(f"{folder} was made by another version of watchme: import the evidence anew.")
+        raise CaseError(error_message("error-manifest-version", folder=folder))
     manifest: dict[str, Any] = restored_texts(found)
     # Cases of earlier versions have no settings of work items and logs.
     wrong = _wrong({"work_items": {}, "log_words": {}, **manifest}, _FIELDS)
     if wrong:
-        raise CaseError(f"{path} is damaged at {wrong!r}: import the evidence anew.")
+        raise CaseError(error_message("error-manifest-damaged", path=path, place=repr(wrong)))
     return manifest
 
 

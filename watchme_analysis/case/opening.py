@@ -19,7 +19,7 @@ def open_case(path: str | Path) -> Case:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise CaseError(no_folder(folder, "a case or a folder of raw evidence"))
+        raise CaseError(no_folder(folder, "case"))
     manifest = folder / MANIFEST
     if not manifest.is_file():
         from watchme_analysis.case.importer import import_for_process

@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.config import LogWords, WorkItemSettings, load_config
-from watchme_analysis.errors import InputError, reason_of
+from watchme_analysis.errors import InputError
 from watchme_analysis.files.evidence_file import link_problem
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window, parse_time, parse_zone
 
 FILE = "case.toml"
@@ -117,10 +118,17 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} can't be read: {reason_of(error)}.") from error
+        raise InputError(error_message("error-case-settings-unreadable", path=path, reason=error)) from error
     unknown = sorted(set(data) - _KNOWN)
     if unknown:
-        raise InputError(f"{path} has no setting {', '.join(unknown)}: it knows {', '.join(sorted(_KNOWN))}.")
+        raise InputError(
+            error_message(
+                "error-case-unknown-setting",
+                path=path,
+                names=", ".join(unknown),
+                known=", ".join(sorted(_KNOWN)),
+            )
+        )
     stated = data.get("time_zone", data.get("timezone"))
     is_assumed = stated is None and zone_name is None
     zone_name = default if stated is None else str(stated)
@@ -130,10 +138,12 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
         work_items = replace(work_items, time_zone=str(data["work_time_zone"]))
     kinds = data.get("files", {})
     if not isinstance(kinds, dict) or not all(isinstance(kind, str) for kind in kinds.values()):
-        raise InputError(f'{path}: [files] holds lines such as "export.txt" = "access.log".')
+        raise InputError(error_message("error-case-files-table", path=path))
     for name in kinds:
         if not (folder / name).is_file():
-            raise InputError(f"{path} names the file {name!r}, which is not in {folder}.")
+            raise InputError(
+                error_message("error-case-names-missing-file", path=path, name=repr(name), folder=folder)
+            )
     return CaseSettings(
         file=FILE,
         title=data.get("title"),
@@ -153,7 +163,7 @@ def _window(path: Path, value: Any, zone: tzinfo) -> dict[str, str] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or set(value) != {"start", "end"}:
-        raise InputError(f"{path}: [window] holds start and end.")
+        raise InputError(error_message("error-case-window-table", path=path))
     moments = [_moment(value[name], zone) for name in ("start", "end")]
     window = Window(*moments)
     return {"start": window.start.isoformat(), "end": window.end.isoformat()}

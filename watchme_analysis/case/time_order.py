@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from watchme_analysis.errors import CaseError
 from watchme_analysis.schema import TABLES, empty
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,7 +78,9 @@ def write_sorted(table: str, parts: Sequence[Path], path: Path) -> Written:
                 rows += len(found)
     except (duckdb.Error, OSError) as error:
         reason = str(error).partition("\n")[0]
-        raise CaseError(f"The table {table!r} can't be written to {path.parent}: {reason}") from error
+        raise CaseError(
+            error_message("error-case-table-unwritable", table=repr(table), folder=path.parent, reason=reason)
+        ) from error
     return Written(rows, start, end)
 
 

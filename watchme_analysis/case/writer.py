@@ -20,7 +20,7 @@ from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import FORMAT_VERSION, TABLES, conform
 from watchme_analysis.text.message import Choice, Code, Resource
-from watchme_analysis.text.render import note
+from watchme_analysis.text.render import error_message, note
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ class HashedFile(NamedTuple):
                 digest = hashlib.file_digest(start, "sha256").hexdigest()
                 return cls(digest, start.tell(), status.st_mtime_ns)
         except OSError as error:
-            raise InputError(f"{path} can't be read: {error.strerror}.") from error
+            raise InputError(
+                error_message("error-case-source-unreadable", path=path, reason=error)
+            ) from error
 
     def change_of(self, path: Path) -> str:
         """Return a phrase on how the file has changed since it was hashed; empty if it has not."""
@@ -127,12 +129,12 @@ class HashedFile(NamedTuple):
                 return ""
             is_same = HashedFile.of(path, self.bytes).sha256 == self.sha256
         except (OSError, InputError):
-            return "it was gone before the import ended"
+            return note("problem-gone")
         if not is_same:
-            return "it changed while it was read: its rows may differ from its hash"
+            return note("problem-changed")
         if status.st_size == self.bytes:
             return ""
-        return f"it grew while it was read: only its first {self.bytes:,d} bytes were read"
+        return note("problem-grew", bytes=self.bytes)
 
 
 def sha256_of(path: Path) -> str:

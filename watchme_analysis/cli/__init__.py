@@ -18,7 +18,8 @@ from watchme_analysis.cli.error_sentences import BAD_INPUT, language_of_words, s
 from watchme_analysis.cli.terminal import LogFormatter, echo, show_traceback
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
-from watchme_analysis.text.suggestions import did_you_mean, nearest
+from watchme_analysis.text.render import error_message, error_sentence
+from watchme_analysis.text.suggestions import nearest
 from watchme_analysis.version import __version__
 
 # In the usual order of use; each module is imported when its command is used.
@@ -81,8 +82,13 @@ class Commands(click.Group):
         word = args[0]
         known = {*_COMMANDS, *_SHORT_FORMS, *_FORMER_NAMES}
         if not word.startswith("-") and word not in known:
-            told = f"No such command {word!r}.{did_you_mean(nearest(word, _COMMANDS))}"
-            raise click.UsageError(told, ctx)
+            near = nearest(word, _COMMANDS)
+            said = error_sentence(
+                "error-no-command" if near is None else "error-no-command-near",
+                command=repr(word),
+                near=near or "",
+            )
+            raise click.UsageError(said, ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -178,7 +184,7 @@ def _check_words(words: Iterable[str]) -> None:
     """Raise an error for arguments that are neither UTF-8 nor existing files: they match no stored text."""
     for word in words:
         if has_odd_bytes(word) and not Path(word).exists():
-            raise InputError(f"{readable_name(word)!r} is not UTF-8 and names no file: correct it.")
+            raise InputError(error_message("error-word-not-utf8", word=repr(readable_name(word))))
 
 
 def _stopped(number: int, frame: object) -> NoReturn:

@@ -15,6 +15,7 @@ from watchme_analysis.cli.access_run import NO_ERRORS
 from watchme_analysis.cli.options import SINCE_NOW, ChoiceWithSuggestion, timezone_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo, echo_data
+from watchme_analysis.text.render import error_sentence
 from watchme_analysis.window import parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
@@ -130,15 +131,13 @@ def access(files: tuple[str, ...], timezone: str, **options: Any) -> int:
     zone = parse_zone(timezone)
     since, until = (_microseconds(options.pop(name), zone) for name in ("since", "until"))
     if since is not None and until is not None and until <= since:
-        raise click.UsageError("--until must be after --since: swap them.")
+        raise click.UsageError(error_sentence("error-until-before-since"))
     _check(options)
     if options["athena_ddl"]:
         echo_data(athena_ddl(files, options))
         return 0
     if not files:
-        raise click.UsageError(
-            "FILES are missing: give access logs, folders of them, s3:// names, or - for standard input."
-        )
+        raise click.UsageError(error_sentence("error-files-missing"))
     choice = RequestFilter(_seconds(options["slow"]), parse_only(options["only"]))
     scan = make_scan(files, options, (since, until), choice)
     run = run_on_spark if options["engine"] == "spark" else run_here
@@ -166,13 +165,13 @@ def access(files: tuple[str, ...], timezone: str, **options: Any) -> int:
 def _check(options: dict[str, Any]) -> None:
     on_spark = options["engine"] == "spark"
     if options["prefix"] and not options["prefix"].startswith(("/", "*")):
-        raise click.UsageError(f"--path must begin with a slash, such as /{options['prefix']}.")
+        raise click.UsageError(error_sentence("error-path-without-slash", path=options["prefix"]))
     if options["columns"] and not options["parquet"]:
-        raise click.UsageError("--columns needs --parquet.")
+        raise click.UsageError(error_sentence("error-columns-need-parquet"))
     if options["spark_options"] and not on_spark:
-        raise click.UsageError("--spark needs --engine spark.")
+        raise click.UsageError(error_sentence("error-spark-needs-engine"))
     if on_spark and set(options["error_logs"]) - {NO_ERRORS}:
-        raise click.UsageError("--errors cannot be combined with --engine spark.")
+        raise click.UsageError(error_sentence("error-errors-without-spark"))
 
 
 def _microseconds(text: str | None, zone: Any) -> int | None:
@@ -184,7 +183,7 @@ def _seconds(text: str | None) -> float | None:
         return None
     found = parse_span(text).total_seconds()
     if not found:
-        raise click.UsageError("--slow must be a duration above 0, such as 3s or 500ms.")
+        raise click.UsageError(error_sentence("error-slow-duration"))
     return found
 
 

@@ -19,6 +19,7 @@ from watchme_analysis.cli.terminal import echo, printable, show_line
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
             if file is not None:
                 file.add(_counted(summary.choice, written, chunk.table))
     if file is not None and not file.rows:
-        raise InputError(f"{options['parquet']} was not written: the logs hold no request that is selected.")
+        raise InputError(error_message("error-parquet-empty", file=options["parquet"]))
     return Found(
         summary,
         [*scan.unread, *scan.retrievals],
@@ -185,9 +186,9 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
     if target is None or not target.exists():
         return
     if target.is_dir():
-        raise InputError(f"{name} is a folder: --parquet needs the name of a file.")
+        raise InputError(error_message("error-parquet-folder", file=name))
     if any(one.path is not None and one.path.samefile(target) for one in scan.inputs):
-        raise InputError(f"{name} is one of the logs: --parquet needs the name of another file.")
+        raise InputError(error_message("error-parquet-is-log", file=name))
     check_replaceable(target, lambda first: first.startswith(b"PAR1"), "a Parquet file")
 
 
@@ -199,12 +200,12 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Op
     pairs = [one.partition("=") for one in options["spark_options"]]
     for name, equals, _ in pairs:
         if not equals:
-            raise click.UsageError(f"--spark needs NAME=VALUE, such as spark.master=yarn, not {name!r}.")
+            raise click.UsageError(error_sentence("error-spark-setting", value=repr(name)))
     spark = SparkScan(scan, SparkSettings({name.strip(): value.strip() for name, _, value in pairs}))
     summary = spark.aggregate(new)
     keep = partial(_counted, summary.choice, _written_columns(scan, options))
     if options["parquet"] is not None and not spark.write(options["parquet"], keep):
-        raise InputError(f"{options['parquet']} was not written: the logs hold no request that is selected.")
+        raise InputError(error_message("error-parquet-empty", file=options["parquet"]))
     retrievals = [*scan.unread, *spark.retrievals()]
     surge = summary.arrivals.surge()
     if surge is None:
@@ -225,7 +226,7 @@ def athena_ddl(files: Sequence[str], options: Options) -> str:
     elif options["log_format"]:
         log_format = formats_of(None, log_options).formats[0]
     else:
-        raise click.UsageError("--athena-ddl wants FILES that are written like the logs there, or --format.")
+        raise click.UsageError(error_sentence("error-athena-needs-files"))
     return athena_table(log_format, options["athena_ddl"])
 
 

@@ -22,6 +22,7 @@ from watchme_analysis.cli.plans import case_option, plan_options, print_plan, ru
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
@@ -119,7 +120,7 @@ def plan_command(case: Path | None, live: bool, to: Path | None, **options: Any)
         echo_json(json.dumps(policy_of(CALLS), indent=2))
         return 0
     if (case is None) != live:
-        raise click.UsageError("Give a CASE or --live.")
+        raise click.UsageError(error_sentence("error-case-or-live"))
     aws = Aws(SessionTarget(options["profile"], options["region"]))
     plan = plan_alarms(aws, _request(case, options))
     if to is not None:
@@ -179,7 +180,7 @@ def verify_command(names: tuple[str, ...], plan: Path | None, **options: Any) ->
         steps = read_plan(plan).steps
         names += tuple(each.name for each in steps if each.call and "alarm" in each.call.operation)
     if not names:
-        raise InputError("No alarm is named: give the names of alarms, or --plan.")
+        raise InputError(error_message("error-no-alarm-named"))
     aws = Aws(SessionTarget(options["profile"], options["region"]))
     made = plan_verification(aws, names, each_alarm=options["each_alarm"])
     with tempfile.TemporaryDirectory() as folder:
@@ -227,9 +228,9 @@ def export_command(case: Path | None, form: str, health_check: str | None, **opt
 
     request = _request(case, options)
     if case is None and not request.health_urls:
-        raise InputError("Give a CASE, or --health-url for the alarm on a health check.")
+        raise InputError(error_message("error-case-or-health-url"))
     if health_check is not None and not request.health_urls:
-        raise InputError("--health-check needs --health-url.")
+        raise InputError(error_message("error-health-check-needs-url"))
     wanted = export_alarms(request)
     echo_data(exported(wanted.definitions, form, request.topic, request.health_urls, health_check))
     for text in (*wanted.cannot_fire, *wanted.notes):

@@ -22,6 +22,7 @@ from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     zone = parse_zone(str(options["timezone"]))
     loaded = open_case(case)
     if loaded.window is None:
-        raise InputError(f"The case {case} has no times: alarms have nothing to be evaluated on.")
+        raise InputError(error_message("error-alarms-no-times", case=case))
     question = "backlog" if "backlog" in questions_for(loaded) else "health"
     opened = investigate(question, loaded, subject=options["queue"])
     noticed = None

@@ -22,7 +22,7 @@ from watchme_analysis.config import FILE
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import counted
 from watchme_analysis.text.message import Choice, Resource, message
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import error_message, error_sentence, label, render
 
 
 @click.group("config")
@@ -72,11 +72,11 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
     from watchme_analysis.services.propose_config import Proposal, find_in_aws, find_in_files, toml_text
 
     if no_aws and (options["queues"] or not files):
-        raise click.UsageError("--no-aws needs FILES, such as nginx.conf, and excludes --queue.")
+        raise click.UsageError(error_sentence("error-no-aws-needs-files"))
     if target.exists() and not force:
-        raise InputError(f"{target} exists already: give another name with --to, or --force to replace it.")
+        raise InputError(error_message("error-config-exists", target=target))
     if not target.absolute().parent.is_dir():
-        raise InputError(f"{target} can't be written: there is no folder {target.parent}.")
+        raise InputError(error_message("error-config-no-folder", target=target, folder=target.parent))
     language, found = options["language"], Proposal()
     if not no_aws:
         find_in_aws(Aws(SessionTarget(options["profile"], options["region"])), found, options["queues"])
@@ -182,7 +182,7 @@ def config_check(system: str | None, profile: str | None, region: str | None) ->
     chosen = config.chosen_system(system)
     systems = [chosen] if system and chosen else list(config.systems.values())
     if not systems:
-        raise InputError("watchme.toml states no system: write [systems.NAME] with the name of a queue.")
+        raise InputError(error_message("error-no-system"))
     aws = Aws(SessionTarget(profile, region))
     found = [item for each in systems for item in check_system(aws, each)]
     rows = [(item.key, item.name, "ok" if item.problem is None else item.problem) for item in found]

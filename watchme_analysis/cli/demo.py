@@ -39,7 +39,7 @@ def demo(out: Path) -> int:
     diagnose.main(["health", case], standalone_mode=False)
     echo(f"\nThe evidence: {case}")
     try:
-        require("report", "The page and its figures")
+        require("report", "page")
     except InputError as error:
         echo(str(error))
         return 0

@@ -28,6 +28,7 @@ from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.message import message
+from watchme_analysis.text.render import error_sentence
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
@@ -143,7 +144,9 @@ def _check_subjects(questions: tuple[str, ...], options: Mapping[str, Any]) -> N
     """Raise an error if a subject is given that belongs to none of the questions."""
     for question, name in _SUBJECTS.items():
         if options[name] is not None and question not in questions:
-            raise click.UsageError(f"--{name} does not go with the question {questions[0]!r}.")
+            raise click.UsageError(
+                error_sentence("error-option-other-question", option=name, question=repr(questions[0]))
+            )
 
 
 def _text(diagnosis: Diagnosis, case: Path, zone: tzinfo, language: str, with_sql: bool) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from watchme_analysis.config import LANGUAGES, load_config
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
+from watchme_analysis.text.catalogue import LANGUAGES
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 # Characters of a name or value that a sentence quotes; a path may have thousands.
@@ -32,16 +33,30 @@ def sentence_of(error: BaseException, language: str) -> tuple[str, int] | None:
     """Return the sentence and the exit code of an error; None for an error of this program itself."""
     if isinstance(error, click.UsageError):
         return _usage(error, language), BAD_INPUT
-    if isinstance(error, ServiceError):
-        return str(error), FAILED
-    if isinstance(error, click.ClickException | WatchmeError):
-        return str(error), BAD_INPUT
+    if isinstance(error, WatchmeError):
+        return _reason(error, language), FAILED if isinstance(error, ServiceError) else BAD_INPUT
+    if isinstance(error, click.ClickException):
+        return _shown(error.message, language), BAD_INPUT
     if isinstance(error, OSError):
         told = _of_files(error, language)
         return (told, BAD_INPUT) if told else None
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return _said("command-stopped", language), STOPPED
     return None
+
+
+def _reason(error: Exception, language: str) -> str:
+    """Return the sentence of an error, or the reason of the system; in English if it carries no message."""
+    from watchme_analysis.text.render import text_of_error
+
+    return _shown(text_of_error(error), language)
+
+
+def _shown(text: str, language: str) -> str:
+    """Return a text in a language, if it is that of a message."""
+    from watchme_analysis.text.render import render
+
+    return render(text, language)
 
 
 def _said(message_id: str, language: str, **values: str) -> str:
@@ -71,6 +86,11 @@ def _detail(error: click.UsageError, language: str) -> str:
     """Return the problem; those of click's own kinds in the language of the reader."""
     if language == "en":
         return error.format_message()
+    return _of_kind(error, language) or _shown(error.message, language)
+
+
+def _of_kind(error: click.UsageError, language: str) -> str:
+    """Return the problem of an error of click's own kinds; empty for others."""
     param = getattr(error, "param", None)
     named = param.get_error_hint(error.ctx).replace("'", "") if isinstance(param, click.Parameter) else ""
     if isinstance(error, click.MissingParameter):
@@ -81,9 +101,11 @@ def _detail(error: click.UsageError, language: str) -> str:
         return found + (_said("command-did-you-mean", language, words=near) if near else "")
     if isinstance(error, click.BadParameter):
         hint = error.param_hint if isinstance(error.param_hint, str) else named
-        return _said("command-invalid", language, name=hint, problem=error.message)
+        return _said("command-invalid", language, name=hint, problem=_shown(error.message, language))
     if isinstance(error, click.BadOptionUsage):
-        return _said("command-invalid", language, name=error.option_name, problem=error.message)
+        return _said(
+            "command-invalid", language, name=error.option_name, problem=_shown(error.message, language)
+        )
     return error.format_message()
 
 
@@ -95,4 +117,4 @@ def _of_files(error: OSError, language: str) -> str:
         )
     if error.filename is None:
         return ""
-    return _said("command-file", language, file=str(error.filename), reason=str(error.strerror))
+    return _said("command-file", language, file=str(error.filename), reason=_reason(error, language))

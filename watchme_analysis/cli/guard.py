@@ -19,7 +19,7 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import as_message, error_message, render
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
@@ -178,16 +178,14 @@ def _guard(settings: GuardSettings, options: dict[str, Any]) -> Guard:
 
     command, container, instance = options["command"], options["container"], options["instance"]
     if (command is None) == (container is None):
-        raise InputError(
-            "Give either --restart COMMAND or --docker CONTAINER: one of them restarts the service."
-        )
+        raise InputError(error_message("error-guard-one-restart"))
     if options["folder"] is None:
-        raise InputError("Give --evidence FOLDER: evidence is saved there before each restart.")
+        raise InputError(error_message("error-guard-no-evidence"))
     for address in filter(None, (settings.url, options["outside_url"])):
         try:
             prober.check_url(address)
         except ValueError as error:
-            raise InputError(str(error)) from error
+            raise InputError(as_message(error)) from error
     language = options["language"]
     aws = _session(options) if instance or options["topic"] or options["heartbeat"] else None
     host: Host = ManagedHost(aws, instance) if instance and aws else LocalHost()

@@ -8,6 +8,7 @@ import click
 
 from watchme_analysis.cli.options import language_option, redact_option
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 
 @click.command(
@@ -40,5 +41,5 @@ def mcp(folders: tuple[Path, ...], redact: str | None, language: str) -> None:
     from watchme_analysis.mcp.tools import Tools
 
     if not any(folder.glob("*/manifest.json") for folder in folders):
-        raise InputError(f"{folders[0]} contains no case: make one with `watchme case import`.")
+        raise InputError(error_message("error-folder-without-case", folder=folders[0]))
     make_server(Tools(folders, redact or "secrets", language)).run("stdio")

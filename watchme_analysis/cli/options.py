@@ -12,9 +12,11 @@ import click
 
 from watchme_analysis.cli.completion import complete_queues, complete_systems
 from watchme_analysis.cli.terminal import echo
-from watchme_analysis.config import FILE, LANGUAGES, load_config
+from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.stand_ins import LEVELS
+from watchme_analysis.text.catalogue import LANGUAGES
+from watchme_analysis.text.render import error_sentence, text_of_error
 from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.window import parse_span
 
@@ -49,8 +51,15 @@ class ChoiceWithSuggestion(click.Choice):  # type: ignore[type-arg]  # generic i
         """Return the word."""
         try:
             return super().convert(value, param, ctx)
-        except click.BadParameter as error:
-            self.fail(error.message + did_you_mean(nearest(str(value), map(str, self.choices))), param, ctx)
+        except click.BadParameter:
+            known = [str(choice) for choice in self.choices]
+            said = error_sentence(
+                "error-choice",
+                value=repr(value),
+                known=", ".join(map(repr, known)),
+                near=did_you_mean(nearest(str(value), known)),
+            )
+            self.fail(said, param, ctx)
 
 
 def note_new_name(old: str, new: str) -> None:
@@ -171,7 +180,7 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in the stub
         try:
             return seconds_of(str(value))
         except InputError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(text_of_error(error), param, ctx)
 
 
 def seconds_of(text: str) -> float:

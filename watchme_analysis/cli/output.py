@@ -14,6 +14,7 @@ from watchme_analysis.cli.options import ChoiceWithSuggestion
 from watchme_analysis.cli.terminal import echo_data, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.text.render import error_message, error_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,18 +118,16 @@ def output_of(options: dict[str, Any]) -> Output:
     flags = [form for form in _FORMS if options.pop(f"as_{form}", False)]
     forms = dict.fromkeys([*([stated] if stated else []), *flags])
     if len(forms) > 1:
-        raise click.UsageError(f"The forms {' and '.join(forms)} contradict each other: give one of them.")
+        raise click.UsageError(error_sentence("error-output-forms", forms=" and ".join(forms)))
     form = next(iter(forms), None)
     if file is None:
         if is_forced:
-            raise click.UsageError("--force needs --to.")
+            raise click.UsageError(error_sentence("error-force-needs-to"))
         return Output(form or TABLE)
     suffix = file.suffix[1:].lower()
     form = form or (suffix if suffix in _FORMS else None)
     if form in (None, TABLE):
-        raise click.UsageError(
-            "--to writes json, csv or jsonl: state it with --output, or as the file's suffix."
-        )
+        raise click.UsageError(error_sentence("error-output-suffix"))
     if file.is_file() and not is_forced:
-        raise InputError(f"{file} exists already: give another name, or --force to replace it.")
+        raise InputError(error_message("error-output-exists", file=file))
     return Output(form, file)

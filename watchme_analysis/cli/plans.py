@@ -14,7 +14,7 @@ from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.remedies.plan import Plan, Step, read_plan
 from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
 from watchme_analysis.text.message import Code, Message, message
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import error_message, render
 from watchme_analysis.text.shell_quoting import shell_word
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -99,7 +99,7 @@ def apply_and_print(  # noqa: PLR0913  options of a command
 
     plan = read_plan(path)
     if plan.remedy != remedy:
-        raise InputError(f"{path} is a plan of `{plan.remedy}`: apply it with that command.")
+        raise InputError(error_message("error-plan-of-other-remedy", path=path, remedy=plan.remedy))
     aws = Aws(SessionTarget(profile, region or plan.region))
 
     def on_step(step: Step, sentence: Message) -> None:

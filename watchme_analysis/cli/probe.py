@@ -17,6 +17,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.curl_script import curl_lines
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.render import as_message, error_message, error_sentence, text_of_error
 
 if TYPE_CHECKING:
     from watchme_analysis.services.health_metric import MetricPublisher
@@ -27,14 +28,14 @@ def _span_s(name: str, text: str) -> float:
     try:
         return seconds_of(text)
     except InputError as error:
-        raise click.BadParameter(str(error), param_hint=name) from error
+        raise click.BadParameter(text_of_error(error), param_hint=name) from error
 
 
 def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
     try:
         return prober.read_headers(pairs)
     except (OSError, ValueError) as error:
-        raise click.BadParameter(str(error), param_hint="--header") from error
+        raise click.BadParameter(text_of_error(error), param_hint="--header") from error
 
 
 # With a URL, the option adds that URL; without, it sets the vantage of all other URLs.
@@ -47,7 +48,7 @@ def _targets(
 ) -> list[tuple[str, str]]:
     """Return vantage and URL of each target; URLs without an option of their own come first."""
     if HERE in inside and HERE in host:
-        raise InputError("--inside and --host without a URL exclude each other: name the URL of one of them.")
+        raise InputError(error_message("error-probe-inside-host"))
     default = "inside" if HERE in inside else "host" if HERE in host else "outside"
     if not urls and not {*inside, *host} - {HERE}:
         urls = _urls_of_system(system, default)
@@ -55,7 +56,7 @@ def _targets(
     for vantage, own in (("host", host), ("inside", inside)):
         found += [(vantage, url) for url in own if url != HERE]
     if not found:
-        raise InputError("There is nothing to probe: give a URL such as https://example.com/health.")
+        raise InputError(error_message("error-probe-nothing"))
     return found
 
 
@@ -73,7 +74,7 @@ def _urls_of_system(name: str | None, vantage: str) -> tuple[str, ...]:
     url = system.health_url if vantage == "outside" else system.local_health_url
     if url is None and name is not None:
         needed = "health, and api unless health is a URL" if vantage == "outside" else "port"
-        raise InputError(f"The system {name} does not state {needed}: give a URL, or add it to {FILE}.")
+        raise InputError(error_message("error-probe-system", system=name, needed=needed, file=FILE))
     return () if url is None else (url,)
 
 
@@ -146,26 +147,26 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
         try:
             prober.check_url(url)
         except ValueError as error:
-            raise InputError(str(error)) from error
+            raise InputError(as_message(error)) from error
     every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])
     for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
     if every_s < prober.MIN_INTERVAL_S or timeout_s <= 0:
-        raise InputError("--every must be at least 1s, and --timeout above 0.")
+        raise InputError(error_message("error-probe-every"))
     headers = _headers(options["header"])
     if options["curl"]:
         if for_s is not None:
-            raise click.UsageError("--for cannot be combined with --curl: stop the lines with Ctrl-C.")
+            raise click.UsageError(error_sentence("error-for-without-curl"))
         same = {name: options[name] for name in ("output", "insecure")}
         echo(curl_lines(targets, every_s, timeout_s, options["header"], **same))
         return
     slow_s = _span_s("--slower-than", options["slower_than"]) if options["slower_than"] is not None else None
     if slow_s is not None and not options["publish"]:
-        raise click.UsageError("--slower-than needs --publish.")
+        raise click.UsageError(error_sentence("error-slower-needs-publish"))
     writer = prober.Writer(options["output"], options["quiet"])
     try:
         prober.append(options["output"], [])
     except ValueError as error:
-        raise InputError(f"Probes can't be written: {error}") from error
+        raise InputError(error_message("error-probes-unwritable", reason=error)) from error
 
     def fetch(url: str) -> dict[str, Any]:
         return prober.fetch(url, timeout_s, headers, options["insecure"])

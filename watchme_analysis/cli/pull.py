@@ -23,6 +23,7 @@ from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.text.shell_quoting import shell_path
 
 if TYPE_CHECKING:
@@ -87,14 +88,14 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         echo_json(json.dumps(iam_policy(sampling=sample > 0), indent=2))
         return 0
     if question is None:
-        raise click.UsageError("QUESTION is missing: give health or backlog.")
+        raise click.UsageError(error_sentence("error-question-missing"))
     check_window(options)
     if case is not None:
         check_new_case(case)
     check_raw(options["raw"])
     named = _named(options)
     if not any(named.values()):
-        raise InputError("Nothing is named: give --queue, --function, --instance or --log-group.")
+        raise InputError(error_message("error-pull-nothing-named"))
     aws = Aws(SessionTarget(options["profile"], options["region"]))
     query_options = query_options_of(options, aws)
     window = window_of(options, query_options, ["pull", question, *map(list, named.values())])
@@ -142,7 +143,9 @@ def _named(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     system = config.chosen_system(options["system"])
     if system is None:
         if config.systems:
-            raise InputError(f"{FILE} has several systems: give --system {' or '.join(config.systems)}.")
+            raise InputError(
+                error_message("error-several-systems", file=FILE, systems=" or ".join(config.systems))
+            )
         return named
     return named_resources(system)
 

@@ -22,6 +22,7 @@ from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +206,7 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise InputError(f"{text!r} is not a parameter: write NAME=VALUE, such as rows=20.")
+            raise InputError(error_message("error-query-parameter", text=repr(text)))
         pairs[name.strip()] = value
     return pairs
 

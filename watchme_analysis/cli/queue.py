@@ -17,7 +17,7 @@ from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits, arch
 from watchme_analysis.remedies.queue_purge import METHODS, PURGE_S, calls_of_purge
 from watchme_analysis.remedies.queue_reader import calls_of_reading
 from watchme_analysis.text.message import Code, Duration, Message, Resource, message
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import error_message, render
 from watchme_analysis.text.shell_quoting import shell_word
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def archive_command(queue: str, to: Path | None, **options: Any) -> int:
     if options["print_policy"]:
         return _print_policy(calls_of_reading("QUEUE"))
     if to is None:
-        raise InputError("The file to write is missing: give --to FILE.jsonl.gz.")
+        raise InputError(error_message("error-archive-no-file"))
     found = archive_queue(_aws(options), queue, to, ReadingLimits(options["visibility_timeout"]))
     number, name, file = len(found.messages), Resource(queue), Resource(str(to))
     said = [
@@ -135,7 +135,7 @@ def purge_command(queue: str, **options: Any) -> int:
     if options["print_policy"]:
         return _print_policy(calls_of_purge("QUEUE", options["method"]))
     if options["archive"] is None or not (options["reason"] or "").strip():
-        raise InputError("A purge needs --archive FILE and --reason TEXT.")
+        raise InputError(error_message("error-purge-needs"))
     from watchme_analysis.services.queue_purge import errors_of_case, purge_and_record
 
     archive, limits = read_archive(options["archive"]), ReadingLimits(options["visibility_timeout"])

@@ -21,7 +21,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.formats import counted
 from watchme_analysis.text.message import Number, Resource, message
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import error_message, render
 from watchme_analysis.window import parse_span
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def redrive(
     if complete["print_policy"]:
         return _print_policy(is_move=complete["move_task"] is not None)
     if send is not None and complete["apply_now"]:
-        raise InputError("--send and --apply exclude each other: --apply also sends.")
+        raise InputError(error_message("error-send-or-apply"))
     if out is not None:
         check_replaceable(out, lambda first: first.startswith(b'{"QueueUrl": '), "a list of messages")
     plan = _planned(case, queue, options)
@@ -217,16 +217,16 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
 
     source, template = options.pop("source"), options.pop("template")
     if source is not None and template is not None:
-        raise InputError("--from and --create exclude each other.")
+        raise InputError(error_message("error-from-or-create"))
     if source is not None:
         options.pop("include_unknown")
         return plan_from_file(source, queue, case, **options)
     if case is None:
-        raise InputError("The messages are missing: give a CASE, or --from FILE.")
+        raise InputError(error_message("error-redrive-no-messages"))
     if template is None:
         return plan_redrive(case, queue, **options)
     if queue is None:
-        raise InputError("The queue that the messages are for is missing: give --queue NAME.")
+        raise InputError(error_message("error-redrive-no-queue"))
     options.pop("include_unknown")
     return plan_of_work(case, queue, template.read_text(encoding="utf-8").strip(), **options)
 

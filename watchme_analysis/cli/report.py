@@ -27,6 +27,7 @@ from watchme_analysis.cli.options import (
 from watchme_analysis.cli.terminal import echo, printable, show_line
 from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
+from watchme_analysis.text.render import error_sentence
 
 NOTEBOOK_FAILED = 1
 # Additional questions about a backlog, which `all` does not include.
@@ -113,7 +114,7 @@ def report(
         out = Path((chosen.reports if chosen else None) or "reports")
     if form == "markdown":
         if notebooks is not None:
-            raise click.UsageError("--notebooks does not go with --format markdown, which runs no notebook.")
+            raise click.UsageError(error_sentence("error-markdown-no-notebooks"))
         return _write_postmortems(question, cases, out, fail_on, **options)
     with absent_module(ADDRESS_GRAMMAR):
         results = write_reports(
@@ -210,13 +211,13 @@ def lab(arguments: tuple[str, ...], folder: Path | None) -> None:
     from watchme_analysis.report.own_copies import copy_notebooks
     from watchme_analysis.report.request import notebooks_folder
 
-    require("lab", "Notebooks in JupyterLab")
+    require("lab", "lab")
     if arguments and not arguments[0].startswith("-"):
         copies = copy_notebooks(Path(arguments[0]), folder)
         echo(f"Your notebooks: {copies[0].parent}", err=True)
         command = lab_command(copies[0], arguments[1:])
     elif folder is not None:
-        raise click.UsageError("--folder goes with a CASE.")
+        raise click.UsageError(error_sentence("error-folder-needs-case"))
     else:
         command = lab_command(notebooks_folder(), arguments)
     os.execv(command[0], command)

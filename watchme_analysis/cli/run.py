@@ -16,6 +16,7 @@ from watchme_analysis.cli.options import profile_option, region_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import FILE, Config, Destination, System, load_config
 from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.window import Window, parse_span, parse_zone
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _chosen(
 ) -> tuple[list[System], Window | None]:
     """Return the systems to run, and the window of the event."""
     if not config.systems:
-        raise InputError(f"{FILE} states no system: write [systems.NAME] with the name of a queue.")
+        raise InputError(error_message("error-run-no-system", file=FILE))
     named = [system for name in dict.fromkeys(names) if (system := config.chosen_system(name))]
     if event is None:
         return named or list(config.systems.values()), None
@@ -190,10 +191,10 @@ def _digest_span(digest: str | None, event: Any) -> timedelta | None:
     if digest is None:
         return None
     if event is not None:
-        raise click.UsageError("--digest does not go with --event.")
+        raise click.UsageError(error_sentence("error-digest-without-event"))
     span = parse_span(digest)
     if span < timedelta(days=1) or span % timedelta(days=1):
-        raise InputError(f"--digest is {digest!r}, but must be whole days, such as 7d.")
+        raise InputError(error_message("error-digest-days", value=repr(digest)))
     return span
 
 

@@ -18,6 +18,7 @@ from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import FILE, Config, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.delivery.schedule import Job
@@ -132,9 +133,7 @@ def remove(systems: tuple[str, ...], *, is_cron: bool, system_wide: bool, yes: b
         installed = scheduled_in_crontab(crontab)
         for job in jobs:
             if job.name not in installed:
-                raise InputError(
-                    f"The crontab has no line of {job.name}: `watchme schedule list` shows them."
-                )
+                raise InputError(error_message("error-crontab-no-line", job=job.name))
             echo(installed[job.name])
             crontab = with_crontab_line(crontab, job, None)
         if yes:
@@ -145,7 +144,7 @@ def remove(systems: tuple[str, ...], *, is_cron: bool, system_wide: bool, yes: b
     for job in jobs:
         paths = _installed(folder, f"{job.name}.*")
         if not paths:
-            raise InputError(f"{folder} has no units of {job.name}: `watchme schedule list` shows them.")
+            raise InputError(error_message("error-units-missing", folder=folder, job=job.name))
         for path in paths:
             echo(str(path))
         if yes:
@@ -214,7 +213,7 @@ def _jobs(systems: tuple[str, ...], every: float, *, must_exist: bool = True) ->
     config = load_config()
     if must_exist:
         if not config.systems:
-            raise InputError(f"{FILE} states no system: write one with `watchme config init`.")
+            raise InputError(error_message("error-schedule-no-system", file=FILE))
         for name in systems:
             config.chosen_system(name)
     jobs = [
@@ -276,7 +275,7 @@ def _write_units(folder: Path, units: dict[str, str]) -> None:
                 write_atomically(folder / name, before[name])
             else:
                 (folder / name).unlink()
-        raise InputError(f"systemd does not accept the units: {problems[0]}")
+        raise InputError(error_message("error-units-refused", problem=problems[0]))
 
 
 def _systemctl(system_wide: bool, *arguments: str) -> None:
@@ -288,9 +287,7 @@ def _read_crontab() -> str:
     try:
         done = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
     except OSError as error:
-        raise ServiceError(
-            f"crontab can't be run ({error.strerror}): use systemd, or install cron."
-        ) from error
+        raise ServiceError(error_message("error-crontab-unavailable", reason=error)) from error
     return done.stdout if done.returncode == 0 else ""
 
 
@@ -298,10 +295,12 @@ def _run(command: list[str], text: str | None = None) -> None:
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise ServiceError(f"{command[0]} can't be run ({error.strerror}).") from error
+        raise ServiceError(
+            error_message("error-command-unavailable", command=command[0], reason=error)
+        ) from error
     if done.returncode:
-        error_text = " ".join(done.stderr.split())[:300]
-        raise ServiceError(f"`{' '.join(command)}` failed: {error_text}")
+        told = " ".join(done.stderr.split())[:300]
+        raise ServiceError(error_message("error-schedule-failed", command=" ".join(command), error=told))
 
 
 def _say_how(*, is_done: bool, kind: str) -> None:

@@ -12,6 +12,7 @@ import click
 from watchme_analysis.cli.options import language_option, profile_option, region_option
 from watchme_analysis.cli.plans import plan_options, print_plan, run_plan
 from watchme_analysis.cli.terminal import echo_json
+from watchme_analysis.text.render import error_sentence
 from watchme_analysis.text.shell_quoting import shell_path
 
 
@@ -71,7 +72,7 @@ def plan_command(case: Path | None, queue: str | None, to: Path | None, **option
         echo_json(json.dumps(policy_of(CALLS), indent=2))
         return 0
     if case is None:
-        raise click.UsageError("CASE is missing.")
+        raise click.UsageError(error_sentence("error-case-argument-missing"))
     tried = simulated(case, queue, *(options[name] for name in ("replications", "seed", "processes")))
     aws = Aws(SessionTarget(options["profile"], options["region"]))
     plan = plan_settings(aws, tried, options["measure"])

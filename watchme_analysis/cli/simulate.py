@@ -15,6 +15,7 @@ from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.text.formats import counted, format_duration
+from watchme_analysis.text.render import error_sentence
 
 if TYPE_CHECKING:
     from watchme_analysis.simulation.calibration import Agreement
@@ -101,7 +102,7 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     spared: tuple[str, ...] = ()
     if case is None:
         if queue is not None:
-            raise click.UsageError("--queue needs a CASE.")
+            raise click.UsageError(error_sentence("error-queue-needs-case"))
         stated = load_config().load
         settings, load = model.usual_settings(), model.usual_load(stated)
         every = format_duration(stated.interval_s)

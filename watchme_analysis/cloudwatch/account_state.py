@@ -16,6 +16,7 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 # Age of the oldest events that LookupEvents returns.
@@ -179,8 +180,7 @@ def _make_visible(aws: Aws, url: str, handles: Sequence[str]) -> None:
             problem = error
     if problem is not None:
         raise ServiceError(
-            f"Messages that were read stay hidden for {_SAMPLE_VISIBILITY_S} s at most, none is lost: "
-            f"{problem}"
+            error_message("error-sample-hidden", seconds=_SAMPLE_VISIBILITY_S, problem=problem)
         )
 
 

@@ -33,6 +33,8 @@ from watchme_analysis.cloudwatch.response_cache import ResponseCache, account_ca
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.retrieval import Retrieval, combined
+from watchme_analysis.text.message import MessageText, Names, Resource, Sentences, message, value_of
+from watchme_analysis.text.render import as_message, error_message, note
 from watchme_analysis.window import Window, parse_span, parse_zone
 
 if TYPE_CHECKING:
@@ -82,12 +84,10 @@ def connect(
         When a limit or the system is unknown, or offline is combined with no cache or with refresh.
     """
     if offline and (cache is False or refresh):
-        raise InputError("A connection that is offline reads from the cache: leave out cache and refresh.")
+        raise InputError(error_message("error-offline-with-cache"))
     unknown = sorted(set(limits) - {"max_scan_gb", "usd_per_gb", "deadline_s"})
     if unknown:
-        raise InputError(
-            f"A connection has no limit {unknown[0]}: there are max_scan_gb, usd_per_gb and deadline_s."
-        )
+        raise InputError(error_message("error-connection-limit", name=unknown[0]))
     settings = load_config()
     profiles: Sequence[str | None] = _texts(profile) or [settings.profile]
     regions: Sequence[str | None] = _texts(region) or [settings.region]
@@ -271,7 +271,7 @@ class Connection:
             If AWS refuses the request.
         """
         if self.storage.offline:
-            raise InputError("A price is estimated by asking AWS: connect without offline.")
+            raise InputError(error_message("error-price-offline"))
         request = self._log_request(query, groups, since, until)
 
         def ask(aws: session.Aws) -> dict[str, float]:
@@ -363,7 +363,7 @@ class Connection:
         """
         metrics = incident_metrics(_texts(queues), _texts(functions), _texts(instances))
         if not metrics:
-            raise InputError("Name queues, functions or instances whose metrics you want.")
+            raise InputError(error_message("error-metrics-nothing-named"))
         return self._metric_rows(metrics, None, since, until)
 
     def log_groups(self, pattern: str = "*") -> list[str]:
@@ -498,10 +498,7 @@ class Connection:
         own = [] if item is None else [item.log_groups]
         patterns = _texts(groups) or [*self.system_log_groups] or own
         if not patterns:
-            raise InputError(
-                "A query needs log groups: give groups, such as '/aws/lambda/*', or state log_groups of a "
-                f"system in {FILE}."
-            )
+            raise InputError(error_message("error-query-no-groups", file=FILE))
 
         def queries(aws: session.Aws) -> list[InsightsQuery]:
             cache = self._cache(aws)
@@ -517,7 +514,11 @@ class Connection:
         try:
             return planned_queries(aws, queries, self.max_scan_gb, self.usd_per_gb)[0], None
         except ServiceError as error:
-            return queries, f"The scan could not be estimated and stops at {self.max_scan_gb:g} GB: {error}"
+            return queries, note(
+                "insights-no-estimate",
+                gigabytes=Resource(f"{self.max_scan_gb:g}"),
+                error=as_message(error),
+            )
 
     def _metric_rows(
         self, metrics: Sequence[Metric], period: int | str | timedelta | None, since: Bound, until: Bound
@@ -570,9 +571,14 @@ def _period_s(period: int | str | timedelta | None) -> int | None:
     span = parse_span(period) if isinstance(period, str) else period
     seconds = span.total_seconds() if isinstance(span, timedelta) else span
     if seconds < 1 or seconds != int(seconds):
-        raise InputError(f"The period {period!r} is not a whole number of seconds: give 60, '5m' or '1h'.")
+        raise InputError(error_message("error-metric-period", period=repr(period)))
     return int(seconds)
 
 
-def _sentence(failures: Mapping[str, str]) -> str:
-    return " ".join(f"{place} could not be queried: {why}" for place, why in failures.items())
+def _sentence(failures: Mapping[str, str]) -> MessageText:
+    """Return the accounts and regions that failed, each with its reason."""
+    reasons = tuple(
+        message("insights-refused", groups=Names((place,)), error=value_of(why))
+        for place, why in failures.items()
+    )
+    return note("sentences", sentences=Sentences(reasons))

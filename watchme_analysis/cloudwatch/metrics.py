@@ -22,6 +22,7 @@ from watchme_analysis.cloudwatch.response_cache import ResponseCache, request_id
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.retrieval import Retrieval
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -238,8 +239,13 @@ def batches(queries: Sequence[dict[str, Any]], window: Window) -> list[list[dict
     for group in _with_references(queries):
         if len(group) > MAX_QUERIES:
             raise InputError(
-                f"{len(group)} metric queries refer to each other ({group[0]['Id']}, {group[1]['Id']}, ..), "
-                f"and CloudWatch takes {MAX_QUERIES} in a call: split their expressions."
+                error_message(
+                    "error-metric-queries-linked",
+                    number=len(group),
+                    first=group[0]["Id"],
+                    second=group[1]["Id"],
+                    most=MAX_QUERIES,
+                )
             )
         more = sum(window.seconds / _period(query) + 1 for query in group)
         selecting = sum(_expression(query).lstrip().upper().startswith("SELECT") for query in group)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.aws_shapes.responses import SETTLED_AFTER, iso_time
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window, moment_of
 
 if TYPE_CHECKING:
@@ -153,9 +154,7 @@ class ResponseCache:
         """Raise CacheMissError in offline mode: the cache lacks ``name`` (for a window)."""
         if self.offline:
             bounds = f" for {window}" if window else ""
-            raise CacheMissError(
-                f"The cache lacks {name}{bounds}: run once without --offline (in Python, offline)."
-            )
+            raise CacheMissError(error_message("error-cache-lacks", name=name, bounds=bounds))
 
     def get(
         self,

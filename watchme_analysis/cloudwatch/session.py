@@ -21,6 +21,7 @@ from typing import Any
 
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.render import error_message
 
 _LOG = logging.getLogger(__name__)
 _THROTTLING_CODE = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
@@ -28,17 +29,17 @@ _THROTTLING_CODE = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|Slo
 _UNAVAILABLE_CODES = frozenset({"ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"})
 # Error code -> next step for the reader.
 _NEXT_STEPS = tuple(
-    (re.compile(pattern), next_step)
-    for pattern, next_step in (
+    (re.compile(pattern), step)
+    for pattern, step in (
         (
             r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthentication",
-            "log in again, or give another --profile",
+            "credentials",
         ),
         # The signature of a call contains its time, so a clock that is minutes off invalidates it.
-        (r"Signature|RequestExpired|TooSkewed", "check this machine's clock, or log in again"),
+        (r"Signature|RequestExpired|TooSkewed", "clock"),
         (
             r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|InvalidAccess",
-            "`watchme case pull --print-policy` prints the permissions needed",
+            "denied",
         ),
     )
 )
@@ -52,7 +53,6 @@ _RECOVERY = 0.9
 _MAX_ERROR_TEXT = 300
 # Parameters that name the resource of a call.
 _RESOURCE_PARAMETERS = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
-_NO_REGION = "No region is configured: give --region (in Python, region), or set AWS_REGION."
 # IAM actions whose names differ from the operation's.
 ACTION_NAMES = {
     "lambda:Invoke": "lambda:InvokeFunction",
@@ -182,7 +182,7 @@ class Aws:
         """
         name = self.client("sts").meta.region_name
         if name in (None, "aws-global"):  # STS works without a region and then reports aws-global
-            raise ServiceError(_NO_REGION)
+            raise ServiceError(error_message("error-no-region"))
         return str(name)
 
     @property
@@ -236,8 +236,7 @@ class Aws:
                 )
             except (BotoCoreError, ValueError) as error:
                 raise ServiceError(
-                    f"AWS can't be called ({_one_line(error)}): give --profile and --region, or configure "
-                    "them."
+                    error_message("error-aws-unavailable", problem=_one_line(error))
                 ) from error
         return self._clients[service]
 
@@ -320,7 +319,15 @@ class Aws:
         try:
             yield from paginator.paginate(**parameters)
         except PaginationError as error:
-            raise ServiceError(f"{service}:{name} in {self.target_name}: {_one_line(error)}.") from error
+            raise ServiceError(
+                error_message(
+                    "error-aws-call",
+                    service=service,
+                    call=name,
+                    target=self.target_name,
+                    problem=_one_line(error),
+                )
+            ) from error
 
     def items(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
         """Return the items under ``key`` of all pages of an operation."""
@@ -335,7 +342,7 @@ class Aws:
     def sleep(self, seconds: float) -> None:
         """Sleep; raise :class:`CancelledError` as soon as the work is cancelled."""
         if self.cancelled.wait(seconds) if seconds > 0 else self.cancelled.is_set():
-            raise CancelledError("The work was cancelled.")
+            raise CancelledError(error_message("error-cancelled"))
 
     def _wait_turn(self, action: str) -> None:
         turn = max(time.monotonic(), self._next_call.get(action, 0.0))
@@ -350,21 +357,25 @@ class Aws:
         code, message = str(detail.get("Code", "")), str(detail.get("Message", ""))
         text = shortened(" ".join(re.sub(r"<[^>]*>", " ", message).split()), _MAX_ERROR_TEXT)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        problem = f"{action} in {self.target_name} returned {code}: {text}".rstrip(": .")
+        problem = error_message(
+            "error-aws-refused" if text else "error-aws-refused-silently",
+            call=action,
+            target=self.target_name,
+            code=code,
+            text=text.rstrip(": ."),
+        )
         if code == "LimitExceededException":
-            return BusyError(
-                f"{problem}: the account already runs its largest number of queries. Try again, or stop some."
-            )
+            return BusyError(error_message("error-aws-busy", problem=problem))
         if _THROTTLING_CODE.search(code):
-            return ThrottledError(f"{problem}, in every attempt: try again later.")
+            return ThrottledError(error_message("error-aws-every-attempt", problem=problem))
         if status >= 500 or code in _UNAVAILABLE_CODES:
-            return RetryableServiceError(f"{problem}, in every attempt: try again later.")
-        for pattern, next_step in _NEXT_STEPS:
+            return RetryableServiceError(error_message("error-aws-every-attempt", problem=problem))
+        for pattern, step in _NEXT_STEPS:
             if pattern.search(code):
-                return ServiceError(f"{problem}: {next_step}.")
+                return ServiceError(error_message(f"error-aws-{step}", problem=problem))
         if "NotFound" in code or "NonExistentQueue" in code or "DoesNotExist" in code:
-            return NotFoundError(f"{problem}: check name, region and profile.")
-        return ServiceError(f"{problem}: check the request (names, parameters, window).")
+            return NotFoundError(error_message("error-aws-not-found", problem=problem))
+        return ServiceError(error_message("error-aws-request", problem=problem))
 
     def _client_problem(self, action: str, error: Exception) -> ServiceError:
         """Return the error of a call that got no response, or could not be sent."""
@@ -377,12 +388,12 @@ class Aws:
             exceptions.ResponseStreamingError,
             ResponseParserError,
         )
-        where, text = f"{action} in {self.target_name}", _one_line(error)
+        said = {"call": action, "target": self.target_name, "problem": _one_line(error)}
         if isinstance(error, no_response):
-            return RetryableServiceError(f"{where} did not respond ({text}): check the network, try again.")
+            return RetryableServiceError(error_message("error-aws-no-response", **said))
         if isinstance(error, exceptions.NoRegionError):
-            return ServiceError(_NO_REGION)
-        return ServiceError(f"{where} can't be called ({text}): log in, or give another --profile.")
+            return ServiceError(error_message("error-no-region"))
+        return ServiceError(error_message("error-aws-no-call", **said))
 
 
 def _with_resource(action: str, parameters: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 
 from watchme_analysis.config import FILE, System
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
@@ -35,10 +36,6 @@ _LONGEST_EVENT = 1_000_000
 _SPANS_BEFORE = 3
 # Alarms that a rule names: ALARM(name), ALARM("name"), OK(arn).
 _IN_RULE = re.compile(r"(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"([^\"]+)\"|'([^']+)'|([^)\s]+))\s*\)")
-_UNKNOWN = (
-    "The event is not one of a CloudWatch alarm: give the JSON that EventBridge (detail-type "
-    "“CloudWatch Alarm State Change”) or SNS delivers."
-)
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,7 @@ class AlarmEvent:
         """
         if self.time >= now:
             raise InputError(
-                f"The event of alarm {self.alarm} is from {self.time.isoformat()}, which is in the future: "
-                "check this machine's clock."
+                error_message("error-event-future", alarm=self.alarm, time=self.time.isoformat())
             )
         start = self.time - max(lookback, _SPANS_BEFORE * self.span)
         return Window(start, min(now, self.time + max(self.span, timedelta(minutes=1))))
@@ -106,24 +102,24 @@ def parse_alarm_event(text: str) -> AlarmEvent:
         When it is something else.
     """
     if len(text) > _LONGEST_EVENT:
-        raise InputError(f"The event is longer than {_LONGEST_EVENT:,} characters. {_UNKNOWN}")
+        raise InputError(error_message("error-event-long", most=f"{_LONGEST_EVENT:,}"))
     try:
         body = _unwrapped(json.loads(text), _DEEPEST)
         return _parsed(body)
     except InputError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(_UNKNOWN) from error
+        raise InputError(error_message("error-event-unknown")) from error
 
 
 def _unwrapped(value: Any, depth: int) -> Mapping[str, Any]:
     """Return the message within the envelopes of SNS, SQS and Lambda."""
     if not isinstance(value, dict) or depth == 0:
-        raise InputError(_UNKNOWN)
+        raise InputError(error_message("error-event-unknown"))
     records = value.get("Records", value.get("Messages"))  # of Lambda, or as the AWS CLI receives them
     if isinstance(records, list):
         if len(records) != 1:
-            raise InputError(f"The event holds {len(records)} records: give one record per run.")
+            raise InputError(error_message("error-event-records", number=len(records)))
         inner = records[0].get("Sns") or records[0]
         body = inner.get("body", inner.get("Body"))
         return _unwrapped(inner if body is None else json.loads(body), depth - 1)
@@ -139,7 +135,7 @@ def _parsed(body: Mapping[str, Any]) -> AlarmEvent:
         body.get("detail") if body.get("detail-type") == "CloudWatch Alarm State Change" else None
     )
     if not isinstance(detail, dict):
-        raise InputError(_UNKNOWN)
+        raise InputError(error_message("error-event-unknown"))
     state, configuration = detail["state"], detail.get("configuration") or {}
     metrics = [
         (item["metricStat"]["metric"].get("dimensions") or {}, item["metricStat"].get("period"))
@@ -194,7 +190,7 @@ def _event(
 ) -> AlarmEvent:
     if state not in STATES:
         raise InputError(
-            f"The alarm {alarm} has the unknown state {state!r}: it must be {', '.join(STATES)}."
+            error_message("error-event-state", alarm=alarm, state=repr(state), known=", ".join(STATES))
         )
     moment = datetime.fromisoformat(time)
     if moment.tzinfo is None:
@@ -262,10 +258,7 @@ def systems_of_event(
     if found:
         return found
     listed = ", ".join(sorted(names)) or "no queue, function or instance"
-    raise InputError(
-        f"The alarm {event.alarm} is about {listed}, which no system of {FILE} states: add a system, or give "
-        "the name of one."
-    )
+    raise InputError(error_message("error-event-no-system", alarm=event.alarm, names=listed, file=FILE))
 
 
 def _resources(system: System) -> set[str]:

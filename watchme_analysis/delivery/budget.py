@@ -16,6 +16,7 @@ from typing import Any
 from watchme_analysis.config import RunSettings
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.text.render import error_message
 
 _FILE = "spending.json"
 _LOCK = "spending.lock"
@@ -62,8 +63,7 @@ class Budget:
                     else f"max_usd_per_day ({limits.max_usd_per_day:g} USD)"
                 )
                 raise BudgetError(
-                    f"The log queries of {now:%Y-%m-%d} have reached {reached}: raise it in [run], or wait "
-                    "for the next day in UTC."
+                    error_message("error-budget-reached", day=f"{now:%Y-%m-%d}", reached=reached)
                 )
             allowed = min(
                 limits.max_gb, limits.max_usd / limits.usd_per_gb, left_gb, left_usd / limits.usd_per_gb

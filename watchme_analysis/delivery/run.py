@@ -44,6 +44,7 @@ from watchme_analysis.delivery.telemetry import Telemetry
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.redact import redacted
 from watchme_analysis.stand_ins import LEVELS, Redactor
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 _LOG = logging.getLogger(__name__)
@@ -406,8 +407,12 @@ class _Work:
     def _check_deadline(self, step: str) -> None:
         if self._left_s() == 0:
             raise ServiceError(
-                f"The run of {self.run_.system.name} reached its deadline of {self.run_.deadline_s:g} s "
-                f"before {step}: raise deadline_s in [run]."
+                error_message(
+                    "error-run-deadline",
+                    system=self.run_.system.name,
+                    seconds=f"{self.run_.deadline_s:g}",
+                    step=step,
+                )
             )
 
     def _store(self, questions: Mapping[str, QuestionState], notices: Sequence[Notice], failure: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.text.render import error_message
 
 LOCK = "lock"
 # Seconds between two attempts to take the lock of another run.
@@ -68,16 +69,17 @@ def _take(file: IO[str], system: str, until: float) -> None:
             if time.monotonic() >= until:
                 holder = _holder(file) or {}
                 raise RunInProgressError(
-                    f"A run of {system} is in progress (process {holder.get('pid', 'unknown')} on "
-                    f"{holder.get('host', 'this machine')} since {holder.get('since', 'unknown')}): wait for "
-                    "its end, or give --wait."
+                    error_message(
+                        "error-run-in-progress",
+                        system=system,
+                        process=holder.get("pid", "unknown"),
+                        host=holder.get("host", "this machine"),
+                        since=holder.get("since", "unknown"),
+                    )
                 ) from None
             time.sleep(_POLL_S)
         except OSError as error:
-            raise InputError(
-                f"The file system of {file.name} has no locks ({error.strerror}): state another folder as "
-                "state in [run]."
-            ) from error
+            raise InputError(error_message("error-no-locks", file=file.name, reason=error)) from error
         else:
             return
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.cloudwatch.session import iam_policy
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.config import Destination
@@ -75,11 +76,9 @@ def check_job(job: Job) -> None:
         When the name can't be part of a file name, or the interval is shorter than a minute.
     """
     if job.system and not _NAME.fullmatch(job.system):
-        raise InputError(
-            f"The system {job.system!r} can't name a unit: use letters, digits, '.', '_' and '-'."
-        )
+        raise InputError(error_message("error-unit-name", system=repr(job.system)))
     if job.every < timedelta(minutes=1):
-        raise InputError("--every must be at least 1m.")
+        raise InputError(error_message("error-schedule-every"))
 
 
 def systemd_units(job: Job) -> dict[str, str]:
@@ -146,9 +145,7 @@ def crontab_line(job: Job, log: Path) -> str:
         hours = minutes // _HOUR_MINUTES
         when = "0 0 * * *" if hours == _DAY_HOURS else f"0 */{hours} * * *" if hours > 1 else "0 * * * *"
     else:
-        raise InputError(
-            f"cron can't run every {_interval(job.every)}: give a divisor of an hour or a day, such as 15m."
-        )
+        raise InputError(error_message("error-cron-interval", interval=_interval(job.every)))
     command = (
         f"cd {shlex.quote(str(job.folder))} && {shlex.join(job.arguments)} >> {shlex.quote(str(log))} 2>&1"
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -48,7 +49,7 @@ class Secret:
         if self._value is None:
             found = self._read().strip()
             if not found:
-                raise InputError(f"The secret {self.reference} is empty.")
+                raise InputError(error_message("error-secret-empty", reference=self.reference))
             self._value = found
         return self._value
 
@@ -56,14 +57,16 @@ class Secret:
         kind, _, name = self.reference.partition(":")
         if kind == "env":
             if name not in os.environ:
-                raise InputError(f"The secret {self.reference} is missing: set the environment variable.")
+                raise InputError(error_message("error-secret-missing", reference=self.reference))
             return os.environ[name]
         if kind == "file":
             try:
                 return Path(name).expanduser().read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 reason = getattr(error, "strerror", None) or "it is not UTF-8"
-                raise InputError(f"The secret {self.reference} can't be read: {reason}.") from error
+                raise InputError(
+                    error_message("error-secret-unreadable", reference=self.reference, reason=reason)
+                ) from error
         if kind == "ssm":
             response = self._aws(name).call("ssm", "get_parameter", Name=name, WithDecryption=True)
             return str(response["Parameter"]["Value"])
@@ -80,4 +83,4 @@ class Secret:
             return str(json.loads(text)[key])
         except (ValueError, KeyError, TypeError, RecursionError):
             # The text of the error would quote the secret.
-            raise InputError(f"The secret {self.reference} is no JSON object with this key.") from None
+            raise InputError(error_message("error-secret-no-key", reference=self.reference)) from None

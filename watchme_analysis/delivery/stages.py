@@ -25,6 +25,7 @@ from watchme_analysis.report.run import NoProgress, write_reports
 from watchme_analysis.report.summary import sentence
 from watchme_analysis.services.collect import Request, named_resources, pull
 from watchme_analysis.services.diagnose import answer, investigate, late_messages, questions_for
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 
@@ -66,9 +67,7 @@ class AwsSource:
         """Pull the evidence into a case, unless a run before has pulled the same window."""
         named = named_resources(self.system)
         if not any(named.values()):
-            raise InputError(
-                f"The system {self.system.name} of {FILE} names no queue, function or instance: state one."
-            )
+            raise InputError(error_message("error-system-names-nothing", system=self.system.name, file=FILE))
         timer = threading.Timer(seconds, self.aws.cancelled.set)
         timer.daemon = True
         timer.start()
@@ -115,7 +114,7 @@ class AwsSource:
         case = open_case(path)
         questions = questions_for(case)
         if not questions:
-            raise InputError(f"The case {path} holds no evidence for a question.")
+            raise InputError(error_message("error-case-without-question", case=path))
         redactor = redactor_of(case, level)
         found = {}
         for question in questions:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.errors import InputError, reason_of
+from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.text.render import error_message
 
 # The folder holds results of diagnoses, so other users of the machine must not read it.
 FOLDER_MODE = 0o700
@@ -55,10 +56,7 @@ class Storage:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         except OSError as error:
-            raise InputError(
-                f"The state folder {self.folder} can't be created ({error.strerror}): state another one as "
-                "state in [run]."
-            ) from error
+            raise InputError(error_message("error-state-folder", folder=self.folder, reason=error)) from error
 
     def read(self, name: str) -> dict[str, Any] | None:
         """Return a document; None when there is none.
@@ -74,9 +72,7 @@ class Storage:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
-            raise InputError(
-                f"{path} can't be read: {reason_of(error)}. Remove it to begin without what it holds."
-            ) from error
+            raise InputError(error_message("error-state-unreadable", path=path, reason=error)) from error
         return value if isinstance(value, dict) else None
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from watchme_analysis.delivery.changes import QuestionState
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 _FILE = "state.json"
 _VERSION = 1
@@ -57,8 +58,9 @@ def read_state(storage: Storage) -> SystemState:
         return SystemState()
     if data.get("version") != _VERSION:
         raise InputError(
-            f"{storage.folder / _FILE} has the version {data.get('version')}, not {_VERSION}: use the "
-            "release that wrote it, or remove it."
+            error_message(
+                "error-state-version", path=storage.folder / _FILE, found=data.get("version"), known=_VERSION
+            )
         )
     return SystemState(
         {name: QuestionState.from_dict(each) for name, each in data["questions"].items()},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
+from watchme_analysis.text.render import error_message
 
 _FIRST_BYTES = 4096
 
@@ -35,9 +36,9 @@ def check_replaceable(path: Path, is_same_kind: Callable[[bytes], bool], kind: s
         with path.open("rb") as file:
             first = file.read(_FIRST_BYTES)
     except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+        raise InputError(error_message("error-output-unreadable", path=path, reason=error)) from error
     if first and not is_same_kind(first):
-        raise InputError(f"{path} exists and is not {kind}: choose another place for the output.")
+        raise InputError(error_message("error-output-other-kind", path=path, kind=kind))
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 from watchme_analysis.config import load_config
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import MIB, Limits
 from watchme_analysis.text.message import Code, MessageText, Quotation, Resource
 from watchme_analysis.text.render import note
@@ -145,15 +146,6 @@ def _within(fill: Fill, packed: _Rejoined, limits: Limits) -> Fill:
         return count
 
     return bounded
-
-
-def limit_reached(limits: Limits, key: str) -> MessageText:
-    """Return which limit was reached and how to change it, for the end of a sentence."""
-    return note(
-        "limit-reached",
-        limit=Code(f"{key} = {getattr(limits, key)}"),
-        variable=Code(f"WATCHME_LIMIT_{key.upper()}"),
-    )
 
 
 def _no_log(kind: str) -> MessageText:

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError, limit_reached, unpacked
+from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError, unpacked
 from watchme_analysis.files.json_values import json_at, shallow
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import MIB, Limits
 from watchme_analysis.retrieval import Retrieval
 from watchme_analysis.text.formats import readable_name
 from watchme_analysis.text.message import Quotation, Resource
-from watchme_analysis.text.render import note
+from watchme_analysis.text.render import error_message, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,10 +121,10 @@ def link_problem(root: Path, path: Path) -> str:
     try:
         whole = path.resolve(strict=True)
     except (OSError, RuntimeError):
-        return "a symbolic link that leads nowhere"
+        return note("left-link-nowhere")
     if whole.is_relative_to(root.resolve()):
         return ""
-    return f"a symbolic link that leads out of the folder, to {whole}: it is not followed"
+    return note("left-link-outside", target=Resource(str(whole)))
 
 
 def is_file_below(root: Path, relative: str) -> bool:
@@ -317,7 +318,7 @@ class RawFile:
             with self.open() as file:
                 return read_content(file)
         except OSError as error:
-            raise InputError(f"{self.path} can't be read: {error.strerror}.") from error
+            raise InputError(error_message("error-file-unreadable", path=self.path, reason=error)) from error
 
     def head(self, size: int = 65536) -> bytes:
         """Return the first decompressed bytes; of a large file, only these are read."""

@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.lines import split_text
+from watchme_analysis.text.render import error_message
 
 INTENDED, DONE, NOT_DONE, FAILED = "intended", "done", "not done", "failed"
 # Earlier releases had another name for the key in journals of redrives and of deliveries.
@@ -82,9 +83,7 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise InputError(
-                f"The journal {self.path} can't be written ({error.strerror}): the run stops here."
-            ) from error
+            raise InputError(error_message("error-journal-stops", path=self.path, reason=error)) from error
         self._add(entry)
         return entry
 
@@ -115,14 +114,12 @@ def open_journal(path: Path) -> Iterator[Journal]:
         is_new = not path.exists()
         file = path.open("a+", encoding="utf-8", errors=_ERRORS)
     except OSError as error:
-        raise InputError(
-            f"The journal {path} can't be written ({error.strerror}): nothing is done."
-        ) from error
+        raise InputError(error_message("error-journal-unwritable", path=path, reason=error)) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise InputError(f"Another run uses the journal {path}: wait until it has ended.") from error
+            raise InputError(error_message("error-journal-in-use", path=path)) from error
         if is_new:
             _sync_folder(path.parent)
         file.seek(0)
@@ -149,7 +146,7 @@ def read_journal(path: Path) -> Journal:
     except FileNotFoundError:
         return journal
     except OSError as error:
-        raise InputError(f"The journal {path} can't be read ({error.strerror}).") from error
+        raise InputError(error_message("error-journal-unreadable", path=path, reason=error)) from error
     for entry in _entries(text, path):
         journal._add(entry)
     return journal

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from watchme_analysis.config import load_config
-from watchme_analysis.files.decompress import limit_reached
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.files.storable_values import escape_surrogates, holds_surrogates
 from watchme_analysis.text.render import note
 

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.files.field_values import microseconds
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import MIB
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +58,7 @@ def long_line_problem(size: int) -> str:
     limits = load_config().limits
     if size <= limits.line_mib * MIB:
         return ""
-    return f"a line of {size} bytes is not read ({limits.reached('line_mib')})"
+    return note("problem-long-line", bytes=Resource(str(size)), limit=limit_reached(limits, "line_mib"))
 
 
 def split_text(text: str, *, keep_ends: bool = False) -> list[str]:

@@ -10,7 +10,9 @@ from types import FrameType
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import MIB
+from watchme_analysis.text.render import error_message
 
 
 class TimeLimitError(WatchmeError):
@@ -33,7 +35,7 @@ def time_limit(size_bytes: int) -> Iterator[None]:
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise TimeLimitError(
-            f"reading it took over {seconds:.0f} s and was stopped ({limits.reached('file_s')})"
+            error_message("problem-time", seconds=f"{seconds:.0f}", limit=limit_reached(limits, "file_s"))
         )
 
     is_main = threading.current_thread() is threading.main_thread()

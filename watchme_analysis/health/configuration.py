@@ -22,6 +22,8 @@ from watchme_analysis.nginx_conf.routing import (
     route_among,
     upstream_addresses,
 )
+from watchme_analysis.text.message import Choice
+from watchme_analysis.text.render import label, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,14 +231,23 @@ _ALWAYS = {
     "proxy_read_timeout": "60s",
     "proxy_cache": "off",
 }
-_OWN = " (Nginx's own)"
 _NOT_FOLLOWED = "not followed"
+_ASKS, _AS = "asks", "as"
+# Settings that are no directives, with the messages that name them.
+_NAMES = {
+    _WHERE: "served-by",
+    _ASKS: "asks",
+    _AS: "as",
+    _NOT_FOLLOWED: "not-followed",
+}
 # Kinds of calls that block their thread or event loop.
 _BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 _COLUMNS = ("layer", "setting", "differs", "line")
 
 
-def settings_by_path(config_directives: pd.DataFrame, paths: Sequence[str]) -> pd.DataFrame:
+def settings_by_path(
+    config_directives: pd.DataFrame, paths: Sequence[str], language: str = "en"
+) -> pd.DataFrame:
     """Return the settings in force for each path at Nginx and at the edge.
 
     Parameters
@@ -245,6 +256,8 @@ def settings_by_path(config_directives: pd.DataFrame, paths: Sequence[str]) -> p
         Table of the data dictionary, may be empty.
     paths
         Paths as callers ask for them.
+    language
+        Language of settings and values that are no directives.
 
     Returns
     -------
@@ -264,27 +277,28 @@ def settings_by_path(config_directives: pd.DataFrame, paths: Sequence[str]) -> p
         known = {path: place for path, place in places.items() if place is not None}
         if not known:
             continue
-        said = {path: _said(place) for path, place in known.items()}
+        said = {path: _said(place, language) for path, place in known.items()}
         names = list(dict.fromkeys(name for values in said.values() for name in values))
         for name in [*names[:3], *sorted(set(names[3:]) | set(_ALWAYS))]:
-            values = {path: said.get(path, {}).get(name, _default(name)) for path in paths}
-            differs = len({_compared(name, path, value) for path, value in values.items()}) > 1
+            values = {path: said.get(path, {}).get(name, _default(name, language)) for path in paths}
+            differs = len({_compared(name, path, value, language) for path, value in values.items()}) > 1
             if differs or name in (*names[:3], *_ALWAYS, _NOT_FOLLOWED):
                 lines = ", ".join(
                     dict.fromkeys(f"{place['file']}:{place['line']}" for place in known.values())
                 )
-                row = {"layer": layer, "setting": name, "differs": differs, "line": lines}
+                setting = label(f"directive-{_NAMES[name]}", language) if name in _NAMES else name
+                row = {"layer": layer, "setting": setting, "differs": differs, "line": lines}
                 rows.append(row | values)
     return pd.DataFrame(rows, columns=[*_COLUMNS, *paths])
 
 
-def _said(place: dict[str, Any]) -> dict[str, str]:
+def _said(place: dict[str, Any], language: str) -> dict[str, str]:
     """Return the settings of a location as text, where it passes on to first."""
-    label = " ".join(part for part in ("location", place["modifier"], place["path"] or "") if part)
+    location = " ".join(part for part in ("location", place["modifier"], place["path"] or "") if part)
     own = {
-        _WHERE: "the server block" if place["modifier"] == "server" else label,
-        "asks": ", ".join(sorted(upstream_addresses(place))) or "nobody",
-        "as": place["upstream_path"] or "–",
+        _WHERE: label("directive-server-block", language) if place["modifier"] == "server" else location,
+        _ASKS: ", ".join(sorted(upstream_addresses(place))) or label("directive-no-upstream", language),
+        _AS: place["upstream_path"] or "–",
     }
     relevant = {
         name: "; ".join(" ".join(map(str, args)) for args in values)
@@ -292,7 +306,7 @@ def _said(place: dict[str, Any]) -> dict[str, str]:
         if name in RELEVANT and name not in ("proxy_pass", "limit_req", "limit_conn")
     }
     limits = {
-        name: "; ".join(_limit(limit) for limit in place[name])
+        name: "; ".join(_limit(limit, language) for limit in place[name])
         for name in ("limit_req", "limit_conn")
         if place[name]
     }
@@ -300,35 +314,40 @@ def _said(place: dict[str, Any]) -> dict[str, str]:
     return own | relevant | limits | beyond
 
 
-def _limit(limit: dict[str, Any]) -> str:
+def _limit(limit: dict[str, Any], language: str) -> str:
     """Return the text of a limit with the key of its zone, by which clients share it."""
-    key = f"for each {limit['key']}" if limit.get("key") else f"in the zone {limit['zone']}"
+    key = (
+        label("directive-limit-key", language, key=str(limit["key"]))
+        if limit.get("key")
+        else label("directive-limit-zone", language, zone=str(limit["zone"]))
+    )
     if "connections" in limit:
-        connections = "connection" if str(limit["connections"]) == "1" else "connections"
-        return f"{limit['connections']} {connections} at once {key}"
-    rate = f"{limit['rate_per_s']:g} a second" if limit.get("rate_per_s") else "a rate"
-    delay = "refused above" if limit["nodelay"] or not limit["burst"] else "delayed within"
-    return f"{rate} {key}, {delay} a burst of {limit['burst']}"
+        return label("directive-connections", language, connections=int(limit["connections"]), key=key)
+    rate = f"{limit['rate_per_s']:g}" if limit.get("rate_per_s") else "?"
+    how = "refused" if limit["nodelay"] or not limit["burst"] else "delayed"
+    return label("directive-rate", language, rate=rate, key=key, how=Choice(how), burst=str(limit["burst"]))
 
 
-def _compared(name: str, path: str, value: str | None) -> str | None:
+def _compared(name: str, path: str, value: str | None, language: str) -> str | None:
     """Return the value by which two paths are compared; of the upstream's path, the part that was removed."""
-    if value is not None and name == "as":
+    if value is not None and name == _AS:
         return path.removesuffix(value) if path.endswith(value) else value
-    return value.removesuffix(_OWN) if value is not None else None
+    return _ALWAYS[name] if value is not None and value == _default(name, language) else value
 
 
-def _default(name: str) -> str | None:
-    return f"{_ALWAYS[name]}{_OWN}" if name in _ALWAYS else None
+def _default(name: str, language: str) -> str | None:
+    return label("directive-default", language, value=_ALWAYS[name]) if name in _ALWAYS else None
 
 
-def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.DataFrame:
+def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame, language: str = "en") -> pd.DataFrame:
     """Return for each handler where it runs, its blocking calls and its background tasks.
 
     Parameters
     ----------
     app_handlers, app_calls
         Tables of the glossary, may be empty.
+    language
+        Language of what is no code.
 
     Returns
     -------
@@ -349,15 +368,16 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.Da
         mine = by_route.get((file, route_name), calls[:0])
         behind = mine["context"].str.startswith(("background", "process")).fillna(False)
         tasks = json.loads(handler.background_tasks) if isinstance(handler.background_tasks, str) else []
-        background = _calls(mine[behind])
+        background = _calls(mine[behind], language)
         rows.append(
             {
                 "route": route_name,
                 "function": f"{handler.function} ({handler.file}:{handler.line})",
                 "written_as": "async def" if asynchronous else "def",
-                "runs_on": str(handler.runs_on).replace("_", " "),
-                "in_answer": _calls(mine[~behind]),
-                "in_background": background or ", ".join(f"{name}: nothing that blocks" for name in tasks),
+                "runs_on": value_label("call-context", str(handler.runs_on), language).replace("_", " "),
+                "in_answer": _calls(mine[~behind], language),
+                "in_background": background
+                or ", ".join(label("call-none-blocks", language, task=str(name)) for name in tasks),
             }
         )
     columns = ["route", "function", "written_as", "runs_on", "in_answer", "in_background"]
@@ -368,14 +388,24 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame) -> pd.Da
 _NAMED_CALLS = 6
 
 
-def _calls(calls: pd.DataFrame) -> str:
+def _calls(calls: pd.DataFrame, language: str) -> str:
     said = []
     nearest = calls["chain"].fillna("[]").map(lambda chain: len(json.loads(chain))).sort_values(kind="stable")
     for call in calls.loc[nearest.index].itertuples():
-        limit = f", at most {call.timeout_s:g} s" if isinstance(call.timeout_s, float) else ""
-        where = str(call.context).removeprefix("background_").replace("_", " ")
-        kind = str(call.kind).replace("_", " ")
-        said.append(f"{call.call} ({kind} on the {where}{limit}; {call.file}:{call.line})")
+        is_limited = isinstance(call.timeout_s, float)
+        context = str(call.context).removeprefix("background_")
+        said.append(
+            label(
+                "call-limited" if is_limited else "call-said",
+                language,
+                call=str(call.call),
+                kind=value_label("call-kind", str(call.kind), language).replace("_", " "),
+                where=value_label("call-context", context, language).replace("_", " "),
+                limit=f"{call.timeout_s:g}" if is_limited else "",
+                place=f"{call.file}:{call.line}",
+            )
+        )
     named = list(dict.fromkeys(said))
-    more = [f"and {len(named) - _NAMED_CALLS} more (app_calls)"] if len(named) > _NAMED_CALLS else []
+    left = len(named) - _NAMED_CALLS
+    more = [label("calls-more", language, calls=left)] if left > 0 else []
     return "; ".join([*named[:_NAMED_CALLS], *more])

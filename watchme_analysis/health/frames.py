@@ -13,6 +13,7 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.queues.baseline import STEPS_S
 from watchme_analysis.requests.observations import phases
 from watchme_analysis.stats.comparison import cliffs_delta
+from watchme_analysis.text.render import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,17 +74,21 @@ def dense_bins(observed: pd.DataFrame) -> pd.DataFrame:
     return found.assign(step_s=step_s)[names]
 
 
-_NGINX = {"reload": "Nginx reloads", "startup": "Nginx starts", "shutdown": "Nginx stops"}
+_NGINX = ("reload", "startup", "shutdown")
 _APART_S = 2.0
 
 
-def change_marks(changes: pd.DataFrame, error_log: pd.DataFrame, app_log: pd.DataFrame) -> pd.DataFrame:
+def change_marks(
+    changes: pd.DataFrame, error_log: pd.DataFrame, app_log: pd.DataFrame, language: str = "en"
+) -> pd.DataFrame:
     """Return the changes in logs and CloudTrail, in order of time.
 
     Parameters
     ----------
     changes, error_log, app_log
         Tables of the glossary, each may be empty.
+    language
+        Language of ``what``.
 
     Returns
     -------
@@ -94,24 +99,30 @@ def change_marks(changes: pd.DataFrame, error_log: pd.DataFrame, app_log: pd.Dat
     import pandas as pd
 
     parts = [
-        (row.time, f"{row.event_name} {row.resource or ''}".strip() + _by(row.user), "changes")
+        (
+            row.time,
+            label(
+                "mark-change-by" if row.user else "mark-change",
+                language,
+                change=f"{row.event_name} {row.resource or ''}".strip(),
+                user=str(row.user),
+            ),
+            "changes",
+        )
         for row in changes[~changes["read_only"].fillna(False)]
         .fillna({"user": "", "resource": ""})
         .itertuples()
     ]
     for kind, group in error_log[error_log["kind"].isin(list(_NGINX))].groupby("kind"):
-        parts += [(moment, _NGINX[kind], "error_log") for moment in _firsts(group["time"])]
+        what = label(f"mark-nginx-{kind}", language)
+        parts += [(moment, what, "error_log") for moment in _firsts(group["time"])]
     lifecycle = app_log[(app_log["kind"] == "lifecycle") & app_log["time"].notna()]
     for service, group in lifecycle.groupby(lifecycle["service"].fillna("")):
-        who = f"the application {service}".rstrip()
-        parts += [(moment, f"{who} starts or stops", "app_log") for moment in _firsts(group["time"])]
+        what = label("mark-service" if service else "mark-application", language, service=str(service))
+        parts += [(moment, what, "app_log") for moment in _firsts(group["time"])]
     found = pd.DataFrame(parts, columns=["time", "what", "source"])
     found = found.astype({"time": "datetime64[us, UTC]", "what": "string", "source": "string"})
     return found.sort_values("time", kind="stable", ignore_index=True)
-
-
-def _by(user: str) -> str:
-    return f" by {user}" if user else ""
 
 
 def _firsts(times: pd.Series) -> list[object]:

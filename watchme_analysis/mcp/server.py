@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.mcp.tools import Tools
+from watchme_analysis.text.render import error_message
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def make_server(tools: Tools) -> MCPServer[Any]:
         from mcp.server.mcpserver.exceptions import ToolError
         from mcp_types import ToolAnnotations
     except ImportError as error:
-        raise InputError("The server needs the extra `mcp`: pip install 'watchme-analysis[mcp]'.") from error
+        raise InputError(error_message("error-mcp-missing")) from error
 
     def as_tool(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)

@@ -13,6 +13,7 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
 from watchme_analysis.services.claims import check_claim, claim_to_dict
 from watchme_analysis.services.diagnose import chosen_questions, diagnose
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +163,7 @@ class Tools:
             for folder in self.folders:
                 if (folder / name / "manifest.json").is_file():
                     return open_case(folder / name)
-        raise InputError(f"There is no case {name!r}: list_cases names them.")
+        raise InputError(error_message("error-mcp-no-case", name=repr(name)))
 
     def _safe(self, case: Case, value: dict[str, Any]) -> dict[str, Any]:
         """Return a value redacted, and cut to the size of an answer."""

@@ -13,6 +13,7 @@ from watchme_analysis.notebook.backlog import BacklogPage
 from watchme_analysis.notebook.health import HealthPage
 from watchme_analysis.notebook.page import open_page
 from watchme_analysis.notebook.what_if import WhatIfPage
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import parse_time
 
 __all__ = [
@@ -107,7 +108,7 @@ def open_alarms(
     """
     unknown = sorted(set(alarms) - {"spec", "noticed"})
     if unknown:
-        raise InputError(f"The parameter {unknown[0]!r} is unknown: there are spec and noticed.")
+        raise InputError(error_message("error-alarms-parameter", name=repr(unknown[0])))
     opened = open_page("backlog", case, (since, until), queue, (timezone, language))
     page = AlarmPage(*opened, read_specs(alarms.get("spec", "")), alarms.get("noticed", ""))
     if page.noticed_at:
@@ -136,11 +137,11 @@ def open_what_if(
     """
     replications, seed = runs.pop("replications", 8), runs.pop("seed", 0)
     if runs:
-        raise InputError(f"The parameter {next(iter(runs))!r} is unknown: there are replications and seed.")
+        raise InputError(error_message("error-what-if-parameter", name=repr(next(iter(runs)))))
     if not isinstance(replications, int) or replications < 2:
-        raise InputError(f"The parameter replications is {replications!r}: give 2 or more, for intervals.")
+        raise InputError(error_message("error-replications", value=repr(replications)))
     if not isinstance(seed, int) or seed < 0:
-        raise InputError(f"The parameter seed is {seed!r}: give a whole number from 0.")
+        raise InputError(error_message("error-seed", value=repr(seed)))
     return WhatIfPage(
         *open_page("backlog", case, (since, until), queue, (timezone, language)), replications, seed
     )

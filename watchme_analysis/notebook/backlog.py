@@ -271,7 +271,7 @@ class BacklogPage(Page):
         return frame.assign(start=frame["start"].clip(lower=window.start)), step_s
 
     def _dead_letter_rows(self, key: str) -> pd.DataFrame:
-        return self._of_the_queue(frames.dead_letters_by(self.investigation, key))
+        return self._of_the_queue(frames.dead_letters_by(self.investigation, key, self.language))
 
     def _missed_rows(self) -> pd.DataFrame:
         columns = ("work_item", "time_or_day")

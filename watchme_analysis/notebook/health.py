@@ -105,7 +105,8 @@ class HealthPage(Page):
 
     @cached_property
     def _change_rows(self) -> pd.DataFrame:
-        return change_marks(*map(self.investigation.table, ("changes", "error_log", "app_log")))
+        changes, error_log, app_log = map(self.investigation.table, ("changes", "error_log", "app_log"))
+        return change_marks(changes, error_log, app_log, self.language)
 
     @section(lambda page: page._verdict_row(), lambda page: page._leading_query())
     def verdict(self) -> VerdictView:
@@ -246,7 +247,7 @@ class HealthPage(Page):
     @cached_property
     def _locations(self) -> tuple[pd.DataFrame, list[str]]:
         paths = self._compared_paths()
-        return settings_by_path(self.investigation.table("config_directives"), paths), paths
+        return settings_by_path(self.investigation.table("config_directives"), paths, self.language), paths
 
     @section(lambda page: page._handlers[0], Rows("app_handlers"))
     def handlers(self) -> TableView:
@@ -259,7 +260,7 @@ class HealthPage(Page):
         handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
         families = [str(name) for name in self.facts.observed["family"].dropna().unique()]
         known = handlers_by_family(handlers, calls, families)
-        return handlers_table(handlers, calls), {each.path for each in known.values()}
+        return handlers_table(handlers, calls, self.language), {each.path for each in known.values()}
 
     @section(lambda page: page.investigation.table("app_processes"), Rows("app_processes"))
     def processes(self) -> TableView:

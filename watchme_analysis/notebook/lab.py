@@ -36,7 +36,7 @@ def interactive(view: FigureView) -> Any:
     InputError
         Without the extra ``lab``.
     """
-    require("lab", "Figures with zoom and hover")
+    require("lab", "lab-figures")
     from ipympl.backend_nbagg import Canvas, FigureManager
 
     # A Japanese font without a bold weight is no news to a reader; canvases draw whenever they like.
@@ -65,7 +65,7 @@ class Explorer:
     """
 
     def __init__(self, page: Any) -> None:
-        require("lab", "Widgets")
+        require("lab", "widgets")
         import ipywidgets as widgets
 
         self.page = page

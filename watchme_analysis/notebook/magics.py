@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,7 @@ def _stored(
     try:
         given = parser.parse_args(shlex.split(line))
         if given.name and not given.name.isidentifier():
-            raise InputError(f"{given.name!r} is not a valid name of a variable, such as errors.")
+            raise InputError(error_message("error-variable-name", name=repr(given.name)))
         frame = rows(given)
     except (WatchmeError, ValueError) as error:
         raise UsageError(str(error)) from error

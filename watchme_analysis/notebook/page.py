@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.notebook.section import Section, records, section, sections_of
@@ -29,10 +30,9 @@ from watchme_analysis.present.style import AxisSpan, Mark, drawn_language, mark_
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate
 from watchme_analysis.stats.gaps import silent_intervals
-from watchme_analysis.text.catalogue import parse_language
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import Resource, Text, message
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import error_message, label, parse_language, render
 from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def open_page(
     names = ("case", "since", "until", about, "timezone", "language")
     for name, value in zip(names, (case, *bounds, subject, *shown), strict=True):
         if not isinstance(value, str):
-            raise InputError(f"The parameter {name} is {value!r}: give a text, empty for none.")
+            raise InputError(error_message("error-page-parameter", name=name, value=repr(value)))
     zone = parse_zone(timezone or load_config().time_zone)
     investigation = investigate(
         question,
@@ -71,7 +71,7 @@ def _resolved(case: str) -> Path:
     """Return a folder relative to the working directory, else to the project or its notebooks."""
     path = Path(case)
     if not case.strip():
-        raise InputError("The parameter case is empty: name the folder of a case or of raw evidence.")
+        raise InputError(error_message("error-page-no-case"))
     here = [path] if path.is_absolute() else [path, PROJECT_FILES / path, PROJECT_FILES / "notebooks" / path]
     return next((place for place in here if place.is_dir()), path)
 
@@ -134,7 +134,7 @@ class Page:
         case = self.investigation.case
         window = self.investigation.window or case.window
         if window is None:
-            raise InputError(f"The case {case.name} has no times: there is nothing to lay out.")
+            raise InputError(error_message("error-page-no-times", case=case.name))
         return window
 
     def span(self, marks: tuple[Mark, ...] = ()) -> AxisSpan:
@@ -161,7 +161,8 @@ class Page:
     @section(lambda page: page._evidence_rows(), lambda page: page._leading_query())
     def matrix(self) -> FigureView:
         """Return a figure of the weights of evidence by check and hypothesis."""
-        return plot_evidence_matrix(self.diagnosis.ranking, self.language)
+        names = cause_names(self.investigation.question)
+        return plot_evidence_matrix(self.diagnosis.ranking, names, self.language)
 
     @section(lambda page: page._evidence_rows(), lambda page: page._leading_query(), plot="matrix")
     def findings(self) -> FindingsView:

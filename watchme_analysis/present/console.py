@@ -20,15 +20,7 @@ from watchme_analysis.text.formats import (
     format_time,
     localised,
 )
-from watchme_analysis.text.message import (
-    Choice,
-    Message,
-    Names,
-    Resource,
-    Text,
-    TimeSpan,
-    message,
-)
+from watchme_analysis.text.message import Choice, Message, Names, Resource, Text, TimeSpan, message
 from watchme_analysis.text.render import label, render
 
 # Largest number of notes per table below a diagnosis.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from watchme_analysis.inference.engine import check_name
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
-from watchme_analysis.text.message import Probability, message
+from watchme_analysis.text.message import Probability, Text, message
 from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from watchme_analysis.inference.findings import Ranked
 
 _ROW_IN = 0.24
+# Height of the names above the columns.
+_NAMES_IN = 2.1
+# Characters in a line of a name; those of Japanese are twice as wide.
+_LABEL_CHARACTERS = {"en": 26, "ja": 13}
 _LONGEST = 34
 _CHECKS = 30
 # A weight below this is neutral.
@@ -24,7 +29,9 @@ _SILENT = 0.05
 _FULL = 3.0
 
 
-def plot_evidence_matrix(ranking: Sequence[Ranked], language: str = "en") -> FigureView:
+def plot_evidence_matrix(
+    ranking: Sequence[Ranked], names: Mapping[str, Text], language: str = "en"
+) -> FigureView:
     """Return a figure of the checks that support (▲), contradict (▼) or are neutral (·) for each hypothesis.
 
     The number is the weight, the natural logarithm of the likelihood ratio of the observation; a deeper
@@ -34,6 +41,8 @@ def plot_evidence_matrix(ranking: Sequence[Ranked], language: str = "en") -> Fig
     ----------
     ranking
         Causes, most probable first.
+    names
+        Name of each cause by id; a cause without one is shown by its id. The description has both.
     language
         Language of labels and description.
     """
@@ -48,8 +57,8 @@ def plot_evidence_matrix(ranking: Sequence[Ranked], language: str = "en") -> Fig
     checks = sorted(weights, key=lambda check: -max(map(abs, weights[check].values())))
     left_out = len(checks) - _CHECKS
     checks = checks[:_CHECKS]
-    figure, (axis,) = style.new_figure([1.75 + _ROW_IN * len(checks)])
-    _grid(axis, ranking, checks, words)
+    figure, (axis,) = style.new_figure([_NAMES_IN + _ROW_IN * len(checks)])
+    _grid(axis, ranking, checks, names, words)
     for place, check in enumerate(checks):
         for column, entry in enumerate(ranking):
             _cell(axis, column, place, weights[check].get(entry.finding.cause, 0.0))
@@ -57,14 +66,17 @@ def plot_evidence_matrix(ranking: Sequence[Ranked], language: str = "en") -> Fig
     if left_out > 0:
         note += "\n" + label("matrix-left-out", words, checks=left_out)
     figure.supxlabel(note, fontsize=8, x=0.01, ha="left")
-    return style.finish(figure, "evidence-matrix", _alt(ranking, weights, language))
+    return style.finish(figure, "evidence-matrix", _alt(ranking, weights, names, language))
 
 
-def _grid(axis: Axes, ranking: Sequence[Ranked], checks: Sequence[str], language: str) -> None:
+def _grid(
+    axis: Axes, ranking: Sequence[Ranked], checks: Sequence[str], names: Mapping[str, Text], language: str
+) -> None:
     axis.set_xlim(-0.5, len(ranking) - 0.5)
     axis.set_ylim(len(checks) - 0.5, -0.5)
     labels = [
-        f"{entry.finding.cause.replace('_', ' ')}  {_probability(entry, language)}" for entry in ranking
+        f"{_wrapped(_named(entry, names, language), language)}  {_probability(entry, language)}"
+        for entry in ranking
     ]
     axis.xaxis.tick_top()
     axis.set_xticks(range(len(ranking)), labels, rotation=40, ha="left", rotation_mode="anchor")
@@ -101,11 +113,26 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
 
 
+def _named(entry: Ranked, names: Mapping[str, Text], language: str) -> str:
+    cause = entry.finding.cause
+    return render(names[cause], language) if cause in names else cause.replace("_", " ")
+
+
+def _wrapped(name: str, language: str) -> str:
+    """Return a name in lines short enough for the space above the columns."""
+    return textwrap.fill(name, _LABEL_CHARACTERS[language], max_lines=2, placeholder="…")
+
+
 def _probability(entry: Ranked, language: str) -> str:
     return label("value", language, value=Probability(entry.probability))
 
 
-def _alt(ranking: Sequence[Ranked], weights: dict[str, dict[str, float]], language: str) -> str:
+def _alt(
+    ranking: Sequence[Ranked],
+    weights: dict[str, dict[str, float]],
+    names: Mapping[str, Text],
+    language: str,
+) -> str:
     parts = []
     for entry in ranking:
         cause = entry.finding.cause
@@ -114,7 +141,8 @@ def _alt(ranking: Sequence[Ranked], weights: dict[str, dict[str, float]], langua
             label(
                 "matrix-alt-cause",
                 language,
-                cause=cause,
+                cause=_named(entry, names, language),
+                id=cause,
                 probability=Probability(entry.probability),
                 supporting=sum(weight >= _SILENT for weight in mine),
                 contradicting=sum(weight <= -_SILENT for weight in mine),

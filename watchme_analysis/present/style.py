@@ -159,7 +159,7 @@ def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:
 
 
 def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
-    require("report", "Figures")
+    require("report", "figures")
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -11,6 +11,7 @@ from watchme_analysis.queues.dlq_stock import ASLEEP_AFTER, DeadLetterStock, dea
 from watchme_analysis.queues.pipeline import Pipeline, Tables, pipelines
 from watchme_analysis.stats.gaps import lost_points
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,14 +128,12 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
     )
     reasons = list(stock.notes)
     if sent is None or deleted is None or stock.moved is None:
-        reasons.append("The balance stays open: sent, deleted or dead-lettered messages are unknown.")
+        reasons.append(note("balance-open"))
         return replace(found, reasons=tuple(reasons))
     # A redrive adds messages without counting them as sent.
     unseen = _woke_with(pipeline)
     if unseen:
-        reasons.append(
-            f"{counted(unseen, 'message')} stood there when its metrics woke, in no count of sends."
-        )
+        reasons.append(note("balance-woke", messages=unseen))
     rest = before + unseen + stock.redriven + sent - deleted - visible - in_flight - stock.moved
     lost = int(lost_points(frame, ("sent", "received", "deleted", "visible")).sum())
     near = 0 < abs(rest) <= max(3, 0.1 * stock.moved)
@@ -142,12 +141,11 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
         # The queue's counters are exact, whereas the stock of the DLQ is approximate.
         moved = stock.moved + rest
         stock = replace(stock, moved=moved, purged=_purged_dead(replace(stock, moved=moved)))
-        reasons.append(f"{moved} messages in the DLQ follow from the queue's own counters.")
+        reasons.append(note("balance-moved", messages=moved))
         rest = 0
     expired = purged = duplicates = 0
     if lost and rest:
-        lack = f"{counted(lost, 'interval')} {'lacks' if lost == 1 else 'lack'}"
-        reasons.append(f"{lack} a point that was due: what happened then is not counted.")
+        reasons.append(note("balance-lost-points", intervals=lost))
     if rest < 0:
         duplicates, rest = -rest, 0
         reasons.append(

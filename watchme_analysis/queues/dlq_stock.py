@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.pipeline import Pipeline, Tables, dead_letter_queues
+from watchme_analysis.text.message import Choice, Names, Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +87,7 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
         Source of the queue's snapshot (``queues``), the messages seen in it and the recorded changes.
     """
     if pipeline.dlq is None:
-        return DeadLetterStock(moved=0, notes=("The queue has no dead-letter queue in the evidence.",))
+        return DeadLetterStock(moved=0, notes=(note("stock-no-dlq"),))
     snapshot = _snapshot(tables, pipeline.dlq)
     series = pipeline.frame["dlq_visible"].dropna()
     shared = _shared(tables, pipeline)
@@ -103,17 +105,21 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
     rise = None if risen.empty or not round(gained) else risen.index[0]
     notes = _other_policy(tables, pipeline)
     if total_lost:
-        notes.append(
-            f"{total_lost} messages left {pipeline.dlq}; messages moved in at the same time are not counted."
-        )
+        notes.append(note("stock-left", messages=total_lost, dlq=Resource(str(pipeline.dlq))))
     moved, is_separated = (
         _own_share(pipeline, tables, round(gained), round(segments[-1][2]))
         if shared
         else (round(gained), True)
     )
     if shared:
-        how = "by the source that each message names" if is_separated else "only by the queues' own counters"
-        notes.append(f"{pipeline.dlq} also serves {', '.join(shared)}: separated {how}.")
+        notes.append(
+            note(
+                "stock-shared",
+                dlq=Resource(str(pipeline.dlq)),
+                queues=Names(tuple(shared)),
+                by=Choice("messages" if is_separated else "counters"),
+            )
+        )
     return DeadLetterStock(
         moved=moved,
         moved_by_all=round(gained) if shared else None,
@@ -165,7 +171,13 @@ def _other_policy(tables: Tables, pipeline: Pipeline) -> list[str]:
     named = queues.loc[(queues["queue"] == pipeline.queue) & queues["dlq"].notna(), "dlq"]
     if named.empty or named.iloc[-1] == pipeline.dlq:
         return []
-    return [f"Its redrive policy names {named.iloc[-1]} now, but its failed messages are in {pipeline.dlq}."]
+    return [
+        note(
+            "stock-other-policy",
+            named=Resource(str(named.iloc[-1])),
+            dlq=Resource(str(pipeline.dlq)),
+        )
+    ]
 
 
 def _own_share(pipeline: Pipeline, tables: Tables, moved_by_all: int, at_end: int) -> tuple[int, bool]:

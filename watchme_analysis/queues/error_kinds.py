@@ -16,16 +16,16 @@ from watchme_analysis.redact import redacted, shortened
 if TYPE_CHECKING:
     import pandas as pd
 
-KIND_WORDS = {
-    "function": "about the function itself",
-    "timeout": "time-outs",
-    "unreachable": "about an API that does not respond (refused, 502, 503)",
-    "overload": "about an API that wants fewer requests",
-    "server_error": "500s of the API",
-    "message": "about the message (4xx, unreadable)",
-    "code_or_message": "Python errors of the code or of the message",
-    "other": "of another kind",
-}
+KINDS = (
+    "function",
+    "timeout",
+    "unreachable",
+    "overload",
+    "server_error",
+    "message",
+    "code_or_message",
+    "other",
+)
 # Longest quotation of a logged line in an example, in characters.
 _LONGEST_EXAMPLE = 200
 # Level before an error, and the Node.js runtime's prefix of an uncaught exception.
@@ -96,7 +96,7 @@ _KINDS = tuple((kind, re.compile("|".join(parts), re.IGNORECASE)) for kind, part
 
 
 def error_kind(text: str) -> str:
-    """Return the kind of an error message: a key of :data:`KIND_WORDS`.
+    """Return the kind of an error message: a key of :data:`KINDS`.
 
     Parameters
     ----------

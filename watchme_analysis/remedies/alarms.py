@@ -31,6 +31,7 @@ from watchme_analysis.remedies.alarm_definitions import (
 )
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
 from watchme_analysis.text.message import Choice, Code, Count, Message, Names, Number, Resource, message
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -91,7 +92,7 @@ def topic_arn(topic: str, account: str, region: str, partition: str = "aws") -> 
     if not topic.startswith("arn:"):
         return f"arn:{partition}:sns:{region}:{account}:{topic}"
     if topic.split(":")[3] != region:
-        raise InputError(f"The topic {topic} is not in {region}: alarms notify topics of their own region.")
+        raise InputError(error_message("error-topic-region", topic=topic, region=region))
     return topic
 
 
@@ -109,19 +110,13 @@ def read_topic(aws: Aws, arn: str, emails: Sequence[str] = ()) -> Topic:
         return Topic(arn, exists=False, emails=tuple(emails))
     key = attributes.get("KmsMasterKeyId") or None
     if key is not None and key.rsplit(":", 1)[-1] == _MANAGED_KEY:
-        raise InputError(
-            f"The topic {arn} is encrypted with {_MANAGED_KEY}, so CloudWatch can't publish to it: use a key "
-            "of your own whose policy allows cloudwatch.amazonaws.com, or another --topic."
-        )
+        raise InputError(error_message("error-topic-encrypted", topic=arn, key=_MANAGED_KEY))
     found = aws.items("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=arn)
     confirmed = any(each["SubscriptionArn"].startswith("arn:") for each in found)
     known = {each.get("Endpoint") for each in found}
     new = tuple(each for each in emails if each not in known)
     if not confirmed and not new:
-        raise InputError(
-            f"The topic {arn} has no confirmed subscription, so its alarms would notify nobody: confirm one, "
-            "or give --email."
-        )
+        raise InputError(error_message("error-topic-unconfirmed", topic=arn))
     return Topic(arn, exists=True, has_confirmed_subscription=confirmed, key=key, emails=new)
 
 
@@ -174,10 +169,7 @@ def alarm_plan(
                 notes.append(message("alarm-covered", alarm=Resource(definition.name), other=covered))
             continue
         if is_other_watch(current, definition.parameters):
-            raise InputError(
-                f"The alarm {definition.name} exists and watches something else: rename it, or rename the "
-                "requirement. Nothing is planned."
-            )
+            raise InputError(error_message("error-alarm-other-watched", name=definition.name))
         parameters = updated(current, definition.parameters)
         if not current.get("ActionsEnabled", True):
             notes.append(message("alarm-actions-disabled", alarm=Resource(definition.name)))
@@ -404,10 +396,7 @@ def verify_plan(
         count += 1
         steps += _verify_steps(alarm, members, place.made)
     if not steps:
-        raise InputError(
-            "None of these alarms can be tested: each has no enabled action, is in ALARM already, has a rule "
-            "that its members can't fulfil, or does more than notify."
-        )
+        raise InputError(error_message("error-alarms-untestable"))
     risks = [message("alarm-verify-risk")]
     if unmarked:
         risks.append(message("alarm-verify-unmarked", alarms=Names(tuple(unmarked))))

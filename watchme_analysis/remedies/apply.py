@@ -31,6 +31,7 @@ from watchme_analysis.text.message import (
     message,
     message_from_dict,
 )
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -245,9 +246,9 @@ def plain(value: Any) -> Any:
 def _check_owner(plan: Plan, journal: Journal) -> None:
     entry = journal.last.get(_PLAN)
     if entry is not None and entry.get("plan") != plan.digest:
-        raise InputError(f"{journal.path} is the journal of another plan: give another --journal.")
+        raise InputError(error_message("error-journal-other-plan", path=journal.path))
     if entry is None and journal.entries:
-        raise InputError(f"{journal.path} is the journal of another remedy: give another --journal.")
+        raise InputError(error_message("error-journal-other-remedy", path=journal.path))
 
 
 def check_place(plan: Placed, aws: Aws) -> None:
@@ -444,9 +445,9 @@ def _content(path: Path, sha256: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}, a file of the plan, can't be read ({error.strerror}).") from error
+        raise InputError(error_message("error-plan-file-unreadable", path=path, reason=error)) from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise InputError(f"{path} has changed since the plan was made: make a new plan.")
+        raise InputError(error_message("error-plan-file-changed", path=path))
     return data
 
 
@@ -456,9 +457,7 @@ def _with_references(value: Any, made: Mapping[str, Any]) -> Any:
             try:
                 return made[value[REFERENCE]]
             except KeyError:
-                raise InputError(
-                    f"The plan refers to {value[REFERENCE]!r}, which no earlier step kept: make a new plan."
-                ) from None
+                raise InputError(error_message("error-plan-reference", name=repr(value[REFERENCE]))) from None
         return {key: _with_references(each, made) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_with_references(each, made) for each in value]

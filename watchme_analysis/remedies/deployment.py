@@ -28,6 +28,7 @@ from watchme_analysis.remedies.apply import plain
 from watchme_analysis.remedies.package_check import Function, PackageCheck, check_package
 from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
 from watchme_analysis.text.message import Bytes, Duration, Message, Resource, message
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -114,13 +115,13 @@ def plan_deployment(
     """
     configuration = plain(aws.call("lambda", "get_function_configuration", FunctionName=name))
     if configuration.get("PackageType", "Zip") != "Zip":
-        raise InputError(f"The function {name} runs a container image: only zip packages are deployed here.")
+        raise InputError(error_message("error-function-image", function=name))
     found = check_package(package, options.layers, _settings(configuration))
     if found.problems and not skip_check:
         return found
     new = _zip_of(package)
     if len(new) > _UPLOAD_BYTES:
-        raise InputError(f"{package} has {len(new):,} bytes zipped; an upload to the API may have 50 MiB.")
+        raise InputError(error_message("error-package-size", package=package, bytes=f"{len(new):,}"))
     old_hash = configuration["CodeSha256"]
     new_file = _kept(plan_path, "package", new)
     old_file = _kept(plan_path, "rollback", _current_code(name, old_hash, aws))
@@ -333,10 +334,10 @@ def _current_code(name: str, code_hash: str, aws: Aws) -> bytes:
             data: bytes = response.read()
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise ServiceError(
-            f"The current code of {name} can't be downloaded ({error}), so there would be no way back."
+            error_message("error-code-not-downloaded", function=name, problem=error)
         ) from error
     if _code_hash(data) != code_hash:
-        raise ServiceError(f"The downloaded code of {name} is not the one that runs: try again.")
+        raise ServiceError(error_message("error-code-not-running", function=name))
     return data
 
 

@@ -35,6 +35,7 @@ from watchme_analysis.text.message import (
     message,
     message_from_dict,
 )
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -142,12 +143,23 @@ class LocalHost:
                 stdin=subprocess.DEVNULL,
             )
         except (OSError, ValueError) as error:
-            raise ServiceError(f"`{command}` can't be run ({error}).") from error
+            raise ServiceError(
+                error_message("error-guard-command-unavailable", command=command, problem=error)
+            ) from error
         except subprocess.TimeoutExpired as error:
-            raise ServiceError(f"`{command}` did not end within {timeout_s:g} s.") from error
+            raise ServiceError(
+                error_message("error-guard-command-timeout", command=command, seconds=f"{timeout_s:g}")
+            ) from error
         output = (done.stdout + done.stderr)[-_EVIDENCE_BYTES:].decode(errors="replace")
         if done.returncode:
-            raise ServiceError(f"`{command}` ended with {done.returncode}: {output.strip()[-300:]}")
+            raise ServiceError(
+                error_message(
+                    "error-guard-command-failed",
+                    command=command,
+                    code=done.returncode,
+                    output=output.strip()[-300:],
+                )
+            )
         return output
 
 
@@ -184,9 +196,24 @@ class ManagedHost:
                 return str(found.get("StandardOutputContent", ""))
             if found["Status"] not in {"Pending", "InProgress", "Delayed"}:
                 error = str(found.get("StandardErrorContent", "")).strip()[-300:]
-                raise ServiceError(f"`{command}` on {self._instance} ended as {found['Status']}: {error}")
+                raise ServiceError(
+                    error_message(
+                        "error-guard-remote-failed",
+                        command=command,
+                        instance=self._instance,
+                        status=found["Status"],
+                        error=error,
+                    )
+                )
             if time.monotonic() > end:
-                raise ServiceError(f"`{command}` on {self._instance} did not end within {timeout_s:g} s.")
+                raise ServiceError(
+                    error_message(
+                        "error-guard-remote-timeout",
+                        command=command,
+                        instance=self._instance,
+                        seconds=f"{timeout_s:g}",
+                    )
+                )
             self._aws.sleep(_SSM_POLL_S)
 
 
@@ -655,8 +682,6 @@ def check_settings(settings: GuardSettings) -> None:
         When a check takes longer than the interval, or restarts would follow each other before recovery.
     """
     if settings.timeout_s > settings.interval_s:
-        raise InputError(
-            "--timeout must not exceed --every: a check would still run when the next one is due."
-        )
+        raise InputError(error_message("error-guard-timeout"))
     if settings.cooldown_s < settings.recovery_s:
-        raise InputError("--cooldown must not be shorter than --recovery: a restart needs time to work.")
+        raise InputError(error_message("error-guard-cooldown"))

@@ -15,6 +15,7 @@ from typing import Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.limits import MIB
+from watchme_analysis.text.render import error_message
 
 # Name in the ABI tag of a native module, by the name that Lambda uses.
 ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
@@ -72,7 +73,9 @@ def lambda_runtime(name: str) -> Runtime:
     """
     data = _data()
     if name not in data["runtimes"]:
-        raise InputError(f"The runtime {name!r} is unknown: use one of {', '.join(data['runtimes'])}.")
+        raise InputError(
+            error_message("error-runtime-unknown", name=repr(name), known=", ".join(data["runtimes"]))
+        )
     minor = _minor(name.removeprefix("python"))
     libraries = {
         *data["libraries"],

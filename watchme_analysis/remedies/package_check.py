@@ -51,6 +51,7 @@ from watchme_analysis.text.message import (
     Resource,
     message,
 )
+from watchme_analysis.text.render import error_message
 
 DEFAULT_HANDLER = "lambda_function.lambda_handler"
 DEFAULT_RUNTIME = "python3.12"
@@ -148,10 +149,10 @@ def check_package(
     runtime = lambda_runtime(function.runtime)
     if not _HANDLER.fullmatch(function.handler):
         raise InputError(
-            f"The handler {function.handler!r} has not the form MODULE.FUNCTION, such as {DEFAULT_HANDLER}."
+            error_message("error-handler-form", handler=repr(function.handler), example=DEFAULT_HANDLER)
         )
     if function.architecture not in ARCHITECTURES:
-        raise InputError(f"The architecture {function.architecture!r} is unknown: use x86_64 or arm64.")
+        raise InputError(error_message("error-architecture-unknown", name=repr(function.architecture)))
     size = package.stat().st_size if package.exists() else 0
     with ExitStack() as stack:
         stack.enter_context(time_limit(size))

@@ -20,7 +20,9 @@ from typing import Any, BinaryIO
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import MIB
+from watchme_analysis.text.render import error_message
 
 # Bytes of a zip's directory: over 100,000 files, while a package of 250 MiB has a few thousand.
 _DIRECTORY_BYTES = 16 * MIB
@@ -143,7 +145,7 @@ class Budget:
         self._left -= count
         if self._left < 0:
             raise InputError(
-                f"The package unpacks to more than is read: {self._limits.reached('unpacked_mib')}."
+                error_message("error-package-large", limit=limit_reached(self._limits, "unpacked_mib"))
             )
 
 
@@ -169,15 +171,17 @@ def open_package(path: Path, budget: Budget, source: str = "") -> Iterator[Packa
         yield _of_folder(path, budget, source)
         return
     if not path.exists():
-        raise InputError(f"{path} does not exist: give the zip or folder of a function.")
+        raise InputError(error_message("error-package-missing", path=path))
     if not path.is_file():
-        raise InputError(f"{path} is neither a zip nor a folder.")
+        raise InputError(error_message("error-package-kind", path=path))
     with path.open("rb") as stored:
         try:
             archive = zipfile.ZipFile(_Bounded(stored))  # type: ignore[arg-type, call-overload, unused-ignore]
         except _DAMAGED as error:
             raise InputError(
-                f"{path} can't be read as a zip: {' '.join(str(error).split()).rstrip('.')}."
+                error_message(
+                    "error-package-no-zip", path=path, problem=" ".join(str(error).split()).rstrip(".")
+                )
             ) from error
         with archive:
             found = _of_zip(archive, budget, source)
@@ -265,7 +269,7 @@ def _of_folder(root: Path, budget: Budget, source: str) -> PackageFiles:
             found.files[inside] = PackageFile(inside, status.st_size, status.st_mode, source, read)
             if len(found.files) > _MOST_FILES:
                 raise InputError(
-                    f"{root} has more than {_MOST_FILES:,d} files: give the folder of a function."
+                    error_message("error-package-many-files", folder=root, most=f"{_MOST_FILES:,d}")
                 )
     return found
 

@@ -20,6 +20,7 @@ import jmespath
 from watchme_analysis.errors import InputError, MessageError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import Message, message_from_dict
+from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_word
 
 FORMAT = "watchme-plan"
@@ -320,11 +321,9 @@ def read_plan(path: Path) -> Plan:
     try:
         return Plan.from_dict(json.loads(path.read_bytes()))
     except OSError as error:
-        raise InputError(f"The plan {path} can't be read ({error.strerror}).") from error
+        raise InputError(error_message("error-plan-unreadable", path=path, reason=error)) from error
     except (
         ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError, MessageError,
         jmespath.exceptions.JMESPathError,
     ) as error:  # fmt: skip
-        raise InputError(
-            f"{path} is not a plan: write one with `watchme … plan CASE --to {path}`."
-        ) from error
+        raise InputError(error_message("error-plan-foreign", path=path, target=path)) from error

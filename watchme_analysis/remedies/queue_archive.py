@@ -37,6 +37,7 @@ from watchme_analysis.remedies.queue_reader import (
     settled_counts,
 )
 from watchme_analysis.text.message import Duration, Message, message, message_from_dict
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -163,7 +164,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
             os.fsync(raw.fileno())
         os.link(aside, path)  # fails if the file exists by now, which a rename would overwrite
     except FileExistsError as error:
-        raise InputError(f"{path} exists: choose another place for the archive.") from error
+        raise InputError(error_message("error-archive-exists", path=path)) from error
     finally:
         aside.unlink(missing_ok=True)
     return read_archive(path)
@@ -260,11 +261,9 @@ def read_archive(path: Path) -> Archive:
             sha256=stored,
         )
     except OSError as error:
-        raise InputError(f"The archive {path} can't be read ({error.strerror or error}).") from error
+        raise InputError(error_message("error-archive-unreadable", path=path, reason=error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error, RecursionError) as error:
-        raise InputError(
-            f"{path} is not a whole archive of a queue ({error}): write one with `watchme queue archive`."
-        ) from error
+        raise InputError(error_message("error-archive-damaged", path=path, problem=error)) from error
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -36,6 +36,7 @@ from watchme_analysis.remedies.queue_reader import (
     settled_counts,
 )
 from watchme_analysis.text.message import Code, Message, Quotation, Resource, message
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -222,9 +223,9 @@ class _Purge:
             return message("purge-incomplete-archive", archive=self._name, missed=self.archive.missed[0])
         entry = self.journal.last.get("record")
         if entry is None and self.journal.entries:
-            raise InputError(f"{self.journal.path} is the journal of another remedy: move it away.")
+            raise InputError(error_message("error-purge-journal-remedy", path=self.journal.path))
         if self.journal.entries and self.journal.entries[0].get("sha256") != self.archive.sha256:
-            raise InputError(f"{self.journal.path} is the journal of another archive: move it away.")
+            raise InputError(error_message("error-purge-journal-archive", path=self.journal.path))
         return None
 
     @property

@@ -20,6 +20,7 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.plan import Call
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -113,10 +114,7 @@ def check_readable(attributes: Mapping[str, str], url: str) -> None:
         When the queue has a redrive policy: a message that is received too often would move on.
     """
     if attributes.get("RedrivePolicy"):
-        raise InputError(
-            f"{url} has a redrive policy of its own: reading its messages would raise their receive count "
-            "and could move them to another queue. Give a dead-letter queue."
-        )
+        raise InputError(error_message("error-queue-with-redrive", queue=url))
 
 
 def receive_batches(
@@ -200,7 +198,12 @@ def _in_batches(
             unknown -= {open_entries[int(item["Id"])] for item in response.get("Successful", [])}
             if unknown:
                 raise ServiceError(
-                    f"sqs {operation} in {aws.target_name} names no result for {len(unknown)} messages."
+                    error_message(
+                        "error-sqs-no-result",
+                        operation=operation,
+                        target=aws.target_name,
+                        number=len(unknown),
+                    )
                 )
             # A SenderFault can't succeed when it is repeated: the receipt handle has expired.
             problems.update(

@@ -19,6 +19,7 @@ from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import Comparison
 from watchme_analysis.simulation.settings import Settings
 from watchme_analysis.text.message import Choice, Code, Count, Duration, Message, Number, Resource, message
+from watchme_analysis.text.render import error_message
 
 REMEDY = "settings"
 # SQS takes up to 60 seconds to apply attributes, Lambda some seconds to update a function or mapping.
@@ -196,15 +197,19 @@ def settings_plan(
     for name, value in now.items():
         if value != simulated[name]:
             raise InputError(
-                f"{name} of {live.queue} is {_shown(value)} now, but {_shown(simulated[name])} in the case, "
-                "so the simulation is of another system: pull a new case."
+                error_message(
+                    "error-setting-differs",
+                    name=name,
+                    queue=live.queue,
+                    live=_shown(value),
+                    simulated=_shown(simulated[name]),
+                )
             )
     after = now | changes
     hidden_s, timeout_s = after["visibility_timeout_s"] or 0.0, after["function_timeout_s"] or 0.0
     if hidden_s < timeout_s:
         raise InputError(
-            f"The measure sets a visibility timeout of {hidden_s:g} s below the function timeout of "
-            f"{timeout_s:g} s, which Lambda refuses: choose another --measure."
+            error_message("error-visibility-below-timeout", hidden=f"{hidden_s:g}", timeout=f"{timeout_s:g}")
         )
     is_raised = changes.get("visibility_timeout_s", 0.0) or 0.0
     # The visibility timeout must never be below the function timeout, not even between two steps.

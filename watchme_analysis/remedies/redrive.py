@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import Journal, open_journal, read_journal
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -208,7 +209,7 @@ def check_owner(journal: Journal) -> None:
         When its entries are those of another remedy.
     """
     if any("queue" not in entry for entry in journal.entries):
-        raise InputError(f"{journal.path} is the journal of another remedy: give another --journal.")
+        raise InputError(error_message("error-redrive-journal", path=journal.path))
 
 
 def open_lines(

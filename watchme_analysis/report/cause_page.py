@@ -11,11 +11,11 @@ from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 
 PAGES = PROJECT_FILES / "docs" / "causes"
-_LINK = re.compile(r"\[([^\]]+)\]\(\w+\.md\)")
+_LINK = re.compile(r"\[([^\]]+)\]\([\w.]+\.md\)")
 
 
-def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
-    """Return the page of each supported cause of a diagnosis, by cause id.
+def remedy_page(diagnosis: Mapping[str, Any] | None, language: str = "en") -> dict[str, Path]:
+    """Return the page of each supported cause of a diagnosis in a language, by cause id.
 
     The result is empty without a supported cause.
 
@@ -24,6 +24,8 @@ def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
     diagnosis
         Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`; None without a
         diagnosis.
+    language
+        Language of the reader. Beside ``throttled.md`` lies ``throttled.ja.md``.
     """
     # The result of a report is a file, which another program or release may have written.
     question = (diagnosis or {}).get("question")
@@ -33,7 +35,14 @@ def remedy_page(diagnosis: Mapping[str, Any] | None) -> dict[str, Path]:
     named += diagnosis.get("other_causes") or []
     known = {one.cause: one.page for one in causes_of(question)}
     pages = {cause: PAGES / page for cause in named if (page := known.get(cause))}
-    return {cause: page for cause, page in pages.items() if page.is_file()}
+    found = {cause: in_language(page, language) for cause, page in pages.items()}
+    return {cause: page for cause, page in found.items() if page.is_file()}
+
+
+def in_language(page: Path, language: str) -> Path:
+    """Return the path of a page in a language; that of the English page if there is no other."""
+    other = page.with_suffix(f".{language}{page.suffix}")
+    return other if other.is_file() else page
 
 
 def steps(page: Path) -> str:
@@ -43,5 +52,6 @@ def steps(page: Path) -> str:
     text.
     """
     text = page.read_text(encoding="utf-8")
-    told = text[text.index("## Confirm") :]
+    before = re.search(r"^## (?:Confirm|確認)$", text, re.MULTILINE)
+    told = text[before.start() :] if before else ""
     return re.sub(r"^## (.+)$", r"**\1**", _LINK.sub(r"\1", told), flags=re.MULTILINE)

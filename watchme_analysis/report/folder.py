@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.text.render import error_message
 
 
 def collect_files(left: Path, folder: Path) -> list[str]:
@@ -78,9 +79,7 @@ def prepare(reports: Path) -> None:
         with tempfile.TemporaryFile(dir=reports):
             pass
     except OSError as error:
-        raise InputError(
-            f"Reports can't be written to {reports} ({error.strerror}): give another folder with --out."
-        ) from error
+        raise InputError(error_message("error-reports-unwritable", folder=reports, reason=error)) from error
 
 
 @contextmanager

@@ -62,7 +62,9 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         "actions": action_rows(result),
         "sections": _sections(node.cells),
         "coded": coded,
-        "remedies": {cause: steps(path) for cause, path in remedy_page(result.get("diagnosis")).items()},
+        "remedies": {
+            cause: steps(path) for cause, path in remedy_page(result.get("diagnosis"), language).items()
+        },
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "described": outputs.described,
         "label": lambda message_id: label(message_id, language),

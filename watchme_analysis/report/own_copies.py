@@ -14,6 +14,8 @@ from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.report.folder import slug
 from watchme_analysis.report.request import find_notebooks, notebooks_folder, read_notebook
 from watchme_analysis.services.diagnose import questions_for
+from watchme_analysis.text.message import message
+from watchme_analysis.text.render import error_message
 
 
 def copy_notebooks(case: Path, folder: Path | None = None) -> list[Path]:
@@ -39,9 +41,7 @@ def copy_notebooks(case: Path, folder: Path | None = None) -> list[Path]:
     opened = open_case(case)
     folder = (folder or Path.home() / "watchme" / slug(opened.name)).absolute()
     if folder.resolve().is_relative_to(PROJECT_FILES):
-        raise InputError(
-            f"{folder} belongs to the project, whose notebooks stay as they are: give another --folder."
-        )
+        raise InputError(error_message("error-folder-of-project", folder=folder))
     questions = questions_for(opened)
     copies = []
     for question, path in find_notebooks(notebooks_folder()).items():
@@ -56,8 +56,11 @@ def copy_notebooks(case: Path, folder: Path | None = None) -> list[Path]:
         copies.append((questions.index(about), about != question, copy))
     if not copies:
         raise InputError(
-            f"The case {case} holds no evidence that a question needs (tables: "
-            f"{', '.join(opened.tables) or 'none'}): import more of it."
+            error_message(
+                "error-case-answers-nothing",
+                case=case,
+                tables=", ".join(opened.tables) or message("list-empty"),
+            )
         )
     return [copy for *_, copy in sorted(copies)]
 

@@ -34,7 +34,7 @@ from watchme_analysis.text.message import (
     Resource,
     message,
 )
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import error_message, label, render
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def write_postmortems(
     from watchme_analysis.case.opening import open_case
 
     if question not in (*QUESTIONS, ALL):
-        raise InputError(f"A postmortem answers {', '.join(QUESTIONS)} or {ALL}, not {question}.")
+        raise InputError(
+            error_message("error-postmortem-question", known=", ".join(QUESTIONS), all=ALL, question=question)
+        )
     subjects = {"health": "endpoint", "backlog": "queue"}
     given = {name: value for name, value in parameters.items() if value is not None}
     written = []
@@ -88,7 +90,11 @@ def write_postmortems(
             for each in chosen_questions(question, open_case(shown)):
                 foreign = {subjects[other] for other in QUESTIONS if other != each}
                 if question != ALL and foreign & set(given):
-                    raise InputError(f"--{min(foreign & set(given))} does not go with the question {each!r}.")
+                    raise InputError(
+                        error_message(
+                            "error-postmortem-option", option=min(foreign & set(given)), question=repr(each)
+                        )
+                    )
                 own = {name: value for name, value in given.items() if name not in foreign}
                 open_page = open_health if each == "health" else open_backlog
                 pages.append(open_page(case=str(shown), **own))
@@ -293,7 +299,7 @@ class _Postmortem:
         """Yield what remains to be done: the remedy, what prevents it, and the evidence to collect."""
         if told:
             yield markdown_text(told[-1])
-        for page in remedy_page(self._found).values():
+        for page in remedy_page(self._found, self._page.language).values():
             prevent = message("postmortem-prevent", page=Resource(f"docs/causes/{page.name}"))
             yield markdown_text(self._render(prevent))
         for item in self._page.diagnosis.missing_evidence:

@@ -12,7 +12,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, reason_of
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.services.diagnose import ALL, chosen_questions
-from watchme_analysis.text.catalogue import parse_language
+from watchme_analysis.text.render import error_message, parse_language
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def notebooks_folder() -> Path:
     """
     folder = PROJECT_FILES / "notebooks"
     if not folder.is_dir():
-        raise InputError(
-            f"There is no folder {folder}: run from a clone of the project, or give --notebooks."
-        )
+        raise InputError(error_message("error-notebooks-missing", folder=folder))
     return folder
 
 
@@ -77,7 +75,9 @@ def find_notebooks(folder: Path) -> dict[str, Path]:
             continue
         if question in found:
             raise InputError(
-                f"{found[question]} and {path} both have the question {question!r}: change one of them."
+                error_message(
+                    "error-question-twice", first=found[question], second=path, question=repr(question)
+                )
             )
         found[question] = path
     return found
@@ -99,11 +99,11 @@ def read_notebook(path: Path) -> dict[str, Any]:
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"The notebook {path} can't be read: {reason_of(error)}.") from error
+        raise InputError(error_message("error-notebook-unreadable", path=path, reason=error)) from error
     if not isinstance(notebook, dict) or not {"cells", "metadata"} <= set(notebook):
-        raise InputError(f"{path} is not a notebook of format 4.")
+        raise InputError(error_message("error-notebook-format", path=path))
     if wrong := _wrong_part(notebook):
-        raise InputError(f"The notebook {path} is damaged at {wrong}: correct it, or take another copy.")
+        raise InputError(error_message("error-notebook-damaged", path=path, place=wrong))
     return notebook
 
 
@@ -164,7 +164,7 @@ def parameter_names(path: Path) -> list[str]:
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 reason = error.msg if isinstance(error, SyntaxError) else reason_of(error)
                 raise InputError(
-                    f"The parameters of the notebook {path} are not Python ({reason}): correct the cell."
+                    error_message("error-notebook-parameters", path=path, reason=reason)
                 ) from error
             targets = [
                 target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
@@ -203,12 +203,12 @@ def plan(
     folder = notebooks or notebooks_folder()
     known = find_notebooks(folder)
     if not known:
-        raise InputError(
-            f"The folder {folder} contains no notebook of a question: give another folder with --notebooks."
-        )
+        raise InputError(error_message("error-folder-no-question", folder=folder))
     about = {name: str(_marked(path).get("about", name)) for name, path in known.items()}
     if question != ALL and question not in known:
-        raise InputError(f"There is no notebook for {question!r}: use {', '.join([*known, ALL])}.")
+        raise InputError(
+            error_message("error-no-notebook", question=repr(question), known=", ".join([*known, ALL]))
+        )
     given = {name: value for name, value in options.items() if value is not None}
     given.setdefault("timezone", load_config().time_zone)
     given.setdefault("language", load_config().language)
@@ -219,17 +219,14 @@ def plan(
         case = open_case(path)
         asked = [each for each in chosen_questions(question, case) if each in known]
         if not asked:
-            raise InputError(
-                f"No notebook in {folder} is about a question that the case {path} has evidence for: "
-                "give another folder with --notebooks."
-            )
+            raise InputError(error_message("error-folder-other-questions", folder=folder, case=path))
         home = {"case": str(Path(path).resolve())}
         for each in asked:
             names = parameter_names(known[each])
             # A page has a language even if its notebook has no parameter for it.
             foreign = sorted(set(given) - set(names) - {"language"})
             if question != ALL and foreign:
-                raise InputError(f"--{foreign[0]} does not go with the question {each!r}.")
+                raise InputError(error_message("error-report-option", option=foreign[0], question=repr(each)))
             asked_for = {name: given[name] for name in names if name in given}
             parameters = home | _checked(about[each], case, asked_for)
             requests.append(Request(each, known[each], case, parameters))

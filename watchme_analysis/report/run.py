@@ -104,7 +104,7 @@ def write_reports(  # noqa: PLR0913  what a report may depend on
     InputError, CaseError
         When a parameter, a case or the folder can't be used. Nothing is written then.
     """
-    require("report", "Reports")
+    require("report", "reports")
     progress = progress or NoProgress()
     limit = TimeLimit.of(seconds)
     # The first kernel starts while the inputs are validated.

@@ -22,8 +22,8 @@ from typing import Any
 
 import click
 
-from watchme_analysis.config import LANGUAGES
 from watchme_analysis.errors import InputError, ReportError, WatchmeError
+from watchme_analysis.text.catalogue import LANGUAGES
 
 # Tags of cells that a run adds and that are removed from stored notebooks.
 _ADDED = {"injected-parameters", "papermill-error-cell-tag"}

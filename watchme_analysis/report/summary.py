@@ -8,13 +8,14 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from watchme_analysis import errors
-from watchme_analysis.config import LANGUAGES, load_config
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.health.hypotheses.calibration import track_record
 from watchme_analysis.inference.findings import stored_sentences
 from watchme_analysis.inference.weighing import with_second_cause
 from watchme_analysis.report.impact import impact_of
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
+from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.formats import MISSING, as_sentence, format_percent, format_time
 from watchme_analysis.text.message import (
     Choice,

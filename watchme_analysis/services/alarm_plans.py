@@ -22,6 +22,7 @@ from watchme_analysis.remedies.alarm_definitions import Request, Wanted, wanted_
 from watchme_analysis.remedies.alarms import Place, alarm_plan, read_topic, topic_arn, verify_plan
 from watchme_analysis.services.backtest import CaseBacktest
 from watchme_analysis.services.diagnose import answer, investigate, questions_for
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.account_state import Scope
@@ -82,13 +83,13 @@ def plan_alarms(aws: Aws, request: AlarmRequest) -> Plan:
         When AWS can't be called.
     """
     if not request.topic:
-        raise InputError("Give the name or ARN of an SNS topic with --topic; it is created if it is missing.")
+        raise InputError(error_message("error-topic-needed"))
     specs = read_specs(request.spec)
     tested = _tested(request, specs)
     queues = {*request.queues, *(each.queue for each in tested.chains if each.queue)}
     functions = {*request.functions, *(each.function for each in tested.chains if each.function)}
     if not queues and not functions and not request.health_urls:
-        raise InputError("Nothing is named: give a CASE, or --live with --queue, --function or a system.")
+        raise InputError(error_message("error-alarms-nothing-named"))
     chains = live_chains(aws, discover_scope(aws, sorted(queues), sorted(functions)))
     account, region = aws.account(), aws.region
     arn = topic_arn(request.topic, account, region, aws.client("sns").meta.partition)
@@ -108,7 +109,7 @@ def export_alarms(request: AlarmRequest) -> Wanted:
     specs = read_specs(request.spec)
     tested = _tested(request, specs)
     if not tested.chains and not request.health_urls:
-        raise InputError(f"The case {request.case} has no queue or function: there is nothing to watch.")
+        raise InputError(error_message("error-alarms-nothing-to-watch", case=request.case))
     return _wanted(request, specs, tested.chains, request.topic, tested.evidence)
 
 
@@ -124,7 +125,7 @@ def plan_verification(aws: Aws, names: Sequence[str], *, each_alarm: bool = Fals
     by_name = {str(each["AlarmName"]): each for each in [*found["MetricAlarms"], *found["CompositeAlarms"]]}
     missing = [name for name in names if name not in by_name]
     if missing:
-        raise InputError(f"The alarm {missing[0]} does not exist in {aws.target_name}.")
+        raise InputError(error_message("error-alarm-missing", alarm=missing[0], target=aws.target_name))
     place = Place(aws.account(), aws.region, datetime.now(UTC))
     alarms = [by_name[name] for name in dict.fromkeys(names)]
     return verify_plan(alarms, place, tuple(by_name.values()), each_alarm=each_alarm)

@@ -21,6 +21,7 @@ from watchme_analysis.backlog.other_incidents import own_queues, spans_of_others
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ class CaseBacktest:
         window = self.investigation.window or self.investigation.case.window
         if window is None:
             name = self.investigation.case.name
-            raise InputError(f"The case {name} has no times: there is nothing to try alarms on.")
+            raise InputError(error_message("error-backtest-no-times", case=name))
         return window.seconds
 
     @cached_property

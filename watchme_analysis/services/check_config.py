@@ -9,6 +9,7 @@ from typing import NamedTuple
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import System
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.text.render import error_message
 
 
 class Checked(NamedTuple):
@@ -54,9 +55,9 @@ def _log_groups(aws: Aws, pattern: str) -> None:
     prefix = pattern.split("*", maxsplit=1)[0]
     groups = aws.items("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
     if not any(fnmatchcase(group["logGroupName"], pattern) for group in groups):
-        raise ServiceError(f"No log group in {aws.region} has this name: correct it, or the region.")
+        raise ServiceError(error_message("error-check-log-group", region=aws.region))
 
 
 def _file(path: str) -> None:
     if not os.path.isfile(path):  # noqa: PTH113  never raises
-        raise ServiceError("There is no such file: correct the path.")
+        raise ServiceError(error_message("error-check-file"))

@@ -48,6 +48,8 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import System
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.text.message import Resource, Sentences, message_of
+from watchme_analysis.text.render import error_message, note, text_of_error
 from watchme_analysis.window import Window
 
 
@@ -193,7 +195,7 @@ def pull(
         When AWS cannot be called, or nothing could be retrieved.
     """
     if not (request.queues or request.functions or request.instances or request.log_groups):
-        raise InputError("Nothing is named: give --queue, --function, --instance or --log-group.")
+        raise InputError(error_message("error-collect-nothing-named"))
     check_new_case(case)
     check_raw(raw)
     if raw is not None:
@@ -215,7 +217,7 @@ def pull_settings(aws: Aws, queues: tuple[str, ...], functions: tuple[str, ...],
         When a part can't be retrieved.
     """
     if not (queues or functions):
-        raise InputError("Nothing is named: give --queue or --function, or a system.")
+        raise InputError(error_message("error-collect-no-queue"))
     now = datetime.now(UTC)
     request = Request(Window(now - timedelta(hours=1), now), queues, functions, sample=0)
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
@@ -225,7 +227,7 @@ def pull_settings(aws: Aws, queues: tuple[str, ...], functions: tuple[str, ...],
 def check_raw(raw: Path | None) -> None:
     """Raise an error if the folder of the raw responses is a file, or holds something already."""
     if raw is not None and raw.exists() and not (raw.is_dir() and not any(raw.iterdir())):
-        raise InputError(f"{raw} is not an empty folder: give a new one for the raw responses.")
+        raise InputError(error_message("error-raw-folder", folder=raw))
 
 
 class _Pull:
@@ -260,12 +262,11 @@ class _Pull:
             self._part("changes (CloudTrail)", changes.finish)
         self._settings()
         if self._is_empty():
-            raise ServiceError(
-                "Nothing could be retrieved: " + " ".join(dict.fromkeys(self.failures.values()))
-            )
+            reasons = Sentences(tuple(dict.fromkeys(map(message_of, self.failures.values()))))
+            raise ServiceError(error_message("error-nothing-retrieved", reasons=reasons))
         if self.cache.offline and self.cache.oldest is not None:
             oldest = self.cache.oldest.isoformat(timespec="seconds")
-            self.notes.append(f"Offline: nothing was retrieved, state is as of {oldest}.")
+            self.notes.append(note("pull-offline", time=Resource(oldest)))
         report = import_folder(self.folder, case)
         usd = cost_usd(self.bytes_scanned, request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd, self.log_bytes)
@@ -276,7 +277,8 @@ class _Pull:
         self._state()
         self._record("alarms", "alarms.json", partial(describe_alarms, self.aws))
         if self.failures:
-            raise ServiceError(" ".join(dict.fromkeys(self.failures.values())))
+            reasons = Sentences(tuple(dict.fromkeys(map(message_of, self.failures.values()))))
+            raise ServiceError(error_message("sentences", sentences=reasons))
         return import_folder(self.folder, case).case
 
     def _note_retention(self) -> None:
@@ -284,13 +286,10 @@ class _Pull:
         age = datetime.now(UTC) - self.request.window.start
         if age + CHANGES_BEFORE > TRAIL_RETENTION:
             self.notes.append(
-                f"Only CloudTrail's events of the last {TRAIL_RETENTION.days} days can be looked up, and "
-                f"changes from {CHANGES_BEFORE.days} days before the window on are looked up."
+                note("pull-trail-retention", kept=TRAIL_RETENTION.days, before=CHANGES_BEFORE.days)
             )
         if age > HISTORY_RETENTION:
-            self.notes.append(
-                f"CloudWatch keeps what happened to alarms of the last {HISTORY_RETENTION.days} days."
-            )
+            self.notes.append(note("pull-alarm-history", days=HISTORY_RETENTION.days))
 
     def _is_empty(self) -> bool:
         """Return True if nothing was retrieved for the named resources; alarms alone do not suffice."""
@@ -336,7 +335,7 @@ class _Pull:
         try:
             retrieve()
         except ServiceError as error:
-            self.failures[name] = str(error)
+            self.failures[name] = text_of_error(error)
 
     def _write(self, name: str, value: Any) -> None:
         write_response(self.folder, name, value)
@@ -361,9 +360,7 @@ class _Pull:
     def _messages(self, name: str) -> None:
         attributes = self.scope.queues[name]
         if attributes.get("RedrivePolicy"):
-            self.notes.append(
-                f"{name} has a redrive policy of its own, so reading would move its messages on."
-            )
+            self.notes.append(note("pull-own-redrive", queue=Resource(name)))
             return
         messages = self.cache.get(
             f"messages of {name}",
@@ -373,19 +370,19 @@ class _Pull:
         self._write(f"queues/{name}-messages.json", {"Messages": messages})
         held = int(attributes.get("ApproximateNumberOfMessages", 0))
         if len(messages) < held:
-            why = (
-                ": a FIFO queue hands out no more of a group while some of it are being read"
-                if name.endswith(".fifo")
-                else ""
-            )
-            self.notes.append(f"{len(messages):,d} of about {held:,d} messages of {name} were read{why}.")
-        if hidden := int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0)):
+            is_fifo = name.endswith(".fifo")
             self.notes.append(
-                f"About {hidden:,d} more messages of {name} were hidden just then, being read by somebody or "
-                "by a run that was stopped: pull again with --refresh in a few minutes."
+                note(
+                    "pull-sample-fifo" if is_fifo else "pull-sample",
+                    read=len(messages),
+                    held=held,
+                    queue=Resource(name),
+                )
             )
+        if hidden := int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0)):
+            self.notes.append(note("pull-hidden", hidden=hidden, queue=Resource(name)))
         if messages:
-            self.notes.append(f"Reading {name} counts as one receive of each message read.")
+            self.notes.append(note("pull-receive", queue=Resource(name)))
 
     def _metrics(self) -> None:
         request = self.request

@@ -12,7 +12,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.remedies.deployment import sqs_event
 from watchme_analysis.text.message import Resource, message
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import error_message, render
 
 
 def recorded_events(
@@ -50,8 +50,7 @@ def recorded_events(
     if wanted.empty:
         known = ", ".join(sorted(queues)) or "no queue"
         raise InputError(
-            f"The case {opened.name} has no DLQ message for {function} (event sources: {known}): give an "
-            "event with --event."
+            error_message("error-deploy-no-message", case=opened.name, function=function, known=known)
         )
     for row in wanted.sort_values("sent_at").groupby("queue", sort=True).tail(1).itertuples():
         attributes = json.loads(row.attributes) if isinstance(row.attributes, str) else {}
@@ -67,6 +66,6 @@ def _event(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
-        raise InputError(f"The event {path} can't be read ({error.strerror}).") from error
+        raise InputError(error_message("error-event-unreadable", path=path, reason=error)) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"The event {path} is not JSON: {error}.") from error
+        raise InputError(error_message("error-event-no-json", path=path, problem=error)) from error

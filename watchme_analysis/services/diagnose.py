@@ -16,7 +16,8 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import Cause, causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
 from watchme_analysis.text.formats import format_time
-from watchme_analysis.text.message import Commands, Message, Quotation, Resource, message
+from watchme_analysis.text.message import Choice, Commands, Message, Quotation, Resource, Sentences, message
+from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 from watchme_analysis.window import Window, parse_time
 
@@ -53,8 +54,11 @@ def chosen_questions(question: str, case: Case) -> tuple[str, ...]:
     found = questions_for(case)
     if not found:
         raise InputError(
-            f"The case {case.name} holds no evidence that a question needs "
-            f"(tables: {', '.join(case.tables) or 'none'}): import more of it."
+            error_message(
+                "error-case-no-question",
+                case=case.name,
+                tables=", ".join(case.tables) or message("list-empty"),
+            )
         )
     return found
 
@@ -84,13 +88,22 @@ def investigate(
 ) -> Investigation:
     """Return the investigation of a case; parameters and errors as for :func:`diagnose`."""
     if question not in QUESTIONS:
-        raise InputError(f"The question {question!r} is unknown: use {' or '.join(QUESTIONS)}.")
+        raise InputError(
+            error_message("error-question-unknown", question=repr(question), known=" or ".join(QUESTIONS))
+        )
     opened = case if isinstance(case, Case) else open_case(case)
     if question not in questions_for(opened):
-        others = "".join(f" It has evidence for {other}." for other in questions_for(opened))
+        others = [
+            message("error-question-other", question=Resource(other)) for other in questions_for(opened)
+        ]
         raise InputError(
-            f"The case {opened.name} has no evidence for {question}: it needs one of the tables "
-            f"{', '.join(_ABOUT[question])}.{others}"
+            error_message(
+                "error-question-no-evidence",
+                case=opened.name,
+                question=question,
+                tables=", ".join(_ABOUT[question]),
+                others=Sentences(tuple(others)),
+            )
         )
     options = {}
     if subject is not None:
@@ -213,23 +226,33 @@ def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | Non
         return None
     whole = case.window
     if whole is None:
-        raise InputError(f"The case {case.name} has no times, so that a window can't be cut from it.")
+        raise InputError(error_message("error-window-no-times", case=case.name))
     start = whole.start if since is None else parse_time(since, zone, now=whole.end)
     end = whole.end if until is None else parse_time(until, zone, now=whole.end)
-    covered = f"The case {case.name} covers {_said(whole.start, whole.end, zone)}"
+    covered = error_message(
+        "error-window-covered", case=case.name, window=_said(whole.start, whole.end, zone)
+    )
     if end <= start and since is not None and until is not None:
-        raise InputError(f"A window from {_said(start, end, zone)} is empty: swap its bounds. {covered}.")
+        raise InputError(error_message("error-window-empty", window=_said(start, end, zone), covered=covered))
     if start >= whole.end or end <= whole.start:
-        beyond = f"from {since} on" if start >= whole.end else f"before {until}"
-        raise InputError(f"{covered} and holds nothing {beyond}.")
+        is_late = start >= whole.end
+        raise InputError(
+            error_message(
+                "error-window-outside",
+                case=case.name,
+                window=_said(whole.start, whole.end, zone),
+                side=Choice("after" if is_late else "before"),
+                time=str(since if is_late else until),
+            )
+        )
     return Window(start, end)
 
 
-def _said(start: datetime, end: datetime, zone: tzinfo | None) -> str:
+def _said(start: datetime, end: datetime, zone: tzinfo | None) -> Message:
     """Return a time span as text in the time zone of the request; in UTC without a zone."""
     shown = zone or UTC
     first, last = (format_time(moment, shown, seconds=False) for moment in (start, end))
-    return f"{first} to {last} ({shown})"
+    return error_message("error-window", start=first, end=last, zone=shown)
 
 
 def _subjects_of(case: Case, name: str) -> dict[str, int]:
@@ -254,6 +277,11 @@ def _check_subject(case: Case, name: str, subject: str) -> None:
     if subject not in known:
         common = sorted(known, key=lambda value: (-known[value], value))[:8]
         raise InputError(
-            f"The {name} {subject!r} does not occur in the case {case.name}: "
-            f"it knows {', '.join(common) or 'none'}."
+            error_message(
+                "error-not-in-case",
+                kind=Choice(name),
+                name=repr(subject),
+                case=case.name,
+                known=", ".join(common) or message("list-empty"),
+            )
         )

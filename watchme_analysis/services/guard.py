@@ -27,6 +27,7 @@ from watchme_analysis.simulation.fit import recorded
 from watchme_analysis.simulation.model import model_of
 from watchme_analysis.simulation.restarts import restart_scenarios
 from watchme_analysis.simulation.scenarios import compare
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,9 +69,7 @@ def backtest(case: Path, settings: GuardSettings, queue: str | None = None) -> G
             break
     else:
         known = ", ".join(sorted(probes["path"].dropna().unique())) or "none"
-        raise InputError(
-            f"The case {opened.name} has no probes of {path} (paths: {known}): nothing to back-test."
-        )
+        raise InputError(error_message("error-guard-no-probes", case=opened.name, path=path, known=known))
     inside = of_path[of_path["vantage"] == "inside"]
     found = backtest_guard(
         settings, _checks(chosen, settings), _checks(inside, settings) if len(inside) else None

@@ -28,6 +28,7 @@ from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf import parse
 from watchme_analysis.nginx_conf.routing import effective_locations
 from watchme_analysis.text.message import Message, Names, Quotation, Resource, message
+from watchme_analysis.text.render import error_message
 
 # Path of an endpoint that reports the health of a service, in the usual spellings.
 _HEALTH_PATH = re.compile(
@@ -153,7 +154,9 @@ def _queues(aws: Aws, found: Proposal, patterns: Sequence[str]) -> dict[str, dic
         if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
     ]
     if patterns and by_name and not chosen:
-        raise InputError(f"No queue in {aws.label} has the name {' or '.join(patterns)}: correct it.")
+        raise InputError(
+            error_message("error-no-queue-matches", target=aws.label, patterns=" or ".join(patterns))
+        )
     if len(chosen) > MOST_QUEUES:
         found.notes.append(message("config-init-many-queues", count=len(chosen), read=MOST_QUEUES))
     attributes: dict[str, dict[str, Any]] = {}
@@ -282,7 +285,7 @@ def _of_nginx(raw: RawFile, found: Proposal) -> tuple[dict[str, FoundValue], str
     directives, _ = parse.read_nginx_config(raw)
     rows = effective_locations(directives).to_dict("records") if len(directives) else []
     if not rows:
-        raise InputError(f"{raw.path} has no server of Nginx: give nginx.conf, or the output of nginx -T.")
+        raise InputError(error_message("error-no-nginx-server", path=raw.path))
     health = [
         row for row in rows if row["modifier"] in ("", "=", "^~") and _HEALTH_PATH.fullmatch(str(row["path"]))
     ]
@@ -320,7 +323,7 @@ def _of_compose(raw: RawFile, found: Proposal) -> tuple[dict[str, FoundValue], s
     settings, _ = compose.read_compose(raw)
     services = compose.compose_services(settings)
     if not services:
-        raise InputError(f"{raw.path} has no services: give a compose file.")
+        raise InputError(error_message("error-no-compose-services", path=raw.path))
     checked = [
         (service, url)
         for service in services

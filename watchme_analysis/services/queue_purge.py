@@ -14,6 +14,7 @@ from watchme_analysis.files.journal import read_journal
 from watchme_analysis.queues.work_done import failed_with
 from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits
 from watchme_analysis.remedies.queue_purge import PurgeResult, actions_of_purge, journal_of, purge_queue
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -43,7 +44,7 @@ def purge_and_record(  # noqa: PLR0913  what is purged, why and how
     The parameters and errors are those of :func:`watchme_analysis.remedies.queue_purge.purge_queue`.
     """
     if case is not None and open_case(case).path.resolve() != case.resolve():
-        raise InputError(f"{case} is a folder of raw evidence: import it first with `watchme case import`.")
+        raise InputError(error_message("error-purge-raw-evidence", case=case))
     errors = None if case is None else errors_of_case(archive, case)
     try:
         return purge_queue(

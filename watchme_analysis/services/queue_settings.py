@@ -15,7 +15,8 @@ from watchme_analysis.remedies.plan import Plan
 from watchme_analysis.remedies.queue_settings import REMEDY, LiveSettings, helpful, raised, settings_plan
 from watchme_analysis.services.what_if import what_if_of_case
 from watchme_analysis.simulation.scenarios import Comparison, compare
-from watchme_analysis.text.message import message
+from watchme_analysis.text.message import Count, message
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -67,15 +68,18 @@ def plan_settings(aws: Aws, tried: Simulated, measure: str | None = None) -> Pla
     candidates = {row.scenario.name: row for row in helpful(tried.found)}
     if measure is not None and measure not in candidates:
         raise InputError(
-            f"The measure {measure!r} does not help by settings alone"
-            + (f": choose one of {'; '.join(candidates)}." if candidates else ".")
+            error_message(
+                "error-measure",
+                measure=repr(measure),
+                known=Count(len(candidates)),
+                names="; ".join(candidates),
+            )
         )
     clear = [row for row in candidates.values() if not raised(base, row)]
     if measure is None and not clear:
-        traded = f" With --measure, one that also raises a figure: {'; '.join(candidates)}."
+        traded = error_message("error-settings-traded", names="; ".join(candidates))
         raise InputError(
-            f"No change of settings alone helps {tried.queue} in the simulation without making something "
-            f"worse: `watchme simulate` shows the other measures.{traded if candidates else ''}"
+            error_message("error-settings-no-help", queue=tried.queue, traded=traded if candidates else "")
         )
     chosen = clear[0] if measure is None else candidates[measure]
     title = message("settings-cost")
@@ -101,10 +105,7 @@ def live_settings(aws: Aws, queue: str) -> LiveSettings:
         if resource_name(str(each.get("EventSourceArn"))) == queue
     ]
     if len(mappings) != 1:
-        raise InputError(
-            f"The queue {queue} has {len(mappings)} event source mappings: settings are planned for exactly "
-            "one."
-        )
+        raise InputError(error_message("error-settings-mappings", queue=queue, number=len(mappings)))
     [(function, mapping)] = mappings
     configuration, concurrency = describe_function(aws, function)
     return LiveSettings(

@@ -60,6 +60,7 @@ from watchme_analysis.remedies.verified_redrive import (
 )
 from watchme_analysis.simulation.fit import fit, recorded
 from watchme_analysis.text.message import Code, Duration, Message, Number, Resource, message
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -162,7 +163,12 @@ def plan_redrive(
     known = [pipeline.queue for pipeline in pipelines(investigation)]
     if queue is not None and queue not in known:
         raise InputError(
-            f"The case {opened.name} has no queue {queue!r}: its queues are {', '.join(known) or 'unknown'}."
+            error_message(
+                "error-redrive-unknown-queue",
+                case=opened.name,
+                queue=repr(queue),
+                known=", ".join(known) or "unknown",
+            )
         )
     found = messages_to_redrive(investigation, queue, include_unknown=include_unknown)
     journal = journal or journal_beside(opened.path if isinstance(case, Case) else Path(case))
@@ -251,13 +257,13 @@ def plan_of_work(
         When the URL of the queue is unknown, or the template has neither placeholder.
     """
     if not any(name in template for name in ("{item}", "{day}")):
-        raise InputError("The template has neither {item} nor {day}: every message would be the same.")
+        raise InputError(error_message("error-template-same", item="{item}", day="{day}"))
     opened = open_case(case)
     investigation = Investigation(opened, "backlog")
     urls = dict(messages_to_redrive(investigation).urls)
     if queue not in urls:
         raise InputError(
-            f"The URL of {queue} is not in the case: its queues are {', '.join(urls) or 'unknown'}."
+            error_message("error-queue-url-missing", queue=queue, known=", ".join(urls) or "unknown")
         )
     frame = work_items(investigation)
     open_work = frame[(frame["state"] == "dead_lettered") & ~frame["processed"].fillna(value=False)]
@@ -286,7 +292,7 @@ _FromFile: TypeAlias = tuple[list[ListedMessage], list[str], tuple[tuple[str, st
 def _from_archive(path: Path, queue: str | None, settings: WorkItemSettings) -> _FromFile:
     archive = read_archive(path)
     if queue is None:
-        raise InputError("The queue that the messages of the archive are for is missing: give --queue NAME.")
+        raise InputError(error_message("error-archive-queue-missing"))
     url = f"{archive.url.rstrip('/').rsplit('/', 1)[0]}/{queue}"
     listed, lines = [], []
     dlq = resource_name(archive.url)
@@ -310,11 +316,9 @@ def _from_list(path: Path, queue: str | None, settings: WorkItemSettings) -> _Fr
                 work = _work_in(str(found["MessageBody"]), settings)
                 listed.append(ListedMessage(name, target, None, *work))
     except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror}).") from error
+        raise InputError(error_message("error-redrive-file-unreadable", path=path, reason=error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path} is neither an archive of a queue nor a list of `watchme redrive`."
-        ) from error
+        raise InputError(error_message("error-redrive-file-foreign", path=path)) from error
     return listed, lines, ()
 
 
@@ -367,9 +371,9 @@ def redrive_task(plan: RedrivePlan) -> RedriveTask:
     _check_urls(plan)
     queues = sorted({one.queue for one in plan.found.listed})
     if not queues:
-        raise InputError("There is no message to redrive: nothing is sent.")
+        raise InputError(error_message("error-redrive-nothing"))
     if len(queues) > 1:
-        raise InputError(f"The messages are for several queues: give --queue, one of {', '.join(queues)}.")
+        raise InputError(error_message("error-redrive-several-queues", queues=", ".join(queues)))
     urls = dict(plan.found.urls)
     items = tuple(
         RedriveItem(line, one.message_id, one.work_item, one.work_key)
@@ -530,9 +534,7 @@ def move_all(
     aws = aws_of_queue(task.queue_url, profile)
     dlq_url = task.dlq_url or dead_letter_queue_url(aws, task.queue_url)
     if dlq_url is None:
-        raise InputError(
-            f"{resource_name(task.queue_url)} has no dead-letter queue: there is nothing to move."
-        )
+        raise InputError(error_message("error-queue-no-dlq", queue=resource_name(task.queue_url)))
     if cancel:
         return MoveResult("stopped", cancel_move_task(aws, dlq_url))
     journal = read_journal(plan.journal)
@@ -563,10 +565,7 @@ def aws_of_queue(url: str, profile: str | None = None) -> Aws:
 
 def _check_urls(plan: RedrivePlan) -> None:
     if plan.found.without_url:
-        raise InputError(
-            f"The URL of {', '.join(plan.found.without_url)} is unknown, so nothing is sent: write the list "
-            "with --out and add the URL, or pull the queue's attributes into the case."
-        )
+        raise InputError(error_message("error-redrive-url-unknown", queues=", ".join(plan.found.without_url)))
 
 
 def journal_beside(case: Path) -> Path:

@@ -12,6 +12,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.apply import ApplyResult, actions_of, apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Plan, Step
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -53,7 +54,7 @@ def apply_and_record(
         As :func:`watchme_analysis.remedies.apply.apply_plan`; or the case can't be written.
     """
     if case is not None and open_case(case).path.resolve() != case.resolve():
-        raise InputError(f"{case} is a folder of raw evidence: import it first with `watchme case import`.")
+        raise InputError(error_message("error-remedy-raw-evidence", case=case))
     try:
         return apply_plan(plan, journal, aws, on_step)
     finally:

@@ -12,6 +12,7 @@ from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.services.diagnose import answer, investigate
 from watchme_analysis.simulation.fit import recorded
 from watchme_analysis.simulation.model import Model, model_of
+from watchme_analysis.text.render import error_message
 
 
 def what_if_of_case(
@@ -37,7 +38,9 @@ def what_if_of_case(
     if not names:
         raise _without_queue(case)
     if queue is not None and queue not in names:
-        raise InputError(f"The case {case.name} has no queue {queue}: its queues are {', '.join(names)}.")
+        raise InputError(
+            error_message("error-case-no-queue", case=case.name, queue=queue, known=", ".join(names))
+        )
     investigation = investigate("backlog", case, subject=queue)
     diagnosis = answer(investigation)
     return diagnosis, what_if_model(investigation, diagnosis, slots)

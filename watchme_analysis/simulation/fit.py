@@ -24,6 +24,7 @@ from watchme_analysis.simulation.settings import (
     Settings,
 )
 from watchme_analysis.stats.run_lengths import runs_of_true
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,16 +172,9 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     """
     frame = pipeline.frame
     if not pipeline.count("sent"):
-        raise InputError(
-            f"{pipeline.queue} can't be simulated: the case has no NumberOfMessagesSent above 0 for it; "
-            "pull the metrics of its queue."
-        )
+        raise InputError(error_message("error-simulate-no-arrivals", queue=pipeline.queue))
     if not frame["duration_avg_s"].notna().any():
-        raise InputError(
-            f"{pipeline.queue} can't be simulated: the case has no average Duration of its function; "
-            "pull its "
-            "metrics with the statistics Average and Maximum."
-        )
+        raise InputError(error_message("error-simulate-no-duration", queue=pipeline.queue))
     notes = []
     if pipeline.settings.max_receive_count is None and measured.dead_lettered and measured.dead_receives:
         receives = measured.dead_receives

@@ -24,6 +24,7 @@ from watchme_analysis.simulation.settings import (
     Settings,
 )
 from watchme_analysis.stats.student_t import half_width_factor
+from watchme_analysis.text.render import error_message
 
 HOUR_S = 3600.0
 # Message groups of a FIFO queue where no message shows one.
@@ -295,7 +296,7 @@ def compare(
         If ``replications`` is below 1.
     """
     if replications < 1:
-        raise InputError(f"{replications} replications give no result: use 1 or more.")
+        raise InputError(error_message("error-simulate-replications", number=replications))
     tasks = [(scenario, seed * 1_000_003 + number) for scenario in wanted for number in range(replications)]
     if processes == 1:
         outcomes = [_replicate(task) for task in tasks]

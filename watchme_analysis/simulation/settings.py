@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ class Settings:
         }
         for name, value in positive.items():
             if value is not None and not value > 0:
-                raise InputError(f"A simulation needs a {name} above 0, not {value}: correct the settings.")
+                raise InputError(error_message("error-simulate-setting", name=name, value=value))
 
 
 def configured(settings: Settings, field: str) -> float | None:

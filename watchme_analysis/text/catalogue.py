@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.config import LANGUAGES
-from watchme_analysis.errors import InputError, MessageError
+from watchme_analysis.errors import MessageError
 
 if TYPE_CHECKING:
     from fluent.runtime import FluentBundle
 
+LANGUAGES = ("en", "ja")
 FOLDER = Path(__file__).parent / "catalogues"
 # Characters of a value that Fluent takes with certainty; its own limit is 2,500.
 _LONGEST_VALUE = 2000
@@ -102,19 +102,6 @@ class Catalogue:
                     f"The message {message_id!r} of the catalogue {self.language!r} is not valid Fluent."
                 )
         return self._bundle
-
-
-def parse_language(name: str) -> str:
-    """Return the name of a language that has a catalogue.
-
-    Raises
-    ------
-    InputError
-        When there is none for it.
-    """
-    if name not in LANGUAGES:
-        raise InputError(f"The language {name!r} is unknown: use {' or '.join(LANGUAGES)}.")
-    return name
 
 
 @cache

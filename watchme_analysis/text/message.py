@@ -215,6 +215,10 @@ class Message:
     id: str
     values: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to copy or pickle the message, since a mapping proxy can be neither."""
+        return message_from_dict, (self.to_dict(),)
+
     def __hash__(self) -> int:
         """Return a hash, so that messages can be compared as sets."""
         return hash((self.id, tuple(sorted(self.values.items(), key=lambda item: item[0]))))

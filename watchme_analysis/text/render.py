@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
+from watchme_analysis.errors import InputError, WatchmeError, reason_of
 from watchme_analysis.redact import redacted, shortened
-from watchme_analysis.text.catalogue import Catalogue, catalogue
+from watchme_analysis.text.catalogue import LANGUAGES, Catalogue, catalogue
 from watchme_analysis.text.formats import (
     duration_parts,
     format_bytes,
@@ -42,6 +45,7 @@ from watchme_analysis.text.message import (
     Translated,
     Value,
     message,
+    message_of,
 )
 
 # Characters of a quotation that are shown.
@@ -80,7 +84,94 @@ def note(message_id: str, /, **values: Any) -> MessageText:
     message_id, **values
         As for :func:`watchme_analysis.text.message.message`.
     """
-    said = message(message_id, **values)
+    return _english(message(message_id, **values))
+
+
+class ErrorMessage(Message):
+    """The sentence of an error; ``str()`` of it, and so of the error, is the English text."""
+
+    def __str__(self) -> str:
+        """Return the English text."""
+        return render(self)
+
+
+def error_message(message_id: str, /, **values: object) -> ErrorMessage:
+    """Return the sentence of an error; ``raise InputError(error_message("…"))``.
+
+    Parameters
+    ----------
+    message_id
+        Id in the catalogues.
+    **values
+        Values of the placeholders. What is no value of a message is shown as one line of text; an exception
+        as the sentence that it carries, or the reason of the operating system.
+    """
+    return ErrorMessage(
+        message_id, MappingProxyType({name: _of_error(value) for name, value in values.items()})
+    )
+
+
+def _of_error(value: object) -> Value:
+    if isinstance(value, BaseException):
+        value = message_of_error(value)
+    if isinstance(value, MessageText):
+        return value.message
+    if isinstance(value, Value):
+        return value
+    return Resource(" ".join(line.strip() for line in str(value).splitlines()))
+
+
+# Reasons of the operating system that people meet, by their number.
+_REASONS = {
+    errno.ENOENT: "missing",
+    errno.EACCES: "denied",
+    errno.EPERM: "denied",
+    errno.EISDIR: "folder",
+    errno.ENOTDIR: "no-folder",
+    errno.EEXIST: "exists",
+    errno.ENOSPC: "full",
+    errno.EROFS: "read-only",
+}
+
+
+def message_of_error(error: BaseException) -> Text:
+    """Return the message that an error carries, else its reason in one line."""
+    said = error.args[0] if len(error.args) == 1 else None
+    if isinstance(said, Message | MessageText):
+        return message_of(said)
+    if isinstance(error, WatchmeError):  # a whole sentence, with its full stop
+        return " ".join(str(error).split())
+    if isinstance(error, RecursionError):
+        return message("reason-nested")
+    if isinstance(error, OSError) and error.errno in _REASONS:
+        return message(f"reason-{_REASONS[error.errno]}")
+    return reason_of(error)
+
+
+def as_message(error: BaseException) -> Message:
+    """Return the message that an error carries, else one of its text."""
+    said = message_of_error(error)
+    return error_message("error-as-is", text=said) if isinstance(said, str) else said
+
+
+def error_sentence(message_id: str, /, **values: object) -> MessageText:
+    """Return the sentence of an error whose type takes only text, such as click's.
+
+    Parameters
+    ----------
+    message_id, **values
+        As for :func:`error_message`.
+    """
+    return _english(error_message(message_id, **values))
+
+
+def text_of_error(error: BaseException) -> str:
+    """Return the sentence of an error, with its message if it has one, to be stored or told later."""
+    said = message_of_error(error)
+    return _english(said) if isinstance(said, Message) else str(error)
+
+
+def _english(said: Message) -> MessageText:
     return MessageText(render(said), said)
 
 
@@ -116,6 +207,21 @@ def value_label(kind: str, value: str, language: str) -> str:
     return label(message_id, language) if message_id in catalogue(language).ids else value
 
 
+def parse_language(name: str) -> str:
+    """Return the name of a language that has a catalogue.
+
+    Raises
+    ------
+    InputError
+        When there is none for it.
+    """
+    if name not in LANGUAGES:
+        raise InputError(
+            error_message("error-language-unknown", name=repr(name), known=" or ".join(LANGUAGES))
+        )
+    return name
+
+
 class _Renderer:
     """A catalogue with the time zone of the reader."""
 
@@ -128,9 +234,10 @@ class _Renderer:
             return render(text, self._words.language, self._zone)
         if text.id == "sentences":
             return self._sentences(text.items_of("sentences"))
-        return self._words.format(
+        said = self._words.format(
             text.id, {name: self._argument(value) for name, value in text.values.items()}
         )
+        return said.rstrip(" ")  # after an empty value at its end
 
     def _argument(self, value: Value) -> Any:
         """Return a value as Fluent takes it: a number or key that selects a variant, or finished text."""

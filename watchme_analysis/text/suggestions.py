@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from watchme_analysis.text.message import Message, Resource, message
+
 # Letters of a word for each edit that a typing error may make, so that short words are not confused.
 _LETTERS_PER_EDIT = 3
 
@@ -49,6 +51,6 @@ def edit_count(first: str, second: str) -> int:
     return row[-1]
 
 
-def did_you_mean(suggestion: str | None) -> str:
-    """Return the question that follows an error message, after a blank; empty without a suggestion."""
-    return f" Did you mean `{suggestion}`?" if suggestion else ""
+def did_you_mean(suggestion: str | None) -> Message | str:
+    """Return the question that follows the sentence of an error; empty without a suggestion."""
+    return message("error-did-you-mean", word=Resource(suggestion)) if suggestion else ""

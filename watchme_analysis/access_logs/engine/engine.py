@@ -24,6 +24,7 @@ from watchme_analysis.access_logs.line_blocks import ROOM_BYTES, Block, block_of
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.lines import prefix_sizes
 from watchme_analysis.installation import require
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,9 +95,11 @@ def chosen_engine(requested: str) -> str:
         If the engine does not exist, or needs a package that is not installed.
     """
     if requested not in ENGINES:
-        raise InputError(f"There is no engine {requested!r}: it is one of {', '.join(ENGINES)}.")
+        raise InputError(
+            error_message("error-unknown-engine", engine=repr(requested), known=", ".join(ENGINES))
+        )
     if requested == "numba" and not _has_numba():
-        require("access", "Compiled parsers")
+        require("access", "parsers")
     if requested == "auto":
         return "numba" if _has_numba() else "arrow"
     return requested

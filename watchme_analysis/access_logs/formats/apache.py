@@ -18,6 +18,7 @@ from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.lines import split_text
+from watchme_analysis.text.render import error_message
 
 _DIRECTIVE = re.compile(
     r"%(?:!?\d{3}(?:,\d{3})*)?(?P<which>[<>])?(?:\{(?P<of>[^}]*)\})?"
@@ -110,9 +111,7 @@ def compile_apache(text: str, name: str = "") -> LogFormat:
     final = "%>s" in plain
     for found in _PIECE.finditer(plain):
         if found["bad"]:
-            raise FormatError(
-                f"The LogFormat {known!r} has a percent sign that names nothing: write %% for one."
-            )
+            raise FormatError(error_message("error-apache-percent", format=repr(known)))
         if found["code"] is None:
             literals[-1] += found["plain"] or "%"
         elif found["code"] == "t" and found["of"] is None:
@@ -150,7 +149,7 @@ def _variable(found: re.Match[str], known: str) -> str:
         if variable is None and code in _NAMED and of:
             variable = _NAMED[code] + re.sub(r"\W", "_", of.lower())
     if variable is None:
-        raise FormatError(f"The LogFormat {known!r} has {found[0]}, which is nothing that Apache logs.")
+        raise FormatError(error_message("error-apache-directive", format=repr(known), directive=found[0]))
     return variable
 
 
@@ -169,10 +168,7 @@ def _time_variable(shape: str, known: str) -> str:
     moment = microseconds(sample)
     expected = int(_SAMPLE.timestamp()) * 1_000_000
     if moment is None or not expected <= moment < expected + 1_000_000:
-        raise FormatError(
-            f"The LogFormat {known!r} writes times such as {sample!r}, which can't be read back: log %t, or "
-            "a shape such as %{%Y-%m-%dT%H:%M:%S%z}t."
-        )
+        raise FormatError(error_message("error-apache-time", format=repr(known), sample=repr(sample)))
     return "time_text"
 
 

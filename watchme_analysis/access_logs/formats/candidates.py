@@ -15,7 +15,7 @@ from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.nginx_conf.parse import parse_configuration, parse_nginx_config
 from watchme_analysis.text.message import Quotation, Resource
-from watchme_analysis.text.render import note
+from watchme_analysis.text.render import error_message, note
 
 # Escapes of ngx_conf_read_token; a backslash before any other character is literal.
 _ESCAPED = re.compile(r"\\([\"'\\trn])")
@@ -138,8 +138,7 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
             return _compiled(found[0]["args"])
     if "$" not in text and not looks_like_apache(text):
         raise FormatError(
-            f"The log_format {text!r} is no format and no name of one: the names known are "
-            f"{', '.join(sorted(known))}."
+            error_message("error-unknown-log-format", format=repr(text), known=", ".join(sorted(known)))
         )
     if looks_like_apache(text):
         directives = list(apache_directives(text))

@@ -25,6 +25,7 @@ from watchme_analysis.access_logs.formats.log_variables import (
     kind_of,
 )
 from watchme_analysis.errors import FormatError
+from watchme_analysis.text.render import error_message
 
 Escape = Literal["default", "json", "none", "apache", "kept"]
 
@@ -263,9 +264,7 @@ def compile_format(text: str, escape: str = "default", name: str = "") -> LogFor
         If the format has no variable, two variables without a separator, or an unknown escape.
     """
     if escape not in _ESCAPES:
-        raise FormatError(
-            f"The log_format {name or text!r} has escape={escape}: it is default, json or none."
-        )
+        raise FormatError(error_message("error-log-format-escape", format=repr(name or text), escape=escape))
     literals: list[str] = []
     names: list[str] = []
     at = 0
@@ -288,12 +287,13 @@ def assemble(name: str, text: str, escape: Escape, literals: list[str], names: l
     for first, second, literal in zip(names, names[1:], literals[1:], strict=False):
         if not literal:
             raise FormatError(
-                f"The log_format {name or text!r} has ${first} and ${second} without anything between "
-                "them, so that no reader can tell where one ends: put a space or another mark there."
+                error_message(
+                    "error-log-format-adjacent", format=repr(name or text), first=first, second=second
+                )
             )
     if not names:
         raise FormatError(
-            f"The log_format {name or text!r} has no variable: give a format such as {_EXAMPLE!r}."
+            error_message("error-log-format-empty", format=repr(name or text), example=repr(_EXAMPLE))
         )
     variables = tuple(map(_variable, names, literals, literals[1:]))
     plain = tuple(literal.encode() for literal in literals)

@@ -33,6 +33,8 @@ from watchme_analysis.cloudwatch.insights.scan_cost import planned_queries
 from watchme_analysis.cloudwatch.response_cache import CacheEntry, ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note, text_of_error
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -188,7 +190,7 @@ def _with_cached_part(query: InsightsQuery, entry: CacheEntry, rest: QueryResult
     result.records_scanned = float(statistics.get("scanned") or 0)
     result.cached_at = entry.taken_at
     result.notes.append(
-        f"Read from the cache up to {end.isoformat()} (retrieved {entry.taken_at.isoformat()})."
+        note("insights-cached", end=Resource(end.isoformat()), taken=Resource(entry.taken_at.isoformat()))
     )
     if rest is not None:
         result.rows = [*rows, *rest.rows] if is_ascending(query.text) else [*rest.rows, *rows]
@@ -317,7 +319,7 @@ def query_targets(
                 try:
                     results[name] = future.result()
                 except WatchmeError as error:
-                    failures[name] = str(error)
+                    failures[name] = text_of_error(error)
         except BaseException:
             for aws in targets.values():
                 aws.cancelled.set()

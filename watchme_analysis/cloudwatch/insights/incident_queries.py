@@ -13,6 +13,7 @@ from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryR
 from watchme_analysis.cloudwatch.insights.query_library import library_query
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.text.render import text_of_error
 from watchme_analysis.window import Window
 
 # Ending of the result's name -> query of the library that is run for each function.
@@ -103,7 +104,7 @@ def run_log_queries(
         try:
             results = query_cached(aws, batch, options, progress)
         except WatchmeError as error:
-            pulled.failures |= {f"logs of {group}": str(error) for group in groups}
+            pulled.failures |= {f"logs of {group}": text_of_error(error) for group in groups}
             pulled.query_entries += [query_entry(query, None) for query in batch]
             continue
         for result in results:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 # Characters of a pattern that no name of a log group contains.
 _WILDCARDS = ("*", "?", "[")
@@ -47,8 +48,6 @@ def matching_log_groups(aws: Aws, cache: ResponseCache, patterns: Sequence[str])
         names = [str(group["logGroupName"]) for group in known]
         matches = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
         if not matches:
-            raise InputError(
-                f"No log group matches {pattern} in {aws.label}: name one, or check profile and region."
-            )
+            raise InputError(error_message("error-no-log-group", pattern=pattern, target=aws.label))
         found.update(dict.fromkeys(matches))
     return list(found)

@@ -18,6 +18,7 @@ from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, Row, 
 from watchme_analysis.cloudwatch.insights.window_planner import Counts, QueryWindow
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 # Largest number of log groups per query (StartQuery).
@@ -64,8 +65,7 @@ class InsightsQuery:
     def __post_init__(self) -> None:
         if not 1 <= len(self.log_groups) <= MAX_LOG_GROUPS:
             raise InputError(
-                f"A query takes 1 to {MAX_LOG_GROUPS} log groups, not {len(self.log_groups)}: "
-                "run several queries."
+                error_message("error-query-groups", most=MAX_LOG_GROUPS, number=len(self.log_groups))
             )
 
     @property

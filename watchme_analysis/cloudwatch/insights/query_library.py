@@ -12,6 +12,7 @@ from typing import Any
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import error_message
 
 # Log groups of a query that names none: those of all functions.
 USUAL_GROUPS = f"{LAMBDA_LOG_GROUP}*"
@@ -71,7 +72,9 @@ class Parameter:
             "words": re.fullmatch(r"[^\"'`\\\r\n/]*", value),
         }
         if not matches[self.type]:
-            raise InputError(f"The parameter {self.name} is a {self.type}, not {value!r}.")
+            raise InputError(
+                error_message("error-query-parameter-type", name=self.name, type=self.type, value=repr(value))
+            )
         if self.type == "words":
             return "".join(f"|{re.escape(word.strip())}" for word in value.split(",") if word.strip())
         return value.lower() if self.type == "uuid" else value
@@ -116,15 +119,21 @@ class LibraryQuery:
         if unknown:
             takes = ", ".join(known) or "none"
             raise InputError(
-                f"The query {self.name} has no parameter {', '.join(unknown)}; it takes {takes}."
+                error_message(
+                    "error-query-no-parameter", query=self.name, names=", ".join(unknown), known=takes
+                )
             )
         checked = {}
         for name, parameter in known.items():
             value = given.get(name, parameter.configured)
             if value is None:
                 raise InputError(
-                    f"The query {self.name} needs {name} ({parameter.description}): add -p {name}=VALUE "
-                    f"(in Python, {name})."
+                    error_message(
+                        "error-query-needs-parameter",
+                        query=self.name,
+                        name=name,
+                        description=parameter.description,
+                    )
                 )
             checked[name] = parameter.checked(value)
         return _PLACEHOLDER.sub(lambda match: checked.get(match[1], match[0]), self.text).strip()
@@ -155,7 +164,9 @@ def library_query(name: str) -> LibraryQuery:
     try:
         return library()[name]
     except KeyError as error:
-        raise InputError(f"The library has no query {name!r}; it has {', '.join(library())}.") from error
+        raise InputError(
+            error_message("error-query-unknown", name=repr(name), known=", ".join(library()))
+        ) from error
 
 
 def _query(name: str, data: dict[str, Any]) -> LibraryQuery:

@@ -59,6 +59,8 @@ from watchme_analysis.cloudwatch.insights.window_planner import (
 )
 from watchme_analysis.cloudwatch.session import Aws, BusyError, CancelledError
 from watchme_analysis.errors import RetryableServiceError, ServiceError
+from watchme_analysis.text.message import Choice, Names, Resource
+from watchme_analysis.text.render import as_message, note
 
 _LOG = logging.getLogger(__name__)
 # A query is first polled after this share of the duration of the fastest query so far.
@@ -69,7 +71,6 @@ _MAX_ESTIMATED_CUTS = 2
 _COUNT_LIMIT = 10_000
 # A query that ended as Failed is started again this often.
 _MAX_RESTARTS = 1
-_ROWS_MISSING = "all rows were there: raise it, or narrow the window."
 
 
 def run_query(aws: Aws, query: InsightsQuery, **options: Any) -> QueryResult:
@@ -143,7 +144,7 @@ class _Run:
         try:
             self._poll_until_done(progress, max_scan_bytes)
         except RetryableServiceError as error:
-            incomplete = self._give_up(f"It broke off: {error}", "Broken off")
+            incomplete = self._give_up(note("insights-broken", error=as_message(error)), "Broken off")
             if len(incomplete | set(self.refusals)) == len(self.results):
                 raise
         finally:
@@ -213,8 +214,8 @@ class _Run:
             self.pool.add([] if task.is_end_probe else [task])
             return
         groups = result.query.log_groups
-        named = groups[0] if len(groups) == 1 else f"{len(groups)} log groups ({groups[0]} .. {groups[-1]})"
-        result.mark_incomplete(f"{named} could not be queried: {error}", "Refused")
+        refused = note("insights-refused", groups=Names(tuple(groups), limit=2), error=as_message(error))
+        result.mark_incomplete(refused, "Refused")
         self.refusals[index] = error
         others = [waiting for waiting in self.pool.waiting if waiting.query_index != index]
         self.pool.waiting.clear()
@@ -227,11 +228,11 @@ class _Run:
         while not self.pool.idle or self.end_bounds.gaps:
             scanned = sum(result.bytes_scanned for result in self.results)
             if time.monotonic() >= self.deadline:
-                self._give_up(f"The deadline passed before {_ROWS_MISSING}", "Timeout")
+                self._give_up(note("insights-deadline"), "Timeout")
                 return
             if scanned > max_scan_bytes:
-                ceiling = f"{scanned / 1e9:.3f} GB were scanned, more than the ceiling,"
-                self._give_up(f"{ceiling} before {_ROWS_MISSING}", "Stopped")
+                ceiling = note("insights-ceiling", gigabytes=Resource(f"{scanned / 1e9:.3f}"))
+                self._give_up(ceiling, "Stopped")
                 return
             for task, finished in self.pool.poll():
                 self._take(task, finished)
@@ -288,8 +289,11 @@ class _Run:
         at_limit = count >= self.row_limit or finished.is_at_default_limit
         if at_limit and count != query_limit(result.query.text):
             result.mark_incomplete(
-                f"{count:,} rows are all that one query returns, and it can't be split: "
-                f"{result.query.unsplittable_reason}. Narrow it, or state a limit."
+                note(
+                    "insights-unsplittable",
+                    rows=count,
+                    reason=Resource(str(result.query.unsplittable_reason)),
+                )
             )
 
     def _take_failed(self, task: Task, finished: FinishedQuery) -> None:
@@ -305,8 +309,12 @@ class _Run:
         else:
             self.parts[task.query_index].append((task.window.from_ms, finished.rows))
             result.mark_incomplete(
-                f"A query from {_iso(task.window.first_second)} to {_iso(task.last_second)} ended as "
-                f"{finished.status}.",
+                note(
+                    "insights-ended",
+                    start=Resource(_iso(task.window.first_second)),
+                    end=Resource(_iso(task.last_second)),
+                    status=Resource(finished.status),
+                ),
                 finished.status,
             )
 
@@ -334,7 +342,7 @@ class _Run:
         elif all(row.get("@ptr") for row in rows):
             self._split(task, rows, missing)
         else:
-            self._keep_truncated(task, rows, "its rows carry no @ptr, so windows can't be put together")
+            self._keep_truncated(task, rows, "pointers")
 
     def _split(self, task: Task, rows: list[Row], missing: float) -> None:
         """Keep the complete part of an overfull window and queue the rest (``missing`` rows) in parts."""
@@ -362,7 +370,7 @@ class _Run:
         if not parts and not missing:
             self._keep(task, rows)
         elif not parts:
-            self._keep_truncated(task, rows, "more events than one query returns share one millisecond")
+            self._keep_truncated(task, rows, "millisecond")
         self._add_windows(task, parts)
 
     def _keep(self, task: Task, rows: list[Row]) -> None:
@@ -373,8 +381,13 @@ class _Run:
     def _keep_truncated(self, task: Task, rows: list[Row], reason: str) -> None:
         """Keep the rows of a window that cannot be split further, and mark the result as incomplete."""
         self.parts[task.query_index].append((task.window.from_ms, rows))
-        where = f"From {_iso(task.window.first_second)} to {_iso(task.last_second)}"
-        self.results[task.query_index].mark_incomplete(f"{where} rows are missing: {reason}.")
+        missing = note(
+            "insights-rows-missing",
+            start=Resource(_iso(task.window.first_second)),
+            end=Resource(_iso(task.last_second)),
+            reason=Choice(reason),
+        )
+        self.results[task.query_index].mark_incomplete(missing)
 
     # Stop
 
@@ -394,7 +407,9 @@ class _Run:
         for task in self.pool.running:  # a stopped query is charged for the bytes it scanned
             self.results[task.query_index].bytes_scanned += task.bytes_scanned
         for task, error in self.pool.stop():  # only recorded: the error that ended the run matters more
-            self.results[task.query_index].notes.append(f"Query {task.query_id} was not stopped: {error}")
+            self.results[task.query_index].notes.append(
+                note("insights-not-stopped", query=Resource(str(task.query_id)), error=as_message(error))
+            )
 
 
 class QueryPool:

@@ -23,6 +23,7 @@ from watchme_analysis.cloudwatch.metrics import (
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -220,7 +221,9 @@ def check_ceiling(expected_bytes: float, max_scan_gb: float, usd_per_gb: float =
     """
     if expected_bytes / BYTES_PER_GB > max_scan_gb:
         raise InputError(
-            f"The queries would scan {format_scan_cost(expected_bytes, usd_per_gb)}, more than the ceiling "
-            f"of {max_scan_gb:g} GB: narrow the window, or raise it with --max-scan-gb (in Python, "
-            "max_scan_gb)."
+            error_message(
+                "error-scan-ceiling",
+                cost=format_scan_cost(expected_bytes, usd_per_gb),
+                ceiling=f"{max_scan_gb:g}",
+            )
         )

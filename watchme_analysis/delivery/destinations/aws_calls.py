@@ -8,6 +8,7 @@ from typing import Any
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.delivery.destinations.base import DeliveryError
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.text.render import as_message
 
 # Returns the account in a region for calls that are not repeated, because a repetition would deliver twice.
 AwsOf = Callable[[str | None], Aws]
@@ -37,7 +38,9 @@ def delivered(aws: Aws, service: str, operation: str, **parameters: Any) -> dict
         unsent = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError, SSLError)
         broken = (BotoCoreError, ResponseParserError)
         is_broken = error.retryable and isinstance(cause, broken) and not isinstance(cause, unsent)
-        raise DeliveryError(str(error), may_have_arrived=is_broken, is_temporary=error.retryable) from error
+        raise DeliveryError(
+            as_message(error), may_have_arrived=is_broken, is_temporary=error.retryable
+        ) from error
 
 
 def region_of(arn: str) -> str | None:

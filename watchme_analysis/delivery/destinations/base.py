@@ -10,6 +10,7 @@ from typing import Protocol
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.text.message import Text
 
 # Forms of a report: a folder with a page, and a Markdown file.
 PAGE_FORM, POSTMORTEM_FORM = "page", "postmortem"
@@ -20,7 +21,7 @@ class DeliveryError(ServiceError):
 
     Parameters
     ----------
-    sentence
+    said
         Reason in one sentence, without secrets.
     may_have_arrived
         Whether the destination may have received it, so that it must not be repeated.
@@ -32,13 +33,13 @@ class DeliveryError(ServiceError):
 
     def __init__(
         self,
-        sentence: str,
+        said: Text,
         *,
         may_have_arrived: bool = False,
         is_temporary: bool = False,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(sentence)
+        super().__init__(said)
         self.may_have_arrived = may_have_arrived
         self.is_temporary = is_temporary
         self.retry_after_s = retry_after_s

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered, region_of
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.text.render import error_message
 
 SOURCE = "watchme"
 DETAIL_TYPE = "Watchme Notice"
@@ -47,7 +48,7 @@ class EventBridgeSender:
         if response.get("FailedEntryCount"):
             code = str(result.get("ErrorCode"))
             raise DeliveryError(
-                f"The event bus {self.bus} refused the event ({code}).", is_temporary=code in _TEMPORARY
+                error_message("error-bus-refused", bus=self.bus, code=code), is_temporary=code in _TEMPORARY
             )
         return str(result["EventId"])
 

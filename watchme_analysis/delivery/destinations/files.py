@@ -22,6 +22,7 @@ from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.report.folder import PAGE, RESULT, locked, prepare, read_result
 from watchme_analysis.report.html_page import check_index, write_index
+from watchme_analysis.text.render import as_message, error_message
 
 # Beside the files of a report: which incident it is about, for the retention.
 ABOUT = "notice.json"
@@ -134,7 +135,7 @@ class FilesSender:
     def send(self, delivery: Delivery) -> str:
         """Copy the report into the folder, remove old ones, and write the index; return its path."""
         if delivery.page is None:
-            raise DeliveryError("The run made no report that could be delivered.")
+            raise DeliveryError(error_message("error-no-report-delivered"))
         try:
             check_index(self.folder)
             prepare(self.folder)
@@ -146,11 +147,11 @@ class FilesSender:
                     remove_report(self.folder / name)
             write_index(self.folder)
         except InputError as error:
-            raise DeliveryError(str(error)) from error
+            raise DeliveryError(as_message(error)) from error
         except (OSError, WatchmeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DeliveryError(
-                f"The report can't be written to {self.folder} ({reason}).", is_temporary=True
+                error_message("error-report-unwritable", folder=self.folder, reason=reason), is_temporary=True
             ) from error
         return str(target)
 

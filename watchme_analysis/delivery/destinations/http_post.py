@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from watchme_analysis.delivery.destinations.base import DeliveryError
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.text.render import as_message, error_message
 
 TIMEOUT_S = 15.0
 JSON = "application/json; charset=utf-8"
@@ -66,11 +67,11 @@ def post(
             text = response.read(_MOST_READ).decode(errors="replace")
         except TimeoutError as error:
             raise DeliveryError(
-                f"The destination did not respond within {timeout_s:g} s.", may_have_arrived=True
+                error_message("error-no-response", seconds=f"{timeout_s:g}"), may_have_arrived=True
             ) from error
         except (OSError, http.client.HTTPException) as error:
             raise DeliveryError(
-                f"The connection broke before the response ({type(error).__name__}).", may_have_arrived=True
+                error_message("error-connection-broke", reason=type(error).__name__), may_have_arrived=True
             ) from error
     finally:
         connection.close()
@@ -87,7 +88,7 @@ def _connected(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, 
     except ValueError:
         parts, host, port = None, None, None
     if parts is None or parts.scheme not in ("http", "https") or not host:
-        raise DeliveryError("The secret holds no URL that begins with https://.")
+        raise DeliveryError(error_message("error-secret-no-url"))
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme)
     made: http.client.HTTPConnection
@@ -106,21 +107,23 @@ def _connected(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, 
     except ssl.SSLError as error:
         made.close()
         raise DeliveryError(
-            f"The TLS handshake failed ({error.reason or type(error).__name__}).", is_temporary=True
+            error_message("error-tls-failed", reason=error.reason or type(error).__name__), is_temporary=True
         ) from error
     except TimeoutError as error:
         raise DeliveryError(
-            f"The destination did not accept a connection within {timeout_s:g} s.", is_temporary=True
+            error_message("error-no-connection", seconds=f"{timeout_s:g}"), is_temporary=True
         ) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DeliveryError(f"The destination can't be reached ({reason}).", is_temporary=True) from error
+        raise DeliveryError(
+            error_message("error-destination-unreachable", reason=reason), is_temporary=True
+        ) from error
     return made, path
 
 
 def _refused(status: int, reason: str, retry_after: str | None) -> DeliveryError:
     return DeliveryError(
-        f"The destination responded with {status} {reason}".rstrip() + ".",
+        error_message("error-destination-status", status=f"{status} {reason}".rstrip()),
         may_have_arrived=status in _GATEWAY_STATUSES,
         is_temporary=status >= 500 or status in _TEMPORARY_STATUSES,
         retry_after_s=retry_after_s(retry_after),
@@ -144,4 +147,4 @@ def retry_after_s(value: str | None) -> float | None:
 
 def secret_error(error: WatchmeError) -> DeliveryError:
     """Return the error of a secret that can't be read, as that of a delivery."""
-    return DeliveryError(str(error), is_temporary=error.retryable)
+    return DeliveryError(as_message(error), is_temporary=error.retryable)

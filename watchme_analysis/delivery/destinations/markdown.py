@@ -15,6 +15,7 @@ from watchme_analysis.delivery.destinations.base import POSTMORTEM_FORM, Deliver
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.present.markdown import markdown_text
 from watchme_analysis.report.folder import slug
+from watchme_analysis.text.render import error_message
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class MarkdownSender:
                 text += "\n" + delivery.page.read_text(encoding="utf-8")
             write_atomically(path, text.encode(errors="backslashreplace"))
         except OSError as error:
-            raise DeliveryError(f"{path} can't be written ({error.strerror}).", is_temporary=True) from error
+            raise DeliveryError(
+                error_message("error-destination-unwritable", path=path, reason=error), is_temporary=True
+            ) from error
         return str(path)
 
     def link(self, delivery: Delivery) -> str | None:

@@ -21,6 +21,7 @@ from watchme_analysis.delivery.destinations.files import ABOUT, Retention, copy_
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.report.folder import PAGE, RESULT, locked, prepare
 from watchme_analysis.report.html_page import INDEX, write_index
+from watchme_analysis.text.render import as_message, error_message
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -66,7 +67,7 @@ class S3Sender:
     def send(self, delivery: Delivery) -> str:
         """Upload the report, remove old ones, and upload the index; return the address of the page."""
         if delivery.page is None:
-            raise DeliveryError("The run made no report that could be delivered.")
+            raise DeliveryError(error_message("error-no-report-delivered"))
         aws, name = self.aws_of(None), delivery.page.name
         try:
             prepare(self.copy)
@@ -83,12 +84,12 @@ class S3Sender:
             self._put(aws, INDEX, write_index(self.copy).read_bytes())
         except OSError as error:
             raise DeliveryError(
-                f"The copy of the site in {self.copy} can't be written ({error.strerror}).", is_temporary=True
+                error_message("error-site-copy-unwritable", folder=self.copy, reason=error), is_temporary=True
             ) from error
         except DeliveryError:
             raise
         except WatchmeError as error:
-            raise DeliveryError(str(error)) from error
+            raise DeliveryError(as_message(error)) from error
         return f"s3://{self.bucket}/{self.prefix}{name}/{PAGE}"
 
     def link(self, delivery: Delivery) -> str | None:

@@ -22,6 +22,7 @@ from watchme_analysis.delivery.destinations.webhooks import cut, slack_message
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.report.folder import read_result
+from watchme_analysis.text.render import error_message
 
 SLACK_API = "https://slack.com/api/"
 _FORM = "application/x-www-form-urlencoded"
@@ -106,18 +107,23 @@ class SlackAppSender:
         try:
             response = post(f"{self.api}{method}", text.encode(), self.timeout_s, content_type, headers)
         except ValueError as error:  # a token with a line break, which the error would quote
-            raise DeliveryError(f"The secret {self.token.reference} is no token.") from error
+            raise DeliveryError(error_message("error-slack-token", reference=self.token.reference)) from error
         try:
             found = json.loads(response)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise DeliveryError(f"Slack's response to {method} is not JSON.", may_have_arrived=True)
+            raise DeliveryError(error_message("error-slack-no-json", method=method), may_have_arrived=True)
         if not found.get("ok"):
             code = str(found.get("error"))
-            needed = f" (it needs the scope {found['needed']})" if found.get("needed") else ""
+            needed = found.get("needed")
             raise DeliveryError(
-                f"Slack refused {method}: {cut(code, 100)}{needed}.",
+                error_message(
+                    "error-slack-scope" if needed else "error-slack-refused",
+                    method=method,
+                    code=cut(code, 100),
+                    scope=needed,
+                ),
                 is_temporary=code in _TEMPORARY,
                 may_have_arrived=code in _UNCERTAIN,
             )

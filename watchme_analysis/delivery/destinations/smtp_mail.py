@@ -19,6 +19,7 @@ from watchme_analysis.delivery.destinations.http_post import secret_error
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.report.folder import PAGE
+from watchme_analysis.text.render import error_message
 
 TIMEOUT_S = 20.0
 # Port on which the connection begins with TLS (RFC 8314).
@@ -117,15 +118,19 @@ class EmailSender:
         place = f"{self.host}:{self.port}"
         if isinstance(error, ssl.SSLError):
             reason = error.reason or type(error).__name__
-            return DeliveryError(f"The TLS handshake with {place} failed ({reason}).", is_temporary=True)
+            said = error_message("error-mail-tls", place=place, reason=reason)
+            return DeliveryError(said, is_temporary=True)
         if isinstance(error, smtplib.SMTPNotSupportedError):
-            return DeliveryError(f"{place} offers no STARTTLS: state tls for the destination.")
+            return DeliveryError(error_message("error-mail-no-starttls", place=place))
         if isinstance(error, TimeoutError):
-            return DeliveryError(f"{place} did not respond within {self.timeout_s:g} s.", is_temporary=True)
+            said = error_message("error-mail-silent", place=place, seconds=f"{self.timeout_s:g}")
+            return DeliveryError(said, is_temporary=True)
         if isinstance(error, smtplib.SMTPResponseException):
             return _refusal(place, error.smtp_code)
         reason = getattr(error, "strerror", None) or type(error).__name__
-        return DeliveryError(f"{place} can't be reached ({reason}).", is_temporary=True)
+        return DeliveryError(
+            error_message("error-mail-unreachable", place=place, reason=reason), is_temporary=True
+        )
 
     def _hand_over(self, smtp: smtplib.SMTP, mail: EmailMessage, password: str | None) -> list[str]:
         """Hand over the message; return the recipients that the server refused while it took others."""
@@ -144,7 +149,9 @@ class EmailSender:
             if len(refused) == len(self.recipients):
                 raise _refusal(place, min(refused.values()))
         except smtplib.SMTPAuthenticationError as error:
-            raise DeliveryError(f"{place} refused the login ({error.smtp_code}).") from error
+            raise DeliveryError(
+                error_message("error-login-refused", place=place, code=error.smtp_code)
+            ) from error
         except (OSError, smtplib.SMTPException) as error:
             raise self._unreachable(error) from error
         try:
@@ -153,7 +160,7 @@ class EmailSender:
             raise _refusal(place, error.smtp_code) from error
         except (OSError, smtplib.SMTPException) as error:
             raise DeliveryError(
-                f"The connection to {place} broke before the message was confirmed.", may_have_arrived=True
+                error_message("error-mail-connection-broke", place=place), may_have_arrived=True
             ) from error
         if code != 250:
             raise _refusal(place, code)
@@ -162,7 +169,9 @@ class EmailSender:
 
 def _refusal(place: str, code: int) -> DeliveryError:
     """Return the error for a response; codes from 400 to 499 are temporary (RFC 5321)."""
-    return DeliveryError(f"{place} refused the message ({code}).", is_temporary=400 <= code < 500)
+    return DeliveryError(
+        error_message("error-mail-refused", place=place, code=code), is_temporary=400 <= code < 500
+    )
 
 
 def as_html(content: Content) -> str:

@@ -16,6 +16,7 @@ from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.http_post import TIMEOUT_S, post_json, secret_error
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.text.render import error_message
 
 # Characters of a header and of a section in Block Kit.
 _SLACK_HEADER = 150
@@ -65,7 +66,9 @@ class WebhookSender:
         text = post_json(url, teams_message(delivery.content), self.timeout_s)
         if failed := _TEAMS_ERROR.search(text):
             is_temporary = failed[1] == "429" or failed[1] >= "500"
-            raise DeliveryError(f"Teams responded with HTTP error {failed[1]}.", is_temporary=is_temporary)
+            raise DeliveryError(
+                error_message("error-teams-error", status=failed[1]), is_temporary=is_temporary
+            )
         return cut(text, 100)
 
     def link(self, delivery: Delivery) -> str | None:

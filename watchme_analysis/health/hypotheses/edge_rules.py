@@ -15,15 +15,7 @@ from watchme_analysis.health.hypotheses.sql import quoted, select
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.redact import shortened
-from watchme_analysis.text.message import (
-    Code,
-    Quotation,
-    Resource,
-    Share,
-    Text,
-    message,
-    sentences,
-)
+from watchme_analysis.text.message import Code, Quotation, Resource, Share, Text, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -130,3 +130,36 @@ column-first-fired = would first have fired
 column-after-start = after the start
 column-times-raised = times raised
 column-in-alarm-at-end = in alarm at the end
+stock-no-dlq = The queue has no dead-letter queue in the evidence.
+stock-left = { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } left { $dlq }; messages moved in at the same time are not counted.
+stock-shared = { $dlq } also serves { $queues }: separated { $by ->
+    [messages] by the source that each message names
+   *[counters] only by the queues' own counters
+  }.
+stock-other-policy = Its redrive policy names { $named } now, but its failed messages are in { $dlq }.
+balance-open = The balance stays open: sent, deleted or dead-lettered messages are unknown.
+balance-woke = { $messages ->
+    [one] { $messages } message was
+   *[other] { $messages } messages were
+  } in the queue when its metrics resumed, in no count of sends.
+balance-moved = { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } in the DLQ follow from the queue's own counters.
+balance-lost-points = { $intervals ->
+    [one] { $intervals } interval lacks
+   *[other] { $intervals } intervals lack
+  } a point that was due: what happened then is not counted.
+error-kind-function = about the function itself
+error-kind-timeout = time-outs
+error-kind-unreachable = about an API that does not respond (refused, 502, 503)
+error-kind-overload = about an API that wants fewer requests
+error-kind-server-error = 500s of the API
+error-kind-message = about the message (4xx, unreadable)
+error-kind-code-or-message = Python errors of the code or of the message
+error-kind-other = of another kind
+error-kind-usual = { $kind }, as nearly all that { $function } logged
+error-kind-unknown = not logged with the message

@@ -125,3 +125,56 @@ note-points-unreadable = series { $series } has { $points } points without a rea
 note-points-repeated = { $points } points came more than once and are kept once.
 note-points-conflicting = { $points } of them had another value in an earlier response; the last is kept.
 note-series-unanswered = { $series } series of the queries are in no response.
+left-hidden = hidden
+left-folder-link = a symbolic link to a folder
+left-link-nowhere = a symbolic link that leads nowhere
+left-link-outside = a symbolic link that leads out of the folder, to { $target }: it is not followed
+left-no-file = { $kind ->
+    [pipe] a pipe
+    [socket] a socket
+   *[special] a special file
+  }, not a file
+left-unreadable = it can't be read: { $reason }
+left-own-case = a case of its own: its folder is left
+left-reader-failed = the reader { $reader } failed: { $error }
+left-named-like = named like { $reader }, but its content is not
+left-not-recognised = not recognised
+left-other-python = Python beside the application: tests, migrations or installed packages are not read
+left-cloudflare = its lines are Cloudflare's: name it edge.jsonl
+left-uvicorn = its lines are uvicorn's: name it app-SERVICE.log
+left-unknown-format = its lines are of no format known here: put the nginx.conf that holds their log_format beside it, or say log_format = '...' in a case.toml
+left-other-output = it is not the output of { $commands }
+problem-time = reading it took over { $seconds } s and was stopped ({ $limit })
+problem-log-time = only its first { $lines } lines were read: it took over { $seconds } s ({ $limit })
+problem-log-unknown = only its first { $lines } lines were read, as most of them are of no known format ({ $limit })
+problem-long-line = a line of { $bytes } bytes is not read ({ $limit })
+problem-gone = it was gone before the import ended
+problem-changed = it changed while it was read: its rows may differ from its hash
+problem-grew = it grew while it was read: only its first { $bytes } bytes were read
+problem-source = { $reader } can't read it: { $error }
+problem-source-nested = { $reader } can't read it: its expressions are nested too deeply
+pull-offline = Offline: nothing was retrieved, state is as of { $time }.
+pull-trail-retention = Only CloudTrail's events of the last { $kept } days can be looked up, and changes from { $before } days before the window on are looked up.
+pull-alarm-history = CloudWatch keeps what happened to alarms of the last { $days } days.
+pull-own-redrive = { $queue } has a redrive policy of its own, so reading would move its messages on.
+pull-sample = { $read } of about { $held } messages of { $queue } were read.
+pull-sample-fifo = { $read } of about { $held } messages of { $queue } were read: a FIFO queue hands out no more of a group while some of it are being read.
+pull-hidden = About { $hidden } more messages of { $queue } were hidden just then, being read by somebody or by a run that was stopped: pull again with --refresh in a few minutes.
+pull-receive = Reading { $queue } counts as one receive of each message read.
+insights-broken = It broke off: { $error }
+insights-refused = { $groups } could not be queried: { $error }
+insights-deadline = The deadline passed before all rows were there: raise it, or narrow the window.
+insights-ceiling = { $gigabytes } GB were scanned, more than the ceiling, before all rows were there: raise it, or narrow the window.
+insights-unsplittable = { $rows } rows are all that one query returns, and it can't be split: { $reason }. Narrow it, or state a limit.
+insights-ended = A query from { $start } to { $end } ended as { $status }.
+insights-rows-missing = From { $start } to { $end } rows are missing: { $reason ->
+    [pointers] its rows carry no @ptr, so windows can't be put together
+   *[millisecond] more events than one query returns share one millisecond
+  }.
+insights-not-stopped = Query { $query } was not stopped: { $error }
+insights-cached = Read from the cache up to { $end } (retrieved { $taken }).
+insights-no-estimate = The scan could not be estimated and stops at { $gigabytes } GB: { $error }
+note-log-moved = it was moved away while it was read
+note-log-rotated = it was rotated while the logs were read: it is { $file } now
+note-log-grew = it grew while it was read, by { $bytes } bytes: later lines may be missing
+note-log-shrank = it is smaller than when the reading began, by { $bytes } bytes: it was cut or rotated, and lines may be missing

@@ -141,7 +141,7 @@ matrix-left-out = { $checks ->
    *[other] { $checks } checks with smaller weights are not shown
   }
 matrix-alt = Matrix of { $checks } checks and { $causes } hypotheses: { $parts }.
-matrix-alt-cause = { $cause } { $probability } ({ $supporting } for, { $contradicting } against, { $neutral } neutral)
+matrix-alt-cause = { $cause } ({ $id }) { $probability } ({ $supporting } for, { $contradicting } against, { $neutral } neutral)
 
 # Timeline of a backlog
 backlog-timeline-empty = The case has no CloudWatch metrics of queues in this window.

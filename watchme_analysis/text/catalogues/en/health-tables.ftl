@@ -110,3 +110,40 @@ setting-health-check-of-image = the image's
 setting-check-interval-value = { $interval }, at most { $timeout }, { $retries } in a row
 setting-unhealthy-after-value = { $soonest } to { $latest } of failures
 setting-start-period-value = { $period }: failures in it do not count
+mark-change = { $change }
+mark-change-by = { $change } by { $user }
+mark-nginx-reload = Nginx reloads
+mark-nginx-startup = Nginx starts
+mark-nginx-shutdown = Nginx stops
+mark-application = the application starts or stops
+mark-service = the application { $service } starts or stops
+directive-served-by = served by
+directive-asks = asks
+directive-as = as
+directive-not-followed = not followed
+directive-server-block = the server block
+directive-no-upstream = nobody
+directive-default = { $value } (Nginx's own)
+directive-limit-key = for each { $key }
+directive-limit-zone = in the zone { $zone }
+directive-connections = { $connections ->
+    [one] { $connections } connection
+   *[other] { $connections } connections
+  } at once { $key }
+directive-rate = { $rate } a second { $key }, { $how ->
+    [refused] refused above
+   *[delayed] delayed within
+  } a burst of { $burst }
+call-said = { $call } ({ $kind } on the { $where }; { $place })
+call-limited = { $call } ({ $kind } on the { $where }, at most { $limit } s; { $place })
+call-none-blocks = { $task }: nothing that blocks
+calls-more = and { $calls } more (app_calls)
+call-kind-blocking-io = blocking io
+call-kind-blocking-sleep = blocking sleep
+call-kind-blocking-file = blocking file
+call-kind-cpu = cpu
+call-kind-lock = lock
+call-context-event-loop = event loop
+call-context-thread-pool = thread pool
+call-context-process-pool = process pool
+call-context-unknown = thread that the source does not show

@@ -130,3 +130,24 @@ column-first-fired = 最初に発生した時刻
 column-after-start = 開始からの時間
 column-times-raised = 発生回数
 column-in-alarm-at-end = 終了時にアラーム状態
+stock-no-dlq = 証拠には、このキューのデッドレターキューがありません。
+stock-left = { $dlq } から { $messages } 件のメッセージがなくなりました。同じ時刻に移されたメッセージは数えていません。
+stock-shared = { $dlq } は { $queues } のデッドレターキューでもあります。{ $by ->
+    [messages] 各メッセージに記録された送信元
+   *[counters] 各キュー自身のカウンターだけ
+  }で区別しました。
+stock-other-policy = リドライブポリシーは現在 { $named } を指定していますが、失敗したメッセージは { $dlq } にあります。
+balance-open = 送信数、削除数、または DLQ に移された数が不明なため、収支は確定しません。
+balance-woke = メトリクスが再開した時点で、送信数に含まれない { $messages } 件のメッセージがキューにありました。
+balance-moved = DLQ の { $messages } 件は、キュー自身のカウンターから算出しました。
+balance-lost-points = 本来あるはずのデータポイントが { $intervals } 区間で欠けています。その間の出来事は数えていません。
+error-kind-function = 関数自体のエラー
+error-kind-timeout = タイムアウト
+error-kind-unreachable = 応答しない API のエラー (拒否、502、503)
+error-kind-overload = リクエストを減らすよう求める API のエラー
+error-kind-server-error = API の 500 エラー
+error-kind-message = メッセージのエラー (4xx、読み取り不能)
+error-kind-code-or-message = コードまたはメッセージによる Python のエラー
+error-kind-other = その他のエラー
+error-kind-usual = { $kind } ({ $function } のログのエラーはほぼすべてこの種類)
+error-kind-unknown = メッセージと対応するログなし

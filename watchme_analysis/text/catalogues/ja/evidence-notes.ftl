@@ -92,3 +92,56 @@ note-points-unreadable = 系列 { $series } のうち、時刻または値を読
 note-points-repeated = 重複したデータポイント { $points } 個は 1 回だけ保存しました。
 note-points-conflicting = そのうち { $points } 個は以前のレスポンスと値が異なり、最後の値を保存しました。
 note-series-unanswered = クエリの系列 { $series } 個に対するレスポンスがありません。
+left-hidden = 隠しファイル
+left-folder-link = フォルダへのシンボリックリンク
+left-link-nowhere = リンク先のないシンボリックリンク
+left-link-outside = フォルダの外の { $target } を指すシンボリックリンクのため、たどりません
+left-no-file = { $kind ->
+    [pipe] パイプ
+    [socket] ソケット
+   *[special] 特殊ファイル
+  }であり、ファイルではありません
+left-unreadable = 読み取れません: { $reason }
+left-own-case = 独立したケースのため、フォルダごと取り込みません
+left-reader-failed = リーダー { $reader } でエラーが発生しました: { $error }
+left-named-like = 名前は { $reader } のものですが、内容が異なります
+left-not-recognised = 証拠として認識できません
+left-other-python = アプリケーション以外の Python ファイル (テスト、マイグレーション、インストール済みパッケージ) は読み取りません
+left-cloudflare = 行が Cloudflare の形式です。ファイル名を edge.jsonl にしてください
+left-uvicorn = 行が uvicorn の形式です。ファイル名を app-SERVICE.log にしてください
+left-unknown-format = 行が既知の形式ではありません。log_format を含む nginx.conf を同じフォルダに置くか、case.toml に log_format = '...' と書いてください
+left-other-output = { $commands } の出力ではありません
+problem-time = 読み取りに { $seconds } 秒以上かかったため中止しました ({ $limit })
+problem-log-time = 読み取りに { $seconds } 秒以上かかったため、最初の { $lines } 行だけを読み取りました ({ $limit })
+problem-log-unknown = 大半の行が既知の形式ではないため、最初の { $lines } 行だけを読み取りました ({ $limit })
+problem-long-line = { $bytes } バイトの行を読み取りませんでした ({ $limit })
+problem-gone = インポートが終わる前になくなりました
+problem-changed = 読み取り中に変更されたため、行がハッシュと一致しない可能性があります
+problem-grew = 読み取り中にサイズが増えたため、最初の { $bytes } バイトだけを読み取りました
+problem-source = { $reader } では読み取れません: { $error }
+problem-source-nested = 式の入れ子が深すぎるため、{ $reader } では読み取れません
+pull-offline = オフラインのため、何も取得していません。状態は { $time } 時点のものです。
+pull-trail-retention = CloudTrail で検索できるのは過去 { $kept } 日間のイベントだけです。変更は期間の { $before } 日前から検索しました。
+pull-alarm-history = CloudWatch が保持するアラームの履歴は過去 { $days } 日間です。
+pull-own-redrive = { $queue } には独自のリドライブポリシーがあり、読み取るとメッセージが別のキューに移されるため、読み取っていません。
+pull-sample = { $queue } のメッセージ約 { $held } 件のうち { $read } 件を読み取りました。
+pull-sample-fifo = { $queue } のメッセージ約 { $held } 件のうち { $read } 件を読み取りました。FIFO キューは、読み取り中のメッセージがあるグループのほかのメッセージを渡しません。
+pull-hidden = { $queue } では、ほかに約 { $hidden } 件のメッセージが、別の処理または中断した実行によって読み取られている最中でした。数分後に --refresh を付けてもう一度収集してください。
+pull-receive = { $queue } の読み取りは、読み取った各メッセージの受信 1 回として数えられます。
+insights-broken = 途中で中断しました: { $error }
+insights-refused = { $groups } をクエリできませんでした: { $error }
+insights-deadline = すべての行がそろう前に期限に達しました。期限を延ばすか、期間を狭めてください。
+insights-ceiling = すべての行がそろう前に、スキャン量が { $gigabytes } GB となり上限を超えました。上限を上げるか、期間を狭めてください。
+insights-unsplittable = 1 つのクエリが返せるのは { $rows } 行までで、このクエリは分割できません ({ $reason })。条件を絞るか、limit を指定してください。
+insights-ended = { $start } から { $end } までのクエリは { $status } で終わりました。
+insights-rows-missing = { $start } から { $end } までの行が欠けています。{ $reason ->
+    [pointers] 行に @ptr がないため、分割した期間の結果をつなげられません
+   *[millisecond] 同じミリ秒のイベントが、1 つのクエリで返せる数を超えています
+  }。
+insights-not-stopped = クエリ { $query } を停止できませんでした: { $error }
+insights-cached = { $end } まではキャッシュから読み取りました (取得時刻: { $taken })。
+insights-no-estimate = スキャン量を見積もれなかったため、{ $gigabytes } GB で停止します: { $error }
+note-log-moved = 読み取り中に移動されました
+note-log-rotated = 読み取り中にローテーションされました (現在は { $file })
+note-log-grew = 読み取り中に { $bytes } バイト増えました。後の行が含まれていない可能性があります
+note-log-shrank = 読み取りを始めた時より { $bytes } バイト小さくなっています。切り詰めまたはローテーションにより、行が欠けている可能性があります

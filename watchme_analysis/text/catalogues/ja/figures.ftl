@@ -138,7 +138,7 @@ matrix-empty = ケースのテーブルからは、どの仮説の証拠も見�
 matrix-note = ▲ 支持   ▼ 反証   · 中立。重みは自然対数のオッズ
 matrix-left-out = 重みの小さい { $checks } 項目は省略しています
 matrix-alt = { $checks } 項目と { $causes } 件の仮説の表: { $parts }。
-matrix-alt-cause = { $cause } { $probability }（支持 { $supporting }、反証 { $contradicting }、中立 { $neutral }）
+matrix-alt-cause = { $cause } ({ $id }) { $probability }（支持 { $supporting }、反証 { $contradicting }、中立 { $neutral }）
 
 # Timeline of a backlog
 backlog-timeline-empty = この期間には、キューの CloudWatch メトリクスがありません。

@@ -110,3 +110,37 @@ setting-health-check-of-image = イメージの定義
 setting-check-interval-value = { $interval } ごと、上限 { $timeout }、連続 { $retries } 回
 setting-unhealthy-after-value = 障害の発生から { $soonest } 〜 { $latest }
 setting-start-period-value = { $period }（この間の失敗は数えません）
+mark-change = { $change }
+mark-change-by = { $change } (実行者: { $user })
+mark-nginx-reload = Nginx のリロード
+mark-nginx-startup = Nginx の起動
+mark-nginx-shutdown = Nginx の停止
+mark-application = アプリケーションの起動または停止
+mark-service = アプリケーション { $service } の起動または停止
+directive-served-by = 担当するブロック
+directive-asks = 送信先
+directive-as = 送信先でのパス
+directive-not-followed = 解析していない設定
+directive-server-block = server ブロック
+directive-no-upstream = なし
+directive-default = { $value } (Nginx の既定値)
+directive-limit-key = { $key } ごと
+directive-limit-zone = ゾーン { $zone }
+directive-connections = { $key }に同時 { $connections } 接続まで
+directive-rate = { $key }に毎秒 { $rate } 件、バースト { $burst } 件{ $how ->
+    [refused] を超えると拒否
+   *[delayed] までは待機
+  }
+call-said = { $call } ({ $where }で{ $kind }、{ $place })
+call-limited = { $call } ({ $where }で{ $kind }、最大 { $limit } 秒、{ $place })
+call-none-blocks = { $task }: ブロックする呼び出しなし
+calls-more = ほか { $calls } 件 (app_calls)
+call-kind-blocking-io = ブロックする I/O
+call-kind-blocking-sleep = ブロックするスリープ
+call-kind-blocking-file = ブロックするファイル処理
+call-kind-cpu = CPU の計算
+call-kind-lock = ロックの待機
+call-context-event-loop = イベントループ
+call-context-thread-pool = スレッドプール
+call-context-process-pool = プロセスプール
+call-context-unknown = ソースからは不明なスレッド

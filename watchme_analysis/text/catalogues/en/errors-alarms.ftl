@@ -1,0 +1,22 @@
+### Errors of alarms.
+
+error-alarm-periods = An alarm over { $periods } periods is not evaluated ({ $limit }).
+error-alarm-comparison = The comparison { $comparison } is unknown: use one of { $known }.
+error-alarm-low-samples = low_samples { $value } is unknown: use { $known }.
+error-alarm-period = An alarm with a period of { $period } s can't be evaluated on points of { $history } s: use a multiple of that, or collect the metric at its own period.
+error-alarm-statistic = The statistic { $stat } is unknown: use { $known } or a percentile.
+error-alarm-datapoints = An alarm on { $datapoints } of { $periods } periods can't be: datapoints_to_alarm must lie between 1 and evaluation_periods.
+error-alarm-missing-data = treat_missing_data { $value } is unknown: use one of { $known }.
+error-metric-math-long = The metric math { $expression } is too long to be calculated ({ $limit }).
+error-alarms-no-list = { $file } has no list `alarms`: write one entry an alarm, see the bundled { $bundled }.
+error-alarms-no-name = { $place } has no name: give it one.
+error-alarms-unknown-key = { $place } has the unknown key { $key }: the keys are { $known }.
+error-alarms-no-metric = { $place } needs a `metric`, a `ratio` of two metrics, or a `composite` rule.
+error-alarms-lacks = { $place } needs { $key }.
+error-alarms-stat = { $place }: stat is { $stat }, and must be Sum, Average, Maximum, Minimum, SampleCount or a percentile such as p99.
+error-alarms-ratio = { $place }: ratio is { $value }, and must be a list of two metrics.
+error-alarms-period = period_s is { $period }, and must be 10, 20, 30 or a multiple of 60.
+error-alarms-in-place = { $place }: { $problem }
+error-alarms-text = { $place }: { $key } is { $value }, and must be a text.
+error-alarms-unreadable = The specification { $path } can't be read ({ $reason }): check the path.
+error-alarms-not-yaml = The specification { $path } is not YAML ({ $reason }): correct it.

@@ -1,0 +1,55 @@
+### Errors of general.
+
+error-config-no-such-system = There is no system { $name }{ $known }
+error-config-named-tables = { $path }: { $table } holds tables with a name: write [{ $example }.NAME] and its keys below.
+error-config-no-type = { $path }: { $name } has no type: it must be { $allowed }.
+error-config-no-table = { $path }: { $name } is { $value }, but must be a table: write [{ $example }] and its keys below.
+error-config-value = { $source }: { $key } is { $value }, but must be { $allowed }.
+error-config-no-systems = There is no system { $name }: { $file } states none. `watchme config init` writes one.
+error-config-unreadable = { $path } can't be read: { $reason }. Correct or remove the file.
+error-config-unknown-key = { $path } has the unknown key { $key }{ $known }
+error-config-table-name = { $path }: [{ $table }.{ $name }] has no valid name: use letters, digits, hyphens and dots.
+error-config-lacks-key = { $path }: { $name } has no { $key }: it must be { $allowed }.
+error-config-unknown-table-key = { $path }: [{ $table }] has the unknown key { $key }{ $known }
+error-config-table-value = { $source }: { $table }.{ $key } is { $value }, but must be { $allowed }.
+error-config-no-destination = { $path }: systems.{ $system }.destinations names no destination { $name }{ $known }
+error-output-other-kind = { $path } exists and is not { $kind }: choose another place for the output.
+error-output-unreadable = { $path } can't be read: { $reason }.
+error-file-unreadable = { $path } can't be read: { $reason }.
+error-extra-missing = { $purpose ->
+    [figures] Figures need
+    [reports] Reports need
+    [page] The page and its figures need
+    [lab] Notebooks in JupyterLab need
+    [lab-figures] Figures with zoom and hover need
+    [widgets] Widgets need
+   *[parsers] Compiled parsers need
+  } { $packages }, which { $missing ->
+    [one] is
+   *[other] are
+  } not installed: pip install '{ $distribution }[{ $extra }]'.
+error-mcp-missing = The server needs the extra `mcp`: pip install 'watchme-analysis[mcp]'.
+error-mcp-no-case = There is no case { $name }: list_cases names them.
+error-table-no-column = The table { $table } has no column { $columns }.
+error-no-table = There is no table { $table }: the tables are { $known }.
+error-language-unknown = The language { $name } is unknown: use { $known }.
+error-time-kind = { $value } is not a valid time: give a text such as '2h', a datetime or a timedelta.
+error-time-range = The time { $time } lies outside of the years 1900 to 2261: correct it.
+error-duration-invalid = { $text } is not a valid duration: write it like 500ms, 90s, 30m, 2h, 3d or 1d12h.
+error-duration-long = The length of time { $text } is longer than 100 years: write it like 2h or 3d.
+error-window-backwards = The window ends at { $end }, not after its start { $start }: swap or widen the bounds.
+error-zone-unknown = The time zone { $name } is unknown: use an IANA name such as Europe/Berlin or UTC.
+error-time-invalid = { $text } is not a valid time: write ISO 8601 such as 2025-12-11T10:00+09:00, or a span such as 2h.
+
+## Reasons of the operating system, and of parsers
+
+reason-missing = No such file or directory
+reason-denied = Permission denied
+reason-folder = Is a directory
+reason-no-folder = Not a directory
+reason-exists = File exists
+reason-full = No space left
+reason-read-only = Read-only file system
+reason-nested = it is nested too deeply
+error-did-you-mean = Did you mean `{ $word }`?
+error-config-both = { $path }: { $name } has { $key } and { $others }: state one of both.

@@ -1,0 +1,55 @@
+### general のエラー。
+
+error-config-no-such-system = システム { $name } はありません{ $known }
+error-config-named-tables = { $path }: { $table } には名前付きのテーブルを書きます。[{ $example }.NAME] と書き、その下にキーを書いてください。
+error-config-no-type = { $path }: { $name } に type がありません。指定できる値: { $allowed }。
+error-config-no-table = { $path }: { $name } の値 { $value } は無効です。テーブルでなければなりません。[{ $example }] と書き、その下にキーを書いてください。
+error-config-value = { $source }: { $key } の値 { $value } は無効です。指定できる値: { $allowed }。
+error-config-no-systems = システム { $name } はありません。{ $file } にはシステムが書かれていません。`watchme config init` で作成できます。
+error-config-unreadable = { $path } を読み取れません: { $reason }。ファイルを修正するか削除してください。
+error-config-unknown-key = { $path } に不明なキー { $key } があります{ $known }
+error-config-table-name = { $path }: [{ $table }.{ $name }] の名前は無効です。英数字、ハイフン、ピリオドを使ってください。
+error-config-lacks-key = { $path }: { $name } に { $key } がありません。指定できる値: { $allowed }。
+error-config-unknown-table-key = { $path }: [{ $table }] に不明なキー { $key } があります{ $known }
+error-config-table-value = { $source }: { $table }.{ $key } の値 { $value } は無効です。指定できる値: { $allowed }。
+error-config-no-destination = { $path }: systems.{ $system }.destinations に書かれた送信先 { $name } はありません{ $known }
+error-output-other-kind = { $path } はすでに存在し、{ $kind } ではありません。出力先を変えてください。
+error-output-unreadable = { $path } を読み取れません: { $reason }。
+error-file-unreadable = { $path } を読み取れません: { $reason }。
+error-extra-missing = { $purpose ->
+    [figures] 図の作成
+    [reports] レポートの作成
+    [page] ページとその図の作成
+    [lab] JupyterLab でのノートブックの利用
+    [lab-figures] ズームとホバーに対応した図の表示
+    [widgets] ウィジェットの表示
+   *[parsers] コンパイル済みパーサーの利用
+  }には { $packages } が必要ですが、{ $missing ->
+    [one] インストール
+   *[other] いずれもインストール
+  }されていません: pip install '{ $distribution }[{ $extra }]'
+error-mcp-missing = サーバーには追加パッケージ `mcp` が必要です: pip install 'watchme-analysis[mcp]'
+error-mcp-no-case = ケース { $name } はありません。list_cases で一覧を確認できます。
+error-table-no-column = テーブル { $table } に列 { $columns } はありません。
+error-no-table = テーブル { $table } はありません。使えるテーブルは { $known } です。
+error-language-unknown = 言語 { $name } は不明です。{ $known } を指定してください。
+error-time-kind = { $value } は有効な時刻ではありません。'2h' のような文字列、datetime、timedelta のいずれかを指定してください。
+error-time-range = 時刻 { $time } は 1900 年から 2261 年の範囲にありません。修正してください。
+error-duration-invalid = { $text } は有効な時間の長さではありません。500ms、90s、30m、2h、3d、1d12h のように書いてください。
+error-duration-long = 時間の長さ { $text } は 100 年を超えています。2h や 3d のように書いてください。
+error-window-backwards = 期間の終わり { $end } が始まり { $start } より後ではありません。両端を入れ替えるか、期間を広げてください。
+error-zone-unknown = タイムゾーン { $name } は不明です。Europe/Berlin や UTC のような IANA の名前を使ってください。
+error-time-invalid = { $text } は有効な時刻ではありません。2025-12-11T10:00+09:00 のような ISO 8601、または 2h のような時間の長さで書いてください。
+
+## オペレーティングシステムとパーサーの理由
+
+reason-missing = ファイルまたはフォルダがありません
+reason-denied = アクセスが許可されていません
+reason-folder = フォルダです
+reason-no-folder = フォルダではありません
+reason-exists = すでに存在します
+reason-full = 空き容量がありません
+reason-read-only = 読み取り専用のファイルシステムです
+reason-nested = 入れ子が深すぎます
+error-did-you-mean = `{ $word }` のことですか？
+error-config-both = { $path }: { $name } に { $key } と { $others } の両方があります。どちらか一方を書いてください。
