@@ -66,7 +66,12 @@ def lint_imports(folder):
     )
 
 
-# That the package keeps its contracts is part of `tasks.py lint`.
+@pytest.mark.slow
+def test_imports_point_down_only():
+    checked = lint_imports(ROOT)
+    assert checked.returncode == 0, checked.stdout.decode()
+
+
 # Contract, module that is changed, line that breaks the contract, words of the complaint about it.
 BREAKS = (
     ("floors", "errors.py", "import watchme_analysis.schema", "errors -> watchme_analysis.schema"),
