@@ -101,6 +101,7 @@ def test_names_that_docstrings_refer_to_exist():
     assert missing == set()
 
 
+@pytest.mark.slow
 def test_entry_points_of_packages_exist():
     missing, packages = set(), 0
     for path in PACKAGE.rglob("__init__.py"):

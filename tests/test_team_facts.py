@@ -62,6 +62,7 @@ def test_a_fact_is_found(tmp_path, line):
     assert any(line[:4] in one for one in found_in([path], names()))
 
 
+@pytest.mark.slow
 def test_the_code_states_none_of_them():
     japanese = re.compile(r"[ぁ-んァ-ン一-龥]")
     # Sentences in Japanese have a right to its words.

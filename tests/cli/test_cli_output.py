@@ -91,6 +91,7 @@ def test_what_can_not_be_written_is_one_sentence(sql, evidence, options, named):
     assert [path.name for path in evidence.parent.iterdir()] == ["evidence"]
 
 
+@pytest.mark.slow
 def test_a_back_test_has_the_same_forms(watchme, shorter):
     command = ("alarms", "backtest", shorter.path, "--queue", "asr-queue")
     rows = json.loads(watchme(*command, "--json").stdout)

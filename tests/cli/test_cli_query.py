@@ -107,6 +107,7 @@ def test_a_fifty_of_log_groups_that_fails_is_named(groups, capsys):
     assert f"10 log groups ({GROUPS[50]} .. {GROUPS[59]}) could not be queried" in err
 
 
+@pytest.mark.slow
 def test_profiles_are_asked_at_once_and_one_that_fails_is_named(group, tmp_path, monkeypatch, capsys):
     config = tmp_path / "config"
     keys = "region = ap-southeast-2\naws_access_key_id = x\naws_secret_access_key = x\n"
@@ -171,6 +172,7 @@ def test_bad_input_is_told(group):
     assert not group.started
 
 
+@pytest.mark.slow
 def test_where_the_count_of_bytes_may_not_be_asked_a_groups_size_tells(group):
     logs = boto3.client("logs")
     at = int((NOW - timedelta(hours=2)).timestamp() * 1000)

@@ -15,6 +15,7 @@ from watchme_analysis.errors import InputError, QueryError  # noqa: E402
 from watchme_analysis.mcp.server import TOOLS, make_server  # noqa: E402
 from watchme_analysis.mcp.tools import MOST_CHARACTERS, Tools, bounded  # noqa: E402
 from watchme_analysis.services.claims import check_claim  # noqa: E402
+from watchme_analysis.services.diagnose import diagnose  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 NEVER = "select * from access_log where status = 299"
@@ -31,6 +32,11 @@ def cases(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pool(cases):
     return read_case(cases / "pool")
+
+
+@pytest.fixture(scope="module")
+def diagnosis(pool):
+    return diagnose("health", pool)
 
 
 def call(tools, name, **arguments):
@@ -72,21 +78,22 @@ def test_cases_are_listed_and_diagnosed(cases):
         ("edge_config", "select * from access_log", "contradicted"),
     ],
 )
-def test_a_claim_is_judged_by_its_cause_and_its_reason(pool, cause, reason, judgement):
-    assert check_claim(pool, cause, reason).judgement == judgement
+def test_a_claim_is_judged_by_its_cause_and_its_reason(pool, diagnosis, cause, reason, judgement):
+    assert check_claim(pool, cause, reason, diagnosis=diagnosis).judgement == judgement
 
 
-def test_a_claim_that_the_evidence_does_not_decide_is_undecided(pool):
+@pytest.mark.slow
+def test_a_claim_that_the_evidence_does_not_decide_is_undecided(pool, diagnosis):
     """A cause that is neither supported nor refuted is no lie; what would decide is named."""
-    found = check_claim(pool, "none").diagnosis
-    for each in found.ranking:
+    for each in diagnosis.ranking:
         if each.status == "inconclusive":
-            assert check_claim(pool, each.finding.cause).judgement == "undecided"
+            assert check_claim(pool, each.finding.cause, diagnosis=diagnosis).judgement == "undecided"
     told = Tools((pool.path.parent,)).check_claim("pool", "app_threadpool")
     assert told["would_decide"]["missing_evidence"]
     assert told["would_decide"]["next_test"]
 
 
+@pytest.mark.slow
 def test_a_claim_carries_the_evidence_for_and_against_with_queries_that_run(pool):
     told = Tools((pool.path.parent,)).evidence("pool", "app_event_loop", rows=2)
     assert all(each["weight"] > 0 for each in told["evidence_for"])
@@ -122,13 +129,14 @@ def test_answers_are_redacted(cases):
 
 
 def test_answers_are_bounded(cases):
-    found = Tools((cases,)).sql("pool", "select repeat('x', 100000) as text from access_log", limit=10_000)
+    found = Tools((cases,)).sql("pool", "select repeat('x', 20000) as text from access_log", limit=10_000)
     assert (found["rows"] > 50, found["shown"]) == (True, 50)
     assert len(json.dumps(found)) <= MOST_CHARACTERS
     assert "characters" in found["records"][0]["text"]
     assert "note" in bounded({str(number): "x" * 80 for number in range(5000)})
 
 
+@pytest.mark.slow
 def test_the_alarms_are_back_tested_on_a_backlog(shorter):
     assert Tools((shorter.path.parent,)).alarms(shorter.path.name)["alarms"]
 

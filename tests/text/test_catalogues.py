@@ -154,6 +154,7 @@ def branches(node):
     return [node]
 
 
+@pytest.mark.slow
 def test_every_message_that_the_code_names_is_in_the_catalogues_with_its_values():
     for place, message_id, is_prefix, called, names in uses():
         if called == "format" or message_id == "sentences":

@@ -51,7 +51,11 @@ class ClaimCheck:
 
 
 def check_claim(
-    case: Case, cause: str, reason_sql: str | None = None, since: str | None = None
+    case: Case,
+    cause: str,
+    reason_sql: str | None = None,
+    since: str | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> ClaimCheck:
     """Return the check of the claim that a cause is behind the incident of a case.
 
@@ -68,6 +72,8 @@ def check_claim(
         Query over the case that returns rows if the reason holds.
     since
         Start of the window, as for a diagnosis.
+    diagnosis
+        The diagnosis of the case for the cause's question and this window, where there is one already.
 
     Raises
     ------
@@ -77,7 +83,7 @@ def check_claim(
         When the query can't be run.
     """
     question = _question(case, cause)
-    found = diagnose(question, case, since=since)
+    found = diagnosis or diagnose(question, case, since=since)
     ranked = next(each for each in found.ranking if each.finding.cause == cause)
     is_named = found.verdict == "supported" and cause in {found.cause, *found.other_causes}
     judged: Judgement = (
