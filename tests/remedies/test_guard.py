@@ -12,6 +12,7 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from worlds.kills import kills
 from worlds.shorter_case import BROKEN, write_shorter
 
 from watchme_analysis.case.actions import read_actions
@@ -235,6 +236,37 @@ def test_an_instance_of_systems_manager_runs_the_commands(front):
 
     host = ManagedHost(session.Aws(), "i-0123456789abcdef0")
     assert isinstance(host.run("true", 5), str)
+
+
+def test_a_guard_killed_at_any_moment_restarts_once_and_records_it_once(shorter, tmp_path, subtests):
+    case = shutil.copytree(shorter.path, tmp_path / "case")
+
+    class Counting(Host):
+        def run(self, command, timeout_s):
+            with (self.folder / "restarts").open("a") as file:
+                file.write(command)
+            return ""
+
+    def guard_in(folder):
+        folder.mkdir(exist_ok=True)
+        host = Counting()
+        host.folder = folder
+        guard, _ = guard_of(folder / "e", quick(most_per_day=1), host, "r")
+        guard.record = lambda: record_restarts(case, folder / "j")
+        return lambda: guard.run(folder / "j", threading.Event(), most_checks=7)
+
+    for moment in kills(lambda moment: guard_in(tmp_path / f"{moment}")):
+        with subtests.test(moment=moment):
+            folder = tmp_path / f"{moment}"
+            guard_in(folder)()
+            made = (folder / "restarts").read_text() if (folder / "restarts").exists() else ""
+            assert made in ("", "r")
+            journal = read_journal(folder / "j")
+            assert journal.event("restart 1") == "failed"
+            rows = read_actions(case)
+            mine = rows[rows["plan"] == f"guard {journal.entries[0]['at']}"]
+            assert mine["step"].tolist() == ["restart 1", "stopped"]
+    assert moment >= 6
 
 
 def write_probes(folder, checks):

@@ -124,6 +124,17 @@ def test_what_nobody_processes_is_stated(worker, aws, tmp_path):
     assert messages_in(result.sentence)["loadtest-not-seen"]["count"] == 2
 
 
+def test_without_ids_in_the_log_the_queue_itself_is_counted(worker, aws, tmp_path, monkeypatch):
+    monkeypatch.setattr("watchme_analysis.remedies.loadtest._LOG_LATE_S", 0.0)
+    worker.silent = True
+    plan = plan_of(worker)
+    result = run_load_test(plan, tmp_path / "j", aws)
+    assert (result.outcome, result.counts.processed, result.counts.is_by_queue) == ("complete", 4, True)
+    assert all(done >= sent for sent, done in zip(result.sent_s, result.done_s, strict=True))
+    assert "loadtest-by-queue" in {each.id for each in result.sentences}
+    assert run_load_test(plan, tmp_path / "j", aws).done_s == result.done_s
+
+
 def test_harm_elsewhere_stops_the_test(worker, aws, orders, tmp_path, subtests):
     function = ("AWS/Lambda", "Errors", (("FunctionName", "orders-worker"),))
 

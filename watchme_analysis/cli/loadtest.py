@@ -245,11 +245,11 @@ def _apply(path: Path, options: dict[str, Any]) -> int:
     if options["as_json"]:
         echo_json(text)
     else:
-        _print_result(result, language)
+        _print_result(plan, result, language)
     return _EXIT_CODES[result.outcome]
 
 
-def _print_result(result: LoadResult, language: str) -> None:
+def _print_result(plan: LoadPlan, result: LoadResult, language: str) -> None:
     from watchme_analysis.present.text_table import fit_table
     from watchme_analysis.remedies.load_figures import load_table
 
@@ -260,7 +260,7 @@ def _print_result(result: LoadResult, language: str) -> None:
         if said not in compared:  # the table shows these
             echo(said)
     if any(each.position != "unknown" for each in result.compared):
-        table = load_table(result, language)
+        table = load_table(plan, result, language)
         echo(f"\n{fit_table(table.heads, table.rows, [0, len(table.heads) - 1])}\n{table.note}")
     echo(render(message("loadtest-journal", journal=Resource(str(result.journal))), language))
 

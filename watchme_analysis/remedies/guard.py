@@ -304,6 +304,8 @@ class Guard:
         with open_journal(journal_path) as journal:
             state = GuardState(restarts=_restarts(journal))
             self._settle(journal, stop)
+            if journal.entries:
+                self.record()  # a killed guard may have written an entry, and not recorded it
             number = 0
             while not stop.is_set() and (most_checks is None or number < most_checks):
                 begun = time.monotonic()

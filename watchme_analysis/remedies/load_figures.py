@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView
 from watchme_analysis.remedies.load_plan import figure_value
+from watchme_analysis.remedies.loadtest import closeness_s
 from watchme_analysis.simulation.replay import CurvePoint, curve_of, predicted_runs
 from watchme_analysis.text.formats import format_duration, format_number
-from watchme_analysis.text.message import Choice, message
+from watchme_analysis.text.message import Choice, Duration, message
 from watchme_analysis.text.render import label, render
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _PANEL_IN = 1.9
 _BAND = 0.25
 
 
-def load_table(result: LoadResult, language: str = "en") -> TableView:
+def load_table(plan: LoadPlan, result: LoadResult, language: str = "en") -> TableView:
     """Return the figures of a load test: measured, simulated mean and range, and the comparison."""
     rows = []
     for each in result.compared:
@@ -52,7 +53,7 @@ def load_table(result: LoadResult, language: str = "en") -> TableView:
         label("loadtest-table", language),
         heads,
         tuple(rows),
-        label("loadtest-table-note", language),
+        label("loadtest-table-note", language, close=Duration(closeness_s(plan))),
         frozenset({1, 2, 3}),
     )
 

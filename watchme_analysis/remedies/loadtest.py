@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 REMEDY = "loadtest"
 AGENT = "watchme-loadtest/1"
 _RUN = "run"
+# Key of readings of the tested queue.
+_QUEUE = "queue"
 _RESUMED, _SENT, _PROCESSED = "resumed", "sent", "processed"
 # Requests without a response at the same time; an endpoint that reaches it answers too slowly for the rate.
 _MOST_OPEN = 200
@@ -70,10 +72,13 @@ _MOST_OPEN = 200
 _LEAST_FINISHED = 10
 _SENDS = 6  # attempts of a send that SQS throttles
 _NAP_S = 0.05
-# Points of a figure whose measured value differs from all simulated ones by less than this share agree: the
-# simulation knows no latency of SQS, of a network or of a cold start.
+# Seconds that the function's log may need to show what the empty queue has shown already.
+_LOG_LATE_S = 30.0
+# A measured value that lies outside of the simulated ones by less than this share of them agrees, or by less
+# than so many seconds or messages: the simulation knows no latency of SQS, of a network or of a cold start.
 _CLOSE = 0.1
-_CLOSE_S, _CLOSE_MESSAGES = 1.0, 1.0
+_CLOSE_S = {"queue": 1.0, "endpoint": 0.01}
+_CLOSE_MESSAGES = 1.0
 _NO_KEYS, _NO_WORDS = WorkItemSettings(), LogWords()
 Position = Literal["within", "above", "below", "unknown"]
 
@@ -93,6 +98,9 @@ class LoadCounts:
         for an endpoint, those with a response.
     processed, failed
         Those of the sent ones whose invocation or response succeeded, or failed.
+    is_by_queue
+        Whether the function's log names no message, so that what has left the queue counts as processed, and
+        what has reached its DLQ as failed.
     """
 
     planned: int
@@ -102,6 +110,7 @@ class LoadCounts:
     delivered: int
     processed: int
     failed: int
+    is_by_queue: bool = False
 
     @property
     def open(self) -> int:
@@ -173,6 +182,8 @@ class LoadResult:
         said = [self.sentence]
         if self.counts.sent or self.counts.unconfirmed:
             said.append(counts_sentence(self.counts))
+        if self.counts.is_by_queue:
+            said.append(message("loadtest-by-queue"))
         if self.counts.unconfirmed:
             said.append(message("loadtest-unconfirmed", count=self.counts.unconfirmed))
         said += [
@@ -394,7 +405,6 @@ class _Run:
             outcome=outcome,
             sentence=sentence.to_dict(),
             action=action.to_dict(),
-            delivered=counts.delivered,
         )
         return self.result(outcome, sentence)
 
@@ -475,12 +485,24 @@ class _Run:
         """Wait until the end of every sent message was seen, at most the time of the plan."""
         end = time.monotonic() + self.plan.limits.drain_s
         self._read()
-        while self.counts().open and (left_s := end - time.monotonic()) > 0:
+        while self._is_open() and (left_s := end - time.monotonic()) > 0:
             self._work_or_wait(left_s)
         # Harm that CloudWatch shows late is part of the result as well.
         sign = self.watch.first_sign()
         if sign is not None:
             raise _StopError(sign)
+
+    def _is_open(self) -> bool:
+        """Return whether the end of a message was not seen, neither in the log nor in the queue."""
+        if not self._numbers(_SENT) and not self.requests.open:
+            return False
+        if self.log is None or self._numbers(_PROCESSED, FAILED):
+            return True
+        last = self.journal.last.get(_QUEUE)
+        if last is None or last["total"]:
+            return True
+        emptied_s = (datetime.now(UTC) - datetime.fromisoformat(last["at"])).total_seconds()
+        return emptied_s < _LOG_LATE_S
 
     def _work_or_wait(self, left_s: float) -> None:
         """Do one step of watching or reading if it is due, else wait a moment."""
@@ -600,11 +622,24 @@ class _Run:
                 self.journal.write(str(number), _PROCESSED, **details)
             else:
                 self.journal.write(str(number), FAILED, **details, reason=found.error)
-        failed = len(self._numbers(FAILED))
+        failed = max(len(self._numbers(FAILED)), self._read_queue())
+        self._check_errors(failed, max(failed, len(self._numbers(FAILED, _PROCESSED))))
+
+    def _read_queue(self) -> int:
+        """Record the numbers of the tested queue if they have changed; return the rise of its DLQ."""
+        dead = 0
         if self.plan.target.dlq_url is not None and self.aws is not None:
             dead = counts_of(queue_attributes(self.aws, self.plan.target.dlq_url)).total - self._dead
-            failed = max(failed, dead)
-        self._check_errors(failed, max(failed, len(self._numbers(FAILED, _PROCESSED))))
+        counts, last = self._queue_counts(), self.journal.last.get(_QUEUE, {})
+        found = {
+            "sent": len(self._numbers(_SENT, _PROCESSED, FAILED)),
+            "total": counts.total,
+            "waiting": counts.visible + counts.delayed,
+            "dead": max(0, dead),
+        }
+        if any(last.get(name) != value for name, value in found.items()):
+            self.journal.write(_QUEUE, DONE, **found)
+        return max(0, dead)
 
     def _check_errors(self, failed: int, finished: int) -> None:
         if finished >= _LEAST_FINISHED and failed > self.plan.limits.most_errors * finished:
@@ -627,9 +662,13 @@ class _Run:
         unconfirmed = len(self._numbers(INTENDED)) - self.requests.open
         sent = len(self._numbers(_SENT)) + processed + failed + self.requests.open
         delivered = processed + failed
-        ended = self.journal.last.get(_RUN, {})
-        if self.plan.target.kind == "queue":
-            delivered = int(ended["delivered"]) if "delivered" in ended else self._delivered(sent, delivered)
+        is_by_queue = self._is_by_queue()
+        if self.plan.target.kind == "queue" and _QUEUE in self.journal.last:
+            last = self.journal.last[_QUEUE]
+            if is_by_queue:
+                failed = min(last["dead"], sent)
+                processed = max(0, sent - last["total"] - failed)
+            delivered = max(processed + failed, min(sent, sent - last["waiting"]))
         return LoadCounts(
             planned=len(self.plan.items),
             sent=sent,
@@ -638,17 +677,13 @@ class _Run:
             delivered=delivered,
             processed=processed,
             failed=failed,
+            is_by_queue=is_by_queue,
         )
 
-    def _delivered(self, sent: int, finished: int) -> int:
-        """Return the number of sent messages that don't wait in the queue, as its attributes state."""
-        if not sent or finished == sent:
-            return finished
-        try:
-            counts = self._queue_counts()
-        except ServiceError:
-            return finished
-        return max(finished, min(sent, sent - counts.visible - counts.delayed))
+    def _is_by_queue(self) -> bool:
+        """Return whether messages were sent, and the function's log names none of them."""
+        is_queue = self.plan.target.kind == "queue"
+        return is_queue and bool(self._numbers(_SENT)) and not self._numbers(_PROCESSED, FAILED)
 
     # The result
 
@@ -682,6 +717,11 @@ class _Run:
         at = {number: datetime.fromisoformat(begun[str(number)]["at"]) for number in numbers}
         numbers.sort(key=lambda number: at[number])
         start = at[numbers[0]]
+        sent_s = tuple((at[number] - start) / timedelta(seconds=1) for number in numbers)
+        ended_at = datetime.fromisoformat(self.journal.entries[-1]["at"])
+        until_s = (ended_at - start) / timedelta(seconds=1)
+        if self._is_by_queue():
+            return numbers, sent_s, self._done_by_queue(sent_s, start), until_s
         done = []
         for number in numbers:
             entry = self.journal.last[str(number)]
@@ -689,9 +729,21 @@ class _Run:
             # Lambda's clock may differ from this machine's: nothing is done before it was sent.
             ended = max(datetime.fromisoformat(entry["ended"]), at[number]) if is_done else None
             done.append(math.nan if ended is None else (ended - start) / timedelta(seconds=1))
-        sent_s = tuple((at[number] - start) / timedelta(seconds=1) for number in numbers)
-        ended_at = datetime.fromisoformat(self.journal.entries[-1]["at"])
-        return numbers, sent_s, tuple(done), (ended_at - start) / timedelta(seconds=1)
+        return numbers, sent_s, tuple(done), until_s
+
+    def _done_by_queue(self, sent_s: Sequence[float], start: datetime) -> tuple[float, ...]:
+        """Return the times at which so many messages had left the queue, given to them in their order."""
+        done = [math.nan] * len(sent_s)
+        left = 0
+        for entry in self.journal.entries:
+            if entry["key"] != _QUEUE:
+                continue
+            at_s = (datetime.fromisoformat(entry["at"]) - start) / timedelta(seconds=1)
+            gone = entry["sent"] - entry["total"] - entry["dead"]
+            for place in range(left, gone):
+                done[place] = at_s
+            left = max(left, gone)
+        return tuple(done)
 
 
 def compare_with_prediction(
@@ -724,15 +776,22 @@ def compare_with_prediction(
     ]
     predicted, measured = predicted_figures(sent_s, runs), figures_of(sent_s, done_s)
     return tuple(
-        Compared(name, measured[name], predicted[name], _position(name, measured[name], predicted[name]))
+        Compared(
+            name, measured[name], predicted[name], _position(plan, name, measured[name], predicted[name])
+        )
         for name in FIGURES
     )
 
 
-def _position(name: str, measured: float | None, predicted: Predicted) -> Position:
+def closeness_s(plan: LoadPlan) -> float:
+    """Return the seconds by which a measured latency may lie outside of the simulated ones and agree."""
+    return _CLOSE_S[plan.target.kind]
+
+
+def _position(plan: LoadPlan, name: str, measured: float | None, predicted: Predicted) -> Position:
     if measured is None or predicted.lowest is None or predicted.highest is None:
         return "unknown"
-    least = _CLOSE_S if name.endswith("_s") else _CLOSE_MESSAGES
+    least = closeness_s(plan) if name.endswith("_s") else _CLOSE_MESSAGES
     margin = max(least, _CLOSE * predicted.highest)
     if name == "done":
         margin = 0.0

@@ -79,6 +79,7 @@ loadtest-unconfirmed = { $count ->
     [one] One more may have been sent: its send has no result. It is not sent again.
    *[other] { $count } more may have been sent: their sends have no result. They are not sent again.
   }
+loadtest-by-queue = The function's log names no message of the test. So what has left the queue counts as processed, and what has reached its DLQ as failed, by the queue's attributes; latencies are approximate.
 loadtest-errors = { $count } failed with: { $error }
 loadtest-compared = { $figure }: { $measured }, { $position ->
     [above] above
@@ -91,7 +92,7 @@ loadtest-action = { $end } { $counts }
 loadtest-journal = journal { $journal }: keep it, it prevents that a message is sent twice
 loadtest-nothing-sent = Nothing was sent.
 loadtest-table = Measured beside predicted
-loadtest-table-note = Predicted: simulated runs with the times at which the messages were really sent. A value agrees within 10 % or 1 s of their range.
+loadtest-table-note = Predicted: simulated runs with the times at which the messages were really sent. A value agrees within 10 % or { $close } of their range.
 loadtest-column-figure = figure
 loadtest-column-measured = measured
 loadtest-column-predicted = predicted

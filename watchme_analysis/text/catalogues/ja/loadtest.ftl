@@ -54,6 +54,7 @@ loadtest-resumed = 前回の実行は { $sent } 件の送信後に中断され�
 loadtest-progress = { $count } 件中 { $sent } 件を送信しました
 loadtest-counts = 計画 { $planned } 件、送信 { $sent } 件、配信 { $delivered } 件、処理 { $processed } 件、失敗 { $failed } 件、終了未確認 { $open } 件
 loadtest-unconfirmed = ほかに { $count } 件は送信の成否が不明です。再送信しません。
+loadtest-by-queue = 関数のログにテストのメッセージが現れないため、キューの属性により、キューからなくなったものを処理済み、DLQ に入ったものを失敗としています。処理までの時間は概算です。
 loadtest-errors = { $count } 件が失敗しました: { $error }
 loadtest-compared = { $figure }: { $measured }。シミュレーションの { $lowest } から { $highest } { $position ->
     [above] を上回っています。
@@ -66,7 +67,7 @@ loadtest-action = { $end } { $counts }
 loadtest-journal = ジャーナル { $journal }: 二重送信を防ぐため、保管してください
 loadtest-nothing-sent = 何も送信していません。
 loadtest-table = 測定値と予測値
-loadtest-table-note = 予測値は、実際の送信時刻によるシミュレーションの値です。その範囲から 10 % または 1 秒以内であれば一致とみなします。
+loadtest-table-note = 予測値は、実際の送信時刻によるシミュレーションの値です。その範囲から 10 % または { $close } 以内であれば一致とみなします。
 loadtest-column-figure = 項目
 loadtest-column-measured = 測定値
 loadtest-column-predicted = 予測値
