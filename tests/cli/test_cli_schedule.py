@@ -217,13 +217,43 @@ def test_unknown_systems_and_short_intervals_are_refused(machine):
 def test_the_export_has_a_valid_template_with_the_calls_of_the_destinations(machine, tmp_path):
     run("export", "orders", "--to", tmp_path / "out")
     policy = json.loads((tmp_path / "out/policy.json").read_text())
-    assert {"sns:Publish", "s3:PutObject"} <= set(policy["Statement"][-1]["Action"])
+    allowed = [(each["Action"], each["Resource"]) for each in policy["Statement"]]
+    assert allowed[-2:] == [
+        (["sns:Publish"], ["arn:aws:sns:ap-southeast-2:123456789012:on-call"]),
+        (["s3:GetObject", "s3:PutObject"], ["arn:aws:s3:::reports-example/*"]),
+    ]
     template = tmp_path / "out/watchme.json"
     assert json.loads(template.read_text())["Resources"]["Task"]["Properties"]["TaskRoleArn"]
     run("export", "--to", tmp_path / "out")  # replaces its own files
     template.write_text("{}")
     with pytest.raises(InputError, match="choose another place"):
         run("export", "--to", tmp_path / "out")
+
+
+def test_the_policy_allows_each_call_for_its_own_resource_only():
+    destinations = [
+        Destination("a", "s3", settings={"bucket": "b", "prefix": "/team/", "keep": "9d", "kms_key": "k"}),
+        Destination("b", "eventbridge", settings={"bus": "default"}),
+        Destination("c", "slack", settings={"webhook": "secretsmanager:hook#url"}),
+        Destination("d", "teams", settings={"webhook": "ssm:/team/hook"}),
+    ]
+    found = {
+        action: each["Resource"]
+        for each in container_policy(destinations)["Statement"]
+        if each["Sid"].startswith("WatchmeDeliver")
+        for action in each["Action"]
+    }
+    assert found == {
+        "s3:GetObject": ["arn:aws:s3:::b/team/*"],
+        "s3:PutObject": ["arn:aws:s3:::b/team/*"],
+        "s3:DeleteObject": ["arn:aws:s3:::b/team/*"],
+        "s3:ListBucket": ["arn:aws:s3:::b"],
+        "kms:Decrypt": ["arn:aws:kms:*:*:key/k"],
+        "kms:GenerateDataKey": ["arn:aws:kms:*:*:key/k"],
+        "events:PutEvents": ["arn:aws:events:*:*:event-bus/default"],
+        "secretsmanager:GetSecretValue": ["arn:aws:secretsmanager:*:*:secret:hook-??????"],
+        "ssm:GetParameter": ["arn:aws:ssm:*:*:parameter/team/hook"],
+    }
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from watchme_analysis.mcp.server import TOOLS, make_server  # noqa: E402
 from watchme_analysis.mcp.tools import MOST_CHARACTERS, Tools, bounded  # noqa: E402
 from watchme_analysis.services.claims import check_claim  # noqa: E402
 from watchme_analysis.services.diagnose import diagnose  # noqa: E402
+from watchme_analysis.text.render import render  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 NEVER = "select * from access_log where status = 299"
@@ -68,18 +69,26 @@ def test_cases_are_listed_and_diagnosed(cases):
     assert "summary_messages" not in found
 
 
-@pytest.mark.parametrize(
-    ("cause", "reason", "judgement"),
-    [
-        ("app_threadpool", None, "supported"),
-        ("app_threadpool", "select * from access_log where status = 504", "supported"),
-        ("app_threadpool", NEVER, "contradicted"),
-        ("edge_config", None, "contradicted"),
-        ("edge_config", "select * from access_log", "contradicted"),
-    ],
+CLAIMS = (
+    ("app_threadpool", None, "supported"),
+    ("app_threadpool", "select * from access_log where status = 504", "supported"),
+    ("app_threadpool", NEVER, "contradicted"),
+    # Rows that are as frequent at other times, and sums without times, are no reason.
+    ("app_threadpool", "select * from access_log where status = 200", "undecided"),
+    ("app_threadpool", "select count(*) from error_log where message like '%nobody%'", "undecided"),
+    # A table that the case lacks shows nothing by having no rows.
+    ("app_threadpool", "select * from queue_messages", "undecided"),
+    ("app_threadpool", "select * from access_log where time < '2026-11-24T15:50:00Z'", "contradicted"),
+    ("app_threadpool", "select * from app_handlers where runs_on = 'thread_pool'", "supported"),
+    ("edge_config", None, "contradicted"),
+    ("edge_config", "select * from access_log", "contradicted"),
 )
-def test_a_claim_is_judged_by_its_cause_and_its_reason(pool, diagnosis, cause, reason, judgement):
-    assert check_claim(pool, cause, reason, diagnosis=diagnosis).judgement == judgement
+
+
+def test_a_claim_is_judged_by_its_cause_and_its_reason(pool, diagnosis, subtests):
+    for cause, reason, judgement in CLAIMS:
+        with subtests.test(cause=cause, reason=reason):
+            assert check_claim(pool, cause, reason, diagnosis=diagnosis).judgement == judgement
 
 
 @pytest.mark.slow
@@ -91,6 +100,28 @@ def test_a_claim_that_the_evidence_does_not_decide_is_undecided(pool, diagnosis)
     told = Tools((pool.path.parent,)).check_claim("pool", "app_threadpool")
     assert told["would_decide"]["missing_evidence"]
     assert told["would_decide"]["next_test"]
+
+
+@pytest.mark.slow
+def test_a_claim_is_answered_with_the_reason_and_rows_of_its_strongest_statements(pool):
+    tools = Tools((pool.path.parent,), language="ja")
+    told = tools.check_claim("pool", "app_threadpool", "select * from access_log where status = 504")
+    reason = told["reason"]
+    assert reason["rows_in_incident"] == reason["rows"] == 65 and len(reason["first_rows"]) == 3
+    assert told["cause"]["why"] and reason["why"]
+    weights = [each["weight"] for each in told["evidence_for"]]
+    assert weights == sorted(weights, reverse=True)
+    assert ["first_rows" in each for each in told["evidence_for"]][:3] == [True, True, False]
+    assert len(json.dumps(told, ensure_ascii=False)) <= MOST_CHARACTERS
+    assert told["diagnosis"]["incident"]["start"] and told["would_decide"]["next_test"]
+
+
+def test_each_way_to_judge_a_cause_has_its_sentence(pool, diagnosis):
+    causes = [each.finding.cause for each in diagnosis.ranking]
+    ids = {cause: check_claim(pool, cause, diagnosis=diagnosis).why for cause in causes}
+    assert ids["app_threadpool"].id == "claim-leading" and ids["edge_config"].id == "claim-refuted"
+    assert ids["dependency_slow"].id == "claim-beside"
+    assert all(render(why, language) for why in ids.values() for language in ("en", "ja"))
 
 
 @pytest.mark.slow

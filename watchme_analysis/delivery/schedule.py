@@ -26,13 +26,6 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _HOUR_MINUTES, _DAY_HOURS = 60, 24
 # A run waits this long for another one of the same system, as after an alarm.
 _WAIT = "10m"
-# Call of each kind of destination, for the policy of the container.
-_DESTINATION_ACTIONS = {
-    "s3": ("s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
-    "sns": ("sns:Publish",),
-    "eventbridge": ("events:PutEvents",),
-}
-_SECRET_ACTIONS = {"secretsmanager:": "secretsmanager:GetSecretValue", "ssm:": "ssm:GetParameter"}
 
 
 @dataclass(frozen=True)
@@ -201,20 +194,55 @@ ENTRYPOINT ["watchme", "run"]
 
 
 def container_policy(destinations: Iterable[Destination]) -> dict[str, Any]:
-    """Return the IAM policy of a container that runs: what a pull needs, and the destinations' calls."""
+    """Return the IAM policy of a container that runs: what a pull needs, and the calls of the destinations.
+
+    Each destination's calls are allowed for its own bucket, topic, bus or secret only.
+    """
     policy = iam_policy()
-    actions: set[str] = set()
+    allowed: dict[tuple[str, ...], set[str]] = {}
     for each in destinations:
-        actions.update(_DESTINATION_ACTIONS.get(each.type, ()))
-        for value in each.settings.values():
-            actions.update(
-                action for prefix, action in _SECRET_ACTIONS.items() if str(value).startswith(prefix)
-            )
-    if actions:
-        policy["Statement"].append(
-            {"Sid": "WatchmeDeliver", "Effect": "Allow", "Action": sorted(actions), "Resource": "*"}
-        )
+        for actions, resource in _calls_of(each):
+            allowed.setdefault(actions, set()).add(resource)
+    for number, (actions, resources) in enumerate(allowed.items(), 1):
+        statement = {"Sid": f"WatchmeDeliver{number}", "Effect": "Allow"}
+        policy["Statement"].append(statement | {"Action": list(actions), "Resource": sorted(resources)})
     return policy
+
+
+def _calls_of(destination: Destination) -> Iterable[tuple[tuple[str, ...], str]]:
+    """Yield the calls of a destination with the ARN that they need."""
+    settings = destination.settings
+    match destination.type:
+        case "s3":
+            bucket = f"arn:aws:s3:::{settings['bucket']}"
+            prefix = str(settings.get("prefix", "")).strip("/")
+            objects = f"{bucket}/{prefix}/*" if prefix else f"{bucket}/*"
+            yield ("s3:GetObject", "s3:PutObject"), objects
+            if settings.get("keep"):
+                yield ("s3:DeleteObject",), objects
+                yield ("s3:ListBucket",), bucket
+            if key := settings.get("kms_key"):
+                yield ("kms:Decrypt", "kms:GenerateDataKey"), _arn(key, f"kms:*:*:key/{key}")
+        case "sns":
+            yield ("sns:Publish",), settings["topic"]
+        case "eventbridge":
+            bus = settings["bus"]
+            yield ("events:PutEvents",), _arn(bus, f"events:*:*:event-bus/{bus}")
+    for value in map(str, settings.values()):
+        kind, _, name = value.partition(":")
+        if kind == "secretsmanager":
+            secret = name.partition("#")[0]
+            # AWS appends a hyphen and six characters to the name of a secret.
+            yield (
+                ("secretsmanager:GetSecretValue",),
+                _arn(secret, f"secretsmanager:*:*:secret:{secret}-??????"),
+            )
+        elif kind == "ssm":
+            yield ("ssm:GetParameter",), _arn(name, f"ssm:*:*:parameter/{name.lstrip('/')}")
+
+
+def _arn(name: str, of_name: str) -> str:
+    return name if name.startswith("arn:") else f"arn:aws:{of_name}"
 
 
 def cloudformation(jobs: Sequence[Job], policy: Mapping[str, Any]) -> dict[str, Any]:

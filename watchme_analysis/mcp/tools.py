@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Bounds of an answer: an agent pays for every token, and a row may hold a whole response.
 MOST_ROWS, MOST_CHARACTERS, MOST_CELL = 50, 24_000, 400
 _REPLICATIONS = 5
+# A judgement shows the first rows of its strongest statements on each side; `evidence` shows more.
+_CLAIM_ROWS, _CLAIM_STATEMENTS = 3, 2
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,7 @@ class Tools:
         rows
             Rows of each query, up to 50.
         """
-        opened = self._case(case)
-        told = claim_to_dict(check_claim(opened, cause), self.language)
-        for each in (*told["evidence_for"], *told["evidence_against"]):
-            if each["sql"]:
-                each["first_rows"] = _records(opened.sql(each["sql"]), min(rows, MOST_ROWS))
-        return self._safe(opened, told)
+        return self._checked(self._case(case), cause, None, min(rows, MOST_ROWS), MOST_ROWS)
 
     def sql(self, case: str, query: str, limit: int = MOST_ROWS) -> dict[str, Any]:
         """Return the rows of a DuckDB query over the tables of a case; it only reads.
@@ -152,11 +149,26 @@ class Tools:
         cause
             Id of the claimed cause, from the ranking of a diagnosis.
         reason_sql
-            Query that returns rows if the reason holds, such as ``select * from error_log where message like
-            '%refused%'``.
+            Query that returns rows with their times if the reason holds, such as ``select * from error_log
+            where message like '%refused%'``. Rows count if they are more frequent within the incident.
         """
-        opened = self._case(case)
-        return self._safe(opened, claim_to_dict(check_claim(opened, cause, reason_sql), self.language))
+        return self._checked(self._case(case), cause, reason_sql, _CLAIM_ROWS, _CLAIM_STATEMENTS)
+
+    def _checked(
+        self, case: Case, cause: str, reason_sql: str | None, rows: int, statements: int
+    ) -> dict[str, Any]:
+        """Return the check of a claim, with the first rows of its strongest statements on each side."""
+        check = check_claim(case, cause, reason_sql)
+        told = claim_to_dict(check, self.language)
+        for side in ("evidence_for", "evidence_against"):
+            found = sorted(told[side], key=lambda each: -abs(each["weight"]))
+            for each in found[:statements]:
+                if each["sql"]:
+                    each["first_rows"] = _records(case.sql(each["sql"]), rows)
+            told[side] = found
+        if check.reason is not None:
+            told["reason"]["first_rows"] = _records(check.reason.rows, rows)
+        return self._safe(case, told)
 
     def _case(self, name: str) -> Case:
         if Path(name).name == name:
