@@ -1,10 +1,7 @@
 """The README's commands, as they stand."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -43,18 +40,10 @@ def test_the_first_round_works_in_a_clone(watchme, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_answer_shown_is_the_answer_given():
+def test_the_answer_shown_is_the_answer_given(watchme):
     """Word for word; numbers may move with the weights."""
     shown = re.search(r"```\n(SUPPORTED.*?)```", GUIDE, re.DOTALL).group(1)
-    watchme = Path(sys.executable).with_name("watchme")
-    given = subprocess.run(
-        [watchme, "diagnose", "health", "data/health-threadpool"],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    given = watchme("diagnose", "health", "data/health-threadpool", cwd=ROOT).stdout
     sentences = re.split(r"\n\n|\n  - ", numberless(shown).strip())
     assert [sentence for sentence in sentences if sentence not in numberless(given)] == []
 

@@ -16,7 +16,7 @@ class Trickle(io.BytesIO):
         return super().read(min(size, 5))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b"")), max_size=20),
     st.booleans(),

@@ -29,7 +29,7 @@ def read(*requests, engine="numba"):
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
 def test_a_request_line_is_split_as_the_exact_way_splits_it(request):
     found, expected = read(request).table, read(request, engine="exact").table

@@ -54,7 +54,7 @@ def test_a_timeout_that_all_requests_meet_is_exact():
     assert (total["p50_s"], total["p99_s"], total["max_s"]) == (30.001, 30.001, 30.001)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 100_000).map(lambda one: one / 1000), min_size=1, max_size=200))
 def test_percentiles_are_right_within_a_bucket(seconds):
     summary = AccessSummary()
@@ -202,7 +202,7 @@ paths = st.one_of(st.none(), st.lists(parts, min_size=1, max_size=4).map(lambda 
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(paths, max_size=12), st.integers(0, 3))
 def test_the_loop_finds_the_families_that_the_pattern_finds(given_paths, cut):
     values = array_of(given_paths, "text").slice(cut)

@@ -48,7 +48,7 @@ def test_numbers_are_taken_from_where_their_column_stands():
     assert taken[2].view(np.float64).tolist() == [2.25, 0.0, 0.75, 0.75]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(numbers, decimals), max_size=20))
 def test_nulls_of_numbers_are_counted_and_marked(rows):
     whole = np.array([one for one, _ in rows], np.int64)
@@ -62,7 +62,7 @@ def test_nulls_of_numbers_are_counted_and_marked(rows):
             assert bits[at].tolist() == bits_of(~is_null)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=12))
 def test_texts_come_to_stand_one_behind_the_other(lines):
     buf = np.frombuffer(

@@ -68,7 +68,7 @@ def test_a_request_without_a_time_shows_no_client():
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.fixed_dictionaries({"time": SECONDS.map(at), "path": PATHS}), max_size=20).map(
         lambda rows: errors(*rows)

@@ -89,7 +89,7 @@ seconds = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.tuples(seconds, fractions, zones).map("".join)), max_size=5))
 def test_whole_columns_of_times_are_what_single_ones_are(times):
     found = moments_of(pa.array(times, pa.large_string())).to_pylist()
@@ -156,7 +156,7 @@ pieces = st.sampled_from([b"007", b"1e3", b"0", b"", b"-", b"00.5", b"1.", b"nul
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data(), keys, st.sampled_from([(", ", ": "), (",", ":")]))
 def test_all_ways_read_the_same_of_any_shape(data, names, marks):
     names = list(dict.fromkeys([*names, "status", data.draw(st.sampled_from(["path", "request", "b-c"]))]))

@@ -63,7 +63,7 @@ def test_a_line_that_is_cut_at_any_byte_is_rejected_alone(tmp_path):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     errors=some.lists(some.sampled_from(ERRORS), min_size=2, max_size=12),
     names=some.sampled_from([tuple(HEADER.strip().split(",")), COLUMNS]),
