@@ -456,7 +456,9 @@ def message_from_dict(data: Mapping[str, Any]) -> Message:
 
 
 def _value_from_dict(name: str, data: Mapping[str, Any]) -> Value:
-    kind, stored = next(iter(data.items()))
+    # Other keys, such as the digits of a number, may come first where keys were sorted.
+    first = next(iter(data.items()))
+    kind, stored = next((pair for pair in data.items() if pair[0] in _FROM_JSON), first)
     if kind not in _FROM_JSON:
         raise MessageError(f"The value {name!r} of a message has the unknown kind {kind!r}.")
     made: Value = _FROM_JSON[kind](stored, data)
