@@ -398,7 +398,8 @@ class _Run:
             sentence = message("loadtest-complete", count=counts.sent)
         else:
             outcome, sentence = "stopped", message("loadtest-stopped", why=stopped)
-        action = message("loadtest-action", end=sentence, counts=counts_sentence(counts))
+        target = Resource(self.plan.target.name)
+        action = message("loadtest-action", target=target, end=sentence, counts=counts_sentence(counts))
         self.journal.write(
             _RUN,
             DONE,

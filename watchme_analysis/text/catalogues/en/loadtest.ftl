@@ -88,7 +88,7 @@ loadtest-compared = { $figure }: { $measured }, { $position ->
   } the { $lowest } to { $highest } of the simulation.
 loadtest-agrees = All { $figures } figures agree with the simulation.
 loadtest-deviates = { $count } of { $figures } figures differ from the simulation, so its prediction does not hold for this system at this rate.
-loadtest-action = { $end } { $counts }
+loadtest-action = Load test of { $target }: { $end } { $counts }.
 loadtest-journal = journal { $journal }: keep it, it prevents that a message is sent twice
 loadtest-nothing-sent = Nothing was sent.
 loadtest-table = Measured beside predicted

@@ -63,7 +63,7 @@ loadtest-compared = { $figure }: { $measured }。シミュレーションの { $
   }
 loadtest-agrees = { $figures } 個の値がすべてシミュレーションと一致しています。
 loadtest-deviates = { $figures } 個の値のうち { $count } 個がシミュレーションと異なります。この送信速度では、このシステムに予測は当てはまりません。
-loadtest-action = { $end } { $counts }
+loadtest-action = { $target } の負荷テスト: { $end } { $counts }。
 loadtest-journal = ジャーナル { $journal }: 二重送信を防ぐため、保管してください
 loadtest-nothing-sent = 何も送信していません。
 loadtest-table = 測定値と予測値
