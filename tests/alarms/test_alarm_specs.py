@@ -117,7 +117,7 @@ def test_a_specification_of_any_content_is_used_or_refused_in_one_sentence(tmp_p
     }  # fmt: skip
     path.write_text(json.dumps(document))
     assert len(read_specs(path)) == len(document["alarms"])
-    for content in hostile_documents(document, 80):
+    for content in hostile_documents(document, 25):
         path.write_bytes(content)
         try:
             read_specs(path)
@@ -125,6 +125,7 @@ def test_a_specification_of_any_content_is_used_or_refused_in_one_sentence(tmp_p
             assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 def test_the_command_tells_first_ring_and_delay(shorter):
     result = CliRunner().invoke(alarms, ["backtest", str(shorter.path), "--json"])
     assert result.exit_code == 0, result.output

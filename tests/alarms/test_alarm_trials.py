@@ -195,6 +195,7 @@ def test_the_lead_is_counted_until_people_noticed(failing):
     assert row["minutes_after_start"] + row["lead_minutes"] == pytest.approx(99)
 
 
+@pytest.mark.slow
 def test_an_age_that_no_message_reaches_is_found(failing):
     found = advise(failing, pipelines(failing), read_specs(), AT + pd.Timedelta(minutes=601), DAY_S)
     [age] = [each for each in found if each.alarm == "message-age"]
@@ -247,6 +248,7 @@ def test_thresholds_move_the_ring_and_stay_within_what_can_be(failing):
     assert (units["error-rate"], units["message-age"], units["dead-letters"]) == ("%", "s", "")
 
 
+@pytest.mark.slow
 def test_what_is_not_published_moves_only_what_is_named(failing):
     frame = unpublished_sensitivity(failing, pipelines(failing), read_specs(), DAY_S)
     assert set(frame.columns) >= {

@@ -44,7 +44,6 @@ def diagnose_situation(tmp_path_factory):
         ("bad-import", 560047, "poison_messages"),
         ("sent-back-in-vain", 564047, "poison_messages"),
         ("one-function-down", 564053, "downstream_down"),
-        ("one-function-off", 564055, "mapping_disabled"),
         ("maintenance", 560065, "healthy"),
         ("late-points", 564063, "healthy"),
         ("down-while-nobody-sends", 564066, "healthy"),

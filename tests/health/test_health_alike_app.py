@@ -22,18 +22,13 @@ from worlds.health_alike import (
     standing,
     started,
 )
-from worlds.health_world import HEALTH, JOBS, OTHER, REPORT, case, in_fault, investigate, without
+from worlds.health_world import HEALTH, JOBS, OTHER, REPORT, Signals, case, in_fault, investigate, without
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 
 SERVICE, NEEDY = (HEALTH, JOBS, REPORT), (HEALTH, JOBS)
 AWAITED = ("httpx.AsyncClient.get", "async_wait", "event_loop", "healthz", "jobs")
 ON_A_THREAD = ("requests.get", "blocking_io", "thread_pool", "healthz", "jobs")
-
-
-def slow_dependency_awaited():
-    made = case(slow(NEEDY, 2.2, 4.4), handlers=ON_LOOP, gauges=lambda second: {"in_flight": 14.0})
-    return calling(made, *AWAITED)
 
 
 def slow_dependency_of_all_paths():
@@ -98,23 +93,8 @@ def throttled_by_its_quota():
     return gauge(made, "nr_throttled", lambda second: 9.0 * max(0, min(second, 60) - 30))
 
 
-def throttled_to_a_level():
-    made = case(standing(4), gauges=lambda second: {"in_flight": 15.0})
-    return gauge(
-        made,
-        "cpu_pct",
-        lambda second: 20.0 + chance(second) if in_fault(second) else 2.0 + 6.0 * chance(second),
-    )
-
-
 def throttled_unmeasured():
     return without(case(standing(4)), "host_metrics")
-
-
-def neighbour_takes_the_host():
-    return case(
-        standing(4), gauges=lambda second: {"host_cpu_pct": 99.0, "cpu_pct": 7.0 + 5.0 * chance(second)}
-    )
 
 
 def surge_of_callers():
@@ -202,12 +182,7 @@ def not_ready_after_a_deploy():
     return restarting(answers(HEALTH, 503), 29.5)
 
 
-def handler_raises():
-    return answers(HEALTH, 500)
-
-
 ALIKE = {
-    slow_dependency_awaited: {DEPENDENCY},
     slow_dependency_of_all_paths: {OPEN},
     slow_dependency_in_logs_alone: {OPEN},
     slow_dependency_on_threads_to_spare: {DEPENDENCY, OPEN},
@@ -215,14 +190,11 @@ ALIKE = {
     loop_held_once_for_long: {LOOP, OPEN},
     loop_held_by_computing: {LOOP, SATURATION},
     loop_held_until_its_queue_is_full: {LOOP},
-    pool_used_up: {POOL},
     pool_used_up_unmeasured: {POOL, OPEN},
     slow_paths_that_little_tells_of: {POOL, SATURATION, OPEN},
     server_limits_connections: {SATURATION},
     throttled_by_its_quota: {SATURATION},
-    throttled_to_a_level: {SATURATION},
     throttled_unmeasured: {SATURATION, OPEN},
-    neighbour_takes_the_host: {SATURATION},
     surge_of_callers: {SATURATION},
     restarted_once: {DOWN},
     loop_held_by_large_work_that_gives_back_its_memory: {LOOP},
@@ -236,7 +208,6 @@ ALIKE = {
     check_of_a_dead_database: {OPEN},
     check_of_a_dead_database_unprobed_inside: {OPEN},
     not_ready_after_a_deploy: {OPEN},
-    handler_raises: {OPEN},
 }
 
 
@@ -266,4 +237,4 @@ def test_a_verdict_that_hangs_on_one_observation_promises_less():
     [(killed_for_its_memory, True), (loop_held_by_large_work_that_gives_back_its_memory, False)],
 )
 def test_memory_is_lost_by_who_is_started_again_and_given_back_by_who_answers_on(build, is_lost):
-    assert ("memory_lost" in {one.signal for one in investigate(build()).once(health.observed)}) is is_lost
+    assert ("memory_lost" in Signals(build())) is is_lost

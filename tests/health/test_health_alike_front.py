@@ -1,4 +1,7 @@
-"""Causes before the application that look like each other: the right one, or an honest question."""
+"""Causes before the application that look like each other: the right one, or an honest question.
+
+`worlds/health_scenarios.py` holds the plain form of each cause, and `test_health_diagnosis.py` its verdict.
+"""
 
 import pytest
 from worlds.health_alike import (
@@ -16,7 +19,7 @@ from worlds.health_alike import (
     probed_outside,
     restarting,
 )
-from worlds.health_world import HEALTH, OTHER, REPORT, USUAL, case, in_fault, investigate, moment, without
+from worlds.health_world import HEALTH, OTHER, USUAL, case, in_fault, investigate, moment, without
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 
@@ -38,10 +41,6 @@ def on_all(**fate):
 
 def some_on_health(share, **fate):
     return lambda path, second: fate if path == HEALTH and chance(second) < share else None
-
-
-def limit_of_connections():
-    return case(some_on_health(0.8, status=503, upstream=False, error="limit_conn"), nginx=PLAIN)
 
 
 def limit_of_requests_that_delays():
@@ -86,10 +85,6 @@ def lossy_link():
     return case(fate)
 
 
-def large_packets_lost():
-    return case(on(REPORT, body_s=5.0, error="upstream_timeout_body"))
-
-
 def container_off_its_network():
     return case(at_times(1, {"status": 502, "header_s": 3.1, "error": "upstream_unreachable"}))
 
@@ -104,13 +99,6 @@ def address_of_a_container_that_was_recreated():
 
 def nginx_can_not_resolve():
     return case(at_times(1, {"status": 502, "upstream": False, "error": "resolver"}))
-
-
-def nginx_out_of_connections():
-    turned_away = {"at_nginx": False, "edge_status": 502, "status": 502, "error": "worker_connections"}
-    made = case(at_times(0.7, turned_away, spared=()))
-    made.table("error_log")[["path", "upstream_addr"]] = None
-    return made
 
 
 def nginx_returns_503():
@@ -133,13 +121,6 @@ def nginx_stands_still():
     return case(lambda path, second: {"own_s": 3 - second % 3})
 
 
-def dead_server_beside_a_good_one():
-    made = case(at_times(0.4, {"header_s": 4.0, "error": "upstream_timeout_connect"}))
-    made.table("error_log")["upstream_addr"] = "192.0.2.99:8100"
-    made.table("access_log")["upstream_connect_time_s"] = 0.0
-    return made
-
-
 def nginx_refuses_beside_a_held_loop():
     """First the loop stands still, then Nginx denies its callers too: inside the one shows, not the other."""
 
@@ -155,16 +136,8 @@ def application_limits_callers():
     return case(some_on_health(0.8, status=429, header_s=0.003))
 
 
-def edge_refuses():
-    return case(on(HEALTH, at_nginx=False, edge_status=403))
-
-
 def edge_challenges_all_paths():
     return case(at_times(0.8, {"at_nginx": False, "edge_status": 403}, spared=()))
-
-
-def edge_program_throws():
-    return case(on(HEALTH, at_nginx=False, edge_status=500))
 
 
 def edge_keeps_a_502():
@@ -179,16 +152,8 @@ def edge_keeps_a_502():
     return made
 
 
-def edge_holds():
-    return case(lambda path, second: {"edge_s": between(2, 5, second)} if path == HEALTH else None)
-
-
 def certificate_of_the_origin_expired():
     return case(on_all(at_nginx=False, edge_status=526))
-
-
-def origin_and_edge_shake_no_hands():
-    return case(on_all(at_nginx=False, edge_status=525))
 
 
 def origin_is_down():
@@ -231,36 +196,25 @@ def certificate_that_all_reject():
 
 
 ALIKE = {
-    limit_of_connections: {NGINX},
     limit_of_requests_that_delays: {NGINX},
     limit_of_connections_in_a_stock_log: {NGINX, OPEN},
     kept_connections_are_reset: {NGINX, OPEN},
     first_packets_lost_everywhere: {NETWORK, SATURATION, OPEN},
     lossy_link: {NETWORK},
-    large_packets_lost: {NETWORK},
-    container_off_its_network: {NETWORK},
     address_of_a_container_that_was_recreated: {NETWORK, NGINX, OPEN},
     nginx_can_not_resolve: {NGINX},
-    nginx_out_of_connections: {NGINX},
     nginx_returns_503: {NGINX},
     nginx_keeps_a_502: {NGINX},
     nginx_asks_for_a_certificate: {NGINX, EDGE, OPEN},
     nginx_stands_still: {NGINX, OPEN},
-    dead_server_beside_a_good_one: {NGINX},
     nginx_refuses_beside_a_held_loop: {NGINX, LOOP},
     application_limits_callers: {NGINX, OPEN},
-    edge_refuses: {EDGE},
     edge_challenges_all_paths: {EDGE},
-    edge_program_throws: {EDGE},
     edge_keeps_a_502: {EDGE},
-    edge_holds: {EDGE},
     certificate_of_the_origin_expired: {EDGE, NGINX, OPEN},
-    origin_and_edge_shake_no_hands: {EDGE, NGINX, OPEN},
     origin_is_down: {EDGE, NGINX, OPEN},
     prober_without_a_name_server: {CALM},
-    prober_without_a_network: {CALM},
     prober_without_a_network_nor_edge_log: {CALM},
-    prober_on_a_slow_link: {CALM, OPEN},
     prober_on_a_slow_link_without_edge_log: {CALM, OPEN},
     certificate_that_the_prober_rejects: {CALM, OPEN, EDGE},
     certificate_that_all_reject: {OPEN, EDGE},

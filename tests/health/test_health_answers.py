@@ -1,7 +1,18 @@
 """What the bad answers were, who gave them, and lost packets that hold a process up."""
 
 import pytest
-from worlds.health_world import HEALTH, OTHER, USUAL, case, give, in_fault, investigate, moment, without
+from worlds.health_world import (
+    HEALTH,
+    OTHER,
+    USUAL,
+    Signals,
+    case,
+    give,
+    in_fault,
+    investigate,
+    moment,
+    without,
+)
 from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
@@ -11,7 +22,7 @@ PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
 
 
 def outcomes(made):
-    return {one.signal for one in investigate(made).once(health.observed)}
+    return Signals(made)
 
 
 def without_upstreams(made):

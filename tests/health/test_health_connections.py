@@ -1,7 +1,7 @@
 """Pools of connections that handlers await in silence, told from a held loop and from a pool with room."""
 
 import pytest
-from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, case, give, investigate
+from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, Signals, case, give, investigate
 from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
@@ -47,7 +47,7 @@ def waiting_for_one(needing, *, size=5, needed_by=None, blocking=False):
 
 
 def outcomes(made):
-    return {one.signal for one in investigate(made).once(health.observed)}
+    return Signals(made)
 
 
 @pytest.mark.slow(fast=1)
@@ -70,7 +70,7 @@ def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_conne
     log.loc[:, [name for name in log.columns if name.startswith("upstream_") or name == "request_time_s"]] = (
         None
     )
-    seen = {one.signal: one for one in investigate(made).once(health.observed)}
+    seen = Signals(made)
     assert seen["connections_full"].table == "edge_log"
     assert "from edge_log" in seen["connections_full"].sql
 

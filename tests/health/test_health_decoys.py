@@ -9,6 +9,7 @@ from worlds.health_world import (
     OTHER,
     REPORT,
     USUAL,
+    Signals,
     case,
     give,
     in_fault,
@@ -226,7 +227,7 @@ def test_the_location_of_another_service_that_does_well_is_no_setting_apart():
     )
     joined = pd.concat([made.table("access_log"), calm.assign(edge_ray_id=None)], ignore_index=True)
     made._frames["access_log"] = joined
-    outcomes = {one.signal for one in investigate(made).once(health.observed)}
+    outcomes = Signals(made)
     assert "nginx_rule" not in outcomes
 
 
@@ -247,7 +248,7 @@ def test_an_endpoint_that_asks_others_is_bad_inside_too_when_the_way_out_is(jobs
     waits = [in_fault((at - moment(0)).total_seconds()) for at in jobs["time"]]
     jobs["duration_s"] = [jobs_inside_s if bad else 0.01 for bad in waits]
     made._frames["probes"] = pd.concat([probes, jobs.assign(line=jobs["line"] + 1000)], ignore_index=True)
-    assert outcome in {one.signal for one in investigate(made).once(health.observed)}
+    assert outcome in Signals(made)
 
 
 def renamed(path, second):
@@ -271,10 +272,10 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     nginx = made.table("access_log")
     for held in (nginx.assign(status=504), nginx[:0]):
         made._frames["access_log"] = held
-        assert "nginx_renames" not in {one.signal for one in investigate(made).once(health.observed)}
+        assert "nginx_renames" not in Signals(made)
     made._frames["access_log"] = nginx
     log.loc[bad, "path"] = HEALTH
-    assert "nginx_renames" not in {one.signal for one in investigate(made).once(health.observed)}
+    assert "nginx_renames" not in Signals(made)
 
 
 @pytest.mark.slow(fast=1)
@@ -384,7 +385,7 @@ def test_a_short_queue_that_probes_from_inside_get_through_was_not_full(inside_s
         {"file": "start.sh", "line": 1, "addr": USUAL.split(":")[0], "command": "gunicorn", "backlog": 8}
     ]
     made = case(lost, processes=started)
-    assert outcome in {one.signal for one in investigate(made).once(health.observed)}
+    assert outcome in Signals(made)
     assert (diagnose(made).cause == "docker_network") is (inside_s < 1)
 
 

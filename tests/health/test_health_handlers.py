@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, case, give, investigate
+from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, Signals, case, give, investigate
 from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
@@ -63,7 +63,7 @@ def test_threads_count_as_used_up_at_the_size_that_the_source_sets(tokens, threa
     )
     if tokens is not None:
         give(made, "app_calls", [limit(tokens)])
-    seen = {one.signal: one for one in investigate(made).once(health.observed)}
+    seen = Signals(made)
     assert ("pool_full" in seen) is (pool is not None)
     if pool is not None:
         assert messages_in(seen["pool_full"].detail)["health-pool-full-detail"]["pool"] == pool
@@ -155,7 +155,7 @@ def test_each_pool_has_threads_of_its_own():
     assert "pool_free" not in seen
     left = handed_over("fastapi.BackgroundTasks().add_task") | {"reached_from": "GET /jobs"}
     give(made, "app_calls", [left])
-    assert "loop_paths_too" in {one.signal for one in investigate(made).once(health.observed)}
+    assert "loop_paths_too" in Signals(made)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
         }.get(path),
         handlers=handlers,
     )
-    assert outcome in {one.signal for one in investigate(made).once(health.observed)}
+    assert outcome in Signals(made)
 
 
 @pytest.mark.slow(fast=1)
@@ -209,7 +209,7 @@ def test_threads_that_the_source_starts_itself_compete_with_the_loop(call, kind,
     made = case(lambda path, second: {"header_s": 2.0}, handlers=[handler | {"runs_on": "event_loop"}])
     start = {"file": "app.py", "line": 3, "function": "start", "call": call, "kind": kind}
     give(made, "app_calls", [start | {"context": "event_loop"}])
-    seen = {one.signal: one for one in investigate(made).once(health.observed)}
+    seen = Signals(made)
     assert ("threads_of_its_own" in seen) is is_seen
     assert not is_seen or f"'{kind}'" in str(seen["threads_of_its_own"].sql)
 
@@ -225,4 +225,4 @@ def test_all_paths_being_bad_is_no_word_against_the_pool_where_all_of_them_need_
     ]  # fmt: skip
     every = (HEALTH, JOBS, REPORT)
     made = case(lambda path, _: {"header_s": 6.0} if path in every else {}, handlers=handlers)
-    assert outcome in {one.signal for one in investigate(made).once(health.observed)}
+    assert outcome in Signals(made)

@@ -1,10 +1,19 @@
 """What single checks see and say, one small world each, for the rarer ways of failing."""
 
 import pytest
-from worlds.health_world import ADDRESS, FAULT, HEALTH, USUAL, case, give, investigate, moment, without
+from worlds.health_world import (
+    ADDRESS,
+    FAULT,
+    HEALTH,
+    USUAL,
+    Signals,
+    case,
+    give,
+    moment,
+    without,
+)
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.schema import conform
 
 OWN = "192.0.2.99:9"
@@ -17,7 +26,7 @@ def to_health(**fate):
 
 def seen(made):
     """What every check saw, by outcome."""
-    return {one.signal: one for one in investigate(made).once(health.observed)}
+    return Signals(made)
 
 
 @pytest.fixture(scope="module")

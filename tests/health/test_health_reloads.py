@@ -8,6 +8,7 @@ from worlds.health_world import (
     JOBS,
     OTHER,
     REPORT,
+    Signals,
     case,
     give,
     investigate,
@@ -44,7 +45,7 @@ def noticing(made, *seconds, message="reconfiguring"):
 
 
 def signals(made):
-    return {one.signal for one in investigate(made).once(health.observed)}
+    return Signals(made)
 
 
 def of_stock_logs(made):
@@ -108,7 +109,7 @@ def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_path
     kept = (log["time"] >= moment(FAULT[0])) & (log["time"] < moment(FAULT[1]))
     log["path"] = inner.where(~kept, log["path"])
     log["status"] = pd.Series(200, index=log.index).where(~kept, 404)
-    found = {one.signal: one for one in investigate(made).once(health.observed)}
+    found = Signals(made)
     values = messages_in(found["nginx_renames"].statement)["health-nginx-renames"]
     assert values["path"] in SERVICE
     assert values["times"] >= 10

@@ -8,6 +8,7 @@ from worlds.health_world import (
     OTHER,
     REPORT,
     USUAL,
+    Signals,
     case,
     give,
     investigate,
@@ -22,7 +23,7 @@ from watchme_analysis.health.response_rhythm import held_waits
 
 
 def outcomes(made):
-    return {one.signal for one in investigate(made).once(health.observed)}
+    return Signals(made)
 
 
 def diagnose(made):

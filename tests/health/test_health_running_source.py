@@ -4,11 +4,10 @@ import json
 
 import pandas as pd
 import pytest
-from worlds.health_world import HEALTH, USUAL, case, give, investigate
+from worlds.health_world import HEALTH, USUAL, Signals, case, give, investigate
 
 from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.configuration import handlers_table
-from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.health.hypotheses.facts import facts
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family
 from watchme_analysis.health.hypotheses.process import own_source
@@ -176,7 +175,7 @@ def test_the_calls_of_another_application_with_the_same_route_are_not_shown():
     made = incident(BOTH, CALLS, started)
     found = investigate(made).once(facts)
     assert own_source(found, "app_calls")["call"].tolist() == ["boto3.client().get_object"]
-    seen = {one.signal: one for one in investigate(made).once(health.observed)}
+    seen = Signals(made)
     assert "boto3" in str(seen["blocking_in_loop"].statement)
     assert "requests" not in str(seen["blocking_in_loop"].statement)
     assert seen["blocking_in_loop"].rows == 1
@@ -185,10 +184,10 @@ def test_the_calls_of_another_application_with_the_same_route_are_not_shown():
 
 @pytest.mark.slow
 def test_of_several_applications_that_may_run_none_is_evidence():
-    seen = {one.signal for one in investigate(incident(BOTH, CALLS)).once(health.observed)}
+    seen = Signals(incident(BOTH, CALLS))
     assert not seen & {"blocking_in_loop", "no_blocking_in_loop"}
     only = [BOTH[0], row("b.py", "b.py", "/other")]
-    seen = {one.signal: one for one in investigate(incident(only, CALLS)).once(health.observed)}
+    seen = Signals(incident(only, CALLS))
     assert "requests.get" in str(seen["blocking_in_loop"].statement)
 
 
@@ -220,7 +219,7 @@ def test_only_what_callers_used_and_what_was_understood_is_said(handlers, calls,
     made = incident(handlers, calls)
     if not calls:
         give(made, "app_calls", [])
-    seen = {one.signal: one for one in investigate(made).once(health.observed)}
+    seen = Signals(made)
     said = [name for name in ("blocking_in_loop", "no_blocking_in_loop") if name in seen]
     assert said == ([outcome] if outcome else [])
     if outcome:

@@ -10,10 +10,10 @@ from watchme_analysis.present.display import FigureView
 from watchme_analysis.text.render import value_label
 
 PAGES = {
-    "health": lambda bundled: notebook.open_health(case=str(bundled("health-threadpool").path)),
-    "backlog": lambda bundled: notebook.open_backlog(case=str(bundled("backlog-dlq").path)),
-    "alarms": lambda bundled: notebook.open_alarms(case=str(bundled("backlog-healthy").path)),
-    "what-if": lambda bundled: notebook.open_what_if(
+    "health": lambda bundled, _: notebook.open_health(case=str(bundled("health-threadpool").path)),
+    "backlog": lambda _, shorter: notebook.open_backlog(case=str(shorter.path)),
+    "alarms": lambda _, shorter: notebook.open_alarms(case=str(shorter.path)),
+    "what-if": lambda bundled, _: notebook.open_what_if(
         case=str(bundled("backlog-49").path), queue="asr-queue", replications=2
     ),
 }
@@ -22,8 +22,8 @@ WITHOUT_QUERY = {"next_evidence", "rules", "throttling", "warning"}
 
 
 @pytest.fixture(scope="module", params=PAGES)
-def page(request, bundled):
-    return PAGES[request.param](bundled)
+def page(request, bundled, shorter):
+    return PAGES[request.param](bundled, shorter)
 
 
 @pytest.mark.slow
@@ -50,8 +50,8 @@ def test_a_section_displays_what_its_call_returns_and_plots_where_it_has_a_figur
 
 
 @pytest.mark.slow
-def test_the_numbers_of_the_balance_are_those_that_the_table_shows(bundled):
-    page = PAGES["backlog"](bundled)
+def test_the_numbers_of_the_balance_are_those_that_the_table_shows(bundled, shorter):
+    page = PAGES["backlog"](bundled, shorter)
     frame, table = page.balance.frame, page.balance()
     shown = {row[0]: row for row in table.rows}
     assert set(frame["queue"]) == set(shown)

@@ -1,30 +1,14 @@
 """The notebooks of the gallery run, all in this process, and each shows something in every step."""
 
-import ast
-import json
 import re
 from pathlib import Path
 
 import pytest
 from worlds.aws_examples import account_of_examples
+from worlds.notebook_cells import run_cells
 
 GALLERY = Path(__file__).resolve().parents[2] / "docs" / "gallery"
 NOTEBOOKS = sorted(GALLERY.glob("*.ipynb"))
-
-
-def run(path):
-    """Run the code cells of a notebook; return the values that they show."""
-    names, shown = {}, []
-    for cell in json.loads(path.read_text())["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        *statements, last = ast.parse("".join(cell["source"])).body
-        if not isinstance(last, ast.Expr):
-            statements.append(last)
-        exec(compile(ast.Module(statements, []), path.name, "exec"), names)
-        if isinstance(last, ast.Expr):
-            shown.append(eval(compile(ast.Expression(last.value), path.name, "eval"), names))
-    return shown
 
 
 @pytest.mark.slow
@@ -36,7 +20,7 @@ def test_every_notebook_runs_and_shows_something(front, tmp_path, monkeypatch, s
     found = {}
     for path in NOTEBOOKS:
         with subtests.test(path.stem):
-            found[path.stem] = run(path)
+            found[path.stem] = run_cells(path)
             assert found[path.stem]
             assert all(len(value) for value in found[path.stem] if hasattr(value, "__len__"))
     assert found["offline_again"][0] is True

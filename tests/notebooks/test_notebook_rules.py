@@ -7,13 +7,13 @@ import re
 
 import nbformat
 import pytest
+from worlds.notebook_cells import run_cells
 
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.inference.findings import FINDING_MIME
-from watchme_analysis.report.kernel import Kernels
-from watchme_analysis.report.request import notebooks_folder, parameter_names, plan
-from watchme_analysis.report.run import make_reports, shared_imports
+from watchme_analysis.report.request import notebooks_folder, parameter_names
+from watchme_analysis.report.run import shared_imports
 from watchme_analysis.report.stored_notebooks import text_of
 from watchme_analysis.services.diagnose import QUESTIONS, questions_for
 
@@ -351,37 +351,28 @@ def test_defaults_are_a_committed_case(path, data):
     assert default_case(path, nbformat.read(path, as_version=4)).parent == data
 
 
-class Silent:
-    """Nobody to tell."""
-
-    def cell(self, request, number, cells, title):
-        pass
-
-    def done(self, request, folder, result):
-        pass
-
-
 @pytest.mark.slow
 @by_name
-def test_runs_with_other_parameters_on_another_case(path, data, shorter, tmp_path):
+def test_runs_with_other_parameters_on_another_case(path, data, shorter, monkeypatch):
+    """In this process; what the report makes of a notebook is tested with the reports."""
     notebook = nbformat.read(path, as_version=4)
-    question = question_of(notebook)
-    with shared_imports(), Kernels() as kernels:
-        subject = subject_of(notebook)
-        other = data / "health-healthy" if subject == "health" else shorter.path
-        assert other != default_case(path, notebook)
-        whole = open_case(other).window
-        middle = (whole.start + (whole.end - whole.start) / 8).isoformat()
-        options = {"timezone": "America/New_York", "since": middle}
-        if "replications" in parameter_names(path):
-            options["replications"] = 2
-        (result,) = make_reports(plan(question, [other], options), tmp_path / "reports", Silent(), kernels)
-        assert subject in questions_for(open_case(other))
-    assert result["status"] == "ok", result["error"]
-    assert result["diagnosis"]["case"] == other.name
-    page = next(tmp_path.glob("reports/*/report.html")).read_text()
-    assert "America/New_York" in page
-    assert "Asia/Tokyo" not in page
+    subject = subject_of(notebook)
+    other = data / "health-healthy" if subject == "health" else shorter.path
+    assert other != default_case(path, notebook)
+    case = open_case(other)
+    assert subject in questions_for(case)
+    middle = case.window.start + (case.window.end - case.window.start) / 8
+    options = {"case": str(other), "timezone": "America/New_York", "since": middle.isoformat()}
+    if "replications" in parameter_names(path):
+        options["replications"] = 2
+    monkeypatch.chdir(path.parent)
+    bundles = [each._repr_mimebundle_() for each in run_cells(path, **options)]
+    shown = [each[0] if isinstance(each, tuple) else each for each in bundles]
+    (answer,) = (each[FINDING_MIME] for each in shown if FINDING_MIME in each)
+    assert (answer["case"], answer["question"]) == (other.name, subject)
+    text = "\n".join(str(each.get("text/html", each.get("text/plain"))) for each in shown)
+    assert "America/New_York" in text
+    assert "Asia/Tokyo" not in text
 
 
 MALFORMED = {

@@ -209,6 +209,7 @@ def test_a_creep_is_told_from_a_step():
     assert step is None or step.steepest_share > 0.8
 
 
+@pytest.mark.slow
 def test_a_creep_s_start_lies_within_the_interval_that_is_told():
     """Creeps of both shapes, beginning at different hours, with run times that scatter by a tenth."""
     held = []

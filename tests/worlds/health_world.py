@@ -6,7 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from watchme_analysis.case.case_folder import Case
+from watchme_analysis.health.hypotheses.facts import facts
+from watchme_analysis.health.hypotheses.signals import CHECKS, SIGNALS, WITHOUT_INCIDENT
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.inference.signals import observe, signals_of
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
@@ -186,6 +189,33 @@ def give(made, table, rows):
 
 def investigate(made, **options):
     return Investigation(made, "health", options=options)
+
+
+class Signals:
+    """The observations made in a system by signal, each detected when it is asked for.
+
+    Only the detectors that declare a signal run, which takes a fraction of what all take. Observations have
+    the strength that they are detected with: none is weakened by another that explains it. The signal
+    ``starved``, which is drawn from the others, can't be asked for.
+    """
+
+    def __init__(self, made):
+        self.found = investigate(made).once(facts)
+        self.detectors = WITHOUT_INCIDENT if self.found.incident is None else CHECKS
+
+    def get(self, signal):
+        """Return the observation of a signal; None without one."""
+        assert signal in SIGNALS
+        mine = [one for one in self.detectors if signal in {declared.id for declared in signals_of(one)}]
+        return next((one for one in observe(mine, self.found) if one.signal == signal), None)
+
+    def __contains__(self, signal):
+        return self.get(signal) is not None
+
+    def __getitem__(self, signal):
+        found = self.get(signal)
+        assert found is not None, f"{signal} is not among the observations"
+        return found
 
 
 def without(made, *tables):

@@ -9,7 +9,7 @@ from watchme_analysis.health.hypotheses import diagnosis as health
 def check_health(inv):
     """Compare the rows that the statements of a health diagnosis count with those of their queries."""
     seen = {(one.statement, one.table, one.rows, one.sql) for one in inv.once(health.observed)}
-    ranked = health.diagnose(inv).ranking
+    ranked = inv.once(health.diagnose).ranking
     # A statement gains a sentence where a confounder shares it.
     weighed = {(e.table, e.rows, e.sql) for entry in ranked for e in entry.finding.evidence}
     assert weighed
@@ -27,7 +27,7 @@ def check_health(inv):
 
 def check_backlog(inv):
     """Compare the rows that every statement of a backlog diagnosis counts with those of its query."""
-    found = [item for entry in backlog.diagnose(inv).ranking for item in entry.finding.evidence]
+    found = [item for entry in inv.once(backlog.diagnose).ranking for item in entry.finding.evidence]
     assert found
     rows_of = cache(inv.case.sql)  # causes share evidence
     for item in found:

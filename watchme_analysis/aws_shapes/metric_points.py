@@ -37,7 +37,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table
-from watchme_analysis.files.storable_values import escape_surrogates, storable_rows
+from watchme_analysis.files.storable_values import escape_surrogates, holds_surrogates, storable_rows
 from watchme_analysis.text.message import Message, Names, Quotation, Resource, message
 from watchme_analysis.text.render import note
 from watchme_analysis.window import Window
@@ -344,25 +344,35 @@ def _utc_times(times: Sequence[Any], zone: tzinfo) -> pd.Series:
     """Return times in UTC; numbers are epoch seconds, and a time without a zone is in ``zone``."""
     import pandas as pd
 
-    found = _parsed_times(pd.Series([_plain_time(time) for time in times], dtype="object"), zone)
+    are_texts = all(isinstance(time, str) for time in times)
+    # One look at all texts together instead of one at each.
+    is_plain = are_texts and not holds_surrogates("".join(times))
+    written = pd.Series(list(times) if is_plain else [_plain_time(time) for time in times], dtype="object")
+    found = (_times_from_texts if are_texts else _parsed_times)(written, zone)
     # Columns hold years before 1 and behind 9999, which Python's datetime does not.
     return found.where(found.between(_EARLIEST, _LATEST))
 
 
-def _parsed_times(texts: pd.Series, zone: tzinfo) -> pd.Series:
+def _parsed_times(written: pd.Series, zone: tzinfo) -> pd.Series:
     import pandas as pd
 
-    if texts.empty:
+    numeric = written.map(lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
+    if not numeric.any():
+        return _times_from_texts(written, zone)
+    times = pd.Series(pd.NaT, index=written.index, dtype="datetime64[us, UTC]")
+    epochs = pd.to_numeric(written[numeric], errors="coerce").astype("float64")
+    times[numeric] = pd.to_datetime(epochs, unit="s", utc=True, errors="coerce").dt.as_unit("us")
+    if not numeric.all():
+        times[~numeric] = _times_from_texts(written[~numeric], zone)
+    return times
+
+
+def _times_from_texts(written: pd.Series, zone: tzinfo) -> pd.Series:
+    import pandas as pd
+
+    if written.empty:
         return pd.Series(dtype="datetime64[us, UTC]")
-    numeric = texts.map(lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
-    if numeric.any():
-        times = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
-        epochs = pd.to_numeric(texts[numeric], errors="coerce").astype("float64")
-        times[numeric] = pd.to_datetime(epochs, unit="s", utc=True, errors="coerce").dt.as_unit("us")
-        if not numeric.all():
-            times[~numeric] = _parsed_times(texts[~numeric], zone)
-        return times
-    texts = texts.astype("string")
+    texts = written.astype("string")
     bare = ~texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).fillna(False).astype(bool)
     times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce").dt.as_unit("us")
     if bare.any():

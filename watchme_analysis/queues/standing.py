@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -94,7 +95,9 @@ def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
         )
     peaks = sorted(episode.peak for episode in found)
     found = [replace(episode, grew_from=_growth(episode, peaks, stock)) for episode in found]
-    return tuple(replace(episode, daily=any(_alike(episode, other) for other in found)) for episode in found)
+    return tuple(
+        replace(episode, daily=is_daily) for episode, is_daily in zip(found, _daily(found), strict=True)
+    )
 
 
 def is_minor_beside(
@@ -125,15 +128,22 @@ def _growth(episode: StandingInterval, peaks: list[float], stock: pd.Series) -> 
     return stock.index[first + low[-1]].to_pydatetime() if len(low) else episode.start
 
 
-def _alike(one: StandingInterval, other: StandingInterval) -> bool:
-    """Return whether two intervals of different days are a daily peak: same time, at least half the size."""
-    apart = abs(one.start - other.start)
-    if apart < timedelta(hours=12):
-        return False
-    of_day = apart % timedelta(days=1)
-    near = min(of_day, timedelta(days=1) - of_day) <= SAME_TIME_OF_DAY
-    age, usual = one.peak_age_s or 0.0, other.peak_age_s or 0.0
-    return near and other.peak >= 0.5 * one.peak and usual >= 0.4 * age
+def _daily(found: Sequence[StandingInterval]) -> list[bool]:
+    """Tell which intervals have another one at the same time of another day, of at least half the size."""
+    import numpy as np
+
+    # Arrays, since each interval is compared with all others, and a week has hundreds.
+    starts_s = np.array([one.start.timestamp() for one in found])
+    peaks = np.array([one.peak for one in found])
+    ages_s = np.array([one.peak_age_s or 0.0 for one in found])
+    day_s, near_s = timedelta(days=1).total_seconds(), SAME_TIME_OF_DAY.total_seconds()
+    daily = []
+    for start_s, peak, age_s in zip(starts_s, peaks, ages_s, strict=True):
+        apart_s = np.abs(starts_s - start_s)
+        of_day_s = apart_s % day_s
+        alike = (apart_s >= day_s / 2) & (np.minimum(of_day_s, day_s - of_day_s) <= near_s)
+        daily.append(bool((alike & (peaks >= 0.5 * peak) & (ages_s >= 0.4 * age_s)).any()))
+    return daily
 
 
 DAY = timedelta(days=1)

@@ -63,6 +63,6 @@ def _upstream_trouble(found: Facts) -> bool:
 
     errors = found.table("error_log")
     times = errors.loc[errors["kind"].isin(ERROR_KINDS), "time"].sort_values()
-    good = judge_requests(found.outer).loc[lambda rows: ~rows["bad"], "start"].sort_values()
+    good = found.outer_requests.loc[lambda rows: ~rows["bad"], "start"].sort_values()
     served = np.diff(good.searchsorted(times))
     return int((served >= CALM_ROWS).sum()) >= 2

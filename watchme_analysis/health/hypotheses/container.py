@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from watchme_analysis.evidence.compose import ComposeService, compose_services
+from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.hypotheses.cpu import percent
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import quoted, select, within
@@ -41,7 +41,7 @@ def container_of(found: Facts) -> ComposeService | None:
     By the published port that Nginx asks, else by the name that the start commands give the address, else
     the only one there is.
     """
-    services = compose_services(found.table("compose_settings"))
+    services = found.compose_services
     if len(services) < 2:
         return services[0] if services else None
     processes = found.table("app_processes")
@@ -111,7 +111,7 @@ def _listening(found: Facts, mine: ComposeService) -> set[str]:
 def _networks(found: Facts) -> list[Observation]:
     """Find that Nginx's container shares no network with the one that it asks by name."""
     table = found.table("compose_settings")
-    services = {one.name: one for one in compose_services(table)}
+    services = {one.name: one for one in found.compose_services}
     images = table[table["path"].eq("image") & table["value"].str.contains("nginx", case=False, na=False)]
     proxies = [services[name] for name in dict.fromkeys(images["service"].dropna()) if name in services]
     for address in found.services[:1]:
@@ -210,7 +210,7 @@ def _own_use(found: Facts, metrics: pd.DataFrame) -> float:
 
 def _published(found: Facts) -> list[Observation]:
     """Find that no container publishes the port of the host at which Nginx asks the service."""
-    services = compose_services(found.table("compose_settings"))
+    services = found.compose_services
     ports = {outer: one.name for one in services for _, outer, _ in one.ports if outer.isdigit()}
     if not ports:
         return []

@@ -73,7 +73,7 @@ def inside_refused(found: Facts) -> list[Observation]:
 def refused_past_inside(found: Facts) -> list[Observation]:
     """Find that the usual address of a service refuses while the process answers inside its container."""
     probes, _ = at_bad_moments(found, "inside")
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(found.services)]
     refused = refused[refused["upstream_addr"].isin(good["upstream_addr"].dropna())]
@@ -99,7 +99,7 @@ def connected(found: Facts) -> list[Observation]:
             return []
         text = message("health-connected", services=found.services, made=len(made), asked=len(asked))
         return [Observation("connected", text, "access_log", len(made), of_joined("nginx", made))]
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
     waited = mine[mine["kind"].isin(["upstream_timeout_header", "upstream_timeout_body"])]
     if len(waited) < ENOUGH or len(waited) < MOSTLY * len(mine):

@@ -150,7 +150,7 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _turned_away_by_nginx(found: Facts) -> bool:
     """Tell whether Nginx says that it could take no more connections: it logs no request for those."""
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= 3
 
 

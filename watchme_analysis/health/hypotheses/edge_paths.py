@@ -98,7 +98,7 @@ def _with_nginx_path(found: Facts, joined: pd.DataFrame) -> pd.DataFrame:
 
 def _arrived(found: Facts) -> bool:
     """Tell whether Nginx's errors name the affected paths: a log of rewritten paths then hides them."""
-    paths = found.of_incident(found.table("error_log"))["path"].dropna()
+    paths = found.errors["path"].dropna()
     return bool(route_templates(paths).isin(found.families).any())
 
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from watchme_analysis.access_logs.routes import route_of, same_endpoint
+from watchme_analysis.evidence.compose import ComposeService, compose_services
 from watchme_analysis.health.application_errors import (
     application_errors,
     is_health_check,
     monitored_routes,
 )
 from watchme_analysis.health.configuration import Routes, resolved_names, routes
-from watchme_analysis.health.incident import Incident, find_incident, judge_observations
+from watchme_analysis.health.incident import (
+    Incident,
+    find_incident,
+    judge_observations,
+    judge_requests,
+)
 from watchme_analysis.health.rate_limits import held_back, refused_at_limit
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.requests.fates import with_fates
@@ -31,15 +37,38 @@ if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 # Tables that are empty when all is well.
 QUIET = ("error_log",)
 # The path of a URL in the command of a health check.
 _URL_PATH = re.compile(r"https?://[^/\s\"']+(/[^\s\"'\\]*)")
 
 
+def once_per_facts(compute: Callable[P, R]) -> Callable[P, R]:
+    """Let a function of facts, and of arguments that can be keys, be computed once for each investigation.
+
+    What it returns is shared between its callers, which must not modify it.
+    """
+
+    @wraps(compute)
+    def remembered(*args: P.args, **options: P.kwargs) -> R:
+        found, *rest = args
+        memory: dict[Any, Any] = found.memory  # type: ignore[attr-defined]
+        key = (compute, *rest, *sorted(options.items()))
+        if key not in memory:
+            memory[key] = compute(*args, **options)
+        return memory[key]  # type: ignore[no-any-return]
+
+    return remembered
+
+
 @dataclass(frozen=True)
 class Facts:
     """The evidence of one investigation, joined and judged.
+
+    Frames are shared between those who ask: copy one before modifying it.
 
     Attributes
     ----------
@@ -112,12 +141,32 @@ class Facts:
         """Path families affected, worst first."""
         return () if self.incident is None else self.incident.families
 
-    @property
+    @cached_property
+    def memory(self) -> dict[Any, Any]:
+        """Results of the functions that are computed once, see :func:`once_per_facts`."""
+        return {}
+
+    @cached_property
     def outer(self) -> pd.DataFrame:
         """Observations of what callers met, not those from inside or the host."""
         return self.observed[~self.observed["vantage"].isin(INNER)]
 
-    @property
+    @cached_property
+    def outer_requests(self) -> pd.DataFrame:
+        """Requests and outer probes, each once: the frame of :func:`judge_requests`."""
+        return judge_requests(self.outer)
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """Lines of Nginx's error log that lie in the incident."""
+        return self.of_incident(self.table("error_log"))
+
+    @cached_property
+    def compose_services(self) -> tuple[ComposeService, ...]:
+        """Services of all compose files."""
+        return compose_services(self.table("compose_settings"))
+
+    @cached_property
     def affected(self) -> pd.DataFrame:
         """Observations of the affected families during the incident, from wherever."""
         return self.observed[self.observed["during"] & self.observed["family"].isin(self.families)]
@@ -148,6 +197,7 @@ class Facts:
         times = frame["time"]
         return frame[(times >= pd.Timestamp(self.start)) & (times <= pd.Timestamp(self.end))]
 
+    @once_per_facts
     def rows(self, side: str, *, bad: bool, affected: bool = True) -> pd.DataFrame:
         """Return joined requests of the incident that a layer (``edge``, ``nginx``) saw as bad or good."""
         frame = self.joined
@@ -227,6 +277,7 @@ class Facts:
         names = (str(name) for name in self.outer["family"].dropna().unique())
         return frozenset(name[: name.rindex("/") + 1] for name in names if is_health_check(name))
 
+    @once_per_facts
     def calm_routes(self) -> list[str]:
         """Return unaffected routes of all services that were served well, with five requests at least."""
         outer = self.observed[
@@ -236,6 +287,7 @@ class Facts:
         quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
         return [str(name) for name in quiet.index if name not in self.families]
 
+    @once_per_facts
     def calm_neighbours(self) -> list[str]:
         """Return unaffected routes served by an affected service, with five requests at least."""
         return [name for name in self.calm_routes() if self.is_same_service(name)]
@@ -257,12 +309,18 @@ def most_of_one(found: Facts, rows: pd.DataFrame, bad: pd.DataFrame) -> tuple[pd
 
     Beside a fault of the whole service, one endpoint may have a fault of its own.
     """
-    probes = found.observed.loc[found.observed["row"] < 0, "family"]
+    counts, totals = (frame["family"].value_counts() for frame in (rows, bad))
     for family in found.families:
-        mine, total = rows[rows["family"] == family], int((bad["family"] == family).sum())
-        if (probes == family).any() and len(mine) >= 6 and len(mine) >= 0.5 * total:
-            return mine, total
+        count, total = int(counts.get(family, 0)), int(totals.get(family, 0))
+        if count >= 6 and count >= 0.5 * total and family in _probed_families(found):
+            return rows[rows["family"] == family], total
     return None
+
+
+@once_per_facts
+def _probed_families(found: Facts) -> frozenset[str]:
+    observed = found.observed
+    return frozenset(observed.loc[observed["row"] < 0, "family"].dropna().unique())
 
 
 def facts(inv: Investigation) -> Facts:
@@ -291,6 +349,9 @@ def facts(inv: Investigation) -> Facts:
     for side in ("edge", "nginx"):
         mine = observed[(observed["vantage"] == side) & (observed["row"] >= 0)].set_index("row")["bad"]
         joined[f"{side}_bad"] = mine.reindex(joined.index).fillna(False).astype(bool)
+    # Side by side in memory by type, so that a selection of rows copies a third of the pieces: detectors make
+    # hundreds of them.
+    joined, observed = joined.copy(), observed.copy()
     upstreams = _usual_upstreams(joined, nginx)
     resolved = resolved_names(nginx, (joined, inv.table("error_log")), inv.table("app_processes"))
     endpoints = _endpoints(observed, incident)
@@ -306,7 +367,7 @@ def followed(inv: Investigation) -> FollowedRequests:
     paths = found.joined["path"].dropna().unique()
     inner = found.nginx_routes.passed_as(str(path) for path in paths)
     traced = follow_requests(found.joined, inv.table("app_log"), inner)
-    return replace(traced, frame=with_fates(traced.frame, inv.table("error_log")))
+    return replace(traced, frame=with_fates(traced.frame, inv.table("error_log")).copy())
 
 
 def requests_view(case: Case) -> pd.DataFrame:

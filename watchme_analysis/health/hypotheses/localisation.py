@@ -91,7 +91,7 @@ NEEDS = ("access_log", "error_log")
 def localised(found: Facts) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
     joined = found.joined[found.joined["during"]]
-    fates = request_fates(joined, found.of_incident(found.table("error_log")))
+    fates = request_fates(joined, found.errors)
     fates = fates[fates["family"].isin(found.families)]
     if fates.empty:
         return []

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from watchme_analysis.health.hypotheses import collect
-from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.facts import Facts, once_per_facts
 from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
 from watchme_analysis.inference.engine import separation
 from watchme_analysis.inference.findings import Missing
@@ -50,6 +50,7 @@ def missing_evidence(
     return tuple(sorted(said, key=lambda item: -item.value))
 
 
+@once_per_facts
 def addresses(found: Facts) -> collect.Addresses:
     """Return where the affected endpoint is asked from each vantage, as far as the case tells."""
     endpoint = found.example_path

@@ -175,7 +175,7 @@ def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Ob
             )
         ]
     if total >= 5 and asked["connect_s"].notna().any() and not answered_by_the_host(found):
-        turned_away = found.of_incident(found.table("error_log"))["kind"].eq("upstream_refused").any()
+        turned_away = found.errors["kind"].eq("upstream_refused").any()
         text = message(
             "health-connect-quick-or-refused" if turned_away else "health-connect-quick",
             quick=total - slow,
@@ -307,7 +307,7 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
 
 
 def _by_error_log(found: Facts, told: set[str]) -> list[Observation]:
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
     if len(mine) < 3:
         return []

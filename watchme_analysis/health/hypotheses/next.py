@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from watchme_analysis.health.hypotheses.container import LOOPBACK, variables
-from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.facts import Facts, once_per_facts
 from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
 from watchme_analysis.health.hypotheses.missing import addresses
 from watchme_analysis.health.hypotheses.process import own_source
@@ -52,6 +52,7 @@ def _filled_in(found: Facts, text: str, one: Observation | None, language: str) 
     return text
 
 
+@once_per_facts
 def _pool_threads(found: Facts) -> Message:
     """Return the threads of the pool that handlers share, with their number where the source has it."""
     calls = own_source(found, "app_calls")

@@ -115,7 +115,7 @@ def spoilt_by_nginx(found: Facts) -> pd.Index:
     bad = found.rows("nginx", bad=True)
     if bad["upstream_addr"].isna().all():
         # Without upstreams in the access log, the error log tells what Nginx refused.
-        fates = request_fates(bad, found.of_incident(found.table("error_log")))
+        fates = request_fates(bad, found.errors)
         own = fates.loc[fates["fate"].isin(BY_NGINX) & (fates["row"] >= 0), "row"]
         return bad.index[bad.index.isin(own)]
     mine = (*found.inv.once(_own_doing), tried_in_vain(found, bad))
@@ -136,7 +136,7 @@ def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
     long = (spent > HELD_S) & (spent > 0.6 * bad["nginx_s"])
     # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
     short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
-    lines = limit_lines(found.of_incident(found.table("error_log")))
+    lines = limit_lines(found.errors)
     limited = bad["family"].isin(lines.loc[lines["kind"] == "limit_req", "family"])
     return bad[long & (short | limited)]
 
@@ -198,7 +198,7 @@ def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
 
 
 def _fate(found: Facts, rows: pd.DataFrame, address: str) -> Text:
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     kinds = errors.loc[errors["upstream_addr"] == address, "kind"].value_counts()
     if len(kinds):
         return message(
@@ -253,7 +253,7 @@ def _well_inside(found: Facts, rows: pd.DataFrame) -> bool:
 
 def _errors(found: Facts) -> list[Observation]:
     """Read what Nginx's error log says of its own limits."""
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     seen = []
     mine = errors[route_templates(errors["path"]).isin(found.families)] if len(errors) else errors
     seen += [*_limits(found, errors), *_header_too_big(found, mine), *_no_handshake(found, mine)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.hypotheses.container import container_of, variables
 from watchme_analysis.health.hypotheses.cpu import FEWEST_SAMPLES, cpu
 from watchme_analysis.health.hypotheses.facts import Facts, facts
@@ -66,7 +65,7 @@ def _own_source(inv: Investigation) -> dict[str, pd.DataFrame]:
 def _of_affected_service(found: Facts, name: str) -> pd.DataFrame:
     table, processes = found.table(name), found.table("app_processes")
     every = set(found.table("app_handlers")["application_file"].dropna())
-    services = compose_services(found.table("compose_settings"))
+    services = found.compose_services
     addresses = found.known_as(found.services[:1])
     running = running_applications(addresses, processes, services, every)
     if running & every or (running and not every):

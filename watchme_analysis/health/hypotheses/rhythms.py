@@ -222,7 +222,7 @@ def _asked(found: Facts) -> tuple[pd.DataFrame, str]:
 
 def _not_reached(found: Facts) -> bool:
     """Tell whether Nginx's errors say that it could not connect, more often than that it waited in vain."""
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     kinds = errors.loc[errors["upstream_addr"].isin(found.known_as(found.services)), "kind"]
     unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())
     return unreached >= 3 and unreached > int(kinds.eq("upstream_timeout_header").sum())

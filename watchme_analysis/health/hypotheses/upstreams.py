@@ -76,7 +76,7 @@ def dead_server(found: Facts) -> tuple[list[Observation], list[str]]:
     Nginx tries the next one, so that the access log's last address is the usual one and its time the
     dead one's; the error log names it. Returns what was seen, and of which path families.
     """
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(found.families)]
     good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
     strange = mine[
@@ -123,7 +123,7 @@ def taken_out(found: Facts) -> list[Observation]:
 @detects("wrong_port", group="upstream port", needs=("error_log", "app_processes"))
 def wrong_port(found: Facts) -> list[Observation]:
     """Find that Nginx is refused at a port on which, by its start command, no process of the host listens."""
-    errors = found.of_incident(found.table("error_log"))
+    errors = found.errors
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].notna()]
     refused = refused[route_templates(refused["path"]).isin(found.families)]
     if len(refused) < FEWEST_REFUSED:

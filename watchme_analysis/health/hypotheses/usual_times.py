@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.facts import Facts, once_per_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,7 @@ def longest_answer_s(found: Facts, rows: pd.DataFrame) -> float:
     return max((usual[family] for family in rows["family"].unique() if family in usual), default=float("nan"))
 
 
+@once_per_facts
 def _usual_answer_s(found: Facts) -> dict[str, float]:
     """Return by family the time that nine of ten good answers take inside, else outside the incident."""
     observed = found.observed

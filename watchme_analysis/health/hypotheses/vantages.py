@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.health.hypotheses.facts import Facts
+from watchme_analysis.health.hypotheses.facts import Facts, once_per_facts
 from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_family
 from watchme_analysis.health.hypotheses.process import own_source, source_conditions
 from watchme_analysis.health.hypotheses.sql import of_observed, select
 from watchme_analysis.health.incident import judge_requests
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.observations import OUTER
 from watchme_analysis.text.message import Choice, Count, Duration, Names, Value, message
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def _inside_split(found: Facts) -> Observation | None:
     return Observation("inside_split", text, "probes", len(rows), of_observed(rows))
 
 
+@once_per_facts
 def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
     """Return a vantage's probes of affected endpoints at moments of trouble, and how much they tell.
 
@@ -157,9 +159,9 @@ def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
         & found.observed["during"]
         & found.observed["family"].isin(found.families)
     ]
-    outer = judge_requests(found.observed[found.observed["vantage"].isin(["outside", "edge", "nginx"])])
-    if outer.empty or probes.empty:
+    if probes.empty or not found.outer["vantage"].isin(OUTER).any():
         return probes, 1.0
+    outer = found.outer_requests
     # Arrays, since each probe is compared with all requests.
     families, is_bad = outer["family"].to_numpy(dtype=object), outer["bad"].to_numpy(dtype=bool)
     begun_ns = _nanoseconds(outer["start"] + pd.Timedelta(seconds=BEFORE_S))

@@ -201,7 +201,7 @@ def _what(found: Facts, begun: datetime | None) -> Text:
     incident = found.incident
     outer = found.outer
     if incident is None:
-        judged = judge_requests(outer)
+        judged = found.outer_requests
         bad, total = int(judged["bad"].sum()), len(judged)
         calm = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
         brief = find_brief_failure(found.observed)

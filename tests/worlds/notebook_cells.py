@@ -1,0 +1,30 @@
+"""The code cells of a notebook, run in this process: what they show, without a kernel and a page."""
+
+import ast
+import json
+
+
+def run_cells(path, **parameters):
+    """Run the code cells of a notebook; return the values that they show.
+
+    Parameters
+    ----------
+    path
+        File of the notebook.
+    parameters
+        Values that replace those of the cell tagged ``parameters``.
+    """
+    names, shown = {}, []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        *statements, last = ast.parse("".join(cell["source"])).body
+        if not isinstance(last, ast.Expr):
+            statements.append(last)
+        exec(compile(ast.Module(statements, []), path.name, "exec"), names)
+        if "parameters" in cell["metadata"].get("tags", ()):
+            assert parameters.keys() <= names.keys()
+            names |= parameters
+        if isinstance(last, ast.Expr):
+            shown.append(eval(compile(ast.Expression(last.value), path.name, "eval"), names))
+    return shown
