@@ -74,7 +74,9 @@ def test_tls_asked_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     told = messages_in(said.ranking[0].finding.detail)
     assert "health-no-handshake-detail" in told
     assert told["health-nginx-sets"] == {"setting": f"proxy_pass https://{USUAL}"}
-    assert {"nginx_rule", "no_handshake"} <= outcomes(made)
+    seen = outcomes(made)
+    assert "nginx_rule" in seen
+    assert "no_handshake" in seen
     made.table("error_log")["message"] = f"{words}while SSL handshaking, client: 192.0.2.1"
     assert "no_handshake" not in outcomes(made)
 

@@ -209,6 +209,10 @@ class Signals:
         mine = [one for one in self.detectors if signal in {declared.id for declared in signals_of(one)}]
         return next((one for one in observe(mine, self.found) if one.signal == signal), None)
 
+    def among(self, *signals):
+        """Return which of some signals were observed."""
+        return {signal for signal in signals if signal in self}
+
     def __contains__(self, signal):
         return self.get(signal) is not None
 
