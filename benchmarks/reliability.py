@@ -8,7 +8,8 @@ states the stored and the unpacked size, the largest resident memory of the proc
 and the limits (`watchme_analysis/limits.py`) by which the loss is reported. The first row is a small harmless
 log. Sizes are a tenth of those of the known attacks unless ``--mib 10240`` is given.
 
-With ``--kills``, remedies are killed at random moments instead: see `benchmarks/remedy_kills.py`.
+With ``--kills``, runs that deliver and remedies are killed at random moments instead: see
+`benchmarks/delivery_kills.py` and `benchmarks/remedy_kills.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import bz2
 import json
 import lzma
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -48,12 +50,14 @@ sys.exit(code)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mib", type=int, default=1024, help="unpacked size of the largest bomb")
-    parser.add_argument("--kills", type=int, help="kill each remedy so many times instead")
+    parser.add_argument("--kills", type=int, help="kill deliveries and each remedy so many times instead")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first kill")
     options = parser.parse_args()
     if options.kills is not None:
+        from delivery_kills import kills
         from remedy_kills import REMEDIES, kill_remedies
 
+        print("deliveries:", kills(options.kills, random.Random(options.seed)), flush=True)
         sys.exit(kill_remedies(REMEDIES, options.kills, options.seed))
     mib = options.mib
     heads = f"{'command':7} {'file':15} {'attack':26} {'stored':>9} {'unpacked':>9}"

@@ -170,5 +170,9 @@ def test_the_page_is_played_to_its_end(tmp_path, watchme, front, monkeypatch):
     posted = json.loads(chat.posted[0][1])
     assert JAPANESE.search(posted["text"])
     assert "X-Amz-Signature" in posted["blocks"][-1]["elements"][0]["url"]
+    # 600 messages waited while nobody polled; those that arrived until the queue was empty were late, too.
+    history = (project / ".watchme" / "orders" / "history.jsonl").read_text().splitlines()
+    assert 600 <= json.loads(history[-1])["figures"]["backlog"]["late"] <= 700
+    assert results[-1]["systems"][0]["telemetry"]["metrics_requested"] > 0
     log = (project / ".watchme" / "run.log").read_text()
     assert "secret-part" not in log + json.dumps(results)

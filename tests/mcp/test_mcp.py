@@ -164,6 +164,7 @@ def test_answers_are_bounded(cases):
     assert (found["rows"] > 50, found["shown"]) == (True, 50)
     assert len(json.dumps(found)) <= MOST_CHARACTERS
     assert "characters" in found["records"][0]["text"]
+    assert Tools((cases,)).sql("pool", "select * from access_log", limit=-1)["shown"] == 0
     assert "note" in bounded({str(number): "x" * 80 for number in range(5000)})
 
 

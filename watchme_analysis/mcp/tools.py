@@ -215,6 +215,7 @@ def _without_messages(value: Any) -> Any:
 
 
 def _records(frame: pd.DataFrame, most: int) -> list[dict[str, Any]]:
-    text = frame.head(most).to_json(orient="records", date_format="iso", date_unit="ms")
+    # A negative number would leave out the last rows instead.
+    text = frame.head(max(0, most)).to_json(orient="records", date_format="iso", date_unit="ms")
     records: list[dict[str, Any]] = json.loads(text)
     return records
