@@ -10,7 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.simulation.queue import IN_FLIGHT, VISIBLE, FifoQueue
+from watchme_analysis.simulation.event_calendar import EventCalendar
+from watchme_analysis.simulation.queue import IN_FLIGHT, VISIBLE, FairQueue, FifoQueue
 from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
@@ -33,6 +34,7 @@ QUEUES = fields(
     retention_s=st.floats(60, 2000),
     max_receive_count=st.none() | st.integers(1, 4),
     is_fifo=st.booleans(),
+    is_fair=st.booleans(),
 ).map(lambda values: QueueSettings(**values))
 POLLERS = fields(
     batch_size=st.integers(1, 4),
@@ -178,6 +180,54 @@ def test_a_fifo_queue_works_on_a_group_one_after_the_other():
     sent_s = [0.0] * 12
     assert simulate(settings, Arrivals(sent_s, [0] * 12)).drained_s == 120.0
     assert simulate(settings, Arrivals(sent_s, [message % 4 for message in range(12)])).drained_s == 30.0
+
+
+def test_a_failing_message_blocks_its_fifo_group_until_it_is_in_the_dlq():
+    settings = Settings(
+        queue=QueueSettings(visibility_timeout_s=100.0, max_receive_count=3, is_fifo=True),
+        api=ApiSettings(10.0, 0.0, slots=None),
+    )
+    # The first message of group 0 always fails: received at 0, 100 and 200 s, in the DLQ at 300 s.
+    outcome = simulate(settings, Arrivals([0.0, 0.0, 0.0], [0, 0, 1], frozenset([0])))
+    assert (outcome.dead_lettered, outcome.deleted, outcome.drained_s) == (1, 2, 310.0)
+    assert outcome.mean_wait_s == 100.0  # 0, 300 and 0 s
+    assert outcome.others_wait_s == 0.0
+
+
+def test_a_fair_queue_serves_quiet_groups_before_a_noisy_one():
+    """Two consumers, 60 messages of group 0 at once, then one of another group each minute."""
+    sent_s = [*([0.0] * 60), *(60.0 * minute for minute in range(1, 6))]
+    groups = [*([0] * 60), *range(1, 6)]
+    settings = Settings(
+        queue=QueueSettings(),
+        poller=PollerSettings(max_concurrency=2),
+        api=ApiSettings(10.0, 0.0, slots=None),
+    )
+    waits = {}
+    for kind in ("is_fair", "is_fifo", "standard"):
+        queue = settings.queue if kind == "standard" else replace(settings.queue, **{kind: True})
+        outcome = simulate(replace(settings, queue=queue), Arrivals(sent_s, groups))
+        assert outcome.deleted == 65
+        waits[kind] = outcome.others_wait_s, outcome.drained_s
+    # The backlog takes 300 s. A fair queue holds nothing back, and serves others at the next free consumer.
+    assert waits["standard"][0] > 100.0
+    assert waits["is_fair"][0] <= 10.0
+    assert waits["is_fair"][1] == waits["standard"][1]
+    # In a FIFO queue, the noisy group has one consumer, and the others the second.
+    assert (waits["is_fifo"][0], waits["is_fifo"][1]) == (0.0, 600.0)
+
+
+def test_a_fair_queue_needs_thirty_messages_in_flight_or_a_share_of_the_time():
+    calendar = EventCalendar()
+    arrivals = Arrivals([0.0] * 60, [*([0] * 40), *range(1, 21)])
+    queue = FairQueue(QueueSettings(), arrivals, calendar)
+    for message in range(60):
+        queue.send(message)
+    assert [message for _, message, _ in queue.receive(0.0, 29)] == list(range(29))
+    # No time has passed, so only the 30th in flight makes group 0 noisy.
+    assert [message for _, message, _ in queue.receive(0.0, 2)] == [29, 40]
+    calendar.now_s = 1.0
+    assert [message for _, message, _ in queue.receive(1.0, 1)] == [41]
 
 
 def test_a_failing_message_reaches_the_dlq_after_its_receives():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from heapq import heappush
 from itertools import chain, repeat
@@ -62,11 +62,13 @@ class Api:
         self.is_done = bytearray(len(arrivals.sent_s))
         self.done_s = [math.nan] * len(arrivals.sent_s)
         self.duplicates = 0
-        self.waits_s = 0.0
-        self.started = 0
+        self.waits_s = self.others_waits_s = 0.0
+        self.started = self.others_started = 0
         self.unhealthy = 0
         self.restarts = 0
         self._has_started = bytearray(len(arrivals.sent_s))
+        most = Counter(arrivals.groups).most_common(1)
+        self._busiest = most[0][0] if most else None
         self._failed_checks = 0
         self._away_until_s = -math.inf
         self._cured_until_s = -math.inf
@@ -114,7 +116,11 @@ class Api:
         if not self._has_started[message]:
             self._has_started[message] = 1
             self.started += 1
-            self.waits_s += calendar.now_s - self.arrivals.sent_s[message]
+            wait_s = calendar.now_s - self.arrivals.sent_s[message]
+            self.waits_s += wait_s
+            if self._busiest is not None and self.arrivals.groups[message] != self._busiest:
+                self.others_started += 1
+                self.others_waits_s += wait_s
         action: Action = self._complete
         mean_s = self.settings.mean_s
         if self._may_fail:

@@ -134,7 +134,7 @@ class SimulatedPipeline:
     ) -> None:
         self.settings = settings
         self.calendar = calendar
-        self.queue = queue_of(settings.queue, arrivals)
+        self.queue = queue_of(settings.queue, arrivals, calendar)
         # Text seeds, so that the random numbers differ from those of arrivals with the same seed.
         random = Random(f"service times {seed}")
         self.random = Random(f"retries {seed}")
@@ -420,6 +420,7 @@ class SimulatedPipeline:
             breaker_openings=self.conditions.breaker_openings,
             drained_s=None if queue.left else end_s,
             mean_wait_s=api.waits_s / api.started if api.started else None,
+            others_wait_s=api.others_waits_s / api.others_started if api.others_started else None,
             series=tuple(self.series),
             done_s=tuple(api.done_s[:sent]) if with_times else (),
             **{name: getattr(self, name) for name in _OF_PIPELINE},

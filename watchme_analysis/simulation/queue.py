@@ -1,10 +1,12 @@
-"""A simulated SQS queue, standard or FIFO: the messages that may be received, and the state of each."""
+"""A simulated SQS queue, standard, fair or FIFO: the messages that may be received, and the state of each."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from heapq import heappop, heappush
+from math import exp
 
+from watchme_analysis.simulation.event_calendar import EventCalendar
 from watchme_analysis.simulation.settings import Arrivals, QueueSettings
 
 VISIBLE, IN_FLIGHT, DELETED, DEAD, EXPIRED, UNSENT = range(6)
@@ -214,6 +216,111 @@ class FifoQueue(StandardQueue):
             self._release(message)
 
 
-def queue_of(settings: QueueSettings, arrivals: Arrivals) -> StandardQueue:
+# A group is noisy with more than this share of the messages in flight, and at least so many, or with more
+# than this share of recent processing time. AWS calls the thresholds approximate, and does not publish how
+# long "recent" is; five minutes without a message end the state. See the Amazon SQS Developer Guide, "How
+# Amazon SQS fair queues work".
+NOISY_SHARE = 0.1
+NOISY_IN_FLIGHT = 30
+_RECENT_S = 300.0
+
+
+class FairQueue(StandardQueue):
+    """A standard queue whose messages have groups: those of quiet groups are received before noisy ones.
+
+    Of several noisy groups, the one with the fewest messages in flight comes first. Messages of a group may
+    be in flight together, and nothing is held back when no quiet message waits.
+    """
+
+    def __init__(self, settings: QueueSettings, arrivals: Arrivals, calendar: EventCalendar) -> None:
+        super().__init__(settings, arrivals)
+        self.groups = arrivals.groups or [0] * len(arrivals.sent_s)
+        self._calendar = calendar
+        self._waiting: dict[int, deque[int]] = {}
+        self._in_flight: Counter[int] = Counter()
+        # Recent processing time of each group, fading, and when it was counted last.
+        self._busy: dict[int, tuple[float, float]] = {}
+
+    def send(self, message: int) -> None:
+        """Add a message from its producer to its group."""
+        self.sent += 1
+        self.left += 1
+        self.state[message] = VISIBLE
+        self._offer(message, is_first=False)
+
+    def _offer(self, message: int, *, is_first: bool) -> None:
+        group = self.groups[message]
+        waiting = self._waiting.setdefault(group, deque())
+        if not waiting:
+            self.ready.append(group)
+        if is_first:
+            waiting.appendleft(message)
+        else:
+            waiting.append(message)
+
+    def receive(self, now_s: float, at_most: int, only: deque[int] | None = None) -> list[Receipt]:
+        """Return the receipts of one receive."""
+        taken: list[Receipt] = []
+        while self.ready and len(taken) < at_most:
+            group = self._next(now_s)
+            waiting = self._waiting[group]
+            message = waiting.popleft()
+            if not waiting:
+                self.ready.remove(group)
+            for receipt in super().receive(now_s, 1, deque([message])):
+                taken.append(receipt)
+                self._count(group, 1)
+        return taken
+
+    def _next(self, now_s: float) -> int:
+        """Return the group of the next message."""
+        if len(self.ready) == 1:
+            return self.ready[0]
+        in_flight = self._in_flight.total()
+        busy = {group: self._busy_s(group, now_s) for group in self._busy}
+        most_busy_s = NOISY_SHARE * sum(busy.values())
+
+        def is_noisy(group: int) -> bool:
+            own = self._in_flight[group]
+            by_flight = own >= NOISY_IN_FLIGHT and own > NOISY_SHARE * in_flight
+            return by_flight or busy.get(group, 0.0) > most_busy_s
+
+        def rank(group: int) -> tuple[float, ...]:
+            noisy = is_noisy(group)
+            return (noisy, self._in_flight[group] if noisy else 0, self._waiting[group][0])
+
+        return min(self.ready, key=rank)
+
+    def _busy_s(self, group: int, now_s: float) -> float:
+        before_s, since_s = self._busy.get(group, (0.0, now_s))
+        left = exp((since_s - now_s) / _RECENT_S)
+        return before_s * left + self._in_flight[group] * _RECENT_S * (1.0 - left)
+
+    def _count(self, group: int, change: int) -> None:
+        now_s = self._calendar.now_s
+        self._busy[group] = (self._busy_s(group, now_s), now_s)
+        self._in_flight[group] += change
+
+    def delete(self, receipt: Receipt) -> None:
+        """Delete a message if the receipt is that of its latest receive."""
+        if self.is_hidden(receipt):
+            self._count(self.groups[receipt[1]], -1)
+        super().delete(receipt)
+
+    def come_back(self, message: int) -> None:
+        """Make a message visible again after the end of its visibility timeout."""
+        self._count(self.groups[message], -1)
+        self.state[message] = VISIBLE
+        self._offer(message, is_first=self.receives[message] <= self._first_until)
+
+    def _leave(self, message: int, state: int) -> None:
+        if self.state[message] == IN_FLIGHT:
+            self._count(self.groups[message], -1)
+        super()._leave(message, state)
+
+
+def queue_of(settings: QueueSettings, arrivals: Arrivals, calendar: EventCalendar) -> StandardQueue:
     """Return a queue of the configured type."""
-    return FifoQueue(settings, arrivals) if settings.is_fifo else StandardQueue(settings, arrivals)
+    if settings.is_fifo:
+        return FifoQueue(settings, arrivals)
+    return FairQueue(settings, arrivals, calendar) if settings.is_fair else StandardQueue(settings, arrivals)

@@ -51,6 +51,8 @@ class Load:
         Share of the messages for which every invocation fails.
     within_s
         Messages arrive within this many seconds of the start of their interval; None: anywhere in it.
+    shares, failing_shares
+        Share of each group in the messages, and in those that always fail; empty for equal ones.
     """
 
     counts: tuple[float, ...] = field(repr=False)
@@ -59,6 +61,8 @@ class Load:
     groups: int = ASSUMED_GROUPS
     failing_share: float = 0.0
     within_s: float | None = None
+    shares: tuple[float, ...] = ()
+    failing_shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,13 +150,30 @@ def arrivals_of(load: Load, seed: int) -> Arrivals:
         whole = int(wanted) + (random.random() < wanted - int(wanted))
         sent_s += [position * load.interval_s + random.random() * width_s for _ in range(whole)]
     sent_s.sort()
-    groups = [random.randrange(load.groups) for _ in sent_s]
+    if load.shares:
+        groups = random.choices(range(len(load.shares)), load.shares, k=len(sent_s))
+    else:
+        groups = [random.randrange(load.groups) for _ in sent_s]
+    chances = _failing_chances(load)
     failing = frozenset(
         message
-        for message in range(len(sent_s))
-        if load.failing_share and random.random() < load.failing_share
+        for message, group in enumerate(groups)
+        if load.failing_share and random.random() < (chances[group] if chances else load.failing_share)
     )
     return Arrivals(sent_s, groups, failing)
+
+
+def _failing_chances(load: Load) -> list[float]:
+    """Return the share of failing messages of each group; empty when all groups have the same."""
+    if not load.failing_shares:
+        return []
+    shares = load.shares or (1.0,) * load.groups
+    return [
+        min(1.0, load.failing_share * (own / sum(load.failing_shares)) / (share / sum(shares)))
+        if share
+        else 0.0
+        for own, share in zip(load.failing_shares, shares, strict=True)
+    ]
 
 
 def usual_load(settings: LoadSettings) -> Load:

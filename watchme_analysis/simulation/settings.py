@@ -14,13 +14,15 @@ class QueueSettings:
     """An SQS queue; a message received ``max_receive_count`` times without success moves to the DLQ.
 
     ``returns_first`` is True if messages that return are received before messages that were never received;
-    SQS guarantees no order. Groups of a FIFO queue keep theirs.
+    SQS guarantees no order. Groups of a FIFO queue keep theirs. A standard queue with groups is fair if
+    ``is_fair`` is set.
     """
 
     visibility_timeout_s: float = 300.0
     retention_s: float = 345_600.0
     max_receive_count: int | None = 3
     is_fifo: bool = False
+    is_fair: bool = False
     returns_first: bool = True
 
 
@@ -250,7 +252,7 @@ class Arrivals:
     sent_s
         Ascending, in seconds from the start of the simulation.
     groups
-        Message group of each message; empty for a single group. Used by FIFO queues.
+        Message group of each message; empty for a single group. Used by FIFO and fair queues.
     failing
         Positions of messages for which every invocation fails, such as those without an audio file.
     """
@@ -290,6 +292,8 @@ class Outcome:
         than a minute (or two mean service times), counted from the sending of the first of them.
     mean_wait_s
         Mean time from sending to the start of processing, over messages that were started; None without.
+    others_wait_s
+        The same over messages of all groups but the one with most messages; None without.
     series
         Each minute: time in seconds, messages visible, in flight, dead-lettered, and age in seconds.
     done_s
@@ -318,5 +322,6 @@ class Outcome:
     drained_s: float | None
     behind_s: float
     mean_wait_s: float | None
+    others_wait_s: float | None = None
     series: tuple[tuple[float, int, int, int, float], ...] = field(default=(), repr=False)
     done_s: tuple[float, ...] = field(default=(), repr=False)
