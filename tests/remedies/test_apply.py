@@ -288,6 +288,38 @@ def test_the_undo_of_a_plan_goes_backwards(aws, plan, tmp_path):
     assert names == ["undo set DelaySeconds", "undo set VisibilityTimeout"]
 
 
+def test_a_condition_must_hold_without_a_break(queue):
+    class Changing(Aws):
+        """An account in which the attribute is not the same at each reading."""
+
+        readings = 0
+        shown = iter("50500")
+
+        def call(self, service, operation, **parameters):
+            self.readings += 1
+            return {"Attributes": {"DelaySeconds": next(self.shown)}}
+
+    account = Changing(rate_limits=FAST)
+    condition = replace(attribute(queue, "DelaySeconds", "0"), within_s=5.0, held_s=0.1)
+    applying.require(condition, account, {})
+    assert account.readings == 5
+    assert Condition.from_dict(condition.to_dict()) == condition
+    assert "held_s" not in attribute(queue, "DelaySeconds", "0").to_dict()
+
+
+def test_parameters_that_are_read_or_stand_for_a_time(aws, queue, tmp_path):
+    read = Call("sqs", "get_queue_attributes", {"QueueUrl": queue, "AttributeNames": ["DelaySeconds"]})
+    copied = {"$read": read.to_dict(), "select": "Attributes", "with": {"VisibilityTimeout": "77"}}
+    step = Step(
+        "copy", queue, WHY, Call("sqs", "set_queue_attributes", {"QueueUrl": queue, "Attributes": copied})
+    )
+    assert apply_plan(plan_of(aws, step), tmp_path / "j", aws).outcome == "complete"
+    assert current(aws, queue, "VisibilityTimeout") == "77"
+    assert read in plan_of(aws, step).calls
+    now = datetime.fromisoformat(applying._resolved({"$now": 60}, aws, {}))
+    assert 50 < (now - datetime.now(UTC)).total_seconds() < 61
+
+
 def test_the_policy_allows_the_calls_that_were_made(aws, plan, tmp_path):
     used = Aws(rate_limits=FAST)
     apply_plan(plan, tmp_path / "j", used)

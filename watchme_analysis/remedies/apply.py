@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -21,7 +21,7 @@ import jmespath
 from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
-from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.remedies.plan import CONTENT, NOW, READING, REFERENCE, Call, Condition, Plan, Step
 from watchme_analysis.text.message import (
     Code,
     Duration,
@@ -135,9 +135,10 @@ def apply_plan(
             try:
                 _do(step, journal, aws, report)
             except SurpriseError as surprise:
-                journal.write(step.name, surprise.event, sentence=surprise.sentence.to_dict())
-                report(step, surprise.sentence)
-                sentence = message("plan-stopped", step=Code(step.name), why=surprise.sentence)
+                said = _with_hint(surprise, step)
+                journal.write(step.name, surprise.event, sentence=said.to_dict())
+                report(step, said)
+                sentence = message("plan-stopped", step=Code(step.name), why=said)
                 if plan.undo_on_surprise:
                     return _undo(plan, journal, aws, report, sentence)
                 return ApplyResult("stopped", done_steps(plan, journal), sentence, journal.path)
@@ -149,6 +150,12 @@ def apply_plan(
         return ApplyResult("complete", done_steps(plan, journal), sentence, journal.path)
 
 
+def _with_hint(surprise: SurpriseError, step: Step) -> Message:
+    if step.hint is None or not isinstance(surprise, NeverError):
+        return surprise.sentence
+    return message("plan-hint", why=surprise.sentence, hint=step.hint)
+
+
 def undo_plan(plan: Plan, journal: Journal) -> Plan:
     """Return the plan that undoes the steps that a journal records as done or uncertain, the last first."""
     made = _results(journal)
@@ -158,7 +165,9 @@ def undo_plan(plan: Plan, journal: Journal) -> Plan:
             resource=step.resource,
             why=message("plan-undo-step", step=Code(step.name)),
             call=replace(call, parameters=_with_references(call.parameters, made)),
+            before=step.undo_before if number == len(step.undo) else (),
             until=step.undo_until if number == len(step.undo) else (),
+            hint=step.undo_hint,
         )
         for step in reversed(plan.steps)
         if journal.event(step.name) in _MAY_HAVE_HAPPENED
@@ -200,7 +209,7 @@ def read_value(condition: Condition, aws: Aws, made: Mapping[str, Any] | None = 
     """
     call = condition.call
     try:
-        response = _all_pages(call, aws, _resolved(call.parameters, made or {}))
+        response = _all_pages(call, aws, _resolved(call.parameters, aws, made or {}))
     except NotFoundError:
         return None
     return jmespath.search(condition.select, plain(response))
@@ -322,7 +331,7 @@ def _settled(step: Step, aws: Aws, made: Mapping[str, Any]) -> bool | None:
 def _called(step: Step, call: Call, aws: Aws, made: Mapping[str, Any]) -> Any:
     caller = aws if step.is_repeatable else without_retries(aws)
     try:
-        response = caller.call(call.service, call.operation, **_resolved(call.parameters, made))
+        response = caller.call(call.service, call.operation, **_resolved(call.parameters, aws, made))
     except ThrottledError as error:  # a throttled call was not accepted
         raise SurpriseError(_failure(call, error), NOT_DONE) from error
     except ServiceError as error:
@@ -353,27 +362,34 @@ def _expect(call: Call, select: str, wanted: Any, response: Any) -> None:
 
 
 def require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
-    """Wait until a condition holds, at most its ``within_s``.
+    """Wait until a condition holds, at most its ``within_s``, and then as long as it must hold.
 
     Raises
     ------
     SurpriseError
         When it does not hold, or can't be read.
     """
-    waited_s, number = 0.0, 0
+    waited_s, held_s, number = 0.0, 0.0, 0
     while True:
         try:
             found = read_value(condition, aws, made)
+            wanted = _resolved(condition.value, aws, made)
         except ServiceError as error:
             raise SurpriseError(_failure(condition.call, error)) from error
-        wanted = _resolved(condition.value, made)
         if found == wanted:
-            return
-        if waited_s >= condition.within_s:
-            break
-        pause_s = min(_READINGS_S[min(number, len(_READINGS_S) - 1)], condition.within_s - waited_s)
+            if held_s >= condition.held_s:
+                return
+        else:
+            held_s = 0.0
+            if waited_s >= condition.within_s:
+                break
+        left_s = condition.held_s - held_s if found == wanted else condition.within_s - waited_s
+        pause_s = min(_READINGS_S[min(number, len(_READINGS_S) - 1)], left_s)
         aws.sleep(pause_s)
-        waited_s += pause_s
+        if found == wanted:
+            held_s += pause_s
+        else:
+            waited_s += pause_s
         number += 1
     values = {
         "call": _name(condition.call),
@@ -388,7 +404,7 @@ def require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
 
 def _holds(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> bool:
     try:
-        return bool(read_value(condition, aws, made) == _resolved(condition.value, made))
+        return bool(read_value(condition, aws, made) == _resolved(condition.value, aws, made))
     except ServiceError as error:
         raise SurpriseError(_failure(condition.call, error), _UNCERTAIN) from error
 
@@ -426,9 +442,37 @@ def _results(journal: Journal) -> dict[str, Any]:
     return found
 
 
-def _resolved(value: Any, made: Mapping[str, Any]) -> Any:
-    """Return parameters with each reference and each file replaced by its value."""
-    return _with_contents(_with_references(value, made))
+def _resolved(value: Any, aws: Aws, made: Mapping[str, Any]) -> Any:
+    """Return parameters with each reference, reading, time and file replaced by its value."""
+    return _with_contents(_with_readings(_with_references(value, made), aws))
+
+
+def _with_readings(value: Any, aws: Aws) -> Any:
+    if isinstance(value, Mapping):
+        if set(value) == {NOW}:
+            return (datetime.now(UTC) + timedelta(seconds=value[NOW])).isoformat(timespec="seconds")
+        if READING in value:
+            return _reading(value, aws)
+        return {key: _with_readings(each, aws) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_readings(each, aws) for each in value]
+    return value
+
+
+def _reading(value: Mapping[str, Any], aws: Aws) -> Any:
+    """Return what a reading yields now, with the values of ``with`` in it.
+
+    Raises
+    ------
+    NotFoundError
+        When it yields nothing.
+    """
+    call = Call.from_dict(value[READING])
+    parameters = _with_readings(call.parameters, aws)
+    found = jmespath.search(value["select"], plain(_all_pages(call, aws, parameters)))
+    if found is None:
+        raise NotFoundError(f"{_name(call).text} yields nothing for {value['select']}: make a new plan.")
+    return {**found, **_with_readings(value["with"], aws)} if "with" in value else found
 
 
 def _with_contents(value: Any) -> Any:

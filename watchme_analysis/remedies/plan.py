@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,11 @@ FORMAT_VERSION = 1
 REFERENCE = "$from"
 # A parameter {"$file": PATH, "sha256": HASH} stands for the bytes of a file, which must have that hash.
 CONTENT = "$file"
+# A parameter {"$now": SECONDS} stands for the time of the call, that many seconds later, as ISO 8601.
+NOW = "$now"
+# A parameter {"$read": CALL, "select": JMESPATH, "with": VALUES} stands for what a reading yields at the time
+# of the call, with the given values in it. So neither plan nor journal holds the rest, such as secrets.
+READING = "$read"
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class Condition:
         What the expression must yield. A response "not found" yields None.
     within_s
         How long to wait for it, in seconds.
+    held_s
+        How long it must hold without a break, in seconds, beyond that wait.
 
     References
     ----------
@@ -88,18 +95,27 @@ class Condition:
     select: str
     value: Any
     within_s: float = 0.0
+    held_s: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the condition, ready for JSON."""
-        return {
+        found = {
             "call": self.call.to_dict(), "select": self.select, "value": self.value, "within_s": self.within_s
         }  # fmt: skip
+        # Left out where it is not used, so that plans of earlier versions keep their digest.
+        return found | ({"held_s": self.held_s} if self.held_s else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Condition:
         """Return the condition of :meth:`to_dict`."""
         jmespath.compile(data["select"])
-        return cls(Call.from_dict(data["call"]), data["select"], data["value"], float(data["within_s"]))
+        return cls(
+            Call.from_dict(data["call"]),
+            data["select"],
+            data["value"],
+            float(data["within_s"]),
+            float(data.get("held_s", 0.0)),
+        )
 
 
 @dataclass(frozen=True)
@@ -135,6 +151,10 @@ class Step:
     may_be_unseen
         Whether the plan goes on when ``until`` does not hold in time, because nothing happened that would
         show it. Only for a step without a call.
+    undo_before
+        Conditions that must hold just before the last call of ``undo``.
+    hint, undo_hint
+        What people can do when a condition of the step, or of its undo, does not hold in time.
     """
 
     name: str
@@ -149,10 +169,21 @@ class Step:
     undo: tuple[Call, ...] = ()
     undo_until: tuple[Condition, ...] = ()
     may_be_unseen: bool = False
+    undo_before: tuple[Condition, ...] = ()
+    hint: Message | None = None
+    undo_hint: Message | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step, ready for JSON."""
-        return {
+        # Left out where they are not used, so that plans of earlier versions keep their digest.
+        later: dict[str, Any] = {}
+        if self.undo_before:
+            later["undo_before"] = [each.to_dict() for each in self.undo_before]
+        if self.hint is not None:
+            later["hint"] = self.hint.to_dict()
+        if self.undo_hint is not None:
+            later["undo_hint"] = self.undo_hint.to_dict()
+        return later | {
             "name": self.name,
             "resource": self.resource,
             "why": self.why.to_dict(),
@@ -183,6 +214,9 @@ class Step:
             undo=tuple(map(Call.from_dict, data["undo"])),
             undo_until=tuple(map(Condition.from_dict, data["undo_until"])),
             may_be_unseen=bool(data["may_be_unseen"]),
+            undo_before=tuple(map(Condition.from_dict, data.get("undo_before", ()))),
+            hint=message_from_dict(data["hint"]) if "hint" in data else None,
+            undo_hint=message_from_dict(data["undo_hint"]) if "undo_hint" in data else None,
         )
 
 
@@ -237,9 +271,10 @@ class Plan:
         conditions = [*self.relies_on]
         found: list[Call] = []
         for step in self.steps:
-            conditions += [*step.before, *step.until, *step.undo_until]
+            conditions += [*step.before, *step.until, *step.undo_before, *step.undo_until]
             found += [*([step.call] if step.call else []), *step.undo]
-        return (*(condition.call for condition in conditions), *found)
+        made = [*(condition.call for condition in conditions), *found]
+        return (*made, *(each for call in made for each in _readings(call.parameters)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan, ready for JSON."""
@@ -291,6 +326,18 @@ class Plan:
             notes=_messages(data["notes"]),
             undo_on_surprise=bool(data["undo_on_surprise"]),
         )
+
+
+def _readings(value: Any) -> Iterator[Call]:
+    """Yield the calls that parameters stand for."""
+    if isinstance(value, Mapping):
+        if READING in value:
+            yield Call.from_dict(value[READING])
+        for each in value.values():
+            yield from _readings(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _readings(each)
 
 
 def _messages(stored: Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:

@@ -16,6 +16,7 @@ plan-step-uncertain = an interrupted run may have made the call { $call }, and n
 plan-call-failed = { $call } failed: { $error }
 plan-differs = { $call } shows { $found } for { $select }, not { $wanted } as planned. Make a new plan.
 plan-never = { $call } still shows { $found } for { $select } after { $within }, not { $wanted }.
+plan-hint = { $hint } ({ $why })
 plan-unexpected = the response of { $call } contains { $found } for { $select }, not { $wanted }.
 plan-other-place = the plan is for account { $planned_account } in { $planned_region }, but the session is in account { $account } in { $region }.
 plan-reasons = Why

@@ -13,6 +13,7 @@ plan-step-uncertain = 中断した実行が { $call } を呼び出した可能�
 plan-call-failed = { $call } が失敗しました: { $error }
 plan-differs = { $call } の { $select } は { $found } で、計画時の { $wanted } と異なります。計画を作り直してください。
 plan-never = { $call } の { $select } は { $within } 待っても { $found } のままで、{ $wanted } になりません。
+plan-hint = { $hint }({ $why })
 plan-unexpected = { $call } の応答の { $select } は { $found } で、{ $wanted } ではありません。
 plan-other-place = 計画はアカウント { $planned_account }、リージョン { $planned_region } のものですが、現在のセッションはアカウント { $account }、リージョン { $region } です。
 plan-reasons = 理由
