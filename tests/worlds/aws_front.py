@@ -1,8 +1,8 @@
 """An HTTP front before moto that answers what moto doesn't, or answers wrongly.
 
 Logs Insights with its life cycle, caps, pages and faults; GetMetricData with order, pages and retention;
-DescribeAlarmHistory and LookupEvents; Lambda's code, versions and invocations (`lambda_front`). Everything
-else goes on to moto.
+DescribeAlarmHistory and LookupEvents; Lambda's code, versions and invocations (`lambda_front`); event source
+mappings, and what SQS refuses of FIFO queues (`event_sources`). Everything else goes on to moto.
 """
 
 import http.client
@@ -22,6 +22,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from watchme_analysis.cloudwatch.session import RateLimits
+from worlds.event_sources import EventSources, checked_queue, checked_send
 from worlds.insights_engine import Engine, MalformedError
 from worlds.lambda_front import LambdaRefusalError, Lambdas
 
@@ -39,6 +40,7 @@ class Front:
 
     def __init__(self):
         self.lambdas = Lambdas()
+        self.event_sources = EventSources()
         self.faults = defaultdict(deque)
         self.calls = Counter()
         # Entries that a batch call does not carry out, by operation: (Id, SenderFault) for one call each.
@@ -70,6 +72,7 @@ class Front:
         self.composite_alarms = []  # which moto has none of
         self.alarm_history = []
         self.states = {}  # of alarms that are being put again
+        self.allow_policies = {}  # RedriveAllowPolicy by name of the DLQ, which moto has not
         self.trail = []
         self.busy = []  # begin and end of each request
         self.lock = threading.Lock()
@@ -369,6 +372,27 @@ class Front:
                 }
             )
 
+    # Redrive allow policies
+
+    def before_set_queue_attributes(self, body, moto):
+        policy = body["Attributes"].pop("RedriveAllowPolicy", None)
+        if policy is not None:
+            self.allow_policies[body["QueueUrl"].rpartition("/")[2]] = policy
+
+    def before_get_queue_attributes(self, body, moto):
+        names = body.get("AttributeNames", [])
+        if "RedriveAllowPolicy" in names:
+            body["AttributeNames"] = [*(name for name in names if name != "RedriveAllowPolicy"), "QueueArn"]
+
+    def with_allow_policy(self, asked, data):
+        names = asked.get("AttributeNames", [])
+        policy = self.allow_policies.get(asked["QueueUrl"].rpartition("/")[2])
+        if policy is None or not {"All", "RedriveAllowPolicy"} & set(names):
+            return data
+        found = json.loads(data)
+        found.setdefault("Attributes", {})["RedriveAllowPolicy"] = policy
+        return json.dumps(found).encode()
+
     def describe_alarm_history(self, asked):
         types = asked.get("AlarmTypes") or ["MetricAlarm"]
         start, end = asked.get("StartDate", 0), asked.get("EndDate", 1e12)
@@ -464,6 +488,8 @@ AROUND = {
     "PutMetricAlarm": ("before_put_alarm", "after_put_alarm"),
     "DeleteAlarms": ("before_delete_alarms", None),
     "SetAlarmState": (None, "after_set_alarm_state"),
+    "SetQueueAttributes": ("before_set_queue_attributes", None),
+    "GetQueueAttributes": ("before_get_queue_attributes", None),
 }
 FAULTS = {
     "throttle": RefusalError("ThrottlingException", "Rate exceeded"),
@@ -536,6 +562,8 @@ def handler_for(front, moto_port):
                 self.answer({"EventSourceMappings": front.mappings_of(self.path)})
                 return
             name = OWN.get(target)
+            if fault is None and self.refuses(operation, body):
+                return
             if name is None and fault is None:
                 self.forward(body)
                 return
@@ -552,7 +580,9 @@ def handler_for(front, moto_port):
         def serve_lambda(self, target, body):
             """Answer for a function of :class:`Lambdas`, its code and its log; return whether it was one."""
             try:
-                found = front.lambdas.answer(self.command, self.path, target, body)
+                found = front.event_sources.answer(self.command, self.path, body)
+                if found is None:
+                    found = front.lambdas.answer(self.command, self.path, target, body)
             except LambdaRefusalError as refusal:
                 problem = {"Type": "User", "Message": str(refusal)}
                 found = refusal.status, {"x-amzn-ErrorType": refusal.code}, problem
@@ -560,6 +590,17 @@ def handler_for(front, moto_port):
                 status, headers, value = found
                 self.answer(value, status, headers)
             return found is not None
+
+        def refuses(self, operation, body):
+            """Refuse what SQS refuses and moto accepts of FIFO queues; return whether it did."""
+            if operation in {"SendMessage", "SendMessageBatch"}:
+                asked = json.loads(body)
+                why = checked_send(asked["QueueUrl"], asked)
+            else:
+                why = checked_queue(json.loads(body)) if operation == "CreateQueue" else None
+            if why is not None:
+                self.answer({"__type": "com.amazonaws.sqs#InvalidParameterValue", "message": why}, 400)
+            return why is not None
 
         do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names that http.server calls
 
@@ -594,7 +635,8 @@ def handler_for(front, moto_port):
             return answer.status, answer.getheaders(), answer.read()
 
         def forward(self, body):
-            before, after = AROUND.get(self.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1], (None, None))
+            operation, asked_body = self.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1], body
+            before, after = AROUND.get(operation, (None, None))
             if before:
                 given = json.loads(body)
                 getattr(front, before)(given, moto)
@@ -602,8 +644,10 @@ def handler_for(front, moto_port):
             status, received, data = self.forwarded(body)
             if after and status == 200:
                 getattr(front, after)(json.loads(body), moto)
-            if self.headers.get("X-Amz-Target", "").endswith(".DescribeAlarms") and status == 200:
+            if operation == "DescribeAlarms" and status == 200:
                 data = front.with_composite_alarms(json.loads(body), data)
+            if operation == "GetQueueAttributes" and status == 200:
+                data = front.with_allow_policy(json.loads(asked_body), data)
             self.send_response(status)
             for name, value in received:
                 if name.lower() not in {

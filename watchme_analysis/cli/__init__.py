@@ -38,6 +38,7 @@ _COMMANDS = {
     "simulate": "simulate:simulate",
     "audit": "audit:audit",
     "settings": "settings:settings",
+    "fifo": "fifo:fifo",
     "redrive": "redrive:redrive",
     "queue": "queue:queue_group",
     "deploy": "deploy:deploy",

@@ -471,7 +471,9 @@ def _reading(value: Mapping[str, Any], aws: Aws) -> Any:
     parameters = _with_readings(call.parameters, aws)
     found = jmespath.search(value["select"], plain(_all_pages(call, aws, parameters)))
     if found is None:
-        raise NotFoundError(f"{_name(call).text} yields nothing for {value['select']}: make a new plan.")
+        raise NotFoundError(
+            error_message("error-plan-reading", call=_name(call).text, select=value["select"])
+        )
     return {**found, **_with_readings(value["with"], aws)} if "with" in value else found
 
 

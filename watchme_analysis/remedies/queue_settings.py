@@ -117,23 +117,33 @@ def lowered(base: Comparison, row: Comparison) -> tuple[str, ...]:
     return tuple(
         name
         for name in FIGURES
-        if _moved(base, row, name) < 0
+        if moved(base, row, name, FIGURES[name]) < 0
         and (row.estimate(name).mean or 0.0) <= HELPS * (base.estimate(name).mean or 0.0)
     )
 
 
 def raised(base: Comparison, row: Comparison) -> tuple[str, ...]:
     """Return the figures that a measure raises beyond the intervals of both."""
-    return tuple(name for name in FIGURES if _moved(base, row, name) > 0)
+    return tuple(name for name in FIGURES if moved(base, row, name, FIGURES[name]) > 0)
 
 
-def _moved(base: Comparison, row: Comparison, name: str) -> int:
-    """Return -1, 0 or 1: a figure is lower, about the same or higher, beyond both intervals."""
+def moved(base: Comparison, row: Comparison, name: str, least: float) -> int:
+    """Return -1, 0 or 1: a figure is lower, about the same or higher, beyond both intervals.
+
+    Parameters
+    ----------
+    base, row
+        Simulations to compare.
+    name
+        Field of their outcomes.
+    least
+        Smallest relevant difference.
+    """
     now, then = base.estimate(name), row.estimate(name)
     if now.mean is None or then.mean is None:
         return 0
     difference = then.mean - now.mean
-    if abs(difference) < FIGURES[name] or abs(difference) <= (now.half_width or 0) + (then.half_width or 0):
+    if abs(difference) < least or abs(difference) <= (now.half_width or 0) + (then.half_width or 0):
         return 0
     return 1 if difference > 0 else -1
 

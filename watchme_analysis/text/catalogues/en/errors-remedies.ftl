@@ -45,3 +45,18 @@ error-sqs-no-result = sqs { $operation } in { $target } names no result for { $n
 error-visibility-below-timeout = The measure sets a visibility timeout of { $hidden } s below the function timeout of { $timeout } s, which Lambda refuses: choose another --measure.
 error-setting-differs = { $name } of { $queue } is { $live } now, but { $simulated } in the case, so the simulation is of another system: pull a new case.
 error-redrive-journal = { $path } is the journal of another remedy: give another --journal.
+error-plan-reading = { $call } yields nothing for { $select }: make a new plan.
+error-fifo-name = { $name } is no name of a FIFO queue: use at most 75 letters, digits, hyphens and underscores before .fifo with --name.
+error-fifo-exists = The queue { $queue } exists, and differs in { $names }: choose another --name.
+error-fifo-already = { $queue } is a FIFO queue already: `watchme simulate` shows what else would help it.
+error-fifo-mappings = The queue { $queue } has { $number } event source mappings, { $enabled } of them enabled: a migration is planned for exactly one, and it must be enabled.
+error-fifo-polled = { $queue } is polled by another function: choose another --name.
+error-fifo-no-key = No key is known that names the group of a message: give --group-key, or `item_keys` under [work_items] in watchme.toml.
+error-fifo-variable = The variable { $variable } of { $function } { $is_set ->
+    [no] is not set
+   *[yes] names another queue
+  }: --switch needs the variable that holds URL, ARN or name of { $queue }.
+error-fifo-not-applied = The plan was not applied yet: `watchme fifo apply PLAN` begins the count.
+error-fifo-queue-missing = QUEUE is missing.
+error-fifo-queue-or-plan = Give a QUEUE, or --after PLAN.
+error-fifo-switch = --switch { $text } is not FUNCTION:VARIABLE.

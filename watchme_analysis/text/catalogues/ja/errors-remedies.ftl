@@ -45,3 +45,18 @@ error-sqs-no-result = { $target } の sqs { $operation } は、{ $number } 件�
 error-visibility-below-timeout = この対策では可視性タイムアウト ({ $hidden } 秒) が関数のタイムアウト ({ $timeout } 秒) より短くなり、Lambda が拒否します。別の --measure を選んでください。
 error-setting-differs = { $queue } の { $name } は現在 { $live } ですが、ケースでは { $simulated } です。シミュレーションは別の状態のものです。新しいケースを収集してください。
 error-redrive-journal = { $path } は別の対応のジャーナルです。別の --journal を指定してください。
+error-plan-reading = { $call } の { $select } が空です。計画を作り直してください。
+error-fifo-name = { $name } は FIFO キューの名前として使えません。--name で .fifo の前を英数字、ハイフン、アンダースコア 75 文字以内にしてください。
+error-fifo-exists = キュー { $queue } はすでに存在し、{ $names } が異なります。別の --name を指定してください。
+error-fifo-already = { $queue } はすでに FIFO キューです。ほかに効果のある対策は `watchme simulate` で確認できます。
+error-fifo-mappings = キュー { $queue } のイベントソースマッピングは { $number } 件(有効なものは { $enabled } 件)です。移行できるのは、有効なマッピングがちょうど 1 件のキューだけです。
+error-fifo-polled = { $queue } は別の関数がポーリングしています。別の --name を指定してください。
+error-fifo-no-key = メッセージのグループを表すキーがわかりません。--group-key を指定するか、watchme.toml の [work_items] に `item_keys` を書いてください。
+error-fifo-variable = { $function } の環境変数 { $variable } は{ $is_set ->
+    [no] 設定されていません
+   *[yes] 別のキューを指しています
+  }。--switch には { $queue } の URL、ARN または名前を持つ変数を指定してください。
+error-fifo-not-applied = 計画はまだ適用されていません。`watchme fifo apply PLAN` から記録が始まります。
+error-fifo-queue-missing = QUEUE を指定してください。
+error-fifo-queue-or-plan = QUEUE か --after PLAN のどちらかを指定してください。
+error-fifo-switch = --switch { $text } は FUNCTION:VARIABLE の形式ではありません。

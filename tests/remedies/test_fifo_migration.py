@@ -1,0 +1,270 @@
+"""Migration to FIFO: every message of both queues processed once, whatever happens, and back again."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+import boto3
+import pytest
+from worlds.aws_front import FAST
+from worlds.event_sources import Orders
+from worlds.kills import killed, kills, restarted
+
+from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.errors import InputError
+from watchme_analysis.files.journal import read_journal
+from watchme_analysis.remedies.apply import apply_plan, undo_plan
+from watchme_analysis.remedies.fifo_migration import CALLS, MigrationOptions, Switch, window_of
+from watchme_analysis.remedies.plan import read_plan, write_plan
+from watchme_analysis.remedies.policy import policy_of
+from watchme_analysis.services.fifo import accounted, plan_migration, prepared
+
+OPTIONS = MigrationOptions(
+    "", "", "", switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
+)
+
+
+@pytest.fixture
+def world(front, moto_port):
+    return Orders(front, moto_port)
+
+
+@pytest.fixture
+def aws():
+    return Aws(rate_limits=FAST)
+
+
+def planned(aws, queue="orders", options=OPTIONS, **more):
+    source, chosen, checks = prepared(aws, queue, group_key="order_id", chosen=options, **more)
+    return plan_migration(aws, source, chosen, checks)
+
+
+def ready(world, aws, waiting=3, **more):
+    """Return the plan for a queue that holds messages sent two hours ago, and let its producer send on.
+
+    Messages are processed from the first step that changes something on.
+    """
+    world.is_working = False
+    for _ in range(waiting):
+        world.send(ago_s=7200)
+    plan = planned(aws, world.name, **more)
+
+    def send():
+        if world.variables()["QUEUE_URL"].endswith(".fifo") and len(world.sent) < 2 * waiting:
+            world.send()
+
+    def work():
+        world.is_working = True
+
+    world.front.before["GetMetricData"].append(send)
+    world.front.before["CreateQueue"].append(work)
+    return plan
+
+
+def states(world):
+    """State of the mapping of each queue, and the messages that each holds."""
+    found = {}
+    for mapping in world.front.event_sources.mappings.values():
+        queue = mapping["EventSourceArn"].rpartition(":")[2]
+        if queue in {world.name, f"{world.name}.fifo"}:
+            attributes = world.attributes(queue)
+            held = (
+                attributes["ApproximateNumberOfMessages"],
+                attributes["ApproximateNumberOfMessagesNotVisible"],
+            )
+            found[queue.removeprefix(world.name)] = (mapping["State"], *map(int, held))
+    return found
+
+
+MIGRATED = {"": ("Disabled", 0, 0), ".fifo": ("Enabled", 0, 0)}
+BACK = {"": ("Enabled", 0, 0), ".fifo": ("Disabled", 0, 0)}
+
+
+def test_the_traffic_moves_and_comes_back_without_a_message_lost(world, aws, tmp_path):
+    plan = ready(world, aws)
+    world.front.event_sources.settling = 1  # each change of a mapping takes a reading
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
+    assert states(world) == MIGRATED
+    assert world.processed == dict.fromkeys(world.sent, 1)
+    new = world.attributes("orders.fifo")
+    redrive = {"deadLetterTargetArn": world.arn("orders-dlq.fifo"), "maxReceiveCount": 3}
+    assert json.loads(new["RedrivePolicy"]) == redrive
+    assert json.loads(new["Policy"])["Statement"][0]["Resource"] == world.arn("orders.fifo")
+    assert (new["VisibilityTimeout"], new["DeduplicationScope"]) == ("60", "messageGroup")
+    tags = world.sqs.list_queue_tags(QueueUrl=world.url_of("orders.fifo"))["Tags"]
+    assert tags == {"team": "shop"}
+    allowed = json.loads(world.front.allow_policies["orders-dlq.fifo"])
+    assert allowed["sourceQueueArns"] == [world.arn("orders.fifo")]
+    [mapping] = [each for each in world.front.event_sources.mappings.values() if each["BatchSize"] == 10]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert "MaximumBatchingWindowInSeconds" not in mapping
+
+    checks = accounted(aws, plan, read_journal(tmp_path / "j"))
+    assert [each.status for each in checks] == ["ok"] * 3
+    names = ("before", "sent", "deleted", "now", "dead", "unexplained")
+    accounts = [
+        [each.sentence.values[name].number for name in names] for each in checks if each.rule == "account"
+    ]
+    assert accounts == [[3, 0, 3, 0, 0, 0], [0, 3, 3, 0, 0, 0]]
+
+    world.age(7200)  # the metrics of the new queue are of the past
+    reverse = undo_plan(plan, read_journal(tmp_path / "j"))
+    assert apply_plan(reverse, tmp_path / "u", aws).outcome == "complete"
+    assert states(world) == BACK
+    assert world.variables() == {"QUEUE_URL": world.url, "TOKEN": "hidden-value"}
+    # The other variables of a function may be secrets: neither plan nor journal has them.
+    assert "hidden-value" not in (tmp_path / "j").read_text() + json.dumps(plan.to_dict())
+
+
+def test_a_producer_that_was_forgotten_stops_the_run_until_it_is_switched(world, aws, tmp_path):
+    plan = ready(world, aws)
+    world.send(world.url)
+    stopped = apply_plan(plan, tmp_path / "j", aws)
+    assert (stopped.outcome, stopped.sentence.values["step"].text) == ("stopped", "drain")
+    assert stopped.sentence.values["why"].values["hint"].id == "fifo-hint-drain"
+    assert states(world)[""][0] == "Enabled"  # it is still processed
+    world.age(7200)
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
+    assert world.processed == dict.fromkeys(world.sent, 1)
+
+
+def test_without_a_switch_the_run_waits_for_people_to_switch_producers(world, aws, tmp_path):
+    plan = ready(world, aws, options=replace(OPTIONS, switches=()))
+    stopped = apply_plan(plan, tmp_path / "j", aws)
+    assert stopped.sentence.values["why"].values["hint"].id == "fifo-hint-switch"
+    world.functions.update_function_configuration(
+        FunctionName="checkout", Environment={"Variables": {"QUEUE_URL": f"{world.url}.fifo"}}
+    )
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
+    assert states(world) == MIGRATED
+
+
+def test_the_order_is_kept_if_wanted(world, aws, tmp_path):
+    world.failing = {json.dumps({"order_id": "o-0", "placed_at": "2026-01-01T00:00:00Z"})}
+    plan = ready(world, aws, options=replace(OPTIONS, keeps_order=True))
+    stopped = apply_plan(plan, tmp_path / "j", aws)
+    # A message of the old queue still fails, so nothing of the new queue is processed.
+    assert stopped.sentence.values["step"].text == "drain"
+    assert set(world.order) == {"orders"}
+    # Undone from here, the messages of the new queue are processed before it is no longer polled.
+    reverse = undo_plan(plan, read_journal(tmp_path / "j"))
+    names = [step.name for step in reverse.steps]
+    assert names == ["undo switch checkout", "undo hold mapping", "undo hold mapping 2"]
+    world.age(7200)
+    assert apply_plan(reverse, tmp_path / "u", aws).outcome == "complete"
+    assert states(world) == {"": ("Enabled", 0, 1), ".fifo": ("Disabled", 0, 0)}
+    assert set(world.order) == {"orders", "orders.fifo"}
+
+
+def test_a_changed_queue_refuses_the_plan(world, aws, tmp_path):
+    plan = ready(world, aws)
+    world.sqs.set_queue_attributes(QueueUrl=world.url_of("orders"), Attributes={"VisibilityTimeout": "90"})
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
+    assert states(world) == {"": ("Enabled", 3, 0)}
+
+
+def test_a_migration_is_planned_again_after_it_was_undone(world, aws, tmp_path):
+    plan = ready(world, aws)
+    apply_plan(plan, tmp_path / "j", aws)
+    with pytest.raises(InputError, match="0 of them enabled"):
+        planned(aws)
+    world.age(7200)
+    apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", aws)
+    again = planned(aws)
+    names = {step.name for step in again.steps}
+    assert not names & {"create queue", "create DLQ", "create mapping"}
+    world.age(7200)
+    world.sent.clear()
+    assert apply_plan(again, tmp_path / "again", aws).outcome == "complete"
+    assert states(world) == MIGRATED
+
+
+def test_plans_are_refused_for_what_can_not_be_migrated(world, aws):
+    with pytest.raises(InputError, match="FIFO queue already"):
+        planned(aws, "orders.fifo")
+    with pytest.raises(InputError, match="no name of a FIFO queue"):
+        planned(aws, name="orders v2")
+    with pytest.raises(InputError, match="names another queue"):
+        planned(aws, options=replace(OPTIONS, switches=(Switch("checkout", "TOKEN"),)))
+    world.sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})
+    with pytest.raises(InputError, match="differs in VisibilityTimeout"):
+        planned(aws)
+    assert planned(aws, name="orders-v2").steps[-2].resource == "orders"
+
+
+def test_the_old_queue_is_observed_longer_than_its_usual_silence():
+    assert window_of(60.0, None) == 900.0
+    assert window_of(900.0, 120.0) == 2700.0
+    assert window_of(60.0, 3600.0) == 5400.0
+    assert window_of(60.0, 1e6) == 86_400.0
+
+
+def test_the_front_refuses_what_sqs_refuses_of_fifo_queues(world, subtests):
+    sqs = boto3.client("sqs")
+    fifo = sqs.create_queue(
+        QueueName="x.fifo", Attributes={"FifoQueue": "true", "DeduplicationScope": "messageGroup"}
+    )["QueueUrl"]
+    group = {"MessageGroupId": "a"}
+    for url, more, is_taken in (
+        (fifo, {**group, "MessageDeduplicationId": "1"}, True),
+        (fifo, {**group, "MessageDeduplicationId": "2", "DelaySeconds": 5}, False),
+        (fifo, {}, False),
+        (world.url, group, True),
+        (world.url, {**group, "MessageDeduplicationId": "1"}, False),
+        (world.url, {"DelaySeconds": 5}, True),
+    ):
+        with subtests.test(**more):
+            try:
+                sqs.send_message(QueueUrl=url, MessageBody="x", **more)
+            except sqs.exceptions.ClientError:
+                assert not is_taken
+            else:
+                assert is_taken
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_is_resumed(front, moto_port, aws, tmp_path, subtests):
+    """Every message is processed once, and the migration and its way back are completed."""
+    worlds, plans, is_undo_killed = {}, {}, True
+
+    def begin(moment):
+        front.before.clear()
+        front.metrics.clear()
+        world = worlds[moment] = Orders(front, moto_port, f"orders{moment}")
+        plans[moment] = ready(world, aws, waiting=1)
+        return lambda: apply_plan(plans[moment], tmp_path / f"j{moment}", restarted(aws))
+
+    for moment in kills(begin):
+        with subtests.test(moment=moment):
+            world, plan = worlds[moment], plans[moment]
+            journal, undone = tmp_path / f"j{moment}", tmp_path / f"u{moment}"
+            assert apply_plan(plan, journal, restarted(aws)).outcome == "complete"
+            assert states(world) == MIGRATED
+            if is_undo_killed:
+                world.age(7200)
+                reverse = undo_plan(plan, read_journal(journal))
+                is_undo_killed = killed(partial(apply_plan, reverse, undone, restarted(aws)), moment)
+                assert apply_plan(reverse, undone, restarted(aws)).outcome == "complete"
+                assert states(world) == BACK
+            assert world.processed == dict.fromkeys(world.sent, 1)
+    # Two entries of ten steps with a call, one of two that wait, eight calls, the plan's and the folder's.
+    assert moment == 2 * 10 + 2 + 8 + 2 + 1
+
+
+def test_the_policy_allows_exactly_the_calls_that_are_made(world, aws, tmp_path):
+    plan = ready(world, aws)
+    write_plan(plan, tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json").digest == plan.digest
+    planning = set(aws.actions)
+    used = Aws(rate_limits=FAST)
+    apply_plan(plan, tmp_path / "j", used)
+    accounted(used, plan, read_journal(tmp_path / "j"))
+    world.age(7200)
+    apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", used)
+    nothing = {"sts:GetCallerIdentity"}
+    allowed = set(policy_of(CALLS)["Statement"][0]["Action"])
+    assert (planning | used.actions) - nothing == allowed
+    applied = set(policy_of(plan.calls)["Statement"][0]["Action"])
+    assert used.actions - nothing - {"cloudwatch:DescribeAlarms"} == applied
+    assert plan.made <= datetime.now(UTC)

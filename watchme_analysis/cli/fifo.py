@@ -1,0 +1,358 @@
+"""The command ``watchme fifo``: whether FIFO or fair queues would help, and a migration without loss."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from watchme_analysis.cli.options import language_option, profile_option, region_option
+from watchme_analysis.cli.plans import journal_option, plan_options, print_plan, run_plan
+from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.text.render import error_sentence
+from watchme_analysis.text.shell_quoting import shell_path
+
+if TYPE_CHECKING:
+    from watchme_analysis.remedies.fifo_checks import Check
+    from watchme_analysis.remedies.fifo_migration import MigrationOptions, Switch
+    from watchme_analysis.text.message import Message
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PROBLEMS = 1
+_policy_option = click.option(
+    "--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit."
+)
+
+
+@click.group(short_help="Advise on FIFO and fair queues, and migrate to FIFO.")
+def fifo() -> None:
+    """State whether FIFO or fair queues would help a queue, and migrate it to FIFO without loss."""
+
+
+def _migration_options(command: F) -> F:
+    """Return a command with the options that describe a migration."""
+    for option in reversed(
+        (
+            click.option(
+                "--case",
+                type=click.Path(exists=True, path_type=Path),
+                help="Case with messages of the queue, whose groups and deduplication ids are checked.",
+            ),
+            click.option("--name", help="Name of the new queue; by default that of the QUEUE with .fifo."),
+            click.option(
+                "--group-key",
+                help="Key of a message body that names its group; by default the first of [work_items].",
+            ),
+            click.option(
+                "--standard-throughput",
+                is_flag=True,
+                help="Deduplicate and limit by queue, not by message group: 300 calls a second.",
+            ),
+            click.option(
+                "--content-based", is_flag=True, help="Let SQS use the hash of the body as deduplication id."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@fifo.command(
+    "advise",
+    short_help="State whether FIFO or fair queues would help a queue of a CASE.",
+    epilog="""\b
+Examples:
+  watchme fifo advise cases/last-night
+  watchme fifo advise cases/last-night --queue orders --replications 40 --json""",
+)
+@click.argument("case", type=click.Path(path_type=Path))
+@click.option("--queue", help="Queue of the CASE; by default the affected one with the oldest message.")
+@click.option(
+    "--replications", type=click.IntRange(2), default=10, show_default=True, help="Replications per kind."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the simulation.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    help="Parallel processes; by default one per core.",
+)
+@language_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: each sentence with its message id and values."
+)
+def advise_command(case: Path, language: str, as_json: bool, **options: Any) -> None:
+    """State whether FIFO, a fair queue or neither would help a queue, and why.
+
+    The queue of the CASE is simulated as it is, as FIFO, and as a fair queue: a standard queue whose messages
+    have a message group id, which needs no migration. The groups, and what fails in them, are those of the
+    case. A kind helps if it lowers lost work, messages in the DLQ, the wait of other groups, the age of the
+    oldest message or duplicates by a tenth, beyond the spread of the simulations, and raises none. Nothing is
+    changed.
+    """
+    from watchme_analysis.present.console import filled
+    from watchme_analysis.services.fifo import advise
+    from watchme_analysis.text.render import render
+
+    found = advise(case, **options)
+    if as_json:
+        said: dict[str, Any] = {
+            "queue": found.queue,
+            "kind": found.kind,
+            "verdict": _said(found.verdict, language),
+        }
+        said["reasons"] = [_said(each, language) for each in found.reasons]
+        echo_json(json.dumps(said, ensure_ascii=False, indent=2))
+        return
+    echo(filled(render(found.verdict, language)))
+    for reason in found.reasons:
+        echo(filled(f"- {render(reason, language)}", rest="  "))
+
+
+@fifo.command(
+    "plan",
+    short_help="Plan the migration of a QUEUE to FIFO.",
+    epilog="""\b
+Examples:
+  watchme fifo plan orders --case cases/last-night --to fifo.plan.json
+  watchme fifo plan orders --name orders-v2 --switch checkout:QUEUE_URL --to fifo.plan.json
+
+Exit codes: 0 planned; 1 the check found problems, or AWS failed; 2 bad input.""",
+)
+@click.argument("queue", required=False)
+@_migration_options
+@click.option(
+    "--switch",
+    "switches",
+    multiple=True,
+    metavar="FUNCTION:VARIABLE",
+    help="Function that sends to the QUEUE, and its environment variable with the URL. Repeatable.",
+)
+@click.option(
+    "--keep-order",
+    is_flag=True,
+    help="Poll the new queue only after the old one is empty, to keep the order.",
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=1),
+    default=900.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a run waits for people, such as for producers to be switched.",
+)
+@click.option(
+    "--observe",
+    "window_s",
+    type=click.FloatRange(min=60, max=86_400),
+    metavar="SECONDS",
+    help="How long the old queue must have received nothing; by default three visibility timeouts, 15 "
+    "minutes or one and a half times its longest silence in 14 days, whichever is longest.",
+)
+@click.option("--skip-check", is_flag=True, help="Plan also if the check finds problems; they become risks.")
+@click.option(
+    "--to", type=click.Path(path_type=Path, dir_okay=False), help="File of the plan, for `fifo apply`."
+)
+@language_option
+@profile_option
+@region_option
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@_policy_option
+def plan_command(queue: str | None, to: Path | None, **options: Any) -> int:
+    """Plan the migration of a standard QUEUE to FIFO, and state what producers must send.
+
+    The plan creates a FIFO queue and DLQ with the attributes, policy and tags of the old ones, and maps the
+    new queue to the same function. It waits until producers send to the new queue, and until the old queue is
+    empty and has received nothing for several visibility timeouts, or for longer than its usual silence. Then
+    it stops polling the old queue. Nothing is deleted, and `watchme fifo undo` reverts each step.
+
+    Producers are switched by people, or by --switch where a function reads the URL of its queue from an
+    environment variable. It changes nothing.
+    """
+    from watchme_analysis.remedies.plan import write_plan
+    from watchme_analysis.services.fifo import plan_migration, prepared
+    from watchme_analysis.text.message import message
+    from watchme_analysis.text.render import render
+
+    if options["print_policy"]:
+        return _print_policy()
+    aws, language = _session(options), options["language"]
+    name = _required(queue)
+    source, chosen, checks = prepared(
+        aws,
+        name,
+        options["case"],
+        name=options["name"],
+        group_key=options["group_key"],
+        chosen=_chosen(options),
+    )
+    if any(each.status == "problem" for each in checks) and not options["skip_check"]:
+        _print_checks(checks, language, as_json=options["as_json"])
+        echo(render(message("fifo-refused"), language), err=True)
+        return _PROBLEMS
+    plan = plan_migration(aws, source, chosen, checks)
+    if to is not None:
+        write_plan(plan, to)
+    if options["as_json"]:
+        echo_json(json.dumps(plan.to_dict(), ensure_ascii=False, indent=2))
+        return 0
+    print_plan(plan, language, f"watchme fifo apply {shell_path(to) if to else 'PLAN'}")
+    return 0
+
+
+@fifo.command("apply", short_help="Apply a PLAN of a migration, or the rest of it.")
+@plan_options
+def apply_command(path: Path, **options: Any) -> int:
+    """Apply the PLAN of `watchme fifo plan --to PLAN`, step by step.
+
+    Each step is checked in AWS. The run stops with one sentence while producers still send to the old queue,
+    and the same command goes on later. Both queues are processed meanwhile. The plan is refused if the queue
+    or its mapping has changed since.
+    """
+    return run_plan("fifo", path, options)
+
+
+@fifo.command("undo", short_help="Undo the steps of an applied PLAN, the last first.")
+@plan_options
+def undo_command(path: Path, **options: Any) -> int:
+    """Undo an applied PLAN: poll the old queue, switch producers back, empty the new queue, stop polling it.
+
+    The new queues stay, since a producer may still send to them. Their messages are processed before the new
+    queue is no longer polled.
+    """
+    return run_plan("fifo", path, options, is_undo=True)
+
+
+@fifo.command(
+    "check",
+    short_help="Check a QUEUE before its migration, or account for every message after it.",
+    epilog="""\b
+Examples:
+  watchme fifo check orders --case cases/last-night
+  watchme fifo check --after fifo.plan.json
+
+Exit codes: 0 no problem; 1 a problem, or AWS failed; 2 bad input.""",
+)
+@click.argument("queue", required=False)
+@click.option(
+    "--after",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Plan that was applied: account for the messages of both queues since.",
+)
+@journal_option
+@_migration_options
+@language_option
+@profile_option
+@region_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: each sentence with its message id and values."
+)
+@_policy_option
+def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
+    """Check a QUEUE before its migration, or with --after every message since a PLAN was applied.
+
+    Before: limits of FIFO queues, senders that cannot send to one, delays per message, number of groups,
+    deduplication ids, messages in the DLQ. After: messages sent, deleted, held and in the DLQ of both queues,
+    and what is unexplained. Nothing is changed.
+    """
+    if options["print_policy"]:
+        return _print_policy()
+    if (queue is None) == (after is None):
+        raise click.UsageError(error_sentence("error-fifo-queue-or-plan"))
+    aws, language = _session(options), options["language"]
+    if after is not None:
+        from watchme_analysis.files.journal import read_journal
+        from watchme_analysis.remedies.plan import read_plan
+        from watchme_analysis.services.fifo import accounted
+        from watchme_analysis.services.remedies import journal_of
+
+        plan = read_plan(after)
+        checks = accounted(aws, plan, read_journal(options["journal"] or journal_of(after)))
+    else:
+        from watchme_analysis.services.fifo import prepared
+
+        _, _, checks = prepared(
+            aws,
+            _required(queue),
+            options["case"],
+            name=options["name"],
+            group_key=options["group_key"],
+            chosen=_chosen(options),
+        )
+    _print_checks(checks, language, as_json=options["as_json"], is_after=after is not None)
+    return _PROBLEMS if any(each.status == "problem" for each in checks) else 0
+
+
+def _required(queue: str | None) -> str:
+    if queue is None:
+        raise click.UsageError(error_sentence("error-fifo-queue-missing"))
+    return queue
+
+
+def _session(options: dict[str, Any]) -> Any:
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+
+    return Aws(SessionTarget(options["profile"], options["region"]))
+
+
+def _print_policy() -> int:
+    from watchme_analysis.remedies.fifo_migration import CALLS
+    from watchme_analysis.remedies.policy import policy_of
+
+    echo_json(json.dumps(policy_of(CALLS), indent=2))
+    return 0
+
+
+def _chosen(options: dict[str, Any]) -> MigrationOptions:
+    """Return the options of a migration; names, keys and window are found later."""
+    from watchme_analysis.remedies.fifo_migration import MigrationOptions
+
+    return MigrationOptions(
+        name="",
+        dlq_name="",
+        group_key="",
+        switches=tuple(map(_switch, options.get("switches", ()))),
+        keeps_order=options.get("keep_order", False),
+        is_high_throughput=not options["standard_throughput"],
+        is_content_based=options["content_based"],
+        window_s=options.get("window_s") or 0.0,
+        wait_s=options.get("wait_s", 0.0),
+    )
+
+
+def _switch(text: str) -> Switch:
+    from watchme_analysis.remedies.fifo_migration import Switch
+
+    function, _, variable = text.rpartition(":")
+    if not function or not variable:
+        raise click.UsageError(error_sentence("error-fifo-switch", text=text))
+    return Switch(function, variable)
+
+
+def _print_checks(checks: Sequence[Check], language: str, *, as_json: bool, is_after: bool = False) -> None:
+    from watchme_analysis.present.console import filled
+    from watchme_analysis.text.message import Choice, message
+    from watchme_analysis.text.render import render
+
+    if as_json:
+        rows = [
+            {"rule": each.rule, "status": each.status, **_said(each.sentence, language)} for each in checks
+        ]
+        echo_json(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for each in checks:
+        status = render(message("fifo-check-status", status=Choice(each.status)), language)
+        echo(filled(f"{status}: {render(each.sentence, language)}", rest="  "))
+    problems = sum(each.status == "problem" for each in checks)
+    echo(render(message("fifo-accounted" if is_after else "fifo-ready", problems=problems), language))
+
+
+def _said(text: Message, language: str) -> dict[str, Any]:
+    from watchme_analysis.text.render import render
+
+    return {"sentence": render(text, language), "message": text.to_dict()}
