@@ -67,24 +67,32 @@ def kill_remedies(remedies: Sequence[str], kills: int, first_seed: int) -> int:
     """Kill each remedy so many times, print a row for each, and return the exit code."""
     sys.path.insert(0, str(ROOT / "tests"))
     failures = 0
+    # Ctrl-C prints the row of the trials so far, also of a run in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Trials() as trials:
         print(f"seeds {first_seed} to {first_seed + kills - 1}")
         print(f"{'remedy':8} {'kills':>5} {'while running':>13} {'unconfirmed':>11} {'failed seeds'}")
         for remedy in remedies:
             outcomes: Counter[str] = Counter()
             failed = []
-            for number in range(kills):
-                seed = first_seed + number
-                try:
-                    outcomes.update(trials.trial(remedy, seed))
-                except AssertionError as error:
-                    failed.append(f"{seed} ({error})")
+            done, is_interrupted = 0, False
+            try:
+                for seed in range(first_seed, first_seed + kills):
+                    try:
+                        outcomes.update(trials.trial(remedy, seed))
+                    except AssertionError as error:
+                        failed.append(f"{seed} ({error})")
+                    done += 1
+            except KeyboardInterrupt:
+                is_interrupted = True
             failures += len(failed)
             print(
-                f"{remedy:8} {kills:5d} {outcomes['killed']:13d} {outcomes['unconfirmed']:11d} "
+                f"{remedy:8} {done:5d} {outcomes['killed']:13d} {outcomes['unconfirmed']:11d} "
                 f"{', '.join(failed) or 'none'}",
                 flush=True,
             )
+            if is_interrupted:
+                break
     return 1 if failures else 0
 
 

@@ -2,7 +2,8 @@
 
 Logs Insights with its life cycle, caps, pages and faults; GetMetricData with order, pages and retention;
 DescribeAlarmHistory and LookupEvents; Lambda's code, versions and invocations (`lambda_front`); event source
-mappings, and what SQS refuses of FIFO queues (`event_sources`). Everything else goes on to moto.
+mappings, and what SQS refuses of FIFO queues (`event_sources`); queues of many messages (`sqs_front`).
+Everything else goes on to moto.
 """
 
 import http.client
@@ -25,6 +26,7 @@ from watchme_analysis.cloudwatch.session import RateLimits
 from worlds.event_sources import EventSources, checked_queue, checked_send
 from worlds.insights_engine import Engine, MalformedError
 from worlds.lambda_front import LambdaRefusalError, Lambdas
+from worlds.sqs_front import Queues
 
 FAST = RateLimits(
     gap_s=0, first_poll_s=0, max_poll_s=0.01, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0
@@ -41,6 +43,7 @@ class Front:
     def __init__(self):
         self.lambdas = Lambdas()
         self.event_sources = EventSources()
+        self.queues = Queues()
         self.faults = defaultdict(deque)
         self.calls = Counter()
         # Entries that a batch call does not carry out, by operation: (Id, SenderFault) for one call each.
@@ -555,6 +558,9 @@ def handler_for(front, moto_port):
                 act()
             if fault is None and self.serve_lambda(target, body):
                 return
+            if fault is None and (found := front.queues.answer(target, body)) is not None:
+                self.answer(found)
+                return
             if front.failed_entries[operation]:
                 self.answer_in_part(body, *front.failed_entries[operation].popleft())
                 return
@@ -673,7 +679,7 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(self.front, moto_port))
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        self.front.lambdas.address = self.url
+        self.front.lambdas.address = self.front.queues.address = self.url
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):

@@ -19,8 +19,7 @@ import time
 import uuid
 import zipfile
 
-PREFIX = "/2015-03-31/functions/"
-_ROUTE = re.compile(r"/2015-03-31/functions/(?P<name>[^/?]+)(?P<rest>/[^?]*)?(\?(?P<query>.*))?$")
+_ROUTE = re.compile(r"/\d{4}-\d\d-\d\d/functions/(?P<name>[^/?]+)(?P<rest>/[^?]*)?(\?(?P<query>.*))?$")
 _USAGE = "Duration: 1.00 ms\tBilled Duration: 1 ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\t"
 # A warm execution environment: imports the handler once, then takes an event per line.
 _RUN = """
@@ -150,6 +149,7 @@ class Lambdas:
                 "Code": {"Location": f"{self.address}/code/{name}"},
             },
             ("GET", "configuration"): lambda: self.configuration(name),
+            ("GET", "concurrency"): dict,
             ("PUT", "code"): lambda: self.update(name, base64.b64decode(asked["ZipFile"])),
             ("POST", "versions"): lambda: self.publish(name, asked.get("CodeSha256")),
         }

@@ -190,7 +190,7 @@ def verify_command(names: tuple[str, ...], plan: Path | None, **options: Any) ->
         for note in made.notes:
             echo(_said(note, options["language"]))
         same = {name: options[name] for name in ("profile", "region", "case", "language")}
-        return apply_and_print(path, remedy="alarms", **same)
+        return apply_and_print(path, remedy="alarms", undo_hint=False, **same)
 
 
 def _said(text: Any, language: str) -> str:

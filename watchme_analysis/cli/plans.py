@@ -89,10 +89,12 @@ def apply_and_print(  # noqa: PLR0913  options of a command
     language: str = "en",
     as_json: bool = False,
     is_undo: bool = False,
+    undo_hint: bool = True,
 ) -> int:
     """Apply or undo the plan of a file, print each step and the result, and return the exit code.
 
-    The session is in the plan's region unless another one is given; then the plan is refused.
+    The session is in the plan's region unless another one is given; then the plan is refused. A plan that
+    leaves nothing to undo is printed without ``undo_hint``.
     """
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.errors import InputError
@@ -114,7 +116,7 @@ def apply_and_print(  # noqa: PLR0913  options of a command
         echo_json(json.dumps(said | {"journal": str(result.journal)}, ensure_ascii=False, indent=2))
     else:
         echo(render(result.sentence, language))
-        if result.done and not is_undo:
+        if result.done and undo_hint and not is_undo:
             verb = _UNDO_VERBS.get(remedy, "undo")
             command = Code(f"watchme {remedy} {verb} {shell_word(str(path))}")
             echo(render(message("plan-undo-how", command=command), language))

@@ -283,8 +283,13 @@ def _move(plan: RedrivePlan, options: dict[str, Any]) -> int:
 
 
 def _print_audit(audit: RedriveAudit, language: str) -> None:
+    # A message that was created is in no queue: nothing is left to do once it was processed.
+    created = [row for row in audit.rows if row.state == "processed" and row.message_id is None]
+    if created:
+        echo(f"  {render(message('redrive-audit-created', count=len(created)), language)}")
+    rows = [row for row in audit.rows if row not in created]
     for state in _STATES:
-        ids = [row.message_id or row.sent_as or "-" for row in audit.rows if row.state == state]
+        ids = [row.message_id or row.sent_as or "-" for row in rows if row.state == state]
         if ids:
             said = message(f"redrive-audit-{state.replace('_', '-')}", count=len(ids))
             named = "" if state in _SETTLED else f": {', '.join(ids[:_MOST_IDS])}"

@@ -47,6 +47,8 @@ _MANAGED_KEY = "alias/aws/sns"
 _CONFIRMED = "Subscriptions[?starts_with(SubscriptionArn, 'arn:')] | length(@) > `0`"
 _TYPES = ["MetricAlarm", "CompositeAlarm"]
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
+# Reason of a change of state that is a test, in the history of an alarm.
+TEST_REASON = "watchme alarms verify: a test of the notification; nothing is wrong."
 # Sets of members that are tried until the rule of a composite alarm holds: all sets of 13 members.
 _MOST_SETS = 8192
 
@@ -489,9 +491,8 @@ def _verify_steps(
 
 
 def _set_state(name: str, state: str) -> Call:
-    reason = "watchme alarms verify: a test of the notification; nothing is wrong."
     return Call(
-        "cloudwatch", "set_alarm_state", {"AlarmName": name, "StateValue": state, "StateReason": reason}
+        "cloudwatch", "set_alarm_state", {"AlarmName": name, "StateValue": state, "StateReason": TEST_REASON}
     )
 
 

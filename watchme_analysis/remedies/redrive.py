@@ -44,6 +44,8 @@ _REJECTING = frozenset(
     }
 )  # fmt: skip
 _LONGEST_REASON = 300
+# Stands for the id of a message that was in no DLQ, or whose id was not recorded.
+UNNAMED = "one without resent_message_id"
 _TRIES = 8
 
 
@@ -366,4 +368,4 @@ def message_key(line: str) -> str:
 def message_id(message: dict[str, Any]) -> str:
     """Return the id that a message had in the DLQ, or a placeholder when it was not recorded."""
     attribute = message["MessageAttributes"].get("resent_message_id", {})
-    return str(attribute.get("StringValue", "one without resent_message_id"))
+    return str(attribute.get("StringValue", UNNAMED))

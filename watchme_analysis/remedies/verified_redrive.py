@@ -45,6 +45,7 @@ from watchme_analysis.remedies.redrive import (
     REJECTED,
     SENDING,
     SENT,
+    UNNAMED,
     RedriveResult,
     check_owner,
     message_key,
@@ -306,20 +307,22 @@ def actions_of_redrive(journal: Journal) -> list[dict[str, Any]]:
     """Return what a journal records of a redrive, as rows of the table ``actions``."""
     rows = []
     plan = journal.entries[0]["at"] + journal.entries[0]["key"] if journal.entries else ""
+    sent_as = {entry["key"]: entry["as"] for entry in journal.entries if "as" in entry}
     for number, entry in enumerate(journal.entries):
         if entry["event"] not in _SHOWN_EVENTS or entry["key"] == _HOLD:
             continue
+        # A created message is known by the id that it got when it was sent.
+        own = entry.get("id")
+        name = str(own if own not in (None, UNNAMED) else sent_as.get(entry["key"], entry["key"]))
         rows.append(
             {
                 "time": entry["at"],
                 "remedy": "redrive",
-                "step": str(entry.get("id", entry["key"])),
+                "step": name,
                 "resource": resource_name(str(entry["queue"])),
                 "call": "sqs send-message" if entry["event"] in (SENT, REJECTED) else None,
                 "outcome": entry["event"],
-                "message": message(
-                    f"redrive-event-{entry['event']}", message=Resource(str(entry.get("id", "")))
-                ).to_dict(),
+                "message": message(f"redrive-event-{entry['event']}", message=Resource(name)).to_dict(),
                 "plan": plan,
                 "number": number,
             }
@@ -406,7 +409,9 @@ class _Run:
         return self._ended(stopped)
 
     def _ended(self, stopped: Message | None) -> RedriveAudit:
-        audit = self.audit("complete", message("redrive-complete", count=len(self.task.items)))
+        is_created = not any(self._is_to_delete(item.message_id) for item in self.task.items)
+        complete = "redrive-complete-created" if is_created else "redrive-complete"
+        audit = self.audit("complete", message(complete, count=len(self.task.items)))
         states = audit.states
         left = sum(states.get(state, 0) for state in _OPEN_STATES)
         # A message that is in no queue is done once it was processed.

@@ -20,6 +20,7 @@ from watchme_analysis.present.markdown import (
     markdown_table,
     markdown_text,
 )
+from watchme_analysis.remedies.alarms import TEST_REASON
 from watchme_analysis.report.actions_taken import actions_taken
 from watchme_analysis.report.cause_page import remedy_page
 from watchme_analysis.report.folder import prepare, slug
@@ -220,10 +221,24 @@ class _Postmortem:
                     "postmortem-alarm", alarm=Resource(alarm["alarm"]), resource=Resource(alarm["resource"])
                 )
                 events.append((datetime.fromisoformat(alarm["first"]), self._render(fired)))
+        events += self._fired()
         for time, told, _ in actions_taken(page.investigation.case):
             events.append((time, self._render(told)))
         events.sort(key=lambda event: event[0])
         return [(format_time(time, page.zone), told) for time, told in events]
+
+    def _fired(self) -> Iterator[tuple[datetime, str]]:
+        """Yield the first time at which each alarm fired in the incident, according to its history."""
+        history = self._page.investigation.case.table("alarm_history")
+        begin, end = self._page.diagnosis.incident_start, self._page.diagnosis.incident_end
+        if begin is None:
+            return
+        rows = history[(history["to_state"] == "ALARM") & (history["time"] >= begin)]
+        rows = rows if end is None else rows[rows["time"] <= end]
+        tests = rows["data"].astype("string").str.contains(TEST_REASON, regex=False).fillna(value=False)
+        for row in rows[~tests].sort_values("time").drop_duplicates("alarm").to_dict("records"):
+            fired = message("postmortem-alarm-fired", alarm=Resource(row["alarm"]))
+            yield row["time"].to_pydatetime(), self._render(fired)
 
     def _change(self, told: Any, resource: Any, user: Any) -> str:
         what = self._render(told if isinstance(told, Message) else str(told))

@@ -75,6 +75,9 @@ _TABLE = "queue_messages"
 _MOVE_SUFFIX = ".move"
 # Share of the highest rate at which a redrive is sent at least, whatever the usual load.
 _LEAST_SHARE = 0.1
+# Messages per second that a function without a limit takes one after another, if it is quick enough: a case
+# of little load does not show more.
+_SEQUENTIAL_PER_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -392,9 +395,10 @@ def redrive_task(plan: RedrivePlan) -> RedriveTask:
 def known_rate(plan: RedrivePlan) -> float | None:
     """Return messages per second that the function of a plan's queue can process beside its usual load.
 
-    It is the concurrency over the usual service time of the simulation's fit, or the highest rate of
-    processed messages in the case when the concurrency is not limited, without the usual arrivals. At least
-    a tenth of it is returned. None when the case has no such metrics.
+    It is the concurrency over the usual service time of the simulation's fit, without the usual arrivals.
+    When the concurrency is not limited, it is the highest rate of processed messages in the case, or that of
+    one invocation after another if the load of the case was lower. At least a tenth of it is returned. None
+    when the case has no such metrics.
     """
     queues = {one.queue for one in plan.found.listed}
     if plan.case is None or len(queues) != 1:
@@ -414,6 +418,7 @@ def known_rate(plan: RedrivePlan) -> float | None:
     else:
         processed = pipeline.frame["deleted"].dropna()
         most = float(processed.max()) / pipeline.period_s if len(processed) else 0.0
+        most = max(most, min(_SEQUENTIAL_PER_S, 1 / mean_s)) if most and mean_s > 0 else most
     return max(most - arrivals, _LEAST_SHARE * most) or None
 
 
@@ -435,10 +440,12 @@ def plan_sentences(plan: RedrivePlan, limits: RedriveLimits) -> list[Message]:
             rate=Number(limits.rate_per_s),
             duration=Duration(number / limits.rate_per_s),
         ),
-        message("redrive-plan-delete", visibility=Duration(limits.visibility_timeout_s)),
-        message("redrive-plan-cost", count=_requests(number)),
-        message("redrive-plan-undo"),
     ]
+    if any(item.message_id is not None for item in task.items):
+        said.append(message("redrive-plan-delete", visibility=Duration(limits.visibility_timeout_s)))
+        said += [message("redrive-plan-cost", count=_requests(number)), message("redrive-plan-undo")]
+    else:
+        said += [message("redrive-plan-cost", count=number), message("redrive-plan-undo-created")]
     if not left_out and task.dlq_url is not None:
         said.append(message("redrive-plan-may-move", option=Code("--move-task start")))
     return said

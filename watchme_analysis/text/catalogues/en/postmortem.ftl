@@ -29,6 +29,7 @@ postmortem-action = action
 postmortem-outcome = outcome
 postmortem-began = The incident begins.
 postmortem-ended = The incident ends.
+postmortem-alarm-fired = The alarm { $alarm } fired.
 postmortem-alarm = The alarm { $alarm } on { $resource } would have fired.
 postmortem-change = { $resource }: { $what }{ $known ->
     [known] {" "}(by { $user })

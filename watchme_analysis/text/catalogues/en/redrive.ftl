@@ -2,6 +2,12 @@
 
 redrive-refused = Nothing was sent: { $why }
 redrive-stopped = The redrive stopped: { $why }
+redrive-complete-created = { $count ->
+    [one] The message was processed.
+   *[other] All { $count } messages were processed.
+  }
+redrive-audit-created = { $count } processed
+redrive-plan-undo-created = Undo: a sent message can't be recalled.
 redrive-complete = { $count ->
     [one] The message was processed, and is not in the DLQ any more.
    *[other] All { $count } messages were processed, and are not in the DLQ any more.

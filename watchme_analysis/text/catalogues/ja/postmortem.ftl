@@ -23,6 +23,7 @@ postmortem-action = 対応
 postmortem-outcome = 結果
 postmortem-began = インシデントが始まりました。
 postmortem-ended = インシデントが終わりました。
+postmortem-alarm-fired = アラーム { $alarm } が発生しました。
 postmortem-alarm = { $resource } のアラーム { $alarm } は、この時点で発生していたはずです。
 postmortem-change = { $resource }: { $what }{ $known ->
     [known] {" "}(実施者: { $user })

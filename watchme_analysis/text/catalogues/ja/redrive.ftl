@@ -2,6 +2,9 @@
 
 redrive-refused = 何も送信していません: { $why }
 redrive-stopped = 再処理を停止しました: { $why }
+redrive-complete-created = { $count } 件のメッセージをすべて処理しました。
+redrive-audit-created = 処理を確認: { $count } 件
+redrive-plan-undo-created = 取り消し: 送信したメッセージは取り消せません。
 redrive-complete = { $count } 件のメッセージをすべて処理しました。DLQ には残っていません。
 redrive-incomplete = { $count } 件のメッセージが完了していません。理由は照合結果に示します。
 redrive-other-dlq = { $dlq } は現在 { $queue } の DLQ ではありません。キューの情報を新しいケースに取得し直してください。
