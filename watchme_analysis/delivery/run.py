@@ -354,7 +354,7 @@ class _Work:
         self.result |= {
             "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
             "case": str(collected.case),
-            "missing": list(collected.missing),
+            "missing": [*self.result["missing"], *collected.missing],
             "gb_scanned": round(collected.gb, 6),
             "telemetry": collected.telemetry and collected.telemetry.to_dict(),
         }
@@ -456,7 +456,8 @@ class _Work:
         return Variant(self.run_.senders[name].form, language, destination.redact)
 
     def _partial(self, error: str) -> None:
-        self.result["missing"].append(error)
+        if error not in self.result["missing"]:
+            self.result["missing"].append(error)
         if self.result["status"] == "ok":
             self.result["status"] = "partial"
 
