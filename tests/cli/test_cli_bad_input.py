@@ -330,7 +330,7 @@ def test_an_earlier_output_is_replaced(fault_of, folder):
 
 
 def test_there_are_hundreds_of_them():
-    assert sum(len([*group()]) for group in GROUPS) > 400
+    assert sum(len([*group()]) for group in GROUPS) > 300
 
 
 def write(path, content):

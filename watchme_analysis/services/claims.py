@@ -16,7 +16,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import causes_of, diagnose, questions_for
 from watchme_analysis.text.message import Message, Share, message, value_of
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import error_message, render
 from watchme_analysis.text.suggestions import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -227,12 +227,18 @@ def _by_chance(within: int, total: int, share: float) -> float:
 def _question(case: Case, cause: str) -> str:
     known = {each.cause: question for question in ("health", "backlog") for each in causes_of(question)}
     if cause not in known:
+        near = did_you_mean(nearest(cause, known))
         raise InputError(
-            f"There is no cause {cause!r}.{did_you_mean(nearest(cause, known))} Causes: {', '.join(known)}."
+            error_message(
+                "error-no-cause-near" if near else "error-no-cause",
+                cause=repr(cause),
+                near=near,
+                known=", ".join(known),
+            )
         )
     if known[cause] not in questions_for(case):
         raise InputError(
-            f"The case {case.name} has no evidence for {known[cause]}, to which {cause} belongs."
+            error_message("error-cause-other-question", case=case.name, question=known[cause], cause=cause)
         )
     return known[cause]
 
