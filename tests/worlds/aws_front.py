@@ -556,10 +556,7 @@ def handler_for(front, moto_port):
                 return
             for act in front.before[operation]:
                 act()
-            if fault is None and self.serve_lambda(target, body):
-                return
-            if fault is None and (found := front.queues.answer(target, body)) is not None:
-                self.answer(found)
+            if fault is None and (self.serve_lambda(target, body) or self.serve_queue(target, body)):
                 return
             if front.failed_entries[operation]:
                 self.answer_in_part(body, *front.failed_entries[operation].popleft())
@@ -582,6 +579,13 @@ def handler_for(front, moto_port):
                 self.answer({"__type": refusal.code, "message": str(refusal)}, refusal.status)
             else:
                 self.answer(answer)
+
+        def serve_queue(self, target, body):
+            """Answer for what moto's queues lack; return whether it was such a call."""
+            found = front.queues.answer(target, body)
+            if found is not None:
+                self.answer(found)
+            return found is not None
 
         def serve_lambda(self, target, body):
             """Answer for a function of :class:`Lambdas`, its code and its log; return whether it was one."""
