@@ -292,6 +292,7 @@ def test_the_command_backtests_a_case(tmp_path):
     assert "guard-backtest-no-queue" in {each["message"]["id"] for each in found["sentences"]}
 
 
+@pytest.mark.slow
 def test_the_backtest_simulates_what_restarts_would_have_changed_for_a_queue(tmp_path):
     write_shorter(tmp_path)
     checks = [(BROKEN + timedelta(minutes=number), not 0 <= number < 90) for number in range(-60, 100)]

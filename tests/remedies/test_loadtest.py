@@ -299,6 +299,7 @@ def test_only_a_declared_test_system_is_tested(shorter, tmp_path, monkeypatch, s
                 plan_load_test(shorter.path, LoadRequest(system, "asr-queue"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("orders")
 def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, monkeypatch, watchme):
     made, usual = [], session.Aws

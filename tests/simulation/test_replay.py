@@ -44,6 +44,10 @@ def test_requests_to_an_api_of_one_slot_wait_for_each_other():
     runs = predicted_runs(settings, [0.0, 0.0, 0.0], replications=2)
     assert [sorted(run) for run in runs] == [[2.0, 4.0, 6.0]] * 2
     assert predicted_figures([0.0, 0.0, 0.0], runs)["longest_s"].highest == 6.0
+    (slow,) = predicted_runs(
+        endpoint_settings(2.0, 0.0, slots=1, timeout_s=5), [0.0, 0.0, 0.0], replications=1
+    )
+    assert sorted(slow[:2]) == [2.0, 4.0] and math.isnan(slow[2])  # the client has timed out
     free = predicted_runs(endpoint_settings(2.0, 0.0, None, 60), [0.0, 0.0, 0.0], replications=1)
     assert free == ((2.0, 2.0, 2.0),)
 

@@ -19,6 +19,7 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.load_plan import FACTORS, LONGEST_S, MOST_MESSAGES
 from watchme_analysis.text.message import Code, Resource, message
 from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_path
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from watchme_analysis.remedies.loadtest import LoadResult
 
 _EXIT_CODES = {"complete": 0, "stopped": 1, "refused": 2}
-_LONGEST_S = 3600.0
-_MOST_MESSAGES = 10_000
 
 
 @click.command(
@@ -59,7 +58,7 @@ Exit codes: 0 done; 1 the test stopped, or a service failed; 2 refused, or bad i
 )
 @click.option(
     "--factor",
-    type=FiniteRange(1, 10),
+    type=FiniteRange(*FACTORS),
     default=1.0,
     show_default=True,
     help="How many times as fast as recorded.",
@@ -74,7 +73,7 @@ Exit codes: 0 done; 1 the test stopped, or a service failed; 2 refused, or bad i
 )
 @click.option(
     "--most",
-    type=click.IntRange(1, _MOST_MESSAGES),
+    type=click.IntRange(1, MOST_MESSAGES),
     default=1000,
     show_default=True,
     help="Largest number of messages or requests.",
@@ -163,7 +162,7 @@ def _plan(case: Path, options: dict[str, Any]) -> int:
     from watchme_analysis.remedies.load_plan import LoadLimits, write_load_plan
     from watchme_analysis.services.loadtest import LoadRequest, plan_load_test
 
-    if options["longest_s"] > _LONGEST_S:
+    if options["longest_s"] > LONGEST_S:
         raise InputError("--for must not exceed 1h: a load test is bounded.")
     names = ("system", "queue", "endpoint", "factor", "longest_s", "most", "watch", "slots")
     wanted = LoadRequest(
@@ -272,5 +271,7 @@ def _print_policy(plan: Path | None) -> int:
     from watchme_analysis.services.loadtest import CALLS
 
     calls = CALLS if plan is None else calls_of_load_test(read_load_plan(plan))
+    if not calls:
+        raise InputError("This plan calls nothing of AWS, so it needs no policy.")
     echo_json(json.dumps(policy_of(calls), indent=2))
     return 0

@@ -35,7 +35,8 @@ FORMAT, FORMAT_VERSION = "watchme-loadtest", 1
 ATTRIBUTE, HEADER = "watchme_loadtest", "X-Watchme-Loadtest"
 # Attribute with the number of the message in its test.
 NUMBER_ATTRIBUTE = "watchme_loadtest_number"
-FACTORS = (1.0, 10.0)
+# Least and largest ratio of the replayed to the recorded rate.
+FACTORS = (1, 10)
 # Whatever the options: a test is bounded, because a mistake in it must be.
 MOST_MESSAGES, LONGEST_S = 10_000, 3600.0
 _REQUESTS_PER_MESSAGE = 3  # send, receive, delete
@@ -336,7 +337,7 @@ def load_plan_sentences(plan: LoadPlan) -> list[Message]:
         message("loadtest-plan-rate", rates=Names(tuple(_rates(plan)), _SHOWN_STEPS)),
         message(f"loadtest-plan-mark-{kind}", mark=Code(ATTRIBUTE if kind == "queue" else HEADER),
                 id=Code(plan.id)),
-        _cost(plan),
+        _cost(plan) if plan.region else message("loadtest-plan-no-cost"),
         *_prediction(plan),
         *plan.notes,
         *(each.sentence for each in plan.watched),

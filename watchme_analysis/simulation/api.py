@@ -60,7 +60,6 @@ class Api:
         self.busy = 0  # slots that process a call; not counted without a limit
         self.waiting: deque[Call] = deque()
         self.is_done = bytearray(len(arrivals.sent_s))
-        self.done_s = [math.nan] * len(arrivals.sent_s)
         self.duplicates = 0
         self.waits_s = self.others_waits_s = 0.0
         self.started = self.others_started = 0
@@ -171,7 +170,6 @@ class Api:
             self.duplicates += 1
         else:
             self.is_done[call.message] = 1
-            self.done_s[call.message] = self.calendar.now_s
         if self.settings.slots is not None:
             self._leave_slot()
         self.call_ended(call, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from math import inf
+from math import inf, nan
 from random import Random
 
 from watchme_analysis.simulation.api import Api, Call
@@ -123,6 +123,8 @@ class SimulatedPipeline:
         Settings, messages and seed of the simulation.
     calendar
         Event calendar of the simulation.
+    with_times
+        Whether to note when each message was processed.
     """
 
     def __init__(
@@ -131,9 +133,13 @@ class SimulatedPipeline:
         arrivals: Arrivals,
         seed: int,
         calendar: EventCalendar,
+        *,
+        with_times: bool = False,
     ) -> None:
         self.settings = settings
         self.calendar = calendar
+        # End of the first invocation that processed each message, in seconds.
+        self.done_s: dict[int, float] | None = {} if with_times else None
         self.queue = queue_of(settings.queue, arrivals, calendar)
         # Text seeds, so that the random numbers differ from those of arrivals with the same seed.
         random = Random(f"service times {seed}")
@@ -318,10 +324,18 @@ class SimulatedPipeline:
         else:
             for receipt in run.batch:
                 queue.delete(receipt)
+        if self.done_s is not None:
+            self._note_done(run, failed)
         self.last_left_s = self.calendar.now_s
         if self.has_conditions:
             self.conditions.note(bool(failed))
         self.poll()
+
+    def _note_done(self, run: Invocation, failed: set[int] | None) -> None:
+        """Note the end of the first invocation that processed each message."""
+        for _, message, _ in run.batch:
+            if self.done_s is not None and message not in (failed or ()):
+                self.done_s[message] = min(self.calendar.now_s, self.done_s.get(message, inf))
 
     def _change(self, change: tuple[str, float | None]) -> None:
         """Change a setting; receives and invocations in progress keep the previous value."""
@@ -392,8 +406,8 @@ class SimulatedPipeline:
         elif not visible:
             self.allowed, self.ramps = min(poller.start_batches, self.most), 0
 
-    def outcome(self, sent: int, horizon_s: float, *, with_times: bool = False) -> Outcome:
-        """Return the outcome for the messages sent; ``with_times`` also when each was done."""
+    def outcome(self, sent: int, horizon_s: float) -> Outcome:
+        """Return the outcome for the messages sent."""
         queue, api = self.queue, self.api
         state = queue.state
         visible, in_flight = queue.count(VISIBLE), queue.count(IN_FLIGHT)
@@ -422,7 +436,7 @@ class SimulatedPipeline:
             mean_wait_s=api.waits_s / api.started if api.started else None,
             others_wait_s=api.others_waits_s / api.others_started if api.others_started else None,
             series=tuple(self.series),
-            done_s=tuple(api.done_s[:sent]) if with_times else (),
+            done_s=() if self.done_s is None else tuple(self.done_s.get(n, nan) for n in range(sent)),
             **{name: getattr(self, name) for name in _OF_PIPELINE},
             **{name: getattr(api, name) for name in _OF_API},
         )

@@ -31,7 +31,7 @@ def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0, *, with_time
     seed
         Seed of the random numbers; the same seed leads to the same outcome.
     with_times
-        Whether the outcome states when the work of each message was completed.
+        Whether the outcome states when each message was processed.
 
     Raises
     ------
@@ -40,10 +40,10 @@ def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0, *, with_time
     """
     _check(arrivals)
     calendar = EventCalendar()
-    pipeline = SimulatedPipeline(settings, arrivals, seed, calendar)
+    pipeline = SimulatedPipeline(settings, arrivals, seed, calendar, with_times=with_times)
     pipeline.begin()
     sent = _run(calendar, pipeline, settings.horizon_s)
-    return pipeline.outcome(sent, settings.horizon_s, with_times=with_times)
+    return pipeline.outcome(sent, settings.horizon_s)
 
 
 def _check(arrivals: Arrivals) -> None:

@@ -297,7 +297,7 @@ class Outcome:
     series
         Each minute: time in seconds, messages visible, in flight, dead-lettered, and age in seconds.
     done_s
-        Time in seconds at which the work of each message was completed first, NaN where it never was; empty
+        End of the first invocation that processed each message, in seconds; NaN where there was none. Empty
         unless it was asked for.
     """
 

@@ -13,6 +13,7 @@ loadtest-plan-rate = Rate per minute, in equal parts of that time: { $rates }
 loadtest-plan-mark-queue = Each message has the attribute { $mark } with the value { $id }.
 loadtest-plan-mark-endpoint = Each request has the header { $mark } with the value { $id }.
 loadtest-plan-cost = Cost: about { $usd } USD at list prices of us-east-1, with { $requests } requests to SQS.
+loadtest-plan-no-cost = Cost: the test itself calls nothing of AWS.
 loadtest-plan-model = Prediction of { $runs } simulated runs, with { $mean } for a message on average.
 loadtest-predicted-most-waiting = At most { $mean } are sent and not processed at once ({ $lowest } to { $highest }).
 loadtest-predicted-p95-s = 95 % are processed within { $mean } ({ $lowest } to { $highest }).

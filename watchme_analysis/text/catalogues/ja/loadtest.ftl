@@ -7,6 +7,7 @@ loadtest-plan-rate = 所要時間を等分したときの 1 分あたりの件�
 loadtest-plan-mark-queue = 各メッセージには属性 { $mark } (値 { $id }) が付きます。
 loadtest-plan-mark-endpoint = 各リクエストにはヘッダー { $mark } (値 { $id }) が付きます。
 loadtest-plan-cost = 費用: us-east-1 の定価で約 { $usd } USD、SQS へのリクエスト { $requests } 件。
+loadtest-plan-no-cost = 費用: テスト自体は AWS を呼び出しません。
 loadtest-plan-model = 1 件の処理に平均 { $mean } かかるものとして、{ $runs } 回のシミュレーションで予測しました。
 loadtest-predicted-most-waiting = 送信済みで未処理のものは同時に最大 { $mean } 件です ({ $lowest } から { $highest })。
 loadtest-predicted-p95-s = 95 % が { $mean } 以内に処理されます ({ $lowest } から { $highest })。
