@@ -63,6 +63,7 @@ def test_the_python_shown_runs(tmp_path, monkeypatch, capsys):
     assert names["how"].rows == len(names["requests"])
 
 
+@pytest.mark.slow
 def test_the_four_calls_of_the_first_screen_run_as_they_stand(front, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -42,6 +42,7 @@ NO_SOCKET = {
 }
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("engine", ENGINES[1:])
 @pytest.mark.parametrize(("logged", "expected"), NO_SOCKET.items())
 def test_a_try_that_got_no_socket_has_no_address(engine, logged, expected):

@@ -237,6 +237,7 @@ def test_every_timeout_of_a_recorded_incident_finds_its_own_504(data):
     assert (requests["time"].dt.floor("s") == failures["time"]).all()
 
 
+@pytest.mark.slow
 def test_linking_takes_time_in_proportion_to_the_errors():
     def spent(count):
         # Two errors and two requests of each second agree, so that each second is a group of its own.

@@ -60,6 +60,7 @@ def test_spilling_twice_gives_the_same_bytes(folder, tmp_path):
     assert not import_folder(folder, tmp_path / "one").changed
 
 
+@pytest.mark.slow
 def test_rejected_lines_beyond_those_kept_are_counted(tmp_path):
     (tmp_path / "evidence").mkdir()
     (tmp_path / "evidence" / "access.log").write_text(line(1) + "rubbish\n" * 10_050)

@@ -120,12 +120,14 @@ def everything(case):
     return "\n".join(parts).replace("\\", "")
 
 
+@pytest.mark.slow
 def test_the_evidence_holds_every_value(case):
     text = everything(case)
     # What the import masks already: environment variables of a container, but not in its copy of the file.
     assert [kind for kind, value in ALL.items() if value not in text] == []
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("level", LEVELS)
 def test_what_remains_in_the_case_is_as_stated(exported, level):
     text = everything(exported[level])

@@ -471,6 +471,7 @@ GROWTHS = {
 }
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("ending", ["", ".gz"])
 @pytest.mark.parametrize("spill_from", [None, 1])
 @pytest.mark.parametrize("what", GROWTHS)

@@ -85,6 +85,7 @@ def test_a_problem_is_one_sentence(case, damage):
     assert "\n" not in problem
 
 
+@pytest.mark.slow
 def test_a_manifest_with_any_value_is_used_or_refused_in_one_sentence(case):
     manifest = json.loads((case / "manifest.json").read_text())
     for content in hostile_documents(manifest, 60):

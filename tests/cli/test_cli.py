@@ -106,6 +106,7 @@ def test_tables_are_no_wider_than_the_terminal(watchme, words, shorter, bundled,
     assert [line for line in wide if not line.startswith("    watchme ")] == [], "only commands to copy are"
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "words",
     [
@@ -141,6 +142,7 @@ def test_bad_input_is_one_sentence_and_exit_2(watchme, evidence, tmp_path, words
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_diagnose_prints_one_json_object(watchme, bundled):
     answer = watchme("diagnose", "health", bundled("health-healthy").path, "--json")
     assert answer.returncode == 0, answer.stderr

@@ -17,6 +17,7 @@ def test_case_sql_prints_rows_and_says_how_many_are_left_out(bundled):
     assert lines[-1].startswith("132 rows, 130 of them not shown")
 
 
+@pytest.mark.slow
 def test_case_sql_knows_every_request_followed_through_the_layers(bundled):
     folder = str(bundled("health-threadpool").path)
     counted = "select {0}, count(*) as n from requests where path = '/health' group by {0} order by {0}"

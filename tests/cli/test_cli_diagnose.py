@@ -50,6 +50,7 @@ def test_the_text_holds_the_text_of_each_question(watchme, both):
     assert [line for line in whole.splitlines() if line in ("health", "backlog")] == ["health", "backlog"]
 
 
+@pytest.mark.slow
 def test_json_has_the_same_shape_for_one_question(watchme, evidence):
     answer = watchme("diagnose", evidence, "--json")
     assert [*json.loads(answer.stdout)] == ["health"]
@@ -106,6 +107,7 @@ def test_exit_3_only_where_it_is_wanted(watchme, bundled, evidence):
     assert watchme("diagnose", evidence, "--fail-on", "nothing").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_chosen_system_states_the_endpoint_where_the_case_has_it(watchme, both, monkeypatch, tmp_path):
     (tmp_path / "watchme.toml").write_text(
         '[systems.one]\nhealth = "/health"\nqueue = "nowhere"\n[systems.two]\nhealth = "/other"\n'

@@ -47,6 +47,7 @@ def test_no_rows_are_valid_in_each_form(sql):
     assert printed["jsonl"].strip() == ""
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_has_the_form_of_its_suffix_and_holds_what_would_be_printed(sql, evidence, form):
     file = evidence.parent / f"rows.{form}"
@@ -116,6 +117,7 @@ def outputs(tmp_path_factory):
     return home
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("words", "columns"),
     [

@@ -131,6 +131,7 @@ def test_offline_repeats_what_was_asked(group, capsys):
         ask(capsys, "worker_timeouts", "--offline", "--region", "eu-west-1")
 
 
+@pytest.mark.slow
 def test_parameters_and_groups_by_hand(group):
     result = run("run", "worker_first", "-p", "rows=1", "--log-group", GROUPS[0])
     assert result.exit_code == 0, result.output

@@ -26,6 +26,7 @@ def case(shorter, tmp_path):
     return Path(shutil.copytree(shorter.path, tmp_path / "case"))
 
 
+@pytest.mark.slow
 def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
     result = run()
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -35,6 +36,7 @@ def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
     assert result.stderr == f"{MESSAGES} messages to redrive\n"
 
 
+@pytest.mark.slow
 def test_the_list_goes_to_a_file(run, tmp_path):
     out = tmp_path / "again.jsonl"
     result = run("--out", str(out))
@@ -285,6 +287,7 @@ def test_messages_are_created_for_work_that_no_message_names(worker, case, tmp_p
     assert (result.return_value, sorted(worker.done)) == (0, sorted(bodies))
 
 
+@pytest.mark.slow
 def test_an_archive_is_redriven_without_a_case(front, moto_port, tmp_path):
     from watchme_analysis.cli.queue import queue_group
 

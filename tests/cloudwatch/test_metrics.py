@@ -236,6 +236,7 @@ def test_faults_on_the_way(account):
     assert answer["MetricDataResults"][0]["Values"] == [7.0]
 
 
+@pytest.mark.slow
 def test_two_that_keep_the_same_answer_at_once_leave_a_whole_one(tmp_path):
     store = ResponseStore(tmp_path, "here")
     value = {"rows": ["x" * 1000] * 2000}

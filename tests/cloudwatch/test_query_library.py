@@ -60,6 +60,7 @@ def test_every_query_runs_and_returns_its_columns(run, name):
     assert len(frame)
 
 
+@pytest.mark.slow
 def test_the_queries_find_what_they_say(run):
     assert len(run("worker_timeouts")) == 1
     assert run("import_errors").module.tolist() == ["requests"]

@@ -39,6 +39,7 @@ def retrieve(offsets, *, known=True, cap=1000, whole=True, order="asc", takes=0.
     return model, answer, sum(model.scanned.values()) / max(1, least(model.moments, cap))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     second=st.one_of(
@@ -114,6 +115,7 @@ def test_a_burst_in_a_known_minute_is_scanned_once_where_queries_are_worth_it(wi
     assert most <= 3 * 60
 
 
+@pytest.mark.slow
 def test_few_queries_are_made_where_little_is_to_be_saved():
     _, answer, _ = retrieve(burst(4000, 4000, 1))
     assert answer.queries_started < 30

@@ -314,6 +314,7 @@ def test_an_event_reaches_its_bus(tmp_path, front):
     assert detail["incident"]["cause"] == "consumer_failing"
 
 
+@pytest.mark.slow
 def test_s3_is_a_site_with_index_encryption_links_and_retention(tmp_path, front, page):
     s3 = boto3.client("s3")
     where = {"LocationConstraint": "ap-southeast-2"}
@@ -486,6 +487,7 @@ def as_aws(status):
     return lambda kind: xml.encode() if "json" not in (kind or "") else json.dumps({"__type": code}).encode()
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("trouble", ["unavailable", "slow", "429", "500", "tls"])
 def test_destinations_in_trouble_affect_no_other_and_are_reported(
     tmp_path, webhook, mail_server, monkeypatch, front, trouble

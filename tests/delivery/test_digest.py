@@ -143,6 +143,7 @@ def test_a_period_ends_at_midnight_of_the_reader():
     assert window.end.tzinfo is UTC
 
 
+@pytest.mark.slow
 def test_a_digest_is_delivered_once_for_its_days_also_after_a_kill(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda file: None)
     for kill_at in count(1):

@@ -239,6 +239,7 @@ def test_keys_are_found_as_the_yaml_library_finds_them():
     ]
 
 
+@pytest.mark.slow
 def test_brackets_take_time_in_proportion_to_their_number():
     began = time.process_time()
     assert read_yaml("[" * 10_000 + "]" * 10_000)
@@ -253,6 +254,7 @@ def test_reading_ends_in_time(limit):
         pass
 
 
+@pytest.mark.slow
 def test_a_file_that_reaches_a_limit_costs_no_other(tmp_path, limit):
     limit(unpacked_mib=1, unpacked_times=20)
     evidence = tmp_path / "evidence"

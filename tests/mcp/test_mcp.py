@@ -50,6 +50,7 @@ def call(tools, name, **arguments):
     return asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_every_tool_is_listed_as_read_only(cases):
     async def run():
         async with mcp.Client(make_server(Tools((cases,)))) as client:
@@ -85,6 +86,7 @@ CLAIMS = (
 )
 
 
+@pytest.mark.slow
 def test_a_claim_is_judged_by_its_cause_and_its_reason(pool, diagnosis, subtests):
     for cause, reason, judgement in CLAIMS:
         with subtests.test(cause=cause, reason=reason):
@@ -159,6 +161,7 @@ def test_answers_are_redacted(cases):
     assert "172.28." not in json.dumps(tools.sql("pool", query))
 
 
+@pytest.mark.slow
 def test_answers_are_bounded(cases):
     found = Tools((cases,)).sql("pool", "select repeat('x', 20000) as text from access_log", limit=10_000)
     assert (found["rows"] > 50, found["shown"]) == (True, 50)

@@ -73,6 +73,7 @@ def side_tables(**given):
     return {name: conform(name, given[name]) if name in given else empty(name) for name in names}
 
 
+@pytest.mark.slow
 def test_health_timeline_names_zone_and_units_and_says_which_layers_are_missing():
     picture = plot_health_timeline(observed(), side_tables(), SPAN, ["/api/health"])
     assert "time (Asia/Tokyo), 2025-12-11" in picture.words
@@ -83,6 +84,7 @@ def test_health_timeline_names_zone_and_units_and_says_which_layers_are_missing(
     assert "failed" in picture.alt
 
 
+@pytest.mark.slow
 def test_health_timeline_draws_each_host_metric_and_kind_of_event():
     moments = [START + timedelta(seconds=second) for second in range(0, 120, 10)]
     metrics = [
@@ -99,6 +101,7 @@ def test_health_timeline_draws_each_host_metric_and_kind_of_event():
     assert "events (no application log)" in titles
 
 
+@pytest.mark.slow
 def test_a_layer_with_too_many_requests_for_dots_is_drawn_in_steps():
     many = pd.concat([observed()] * 200, ignore_index=True)
     bins = dense_bins(many)
@@ -112,6 +115,7 @@ def test_a_layer_with_too_many_requests_for_dots_is_drawn_in_steps():
     assert dense_bins(observed()).empty
 
 
+@pytest.mark.slow
 def test_same_frames_give_the_same_bytes():
     first, second = (plot_health_timeline(observed(), side_tables(), SPAN).png for _ in range(2))
     assert first == second
@@ -119,6 +123,7 @@ def test_same_frames_give_the_same_bytes():
     assert len(first) < 120_000
 
 
+@pytest.mark.slow
 def test_flat_colours_survive_the_palette():
     image = Image.open(io.BytesIO(plot_health_timeline(observed(), side_tables(), SPAN).png)).convert("RGB")
     colors = {color for _, color in image.getcolors(image.width * image.height)}
@@ -155,6 +160,7 @@ def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
     assert "typical, GET /api/health: edge not logged" in picture.alt
 
 
+@pytest.mark.slow
 def test_in_flight_against_latency_shows_the_lag():
     joined = join_requests(access_log(), empty("edge_log"))
     opened = open_requests(joined)
@@ -172,6 +178,7 @@ def test_in_flight_against_latency_shows_the_lag():
     assert "time (Asia/Tokyo), 2025-12-11" in picture.words
 
 
+@pytest.mark.slow
 def test_long_paths_are_told_apart_by_their_ends_and_leave_room_for_the_rest():
     log = access_log()
     log = log.assign(path="/one-service-of-several/with-a-prefix" + log["path"])
@@ -237,6 +244,7 @@ def test_bins_add_counts_up_keep_levels_at_their_highest_and_leave_gaps_null():
     ]
 
 
+@pytest.mark.slow
 def test_backlog_timeline_has_every_panel_with_its_unit_and_one_zone():
     span = style.AxisSpan(Window(START, START + timedelta(hours=2)), TOKYO)
     picture = plot_backlog_timeline(binned(pipelines(Tables(metrics=metrics()))), span, ["a-queue"])

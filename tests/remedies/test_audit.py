@@ -167,6 +167,7 @@ def test_what_the_case_lacks_is_unknown_and_no_finding(evidence, tmp_path):
         assert (settings[key].status, settings[key].consequence) == ("unknown", None), key
 
 
+@pytest.mark.slow
 def test_a_dlq_that_refuses_its_source_is_found(evidence, tmp_path):
     allow = {"redrivePermission": "byQueue", "sourceQueueArns": [f"{ARN}other"]}
     dlq = queue("orders-dlq", 30, 1_209_600, RedriveAllowPolicy=json.dumps(allow))

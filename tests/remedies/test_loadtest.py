@@ -117,6 +117,7 @@ def test_the_mark_is_an_attribute_of_each_message(worker, aws, tmp_path):
     assert {one["MessageAttributes"][ATTRIBUTE]["StringValue"] for one in found} == {"loadtest-1"}
 
 
+@pytest.mark.slow
 def test_what_nobody_processes_is_stated(worker, aws, tmp_path):
     worker.front.before["FilterLogEvents"].clear()
     result = run_load_test(plan_of(worker, 2, limits=IMPATIENT), tmp_path / "j", aws)
@@ -135,6 +136,7 @@ def test_without_ids_in_the_log_the_queue_itself_is_counted(worker, aws, tmp_pat
     assert run_load_test(plan, tmp_path / "j", aws).done_s == result.done_s
 
 
+@pytest.mark.slow
 def test_harm_elsewhere_stops_the_test(worker, aws, orders, tmp_path, subtests):
     function = ("AWS/Lambda", "Errors", (("FunctionName", "orders-worker"),))
 
@@ -162,6 +164,7 @@ def test_harm_elsewhere_stops_the_test(worker, aws, orders, tmp_path, subtests):
     assert (refused.outcome, refused.counts.sent) == ("refused", 0)
 
 
+@pytest.mark.slow
 def test_failures_of_the_test_itself_stop_it(worker, aws, tmp_path):
     worker.fails = lambda body: True
     result = run_load_test(plan_of(worker, 60), tmp_path / "j", aws)
@@ -368,6 +371,7 @@ def test_requests_are_planned_from_an_access_log(bundled, tmp_path, monkeypatch)
     assert LoadPlan.from_dict(json.loads(json.dumps(plan.to_dict()))).digest == plan.digest
 
 
+@pytest.mark.slow
 def test_a_template_is_filled_with_the_work_of_the_case(shorter, worker, orders, tmp_path, monkeypatch):
     declared(tmp_path, monkeypatch)
     wanted = LoadRequest(

@@ -54,6 +54,7 @@ def test_a_timeout_is_a_failure(state_of):
     assert state_of(START, f"handling {FIRST}", said, END) == ("failed", "message")
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("reports", "state"), [(True, "processed"), (False, "failed")])
 def test_an_error_of_another_message_of_the_batch(state_of, reports, state):
     lines = (START, f"handling {FIRST}", f"[ERROR] ValueError: {SECOND}", END)

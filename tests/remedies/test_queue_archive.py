@@ -204,6 +204,7 @@ def test_an_archive_killed_at_any_moment_is_repeated(worker, aws, tmp_path, subt
     assert len(worker.in_dlq()) == 2
 
 
+@pytest.mark.slow
 def test_the_command_archives_shows_the_plan_and_purges(worker, tmp_path):
     worker.dead_letters(2)
     path = tmp_path / "dlq.jsonl.gz"

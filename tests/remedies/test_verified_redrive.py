@@ -179,6 +179,7 @@ def test_a_queue_with_its_own_redrive_policy_is_not_read(worker, aws, tmp_path):
         run_redrive(RedriveTask(task.queue_url, task.items, worker.queue), tmp_path / "j", aws, QUICK)
 
 
+@pytest.mark.slow
 def test_the_policy_allows_the_calls_that_were_made(worker, aws, tmp_path):
     task = task_of(worker, worker.dead_letters(2))
     run_redrive(task, tmp_path / "j", aws, QUICK)
