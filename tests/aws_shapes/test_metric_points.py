@@ -184,6 +184,11 @@ def test_zones_epochs_and_gzip(tmp_path):
     ]
 
 
+def test_half_a_surrogate_pair_in_a_time_costs_that_point_alone(folder):
+    found, _, _ = folder([SENT], a={"MetricDataResults": [series([minute(0), "\ud83d"], [1, 2])]})
+    assert found["metrics"]["value"].tolist() == [1.0]
+
+
 def test_messages_and_unreadable_values_are_told(folder):
     answer = {
         "MetricDataResults": [series([minute(0), "yesterday", minute(1)], ["many", 2.0, float("inf")])],

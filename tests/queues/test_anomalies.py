@@ -248,7 +248,13 @@ def test_a_peak_that_comes_every_day_is_daily():
     for day in range(3):
         world.at["visible"][day * 1440 + 900 : day * 1440 + 930] = 50
         world.at["age_s"][day * 1440 + 900 : day * 1440 + 930] = np.arange(0, 1800, 60)
-    assert [episode.daily for episode in standing_intervals(only(world))] == [True] * 3
+    # Another one of that day, and one of another day that is far smaller.
+    for first, visible in ((600, 50), (1440 + 300, 50), (2880 + 300, 10)):
+        world.at["visible"][first : first + 30] = visible
+    daily = {episode.start: episode.daily for episode in standing_intervals(only(world))}
+    assert [daily[START + pd.Timedelta(minutes=day * 1440 + 900)] for day in range(3)] == [True] * 3
+    others = [daily[START + pd.Timedelta(minutes=first)] for first in (600, 1740, 3180)]
+    assert others == [False, False, True], "the smaller one recurs, the larger one does not"
 
 
 def test_a_missing_point_stays_missing():
