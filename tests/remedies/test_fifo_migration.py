@@ -140,6 +140,7 @@ def test_without_a_switch_the_run_waits_for_people_to_switch_producers(world, aw
     assert states(world) == MIGRATED
 
 
+@pytest.mark.slow
 def test_the_order_is_kept_if_wanted(world, aws, tmp_path):
     world.failing = {json.dumps({"order_id": "o-0", "placed_at": "2026-01-01T00:00:00Z"})}
     plan = ready(world, aws, options=replace(OPTIONS, keeps_order=True))
@@ -164,6 +165,7 @@ def test_a_changed_queue_refuses_the_plan(world, aws, tmp_path):
     assert states(world) == {"": ("Enabled", 3, 0)}
 
 
+@pytest.mark.slow
 def test_a_migration_is_planned_again_after_it_was_undone(world, aws, tmp_path):
     plan = ready(world, aws)
     apply_plan(plan, tmp_path / "j", aws)
@@ -252,6 +254,7 @@ def test_a_run_killed_at_any_moment_is_resumed(front, moto_port, aws, tmp_path, 
     assert moment == 2 * 10 + 2 + 8 + 2 + 1
 
 
+@pytest.mark.slow
 def test_the_policy_allows_exactly_the_calls_that_are_made(world, aws, tmp_path):
     plan = ready(world, aws)
     write_plan(plan, tmp_path / "plan.json")
