@@ -7,8 +7,8 @@ SIGKILL at a random moment. Then the remedy runs again to its end, and the syste
 with what must be. The seed of each trial is S plus its number, so that a trial can be repeated alone
 (`--kills 1 --seed 117`). The exit code is 1 if a trial failed.
 
-Of alarms and settings, every second trial kills the undo of a plan that was applied. Of deployments, every
-second trial deploys code whose handler raises, so that the rollback is killed as well.
+Of alarms, settings and FIFO, every second trial kills the undo of a plan that was applied. Of deployments,
+every second trial deploys code whose handler raises, so that the rollback is killed as well.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 # Remedies that are plans, applied by `apply_plan`; the others are runs on a queue.
-PLANS = ("alarms", "settings", "deploy")
+PLANS = ("alarms", "settings", "deploy", "fifo")
 REMEDIES = ("redrive", "archive", "purge", *PLANS)
 REGION = "ap-southeast-2"
 OLD_CODE = "def lambda_handler(event, context):\n    return {}\n"
@@ -157,6 +157,13 @@ class Trials:
         front.mappings.clear()
         front.before.clear()
         front.lambdas.functions.clear()
+        for left in (
+            front.event_sources.mappings,
+            front.event_sources.left,
+            front.metrics,
+            front.allow_policies,
+        ):
+            left.clear()
         if remedy in PLANS:
             return self.prepare_plan(remedy, Path(self.folder.name, name), is_second=is_second)
         self.worker = Worker(front, self.port)
@@ -173,13 +180,15 @@ class Trials:
         return order
 
     def prepare_plan(self, remedy: str, path: Path, *, is_second: bool) -> dict[str, Any]:
-        """Return an order on a plan; of alarms and settings, the second kind undoes an applied plan."""
+        """Return an order on a plan; the second kind undoes an applied plan, but for deployments."""
         from watchme_analysis.remedies.plan import write_plan
 
         path.mkdir()
         file = path / "plan.json"
         if remedy == "deploy":
             plan = deployment_plan(file, self.server.front, RAISING_CODE if is_second else NEW_CODE)
+        elif remedy == "fifo":
+            plan = self.prepare_migration()
         else:
             plan = alarms_plan(path) if remedy == "alarms" else settings_plan()
         write_plan(plan, file)
@@ -187,7 +196,33 @@ class Trials:
         if is_second and remedy != "deploy":
             perform(order)
             order["undo"] = True
+            if remedy == "fifo":
+                self.orders.age(7200)
         return order
+
+    def prepare_migration(self) -> Plan:
+        """Return the plan of a queue that holds messages, and let its producer send on once switched."""
+        from worlds.event_sources import Orders
+
+        from watchme_analysis.remedies.fifo_migration import MigrationOptions, Switch
+        from watchme_analysis.services.fifo import plan_migration, prepared
+
+        orders = self.orders = Orders(self.server.front, self.port)
+        orders.is_working = False
+        for _ in range(MESSAGES):
+            orders.send(ago_s=7200)
+        options = MigrationOptions(
+            "", "", "", switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
+        )
+        plan = plan_migration(session(), *prepared(session(), "orders", group_key="order_id", chosen=options))
+        orders.is_working = True
+
+        def send() -> None:
+            if orders.variables()["QUEUE_URL"].endswith(".fifo") and len(orders.sent) < 2 * MESSAGES:
+                orders.send()
+
+        self.server.front.before["GetMetricData"].append(send)
+        return plan
 
     def run(self, order: dict[str, Any], delay_s: float | None) -> str:
         """Run an order in a process that is killed after so many seconds; return ``killed`` or ``ended``."""
@@ -251,6 +286,13 @@ class Trials:
             require(len(lambdas.functions["orders"]["versions"]) == 1, "a version was published twice")
         elif order["remedy"] == "alarms":
             check_alarms(plan, is_undone=order["undo"])
+        elif order["remedy"] == "fifo":
+            self.orders.work()
+            require(
+                self.orders.processed == dict.fromkeys(self.orders.sent, 1), "a message is lost or done twice"
+            )
+            polled = {arn.rpartition(":")[2] for arn in self.server.front.event_sources.polled()}
+            require(polled == {"orders" if order["undo"] else "orders.fifo"}, f"{polled} are polled")
         else:
             check_settings(is_undone=order["undo"])
 
