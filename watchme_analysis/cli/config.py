@@ -87,12 +87,12 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
         echo(align_rows(heads, found.rows(), words=(0, 1, 2)))
     for note in found.notes:
         echo(render(message("print-note", text=note), language), err=True)
-    told = {"file": Resource(str(target))}
+    values = {"file": Resource(str(target))}
     if found.systems:
-        echo(render(message("config-init-written", systems=len(found.systems), **told), language))
+        echo(render(message("config-init-written", systems=len(found.systems), **values), language))
         echo(label("config-init-next", language))
     else:
-        echo(render(message("config-init-nothing", **told), language))
+        echo(render(message("config-init-nothing", **values), language))
     return PARTLY_FAILED if found.failed else 0
 
 

@@ -121,9 +121,9 @@ def diagnose(question: str, case: Path, with_sql: bool, **options: Any) -> int:
     is_met = any(meets(options["fail_on"], diagnosis.to_dict(language)) for diagnosis in found.values())
     code = FOUND if is_met else 0
     if output.form != TABLE:
-        told = {each: diagnosis.to_dict(language) for each, diagnosis in found.items()}
-        whole = told if question == ALL else told[question]
-        output.write_document(whole, lambda: (row for each in told.values() for row in _rows(each)))
+        results = {each: diagnosis.to_dict(language) for each, diagnosis in found.items()}
+        whole = results if question == ALL else results[question]
+        output.write_document(whole, lambda: (row for each in results.values() for row in _rows(each)))
         return code
     for at, (each, diagnosis) in enumerate(found.items()):
         if len(found) > 1:
@@ -155,17 +155,17 @@ def _text(diagnosis: Diagnosis, case: Path, zone: tzinfo, language: str, with_sq
     from watchme_analysis.present import console
     from watchme_analysis.report.cause_page import remedy_page
 
-    told = diagnosis.to_dict(language, zone)
+    result = diagnosis.to_dict(language, zone)
     is_health = diagnosis.question == "health"
     record = track_record(diagnosis.verdict, diagnosis.confidence) if is_health else ""
     here = Path.cwd()
     pages = [
         str(page.relative_to(here) if page.is_relative_to(here) else page)
-        for page in remedy_page(told).values()
+        for page in remedy_page(result).values()
     ]
     remedies = message("print-remedies", pages=pages) if pages else ""
     return console.diagnosis_text(
-        told,
+        result,
         zone,
         with_sql=with_sql,
         notes=[remedies, record],

@@ -38,8 +38,8 @@ def sentence_of(error: BaseException, language: str) -> tuple[str, int] | None:
     if isinstance(error, click.ClickException):
         return _shown(error.message, language), BAD_INPUT
     if isinstance(error, OSError):
-        told = _of_files(error, language)
-        return (told, BAD_INPUT) if told else None
+        sentence = _of_files(error, language)
+        return (sentence, BAD_INPUT) if sentence else None
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return _said("command-stopped", language), STOPPED
     return None
@@ -74,12 +74,12 @@ def _short(text: str) -> str:
 
 def _usage(error: click.UsageError, language: str) -> str:
     """Return the sentence on an invalid use, with the command that explains the usage."""
-    told = " ".join(_detail(error, language).split())
-    stop = "" if told.endswith((".", "?", "。", "？")) else "。" if language == "ja" else "."
+    sentence = " ".join(_detail(error, language).split())
+    stop = "" if sentence.endswith((".", "?", "。", "？")) else "。" if language == "ja" else "."
     if error.ctx is None:
-        return f"{told}{stop}"
+        return f"{sentence}{stop}"
     gap = "" if language == "ja" else " "
-    return f"{told}{stop}{gap}{_said('command-see-help', language, command=error.ctx.command_path)}"
+    return f"{sentence}{stop}{gap}{_said('command-see-help', language, command=error.ctx.command_path)}"
 
 
 def _detail(error: click.UsageError, language: str) -> str:

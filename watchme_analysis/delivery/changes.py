@@ -198,9 +198,9 @@ def _without_open(state: QuestionState, current: Incident) -> tuple[QuestionStat
     known = next((past for past in state.past if _overlap(past, current)), None)
     if known is not None and current.end is not None:  # it is still in the window
         if known.cause is None and current.cause is not None:
-            told = _merged(known, current)
-            past = tuple(told if one is known else one for one in state.past)
-            return replace(state, past=past), (Change((CAUSE_KNOWN,), told, known),)
+            merged = _merged(known, current)
+            past = tuple(merged if one is known else one for one in state.past)
+            return replace(state, past=past), (Change((CAUSE_KNOWN,), merged, known),)
         return state, ()
     earlier = tuple(past for past in state.past if current.cause is not None and past.cause == current.cause)
     if known is not None:  # it goes on after it seemed to have ended

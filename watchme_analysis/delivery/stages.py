@@ -119,10 +119,10 @@ class AwsSource:
         found = {}
         for question in questions:
             investigation = investigate(question, case)
-            told = answer(investigation).to_dict()
+            result = answer(investigation).to_dict()
             if question == "backlog":
-                told["late"] = late_messages(investigation)
-            found[question] = redactor.value(told)
+                result["late"] = late_messages(investigation)
+            found[question] = redactor.value(result)
         return found
 
     def report(self, case: Path, question: str, wanted: Variant, out: Path, seconds: float) -> str:

@@ -216,10 +216,12 @@ class Page:
 
     def _evidence_rows(self) -> pd.DataFrame:
         """Return one row for each statement about each cause."""
-        told = self.diagnosis.to_dict(self.language, self.zone)["ranking"]
+        ranking = self.diagnosis.to_dict(self.language, self.zone)["ranking"]
         columns = ("cause", "probability", "status", "statement", "weight", "table", "rows", "sql")
         about = ("cause", "probability", "status")
-        rows = ({name: entry[name] for name in about} | item for entry in told for item in entry["evidence"])
+        rows = (
+            {name: entry[name] for name in about} | item for entry in ranking for item in entry["evidence"]
+        )
         return records(({name: row.get(name) for name in columns} for row in rows), columns)
 
     def _leading_query(self) -> str | None:
@@ -257,9 +259,9 @@ class Page:
         subject
             Queue or endpoint; empty for all.
         """
-        asked = self.investigation
+        current = self.investigation
         shown = (str(self.zone), self.language)
-        investigation, _, _ = open_page(asked.question, str(asked.case.path), bounds, subject, shown)
+        investigation, _, _ = open_page(current.question, str(current.case.path), bounds, subject, shown)
         return replace(self, investigation=investigation)
 
     def explore(self) -> Any:
@@ -290,17 +292,17 @@ class Page:
         return {entry.cause: entry.title for entry in causes_of(self.investigation.question)}
 
     def _opened(self) -> TableView:
-        asked = self.investigation
+        current = self.investigation
         window = self.window
         start, end = (Resource(format_time(bound, self.zone)) for bound in (window.start, window.end))
         rows = [
-            (self._label("opened-question"), asked.question),
-            (self._label("opened-case"), asked.case.title),
+            (self._label("opened-question"), current.question),
+            (self._label("opened-case"), current.case.title),
             (
                 self._label("opened-window"),
                 render(message("losses-between", start=start, end=end), self.language),
             ),
-            *((self._label(f"opened-{name}"), value) for name, value in sorted(asked.options.items())),
+            *((self._label(f"opened-{name}"), value) for name, value in sorted(current.options.items())),
         ]
         is_drawn_in_english = drawn_language(self.language) != self.language
         note = self._label("opened-no-font") if is_drawn_in_english else ""

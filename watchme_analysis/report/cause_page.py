@@ -53,5 +53,5 @@ def steps(page: Path) -> str:
     """
     text = page.read_text(encoding="utf-8")
     before = re.search(r"^## (?:Confirm|確認)$", text, re.MULTILINE)
-    told = text[before.start() :] if before else ""
-    return re.sub(r"^## (.+)$", r"**\1**", _LINK.sub(r"\1", told), flags=re.MULTILINE)
+    section = text[before.start() :] if before else ""
+    return re.sub(r"^## (.+)$", r"**\1**", _LINK.sub(r"\1", section), flags=re.MULTILINE)

@@ -87,10 +87,10 @@ def _translated(cell: Any, language: str) -> Any:
 def _title_alone(cells: list[Any]) -> list[Any]:
     """Return cells with the title split from the text below it, because the answer is shown in between."""
     first = cells[0]
-    title, _, told = first.source.partition("\n")
-    if first.cell_type != "markdown" or not title.startswith("# ") or not told.strip():
+    title, _, rest = first.source.partition("\n")
+    if first.cell_type != "markdown" or not title.startswith("# ") or not rest.strip():
         return cells
-    parts = ({"source": title}, {"source": told.strip(), "id": f"{first.get('id', '')}-told"})
+    parts = ({"source": title}, {"source": rest.strip(), "id": f"{first.get('id', '')}-told"})
     return [*(type(first)({**first, **part}) for part in parts), *cells[1:]]
 
 
@@ -120,10 +120,10 @@ def _sections(cells: list[Any]) -> dict[str, str]:
     """Take the level-2 headings out of their cells; return them by the id of the cell."""
     found = {}
     for at, cell in enumerate(cells):
-        heading, _, told = cell.source.partition("\n")
+        heading, _, rest = cell.source.partition("\n")
         if cell.cell_type == "markdown" and heading.startswith("## "):
             found[str(cell.get("id", ""))] = heading[3:].strip()
-            cells[at] = type(cell)({**cell, "source": told.strip()})
+            cells[at] = type(cell)({**cell, "source": rest.strip()})
     return found
 
 

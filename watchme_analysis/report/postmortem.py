@@ -155,17 +155,17 @@ class _Postmortem:
         )
         yield f"# {markdown_text(facts.headline or unnamed)}"
         yield "\n".join(self._head(case))
-        told = stored_sentences(self._found, "summary", self._page.language, self._page.zone)
+        summary = stored_sentences(self._found, "summary", self._page.language, self._page.zone)
         yield self._heading("summary")
         # The last sentence says what to do, which is an open action.
-        shown = told if self._is_calm or len(told) == 1 else told[:-1]
+        shown = summary if self._is_calm or len(summary) == 1 else summary[:-1]
         yield from (markdown_text(text) for text in shown)
         if self._has_incident:
             yield from self._of_incident()
         yield from self._taken(case)
         if not self._is_calm:
             yield self._heading("open-actions")
-            yield "\n".join(f"- [ ] {item}" for item in self._open_actions(told))
+            yield "\n".join(f"- [ ] {item}" for item in self._open_actions(summary))
         made = message("postmortem-made", version=Resource(__version__), case=Resource(case.name))
         yield f"---\n\n*{markdown_text(self._render(made))}*"
 
@@ -212,9 +212,9 @@ class _Postmortem:
         events += [(bound, text) for bound, text in zip(bounds, said, strict=True) if bound is not None]
         changes = page.changes.frame.sort_values("time", kind="stable").head(_MOST_CHANGES)
         for row in changes.to_dict("records"):
-            told = row.get("description") if isinstance(row.get("description"), Message) else row["what"]
+            sentence = row.get("description") if isinstance(row.get("description"), Message) else row["what"]
             resource, user = row.get("resource"), row.get("user")
-            events.append((row["time"].to_pydatetime(), self._change(told, resource, user)))
+            events.append((row["time"].to_pydatetime(), self._change(sentence, resource, user)))
         for alarm in page.diagnosis.extra.get("alarms", ()):
             if alarm.get("first"):
                 fired = message(
@@ -222,10 +222,10 @@ class _Postmortem:
                 )
                 events.append((datetime.fromisoformat(alarm["first"]), self._render(fired)))
         events += self._fired()
-        for time, told, _ in actions_taken(page.investigation.case):
-            events.append((time, self._render(told)))
+        for time, sentence, _ in actions_taken(page.investigation.case):
+            events.append((time, self._render(sentence)))
         events.sort(key=lambda event: event[0])
-        return [(format_time(time, page.zone), told) for time, told in events]
+        return [(format_time(time, page.zone), sentence) for time, sentence in events]
 
     def _fired(self) -> Iterator[tuple[datetime, str]]:
         """Yield the first time at which each alarm fired in the incident, according to its history."""
@@ -240,8 +240,8 @@ class _Postmortem:
             fired = message("postmortem-alarm-fired", alarm=Resource(row["alarm"]))
             yield row["time"].to_pydatetime(), self._render(fired)
 
-    def _change(self, told: Any, resource: Any, user: Any) -> str:
-        what = self._render(told if isinstance(told, Message) else str(told))
+    def _change(self, sentence: Any, resource: Any, user: Any) -> str:
+        what = self._render(sentence if isinstance(sentence, Message) else str(sentence))
         if not isinstance(resource, str):
             return what
         return self._render(
@@ -294,8 +294,8 @@ class _Postmortem:
 
     def _taken(self, case: Case) -> Iterator[str]:
         rows = [
-            (format_time(time, self._page.zone), self._render(told), outcome)
-            for time, told, outcome in actions_taken(case)
+            (format_time(time, self._page.zone), self._render(sentence), outcome)
+            for time, sentence, outcome in actions_taken(case)
         ]
         if not self._has_incident and not rows:
             return
@@ -310,10 +310,10 @@ class _Postmortem:
         else:
             yield markdown_text(self._label("postmortem-no-actions"))
 
-    def _open_actions(self, told: Sequence[str]) -> Iterator[str]:
+    def _open_actions(self, summary: Sequence[str]) -> Iterator[str]:
         """Yield what remains to be done: the remedy, what prevents it, and the evidence to collect."""
-        if told:
-            yield markdown_text(told[-1])
+        if summary:
+            yield markdown_text(summary[-1])
         for page in remedy_page(self._found, self._page.language).values():
             prevent = message("postmortem-prevent", page=Resource(f"docs/causes/{page.name}"))
             yield markdown_text(self._render(prevent))

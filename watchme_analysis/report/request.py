@@ -217,11 +217,11 @@ def plan(
     requests = []
     for path in cases:
         case = open_case(path)
-        asked = [each for each in chosen_questions(question, case) if each in known]
-        if not asked:
+        planned = [each for each in chosen_questions(question, case) if each in known]
+        if not planned:
             raise InputError(error_message("error-folder-other-questions", folder=folder, case=path))
         home = {"case": str(Path(path).resolve())}
-        for each in asked:
+        for each in planned:
             names = parameter_names(known[each])
             # A page has a language even if its notebook has no parameter for it.
             foreign = sorted(set(given) - set(names) - {"language"})

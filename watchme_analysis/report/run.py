@@ -284,8 +284,8 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
 def _looked_at(request: Request) -> dict[str, Any] | None:
     """Return the window of the report: that of the parameters, else that of the case."""
     whole = request.case.manifest.get("window")
-    asked = {"start": request.parameters.get("since"), "end": request.parameters.get("until")}
-    return whole and {bound: asked[bound] or whole[bound] for bound in ("start", "end")}
+    bounds = {"start": request.parameters.get("since"), "end": request.parameters.get("until")}
+    return whole and {bound: bounds[bound] or whole[bound] for bound in ("start", "end")}
 
 
 def _versions() -> dict[str, str]:
