@@ -43,6 +43,8 @@ COLUMNS = ("set", "case", "variant", "truth", "also", "signal", "strength", "val
 # Facts about a case that are no signals; they are stored as rows of their own.
 SITUATION = ("incident", "timed", "spared", "edge_visible")
 CONTROL = "none"
+# Truth of a constructed case whose evidence names a layer at most.
+OPEN = "open"
 SURE = 0.9
 # Change of a confidence that leaves a verdict as it was.
 NO_CHANGE = 0.02
@@ -143,10 +145,13 @@ def collect(options: argparse.Namespace) -> int:
             fresh += rows_of(open_case(ROOT / "data" / name), "bundled", name, "complete", {"cause": cause})
     if options.made_up:
         sys.path.insert(0, str(ROOT / "tests"))
+        from worlds.health_constructed import CONSTRUCTED
         from worlds.health_scenarios import SCENARIOS
 
-        for build, cause in SCENARIOS.items():
-            fresh += rows_of(build(), "made up", build.__name__, "complete", {"cause": cause})
+        made_up = [("made up", build, cause) for build, cause in SCENARIOS.items()]
+        made_up += [("constructed", one.build, one.cause or OPEN) for one in CONSTRUCTED]
+        for part, build, cause in made_up:
+            fresh += rows_of(build(), part, build.__name__, "complete", {"cause": cause})
     kept: list[dict[str, Any]] = []
     replaced = {(row["set"], row["variant"]) for row in fresh}
     if options.corpus.is_file():
@@ -163,9 +168,9 @@ def collect(options: argparse.Namespace) -> int:
 
 def outcome(entry: Entry, said: rules.Decision) -> str:
     """Return ``right``, ``open``, ``wrong``, ``sure`` (wrong at 0.9 and above) or ``missed``."""
+    if said.verdict == {CONTROL: "no_incident", OPEN: "inconclusive"}.get(entry.truth):
+        return "right"
     if entry.truth == CONTROL:
-        if said.verdict == "no_incident":
-            return "right"
         return "open" if said.verdict == "inconclusive" else "sure" if said.confidence >= SURE else "wrong"
     if said.verdict == "inconclusive":
         return "open"
@@ -245,11 +250,12 @@ def said_of(entry: Entry) -> tuple[object, float]:
     found = layers.layer_findings(said.ranking, entry.observations, is_incident=entry.situation.incident)
     beside = None if said.second is None else said.second.finding.cause
     status = tuple(sorted((one.layer, one.status) for one in found))
-    return (said.verdict, said.cause, beside, said.secondary, status), said.confidence
+    refuted = frozenset(one.finding.cause for one in said.ranking if one.status == "refuted")
+    return (said.verdict, said.cause, beside, said.secondary, status, refuted), said.confidence
 
 
 def prunable(entries: Sequence[Entry]) -> list[tuple[str, str, str]]:
-    """Return contradictions that no verdict, layer or confidence needs: signal, cause and grade.
+    """Return contradictions that no verdict, layer, refutation or confidence needs: signal, cause and grade.
 
     Each is left out together with all before it, and put back if that changes what is named or moves a
     confidence by more than :data:`NO_CHANGE`.

@@ -81,12 +81,9 @@ class Incident(Interval):
     ----------
     families
         Affected routes (path templates): those probed first, then by number of bad requests.
-    is_mild
-        True when hardly anything was slow or failed, yet much slower than usual.
     """
 
     families: tuple[str, ...]
-    is_mild: bool = False
 
 
 def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
@@ -385,7 +382,6 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
         score=score,
         count=float(inside["bad"].sum()),
         base=float(len(inside)),
-        is_mild=is_mild,
     )
 
 

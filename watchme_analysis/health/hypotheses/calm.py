@@ -1,4 +1,4 @@
-"""Detectors of a calm record and of an incident in which hardly anything was bad by much."""
+"""Detector of a calm record."""
 
 from __future__ import annotations
 
@@ -15,18 +15,6 @@ LOGS = ("probes", "access_log", "edge_log", "error_log")
 # How much calm one kind of record shows, against all three: probes show the paths that they ask, Nginx's log
 # what an edge before it let through, and an edge's log all that callers asked.
 ONE_PLACE, PART_OF_ALL = 0.7, 0.6
-
-
-@detects("mild", group="incident", needs=("access_log", "edge_log", "probes"))
-def mild(found: Facts) -> list[Observation]:
-    """Return that requests were slower than usual, hardly one of them by much."""
-    if found.incident is None or not found.incident.is_mild:
-        return []
-    outer = found.outer
-    slower = outer[outer["during"] & outer["strained"]]
-    once = slower[~(slower["row"].duplicated() & (slower["row"] >= 0))]
-    text = message("health-mild", requests=len(once))
-    return [Observation("mild", text, tables_of(once), len(once), of_observed(once))]
 
 
 @detects("all_well", group="incident", needs=("access_log", "edge_log", "probes"))

@@ -23,7 +23,6 @@ UNDER_LOAD = (
     "memory_full",
     "bystanders_wait",
     "all_paths",
-    "all_pool_paths",
     "nginx_short_of",
     "fate_slow_header",
     "fate_header_timeout",

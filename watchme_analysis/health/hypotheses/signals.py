@@ -8,7 +8,7 @@ from functools import cache
 from watchme_analysis.health.hypotheses.answers import at_once
 from watchme_analysis.health.hypotheses.app import source
 from watchme_analysis.health.hypotheses.arrivals import arrivals
-from watchme_analysis.health.hypotheses.calm import all_well, mild
+from watchme_analysis.health.hypotheses.calm import all_well
 from watchme_analysis.health.hypotheses.connections import connections
 from watchme_analysis.health.hypotheses.container import container
 from watchme_analysis.health.hypotheses.dependency import callers, client_timeouts
@@ -44,7 +44,6 @@ from watchme_analysis.inference.signals import Observation, Signal, by_id
 # Detectors for a case without an incident, and for one with an incident.
 WITHOUT_INCIDENT: tuple[Callable[[Facts], list[Observation]], ...] = (all_well, stopped)
 CHECKS: tuple[Callable[[Facts], list[Observation]], ...] = (
-    mild,
     localised,
     vantages,
     paths,

@@ -29,8 +29,6 @@ ENOUGH_PROBES = 3
 BEFORE_S, LEFT_S = 0.05, 0.5
 # Probes that would all be spared by a chance of this tell all that a vantage can.
 CHANCE_LEAST = 0.05
-# Statuses that redirect or refuse, those of them that load may bring about, and the share that tells.
-REFUSALS, BY_LOAD, REFUSED_SHARE = (300, 498), (408, 425, 429), 0.5
 # A path that takes less than this share of another's time was slowed, not held.
 MILD_SHARE = 0.25
 # The threads that plain handlers share, and those of asyncio's own executor.
@@ -38,9 +36,7 @@ POOL, EXECUTOR = "thread_pool", "executor"
 POOLS = (POOL, EXECUTOR)
 
 
-@detects(
-    "inside_clear", "inside_bad", "inside_bad_too", "inside_split", group="vantages", needs=("probes/inside",)
-)
+@detects("inside_clear", "inside_bad", "inside_split", group="vantages", needs=("probes/inside",))
 @detects("host_clear", group="vantages", needs=("probes/host",))
 @detects(
     "host_bad_inside_clear",
@@ -97,10 +93,9 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Observation | No
             min(strength, tell),
         )
     if bad >= 0.4 * total:
-        refused = _refused(found) and not inside["status"].between(*REFUSALS).any()
         return Observation(
-            "inside_bad_too" if refused else "inside_bad",
-            message("health-inside-bad-too" if refused else "health-inside-bad", bad=bad, **numbers),
+            "inside_bad",
+            message("health-inside-bad", bad=bad, **numbers),
             "probes",
             total,
             sql,
@@ -109,14 +104,6 @@ def _inside(found: Facts, inside: pd.DataFrame, tell: float) -> Observation | No
             strength,
         )
     return None
-
-
-def _refused(found: Facts) -> bool:
-    """Tell whether most of what callers met were refusals at once, of a kind that no load brings about."""
-    rows = found.affected
-    bad = rows[rows["bad"] & rows["vantage"].isin(["edge", "nginx", "outside"])]
-    refused = bad["status"].between(*REFUSALS) & ~bad["status"].isin(BY_LOAD) & ~bad["slow"]
-    return len(bad) > 0 and bool(refused.mean() >= REFUSED_SHARE)
 
 
 def _inside_split(found: Facts) -> Observation | None:
@@ -197,7 +184,6 @@ def _nanoseconds(moments: pd.Series) -> np.ndarray[Any, Any]:
 @detects(
     "some_paths",
     "all_paths",
-    "all_pool_paths",
     group="paths",
     needs=(
         "access_log",
@@ -238,11 +224,11 @@ def paths(found: Facts) -> list[Observation]:
     else:
         many = [family for family in found.families if sizes.get(family, 0) >= 5]
         unsure = any(found.is_same_service(name) is None for name in found.calm_routes())
-        if len(many) >= 3 and not unsure:
+        if len(many) >= 3 and not unsure and not _all_need_threads(found, many):
             table, rows = _at_one_vantage(outer[outer["family"].isin(many)])
             text = message("health-all-paths", paths=found.families)
-            outcome, sql = _all_outcome(found, many), of_observed(rows)
-            seen.append(Observation(outcome, text, table, len(rows), sql, float(len(many)), "paths"))
+            sql = of_observed(rows)
+            seen.append(Observation("all_paths", text, table, len(rows), sql, float(len(many)), "paths"))
     seen += _handlers(found, calm, sizes)
     seen += _other_services(found, outer)
     return seen
@@ -254,11 +240,10 @@ def _at_one_vantage(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     return table, rows[rows["table"] == table]
 
 
-def _all_outcome(found: Facts, families: list[str]) -> str:
-    """Tell whether all paths being bad speaks against the thread pool: not when all of them need it."""
+def _all_need_threads(found: Facts, families: list[str]) -> bool:
+    """Tell whether all of these paths need a thread: that all are bad then says nothing of where."""
     known = handlers_by_family(own_source(found, "app_handlers"), own_source(found, "app_calls"), families)
-    pooled = known and all(handler.uses_threads for handler in known.values())
-    return "all_pool_paths" if pooled else "all_paths"
+    return bool(known) and all(handler.uses_threads for handler in known.values())
 
 
 def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Observation]:

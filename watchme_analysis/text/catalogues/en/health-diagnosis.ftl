@@ -1,6 +1,5 @@
 ### Observations on the incident as a whole.
 
-health-mild = { $requests } requests and probes were slower than usual, hardly one of them by much.
 health-all-well = No endpoint was slow or failing for long: { $bad } of { $total } requests and probes were bad.
 health-no-requests = The data holds no request or probe that could have been slow or failing.
 

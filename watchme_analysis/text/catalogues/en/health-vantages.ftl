@@ -4,7 +4,6 @@ health-host-bad-inside-clear = { $bad } of { $probes } host probes of { $paths }
 health-host-clear = Only { $bad } of { $probes } host probes of { $paths } were bad while callers outside were served badly.
 health-inside-clear = From inside the container { $paths } responded well while callers outside were served badly ({ $good } of { $probes } probes, median { $median }).
 health-inside-bad = From inside the container { $paths } responded as badly as from outside ({ $bad } of { $probes } probes bad, median { $median }).
-health-inside-bad-too = From inside the container { $paths } responded as badly as from outside ({ $bad } of { $probes } probes bad, median { $median }), though callers outside were refused at once.
 health-inside-split = From inside the container { $clear } responded well though callers outside were served badly ({ $good } of { $probes } probes, median { $median }). { $bad } was bad inside as well, as an endpoint that waits for something outside of the container is.
 health-some-paths = { $calm } of the same service did well while { $paths } did not.
 health-all-paths = All requested paths of the service were bad: { $paths }.

@@ -4,7 +4,6 @@ health-host-bad-inside-clear = 外部への応答が悪かった間、ホスト�
 health-host-clear = 外部への応答が悪かった間も、ホストから { $paths } へのプローブで異常だったのは { $probes } 件中 { $bad } 件だけでした。
 health-inside-clear = 外部への応答が悪かった間も、コンテナ内から見た { $paths } は正常に応答しました (プローブ { $probes } 件中 { $good } 件、中央値 { $median })。
 health-inside-bad = コンテナ内から見ても { $paths } の応答は外部と同様に異常でした (プローブ { $probes } 件中 { $bad } 件が異常、中央値 { $median })。
-health-inside-bad-too = 外部の呼び出し元は即座に拒否されていましたが、コンテナ内から見ても { $paths } の応答は同様に異常でした (プローブ { $probes } 件中 { $bad } 件が異常、中央値 { $median })。
 health-inside-split = 外部への応答は悪かったものの、コンテナ内から見た { $clear } は正常に応答しました (プローブ { $probes } 件中 { $good } 件、中央値 { $median })。{ $bad } はコンテナ内から見ても異常で、コンテナの外を待つエンドポイントの特徴と一致します。
 health-some-paths = { $paths } に異常が出ていた間、同じサービスの { $calm } は正常でした。
 health-all-paths = リクエストのあったパスはすべて異常でした: { $paths }。
