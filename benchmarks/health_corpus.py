@@ -28,7 +28,7 @@ from typing import Any
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.health.hypotheses import decision as rules
-from watchme_analysis.health.hypotheses import layers, second
+from watchme_analysis.health.hypotheses import layers
 from watchme_analysis.health.hypotheses.diagnosis import detected
 from watchme_analysis.health.hypotheses.facts import facts
 from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
@@ -233,7 +233,7 @@ def evaluate(options: argparse.Namespace) -> int:
 @contextmanager
 def using(causes: tuple[Cause, ...]) -> Iterator[None]:
     """Let all rules weigh these causes meanwhile."""
-    modules = (rules, layers, second)
+    modules = (rules, layers)
     kept = [module.health_causes for module in modules]  # type: ignore[attr-defined]
     for module in modules:
         module.health_causes = lambda: causes  # type: ignore[attr-defined]

@@ -40,8 +40,8 @@ def _queue(entry):
 
     found = [
         QueueObservation(
-            name, "", "", rows, None, effect, None, strength, None, entry["queue"],
-            span and Span(*map(moment, span)), event,
+            name, "", "", rows, None, effect, None, strength, queue=entry["queue"],
+            span=span and Span(*map(moment, span)), event=event,
         )
         for name, strength, rows, effect, span, event in entry["signals"]
     ]  # fmt: skip

@@ -39,6 +39,8 @@ class Observation:
         0 to 1, by the number of rows behind the observation.
     detail
         The mechanism in words, for the causes that this signal supports most.
+    share
+        Share of the bad requests that it is about, where it counts those of its own; else None.
     """
 
     signal: str
@@ -50,6 +52,7 @@ class Observation:
     effect_unit: str | None = None
     strength: float = 1.0
     detail: Text | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,6 @@ OF_LINES = {
 }
 # Of a request that was neither slow nor failed, in tables of all requests.
 SERVED = "served"
-# Fates that are Nginx's own doing.
-BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded", "slow_nginx")
 
 
 def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame:

@@ -151,5 +151,6 @@ class Look:
         """Return an observation of this queue."""
         return QueueObservation(
             signal, statement, rows["table"], rows["rows"], rows["sql"], effect,
-            unit if effect is not None else None, strength, detail, self.pipeline.queue, span, event,
+            unit if effect is not None else None, strength, detail,
+            queue=self.pipeline.queue, span=span, event=event,
         )  # fmt: skip

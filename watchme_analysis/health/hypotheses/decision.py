@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from watchme_analysis.health.hypotheses.calibration import confidence
 from watchme_analysis.health.hypotheses.explains import EXPLAINS
-from watchme_analysis.health.hypotheses.second import SECONDARY_MARK, second_fault
 from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
 from watchme_analysis.inference.causes import priors
 from watchme_analysis.inference.confidence import Route
 from watchme_analysis.inference.engine import explained_away, finding
 from watchme_analysis.inference.findings import Ranked, Verdict
+from watchme_analysis.inference.layers import MARK, second_fault
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.inference.weighing import NAMED_AT, weigh
 
@@ -103,7 +103,7 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
         return Decision("inconclusive", None, probability, ranking)
     if cause == "none" and first.status == "supported" and _absorbed(observations):
         return Decision("no_incident", "none", probability, ranking, "calm")
-    second = second_fault(ranking)
+    second = second_fault(health_causes(), ranking, observations, SIGNALS, SHARED_GROUPS)
     if cause != "none" and first.status == "supported" and has_mark(first, situation):
         route: Route = "one" if hangs_on_one(observations, cause) else "several"
         also = secondary(cause, ranking, observations)
@@ -136,7 +136,7 @@ def secondary(cause: str, ranking: Sequence[Ranked], observations: Sequence[Obse
         if entry.finding.cause in named:
             mine = next(one for one in causes if one.cause == entry.finding.cause)
             found = finding(mine, causes, observations, SIGNALS)
-            if max((item.weight for item in found.evidence), default=0.0) >= SECONDARY_MARK:
+            if max((item.weight for item in found.evidence), default=0.0) >= MARK:
                 return mine.cause
     return None
 

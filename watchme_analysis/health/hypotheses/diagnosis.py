@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from watchme_analysis.health.hypotheses.apart import told_apart
 from watchme_analysis.health.hypotheses.decision import decide
 from watchme_analysis.health.hypotheses.edge_rules import unread
 from watchme_analysis.health.hypotheses.explains import EXPLAINS
@@ -60,11 +59,6 @@ def _sentence(language: str, text: str) -> str:
 
 def diagnose(inv: Investigation) -> Diagnosis:
     """Return the cause of a slow or failing ``/health``, from the evidence of a case."""
-    return _weighed(inv, told_apart(inv, _weighed))
-
-
-def _weighed(inv: Investigation, pair: tuple[Diagnosis, ...] = ()) -> Diagnosis:
-    """Weigh all causes; those of a pair of faults are weighed already, each by its own requests."""
     found, seen = inv.once(facts), inv.once(detected)
     findings = {cause.cause: _finding(inv, cause) for cause in health_causes()}
-    return conclude(found, decide(seen, situation(found)), findings, seen, pair)
+    return conclude(found, decide(seen, situation(found)), findings, seen)

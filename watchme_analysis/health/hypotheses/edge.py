@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.edge_rules import timeout_rule
-from watchme_analysis.health.hypotheses.facts import Facts, facts, most_of_one
+from watchme_analysis.health.hypotheses.facts import Facts, most_of_one
 from watchme_analysis.health.hypotheses.rules import edge_rule
 from watchme_analysis.health.hypotheses.sql import of_joined, of_observed, tables_of
 from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, short_of_usual
-from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import Duration, Names, Resource, Text, Value, message, sentences
 
@@ -23,8 +23,6 @@ ADDED_S = 0.4
 ADDED_SHARE = 0.6
 # What an edge gave up on sooner, it did not wait for: it was turned away.
 CUT_S = 0.1
-# What the edge did to a request that nothing further in has a part in.
-OWN_DOING = ("edge_alone", "edge_elsewhere", "edge_waits", "edge_never_arrived")
 
 
 @detects("edge_waits", "edge_alone", "edge_elsewhere", "edge_impatient", group="edge", needs=("edge_log",))
@@ -42,9 +40,10 @@ def edge(found: Facts) -> list[Observation]:
     """Compare what the edge saw with what Nginx saw of the same requests."""
     if not found.has("edge_log"):
         return _without_edge_log(found)
-    bad, parts = found.inv.once(_bad_by_part)
+    bad = _within_nginx_log(found, found.rows("edge", bad=True))
     if len(bad) < 3:
         return []
+    parts = _sorted_out(found, bad)
     seen = []
     total = len(bad)
     makers = {
@@ -55,31 +54,20 @@ def edge(found: Facts) -> list[Observation]:
         "edge_never_arrived": _never_arrived,
     }
     for outcome, maker in makers.items():
-        rows = parts.get(outcome)
-        if rows is not None and len(rows) >= 3 and len(rows) >= 0.3 * total:
-            seen.append(maker(found, rows, total))
-        elif rows is not None and (mine := most_of_one(found, rows, bad)) is not None:
-            seen.append(maker(found, *mine))
+        rows = parts[outcome]
+        if len(rows) >= 3 and len(rows) >= 0.3 * total:
+            one = maker(found, rows, total)
+        elif (mine := most_of_one(found, rows, bad)) is not None:
+            one = maker(found, *mine)
+        else:
+            continue
+        seen.append(replace(one, share=len(rows) / total))
     passed = parts["passed_on"]
     if not seen and len(passed) >= 0.5 * total:
         text = message("health-edge-passes-on", bad=total, paths=found.endpoints, passed=len(passed))
         sql = of_joined("edge", bad)
         seen.append(Observation("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
     return seen
-
-
-def spoilt_by_edge(found: Facts) -> pd.Index:
-    """Return the bad requests, by index, that the edge itself held, refused or sent astray."""
-    bad, parts = found.inv.once(_bad_by_part)
-    mine = [rows for name, rows in parts.items() if name in OWN_DOING]
-    return bad.index[bad.index.isin([row for rows in mine for row in rows.index])]
-
-
-def _bad_by_part(inv: Investigation) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Return the bad requests that the edge saw, and the same by what became of them."""
-    found = inv.once(facts)
-    bad = _within_nginx_log(found, found.rows("edge", bad=True))
-    return bad, _sorted_out(found, bad) if len(bad) else {}
 
 
 def _within_nginx_log(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:

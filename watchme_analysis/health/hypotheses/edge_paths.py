@@ -64,8 +64,19 @@ def rewritten(found: Facts) -> list[Observation]:
     )
     detail = sentences(message("health-edge-renames-unjoined-detail", **asked), edge_rule(found))
     sql = of_joined("nginx", hits)
-    strength = by_count(len(hits))
-    return [Observation("edge_renames", text, "access_log", len(hits), sql, strength=strength, detail=detail)]
+    strength, share = by_count(len(hits)), len(lost) / len(bad)
+    return [
+        Observation(
+            "edge_renames",
+            text,
+            "access_log",
+            len(hits),
+            sql,
+            strength=strength,
+            detail=detail,
+            share=share,
+        )
+    ]
 
 
 def _renamed(found: Facts, bad: pd.DataFrame) -> list[Observation]:
@@ -82,8 +93,19 @@ def _renamed(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     example: dict[str, Value] = {"other": Resource(path), "path": Resource(name)}
     text = message("health-edge-renames", **example, renamed=len(mine), bad=len(bad), paths=found.endpoints)
     detail = sentences(message("health-edge-renames-detail", **example), edge_rule(found))
-    sql, strength = of_joined("nginx", mine), by_count(len(mine))
-    return [Observation("edge_renames", text, "access_log", len(mine), sql, strength=strength, detail=detail)]
+    sql, strength, share = of_joined("nginx", mine), by_count(len(mine)), len(mine) / len(bad)
+    return [
+        Observation(
+            "edge_renames",
+            text,
+            "access_log",
+            len(mine),
+            sql,
+            strength=strength,
+            detail=detail,
+            share=share,
+        )
+    ]
 
 
 def _with_nginx_path(found: Facts, joined: pd.DataFrame) -> pd.DataFrame:

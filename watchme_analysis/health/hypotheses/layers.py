@@ -8,8 +8,8 @@ from typing import Any
 
 from watchme_analysis.health.hypotheses.decision import shows_itself
 from watchme_analysis.health.hypotheses.signals import health_causes
-from watchme_analysis.inference.causes import layer_grades
 from watchme_analysis.inference.findings import Ranked, Status
+from watchme_analysis.inference.layers import refuting
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.inference.weighing import NAMED_AT
 from watchme_analysis.requests.fates import LAYERS
@@ -17,8 +17,6 @@ from watchme_analysis.text.message import Text
 
 # A layer with evidence against it is refuted below this probability.
 REFUTED_BELOW = 0.03
-# Observations that contradict a layer decisively refute it when they concern this share of the bad requests.
-REFUTED_FROM = 0.85
 
 
 @dataclass(frozen=True)
@@ -38,17 +36,6 @@ class LayerFinding:
             "status": self.status,
             "sentence": self.sentence,
         }
-
-
-def refuting(observations: Iterable[Observation], layer: str) -> Observation | None:
-    """Return the strongest observation that excludes a layer, None when the layer is not refuted."""
-    grades = layer_grades("health", layer)
-    against = [
-        one for one in observations if one.signal in grades and grades[one.signal].grade == "-decisive"
-    ]
-    if sum(one.strength for one in against) < REFUTED_FROM:
-        return None
-    return max(against, key=lambda one: one.strength)
 
 
 def layer_findings(
@@ -73,7 +60,7 @@ def layer_findings(
         evidence = [item for entry in mine for item in entry.finding.evidence]
         status: Status = "inconclusive"
         sentence: Text = max(evidence, key=lambda item: item.weight).statement if evidence else ""
-        against = refuting(observations, layer)
+        against = refuting("health", layer, observations)
         if probability >= NAMED_AT and _shows(layer, mine):
             status = "supported"
         elif against is not None:

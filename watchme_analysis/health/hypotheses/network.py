@@ -8,7 +8,7 @@ from watchme_analysis.health.hypotheses.container import answered_by_the_host
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.upstreams import error_kind
-from watchme_analysis.health.hypotheses.vantages import ENOUGH_PROBES, NEAR_S, at_bad_moments
+from watchme_analysis.health.hypotheses.vantages import ENOUGH_PROBES, at_bad_moments
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.layers import layer_times, logs_connects
 from watchme_analysis.text.message import (
@@ -38,9 +38,6 @@ RETRANSMIT_S = (0.195, 0.26)
 RECONNECT_S = (0.995, 1.07)
 # Default of --backlog of uvicorn and gunicorn; Linux allows up to 4096 (net.core.somaxconn).
 OWN_BACKLOG = 2048
-# Share of slow connects beside which the inside must be well: beside those that a stuck process lets wait it
-# hardly ever is.
-MOSTLY = 0.5
 # Strength of time limits in the error log: a connection that nobody accepts runs into them as well.
 BY_ERRORS = 0.5
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
@@ -83,27 +80,6 @@ def network(found: Facts) -> list[Observation]:
     if found.has("error_log"):
         seen += _by_error_log(found, {one.signal for one in seen})
     return seen + _local_address(found)
-
-
-def lost_on_the_way(found: Facts) -> pd.Index:
-    """Return the bad requests, by index, that waited long to connect, if the inside was mostly well then."""
-    import pandas as pd
-
-    bad = found.rows("nginx", bad=True)
-    parts = layer_times(bad, connects_logged=logs_connects(found.joined))
-    waited = bad[parts["connect_s"] > SLOW_CONNECT_S]
-    seen = found.observed
-    inside = seen[(seen["vantage"] == "inside") & seen["during"] & seen["family"].isin(found.families)]
-    beside = pd.merge_asof(
-        waited[["nginx_start"]].sort_values("nginx_start"),
-        inside[["start", "bad"]].sort_values("start"),
-        left_on="nginx_start",
-        right_on="start",
-        direction="nearest",
-        tolerance=pd.Timedelta(seconds=NEAR_S),
-    )
-    share_bad = beside["bad"].dropna().astype("float64").mean()
-    return waited.index if 1.0 - share_bad >= MOSTLY else bad.index[:0]
 
 
 def _asked(found: Facts) -> pd.DataFrame:

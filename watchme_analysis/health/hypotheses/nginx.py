@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.hypotheses.answers import renames, unseen
-from watchme_analysis.health.hypotheses.facts import Facts, facts, most_of_one
+from watchme_analysis.health.hypotheses.facts import Facts, most_of_one
 from watchme_analysis.health.hypotheses.rules import nginx_rule, place_of
 from watchme_analysis.health.hypotheses.sql import lines, of_joined
 from watchme_analysis.health.hypotheses.upstreams import (
@@ -16,14 +17,11 @@ from watchme_analysis.health.hypotheses.upstreams import (
     is_group,
     label,
     taken_out,
-    tried_in_vain,
     usual_address,
 )
 from watchme_analysis.health.hypotheses.usual_times import longest_answer_s, short_of_usual
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
-from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, by_count, detects
-from watchme_analysis.requests.fates import BY_NGINX, request_fates
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import Code, Duration, Names, Resource, Text, Value, message, sentences
 
@@ -78,7 +76,8 @@ def nginx(found: Facts) -> list[Observation]:
         return seen + unseen(found, bad)
     total = len(bad)
     asked = bad[bad["upstream_addr"].notna()]
-    alone, held, moved = found.inv.once(_own_doing)
+    alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
+    held, moved = _held(found, bad), _moved(found, asked)
     cut = asked[asked["nginx_status"] == 504]
     cut = cut[short_of_usual(found, cut, "nginx_s")] if len(cut) else cut
     refused = asked[
@@ -97,10 +96,10 @@ def nginx(found: Facts) -> list[Observation]:
     explained = int(asked["family"].isin(families).sum())
     for rows, maker in makers:
         if len(rows) >= 3 and len(rows) >= 0.3 * total:
-            seen.append(maker(found, rows, total))
+            seen.append(replace(maker(found, rows, total), share=len(rows) / total))
             explained += len(rows)
         elif (mine := most_of_one(found, rows, bad)) is not None:
-            seen.append(maker(found, *mine))
+            seen.append(replace(maker(found, *mine), share=len(rows) / total))
     if explained < 0.3 * total and len(asked) >= 0.5 * total:
         text = message("health-nginx-passes-on", passed=len(asked), bad=total, services=found.services)
         sql = of_joined("nginx", asked)
@@ -108,26 +107,6 @@ def nginx(found: Facts) -> list[Observation]:
             Observation("nginx_passes_on", text, "access_log", len(asked), sql, strength=by_count(total))
         )
     return seen
-
-
-def spoilt_by_nginx(found: Facts) -> pd.Index:
-    """Return the bad requests, by index, that Nginx itself refused, held, or sent to who serves nothing."""
-    bad = found.rows("nginx", bad=True)
-    if bad["upstream_addr"].isna().all():
-        # Without upstreams in the access log, the error log tells what Nginx refused.
-        fates = request_fates(bad, found.errors)
-        own = fates.loc[fates["fate"].isin(BY_NGINX) & (fates["row"] >= 0), "row"]
-        return bad.index[bad.index.isin(own)]
-    mine = (*found.inv.once(_own_doing), tried_in_vain(found, bad))
-    return bad.index[bad.index.isin([row for rows in mine for row in rows.index])]
-
-
-def _own_doing(inv: Investigation) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the bad requests that Nginx answered alone, those that it held, and those it sent astray."""
-    found = inv.once(facts)
-    bad = found.rows("nginx", bad=True)
-    alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
-    return alone, _held(found, bad), _moved(found, bad[bad["upstream_addr"].notna()])
 
 
 def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
@@ -144,15 +142,6 @@ def wrong_port(found: Facts) -> list[Observation]:
     detail = message("health-wrong-port-detail", **place, place=label(found))
     sql, strength = lines("error_log", refused), by_count(len(refused))
     return [Observation("wrong_port", text, "error_log", len(refused), sql, strength=strength, detail=detail)]
-
-
-def tried_in_vain(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
-    """Return requests that Nginx tried at a server that serves nothing, or had no server left for."""
-    good = found.joined.loc[found.joined["seen_nginx"] & ~found.joined["nginx_bad"], "upstream_addr"]
-    serving = {*good.dropna(), *found.known_as(found.services)}
-    logged = bad["upstream_raw"].dropna().map(lambda text: json.loads(text).get("upstream_addr") or "")
-    strange = logged.map(lambda text: not serving.issuperset(re.findall(r"[^\s,]+:\d+", text))).astype(bool)
-    return bad[bad.index.isin(logged.index[strange]) | is_group(bad["upstream_addr"])]
 
 
 def is_group(address: pd.Series) -> pd.Series:

@@ -11,7 +11,6 @@ from watchme_analysis.health.hypotheses.decision import (
     Decision,
     Situation,
     is_before_application,
-    of_pair,
 )
 from watchme_analysis.health.hypotheses.facts import Facts
 from watchme_analysis.health.hypotheses.layers import LayerFinding, layer_findings, named_layer
@@ -19,12 +18,12 @@ from watchme_analysis.health.hypotheses.localisation import edge_visible
 from watchme_analysis.health.hypotheses.missing import missing_evidence
 from watchme_analysis.health.hypotheses.next import filled_in
 from watchme_analysis.health.hypotheses.process import gauges
-from watchme_analysis.health.hypotheses.second import with_pair
 from watchme_analysis.health.hypotheses.signals import health_causes
 from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.engine import deciding_evidence
 from watchme_analysis.inference.findings import Diagnosis, Finding, Missing, Ranked, Verdict
+from watchme_analysis.inference.layers import both_faults
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.concurrency import pile_up_start
 from watchme_analysis.text.message import (
@@ -58,7 +57,6 @@ def conclude(
     decision: Decision,
     findings: Mapping[str, Finding],
     observations: Sequence[Observation],
-    pair: Sequence[Diagnosis] = (),
 ) -> Diagnosis:
     """State a decision in sentences, with the evidence that is missing.
 
@@ -72,44 +70,30 @@ def conclude(
         Findings with blind spots and next tests, by cause.
     observations
         What the findings are made of.
-    pair
-        Diagnoses of two faults, each by the requests that its layer answers for.
     """
     verdict, cause, second = decision.verdict, decision.cause, decision.second
     ranking = tuple(replace(one, finding=findings[one.finding.cause]) for one in decision.ranking)
+    if second is not None and verdict == "supported":
+        ranking = both_faults(ranking, second.finding.cause)
     first = ranking[0]
-    if pair:
-        own = [one.ranking[0].finding for one in pair]
-        ranking = with_pair(list(findings.values()), own, first.finding.cause)
-        first, second = ranking[:2]
-        verdict, cause = "supported", first.finding.cause
-        if decision.cause not in {one.cause for one in pair}:
-            decision = replace(decision, route="pair", probability=of_pair(first, second))
-    elif second is not None:
-        both = (first.finding.cause, second.finding.cause)
-        ranking = tuple(
-            replace(one, status="supported") if one.finding.cause in both else one for one in ranking
-        )
-        first = ranking[0]
     probability = {entry.finding.cause: entry.probability for entry in ranking}
     missing = missing_evidence(
         found, probability, deciding_evidence(health_causes(), observations, probability)
     )
     is_supported = verdict == "supported"
     also = second.finding.cause if is_supported and second is not None else None
-    fed_by = next((one.secondary for one in health_causes() if one.cause == cause), ())
-    others = (also,) if also is not None and also not in fed_by else ()
+    others = (also,) if also is not None else ()
     if others:
         decision = replace(decision, route="pair")
     confidence = decision.confidence
-    begun, ended = _span(found, cause, pair) if verdict != "no_incident" else (None, None)
+    begun, ended = _span(found, cause) if verdict != "no_incident" else (None, None)
     layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
     return Diagnosis(
         question="health",
         case=found.inv.case.name,
         verdict=verdict,
         cause=cause,
-        secondary_cause=also if also in fed_by else decision.secondary if is_supported else None,
+        secondary_cause=decision.secondary if is_supported else None,
         other_causes=others,
         confidence=confidence,
         incident_start=begun,
@@ -118,7 +102,7 @@ def conclude(
         coverage=found.inv.case.coverage(),
         missing_evidence=missing,
         extra={
-            "endpoints": _endpoints(found, pair),
+            "endpoints": list(found.endpoints),
             "confidence_from": {
                 "route": decision.route,
                 "probability": round(decision.probability, 4),
@@ -127,7 +111,7 @@ def conclude(
             "layers": [layer.to_dict() for layer in layers],
         },
         summary=(
-            _what_each(pair) if pair else _what(found, begun),
+            _what(found, begun),
             _known_layer(layers) or _why(found, ranking, verdict, confidence)
             if verdict == "inconclusive"
             else _why(found, ranking, verdict, confidence),
@@ -150,22 +134,12 @@ def _known_layer(layers: Sequence[LayerFinding]) -> Text:
     return sentences(message("health-layers-left", layers=names), shown)
 
 
-def _span(
-    found: Facts, cause: str | None, pair: Sequence[Diagnosis]
-) -> tuple[datetime | None, datetime | None]:
-    """Return when the trouble began and ended (None while open): both faults, where two are told apart."""
+def _span(found: Facts, cause: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return when the trouble began and ended (None while open)."""
     incident = found.incident
     if incident is None:
         return None, None
-    starts = [_began(found, cause), *(one.incident_start for one in pair if one.incident_start)]
-    ends = [None if incident.is_open else incident.end, *(one.incident_end for one in pair)]
-    known = [end for end in ends if end is not None]
-    return min(starts), max(known) if len(known) == len(ends) else None
-
-
-def _endpoints(found: Facts, pair: Sequence[Diagnosis]) -> list[str]:
-    """Return the paths affected by the incident, then those that only one fault of a pair did harm to."""
-    return list(dict.fromkeys([*found.endpoints, *(path for one in pair for path in one.extra["endpoints"])]))
+    return _began(found, cause), None if incident.is_open else incident.end
 
 
 def _began(found: Facts, cause: str | None) -> datetime:
@@ -223,19 +197,6 @@ def _what(found: Facts, begun: datetime | None) -> Text:
         else None,
         message("health-piled-up", begun=begun) if piled and begun is not None else None,
         *_held_back(found),
-    )
-
-
-def _what_each(pair: Sequence[Diagnosis]) -> Text:
-    """Return for each of two faults its effect and when, the earlier one first."""
-    told = sorted(pair, key=lambda one: (one.incident_start is None, one.incident_start))
-    names = cause_names("health")
-    return sentences(
-        *(
-            text
-            for one in told
-            for text in (one.summary[0], message("health-effect-of", cause=value_of(names[str(one.cause)])))
-        )
     )
 
 

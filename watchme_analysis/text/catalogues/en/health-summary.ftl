@@ -3,7 +3,6 @@
 health-incident = { $bad } of { $requests } requests of { $paths } were slow or failed ({ $failed } failed), { $span }.
 health-median-rose = The median response time rose from { $usual } to { $during }.
 health-piled-up = Requests had piled up in the process since { $begun }.
-health-effect-of = That was { $cause }.
 health-callers-left = Callers left all { $requests } requests of { $path } before a response: they wait for less time than that handler takes.
 health-own-errors = The application itself responded to { $requests } requests of { $path } at once with { $statuses }: a fault of that handler, or of its callers.
 health-held-back = A limit of Nginx rejected { $requests } requests of { $path } with { $statuses } ({ $span }). It held back requests beyond the usual number, and explains no other failure.

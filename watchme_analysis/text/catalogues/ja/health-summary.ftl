@@ -3,7 +3,6 @@
 health-incident = { $paths } へのリクエスト { $requests } 件のうち { $bad } 件が遅延または失敗しました (うち失敗 { $failed } 件)。期間は { $span } です。
 health-median-rose = 応答時間の中央値は { $usual } から { $during } に上昇しました。
 health-piled-up = リクエストは { $begun } からプロセス内に滞留していました。
-health-effect-of = 原因は{ $cause }です。
 health-callers-left = { $path } へのリクエスト { $requests } 件は、すべて応答の前に呼び出し元が切断しました。待ち時間がハンドラーの処理時間より短いためです。
 health-own-errors = アプリケーション自身が { $path } へのリクエスト { $requests } 件に即座に { $statuses } を返しました。ハンドラーまたは呼び出し元の問題です。
 health-held-back = Nginx の制限により、{ $path } へのリクエスト { $requests } 件が { $statuses } で拒否されました ({ $span })。通常を超えるリクエストを抑えたもので、ほかの失敗の原因ではありません。
