@@ -62,8 +62,8 @@ def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: I
     import pandas as pd
 
     none = pd.Series(False, index=observed.index)
-    asked = monitored_routes(observed)
-    if incident is None or not asked or asked & set(incident.families):
+    monitored = monitored_routes(observed)
+    if incident is None or not monitored or monitored & set(incident.families):
         return none
     has_upstream = joined["upstream_status"].notna().any()
     status = joined["upstream_status" if has_upstream else "nginx_status"]

@@ -45,8 +45,8 @@ def resolved_names(
     """
     import pandas as pd
 
-    asked = [log[["path", "upstream_addr"]].dropna().astype(object) for log in logs]
-    rows = pd.concat(asked, ignore_index=True) if asked else pd.DataFrame(columns=["path", "upstream_addr"])
+    pairs = [log[["path", "upstream_addr"]].dropna().astype(object) for log in logs]
+    rows = pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(columns=["path", "upstream_addr"])
     families = route_templates(rows["path"]).astype(object)
     seen: dict[str, set[str]] = {}
     for _, group in rows.groupby(families):

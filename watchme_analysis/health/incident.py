@@ -367,8 +367,11 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
     own = [
         refined(rows[rows["family"] == name], found) for name, (found, _) in runs.items() if name in probed
     ]
-    asked = [bad, *(found for found in own if _goes_on(found, bad))]
-    first, last = min(run["start"].iloc[0] for run in asked), max(run["start"].iloc[-1] for run in asked)
+    episodes = [bad, *(found for found in own if _goes_on(found, bad))]
+    first, last = (
+        min(run["start"].iloc[0] for run in episodes),
+        max(run["start"].iloc[-1] for run in episodes),
+    )
     after = pooled[pooled["start"] > last]
     recovered = _has_recovered(run[run["bad"] if run["bad"].any() else run["strained"]], after, last)
     final = after["start"].iloc[0] if recovered else max(last, rows["start"].iloc[-1])

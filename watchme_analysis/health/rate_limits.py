@@ -191,8 +191,8 @@ def _refused_usual(rows: pd.DataFrame, others: pd.DataFrame, refused: pd.Series,
     """
     usual = others["client_addr"].value_counts() * longer
     hit = rows.loc[refused.reindex(rows.index), "client_addr"].dropna().unique()
-    asked = rows["client_addr"].value_counts()
-    return any(asked[caller] <= usual.get(caller, 0.0) for caller in hit)
+    by_client = rows["client_addr"].value_counts()
+    return any(by_client[caller] <= usual.get(caller, 0.0) for caller in hit)
 
 
 def _asked_most(rows: pd.DataFrame, served: pd.DataFrame, refused: pd.Series) -> bool:

@@ -131,12 +131,12 @@ def count_bunched_responses(slow: pd.DataFrame) -> tuple[int, int, int]:
     return int(kept["n"].sum()), len(rows), len(kept)
 
 
-def held_waits(asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+def held_waits(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     """Return long waits for a service, and whether it responded to no other request meanwhile.
 
     Parameters
     ----------
-    asked
+    requests
         Rows of :func:`watchme_analysis.requests.observations.join_requests` that Nginx passed to one service.
 
     Returns
@@ -148,10 +148,10 @@ def held_waits(asked: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     import numpy as np
     import pandas as pd
 
-    if asked.empty:
-        return asked, pd.Series(False, index=asked.index)
-    rows = asked[asked["nginx_s"].notna()].sort_values("nginx_end").reset_index(drop=True)
-    zero = asked["nginx_start"].min()
+    if requests.empty:
+        return requests, pd.Series(False, index=requests.index)
+    rows = requests[requests["nginx_s"].notna()].sort_values("nginx_end").reset_index(drop=True)
+    zero = requests["nginx_start"].min()
     begun = (rows["nginx_start"] - zero).dt.total_seconds() + rows["connect_s"].fillna(0.0)
     ended = (rows["nginx_end"] - zero).dt.total_seconds()
     answered = rows["nginx_status"] < 499

@@ -95,12 +95,12 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
         if not entry["tables"]:
             notes.append((name, "read with another file"))
         notes += [(name, note) for note in _notes(entry)]
-    told = {note for _, note in notes}
+    stated = {note for _, note in notes}
     notes += [
         (table, note)
         for table, entry in manifest["tables"].items()
         for note in entry["notes"]
-        if note not in told
+        if note not in stated
     ]
     empty: list[str] = []
     if len(taken) > _PAGE_ROWS:
@@ -159,8 +159,8 @@ def _assumed_zone(manifest: Mapping[str, Any]) -> list[str]:
 
 def _notes(entry: Mapping[str, Any]) -> list[str]:
     """Return the notes on a file without duplicates."""
-    told = [note for part in entry["tables"] for note in part["notes"]]
-    return [note for note in dict.fromkeys([entry["reason"], *told]) if note]
+    notes = [note for part in entry["tables"] for note in part["notes"]]
+    return [note for note in dict.fromkeys([entry["reason"], *notes]) if note]
 
 
 def _each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
@@ -381,21 +381,21 @@ class _Printed:
         ]
         if found.get("change"):
             change = found["change"]
-            told = self._said(
+            sentence = self._said(
                 "print-change-event",
                 event=Resource(str(change.get("event_name"))),
                 user=Resource(str(change.get("user"))),
                 time=Resource(f"{format_time(change.get('time'), self.zone)} ({self.zone})"),
             )
-            lines.append(self._fact("change", told))
+            lines.append(self._fact("change", sentence))
         if found["question"] == "backlog":
-            told = self._said(
+            sentence = self._said(
                 "print-message-counts",
                 moved=int(found.get("dead_letters") or 0),
                 deleted=int(found.get("lost") or 0),
                 missed=missed_work(found),
             )
-            lines.append(self._fact("messages", told))
+            lines.append(self._fact("messages", sentence))
         return lines
 
     def _ranking(self) -> str:

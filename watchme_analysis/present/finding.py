@@ -99,9 +99,9 @@ class FindingsView:
     language: str = "en"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        told: dict[str, int] = {}
+        linked: dict[str, int] = {}
         return {
-            "text/html": "\n".join(self._html(entry, told) for entry in self.ranking),
+            "text/html": "\n".join(self._html(entry, linked) for entry in self.ranking),
             "text/plain": redacted("\n\n".join(self._text(entry) for entry in self.ranking)),
         }
 
@@ -120,11 +120,11 @@ class FindingsView:
             )
         )
 
-    def _html(self, entry: Ranked, told: dict[str, int]) -> str:
+    def _html(self, entry: Ranked, linked: dict[str, int]) -> str:
         found = entry.finding
         body = [f"<p>{coded(self._sentence(found.detail))}</p>"] if found.detail else []
         items = [
-            f"<li>{coded(self._evidence(item))} {self._rows(item, told)}</li>"
+            f"<li>{coded(self._evidence(item))} {self._rows(item, linked)}</li>"
             for item in _ordered(found.evidence)
         ]
         body += ["<ul>", *items, "</ul>"]
@@ -171,14 +171,14 @@ class FindingsView:
         )
         return f"{_SIGNS[side]} {self._sentence(item.statement)} [{self._render(basis)}]"
 
-    def _rows(self, item: Evidence, told: dict[str, int]) -> str:
+    def _rows(self, item: Evidence, linked: dict[str, int]) -> str:
         """Return the collapsed query for the rows of an observation; a link if the page already has it."""
         if not item.sql:
             return ""
         its_rows = self._label("finding-its-rows")
-        if item.sql in told:
-            return f'<a href="#rows-{told[item.sql]}">{its_rows}</a>'
-        place = told[item.sql] = len(told) + 1
+        if item.sql in linked:
+            return f'<a href="#rows-{linked[item.sql]}">{its_rows}</a>'
+        place = linked[item.sql] = len(linked) + 1
         style = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:12em;overflow-y:auto"
         query = f'<pre style="{style}"><code>{escape(item.sql)}</code></pre>'
         how = message("finding-query", command=Code("watchme case sql CASE"), method=Code("page.sql"))
