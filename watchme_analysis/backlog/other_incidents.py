@@ -270,13 +270,13 @@ def spans_of_others(
         (other["queue"], (parse(other["start"]), other["end"] and parse(other["end"])))
         for other in found.extra.get("other_incidents", ())
     ]
-    told: dict[str, tuple[tuple[datetime, datetime | None], ...]] = {}
+    by_name: dict[str, tuple[tuple[datetime, datetime | None], ...]] = {}
     for pipeline in context.pipelines:
         own = tuple(span for queue, span in spans if queue == pipeline.queue)
         for name in (pipeline.queue, pipeline.dlq, pipeline.function):
             if own and name is not None:
-                told[name] = (*told.get(name, ()), *own)
-    return told
+                by_name[name] = (*by_name.get(name, ()), *own)
+    return by_name
 
 
 def _of_queue(

@@ -299,8 +299,8 @@ def _run(command: list[str], text: str | None = None) -> None:
             error_message("error-command-unavailable", command=command[0], reason=error)
         ) from error
     if done.returncode:
-        told = " ".join(done.stderr.split())[:300]
-        raise ServiceError(error_message("error-schedule-failed", command=" ".join(command), error=told))
+        printed = " ".join(done.stderr.split())[:300]
+        raise ServiceError(error_message("error-schedule-failed", command=" ".join(command), error=printed))
 
 
 def _say_how(*, is_done: bool, kind: str) -> None:

@@ -159,16 +159,16 @@ class Tools:
     ) -> dict[str, Any]:
         """Return the check of a claim, with the first rows of its strongest statements on each side."""
         check = check_claim(case, cause, reason_sql)
-        told = claim_to_dict(check, self.language)
+        result = claim_to_dict(check, self.language)
         for side in ("evidence_for", "evidence_against"):
-            found = sorted(told[side], key=lambda each: -abs(each["weight"]))
+            found = sorted(result[side], key=lambda each: -abs(each["weight"]))
             for each in found[:statements]:
                 if each["sql"]:
                     each["first_rows"] = _records(case.sql(each["sql"]), rows)
-            told[side] = found
+            result[side] = found
         if check.reason is not None:
-            told["reason"]["first_rows"] = _records(check.reason.rows, rows)
-        return self._safe(case, told)
+            result["reason"]["first_rows"] = _records(check.reason.rows, rows)
+        return self._safe(case, result)
 
     def _case(self, name: str) -> Case:
         if Path(name).name == name:

@@ -467,7 +467,7 @@ class _Run:
         pending = self._pending()
         if not pending:
             return
-        begun, first_s, told = time.monotonic(), self.plan.items[pending[0]].at_s, time.monotonic()
+        begun, first_s, reported_s = time.monotonic(), self.plan.items[pending[0]].at_s, time.monotonic()
         for place, number in enumerate(pending):
             item = self.plan.items[number]
             due = begun + item.at_s - first_s
@@ -478,8 +478,8 @@ class _Run:
                 raise _StopError(message("loadtest-late", late=Duration(late_s)))
             self._step_if_overdue()
             self._send(number, item)
-            if time.monotonic() - told >= self.plan.limits.poll_s:
-                told = time.monotonic()
+            if time.monotonic() - reported_s >= self.plan.limits.poll_s:
+                reported_s = time.monotonic()
                 self.report(message("loadtest-progress", sent=place + 1, count=len(pending)))
 
     def _drain(self) -> None:

@@ -44,6 +44,6 @@ def actions_taken(case: Case) -> list[tuple[datetime, Message, str]]:
             found += [(time, said, outcome) for time, said in same]
             continue
         (first, said), (last, _) = same[0], same[-1]
-        told = message("postmortem-alike", first=said, count=len(same) - 1, until=last)
-        found.append((first, told, outcome))
+        sentence = message("postmortem-alike", first=said, count=len(same) - 1, until=last)
+        found.append((first, sentence, outcome))
     return sorted(found, key=lambda action: action[0])

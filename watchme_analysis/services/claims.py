@@ -245,7 +245,7 @@ def _question(case: Case, cause: str) -> str:
 
 def claim_to_dict(check: ClaimCheck, language: str = "en") -> dict[str, Any]:
     """Return a check, ready for JSON: judgements, evidence for and against, and what would decide."""
-    told = check.diagnosis.to_dict(language)
+    result = check.diagnosis.to_dict(language)
     ranked, reason = check.ranked.to_dict(language), check.reason
     evidence = [
         {key: each[key] for key in ("statement", "weight", "rows", "sql")} for each in ranked["evidence"]
@@ -269,12 +269,12 @@ def claim_to_dict(check: ClaimCheck, language: str = "en") -> dict[str, Any]:
         "evidence_for": [each for each in evidence if each["weight"] > 0],
         "evidence_against": [each for each in evidence if each["weight"] < 0],
         "diagnosis": {
-            key: told[key]
+            key: result[key]
             for key in ("question", "verdict", "cause", "other_causes", "confidence", "incident", "summary")
         },
         "would_decide": {
             "missing_evidence": [
-                {key: each[key] for key in ("what", "why", "how")} for each in told["missing_evidence"]
+                {key: each[key] for key in ("what", "why", "how")} for each in result["missing_evidence"]
             ],
             "next_test": ranked["next_test"],
             "not_covered": ranked["not_covered"],

@@ -21,8 +21,8 @@ ONE_PLACE, PART_OF_ALL = 0.7, 0.6
 def all_well(found: Facts) -> list[Observation]:
     """Return that no endpoint was slow or failing for long."""
     outer = found.outer
-    if asked := found.inv.options.get("endpoint"):
-        outer = outer[outer["family"] == route_of(asked)]
+    if endpoint := found.inv.options.get("endpoint"):
+        outer = outer[outer["family"] == route_of(endpoint)]
     # A request that edge and Nginx logged is one request.
     once = outer[~(outer["row"].duplicated() & (outer["row"] >= 0))]
     judged = judge_requests(outer)
@@ -31,11 +31,11 @@ def all_well(found: Facts) -> list[Observation]:
     text = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
     places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
-    alone = ONE_PLACE if found.has("edge_log") or (asked and table == "probes") else PART_OF_ALL
+    alone = ONE_PLACE if found.has("edge_log") or (endpoint and table == "probes") else PART_OF_ALL
     # What others went through is no doubt of the endpoint asked about.
     mine = monitored_routes(found.observed)
-    told = outer[outer["family"].isin(mine)] if mine else outer
-    shares = told.groupby("family")["strained"].agg(["mean", "size"])
+    monitored = outer[outer["family"].isin(mine)] if mine else outer
+    shares = monitored.groupby("family")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
     strength *= 0.5 if _upstream_trouble(found) else 1.0

@@ -85,10 +85,10 @@ def restart_reason(found: Facts, restarts: pd.Series) -> Message | None:
     mine = container_of(found)
     if mine is None or mine.health is None or restarts.empty:
         return None
-    asked = re.search(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d+)", mine.health.test)
+    checked = re.search(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d+)", mine.health.test)
     ports = _listening(found, mine)
-    if asked and ports and asked[1] not in ports:
-        return message("health-restart-wrong-port", port=Resource(asked[1]), listening=sorted(ports))
+    if checked and ports and checked[1] not in ports:
+        return message("health-restart-wrong-port", port=Resource(checked[1]), listening=sorted(ports))
     after = (restarts.min() - found.start).total_seconds()
     if mine.health.soonest_s <= after <= mine.health.latest_s + RESTART_S:
         return message(
@@ -115,21 +115,21 @@ def _networks(found: Facts) -> list[Observation]:
     images = table[table["path"].eq("image") & table["value"].str.contains("nginx", case=False, na=False)]
     proxies = [services[name] for name in dict.fromkeys(images["service"].dropna()) if name in services]
     for address in found.services[:1]:
-        asked = services.get(address.rpartition(":")[0])
-        if asked is None or asked.network_mode or not proxies or asked in proxies:
+        target = services.get(address.rpartition(":")[0])
+        if target is None or target.network_mode or not proxies or target in proxies:
             continue
-        if any(one.network_mode or set(one.networks) & set(asked.networks) for one in proxies):
+        if any(one.network_mode or set(one.networks) & set(target.networks) for one in proxies):
             continue
         apart = message(
             "health-networks-apart",
-            service=Resource(asked.name),
-            networks=asked.networks,
+            service=Resource(target.name),
+            networks=target.networks,
             proxy=Resource(proxies[0].name),
             proxy_networks=proxies[0].networks,
         )
         text = sentences(message("health-asked-by-name", address=Resource(address)), apart)
-        names = ", ".join(quoted(one.name) for one in (asked, *proxies))
-        rows = table["service"].isin([asked.name, *(one.name for one in proxies)])
+        names = ", ".join(quoted(one.name) for one in (target, *proxies))
+        rows = table["service"].isin([target.name, *(one.name for one in proxies)])
         rows &= table["path"].str.startswith("networks")
         sql = select("compose_settings", f"service in ({names})", "path like 'networks%'")
         return [Observation("networks_apart", text, "compose_settings", int(rows.sum()), sql, detail=apart)]

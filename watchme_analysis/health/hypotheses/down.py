@@ -92,12 +92,12 @@ def refused_past_inside(found: Facts) -> list[Observation]:
 def connected(found: Facts) -> list[Observation]:
     """Find that Nginx could connect to the usual upstream for most bad requests: somebody listened."""
     bad = found.rows("nginx", bad=True)
-    asked = bad[bad["upstream_addr"].isin(found.services)]
-    if found.joined["connect_s"].notna().any() and len(asked) >= ENOUGH:
-        made = asked[asked["connect_s"].notna()]
-        if len(made) < MOSTLY * len(asked):
+    passed_on = bad[bad["upstream_addr"].isin(found.services)]
+    if found.joined["connect_s"].notna().any() and len(passed_on) >= ENOUGH:
+        made = passed_on[passed_on["connect_s"].notna()]
+        if len(made) < MOSTLY * len(passed_on):
             return []
-        text = message("health-connected", services=found.services, made=len(made), asked=len(asked))
+        text = message("health-connected", services=found.services, made=len(made), passed_on=len(passed_on))
         return [Observation("connected", text, "access_log", len(made), of_joined("nginx", made))]
     errors = found.errors
     mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]

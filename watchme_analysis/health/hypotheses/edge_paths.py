@@ -50,19 +50,19 @@ def rewritten(found: Facts) -> list[Observation]:
     path = str(hits["path"].mode().iloc[0])
     if len(hits) < FEWEST or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
         return []
-    asked: dict[str, Value] = {
+    values: dict[str, Value] = {
         "paths": Names(found.endpoints),
         "other": Resource(path),
         "number": Choice("one" if len(often) == 1 else "several"),
     }
     text = message(
         "health-edge-renames-unjoined",
-        **asked,
+        **values,
         lost=len(lost),
         hits=len(hits),
         status=Resource(str(status)),
     )
-    detail = sentences(message("health-edge-renames-unjoined-detail", **asked), edge_rule(found))
+    detail = sentences(message("health-edge-renames-unjoined-detail", **values), edge_rule(found))
     sql = of_joined("nginx", hits)
     strength, share = by_count(len(hits)), len(lost) / len(bad)
     return [
@@ -81,12 +81,12 @@ def rewritten(found: Facts) -> list[Observation]:
 
 def _renamed(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     """Find bad requests that Nginx logged, by their common id, under another path than their caller's."""
-    asked = _with_nginx_path(found, found.joined)
-    other = asked["nginx_path"].astype(object) != asked["path"].astype(object)
+    requests = _with_nginx_path(found, found.joined)
+    other = requests["nginx_path"].astype(object) != requests["path"].astype(object)
     # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
-    if other[~asked["during"]].sum() > FEW * len(asked):
+    if other[~requests["during"]].sum() > FEW * len(requests):
         return []
-    mine = asked[asked.index.isin(bad.index) & other]
+    mine = requests[requests.index.isin(bad.index) & other]
     if len(mine) < FEWEST or len(mine) < ALIKE * len(bad):
         return []
     path, name = (str(mine[column].mode().iloc[0]) for column in ("nginx_path", "path"))

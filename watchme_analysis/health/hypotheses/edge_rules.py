@@ -48,7 +48,7 @@ def matched_rules(inv: Investigation) -> tuple[Matched, ...]:
     rules = [rule for rule in edge_rules_of(found.table("edge_settings")) if rule.effect or rule.problem]
     if not rules or found.incident is None:
         return ()
-    mine, rest = _asked(found, affected=True), _asked(found, affected=False)
+    mine, rest = _request_fields(found, affected=True), _request_fields(found, affected=False)
     # What would be asked elsewhere tells a rule for all from one for some, where nothing else was asked.
     rest = rest or [{**fields, **request_fields({"path": "/", "uri": "/"})} for fields in mine[:1]]
     return tuple(_matched(rule, mine, rest) for rule in rules)
@@ -69,7 +69,7 @@ def _matched(rule: EdgeRule, mine: list[dict[str, Any]], rest: list[dict[str, An
     )
 
 
-def _asked(found: Facts, *, affected: bool) -> list[dict[str, Any]]:
+def _request_fields(found: Facts, *, affected: bool) -> list[dict[str, Any]]:
     """Return the fields of the affected requests that went badly, or of others that did well."""
     rows = found.rows("edge", bad=affected, affected=False)
     rows = rows[rows["family"].isin(found.families) == affected]
@@ -115,7 +115,7 @@ def timeout_rule(found: Facts) -> Text | None:
 
 def _named(rules: Sequence[EdgeRule]) -> Text | None:
     """Return a sentence for each of the first rules; None without any."""
-    told = [
+    named = [
         message(
             "health-rule-edge-setting",
             rule=Code(rule.label),
@@ -125,7 +125,7 @@ def _named(rules: Sequence[EdgeRule]) -> Text | None:
         for rule in rules[:NAMED]
     ]
     more = [message("health-rule-edge-settings-more", count=len(rules) - NAMED)] if rules[NAMED:] else []
-    return sentences(*told, *more) if told else None
+    return sentences(*named, *more) if named else None
 
 
 def settings(found: Facts) -> list[Observation]:
@@ -136,12 +136,12 @@ def settings(found: Facts) -> list[Observation]:
     apart = _apart(found)
     if apart:
         rule = setting_rule(found)
-        asked = len(_asked(found, affected=True))
+        count = len(_request_fields(found, affected=True))
         concerned = message(
             "health-edge-setting",
             paths=found.endpoints,
-            concerned=round(apart[0].affected * asked),
-            asked=asked,
+            concerned=round(apart[0].affected * count),
+            count=count,
             others=Share(apart[0].others),
         )
         sql, rows = rows_of(found, [one.rule for one in apart])

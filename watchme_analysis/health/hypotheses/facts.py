@@ -263,8 +263,8 @@ class Facts:
         served = served[served["nginx_status"] < 400]
         if served["upstream_addr"].isna().all():
             return frozenset()
-        asked = served["upstream_addr"].notna().groupby(served["family"]).any()
-        return frozenset(map(str, asked.index[~asked]))
+        passed_on = served["upstream_addr"].notna().groupby(served["family"]).any()
+        return frozenset(map(str, passed_on.index[~passed_on]))
 
     def _checked_prefix(self, route: str) -> str | None:
         """Return the longest prefix of a route that has a health check of its own, None without one."""
@@ -333,14 +333,14 @@ def facts(inv: Investigation) -> Facts:
         waiting = joined.index[slow_uploads(joined, side)]
         mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
         observed.loc[mine, ["slow", "bad", "strained"]] = False
-    asked = inv.options.get("endpoint")
+    endpoint = inv.options.get("endpoint")
     nginx, edge = routes(inv.table("config_directives"))
     refused = refused_at_limit(observed, joined, inv.table("error_log"), nginx)
-    about = {route_of(asked)} if asked else monitored_routes(observed)
+    about = {route_of(endpoint)} if endpoint else monitored_routes(observed)
     held = held_back(observed, refused, inv.table("error_log"), about.__contains__)
     observed.loc[held, ["failed", "bad", "strained"]] = False
-    incident = find_incident(observed, route_of(asked) if asked else None)
-    own = application_errors(joined, observed, None if asked else incident)
+    incident = find_incident(observed, route_of(endpoint) if endpoint else None)
+    own = application_errors(joined, observed, None if endpoint else incident)
     if own.any():
         observed.loc[own, ["failed", "bad", "strained"]] = False
         incident = find_incident(observed)
@@ -402,8 +402,11 @@ def _during(times: pd.Series, incident: Incident | None) -> pd.Series:
 def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
     """Return the upstream that serves each family when all is well."""
     found: dict[str, str] = {}
-    asked = joined[joined["upstream_addr"].notna()]
-    for chosen in (asked[~asked["during"] & ~asked["nginx_bad"]], asked[~asked["nginx_bad"]]):
+    passed_on = joined[joined["upstream_addr"].notna()]
+    for chosen in (
+        passed_on[~passed_on["during"] & ~passed_on["nginx_bad"]],
+        passed_on[~passed_on["nginx_bad"]],
+    ):
         for family, group in chosen.groupby("family"):
             found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
     examples = joined.drop_duplicates("family").set_index("family")["path"]
@@ -412,7 +415,7 @@ def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
         if str(family) not in found and place is not None and place.addresses:
             found[str(family)] = place.addresses[0]
     # Where nothing went well in the whole record, and a variable names the address.
-    for family, group in asked.groupby("family"):
+    for family, group in passed_on.groupby("family"):
         found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
     return found
 

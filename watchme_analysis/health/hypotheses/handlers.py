@@ -86,9 +86,9 @@ def handlers_by_family(
         & reached["context"].eq("event_loop").fillna(False)
         & ~reached["call"].fillna("").str.contains(_LEFT_BEHIND, regex=True)
     ]
-    asked: dict[tuple[str, str], list[str]] = {}
+    paths: dict[tuple[str, str], list[str]] = {}
     for origin, call in zip(origins(handing), handing["call"], strict=True):
-        asked.setdefault(origin, []).append(call)
+        paths.setdefault(origin, []).append(call)
     columns = (
         "function",
         "method",
@@ -106,7 +106,7 @@ def handlers_by_family(
         names = tuple(json.loads(tasks)) if isinstance(tasks, str) else ()
         application = file if isinstance(file, str) else None
         origin = application or "", f"{method} {route}"
-        calls = asked.get(origin, []) if runs_on != "thread_pool" else []
+        calls = paths.get(origin, []) if runs_on != "thread_pool" else []
         needs = runs_on == "thread_pool" or origin in on_threads or bool(calls)
         on_executor = bool(calls) and all(re.fullmatch(_HANDED_TO_ASYNCIO, call) for call in calls)
         open_calls = tuple(json.loads(unknown)) if isinstance(unknown, str) else ()

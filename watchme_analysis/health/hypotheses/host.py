@@ -28,9 +28,9 @@ def wrong_host(found: Facts) -> list[Observation]:
     alone = bad[bad["upstream_addr"].isna() & (bad["nginx_status"] != 499)]
     if len(alone) < 3 or len(alone) < 0.5 * len(bad):
         return []
-    asked = found.of_incident(found.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
-    if len(asked):
-        name = str(asked.mode().iloc[0])
+    hosts = found.of_incident(found.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
+    if len(hosts):
+        name = str(hosts.mode().iloc[0])
         return _logged(found, name) or _configured(found, name)
     # Without the edge's names, callers may have changed theirs: only its settings say who did.
     usual = _usual_name(found)

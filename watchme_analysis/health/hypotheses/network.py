@@ -82,7 +82,7 @@ def network(found: Facts) -> list[Observation]:
     return seen + _local_address(found)
 
 
-def _asked(found: Facts) -> pd.DataFrame:
+def _passed_on(found: Facts) -> pd.DataFrame:
     """Return requests of the incident that Nginx passed to an affected service's usual address."""
     rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
     if rows["upstream_addr"].notna().any():
@@ -92,19 +92,19 @@ def _asked(found: Facts) -> pd.DataFrame:
 
 
 def _by_access_log(found: Facts) -> list[Observation]:
-    asked = _asked(found)
-    if len(asked) < 5 or asked["response_s"].isna().all():
+    passed_on = _passed_on(found)
+    if len(passed_on) < 5 or passed_on["response_s"].isna().all():
         return []
-    parts = layer_times(asked, connects_logged=logs_connects(found.joined))
-    seen = [*_connects(found, asked, parts), *_sent_again(asked, found.services)]
-    bad = asked[asked["nginx_bad"] & asked["family"].isin(found.families)]
+    parts = layer_times(passed_on, connects_logged=logs_connects(found.joined))
+    seen = [*_connects(found, passed_on, parts), *_sent_again(passed_on, found.services)]
+    bad = passed_on[passed_on["nginx_bad"] & passed_on["family"].isin(found.families)]
     stalled = _stalled(parts.loc[bad.index])
     if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
-        seen.append(_body(found, asked, stalled, len(bad)))
+        seen.append(_body(found, passed_on, stalled, len(bad)))
     return seen
 
 
-def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
+def _connects(found: Facts, passed_on: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
     """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
     tries = parts["connect_s"].notna()
     waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
@@ -114,7 +114,7 @@ def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Ob
         "slow": Count(slow),
         "requests": Count(total),
     }
-    sql = of_joined("nginx", asked[tries])
+    sql = of_joined("nginx", passed_on[tries])
     if total >= 5 and slow >= 3 and slow >= 0.05 * total:
         longest = float(parts["connect_s"].max())
         # Who gave up connecting after a second or more sent first packets again, in vain.
@@ -127,7 +127,7 @@ def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Ob
             longest=Duration(longest),
             again=again,
         )
-        room, unanswered = _room(found), _most_unanswered(asked)
+        room, unanswered = _room(found), _most_unanswered(passed_on)
         outcome = "connect_slow"
         if room is not None and unanswered >= room and (through := _through_the_queue(found)):
             text = sentences(text, message("health-queue-had-room", room=room, probes=through))
@@ -150,7 +150,7 @@ def _connects(found: Facts, asked: pd.DataFrame, parts: pd.DataFrame) -> list[Ob
                 outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), detail
             )
         ]
-    if total >= 5 and asked["connect_s"].notna().any() and not answered_by_the_host(found):
+    if total >= 5 and passed_on["connect_s"].notna().any() and not answered_by_the_host(found):
         turned_away = found.errors["kind"].eq("upstream_refused").any()
         text = message(
             "health-connect-quick-or-refused" if turned_away else "health-connect-quick",
@@ -187,7 +187,7 @@ def _through_the_queue(found: Facts) -> int:
     return len(inside) if len(inside) >= ENOUGH_PROBES and not inside["bad"].any() else 0
 
 
-def _most_unanswered(asked: pd.DataFrame) -> int:
+def _most_unanswered(passed_on: pd.DataFrame) -> int:
     """Return the most requests that were sent to a service between two of its answers, one after the other.
 
     So many connections at most waited to be taken, those of callers that gave up included: a server that
@@ -195,16 +195,16 @@ def _most_unanswered(asked: pd.DataFrame) -> int:
     """
     import numpy as np
 
-    headed = asked["header_s"].notna()
-    answered = headed if headed.any() else asked["nginx_status"] < 400
-    moments = np.sort(asked.loc[answered, "nginx_end"].to_numpy())
-    between = np.searchsorted(moments, asked["nginx_start"].to_numpy(), side="right")
+    headed = passed_on["header_s"].notna()
+    answered = headed if headed.any() else passed_on["nginx_status"] < 400
+    moments = np.sort(passed_on.loc[answered, "nginx_end"].to_numpy())
+    between = np.searchsorted(moments, passed_on["nginx_start"].to_numpy(), side="right")
     return int(np.bincount(between).max()) if len(between) else 0
 
 
-def _sent_again(asked: pd.DataFrame, services: tuple[str, ...]) -> list[Observation]:
+def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Observation]:
     """Find waits for an answer that cluster at the times after which TCP sends a lost packet again."""
-    answered = asked[asked["nginx_status"] < 400]
+    answered = passed_on[passed_on["nginx_status"] < 400]
     waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
     long = waits[waits > RETRANSMIT_S[0] / 2]
     # Where the log has no connect time, the wait for a lost first packet is part of the answer's.
@@ -225,7 +225,7 @@ def _sent_again(asked: pd.DataFrame, services: tuple[str, ...]) -> list[Observat
         time=Duration(0.2 if clustered is first else 1.0),
     )
     detail = message("health-retransmitted-detail", services=services, hits=hits)
-    sql = of_joined("nginx", asked.loc[long.index[clustered]])
+    sql = of_joined("nginx", passed_on.loc[long.index[clustered]])
     return [
         Observation(
             "retransmitted",
@@ -250,9 +250,9 @@ def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
     return parts[(parts["body_s"] > 0.4) & (parts["body_s"] > 0.6 * parts["total_s"])]
 
 
-def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Observation:
+def _body(found: Facts, passed_on: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Observation:
     middle = float(stalled["body_s"].median())
-    calm = asked[~asked["nginx_bad"] & ~asked["family"].isin(found.families)]
+    calm = passed_on[~passed_on["nginx_bad"] & ~passed_on["family"].isin(found.families)]
     usual = found.joined[found.joined["family"].isin(found.families) & ~found.joined["nginx_bad"]]
     sizes = None
     if len(calm) and usual["nginx_bytes"].notna().any():
@@ -268,7 +268,7 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
     )
     text = sentences(stands, sizes)
     detail = sentences(message("health-body-stalls-detail", paths=found.endpoints), sizes)
-    sql = of_joined("nginx", asked.loc[stalled.index])
+    sql = of_joined("nginx", passed_on.loc[stalled.index])
     return Observation(
         "body_stalls",
         text,
@@ -282,7 +282,7 @@ def _body(found: Facts, asked: pd.DataFrame, stalled: pd.DataFrame, bad: int) ->
     )
 
 
-def _by_error_log(found: Facts, told: set[str]) -> list[Observation]:
+def _by_error_log(found: Facts, seen_signals: set[str]) -> list[Observation]:
     errors = found.errors
     mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
     if len(mine) < 3:
@@ -313,7 +313,7 @@ def _by_error_log(found: Facts, told: set[str]) -> list[Observation]:
         ("body", "body_stalls", {"body_stalls"}, stalls),
     ):
         late = of(f"upstream_timeout_{kind}")
-        if late >= 3 and late >= 0.3 * total and not told & known:
+        if late >= 3 and late >= 0.3 * total and not seen_signals & known:
             text = message(
                 "health-upstream-errors",
                 errors=late,

@@ -75,13 +75,15 @@ def nginx(found: Facts) -> list[Observation]:
     if len(bad) < 3 or not found.joined["upstream_addr"].notna().any():
         return seen + unseen(found, bad)
     total = len(bad)
-    asked = bad[bad["upstream_addr"].notna()]
+    passed_on = bad[bad["upstream_addr"].notna()]
     alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
-    held, moved = _held(found, bad), _moved(found, asked)
-    cut = asked[asked["nginx_status"] == 504]
+    held, moved = _held(found, bad), _moved(found, passed_on)
+    cut = passed_on[passed_on["nginx_status"] == 504]
     cut = cut[short_of_usual(found, cut, "nginx_s")] if len(cut) else cut
-    refused = asked[
-        (asked["nginx_status"] >= 300) & (asked["nginx_status"] < 500) & (asked["nginx_status"] != 499)
+    refused = passed_on[
+        (passed_on["nginx_status"] >= 300)
+        & (passed_on["nginx_status"] < 500)
+        & (passed_on["nginx_status"] != 499)
     ]
     makers = (
         (alone, _alone),
@@ -93,18 +95,18 @@ def nginx(found: Facts) -> list[Observation]:
     # A few may end at a dead server, with no other left to try: all would, were they sent astray.
     dead, families = dead_server(found) if len(moved) < MOST_MOVED * total else ([], [])
     seen += dead
-    explained = int(asked["family"].isin(families).sum())
+    explained = int(passed_on["family"].isin(families).sum())
     for rows, maker in makers:
         if len(rows) >= 3 and len(rows) >= 0.3 * total:
             seen.append(replace(maker(found, rows, total), share=len(rows) / total))
             explained += len(rows)
         elif (mine := most_of_one(found, rows, bad)) is not None:
             seen.append(replace(maker(found, *mine), share=len(rows) / total))
-    if explained < 0.3 * total and len(asked) >= 0.5 * total:
-        text = message("health-nginx-passes-on", passed=len(asked), bad=total, services=found.services)
-        sql = of_joined("nginx", asked)
+    if explained < 0.3 * total and len(passed_on) >= 0.5 * total:
+        text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=found.services)
+        sql = of_joined("nginx", passed_on)
         seen.append(
-            Observation("nginx_passes_on", text, "access_log", len(asked), sql, strength=by_count(total))
+            Observation("nginx_passes_on", text, "access_log", len(passed_on), sql, strength=by_count(total))
         )
     return seen
 
@@ -120,17 +122,17 @@ def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
     return bad[long & (short | limited)]
 
 
-def _moved(found: Facts, asked: pd.DataFrame) -> pd.DataFrame:
+def _moved(found: Facts, passed_on: pd.DataFrame) -> pd.DataFrame:
     """Return requests sent to an address that is not the one these paths go to when all is well."""
     usual = usual_address(found)
-    expected = asked["family"].map(usual)
-    address = asked["upstream_addr"]
+    expected = passed_on["family"].map(usual)
+    address = passed_on["upstream_addr"]
     good = found.joined[
         found.joined["seen_nginx"] & ~found.joined["nginx_bad"] & found.joined["upstream_addr"].notna()
     ]
     serves = set(good["upstream_addr"])
     astray = expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)
-    return asked[astray & ~is_group(address)]
+    return passed_on[astray & ~is_group(address)]
 
 
 def _alone(found: Facts, rows: pd.DataFrame, total: int) -> Observation:

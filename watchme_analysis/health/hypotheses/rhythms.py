@@ -34,9 +34,9 @@ WAITED_IN_VAIN = (499, 504, 524)
 def rhythms(found: Facts) -> list[Observation]:
     """Ask whether the application answers steadily or stands still and then answers all at once."""
     seen = []
-    told = _by_app_log(found)
-    if told is not None:
-        seen.append(told)
+    observation = _by_app_log(found)
+    if observation is not None:
+        seen.append(observation)
     slow = found.rows("nginx", bad=True) if found.has("access_log") else found.rows("edge", bad=True)
     status = "nginx_status" if found.has("access_log") else "edge_status"
     answered = slow[(slow[status] < 499)]
@@ -139,7 +139,7 @@ def _by_app_log(found: Facts) -> Observation | None:
     bursts = shape.burst_share > max(0.35, 2 * shape.usual_burst_share)
     silent = shape.silent_share > max(0.5, 2 * shape.usual_silent_share)
     rows = shape.answers
-    if bursts and silent and nothing_asked(found, answers["time"], shape.silence_limit_s):
+    if bursts and silent and is_idle(found, answers["time"], shape.silence_limit_s):
         return None
     if bursts and silent:
         detail = message("health-loop-blocked-detail", longest=Duration(shape.longest_silence_s))
@@ -177,7 +177,7 @@ def _typical_wait_s(found: Facts) -> float:
     return max(float(waits.median()), STEADY_LEAST_S) if len(waits) else STEADY_LEAST_S
 
 
-def nothing_asked(found: Facts, answers: pd.Series, limit_s: float) -> bool:
+def is_idle(found: Facts, answers: pd.Series, limit_s: float) -> bool:
     """Tell whether most of an application's silence passed without a request at it, by what logs time.
 
     Who is asked nothing answers nothing. Where no log has times, or connects, Nginx's errors tell whether it
@@ -186,7 +186,7 @@ def nothing_asked(found: Facts, answers: pd.Series, limit_s: float) -> bool:
     import numpy as np
     import pandas as pd
 
-    rows, side = _asked(found)
+    rows, side = _timed_requests(found)
     if rows.empty:
         return _not_reached(found)
     arrived = rows[f"{side}_status"] < 400
@@ -205,16 +205,16 @@ def nothing_asked(found: Facts, answers: pd.Series, limit_s: float) -> bool:
     # From the first request at it on, a silence is one of the application.
     at = np.searchsorted(begun, first, side="right")
     is_open = at > np.searchsorted(ended, first + WAY_OUT_S, side="right")
-    asked = np.where(is_open, first, np.append(begun, np.inf)[at])
-    waited = np.clip(last - asked, 0.0, None).sum()
+    first_request = np.where(is_open, first, np.append(begun, np.inf)[at])
+    waited = np.clip(last - first_request, 0.0, None).sum()
     return bool(waited < 0.5 * (last - first).sum())
 
 
-def _asked(found: Facts) -> tuple[pd.DataFrame, str]:
+def _timed_requests(found: Facts) -> tuple[pd.DataFrame, str]:
     """Return the timed requests of an affected service, and who timed them: Nginx, else the edge."""
     joined = found.joined
-    asked = joined["upstream_addr"]
-    mine = asked.fillna(joined["family"].map(found.upstreams).astype(asked.dtype)).isin(found.services)
+    upstream = joined["upstream_addr"]
+    mine = upstream.fillna(joined["family"].map(found.upstreams).astype(upstream.dtype)).isin(found.services)
     side = "nginx" if (joined["nginx_s"].notna() & joined["upstream_addr"].notna()).any() else "edge"
     mine &= joined["upstream_addr"].notna() if side == "nginx" else True
     return joined[mine & joined[f"{side}_s"].notna()], side
