@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.trials import Spans, backtest_alarms, backtest_frame
 from watchme_analysis.queues.pipeline import Pipeline, Tables
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Choice, MessageText, Resource, value_of
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,19 +93,27 @@ class _World:
                 continue
             lasts_s = receives * visibility_s
             highest = _number(pipeline.frame["age_s"].max())
-            recorded = ""
-            if highest is not None and highest >= EARLY * lasts_s:
-                recorded = f", and the highest recorded age is {highest:.0f} s"
+            is_recorded = highest is not None and highest >= EARLY * lasts_s
             limit = float(round(lasts_s * EARLY))
             better, calmed = self._calm(replace(spec, rule=replace(spec.rule, threshold=limit)), pipeline)
             found.append(
                 Advice(
                     spec.name,
                     pipeline.queue,
-                    f"A message that always fails moves to the DLQ after {receives} receives × "
-                    f"{visibility_s:.0f} s = {lasts_s:.0f} s{recorded}. An age above "
-                    f"{spec.rule.threshold:.0f} s occurs only in an unpolled queue: failures do not fire it.",
-                    f"age above {limit:.0f} s{calmed}, and an alarm on the first message in the DLQ",
+                    note(
+                        "advice-unreachable-recorded" if is_recorded else "advice-unreachable",
+                        receives=Resource(str(receives)),
+                        visibility=Resource(f"{visibility_s:.0f}"),
+                        lasts=Resource(f"{lasts_s:.0f}"),
+                        highest=Resource(f"{highest or 0.0:.0f}"),
+                        threshold=Resource(f"{spec.rule.threshold:.0f}"),
+                    ),
+                    note(
+                        "advice-lower-calm" if calmed else "advice-lower",
+                        limit=Resource(f"{limit:.0f}"),
+                        points=Resource(str(spec.rule.datapoints_to_alarm)),
+                        periods=Resource(str(calmed)),
+                    ),
                     self._effect(better, pipeline),
                 )
             )
@@ -129,10 +138,14 @@ class _World:
                 Advice(
                     spec.name,
                     pipeline.function,
-                    f"It is invoked in at most {most} of {rule.evaluation_periods} periods of "
-                    f"{rule.period_s} s, so {rule.datapoints_to_alarm} periods can never breach, even if all "
-                    "invocations fail.",
-                    "1 of 1",
+                    note(
+                        "advice-too-few",
+                        most=Resource(str(most)),
+                        periods=Resource(str(rule.evaluation_periods)),
+                        period=Resource(str(rule.period_s)),
+                        points=Resource(str(rule.datapoints_to_alarm)),
+                    ),
+                    note("advice-one-of-one"),
                     self._effect(better, pipeline),
                 )
             )
@@ -155,9 +168,9 @@ class _World:
                 Advice(
                     spec.name,
                     str(resource),
-                    f"On the average, the alarm {_effect_of(late)}; on the maximum, it {_effect_of(early)}.",
+                    note("advice-average", average=_effect_of(late), maximum=_effect_of(early)),
                     "Maximum",
-                    "is unchanged" if spec.stat == "Maximum" else _effect_of(early),
+                    note("effect-unchanged") if spec.stat == "Maximum" else _effect_of(early),
                 )
             )
         return found
@@ -177,18 +190,17 @@ class _World:
                 Advice(
                     spec.name,
                     str(row["resource"]),
-                    f"It fires {pages} times for one incident. Missing points are treated as "
-                    f"{spec.rule.treat_missing_data}, so each gap clears it.",
-                    "ignore missing points, which keeps the state",
+                    note("advice-flapping", fired=pages, treated=Resource(spec.rule.treat_missing_data)),
+                    note("advice-ignore-missing"),
                     _effect_of(held.loc[row["resource"]]),
                 )
             )
         return found
 
-    def _calm(self, spec: AlarmSpec, pipeline: Pipeline) -> tuple[AlarmSpec, str]:
-        """Return the alarm with N covering an hour, and a text on it, if this halves frequent notifications.
+    def _calm(self, spec: AlarmSpec, pipeline: Pipeline) -> tuple[AlarmSpec, int | None]:
+        """Return the alarm with N covering an hour, and N, if this halves frequent notifications.
 
-        Otherwise the alarm is returned unchanged, with an empty text.
+        Otherwise the alarm is returned unchanged, with None.
         """
         hour = max(HOUR_S // spec.rule.period_s, spec.rule.evaluation_periods)
         longer = replace(spec, rule=replace(spec.rule, evaluation_periods=hour))
@@ -196,8 +208,8 @@ class _World:
             _number(self._backtest(each, pipeline).iloc[0]["times_raised"]) or 0.0 for each in (spec, longer)
         )
         if pages < FLAPS or fewer > pages / 2:
-            return spec, ""
-        return longer, f", {spec.rule.datapoints_to_alarm} of {hour} points"
+            return spec, None
+        return longer, hour
 
     def _backtest(self, spec: AlarmSpec, pipeline: Pipeline | None = None) -> pd.DataFrame:
         pipelines = self.pipelines if pipeline is None else (pipeline,)
@@ -226,13 +238,17 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def _effect_of(row: Any) -> str:
+def _effect_of(row: Any) -> MessageText:
     """Return a text on the delay of an alarm after the start of the incident, and its false alarms a week."""
     if _number(row["times_raised"]) is None:
-        return f"can't be evaluated ({row['note']})"
+        return note("effect-not-evaluated", reason=value_of(row["note"]))
     after, false = _number(row["minutes_after_start"]), _number(row["false_a_week"]) or 0.0
-    vain = f", {false:.1f} false alarms a week" if false else ", no false alarm"
-    if after is None:
-        return "never fires" if not row["times_raised"] else f"does not fire for the incident{vain}"
-    pages = int(row["times_raised"])
-    return f"fires {after:.0f} min after the start, {counted(pages, 'time')} in total{vain}"
+    if after is None and not row["times_raised"]:
+        return note("effect-never")
+    return note(
+        "effect-not-for-it" if after is None else "effect-fires",
+        minutes=Resource(f"{after or 0.0:.0f}"),
+        fired=int(row["times_raised"]),
+        is_vain=Choice("some" if false else "none"),
+        false_alarms=Resource(f"{false:.1f}"),
+    )

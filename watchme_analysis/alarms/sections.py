@@ -13,9 +13,9 @@ from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView, cell, with_zone
 from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import Pipeline
-from watchme_analysis.text.formats import counted, format_duration, format_number, format_time
-from watchme_analysis.text.message import message
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.formats import format_duration, format_number, format_time
+from watchme_analysis.text.message import Choice, Duration, Names, Resource, message, value_of
+from watchme_analysis.text.render import label, note, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,7 +250,14 @@ def rules_table(rules: Iterable[tuple[str, str, str]], language: str = "en") -> 
 
 def advice_table(advice: Sequence[Advice], language: str = "en") -> TableView:
     """Return a table of the advice from a back-test."""
-    rows = tuple((each.alarm, each.resource, each.finding, each.instead, each.effect) for each in advice)
+    rows = tuple(
+        (
+            each.alarm,
+            each.resource,
+            *(render(text, language) for text in (each.finding, each.instead, each.effect)),
+        )
+        for each in advice
+    )
     note = "" if rows else label("alarm-advice-none", language)
     heads = _heads(language, "alarm", "resource", "backtest-shows", "better", "effect-of-change")
     return TableView(label("alarm-advice-caption", language), heads, rows, note)
@@ -310,38 +317,42 @@ def alarm_advice(
     useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
     if not len(useful):
         if len(frame) and frame["times_raised"].isna().all():
-            return ("None of these alarms could be evaluated: the case lacks the metrics that they monitor.",)
+            return (note("alarms-first-lacking"),)
         if start is not None and frame["first"].isna().all():
-            return ("None of these alarms would have fired.",)
+            return (note("alarms-first-none"),)
         if start is not None:
-            return ("None of these alarms would have fired for the incident without false alarms as well.",)
+            return (note("alarms-first-only-false"),)
         vain = frame[frame["false_a_week"].fillna(0) > 0]["alarm"].unique()
-        return (f"No incident: {', '.join(vain) or 'no alarm'} would have fired falsely.",)
+        names = Names(tuple(map(str, vain)))
+        return (note("alarms-first-vain", alarms=names) if len(vain) else note("alarms-first-quiet"),)
     calm = useful[useful["times_raised"] < FLAPS]
     best = (calm if len(calm) else useful).sort_values(_BY_TIME, kind="stable").iloc[0]
     sentences = [
-        f"{best['alarm']} on {best['resource']} fires first without false alarms"
-        f"{' or repetitions' * bool(len(calm))}: {_after(best)} after the start, at "
-        f"{format_time(best['first'], zone, seconds=False)}, {_times_fired(best)} in this window."
+        note(
+            "alarms-first-best",
+            **_named(best),
+            calm=Choice("calm" if len(calm) else "repeated"),
+            time=Resource(format_time(best["first"], zone, seconds=False)),
+        )
     ]
     by_then = min(dead_lettered_by(affected, best["first"]), dead_letters)
     if dead_letters:
         sentences.append(
-            f"By then {by_then:,d} of {counted(dead_letters, 'message')} were seen in dead-letter queues; "
-            f"{'the other ' * bool(by_then)}{dead_letters - by_then:,d} could still be kept out of them."
+            note(
+                "alarms-first-by-then",
+                seen=by_then,
+                messages=dead_letters,
+                rest=Resource(f"{dead_letters - by_then:,d}"),
+            )
         )
     sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
     sentences += [
-        f"{row['alarm']} on {row['resource']} fires {_after(row)} after the start, but {_times_fired(row)} "
-        "for one incident, which people learn to ignore: see the advice."
+        note("alarms-first-sooner", **_named(row))
         for _, row in sooner.sort_values(_BY_TIME, kind="stable").head(1).iterrows()
     ]
     quiet = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]
     if quiet["alarm"] != best["alarm"]:
-        sentences.append(
-            f"{quiet['alarm']} on {quiet['resource']} fires least often: {_times_fired(quiet)}, first "
-            f"{_after(quiet)} after the start."
-        )
+        sentences.append(note("alarms-first-quietest", **_named(quiet)))
     return tuple(sentences)
 
 
@@ -354,17 +365,22 @@ def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
     if found.cause != "consumer_failing" or change is None or not dead_letters:
         return ()
     moment = format_time(datetime.fromisoformat(str(change["time"])), zone, seconds=False)
-    what = render(change["what"])
     return (
-        f"The incident began with {what} on {change['resource']} at {moment}. One test message "
-        f"after this change, and a rollback on its failure, would have kept all "
-        f"{counted(dead_letters, 'message')} out of the dead-letter queue.",
+        note(
+            "alarms-spared",
+            what=value_of(change["what"]),
+            resource=Resource(str(change["resource"])),
+            time=Resource(moment),
+            messages=int(dead_letters),
+        ),
     )
 
 
-def _after(row: pd.Series) -> str:
-    return format_duration(float(row["minutes_after_start"]) * 60)
-
-
-def _times_fired(row: pd.Series) -> str:
-    return counted(int(row["times_raised"]), "time")
+def _named(row: pd.Series) -> dict[str, Any]:
+    """Return the alarm of a row, its delay after the start and the number of times that it fired."""
+    return {
+        "alarm": Resource(str(row["alarm"])),
+        "resource": Resource(str(row["resource"])),
+        "after": Duration(float(row["minutes_after_start"]) * 60),
+        "fired": int(row["times_raised"]),
+    }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.pipeline import Pipeline, Tables
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +70,10 @@ def first_reaction(
 
 def _fired(history: pd.DataFrame, start: datetime) -> list[Detection]:
     rows = history[(history["to_state"] == "ALARM") & (history["time"] >= start)]
-    return [Detection(row.time.to_pydatetime(), f"the alarm {row.alarm} fired") for row in rows.itertuples()]
+    return [
+        Detection(row.time.to_pydatetime(), note("detect-alarm", alarm=Resource(str(row.alarm))))
+        for row in rows.itertuples()
+    ]
 
 
 def _changed(
@@ -78,7 +83,15 @@ def _changed(
     ended = end is not None and rows["time"].between(end - ANSWERED, end + ANSWERED)
     rows = rows[ended | ~rows["event_name"].map(event_kind).isin(_DEPLOYMENTS)]
     return [
-        Detection(row.time.to_pydatetime(), f"{row.user} called {row.event_name} on {row.resource}")
+        Detection(
+            row.time.to_pydatetime(),
+            note(
+                "detect-change",
+                user=Resource(str(row.user)),
+                event=Resource(str(row.event_name)),
+                resource=Resource(str(row.resource)),
+            ),
+        )
         for row in rows.itertuples()
         if event_kind(row.event_name) in _REACTIONS and _named(row.resource) in names
     ]

@@ -20,6 +20,8 @@ from watchme_analysis.alarms.composite import CompositeRule, always, composite_r
 from watchme_analysis.alarms.specification import KINDS, AlarmSpec
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, metric_groups, series_of
+from watchme_analysis.text.message import Message, Names, Resource, Sentences, message
+from watchme_analysis.text.render import note, text_of_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,17 +158,15 @@ def _composites(
     rule = parse_rule(spec.composite)
     named = [item for item in results if item.spec.name in rule.names]
     unknown = [name for name in rule.names if name not in {item.spec.name for item in named}]
-    note = f"Unknown here, so without data: {', '.join(unknown)}." if unknown else ""
+    lacking = note("trial-unknown", alarms=Names(tuple(unknown))) if unknown else ""
     queues = [pipeline.queue for pipeline in pipelines] if spec.over in KINDS else [None]
     found = []
     for queue in queues:
         mine = [item for item in named if queue is None or item.queue in {queue, None}]
         runs = {item.spec.name: item.run for item in mine if item.run is not None}
         unevaluated = [item.spec.name for item in mine if item.run is None]
-        run, why = (
-            _either_way(rule, runs, unevaluated) if runs else (None, "No state of its alarms is known.")
-        )
-        found.append(AlarmBacktest(spec, queue or spec.over, run, note or why, queue))
+        run, why = _either_way(rule, runs, unevaluated) if runs else (None, note("trial-no-state"))
+        found.append(AlarmBacktest(spec, queue or spec.over, run, lacking or why, queue))
     return found
 
 
@@ -179,7 +179,7 @@ def _either_way(
         for state in ("ALARM", "OK")
     ]
     if ways[0].raised != ways[1].raised:
-        return None, f"It depends on {', '.join(unevaluated)}, which could not be evaluated."
+        return None, note("trial-depends", alarms=Names(tuple(unevaluated)))
     return ways[0], ""
 
 
@@ -199,28 +199,41 @@ def _try(
 ) -> AlarmBacktest:
     queue = None if pipeline is None else pipeline.queue
 
-    def refused(note: str) -> AlarmBacktest:
-        return AlarmBacktest(spec, resource, None, note, queue)
+    def refused(reason: str) -> AlarmBacktest:
+        return AlarmBacktest(spec, resource, None, reason, queue)
 
     rule = spec.rule
     if spec.of_timeout is not None:
         timeout_s = pipeline.settings.function_timeout_s if pipeline is not None else None
         if timeout_s is None:
-            return refused(f"The timeout of {resource} is not in the case.")
+            return refused(note("trial-no-timeout", resource=Resource(resource)))
         rule = replace(rule, threshold=spec.of_timeout * timeout_s * 1000.0)
     wanted = _inputs(spec, resource)
     if not wanted:
-        return refused("Not a static threshold over metrics: such an alarm can't be evaluated.")
+        return refused(note("trial-not-static"))
     histories = {}
     for name, (where, metric, stat) in wanted.items():
         recorded = recorded_history(tables, where, metric, stat)
         if recorded is None:
-            return refused(f"{metric} ({stat}) of {where} is not in the case.")
+            return refused(
+                note(
+                    "trial-no-metric",
+                    metric=Resource(metric),
+                    stat=Resource(stat),
+                    resource=Resource(where),
+                )
+            )
         histories[name] = recorded
     rule, uncertainty_s = _at_most_as_fine(rule, histories)
-    note = ""
+    remarks: list[Message] = []
     if uncertainty_s:
-        note = f"Points of {rule.period_s} s only: it can have fired up to {uncertainty_s:.0f} s earlier."
+        remarks.append(
+            message(
+                "trial-coarse",
+                period=Resource(str(rule.period_s)),
+                earlier=Resource(f"{uncertainty_s:.0f}"),
+            )
+        )
     try:
         if spec.expression or len(spec.metrics) == 2:
             run = backtest_math(spec.expression or "100 * above / below", histories, rule, span)
@@ -230,11 +243,13 @@ def _try(
             if rule.low_samples == "ignore":
                 counted = recorded_history(tables, resource, spec.metrics[0], "SampleCount")
                 samples = None if counted is None else counted.series
-                note += "" if samples is not None else " SampleCount is not in the case: evaluated always."
+                if samples is None:
+                    remarks.append(message("trial-no-samples"))
             run = backtest(history, rule, span, samples)
     except InputError as error:
-        return refused(str(error))
-    return AlarmBacktest(spec, resource, replace(run, uncertainty_s=uncertainty_s), note.strip(), queue)
+        return refused(text_of_error(error))
+    remark = note("sentences", sentences=Sentences(tuple(remarks))) if remarks else ""
+    return AlarmBacktest(spec, resource, replace(run, uncertainty_s=uncertainty_s), remark, queue)
 
 
 def _inputs(spec: AlarmSpec, resource: str) -> dict[str, tuple[str, str, str]]:

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def balance(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
+def balance(tables: Tables, interval_s: float | None = None, language: str = "en") -> pd.DataFrame:
     """Return the balance of every queue; see :func:`watchme_analysis.queues.accounting.queue_balance`.
+
+    ``reasons`` are in a language.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def balance(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
         (text), ``retry_amplification`` (receives per message), ``mean_stay_s`` (by Little's law; null for an
         interval).
     """
-    return balance_frame(tables, interval_s)
+    return balance_frame(tables, interval_s, language)
 
 
 def baseline_comparison(

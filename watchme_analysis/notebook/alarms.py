@@ -23,8 +23,9 @@ from watchme_analysis.notebook.page import Page, warn_of_new_name
 from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.services.backtest import CaseBacktest
-from watchme_analysis.text.formats import format_duration, format_time
-from watchme_analysis.text.render import value_label
+from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.message import Duration, Resource, message, value_of
+from watchme_analysis.text.render import note, render, value_label
 from watchme_analysis.window import parse_time
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class AlarmPage(Page):
         noticed = None
         if self.noticed_at:
             moment = parse_time(self.noticed_at, self.zone, now=self.window.end)
-            noticed = Detection(moment, "as the parameter says")
+            noticed = Detection(moment, note("detect-stated"))
         return CaseBacktest(self.investigation, self.diagnosis, self.specs, noticed)
 
     @section(lambda page: page._rule_rows())
@@ -72,20 +73,21 @@ class AlarmPage(Page):
     def time_to_detect(self) -> TextView:
         """Return sentences on the start of the incident and the time at which people noticed."""
         if self._start is None:
-            return TextView(("No incident in this window: every alarm below that fires is a false alarm.",))
-        began = f"The incident began at {format_time(self._start, self.zone)} ({self.zone})."
+            return TextView((self._label("detect-no-incident"),))
+        began = format_time(self._start, self.zone)
         found = self._tests.detection
         if found is None:
-            return TextView(
-                (
-                    f"{began} No reaction of people is recorded: no alarm fired, and nobody changed an "
-                    "affected resource. Set the parameter noticed to compare alarms with it.",
-                )
+            said = message("detect-nobody", start=Resource(began), zone=Resource(str(self.zone)))
+        else:
+            said = message(
+                "detect-noticed",
+                start=Resource(began),
+                zone=Resource(str(self.zone)),
+                time=Resource(format_time(found.at, self.zone)),
+                late=Duration((found.at - self._start).total_seconds()),
+                how=value_of(found.how),
             )
-        late = format_duration(found.at - self._start)
-        return TextView(
-            (f"{began} People noticed by {format_time(found.at, self.zone)}, {late} later: {found.how}.",)
-        )
+        return TextView((render(said, self.language),))
 
     @section(lambda page: page._tests.frame(page._tests.proposed_results), Rows("metrics"), plot="fires")
     def backtest(self) -> TableView:
@@ -142,7 +144,8 @@ class AlarmPage(Page):
         sentences = alarm_advice(
             self._tests.frame(self._tests.proposed_results), self._start, affected, dead, self.zone
         )
-        return TextView((*sentences, *spared_by_a_check(found, self.zone)))
+        said = (*sentences, *spared_by_a_check(found, self.zone))
+        return TextView(tuple(render(each, self.language) for each in said))
 
     def _rule_rows(self) -> pd.DataFrame:
         columns = ("name", "over", "rule", "stat")

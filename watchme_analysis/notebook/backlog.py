@@ -20,7 +20,7 @@ from watchme_analysis.backlog.sections.tables import (
 )
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
-from watchme_analysis.notebook.console_links import links
+from watchme_analysis.notebook.console_links import console_view, links
 from watchme_analysis.notebook.page import Page, warn_of_new_name
 from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, LinksView, TableView, column_heads, table
@@ -189,14 +189,14 @@ class BacklogPage(Page):
         return comparison_table(compared, rates(found, start, end), chosen, self.language)
 
     @section(
-        lambda page: frames.balance(page.investigation),
+        lambda page: frames.balance(page.investigation, language=page.language),
         Rows("metrics", "namespace = 'AWS/SQS'"),
         plot="timeline",
     )
     def balance(self) -> TableView:
         """Return the message balance of every queue."""
         return self._table(
-            frames.balance(self.investigation),
+            frames.balance(self.investigation, language=self.language),
             _BALANCE,
             self._label("balance-caption"),
             self._label("balance-empty"),
@@ -357,11 +357,7 @@ class BacklogPage(Page):
     @section(lambda page: records(page._console_links, ("link", "url")), Rows("queues"))
     def console(self) -> LinksView:
         """Return links into the AWS console: queues, functions, metrics, a query of their logs, changes."""
-        return LinksView(
-            self._label("console-caption"),
-            tuple((link["link"], link["url"]) for link in self._console_links),
-            self._label("console-none"),
-        )
+        return console_view(self._console_links, self.language)
 
     @cached_property
     def _console_links(self) -> list[dict[str, str]]:

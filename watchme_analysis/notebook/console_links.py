@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from watchme_analysis.aws_shapes.console_links import Place
 from watchme_analysis.case.case_folder import Case
+from watchme_analysis.present.display import LinksView
 from watchme_analysis.queues.pipeline import Pipeline
-from watchme_analysis.text.message import Message, Resource, message
+from watchme_analysis.text.message import Message, Names, Resource, message
+from watchme_analysis.text.render import label
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -19,8 +24,15 @@ _WITHOUT_LINKS = ("ids", "share")
 _ERRORS = """fields @timestamp, @message, @logStream, @requestId
 | filter @message like /ERROR|Task timed out|Exception|Runtime exited/
 | sort @timestamp asc"""
-# Changes that get a link of their own.
+_LINES = """fields @timestamp, @message, @logStream
+| filter @message like /PATH|ERROR|Exception|timed out/
+| sort @timestamp asc"""
+# Changes, and resources with metrics, that get a link of their own.
 _MOST_EVENTS = 5
+_MOST_RESOURCES = 5
+# Columns with ARNs in a case without queues: those of the functions, else those of the alarms.
+_ARNS = (("functions", "arn"), ("alarms", "definition"))
+_ARN = re.compile(r"arn:aws[\w-]*:(?:lambda|cloudwatch):([a-z0-9-]+):(\d{12}):")
 
 
 def place_of(case: Case) -> Place | None:
@@ -30,12 +42,26 @@ def place_of(case: Case) -> Place | None:
     known = case.table("queues")[["region", "account_id"]].dropna().drop_duplicates()
     if len(known) == 1:
         return Place(*map(str, known.iloc[0]))
-    places = {
-        (parts[3], parts[4])
-        for arn in case.table("functions")["arn"].dropna()
-        if len(parts := str(arn).split(":")) > 5
-    }
-    return Place(*places.pop()) if len(places) == 1 and known.empty else None
+    if not known.empty:
+        return None
+    for table, column in _ARNS:
+        places = {
+            match.groups()
+            for text in case.table(table)[column].dropna()
+            for match in _ARN.finditer(str(text))
+        }
+        if places:
+            return Place(*places.pop()) if len(places) == 1 else None
+    return None
+
+
+def console_view(links: Iterable[Mapping[str, str]], language: str) -> LinksView:
+    """Return the links of a page as it shows them, or why there are none."""
+    return LinksView(
+        label("console-caption", language),
+        tuple((link["link"], link["url"]) for link in links),
+        label("console-none", language),
+    )
 
 
 def links(
@@ -59,15 +85,61 @@ def links(
         return []
     groups = dict(case.table("functions")[["function", "log_group"]].dropna().itertuples(index=False))
     found = [link for pipeline in pipelines for link in _of_pipeline(place, pipeline, groups, window)]
+    found += _of_changes(place, changes)
+    return list({url: (text, url) for text, url in found}.values())
+
+
+def links_of_endpoint(
+    case: Case, path: str, window: Window, changes: pd.DataFrame
+) -> list[tuple[Message, str]]:
+    """Return the links of a page about an endpoint: metrics, lines of its log groups, changes.
+
+    Parameters
+    ----------
+    case
+        The case.
+    path
+        Path of the endpoint, which the query looks for beside errors.
+    window
+        Window of graphs and queries.
+    changes
+        Rows of the table ``changes`` to link to.
+    """
+    place = place_of(case)
+    if place is None:
+        return []
+    metrics = case.table("metrics")
+    named = metrics.dropna(subset=["namespace", "metric", "resource", "dimensions"])
+    found: list[tuple[Message, str]] = []
+    for resource, rows in list(named.groupby("resource", sort=False))[:_MOST_RESOURCES]:
+        series = rows[["namespace", "metric", "dimensions"]].drop_duplicates().itertuples(index=False)
+        shown = [
+            [each.namespace, each.metric, *chain.from_iterable(json.loads(each.dimensions).items())]
+            for each in series
+        ]
+        url = place.metrics(shown, window, "Maximum")
+        found.append((message("console-metrics", resource=Resource(str(resource))), url))
+    groups = [str(group) for group in case.table("log_queries")["log_group"].dropna().unique()]
+    if groups:
+        url = place.logs_insights(_LINES.replace("PATH", _pattern(path)), groups, window)
+        found.append((message("console-lines", path=Resource(path), groups=Names(tuple(groups))), url))
+    return [*found, *_of_changes(place, changes)]
+
+
+def _pattern(path: str) -> str:
+    """Return a path as a regular expression of Logs Insights, between slashes."""
+    return re.escape(path).replace("/", r"\/")
+
+
+def _of_changes(place: Place, changes: pd.DataFrame) -> list[tuple[Message, str]]:
     known = changes[changes["event_id"].notna()][:_MOST_EVENTS]
-    found += [
+    return [
         (
             message("console-event", event=Resource(str(row.event_name)), time=row.time.to_pydatetime()),
             place.event(str(row.event_id)),
         )
         for row in known.itertuples()
     ]
-    return list({url: (text, url) for text, url in found}.values())
 
 
 def _of_pipeline(

@@ -24,9 +24,10 @@ from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantag
 from watchme_analysis.health.sections.followed import clocks, fates_table, layers_table, plot_waterfall
 from watchme_analysis.health.sections.tables import by_connection_table, comparison_table, status_table
 from watchme_analysis.health.sections.timeline import plot_health_timeline
+from watchme_analysis.notebook.console_links import console_view, links_of_endpoint
 from watchme_analysis.notebook.page import Page
-from watchme_analysis.notebook.section import Rows, section
-from watchme_analysis.present.display import FigureView, TableView
+from watchme_analysis.notebook.section import Rows, records, section
+from watchme_analysis.present.display import FigureView, LinksView, TableView
 from watchme_analysis.present.finding import VerdictView
 from watchme_analysis.present.style import Mark
 from watchme_analysis.requests.concurrency import (
@@ -113,6 +114,19 @@ class HealthPage(Page):
         """Return the verdict, with the accuracy of such verdicts in recorded cases."""
         found = self.diagnosis
         return replace(super().verdict(), track_record=track_record(found.verdict, found.confidence))
+
+    @section(lambda page: records(page._console_links, ("link", "url")), Rows("metrics"))
+    def console(self) -> LinksView:
+        """Return links into the AWS console: metrics, a query of the log groups, changes."""
+        return console_view(self._console_links, self.language)
+
+    @cached_property
+    def _console_links(self) -> list[dict[str, str]]:
+        path = self.families[0] if self.families else self.facts.checked_path
+        found = links_of_endpoint(
+            self.investigation.case, path, self.window, self.investigation.table("changes")
+        )
+        return [{"link": render(text, self.language, self.zone), "url": url} for text, url in found]
 
     @section(lambda page: page._observed_by_phase(), Rows("access_log"))
     def timeline(self) -> FigureView:

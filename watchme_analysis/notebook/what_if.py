@@ -24,6 +24,7 @@ from watchme_analysis.simulation.figures import (
 from watchme_analysis.simulation.model import Model
 from watchme_analysis.simulation.scenarios import Comparison, compare
 from watchme_analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,8 @@ class WhatIfPage(Page):
         """Return the main results: measures that lose messages, doubts about the fit, the best measure."""
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
-        return TextView((*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone)))
+        said = (*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone))
+        return TextView(tuple(render(each, self.language) for each in said))
 
     @section(sql=Rows("metrics"))
     def assumptions(self) -> TextView:

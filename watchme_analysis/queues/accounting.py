@@ -10,8 +10,8 @@ from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.dlq_stock import ASLEEP_AFTER, DeadLetterStock, dead_letter_stock
 from watchme_analysis.queues.pipeline import Pipeline, Tables, pipelines
 from watchme_analysis.stats.gaps import lost_points
-from watchme_analysis.text.formats import counted
-from watchme_analysis.text.render import note
+from watchme_analysis.text.message import Sentences
+from watchme_analysis.text.render import note, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,25 +148,16 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
         reasons.append(note("balance-lost-points", intervals=lost))
     if rest < 0:
         duplicates, rest = -rest, 0
-        reasons.append(
-            f"{counted(duplicates, 'delete')} beyond the messages: some ran more than once, or were deleted "
-            "by an old receipt after they had reached the dead-letter queue."
-        )
+        reasons.append(note("balance-duplicates", deletes=duplicates))
     elif rest > 0:
         if _purge_events(pipeline, tables) or _unreceived_fall(pipeline) >= max(LEAST_PURGE, 0.5 * rest):
             purged, rest = rest, 0
-            reasons.append(
-                f"{counted(purged, 'message')} vanished from the backlog without being received: a purge."
-            )
+            reasons.append(note("balance-purged", messages=purged))
         elif _reached_retention(pipeline):
             expired, rest = rest, 0
-            reasons.append(f"{counted(expired, 'message')} reached the queue's retention and expired.")
+            reasons.append(note("balance-expired", messages=expired))
         else:
-            reasons.append(
-                f"{counted(rest, 'message')} {'remains' if rest == 1 else 'remain'} unexplained: the counts "
-                "of CloudWatch are approximate, and what is on its way at either end of the window is "
-                "counted once."
-            )
+            reasons.append(note("balance-unexplained", messages=rest))
     return replace(
         found,
         dead_lettered=stock.moved,
@@ -180,14 +171,17 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
     )
 
 
-def balance_frame(tables: Tables, interval_s: float | None = None) -> pd.DataFrame:
-    """Return the balance of every queue as a frame, one row per queue, or per queue and interval."""
+def balance_frame(tables: Tables, interval_s: float | None = None, language: str = "en") -> pd.DataFrame:
+    """Return the balance of every queue as a frame, one row per queue, or per queue and interval.
+
+    ``reasons`` are in a language.
+    """
     import pandas as pd
 
     rows = []
     for pipeline in pipelines(tables):
         if interval_s is None:
-            rows.append(_row(pipeline, queue_balance(pipeline, tables)))
+            rows.append(_row(pipeline, queue_balance(pipeline, tables), language))
         else:
             rows.extend(_by_interval(pipeline, tables, interval_s))
     columns = [
@@ -202,7 +196,7 @@ def balance_frame(tables: Tables, interval_s: float | None = None) -> pd.DataFra
     )
 
 
-def _row(pipeline: Pipeline, entry: Balance) -> dict[str, Any]:
+def _row(pipeline: Pipeline, entry: Balance, language: str) -> dict[str, Any]:
     index = pipeline.frame.index
     return {
         "queue": pipeline.queue,
@@ -215,7 +209,7 @@ def _row(pipeline: Pipeline, entry: Balance) -> dict[str, Any]:
                 "expired", "purged", "duplicate_deletes", "unexplained", "retry_amplification", "mean_stay_s",
             )
         },
-        "reasons": " ".join(entry.reasons),
+        "reasons": render(note("sentences", sentences=Sentences(entry.reasons)), language),
     }  # fmt: skip
 
 

@@ -261,9 +261,10 @@ def _lines(axis: Axes, opened: pd.DataFrame, key: str, language: str) -> None:
     peaks = wide.max().sort_values(ascending=False, kind="stable")
     names = list(peaks[peaks > 0].index[:_SERIES])
     for place, name in enumerate(names):
+        shown = truncate_middle(value_label(key, str(name), language), _LONGEST)
         axis.plot(
             wide.index.to_numpy(), wide[name].to_numpy(), drawstyle="steps-post", **style.stroke(place),
-            label=f"{truncate_middle(str(name), _LONGEST)} ≤ {wide[name].max():,d}", lw=1.1,
+            label=f"{shown} ≤ {wide[name].max():,d}", lw=1.1,
         )  # fmt: skip
     if not names:
         style.absent(axis, label("in-flight-never-two", language))
@@ -332,6 +333,11 @@ def _alt(opened: pd.DataFrame, family: str, conclusion: str, language: str) -> s
     peaks: Sequence[str] = ()
     if len(opened):
         most = opened.groupby(["time", "upstream"])["in_flight"].sum().groupby("upstream").max()
-        peaks = [f"{name} ≤ {count:,d}" for name, count in most.items()]
+        peaks = [
+            f"{name} ≤ {count:,d}"
+            for name, count in zip(
+                (value_label("upstream", str(name), language) for name in most.index), most, strict=True
+            )
+        ]
     said = {"family": family, "conclusion": conclusion, "peaks": ", ".join(peaks)}
     return label("in-flight-alt" if peaks else "in-flight-alt-unknown", language, **said)

@@ -164,7 +164,10 @@ def status_table(frame: pd.DataFrame, language: str = "en") -> TableView:
         cells = [f"{before:,d} → {during:,d}" if before or during else "0" for before, during in counts]
         rows.append((str(family), value_label("vantage", str(vantage), language), *cells))
     note = "" if rows else label("requests-none", language)
-    heads = (*_heads(("endpoint", "vantage"), language), *classes)
+    heads = (
+        *_heads(("endpoint", "vantage"), language),
+        *(value_label("status-class", name, language) for name in classes),
+    )
     caption = label("statuses-caption", language)
     return TableView(caption, heads, tuple(rows), note, _from(2, len(heads)))
 

@@ -37,3 +37,74 @@ column-over = over
 column-backtest-shows = result of the back-test
 column-effect-of-change = effect
 column-better = better
+alarms-first-lacking = None of these alarms could be evaluated: the case lacks the metrics that they monitor.
+alarms-first-none = None of these alarms would have fired.
+alarms-first-only-false = None of these alarms would have fired for the incident without false alarms as well.
+alarms-first-vain = No incident: { $alarms } would have fired falsely.
+alarms-first-quiet = No incident: no alarm would have fired falsely.
+alarms-first-best = { $alarm } on { $resource } fires first without false alarms{ $calm ->
+    [calm] {" "}or repetitions
+   *[repeated] {""}
+  }: { $after } after the start, at { $time }, { $fired ->
+    [one] { $fired } time
+   *[other] { $fired } times
+  } in this window.
+alarms-first-by-then = By then { $seen } of { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } were seen in dead-letter queues; { $seen ->
+    [0] { $rest }
+   *[other] the other { $rest }
+  } could still be kept out of them.
+alarms-first-sooner = { $alarm } on { $resource } fires { $after } after the start, but { $fired ->
+    [one] { $fired } time
+   *[other] { $fired } times
+  } for one incident, which people learn to ignore: see the advice.
+alarms-first-quietest = { $alarm } on { $resource } fires least often: { $fired ->
+    [one] { $fired } time
+   *[other] { $fired } times
+  }, first { $after } after the start.
+alarms-spared = The incident began with { $what } on { $resource } at { $time }. One test message after this change, and a rollback on its failure, would have kept all { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } out of the dead-letter queue.
+detect-no-incident = No incident in this window: every alarm below that fires is a false alarm.
+detect-nobody = The incident began at { $start } ({ $zone }). No reaction of people is recorded: no alarm fired, and nobody changed an affected resource. Set the parameter noticed to compare alarms with it.
+detect-noticed = The incident began at { $start } ({ $zone }). People noticed by { $time }, { $late } later: { $how }.
+detect-stated = as the parameter says
+detect-alarm = the alarm { $alarm } fired
+detect-change = { $user } called { $event } on { $resource }
+trial-no-state = No state of its alarms is known.
+trial-depends = It depends on { $alarms }, which could not be evaluated.
+trial-no-timeout = The timeout of { $resource } is not in the case.
+trial-not-static = Not a static threshold over metrics: such an alarm can't be evaluated.
+trial-no-metric = { $metric } ({ $stat }) of { $resource } is not in the case.
+trial-coarse = Points of { $period } s only: it can have fired up to { $earlier } s earlier.
+trial-no-samples = SampleCount is not in the case: evaluated always.
+advice-unreachable = A message that always fails moves to the DLQ after { $receives } receives × { $visibility } s = { $lasts } s. An age above { $threshold } s occurs only in an unpolled queue: failures do not fire it.
+advice-unreachable-recorded = A message that always fails moves to the DLQ after { $receives } receives × { $visibility } s = { $lasts } s, and the highest recorded age is { $highest } s. An age above { $threshold } s occurs only in an unpolled queue: failures do not fire it.
+advice-lower = age above { $limit } s, and an alarm on the first message in the DLQ
+advice-lower-calm = age above { $limit } s, { $points } of { $periods } points, and an alarm on the first message in the DLQ
+advice-too-few = It is invoked in at most { $most } of { $periods } periods of { $period } s, so { $points } periods can never breach, even if all invocations fail.
+advice-one-of-one = 1 of 1
+advice-average = On the average, the alarm { $average }; on the maximum, it { $maximum }.
+advice-flapping = It fires { $fired ->
+    [one] { $fired } time
+   *[other] { $fired } times
+  } for one incident. Missing points are treated as { $treated }, so each gap clears it.
+advice-ignore-missing = ignore missing points, which keeps the state
+effect-unchanged = is unchanged
+effect-not-evaluated = can't be evaluated ({ $reason })
+effect-never = never fires
+effect-not-for-it = does not fire for the incident{ $is_vain ->
+    [some] , { $false_alarms } false alarms a week
+   *[none] , no false alarm
+  }
+effect-fires = fires { $minutes } min after the start, { $fired ->
+    [one] { $fired } time
+   *[other] { $fired } times
+  } in total{ $is_vain ->
+    [some] , { $false_alarms } false alarms a week
+   *[none] , no false alarm
+  }
+trial-unknown = Unknown here, so without data: { $alarms }.

@@ -142,9 +142,9 @@ stock-shared = { $dlq } also serves { $queues }: separated { $by ->
 stock-other-policy = Its redrive policy names { $named } now, but its failed messages are in { $dlq }.
 balance-open = The balance stays open: sent, deleted or dead-lettered messages are unknown.
 balance-woke = { $messages ->
-    [one] { $messages } message was
-   *[other] { $messages } messages were
-  } in the queue when its metrics resumed, in no count of sends.
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } stood there when its metrics woke, in no count of sends.
 balance-moved = { $messages ->
     [one] { $messages } message
    *[other] { $messages } messages
@@ -163,3 +163,19 @@ error-kind-code-or-message = Python errors of the code or of the message
 error-kind-other = of another kind
 error-kind-usual = { $kind }, as nearly all that { $function } logged
 error-kind-unknown = not logged with the message
+balance-duplicates = { $deletes ->
+    [one] { $deletes } delete
+   *[other] { $deletes } deletes
+  } beyond the messages: some ran more than once, or were deleted by an old receipt after they had reached the dead-letter queue.
+balance-purged = { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } vanished from the backlog without being received: a purge.
+balance-expired = { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } reached the queue's retention and expired.
+balance-unexplained = { $messages ->
+    [one] { $messages } message remains
+   *[other] { $messages } messages remain
+  } unexplained: the counts of CloudWatch are approximate, and what is on its way at either end of the window is counted once.

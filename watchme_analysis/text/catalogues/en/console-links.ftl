@@ -9,3 +9,5 @@ console-function = Function { $function }
 console-function-metrics = Metrics of { $function } in this window
 console-errors = Errors of { $function } in Logs Insights (fills in the query; a run is charged by AWS)
 console-event = { $event } at { $time } in CloudTrail
+console-metrics = Metrics of { $resource } in this window
+console-lines = Errors and requests of { $path } in { $groups }, in Logs Insights (fills in the query; a run is charged by AWS)

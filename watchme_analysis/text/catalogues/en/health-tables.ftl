@@ -147,3 +147,6 @@ call-context-event-loop = event loop
 call-context-thread-pool = thread pool
 call-context-process-pool = process pool
 call-context-unknown = thread that the source does not show
+status-class-no-answer = no response
+status-class-other-5xx = other 5xx
+upstream-not-asked = not passed on

@@ -37,3 +37,50 @@ column-over = 対象
 column-backtest-shows = バックテストの結果
 column-effect-of-change = 効果
 column-better = 改善案
+alarms-first-lacking = 監視対象のメトリクスがケースにないため、これらのアラームはどれも評価できません。
+alarms-first-none = これらのアラームはどれも発報しませんでした。
+alarms-first-only-false = インシデントで発報し、かつ誤報のないアラームはありませんでした。
+alarms-first-vain = インシデントはありません。誤って発報したアラーム: { $alarms }。
+alarms-first-quiet = インシデントはありません。誤って発報したアラームもありません。
+alarms-first-best = { $calm ->
+    [calm] 誤報も繰り返しもなく
+   *[repeated] 誤報なく
+  }最初に発報するのは { $resource } の { $alarm } です。発生から { $after } 後の { $time } に発報し、この期間の発報は { $fired } 回です。
+alarms-first-by-then = その時点でデッドレターキューにあったのは { $messages } 件中 { $seen } 件で、残り { $rest } 件はまだ防ぐことができました。
+alarms-first-sooner = { $resource } の { $alarm } は発生から { $after } 後に発報しますが、1 つのインシデントで { $fired } 回発報するため、無視されるようになります。改善案を参照してください。
+alarms-first-quietest = 発報回数が最も少ないのは { $resource } の { $alarm } です。{ $fired } 回で、最初は発生から { $after } 後です。
+alarms-spared = インシデントは { $time } の { $resource } への変更 ({ $what }) から始まりました。変更の後にテストメッセージを 1 件送り、失敗したらロールバックしていれば、{ $messages } 件すべてがデッドレターキューに移らずに済みました。
+detect-no-incident = この期間にインシデントはありません。以下で発報するアラームはすべて誤報です。
+detect-nobody = インシデントは { $start } ({ $zone }) に始まりました。アラームの発報も影響を受けたリソースの変更もなく、人が対応した記録はありません。パラメータ noticed を指定すると、その時刻とアラームを比べられます。
+detect-noticed = インシデントは { $start } ({ $zone }) に始まりました。{ $late } 後の { $time } までに気付いています: { $how }。
+detect-stated = パラメータで指定された時刻
+detect-alarm = アラーム { $alarm } の発報
+detect-change = { $user } による { $resource } への { $event }
+trial-no-state = 構成するアラームの状態が不明です。
+trial-depends = 評価できない { $alarms } に依存しています。
+trial-no-timeout = { $resource } のタイムアウトがケースにありません。
+trial-not-static = メトリクスの静的しきい値ではないため、評価できません。
+trial-no-metric = { $resource } の { $metric } ({ $stat }) がケースにありません。
+trial-coarse = データポイントの間隔が { $period } 秒のため、最大 { $earlier } 秒早く発報していた可能性があります。
+trial-no-samples = SampleCount がケースにないため、常に評価しました。
+advice-unreachable = 失敗し続けるメッセージは、{ $receives } 回の受信 × { $visibility } 秒 = { $lasts } 秒で DLQ に移ります。経過時間が { $threshold } 秒を超えるのはポーリングされていないキューだけで、処理の失敗では発報しません。
+advice-unreachable-recorded = 失敗し続けるメッセージは、{ $receives } 回の受信 × { $visibility } 秒 = { $lasts } 秒で DLQ に移り、記録された最大の経過時間は { $highest } 秒です。経過時間が { $threshold } 秒を超えるのはポーリングされていないキューだけで、処理の失敗では発報しません。
+advice-lower = 経過時間 { $limit } 秒超、および DLQ の最初のメッセージに対するアラーム
+advice-lower-calm = 経過時間 { $limit } 秒超 ({ $periods } ポイント中 { $points } ポイント)、および DLQ の最初のメッセージに対するアラーム
+advice-too-few = 呼び出しがあるのは { $period } 秒 × { $periods } 期間のうち最大 { $most } 期間です。すべての呼び出しが失敗しても、{ $points } 期間がしきい値を超えることはありません。
+advice-one-of-one = 1 期間中 1 期間
+advice-average = 平均では { $average }。最大では { $maximum }。
+advice-flapping = 1 つのインシデントで { $fired } 回発報します。欠損データを { $treated } として扱うため、欠けるたびに解除されます。
+advice-ignore-missing = 欠損データを ignore にして状態を維持する
+effect-unchanged = 変わりません
+effect-not-evaluated = 評価できません ({ $reason })
+effect-never = 発報しません
+effect-not-for-it = インシデントでは発報しません{ $is_vain ->
+    [some] 、誤報は週 { $false_alarms } 回
+   *[none] 、誤報なし
+  }
+effect-fires = 発生から { $minutes } 分後に発報、計 { $fired } 回{ $is_vain ->
+    [some] 、誤報は週 { $false_alarms } 回
+   *[none] 、誤報なし
+  }
+trial-unknown = この仕様にないため、データなしとして評価しました: { $alarms }。

@@ -151,3 +151,7 @@ error-kind-code-or-message = コードまたはメッセージによる Python �
 error-kind-other = その他のエラー
 error-kind-usual = { $kind } ({ $function } のログのエラーはほぼすべてこの種類)
 error-kind-unknown = メッセージと対応するログなし
+balance-duplicates = 削除がメッセージ数より { $deletes } 回多くなっています。複数回処理されたか、デッドレターキューに移った後に古い受信ハンドルで削除されたメッセージがあります。
+balance-purged = { $messages } 件のメッセージが、受信されずに滞留から消えました (パージ)。
+balance-expired = { $messages } 件のメッセージが、キューの保持期間を過ぎて期限切れになりました。
+balance-unexplained = { $messages } 件の差は説明できません。CloudWatch の数は概算で、期間の両端で移動中のメッセージは一度だけ数えられます。

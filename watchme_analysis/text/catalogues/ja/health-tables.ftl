@@ -144,3 +144,6 @@ call-context-event-loop = イベントループ
 call-context-thread-pool = スレッドプール
 call-context-process-pool = プロセスプール
 call-context-unknown = ソースからは不明なスレッド
+status-class-no-answer = 応答なし
+status-class-other-5xx = その他の 5xx
+upstream-not-asked = 転送なし
