@@ -50,7 +50,7 @@ def test_who_holds_cases_alike_is_told_of_the_evidence_beside_them(tmp_path):
     for name in [*below("b", "a"), "c/probes.csv"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    with pytest.raises(InputError, match=r"a, b hold .*, and beside them lies evidence in c\. Give one"):
+    with pytest.raises(InputError, match=r"a and b hold .*, and beside them lies evidence in c\. Give one"):
         import_folder(tmp_path, tmp_path / "case")
 
 
