@@ -155,7 +155,7 @@ def harmless(given: Given) -> bool:
     status = seen["edge_status"].fillna(seen["nginx_status"])
     spoilt = (status >= 300) & (status != 304)
     during = seen["start"].map(lambda moment: moment.timestamp()).between(start, end)
-    for _, rows in seen.groupby("family"):
+    for _, rows in seen.groupby("route"):
         inside, outside = rows.index[during[rows.index]], rows.index[~during[rows.index]]
         late = seconds[inside] > seconds[outside].quantile(0.99) + 0.5
         more = spoilt[inside].mean() - (spoilt[outside].mean() if len(outside) else 0.0)

@@ -4,7 +4,7 @@ import textwrap
 
 from watchme_analysis.app_source.reader import read_app_source
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family
+from watchme_analysis.health.hypotheses.handlers import handlers_by_route
 
 LOOP, POOL = "event_loop", "thread_pool"
 
@@ -89,7 +89,7 @@ def test_a_coroutine_needs_threads_for_what_it_streams_from_a_plain_generator_or
         """)
     )
     (_, handlers, _), (_, calls, _) = read_app_source(RawFile(tmp_path, "app.py"))
-    known = handlers_by_family(handlers, calls, ["/plain", "/coroutine", "/file"])
+    known = handlers_by_route(handlers, calls, ["/plain", "/coroutine", "/file"])
     assert {path for path, handler in known.items() if handler.uses_threads} == {"/plain", "/file"}
     assert not any(handler.on_executor for handler in known.values())
 
@@ -170,7 +170,7 @@ def test_a_coroutine_waits_for_a_thread_where_fastapi_runs_a_plain_dependency(tm
     (_, handlers, _), (_, calls, _) = read_app_source(RawFile(tmp_path, "app.py"))
     assert set(calls["kind"]) == {"thread_pool"}
     assert set(calls["reached_from"]) == {"GET /parameter", "GET /in-turn", "GET /router"}
-    known = handlers_by_family(handlers, calls, list(handlers["path"]))
+    known = handlers_by_route(handlers, calls, list(handlers["path"]))
     assert {path for path, handler in known.items() if not handler.uses_threads} == {"/coroutine"}
 
 

@@ -9,7 +9,7 @@ from worlds.messages import messages_in
 
 from watchme_analysis.health.hypotheses import diagnosis as health
 from watchme_analysis.health.hypotheses.facts import facts
-from watchme_analysis.health.hypotheses.handlers import POOL_TOKENS, handlers_by_family, pool_tokens
+from watchme_analysis.health.hypotheses.handlers import POOL_TOKENS, handlers_by_route, pool_tokens
 from watchme_analysis.health.hypotheses.process import own_source
 from watchme_analysis.schema import conform
 
@@ -99,7 +99,7 @@ def test_handlers_that_hand_work_to_asyncio_share_the_threads_of_its_executor(ca
         "app_handlers",
         pd.DataFrame([{"function": "healthz", "method": "GET", "path": "/healthz", "runs_on": "event_loop"}]),
     )
-    known = handlers_by_family(app_handlers, app_calls, ["/svc/healthz"])
+    known = handlers_by_route(app_handlers, app_calls, ["/svc/healthz"])
     assert pool_tokens(app_calls, processes(), known.values()) == tokens
 
 

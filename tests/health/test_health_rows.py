@@ -44,7 +44,7 @@ def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
 def test_rows_of_several_tables_stand_below_each_other():
     made = case(lambda path, second: None)
     found = investigate(made).once(health.facts).observed
-    some = found[found["family"] == HEALTH].iloc[:40]
+    some = found[found["route"] == HEALTH].iloc[:40]
     shown = made.sql(of_observed(some))
     assert len(shown) == 40
     assert set(shown["source"]) == set(some["table"])

@@ -9,7 +9,7 @@ from worlds.health_world import HEALTH, USUAL, Signals, case, give, investigate
 from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.configuration import handlers_table
 from watchme_analysis.health.hypotheses.facts import facts
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family
+from watchme_analysis.health.hypotheses.handlers import handlers_by_route
 from watchme_analysis.health.hypotheses.process import own_source
 from watchme_analysis.health.running_source import of_applications, running_applications
 from watchme_analysis.schema import conform
@@ -241,4 +241,4 @@ def test_tables_join_calls_by_application_and_route():
     )
     for name, uses in (("a.py", False), ("b.py", True)):
         mine = handlers[handlers["application_file"] == name]
-        assert handlers_by_family(mine, threads, [HEALTH])[HEALTH].uses_threads is uses
+        assert handlers_by_route(mine, threads, [HEALTH])[HEALTH].uses_threads is uses

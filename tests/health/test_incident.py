@@ -8,23 +8,23 @@ START = pd.Timestamp("2026-03-02T04:00:00Z")
 
 
 def seen(rows):
-    """Observations from ``(second, vantage, family, status, duration_s[, error])``."""
+    """Observations from ``(second, vantage, route, status, duration_s[, error])``."""
     frame = pd.DataFrame(
         [
             {
                 "start": START + pd.Timedelta(seconds=row[0]), "vantage": row[1],
-                "path": row[2], "family": row[2],
+                "path": row[2], "route": row[2],
                 "status": row[3], "duration_s": row[4], "error": row[5] if len(row) > 5 else None,
                 "client_addr": f"192.0.2.{10 + int(row[0]) % 7}", "row": -1,
             }
             for row in rows
         ]
     )  # fmt: skip
-    return frame.astype({"error": "string", "client_addr": "string", "family": "string", "vantage": "string"})
+    return frame.astype({"error": "string", "client_addr": "string", "route": "string", "vantage": "string"})
 
 
-def steady(second_from, second_to, status=200, duration_s=0.02, family="/a"):
-    return [(second, "outside", family, status, duration_s) for second in range(second_from, second_to)]
+def steady(second_from, second_to, status=200, duration_s=0.02, route="/a"):
+    return [(second, "outside", route, status, duration_s) for second in range(second_from, second_to)]
 
 
 def test_the_densest_run_is_found_among_scattered_trouble():
@@ -50,7 +50,7 @@ def test_slow_failed_and_refused_are_told_apart():
 
 
 def test_a_path_that_is_always_refused_is_not_failing():
-    found = judge_observations(seen(steady(0, 20, status=404, family="/robots.txt")))
+    found = judge_observations(seen(steady(0, 20, status=404, route="/robots.txt")))
     assert not found["bad"].any()
 
 
@@ -66,7 +66,7 @@ def test_the_window_of_an_incident_with_recovery():
     assert found.start == START + pd.Timedelta(seconds=30)
     assert found.end == START + pd.Timedelta(seconds=60)
     assert not found.is_open
-    assert found.families == ("/a",)
+    assert found.routes == ("/a",)
     assert (found.count, found.base) == (30, 31)
 
 
@@ -166,14 +166,14 @@ def test_trouble_that_recurs_is_one_incident_not_its_densest_burst():
 
 
 def test_families_probed_on_purpose_come_first():
-    rows = steady(0, 30, family="/a") + steady(30, 60, status=504, family="/a") + steady(60, 90, family="/a")
+    rows = steady(0, 30, route="/a") + steady(30, 60, status=504, route="/a") + steady(60, 90, route="/a")
     logged = seen(
-        steady(0, 30, family="/b") + steady(30, 60, status=504, family="/b") * 3 + steady(60, 90, family="/b")
+        steady(0, 30, route="/b") + steady(30, 60, status=504, route="/b") * 3 + steady(60, 90, route="/b")
     )
     logged["row"] = range(len(logged))
     logged["vantage"] = "nginx"
     both = pd.concat([seen(rows), logged]).sort_values("start", kind="stable", ignore_index=True)
-    assert find_incident(judge_observations(both)).families == ("/a", "/b")
+    assert find_incident(judge_observations(both)).routes == ("/a", "/b")
 
 
 def test_no_observations_no_incident():
@@ -204,7 +204,7 @@ def test_what_was_bad_before_the_rest_is_affected_and_begins_the_incident():
         others = (steady(0, 80), steady(80, 120, 504, 5.0), steady(120, 150))
         rows += [(second + later, how, "/b", *rest) for part in others for second, how, _, *rest in part]
     found = find_incident(judge_observations(seen(sorted(rows))))
-    assert set(found.families) == {"/a", "/b"}
+    assert set(found.routes) == {"/a", "/b"}
     assert (found.start - START).total_seconds() == pytest.approx(40, abs=2)
 
 

@@ -50,7 +50,7 @@ def requests(rows):
         {
             "nginx_start": moments(row[0] for row in rows),
             "nginx_end": moments(row[1] for row in rows),
-            "family": [row[2] for row in rows],
+            "route": [row[2] for row in rows],
         }
     )
 

@@ -232,7 +232,7 @@ def test_a_command_to_collect_evidence_is_set_as_what_is_typed():
 
 def test_new_connections_stand_beside_kept_ones_with_what_overtook_them():
     row = {
-        "hop": "to_app", "family": "/a", "connection": "new", "baseline": 3, "baseline_bad": 0, "incident": 4,
+        "hop": "to_app", "route": "/a", "connection": "new", "baseline": 3, "baseline_bad": 0, "incident": 4,
         "incident_bad": 4, "baseline_median_s": 0.002, "incident_median_s": 3.0,
     }  # fmt: skip
     nothing = float("nan")

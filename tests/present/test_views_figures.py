@@ -165,7 +165,7 @@ def test_in_flight_against_latency_shows_the_lag():
     joined = join_requests(access_log(), empty("edge_log"))
     opened = open_requests(joined)
     rows = observed()
-    waits = rows[rows["family"] == "/api/health"].set_index("start")["duration_s"]
+    waits = rows[rows["route"] == "/api/health"].set_index("start")["duration_s"]
     load = ("jobs in the process", waits * 3 + 1)
     lag = latency_lag(rows, "/api/health", load, sampling_step_s(joined))
     picture = plot_in_flight(opened, rows, load, ("/api/health", lag), SPAN)

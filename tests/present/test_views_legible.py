@@ -120,12 +120,12 @@ def test_a_load_of_whole_requests_is_counted_in_whole_numbers_and_seen_at_none(d
     starts = [START + timedelta(seconds=second) for second in range(0, 120, 2)]
     rows = pd.DataFrame(
         {
-            "start": starts, "family": "/health", "duration_s": 0.1, "failed": False, "vantage": "nginx",
+            "start": starts, "route": "/health", "duration_s": 0.1, "failed": False, "vantage": "nginx",
             "phase": "baseline",
         }
     )  # fmt: skip
     load = pd.Series([0.0, 1.0] * 30, index=pd.DatetimeIndex(starts))
-    opened = pd.DataFrame({"time": starts, "upstream": "app", "family": "/health", "in_flight": 1})
+    opened = pd.DataFrame({"time": starts, "upstream": "app", "route": "/health", "in_flight": 1})
     span = style.AxisSpan(Window(START, START + timedelta(minutes=2)), TOKYO)
     plot_in_flight(opened, rows, ("in flight in the process", load), ("/health", None), span)
     [figure] = drawn

@@ -24,7 +24,7 @@ def judged(frame, *, bad=(), during_from=0.0):
     """The frame as facts have it: which requests went badly, and which the incident holds."""
     flags = pd.Series(frame.index.isin(bad), index=frame.index)
     return frame.assign(
-        nginx_bad=flags, edge_bad=flags, during=frame["start"] >= at(during_from), family=HEALTH
+        nginx_bad=flags, edge_bad=flags, during=frame["start"] >= at(during_from), route=HEALTH
     )
 
 
@@ -109,7 +109,7 @@ def test_a_wait_is_overtaken_by_what_began_later_and_was_answered_sooner():
     used = connections_used(frame)["to_app"]
     assert overtaken(frame, used).tolist() == [True]
     elsewhere = frame["nginx_bad"].map({True: "/svc/jobs", False: HEALTH})
-    assert overtaken(frame.assign(family=elsewhere), used).tolist() == [False]
+    assert overtaken(frame.assign(route=elsewhere), used).tolist() == [False]
     assert overtaken(frame.assign(nginx_end=frame["nginx_end"].max()), used).tolist() == [False]
 
 

@@ -249,7 +249,7 @@ def seen(values):
     return pd.DataFrame(
         {
             "start": [at(n) for n in range(len(values))],
-            "family": "/health",
+            "route": "/health",
             "vantage": "nginx",
             "duration_s": values,
         }

@@ -278,7 +278,7 @@ def test_a_gauge_that_does_not_rise_dates_nothing():
 
 
 @pytest.mark.parametrize(
-    ("path", "family"),
+    ("path", "route"),
     [
         ("/v1/results/54b49bfd9d25", "/v1/results/*"),
         ("/users/42/clips", "/users/*/clips"),
@@ -289,8 +289,8 @@ def test_a_gauge_that_does_not_rise_dates_nothing():
         ("/behavior-analysis/features/health", "/behavior-analysis/features/health"),
     ],
 )
-def test_paths_that_differ_in_an_id_are_one_family(path, family):
-    assert route_of(path) == family
+def test_paths_that_differ_in_an_id_are_one_family(path, route):
+    assert route_of(path) == route
 
 
 def test_a_stripped_prefix_is_found_again_unless_two_fit():

@@ -59,8 +59,8 @@ def compiled_routes(paths: pa.Array) -> pa.Array:
 
 def route_templates(paths: pd.Series) -> pd.Series:
     """Return :func:`route_of` of every path; null stays null."""
-    families = {path: route_of(path) for path in paths.dropna().unique()}
-    return paths.map(families).astype("string")
+    routes = {path: route_of(path) for path in paths.dropna().unique()}
+    return paths.map(routes).astype("string")
 
 
 def same_endpoint(endpoint: str, known: list[str]) -> str | None:

@@ -21,9 +21,9 @@ _CHECK = re.compile(r"health|ready|readi|alive|live|ping|heartbeat|status", re.I
 _MOST = 0.9
 
 
-def is_health_check(family: str) -> bool:
+def is_health_check(route: str) -> bool:
     """Return True when a route has a name of health checks."""
-    return bool(_CHECK.search(family))
+    return bool(_CHECK.search(route))
 
 
 def monitored_routes(observed: pd.DataFrame) -> set[str]:
@@ -34,8 +34,8 @@ def monitored_routes(observed: pd.DataFrame) -> set[str]:
     observed
         Frame of :func:`watchme_analysis.health.incident.judge_observations`.
     """
-    probed = {str(family) for family in observed.loc[observed["table"] == "probes", "family"]}
-    return {family for family in probed if is_health_check(family)} or probed
+    probed = {str(route) for route in observed.loc[observed["table"] == "probes", "route"]}
+    return {route for route in probed if is_health_check(route)} or probed
 
 
 def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
@@ -63,18 +63,18 @@ def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: I
 
     none = pd.Series(False, index=observed.index)
     monitored = monitored_routes(observed)
-    if incident is None or not monitored or monitored & set(incident.families):
+    if incident is None or not monitored or monitored & set(incident.routes):
         return none
     has_upstream = joined["upstream_status"].notna().any()
     status = joined["upstream_status" if has_upstream else "nginx_status"]
     status = status.where(joined["seen_nginx"], joined["origin_status"])
     statuses = (*_OWN, *_PASSED_ON) if has_upstream else _OWN
-    mine = observed["family"].isin(incident.families) & observed["bad"]
+    mine = observed["route"].isin(incident.routes) & observed["bad"]
     passed_on = observed["row"].map(status.isin(statuses)).fillna(False).astype(bool)
     passed_on |= (observed["table"] == "probes") & observed["status"].isin(_OWN)
     # A route whose clients always leave takes longer than they wait, so its usual status is unknown.
-    answered = set(observed.loc[observed["status"] < 400, "family"])
-    passed_on |= (observed["status"] == 499) & ~observed["family"].isin(answered)
+    answered = set(observed.loc[observed["status"] < 400, "route"])
+    passed_on |= (observed["status"] == 499) & ~observed["route"].isin(answered)
     own = passed_on & ~observed["slow"] & mine
     during = observed["start"].between(pd.Timestamp(incident.start), pd.Timestamp(incident.end))
     return own if own[during].sum() >= _MOST * max(int(mine[during].sum()), 1) else none

@@ -47,9 +47,9 @@ def resolved_names(
 
     pairs = [log[["path", "upstream_addr"]].dropna().astype(object) for log in logs]
     rows = pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(columns=["path", "upstream_addr"])
-    families = route_templates(rows["path"]).astype(object)
+    templates = route_templates(rows["path"]).astype(object)
     seen: dict[str, set[str]] = {}
-    for _, group in rows.groupby(families):
+    for _, group in rows.groupby(templates):
         place = routes.serving(str(group["path"].iloc[0]))
         if place is None or len(place.addresses) != 1:
             continue

@@ -143,7 +143,7 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
     Returns
     -------
     pandas.DataFrame
-        One row per ``family`` and ``vantage``: ``baseline_count``, ``incident_count`` (int),
+        One row per ``route`` and ``vantage``: ``baseline_count``, ``incident_count`` (int),
         ``baseline_bad``, ``incident_bad``, ``baseline_failed``, ``incident_failed`` (int),
         ``baseline_timed``, ``incident_timed`` (int, those with a duration, of which are)
         ``baseline_median_s``, ``incident_median_s``, ``baseline_p90_s``, ``incident_p90_s`` (float, of
@@ -156,12 +156,12 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
 
     rows = []
     inside = phases(observed["start"], start, end) == "incident"
-    for (family, vantage), group in observed.groupby(["family", "vantage"]):
+    for (route, vantage), group in observed.groupby(["route", "vantage"]):
         during, other = group[inside[group.index]], group[~inside[group.index]]
         before_s, during_s = other["duration_s"].dropna(), during["duration_s"].dropna()
         rows.append(
             {
-                "family": family,
+                "route": route,
                 "vantage": vantage,
                 "baseline_count": len(other),
                 "incident_count": len(during),
@@ -181,13 +181,13 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
             }
         )
     columns = [
-        "family", "vantage", "baseline_count", "incident_count", "baseline_bad", "incident_bad",
+        "route", "vantage", "baseline_count", "incident_count", "baseline_bad", "incident_bad",
         "baseline_failed", "incident_failed", "baseline_timed", "incident_timed", "baseline_median_s",
         "incident_median_s", "baseline_p90_s", "incident_p90_s", "median_ratio", "cliffs_delta",
         "bad_share_change",
     ]  # fmt: skip
-    found = pd.DataFrame(rows, columns=columns).astype({"family": "string", "vantage": "string"})
-    return found.sort_values(["bad_share_change", "family"], ascending=[False, True], ignore_index=True)
+    found = pd.DataFrame(rows, columns=columns).astype({"route": "string", "vantage": "string"})
+    return found.sort_values(["bad_share_change", "route"], ascending=[False, True], ignore_index=True)
 
 
 def status_counts(
@@ -198,7 +198,7 @@ def status_counts(
     Returns
     -------
     pandas.DataFrame
-        ``vantage``, ``family``, ``phase``, ``status`` (text: the number, else the client's error or
+        ``vantage``, ``route``, ``phase``, ``status`` (text: the number, else the client's error or
         ``no answer``), ``count`` (int).
     """
     import pandas as pd
@@ -209,7 +209,7 @@ def status_counts(
     frame = pd.DataFrame(
         {
             "vantage": observed["vantage"],
-            "family": observed["family"],
+            "route": observed["route"],
             "phase": phases(observed["start"], start, end).fillna("all"),
             "status": number.fillna(observed["error"]).fillna("no answer"),
         }
@@ -225,13 +225,13 @@ def error_counts(
     Returns
     -------
     pandas.DataFrame
-        ``kind``, ``family`` (null: not about a request), ``upstream_addr``, ``phase``, ``count`` (int),
+        ``kind``, ``route`` (null: not about a request), ``upstream_addr``, ``phase``, ``count`` (int),
         ``first``, ``last`` (time).
     """
     frame = error_log[["kind", "upstream_addr", "time"]].copy()
-    frame["family"] = route_templates(error_log["path"]).astype("string")
+    frame["route"] = route_templates(error_log["path"]).astype("string")
     frame["phase"] = phases(error_log["time"], start, end).fillna("all")
-    keys = ["kind", "family", "upstream_addr", "phase"]
+    keys = ["kind", "route", "upstream_addr", "phase"]
     found = frame.groupby(keys, dropna=False, as_index=False).agg(
         count=("kind", "size"), first=("time", "min"), last=("time", "max")
     )

@@ -2,7 +2,7 @@
 
 Each observation is judged against the usual duration of its own route from its own vantage. The incident is
 the interval in which bad observations are densest (:func:`watchme_analysis.stats.interval_scan.densest_run`).
-Tables call a route (path template) ``family``.
+A route is a path template.
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ class Incident(Interval):
 
     Attributes
     ----------
-    families
+    routes
         Affected routes (path templates): those probed first, then by number of bad requests.
     """
 
-    families: tuple[str, ...]
+    routes: tuple[str, ...]
 
 
 def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
@@ -248,7 +248,7 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     """
     found = seen.copy()
     status = found["status"]
-    succeeds = found["family"].map((status < 300).groupby(found["family"]).sum() >= 3).astype(bool)
+    succeeds = found["route"].map((status < 300).groupby(found["route"]).sum() >= 3).astype(bool)
     left = status == 499
     refused = (status >= 300) & (status != 304) & ~left & succeeds
     missing = status.isna() & ~found["vantage"].isin(["edge", "nginx"])
@@ -276,14 +276,14 @@ def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
     """Return for every observation the usual duration of its route from its vantage, in seconds."""
     import pandas as pd
 
-    wide = good.groupby(["family", "vantage"])["duration_s"].quantile(USUAL_QUANTILE).unstack()
+    wide = good.groupby(["route", "vantage"])["duration_s"].quantile(USUAL_QUANTILE).unstack()
     wide = wide.reindex(columns=list(INNER_FIRST)).astype("float64")
     # A cache responds faster than the layers behind it and is no standard for requests that pass through.
     usual = wide.cummax(axis=1).where(wide.notna())
     # Where the inside is fast, an outside that was slow all the time is no standard.
     usual = usual.clip(upper=(wide["inside"] + SLOW_MARGIN_S).fillna(math.inf), axis=0)
     flat = usual.stack()
-    keys = pd.MultiIndex.from_arrays([seen["family"].astype(object), seen["vantage"].astype(object)])
+    keys = pd.MultiIndex.from_arrays([seen["route"].astype(object), seen["vantage"].astype(object)])
     return pd.Series(flat.reindex(keys).to_numpy(dtype="float64"), index=seen.index)
 
 
@@ -303,7 +303,7 @@ def judge_requests(observed: pd.DataFrame) -> pd.DataFrame:
     logged = outer[outer["row"] >= 0]
     merged = logged.groupby("row", as_index=False).agg(
         start=("start", "min"),
-        family=("family", "first"),
+        route=("route", "first"),
         bad=("bad", "max"),
         failed=("failed", "max"),
         strained=("strained", "max"),
@@ -313,7 +313,7 @@ def judge_requests(observed: pd.DataFrame) -> pd.DataFrame:
     )
     probes = outer.loc[
         outer["row"] < 0,
-        ["start", "family", "bad", "failed", "strained", "timed_out", "duration_s", "client_addr"],
+        ["start", "route", "bad", "failed", "strained", "timed_out", "duration_s", "client_addr"],
     ]
     parts = [part for part in (merged.drop(columns="row"), probes) if len(part)]
     if not parts:
@@ -330,43 +330,41 @@ def _one_client(run: pd.DataFrame, column: str) -> bool:
     return len(others) >= 3
 
 
-def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident | None:
+def find_incident(observed: pd.DataFrame, route: str | None = None) -> Incident | None:
     """Return the incident in judged observations, None when no route was bad for long enough.
 
     Parameters
     ----------
     observed
         Frame of :func:`judge_observations`.
-    family
+    route
         Route to which the search is limited.
     """
     rows = judge_requests(observed)
-    if family is not None:
-        rows = rows[rows["family"] == family]
+    if route is not None:
+        rows = rows[rows["route"] == route]
     runs, is_mild = _runs(rows)
     if not runs:
         return None
     worst = max(runs, key=lambda name: runs[name][1])
     start, end = runs[worst][0]["start"].iloc[0], runs[worst][0]["start"].iloc[-1]
-    probed = set(observed.loc[observed["row"] < 0, "family"])
+    probed = set(observed.loc[observed["row"] < 0, "route"])
     during = rows[(rows["start"] >= start) & (rows["start"] <= end)]
-    affected = affected_routes(rows, start, end) or list(during.loc[during["strained"], "family"].unique())
+    affected = affected_routes(rows, start, end) or list(during.loc[during["strained"], "route"].unique())
     # A route that was bad long before or after the worst one has a fault of its own as well.
     longer = {name: run for name, (run, _) in runs.items() if name and _outlasts(run, start, end)}
     longer = {name: run for name, run in longer.items() if name not in affected}
     affected += longer
     # The routes that somebody probes come first: the question is about them.
     affected = sorted(affected, key=lambda name: name not in probed)
-    pooled = rows[rows["family"].isin(affected)]
+    pooled = rows[rows["route"].isin(affected)]
     run, score = scan(pooled, "strained" if is_mild else "bad")
     if not len(run):
         run, score = runs[worst]
     run = refined(pooled, run, "strained" if is_mild else "bad")
     run = widened(pooled, run)
     bad = run[run["strained"]]
-    own = [
-        refined(rows[rows["family"] == name], found) for name, (found, _) in runs.items() if name in probed
-    ]
+    own = [refined(rows[rows["route"] == name], found) for name, (found, _) in runs.items() if name in probed]
     episodes = [bad, *(found for found in own if _goes_on(found, bad))]
     first, last = (
         min(run["start"].iloc[0] for run in episodes),
@@ -381,7 +379,7 @@ def find_incident(observed: pd.DataFrame, family: str | None = None) -> Incident
         end=final.to_pydatetime(),
         kind="incident",
         is_open=not recovered,
-        families=tuple(affected),
+        routes=tuple(affected),
         score=score,
         count=float(inside["bad"].sum()),
         base=float(len(inside)),
@@ -447,7 +445,7 @@ def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bo
     Where no route has a run of its own, all are taken together: trouble of a link or process may be thin in
     each. Last comes time in which most requests were slower than usual without being slow.
     """
-    grouped = {str(name): group for name, group in rows.groupby("family")}
+    grouped = {str(name): group for name, group in rows.groupby("route")}
     for groups, column, least in (
         (grouped, "bad", MIN_SCORE),
         ({"": rows}, "bad", MIN_SCORE),
@@ -470,9 +468,9 @@ def affected_routes(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
     share of other times. A route with one or two requests counts when all of them were bad.
     """
     during = (rows["start"] >= start) & (rows["start"] <= end)
-    inside = rows[during].groupby("family")["bad"].agg(["sum", "size"])
-    tight = rows[during].groupby("family")["strained"].mean()
-    other = rows[~during].groupby("family")[["bad", "strained"]].mean().reindex(inside.index).fillna(0.0)
+    inside = rows[during].groupby("route")["bad"].agg(["sum", "size"])
+    tight = rows[during].groupby("route")["strained"].mean()
+    other = rows[~during].groupby("route")[["bad", "strained"]].mean().reindex(inside.index).fillna(0.0)
     share = inside["sum"] / inside["size"]
     clear = (share >= 0.1) & (share > 3 * other["bad"])
     tense = (tight >= 0.3) & (tight > 3 * other["strained"])

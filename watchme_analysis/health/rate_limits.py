@@ -43,13 +43,13 @@ def limit_lines(error_log: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Its rows without those of a dry run, with ``family`` (route) and ``delays`` (bool: the request
+        Its rows without those of a dry run, with ``route`` (route) and ``delays`` (bool: the request
         was delayed, not refused).
     """
     lines = error_log[error_log["kind"].isin(KINDS) & error_log["path"].notna()]
     message = lines["message"].fillna("").astype("string")
     lines = lines.assign(
-        family=route_templates(lines["path"]), delays=message.str.startswith("delaying").astype(bool)
+        route=route_templates(lines["path"]), delays=message.str.startswith("delaying").astype(bool)
     )
     return lines[~message.str.contains(", dry run", regex=False).astype(bool)]
 
@@ -121,10 +121,10 @@ def refused_at_limit(
         return found
     passed = observed["row"].map(joined["upstream_addr"].notna()).fillna(False).astype(bool)
     outer = ~observed["vantage"].isin(INNER) & observed["failed"] & ~passed
-    for family, mine in lines.groupby("family"):
+    for route, mine in lines.groupby("route"):
         found |= (
             outer
-            & (observed["family"] == family).fillna(False).astype(bool)
+            & (observed["route"] == route).fillna(False).astype(bool)
             & observed["status"].isin(statuses_of(mine, routes))
             & observed["start"].between(*_span(mine))
         )
@@ -160,11 +160,11 @@ def held_back(
     found = pd.Series(False, index=observed.index)
     lines = limit_lines(error_log)
     lines = lines[~lines["delays"]]
-    for family in observed.loc[refused, "family"].unique():
-        if is_asked(str(family)) or is_health_check(str(family)):
+    for route in observed.loc[refused, "route"].unique():
+        if is_asked(str(route)) or is_health_check(str(route)):
             continue
-        mine = observed["family"].eq(family).fillna(False).astype(bool)
-        start, end = _span(lines[lines["family"] == family])
+        mine = observed["route"].eq(route).fillna(False).astype(bool)
+        start, end = _span(lines[lines["route"] == route])
         vantage = next(
             (name for name in reversed(OUTER) if (refused & mine & observed["vantage"].eq(name)).any()), None
         )

@@ -108,7 +108,7 @@ def count_bunched_responses(slow: pd.DataFrame) -> tuple[int, int, int]:
     ----------
     slow
         Rows of :func:`watchme_analysis.requests.observations.join_requests` that were slow and answered:
-        ``nginx_start``, ``nginx_end`` (or ``start``, ``end``), ``family``.
+        ``nginx_start``, ``nginx_end`` (or ``start``, ``end``), ``route``.
 
     Returns
     -------
@@ -126,8 +126,8 @@ def count_bunched_responses(slow: pd.DataFrame) -> tuple[int, int, int]:
     apart = rows[named].diff().dt.total_seconds().fillna(9.0)
     groups: Any = rows.groupby((apart > BUNCH_S).cumsum())
     spread = groups[begun].agg(lambda column: (column.max() - column.min()).total_seconds())
-    sizes = pd.DataFrame({"n": groups.size(), "families": groups["family"].nunique(), "spread": spread})
-    kept = sizes[(sizes["n"] >= 3) & (sizes["families"] >= 2) & (sizes["spread"] >= 0.2)]
+    sizes = pd.DataFrame({"n": groups.size(), "routes": groups["route"].nunique(), "spread": spread})
+    kept = sizes[(sizes["n"] >= 3) & (sizes["routes"] >= 2) & (sizes["spread"] >= 0.2)]
     return int(kept["n"].sum()), len(rows), len(kept)
 
 

@@ -17,7 +17,7 @@ from watchme_analysis.health.frames import (
 )
 from watchme_analysis.health.hypotheses.calibration import track_record
 from watchme_analysis.health.hypotheses.facts import Facts, facts, followed
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family
+from watchme_analysis.health.hypotheses.handlers import handlers_by_route
 from watchme_analysis.health.hypotheses.process import service_name
 from watchme_analysis.health.sections.configuration import code_table, processes_table, settings_table
 from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 # Headings by column, as the catalogues name them.
 _SHARES = {
-    "family": "endpoint",
+    "route": "endpoint",
     "phase": "phase",
     "requests": "requests",
     "edge_s": "at-edge",
@@ -60,7 +60,7 @@ _SHARES = {
 }
 _ERRORS = {
     "kind": "kind",
-    "family": "endpoint",
+    "route": "endpoint",
     "upstream_addr": "upstream",
     "phase": "phase",
     "count": "lines",
@@ -84,20 +84,20 @@ class HealthPage(Page):
         return self.investigation.once(facts)
 
     @property
-    def families(self) -> list[str]:
+    def routes(self) -> list[str]:
         """Return the endpoints to show: affected, unaffected of the same service, and the most probed."""
-        affected = list(self.facts.families)[:_AFFECTED]
+        affected = list(self.facts.routes)[:_AFFECTED]
         calm = self.facts.calm_neighbours() if affected else []
         observed = self.facts.observed
         probes = observed[observed["row"] < 0]
-        known = [*probes["family"].value_counts().index, *observed["family"].value_counts().index]
+        known = [*probes["route"].value_counts().index, *observed["route"].value_counts().index]
         usual = list(dict.fromkeys(map(str, known)))
         shown = [*affected, *sorted(calm, key=usual.index), *usual]
         return list(dict.fromkeys(shown))[: len(affected) + _CONTRAST]
 
     def subjects(self) -> list[str]:
         """Return the endpoints of the case, those with the most requests first."""
-        return [str(name) for name in self.facts.observed["family"].value_counts().index]
+        return [str(name) for name in self.facts.observed["route"].value_counts().index]
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
@@ -122,7 +122,7 @@ class HealthPage(Page):
 
     @cached_property
     def _console_links(self) -> list[dict[str, str]]:
-        path = self.families[0] if self.families else self.facts.checked_path
+        path = self.routes[0] if self.routes else self.facts.checked_path
         found = links_of_endpoint(
             self.investigation.case, path, self.window, self.investigation.table("changes")
         )
@@ -133,7 +133,7 @@ class HealthPage(Page):
         """Return a figure of all layers on one time axis."""
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
         tables["bins"] = dense_bins(self.facts.observed)
-        return plot_health_timeline(self.facts.observed, tables, self.span(self.marks), self.facts.families)
+        return plot_health_timeline(self.facts.observed, tables, self.span(self.marks), self.facts.routes)
 
     @section(lambda page: page._change_rows, Rows("changes"), plot="timeline")
     def changes(self) -> TableView:
@@ -149,7 +149,7 @@ class HealthPage(Page):
     def _compared(self) -> pd.DataFrame:
         start, end = self.incident or (self.window.end, None)
         frame = baseline_comparison(self.facts.observed, start, end)
-        return frame[frame["family"].isin(self.families)]
+        return frame[frame["route"].isin(self.routes)]
 
     def _observed_by_phase(self) -> pd.DataFrame:
         observed = self.facts.observed
@@ -158,20 +158,18 @@ class HealthPage(Page):
     @section(lambda page: page._observed_by_phase(), Rows("probes"))
     def vantages(self) -> FigureView:
         """Return a figure comparing vantages (inside, host, outside), and affected with other endpoints."""
-        return plot_vantages(self._observed_by_phase(), self.families, self.language)
+        return plot_vantages(self._observed_by_phase(), self.routes, self.language)
 
-    @section(lambda page: layer_shares(page._layers, page.families), Rows("access_log"))
+    @section(lambda page: layer_shares(page._layers, page.routes), Rows("access_log"))
     def where_time_goes(self) -> FigureView:
         """Return a figure of the time spent in each layer."""
-        return plot_where_time_goes(layer_shares(self._layers, self.families), self.language)
+        return plot_where_time_goes(layer_shares(self._layers, self.routes), self.language)
 
-    @section(
-        lambda page: layer_shares(page._layers, page.families), Rows("access_log"), plot="where_time_goes"
-    )
+    @section(lambda page: layer_shares(page._layers, page.routes), Rows("access_log"), plot="where_time_goes")
     def layer_table(self) -> TableView:
         """Return a table of the mean time in each layer."""
         return self._table(
-            self._named_phases(layer_shares(self._layers, self.families)),
+            self._named_phases(layer_shares(self._layers, self.routes)),
             _SHARES,
             self._label("layer-times-caption"),
             self._label("layer-times-none"),
@@ -188,23 +186,23 @@ class HealthPage(Page):
         return layers_table(self._waterfall, self.language)
 
     @section(
-        lambda page: fate_counts(page.followed.frame, page.families), lambda page: "select * from requests"
+        lambda page: fate_counts(page.followed.frame, page.routes), lambda page: "select * from requests"
     )
     def fates(self) -> TableView:
         """Return the number of requests by fate, and by what became of the application's response."""
-        counts = fate_counts(self.followed.frame, list(self.families))
+        counts = fate_counts(self.followed.frame, list(self.routes))
         return fates_table(counts, clocks(self.followed.skews), self.language)
 
     @section(lambda page: open_requests(page.facts.joined), Rows("access_log"))
     def in_flight(self) -> FigureView:
         """Return a figure of requests in flight, and the latency of the most affected endpoint."""
         found, metrics = self.facts, self.investigation.table("host_metrics")
-        family = self.families[0] if self.families else self.facts.checked_path
+        route = self.routes[0] if self.routes else self.facts.checked_path
         opened = open_requests(found.joined)
         service = service_name(found, metrics)
-        jobs = other_requests_in_flight(opened, metrics, family, found.upstreams.get(family), service)
-        lag = latency_lag(found.observed, family, jobs, sampling_step_s(found.joined))
-        return plot_in_flight(opened, found.observed, jobs, (family, lag), self.span())
+        jobs = other_requests_in_flight(opened, metrics, route, found.upstreams.get(route), service)
+        lag = latency_lag(found.observed, route, jobs, sampling_step_s(found.joined))
+        return plot_in_flight(opened, found.observed, jobs, (route, lag), self.span())
 
     @section(lambda page: page._by_connection[0], lambda page: "select * from requests")
     def by_connection(self) -> TableView:
@@ -214,9 +212,9 @@ class HealthPage(Page):
     @cached_property
     def _by_connection(self) -> tuple[pd.DataFrame, tuple[int, int]]:
         """Return outcomes by kind of connection; and the affected requests: overtaken ones, and all."""
-        frame, affected = self.followed.frame, list(self.facts.families)
-        shown = self.families[: min(len(affected), _COMPARED) + 1] if affected else self.families[:_COMPARED]
-        mine, used = frame[frame["during"] & frame["family"].isin(affected)], connections_used(frame)
+        frame, affected = self.followed.frame, list(self.facts.routes)
+        shown = self.routes[: min(len(affected), _COMPARED) + 1] if affected else self.routes[:_COMPARED]
+        mine, used = frame[frame["during"] & frame["route"].isin(affected)], connections_used(frame)
         passed = overtaken(mine, used["to_app"])
         return outcome_by_connection(frame, used, shown), (int(passed.sum()), len(passed))
 
@@ -242,7 +240,7 @@ class HealthPage(Page):
 
     @cached_property
     def _waterfall(self) -> pd.DataFrame:
-        chosen = list(self.facts.families) or self.families[:1]
+        chosen = list(self.facts.routes) or self.routes[:1]
         return waterfall(self.followed, chosen_requests(self._layers, chosen))
 
     def _waterfall_rows(self) -> pd.DataFrame:
@@ -272,8 +270,8 @@ class HealthPage(Page):
     def _handlers(self) -> tuple[pd.DataFrame, set[str]]:
         """Return the handlers with their blocking calls, and the paths of those that are called."""
         handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
-        families = [str(name) for name in self.facts.observed["family"].dropna().unique()]
-        known = handlers_by_family(handlers, calls, families)
+        routes = [str(name) for name in self.facts.observed["route"].dropna().unique()]
+        known = handlers_by_route(handlers, calls, routes)
         return handlers_table(handlers, calls, self.language), {each.path for each in known.values()}
 
     @section(lambda page: page.investigation.table("app_processes"), Rows("app_processes"))
@@ -289,12 +287,12 @@ class HealthPage(Page):
     def _compared_paths(self) -> list[str]:
         """Return the affected paths and those to compare: same service first, by number of requests."""
         found = self.facts
-        counts = found.observed["family"].value_counts()
-        families = list(found.families) or self.families[:1]
-        service = found.upstreams.get(families[0]) if families else None
-        others = [str(name) for name in counts.index if name not in families]
+        counts = found.observed["route"].value_counts()
+        routes = list(found.routes) or self.routes[:1]
+        service = found.upstreams.get(routes[0]) if routes else None
+        others = [str(name) for name in counts.index if name not in routes]
         others.sort(key=lambda name: found.upstreams.get(name) != service)
-        chosen = list(dict.fromkeys([*families[:2], *others, *families]))[:_COMPARED]
+        chosen = list(dict.fromkeys([*routes[:2], *others, *routes]))[:_COMPARED]
         return [name.replace("*", "1") for name in chosen]
 
     @section(lambda page: page._statuses, Rows("access_log"))
@@ -305,7 +303,7 @@ class HealthPage(Page):
     @cached_property
     def _statuses(self) -> pd.DataFrame:
         frame = status_classes(status_counts(self.facts.observed, *self._bounds))
-        return frame[frame["family"].isin(self.families)]
+        return frame[frame["route"].isin(self.routes)]
 
     @section(lambda page: page._errors, Rows("error_log"))
     def errors(self) -> TableView:

@@ -188,7 +188,7 @@ def _requests_in_seconds(requests: pd.DataFrame, base: Any, names: Mapping[str, 
     frame = pd.DataFrame(
         {
             "at": np.arange(len(requests)),
-            "target": requests["upstream_addr"].fillna(requests["family"]).to_numpy(dtype=object),
+            "target": requests["upstream_addr"].fillna(requests["route"]).to_numpy(dtype=object),
             "path": requests["path"].map(names).to_numpy(dtype=object),
             "status": status.to_numpy(dtype=float),
             "begin": begin,

@@ -31,7 +31,7 @@ def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``time``, ``upstream`` (text; ``edge`` without an Nginx log), ``family`` (text, the route),
+        ``time``, ``upstream`` (text; ``edge`` without an Nginx log), ``route`` (text, the route),
         ``in_flight`` (int: requests open at that time).
     """
     import numpy as np
@@ -39,21 +39,19 @@ def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
 
     side = "nginx" if joined["seen_nginx"].any() else "edge"
     rows = joined[joined[f"seen_{side}"] & joined[f"{side}_start"].notna()]
-    columns = {"time": "datetime64[us, UTC]", "upstream": "string", "family": "string", "in_flight": "int64"}
+    columns = {"time": "datetime64[us, UTC]", "upstream": "string", "route": "string", "in_flight": "int64"}
     if rows.empty:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     name = rows["upstream_addr"] if side == "nginx" else pd.Series("edge", index=rows.index)
     first, last = rows[f"{side}_start"].min(), rows[f"{side}_end"].max()
     times = pd.date_range(first.ceil("s"), last, freq=pd.Timedelta(seconds=step_s))
     parts = []
-    for (upstream, family), group in rows.groupby([name.fillna("not asked"), "family"]):
+    for (upstream, route), group in rows.groupby([name.fillna("not asked"), "route"]):
         opened = np.sort(group[f"{side}_start"].to_numpy())
         closed = np.sort(group[f"{side}_end"].to_numpy())
         at = times.to_numpy()
         count = np.searchsorted(opened, at, side="right") - np.searchsorted(closed, at, side="right")
-        parts.append(
-            pd.DataFrame({"time": times, "upstream": upstream, "family": family, "in_flight": count})
-        )
+        parts.append(pd.DataFrame({"time": times, "upstream": upstream, "route": route, "in_flight": count}))
     return pd.concat(parts, ignore_index=True).astype(columns)
 
 
@@ -108,7 +106,7 @@ class Lag:
 
     Attributes
     ----------
-    family
+    route
         The endpoint's route.
     source
         Description of the counted requests.
@@ -122,7 +120,7 @@ class Lag:
         Samples compared.
     """
 
-    family: str
+    route: str
     source: Text
     lag_s: float
     correlation: float
@@ -147,7 +145,7 @@ def open_requests(joined: pd.DataFrame) -> pd.DataFrame:
 
 
 def other_requests_in_flight(
-    opened: pd.DataFrame, host_metrics: pd.DataFrame, family: str, upstream: str | None, service: str
+    opened: pd.DataFrame, host_metrics: pd.DataFrame, route: str, upstream: str | None, service: str
 ) -> tuple[Text, pd.Series]:
     """Return a description of the other work in flight beside an endpoint, and its amount over time.
 
@@ -161,13 +159,13 @@ def other_requests_in_flight(
         Frame of :func:`open_requests`.
     host_metrics
         Table ``host_metrics``.
-    family, upstream
+    route, upstream
         The endpoint's route and the address that usually serves it.
     service
         Name of the process in ``host_metrics``.
     """
     here = opened if upstream is None else opened[opened["upstream"] == upstream]
-    own = here[here["family"] == family].groupby("time")["in_flight"].sum()
+    own = here[here["route"] == route].groupby("time")["in_flight"].sum()
     gauge = host_metrics[
         (host_metrics["metric"] == "in_flight") & (host_metrics["service"].fillna("") == service)
     ].dropna(subset=["time", "value"])
@@ -175,18 +173,18 @@ def other_requests_in_flight(
         values = gauge.groupby("time")["value"].last().astype("float64").sort_index()
         less = own.reindex(values.index, method="ffill").fillna(0.0)
         return message("load-in-process"), (values - less).clip(lower=0.0)
-    others = here[here["family"] != family].groupby("time")["in_flight"].sum().astype("float64")
+    others = here[here["route"] != route].groupby("time")["in_flight"].sum().astype("float64")
     return message("load-other-paths"), others
 
 
-def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[Text, pd.Series], step: float) -> Lag | None:
+def latency_lag(observed: pd.DataFrame, route: str, jobs: tuple[Text, pd.Series], step: float) -> Lag | None:
     """Return the lag at which an endpoint's latency correlates best with other requests in flight.
 
     Parameters
     ----------
     observed
         Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-    family
+    route
         The endpoint's route.
     jobs
         Result of :func:`other_requests_in_flight`.
@@ -201,7 +199,7 @@ def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[Text, pd.Series
     import pandas as pd
 
     source, series = jobs
-    rows = observed[(observed["family"] == family) & observed["duration_s"].notna()]
+    rows = observed[(observed["route"] == route) & observed["duration_s"].notna()]
     outer = rows[~rows["vantage"].isin(INNER)]
     rows = outer if len(outer) >= _FEWEST else rows
     if rows.empty or series.empty:
@@ -222,7 +220,7 @@ def latency_lag(observed: pd.DataFrame, family: str, jobs: tuple[Text, pd.Series
     if not found:
         return None
     best = max(found, key=lambda shift: (round(found[shift][0], 2), -abs(shift)))
-    return Lag(family, source, best * step, found[best][0], at_once, found[best][1])
+    return Lag(route, source, best * step, found[best][0], at_once, found[best][1])
 
 
 def _rank_correlation(one: pd.Series, other: pd.Series) -> tuple[float, int]:

@@ -105,7 +105,7 @@ def _keep_none(followed: pd.DataFrame) -> Array:
     return few
 
 
-def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: list[str]) -> pd.DataFrame:
+def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, routes: list[str]) -> pd.DataFrame:
     """Return counts of requests over new and keep-alive connections, outside of the incident and in it.
 
     Parameters
@@ -114,27 +114,27 @@ def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: 
         As for :func:`connections_used`, with ``during``, ``edge_bad`` and ``nginx_bad`` (bool).
     used
         Result of that function.
-    families
+    routes
         Routes, in the order wanted.
 
     Returns
     -------
     pandas.DataFrame
-        ``hop`` (of :data:`HOPS`), ``family``, ``connection`` (``new``, ``kept``, ``not told``); ``baseline``,
+        ``hop`` (of :data:`HOPS`), ``route``, ``connection`` (``new``, ``kept``, ``not told``); ``baseline``,
         ``baseline_bad``, ``incident``, ``incident_bad`` (int, requests), ``baseline_timed``,
         ``incident_timed`` (int, those with a duration), ``baseline_median_s``, ``incident_median_s`` (float,
         seconds; to Nginx as the edge has them, where it logged the request), in the order of the hops and of
-        ``families``.
+        ``routes``.
     """
     import pandas as pd
 
     edge_told = {"to_nginx": followed["seen_edge"], "to_app": ~followed["seen_nginx"]}
-    route = followed["family"].where(followed["family"].isin(families))
+    route = followed["route"].where(followed["route"].isin(routes))
     parts = [
         pd.DataFrame(
             {
                 "hop": pd.Categorical([hop] * len(followed), HOPS),
-                "family": pd.Categorical(route, families),
+                "route": pd.Categorical(route, routes),
                 "connection": pd.Categorical(used[hop], (NEW, KEPT, NOT_TOLD)),
                 "phase": followed["during"].map({False: "baseline", True: "incident"}),
                 "bad": followed["edge_bad"].where(edge_told[hop], followed["nginx_bad"]),
@@ -143,7 +143,7 @@ def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, families: 
         )
         for hop in HOPS
     ]
-    keys = ["hop", "family", "connection"]
+    keys = ["hop", "route", "connection"]
     groups = pd.concat(parts).groupby([*keys, "phase"], observed=True)
     found = groups.agg(
         count=("bad", "size"),
@@ -187,8 +187,8 @@ def overtaken(followed: pd.DataFrame, used: pd.Series) -> pd.Series:
     waited = rows[kind.eq(NEW).fillna(False) & rows["nginx_bad"]]
     kept = rows[kind.eq(KEPT).fillna(False) & ~rows["nginx_bad"]].sort_values("nginx_start")
     found = pd.Series(False, index=waited.index)
-    for family, mine in waited.groupby("family"):
-        free = kept[kept["family"] == family]
+    for route, mine in waited.groupby("route"):
+        free = kept[kept["route"] == route]
         if len(free):
             # The soonest end of all that began at this place or later.
             soonest = np.minimum.accumulate(_moments(free["nginx_end"])[::-1])[::-1]

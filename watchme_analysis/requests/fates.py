@@ -130,7 +130,7 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        ``start`` (time), ``family`` (route), ``method``, ``fate`` (text, of :data:`FATES`), ``address``
+        ``start`` (time), ``route`` (route), ``method``, ``fate`` (text, of :data:`FATES`), ``address``
         (text, upstream as host:port; null where not logged), ``pid`` (float, Nginx worker of the error log's
         line),
         ``row`` (index into ``joined``; -1 for a line without a request in the access log), ``error_row``
@@ -150,7 +150,7 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
     lines = pd.DataFrame(
         {
             "start": lines["time"],
-            "family": route_templates(lines["path"]).astype("string"),
+            "route": route_templates(lines["path"]).astype("string"),
             "method": lines["method"],
             "fate": lines["kind"].map(OF_LINES).astype("string"),
             "address": lines["upstream_addr"],
@@ -166,7 +166,7 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
     found = pd.DataFrame(
         {
             "start": bad["start"],
-            "family": bad["family"],
+            "route": bad["route"],
             "method": bad["method"],
             "fate": mine["fate"].fillna(_fates_without_line(bad, joined)),
             "address": mine["address"].fillna(bad["upstream_addr"]),
@@ -233,8 +233,8 @@ _KNOWN_SHARE = 0.1
 def _left_for_the_same(found: pd.DataFrame) -> pd.DataFrame:
     """Give requests whose caller left the commonest known fate of the other bad requests of their route."""
     vague = found["fate"].isin(["client_left", "unknown"])
-    for family, rows in found[~vague].groupby("family"):
-        mine = (found["family"] == family) & vague
+    for route, rows in found[~vague].groupby("route"):
+        mine = (found["route"] == route) & vague
         if mine.any() and len(rows) >= max(2, _KNOWN_SHARE * int(mine.sum())):
             found.loc[mine, "fate"] = str(rows["fate"].mode().iloc[0])
     return found

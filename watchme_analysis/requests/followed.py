@@ -140,7 +140,7 @@ def _cut_short(frame: pd.DataFrame) -> Any:
     return (body > _STOOD_S) & (floats(frame["nginx_bytes"]) < _CUT_SHARE * usual)
 
 
-def fate_counts(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:
+def fate_counts(followed: pd.DataFrame, routes: list[str]) -> pd.DataFrame:
     """Return the number of requests by route, fate and outcome.
 
     Parameters
@@ -148,31 +148,31 @@ def fate_counts(followed: pd.DataFrame, families: list[str]) -> pd.DataFrame:
     followed
         :attr:`FollowedRequests.frame` with ``during`` (bool: begun within the incident) and ``fate`` (text,
         of :data:`watchme_analysis.requests.fates.FATES`, or ``served``).
-    families
+    routes
         Routes to count, in the order wanted.
 
     Returns
     -------
     pandas.DataFrame
-        ``family``, ``fate``, ``outcome``, ``baseline``, ``incident`` (int), ``sure`` (int, of the incident
+        ``route``, ``fate``, ``outcome``, ``baseline``, ``incident`` (int), ``sure`` (int, of the incident
         and the baseline those joined by an id or by the only record that fits), ``example`` (text: ray,
         request id or line in a log); routes as given, then the commonest in the incident first.
     """
     import pandas as pd
 
-    rows = followed[followed["family"].isin(families)]
+    rows = followed[followed["route"].isin(routes)]
     sure = (rows["app_joined_by"].isin(["id", "time"]) | ~rows["app_seen"]) & (
         rows["join_candidates"].eq(1) | ~(rows["seen_edge"] & rows["seen_nginx"])
     )
     rows = rows.assign(sure=sure)
     found = []
-    for (family, fate, outcome), group in rows.groupby(["family", "fate", "outcome"]):
+    for (route, fate, outcome), group in rows.groupby(["route", "fate", "outcome"]):
         during = group["during"].to_numpy(bool)
         example = group[during] if during.any() else group
         counts = int((~during).sum()), int(during.sum()), int(group["sure"].sum())
-        found.append((family, fate, outcome, *counts, _name(example.iloc[len(example) // 2])))
-    found.sort(key=lambda row: (families.index(row[0]), -row[4], -row[3]))
-    names = ["family", "fate", "outcome", "baseline", "incident", "sure", "example"]
+        found.append((route, fate, outcome, *counts, _name(example.iloc[len(example) // 2])))
+    found.sort(key=lambda row: (routes.index(row[0]), -row[4], -row[3]))
+    names = ["route", "fate", "outcome", "baseline", "incident", "sure", "example"]
     return pd.DataFrame(found, columns=names)
 
 

@@ -46,7 +46,7 @@ def layer_times(
     Returns
     -------
     pandas.DataFrame
-        ``start`` (time), ``path``, ``family``, ``status`` (float, the outermost known), ``total_s``,
+        ``start`` (time), ``path``, ``route``, ``status`` (float, the outermost known), ``total_s``,
         ``edge_s`` (edge and the way to Nginx: edge time less Nginx's $request_time), ``nginx_s``
         (waiting in Nginx and sending to the client: $request_time less upstream time), ``connect_s``,
         ``header_s`` (from connected to the first byte;
@@ -99,7 +99,7 @@ def layer_times(
         {
             "start": joined["start"],
             "path": joined["path"],
-            "family": joined["family"],
+            "route": joined["route"],
             "status": outer,
             "total_s": np.where(np.isnan(edge), nginx, edge),
             **frame,
@@ -110,7 +110,7 @@ def layer_times(
     )
 
 
-def layer_shares(layers: pd.DataFrame, families: Sequence[str]) -> pd.DataFrame:
+def layer_shares(layers: pd.DataFrame, routes: Sequence[str]) -> pd.DataFrame:
     """Return the mean time that each layer adds, by endpoint and phase.
 
     Means, because they add up: the layers of a row sum to the mean time of its requests as far as the logs
@@ -120,13 +120,13 @@ def layer_shares(layers: pd.DataFrame, families: Sequence[str]) -> pd.DataFrame:
     ----------
     layers
         Frame of :func:`watchme_analysis.requests.layers.layer_times`.
-    families
+    routes
         Routes, in the order wanted.
 
     Returns
     -------
     pandas.DataFrame
-        ``family``, ``phase`` (``baseline``: outside the incident, ``incident``; ``all`` without one),
+        ``route``, ``phase`` (``baseline``: outside the incident, ``incident``; ``all`` without one),
         ``requests`` (int, those with any timing), ``edge_s``, ``nginx_s``, ``connect_s``, ``header_s``,
         ``body_s`` (float, seconds; NaN where no request carries it), ``gave_up`` (int, requests in which a
         time limit passed).
@@ -134,16 +134,16 @@ def layer_shares(layers: pd.DataFrame, families: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     names = [f"{layer}_s" for layer in LAYERS]
-    rows = layers[layers["family"].isin(list(families)) & layers[names].notna().any(axis=1)]
+    rows = layers[layers["route"].isin(list(routes)) & layers[names].notna().any(axis=1)]
     rows = rows.assign(phase=rows["phase"].fillna("all").replace("after", "baseline"))
-    groups = rows.groupby(["family", "phase"])
-    found = groups.agg(requests=("family", "size"), gave_up=("gave_up_in", "count"))
+    groups = rows.groupby(["route", "phase"])
+    found = groups.agg(requests=("route", "size"), gave_up=("gave_up_in", "count"))
     found[names] = groups[names].sum(min_count=1).div(groups.size().to_numpy(), axis=0)
     found = found.reset_index()
-    order = {family: place for place, family in enumerate(families)}
+    order = {route: place for place, route in enumerate(routes)}
     phases = {"all": 0, "baseline": 1, "incident": 2}
-    key = found["family"].map(order) * 10 + found["phase"].map(phases)
-    columns = ["family", "phase", "requests", *names, "gave_up"]
+    key = found["route"].map(order) * 10 + found["phase"].map(phases)
+    columns = ["route", "phase", "requests", *names, "gave_up"]
     return pd.DataFrame(found.loc[key.sort_values().index, columns]).reset_index(drop=True)
 
 
@@ -164,7 +164,7 @@ def status_classes(counts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``family``, ``vantage``, ``phase`` (``baseline``: all time outside the incident) and a column per
+        ``route``, ``vantage``, ``phase`` (``baseline``: all time outside the incident) and a column per
         class of :data:`STATUS_CLASSES` that occurs (int), most failures first.
     """
     import pandas as pd
@@ -173,13 +173,13 @@ def status_classes(counts: pd.DataFrame) -> pd.DataFrame:
         phase=counts["phase"].replace({"after": "baseline", "all": "baseline"}),
         kind=counts["status"].map(_status_class),
     )
-    keys = ["family", "vantage", "phase"]
+    keys = ["route", "vantage", "phase"]
     wide = rows.pivot_table(index=keys, columns="kind", values="count", aggfunc="sum", fill_value=0)
     present = [name for name in STATUS_CLASSES if name in wide.columns]
     wide = wide[present].astype("int64").reset_index()
     wide.columns.name = None
     bad = wide[[name for name in present if name not in ("1xx–3xx", "4xx")]].sum(axis=1)
-    worst = bad.groupby(wide["family"]).transform("sum")
+    worst = bad.groupby(wide["route"]).transform("sum")
     order = pd.DataFrame({"worst": -worst, **wide[keys]}).sort_values(["worst", *keys], kind="stable").index
     return wide.loc[order].reset_index(drop=True)
 
@@ -226,9 +226,9 @@ def slow_uploads(joined: pd.DataFrame, side: str) -> pd.Series:
     sent = joined["method"].isin(["POST", "PUT", "PATCH"]) & (joined[f"{side}_status"] < 400)
     waited = (sent & (joined[f"{side}_s"] - behind > SENDING_S)).fillna(False)
     held = set()
-    for family, mine in joined[waited].groupby("family"):
+    for route, mine in joined[waited].groupby("route"):
         first, last = mine["start"].min(), mine["start"].max()
-        near = sent & (joined["family"] == family) & joined["start"].between(first, last)
+        near = sent & (joined["route"] == route) & joined["start"].between(first, last)
         if len(mine) >= MOST * int(near.sum()):
-            held.add(family)
-    return (waited & ~joined["family"].isin(held)).astype(bool)
+            held.add(route)
+    return (waited & ~joined["route"].isin(held)).astype(bool)

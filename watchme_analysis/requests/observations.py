@@ -1,7 +1,7 @@
 """Requests joined across the edge and Nginx, and the observations of endpoints from every vantage.
 
 Vantages in order along a request's path: ``outside`` (probes through the edge), ``edge``, ``nginx``, ``host``
-(probes past Nginx) and ``inside`` (probes in the container). Tables call a route ``family``.
+(probes past Nginx) and ``inside`` (probes in the container).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
     pandas.DataFrame
         One row per request, ordered by ``start``:
 
-        ``start``, ``end`` (time, the outermost layer's), ``method``, ``path``, ``family`` (path with ids
+        ``start``, ``end`` (time, the outermost layer's), ``method``, ``path``, ``route`` (path with ids
         as ``*``), ``client_addr``, ``user_agent``; ``ray`` (its first 16 characters), ``request_id``
         (Nginx's); ``joined_by`` (``ray``, ``time``, or null when one layer alone saw it);
         ``join_candidates`` (float, records of the other layer that fit as well as this one; NaN: not joined);
@@ -112,7 +112,7 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
         found[name] = found[f"edge_{name}"].fillna(found[f"nginx_{name}"])
     found["start"] = found["edge_start"].fillna(found["nginx_start"])
     found["end"] = found["edge_end"].fillna(found["nginx_end"])
-    found["family"] = route_templates(found["path"]).astype("string")
+    found["route"] = route_templates(found["path"]).astype("string")
     drop = [
         f"{side}_{name}"
         for side in ("edge", "nginx")
@@ -124,7 +124,7 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
         "end",
         "method",
         "path",
-        "family",
+        "route",
         "client_addr",
         "user_agent",
         "ray",
@@ -224,7 +224,7 @@ def observations(
     -------
     pandas.DataFrame
         ``start`` (time), ``vantage`` (``outside``, ``edge``, ``nginx``, ``host``, ``inside``), ``path``,
-        ``family``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
+        ``route``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
         ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), ``table``,
         ``file``, ``line`` (where it stands), by ``start``.
     """
@@ -239,7 +239,7 @@ def observations(
                     "start": rows[f"{side}_start"],
                     "vantage": side,
                     "path": rows["path"],
-                    "family": rows["family"],
+                    "route": rows["route"],
                     "status": rows[f"{side}_status"],
                     "duration_s": rows[f"{side}_s"],
                     "error": None,
@@ -258,7 +258,7 @@ def observations(
                 "start": probes["time"],
                 "vantage": probes["vantage"],
                 "path": probes["path"],
-                "family": route_templates(probes["path"]),
+                "route": route_templates(probes["path"]),
                 "status": status.where(status > 0),
                 "duration_s": floats(probes["duration_s"]),
                 "error": probes["error"],
@@ -275,14 +275,14 @@ def observations(
     kinds = {
         "vantage": "string",
         "path": "string",
-        "family": "string",
+        "route": "string",
         "error": "string",
         "client_addr": "string",
         "table": "string",
         "file": "string",
     }
     found = pd.concat([part.astype(kinds) for part in parts], ignore_index=True)
-    found = found.dropna(subset=["start", "family"])
+    found = found.dropna(subset=["start", "route"])
     return found.sort_values("start", kind="stable", ignore_index=True)
 
 
@@ -295,7 +295,7 @@ def _failures(error_log: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
 
     rows = error_log[error_log["kind"].isin(ERROR_KINDS) & error_log["path"].notna()]
     lines = pd.DataFrame(
-        {"error_row": rows.index, "family": route_templates(rows["path"]), "start": rows["time"]}
+        {"error_row": rows.index, "route": route_templates(rows["path"]), "start": rows["time"]}
     )
     seen = joined[joined["seen_nginx"]]
     failed = seen[seen["nginx_status"] >= CLIENT_CLOSED]
@@ -305,7 +305,7 @@ def _failures(error_log: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
             "start": rows["time"],
             "vantage": "nginx",
             "path": rows["path"],
-            "family": route_templates(rows["path"]),
+            "route": route_templates(rows["path"]),
             "status": float("nan"),
             "duration_s": float("nan"),
             "error": rows["kind"],
@@ -324,9 +324,9 @@ def lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     lines
-        Lines of the error log with ``error_row`` (index), ``family`` and ``start``.
+        Lines of the error log with ``error_row`` (index), ``route`` and ``start``.
     seen
-        Requests that Nginx logged, with ``family``, ``nginx_end`` and ``nginx_bad`` (bool): bad ones come
+        Requests that Nginx logged, with ``route``, ``nginx_end`` and ``nginx_bad`` (bool): bad ones come
         first. A line belongs to a request of its route that ended in its second, or in the one before or
         after.
     """
@@ -337,19 +337,19 @@ def lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
     requests = pd.DataFrame(
         {
             "row": seen.index,
-            "family": seen["family"].to_numpy(),
+            "route": seen["route"].to_numpy(),
             "second": seen["nginx_end"].dt.floor("s").to_numpy(),
             "bad": seen["nginx_bad"].to_numpy(),
         }
     ).sort_values("bad", ascending=False, kind="stable")
-    left = lines[["error_row", "family", "start"]]
+    left = lines[["error_row", "route", "start"]]
     found = []
     for apart in _SECONDS_APART:
         second = left["start"].dt.floor("s") + pd.Timedelta(seconds=apart)
         keyed = left.assign(second=second)
-        keys = ["family", "second", "number"]
-        keyed["number"] = keyed.groupby(["family", "second"]).cumcount()
-        requests["number"] = requests.groupby(["family", "second"]).cumcount()
+        keys = ["route", "second", "number"]
+        keyed["number"] = keyed.groupby(["route", "second"]).cumcount()
+        requests["number"] = requests.groupby(["route", "second"]).cumcount()
         pairs = keyed.merge(requests, on=keys)
         found.append(pairs[["row", "error_row"]])
         left = left[~left["error_row"].isin(pairs["error_row"])]

@@ -19,14 +19,14 @@ _NO_TIMING = message("layer-note-no-timing")
 _Row = tuple[str, float, float, float, float, Text]
 
 
-def chosen_requests(layers: pd.DataFrame, families: list[str]) -> dict[str, int]:
+def chosen_requests(layers: pd.DataFrame, routes: list[str]) -> dict[str, int]:
     """Return the slowest request of some routes, and a typical request of the same route.
 
     Parameters
     ----------
     layers
         Frame of :func:`watchme_analysis.requests.layers.layer_times`.
-    families
+    routes
         Routes, such as those of an incident.
 
     Returns
@@ -35,12 +35,12 @@ def chosen_requests(layers: pd.DataFrame, families: list[str]) -> dict[str, int]
         Labels in ``layers`` of ``slowest`` and ``typical`` (median duration outside of the incident, of the
         same route where it has such requests), as far as there are any.
     """
-    rows = layers[layers["family"].isin(families) & layers["total_s"].notna()]
+    rows = layers[layers["route"].isin(routes) & layers["total_s"].notna()]
     if rows.empty:
         return {}
     slowest = rows["total_s"].idxmax()
     calm = rows[(rows["phase"] != "incident").fillna(True)]
-    alike = calm[calm["family"] == rows.loc[slowest, "family"]]
+    alike = calm[calm["route"] == rows.loc[slowest, "route"]]
     calm = alike if len(alike) else calm
     found = {"slowest": int(slowest)}
     if len(calm):

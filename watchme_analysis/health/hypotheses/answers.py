@@ -67,11 +67,11 @@ def renames(found: Facts, bad: pd.DataFrame) -> list[Observation]:
     Nginx passes a path on under another name then, or with a prefix that it used to remove.
     """
     mine = _answers(found)
-    mine = mine.assign(family=route_templates(mine["path"]))
-    usual = set(mine.loc[mine["time"] < found.start, "family"])
+    mine = mine.assign(route=route_templates(mine["path"]))
+    usual = set(mine.loc[mine["time"] < found.start, "route"])
     # An application log that begins with the incident leaves the callers' own paths to compare with.
-    usual = usual or set(found.joined["family"].dropna())
-    refused = found.of_incident(mine[~mine["family"].isin(usual) & mine["status"].between(300, 498)])
+    usual = usual or set(found.joined["route"].dropna())
+    refused = found.of_incident(mine[~mine["route"].isin(usual) & mine["status"].between(300, 498)])
     if refused.empty:
         return []
     status = int(refused["status"].mode().iloc[0])

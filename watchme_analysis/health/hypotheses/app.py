@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.container import container_of
 from watchme_analysis.health.hypotheses.cpu import granted_part, is_idle
 from watchme_analysis.health.hypotheses.facts import Facts
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family, origins
+from watchme_analysis.health.hypotheses.handlers import handlers_by_route, origins
 from watchme_analysis.health.hypotheses.process import gauges, own_source, source_conditions
 from watchme_analysis.health.hypotheses.sql import quoted, select
 from watchme_analysis.inference.signals import Observation, detects
@@ -78,8 +78,8 @@ def source(found: Facts) -> list[Observation]:
             )
         sql = _rows_of(found, "app_handlers", understood)
         seen.append(Observation("no_blocking_in_loop", text, "app_handlers", len(understood), sql))
-    known = handlers_by_family(handlers, calls, list(found.families))
-    mine = [family for family in found.families if family in known and known[family].uses_threads]
+    known = handlers_by_route(handlers, calls, list(found.routes))
+    mine = [route for route in found.routes if route in known and known[route].uses_threads]
     on_pool = blocking[blocking["context"].isin(POOLS)]
     if mine and len(on_pool):
         text = message("health-pool-work", paths=mine, calls=calls_in_words(on_pool))
@@ -116,8 +116,8 @@ def _used(found: Facts, handlers: pd.DataFrame, calls: pd.DataFrame) -> set[tupl
     """
     if not found.has("access_log") and not found.has("edge_log"):
         return set()
-    families = [str(family) for family in found.observed["family"].dropna().unique()]
-    return {handler.origin for handler in handlers_by_family(handlers, calls, families).values()}
+    routes = [str(route) for route in found.observed["route"].dropna().unique()]
+    return {handler.origin for handler in handlers_by_route(handlers, calls, routes).values()}
 
 
 def _runs(calls: pd.DataFrame, used: set[tuple[str, str]]) -> pd.Series:

@@ -67,7 +67,7 @@ def arrivals(found: Facts) -> list[Observation]:
 def _requests(found: Facts, side: str) -> pd.DataFrame:
     """Return the requests of the affected services, on all their routes; all requests if none is known."""
     rows = found.joined[found.joined[f"seen_{side}"] & found.joined[f"{side}_start"].notna()]
-    mine = rows[rows["family"].map(found.upstreams).isin(found.services)]
+    mine = rows[rows["route"].map(found.upstreams).isin(found.services)]
     return mine if len(mine) else rows
 
 
@@ -111,7 +111,7 @@ def _busiest(other: pd.Series, begun: datetime, ended: datetime, length_s: float
 def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: float) -> list[Message]:
     """Return sentences on the caller, its agent and the route that most of the excess comes from."""
     said = []
-    for column in ("client_addr", "user_agent", "family"):
+    for column in ("client_addr", "user_agent", "route"):
         if column not in rows or rows[column].isna().all():
             continue
         during, usual = (rows.loc[part, column].value_counts() for part in (inside, ~inside))
@@ -121,7 +121,7 @@ def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: fl
         who = str(excess.idxmax())
         if column == "client_addr":
             said.append(message("health-arrivals-client", who=Resource(who)))
-        elif column == "family":
+        elif column == "route":
             said.append(message("health-arrivals-route", who=Resource(who)))
         elif usual.get(who, 0) < MOST * usual.sum():
             # The only program that ever calls shows nothing about the surge.

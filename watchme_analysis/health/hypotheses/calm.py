@@ -22,7 +22,7 @@ def all_well(found: Facts) -> list[Observation]:
     """Return that no endpoint was slow or failing for long."""
     outer = found.outer
     if endpoint := found.inv.options.get("endpoint"):
-        outer = outer[outer["family"] == route_of(endpoint)]
+        outer = outer[outer["route"] == route_of(endpoint)]
     # A request that edge and Nginx logged is one request.
     once = outer[~(outer["row"].duplicated() & (outer["row"] >= 0))]
     judged = judge_requests(outer)
@@ -34,8 +34,8 @@ def all_well(found: Facts) -> list[Observation]:
     alone = ONE_PLACE if found.has("edge_log") or (endpoint and table == "probes") else PART_OF_ALL
     # What others went through is no doubt of the endpoint asked about.
     mine = monitored_routes(found.observed)
-    monitored = outer[outer["family"].isin(mine)] if mine else outer
-    shares = monitored.groupby("family")["strained"].agg(["mean", "size"])
+    monitored = outer[outer["route"].isin(mine)] if mine else outer
+    shares = monitored.groupby("route")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
     strength *= 0.5 if _upstream_trouble(found) else 1.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.app import BLOCKING
 from watchme_analysis.health.hypotheses.container import variables
 from watchme_analysis.health.hypotheses.facts import Facts
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family, limit_sizes
+from watchme_analysis.health.hypotheses.handlers import handlers_by_route, limit_sizes
 from watchme_analysis.health.hypotheses.process import own_source
 from watchme_analysis.health.hypotheses.sql import LOGS, of_joined
 from watchme_analysis.inference.signals import Observation, detects
@@ -47,7 +47,7 @@ def connections(found: Facts) -> list[Observation]:
 
 
 def _needing(found: Facts, client: str) -> dict[str, bool]:
-    """Return by family whether its handler awaits a client before it answers; no family when none does."""
+    """Return by route whether its handler awaits a client before it answers; no route when none does."""
     calls = own_source(found, "app_calls")
     waits = calls[calls["kind"].eq("async_wait")]
     direct = waits["call"].str.startswith(f"{client}.").fillna(False).astype(bool)
@@ -57,9 +57,9 @@ def _needing(found: Facts, client: str) -> dict[str, bool]:
     by_name = waits["call"].str.extract(last)[0].isin(wrappers) & ~direct
     awaited = waits[(direct | by_name) & waits["context"].eq("event_loop")]
     users = set(awaited["reached_from"].dropna())
-    families = [str(name) for name in found.joined["family"].dropna().unique()]
-    known = handlers_by_family(own_source(found, "app_handlers"), calls, families)
-    needing = {family: f"{one.method} {one.path}" in users for family, one in known.items()}
+    routes = [str(name) for name in found.joined["route"].dropna().unique()]
+    known = handlers_by_route(own_source(found, "app_handlers"), calls, routes)
+    needing = {route: f"{one.method} {one.path}" in users for route, one in known.items()}
     return needing if any(needing.values()) else {}
 
 
@@ -70,10 +70,10 @@ def _workers(found: Facts) -> int:
 
 
 def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: int) -> Observation | None:
-    mine = [family for family in found.families if needing.get(family)]
-    calm = [family for family in found.calm_neighbours() if family in needing]
-    others = [family for family in found.families if needing.get(family) is False]
-    if not mine or others or any(needing[family] for family in calm):
+    mine = [route for route in found.routes if needing.get(route)]
+    calm = [route for route in found.calm_neighbours() if route in needing]
+    others = [route for route in found.routes if needing.get(route) is False]
+    if not mine or others or any(needing[route] for route in calm):
         return None
     calls = own_source(found, "app_calls")
     may_block = calls["kind"].isin(BLOCKING) & calls["context"].isin(["event_loop", "background_event_loop"])
@@ -82,7 +82,7 @@ def _judged(found: Facts, needing: dict[str, bool], limits: pd.DataFrame, size: 
     # The stock format of Nginx's log has no times; those of the edge, which passes them on, do as well.
     side = "nginx" if found.joined["nginx_s"].notna().any() else "edge"
     rows = found.joined[found.joined[f"seen_{side}"] & found.joined[f"{side}_s"].notna()]
-    rows = rows[rows["family"].map(needing).fillna(False).astype(bool)]
+    rows = rows[rows["route"].map(needing).fillna(False).astype(bool)]
     rows = rows[rows["upstream_addr"].isna() | rows["upstream_addr"].isin(found.services)]
     bad = rows[rows["during"] & rows[f"{side}_bad"]]
     crowded = bad[_open_at(rows, bad[f"{side}_start"], side) > size]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.hypotheses.app import calls_in_words
 from watchme_analysis.health.hypotheses.facts import Facts
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family
+from watchme_analysis.health.hypotheses.handlers import handlers_by_route
 from watchme_analysis.health.hypotheses.process import own_source, service_name, source_conditions
 from watchme_analysis.health.hypotheses.sql import lines, select
 from watchme_analysis.inference.signals import Observation, by_count, detects
@@ -46,12 +46,12 @@ def callers(found: Facts) -> list[Observation]:
     outbound = _outbound(calls)
     origins = set(outbound["reached_from"].dropna())
     outer = found.observed[found.observed["during"] & ~found.observed["vantage"].isin(["inside", "host"])]
-    sizes = outer.groupby("family").size()
+    sizes = outer.groupby("route").size()
     calm = [name for name in found.calm_neighbours() if sizes.get(name, 0) >= FEWEST]
-    known = handlers_by_family(handlers, calls, [*found.families, *calm])
-    calling = {family: f"{one.method} {one.path}" in origins for family, one in known.items()}
-    waiting = [family for family in found.families if calling.get(family)]
-    idle = [name for name in found.families if calling.get(name) is False and sizes.get(name, 0) >= FEWEST]
+    known = handlers_by_route(handlers, calls, [*found.routes, *calm])
+    calling = {route: f"{one.method} {one.path}" in origins for route, one in known.items()}
+    waiting = [route for route in found.routes if calling.get(route)]
+    idle = [name for name in found.routes if calling.get(name) is False and sizes.get(name, 0) >= FEWEST]
     seen = []
     if idle:
         text = message("health-bystanders-wait", paths=idle)

@@ -100,7 +100,7 @@ def _sorted_out(found: Facts, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
     )
     # What Nginx logged without a partner at the edge may be the same requests, joined badly.
     single = found.joined[found.joined["during"] & ~found.joined["seen_edge"]]
-    single = single[single["family"].isin(found.families)]
+    single = single[single["route"].isin(found.routes)]
     # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
     left_early = bad["edge_status"] == 499
     if found.has("access_log") and len(single) < 0.3 * max(int(left_early.sum()), 1):
@@ -265,7 +265,7 @@ def _without_edge_log(found: Facts) -> list[Observation]:
         detail = message("health-outside-bad-nginx-fine-detail", **served)
         return [Observation("outside_bad_nginx_fine", text, table, len(nginx), sql, detail=detail)]
     others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
-    before = found.joined[~found.joined["during"] & found.joined["family"].isin(found.families)]
+    before = found.joined[~found.joined["during"] & found.joined["route"].isin(found.routes)]
     # What came after the last bad probe was sent may have come when all was well again.
     last = outside.loc[outside["bad"], "start"].max()
     if not (nginx["start"] < last).any() and len(others) >= 10 and len(before) >= 3:

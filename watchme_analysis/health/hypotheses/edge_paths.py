@@ -44,9 +44,9 @@ def rewritten(found: Facts) -> list[Observation]:
     strange = _strange(found, status)
     if strange.empty:
         return []
-    # What is put before every path makes as many strange families as it hides.
-    often = strange["family"].value_counts().index[: lost["family"].nunique()]
-    hits = strange[strange["family"].isin(often)]
+    # What is put before every path makes as many strange routes as it hides.
+    often = strange["route"].value_counts().index[: lost["route"].nunique()]
+    hits = strange[strange["route"].isin(often)]
     path = str(hits["path"].mode().iloc[0])
     if len(hits) < FEWEST or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
         return []
@@ -121,7 +121,7 @@ def _with_nginx_path(found: Facts, joined: pd.DataFrame) -> pd.DataFrame:
 def _arrived(found: Facts) -> bool:
     """Tell whether Nginx's errors name the affected paths: a log of rewritten paths then hides them."""
     paths = found.errors["path"].dropna()
-    return bool(route_templates(paths).isin(found.families).any())
+    return bool(route_templates(paths).isin(found.routes).any())
 
 
 def _strange(found: Facts, status: int) -> pd.DataFrame:
@@ -131,6 +131,6 @@ def _strange(found: Facts, status: int) -> pd.DataFrame:
     joined = found.joined
     # A log with whole seconds puts the first of the incident before it.
     begun = pd.Timestamp(found.start) - pd.Timedelta(seconds=JOIN_TOLERANCE_WHOLE_S)
-    known = joined.loc[joined["seen_edge"] | (joined["start"] < begun), "family"].dropna()
+    known = joined.loc[joined["seen_edge"] | (joined["start"] < begun), "route"].dropna()
     single = joined[joined["during"] & joined["seen_nginx"] & ~joined["seen_edge"]]
-    return single[~single["family"].isin(known) & (single["nginx_status"] == status)]
+    return single[~single["route"].isin(known) & (single["nginx_status"] == status)]

@@ -72,7 +72,7 @@ def _matched(rule: EdgeRule, mine: list[dict[str, Any]], rest: list[dict[str, An
 def _request_fields(found: Facts, *, affected: bool) -> list[dict[str, Any]]:
     """Return the fields of the affected requests that went badly, or of others that did well."""
     rows = found.rows("edge", bad=affected, affected=False)
-    rows = rows[rows["family"].isin(found.families) == affected]
+    rows = rows[rows["route"].isin(found.routes) == affected]
     log = found.table("edge_log")
     if len(rows) and len(log):
         keys = rows[["edge_file", "edge_line"]].set_axis(["file", "line"], axis=1)
@@ -82,7 +82,7 @@ def _request_fields(found: Facts, *, affected: bool) -> list[dict[str, Any]]:
     # Without the edge's log only the paths are known, and the host where Nginx logs it.
     outer = found.outer
     chosen = outer[
-        outer["during"] & (outer["family"].isin(found.families) == affected) & (outer["bad"] == affected)
+        outer["during"] & (outer["route"].isin(found.routes) == affected) & (outer["bad"] == affected)
     ]
     hosts = found.table("access_log")["host"].dropna()
     host = str(hosts.mode().iloc[0]) if hosts.nunique() == 1 else None

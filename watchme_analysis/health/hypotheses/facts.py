@@ -82,7 +82,7 @@ class Facts:
     incident
         The incident, None when there is none.
     upstreams
-        Usual upstream address by path family: of good answers, else as configured.
+        Usual upstream address by route: of good answers, else as configured.
     resolved
         Address by the name that the configuration has for it, where requests or start commands tell.
     nginx_routes, edge_routes
@@ -137,9 +137,9 @@ class Facts:
         return self.incident.end
 
     @property
-    def families(self) -> tuple[str, ...]:
-        """Path families affected, worst first."""
-        return () if self.incident is None else self.incident.families
+    def routes(self) -> tuple[str, ...]:
+        """Routes affected, worst first."""
+        return () if self.incident is None else self.incident.routes
 
     @cached_property
     def memory(self) -> dict[Any, Any]:
@@ -168,18 +168,18 @@ class Facts:
 
     @cached_property
     def affected(self) -> pd.DataFrame:
-        """Observations of the affected families during the incident, from wherever."""
-        return self.observed[self.observed["during"] & self.observed["family"].isin(self.families)]
+        """Observations of the affected routes during the incident, from wherever."""
+        return self.observed[self.observed["during"] & self.observed["route"].isin(self.routes)]
 
     @cached_property
     def services(self) -> tuple[str, ...]:
-        """Usual upstream addresses of the affected families, the most affected first."""
+        """Usual upstream addresses of the affected routes, the most affected first."""
         counts: dict[str, int] = {}
         bad = self.observed[self.observed["during"] & self.observed["bad"]]
-        for family in self.families:
-            if family in self.upstreams:
-                address = self.upstreams[family]
-                counts[address] = counts.get(address, 0) + int((bad["family"] == family).sum())
+        for route in self.routes:
+            if route in self.upstreams:
+                address = self.upstreams[route]
+                counts[address] = counts.get(address, 0) + int((bad["route"] == route).sum())
         return tuple(sorted(counts, key=lambda address: -counts[address]))
 
     def known_as(self, services: Iterable[str]) -> list[str]:
@@ -203,14 +203,14 @@ class Facts:
         frame = self.joined
         chosen = frame[f"seen_{side}"] & frame["during"] & (frame[f"{side}_bad"] == bad)
         if affected:
-            chosen &= frame["family"].isin(self.families)
+            chosen &= frame["route"].isin(self.routes)
         return frame[chosen]
 
     @cached_property
     def example_path(self) -> str:
         """A path of the affected routes that a command can ask for: one that was probed, else a GET."""
-        mine = self.observed[self.observed["family"].isin(self.families)]
-        joined = self.joined[self.joined["family"].isin(self.families)]
+        mine = self.observed[self.observed["route"].isin(self.routes)]
+        joined = self.joined[self.joined["route"].isin(self.routes)]
         gets = joined.loc[joined["method"].eq("GET").fillna(False).astype(bool)]
         for paths in (
             mine.loc[(mine["row"] < 0) & mine["vantage"].eq("outside"), "path"],
@@ -247,13 +247,13 @@ class Facts:
         """
         if route in self._served_by_nginx:
             return False
-        mine = {self.upstreams[family] for family in self.families if family in self.upstreams}
+        mine = {self.upstreams[name] for name in self.routes if name in self.upstreams}
         if mine and route in self.upstreams:
             return self.upstreams[route] in mine
-        own, services = self._checked_prefix(route), {self._checked_prefix(name) for name in self.families}
+        own, services = self._checked_prefix(route), {self._checked_prefix(name) for name in self.routes}
         if own is not None and None not in services:
             return own in services
-        prefixes = {first_segment(family) for family in self.families} - {""}
+        prefixes = {first_segment(name) for name in self.routes} - {""}
         return True if first_segment(route) in prefixes else None
 
     @cached_property
@@ -263,7 +263,7 @@ class Facts:
         served = served[served["nginx_status"] < 400]
         if served["upstream_addr"].isna().all():
             return frozenset()
-        passed_on = served["upstream_addr"].notna().groupby(served["family"]).any()
+        passed_on = served["upstream_addr"].notna().groupby(served["route"]).any()
         return frozenset(map(str, passed_on.index[~passed_on]))
 
     def _checked_prefix(self, route: str) -> str | None:
@@ -274,7 +274,7 @@ class Facts:
     @cached_property
     def _checked_prefixes(self) -> frozenset[str]:
         """Prefixes of the health checks that callers ask for, each with its last slash."""
-        names = (str(name) for name in self.outer["family"].dropna().unique())
+        names = (str(name) for name in self.outer["route"].dropna().unique())
         return frozenset(name[: name.rindex("/") + 1] for name in names if is_health_check(name))
 
     @once_per_facts
@@ -283,18 +283,18 @@ class Facts:
         outer = self.observed[
             self.observed["during"] & self.observed["vantage"].isin(["nginx", "edge", "outside"])
         ]
-        counts = outer.groupby("family")["strained"].agg(["size", "sum"])
+        counts = outer.groupby("route")["strained"].agg(["size", "sum"])
         quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
-        return [str(name) for name in quiet.index if name not in self.families]
+        return [str(name) for name in quiet.index if name not in self.routes]
 
     @once_per_facts
     def calm_neighbours(self) -> list[str]:
         """Return unaffected routes served by an affected service, with five requests at least."""
         return [name for name in self.calm_routes() if self.is_same_service(name)]
 
-    def calm_beside(self, family: str) -> list[str]:
-        """Return the calm neighbours that the usual upstream of a family serves as well."""
-        mine = self.upstreams.get(family)
+    def calm_beside(self, route: str) -> list[str]:
+        """Return the calm neighbours that the usual upstream of a route serves as well."""
+        mine = self.upstreams.get(route)
         return [name for name in self.calm_neighbours() if self.upstreams.get(name) == mine]
 
 
@@ -309,18 +309,18 @@ def most_of_one(found: Facts, rows: pd.DataFrame, bad: pd.DataFrame) -> tuple[pd
 
     Beside a fault of the whole service, one endpoint may have a fault of its own.
     """
-    counts, totals = (frame["family"].value_counts() for frame in (rows, bad))
-    for family in found.families:
-        count, total = int(counts.get(family, 0)), int(totals.get(family, 0))
-        if count >= 6 and count >= 0.5 * total and family in _probed_families(found):
-            return rows[rows["family"] == family], total
+    counts, totals = (frame["route"].value_counts() for frame in (rows, bad))
+    for route in found.routes:
+        count, total = int(counts.get(route, 0)), int(totals.get(route, 0))
+        if count >= 6 and count >= 0.5 * total and route in _probed_families(found):
+            return rows[rows["route"] == route], total
     return None
 
 
 @once_per_facts
 def _probed_families(found: Facts) -> frozenset[str]:
     observed = found.observed
-    return frozenset(observed.loc[observed["row"] < 0, "family"].dropna().unique())
+    return frozenset(observed.loc[observed["row"] < 0, "route"].dropna().unique())
 
 
 def facts(inv: Investigation) -> Facts:
@@ -378,16 +378,16 @@ def requests_view(case: Case) -> pd.DataFrame:
 def _one_name(observed: pd.DataFrame) -> pd.DataFrame:
     """Give what was asked inside or on the host the name that it has outside."""
     outer = observed[~observed["vantage"].isin(INNER)]
-    known = [str(name) for name in outer["family"].unique()]
-    probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "family"].unique()]
+    known = [str(name) for name in outer["route"].unique()]
+    probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "route"].unique()]
     if not known:
         return observed
     inner = observed["vantage"].isin(INNER)
     names = {
-        family: same_endpoint(str(family), probed) or same_endpoint(str(family), known) or family
-        for family in observed.loc[inner, "family"].unique()
+        route: same_endpoint(str(route), probed) or same_endpoint(str(route), known) or route
+        for route in observed.loc[inner, "route"].unique()
     }
-    observed.loc[inner, "family"] = observed.loc[inner, "family"].map(names).astype("string")
+    observed.loc[inner, "route"] = observed.loc[inner, "route"].map(names).astype("string")
     return observed
 
 
@@ -400,34 +400,34 @@ def _during(times: pd.Series, incident: Incident | None) -> pd.Series:
 
 
 def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
-    """Return the upstream that serves each family when all is well."""
+    """Return the upstream that serves each route when all is well."""
     found: dict[str, str] = {}
     passed_on = joined[joined["upstream_addr"].notna()]
     for chosen in (
         passed_on[~passed_on["during"] & ~passed_on["nginx_bad"]],
         passed_on[~passed_on["nginx_bad"]],
     ):
-        for family, group in chosen.groupby("family"):
-            found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
-    examples = joined.drop_duplicates("family").set_index("family")["path"]
-    for family, path in examples.items():
+        for route, group in chosen.groupby("route"):
+            found.setdefault(str(route), str(group["upstream_addr"].mode().iloc[0]))
+    examples = joined.drop_duplicates("route").set_index("route")["path"]
+    for route, path in examples.items():
         place = nginx.wider(str(path)) or nginx.serving(str(path))
-        if str(family) not in found and place is not None and place.addresses:
-            found[str(family)] = place.addresses[0]
+        if str(route) not in found and place is not None and place.addresses:
+            found[str(route)] = place.addresses[0]
     # Where nothing went well in the whole record, and a variable names the address.
-    for family, group in passed_on.groupby("family"):
-        found.setdefault(str(family), str(group["upstream_addr"].mode().iloc[0]))
+    for route, group in passed_on.groupby("route"):
+        found.setdefault(str(route), str(group["upstream_addr"].mode().iloc[0]))
     return found
 
 
 def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, ...]:
-    """Return the paths affected: families as they are, a family of one path by that path."""
+    """Return the paths affected: routes as they are, a route of one path by that path."""
     if incident is None:
         return ()
     found = []
-    for family in incident.families:
-        paths = observed.loc[observed["family"] == family, "path"].unique()
-        found.append(str(paths[0]) if len(paths) == 1 else family)
+    for route in incident.routes:
+        paths = observed.loc[observed["route"] == route, "path"].unique()
+        found.append(str(paths[0]) if len(paths) == 1 else route)
     return tuple(found)
 
 

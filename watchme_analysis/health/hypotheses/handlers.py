@@ -62,10 +62,10 @@ class Handler:
         return self.application_file or "", f"{self.method} {self.path}"
 
 
-def handlers_by_family(
-    app_handlers: pd.DataFrame, app_calls: pd.DataFrame, families: list[str]
+def handlers_by_route(
+    app_handlers: pd.DataFrame, app_calls: pd.DataFrame, routes: list[str]
 ) -> dict[str, Handler]:
-    """Return the handler of each path family that the source knows.
+    """Return the handler of each route that the source knows.
 
     A proxy may strip a prefix, so that a route also fits the end of a path; a longer route wins.
 
@@ -73,8 +73,8 @@ def handlers_by_family(
     ----------
     app_handlers, app_calls
         Tables of the glossary, may be empty.
-    families
-        Path families asked from outside.
+    routes
+        Routes requested from outside.
     """
     found: dict[str, tuple[int, Handler]] = {}
     # What a handler hands to the background may need a thread; its answer does not.
@@ -86,9 +86,9 @@ def handlers_by_family(
         & reached["context"].eq("event_loop").fillna(False)
         & ~reached["call"].fillna("").str.contains(_LEFT_BEHIND, regex=True)
     ]
-    paths: dict[tuple[str, str], list[str]] = {}
+    handed: dict[tuple[str, str], list[str]] = {}
     for origin, call in zip(origins(handing), handing["call"], strict=True):
-        paths.setdefault(origin, []).append(call)
+        handed.setdefault(origin, []).append(call)
     columns = (
         "function",
         "method",
@@ -98,31 +98,31 @@ def handlers_by_family(
         "application_file",
         "unknown_calls",
     )
-    for function, method, route, runs_on, tasks, file, unknown in zip(
+    for function, method, template, runs_on, tasks, file, unknown in zip(
         *(app_handlers[name] for name in columns), strict=True
     ):
-        if not isinstance(route, str) or not isinstance(runs_on, str):
+        if not isinstance(template, str) or not isinstance(runs_on, str):
             continue
         names = tuple(json.loads(tasks)) if isinstance(tasks, str) else ()
         application = file if isinstance(file, str) else None
-        origin = application or "", f"{method} {route}"
-        calls = paths.get(origin, []) if runs_on != "thread_pool" else []
+        origin = application or "", f"{method} {template}"
+        calls = handed.get(origin, []) if runs_on != "thread_pool" else []
         needs = runs_on == "thread_pool" or origin in on_threads or bool(calls)
         on_executor = bool(calls) and all(re.fullmatch(_HANDED_TO_ASYNCIO, call) for call in calls)
         open_calls = tuple(json.loads(unknown)) if isinstance(unknown, str) else ()
         handler = Handler(
-            str(function), str(method), route, runs_on, names, needs, on_executor, application, open_calls
+            str(function), str(method), template, runs_on, names, needs, on_executor, application, open_calls
         )
-        pattern = re.compile("(?P<prefix>.*)" + _pattern(route))
-        for family in families:
-            match = pattern.fullmatch(family)
+        pattern = re.compile("(?P<prefix>.*)" + _pattern(template))
+        for route in routes:
+            match = pattern.fullmatch(route)
             if match is None:
                 continue
-            # The shorter what is left before the route, the better it fits.
+            # The shorter what is left before the template, the better it fits.
             left = len(match["prefix"])
-            if family not in found or left < found[family][0]:
-                found[family] = (left, handler)
-    return {family: handler for family, (_, handler) in found.items()}
+            if route not in found or left < found[route][0]:
+                found[route] = (left, handler)
+    return {route: handler for route, (_, handler) in found.items()}
 
 
 def origins(app_calls: pd.DataFrame) -> list[tuple[str, str]]:

@@ -41,7 +41,7 @@ def _usual_name(found: Facts) -> str | None:
     """Return the name under which Nginx was asked before the trouble for what it passed on."""
     log = found.table("access_log")
     passed = log[(log["time"] < found.start) & log["upstream_addr"].notna()]
-    names = passed.loc[route_templates(passed["path"]).isin(found.families), "host"].dropna()
+    names = passed.loc[route_templates(passed["path"]).isin(found.routes), "host"].dropna()
     return str(names.mode().iloc[0]) if len(names) else None
 
 

@@ -92,7 +92,7 @@ def localised(found: Facts) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
     joined = found.joined[found.joined["during"]]
     fates = request_fates(joined, found.errors)
-    fates = fates[fates["family"].isin(found.families)]
+    fates = fates[fates["route"].isin(found.routes)]
     if fates.empty:
         return []
     view = _View(found, joined, fates)
@@ -126,10 +126,10 @@ class _View:
     def calm(self) -> pd.DataFrame:
         """Return the requests of unaffected routes that were served well, by Nginx's log."""
         seen = self.joined[self.joined["seen_nginx"]]
-        seen = seen[~seen["family"].isin(self.found.families) & (seen["nginx_status"] < 400)]
-        bad = seen.groupby("family")["nginx_bad"].agg(["size", "mean"])
+        seen = seen[~seen["route"].isin(self.found.routes) & (seen["nginx_status"] < 400)]
+        bad = seen.groupby("route")["nginx_bad"].agg(["size", "mean"])
         keep = bad.index[(bad["size"] >= FEWEST_SERVED) & (bad["mean"] <= CALM_SHARE)]
-        return seen[seen["family"].isin(keep)]
+        return seen[seen["route"].isin(keep)]
 
     def served(self) -> pd.DataFrame:
         """Return the requests that were served well, of affected routes too."""
@@ -142,7 +142,7 @@ class _View:
         if logged:
             return logged
         known = self.found.upstreams
-        named = {known[str(family)] for family in rows["family"].unique() if str(family) in known}
+        named = {known[str(route)] for route in rows["route"].unique() if str(route) in known}
         return {self.found.resolved.get(name, name) for name in named}
 
     def sql(self, rows: pd.DataFrame) -> tuple[str, int, str | None]:
@@ -226,9 +226,9 @@ def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
     failing = set(rows["address"])
     if len(rows) < REFUTED_SHARE * view.total or calm.empty or view.addresses(calm) & failing:
         return []
-    beside = {str(name) for name in calm["family"].unique() if not _is_file(str(name))}
+    beside = {str(name) for name in calm["route"].unique() if not _is_file(str(name))}
     services = {first_segment(name) for name in beside}
-    if not all(first_segment(family) in services for family in rows["family"].astype(str).unique()):
+    if not all(first_segment(route) in services for route in rows["route"].astype(str).unique()):
         return []
     text = message(
         "health-one-route-unconnected",
@@ -276,16 +276,16 @@ def _connected(view: _View) -> list[Observation]:
     rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
     addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
     served = view.served()
-    own = served[served["family"].isin(view.found.families)]
+    own = served[served["route"].isin(view.found.routes)]
     # A route of which most requests were served may have lost packets: shorter responses lose fewer.
     if len(rows) >= REFUTED_SHARE * view.total and len(calm) and len(rows) >= len(own):
-        routes = calm.groupby("family", observed=True)
+        routes = calm.groupby("route", observed=True)
         shared = [name for name, rows_of_route in routes if view.addresses(rows_of_route) & addresses]
-        same = calm[calm["family"].isin(shared)]
+        same = calm[calm["route"].isin(shared)]
         if len(same) >= FEWEST_SERVED:
             text = message(
                 "health-same-upstream-served",
-                others=sorted(map(str, same["family"].unique())),
+                others=sorted(map(str, same["route"].unique())),
                 upstream=sorted(addresses),
                 served=len(same),
             )
@@ -334,7 +334,7 @@ def _constancy(view: _View) -> list[Observation]:
             "health-route-elsewhere",
             paths=view.found.endpoints,
             upstream=sorted(addresses),
-            others=sorted(map(str, calm["family"].unique())),
+            others=sorted(map(str, calm["route"].unique())),
             usual=sorted(serving),
         )
         return [Observation("route_elsewhere", text, table, number, sql)]
@@ -385,7 +385,7 @@ def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
     """Find that Nginx asked the addresses that served the same routes well outside of the incident."""
     joined = view.found.joined
     good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
-    good = good[good["upstream_addr"].notna() & good["family"].isin(view.found.families)]
+    good = good[good["upstream_addr"].notna() & good["route"].isin(view.found.routes)]
     addresses = set(rows["address"].dropna())
     same = good[good["upstream_addr"].isin(addresses)]
     if len(same) < FEWEST_SERVED or not addresses <= set(same["upstream_addr"]):
@@ -399,22 +399,22 @@ def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
 
 def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
     """Return served requests of the bad requests' routes between the first and the last bad one of each."""
-    spans = rows.groupby("family")["start"].agg(["min", "max"])
-    first, last = served["family"].map(spans["min"]), served["family"].map(spans["max"])
+    spans = rows.groupby("route")["start"].agg(["min", "max"])
+    first, last = served["route"].map(spans["min"]), served["route"].map(spans["max"])
     return served[(served["start"] > first).fillna(False) & (served["start"] < last).fillna(False)]
 
 
 def _all_routes(view: _View) -> list[str]:
     """Return the affected routes when they are at least three and no other route of theirs was served."""
     seen = view.joined[view.joined["seen_nginx"]]
-    sizes = seen.groupby("family").size()
-    routes = [family for family in view.found.families if sizes.get(family, 0) >= FEWEST_SERVED]
-    routes = [family for family in routes if not _is_file(family)]
-    bad = set(view.fates["family"])
-    routes = [family for family in routes if family in bad]
+    sizes = seen.groupby("route").size()
+    routes = [route for route in view.found.routes if sizes.get(route, 0) >= FEWEST_SERVED]
+    routes = [route for route in routes if not _is_file(route)]
+    bad = set(view.fates["route"])
+    routes = [route for route in routes if route in bad]
     if len(routes) < 3:
         return []
-    calm = (str(name) for name in view.calm()["family"].unique())
+    calm = (str(name) for name in view.calm()["route"].unique())
     if any(view.found.is_same_service(name) is not False for name in calm if not _is_file(name)):
         return []
     return routes
@@ -423,24 +423,24 @@ def _all_routes(view: _View) -> list[str]:
 def _whole_service(view: _View) -> list[Observation]:
     """Find that all routes of a service were affected, or that a health check was."""
     signals = []
-    rows = view.fates[view.fates["family"].isin(_all_routes(view))]
+    rows = view.fates[view.fates["route"].isin(_all_routes(view))]
     if len(rows):
         table, number, sql = view.sql(rows)
-        text = message("health-all-routes", paths=sorted(map(str, rows["family"].unique())))
+        text = message("health-all-routes", paths=sorted(map(str, rows["route"].unique())))
         signals.append(Observation("all_routes", text, table, number, sql))
     calm = view.calm()
-    mine = calm["family"].map(
+    mine = calm["route"].map(
         lambda name: is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
     )
     alive = calm[mine.astype(bool)]
     if len(alive) >= FEWEST_SERVED and len(view.of(LATE)) >= REFUTED_SHARE * view.total:
-        text = message("health-check-served", paths=sorted(map(str, alive["family"].unique())))
+        text = message("health-check-served", paths=sorted(map(str, alive["route"].unique())))
         sql = of_joined("nginx", alive)
         signals.append(Observation("health_check_served", text, "access_log", len(alive), sql))
-    checks = view.fates[view.fates["family"].map(lambda name: is_health_check(str(name))).astype(bool)]
+    checks = view.fates[view.fates["route"].map(lambda name: is_health_check(str(name))).astype(bool)]
     if len(checks) >= FEWEST_EXCLUDED:
         table, number, sql = view.sql(checks)
-        text = message("health-check-affected", paths=sorted(map(str, checks["family"].unique())))
+        text = message("health-check-affected", paths=sorted(map(str, checks["route"].unique())))
         signals.append(Observation("health_check", text, table, number, sql))
     return signals
 
@@ -457,16 +457,16 @@ def _waits_for_nothing(view: _View) -> list[Observation]:
     joined = view.found.joined
     usual = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
     usual = usual[(usual["nginx_status"] < 400) & usual["header_s"].notna()]
-    counts = usual.groupby("family")["header_s"].agg(["size", "median"])
+    counts = usual.groupby("route")["header_s"].agg(["size", "median"])
     usual_s = counts.loc[counts["size"] >= FEWEST_ARRIVALS, "median"]
-    mine = usual_s[usual_s.index.isin(late["family"].unique())]
-    others = [family for family in usual_s.index if view.found.is_same_service(str(family)) is True]
-    others_s = usual_s[[family for family in others if family not in mine.index]]
-    if set(late["family"]) - set(mine.index) or others_s.empty:
+    mine = usual_s[usual_s.index.isin(late["route"].unique())]
+    others = [route for route in usual_s.index if view.found.is_same_service(str(route)) is True]
+    others_s = usual_s[[route for route in others if route not in mine.index]]
+    if set(late["route"]) - set(mine.index) or others_s.empty:
         return []
     if mine.max() > AS_QUICK_RATIO * others_s.min() + RESOLUTION_S:
         return []
-    rows = usual[usual["family"].isin(mine.index)]
+    rows = usual[usual["route"].isin(mine.index)]
     text = message(
         "health-waits-for-nothing",
         paths=view.found.endpoints,
@@ -490,16 +490,14 @@ def _served_beside(view: _View) -> list[Observation]:
     late = view.of(LATE)
     if len(late) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED):
         return []
-    waiting = view.joined.loc[
-        late.loc[late["row"] >= 0, "row"], ["family", "nginx_start", "nginx_s"]
-    ].dropna()
+    waiting = view.joined.loc[late.loc[late["row"] >= 0, "row"], ["route", "nginx_start", "nginx_s"]].dropna()
     if len(waiting) < FEWEST_CONNECTED:
         return []
     waiting = waiting.iloc[:: math.ceil(len(waiting) / MOST_WAITS)]
     served = view.served()
     overtaken = 0
-    for family, mine in waiting.groupby("family"):
-        others = served[served["family"] == family].sort_values("nginx_start")
+    for route, mine in waiting.groupby("route"):
+        others = served[served["route"] == route].sort_values("nginx_start")
         starts, ends = (others[name].to_numpy() for name in ("nginx_start", "nginx_end"))
         first = np.searchsorted(starts, mine["nginx_start"].to_numpy(), side="right")
         until = mine["nginx_start"] + pd.to_timedelta(mine["nginx_s"] * PART_OF_WAIT, unit="s")
@@ -529,8 +527,8 @@ def stopped(found: Facts) -> list[Observation]:
         return []
     moment_s = (seen["nginx_start"] - seen["nginx_start"].iloc[0]).dt.total_seconds()
     best: tuple[float, Any] | None = None
-    for family, mine in seen.groupby("family"):
-        own_s, other_s = moment_s[mine.index].to_numpy(), moment_s[seen["family"] != family].to_numpy()
+    for route, mine in seen.groupby("route"):
+        own_s, other_s = moment_s[mine.index].to_numpy(), moment_s[seen["route"] != route].to_numpy()
         if len(own_s) < FEWEST_ARRIVALS or len(other_s) < FEWEST_ARRIVALS:
             continue
         # Between two requests of the route, and from its last one to the end.
@@ -547,10 +545,10 @@ def stopped(found: Facts) -> list[Observation]:
         by_clock = math.exp(-float(gaps_s[at]) / usual_s) if usual_s > 0 else 1.0
         chance = len(own_s) * max((1 - part) ** between, by_clock)
         if chance <= STOPPED_BY_CHANCE and (best is None or chance < best[0]):
-            best = chance, (str(family), mine, at, between)
+            best = chance, (str(route), mine, at, between)
     if best is None:
         return []
-    family, mine, at, between = best[1]
+    route, mine, at, between = best[1]
     start = mine["nginx_start"].iloc[at]
     is_last = at == len(mine) - 1
     end = seen["nginx_end"].max() if is_last else mine["nginx_start"].iloc[at + 1]
@@ -559,13 +557,13 @@ def stopped(found: Facts) -> list[Observation]:
     text = message(
         "health-arrivals-stopped",
         span=TimeSpan(start.to_pydatetime(), end.to_pydatetime()),
-        path=Resource(family),
+        path=Resource(route),
         others=between,
     )
     sql = of_joined("nginx", mine)
     signals = [Observation("arrivals_stopped", text, "access_log", len(mine), sql)]
     if len(callers) >= FEWEST_CALLERS:
-        text = message("health-callers-stopped", callers=len(callers), path=Resource(family))
+        text = message("health-callers-stopped", callers=len(callers), path=Resource(route))
         signals.append(Observation("callers_stopped", text, "access_log", len(mine), sql))
     return signals
 

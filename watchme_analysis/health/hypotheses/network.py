@@ -88,7 +88,7 @@ def _passed_on(found: Facts) -> pd.DataFrame:
     if rows["upstream_addr"].notna().any():
         return rows[rows["upstream_addr"].isin(found.services)]
     # A log that names no address has the paths that the configuration sends there.
-    return rows[rows["family"].map(found.upstreams).isin(found.services)]
+    return rows[rows["route"].map(found.upstreams).isin(found.services)]
 
 
 def _by_access_log(found: Facts) -> list[Observation]:
@@ -97,7 +97,7 @@ def _by_access_log(found: Facts) -> list[Observation]:
         return []
     parts = layer_times(passed_on, connects_logged=logs_connects(found.joined))
     seen = [*_connects(found, passed_on, parts), *_sent_again(passed_on, found.services)]
-    bad = passed_on[passed_on["nginx_bad"] & passed_on["family"].isin(found.families)]
+    bad = passed_on[passed_on["nginx_bad"] & passed_on["route"].isin(found.routes)]
     stalled = _stalled(parts.loc[bad.index])
     if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
         seen.append(_body(found, passed_on, stalled, len(bad)))
@@ -252,8 +252,8 @@ def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
 
 def _body(found: Facts, passed_on: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Observation:
     middle = float(stalled["body_s"].median())
-    calm = passed_on[~passed_on["nginx_bad"] & ~passed_on["family"].isin(found.families)]
-    usual = found.joined[found.joined["family"].isin(found.families) & ~found.joined["nginx_bad"]]
+    calm = passed_on[~passed_on["nginx_bad"] & ~passed_on["route"].isin(found.routes)]
+    usual = found.joined[found.joined["route"].isin(found.routes) & ~found.joined["nginx_bad"]]
     sizes = None
     if len(calm) and usual["nginx_bytes"].notna().any():
         small, large = float(calm["nginx_bytes"].quantile(0.95)), float(usual["nginx_bytes"].quantile(0.05))

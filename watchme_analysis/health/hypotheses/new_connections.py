@@ -18,7 +18,7 @@ UNTOLD_SHARE = 0.1
 def new_connections(found: Facts) -> list[Observation]:
     """Compare requests to the affected services over new connections with those over kept ones."""
     frame = found.inv.once(followed).frame
-    mine = frame[frame["during"] & frame["seen_nginx"] & frame["family"].isin(found.families)]
+    mine = frame[frame["during"] & frame["seen_nginx"] & frame["route"].isin(found.routes)]
     mine = mine[mine["upstream_addr"].isin(found.services)]
     used = connections_used(frame)["to_app"].reindex(mine.index)
     new, kept = mine[used.eq(NEW).fillna(False)], mine[used.eq(KEPT).fillna(False)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchme_analysis.health.hypotheses.container import LOOPBACK, variables
 from watchme_analysis.health.hypotheses.facts import Facts, once_per_facts
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
+from watchme_analysis.health.hypotheses.handlers import handlers_by_route, pool_tokens
 from watchme_analysis.health.hypotheses.missing import addresses
 from watchme_analysis.health.hypotheses.process import own_source
 from watchme_analysis.inference.signals import Observation
@@ -56,7 +56,7 @@ def _filled_in(found: Facts, text: str, one: Observation | None, language: str) 
 def _pool_threads(found: Facts) -> Message:
     """Return the threads of the pool that handlers share, with their number where the source has it."""
     calls = own_source(found, "app_calls")
-    handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
+    handlers = handlers_by_route(own_source(found, "app_handlers"), calls, list(found.routes))
     tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
     if tokens:
         return message("health-pool-threads", threads=tokens)

@@ -93,9 +93,9 @@ def nginx(found: Facts) -> list[Observation]:
         (refused, _mangles),
     )
     # A few may end at a dead server, with no other left to try: all would, were they sent astray.
-    dead, families = dead_server(found) if len(moved) < MOST_MOVED * total else ([], [])
+    dead, routes = dead_server(found) if len(moved) < MOST_MOVED * total else ([], [])
     seen += dead
-    explained = int(passed_on["family"].isin(families).sum())
+    explained = int(passed_on["route"].isin(routes).sum())
     for rows, maker in makers:
         if len(rows) >= 3 and len(rows) >= 0.3 * total:
             seen.append(replace(maker(found, rows, total), share=len(rows) / total))
@@ -118,14 +118,14 @@ def _held(found: Facts, bad: pd.DataFrame) -> pd.DataFrame:
     # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
     short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
     lines = limit_lines(found.errors)
-    limited = bad["family"].isin(lines.loc[lines["kind"] == "limit_req", "family"])
+    limited = bad["route"].isin(lines.loc[lines["kind"] == "limit_req", "route"])
     return bad[long & (short | limited)]
 
 
 def _moved(found: Facts, passed_on: pd.DataFrame) -> pd.DataFrame:
     """Return requests sent to an address that is not the one these paths go to when all is well."""
     usual = usual_address(found)
-    expected = passed_on["family"].map(usual)
+    expected = passed_on["route"].map(usual)
     address = passed_on["upstream_addr"]
     good = found.joined[
         found.joined["seen_nginx"] & ~found.joined["nginx_bad"] & found.joined["upstream_addr"].notna()
@@ -163,7 +163,7 @@ def _waits(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
 
 def _elsewhere(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
     address = str(rows["upstream_addr"].mode().iloc[0])
-    usual = sorted({usual_address(found)[str(family)] for family in rows["family"].unique()})
+    usual = sorted({usual_address(found)[str(route)] for route in rows["route"].unique()})
     fate = _fate(found, rows, address)
     text = message(
         "health-moved-upstream",
@@ -228,7 +228,7 @@ def _mangles(found: Facts, rows: pd.DataFrame, total: int) -> Observation:
 def _well_inside(found: Facts, rows: pd.DataFrame) -> bool:
     """Tell whether the application answers these endpoints well when it is asked past Nginx."""
     inner = found.observed[found.observed["during"] & found.observed["vantage"].isin(INNER)]
-    mine = inner[inner["family"].isin(rows["family"])]
+    mine = inner[inner["route"].isin(rows["route"])]
     return len(mine) >= 3 and not mine["failed"].any()
 
 
@@ -236,7 +236,7 @@ def _errors(found: Facts) -> list[Observation]:
     """Read what Nginx's error log says of its own limits."""
     errors = found.errors
     seen = []
-    mine = errors[route_templates(errors["path"]).isin(found.families)] if len(errors) else errors
+    mine = errors[route_templates(errors["path"]).isin(found.routes)] if len(errors) else errors
     seen += [*_limits(found, errors), *_header_too_big(found, mine), *_no_handshake(found, mine)]
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= 3:
@@ -259,23 +259,23 @@ def _limits(found: Facts, errors: pd.DataFrame) -> list[Observation]:
     what failed otherwise, or elsewhere, it has nothing to do with.
     """
     limited = limit_lines(errors)
-    limited = limited[limited["family"].isin(found.families)]
+    limited = limited[limited["route"].isin(found.routes)]
     if len(limited) < 3:
         return []
-    bad = found.outer[found.outer["during"] & found.outer["bad"] & found.outer["family"].isin(found.families)]
+    bad = found.outer[found.outer["during"] & found.outer["bad"] & found.outer["route"].isin(found.routes)]
     if bad["vantage"].eq("nginx").any():
         bad = bad[bad["vantage"].eq("nginx")]
     delaying = {
-        str(family) for family, rows in limited.groupby("family") if delays_requests(rows, found.nginx_routes)
+        str(route) for route, rows in limited.groupby("route") if delays_requests(rows, found.nginx_routes)
     }
-    late = (bad["slow"] | bad["status"].eq(499)) & ~(bad["status"] >= 500) & bad["family"].isin(delaying)
+    late = (bad["slow"] | bad["status"].eq(499)) & ~(bad["status"] >= 500) & bad["route"].isin(delaying)
     mine, total = bad[found.refused.reindex(bad.index) | late], len(bad)
     if len(mine) < 3 or len(mine) < 0.3 * total:
         of_one = most_of_one(found, mine, bad)
         if of_one is None:
             return []
         mine, total = of_one
-    limited = limited[limited["family"].isin(mine["family"])]
+    limited = limited[limited["route"].isin(mine["route"])]
     kind, count = error_kind(str(limited["kind"].mode().iloc[0])), len(limited)
     text = message(
         "health-nginx-limits",

@@ -86,7 +86,7 @@ def cut_from_host(found: Facts) -> list[Observation]:
     """
     import pandas as pd
 
-    mine = found.observed[found.observed["family"].isin(found.families)]
+    mine = found.observed[found.observed["route"].isin(found.routes)]
     ended = mine["failed"] & mine["status"].isna() & (mine["duration_s"] < AT_ONCE_S)
     always = ended[~mine["during"] & (mine["vantage"] == "host")].any()
     mine = mine[mine["during"]]
@@ -127,6 +127,6 @@ def cut_from_host(found: Facts) -> list[Observation]:
 def _connects(found: Facts, vantage: str) -> pd.DataFrame:
     """Return a vantage's probes of the incident that connected to an affected service."""
     seen = found.observed
-    mine = seen[seen["during"] & (seen["vantage"] == vantage) & seen["family"].isin(found.families)]
+    mine = seen[seen["during"] & (seen["vantage"] == vantage) & seen["route"].isin(found.routes)]
     probes = found.table("probes").dropna(subset=["connect_s"])
     return probes.merge(mine[["file", "line"]].drop_duplicates(), on=["file", "line"])

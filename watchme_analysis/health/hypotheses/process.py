@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.hypotheses.container import container_of, variables
 from watchme_analysis.health.hypotheses.cpu import FEWEST_SAMPLES, cpu
 from watchme_analysis.health.hypotheses.facts import Facts, facts
-from watchme_analysis.health.hypotheses.handlers import handlers_by_family, pool_tokens
+from watchme_analysis.health.hypotheses.handlers import handlers_by_route, pool_tokens
 from watchme_analysis.health.hypotheses.memory import memory
 from watchme_analysis.health.hypotheses.sql import at_times, quoted, within
 from watchme_analysis.health.running_source import of_applications, running_applications
@@ -80,11 +80,11 @@ def _of_affected_service(found: Facts, name: str) -> pd.DataFrame:
     several = set(table["application_file"].dropna())
     if len(several) < 2:
         return table
-    handlers, calls, families = found.table("app_handlers"), found.table("app_calls"), list(found.families)
+    handlers, calls, routes = found.table("app_handlers"), found.table("app_calls"), list(found.routes)
     with_routes = {
         file
         for file in several
-        if handlers_by_family(handlers[handlers["application_file"] == file], calls, families)
+        if handlers_by_route(handlers[handlers["application_file"] == file], calls, routes)
     }
     return of_applications(table, with_routes) if len(with_routes) == 1 else table[:0]
 
@@ -104,9 +104,9 @@ def source_conditions(found: Facts, table: str, own: pd.DataFrame) -> tuple[str,
 
 def _busiest(found: Facts, table: pd.DataFrame, names: set[str]) -> str:
     """Return the service whose name an affected path holds, else the one with most rows."""
-    for family in found.families:
+    for route in found.routes:
         for name in sorted(names):
-            if name and name in family:
+            if name and name in route:
                 return name
     counts = table["service"].fillna("").value_counts()
     return str(counts.index[0]) if len(counts) else ""
@@ -190,7 +190,7 @@ def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd
 def _threads(found: Facts, during: pd.DataFrame, samples: Samples) -> list[Observation]:
     seen = []
     calls = own_source(found, "app_calls")
-    handlers = handlers_by_family(own_source(found, "app_handlers"), calls, list(found.families))
+    handlers = handlers_by_route(own_source(found, "app_handlers"), calls, list(found.routes))
     tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
     threads = during["threads"].dropna() if "threads" in during else None
     open_now = during["in_flight"].dropna() if "in_flight" in during else None

@@ -38,7 +38,7 @@ def reloads(found: Facts) -> list[Observation]:
     if noticed.empty:
         return []
     loads = noticed[noticed["message"].str.contains(LOADS, na=False)].dropna(subset=["time"])
-    outer = found.outer[found.outer["family"].isin(found.families)].sort_values("start", kind="stable")
+    outer = found.outer[found.outer["route"].isin(found.routes)].sort_values("start", kind="stable")
     before = outer[outer["start"] < pd.Timestamp(found.start)]
     after = outer[(outer["start"] > pd.Timestamp(found.start)) & ~outer["during"] & ~outer["bad"]]
     if before.empty:

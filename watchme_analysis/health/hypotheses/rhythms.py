@@ -214,7 +214,7 @@ def _timed_requests(found: Facts) -> tuple[pd.DataFrame, str]:
     """Return the timed requests of an affected service, and who timed them: Nginx, else the edge."""
     joined = found.joined
     upstream = joined["upstream_addr"]
-    mine = upstream.fillna(joined["family"].map(found.upstreams).astype(upstream.dtype)).isin(found.services)
+    mine = upstream.fillna(joined["route"].map(found.upstreams).astype(upstream.dtype)).isin(found.services)
     side = "nginx" if (joined["nginx_s"].notna() & joined["upstream_addr"].notna()).any() else "edge"
     mine &= joined["upstream_addr"].notna() if side == "nginx" else True
     return joined[mine & joined[f"{side}_s"].notna()], side

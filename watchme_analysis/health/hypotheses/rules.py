@@ -133,12 +133,12 @@ def nginx_rules(found: Facts) -> list[Observation]:
 
 def nginx_rule(found: Facts) -> Text | None:
     """Return how Nginx's configuration harms the affected paths alone; None if it doesn't."""
-    for family, endpoint in zip(found.families, found.endpoints, strict=True):
+    for route, endpoint in zip(found.routes, found.endpoints, strict=True):
         mine = found.nginx_routes.serving(endpoint)
         if mine is None:
             continue
         # Another service has a location and an address of its own by right.
-        beside = found.calm_beside(family)
+        beside = found.calm_beside(route)
         places = [place for path in beside if (place := found.nginx_routes.serving(path)) is not None]
         other = next((place for place in places if place.number != mine.number), None)
         if other is None:

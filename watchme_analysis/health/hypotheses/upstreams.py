@@ -46,17 +46,15 @@ def error_kind(kind: str) -> Message | Resource:
 
 
 def usual_address(found: Facts) -> dict[str, str]:
-    """Return by family the address that served it well, else the one of the next wider location."""
+    """Return by route the address that served it well, else the one of the next wider location."""
     joined = found.joined
     good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & joined["upstream_addr"].notna()]
-    usual = {
-        str(family): str(group["upstream_addr"].mode().iloc[0]) for family, group in good.groupby("family")
-    }
-    for family, endpoint in zip(found.families, found.endpoints, strict=True):
-        if family not in usual:
+    usual = {str(route): str(group["upstream_addr"].mode().iloc[0]) for route, group in good.groupby("route")}
+    for route, endpoint in zip(found.routes, found.endpoints, strict=True):
+        if route not in usual:
             wider = found.nginx_routes.wider(endpoint)
             if wider is not None and wider.addresses:
-                usual[family] = found.resolved.get(wider.addresses[0], wider.addresses[0])
+                usual[route] = found.resolved.get(wider.addresses[0], wider.addresses[0])
     return usual
 
 
@@ -72,16 +70,16 @@ def dead_server(found: Facts) -> tuple[list[Observation], list[str]]:
     """Find a server of an upstream that answers nothing while its neighbour serves the same paths well.
 
     Nginx tries the next one, so that the access log's last address is the usual one and its time the
-    dead one's; the error log names it. Returns what was seen, and of which path families.
+    dead one's; the error log names it. Returns what was seen, and of which routes.
     """
     errors = found.errors
-    mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(found.families)]
+    mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(found.routes)]
     good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
     strange = mine[
         ~mine["upstream_addr"].isin({*good["upstream_addr"].dropna(), *found.known_as(found.services)})
     ]
-    families = most_affected(strange, mine)
-    strange, mine = (rows[route_templates(rows["path"]).isin(families)] for rows in (strange, mine))
+    routes = most_affected(strange, mine)
+    strange, mine = (rows[route_templates(rows["path"]).isin(routes)] for rows in (strange, mine))
     if len(strange) < 2 or not found.services:
         return [], []
     address = str(strange["upstream_addr"].mode().iloc[0])
@@ -90,12 +88,12 @@ def dead_server(found: Facts) -> tuple[list[Observation], list[str]]:
         "kind": error_kind(str(strange["kind"].mode().iloc[0])),
         "usual": Names(found.services),
     }
-    text = message("health-dead-server", **dead, errors=len(strange), total=len(mine), paths=families)
+    text = message("health-dead-server", **dead, errors=len(strange), total=len(mine), paths=routes)
     detail = message("health-dead-server-detail", **dead)
     sql = lines("error_log", strange)
     strength = by_count(len(strange), 4)
     seen = Observation("dead_server", text, "error_log", len(strange), sql, strength=strength, detail=detail)
-    return [seen], families
+    return [seen], routes
 
 
 def taken_out(found: Facts) -> list[Observation]:
@@ -123,7 +121,7 @@ def wrong_port(found: Facts) -> list[Observation]:
     """Find that Nginx is refused at a port on which, by its start command, no process of the host listens."""
     errors = found.errors
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].notna()]
-    refused = refused[route_templates(refused["path"]).isin(found.families)]
+    refused = refused[route_templates(refused["path"]).isin(found.routes)]
     if len(refused) < FEWEST_REFUSED:
         return []
     address = str(refused["upstream_addr"].mode().iloc[0])
@@ -150,13 +148,13 @@ def is_group(address: pd.Series) -> pd.Series:
 
 
 def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
-    """Return the path families that have half of their rows or more in a part.
+    """Return the routes that have half of their rows or more in a part.
 
     Beside a fault of the whole service, one endpoint may have a fault of its own.
     """
     sizes = route_templates(whole["path"]).value_counts()
     shares = route_templates(part["path"]).value_counts() / sizes
-    return [str(family) for family in shares.index[(shares >= MOST).fillna(False)]]
+    return [str(route) for route in shares.index[(shares >= MOST).fillna(False)]]
 
 
 def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str]) -> list[Observation]:
@@ -164,8 +162,8 @@ def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str])
     failing = mine[mine["upstream_addr"].notna()]
     expected = route_templates(failing["path"]).map(usual)
     moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]
-    families = most_affected(moved, failing)
-    moved, failing = (rows[route_templates(rows["path"]).isin(families)] for rows in (moved, failing))
+    routes = most_affected(moved, failing)
+    moved, failing = (rows[route_templates(rows["path"]).isin(routes)] for rows in (moved, failing))
     if len(moved) < 3:
         return []
     address = str(moved["upstream_addr"].mode().iloc[0])
@@ -178,7 +176,7 @@ def elsewhere_by_errors(found: Facts, mine: pd.DataFrame, usual: dict[str, str])
         **elsewhere,
         errors=len(moved),
         total=len(failing),
-        paths=families,
+        paths=routes,
         usual=sorted(set(expected.loc[moved.index])),
     )
     detail = message(

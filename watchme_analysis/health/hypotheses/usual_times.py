@@ -15,25 +15,25 @@ MARGIN = 1.5
 
 def short_of_usual(found: Facts, rows: pd.DataFrame, column: str) -> pd.Series:
     """Tell which requests ended, by a column of seconds, sooner than their endpoint may answer."""
-    return rows["family"].map(_usual_answer_s(found)).astype("float64") * MARGIN > rows[column]
+    return rows["route"].map(_usual_answer_s(found)).astype("float64") * MARGIN > rows[column]
 
 
 def longest_answer_s(found: Facts, rows: pd.DataFrame) -> float:
     """Return the longest that an endpoint of some requests usually takes; NaN where none is known."""
     usual = _usual_answer_s(found)
-    return max((usual[family] for family in rows["family"].unique() if family in usual), default=float("nan"))
+    return max((usual[route] for route in rows["route"].unique() if route in usual), default=float("nan"))
 
 
 @once_per_facts
 def _usual_answer_s(found: Facts) -> dict[str, float]:
-    """Return by family the time that nine of ten good answers take inside, else outside the incident."""
+    """Return by route the time that nine of ten good answers take inside, else outside the incident."""
     observed = found.observed
     good = observed[~observed["bad"] & observed["duration_s"].notna()]
     inside = good[good["vantage"] == "inside"]
     calm = good[~good["during"] & good["vantage"].isin(["nginx", "edge", "outside"])]
     times: dict[str, float] = {}
     for rows in (inside, calm):
-        for family, group in rows.groupby("family"):
+        for route, group in rows.groupby("route"):
             if len(group) >= 3:
-                times.setdefault(str(family), float(group["duration_s"].quantile(0.9)))
+                times.setdefault(str(route), float(group["duration_s"].quantile(0.9)))
     return times

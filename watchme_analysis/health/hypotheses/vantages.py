@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.hypotheses.facts import Facts, once_per_facts
-from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_family
+from watchme_analysis.health.hypotheses.handlers import Handler, handlers_by_route
 from watchme_analysis.health.hypotheses.process import own_source, source_conditions
 from watchme_analysis.health.hypotheses.sql import of_observed, select
 from watchme_analysis.health.incident import judge_requests
@@ -110,11 +110,11 @@ def _inside_split(found: Facts) -> Observation | None:
     """Find affected endpoints that were well inside though callers met trouble there, beside bad ones."""
     mine = found.affected
     inside = mine[mine["vantage"] == "inside"]
-    callers = judge_requests(mine).groupby("family")["strained"].mean()
-    probed = inside.groupby("family")["strained"].agg(["size", "mean"])
+    callers = judge_requests(mine).groupby("route")["strained"].mean()
+    probed = inside.groupby("route")["strained"].agg(["size", "mean"])
     clear = [str(name) for name in probed.index[probed["mean"] <= CLEAR_SHARE]]
     bad = [str(name) for name in probed.index[probed["mean"] >= BAD_SHARE]]
-    rows = inside[inside["family"].isin(clear)]
+    rows = inside[inside["route"].isin(clear)]
     # As many calm probes as these have this chance when the inside fares as callers do.
     by_chance = math.prod((1 - callers.get(name, 0.0)) ** probed["size"][name] for name in clear)
     if not bad or len(rows) < 5 or by_chance > BY_CHANCE:
@@ -144,20 +144,20 @@ def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
     probes = found.observed[
         (found.observed["vantage"] == vantage)
         & found.observed["during"]
-        & found.observed["family"].isin(found.families)
+        & found.observed["route"].isin(found.routes)
     ]
     if probes.empty or not found.outer["vantage"].isin(OUTER).any():
         return probes, 1.0
     outer = found.outer_requests
     # Arrays, since each probe is compared with all requests.
-    families, is_bad = outer["family"].to_numpy(dtype=object), outer["bad"].to_numpy(dtype=bool)
+    routes, is_bad = outer["route"].to_numpy(dtype=object), outer["bad"].to_numpy(dtype=bool)
     begun_ns = _nanoseconds(outer["start"] + pd.Timedelta(seconds=BEFORE_S))
     spent = pd.to_timedelta(outer["duration_s"], unit="s")
     ended_ns = _nanoseconds(outer["start"] + spent - pd.Timedelta(seconds=LEFT_S))
     started_ns, reach_ns = _nanoseconds(outer["start"]), int(NEAR_S * 1e9)
     held, near = [], []
-    for start_ns, family in zip(_nanoseconds(probes["start"]), probes["family"], strict=True):
-        mine = families == family
+    for start_ns, route in zip(_nanoseconds(probes["start"]), probes["route"], strict=True):
+        mine = routes == route
         held.append(bool((mine & is_bad & (begun_ns <= start_ns) & (ended_ns >= start_ns)).any()))
         beside = mine & (abs(started_ns - start_ns) <= reach_ns)
         near.append(bool(beside.any()) and float(is_bad[beside].mean()) >= 0.5)
@@ -170,7 +170,7 @@ def at_bad_moments(found: Facts, vantage: str) -> tuple[pd.DataFrame, float]:
         waited = probes[held]
         return waited.assign(bad=waited["strained"]), 1.0
     callers = outer[(outer["start"] >= found.start) & (outer["start"] <= found.end)]
-    spared = 1 - float(callers.loc[callers["family"].isin(found.families), "strained"].mean())
+    spared = 1 - float(callers.loc[callers["route"].isin(found.routes), "strained"].mean())
     by_chance = -len(probes) * math.log(max(spared, 1e-3))
     return probes, min(1.0, by_chance / -math.log(CHANCE_LEAST))
 
@@ -206,9 +206,9 @@ def paths(found: Facts) -> list[Observation]:
     outer = found.observed[
         found.observed["during"] & found.observed["vantage"].isin(["outside", "edge", "nginx"])
     ]
-    sizes = outer.groupby("family").size()
+    sizes = outer.groupby("route").size()
     if calm:
-        table, rows = _at_one_vantage(outer[outer["family"].isin(calm)])
+        table, rows = _at_one_vantage(outer[outer["route"].isin(calm)])
         seen.append(
             Observation(
                 "some_paths",
@@ -222,11 +222,11 @@ def paths(found: Facts) -> list[Observation]:
             )
         )
     else:
-        many = [family for family in found.families if sizes.get(family, 0) >= 5]
+        many = [route for route in found.routes if sizes.get(route, 0) >= 5]
         unsure = any(found.is_same_service(name) is None for name in found.calm_routes())
         if len(many) >= 3 and not unsure and not _all_need_threads(found, many):
-            table, rows = _at_one_vantage(outer[outer["family"].isin(many)])
-            text = message("health-all-paths", paths=found.families)
+            table, rows = _at_one_vantage(outer[outer["route"].isin(many)])
+            text = message("health-all-paths", paths=found.routes)
             sql = of_observed(rows)
             seen.append(Observation("all_paths", text, table, len(rows), sql, float(len(many)), "paths"))
     seen += _handlers(found, calm, sizes)
@@ -240,9 +240,9 @@ def _at_one_vantage(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     return table, rows[rows["table"] == table]
 
 
-def _all_need_threads(found: Facts, families: list[str]) -> bool:
+def _all_need_threads(found: Facts, routes: list[str]) -> bool:
     """Tell whether all of these paths need a thread: that all are bad then says nothing of where."""
-    known = handlers_by_family(own_source(found, "app_handlers"), own_source(found, "app_calls"), families)
+    known = handlers_by_route(own_source(found, "app_handlers"), own_source(found, "app_calls"), routes)
     return bool(known) and all(handler.uses_threads for handler in known.values())
 
 
@@ -250,19 +250,19 @@ def _handlers(found: Facts, calm: list[str], sizes: pd.Series) -> list[Observati
     table = own_source(found, "app_handlers")
     if table.empty:
         return []
-    known = handlers_by_family(table, own_source(found, "app_calls"), list(sizes.index))
-    runs = {family: _place(handler) for family, handler in known.items()}
-    bad_pool = [f for f in found.families if runs.get(f) in POOLS]
+    known = handlers_by_route(table, own_source(found, "app_calls"), list(sizes.index))
+    runs = {route: _place(handler) for route, handler in known.items()}
+    bad_pool = [f for f in found.routes if runs.get(f) in POOLS]
     # Each pool has threads of its own: a full one takes none from the other.
-    used = {runs[family] for family in bad_pool} or set(POOLS)
-    bad_loop = [f for f in found.families if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
+    used = {runs[route] for route in bad_pool} or set(POOLS)
+    bad_loop = [f for f in found.routes if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
     mild = _far_quicker(found, bad_loop, bad_pool)
-    bad_loop = [family for family in bad_loop if family not in mild]
+    bad_loop = [route for route in bad_loop if route not in mild]
     calm_pool = [f for f in calm if runs.get(f) in used]
     calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
     sql = select("app_handlers", *source_conditions(found, "app_handlers", table))
     if bad_pool and not bad_loop and calm_loop and not calm_pool:
-        others = {runs[family] for family in calm_loop} - {"event_loop"}
+        others = {runs[route] for route in calm_loop} - {"event_loop"}
         text = message(
             "health-pool-paths",
             bad=bad_pool,
@@ -289,27 +289,25 @@ def _place(handler: Handler) -> str:
     return EXECUTOR if handler.on_executor else POOL
 
 
-def _far_quicker(found: Facts, families: list[str], than: list[str]) -> list[str]:
-    """Return the families that were slowed a little while others stood still: a busy machine does that.
+def _far_quicker(found: Facts, routes: list[str], than: list[str]) -> list[str]:
+    """Return the routes that were slowed a little while others stood still: a busy machine does that.
 
     What failed was not slowed a little, however soon it did.
     """
     rows = found.observed[found.observed["during"] & found.observed["vantage"].isin(["edge", "nginx"])]
-    failing = rows.groupby("family")["failed"].mean() > CLEAR_SHARE
-    times = rows.groupby("family")["duration_s"].median()
+    failing = rows.groupby("route")["failed"].mean() > CLEAR_SHARE
+    times = rows.groupby("route")["duration_s"].median()
     longest = float(times.reindex(than).max()) if than else float("nan")
-    quick = [family for family in families if times.get(family, float("nan")) < MILD_SHARE * longest]
-    return [family for family in quick if not failing.get(family, False)]
+    quick = [route for route in routes if times.get(route, float("nan")) < MILD_SHARE * longest]
+    return [route for route in quick if not failing.get(route, False)]
 
 
 def _other_services(found: Facts, outer: pd.DataFrame) -> list[Observation]:
     mine = set(found.services)
     others = outer[
-        outer["family"]
-        .map(lambda family: found.upstreams.get(str(family), "") not in mine | {""})
-        .astype(bool)
+        outer["route"].map(lambda route: found.upstreams.get(str(route), "") not in mine | {""}).astype(bool)
     ]
-    names = sorted({found.upstreams[str(family)] for family in others["family"]})
+    names = sorted({found.upstreams[str(route)] for route in others["route"]})
     bad = outer[outer["bad"]]
     if len(mine) > 1 and not names and len(bad):
         text = message("health-others-bad", services=found.services)

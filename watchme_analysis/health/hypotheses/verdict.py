@@ -180,7 +180,7 @@ def _what(found: Facts, begun: datetime | None) -> Text:
         calm = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
         brief = find_brief_failure(found.observed)
         return sentences(calm, _brief(*brief) if brief else None, *_own_errors(found), *_held_back(found))
-    rows = outer[outer["during"] & outer["family"].isin(incident.families)]
+    rows = outer[outer["during"] & outer["route"].isin(incident.routes)]
     middle, usual = _medians(found)
     piled = begun is not None and begun < incident.start
     return sentences(
@@ -204,8 +204,8 @@ def _own_errors(found: Facts) -> list[Message]:
     """Return which endpoints, beside those probed, the application answered with errors of its own."""
     once = found.own_errors.drop_duplicates("row")
     said = []
-    for family, rows in once.groupby("family"):
-        path = Resource(str(family))
+    for route, rows in once.groupby("route"):
+        path = Resource(str(route))
         if rows["status"].eq(499).all():
             said.append(message("health-callers-left", path=path, requests=len(rows)))
             continue
@@ -217,12 +217,12 @@ def _own_errors(found: Facts) -> list[Message]:
 def _held_back(found: Facts) -> list[Message]:
     """Return a sentence for each path on which a limit of Nginx refused requests beyond the usual."""
     said = []
-    for family, seen in found.held_back.groupby("family"):
+    for route, seen in found.held_back.groupby("route"):
         rows = seen[seen["vantage"] == seen["vantage"].mode().iloc[0]]
         said.append(
             message(
                 "health-held-back",
-                path=Resource(str(family)),
+                path=Resource(str(route)),
                 requests=len(rows),
                 statuses=[int(status) for status in rows["status"].value_counts().index],
                 span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
@@ -237,7 +237,7 @@ def _brief(start: datetime, end: datetime, bad: int) -> Message:
 
 
 def _medians(found: Facts) -> tuple[float, float]:
-    rows = found.observed[found.observed["family"].isin(found.families[:1])]
+    rows = found.observed[found.observed["route"].isin(found.routes[:1])]
     for vantage in ("outside", "edge", "nginx"):
         mine = rows[(rows["vantage"] == vantage) & rows["duration_s"].notna()]
         during, usual = mine.loc[mine["during"], "duration_s"], mine.loc[~mine["during"], "duration_s"]

@@ -34,29 +34,29 @@ _ROW_IN = 0.2
 _LONGEST = 26
 
 
-def plot_vantages(observed: pd.DataFrame, families: Sequence[str], language: str = "en") -> FigureView:
+def plot_vantages(observed: pd.DataFrame, routes: Sequence[str], language: str = "en") -> FigureView:
     """Plot the duration of every request by route, vantage and phase.
 
     Parameters
     ----------
     observed
         Frame of :func:`watchme_analysis.health.incident.judge_observations` with a ``phase``.
-    families
+    routes
         Routes, one panel each in this order, three at most.
     language
         Language of labels and description.
     """
-    chosen = [family for family in families if (observed["family"] == family).any()][:_FAMILIES]
-    known = observed[observed["family"].isin(chosen) & observed["duration_s"].notna()]
+    chosen = [route for route in routes if (observed["route"] == route).any()][:_FAMILIES]
+    known = observed[observed["route"].isin(chosen) & observed["duration_s"].notna()]
     if known.empty:
         return style.empty_figure("vantages", message("vantages-empty"), language)
-    strips = {family: _strips(known[known["family"] == family]) for family in chosen}
-    strips = {family: found for family, found in strips.items() if found}
+    strips = {route: _strips(known[known["route"] == route]) for route in chosen}
+    strips = {route: found for route, found in strips.items() if found}
     heights = [0.45 + _ROW_IN * len(found) for found in strips.values()]
     heights[-1] += 0.25
     figure, axes = style.new_figure(heights, share_x=True)
-    for axis, (family, found) in zip(axes, strips.items(), strict=True):
-        style.title(axis, family)
+    for axis, (route, found) in zip(axes, strips.items(), strict=True):
+        style.title(axis, route)
         _draw_strips(axis, found, style.drawn_language(language))
     low, high = 1e-3, float(known["duration_s"].max())
     style.seconds_axis(axes[-1], low, high, along="x")
@@ -107,14 +107,14 @@ def _alt_strips(strips: dict[str, list[_Strip]], language: str) -> str:
         label(
             "vantages-alt-strip",
             language,
-            family=family,
+            route=route,
             vantage=value_label("vantage", str(vantage), language),
             phase=value_label("phase", str(phase), language),
             median=Duration(float(rows["duration_s"].median())),
             failed=int(rows["failed"].sum()),
             requests=len(rows),
         )
-        for family, found in strips.items()
+        for route, found in strips.items()
         for vantage, phase, rows in found
     ]
     return label("vantages-alt", language, strips="; ".join(parts))
@@ -164,7 +164,7 @@ def _bar_label(row: Any, language: str) -> str:
     return label(
         "where-time-goes-bar",
         language,
-        family=truncate_middle(row.family, _LONGEST),
+        route=truncate_middle(row.route, _LONGEST),
         phase=value_label("phase", str(row.phase), language),
         requests=int(row.requests),
     )
@@ -230,9 +230,9 @@ def plot_in_flight(
         Window, zone, incident, changes and language.
     """
     language, words = span.language, style.drawn_language(span.language)
-    family, found = lag
+    route, found = lag
     rows = observed[
-        (observed["family"] == family) & observed["duration_s"].notna() & ~observed["vantage"].isin(INNER)
+        (observed["route"] == route) & observed["duration_s"].notna() & ~observed["vantage"].isin(INNER)
     ]
     if rows.empty:
         return style.empty_figure("in-flight", message("in-flight-empty"), language)
@@ -242,15 +242,15 @@ def plot_in_flight(
         axis.sharex(axes[2])
         axis.tick_params(labelbottom=False)
     source = "nginx" if set(opened["upstream"]) - {"edge"} else "edge"
-    for axis, key in zip(axes[:2], ("upstream", "family"), strict=True):
+    for axis, key in zip(axes[:2], ("upstream", "route"), strict=True):
         style.title(axis, label(f"in-flight-{source}-by-{key}", words))
         _lines(axis, opened, key, words)
-    style.title(axes[2], label("in-flight-latency", words, family=truncate_middle(family, 40)))
+    style.title(axes[2], label("in-flight-latency", words, route=truncate_middle(route, 40)))
     _dots(axes[2], rows, "start")
     axes[2].set_ylabel(label("axis-duration", words))
     _against(axes[3], rows, jobs, found, words)
     conclusion = render(_conclusion(found, jobs[1]), language)
-    return style.finish(figure, "in-flight", _alt(opened, family, conclusion, language))
+    return style.finish(figure, "in-flight", _alt(opened, route, conclusion, language))
 
 
 def _lines(axis: Axes, opened: pd.DataFrame, key: str, language: str) -> None:
@@ -329,7 +329,7 @@ def _conclusion(found: Lag | None, load: pd.Series) -> Text:
     )
 
 
-def _alt(opened: pd.DataFrame, family: str, conclusion: str, language: str) -> str:
+def _alt(opened: pd.DataFrame, route: str, conclusion: str, language: str) -> str:
     peaks: Sequence[str] = ()
     if len(opened):
         most = opened.groupby(["time", "upstream"])["in_flight"].sum().groupby("upstream").max()
@@ -339,5 +339,5 @@ def _alt(opened: pd.DataFrame, family: str, conclusion: str, language: str) -> s
                 (value_label("upstream", str(name), language) for name in most.index), most, strict=True
             )
         ]
-    said = {"family": family, "conclusion": conclusion, "peaks": ", ".join(peaks)}
+    said = {"route": route, "conclusion": conclusion, "peaks": ", ".join(peaks)}
     return label("in-flight-alt" if peaks else "in-flight-alt-unknown", language, **said)

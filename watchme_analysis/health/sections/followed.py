@@ -226,7 +226,7 @@ def fates_table(counts: pd.DataFrame, clocks: Text, language: str = "en") -> Tab
     """
     rows = tuple(
         (
-            str(row.family),
+            str(row.route),
             label(f"fate-{str(row.fate).replace('_', '-')}", language),
             label(f"outcome-{str(row.outcome).replace('_', '-')}", language),
             f"{row.baseline:,d}",

@@ -47,7 +47,7 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") ->
     )
     rows = tuple(
         (
-            str(row.family),
+            str(row.route),
             value_label("vantage", str(row.vantage), language),
             label("part-of", language, part=int(row.baseline_bad), whole=int(row.baseline_count)),
             label("part-of", language, part=int(row.incident_bad), whole=int(row.incident_count)),
@@ -106,12 +106,12 @@ def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int], languag
         Language of caption, headings and notes.
     """
     rows = []
-    for (hop, family), group in frame.groupby(["hop", "family"], sort=False):
+    for (hop, route), group in frame.groupby(["hop", "route"], sort=False):
         kinds = {row.connection: row for row in group.itertuples()}
         rows.append(
             (
                 label(f"hop-{str(hop).replace('_', '-')}", language),
-                str(family),
+                str(route),
                 *(_bad(kinds.get(kind), language) for kind in _KINDS),
                 *(
                     _change(kinds[kind].baseline_median_s, kinds[kind].incident_median_s)
@@ -153,16 +153,16 @@ def status_table(frame: pd.DataFrame, language: str = "en") -> TableView:
         Language of caption and headings.
     """
     classes = [
-        name for name in frame.columns if name not in ("family", "vantage", "phase") and frame[name].sum()
+        name for name in frame.columns if name not in ("route", "vantage", "phase") and frame[name].sum()
     ]
     rows = []
-    for (family, vantage), group in frame.groupby(["family", "vantage"], sort=False):
+    for (route, vantage), group in frame.groupby(["route", "vantage"], sort=False):
         counts = [
             [int(group.loc[group["phase"] == phase, name].sum()) for phase in ("baseline", "incident")]
             for name in classes
         ]
         cells = [f"{before:,d} → {during:,d}" if before or during else "0" for before, during in counts]
-        rows.append((str(family), value_label("vantage", str(vantage), language), *cells))
+        rows.append((str(route), value_label("vantage", str(vantage), language), *cells))
     note = "" if rows else label("requests-none", language)
     heads = (
         *_heads(("endpoint", "vantage"), language),

@@ -39,7 +39,7 @@ def plot_health_timeline(
     observed: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
     span: style.AxisSpan,
-    families: Collection[str] = (),
+    routes: Collection[str] = (),
 ) -> FigureView:
     """Plot every layer over time, one panel each.
 
@@ -53,7 +53,7 @@ def plot_health_timeline(
         :func:`watchme_analysis.health.frames.dense_bins`.
     span
         Window, zone, incident, changes and language.
-    families
+    routes
         Routes to bring out; the others turn grey. All stand out when empty.
     """
     if observed.empty and all(tables[name].empty for name in ("error_log", "app_log", "host_metrics")):
@@ -63,8 +63,8 @@ def plot_health_timeline(
     probes = observed[observed["vantage"].isin(list(VANTAGES))]
     panels = [
         _Panel(1.25, lambda axis: _probes(axis, probes, words)),
-        _layer(edge, "edge", families, tables.get("bins"), words),
-        _layer(nginx, "nginx", families, tables.get("bins"), words),
+        _layer(edge, "edge", routes, tables.get("bins"), words),
+        _layer(nginx, "nginx", routes, tables.get("bins"), words),
         *_event_panels(tables["error_log"], tables["app_log"], span.window.seconds, words),
         *_metric_panels(tables["host_metrics"], words),
     ]
@@ -97,11 +97,11 @@ def _probes(axis: Axes, probes: pd.DataFrame, language: str) -> None:
 
 
 def _layer(
-    rows: pd.DataFrame, layer: str, families: Collection[str], bins: pd.DataFrame | None, language: str
+    rows: pd.DataFrame, layer: str, routes: Collection[str], bins: pd.DataFrame | None, language: str
 ) -> _Panel:
     mine = None if bins is None else bins[bins["vantage"] == layer]
     if mine is None or mine.empty or mine[["median_s", "failed_s"]].isna().all(axis=None):
-        return _Panel(1.15, lambda axis: _requests(axis, rows, layer, families, language))
+        return _Panel(1.15, lambda axis: _requests(axis, rows, layer, routes, language))
     return _Panel(1.15, lambda axis: _steps(axis, mine, layer, language))
 
 
@@ -124,7 +124,7 @@ def _steps(axis: Axes, bins: pd.DataFrame, layer: str, language: str) -> None:
     style.legend(axis)
 
 
-def _requests(axis: Axes, rows: pd.DataFrame, layer: str, families: Collection[str], language: str) -> None:
+def _requests(axis: Axes, rows: pd.DataFrame, layer: str, routes: Collection[str], language: str) -> None:
     where = label(f"on-{layer}", language)
     if rows.empty:
         style.title(axis, where)
@@ -132,14 +132,14 @@ def _requests(axis: Axes, rows: pd.DataFrame, layer: str, families: Collection[s
         return
     style.title(axis, label("panel-requests", language, layer=where, requests=len(rows)))
     failed = rows["failed"]
-    focus = rows["family"].isin(list(families)).fillna(False) if families else ~rows["failed"]
+    focus = rows["route"].isin(list(routes)).fillna(False) if routes else ~rows["failed"]
     groups = (
         (rows[~failed & ~focus], style.GREY, ".", label("requests-others", language)),
         (
             rows[~failed & focus],
             style.BLUE,
             ".",
-            label("requests-affected" if families else "requests-succeeded", language),
+            label("requests-affected" if routes else "requests-succeeded", language),
         ),
         (rows[failed], style.RED, "x", label("requests-failed", language)),
     )

@@ -30,12 +30,12 @@ vantages-strip = { $vantage }, { $phase }: { $requests }{ $failed ->
    *[other] , { $failed } failed
   }
 vantages-alt = Durations by endpoint, vantage and phase. { $strips }.
-vantages-alt-strip = { $family } { $vantage } { $phase }: median { $median }, { $failed } of { $requests } failed
+vantages-alt-strip = { $route } { $vantage } { $phase }: median { $median }, { $failed } of { $requests } failed
 
 # Time by layer
 where-time-goes-empty = Neither the edge's log nor Nginx's log has durations.
 where-time-goes-title = mean time by layer (beside: number of requests)
-where-time-goes-bar = { $family }, { $phase }: { $requests }
+where-time-goes-bar = { $route }, { $phase }: { $requests }
 where-time-goes-axis = time
 where-time-goes-alt = Where the time goes. { $bars }.
 time-in-edge = edge and the way to Nginx
@@ -47,18 +47,18 @@ time-in-body = reading the application's body
 # Requests in flight
 in-flight-empty = No log or probe has the duration of a request.
 in-flight-nginx-by-upstream = requests open at Nginx, by upstream
-in-flight-nginx-by-family = requests open at Nginx, by path
+in-flight-nginx-by-route = requests open at Nginx, by path
 in-flight-edge-by-upstream = requests open at the edge, by upstream
-in-flight-edge-by-family = requests open at the edge, by path
-in-flight-latency = latency of { $family }
+in-flight-edge-by-route = requests open at the edge, by path
+in-flight-latency = latency of { $route }
 in-flight-no-log = no access or edge log
 in-flight-never-two = never two at once at a sample
 in-flight-no-load = no gauge of the process, no access or edge log
 in-flight-axis-with = load: { $load }; × failed
 in-flight-axis-before = load: { $load }, { $lag } before; × failed
 in-flight-axis-after = load: { $load }, { $lag } after; × failed
-in-flight-alt = Requests in flight and the latency of { $family }. Open by upstream: { $peaks }; { $conclusion }.
-in-flight-alt-unknown = Requests in flight and the latency of { $family }. Open requests are unknown; { $conclusion }.
+in-flight-alt = Requests in flight and the latency of { $route }. Open by upstream: { $peaks }; { $conclusion }.
+in-flight-alt-unknown = Requests in flight and the latency of { $route }. Open requests are unknown; { $conclusion }.
 load-in-process = in flight in the process, its own requests left out
 load-other-paths = requests of other paths open at the same upstream
 latency-load-constant = latency changes though the load stays at { $load }

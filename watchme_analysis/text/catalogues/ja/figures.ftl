@@ -30,12 +30,12 @@ vantages-strip = { $vantage }、{ $phase }: { $requests }{ $failed ->
    *[other] （失敗 { $failed }）
   }
 vantages-alt = エンドポイント、観測点、時期ごとの所要時間。{ $strips }。
-vantages-alt-strip = { $family } { $vantage } { $phase }: 中央値 { $median }、{ $requests } 件中 { $failed } 件失敗
+vantages-alt-strip = { $route } { $vantage } { $phase }: 中央値 { $median }、{ $requests } 件中 { $failed } 件失敗
 
 # Time by layer
 where-time-goes-empty = エッジのログにも Nginx のログにも所要時間がありません。
 where-time-goes-title = 層ごとの平均時間（左はリクエスト数）
-where-time-goes-bar = { $family }、{ $phase }: { $requests }
+where-time-goes-bar = { $route }、{ $phase }: { $requests }
 where-time-goes-axis = 時間
 where-time-goes-alt = 時間がかかっている場所。{ $bars }。
 time-in-edge = エッジと Nginx までの経路
@@ -47,18 +47,18 @@ time-in-body = アプリケーションの本文の読み取り
 # Requests in flight
 in-flight-empty = リクエストの所要時間のあるログやプローブがありません。
 in-flight-nginx-by-upstream = Nginx で処理中のリクエスト（アップストリーム別）
-in-flight-nginx-by-family = Nginx で処理中のリクエスト（パス別）
+in-flight-nginx-by-route = Nginx で処理中のリクエスト（パス別）
 in-flight-edge-by-upstream = エッジで処理中のリクエスト（アップストリーム別）
-in-flight-edge-by-family = エッジで処理中のリクエスト（パス別）
-in-flight-latency = { $family } のレイテンシー
+in-flight-edge-by-route = エッジで処理中のリクエスト（パス別）
+in-flight-latency = { $route } のレイテンシー
 in-flight-no-log = アクセスログもエッジのログもありません
 in-flight-never-two = 同時に 2 件以上になった時点はありません
 in-flight-no-load = プロセスのゲージ、アクセスログ、エッジのログがありません
 in-flight-axis-with = 負荷: { $load }。× 失敗
 in-flight-axis-before = 負荷: { $load }、{ $lag } 前。× 失敗
 in-flight-axis-after = 負荷: { $load }、{ $lag } 後。× 失敗
-in-flight-alt = 処理中のリクエスト数と { $family } のレイテンシー。アップストリーム別の最大数: { $peaks }。{ $conclusion }。
-in-flight-alt-unknown = 処理中のリクエスト数と { $family } のレイテンシー。処理中のリクエスト数は不明です。{ $conclusion }。
+in-flight-alt = 処理中のリクエスト数と { $route } のレイテンシー。アップストリーム別の最大数: { $peaks }。{ $conclusion }。
+in-flight-alt-unknown = 処理中のリクエスト数と { $route } のレイテンシー。処理中のリクエスト数は不明です。{ $conclusion }。
 load-in-process = プロセス内で処理中のリクエスト（対象自身を除く）
 load-other-paths = 同じアップストリームで処理中の、ほかのパスのリクエスト
 latency-load-constant = 負荷は { $load } で一定だが、レイテンシーは変化
