@@ -86,7 +86,7 @@ def test_the_core_diagnoses_and_names_the_extra_for_more(environment, tmp_path):
 
     shown = run(environment, "watchme", "demo", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.startswith("SUPPORTED: app_threadpool")
+    assert "(app_threadpool)" in shown.stdout.splitlines()[0]
     assert "bundled/docs/causes/app_threadpool.md" in shown.stdout.replace("\n", "")
     assert "pip install 'watchme-analysis[report]'" in " ".join(shown.stdout.split())
     case = packages / "watchme_analysis" / "bundled" / "data" / "health-threadpool"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from watchme_analysis.inference.findings import Finding, Ranked, Status
-from watchme_analysis.text.message import Choice, Message, Resource, message
+from watchme_analysis.text.message import Choice, Message, Resource, Text, message
 
 _CONSEQUENCES = ("downstream_saturated", "downstream_down", "throttled", "mapping_disabled")
 
@@ -25,19 +25,29 @@ def consequence(secondary: str | None) -> Message | None:
     return message("cause-consequence", followed=followed, second=Resource(secondary))
 
 
-def with_second_cause(cause: str, secondary: str | None, others: Sequence[str] = ()) -> Message:
+def with_second_cause(
+    cause: str,
+    secondary: str | None,
+    others: Sequence[str] = (),
+    names: Mapping[str, Text] | None = None,
+) -> Message:
     """Return the cause of a diagnosis with its second cause, as a phrase.
 
-    An independent fault (``others``) stands in the place of what the cause set off. A second fault of
-    ``/health`` may be unrelated to the first, so the phrase claims no causal link there.
+    An independent fault (``others``) stands in the place of what the cause set off. A secondary cause of
+    ``/health`` may feed the first or follow from it, so the phrase names no direction there. With
+    ``names``, the name of each cause stands before its id.
     """
-    secondary = secondary or next(iter(others), None)
-    if secondary is None:
-        return message("cause-alone", cause=Resource(cause))
-    followed = secondary if secondary in _CONSEQUENCES else "other"
-    return message(
-        "cause-and-second", cause=Resource(cause), followed=Choice(followed), second=Resource(secondary)
-    )
+
+    def shown(cause_id: str) -> Message | Resource:
+        if names is None or cause_id not in names:
+            return Resource(cause_id)
+        return message("cause-named", name=names[cause_id], id=Resource(cause_id))
+
+    second = secondary or next(iter(others), None)
+    if second is None:
+        return message("cause-alone", cause=shown(cause))
+    followed = second if second in _CONSEQUENCES else "linked" if secondary else "other"
+    return message("cause-and-second", cause=shown(cause), followed=Choice(followed), second=shown(second))
 
 
 # A cause or layer from this probability is named. Below, a rival may be half as likely: the evidence does not

@@ -10,6 +10,7 @@ from datetime import datetime, tzinfo
 from numbers import Integral, Real
 from typing import Any
 
+from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.weighing import with_second_cause
 from watchme_analysis.present.finding import OPEN_FROM
 from watchme_analysis.present.text_table import align_rows, display_width, fit_table, wrapped
@@ -346,7 +347,12 @@ class _Printed:
     def _head(self) -> str:
         found = self.diagnosis
         cause: Message = (
-            with_second_cause(found["cause"], found["secondary_cause"], found.get("other_causes", ()))
+            with_second_cause(
+                found["cause"],
+                found["secondary_cause"],
+                found.get("other_causes", ()),
+                cause_names(found["question"]),
+            )
             if found["cause"]
             else message("print-no-single-cause")
         )
@@ -399,19 +405,22 @@ class _Printed:
         return lines
 
     def _ranking(self) -> str:
+        names = cause_names(self.diagnosis["question"])
         rows = [
             [
                 entry["cause"],
                 f"{entry['probability']:.2f}",
                 self._label(f"status-{entry['status']}"),
                 f"{entry['log_odds']:+.1f}",
+                self._text(names.get(entry["cause"], "")),
             ]
             for entry in self.diagnosis["ranking"]
         ]
         heads = [
-            self._label(f"print-ranking-{name}") for name in ("cause", "probability", "status", "weight")
+            self._label(f"print-ranking-{name}")
+            for name in ("cause", "probability", "status", "weight", "name")
         ]
-        return align_rows(heads, rows, words=(0, 2))
+        return align_rows(heads, rows, words=(0, 2, 4))
 
     def _evidence(self, entry: Mapping[str, Any]) -> list[str]:
         title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")

@@ -4,12 +4,14 @@ verdict-no-incident = No incident ({ $confidence } sure).
 verdict-inconclusive = Inconclusive: the evidence does not settle the cause (likeliest: { $causes }).
 verdict-supported = Supported: { $cause } ({ $confidence } sure).
 verdict-time = Time of the incident: { $span }.
+cause-named = { $name } ({ $id })
 cause-alone = { $cause }
 cause-and-second = { $followed ->
     [downstream_saturated] { $cause }, which set off a saturated downstream
     [downstream_down] { $cause }, until it no longer responded
     [throttled] { $cause }, which set off throttling
     [mapping_disabled] { $cause }, after which the event source mapping was disabled
+    [linked] { $cause }, linked with { $second }
    *[other] { $cause }, and { $second } beside it
   }
 cause-consequence = { $followed ->

@@ -2,9 +2,9 @@
 
 value = { $value }
 print-head = { $verdict ->
-    [supported] SUPPORTED: { $cause } (confidence { $confidence })
-    [no_incident] NO INCIDENT: { $cause } (confidence { $confidence })
-   *[inconclusive] INCONCLUSIVE: { $cause } (confidence { $confidence })
+    [supported] SUPPORTED: { $cause }, confidence { $confidence }
+    [no_incident] NO INCIDENT: { $cause }, confidence { $confidence }
+   *[inconclusive] INCONCLUSIVE: { $cause }, confidence { $confidence }
   }
 print-no-single-cause = no single cause
 print-incident = incident
@@ -45,6 +45,7 @@ print-ranking-cause = cause
 print-ranking-probability = probability
 print-ranking-status = status
 print-ranking-weight = weight of evidence
+print-ranking-name = meaning
 status-supported = supported
 status-refuted = refuted
 status-inconclusive = inconclusive

@@ -4,12 +4,14 @@ verdict-no-incident = インシデントは発生していません (確度 { $c
 verdict-inconclusive = 原因は特定できていません。手元のデータでは原因を 1 つに絞れません (有力な候補: { $causes })。
 verdict-supported = 原因を特定しました: { $cause } (確度 { $confidence })。
 verdict-time = インシデントの期間: { $span }。
+cause-named = { $name } ({ $id })
 cause-alone = { $cause }
 cause-and-second = { $followed ->
     [downstream_saturated] { $cause } (その結果、下流が飽和しました)
     [downstream_down] { $cause } (最終的に応答しなくなりました)
     [throttled] { $cause } (その結果、スロットリングが発生しました)
     [mapping_disabled] { $cause } (その後、イベントソースマッピングが無効化されました)
+    [linked] { $cause }、関連: { $second }
    *[other] { $cause } および { $second }
   }
 cause-consequence = { $followed ->

@@ -2,9 +2,9 @@
 
 value = { $value }
 print-head = { $verdict ->
-    [supported] 原因を特定: { $cause } (確度 { $confidence })
-    [no_incident] インシデントなし: { $cause } (確度 { $confidence })
-   *[inconclusive] 原因は未確定: { $cause } (確度 { $confidence })
+    [supported] 原因を特定: { $cause }、確度 { $confidence }
+    [no_incident] インシデントなし: { $cause }、確度 { $confidence }
+   *[inconclusive] 原因は未確定: { $cause }、確度 { $confidence }
   }
 print-no-single-cause = 単独の原因なし
 print-incident = 期間
@@ -30,6 +30,7 @@ print-ranking-cause = 原因
 print-ranking-probability = 確率
 print-ranking-status = 判定
 print-ranking-weight = 証拠の重み
+print-ranking-name = 意味
 status-supported = 裏付けあり
 status-refuted = 否定
 status-inconclusive = 未確定
