@@ -232,6 +232,7 @@ def test_every_command_has_an_example(watchme):
         "alarms": ["list", "backtest", "plan", "verify", "export"],
         "settings": ["plan"],
         "deploy": ["check"],
+        "fifo": ["advise", "plan", "check"],
         "queue": ["archive", "purge"],
     }
     commands = [

@@ -139,7 +139,7 @@ def test_values_state_their_kind_in_json():
 
 def test_text_of_evidence_is_never_interpreted_as_a_pattern():
     hostile = "{ $secret } { -brand } { value }\n[one] { DATETIME($now) }"
-    assert shown(Resource(hostile)) == hostile.replace("\n", "?")
+    assert shown(Resource(hostile)) == hostile.replace("\n", r"\n")
     assert shown(Quotation(hostile)) == f"“{hostile.replace(chr(10), ' ')}”"
     assert shown(Names((hostile, "b"))).startswith("{ $secret }")
     assert len(shown(Resource("x" * 5000))) == 5000

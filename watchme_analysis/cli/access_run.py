@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.terminal import echo, printable, show_line
+from watchme_analysis.cli.terminal import echo, show_line
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable
 from watchme_analysis.text.formats import counted
+from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.window import parse_zone
 

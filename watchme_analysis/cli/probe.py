@@ -17,7 +17,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.curl_script import curl_lines
 from watchme_analysis.text.formats import counted
-from watchme_analysis.text.render import as_message, error_message, error_sentence, text_of_error
+from watchme_analysis.text.render import error_message, error_sentence, text_of_error
 
 if TYPE_CHECKING:
     from watchme_analysis.services.health_metric import MetricPublisher
@@ -147,7 +147,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
         try:
             prober.check_url(url)
         except ValueError as error:
-            raise InputError(as_message(error)) from error
+            raise InputError(error_message("error-probe-url", reason=error)) from error
     every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])
     for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
     if every_s < prober.MIN_INTERVAL_S or timeout_s <= 0:

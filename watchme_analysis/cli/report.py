@@ -24,9 +24,10 @@ from watchme_analysis.cli.options import (
     timezone_option,
     until_option,
 )
-from watchme_analysis.cli.terminal import echo, printable, show_line
+from watchme_analysis.cli.terminal import echo, show_line
 from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
+from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import error_sentence
 
 NOTEBOOK_FAILED = 1

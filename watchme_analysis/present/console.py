@@ -13,7 +13,14 @@ from typing import Any
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.weighing import with_second_cause
 from watchme_analysis.present.finding import OPEN_FROM
-from watchme_analysis.present.text_table import align_rows, display_width, fit_table, wrapped
+from watchme_analysis.present.text_table import (
+    align_rows,
+    aligned_lines,
+    display_width,
+    fit_table,
+    terminal_width,
+    wrapped,
+)
 from watchme_analysis.text.formats import (
     as_sentence,
     format_duration,
@@ -420,7 +427,11 @@ class _Printed:
             self._label(f"print-ranking-{name}")
             for name in ("cause", "probability", "status", "weight", "name")
         ]
-        return align_rows(heads, rows, words=(0, 2, 4))
+        lines = aligned_lines(heads, rows, words=(0, 2, 4))
+        if max(map(display_width, lines)) <= terminal_width():
+            return "\n".join(lines)
+        # A narrow page has the name of the cause in its first line.
+        return align_rows(heads[:-1], [row[:-1] for row in rows], words=(0, 2))
 
     def _evidence(self, entry: Mapping[str, Any]) -> list[str]:
         title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")

@@ -47,6 +47,7 @@ from watchme_analysis.text.message import (
     message,
     message_of,
 )
+from watchme_analysis.text.printable import printable
 
 # Characters of a quotation that are shown.
 _QUOTED = 300
@@ -362,5 +363,5 @@ def _finished() -> Any:
 
 
 def _one_line(name: str) -> str:
-    """Return a name from evidence without characters that a terminal would act on."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    """Return a name from evidence in one line, with what a terminal would act on as escapes."""
+    return printable(name).replace("\n", "\\n").replace("\t", "\\t")

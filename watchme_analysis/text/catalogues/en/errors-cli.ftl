@@ -34,6 +34,7 @@ error-plan-of-other-remedy = { $path } is a plan of `{ $remedy }`: apply it with
 error-probe-inside-host = --inside and --host without a URL exclude each other: name the URL of one of them.
 error-probe-nothing = There is nothing to probe: give a URL such as https://example.com/health.
 error-probe-system = The system { $system } does not state { $needed }: give a URL, or add it to { $file }.
+error-probe-url = { $reason }.
 error-probe-every = --every must be at least 1s, and --timeout above 0.
 error-slower-needs-publish = --slower-than needs --publish.
 error-for-without-curl = --for cannot be combined with --curl: stop the lines with Ctrl-C.

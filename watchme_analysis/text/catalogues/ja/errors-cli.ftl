@@ -34,6 +34,7 @@ error-plan-of-other-remedy = { $path } は `{ $remedy }` の計画です。そ�
 error-probe-inside-host = URL を付けない --inside と --host は同時に指定できません。どちらかに URL を指定してください。
 error-probe-nothing = プローブの対象がありません。https://example.com/health のような URL を指定してください。
 error-probe-system = システム { $system } に { $needed } がありません。URL を指定するか、{ $file } に追加してください。
+error-probe-url = { $reason }.
 error-probe-every = --every は 1s 以上、--timeout は 0 より長くしてください。
 error-slower-needs-publish = --slower-than は --publish と一緒に指定します。
 error-for-without-curl = --for と --curl は同時に指定できません。出力は Ctrl-C で止めてください。
