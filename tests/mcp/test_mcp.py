@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,9 @@ def test_each_way_to_judge_a_cause_has_its_sentence(pool, diagnosis):
     causes = [each.finding.cause for each in diagnosis.ranking]
     ids = {cause: check_claim(pool, cause, diagnosis=diagnosis).why for cause in causes}
     assert ids["app_threadpool"].id == "claim-leading" and ids["edge_config"].id == "claim-refuted"
-    assert ids["dependency_slow"].id == "claim-beside"
+    assert ids["dependency_slow"].id == "claim-linked"
+    independent = replace(diagnosis, secondary_cause=None, other_causes=("dependency_slow",))
+    assert check_claim(pool, "dependency_slow", diagnosis=independent).why.id == "claim-beside"
     assert all(render(why, language) for why in ids.values() for language in ("en", "ja"))
 
 

@@ -147,6 +147,8 @@ def _why(found: Diagnosis, ranked: Ranked, judged: Judgement) -> Message:
     if judged == "contradicted":
         against = sum(item.weight < 0 for item in ranked.finding.evidence)
         return message("claim-refuted", count=against)
+    if found.cause and ranked.finding.cause == found.secondary_cause:
+        return message("claim-linked", cause=titles[found.cause])
     if leading is ranked:
         return message("claim-first-but-undecided", probability=probability)
     return message(

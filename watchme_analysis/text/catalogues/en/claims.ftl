@@ -2,6 +2,7 @@
 
 claim-leading = The evidence supports this cause (confidence { $confidence }).
 claim-beside = The evidence supports this cause too, beside: { $cause }.
+claim-linked = This is linked with the cause that the evidence supports, and feeds it or follows from it: { $cause }.
 claim-refuted = The evidence refutes this cause: { $count ->
     [one] { $count } statement speaks
    *[other] { $count } statements speak
