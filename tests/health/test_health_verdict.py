@@ -38,14 +38,17 @@ def test_a_pool_that_filled_before_callers_were_harmed_is_said_to_have():
     [
         ("downstream_saturated", "downstream_saturated"),
         ("throttled", "throttled"),
-        # A second fault that the first one need not have caused.
-        ("edge_config", "other"),
+        # A second cause that feeds the first one, or follows from it.
+        ("edge_config", "linked"),
     ],
 )
 def test_a_second_cause_is_named_with_its_mechanism(secondary, followed):
-    assert messages_in(consequence(secondary))["cause-consequence"]["followed"] == followed
+    sentence = messages_in(consequence(secondary))["cause-consequence"]
+    assert sentence["followed"] == ("other" if followed == "linked" else followed)
     phrase = messages_in(with_second_cause("app_event_loop", secondary))["cause-and-second"]
     assert (phrase["followed"], phrase["second"]) == (followed, secondary)
+    beside = messages_in(with_second_cause("app_event_loop", None, ["edge_config"]))["cause-and-second"]
+    assert (beside["followed"], beside["second"]) == ("other", "edge_config")
 
 
 def test_without_a_second_cause_the_first_stands_alone():

@@ -131,8 +131,10 @@ def test_the_index_says_what_such_a_page_answers_and_not_the_incidents_cause(tmp
 
 def test_a_second_fault_of_health_comes_after_none():
     """Which of two began first the answer itself says; a backlog's second cause is set off by the first."""
-    of_health = facts(result(diagnosis=ANSWER | {"secondary_cause": "app_saturation"}))
-    assert of_health.cause == "nginx_config, and app_saturation beside it"
+    linked = facts(result(diagnosis=ANSWER | {"secondary_cause": "app_saturation"}))
+    assert linked.cause == "nginx_config, linked with app_saturation"
+    independent = facts(result(diagnosis=ANSWER | {"other_causes": ["app_saturation"]}))
+    assert independent.cause == "nginx_config, and app_saturation beside it"
     assert facts(result()).cause == "nginx_config"
     of_backlog = {"cause": "arrival_surge", "secondary_cause": "downstream_saturated"}
     told = facts(result(question="backlog", diagnosis=ANSWER | of_backlog))
