@@ -255,7 +255,7 @@ class Trials:
         return ["unconfirmed"] * unconfirmed
 
     def check_plan(self, order: dict[str, Any]) -> None:
-        """Compare the system and the record with those of a run that nobody killed."""
+        """Compare the system and the record with those of a run without a kill."""
         from watchme_analysis.files.journal import read_journal
         from watchme_analysis.remedies.apply import actions_of, done_steps
         from watchme_analysis.remedies.plan import read_plan
@@ -320,7 +320,7 @@ alarms:
   - {name: message-age, over: queue, metric: ApproximateAgeOfOldestMessage, stat: Maximum, period_s: 60,
      threshold: 600}
 """
-# An alarm of somebody else, which has to stay as it is.
+# An unrelated alarm, which must stay as it is.
 UNRELATED = {
     "AlarmName": "unrelated", "Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent",
     "Dimensions": [{"Name": "QueueName", "Value": "other"}], "Statistic": "Sum", "Period": 300,
