@@ -13,7 +13,7 @@ page-window = Window
 page-made = Report made
 page-files = Files
 page-remedy = How to make sure, fix and prevent it
-page-beside = Beside it:
+page-beside = Second cause:
 page-rows = { $table }, { $rows ->
     [one] { $rows } row
    *[other] { $rows } rows
