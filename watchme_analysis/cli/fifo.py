@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.options import language_option, profile_option, region_option
+from watchme_analysis.cli.options import language_option, profile_option, region_option, simulation_options
 from watchme_analysis.cli.plans import journal_option, plan_options, print_plan, run_plan
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.text.render import error_sentence
@@ -71,16 +70,7 @@ Examples:
 )
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--queue", help="Queue of the CASE; by default the affected one with the oldest message.")
-@click.option(
-    "--replications", type=click.IntRange(2), default=10, show_default=True, help="Replications per kind."
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the simulation.")
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    help="Parallel processes; by default one per core.",
-)
+@simulation_options(2)
 @language_option
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: each sentence with its message id and values."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -19,6 +20,8 @@ from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.render import error_sentence, text_of_error
 from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.window import parse_span
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class CommandWithFormerOptions(click.Command):
@@ -198,3 +201,38 @@ def seconds_of(text: str) -> float:
 def seconds_option(option: str, name: str, default: str, text: str) -> Callable[[Any], Any]:
     """Return an option for a duration, whose value is in seconds."""
     return click.option(option, name, type=Seconds(), default=default, show_default=True, help=text)
+
+
+def simulation_options(fewest_replications: int) -> Callable[[F], F]:
+    """Return a decorator that adds the options of simulations: ``replications``, ``seed`` and ``processes``.
+
+    Parameters
+    ----------
+    fewest_replications
+        2 where the spread of the replications decides.
+    """
+    options = (
+        click.option(
+            "--replications",
+            type=click.IntRange(fewest_replications),
+            default=10,
+            show_default=True,
+            help="Replications of each simulation.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random numbers."
+        ),
+        click.option(
+            "--processes",
+            type=click.IntRange(1),
+            default=os.cpu_count() or 1,
+            help="Parallel processes; by default one per core.",
+        ),
+    )
+
+    def with_options(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return with_options

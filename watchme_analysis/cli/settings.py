@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from watchme_analysis.cli.options import language_option, profile_option, region_option
+from watchme_analysis.cli.options import language_option, profile_option, region_option, simulation_options
 from watchme_analysis.cli.plans import plan_options, print_plan, run_plan
 from watchme_analysis.cli.terminal import echo_json
 from watchme_analysis.text.render import error_sentence
@@ -32,16 +31,7 @@ Examples:
 @click.argument("case", type=click.Path(path_type=Path), required=False)
 @click.option("--queue", help="Queue of the CASE; by default the affected one with the oldest message.")
 @click.option("--measure", help="A measure of `watchme simulate`; by default the one that helps most.")
-@click.option(
-    "--replications", type=click.IntRange(2), default=10, show_default=True, help="Replications per measure."
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the simulation.")
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    help="Parallel processes; by default one per core.",
-)
+@simulation_options(2)
 @click.option(
     "--to", type=click.Path(path_type=Path, dir_okay=False), help="File of the plan, for `settings apply`."
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.completion import CASE, complete_queues
-from watchme_analysis.cli.options import FiniteRange, shown_zone_option
+from watchme_analysis.cli.options import FiniteRange, shown_zone_option, simulation_options
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
@@ -63,18 +62,7 @@ Examples:
 @click.option("--api-slots", type=click.IntRange(1), help="Calls that the API processes at the same time.")
 # Without effect since queues are no longer simulated together; accepted for one release.
 @click.option("--cores", type=FiniteRange(0, min_open=True), hidden=True)
-@click.option(
-    "--replications", type=click.IntRange(1), default=10, show_default=True, help="Replications per measure."
-)
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random numbers."
-)
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    help="Parallel processes; by default one per core.",
-)
+@simulation_options(1)
 @shown_zone_option
 @output_options(["json"])
 def simulate(case: Path | None, queue: str | None, api_slots: int | None, **options: Any) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from watchme_analysis.remedies.fifo_migration import MOST_IN_BATCH
-from watchme_analysis.remedies.queue_settings import moved
+from watchme_analysis.remedies.queue_settings import compared_figures, moved
 from watchme_analysis.simulation.advice import HELPS
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.queue import NOISY_IN_FLIGHT, NOISY_SHARE
@@ -135,8 +135,11 @@ def advice_of(
         kind = "fifo"
     reasons = [
         _of_groups(groups, base),
-        *_figures(base, fifo, "fifo"),
-        *_figures(base, fair, "fair"),
+        *(
+            message("fifo-advice-figure", kind=Choice(name), **values)
+            for name, row in (("fifo", fifo), ("fair", fair))
+            for values in compared_figures(base, row, FIGURES)
+        ),
         _criterion(base),
         *_blocking(base, groups),
         message("fifo-advice-order"),
@@ -180,27 +183,6 @@ def _of_groups(groups: Groups, base: Comparison) -> Message:
         name=Resource(name),
         share=Share(groups.messages[name] / total),
     )
-
-
-def _figures(base: Comparison, row: Comparison, kind: str) -> list[Message]:
-    found = []
-    for name in FIGURES:
-        now, then = base.estimate(name), row.estimate(name)
-        if now.mean is None or then.mean is None or not (now.mean or then.mean):
-            continue
-        unit: type[Duration | Number] = Duration if name.endswith("_s") else Number
-        found.append(
-            message(
-                "fifo-advice-figure",
-                kind=Choice(kind),
-                figure=Choice(name),
-                now=unit(now.mean),
-                now_half=unit(now.half_width or 0.0),
-                then=unit(then.mean),
-                then_half=unit(then.half_width or 0.0),
-            )
-        )
-    return found
 
 
 def _criterion(base: Comparison) -> Message:

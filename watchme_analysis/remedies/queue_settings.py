@@ -8,7 +8,7 @@ FIFO queue or a restart, is another remedy's.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,16 @@ from watchme_analysis.simulation.advice import HELPS
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import Comparison
 from watchme_analysis.simulation.settings import Settings
-from watchme_analysis.text.message import Choice, Code, Count, Duration, Message, Number, Resource, message
+from watchme_analysis.text.message import (
+    Choice,
+    Code,
+    Count,
+    Duration,
+    Number,
+    Resource,
+    Value,
+    message,
+)
 from watchme_analysis.text.render import error_message
 
 REMEDY = "settings"
@@ -238,7 +247,7 @@ def settings_plan(
         relies_on=tuple(condition for step in steps for condition in step.before),
         reasons=(
             message("settings-reason", count=Count(count), measure=measure),
-            *_figures(base, chosen),
+            *(message("settings-figure", **values) for values in compared_figures(base, chosen, FIGURES)),
         ),
         costs=(message("settings-cost"),),
         risks=(
@@ -261,24 +270,28 @@ def _shown(value: float | None) -> str:
     return "not set" if value is None else f"{value:g}"
 
 
-def _figures(base: Comparison, chosen: Comparison) -> list[Message]:
-    found = []
-    for name in FIGURES:
-        now, then = base.estimate(name), chosen.estimate(name)
+def compared_figures(base: Comparison, row: Comparison, names: Iterable[str]) -> Iterator[dict[str, Value]]:
+    """Yield the values of sentences that compare figures of two simulations.
+
+    Figures that are zero in both are left out.
+
+    Yields
+    ------
+    dict of str to Value
+        ``figure``, its mean with the half width of its interval now and then: seconds, or a number.
+    """
+    for name in names:
+        now, then = base.estimate(name), row.estimate(name)
         if now.mean is None or then.mean is None or not (now.mean or then.mean):
             continue
-        kind: type[Duration | Number] = Duration if name.endswith("_s") else Number
-        found.append(
-            message(
-                "settings-figure",
-                figure=Choice(name),
-                now=kind(now.mean),
-                now_half=kind(now.half_width or 0.0),
-                then=kind(then.mean),
-                then_half=kind(then.half_width or 0.0),
-            )
-        )
-    return found
+        unit: type[Duration | Number] = Duration if name.endswith("_s") else Number
+        yield {
+            "figure": Choice(name),
+            "now": unit(now.mean),
+            "now_half": unit(now.half_width or 0.0),
+            "then": unit(then.mean),
+            "then_half": unit(then.half_width or 0.0),
+        }
 
 
 def _step(name: str, value: float | None, live: LiveSettings) -> Step:
