@@ -247,7 +247,7 @@ def _check(rule: Rule, history_period_s: int) -> None:
     if rule.low_samples not in LOW_SAMPLES:
         raise InputError(
             error_message(
-                "error-alarm-low-samples", value=repr(rule.low_samples), known=" or ".join(LOW_SAMPLES)
+                "error-alarm-low-samples", value=repr(rule.low_samples), known=", ".join(LOW_SAMPLES)
             )
         )
     if rule.period_s < history_period_s or rule.period_s % history_period_s:

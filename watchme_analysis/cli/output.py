@@ -118,7 +118,7 @@ def output_of(options: dict[str, Any]) -> Output:
     flags = [form for form in _FORMS if options.pop(f"as_{form}", False)]
     forms = dict.fromkeys([*([stated] if stated else []), *flags])
     if len(forms) > 1:
-        raise click.UsageError(error_sentence("error-output-forms", forms=" and ".join(forms)))
+        raise click.UsageError(error_sentence("error-output-forms", forms=", ".join(forms)))
     form = next(iter(forms), None)
     if file is None:
         if is_forced:

@@ -144,7 +144,7 @@ def _named(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     if system is None:
         if config.systems:
             raise InputError(
-                error_message("error-several-systems", file=FILE, systems=" or ".join(config.systems))
+                error_message("error-several-systems", file=FILE, systems=", ".join(config.systems))
             )
         return named
     return named_resources(system)

@@ -7,14 +7,14 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import ErrorMessage, error_message
 
 LOCK = "lock"
 # Seconds between two attempts to take the lock of another run.
@@ -67,16 +67,7 @@ def _take(file: IO[str], system: str, until: float) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                holder = _holder(file) or {}
-                raise RunInProgressError(
-                    error_message(
-                        "error-run-in-progress",
-                        system=system,
-                        process=holder.get("pid", "unknown"),
-                        host=holder.get("host", "this machine"),
-                        since=holder.get("since", "unknown"),
-                    )
-                ) from None
+                raise RunInProgressError(_in_progress(system, _holder(file))) from None
             time.sleep(_POLL_S)
         except OSError as error:
             raise InputError(error_message("error-no-locks", file=file.name, reason=error)) from error
@@ -90,7 +81,7 @@ def _holder(file: IO[str]) -> dict[str, Any] | None:
         found = json.loads(file.read())
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and {"pid", "host", "since"} <= found.keys() else None
 
 
 def _record(file: IO[str], holder: dict[str, Any] | None) -> None:
@@ -103,3 +94,15 @@ def _record(file: IO[str], holder: dict[str, Any] | None) -> None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _in_progress(system: str, holder: Mapping[str, Any] | None) -> ErrorMessage:
+    if holder is None:
+        return error_message("error-run-in-progress-somewhere", system=system)
+    return error_message(
+        "error-run-in-progress",
+        system=system,
+        process=holder["pid"],
+        host=holder["host"],
+        since=holder["since"],
+    )

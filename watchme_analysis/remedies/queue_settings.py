@@ -220,8 +220,10 @@ def settings_plan(
                     "error-setting-differs",
                     name=name,
                     queue=live.queue,
-                    live=_shown(value),
-                    simulated=_shown(simulated[name]),
+                    has=_is_set(value),
+                    live=Number(value or 0.0, digits=6),
+                    had=_is_set(simulated[name]),
+                    simulated=Number(simulated[name] or 0.0, digits=6),
                 )
             )
     after = now | changes
@@ -266,8 +268,8 @@ def settings_plan(
     )
 
 
-def _shown(value: float | None) -> str:
-    return "not set" if value is None else f"{value:g}"
+def _is_set(value: float | None) -> Choice:
+    return Choice("nothing" if value is None else "value")
 
 
 def compared_figures(base: Comparison, row: Comparison, names: Iterable[str]) -> Iterator[dict[str, Value]]:
@@ -308,8 +310,8 @@ def _step(name: str, value: float | None, live: LiveSettings) -> Step:
     why = message(
         "settings-step",
         setting=Choice(name),
-        has=Choice("nothing" if old is None else "value"),
-        gets=Choice("nothing" if value is None else "value"),
+        has=_is_set(old),
+        gets=_is_set(value),
         old=kind(old or 0.0),
         new=kind(value or 0.0),
         resource=Resource(made.resource),

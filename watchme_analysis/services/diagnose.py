@@ -89,7 +89,7 @@ def investigate(
     """Return the investigation of a case; parameters and errors as for :func:`diagnose`."""
     if question not in QUESTIONS:
         raise InputError(
-            error_message("error-question-unknown", question=repr(question), known=" or ".join(QUESTIONS))
+            error_message("error-question-unknown", question=repr(question), known=", ".join(QUESTIONS))
         )
     opened = case if isinstance(case, Case) else open_case(case)
     if question not in questions_for(opened):

@@ -155,7 +155,7 @@ def _queues(aws: Aws, found: Proposal, patterns: Sequence[str]) -> dict[str, dic
     ]
     if patterns and by_name and not chosen:
         raise InputError(
-            error_message("error-no-queue-matches", target=aws.label, patterns=" or ".join(patterns))
+            error_message("error-no-queue-matches", target=aws.label, patterns=", ".join(patterns))
         )
     if len(chosen) > MOST_QUEUES:
         found.notes.append(message("config-init-many-queues", count=len(chosen), read=MOST_QUEUES))

@@ -217,9 +217,7 @@ def parse_language(name: str) -> str:
         When there is none for it.
     """
     if name not in LANGUAGES:
-        raise InputError(
-            error_message("error-language-unknown", name=repr(name), known=" or ".join(LANGUAGES))
-        )
+        raise InputError(error_message("error-language-unknown", name=repr(name), known=", ".join(LANGUAGES)))
     return name
 
 

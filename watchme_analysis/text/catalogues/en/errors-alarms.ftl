@@ -2,7 +2,7 @@
 
 error-alarm-periods = An alarm over { $periods } periods is not evaluated ({ $limit }).
 error-alarm-comparison = The comparison { $comparison } is unknown: use one of { $known }.
-error-alarm-low-samples = low_samples { $value } is unknown: use { $known }.
+error-alarm-low-samples = low_samples { $value } is unknown: use one of { $known }.
 error-alarm-period = An alarm with a period of { $period } s can't be evaluated on points of { $history } s: use a multiple of that, or collect the metric at its own period.
 error-alarm-statistic = The statistic { $stat } is unknown: use { $known } or a percentile.
 error-alarm-datapoints = An alarm on { $datapoints } of { $periods } periods can't be: datapoints_to_alarm must lie between 1 and evaluation_periods.

@@ -41,7 +41,7 @@ error-for-without-curl = --for cannot be combined with --curl: stop the lines wi
 error-probes-unwritable = Probes can't be written: { $reason }.
 error-question-missing = QUESTION is missing: give health or backlog.
 error-pull-nothing-named = Nothing is named: give --queue, --function, --instance or --log-group.
-error-several-systems = { $file } has several systems: give --system { $systems }.
+error-several-systems = { $file } has several systems: give one of { $systems } with --system.
 error-query-parameter = { $text } is not a parameter: write NAME=VALUE, such as rows=20.
 error-archive-no-file = The file to write is missing: give --to FILE.jsonl.gz.
 error-purge-needs = A purge needs --archive FILE and --reason TEXT.

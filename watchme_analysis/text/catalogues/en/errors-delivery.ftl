@@ -22,6 +22,7 @@ error-teams-error = Teams responded with HTTP error { $status }.
 error-run-deadline = The run of { $system } reached its deadline of { $seconds } s before { $step }: raise deadline_s in [run].
 error-no-locks = The file system of { $file } has no locks ({ $reason }): state another folder as state in [run].
 error-run-in-progress = A run of { $system } is in progress (process { $process } on { $host } since { $since }): wait for its end, or give --wait.
+error-run-in-progress-somewhere = A run of { $system } is in progress: wait for its end, or give --wait.
 error-unit-name = The system { $system } can't name a unit: use letters, digits, '.', '_' and '-'.
 error-schedule-every = --every must be at least 1m.
 error-cron-interval = cron can't run every { $interval }: give a divisor of an hour or a day, such as 15m.

@@ -43,7 +43,13 @@ error-purge-journal-archive = { $path } is the journal of another archive: move 
 error-queue-with-redrive = { $queue } has a redrive policy of its own: reading its messages would raise their receive count and could move them to another queue. Give a dead-letter queue.
 error-sqs-no-result = sqs { $operation } in { $target } names no result for { $number } messages.
 error-visibility-below-timeout = The measure sets a visibility timeout of { $hidden } s below the function timeout of { $timeout } s, which Lambda refuses: choose another --measure.
-error-setting-differs = { $name } of { $queue } is { $live } now, but { $simulated } in the case, so the simulation is of another system: pull a new case.
+error-setting-differs = { $name } of { $queue } is { $has ->
+    [nothing] not set
+   *[value] { $live }
+  } now, but { $had ->
+    [nothing] not set
+   *[value] { $simulated }
+  } in the case, so the simulation is of another system: pull a new case.
 error-redrive-journal = { $path } is the journal of another remedy: give another --journal.
 error-plan-reading = { $call } yields nothing for { $select }: make a new plan.
 error-fifo-name = { $name } is no name of a FIFO queue: use at most 75 letters, digits, hyphens and underscores before .fifo with --name.

@@ -17,7 +17,7 @@ error-deploy-no-message = The case { $case } has no DLQ message for { $function 
 error-event-unreadable = The event { $path } can't be read ({ $reason }).
 error-event-no-json = The event { $path } is not JSON: { $problem }.
 error-case-no-question = The case { $case } holds no evidence that a question needs (tables: { $tables }): import more of it.
-error-question-unknown = The question { $question } is unknown: use { $known }.
+error-question-unknown = The question { $question } is unknown: use one of { $known }.
 error-question-no-evidence = The case { $case } has no evidence for { $question }: it needs one of the tables { $tables }. { $others }
 error-window-no-times = The case { $case } has no times, so that a window can't be cut from it.
 error-window-empty = A window from { $window } is empty: swap its bounds. { $covered }
@@ -26,7 +26,7 @@ error-not-in-case = The { $kind ->
    *[queue] queue
   } { $name } does not occur in the case { $case }: it knows { $known }.
 error-guard-no-probes = The case { $case } has no probes of { $path } (paths: { $known }): nothing to back-test.
-error-no-queue-matches = No queue in { $target } has the name { $patterns }: correct it.
+error-no-queue-matches = No queue in { $target } has a name like { $patterns }: correct it.
 error-no-nginx-server = { $path } has no server of Nginx: give nginx.conf, or the output of nginx -T.
 error-no-compose-services = { $path } has no services: give a compose file.
 error-purge-raw-evidence = { $case } is a folder of raw evidence: import it first with `watchme case import`.

@@ -22,6 +22,7 @@ error-teams-error = Teams が HTTP エラー { $status } を返しました。
 error-run-deadline = { $system } の実行は、{ $step } の前に期限の { $seconds } 秒に達しました。[run] の deadline_s を上げてください。
 error-no-locks = { $file } のファイルシステムはロックに対応していません ({ $reason })。[run] の state に別のフォルダを指定してください。
 error-run-in-progress = { $system } の実行が進行中です (プロセス { $process }、ホスト { $host }、開始 { $since })。終了を待つか、--wait を指定してください。
+error-run-in-progress-somewhere = { $system } の実行が進行中です。終了を待つか、--wait を指定してください。
 error-unit-name = システム名 { $system } はユニット名に使えません。英数字と '.'、'_'、'-' を使ってください。
 error-schedule-every = --every は 1m 以上にしてください。
 error-cron-interval = cron では { $interval } ごとに実行できません。15m のように、1 時間または 1 日の約数を指定してください。

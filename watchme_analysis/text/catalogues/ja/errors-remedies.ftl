@@ -43,7 +43,13 @@ error-purge-journal-archive = { $path } は別のアーカイブのジャーナ�
 error-queue-with-redrive = { $queue } には独自のリドライブポリシーがあります。メッセージを読み取ると受信回数が増え、別のキューに移される可能性があります。デッドレターキューを指定してください。
 error-sqs-no-result = { $target } の sqs { $operation } は、{ $number } 件のメッセージの結果を返しませんでした。
 error-visibility-below-timeout = この対策では可視性タイムアウト ({ $hidden } 秒) が関数のタイムアウト ({ $timeout } 秒) より短くなり、Lambda が拒否します。別の --measure を選んでください。
-error-setting-differs = { $queue } の { $name } は現在 { $live } ですが、ケースでは { $simulated } です。シミュレーションは別の状態のものです。新しいケースを収集してください。
+error-setting-differs = { $queue } の { $name } は現在 { $has ->
+    [nothing] 未設定
+   *[value] { $live }
+  } ですが、ケースでは { $had ->
+    [nothing] 未設定
+   *[value] { $simulated }
+  } です。シミュレーションは別の状態のものです。新しいケースを収集してください。
 error-redrive-journal = { $path } は別の対応のジャーナルです。別の --journal を指定してください。
 error-plan-reading = { $call } の { $select } が空です。計画を作り直してください。
 error-fifo-name = { $name } は FIFO キューの名前として使えません。--name で .fifo の前を英数字、ハイフン、アンダースコア 75 文字以内にしてください。
