@@ -29,7 +29,7 @@ from health_calibration import Asked, record_first_looks, ship, show, show_left_
 
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.schema import TABLES, empty

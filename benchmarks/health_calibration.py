@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.health.hypotheses.signals import health_causes
+from watchme_analysis.health.detection import health_causes
 from watchme_analysis.inference.confidence import ROUTES, mapped
 from watchme_analysis.inference.findings import Diagnosis
 
@@ -39,7 +39,7 @@ from worlds.reliability import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = ROOT / "watchme_analysis" / "health" / "hypotheses" / "calibration.json"
+SHIPPED = ROOT / "watchme_analysis" / "health" / "calibration.json"
 # Verdicts on recordings that the rules had not seen, as they were when first asked; the rules went on since.
 FIRST_LOOKS = Path(__file__).with_name("health_first_looks.csv")
 PAGE = ROOT / "docs" / "calibration.md"

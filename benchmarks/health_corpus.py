@@ -27,12 +27,10 @@ from typing import Any
 
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.health.hypotheses import decision as rules
-from watchme_analysis.health.hypotheses import layers
-from watchme_analysis.health.hypotheses.diagnosis import detected
-from watchme_analysis.health.hypotheses.facts import facts
-from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
-from watchme_analysis.health.hypotheses.verdict import situation
+from watchme_analysis.health import judge
+from watchme_analysis.health.context import health_context
+from watchme_analysis.health.detection import SIGNALS, detected, health_causes
+from watchme_analysis.health.diagnosis import situation
 from watchme_analysis.inference.causes import Cause, layer_grades
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
@@ -59,7 +57,7 @@ class Entry:
     variant: str
     truth: str
     also: tuple[str, ...]
-    situation: rules.Situation
+    situation: judge.Situation
     observations: list[Observation] = field(default_factory=list)
 
     @property
@@ -80,7 +78,7 @@ def read_corpus(path: Path = CORPUS) -> list[Entry]:
                     *key,
                     row["truth"],
                     tuple(row["also"].split()),
-                    rules.Situation(False, False, False, edge_visible=False),
+                    judge.Situation(False, False, False, edge_visible=False),
                 ),
             )
             if row["signal"] in SITUATION:
@@ -105,7 +103,7 @@ def rows_of(
         "set": part, "case": name, "variant": variant, "truth": truth["cause"] or CONTROL,
         "also": " ".join(dict.fromkeys(str(one) for one in also if one)),
     }  # fmt: skip
-    where = situation(inv.once(facts))
+    where = situation(inv.once(health_context))
     empty = {"strength": 1, "value": "", "rows": 0}
     # A case of which nothing holds still needs a row.
     yield key | empty | {"signal": "case"}
@@ -166,7 +164,7 @@ def collect(options: argparse.Namespace) -> int:
     return 0
 
 
-def outcome(entry: Entry, said: rules.Decision) -> str:
+def outcome(entry: Entry, said: judge.Decision) -> str:
     """Return ``right``, ``open``, ``wrong``, ``sure`` (wrong at 0.9 and above) or ``missed``."""
     if said.verdict == {CONTROL: "no_incident", OPEN: "inconclusive"}.get(entry.truth):
         return "right"
@@ -181,12 +179,12 @@ def outcome(entry: Entry, said: rules.Decision) -> str:
     return "sure" if said.confidence >= SURE else "wrong"
 
 
-def decisions(entries: Sequence[Entry]) -> list[tuple[Entry, rules.Decision]]:
+def decisions(entries: Sequence[Entry]) -> list[tuple[Entry, judge.Decision]]:
     """Return the verdict on every entry by the current rules."""
-    return [(entry, rules.decide(entry.observations, entry.situation)) for entry in entries]
+    return [(entry, judge.decide(entry.observations, entry.situation)) for entry in entries]
 
 
-def table(found: Sequence[tuple[Entry, rules.Decision]]) -> dict[tuple[str, str], Counter[str]]:
+def table(found: Sequence[tuple[Entry, judge.Decision]]) -> dict[tuple[str, str], Counter[str]]:
     """Return counts of outcomes by set and variant."""
     counts: dict[tuple[str, str], Counter[str]] = {}
     for entry, said in found:
@@ -233,21 +231,18 @@ def evaluate(options: argparse.Namespace) -> int:
 @contextmanager
 def using(causes: tuple[Cause, ...]) -> Iterator[None]:
     """Let all rules weigh these causes meanwhile."""
-    modules = (rules, layers)
-    kept = [module.health_causes for module in modules]  # type: ignore[attr-defined]
-    for module in modules:
-        module.health_causes = lambda: causes  # type: ignore[attr-defined]
+    kept = judge.health_causes
+    judge.health_causes = lambda: causes  # type: ignore[assignment]
     try:
         yield
     finally:
-        for module, causes_of in zip(modules, kept, strict=True):
-            module.health_causes = causes_of  # type: ignore[attr-defined]
+        judge.health_causes = kept
 
 
 def said_of(entry: Entry) -> tuple[object, float]:
     """Return all that a diagnosis names for an entry, and its confidence."""
-    said = rules.decide(entry.observations, entry.situation)
-    found = layers.layer_findings(said.ranking, entry.observations, is_incident=entry.situation.incident)
+    said = judge.decide(entry.observations, entry.situation)
+    found = judge.layer_findings(said.ranking, entry.observations, is_incident=entry.situation.incident)
     beside = None if said.second is None else said.second.finding.cause
     status = tuple(sorted((one.layer, one.status) for one in found))
     refuted = frozenset(one.finding.cause for one in said.ranking if one.status == "refuted")
@@ -294,18 +289,18 @@ def prunable(entries: Sequence[Entry]) -> list[tuple[str, str, str]]:
     return sorted(left_out)
 
 
-def ablate(entries: Sequence[Entry], found: Sequence[tuple[Entry, rules.Decision]]) -> int:
+def ablate(entries: Sequence[Entry], found: Sequence[tuple[Entry, judge.Decision]]) -> int:
     """Print for every signal and grade which outcomes and confidences its absence changes."""
     before = [(outcome(entry, said), said.confidence) for entry, said in found]
     original = health_causes()
     counted = Counter(one.signal for entry in entries for one in entry.observations)
 
     def changes(causes: Any, chosen: Sequence[int]) -> tuple[int, int, int, float]:
-        rules.health_causes = lambda: causes  # type: ignore[assignment]
+        judge.health_causes = lambda: causes  # type: ignore[assignment]
         better = worse = 0
         most = 0.0
         for place in chosen:
-            said = rules.decide(entries[place].observations, entries[place].situation)
+            said = judge.decide(entries[place].observations, entries[place].situation)
             now = outcome(entries[place], said)
             then, confidence = before[place]
             better += now == "right" != then
@@ -341,7 +336,7 @@ def ablate(entries: Sequence[Entry], found: Sequence[tuple[Entry, rules.Decision
             _, better, worse, most = changes(only, having)
             grade = cause.signals[name].grade
             print(f"| - {name} for {cause.cause} ({grade}) | | {better} | {worse} | {most:.2f} |")
-    rules.health_causes = lambda: original  # type: ignore[assignment]
+    judge.health_causes = lambda: original  # type: ignore[assignment]
     return 0
 
 

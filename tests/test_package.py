@@ -118,7 +118,7 @@ BREAKS = (
     ("pure", "queues/__init__.py", "def look():\n    import boto3", "queues -> boto3"),
     ("pure", "stats/__init__.py", "from pathlib import Path", "stats -> pathlib"),
     ("offline", "case/__init__.py", "import socket", "case -> socket"),
-    ("drawing", "health/hypotheses/__init__.py", "import matplotlib", "hypotheses -> matplotlib"),
+    ("drawing", "health/signals/__init__.py", "import matplotlib", "signals -> matplotlib"),
 )
 
 

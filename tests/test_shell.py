@@ -12,7 +12,7 @@ from worlds.backlog_world import World
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.cli import cli
-from watchme_analysis.health.hypotheses import collect
+from watchme_analysis.health import missing
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_option, shell_path, shell_word
@@ -157,14 +157,14 @@ def test_each_probe_is_one_word(subtests, shell):
     for name in HOSTILE:
         with subtests.test(name=name):
             outside, host, inside = (f"http://{name}/{part}" for part in ("o", "h", "i"))
-            at = collect.Addresses(outside, f"{name}:8000", host, inside, name)
+            at = missing.Addresses(outside, f"{name}:8000", host, inside, name)
             for command in map(
-                render, (collect.inside_probes(at), collect.outside_probes(at), collect.host_probes(at))
+                render, (missing.inside_probes(at), missing.outside_probes(at), missing.host_probes(at))
             ):
                 shell(command)
                 words = [word for line in command.splitlines() for word in shlex.split(line, comments=True)]
                 assert len([word for word in words if word in {at.outside, at.host, at.inside}]) == 1
-            assert "pwned" not in render(collect.process_metrics(at))
+            assert "pwned" not in render(missing.process_metrics(at))
 
 
 @pytest.mark.parametrize("name", ["$(touch pwned)", "-rf", EVERYTHING])

@@ -12,7 +12,7 @@ from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.formats.stock import STOCK_FORMATS, stock_format, stock_formats
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
-from watchme_analysis.health.hypotheses.collect import LOG_FORMAT
+from watchme_analysis.health.missing import LOG_FORMAT
 
 COMMON = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167'
 COMBINED = f'{COMMON} "-" "curl/8.5.0"'

@@ -4,7 +4,7 @@ import textwrap
 
 from watchme_analysis.app_source.reader import read_app_source
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.health.hypotheses.handlers import handlers_by_route
+from watchme_analysis.health.handlers import handlers_by_route
 
 LOOP, POOL = "event_loop", "thread_pool"
 

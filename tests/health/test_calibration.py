@@ -16,8 +16,8 @@ from worlds.reliability import (
     wilson,
 )
 
-from watchme_analysis.health.hypotheses.calibration import confidence, measured, track_record
-from watchme_analysis.health.hypotheses.decision import Decision
+from watchme_analysis.health.calibration import confidence, measured, track_record
+from watchme_analysis.health.judge import Decision
 from watchme_analysis.inference.confidence import ROUTES, mapped
 from watchme_analysis.inference.weighing import NAMED_AT
 

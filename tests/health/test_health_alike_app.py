@@ -24,7 +24,7 @@ from worlds.health_alike import (
 )
 from worlds.health_world import HEALTH, JOBS, OTHER, REPORT, Signals, case, in_fault, investigate, without
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 
 SERVICE, NEEDY = (HEALTH, JOBS, REPORT), (HEALTH, JOBS)
 AWAITED = ("httpx.AsyncClient.get", "async_wait", "event_loop", "healthz", "jobs")

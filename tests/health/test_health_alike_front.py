@@ -21,7 +21,7 @@ from worlds.health_alike import (
 )
 from worlds.health_world import HEALTH, OTHER, USUAL, case, in_fault, investigate, moment, without
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 
 PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
 DELAYING = 'delaying request, excess: 3.100, by zone "checks"'

@@ -17,11 +17,11 @@ from worlds.health_world import case, investigate, without
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli import cli
 from watchme_analysis.cli.probe import probe
-from watchme_analysis.health.hypotheses import collect
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health import missing
 from watchme_analysis.text.render import render
 
-AT = collect.Addresses(
+AT = missing.Addresses(
     "https://api.example.com/svc/health",
     "127.0.0.1:8017",
     "http://127.0.0.1:8017/health",
@@ -70,7 +70,7 @@ def taken(folder, table):
 def test_the_loop_over_proc_writes_metrics_that_the_import_reads(home, folder):
     tool(home, "docker", f"echo {os.getpid()}")
     tool(home, "nsenter", "printf 'one\\ntwo\\n'")
-    run = shell(render(collect.process_metrics(AT)), home, folder)
+    run = shell(render(missing.process_metrics(AT)), home, folder)
     file, until = folder / "metrics.csv", time.monotonic() + 20
     while (not file.exists() or file.read_text().count("\n") < 3) and time.monotonic() < until:
         time.sleep(0.05)
@@ -99,8 +99,8 @@ compose) printf 'services:\\n  api:\\n    mem_limit: "2147483648"\\n';;
 cp) mkdir -p "$3"; printf '{source}' > "$3/main.py";;
 esac"""
     tool(home, "docker", script)
-    log, source = render(collect.application_log()), render(collect.application_source())
-    for command in (log, source, render(collect.start_command()), render(collect.compose_file())):
+    log, source = render(missing.application_log()), render(missing.application_source())
+    for command in (log, source, render(missing.start_command()), render(missing.compose_file())):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     (line,) = made.table("app_log").itertuples()
@@ -128,17 +128,17 @@ def test_the_edge_is_asked_for_its_log_and_rules_in_the_shape_that_the_import_re
         "curl",
         f"case \"$*\" in *logs/received*) echo '{json.dumps(record)}';; *) echo '{json.dumps(rules)}';; esac",
     )  # fmt: skip
-    for command in (render(collect.edge_log()), render(collect.edge_configuration())):
+    for command in (render(missing.edge_log()), render(missing.edge_configuration())):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     assert made.table("edge_log")["ray_id"].tolist() == ["8f2a11b022c03344"]
-    assert made.table("edge_settings")["file"].nunique() == 2 + len(collect._EDGE_PHASES)
-    asked = re.search(r"fields=([\w,]+)", render(collect.edge_log()))[1].split(",")
+    assert made.table("edge_settings")["file"].nunique() == 2 + len(missing._EDGE_PHASES)
+    asked = re.search(r"fields=([\w,]+)", render(missing.edge_log()))[1].split(",")
     assert {"RayID", "OriginResponseStatus", "CacheCacheStatus", "EdgeTimeToFirstByteMs"} <= set(asked)
 
 
 def test_the_log_format_is_one_that_nginx_takes_and_the_import_reads(folder):
-    conf = f"events {{}}\nhttp {{\n{collect.LOG_FORMAT.replace('/var/log/nginx', str(folder))}\n}}\n"
+    conf = f"events {{}}\nhttp {{\n{missing.LOG_FORMAT.replace('/var/log/nginx', str(folder))}\n}}\n"
     (folder / "nginx.conf").write_text(conf)
     if shutil.which("nginx"):
         said = subprocess.run(
@@ -159,7 +159,7 @@ def test_the_log_format_is_one_that_nginx_takes_and_the_import_reads(folder):
     assert row.edge_ray_id == "9158fececfabfca6-NRT"
 
 
-@pytest.mark.parametrize("command", [render(collect.outside_probes(AT)), render(collect.host_probes(AT))])
+@pytest.mark.parametrize("command", [render(missing.outside_probes(AT)), render(missing.host_probes(AT))])
 def test_probe_commands_are_ones_that_the_command_line_takes(command, folder):
     words = filled(command, folder).splitlines()[-1].split()
     assert words[:2] == ["watchme", "probe"]
@@ -170,7 +170,7 @@ def test_probe_commands_are_ones_that_the_command_line_takes(command, folder):
 def test_the_script_for_inside_is_one_that_python_alone_runs(folder, tmp_path):
     script = CliRunner().invoke(cli, ["probe", "--standalone"]).output
     (tmp_path / "probe.py").write_text(script)
-    line = next(line for line in render(collect.inside_probes(AT)).splitlines() if "docker exec" in line)
+    line = next(line for line in render(missing.inside_probes(AT)).splitlines() if "docker exec" in line)
     words = (
         line.partition("probe.py ")[2].replace("/tmp/probes.csv", str(folder / "probes-inside.csv")).split()
     )

@@ -4,7 +4,7 @@ import pytest
 from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, Signals, case, give, investigate
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.text.render import render
 
 SERVED = (HEALTH, JOBS, REPORT)

@@ -8,7 +8,7 @@ import pytest
 from worlds.health_constructed import CONSTRUCTED
 from worlds.health_world import Signals
 
-from watchme_analysis.health.hypotheses.signals import SIGNALS
+from watchme_analysis.health.detection import SIGNALS
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "health_corpus.py"
 OF_SIGNALS = [

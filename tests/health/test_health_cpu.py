@@ -5,7 +5,7 @@ import pytest
 from worlds.health_world import moment
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses.cpu import cpu, held
+from watchme_analysis.health.signals.cpu import cpu, held
 
 # What a process uses whose work comes by chance.
 BY_CHANCE = [1, 3, 4, 6, 2, 5, 3, 3, 2, 3, 2, 6, 2, 3, 2, 5, 1, 5, 5, 6, 7, 5, 2, 7]

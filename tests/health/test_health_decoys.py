@@ -19,7 +19,7 @@ from worlds.health_world import (
 )
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.schema import conform
 
 PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)

@@ -31,9 +31,9 @@ from worlds.health_world import (
 from worlds.messages import messages_in
 from worlds.statement_rows import check_health
 
-from watchme_analysis.health.hypotheses import diagnosis as health
-from watchme_analysis.health.hypotheses.explains import EXPLAINS
-from watchme_analysis.health.hypotheses.signals import SIGNALS, health_causes
+from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health.detection import SIGNALS, health_causes
+from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.services.diagnose import absent_tables
 from watchme_analysis.text.render import render
 

@@ -14,7 +14,7 @@ from worlds.health_scenarios import (
 from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, Signals, case, investigate
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.text.render import render
 
 

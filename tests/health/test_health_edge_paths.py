@@ -5,7 +5,7 @@ import pytest
 from worlds.health_world import FAULT, HEALTH, case, investigate, moment
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.schema import conform
 
 GIVEN = "/state/healthz"

@@ -7,10 +7,10 @@ import pytest
 from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, Signals, case, give, investigate
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
-from watchme_analysis.health.hypotheses.facts import facts
-from watchme_analysis.health.hypotheses.handlers import POOL_TOKENS, handlers_by_route, pool_tokens
-from watchme_analysis.health.hypotheses.process import own_source
+from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health.affected_service import own_source
+from watchme_analysis.health.context import health_context
+from watchme_analysis.health.handlers import POOL_TOKENS, handlers_by_route, pool_tokens
 from watchme_analysis.schema import conform
 
 LIMITER = "anyio.to_thread.current_default_thread_limiter().total_tokens"
@@ -174,9 +174,9 @@ def test_the_source_of_another_service_does_not_speak_for_this_one(files, kept):
         processes=started,
         handlers=rows,
     )
-    assert own_source(investigate(made).once(facts), "app_handlers")["file"].tolist() == kept
+    assert own_source(investigate(made).once(health_context), "app_handlers")["file"].tolist() == kept
     give(made, "app_processes", [{"addr": "192.0.2.99"}])
-    assert own_source(investigate(made).once(facts), "app_handlers")["file"].tolist() == files
+    assert own_source(investigate(made).once(health_context), "app_handlers")["file"].tolist() == files
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(200, "pool_paths"), (502, "loop_paths_too")])

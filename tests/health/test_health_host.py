@@ -8,7 +8,7 @@ from worlds.health_world import USUAL, case, give, in_fault, investigate, moment
 from worlds.messages import messages_in
 
 from watchme_analysis.files.json_values import flatten
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.schema import conform
 
 CALLED, GIVEN = "api.example.com", "backend.internal"

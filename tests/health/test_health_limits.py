@@ -4,8 +4,8 @@ import pytest
 from worlds.health_world import FAULT, HEALTH, JOBS, LENGTH, REPORT, USUAL, case, give, investigate, moment
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
-from watchme_analysis.health.hypotheses.facts import facts
+from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health.context import health_context
 
 LIMITED = 'limiting requests, excess: 20.100 by zone "search"'
 SEARCH = "/api/search"
@@ -76,7 +76,7 @@ def test_a_limit_that_held_back_many_callers_is_no_incident_while_the_usual_is_s
 def test_a_limit_that_refuses_those_who_asked_for_no_more_than_usual_is_not_spared():
     """The zone counts all callers together, so that the flood takes what the usual caller had."""
     made = flooded(case(nothing), spares=False)
-    assert investigate(made).once(facts).held_back.empty
+    assert investigate(made).once(health_context).held_back.empty
     assert SEARCH in diagnose(made).extra["endpoints"]
 
 
@@ -138,13 +138,13 @@ def test_the_status_of_a_limit_is_the_configured_one():
     for configured, is_its_own in ((418, True), (503, False)):
         settings = {"limit_req": "zone=checks burst=5", "limit_req_status": str(configured)}
         made = case(refused, nginx=(("/", {"proxy_pass": f"http://{USUAL}", **settings}),))
-        assert investigate(made).once(facts).refused.any() == is_its_own
+        assert investigate(made).once(health_context).refused.any() == is_its_own
 
 
 def test_a_dry_run_refuses_nothing():
     message = LIMITED.replace(", excess", ", dry run, excess")
     made = flooded(case(nothing), message=message)
-    assert not investigate(made).once(facts).refused.any()
+    assert not investigate(made).once(health_context).refused.any()
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from watchme_analysis.health.hypotheses.memory import memory
+from watchme_analysis.health.signals.process import memory
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")

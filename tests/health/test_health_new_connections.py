@@ -4,16 +4,15 @@ import pytest
 from worlds.health_world import JOBS, case, investigate
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses.facts import facts
-from watchme_analysis.health.hypotheses.network import OF_CONNECTING, network
-from watchme_analysis.health.hypotheses.new_connections import new_connections
+from watchme_analysis.health.context import health_context
+from watchme_analysis.health.signals.network import OF_CONNECTING, network, new_connections
 
 IN_VAIN = {"status": 504, "connect_s": 3.0, "error": "upstream_timeout_connect"}
 STUCK = {"header_s": 4.0}
 
 
 def seen(made):
-    return {one.signal: one for one in new_connections(investigate(made).once(facts))}
+    return {one.signal: one for one in new_connections(investigate(made).once(health_context))}
 
 
 def requests_of_new_connections(others=None):
@@ -32,7 +31,7 @@ def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
 
 
 def test_connections_that_the_access_log_tells_of_are_not_told_again_by_the_error_log():
-    found = network(investigate(requests_of_new_connections()).once(facts))
+    found = network(investigate(requests_of_new_connections()).once(health_context))
     assert [one.table for one in found if one.signal in OF_CONNECTING] == ["access_log"]
 
 

@@ -6,7 +6,7 @@ from worlds.health_alike import chance
 from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, case, in_fault, investigate, moment
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.schema import conform
 
 HANDLERS = [

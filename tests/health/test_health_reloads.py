@@ -17,7 +17,7 @@ from worlds.health_world import (
 )
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 
 SERVICE = (HEALTH, JOBS, REPORT)
 ELSEWHERE = "192.0.2.11:8071"

@@ -17,9 +17,9 @@ from worlds.health_world import (
 )
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
-from watchme_analysis.health.hypotheses.vantages import vantages
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.response_rhythm import held_waits
+from watchme_analysis.health.signals.vantages import vantages
 
 
 def outcomes(made):
@@ -146,7 +146,7 @@ def by_hand(*probes):
         for line, (vantage, at, took) in enumerate(probes, 2)
     ]  # fmt: skip
     give(made, "probes", rows)
-    return {one.signal: one.strength for one in vantages(investigate(made).once(health.facts))}
+    return {one.signal: one.strength for one in vantages(investigate(made).once(health.health_context))}
 
 
 def test_probes_made_while_a_caller_was_kept_waiting_tell_most():

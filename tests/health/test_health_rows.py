@@ -7,8 +7,8 @@ from worlds.health_scenarios import SCENARIOS
 from worlds.health_world import HEALTH, case, give, investigate, without
 from worlds.statement_rows import check_health
 
-from watchme_analysis.health.hypotheses import diagnosis as health
-from watchme_analysis.health.hypotheses.sql import lines, of_observed, tables_of
+from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health.rows import lines, of_observed, tables_of
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.schema import conform
 from watchme_analysis.services.diagnose import investigate as open_question
@@ -43,7 +43,7 @@ def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
 
 def test_rows_of_several_tables_stand_below_each_other():
     made = case(lambda path, second: None)
-    found = investigate(made).once(health.facts).observed
+    found = investigate(made).once(health.health_context).observed
     some = found[found["route"] == HEALTH].iloc[:40]
     shown = made.sql(of_observed(some))
     assert len(shown) == 40

@@ -7,10 +7,10 @@ import pytest
 from worlds.health_world import HEALTH, USUAL, Signals, case, give, investigate
 
 from watchme_analysis.evidence.compose import compose_services
+from watchme_analysis.health.affected_service import own_source
 from watchme_analysis.health.configuration import handlers_table
-from watchme_analysis.health.hypotheses.facts import facts
-from watchme_analysis.health.hypotheses.handlers import handlers_by_route
-from watchme_analysis.health.hypotheses.process import own_source
+from watchme_analysis.health.context import health_context
+from watchme_analysis.health.handlers import handlers_by_route
 from watchme_analysis.health.running_source import of_applications, running_applications
 from watchme_analysis.schema import conform
 
@@ -173,7 +173,7 @@ def test_the_calls_of_another_application_with_the_same_route_are_not_shown():
     host, port = USUAL.split(":")
     started = [{"addr": host, "port": int(port), "application_file": "b.py"}]
     made = incident(BOTH, CALLS, started)
-    found = investigate(made).once(facts)
+    found = investigate(made).once(health_context)
     assert own_source(found, "app_calls")["call"].tolist() == ["boto3.client().get_object"]
     seen = Signals(made)
     assert "boto3" in str(seen["blocking_in_loop"].statement)

@@ -4,7 +4,7 @@ import pytest
 from worlds.health_alike import LOOP, ON_LOOP, ON_THREADS, SATURATION, calling, gauge, standing
 from worlds.health_world import HEALTH, JOBS, case, in_fault, investigate
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 
 AWAITED = ("httpx.AsyncClient.get", "async_wait", "event_loop", "jobs")
 BLOCKING = ("requests.get", "blocking_io", "event_loop", "jobs")

@@ -5,7 +5,7 @@ from worlds.health_alike import chance, handlers
 from worlds.health_world import FAULT, HEALTH, JOBS, OTHER, case, investigate
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 
 EDGE, NGINX, NETWORK = "edge_config", "nginx_config", "docker_network"
 REFUSED = {"at_nginx": False, "edge_status": 403}
@@ -113,7 +113,7 @@ def test_a_few_slow_requests_beside_a_fault_are_no_second_one():
         return {"header_s": 2.0} if path == JOBS and chance(path, round(second, 2)) < 0.15 else None
 
     inv = investigate(case(fate))
-    bad = inv.once(health.facts).joined
+    bad = inv.once(health.health_context).joined
     assert (bad["nginx_bad"]).sum() >= 6
     said = health.diagnose(inv)
     assert (said.cause, said.other_causes) == (EDGE, ())

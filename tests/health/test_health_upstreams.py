@@ -6,7 +6,7 @@ import pytest
 from worlds.health_world import HEALTH, USUAL, case, give, investigate
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 
 BACKUP = "192.0.2.99:8100"
 

@@ -5,7 +5,7 @@ import pytest
 from worlds.health_world import FAULT, HEALTH, Signals, case, investigate, moment
 from worlds.messages import messages_in
 
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 from watchme_analysis.inference.weighing import consequence, with_second_cause
 from watchme_analysis.schema import conform
 from watchme_analysis.text.render import render

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from watchme_analysis.case.case_folder import Case
-from watchme_analysis.health.hypotheses.facts import facts
-from watchme_analysis.health.hypotheses.signals import CHECKS, SIGNALS, WITHOUT_INCIDENT
+from watchme_analysis.health.context import health_context
+from watchme_analysis.health.detection import DETECTORS, DETECTORS_WITHOUT_INCIDENT, SIGNALS
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import observe, signals_of
 from watchme_analysis.schema import conform, empty
@@ -200,8 +200,8 @@ class Signals:
     """
 
     def __init__(self, made):
-        self.found = investigate(made).once(facts)
-        self.detectors = WITHOUT_INCIDENT if self.found.incident is None else CHECKS
+        self.found = investigate(made).once(health_context)
+        self.detectors = DETECTORS_WITHOUT_INCIDENT if self.found.incident is None else DETECTORS
 
     def get(self, signal):
         """Return the observation of a signal; None without one."""

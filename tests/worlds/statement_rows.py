@@ -3,7 +3,7 @@
 from functools import cache
 
 from watchme_analysis.backlog import diagnosis as backlog
-from watchme_analysis.health.hypotheses import diagnosis as health
+from watchme_analysis.health import diagnosis as health
 
 
 def check_health(inv):

@@ -151,7 +151,7 @@ def _check_subjects(questions: tuple[str, ...], options: Mapping[str, Any]) -> N
 
 def _text(diagnosis: Diagnosis, case: Path, zone: tzinfo, language: str, with_sql: bool) -> str:
     """Return a diagnosis as text for a terminal."""
-    from watchme_analysis.health.hypotheses.calibration import track_record
+    from watchme_analysis.health.calibration import track_record
     from watchme_analysis.present import console
     from watchme_analysis.report.cause_page import remedy_page
 

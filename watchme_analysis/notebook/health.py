@@ -7,7 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import compose_services
+from watchme_analysis.health.affected_service import service_name
+from watchme_analysis.health.calibration import track_record
 from watchme_analysis.health.configuration import handlers_table, settings_by_path
+from watchme_analysis.health.context import HealthContext, followed, health_context
 from watchme_analysis.health.frames import (
     baseline_comparison,
     change_marks,
@@ -15,10 +18,7 @@ from watchme_analysis.health.frames import (
     error_counts,
     status_counts,
 )
-from watchme_analysis.health.hypotheses.calibration import track_record
-from watchme_analysis.health.hypotheses.facts import Facts, facts, followed
-from watchme_analysis.health.hypotheses.handlers import handlers_by_route
-from watchme_analysis.health.hypotheses.process import service_name
+from watchme_analysis.health.handlers import handlers_by_route
 from watchme_analysis.health.sections.configuration import code_table, processes_table, settings_table
 from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
 from watchme_analysis.health.sections.followed import clocks, fates_table, layers_table, plot_waterfall
@@ -79,16 +79,16 @@ class HealthPage(Page):
     """Sections of the health notebook, one method each."""
 
     @cached_property
-    def facts(self) -> Facts:
-        """Return the context that the hypotheses share."""
-        return self.investigation.once(facts)
+    def context(self) -> HealthContext:
+        """Return the context that the signals share."""
+        return self.investigation.once(health_context)
 
     @property
     def routes(self) -> list[str]:
         """Return the endpoints to show: affected, unaffected of the same service, and the most probed."""
-        affected = list(self.facts.routes)[:_AFFECTED]
-        calm = self.facts.calm_neighbours() if affected else []
-        observed = self.facts.observed
+        affected = list(self.context.routes)[:_AFFECTED]
+        calm = self.context.calm_neighbours() if affected else []
+        observed = self.context.observed
         probes = observed[observed["row"] < 0]
         known = [*probes["route"].value_counts().index, *observed["route"].value_counts().index]
         usual = list(dict.fromkeys(map(str, known)))
@@ -97,7 +97,7 @@ class HealthPage(Page):
 
     def subjects(self) -> list[str]:
         """Return the endpoints of the case, those with the most requests first."""
-        return [str(name) for name in self.facts.observed["route"].value_counts().index]
+        return [str(name) for name in self.context.observed["route"].value_counts().index]
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
@@ -122,7 +122,7 @@ class HealthPage(Page):
 
     @cached_property
     def _console_links(self) -> list[dict[str, str]]:
-        path = self.routes[0] if self.routes else self.facts.checked_path
+        path = self.routes[0] if self.routes else self.context.checked_path
         found = links_of_endpoint(
             self.investigation.case, path, self.window, self.investigation.table("changes")
         )
@@ -132,8 +132,8 @@ class HealthPage(Page):
     def timeline(self) -> FigureView:
         """Return a figure of all layers on one time axis."""
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
-        tables["bins"] = dense_bins(self.facts.observed)
-        return plot_health_timeline(self.facts.observed, tables, self.span(self.marks), self.facts.routes)
+        tables["bins"] = dense_bins(self.context.observed)
+        return plot_health_timeline(self.context.observed, tables, self.span(self.marks), self.context.routes)
 
     @section(lambda page: page._change_rows, Rows("changes"), plot="timeline")
     def changes(self) -> TableView:
@@ -148,11 +148,11 @@ class HealthPage(Page):
     @cached_property
     def _compared(self) -> pd.DataFrame:
         start, end = self.incident or (self.window.end, None)
-        frame = baseline_comparison(self.facts.observed, start, end)
+        frame = baseline_comparison(self.context.observed, start, end)
         return frame[frame["route"].isin(self.routes)]
 
     def _observed_by_phase(self) -> pd.DataFrame:
-        observed = self.facts.observed
+        observed = self.context.observed
         return observed.assign(phase=phases(observed["start"], *self._bounds))
 
     @section(lambda page: page._observed_by_phase(), Rows("probes"))
@@ -193,11 +193,11 @@ class HealthPage(Page):
         counts = fate_counts(self.followed.frame, list(self.routes))
         return fates_table(counts, clocks(self.followed.skews), self.language)
 
-    @section(lambda page: open_requests(page.facts.joined), Rows("access_log"))
+    @section(lambda page: open_requests(page.context.joined), Rows("access_log"))
     def in_flight(self) -> FigureView:
         """Return a figure of requests in flight, and the latency of the most affected endpoint."""
-        found, metrics = self.facts, self.investigation.table("host_metrics")
-        route = self.routes[0] if self.routes else self.facts.checked_path
+        found, metrics = self.context, self.investigation.table("host_metrics")
+        route = self.routes[0] if self.routes else self.context.checked_path
         opened = open_requests(found.joined)
         service = service_name(found, metrics)
         jobs = other_requests_in_flight(opened, metrics, route, found.upstreams.get(route), service)
@@ -212,7 +212,7 @@ class HealthPage(Page):
     @cached_property
     def _by_connection(self) -> tuple[pd.DataFrame, tuple[int, int]]:
         """Return outcomes by kind of connection; and the affected requests: overtaken ones, and all."""
-        frame, affected = self.followed.frame, list(self.facts.routes)
+        frame, affected = self.followed.frame, list(self.context.routes)
         shown = self.routes[: min(len(affected), _COMPARED) + 1] if affected else self.routes[:_COMPARED]
         mine, used = frame[frame["during"] & frame["route"].isin(affected)], connections_used(frame)
         passed = overtaken(mine, used["to_app"])
@@ -240,7 +240,7 @@ class HealthPage(Page):
 
     @cached_property
     def _waterfall(self) -> pd.DataFrame:
-        chosen = list(self.facts.routes) or self.routes[:1]
+        chosen = list(self.context.routes) or self.routes[:1]
         return waterfall(self.followed, chosen_requests(self._layers, chosen))
 
     def _waterfall_rows(self) -> pd.DataFrame:
@@ -249,7 +249,7 @@ class HealthPage(Page):
 
     @cached_property
     def _layers(self) -> pd.DataFrame:
-        return layer_times(self.facts.joined, *self._bounds)
+        return layer_times(self.context.joined, *self._bounds)
 
     @section(lambda page: page._locations[0], Rows("config_directives"))
     def locations(self) -> TableView:
@@ -270,7 +270,7 @@ class HealthPage(Page):
     def _handlers(self) -> tuple[pd.DataFrame, set[str]]:
         """Return the handlers with their blocking calls, and the paths of those that are called."""
         handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
-        routes = [str(name) for name in self.facts.observed["route"].dropna().unique()]
+        routes = [str(name) for name in self.context.observed["route"].dropna().unique()]
         known = handlers_by_route(handlers, calls, routes)
         return handlers_table(handlers, calls, self.language), {each.path for each in known.values()}
 
@@ -286,7 +286,7 @@ class HealthPage(Page):
 
     def _compared_paths(self) -> list[str]:
         """Return the affected paths and those to compare: same service first, by number of requests."""
-        found = self.facts
+        found = self.context
         counts = found.observed["route"].value_counts()
         routes = list(found.routes) or self.routes[:1]
         service = found.upstreams.get(routes[0]) if routes else None
@@ -302,7 +302,7 @@ class HealthPage(Page):
 
     @cached_property
     def _statuses(self) -> pd.DataFrame:
-        frame = status_classes(status_counts(self.facts.observed, *self._bounds))
+        frame = status_classes(status_counts(self.context.observed, *self._bounds))
         return frame[frame["route"].isin(self.routes)]
 
     @section(lambda page: page._errors, Rows("error_log"))

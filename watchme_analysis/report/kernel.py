@@ -33,7 +33,7 @@ with suppress(ImportError):
     import pandas, pyarrow.dataset, pyarrow.parquet
     import PIL.Image, matplotlib.backends.backend_agg, matplotlib.dates, matplotlib.figure
     import watchme_analysis.notebook
-    import watchme_analysis.backlog.diagnosis, watchme_analysis.health.hypotheses.diagnosis
+    import watchme_analysis.backlog.diagnosis, watchme_analysis.health.diagnosis
 """
 _LAUNCH = """
 from ipykernel.kernelapp import launch_new_instance

@@ -10,7 +10,7 @@ from typing import Any
 from watchme_analysis import errors
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.health.hypotheses.calibration import track_record
+from watchme_analysis.health.calibration import track_record
 from watchme_analysis.inference.findings import stored_sentences
 from watchme_analysis.inference.weighing import with_second_cause
 from watchme_analysis.report.impact import impact_of

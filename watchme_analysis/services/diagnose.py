@@ -217,8 +217,7 @@ def causes_of(question: str) -> tuple[Cause, ...]:
 
 def _answering(question: str) -> ModuleType:
     """Return the diagnosis module of a question."""
-    inside = "hypotheses.diagnosis" if question == "health" else "diagnosis"
-    return import_module(f"watchme_analysis.{question}.{inside}")
+    return import_module(f"watchme_analysis.{question}.diagnosis")
 
 
 def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | None) -> Window | None:

@@ -1,0 +1,162 @@
+"""The affected service in the tables of a case: container, source, gauges and open requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from watchme_analysis.evidence.compose import ComposeService
+from watchme_analysis.health.context import HealthContext, health_context
+from watchme_analysis.health.handlers import handlers_by_route
+from watchme_analysis.health.rows import quoted
+from watchme_analysis.health.running_source import LOOPBACK, of_applications, running_applications
+from watchme_analysis.inference.findings import Investigation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def answered_by_the_host(found: HealthContext) -> bool:
+    """Tell whether connections end on the host, where Docker's proxy takes those to a published port."""
+    return all(service.rsplit(":", 1)[0] in LOOPBACK for service in found.services)
+
+
+def container_of(found: HealthContext) -> ComposeService | None:
+    """Return the affected service's container as compose describes it, None where that can't be told.
+
+    By the published port that Nginx asks, else by the name that the start commands give the address, else
+    the only one there is.
+    """
+    services = found.compose_services
+    if len(services) < 2:
+        return services[0] if services else None
+    processes = found.table("app_processes")
+    for address in found.known_as(found.services[:1]):
+        host, _, port = address.rpartition(":")
+        names = set(processes.loc[processes["addr"] == host, "service"].dropna())
+        for one in services:
+            published = host in LOOPBACK and any(outer == port for _, outer, _ in one.ports)
+            if published or one.name == host or one.name in names:
+                return one
+    return None
+
+
+def variables(found: HealthContext) -> Mapping[str, str]:
+    """Return the variables that compose sets for the affected service's container."""
+    mine = container_of(found)
+    return mine.environment if mine is not None else {}
+
+
+def service_name(found: HealthContext, table: pd.DataFrame) -> str:
+    """Return the name under which a table holds the affected service.
+
+    The start commands name the service of an address; a file without a suffix is the main service's.
+    """
+    names = set(table["service"].fillna(""))
+    hosts, addresses = found.hosts(found.services[:1]), set(found.known_as(found.services[:1]))
+    processes = found.table("app_processes")
+    for addr, port, service in zip(processes["addr"], processes["port"], processes["service"], strict=True):
+        if not isinstance(addr, str) or not isinstance(service, str):
+            continue
+        if addr in hosts and (f"{addr}:{port}" in addresses or len(set(processes["addr"])) == len(processes)):
+            if service in names:
+                return service
+            others = {str(name) for name in processes["service"].dropna()} - {service}
+            if "" in names and not (names - {""}) - others:
+                return ""
+    if "" in names:
+        return ""
+    return _busiest(found, table, names)
+
+
+def own_source(found: HealthContext, name: str) -> pd.DataFrame:
+    """Return ``app_handlers`` or ``app_calls`` without the source of other services; do not modify the frame.
+
+    The start commands and compose files name the file that serves the affected address. Without them, a file
+    such as ``app-NAME.py`` is the named service's. Of several applications that remain, the one that has the
+    affected routes is used; if several have them, nobody can tell which one runs, and no row is returned.
+    """
+    return found.inv.once(_own_source)[name]
+
+
+def _own_source(inv: Investigation) -> dict[str, pd.DataFrame]:
+    """Return the source of the affected service by table; many detectors read it."""
+    found = inv.once(health_context)
+    return {name: _of_affected_service(found, name) for name in ("app_handlers", "app_calls")}
+
+
+def _of_affected_service(found: HealthContext, name: str) -> pd.DataFrame:
+    table, processes = found.table(name), found.table("app_processes")
+    every = set(found.table("app_handlers")["application_file"].dropna())
+    services = found.compose_services
+    addresses = found.known_as(found.services[:1])
+    running = running_applications(addresses, processes, services, every)
+    if running & every or (running and not every):
+        return of_applications(table, running)
+    hosts = found.hosts(found.services[:1])
+    mine = set(processes.loc[processes["addr"].isin(hosts), "service"].dropna())
+    if mine and len(table):
+        named = table["file"].str.extract(r"(?:^|/)app-([^/]+)\.py", expand=False)
+        if named.isin(mine).any():
+            return table[named.isin(mine)]
+        table = table[~named.isin(set(processes["service"].dropna()) - mine)]
+    several = set(table["application_file"].dropna())
+    if len(several) < 2:
+        return table
+    handlers, calls, routes = found.table("app_handlers"), found.table("app_calls"), list(found.routes)
+    with_routes = {
+        file
+        for file in several
+        if handlers_by_route(handlers[handlers["application_file"] == file], calls, routes)
+    }
+    return of_applications(table, with_routes) if len(with_routes) == 1 else table[:0]
+
+
+def source_conditions(found: HealthContext, table: str, own: pd.DataFrame) -> tuple[str, ...]:
+    """Return the conditions that a row of a table is of the service's own source; none if all rows are."""
+    if len(own) == len(found.table(table)):
+        return ()
+    files = [quoted(file) for file in sorted(own["application_file"].dropna().unique())]
+    free = [
+        quoted(file) for file in sorted(own.loc[own["application_file"].isna(), "file"].dropna().unique())
+    ]
+    parts = [f"application_file in ({', '.join(files)})"] if files else []
+    parts += [f"(application_file is null and file in ({', '.join(free)}))"] if free else []
+    return (f"({' or '.join(parts)})",) if parts else ("false",)
+
+
+def _busiest(found: HealthContext, table: pd.DataFrame, names: set[str]) -> str:
+    """Return the service whose name an affected path holds, else the one with most rows."""
+    for route in found.routes:
+        for name in sorted(names):
+            if name and name in route:
+                return name
+    counts = table["service"].fillna("").value_counts()
+    return str(counts.index[0]) if len(counts) else ""
+
+
+def gauges(found: HealthContext) -> pd.DataFrame:
+    """Return the metrics of the affected process, a column each, times as index; do not modify the frame."""
+    return found.inv.once(_gauges)
+
+
+def _gauges(inv: Investigation) -> pd.DataFrame:
+    found = inv.once(health_context)
+    metrics = found.table("host_metrics")
+    service = service_name(found, metrics)
+    mine = metrics[metrics["service"].fillna("") == service].dropna(subset=["time", "value"])
+    return mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype("float64")
+
+
+def waiting(found: HealthContext, at: pd.Index) -> pd.Series | None:
+    """Return how many requests Nginx had open at the affected service at some moments; None: unknown."""
+    import numpy as np
+    import pandas as pd
+
+    rows = found.joined[found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services[:1])]
+    if rows.empty or not rows["nginx_s"].notna().any():
+        return None
+    begun, ended = (np.sort(rows[name].to_numpy()) for name in ("nginx_start", "nginx_end"))
+    moments = at.to_numpy()
+    now = np.searchsorted(begun, moments, side="right") - np.searchsorted(ended, moments, side="right")
+    return pd.Series(now, index=at, dtype="float64")

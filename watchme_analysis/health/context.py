@@ -1,0 +1,478 @@
+"""The context of a `/health` diagnosis: its requests, joined and judged, and what they show together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from watchme_analysis.access_logs.routes import route_of, same_endpoint
+from watchme_analysis.evidence.compose import ComposeService, compose_services
+from watchme_analysis.health.application_errors import application_errors, is_health_check, monitored_routes
+from watchme_analysis.health.configuration import Routes, resolved_names, routes
+from watchme_analysis.health.incident import Incident, find_incident, judge_observations, judge_requests
+from watchme_analysis.health.rate_limits import held_back, refused_at_limit
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.requests.fates import with_fates
+from watchme_analysis.requests.followed import FollowedRequests, follow_requests
+from watchme_analysis.requests.layers import slow_uploads
+from watchme_analysis.requests.observations import INNER, join_requests, observations
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.case.case_folder import Case
+
+P = ParamSpec("P")
+R = TypeVar("R")
+# Tables that are empty when all is well.
+QUIET = ("error_log",)
+# The path of a URL in the command of a health check.
+_URL_PATH = re.compile(r"https?://[^/\s\"']+(/[^\s\"'\\]*)")
+# How much longer than usual a slow but good answer may take: who gives up sooner was impatient.
+MARGIN = 1.5
+# Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
+# from outside, over so much of the record, would have met it.
+TIMED_SHARE = 0.3
+PROBES_OF_RECORD, PROBED_SHARE = 20, 0.8
+
+
+def once_per_context(compute: Callable[P, R]) -> Callable[P, R]:
+    """Let a function of facts, and of arguments that can be keys, be computed once for each investigation.
+
+    What it returns is shared between its callers, which must not modify it.
+    """
+
+    @wraps(compute)
+    def remembered(*args: P.args, **options: P.kwargs) -> R:
+        found, *rest = args
+        memory: dict[Any, Any] = found.memory  # type: ignore[attr-defined]
+        key = (compute, *rest, *sorted(options.items()))
+        if key not in memory:
+            memory[key] = compute(*args, **options)
+        return memory[key]  # type: ignore[no-any-return]
+
+    return remembered
+
+
+@dataclass(frozen=True)
+class HealthContext:
+    """The evidence of one investigation, joined and judged.
+
+    Frames are shared between those who ask: copy one before modifying it.
+
+    Attributes
+    ----------
+    inv
+        The investigation.
+    joined
+        Requests followed through edge and Nginx, with ``edge_bad`` and ``nginx_bad`` (bool) and
+        ``during`` (bool: begun within the incident).
+    observed
+        Judged observations, with ``during``.
+    incident
+        The incident, None when there is none.
+    upstreams
+        Usual upstream address by route: of good answers, else as configured.
+    resolved
+        Address by the name that the configuration has for it, where requests or start commands tell.
+    nginx_routes, edge_routes
+        Locations of the configurations.
+    endpoints
+        Paths affected.
+    own_errors
+        Observations that count as well: errors of the application's own on endpoints that nobody probed.
+    refused
+        For each observation whether a limit of Nginx refused the request.
+    held_back
+        Observations that count as well: requests beyond the usual that a limit of Nginx refused.
+    """
+
+    inv: Investigation
+    joined: pd.DataFrame
+    observed: pd.DataFrame
+    incident: Incident | None
+    upstreams: dict[str, str]
+    resolved: dict[str, str]
+    nginx_routes: Routes
+    edge_routes: Routes
+    endpoints: tuple[str, ...]
+    own_errors: pd.DataFrame
+    refused: pd.Series
+    held_back: pd.DataFrame
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the case."""
+        return self.inv.table(name)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a table holds rows."""
+        return len(self.table(name)) > 0
+
+    def collected(self, name: str) -> bool:
+        """Tell whether a table was brought: with rows, or as a log of errors that holds none."""
+        return self.has(name) or (name in QUIET and name in self.inv.case.manifest["tables"])
+
+    @property
+    def start(self) -> datetime:
+        """Start of the incident."""
+        if self.incident is None:
+            raise ValueError("there is no incident")
+        return self.incident.start
+
+    @property
+    def end(self) -> datetime:
+        """End of the incident, or of the data when it is still open."""
+        if self.incident is None:
+            raise ValueError("there is no incident")
+        return self.incident.end
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Routes affected, worst first."""
+        return () if self.incident is None else self.incident.routes
+
+    @cached_property
+    def memory(self) -> dict[Any, Any]:
+        """Results of the functions that are computed once, see :func:`once_per_context`."""
+        return {}
+
+    @cached_property
+    def outer(self) -> pd.DataFrame:
+        """Observations of what callers met, not those from inside or the host."""
+        return self.observed[~self.observed["vantage"].isin(INNER)]
+
+    @cached_property
+    def outer_requests(self) -> pd.DataFrame:
+        """Requests and outer probes, each once: the frame of :func:`judge_requests`."""
+        return judge_requests(self.outer)
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """Lines of Nginx's error log that lie in the incident."""
+        return self.of_incident(self.table("error_log"))
+
+    @cached_property
+    def compose_services(self) -> tuple[ComposeService, ...]:
+        """Services of all compose files."""
+        return compose_services(self.table("compose_settings"))
+
+    @cached_property
+    def affected(self) -> pd.DataFrame:
+        """Observations of the affected routes during the incident, from wherever."""
+        return self.observed[self.observed["during"] & self.observed["route"].isin(self.routes)]
+
+    @cached_property
+    def services(self) -> tuple[str, ...]:
+        """Usual upstream addresses of the affected routes, the most affected first."""
+        counts: dict[str, int] = {}
+        bad = self.observed[self.observed["during"] & self.observed["bad"]]
+        for route in self.routes:
+            if route in self.upstreams:
+                address = self.upstreams[route]
+                counts[address] = counts.get(address, 0) + int((bad["route"] == route).sum())
+        return tuple(sorted(counts, key=lambda address: -counts[address]))
+
+    def known_as(self, services: Iterable[str]) -> list[str]:
+        """Return services by all their names: as the configuration has them, and as logs do."""
+        return [name for one in services for name in dict.fromkeys((one, self.resolved.get(one, one)))]
+
+    def hosts(self, services: Iterable[str]) -> set[str]:
+        """Return the names and addresses of services without their ports."""
+        return {name.rsplit(":", 1)[0] for name in self.known_as(services)}
+
+    def of_incident(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a table with a ``time`` column that lie in the incident."""
+        import pandas as pd
+
+        times = frame["time"]
+        return frame[(times >= pd.Timestamp(self.start)) & (times <= pd.Timestamp(self.end))]
+
+    @once_per_context
+    def rows(self, side: str, *, bad: bool, affected: bool = True) -> pd.DataFrame:
+        """Return joined requests of the incident that a layer (``edge``, ``nginx``) saw as bad or good."""
+        frame = self.joined
+        chosen = frame[f"seen_{side}"] & frame["during"] & (frame[f"{side}_bad"] == bad)
+        if affected:
+            chosen &= frame["route"].isin(self.routes)
+        return frame[chosen]
+
+    @cached_property
+    def example_path(self) -> str:
+        """A path of the affected routes that a command can ask for: one that was probed, else a GET."""
+        mine = self.observed[self.observed["route"].isin(self.routes)]
+        joined = self.joined[self.joined["route"].isin(self.routes)]
+        gets = joined.loc[joined["method"].eq("GET").fillna(False).astype(bool)]
+        for paths in (
+            mine.loc[(mine["row"] < 0) & mine["vantage"].eq("outside"), "path"],
+            gets.loc[gets["during"], "path"],
+            gets["path"],
+            mine["path"],
+        ):
+            if len(paths.dropna()):
+                return str(paths.mode().iloc[0])
+        return self.endpoints[0] if self.endpoints else self.checked_path
+
+    @cached_property
+    def checked_path(self) -> str:
+        """The path that checks ask for: probed, of a container's health check, or requested and named so."""
+        probed = self.table("probes")["path"].dropna()
+        if len(probed):
+            return str(probed.mode().iloc[0])
+        settings = self.table("compose_settings")
+        tests = settings.loc[settings["path"].str.startswith("healthcheck.test"), "value"].dropna()
+        urls = (_URL_PATH.search(text) for text in tests)
+        stated = next((found[1] for found in urls if found), None)
+        if stated is not None:
+            return stated
+        paths = self.observed["path"].dropna()
+        named = paths[paths.map(is_health_check).astype(bool)]
+        return str(named.mode().iloc[0]) if len(named) else "/"
+
+    def is_same_service(self, route: str) -> bool | None:
+        """Tell whether a route belongs to an affected service; None where nothing shows it.
+
+        The upstream decides where it is known. Otherwise services are told apart by their health checks:
+        ``/billing/health`` is that of the routes below ``/billing/``. Without these, routes whose first
+        segment is that of an affected route belong together. What Nginx serves itself belongs to none.
+        """
+        if route in self._served_by_nginx:
+            return False
+        mine = {self.upstreams[name] for name in self.routes if name in self.upstreams}
+        if mine and route in self.upstreams:
+            return self.upstreams[route] in mine
+        own, services = self._checked_prefix(route), {self._checked_prefix(name) for name in self.routes}
+        if own is not None and None not in services:
+            return own in services
+        prefixes = {first_segment(name) for name in self.routes} - {""}
+        return True if first_segment(route) in prefixes else None
+
+    @cached_property
+    def _served_by_nginx(self) -> frozenset[str]:
+        """Routes that a log with upstreams shows as served well without one, such as static files."""
+        served = self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
+        served = served[served["nginx_status"] < 400]
+        if served["upstream_addr"].isna().all():
+            return frozenset()
+        passed_on = served["upstream_addr"].notna().groupby(served["route"]).any()
+        return frozenset(map(str, passed_on.index[~passed_on]))
+
+    def _checked_prefix(self, route: str) -> str | None:
+        """Return the longest prefix of a route that has a health check of its own, None without one."""
+        fitting = [prefix for prefix in self._checked_prefixes if route.startswith(prefix)]
+        return max(fitting, key=len, default=None)
+
+    @cached_property
+    def _checked_prefixes(self) -> frozenset[str]:
+        """Prefixes of the health checks that callers ask for, each with its last slash."""
+        names = (str(name) for name in self.outer["route"].dropna().unique())
+        return frozenset(name[: name.rindex("/") + 1] for name in names if is_health_check(name))
+
+    @once_per_context
+    def calm_routes(self) -> list[str]:
+        """Return unaffected routes of all services that were served well, with five requests at least."""
+        outer = self.observed[
+            self.observed["during"] & self.observed["vantage"].isin(["nginx", "edge", "outside"])
+        ]
+        counts = outer.groupby("route")["strained"].agg(["size", "sum"])
+        quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
+        return [str(name) for name in quiet.index if name not in self.routes]
+
+    @once_per_context
+    def calm_neighbours(self) -> list[str]:
+        """Return unaffected routes served by an affected service, with five requests at least."""
+        return [name for name in self.calm_routes() if self.is_same_service(name)]
+
+    def calm_beside(self, route: str) -> list[str]:
+        """Return the calm neighbours that the usual upstream of a route serves as well."""
+        mine = self.upstreams.get(route)
+        return [name for name in self.calm_neighbours() if self.upstreams.get(name) == mine]
+
+
+def first_segment(route: str) -> str:
+    """Return the first segment of a route with several segments, else an empty text."""
+    parts = route.strip("/").split("/")
+    return parts[0] if len(parts) > 1 else ""
+
+
+def most_of_one(
+    found: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame
+) -> tuple[pd.DataFrame, int] | None:
+    """Return the bad requests of one probed endpoint that a fate explains, and how many it had; else None.
+
+    Beside a fault of the whole service, one endpoint may have a fault of its own.
+    """
+    counts, totals = (frame["route"].value_counts() for frame in (rows, bad))
+    for route in found.routes:
+        count, total = int(counts.get(route, 0)), int(totals.get(route, 0))
+        if count >= 6 and count >= 0.5 * total and route in _probed_families(found):
+            return rows[rows["route"] == route], total
+    return None
+
+
+@once_per_context
+def _probed_families(found: HealthContext) -> frozenset[str]:
+    observed = found.observed
+    return frozenset(observed.loc[observed["row"] < 0, "route"].dropna().unique())
+
+
+def health_context(inv: Investigation) -> HealthContext:
+    """Gather the facts of an investigation; use as ``inv.once(health_context)``."""
+    joined = join_requests(inv.table("access_log"), inv.table("edge_log"))
+    observed = _one_name(
+        judge_observations(observations(joined, inv.table("probes"), inv.table("error_log")))
+    )
+    for side in ("edge", "nginx"):
+        waiting = joined.index[slow_uploads(joined, side)]
+        mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
+        observed.loc[mine, ["slow", "bad", "strained"]] = False
+    endpoint = inv.options.get("endpoint")
+    nginx, edge = routes(inv.table("config_directives"))
+    refused = refused_at_limit(observed, joined, inv.table("error_log"), nginx)
+    about = {route_of(endpoint)} if endpoint else monitored_routes(observed)
+    held = held_back(observed, refused, inv.table("error_log"), about.__contains__)
+    observed.loc[held, ["failed", "bad", "strained"]] = False
+    incident = find_incident(observed, route_of(endpoint) if endpoint else None)
+    own = application_errors(joined, observed, None if endpoint else incident)
+    if own.any():
+        observed.loc[own, ["failed", "bad", "strained"]] = False
+        incident = find_incident(observed)
+    observed["during"] = _during(observed["start"], incident)
+    joined["during"] = _during(joined["start"], incident)
+    for side in ("edge", "nginx"):
+        mine = observed[(observed["vantage"] == side) & (observed["row"] >= 0)].set_index("row")["bad"]
+        joined[f"{side}_bad"] = mine.reindex(joined.index).fillna(False).astype(bool)
+    # Side by side in memory by type, so that a selection of rows copies a third of the pieces: detectors make
+    # hundreds of them.
+    joined, observed = joined.copy(), observed.copy()
+    upstreams = _usual_upstreams(joined, nginx)
+    resolved = resolved_names(nginx, (joined, inv.table("error_log")), inv.table("app_processes"))
+    endpoints = _endpoints(observed, incident)
+    return HealthContext(
+        inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own], refused,
+        observed[held],
+    )  # fmt: skip
+
+
+def followed(inv: Investigation) -> FollowedRequests:
+    """Follow every request through all layers, with its fate; use as ``inv.once(followed)``."""
+    found = inv.once(health_context)
+    paths = found.joined["path"].dropna().unique()
+    inner = found.nginx_routes.passed_as(str(path) for path in paths)
+    traced = follow_requests(found.joined, inv.table("app_log"), inner)
+    return replace(traced, frame=with_fates(traced.frame, inv.table("error_log")).copy())
+
+
+def requests_view(case: Case) -> pd.DataFrame:
+    """Return the frame that queries know as ``requests``: that of :class:`FollowedRequests` with ``fate``."""
+    return Investigation(case, "health").once(followed).frame
+
+
+def _one_name(observed: pd.DataFrame) -> pd.DataFrame:
+    """Give what was asked inside or on the host the name that it has outside."""
+    outer = observed[~observed["vantage"].isin(INNER)]
+    known = [str(name) for name in outer["route"].unique()]
+    probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "route"].unique()]
+    if not known:
+        return observed
+    inner = observed["vantage"].isin(INNER)
+    names = {
+        route: same_endpoint(str(route), probed) or same_endpoint(str(route), known) or route
+        for route in observed.loc[inner, "route"].unique()
+    }
+    observed.loc[inner, "route"] = observed.loc[inner, "route"].map(names).astype("string")
+    return observed
+
+
+def _during(times: pd.Series, incident: Incident | None) -> pd.Series:
+    import pandas as pd
+
+    if incident is None:
+        return pd.Series(False, index=times.index)
+    return (times >= pd.Timestamp(incident.start)) & (times <= pd.Timestamp(incident.end))
+
+
+def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
+    """Return the upstream that serves each route when all is well."""
+    found: dict[str, str] = {}
+    passed_on = joined[joined["upstream_addr"].notna()]
+    for chosen in (
+        passed_on[~passed_on["during"] & ~passed_on["nginx_bad"]],
+        passed_on[~passed_on["nginx_bad"]],
+    ):
+        for route, group in chosen.groupby("route"):
+            found.setdefault(str(route), str(group["upstream_addr"].mode().iloc[0]))
+    examples = joined.drop_duplicates("route").set_index("route")["path"]
+    for route, path in examples.items():
+        place = nginx.wider(str(path)) or nginx.serving(str(path))
+        if str(route) not in found and place is not None and place.addresses:
+            found[str(route)] = place.addresses[0]
+    # Where nothing went well in the whole record, and a variable names the address.
+    for route, group in passed_on.groupby("route"):
+        found.setdefault(str(route), str(group["upstream_addr"].mode().iloc[0]))
+    return found
+
+
+def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, ...]:
+    """Return the paths affected: routes as they are, a route of one path by that path."""
+    if incident is None:
+        return ()
+    found = []
+    for route in incident.routes:
+        paths = observed.loc[observed["route"] == route, "path"].unique()
+        found.append(str(paths[0]) if len(paths) == 1 else route)
+    return tuple(found)
+
+
+def short_of_usual(found: HealthContext, rows: pd.DataFrame, column: str) -> pd.Series:
+    """Tell which requests ended, by a column of seconds, sooner than their endpoint may answer."""
+    return rows["route"].map(_usual_answer_s(found)).astype("float64") * MARGIN > rows[column]
+
+
+def longest_answer_s(found: HealthContext, rows: pd.DataFrame) -> float:
+    """Return the longest that an endpoint of some requests usually takes; NaN where none is known."""
+    usual = _usual_answer_s(found)
+    return max((usual[route] for route in rows["route"].unique() if route in usual), default=float("nan"))
+
+
+@once_per_context
+def _usual_answer_s(found: HealthContext) -> dict[str, float]:
+    """Return by route the time that nine of ten good answers take inside, else outside the incident."""
+    observed = found.observed
+    good = observed[~observed["bad"] & observed["duration_s"].notna()]
+    inside = good[good["vantage"] == "inside"]
+    calm = good[~good["during"] & good["vantage"].isin(["nginx", "edge", "outside"])]
+    times: dict[str, float] = {}
+    for rows in (inside, calm):
+        for route, group in rows.groupby("route"):
+            if len(group) >= 3:
+                times.setdefault(str(route), float(group["duration_s"].quantile(0.9)))
+    return times
+
+
+def is_timed(found: HealthContext) -> bool:
+    """Tell whether the evidence would have shown a slow endpoint."""
+    outer = found.outer
+    timed = outer["duration_s"].notna()
+    if len(outer) > 0 and timed.mean() >= TIMED_SHARE:
+        return True
+    probed = outer.loc[timed & (outer["vantage"] == "outside"), "start"]
+    if len(probed) < PROBES_OF_RECORD:
+        return False
+    whole, covered = (moments.max() - moments.min() for moments in (outer["start"], probed))
+    return bool(covered >= PROBED_SHARE * whole)
+
+
+def spared(found: HealthContext) -> list[str]:
+    """Return the endpoints asked about that the affected process served well all along."""
+    if found.inv.options.get("endpoint"):
+        return []
+    return sorted(monitored_routes(found.observed) & set(found.calm_neighbours()))
+
+
+def edge_visible(found: HealthContext) -> bool:
+    """Return True when the case has what the edge or callers before it saw: Nginx's log cannot clear them."""
+    return bool(found.observed["vantage"].isin(["edge", "outside"]).any())

@@ -1,0 +1,144 @@
+"""The diagnosis of a slow or failing ``/health``: detected signals, weighed for each cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from watchme_analysis.health.affected_service import gauges
+from watchme_analysis.health.context import HealthContext, edge_visible, health_context, is_timed, spared
+from watchme_analysis.health.detection import SIGNALS, detected, health_causes, observed
+from watchme_analysis.health.judge import Decision, Situation, decide, layer_findings, named_layer
+from watchme_analysis.health.missing import missing_evidence
+from watchme_analysis.health.signals.rules import unread
+from watchme_analysis.health.summary import filled_in, known_layer, what_happened, what_to_do, why
+from watchme_analysis.inference.causes import Cause
+from watchme_analysis.inference.engine import deciding_evidence, finding, next_test
+from watchme_analysis.inference.findings import Diagnosis, Finding, Investigation
+from watchme_analysis.inference.layers import both_faults
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.requests.concurrency import pile_up_start
+from watchme_analysis.text.formats import as_sentence
+from watchme_analysis.text.message import Resource, Text, in_each_language, message, value_of
+
+
+def _finding(inv: Investigation, cause: Cause) -> Finding:
+    """Return the finding for one cause, with its blind spots and next test in this case."""
+    found, seen = inv.once(health_context), inv.once(observed)
+    absent: list[Text] = [
+        message("health-not-collected", table=Resource(table), what=value_of(what))
+        for table, what in cause.needs.items()
+        if not found.collected(table) and not cause.complement
+    ]
+    if cause.layer == "edge":
+        absent += unread(found)
+    blind = [in_each_language(text, _sentence) for text in cause.cannot_see]
+    return replace(
+        finding(cause, health_causes(), seen, SIGNALS),
+        not_covered=(*absent, *blind),
+        next_test=next_test(cause, seen, lambda text, one: filled_in(found, text, one)),
+    )
+
+
+def _sentence(language: str, text: str) -> str:
+    """Return a noun phrase of a cause file as a sentence."""
+    return f"{text.rstrip('。')}。" if language == "ja" else as_sentence(text)
+
+
+def diagnose(inv: Investigation) -> Diagnosis:
+    """Return the cause of a slow or failing ``/health``, from the evidence of a case."""
+    found, seen = inv.once(health_context), inv.once(detected)
+    findings = {cause.cause: _finding(inv, cause) for cause in health_causes()}
+    return conclude(found, decide(seen, situation(found)), findings, seen)
+
+
+def situation(found: HealthContext) -> Situation:
+    """Return what a verdict depends on besides the observations."""
+    is_incident = found.incident is not None
+    return Situation(is_incident, is_timed(found), bool(is_incident and spared(found)), edge_visible(found))
+
+
+def conclude(
+    found: HealthContext,
+    decision: Decision,
+    findings: Mapping[str, Finding],
+    observations: Sequence[Observation],
+) -> Diagnosis:
+    """State a decision in sentences, with the evidence that is missing.
+
+    Parameters
+    ----------
+    found
+        The context.
+    decision
+        Verdict and ranking.
+    findings
+        Findings with blind spots and next tests, by cause.
+    observations
+        What the findings are made of.
+    """
+    verdict, cause, second = decision.verdict, decision.cause, decision.second
+    ranking = tuple(replace(one, finding=findings[one.finding.cause]) for one in decision.ranking)
+    if second is not None and verdict == "supported":
+        ranking = both_faults(ranking, second.finding.cause)
+    first = ranking[0]
+    probability = {entry.finding.cause: entry.probability for entry in ranking}
+    missing = missing_evidence(
+        found, probability, deciding_evidence(health_causes(), observations, probability)
+    )
+    is_supported = verdict == "supported"
+    also = second.finding.cause if is_supported and second is not None else None
+    others = (also,) if also is not None else ()
+    if others:
+        decision = replace(decision, route="pair")
+    confidence = decision.confidence
+    begun, ended = _span(found, cause) if verdict != "no_incident" else (None, None)
+    layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
+    return Diagnosis(
+        question="health",
+        case=found.inv.case.name,
+        verdict=verdict,
+        cause=cause,
+        secondary_cause=decision.secondary if is_supported else None,
+        other_causes=others,
+        confidence=confidence,
+        incident_start=begun,
+        incident_end=ended,
+        ranking=ranking,
+        coverage=found.inv.case.coverage(),
+        missing_evidence=missing,
+        extra={
+            "endpoints": list(found.endpoints),
+            "confidence_from": {
+                "route": decision.route,
+                "probability": round(decision.probability, 4),
+            },
+            "layer": named_layer(layers),
+            "layers": [layer.to_dict() for layer in layers],
+        },
+        summary=(
+            what_happened(found, begun),
+            known_layer(layers) or why(found, ranking, verdict, confidence)
+            if verdict == "inconclusive"
+            else why(found, ranking, verdict, confidence),
+            what_to_do(found, first, verdict, missing, others),
+        ),
+    )
+
+
+def _span(found: HealthContext, cause: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return when the trouble began and ended (None while open)."""
+    incident = found.incident
+    if incident is None:
+        return None, None
+    return _began(found, cause), None if incident.is_open else incident.end
+
+
+def _began(found: HealthContext, cause: str | None) -> datetime:
+    """Return when the trouble began: for a pool of threads, when it began to fill."""
+    if cause == "app_threadpool":
+        wide = gauges(found)
+        if "in_flight" in wide:
+            return pile_up_start(wide["in_flight"], found.start)
+    return found.start

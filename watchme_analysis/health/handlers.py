@@ -1,0 +1,194 @@
+"""Handlers of the application's source, found for the paths that callers ask."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Threads of the pool that Starlette runs plain functions on, unless set otherwise (anyio's default limiter).
+POOL_TOKENS = 40
+_LIMITER = "current_default_thread_limiter().total_tokens"
+# asyncio has threads of its own: as many as its executor, else five to 32, by the machine's CPUs.
+_EXECUTOR = ".set_default_executor"
+# What a handler leaves to be run after its answer, or does not wait for.
+_LEFT_BEHIND = r"\.add_task$|BackgroundTask$|\.submit$"
+_HANDED_TO_ASYNCIO = r"asyncio\.to_thread|.*\.run_in_executor"
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A handler as the source shows it.
+
+    Attributes
+    ----------
+    function
+        Name of its function.
+    method, path
+        Of its route.
+    runs_on
+        ``event_loop`` or ``thread_pool``.
+    background
+        Functions that it hands to background tasks or starts as tasks.
+    uses_threads
+        Whether it needs a thread of a pool to answer.
+    on_executor
+        Whether that is one of asyncio's own executor, not of the pool that plain handlers share.
+    application_file
+        File of the application that serves it; None if unknown. With method and path, it tells its calls.
+    unknown_calls
+        Calls on the event loop of which it is unknown whether they block.
+    """
+
+    function: str
+    method: str
+    path: str
+    runs_on: str
+    background: tuple[str, ...]
+    uses_threads: bool
+    on_executor: bool = False
+    application_file: str | None = None
+    unknown_calls: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """Application file (empty if unknown) and ``METHOD path``, by which its calls are found."""
+        return self.application_file or "", f"{self.method} {self.path}"
+
+
+def handlers_by_route(
+    app_handlers: pd.DataFrame, app_calls: pd.DataFrame, routes: list[str]
+) -> dict[str, Handler]:
+    """Return the handler of each route that the source knows.
+
+    A proxy may strip a prefix, so that a route also fits the end of a path; a longer route wins.
+
+    Parameters
+    ----------
+    app_handlers, app_calls
+        Tables of the glossary, may be empty.
+    routes
+        Routes requested from outside.
+    """
+    found: dict[str, tuple[int, Handler]] = {}
+    # What a handler hands to the background may need a thread; its answer does not.
+    reached = app_calls[app_calls["reached_from"].notna()]
+    threads = reached["context"].eq("thread_pool").fillna(False)
+    on_threads = set(origins(reached[threads]))
+    handing = reached[
+        reached["kind"].eq("thread_pool").fillna(False)
+        & reached["context"].eq("event_loop").fillna(False)
+        & ~reached["call"].fillna("").str.contains(_LEFT_BEHIND, regex=True)
+    ]
+    handed: dict[tuple[str, str], list[str]] = {}
+    for origin, call in zip(origins(handing), handing["call"], strict=True):
+        handed.setdefault(origin, []).append(call)
+    columns = (
+        "function",
+        "method",
+        "path",
+        "runs_on",
+        "background_tasks",
+        "application_file",
+        "unknown_calls",
+    )
+    for function, method, template, runs_on, tasks, file, unknown in zip(
+        *(app_handlers[name] for name in columns), strict=True
+    ):
+        if not isinstance(template, str) or not isinstance(runs_on, str):
+            continue
+        names = tuple(json.loads(tasks)) if isinstance(tasks, str) else ()
+        application = file if isinstance(file, str) else None
+        origin = application or "", f"{method} {template}"
+        calls = handed.get(origin, []) if runs_on != "thread_pool" else []
+        needs = runs_on == "thread_pool" or origin in on_threads or bool(calls)
+        on_executor = bool(calls) and all(re.fullmatch(_HANDED_TO_ASYNCIO, call) for call in calls)
+        open_calls = tuple(json.loads(unknown)) if isinstance(unknown, str) else ()
+        handler = Handler(
+            str(function), str(method), template, runs_on, names, needs, on_executor, application, open_calls
+        )
+        pattern = re.compile("(?P<prefix>.*)" + _pattern(template))
+        for route in routes:
+            match = pattern.fullmatch(route)
+            if match is None:
+                continue
+            # The shorter what is left before the template, the better it fits.
+            left = len(match["prefix"])
+            if route not in found or left < found[route][0]:
+                found[route] = (left, handler)
+    return {route: handler for route, (_, handler) in found.items()}
+
+
+def origins(app_calls: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return for each call the application file (empty if unknown) and the handler that reaches it.
+
+    Parameters
+    ----------
+    app_calls
+        Table of the glossary.
+    """
+    files, handlers = (app_calls[name].fillna("") for name in ("application_file", "reached_from"))
+    return list(zip(files, handlers, strict=True))
+
+
+def pool_tokens(
+    app_calls: pd.DataFrame,
+    app_processes: pd.DataFrame,
+    handlers: Iterable[Handler] = (),
+    variables: Mapping[str, str] | None = None,
+) -> int | None:
+    """Return how many threads handlers share in a process: as the source sets it, else 40.
+
+    Of handlers that only hand work to asyncio's own executor its size counts, which is unknown unless set.
+
+    Parameters
+    ----------
+    app_calls, app_processes
+        Tables of the glossary, may be empty. A variable set on the command line goes over the source's own
+        number; where several numbers are set, for several programs, none counts.
+    handlers
+        Handlers in question.
+    variables
+        What the container's settings set; the command line goes over it.
+    """
+    in_need = [handler for handler in handlers if handler.uses_threads]
+    on_executor = bool(in_need) and all(handler.on_executor for handler in in_need)
+    call = app_calls["call"].fillna("")
+    limits = app_calls[call.str.endswith(_EXECUTOR if on_executor else _LIMITER)]
+    sizes = limit_sizes(limits, app_processes, variables)
+    known = {int(size) for size in sizes if size > 0}
+    if len(known) == 1:
+        return known.pop()
+    return None if on_executor else POOL_TOKENS
+
+
+def limit_sizes(
+    limits: pd.DataFrame, app_processes: pd.DataFrame, variables: Mapping[str, str] | None = None
+) -> list[float]:
+    """Return how much each limit of the source allows, by the variables that set it; NaN: unknown.
+
+    Parameters
+    ----------
+    limits
+        Rows of ``app_calls`` of the kind ``limit``.
+    app_processes, variables
+        As for :func:`pool_tokens`.
+    """
+    given = dict(variables or {})
+    for environment in app_processes["environment"].dropna():
+        given |= {str(name): str(value) for name, value in json.loads(environment).items()}
+    sizes = []
+    for size, variable in zip(limits["at_once"].astype("float64"), limits["variable"], strict=True):
+        said = given.get(variable, "") if isinstance(variable, str) else ""
+        sizes.append(float(said) if said.isdigit() else float(size))
+    return sizes
+
+
+def _pattern(route: str) -> str:
+    parts = re.split(r"(\{[^}]*\})", route.rstrip("/") or "/")
+    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts) + "/?"

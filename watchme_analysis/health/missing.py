@@ -1,0 +1,346 @@
+"""The evidence that a `/health` diagnosis lacks, and the commands that collect it, ready to be pasted.
+
+Words in capitals are the reader's to fill in: CONTAINER, FOLDER, ZONE, TOKEN, START and END, and HOST and
+PORT where the case does not tell them. Lines that begin with ``#`` say where to run the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from watchme_analysis.health.context import HealthContext, once_per_context
+from watchme_analysis.health.detection import SIGNALS, health_causes
+from watchme_analysis.inference.engine import separation
+from watchme_analysis.inference.findings import Missing
+from watchme_analysis.text.message import Commands, Message, Text, message
+from watchme_analysis.text.shell_quoting import shell_word
+
+# Log-odds by which evidence comes first that would separate two likely causes which look the same.
+DECIDES = 10.0
+LOG_FORMAT = (
+    'log_format timed \'$remote_addr - [$time_iso8601] $msec $request_id "$request" $status '
+    "$body_bytes_sent rt=$request_time uct=$upstream_connect_time uht=$upstream_header_time "
+    "urt=$upstream_response_time ua=$upstream_addr us=$upstream_status ray=$http_cf_ray "
+    '"$http_user_agent"\';\n'
+    "access_log /var/log/nginx/access.log timed;"
+)
+_EDGE_FIELDS = (
+    "RayID", "ClientIP", "ClientRequestHost", "ClientRequestMethod", "ClientRequestPath", "ClientRequestURI",
+    "EdgeStartTimestamp", "EdgeEndTimestamp", "EdgeResponseStatus", "EdgeResponseBytes",
+    "EdgeTimeToFirstByteMs", "CacheCacheStatus", "OriginIP", "OriginResponseStatus",
+    "OriginResponseDurationMs", "OriginTCPHandshakeDurationMs",
+)  # fmt: skip
+_EDGE_PHASES = (
+    "http_request_cache_settings", "http_request_firewall_custom", "http_request_firewall_managed",
+    "http_ratelimit", "http_request_origin", "http_config_settings", "http_request_dynamic_redirect",
+    "http_request_transform", "http_request_late_transform",
+)  # fmt: skip
+_CLOUDFLARE = "https://api.cloudflare.com/client/v4/zones/ZONE"
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """Evidence that may be missing: whether it is, its name in messages, how to get it, and what it fills."""
+
+    absent: bool
+    name: str
+    how: Text
+    evidence: tuple[str, ...]
+
+
+def missing_evidence(
+    found: HealthContext, probability: Mapping[str, float], deciding: Collection[str] = ()
+) -> tuple[Missing, ...]:
+    """Return the evidence that is not there; what separates the causes still in question best comes first.
+
+    Parameters
+    ----------
+    found
+        The context.
+    probability
+        By cause.
+    deciding
+        Tables without which two likely causes look the same: what fills them comes before all else.
+    """
+    said = []
+    for wish in _wishes(found):
+        decides = not set(deciding).isdisjoint(wish.evidence)
+        if wish.absent or decides:
+            value = separation(wish.evidence, health_causes(), SIGNALS, probability) + DECIDES * decides
+            what, why = (message(f"missing-{wish.name}-{part}") for part in ("what", "why"))
+            said.append(Missing(what, why, wish.how, value))
+    return tuple(sorted(said, key=lambda item: -item.value))
+
+
+@once_per_context
+def addresses(found: HealthContext) -> Addresses:
+    """Return where the affected endpoint is asked from each vantage, as far as the case tells."""
+    endpoint = found.example_path
+    inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+    upstream = found.services[0] if found.services else "127.0.0.1:PORT"
+    hosts = [found.table(name)["host"].dropna() for name in ("edge_log", "access_log")]
+    host = next((str(names.mode().iloc[0]) for names in hosts if len(names)), "HOST")
+    processes = found.table("app_processes")
+    mine = processes[processes["addr"] == upstream.rsplit(":", 1)[0]]
+    ports = (mine if len(mine) else processes)["port"].dropna().unique()
+    port = str(int(ports[0])) if len(ports) == 1 else upstream.rsplit(":", 1)[-1]
+    if len(mine) and len(ports) == 1:
+        # Nginx may ask for another port than the one on which the process listens.
+        upstream = f"{upstream.rsplit(':', 1)[0]}:{port}"
+    return Addresses(
+        outside=f"https://{host}{endpoint}",
+        upstream=upstream,
+        host=f"http://{upstream}{inner}",
+        inside=f"http://localhost:{port}{inner}",
+        port=port,
+    )
+
+
+def _wishes(found: HealthContext) -> list[_Wish]:
+    at = addresses(found)
+    access = found.table("access_log")
+    vantages = set(found.table("probes")["vantage"].dropna())
+    untimed = len(access) > 0 and not access["upstream_response_time_s"].notna().any()
+    return [
+        _Wish(
+            "inside" not in vantages,
+            "inside-probes",
+            inside_probes(at),
+            ("probes/inside",),
+        ),
+        _Wish(
+            "outside" not in vantages and found.table("edge_log").empty,
+            "outside-probes",
+            outside_probes(at),
+            ("probes/outside",),
+        ),
+        _Wish(
+            "host" not in vantages,
+            "host-probes",
+            host_probes(at),
+            ("probes/host",),
+        ),
+        _Wish(
+            access.empty,
+            "access-log",
+            timed_access_log(),
+            ("access_log",),
+        ),
+        _Wish(
+            untimed,
+            "access-log-times",
+            timed_access_log(),
+            ("access_log/times",),
+        ),
+        *_of_layers(found),
+        *_of_application(found, at),
+    ]
+
+
+def _of_layers(found: HealthContext) -> list[_Wish]:
+    config = set(found.table("config_directives")["layer"].dropna())
+    no_edge_config = "edge" not in config and found.table("edge_settings").empty
+    return [
+        _Wish(
+            found.table("edge_log").empty,
+            "edge-requests",
+            edge_log(),
+            ("edge_log",),
+        ),
+        _Wish(
+            not found.collected("error_log"),
+            "nginx-errors",
+            error_log(),
+            ("error_log",),
+        ),
+        _Wish(
+            "nginx" not in config,
+            "nginx-configuration",
+            nginx_configuration(),
+            ("config_directives/nginx",),
+        ),
+        _Wish(
+            no_edge_config,
+            "edge-configuration",
+            edge_configuration(),
+            ("config_directives/edge", "edge_settings"),
+        ),
+    ]
+
+
+def _of_application(found: HealthContext, at: Addresses) -> list[_Wish]:
+    metrics = set(found.table("host_metrics")["metric"].dropna())
+    return [
+        _Wish(
+            not {"threads", "cpu_pct"} <= metrics,
+            "metrics",
+            process_metrics(at),
+            ("host_metrics",),
+        ),
+        _Wish(
+            found.table("app_log").empty,
+            "application-log",
+            application_log(),
+            ("app_log",),
+        ),
+        _Wish(
+            found.table("app_handlers").empty,
+            "source",
+            application_source(),
+            ("app_handlers", "app_calls"),
+        ),
+        _Wish(
+            found.table("app_processes").empty,
+            "start-command",
+            start_command(),
+            ("app_processes",),
+        ),
+        _Wish(
+            found.table("compose_settings").empty,
+            "containers",
+            compose_file(),
+            ("compose_settings",),
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where an endpoint is asked, as far as the case tells.
+
+    Attributes
+    ----------
+    outside
+        URL through the edge.
+    upstream
+        Address at which the process listens, as Nginx reaches it.
+    host
+        URL that Nginx asks.
+    inside
+        URL in the container's own network.
+    port
+        Port inside the container.
+    """
+
+    outside: str
+    upstream: str
+    host: str
+    inside: str
+    port: str
+
+
+def inside_probes(at: Addresses) -> str:
+    """Probe from inside the container for ten minutes; nothing is installed there."""
+    return (
+        "watchme probe --standalone > probe.py\n"
+        "docker cp probe.py CONTAINER:/tmp/probe.py\n"
+        "docker exec CONTAINER python /tmp/probe.py --output /tmp/probes.csv --for 600 "
+        f"{shell_word(at.inside)}\n"
+        "docker cp CONTAINER:/tmp/probes.csv FOLDER/probes-inside.csv"
+    )
+
+
+def outside_probes(at: Addresses) -> str:
+    """Probe through the edge for ten minutes."""
+    return f"watchme probe {shell_word(at.outside)} --every 10s --for 10m --output FOLDER/probes-outside.csv"
+
+
+def host_probes(at: Addresses) -> Message:
+    """Probe past Nginx for ten minutes."""
+    command = (
+        f"watchme probe --host {shell_word(at.host)} --every 10s --for 10m --output FOLDER/probes-host.csv"
+    )
+    return message("collect-on-host", commands=Commands(command))
+
+
+def timed_access_log() -> Message:
+    """Have Nginx log what each layer took."""
+    return message(
+        "collect-timed-access-log",
+        configuration=Commands(LOG_FORMAT),
+        reload=Commands("nginx -t && nginx -s reload"),
+        copy=Commands("cp /var/log/nginx/access.log* FOLDER/; nginx -T > FOLDER/nginx.conf"),
+    )
+
+
+def error_log() -> Message:
+    """Copy Nginx's error log."""
+    return message(
+        "collect-error-log",
+        commands=Commands("cp /var/log/nginx/error.log* FOLDER/"),
+        setting=Commands("error_log /var/log/nginx/error.log warn;"),
+    )
+
+
+def nginx_configuration() -> str:
+    """Dump Nginx's configuration, includes expanded."""
+    return "nginx -T > FOLDER/nginx.conf"
+
+
+def edge_log() -> Message:
+    """Fetch the edge's request log of up to an hour."""
+    fetch = (
+        f"curl -sH 'Authorization: Bearer TOKEN' '{_CLOUDFLARE}/logs/received?start=START&end=END"
+        f"&timestamps=unixnano&fields={','.join(_EDGE_FIELDS)}' > FOLDER/edge.jsonl"
+    )
+    return message("collect-edge-log", commands=Commands(fetch))
+
+
+def edge_configuration() -> str:
+    """Export the zone's settings and the rules that concern a request."""
+    return (
+        f"curl -sH 'Authorization: Bearer TOKEN' {_CLOUDFLARE}/settings > FOLDER/edge-settings.json\n"
+        f"curl -sH 'Authorization: Bearer TOKEN' {_CLOUDFLARE}/pagerules > FOLDER/edge-settings-pages.json\n"
+        f"for phase in {' '.join(_EDGE_PHASES)}; do curl -sH 'Authorization: Bearer TOKEN' "
+        f"{_CLOUDFLARE}/rulesets/phases/$phase/entrypoint > FOLDER/edge-settings-$phase.json; done"
+    )
+
+
+def process_metrics(at: Addresses) -> Message:
+    """Sample what the process and its host use each second, and how often its quota held it back."""
+    port = at.port if at.port.isdecimal() else "PORT"
+    sample = (
+        "P=$(docker inspect -f '{{.State.Pid}}' CONTAINER); H=$(getconf CLK_TCK)\n"
+        "used() { sed 's/.*) //' /proc/$P/stat | awk '{print $12 + $13}'; }\n"
+        "host() { awk '/^cpu / {print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6}' /proc/stat; }\n"
+        "C=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$P/cgroup)/cpu.stat\n"
+        "echo timestamp,cpu_pct,in_flight,threads,rss_mb,open_files,host_cpu_pct,nr_throttled "
+        "> FOLDER/metrics.csv\n"
+        "A=$(used); set -- $(host); while sleep 1; do B=$(used); set -- $(host) $1 $2; "
+        'echo "$(date +%s),$(( (B - A) * 100 / H )),'
+        f"$(nsenter -t $P -n ss -Htn state established '( sport = :{port} )' | wc -l),"
+        "$(awk '/^Threads/ {print $2}' /proc/$P/status),"
+        "$(awk '/^VmRSS/ {print int($2 / 1024)}' /proc/$P/status),"
+        "$(ls /proc/$P/fd | wc -l),$(( ($1 - $3) * 100 / ($1 - $3 + $2 - $4) )),"
+        "$(awk '/^nr_throttled/ {print $2}' $C 2>/dev/null)\" >> FOLDER/metrics.csv; A=$B; done"
+    )
+    return message("collect-process-metrics", commands=Commands(sample))
+
+
+def application_log() -> str:
+    """Copy the application's log with the time of each line."""
+    return "docker logs --timestamps CONTAINER > FOLDER/app.log 2>&1"
+
+
+def application_source() -> Message:
+    """Copy the application's source; it is read, never run."""
+    return message(
+        "collect-application-source",
+        commands=Commands("docker cp CONTAINER:/app FOLDER/app"),
+        where=Commands("docker exec CONTAINER pwd"),
+        stacks=Commands("py-spy dump --pid PID"),
+    )
+
+
+def start_command() -> str:
+    """Note how the server is started."""
+    return (
+        'docker inspect -f \'{{join .Config.Entrypoint " "}} {{join .Config.Cmd " "}}\' CONTAINER '
+        "> FOLDER/uvicorn_command.txt"
+    )
+
+
+def compose_file() -> str:
+    """Print the containers' settings with everything merged in."""
+    return "docker compose config > FOLDER/compose.yml"

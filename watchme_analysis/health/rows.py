@@ -1,0 +1,114 @@
+"""Queries that return the rows behind a statement about ``/health``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.schema import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The log that each layer keeps of requests.
+LOGS = {"edge": "edge_log", "nginx": "access_log"}
+# So many lines that follow each other are written as a range.
+_RANGE = 4
+
+
+def quoted(text: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def within(found: HealthContext, table: str, *conditions: str) -> str:
+    """Return the query for a table's rows of the incident that meet the conditions."""
+    if found.incident is None:
+        return select(table, *conditions)
+    start, end = found.start.isoformat(), found.end.isoformat()
+    span = f"{TABLES[table].time} between timestamptz {quoted(start)} and timestamptz {quoted(end)}"
+    return select(table, span, _windowed(found, table), *conditions)
+
+
+def _windowed(found: HealthContext, table: str) -> str:
+    """Return the condition that a row lies in the window looked at; empty when that is the whole case."""
+    window, column = found.inv.window, TABLES[table].time
+    if window is None or column is None:
+        return ""
+    start, end = (f"timestamptz {quoted(bound.isoformat())}" for bound in (window.start, window.end))
+    return f"{column} >= {start} and {column} < {end}"
+
+
+def select(table: str, *conditions: str) -> str:
+    """Return the query for a table's rows that meet the conditions."""
+    where = " and ".join(condition for condition in conditions if condition)
+    return f"select * from {table}" + (f" where {where}" if where else "")
+
+
+def lines(table: str, rows: pd.DataFrame) -> str:
+    """Return the query for a table's rows that stand in the files and lines of some rows.
+
+    Parameters
+    ----------
+    table
+        Name of the table.
+    rows
+        Rows with ``file`` and ``line``, as the table has them.
+    """
+    return f"select * from {table} where {_standing(rows)}"
+
+
+def of_joined(side: str, rows: pd.DataFrame) -> str:
+    """Return the query for what a layer (``edge``, ``nginx``) logged of some joined requests."""
+    names = {f"{side}_file": "file", f"{side}_line": "line"}
+    return lines(LOGS[side], rows[list(names)].rename(columns=names))
+
+
+def of_observed(rows: pd.DataFrame) -> str:
+    """Return the query for what tables hold of some observations, whichever tables those are.
+
+    Rows of several tables are put below each other with what all of them have: table, file, line, the time
+    that the table is ordered by, path and status (null in ``error_log``).
+    """
+    groups = [(str(table), group) for table, group in rows.groupby("table", sort=True)]
+    if len(groups) == 1:
+        return lines(*groups[0])
+    parts = []
+    for table, group in groups:
+        moment = "start" if table == "edge_log" else "time"
+        status = "null::bigint" if table == "error_log" else "status"
+        parts.append(
+            f"select '{table}' as source, file, line, {moment} as time, path, {status} as status "
+            f"from {table} where {_standing(group)}"
+        )
+    return " union all ".join(parts) + " order by time"
+
+
+def tables_of(rows: pd.DataFrame) -> str:
+    """Return the names of all tables that some observations were read from, in the order of their query."""
+    return ", ".join(sorted(rows["table"].unique()))
+
+
+def _standing(rows: pd.DataFrame) -> str:
+    """Return the condition that a row stands in the files and lines of some rows."""
+    parts = []
+    for file, group in rows.groupby("file", sort=True):
+        numbers = sorted({int(line) for line in group["line"].dropna()})
+        parts.append(f"(file = {quoted(str(file))} and ({_numbers(numbers)}))")
+    return "(" + " or ".join(parts) + ")" if parts else "false"
+
+
+def _numbers(numbers: list[int]) -> str:
+    """Return the condition that a line's number is one of these, runs of them as ranges."""
+    breaks = [0, *(place for place, (a, b) in enumerate(pairwise(numbers), 1) if b != a + 1), len(numbers)]
+    runs = [numbers[first:last] for first, last in pairwise(breaks)]
+    ranges = [f"line between {run[0]} and {run[-1]}" for run in runs if len(run) >= _RANGE]
+    single = [str(number) for run in runs if len(run) < _RANGE for number in run]
+    return " or ".join([*ranges, *([f"line in ({', '.join(single)})"] if single else [])]) or "false"
+
+
+def at_times(times: Iterable[Any]) -> str:
+    """Return the condition that a row's time is one of these."""
+    return f"time in ({', '.join(f'timestamptz {quoted(time.isoformat())}' for time in times)})"

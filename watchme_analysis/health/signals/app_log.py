@@ -1,0 +1,90 @@
+"""Signals of the application's log: the resources that it lacks, and what held its event loop."""
+
+from __future__ import annotations
+
+from watchme_analysis.health.affected_service import service_name
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.rows import of_joined, quoted, within
+from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.text.message import Choice, message
+
+# Gunicorn ends a worker whose loop has not called for its time limit, and says that memory may be why.
+WORKER_TIMEOUT = r"WORKER TIMEOUT"
+# How clients of databases and HTTP say that a pool has no free connection, and servers that they have none.
+# A pool that is full and discards a connection (urllib3) makes nobody wait.
+_NO_CONNECTION = (
+    r"QueuePool limit|PoolTimeout|[Cc]onnection pool (?:exhausted|timeout)|pool timeout|PoolError"
+    r"|EmptyPoolError|[Tt]oo many (?:clients|connections)|remaining connection slots|max_connections"
+    r"|[Nn]o free connection|[Tt]imed out (?:acquiring|getting|fetching) (?:a )?connection"
+    r"|[Cc]ouldn't get a connection"
+)
+_LOOP_HELD = rf"Executing <(?:Task|Handle|TimerHandle)\b.* took [0-9.]+ seconds|{WORKER_TIMEOUT}"
+_NO_MEMORY = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
+_NO_FILES = r"Too many open files|EMFILE|out of system resource|Errno 24"
+_NO_ROOM = r"No space left on device|ENOSPC|Errno 28\b|Disk quota exceeded|disk is full"
+# Signal, words, key of their meaning in the catalogues, and how often they must have been logged.
+_WORDS = (
+    ("files_full", _NO_FILES, "files", 2),
+    ("files_full", r"can't start new thread", "threads", 2),
+    ("concurrency_limit", r"Exceeded concurrency limit", "concurrency", 2),
+    ("memory_full", _NO_MEMORY, "memory", 2),
+    ("disk_full", _NO_ROOM, "disk", 2),
+    ("connections_used_up", _NO_CONNECTION, "connections", 2),
+    ("loop_held", _LOOP_HELD, "loop", 1),
+)
+
+
+@detects("loop_held", group="log", needs=("app_log",))
+@detects("concurrency_limit", "connections_used_up", group="connections", needs=("app_log",))
+@detects("disk_full", group="disk", needs=("app_log",))
+@detects(
+    "files_full",
+    group="descriptors",
+    needs=(
+        "host_metrics",
+        "app_log",
+    ),
+)
+@detects(
+    "memory_full",
+    group="memory",
+    needs=(
+        "host_metrics",
+        "app_log",
+    ),
+)
+def log_words(found: HealthContext) -> list[Observation]:
+    """Find the lines in which the application says what it lacks or what held it."""
+    log = found.table("app_log")
+    if log.empty:
+        return []
+    service = service_name(found, log)
+    mine = found.of_incident(log[log["service"].fillna("") == service])
+    messages = mine["message"].fillna("")
+    seen = []
+    for outcome, words, meaning, least in _WORDS:
+        hits = int(messages.str.contains(words, regex=True).sum())
+        if hits >= least:
+            # By its words: a process out of descriptors says so thousands of times a second.
+            of_service = f"coalesce(service, '') = {quoted(service)}"
+            sql = within(found, "app_log", of_service, f"regexp_matches(message, {quoted(words)})")
+            text = message("health-log-words", meaning=Choice(meaning), lines=hits)
+            seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=text))
+    return seen
+
+
+@detects("concurrency_limit", group="connections", needs=("app_log",))
+def turned_away(found: HealthContext) -> list[Observation]:
+    """Find 503 answers that the application server gave at once, a sign of its limit of connections."""
+    limits = found.table("app_processes")["limit_concurrency"]
+    if not limits.notna().any():
+        return []
+    bad = found.rows("nginx", bad=True)
+    away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < 0.5)]
+    if len(away) < 3 or len(away) < 0.3 * len(bad):
+        return []
+    text = message("health-turned-away", refused=len(away), bad=len(bad), paths=found.endpoints)
+    sql = of_joined("nginx", away)
+    most = (int(limit) for limit in sorted(set(limits.dropna())))
+    detail = message("health-turned-away-detail", limits=most)
+    return [Observation("concurrency_limit", text, "access_log", len(away), sql, detail=detail)]

@@ -1,0 +1,237 @@
+"""Signals of arriving requests: all as usual, none for a time, or more than the service ever gets."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.access_logs.routes import route_of
+from watchme_analysis.access_logs.surges import distinguishing_part
+from watchme_analysis.health.application_errors import monitored_routes
+from watchme_analysis.health.context import HealthContext, edge_visible
+from watchme_analysis.health.incident import CALM_ROWS, judge_requests
+from watchme_analysis.health.rows import LOGS, of_joined, of_observed, select, tables_of
+from watchme_analysis.health.signals.localisation import FEWEST_ARRIVALS, FEWEST_SERVED
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.redact import shortened
+from watchme_analysis.requests.observations import ERROR_KINDS, INNER
+from watchme_analysis.text.message import Message, Number, Quotation, Resource, TimeSpan, message, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CALM_LOGS = ("probes", "access_log", "edge_log", "error_log")
+# How much calm one kind of record shows, against all three: probes show the paths that they ask, Nginx's log
+# what an edge before it let through, and an edge's log all that callers asked.
+ONE_PLACE, PART_OF_ALL = 0.7, 0.6
+STOPPED_BY_CHANCE = 1e-6
+LONGEST_RATIO = 3.0
+FEWEST_CALLERS = 3
+# Arrivals during the incident, as a multiple of the busiest comparable interval: from this ratio they are a
+# surge, at the second one beyond doubt, and up to the third they are usual.
+SURGE_RATIO, CLEAR_RATIO, USUAL_RATIO = 2.0, 4.0, 1.5
+# Requests outside the incident from which a baseline is known.
+FEWEST_ARRIVALS_OUTSIDE = 20
+# Share of bad requests below which a surge without failures harmed nobody.
+ABSORBED = 0.5
+# Characters of an agent's distinguishing part that are shown.
+_LONGEST_AGENT = 80
+# Share of the excess that makes it one caller's or one route's.
+MOST_OF_EXCESS = 0.6
+
+
+@detects("all_well", group="incident", needs=("access_log", "edge_log", "probes"))
+def all_well(found: HealthContext) -> list[Observation]:
+    """Return that no endpoint was slow or failing for long."""
+    outer = found.outer
+    if endpoint := found.inv.options.get("endpoint"):
+        outer = outer[outer["route"] == route_of(endpoint)]
+    # A request that edge and Nginx logged is one request.
+    once = outer[~(outer["row"].duplicated() & (outer["row"] >= 0))]
+    judged = judge_requests(outer)
+    bad, total = int(judged["bad"].sum()), len(judged)
+    table = next((name for name in CALM_LOGS if found.has(name)), "probes")
+    text = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
+    # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
+    places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
+    alone = ONE_PLACE if found.has("edge_log") or (endpoint and table == "probes") else PART_OF_ALL
+    # What others went through is no doubt of the endpoint asked about.
+    mine = monitored_routes(found.observed)
+    monitored = outer[outer["route"].isin(mine)] if mine else outer
+    shares = monitored.groupby("route")["strained"].agg(["mean", "size"])
+    worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
+    strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
+    strength *= 0.5 if _upstream_trouble(found) else 1.0
+    sql = of_observed(once) if len(once) else select(table)
+    effect = bad / max(total, 1)
+    named = tables_of(once) or table
+    return [Observation("all_well", text, named, len(once), sql, effect, "share", strength)]
+
+
+def _upstream_trouble(found: HealthContext) -> bool:
+    """Return whether upstreams failed at several times, with good requests between: no restart does that."""
+    import numpy as np
+
+    errors = found.table("error_log")
+    times = errors.loc[errors["kind"].isin(ERROR_KINDS), "time"].sort_values()
+    good = found.outer_requests.loc[lambda rows: ~rows["bad"], "start"].sort_values()
+    served = np.diff(good.searchsorted(times))
+    return int((served >= CALM_ROWS).sum()) >= 2
+
+
+@detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))
+def stopped(found: HealthContext) -> list[Observation]:
+    """Find a route that Nginx received no request of for a time, while others arrived as usual.
+
+    Given the share of the route among all other requests, the chance that none of those in the gap is one of
+    its own is ``(1 - share) ** others``, whatever the time of day does to both.
+    """
+    import numpy as np
+
+    seen = found.joined[found.joined["seen_nginx"]].sort_values("nginx_start", kind="stable")
+    if seen.empty or edge_visible(found):
+        return []
+    moment_s = (seen["nginx_start"] - seen["nginx_start"].iloc[0]).dt.total_seconds()
+    best: tuple[float, Any] | None = None
+    for route, mine in seen.groupby("route"):
+        own_s, other_s = moment_s[mine.index].to_numpy(), moment_s[seen["route"] != route].to_numpy()
+        if len(own_s) < FEWEST_ARRIVALS or len(other_s) < FEWEST_ARRIVALS:
+            continue
+        # Between two requests of the route, and from its last one to the end.
+        bounds_s = np.append(own_s, moment_s.iloc[-1])
+        gaps_s = np.diff(bounds_s)
+        at = int(gaps_s.argmax())
+        between = int(((other_s > bounds_s[at]) & (other_s < bounds_s[at + 1])).sum())
+        part = len(own_s) / (len(own_s) + len(other_s) - between)
+        # A route that is busy at times has gaps between them.
+        if len(gaps_s) > 1 and gaps_s[at] < LONGEST_RATIO * float(np.partition(gaps_s, -2)[-2]):
+            continue
+        # By the clock too: what else arrived may have been a burst.
+        usual_s = float(gaps_s.sum() - gaps_s[at]) / len(own_s)
+        by_clock = math.exp(-float(gaps_s[at]) / usual_s) if usual_s > 0 else 1.0
+        chance = len(own_s) * max((1 - part) ** between, by_clock)
+        if chance <= STOPPED_BY_CHANCE and (best is None or chance < best[0]):
+            best = chance, (str(route), mine, at, between)
+    if best is None:
+        return []
+    route, mine, at, between = best[1]
+    start = mine["nginx_start"].iloc[at]
+    is_last = at == len(mine) - 1
+    end = seen["nginx_end"].max() if is_last else mine["nginx_start"].iloc[at + 1]
+    callers = mine["client_addr"].value_counts()
+    callers = callers[callers >= FEWEST_SERVED]
+    text = message(
+        "health-arrivals-stopped",
+        span=TimeSpan(start.to_pydatetime(), end.to_pydatetime()),
+        path=Resource(route),
+        others=between,
+    )
+    sql = of_joined("nginx", mine)
+    signals = [Observation("arrivals_stopped", text, "access_log", len(mine), sql)]
+    if len(callers) >= FEWEST_CALLERS:
+        text = message("health-callers-stopped", callers=len(callers), path=Resource(route))
+        signals.append(Observation("callers_stopped", text, "access_log", len(mine), sql))
+    return signals
+
+
+@detects(
+    "arrivals_up", "arrivals_usual", "arrivals_absorbed", group="arrivals", needs=("access_log", "edge_log")
+)
+def arrivals(found: HealthContext) -> list[Observation]:
+    """Compare the arrivals at the affected service during the incident with its busiest time otherwise."""
+    side = "nginx" if found.has("access_log") else "edge"
+    rows = _requests(found, side)
+    times = rows[f"{side}_start"]
+    begun = _begun(times, found)
+    inside = times.between(begun, found.end)
+    length_s = (found.end - begun).total_seconds()
+    other = times[~inside]
+    if length_s <= 0 or len(other) < FEWEST_ARRIVALS_OUTSIDE or not inside.any():
+        return []
+    usual = _busiest_rate(other, begun, found.end, length_s)
+    rate = int(inside.sum()) / length_s
+    ratio = rate / usual
+    numbers = {"rate": Number(rate), "ratio": Number(ratio, 2)}
+    sql = of_joined(side, rows[inside])
+    count = int(inside.sum())
+    if ratio >= SURGE_RATIO:
+        strength = by_count(ratio - 1, CLEAR_RATIO - 1)
+        whom = _senders(rows, inside, length_s, _span_s(other))
+        bad = found.affected[~found.affected["vantage"].isin(INNER)]
+        if not bad["failed"].any() and bad["bad"].mean() < ABSORBED:
+            text = sentences(message("health-arrivals-absorbed", **numbers), *whom)
+            return [Observation("arrivals_absorbed", text, LOGS[side], count, sql, ratio, "ratio")]
+        text = sentences(message("health-arrivals-up", **numbers), *whom)
+        return [Observation("arrivals_up", text, LOGS[side], count, sql, ratio, "ratio", strength, text)]
+    if ratio <= USUAL_RATIO:
+        text = message("health-arrivals-usual", **numbers)
+        return [Observation("arrivals_usual", text, LOGS[side], count, sql, ratio, "ratio")]
+    return []
+
+
+def _requests(found: HealthContext, side: str) -> pd.DataFrame:
+    """Return the requests of the affected services, on all their routes; all requests if none is known."""
+    rows = found.joined[found.joined[f"seen_{side}"] & found.joined[f"{side}_start"].notna()]
+    mine = rows[rows["route"].map(found.upstreams).isin(found.services)]
+    return mine if len(mine) else rows
+
+
+def _span_s(times: pd.Series) -> float:
+    return max(float((times.max() - times.min()).total_seconds()), 1.0)
+
+
+def _begun(times: pd.Series, found: HealthContext) -> datetime:
+    """Return when the arrivals of the incident began: requests pile up before the first of them fails."""
+    length_s = (found.end - found.start).total_seconds()
+    early = found.start - timedelta(seconds=length_s)
+    ahead = times.between(early, found.start, inclusive="left")
+    rest = times[(times < early) | (times > found.end)]
+    # Only requests before both show what is usual: few arrive while callers still wait.
+    if length_s <= 0 or int((times < early).sum()) < FEWEST_ARRIVALS_OUTSIDE:
+        return found.start
+    usual = _busiest_rate(rest, early, found.end, length_s)
+    return early if int(ahead.sum()) / length_s >= SURGE_RATIO * usual else found.start
+
+
+def _busiest_rate(other: pd.Series, begun: datetime, ended: datetime, length_s: float) -> float:
+    """Return the requests per second of the busiest interval outside the incident that lasts as long.
+
+    Shorter remainders before and after the incident count from half that length on; a record without one has
+    its average.
+    """
+    import numpy as np
+
+    rates = []
+    for part in (other[other < begun], other[other > ended]):
+        if part.empty or _span_s(part) < length_s / 2:
+            continue
+        moments = np.sort((part - part.min()).dt.total_seconds().to_numpy())
+        wide = min(length_s, float(moments[-1]))
+        within = np.searchsorted(moments, moments + wide, side="right") - np.arange(len(moments))
+        rates.append(float(within.max()) / wide)
+    outside_s = sum(_span_s(part) for part in (other[other < begun], other[other > ended]) if len(part))
+    return max([len(other) / max(outside_s, 1.0), *rates])
+
+
+def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: float) -> list[Message]:
+    """Return sentences on the caller, its agent and the route that most of the excess comes from."""
+    said = []
+    for column in ("client_addr", "user_agent", "route"):
+        if column not in rows or rows[column].isna().all():
+            continue
+        during, usual = (rows.loc[part, column].value_counts() for part in (inside, ~inside))
+        excess = during.sub(usual.reindex(during.index).fillna(0) / other_s * length_s).clip(lower=0)
+        if excess.sum() <= 0 or excess.max() < MOST_OF_EXCESS * excess.sum():
+            continue
+        who = str(excess.idxmax())
+        if column == "client_addr":
+            said.append(message("health-arrivals-client", who=Resource(who)))
+        elif column == "route":
+            said.append(message("health-arrivals-route", who=Resource(who)))
+        elif usual.get(who, 0) < MOST_OF_EXCESS * usual.sum():
+            # The only program that ever calls shows nothing about the surge.
+            others = {str(agent): float(count) for agent, count in usual.items()}
+            part = shortened(distinguishing_part(who, others), _LONGEST_AGENT, "...")
+            said.append(message("health-arrivals-agent", who=Quotation(part)))
+    return said

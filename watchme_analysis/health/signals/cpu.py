@@ -1,0 +1,365 @@
+"""Signals of the CPU: full, shared, held at a ceiling, idle, or taken by neighbours on the machine.
+
+Metrics of the machine or the control group show best that a process is not given the CPU. Where there are
+none, three things together do: the process stands still on every path, no call in its source can hold its
+loop, and it uses a little CPU all the time, or threads next to the loop use much. A loop that waits uses none
+meanwhile, one that computes much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.affected_service import gauges, own_source, service_name, waiting
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.explaining_away import EXPLAINS
+from watchme_analysis.health.rows import quoted, within
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import (
+    Count,
+    Message,
+    Number,
+    Resource,
+    Share,
+    Text,
+    Value,
+    message,
+    sentences,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A core is full when sampling leaves no more than this.
+FULL_PCT = 88.0
+IDLE_PCT = 35.0
+# A sample tells of all the time since the one before: two show that a short incident had CPU to spare, and
+# so many that it had none.
+FEWEST_SAMPLES, ENOUGH_SAMPLES = 2, 3
+# A process is held at its CPU when this many samples show no more than this share of the usual dispersion.
+HELD_SAMPLES = 8
+HELD_DISPERSION = 0.2
+HELD_LEAST_PCT = 2.0
+# Work that comes by chance spreads by more than this share of its height, where it is no more than one core.
+LEVEL_SPREAD = 0.2
+# Use has risen when it stands so many times above the usual and a little more, which an idle process may use
+# by chance; below this height only where it is level or a crowd of threads shares it, so many times above.
+RISEN_TIMES, RISEN_MORE_PCT, RISEN_LEAST_PCT, LEVEL_TIMES = 1.7, 5.0, 25.0, 5.0
+# So many more threads than before are more that want the CPU. A loop waits up to 5 ms for each that computes
+# (Python's switch interval), so that a few of them don't hold it up by themselves.
+MORE_THREADS, CROWD_THREADS = 3, 8
+# Nine of ten samples reach this share of the median when use stands at a ceiling. Steady work looks the same,
+# and a mere rise may follow from what callers ask for: both tell less than a core that is full.
+FLAT_SHARE, FLAT_TELLS, RISE_TELLS = 0.75, 0.6, 0.4
+# Samples with no more than this share of the usual dispersion may be held: means of so many decide.
+STEADIER, SMOOTHED = 0.3, 3
+STANDS_STILL = ("stop_and_go", "held_waits", "bunched", "bursts")
+# All paths, and the loop's own among them: a full pool of threads is none of these.
+ON_THE_LOOP = ("handler_off_pool", "loop_paths_too")
+# Who is given a little CPU uses some in nearly every sample while so many requests wait; sampling rounds the
+# least to nothing.
+NOTHING_PCT, NOTHING_SHARE, WAITING = 0.5, 0.15, 2
+# Threads that compute while the loop waits for them are what a source may show wrongly to be none.
+THREADS_TELL = 0.6
+# How metrics of a whole machine or control group are called, in words of their names.
+_MACHINE = re.compile(r"host|node|machine|system|total|group|cgroup")
+_MACHINE_NAMES = re.compile(r"host|node|machine|system|ec2")
+# From which share of a machine's CPU there is none left for who asks, and the most that the process may use
+# of it itself.
+MACHINE_FULL_PCT = 85.0
+OWN_SHARE = 0.6
+# Share of time that a hypervisor takes or tasks stand waiting for CPU (PSI) that a caller notices.
+STOLEN_PCT = 20.0
+
+
+def cpu(
+    mine: pd.DataFrame,
+    others: pd.DataFrame,
+    before: pd.DataFrame,
+    samples: Callable[..., str],
+    cores: float | None = None,
+) -> list[Observation]:
+    """Judge the CPU of the affected process.
+
+    Parameters
+    ----------
+    mine
+        Metrics of the affected process in the incident, a column each, times as index; ``waiting`` holds the
+        requests that Nginx has open at it, where that is known.
+    others
+        ``cpu_pct`` of the other processes measured, a column each, over the same time.
+    before
+        Metrics of the affected process before the incident.
+    samples
+        Gives the query for the samples of a metric.
+    cores
+        How many cores the container may use, None where that is unknown.
+    """
+    if "cpu_pct" not in mine or mine["cpu_pct"].notna().sum() < FEWEST_SAMPLES:
+        return []
+    used = mine["cpu_pct"].dropna()
+    usual = before["cpu_pct"].dropna() if "cpu_pct" in before else used.iloc[:0]
+    calm = float(usual.median()) if len(usual) else 0.0
+    part = granted_part(cores)
+    if len(used) < ENOUGH_SAMPLES:
+        return _idle(used, calm, samples("cpu_pct"), part)
+    grown = 0.0
+    if "threads" in mine and "threads" in before and len(before):
+        grown = float(mine["threads"].median() - before["threads"].max())
+    pressed = _pressed(used, calm, others, part, grown >= CROWD_THREADS)
+    if pressed is None:
+        return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"), part)
+    text, strength = pressed
+    sql, middle = samples("cpu_pct"), float(used.median())
+    seen = [Observation("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, text)]
+    if grown >= MORE_THREADS:
+        more = message("health-cpu-threads", threads=round(grown))
+        rows, sql = int(mine["threads"].notna().sum()), samples("threads")
+        seen.append(Observation("cpu_threads", more, "host_metrics", rows, sql, grown, "threads"))
+    return seen
+
+
+def granted_part(cores: float | None) -> float:
+    """Return how much of a core a loop may use: all of one at most, however many its container has."""
+    return min(cores or 1.0, 1.0)
+
+
+def _pressed(
+    used: pd.Series, calm: float, others: pd.DataFrame, part: float, crowded: bool
+) -> tuple[Text, float] | None:
+    """Return in a sentence that the CPU was full, shared or risen, and how much that says (0 to 1)."""
+    middle, rows = float(used.median()), len(used)
+    limit = FULL_PCT * part
+    levels: dict[str, Value] = {"median": percent(middle), "before": percent(calm)}
+    # A quota is granted by the period: one sample holds what its neighbour lacks.
+    full = max(int((one >= limit).sum()) for one in (used, _smooth(used) if part < 1 else used))
+    if full >= 0.5 * rows and calm < limit:
+        stood: dict[str, Value] = {"full": Count(full), "samples": Count(rows), **levels}
+        if part < 1:
+            return message("health-cpu-full-of-quota", **stood, cores=Number(part)), 1.0
+        return message("health-cpu-full", **stood), 1.0
+    is_far = rows >= HELD_SAMPLES and middle >= LEVEL_TIMES * calm + RISEN_MORE_PCT
+    is_level = is_far and float(used.std()) <= LEVEL_SPREAD * middle
+    # What a crowd of new threads uses differs from sample to sample, as they start and end.
+    is_high = middle >= RISEN_LEAST_PCT * part or is_level or (is_far and crowded)
+    if not is_high or middle < RISEN_TIMES * calm + RISEN_MORE_PCT * part:
+        return None
+    together = middle + (float(others.median().sum()) if len(others) else 0.0)
+    if part == 1 and together >= FULL_PCT:
+        return message("health-cpu-shared", **levels, together=percent(together)), 1.0
+    if float(used.quantile(0.1)) >= FLAT_SHARE * middle and middle < FULL_PCT:
+        return message("health-cpu-level", **levels), 1.0 if is_level else FLAT_TELLS
+    return message("health-cpu-rose", **levels), RISE_TELLS
+
+
+def percent(value: float) -> Share:
+    """Return a percentage of a metric, such as 97 for 97 %, as a value of a message."""
+    return Share(value / 100)
+
+
+def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) -> list[Observation]:
+    """Find a process that gets no more CPU than it uses: level use at any height while requests wait.
+
+    Work that arrives by chance makes the use of CPU vary: its variance grows with its mean. Starved of CPU,
+    by a quota or by neighbours, a process uses in every second what it is given.
+    """
+    gauges = [name for name in ("in_flight", "waiting") if name in mine]
+    if not gauges or "cpu_pct" not in before:
+        return []
+    # What the process has not begun waits for it as well.
+    rows = mine.assign(open=mine[gauges].max(axis=1))[["cpu_pct", "open"]].dropna()
+    busy = rows.loc[rows["open"] >= 1, "cpu_pct"]
+    usual = before["cpu_pct"].dropna()
+    if min(len(busy), len(usual)) < HELD_SAMPLES or len(busy) < 0.9 * len(rows):
+        return []
+    middle, steadier = float(busy.median()), _steadier(busy, usual)
+    if middle < HELD_LEAST_PCT or steadier > HELD_DISPERSION:
+        return []
+    waits: dict[str, Value] = {
+        "median": percent(middle),
+        "requests": Count(round(float(rows["open"].median()))),
+    }
+    text = message(
+        "health-cpu-held",
+        **waits,
+        low=percent(float(busy.quantile(0.05))),
+        high=percent(float(busy.quantile(0.95))),
+        times=Number(round(1 / max(steadier, 0.01))),
+    )
+    detail = message("health-cpu-held-detail", **waits)
+    count, sql = int(mine["cpu_pct"].notna().sum()), samples("cpu_pct")
+    return [Observation("cpu_held", text, "host_metrics", count, sql, middle, "pct", detail=detail)]
+
+
+def _steadier(busy: pd.Series, usual: pd.Series) -> float:
+    """Return the dispersion of samples over the usual one.
+
+    A quota is granted by the period, so that one sample holds what its neighbour lacks: where single samples
+    are steadier than usual but not clearly, means of three tell, in which that cancels out.
+    """
+    single, mean = (
+        _dispersion(one) / max(_dispersion(other), 1e-9)
+        for one, other in ((busy, usual), (_smooth(busy), _smooth(usual)))
+    )
+    return mean if HELD_DISPERSION < single <= STEADIER else single
+
+
+def _smooth(used: pd.Series) -> pd.Series:
+    return used.rolling(SMOOTHED).mean().dropna()
+
+
+def _dispersion(used: pd.Series) -> float:
+    """Return the variance of samples over their mean, by quantiles; no smaller than sampling's own."""
+    spread = max(float(used.quantile(0.9) - used.quantile(0.1)) / 2.56, 0.3)
+    return spread**2 / max(float(used.median()), 0.5)
+
+
+def has_cpu_to_spare(used: pd.Series, calm: float, part: float = 1.0) -> bool:
+    """Tell whether a process had CPU to spare, from its samples in per cent and their usual median.
+
+    ``part`` is how much of a core it is granted.
+    """
+    return len(used) >= FEWEST_SAMPLES and float(used.quantile(0.9)) < max(IDLE_PCT * part, 1.5 * calm)
+
+
+def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Observation]:
+    if not has_cpu_to_spare(used, calm, part):
+        return []
+    most = float(used.quantile(0.9))
+    text = message("health-cpu-idle", median=percent(float(used.median())), most=percent(most))
+    return [Observation("cpu_idle", text, "host_metrics", len(used), sql, float(used.median()), "pct")]
+
+
+@detects("starved", group="cpu", needs=("host_metrics",))
+def starved(found: HealthContext, seen: Sequence[Observation]) -> list[Observation]:
+    """Find a process that stands still though its source holds nothing that could hold its loop.
+
+    Parameters
+    ----------
+    found
+        The context.
+    seen
+        What all checks saw. What explains the standstill already leaves nothing to find.
+    """
+    by = {one.signal: one for one in seen}
+    explained = {name for one in seen for name in EXPLAINS.get(one.signal, ())}
+    still = [by[name] for name in STANDS_STILL if name in by and name not in explained]
+    on_loop = "all_paths" in by and any(name in by for name in ON_THE_LOOP)
+    # A source without a single call that matters may be one of which little was read.
+    is_read = "no_blocking_in_loop" in by and len(own_source(found, "app_calls")) > 0
+    if not still or not on_loop or not is_read:
+        return []
+    if "cpu_idle" in by and _always_runs(found):
+        cpu, text, strength = by["cpu_idle"], message("health-starved"), 1.0
+    elif {"cpu_full", "threads_of_its_own"} <= set(by):
+        cpu, text, strength = by["cpu_full"], message("health-starved-by-threads"), THREADS_TELL
+    else:
+        return []
+    return [
+        Observation(
+            "starved", text, cpu.table, cpu.rows, cpu.sql, cpu.effect, cpu.effect_unit, strength, text
+        )
+    ]
+
+
+def _always_runs(found: HealthContext) -> bool:
+    """Tell whether the process used some CPU in nearly every sample while requests waited for it."""
+    wide = gauges(found)
+    used = wide.loc[found.start : found.end, "cpu_pct"].dropna()
+    open_now = waiting(found, used.index)
+    if open_now is not None:
+        used = used[open_now >= WAITING]
+    return len(used) >= HELD_SAMPLES and float((used <= NOTHING_PCT).mean()) <= NOTHING_SHARE
+
+
+@detects("host_cpu_full", group="host cpu", needs=("host_metrics",))
+def machine(found: HealthContext) -> list[Observation]:
+    """Return that the machine has no CPU left, while the process itself uses little."""
+    metrics = found.table("host_metrics").dropna(subset=["time", "value"])
+    for (service, metric), rows in metrics.groupby([metrics["service"].fillna(""), "metric"]):
+        short = _short_of_cpu(found, str(service), str(metric), rows)
+        if short is None or _own_use(found, metrics) >= OWN_SHARE * MACHINE_FULL_PCT:
+            continue
+        said = (f"metric = {quoted(str(metric))}", f"coalesce(service, '') = {quoted(str(service))}")
+        sql = within(found, "host_metrics", *said, "value is not null")
+        count = len(found.of_incident(rows))
+        return [
+            Observation(
+                "host_cpu_full",
+                sentences(short, message("health-little-own-cpu")),
+                "host_metrics",
+                count,
+                sql,
+                float(found.of_incident(rows)["value"].median()),
+                "pct",
+                by_count(count),
+                short,
+            )
+        ]
+    return []
+
+
+def _short_of_cpu(found: HealthContext, service: str, metric: str, rows: pd.DataFrame) -> Message | None:
+    """Return in a sentence that a metric of the machine shows no CPU left, None when it does not."""
+    during, before = found.of_incident(rows)["value"], rows.loc[rows["time"] < found.start, "value"]
+    if len(during) < 3:
+        return None
+    middle, usual = float(during.median()), float(before.median()) if len(before) else 0.0
+    name = metric.lower()
+    is_machine = _MACHINE.search(name) or (
+        name.startswith("cpu") and _MACHINE_NAMES.fullmatch(service.lower())
+    )
+    if "steal" in name or ("cpu" in name and re.search(r"psi|pressure|some", name)):
+        if middle >= STOLEN_PCT and middle >= 2 * usual:
+            levels: dict[str, Value] = {"now": percent(middle), "before": percent(usual)}
+            return message("health-metric-stood", metric=Resource(metric), **levels)
+    elif "throttl" in name:
+        grows = bool((rows["value"].diff().dropna() >= 0).all())
+        now, then = (
+            (float(during.diff().mean()), float(before.diff().mean()) if len(before) > 2 else 0.0)
+            if grows
+            else (middle, usual)
+        )
+        if now > 0 and now >= 3 * max(then, 0.0):
+            rates = {"now": Number(now), "before": Number(then)}
+            known = "rose" if grows else "stood"
+            return message(f"health-metric-{known}", metric=Resource(metric), **rates)
+    # A sum over cores exceeds 100 % and says nothing of what is left.
+    elif "cpu" in name and is_machine and rows["value"].max() <= 100.5:
+        return _full(metric, middle, usual)
+    return None
+
+
+def _full(metric: str, middle: float, usual: float) -> Message | None:
+    if middle < MACHINE_FULL_PCT or usual >= MACHINE_FULL_PCT - 10:
+        return None
+    levels: dict[str, Value] = {"now": percent(middle), "before": percent(usual)}
+    return message("health-metric-of-host", metric=Resource(metric), **levels)
+
+
+def _own_use(found: HealthContext, metrics: pd.DataFrame) -> float:
+    """Return the median CPU of the affected process in the incident, 0 where it is not measured."""
+    rows = found.of_incident(metrics[metrics["metric"] == "cpu_pct"])
+    named = rows["service"].fillna("")
+    mine = rows[~named.str.lower().str.fullmatch(_MACHINE_NAMES.pattern).astype(bool)]
+    middles = mine.groupby(mine["service"].fillna(""))["value"].median()
+    return float(middles.max()) if len(middles) else 0.0
+
+
+@detects("cpu_sampled", group="cpu", needs=("host_metrics",))
+def cpu_sampled(found: HealthContext) -> list[Observation]:
+    """Return whether the CPU of the affected process was sampled in the incident."""
+    if not found.has("host_metrics"):
+        return []
+    wide = gauges(found)
+    if "cpu_pct" not in wide:
+        return []
+    rows = int(wide.loc[found.start : found.end, "cpu_pct"].notna().sum())
+    if rows < FEWEST_SAMPLES:
+        return []
+    of_service = f"coalesce(service, '') = {quoted(service_name(found, found.table('host_metrics')))}"
+    sql = within(found, "host_metrics", of_service, "metric = 'cpu_pct'", "value is not null")
+    text = message("health-cpu-sampled", samples=rows)
+    return [Observation("cpu_sampled", text, "host_metrics", rows, sql)]

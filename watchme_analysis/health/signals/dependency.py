@@ -1,0 +1,258 @@
+"""Signals of dependencies: handlers that wait for what they call, or for a free connection to it.
+
+A client that awaits a free connection of its pool blocks nobody and often logs nothing: asyncpg and HTTPX
+wait for one without a word, while handlers that need none answer as ever.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.affected_service import own_source, service_name, source_conditions, variables
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.handlers import handlers_by_route, limit_sizes
+from watchme_analysis.health.rows import LOGS, lines, of_joined, quoted, select, within
+from watchme_analysis.health.signals.source import BLOCKING, calls_in_words
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import Code, CodePlace, Count, Names, Quotation, Value, message, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Where a call that waits for another machine holds up its own handler alone.
+_ALONE = {("async_wait", "event_loop"), ("blocking_io", "thread_pool")}
+# What waits for a timer or a task of the same process asks nobody.
+_WITHIN = r"^(?:asyncio|anyio)\.(?!open_connection|open_unix_connection|connect_tcp)"
+# Requests from which a route shows how it fares.
+FEWEST_REQUESTS = 5
+# Without a route of the same process that does well and calls nothing, all of it may be held up.
+UNCONTESTED = 0.5
+# How HTTP clients, database drivers and SDKs log that the other side did not answer in time or at all.
+_TIMED_OUT = (
+    r"(?:Read|Connect|Write)Timeout|(?:Read|Connect)TimeoutError|Max retries exceeded|ServerDisconnected"
+    r"|EndpointConnectionError|[Dd]eadline [Ee]xceeded|(?:connection|request|read|query) timed out"
+    r"|statement timeout|APITimeoutError|canceling statement due to"
+)
+# So many times more such lines than before, as a rate.
+MORE = 3.0
+# Clients whose pool makes callers wait when it is empty. Those of requests and boto3 make a connection more.
+_WAITED_FOR = re.compile(
+    r"(sqlalchemy|sqlmodel|psycopg_pool|asyncpg|aiomysql|aiopg|httpx|aiohttp|pymongo|motor)\b.*"
+)
+# Share of bad requests that must have met an empty pool, and how many at least.
+MOST_CROWDED, FEWEST_CROWDED = 0.6, 6
+# Without an endpoint that needs no connection and did well, a loop that is held looks the same.
+WITHOUT_CALM_ROUTE = 0.6
+# Clients that wait for a free connection of a pool of their own, as calls of the source name them.
+_POOLED = (
+    r"sqlalchemy|psycopg|asyncpg|aiopg|mysql|oracle|odbc|mongo|redis|supabase|postgrest|httpx|cursor|[Pp]ool"
+)
+
+
+@detects("callers_wait", "bystanders_wait", group="dependency", needs=("app_calls",))
+def callers(found: HealthContext) -> list[Observation]:
+    """Compare the affected routes with what their handlers call.
+
+    A slow dependency holds up those who call it. A handler that calls nothing and waits as well waits for
+    something that all of the process share.
+    """
+    handlers, calls = own_source(found, "app_handlers"), own_source(found, "app_calls")
+    if handlers.empty:
+        return []
+    outbound = _outbound(calls)
+    origins = set(outbound["reached_from"].dropna())
+    outer = found.observed[found.observed["during"] & ~found.observed["vantage"].isin(["inside", "host"])]
+    sizes = outer.groupby("route").size()
+    calm = [name for name in found.calm_neighbours() if sizes.get(name, 0) >= FEWEST_REQUESTS]
+    known = handlers_by_route(handlers, calls, [*found.routes, *calm])
+    calling = {route: f"{one.method} {one.path}" in origins for route, one in known.items()}
+    waiting = [route for route in found.routes if calling.get(route)]
+    idle = [
+        name for name in found.routes if calling.get(name) is False and sizes.get(name, 0) >= FEWEST_REQUESTS
+    ]
+    seen = []
+    if idle:
+        text = message("health-bystanders-wait", paths=idle)
+        sql = select("app_handlers", *source_conditions(found, "app_handlers", handlers))
+        seen.append(Observation("bystanders_wait", text, "app_handlers", len(handlers), sql))
+    if not waiting:
+        return seen
+    mine = outbound[
+        outbound["reached_from"].isin([f"{known[name].method} {known[name].path}" for name in waiting])
+    ]
+    spared = [name for name in calm if calling.get(name) is False]
+    calls_made = calls_in_words(mine)
+    text = message("health-callers-wait", paths=waiting, calls=calls_made)
+    if spared:
+        text = message("health-callers-wait-spared", paths=waiting, calls=calls_made, spared=spared)
+    return [
+        *seen,
+        Observation(
+            "callers_wait",
+            text,
+            "app_calls",
+            len(mine),
+            lines("app_calls", mine),
+            float(len(waiting)),
+            "routes",
+            1.0 if spared and not idle else UNCONTESTED,
+            message("health-callers-wait-detail", paths=waiting, calls=calls_made),
+        ),
+    ]
+
+
+@detects("client_timeouts", group="dependency log", needs=("app_log",))
+def client_timeouts(found: HealthContext) -> list[Observation]:
+    """Find lines in which the application says that what it called did not answer."""
+    log = found.table("app_log")
+    if log.empty:
+        return []
+    service = service_name(found, log)
+    mine = log[log["service"].fillna("").eq(service) & ~log["kind"].eq("access") & log["time"].notna()]
+    hits = mine[mine["message"].str.contains(_TIMED_OUT, regex=True).fillna(False).astype(bool)]
+    during = found.of_incident(hits)
+    if len(during) < 3:
+        return []
+    before = hits[hits["time"] < found.start]
+    earlier_s = max((found.start - log["time"].min()).total_seconds(), 1.0)
+    lasted_s = max((found.end - found.start).total_seconds(), 1.0)
+    if len(during) / lasted_s < MORE * len(before) / earlier_s:
+        return []
+    last = str(during["message"].iloc[-1]).strip().splitlines()[-1][:120]
+    text = message("health-client-timeouts", lines=len(during), error=Quotation(last))
+    sql = lines("app_log", during)
+    return [
+        Observation(
+            "client_timeouts",
+            text,
+            "app_log",
+            len(during),
+            sql,
+            float(len(during)),
+            "lines",
+            by_count(len(during)),
+            text,
+        )
+    ]
+
+
+def _outbound(calls: pd.DataFrame) -> pd.DataFrame:
+    """Return the calls for which a handler alone waits, and that ask another machine."""
+    import pandas as pd
+
+    place = zip(calls["kind"], calls["context"], strict=True)
+    rows = calls[pd.Series([one in _ALONE for one in place], index=calls.index, dtype=bool)]
+    return rows[~rows["call"].fillna("").str.contains(_WITHIN, regex=True)]
+
+
+@detects("connections_full", group="connections", needs=("app_calls",))
+def connections(found: HealthContext) -> list[Observation]:
+    """Find more open requests that need a connection of a pool than it has, while all else did well."""
+    calls = own_source(found, "app_calls")
+    limits = calls[calls["kind"].eq("limit") & calls["call"].fillna("").str.fullmatch(_WAITED_FOR)]
+    for client, rows in limits.groupby(limits["call"].str.split(".").str[0]):
+        needing = _needing(found, str(client))
+        size = sum(limit_sizes(rows, found.table("app_processes"), variables(found))) * _workers(found)
+        if needing and size > 0:
+            seen = _judged(found, needing, rows, int(size))
+            if seen is not None:
+                return [seen]
+    return []
+
+
+def _needing(found: HealthContext, client: str) -> dict[str, bool]:
+    """Return by route whether its handler awaits a client before it answers; no route when none does."""
+    calls = own_source(found, "app_calls")
+    waits = calls[calls["kind"].eq("async_wait")]
+    direct = waits["call"].str.startswith(f"{client}.").fillna(False).astype(bool)
+    # Who is handed an object without a type is known to await one of its methods by that name alone.
+    last = r"([^.]+)$"
+    wrappers = waits.loc[direct & waits["context"].eq("unknown"), "function"].str.extract(last)[0].dropna()
+    by_name = waits["call"].str.extract(last)[0].isin(wrappers) & ~direct
+    awaited = waits[(direct | by_name) & waits["context"].eq("event_loop")]
+    users = set(awaited["reached_from"].dropna())
+    routes = [str(name) for name in found.joined["route"].dropna().unique()]
+    known = handlers_by_route(own_source(found, "app_handlers"), calls, routes)
+    needing = {route: f"{one.method} {one.path}" in users for route, one in known.items()}
+    return needing if any(needing.values()) else {}
+
+
+def _workers(found: HealthContext) -> int:
+    """Return how many processes serve requests, each with pools of its own."""
+    workers = found.table("app_processes")["workers"].dropna()
+    return max(int(workers.max()) if len(workers) else 1, 1)
+
+
+def _judged(
+    found: HealthContext, needing: dict[str, bool], limits: pd.DataFrame, size: int
+) -> Observation | None:
+    mine = [route for route in found.routes if needing.get(route)]
+    calm = [route for route in found.calm_neighbours() if route in needing]
+    others = [route for route in found.routes if needing.get(route) is False]
+    if not mine or others or any(needing[route] for route in calm):
+        return None
+    calls = own_source(found, "app_calls")
+    may_block = calls["kind"].isin(BLOCKING) & calls["context"].isin(["event_loop", "background_event_loop"])
+    if not calm and may_block.any():
+        return None
+    # The stock format of Nginx's log has no times; those of the edge, which passes them on, do as well.
+    side = "nginx" if found.joined["nginx_s"].notna().any() else "edge"
+    rows = found.joined[found.joined[f"seen_{side}"] & found.joined[f"{side}_s"].notna()]
+    rows = rows[rows["route"].map(needing).fillna(False).astype(bool)]
+    rows = rows[rows["upstream_addr"].isna() | rows["upstream_addr"].isin(found.services)]
+    bad = rows[rows["during"] & rows[f"{side}_bad"]]
+    crowded = bad[_open_at(rows, bad[f"{side}_start"], side) > size]
+    if len(crowded) < max(FEWEST_CROWDED, MOST_CROWDED * len(bad)):
+        return None
+    limit = limits.iloc[0]
+    pool: dict[str, Value] = {
+        "pool": Code(str(limit["call"])),
+        "place": CodePlace(str(limit["file"]), int(limit["line"])),
+        "size": Count(size),
+        "paths": Names(tuple(mine)),
+    }
+    waited = message("health-connections-full", **pool, crowded=len(crowded), bad=len(bad))
+    spared = message("health-connections-spared", calm=calm) if calm else None
+    text = sentences(waited, spared)
+    detail = message("health-connections-full-detail", **pool)
+    return Observation(
+        "connections_full",
+        text,
+        LOGS[side],
+        len(crowded),
+        of_joined(side, crowded),
+        float(size),
+        "connections",
+        1.0 if calm else WITHOUT_CALM_ROUTE,
+        detail,
+    )
+
+
+def _open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
+    """Return how many of some requests a layer had open at moments, those that began then included."""
+    import numpy as np
+    import pandas as pd
+
+    begun, ended = (np.sort(rows[f"{side}_{name}"].to_numpy()) for name in ("start", "end"))
+    at = moments.to_numpy()
+    count = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
+    return pd.Series(count, index=moments.index)
+
+
+@detects("pool_of_connections_known", group="connections", needs=("app_log", "app_calls"))
+def pool_of_connections_known(found: HealthContext) -> list[Observation]:
+    """Return whether the application could have logged a lack of connections, or its source excludes one."""
+    log, calls = found.table("app_log"), own_source(found, "app_calls")
+    if len(log):
+        service = service_name(found, log)
+        mine = found.of_incident(log[log["service"].fillna("") == service])
+        if len(mine):
+            text = message("health-app-logged", lines=len(mine))
+            sql = within(found, "app_log", f"coalesce(service, '') = {quoted(service)}")
+            return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
+    if len(calls) and not calls["call"].fillna("").str.contains(_POOLED, regex=True).any():
+        text = message("health-no-pooled-calls")
+        sql = select("app_calls", *source_conditions(found, "app_calls", calls))
+        return [Observation("pool_of_connections_known", text, "app_calls", len(calls), sql)]
+    return []

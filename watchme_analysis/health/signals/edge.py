@@ -1,0 +1,565 @@
+"""Signals of the edge: requests held, refused, renamed or sent elsewhere; probes that never reached it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
+from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select, tables_of
+from watchme_analysis.health.signals.rules import (
+    CONCERNED_SHARE,
+    edge_rule,
+    matched_rules,
+    rows_of_rules,
+    timeout_rule,
+)
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.nginx_conf.routing import route_among
+from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
+from watchme_analysis.text.message import Choice, Duration, Names, Resource, Text, Value, message, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
+GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
+# What an edge must add before it counts, in seconds and as a share of the request's time.
+ADDED_S = 0.4
+ADDED_SHARE = 0.6
+# What an edge gave up on sooner, it did not wait for: it was turned away.
+CUT_S = 0.1
+# Requests that count, and how far the two layers' numbers may differ.
+FEWEST_RENAMED, ALIKE = 3, 0.5
+# Share of other requests that may have another path at Nginx all the same.
+FEW_RENAMED = 0.02
+# A name, and the table that says it with the query for its rows and their number.
+_Set = tuple[str, tuple[str, str, int]]
+_LOGS = {"edge": "edge_log", "nginx": "access_log"}
+# How probers say that they could not connect, or agree with the other side on a secret.
+_UNASKED = (
+    r"while (?:connecting|shaking hands)|failed to connect|couldn't connect|connection (?:timed out|refused)"
+    r"|unreachable|no route to host|\bssl\b|\btls\b|certificate"
+)
+# Share of a slow probe's time that passed before it could ask.
+BEFORE_ASKING = 0.6
+# Probes that count, their share of the bad ones, and how few requests behind them may be bad.
+FEWEST_UNASKED, MOST_UNASKED, SERVED_WELL = 3, 0.5, 0.05
+
+
+@detects("edge_waits", "edge_alone", "edge_elsewhere", "edge_impatient", group="edge", needs=("edge_log",))
+@detects(
+    "edge_never_arrived",
+    "edge_passes_on",
+    "outside_bad_nginx_fine",
+    group="edge",
+    needs=(
+        "edge_log",
+        "probes/outside",
+    ),
+)
+def edge(found: HealthContext) -> list[Observation]:
+    """Compare what the edge saw with what Nginx saw of the same requests."""
+    if not found.has("edge_log"):
+        return _without_edge_log(found)
+    bad = _within_nginx_log(found, found.rows("edge", bad=True))
+    if len(bad) < 3:
+        return []
+    parts = _sorted_out(found, bad)
+    seen = []
+    total = len(bad)
+    makers = {
+        "edge_waits": _waits,
+        "edge_alone": _alone,
+        "edge_elsewhere": _elsewhere,
+        "edge_impatient": _impatient,
+        "edge_never_arrived": _never_arrived,
+    }
+    for outcome, maker in makers.items():
+        rows = parts[outcome]
+        if len(rows) >= 3 and len(rows) >= 0.3 * total:
+            one = maker(found, rows, total)
+        elif (mine := most_of_one(found, rows, bad)) is not None:
+            one = maker(found, *mine)
+        else:
+            continue
+        seen.append(replace(one, share=len(rows) / total))
+    passed = parts["passed_on"]
+    if not seen and len(passed) >= 0.5 * total:
+        text = message("health-edge-passes-on", bad=total, paths=found.endpoints, passed=len(passed))
+        sql = of_joined("edge", bad)
+        seen.append(Observation("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
+    return seen
+
+
+def _within_nginx_log(found: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what ended after Nginx's log did, where that log was cut: it can't stand in it."""
+    import pandas as pd
+
+    if not found.has("access_log") or bad.empty:
+        return bad
+    edge = found.joined[found.joined["seen_edge"]]
+    logged = found.joined["nginx_end"].max()
+    late = edge["edge_end"] > logged + pd.Timedelta(seconds=1)
+    was_cut = (late & edge["origin_status"].between(200, 399)).any()
+    return bad[bad["edge_end"] <= logged] if was_cut else bad
+
+
+def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Sort the edge's bad requests by what became of them at the origin; each goes to one part."""
+    unanswered = bad["origin_status"].fillna(0) == 0
+    gateway = bad["edge_status"].isin(GATEWAY)
+    nginx_fine = bad["seen_nginx"] & ~bad["nginx_bad"]
+    origin_quick = (bad["origin_s"] < bad["edge_s"] * (1 - ADDED_SHARE)) & (
+        bad["edge_s"] - bad["origin_s"] > ADDED_S
+    )
+    slower = (bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_S) & (
+        bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_SHARE * bad["edge_s"]
+    )
+    # Nginx logs that its caller left (499); without a common id the two records may not be joined.
+    cut = gateway & (
+        (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= CUT_S))
+    )
+    # What Nginx logged without a partner at the edge may be the same requests, joined badly.
+    single = found.joined[found.joined["during"] & ~found.joined["seen_edge"]]
+    single = single[single["route"].isin(found.routes)]
+    # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
+    left_early = bad["edge_status"] == 499
+    if found.has("access_log") and len(single) < 0.3 * max(int(left_early.sum()), 1):
+        left_early &= False
+    alone = (
+        unanswered
+        & ~bad["seen_nginx"]
+        & ~left_early
+        & (~gateway | bad["cache_status"].isin(["hit", "stale", "updating"]))
+    )
+    usual = _usual_origin(found)
+    other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
+    nowhere = gateway & ~bad["seen_nginx"] & found.has("access_log")
+    nowhere &= len(single) < 0.3 * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(found)
+    parts: dict[str, pd.DataFrame] = {}
+    left = bad.index
+    # The origin's bad answer or time, passed on as it came, explains the rest.
+    for name, chosen in (
+        ("edge_alone", alone),
+        ("edge_elsewhere", other & ~bad["seen_nginx"]),
+        ("edge_impatient", cut & short_of_usual(found, bad, "edge_s")),
+        (
+            "edge_waits",
+            ((nginx_fine & slower) | (~bad["seen_nginx"] & ~gateway & ~left_early))
+            & (origin_quick | unanswered),
+        ),
+        ("edge_never_arrived", nowhere),
+    ):
+        rows = bad.loc[left][chosen.loc[left].astype(bool)]
+        parts[name] = rows
+        left = left.difference(rows.index)
+    parts["passed_on"] = bad.loc[left]
+    return parts
+
+
+def _turned_away_by_nginx(found: HealthContext) -> bool:
+    """Tell whether Nginx says that it could take no more connections: it logs no request for those."""
+    errors = found.errors
+    return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= 3
+
+
+def _usual_origin(found: HealthContext) -> str | None:
+    """Return the origin that served what was well."""
+    good = found.joined[
+        found.joined["seen_edge"] & ~found.joined["edge_bad"] & found.joined["origin_addr"].notna()
+    ]
+    return str(good["origin_addr"].mode().iloc[0]) if len(good) else None
+
+
+def _in_edge_log(
+    outcome: str, text: Text, rows: pd.DataFrame, effect: tuple[float, str], detail: Text, rule: Text | None
+) -> Observation:
+    """Return what the edge's log shows of some bad requests, and how a rule of the edge does it."""
+    how = sentences(detail, rule)
+    sql, strength = of_joined("edge", rows), by_count(len(rows))
+    return Observation(outcome, text, "edge_log", len(rows), sql, *effect, strength=strength, detail=how)
+
+
+def _waits(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    edge_s = float(rows["edge_s"].median())
+    origin = rows["nginx_s"].fillna(rows["origin_s"]).median()
+    at_origin = Duration(float(origin))
+    text = message(
+        "health-edge-waits",
+        held=len(rows),
+        bad=total,
+        paths=found.endpoints,
+        edge=Duration(edge_s),
+        origin=at_origin,
+    )
+    detail = message("health-edge-waits-detail", paths=found.endpoints, origin=at_origin)
+    return _in_edge_log("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule(found))
+
+
+def _alone(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    statuses = rows["edge_status"].value_counts()
+    counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
+    caches = rows["cache_status"].dropna().value_counts()
+    cache = (
+        message("health-edge-cache-status", status=Resource(str(caches.index[0]))) if len(caches) else None
+    )
+    text = message(
+        "health-edge-alone", responses=len(rows), bad=total, paths=found.endpoints, statuses=counted
+    )
+    detail = message("health-edge-alone-detail", paths=found.endpoints, statuses=counted)
+    rule = sentences(cache, edge_rule(found)) or None
+    return _in_edge_log("edge_alone", sentences(text, cache), rows, (len(rows), "requests"), detail, rule)
+
+
+def _elsewhere(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    sent: dict[str, Value] = {
+        "paths": Names(found.endpoints),
+        "origins": Names(tuple(map(str, rows["origin_addr"].value_counts().index))),
+        "usual": Resource(str(_usual_origin(found))),
+    }
+    text = message("health-edge-elsewhere", sent=len(rows), bad=total, **sent)
+    detail = message("health-edge-elsewhere-detail", **sent)
+    return _in_edge_log("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule(found))
+
+
+def _impatient(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    cut = float(rows["edge_s"].median())
+    needs = longest_answer_s(found, rows)
+    times: dict[str, Value] = {
+        "paths": Names(found.endpoints),
+        "cut": Duration(cut),
+        "needs": Duration(needs),
+    }
+    text = message("health-edge-impatient", ended=len(rows), bad=total, **times)
+    detail = message("health-edge-impatient-detail", **times)
+    rule = timeout_rule(found) or edge_rule(found)
+    return _in_edge_log("edge_impatient", text, rows, (cut, "s"), detail, rule)
+
+
+def _never_arrived(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
+    text = message(
+        "health-edge-never-arrived",
+        lost=len(rows),
+        bad=total,
+        paths=found.endpoints,
+        statuses=[int(status) for status in rows["edge_status"].value_counts().index],
+        others=len(others),
+    )
+    # Without others, only that the log goes on before or after tells that Nginx was there.
+    around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
+    strength = max(by_count(len(others), 10), 0.6 * by_count(len(around), 10))
+    sql = of_joined("edge", rows)
+    return Observation("edge_never_arrived", text, "edge_log", len(rows), sql, strength=strength)
+
+
+def _without_edge_log(found: HealthContext) -> list[Observation]:
+    """Compare outside probes with Nginx's log when the edge keeps none."""
+    if not found.has("access_log") or not found.has("probes"):
+        return []
+    observed = found.affected
+    outside = observed[observed["vantage"] == "outside"]
+    bad = int(outside["bad"].sum())
+    if bad < 3 or bad < 0.2 * len(outside):
+        return []
+    nginx = observed[observed["vantage"] == "nginx"]
+    bad_nginx = int(nginx["bad"].sum())
+    table = tables_of(nginx)
+    sql = of_observed(nginx) if len(nginx) else None
+    if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
+        text = message(
+            "health-edge-passes-on-by-probes", bad=bad_nginx, requests=len(nginx), paths=found.endpoints
+        )
+        return [Observation("edge_passes_on", text, table, len(nginx), sql, strength=0.8)]
+    timed = nginx["duration_s"].notna().any()
+    if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
+        middle = float(nginx["duration_s"].median())
+        served: dict[str, Value] = {"paths": Names(found.endpoints), "median": Duration(middle)}
+        text = message(
+            "health-outside-bad-nginx-fine",
+            **served,
+            bad=bad_nginx,
+            requests=len(nginx),
+            bad_probes=bad,
+            probes=len(outside),
+        )
+        detail = message("health-outside-bad-nginx-fine-detail", **served)
+        return [Observation("outside_bad_nginx_fine", text, table, len(nginx), sql, detail=detail)]
+    others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
+    before = found.joined[~found.joined["during"] & found.joined["route"].isin(found.routes)]
+    # What came after the last bad probe was sent may have come when all was well again.
+    last = outside.loc[outside["bad"], "start"].max()
+    if not (nginx["start"] < last).any() and len(others) >= 10 and len(before) >= 3:
+        text = message(
+            "health-edge-never-arrived-by-probes",
+            paths=found.endpoints,
+            others=len(others),
+            before=len(before),
+        )
+        return [
+            Observation("edge_never_arrived", text, "access_log", len(others), of_joined("nginx", others))
+        ]
+    return []
+
+
+@detects(
+    "edge_renames",
+    group="edge",
+    needs=(
+        "edge_log",
+        "access_log",
+    ),
+)
+def rewritten(found: HealthContext) -> list[Observation]:
+    """Find bad answers that the edge got for a path that no caller asked it for.
+
+    Nginx or the application then refuses what is strange to them, and look at fault.
+    """
+    bad = found.rows("edge", bad=True)
+    if seen := _renamed(found, bad):
+        return seen
+    lost = bad[~bad["seen_nginx"] & bad["origin_status"].between(300, 599)]
+    if len(lost) < FEWEST_RENAMED or len(lost) < ALIKE * len(bad) or _arrived(found):
+        return []
+    status = int(lost["origin_status"].mode().iloc[0])
+    strange = _strange(found, status)
+    if strange.empty:
+        return []
+    # What is put before every path makes as many strange routes as it hides.
+    often = strange["route"].value_counts().index[: lost["route"].nunique()]
+    hits = strange[strange["route"].isin(often)]
+    path = str(hits["path"].mode().iloc[0])
+    if len(hits) < FEWEST_RENAMED or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
+        return []
+    values: dict[str, Value] = {
+        "paths": Names(found.endpoints),
+        "other": Resource(path),
+        "number": Choice("one" if len(often) == 1 else "several"),
+    }
+    text = message(
+        "health-edge-renames-unjoined",
+        **values,
+        lost=len(lost),
+        hits=len(hits),
+        status=Resource(str(status)),
+    )
+    detail = sentences(message("health-edge-renames-unjoined-detail", **values), edge_rule(found))
+    sql = of_joined("nginx", hits)
+    strength, share = by_count(len(hits)), len(lost) / len(bad)
+    return [
+        Observation(
+            "edge_renames",
+            text,
+            "access_log",
+            len(hits),
+            sql,
+            strength=strength,
+            detail=detail,
+            share=share,
+        )
+    ]
+
+
+def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
+    """Find bad requests that Nginx logged, by their common id, under another path than their caller's."""
+    requests = _with_nginx_path(found, found.joined)
+    other = requests["nginx_path"].astype(object) != requests["path"].astype(object)
+    # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
+    if other[~requests["during"]].sum() > FEW_RENAMED * len(requests):
+        return []
+    mine = requests[requests.index.isin(bad.index) & other]
+    if len(mine) < FEWEST_RENAMED or len(mine) < ALIKE * len(bad):
+        return []
+    path, name = (str(mine[column].mode().iloc[0]) for column in ("nginx_path", "path"))
+    example: dict[str, Value] = {"other": Resource(path), "path": Resource(name)}
+    text = message("health-edge-renames", **example, renamed=len(mine), bad=len(bad), paths=found.endpoints)
+    detail = sentences(message("health-edge-renames-detail", **example), edge_rule(found))
+    sql, strength, share = of_joined("nginx", mine), by_count(len(mine)), len(mine) / len(bad)
+    return [
+        Observation(
+            "edge_renames",
+            text,
+            "access_log",
+            len(mine),
+            sql,
+            strength=strength,
+            detail=detail,
+            share=share,
+        )
+    ]
+
+
+def _with_nginx_path(found: HealthContext, joined: pd.DataFrame) -> pd.DataFrame:
+    """Return requests joined by a common id, with the path that Nginx logged as ``nginx_path``."""
+    both = joined[joined["joined_by"].eq("ray").fillna(False) & joined["path"].notna()]
+    log = found.table("access_log")[["file", "line", "path"]].dropna()
+    known = {(str(file), int(line)): path for file, line, path in log.itertuples(index=False)}
+    places = zip(both["nginx_file"], both["nginx_line"], strict=True)
+    paths = [known.get((str(file), int(line))) for file, line in places]
+    return both.assign(nginx_path=paths).dropna(subset=["nginx_path"])
+
+
+def _arrived(found: HealthContext) -> bool:
+    """Tell whether Nginx's errors name the affected paths: a log of rewritten paths then hides them."""
+    paths = found.errors["path"].dropna()
+    return bool(route_templates(paths).isin(found.routes).any())
+
+
+def _strange(found: HealthContext, status: int) -> pd.DataFrame:
+    """Return Nginx's requests of the incident with a status, of paths that were never asked for elsewhere."""
+    import pandas as pd
+
+    joined = found.joined
+    # A log with whole seconds puts the first of the incident before it.
+    begun = pd.Timestamp(found.start) - pd.Timedelta(seconds=JOIN_TOLERANCE_WHOLE_S)
+    known = joined.loc[joined["seen_edge"] | (joined["start"] < begun), "route"].dropna()
+    single = joined[joined["during"] & joined["seen_nginx"] & ~joined["seen_edge"]]
+    return single[~single["route"].isin(known) & (single["nginx_status"] == status)]
+
+
+@detects(
+    "edge_wrong_host",
+    group="edge",
+    needs=(
+        "edge_log",
+        "access_log",
+    ),
+)
+def wrong_host(found: HealthContext) -> list[Observation]:
+    """Find that the edge asks Nginx for a name that callers don't use and that Nginx serves otherwise.
+
+    Nginx then answers by itself, and its configuration alone looks at fault.
+    """
+    bad = found.rows("nginx", bad=True)
+    alone = bad[bad["upstream_addr"].isna() & (bad["nginx_status"] != 499)]
+    if len(alone) < 3 or len(alone) < 0.5 * len(bad):
+        return []
+    hosts = found.of_incident(found.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
+    if len(hosts):
+        name = str(hosts.mode().iloc[0])
+        return _logged(found, name) or _configured(found, name)
+    # Without the edge's names, callers may have changed theirs: only its settings say who did.
+    usual = _usual_name(found)
+    return _configured(found, usual) if usual else []
+
+
+def _usual_name(found: HealthContext) -> str | None:
+    """Return the name under which Nginx was asked before the trouble for what it passed on."""
+    log = found.table("access_log")
+    passed = log[(log["time"] < found.start) & log["upstream_addr"].notna()]
+    names = passed.loc[route_templates(passed["path"]).isin(found.routes), "host"].dropna()
+    return str(names.mode().iloc[0]) if len(names) else None
+
+
+def _logged(found: HealthContext, name: str) -> list[Observation]:
+    """Read it from the names that Nginx logged."""
+    log = found.table("access_log")
+    named = log[log["host"].notna()]
+    refused = found.of_incident(named[named["status"].between(300, 599) & named["upstream_addr"].isna()])
+    other = refused[refused["host"] != name]
+    if len(other) < 3 or len(other) < 0.5 * len(refused) or not (named["host"] == name).any():
+        return []
+    given = str(other["host"].mode().iloc[0])
+    names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
+    text = message("health-edge-wrong-host", **names, renamed=len(other), refused=len(refused))
+    detail = message("health-edge-wrong-host-detail", **names)
+    return [
+        Observation(
+            "edge_wrong_host",
+            text,
+            "access_log",
+            len(other),
+            lines("access_log", other),
+            detail=detail,
+        )
+    ]
+
+
+def _configured(found: HealthContext, name: str) -> list[Observation]:
+    """Read it from both configurations: the name that the edge sets, and who serves that."""
+    for endpoint in found.endpoints:
+        given, where = _set_by_edge(found, endpoint) or _set_by_rule(found) or (name, None)
+        if where is None or given.lower() == name.lower():
+            continue
+        well, now = (route_among(found.nginx_routes.places, endpoint, host) for host in (name, given))
+        if well is None or now is None or not well["proxy_pass"] or now["proxy_pass"]:
+            continue
+        names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
+        text = message(
+            "health-edge-wrong-host-configured",
+            **names,
+            path=Resource(endpoint),
+            served=Names(tuple(map(str, well["server_names"]))),
+        )
+        detail = message("health-edge-wrong-host-detail", **names)
+        table, sql, rows = where
+        return [Observation("edge_wrong_host", text, table, rows, sql, detail=detail)]
+    return []
+
+
+def _set_by_edge(found: HealthContext, endpoint: str) -> _Set | None:
+    """Return the name that the edge's configuration sets for a path; None where a variable decides."""
+    place = route_among(found.edge_routes.places, endpoint)
+    if place is None or not place["proxy_pass"]:
+        return None
+    headers = place["directives"].get("proxy_set_header", ())
+    # Without a setting Nginx asks for the name of its `proxy_pass`.
+    value = next((str(args[1]) for args in headers if str(args[0]).lower() == "host"), "$proxy_host")
+    if value == "$proxy_host":
+        value = str(place["proxy_pass"]).partition("://")[2].partition("/")[0]
+    names = ["proxy_set_header", "server_name"]
+    sql = select("config_directives", f"directive in ({', '.join(map(quoted, names))})")
+    rows = int(found.table("config_directives")["directive"].isin(names).sum())
+    return None if "$" in value else (value, ("config_directives", sql, rows))
+
+
+def _set_by_rule(found: HealthContext) -> _Set | None:
+    """Return the name that a rule of the edge's settings sets for most of the affected requests."""
+    for one in found.inv.once(matched_rules):
+        if one.rule.host and one.affected >= CONCERNED_SHARE:
+            return one.rule.host, ("edge_settings", *rows_of_rules(found, [one.rule]))
+    return None
+
+
+@detects("edge_not_reached", group="way to the edge", needs=("probes/outside",))
+def way_to_edge(found: HealthContext) -> list[Observation]:
+    """Find probes from outside that lost their time before they asked, while requests of others did well.
+
+    A prober's own network, its trust in a certificate, or a door of the edge for it alone looks like an
+    edge that holds or refuses an endpoint.
+    """
+    seen = found.affected
+    outside = seen[(seen["vantage"] == "outside") & seen["bad"]]
+    served = next(
+        (seen[seen["vantage"] == name] for name in ("edge", "nginx") if found.has(_LOGS[name])), None
+    )
+    if served is None or len(served) < FEWEST_UNASKED or served["bad"].mean() > SERVED_WELL:
+        return []
+    if not served["duration_s"].notna().any():
+        return []
+    probes = found.table("probes").merge(outside[["file", "line"]].drop_duplicates(), on=["file", "line"])
+    early = probes[_before_asking(probes)]
+    if len(early) < FEWEST_UNASKED or len(early) < MOST_UNASKED * len(outside):
+        return []
+    text = message(
+        "health-edge-not-reached",
+        early=len(early),
+        bad=len(outside),
+        paths=found.endpoints,
+        median=Duration(float(served["duration_s"].median())),
+        served=len(served),
+    )
+    strength = by_count(len(early))
+    return [
+        Observation("edge_not_reached", text, "probes", len(early), lines("probes", early), strength=strength)
+    ]
+
+
+def _before_asking(probes: pd.DataFrame) -> pd.Series:
+    failed = probes["status"].isna() | probes["status"].eq(0).fillna(False)
+    named = probes["error"].fillna("").str.contains(_UNASKED, case=False, regex=True)
+    spent = probes[["dns_s", "connect_s", "tls_s"]].astype("float64").fillna(0.0).sum(axis=1)
+    slow = (spent >= BEFORE_ASKING * probes["duration_s"].astype("float64")).fillna(False)
+    return ((failed & named) | (~failed & slow)).astype(bool)

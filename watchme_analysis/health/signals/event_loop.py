@@ -1,0 +1,228 @@
+"""Signals of the event loop: steady responses, or standstills after which many leave at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.affected_service import service_name
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
+from watchme_analysis.health.rows import of_joined, of_observed, quoted, within
+from watchme_analysis.health.signals.network import UNREACHABLE
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.layers import logs_connects
+from watchme_analysis.text.message import Duration, Share, message, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# As quick as ever: within this of the usual; and how many in an incident show that there was CPU for them.
+QUICK_RATIO, QUICK_MARGIN_S, QUICK_SHARE = 1.5, 0.005, 0.1
+# Share of waits for the application in which it answered nobody that shows it standing still, of so many at
+# least; and the share that leaves no doubt. Waits that outlast several blocks see answers between them.
+HELD_SHARE, HELD_WAITS, HELD_SURE = 0.15, 6, 0.5
+# A rhythm is steady whose longest silence is shorter than this share of what callers waited.
+STEADY_SHARE, STEADY_LEAST_S = 0.75, 1.0
+# What was answered is on its way out through Nginx and edge for so long at most.
+WAY_OUT_S = 0.1
+# Statuses by which Nginx or an edge says that it waited for an answer, or its caller did.
+WAITED_IN_VAIN = (499, 504, 524)
+
+
+@detects("stop_and_go", "bursts", "steady", group="rhythm", needs=("app_log",))
+@detects("bunched", "held_waits", "quick_between", group="rhythm", needs=("access_log/times",))
+def rhythms(found: HealthContext) -> list[Observation]:
+    """Ask whether the application answers steadily or stands still and then answers all at once."""
+    seen = []
+    observation = _by_app_log(found)
+    if observation is not None:
+        seen.append(observation)
+    slow = found.rows("nginx", bad=True) if found.has("access_log") else found.rows("edge", bad=True)
+    status = "nginx_status" if found.has("access_log") else "edge_status"
+    answered = slow[(slow[status] < 499)]
+    inside, total, bunches = count_bunched_responses(answered)
+    if bunches >= 3 and inside >= 0.5 * total:
+        table = "access_log" if found.has("access_log") else "edge_log"
+        text = message("health-bunched", together=inside, slow=total, bunches=bunches)
+        seen.append(
+            Observation(
+                "bunched",
+                text,
+                table,
+                total,
+                of_joined("nginx" if table == "access_log" else "edge", answered),
+                inside / total,
+                "share",
+            )
+        )
+    if not any(one.signal == "stop_and_go" for one in seen):
+        seen += _held(found)
+    if {"stop_and_go", "bunched", "held_waits"} & {one.signal for one in seen}:
+        seen += _quick_between(found)
+    return seen
+
+
+def _held(found: HealthContext) -> list[Observation]:
+    """Find that the application answered nobody while slow requests waited, though others asked too."""
+    rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
+    if rows["upstream_addr"].notna().any():
+        rows = rows[rows["upstream_addr"].isin(found.services[:1])]
+    waits, held = held_waits(rows)
+    if len(waits) < HELD_WAITS or held.sum() < HELD_SHARE * len(waits):
+        return []
+    longest = float((waits.loc[held, "nginx_end"] - waits.loc[held, "nginx_start"]).dt.total_seconds().max())
+    text = message(
+        "health-held-waits",
+        held=held.sum(),
+        waits=len(waits),
+        services=found.services[:1],
+        longest=Duration(longest),
+    )
+    detail = message("health-loop-blocked-detail", longest=Duration(longest))
+    sql = of_joined("nginx", waits[held])
+    size = float(held.sum() / len(waits))
+    strength = by_count(size, HELD_SURE)
+    return [
+        Observation(
+            "held_waits",
+            text,
+            "access_log",
+            len(waits),
+            sql,
+            size,
+            "share",
+            strength,
+            detail,
+        )
+    ]
+
+
+def _quick_between(found: HealthContext) -> list[Observation]:
+    """Find answers as quick as ever between standstills: who lacks CPU has none for them either."""
+    rows = found.affected
+    rows = rows[rows["vantage"].eq("nginx") & ~rows["failed"] & rows["duration_s"].notna()]
+    quick = rows[rows["duration_s"] <= QUICK_RATIO * rows["usual_s"] + QUICK_MARGIN_S]
+    if len(quick) < 5 or len(quick) < QUICK_SHARE * len(rows):
+        return []
+    text = message("health-quick-between", quick=len(quick), responses=len(rows), paths=found.endpoints)
+    return [
+        Observation(
+            "quick_between", text, "access_log", len(quick), of_observed(quick), len(quick) / len(rows)
+        )
+    ]
+
+
+def _by_app_log(found: HealthContext) -> Observation | None:
+    log = found.table("app_log")
+    service = service_name(found, log)
+    answers = log[(log["kind"] == "access") & (log["service"].fillna("") == service)]
+    # Each worker process has a loop of its own; the one that stands still the most tells.
+    shapes = {
+        int(pid): shape
+        for pid, group in answers.groupby(answers["pid"].fillna(-1))
+        if (shape := response_rhythm(group["time"], found.start, found.end)) is not None
+    }
+    if not shapes:
+        return None
+    pid, shape = max(shapes.items(), key=lambda one: one[1].silent_share * (one[1].burst_share > 0.35))
+    of_process = [f"coalesce(service, '') = {quoted(service)}", f"coalesce(pid, -1) = {pid}"]
+    sql = within(found, "app_log", "kind = 'access'", *of_process)
+    numbers = message(
+        "health-rhythm-numbers",
+        silent=Share(shape.silent_share),
+        limit=Duration(shape.silence_limit_s),
+        usual_silent=Share(shape.usual_silent_share),
+        longest=Duration(shape.longest_silence_s),
+        bursts=Share(shape.burst_share),
+        usual_bursts=Share(shape.usual_burst_share),
+    )
+    bursts = shape.burst_share > max(0.35, 2 * shape.usual_burst_share)
+    silent = shape.silent_share > max(0.5, 2 * shape.usual_silent_share)
+    rows = shape.answers
+    if bursts and silent and is_idle_by_requests(found, answers["time"], shape.silence_limit_s):
+        return None
+    if bursts and silent:
+        detail = message("health-loop-blocked-detail", longest=Duration(shape.longest_silence_s))
+        return Observation(
+            "stop_and_go",
+            sentences(message("health-stop-and-go"), numbers),
+            "app_log",
+            rows,
+            sql,
+            shape.silent_share,
+            "share",
+            detail=detail,
+        )
+    if bursts and shape.burst_share >= 3 * shape.usual_burst_share:
+        text = sentences(message("health-bursts"), numbers)
+        return Observation("bursts", text, "app_log", rows, sql, shape.burst_share, "share")
+    # Who waits for a loop that is held waits no longer than it is silent.
+    if shape.silent_share < 0.45 and shape.longest_silence_s < STEADY_SHARE * _typical_wait_s(found):
+        return Observation(
+            "steady",
+            sentences(message("health-steady"), numbers),
+            "app_log",
+            rows,
+            sql,
+            shape.silent_share,
+            "share",
+        )
+    return None
+
+
+def _typical_wait_s(found: HealthContext) -> float:
+    """Return how long half of the bad requests waited at least; where nobody knows, long."""
+    rows = found.affected
+    waits = rows.loc[rows["bad"] & rows["vantage"].isin(["nginx", "edge", "outside"]), "duration_s"].dropna()
+    return max(float(waits.median()), STEADY_LEAST_S) if len(waits) else STEADY_LEAST_S
+
+
+def is_idle_by_requests(found: HealthContext, answers: pd.Series, limit_s: float) -> bool:
+    """Tell whether most of an application's silence passed without a request at it, by what logs time.
+
+    Who is asked nothing answers nothing. Where no log has times, or connects, Nginx's errors tell whether it
+    reached the application.
+    """
+    import numpy as np
+    import pandas as pd
+
+    rows, side = _timed_requests(found)
+    if rows.empty:
+        return _not_reached(found)
+    arrived = rows[f"{side}_status"] < 400
+    if side == "nginx" and logs_connects(rows):
+        arrived |= rows["connect_s"].notna()
+    elif not _not_reached(found):
+        arrived |= rows[f"{side}_status"].isin(WAITED_IN_VAIN)
+    rows = rows[arrived]
+    zero = pd.Timestamp(found.start)
+    begun = np.sort((rows[f"{side}_start"] - zero).dt.total_seconds() + rows["connect_s"].fillna(0.0))
+    ended = np.sort((rows[f"{side}_end"] - zero).dt.total_seconds())
+    inside = np.sort((found.of_incident(answers.to_frame("time"))["time"] - zero).dt.total_seconds())
+    moments = np.concatenate([[0.0], inside, [(pd.Timestamp(found.end) - zero).total_seconds()]])
+    silent = np.diff(moments) > limit_s
+    first, last = moments[:-1][silent], moments[1:][silent]
+    # From the first request at it on, a silence is one of the application.
+    at = np.searchsorted(begun, first, side="right")
+    is_open = at > np.searchsorted(ended, first + WAY_OUT_S, side="right")
+    first_request = np.where(is_open, first, np.append(begun, np.inf)[at])
+    waited = np.clip(last - first_request, 0.0, None).sum()
+    return bool(waited < 0.5 * (last - first).sum())
+
+
+def _timed_requests(found: HealthContext) -> tuple[pd.DataFrame, str]:
+    """Return the timed requests of an affected service, and who timed them: Nginx, else the edge."""
+    joined = found.joined
+    upstream = joined["upstream_addr"]
+    mine = upstream.fillna(joined["route"].map(found.upstreams).astype(upstream.dtype)).isin(found.services)
+    side = "nginx" if (joined["nginx_s"].notna() & joined["upstream_addr"].notna()).any() else "edge"
+    mine &= joined["upstream_addr"].notna() if side == "nginx" else True
+    return joined[mine & joined[f"{side}_s"].notna()], side
+
+
+def _not_reached(found: HealthContext) -> bool:
+    """Tell whether Nginx's errors say that it could not connect, more often than that it waited in vain."""
+    errors = found.errors
+    kinds = errors.loc[errors["upstream_addr"].isin(found.known_as(found.services)), "kind"]
+    unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())
+    return unreached >= 3 and unreached > int(kinds.eq("upstream_timeout_header").sum())

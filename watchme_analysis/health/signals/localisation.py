@@ -1,0 +1,507 @@
+"""Signals of the layer in which an incident lies: what the fates of its requests exclude and what remains.
+
+Nginx's access and error log suffice; configuration, durations and other vantages narrow the answer further.
+`health/causes/_layers.toml` holds the grades of these signals by layer; each cause has those of its layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.application_errors import is_health_check
+from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
+from watchme_analysis.health.rows import lines, of_joined
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.fates import FATES, request_fates
+from watchme_analysis.text.message import Duration, Names, Resource, TimeSpan, message
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Share of the bad requests from which something holds for the incident as a whole, and of them at least.
+REFUTED_SHARE = 0.85
+FEWEST_EXCLUDED = 4
+# Share of the bad requests from which a fate is a signal.
+FATE_SHARE = 0.2
+# Fates of connections that did not come about.
+UNCONNECTED = ("refused", "connect_timeout", "unreachable", "slow_connect")
+# Strength of the same address where another setting of Nginx may have ended the requests.
+ANOTHER_SETTING = 0.6
+# Fates in which the upstream was connected and its response was late.
+LATE = ("header_timeout", "slow_header")
+# Requests by which a route counts as served, and share of bad ones up to which it is served well.
+FEWEST_SERVED = 5
+CALM_SHARE = 0.1
+# Bad requests without a single lost connection by which lost packets are excluded: with one in ten packets
+# lost, so many connections would all succeed with a probability below 5 %.
+FEWEST_CONNECTED = 15
+# Share of the bad requests that each phase must have for the delay to be everywhere.
+SPREAD_SHARE = 0.05
+# Served requests per bad one up to which a route was never served.
+NEVER_SHARE = 0.02
+# Requests of a route from which its arrivals have a usual rate, the probability at which a gap in them is not
+# chance, and callers who do not stop at the same time by chance.
+FEWEST_ARRIVALS = 10
+# Ratio to the quickest route of the process up to which a route usually waits for nothing, and the resolution
+# of Nginx's durations, by which two medians may differ.
+AS_QUICK_RATIO = 1.5
+RESOLUTION_S = 0.001
+# Part of a wait by whose end a later request must be served, share of such waits, and as many looked at.
+PART_OF_WAIT = 0.5
+BESIDE_SHARE = 0.5
+MOST_WAITS = 500
+# Fates that exclude no layer.
+VAGUE = ("client_left", "unknown")
+NEEDS = ("access_log", "error_log")
+
+
+@detects(*(f"fate_{name}" for name in FATES if name not in VAGUE), group="fate", needs=NEEDS)
+@detects(
+    "several_hosts",
+    "only_connects_fail",
+    "one_route_unconnected",
+    "none_connected",
+    "closed_at_once",
+    group="connecting",
+    needs=NEEDS,
+)
+@detects("connects_well", "same_upstream_served", "all_phases_slow", group="packets", needs=NEEDS)
+@detects(
+    "routed_well",
+    "routed_as_before",
+    "route_elsewhere",
+    "never_served",
+    "served_between",
+    group="routing",
+    needs=NEEDS,
+)
+@detects("served_beside", group="beside", needs=NEEDS)
+@detects(
+    "all_routes", "health_check", "health_check_served", "waits_for_nothing", group="routes", needs=NEEDS
+)
+def localised(found: HealthContext) -> list[Observation]:
+    """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
+    joined = found.joined[found.joined["during"]]
+    fates = request_fates(joined, found.errors)
+    fates = fates[fates["route"].isin(found.routes)]
+    if fates.empty:
+        return []
+    view = _View(found, joined, fates)
+    seen = [
+        *_fates(view),
+        *_unconnected(view),
+        *_closed_at_once(view),
+        *_connected(view),
+        *_phases(view),
+        *_routing(view),
+    ]
+    return [*seen, *_constancy(view), *_whole_service(view), *_waits_for_nothing(view), *_served_beside(view)]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The bad requests of an incident with their fates, and what was served well beside them."""
+
+    found: HealthContext
+    joined: pd.DataFrame
+    fates: pd.DataFrame
+
+    @property
+    def total(self) -> int:
+        return len(self.fates)
+
+    def of(self, names: Iterable[str]) -> pd.DataFrame:
+        """Return the bad requests with one of some fates."""
+        return self.fates[self.fates["fate"].isin(list(names))]
+
+    def calm(self) -> pd.DataFrame:
+        """Return the requests of unaffected routes that were served well, by Nginx's log."""
+        seen = self.joined[self.joined["seen_nginx"]]
+        seen = seen[~seen["route"].isin(self.found.routes) & (seen["nginx_status"] < 400)]
+        bad = seen.groupby("route")["nginx_bad"].agg(["size", "mean"])
+        keep = bad.index[(bad["size"] >= FEWEST_SERVED) & (bad["mean"] <= CALM_SHARE)]
+        return seen[seen["route"].isin(keep)]
+
+    def served(self) -> pd.DataFrame:
+        """Return the requests that were served well, of affected routes too."""
+        seen = self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
+        return seen[(seen["nginx_status"] < 400) & ~seen.index.isin(self.fates["row"])]
+
+    def addresses(self, rows: pd.DataFrame) -> set[str]:
+        """Return the upstreams of requests: as logged, else as configured for their routes."""
+        logged = set(rows["upstream_addr"].dropna())
+        if logged:
+            return logged
+        known = self.found.upstreams
+        named = {known[str(route)] for route in rows["route"].unique() if str(route) in known}
+        return {self.found.resolved.get(name, name) for name in named}
+
+    def sql(self, rows: pd.DataFrame) -> tuple[str, int, str | None]:
+        """Return the table, the number of rows and the query behind some bad requests."""
+        with_line = rows[rows["error_row"] >= 0]
+        if len(with_line) >= 0.5 * len(rows):
+            log = self.found.table("error_log").loc[with_line["error_row"]]
+            return "error_log", len(log), lines("error_log", log)
+        logged = self.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+        side = "nginx" if logged["seen_nginx"].mean() >= 0.5 else "edge"
+        logged = logged[logged[f"seen_{side}"]]
+        return {"nginx": "access_log", "edge": "edge_log"}[side], len(logged), of_joined(side, logged)
+
+
+def _fates(view: _View) -> list[Observation]:
+    """Return an observation for each frequent fate, as strong as its share of the bad requests."""
+    counts = view.fates["fate"].value_counts()
+    signals = []
+    for fate, count in counts.items():
+        part = count / view.total
+        if part < FATE_SHARE or fate in VAGUE:
+            continue
+        rows = view.of([str(fate)])
+        addresses = rows["address"].dropna().unique()
+        text = message(
+            f"health-fate-{str(fate).replace('_', '-')}",
+            count=int(count),
+            bad=view.total,
+            paths=view.found.endpoints,
+            span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
+            upstream=Names(tuple(map(str, addresses))) if len(addresses) else message("health-the-upstream"),
+        )
+        table, number, sql = view.sql(rows)
+        strength = part * by_count(int(count))
+        signals.append(Observation(f"fate_{fate}", text, table, number, sql, strength=strength))
+    return signals
+
+
+def _unconnected(view: _View) -> list[Observation]:
+    """Find what connections that did not come about have in common: one route, or several hosts."""
+    rows = view.of(UNCONNECTED)
+    rows = rows[rows["address"].notna()]
+    if len(rows) < FEWEST_EXCLUDED:
+        return []
+    table, number, sql = view.sql(rows)
+    by_host = rows.groupby(rows["address"].str.rpartition(":")[0])["start"].agg(["min", "max", "size"])
+    many = by_host[by_host["size"] >= FEWEST_EXCLUDED]
+    if len(many) > 1 and many["min"].max() < many["max"].min():
+        text = message("health-several-hosts", hosts=map(str, many.index))
+        return [Observation("several_hosts", text, table, number, sql)]
+    # A process that ends is refused for a moment before its container is gone.
+    silent = rows[rows["fate"] != "refused"]
+    connected = len(_between(rows, view.served())) + _connected_late(view, rows)
+    if len(silent) >= REFUTED_SHARE * view.total and connected <= NEVER_SHARE * len(rows):
+        gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
+        return [Observation("none_connected", gone, table, number, sql), *_one_route(view, rows)]
+    if len(silent) == len(rows) >= REFUTED_SHARE * view.total:
+        text = message("health-only-connects-fail", served=len(view.served()))
+        if len(view.served()) >= FEWEST_CONNECTED:
+            return [Observation("only_connects_fail", text, table, number, sql), *_one_route(view, rows)]
+    return _one_route(view, rows)
+
+
+def _connected_late(view: _View, rows: pd.DataFrame) -> int:
+    """Return how many of some requests were connected in the end, before the last of them failed."""
+    import pandas as pd
+
+    logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+    late = logged[logged["nginx_status"] < 499]
+    failed = logged.loc[logged["nginx_status"] >= 499, "nginx_start"]
+    if failed.empty:
+        return len(late)
+    moments = late["nginx_start"] + pd.to_timedelta(late["connect_s"].fillna(0.0), unit="s")
+    return int((moments <= failed.max()).sum())
+
+
+def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
+    """Find that only routes beside well served ones of their service could not be connected."""
+    table, number, sql = view.sql(rows)
+    calm = view.calm()
+    failing = set(rows["address"])
+    if len(rows) < REFUTED_SHARE * view.total or calm.empty or view.addresses(calm) & failing:
+        return []
+    beside = {str(name) for name in calm["route"].unique() if not _is_file(str(name))}
+    services = {first_segment(name) for name in beside}
+    if not all(first_segment(route) in services for route in rows["route"].astype(str).unique()):
+        return []
+    text = message(
+        "health-one-route-unconnected",
+        upstream=map(str, sorted(failing)),
+        paths=view.found.endpoints,
+        others=sorted(beside),
+    )
+    return [Observation("one_route_unconnected", text, table, number, sql)]
+
+
+def _is_file(route: str) -> bool:
+    return "." in route.rpartition("/")[2]
+
+
+def _closed_at_once(view: _View) -> list[Observation]:
+    """Find connections that were accepted and closed sooner than any response, while others were served.
+
+    A process that ends drops what it was working on, and refuses connections afterwards.
+    """
+    rows = view.of(("connection_dropped",))
+    logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+    lasted_s = logged["nginx_s"].dropna()
+    if len(rows) < REFUTED_SHARE * view.total or len(lasted_s) < FEWEST_CONNECTED:
+        return []
+    served = _between(rows, view.served())
+    if len(served) < FEWEST_SERVED:
+        return []
+    at_once = lasted_s <= float(served["nginx_s"].median()) + RESOLUTION_S
+    if at_once.mean() < REFUTED_SHARE:
+        return []
+    table, number, sql = view.sql(rows)
+    text = message("health-closed-at-once", closed=int(at_once.sum()), bad=view.total, served=len(served))
+    return [Observation("closed_at_once", text, table, number, sql)]
+
+
+def _connected(view: _View) -> list[Observation]:
+    """Find that connections came about, so that packets were not lost."""
+    late = view.of(("header_timeout",))
+    signals = []
+    if len(late) >= FEWEST_CONNECTED and view.of(("connect_timeout", "unreachable", "slow_connect")).empty:
+        table, number, sql = view.sql(late)
+        text = message("health-connects-well", late=len(late))
+        signals.append(Observation("connects_well", text, table, number, sql))
+    calm = view.calm()
+    rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
+    addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
+    served = view.served()
+    own = served[served["route"].isin(view.found.routes)]
+    # A route of which most requests were served may have lost packets: shorter responses lose fewer.
+    if len(rows) >= REFUTED_SHARE * view.total and len(calm) and len(rows) >= len(own):
+        routes = calm.groupby("route", observed=True)
+        shared = [name for name, rows_of_route in routes if view.addresses(rows_of_route) & addresses]
+        same = calm[calm["route"].isin(shared)]
+        if len(same) >= FEWEST_SERVED:
+            text = message(
+                "health-same-upstream-served",
+                others=sorted(map(str, same["route"].unique())),
+                upstream=sorted(addresses),
+                served=len(same),
+            )
+            sql = of_joined("nginx", same)
+            signals.append(Observation("same_upstream_served", text, "access_log", len(same), sql))
+    return signals
+
+
+def _phases(view: _View) -> list[Observation]:
+    """Find that connecting, waiting for the header and reading the body were all delayed."""
+    phases = [
+        view.of(("connect_timeout", "slow_connect")),
+        view.of(LATE),
+        view.of(("body_timeout", "slow_body")),
+    ]
+    if min(len(rows) for rows in phases) < max(FEWEST_EXCLUDED, SPREAD_SHARE * view.total):
+        return []
+    rows = view.fates[view.fates.index.isin([at for part in phases for at in part.index])]
+    table, number, sql = view.sql(rows)
+    connecting, waiting, reading = map(len, phases)
+    text = message(
+        "health-all-phases-slow",
+        paths=view.found.endpoints,
+        connecting=connecting,
+        waiting=waiting,
+        reading=reading,
+    )
+    return [Observation("all_phases_slow", text, table, number, sql)]
+
+
+def _constancy(view: _View) -> list[Observation]:
+    """Find that a single route failed without exception, or only at times, and where it leads."""
+    rows = view.of(LATE)
+    if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED) or _all_routes(view):
+        return []
+    calm = view.calm()
+    served = view.served()
+    addresses = set(rows["address"].dropna())
+    table, number, sql = view.sql(rows)
+    others = view.addresses(calm) if len(calm) else set()
+    serving = others | set(served["upstream_addr"].dropna())
+    if addresses & serving or rows["start"].dt.floor("s").nunique() < FEWEST_ARRIVALS:
+        return []
+    if addresses and serving:
+        text = message(
+            "health-route-elsewhere",
+            paths=view.found.endpoints,
+            upstream=sorted(addresses),
+            others=sorted(map(str, calm["route"].unique())),
+            usual=sorted(serving),
+        )
+        return [Observation("route_elsewhere", text, table, number, sql)]
+    between = _between(rows, served)
+    if len(between) <= NEVER_SHARE * len(rows):
+        text = message("health-served-between", paths=view.found.endpoints, served=len(between))
+        return [Observation("never_served", text, table, number, sql)]
+    if len(between) >= max(CALM_SHARE * len(rows), FEWEST_SERVED):
+        text = message("health-served-between", paths=view.found.endpoints, served=len(between))
+        sql = of_joined("nginx", between)
+        return [Observation("served_between", text, "access_log", len(between), sql)]
+    return []
+
+
+def _routing(view: _View) -> list[Observation]:
+    """Find that Nginx chose an upstream that works, and did not give up too soon."""
+    rows = view.of((*UNCONNECTED, *LATE, "connection_dropped", "slow_body"))
+    if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_EXCLUDED):
+        return []
+    served = view.served()
+    before = _routed_as_before(view, rows)
+    late = rows[rows["fate"].isin(LATE)]
+    if len(late):
+        timed = view.joined.loc[late.loc[late["row"] >= 0, "row"]]
+        timed = timed[timed["nginx_s"].notna()]
+        # Without durations a time limit that is too short for the route looks the same.
+        if len(timed) < 0.5 * len(late):
+            whole = _all_routes(view)
+            if not whole:
+                return before
+        else:
+            cut = timed[timed["nginx_status"] == 504]
+            if len(cut) and bool(short_of_usual(view.found, cut, "nginx_s").mean() > CALM_SHARE):
+                return []
+    addresses = set(rows["address"].dropna())
+    logged = served[served["upstream_addr"].isin(addresses)]
+    if len(logged) < FEWEST_SERVED:
+        logged = _between(rows, served)
+    if len(logged) < FEWEST_SERVED:
+        return before
+    where = Names(tuple(sorted(addresses))) if addresses else message("health-the-upstream")
+    text = message("health-routed-well", upstream=where, served=len(logged))
+    sql = of_joined("nginx", logged)
+    return [Observation("routed_well", text, "access_log", len(logged), sql)]
+
+
+def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
+    """Find that Nginx asked the addresses that served the same routes well outside of the incident."""
+    joined = view.found.joined
+    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
+    good = good[good["upstream_addr"].notna() & good["route"].isin(view.found.routes)]
+    addresses = set(rows["address"].dropna())
+    same = good[good["upstream_addr"].isin(addresses)]
+    if len(same) < FEWEST_SERVED or not addresses <= set(same["upstream_addr"]):
+        return []
+    text = message("health-routed-as-before", upstream=sorted(addresses), served=len(same))
+    sql = of_joined("nginx", same)
+    # Whether a connection comes about depends on the address alone; a response may miss a new time limit.
+    strength = 1.0 if rows["fate"].isin(UNCONNECTED).all() else ANOTHER_SETTING
+    return [Observation("routed_as_before", text, "access_log", len(same), sql, strength=strength)]
+
+
+def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
+    """Return served requests of the bad requests' routes between the first and the last bad one of each."""
+    spans = rows.groupby("route")["start"].agg(["min", "max"])
+    first, last = served["route"].map(spans["min"]), served["route"].map(spans["max"])
+    return served[(served["start"] > first).fillna(False) & (served["start"] < last).fillna(False)]
+
+
+def _all_routes(view: _View) -> list[str]:
+    """Return the affected routes when they are at least three and no other route of theirs was served."""
+    seen = view.joined[view.joined["seen_nginx"]]
+    sizes = seen.groupby("route").size()
+    routes = [route for route in view.found.routes if sizes.get(route, 0) >= FEWEST_SERVED]
+    routes = [route for route in routes if not _is_file(route)]
+    bad = set(view.fates["route"])
+    routes = [route for route in routes if route in bad]
+    if len(routes) < 3:
+        return []
+    calm = (str(name) for name in view.calm()["route"].unique())
+    if any(view.found.is_same_service(name) is not False for name in calm if not _is_file(name)):
+        return []
+    return routes
+
+
+def _whole_service(view: _View) -> list[Observation]:
+    """Find that all routes of a service were affected, or that a health check was."""
+    signals = []
+    rows = view.fates[view.fates["route"].isin(_all_routes(view))]
+    if len(rows):
+        table, number, sql = view.sql(rows)
+        text = message("health-all-routes", paths=sorted(map(str, rows["route"].unique())))
+        signals.append(Observation("all_routes", text, table, number, sql))
+    calm = view.calm()
+    mine = calm["route"].map(
+        lambda name: is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
+    )
+    alive = calm[mine.astype(bool)]
+    if len(alive) >= FEWEST_SERVED and len(view.of(LATE)) >= REFUTED_SHARE * view.total:
+        text = message("health-check-served", paths=sorted(map(str, alive["route"].unique())))
+        sql = of_joined("nginx", alive)
+        signals.append(Observation("health_check_served", text, "access_log", len(alive), sql))
+    checks = view.fates[view.fates["route"].map(lambda name: is_health_check(str(name))).astype(bool)]
+    if len(checks) >= FEWEST_EXCLUDED:
+        table, number, sql = view.sql(checks)
+        text = message("health-check-affected", paths=sorted(map(str, checks["route"].unique())))
+        signals.append(Observation("health_check", text, table, number, sql))
+    return signals
+
+
+def _waits_for_nothing(view: _View) -> list[Observation]:
+    """Find that the late routes usually respond as quickly as any other route of their process.
+
+    Whoever calls a dependency takes a round trip longer than the framework alone, which the quickest route
+    shows.
+    """
+    late = view.of(LATE)
+    if len(late) < REFUTED_SHARE * view.total or len(late) < FEWEST_EXCLUDED:
+        return []
+    joined = view.found.joined
+    usual = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
+    usual = usual[(usual["nginx_status"] < 400) & usual["header_s"].notna()]
+    counts = usual.groupby("route")["header_s"].agg(["size", "median"])
+    usual_s = counts.loc[counts["size"] >= FEWEST_ARRIVALS, "median"]
+    mine = usual_s[usual_s.index.isin(late["route"].unique())]
+    others = [route for route in usual_s.index if view.found.is_same_service(str(route)) is True]
+    others_s = usual_s[[route for route in others if route not in mine.index]]
+    if set(late["route"]) - set(mine.index) or others_s.empty:
+        return []
+    if mine.max() > AS_QUICK_RATIO * others_s.min() + RESOLUTION_S:
+        return []
+    rows = usual[usual["route"].isin(mine.index)]
+    text = message(
+        "health-waits-for-nothing",
+        paths=view.found.endpoints,
+        usual=Duration(float(mine.max())),
+        other=Resource(str(others_s.idxmin())),
+        quickest=Duration(float(others_s.min())),
+    )
+    sql = of_joined("nginx", rows)
+    return [Observation("waits_for_nothing", text, "access_log", len(rows), sql)]
+
+
+def _served_beside(view: _View) -> list[Observation]:
+    """Find that later requests of the same routes were served while the bad ones still waited.
+
+    One process serves requests that need the same thing in order. Where some overtake the others, those that
+    wait are stuck in one of several processes, or on their way.
+    """
+    import numpy as np
+    import pandas as pd
+
+    late = view.of(LATE)
+    if len(late) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED):
+        return []
+    waiting = view.joined.loc[late.loc[late["row"] >= 0, "row"], ["route", "nginx_start", "nginx_s"]].dropna()
+    if len(waiting) < FEWEST_CONNECTED:
+        return []
+    waiting = waiting.iloc[:: math.ceil(len(waiting) / MOST_WAITS)]
+    served = view.served()
+    overtaken = 0
+    for route, mine in waiting.groupby("route"):
+        others = served[served["route"] == route].sort_values("nginx_start")
+        starts, ends = (others[name].to_numpy() for name in ("nginx_start", "nginx_end"))
+        first = np.searchsorted(starts, mine["nginx_start"].to_numpy(), side="right")
+        until = mine["nginx_start"] + pd.to_timedelta(mine["nginx_s"] * PART_OF_WAIT, unit="s")
+        last = np.searchsorted(starts, until.to_numpy(), side="right")
+        overtaken += sum(
+            bool((ends[begin:end] <= limit).any())
+            for begin, end, limit in zip(first, last, until.to_numpy(), strict=True)
+        )
+    if overtaken < BESIDE_SHARE * len(waiting):
+        return []
+    table, number, sql = view.sql(late)
+    text = message("health-served-beside", paths=view.found.endpoints, overtaken=overtaken, bad=len(waiting))
+    return [Observation("served_beside", text, table, number, sql)]

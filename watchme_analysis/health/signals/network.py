@@ -1,0 +1,562 @@
+"""Signals of the way from Nginx into the container: connections, ports, lost packets, stalled bodies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.affected_service import answered_by_the_host
+from watchme_analysis.health.context import HealthContext, followed
+from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
+from watchme_analysis.health.running_source import LOOPBACK
+from watchme_analysis.health.signals.upstreams import error_kind
+from watchme_analysis.health.signals.vantages import CHANCE_LEAST, ENOUGH_PROBES, NEAR_S, at_bad_moments
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.connection_reuse import KEPT, NEW, NOT_TOLD, connections_used
+from watchme_analysis.requests.layers import layer_times, logs_connects
+from watchme_analysis.text.message import (
+    Code,
+    Count,
+    Duration,
+    Names,
+    Resource,
+    Text,
+    Value,
+    message,
+    sentences,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A healthy link needs less than a millisecond to connect.
+SLOW_CONNECT_S = 0.2
+# A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298), by Linux since 6.5 four
+# times a second apart at first (tcp_syn_linear_timeouts).
+SENT_AGAIN_S = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
+# Share of answers that may come late from a server that is not stuck.
+LATE_SHARE = 0.05
+# Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
+RETRANSMIT_S = (0.195, 0.26)
+RECONNECT_S = (0.995, 1.07)
+# Default of --backlog of uvicorn and gunicorn; Linux allows up to 4096 (net.core.somaxconn).
+OWN_BACKLOG = 2048
+# Strength of time limits in the error log: a connection that nobody accepts runs into them as well.
+BY_ERRORS = 0.5
+UNREACHABLE = ("upstream_refused", "upstream_unreachable")
+# What the access log may have told already of connections that came late.
+OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short"}
+# So many of each at least, so large a share of the new ones bad, and so small a one of the others: a process
+# that is stuck now and then is stuck for kept connections too, and more new ones are opened in the jam.
+FEWEST_NEW, NEW_BAD_SHARE, KEPT_BAD_SHARE = 20, 0.9, 0.05
+UNTOLD_SHARE = 0.1
+# Slow connects, or cut-off ones, from the host that count, as a number and as a share.
+FEWEST_PROBES, LEAST_SHARE = 3, 0.1
+# A reset or a refusal comes back in the time of one packet; what takes longer may have waited for someone.
+AT_ONCE_S = 0.1
+
+
+@detects(
+    "connect_lost",
+    "queue_full",
+    "queue_short",
+    "connect_quick",
+    "retransmitted",
+    group="connect",
+    needs=("access_log/times",),
+)
+@detects(
+    "connect_slow",
+    group="connect",
+    needs=(
+        "access_log/times",
+        "error_log",
+    ),
+)
+@detects("refused", "unreachable", group="connect", needs=("error_log",))
+@detects(
+    "body_stalls",
+    group="body",
+    needs=(
+        "access_log/times",
+        "error_log",
+    ),
+)
+@detects("listens_locally", group="start command", needs=("app_processes",))
+def network(found: HealthContext) -> list[Observation]:
+    """Look at how connections to the affected service fared and where answers stuck."""
+    seen = []
+    if found.has("access_log"):
+        seen += _by_access_log(found)
+    if found.has("error_log"):
+        seen += _by_error_log(found, {one.signal for one in seen})
+    return seen + _local_address(found)
+
+
+def _passed_on(found: HealthContext) -> pd.DataFrame:
+    """Return requests of the incident that Nginx passed to an affected service's usual address."""
+    rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
+    if rows["upstream_addr"].notna().any():
+        return rows[rows["upstream_addr"].isin(found.services)]
+    # A log that names no address has the paths that the configuration sends there.
+    return rows[rows["route"].map(found.upstreams).isin(found.services)]
+
+
+def _by_access_log(found: HealthContext) -> list[Observation]:
+    passed_on = _passed_on(found)
+    if len(passed_on) < 5 or passed_on["response_s"].isna().all():
+        return []
+    parts = layer_times(passed_on, connects_logged=logs_connects(found.joined))
+    seen = [*_connects(found, passed_on, parts), *_sent_again(passed_on, found.services)]
+    bad = passed_on[passed_on["nginx_bad"] & passed_on["route"].isin(found.routes)]
+    stalled = _stalled(parts.loc[bad.index])
+    if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
+        seen.append(_body(found, passed_on, stalled, len(bad)))
+    return seen
+
+
+def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
+    """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
+    tries = parts["connect_s"].notna()
+    waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
+    slow, total = int(waited.sum()), int(tries.sum())
+    connects: dict[str, Value] = {
+        "services": Names(found.services),
+        "slow": Count(slow),
+        "requests": Count(total),
+    }
+    sql = of_joined("nginx", passed_on[tries])
+    if total >= 5 and slow >= 3 and slow >= 0.05 * total:
+        longest = float(parts["connect_s"].max())
+        # Who gave up connecting after a second or more sent first packets again, in vain.
+        in_vain = parts["gave_up_in"].eq("connect") & (parts["connect_s"] >= RECONNECT_S[0])
+        again = int((parts.loc[tries, "connect_s"].map(_retransmitted) | in_vain[tries].fillna(False)).sum())
+        text: Text = message(
+            "health-connect-slow",
+            **connects,
+            limit=Duration(SLOW_CONNECT_S),
+            longest=Duration(longest),
+            again=again,
+        )
+        room, unanswered = _room(found), _most_unanswered(passed_on)
+        outcome = "connect_slow"
+        if room is not None and unanswered >= room and (through := _through_the_queue(found)):
+            text = sentences(text, message("health-queue-had-room", room=room, probes=through))
+        elif room is not None and unanswered >= room:
+            outcome = "queue_short" if _answers_at_once(parts) else "queue_full"
+            text = sentences(
+                text,
+                message("health-queue-maybe-full", room=room, unanswered=unanswered),
+                message("health-queue-short") if outcome == "queue_short" else None,
+            )
+        elif room is not None and again >= 0.5 * slow:
+            outcome = "connect_lost"
+            text = sentences(text, message("health-queue-never-full", room=room, unanswered=unanswered))
+        if outcome.startswith("queue"):
+            detail = message("health-queue-full-detail", **connects, room=int(room or 0))
+        else:
+            detail = message("health-connect-slow-detail", **connects)
+        return [
+            Observation(
+                outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), detail
+            )
+        ]
+    if total >= 5 and passed_on["connect_s"].notna().any() and not answered_by_the_host(found):
+        turned_away = found.errors["kind"].eq("upstream_refused").any()
+        text = message(
+            "health-connect-quick-or-refused" if turned_away else "health-connect-quick",
+            quick=total - slow,
+            requests=total,
+            services=found.services,
+            limit=Duration(SLOW_CONNECT_S),
+        )
+        return [Observation("connect_quick", text, "access_log", total, sql, slow / total, "share")]
+    return []
+
+
+def _answers_at_once(parts: pd.DataFrame) -> bool:
+    """Tell whether what was connected hardly ever waited: a server that is stuck lets those wait as well."""
+    waits = parts.loc[parts["connect_s"].notna(), "header_s"].dropna()
+    return len(waits) > 0 and bool((waits > SLOW_CONNECT_S).mean() <= LATE_SHARE)
+
+
+def _room(found: HealthContext) -> int | None:
+    """Return how many connections wait in the kernel until the affected server takes them; None: unknown.
+
+    A caller that gave up leaves its connection in that queue, so that it may hold more than are open.
+    """
+    processes = found.table("app_processes")
+    hosts = found.hosts(found.services[:1])
+    mine = processes[processes["addr"].isin(hosts)]
+    mine = mine if len(mine) else processes
+    return int(mine["backlog"].fillna(OWN_BACKLOG).min()) if len(mine) else None
+
+
+def _through_the_queue(found: HealthContext) -> int:
+    """Return how many probes from inside were answered at moments of trouble; 0 when some were not."""
+    inside, _ = at_bad_moments(found, "inside")
+    return len(inside) if len(inside) >= ENOUGH_PROBES and not inside["bad"].any() else 0
+
+
+def _most_unanswered(passed_on: pd.DataFrame) -> int:
+    """Return the most requests that were sent to a service between two of its answers, one after the other.
+
+    So many connections at most waited to be taken, those of callers that gave up included: a server that
+    answers takes them.
+    """
+    import numpy as np
+
+    headed = passed_on["header_s"].notna()
+    answered = headed if headed.any() else passed_on["nginx_status"] < 400
+    moments = np.sort(passed_on.loc[answered, "nginx_end"].to_numpy())
+    between = np.searchsorted(moments, passed_on["nginx_start"].to_numpy(), side="right")
+    return int(np.bincount(between).max()) if len(between) else 0
+
+
+def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Observation]:
+    """Find waits for an answer that cluster at the times after which TCP sends a lost packet again."""
+    answered = passed_on[passed_on["nginx_status"] < 400]
+    waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
+    long = waits[waits > RETRANSMIT_S[0] / 2]
+    # Where the log has no connect time, the wait for a lost first packet is part of the answer's.
+    first, second = long.between(*RETRANSMIT_S), long.between(*RECONNECT_S)
+    between = int((long < RETRANSMIT_S[0]).sum())
+    around = int(long.between(0.5, 2.0).sum())
+    clustered = first if first.sum() >= second.sum() else second
+    hits = int(clustered.sum())
+    if hits < 5 or hits < 0.15 * len(long):
+        return []
+    if between > 0.3 * hits or (clustered is second and hits < 0.5 * around):
+        return []
+    text = message(
+        "health-retransmitted",
+        hits=hits,
+        waits=len(long),
+        services=services,
+        time=Duration(0.2 if clustered is first else 1.0),
+    )
+    detail = message("health-retransmitted-detail", services=services, hits=hits)
+    sql = of_joined("nginx", passed_on.loc[long.index[clustered]])
+    return [
+        Observation(
+            "retransmitted",
+            text,
+            "access_log",
+            hits,
+            sql,
+            hits / len(long),
+            "share",
+            by_count(hits, 10),
+            detail,
+        )
+    ]
+
+
+def _retransmitted(connect_s: float) -> bool:
+    return any(again <= connect_s <= again + 0.12 for again in SENT_AGAIN_S)
+
+
+def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return requests whose time passed in the body, the header having come quickly."""
+    return parts[(parts["body_s"] > 0.4) & (parts["body_s"] > 0.6 * parts["total_s"])]
+
+
+def _body(found: HealthContext, passed_on: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Observation:
+    middle = float(stalled["body_s"].median())
+    calm = passed_on[~passed_on["nginx_bad"] & ~passed_on["route"].isin(found.routes)]
+    usual = found.joined[found.joined["route"].isin(found.routes) & ~found.joined["nginx_bad"]]
+    sizes = None
+    if len(calm) and usual["nginx_bytes"].notna().any():
+        small, large = float(calm["nginx_bytes"].quantile(0.95)), float(usual["nginx_bytes"].quantile(0.05))
+        if large > small:
+            sizes = message("health-body-sizes", large=round(large), small=round(small))
+    stands = message(
+        "health-body-stalls",
+        stalled=len(stalled),
+        bad=bad,
+        paths=found.endpoints,
+        time=Duration(middle),
+    )
+    text = sentences(stands, sizes)
+    detail = sentences(message("health-body-stalls-detail", paths=found.endpoints), sizes)
+    sql = of_joined("nginx", passed_on.loc[stalled.index])
+    return Observation(
+        "body_stalls",
+        text,
+        "access_log",
+        len(stalled),
+        sql,
+        middle,
+        "s",
+        by_count(len(stalled)),
+        detail,
+    )
+
+
+def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observation]:
+    errors = found.errors
+    mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
+    if len(mine) < 3:
+        return []
+    kinds = mine["kind"].value_counts()
+    total = len(mine)
+    seen = []
+
+    def of(*names: str) -> int:
+        return int(sum(kinds.get(name, 0) for name in names))
+
+    unreachable = of(*UNREACHABLE)
+    if unreachable >= 3 and unreachable >= 0.3 * total:
+        kind = next(name for name in kinds.index if name in UNREACHABLE)
+        errors_of: dict[str, Value] = {"services": Names(found.services), "kind": error_kind(str(kind))}
+        text = message("health-upstream-errors", **errors_of, errors=unreachable, total=total)
+        sql = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
+        # Who listens to nobody refuses; who can't be reached has no way to it.
+        outcome = "unreachable" if kind == "upstream_unreachable" else "refused"
+        detail = message("health-upstream-errors-detail", **errors_of)
+        seen.append(Observation(outcome, text, "error_log", unreachable, sql, detail=detail))
+    connects = message(
+        "health-connect-timeout-detail", services=found.services, times=of("upstream_timeout_connect")
+    )
+    stalls = message("health-body-stalls-detail", paths=found.endpoints)
+    for kind, outcome, known, detail in (
+        ("connect", "connect_slow", OF_CONNECTING, connects),
+        ("body", "body_stalls", {"body_stalls"}, stalls),
+    ):
+        late = of(f"upstream_timeout_{kind}")
+        if late >= 3 and late >= 0.3 * total and not seen_signals & known:
+            text = message(
+                "health-upstream-errors",
+                errors=late,
+                total=total,
+                services=found.services,
+                kind=error_kind(f"upstream_timeout_{kind}"),
+            )
+            sql = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
+            seen.append(Observation(outcome, text, "error_log", late, sql, strength=BY_ERRORS, detail=detail))
+    return seen
+
+
+def _local_address(found: HealthContext) -> list[Observation]:
+    """Find a server that listens on its container's loopback address alone."""
+    processes = found.table("app_processes")
+    if processes.empty:
+        return []
+    hosts = found.hosts(found.services)
+    mine = processes[processes["addr"].isin(hosts) | processes["addr"].isna()]
+    local = mine[mine["host"].isin(["127.0.0.1", "localhost", "::1"])]
+    remote = hosts - {"127.0.0.1", "localhost", "::1"}
+    if local.empty or not remote:
+        return []
+    host = Resource(str(local["host"].iloc[0]))
+    command = Code(str(local["command"].iloc[0]))
+    text = message("health-listens-locally", host=host, addresses=sorted(remote), command=command)
+    detail = message("health-listens-locally-detail", host=host)
+    return [
+        Observation(
+            "listens_locally",
+            text,
+            "app_processes",
+            len(local),
+            lines("app_processes", local),
+            detail=detail,
+        )
+    ]
+
+
+@detects("new_alone_bad", group="new and kept connections", needs=("access_log/times",))
+def new_connections(found: HealthContext) -> list[Observation]:
+    """Compare requests to the affected services over new connections with those over kept ones."""
+    frame = found.inv.once(followed).frame
+    mine = frame[frame["during"] & frame["seen_nginx"] & frame["route"].isin(found.routes)]
+    mine = mine[mine["upstream_addr"].isin(found.services)]
+    used = connections_used(frame)["to_app"].reindex(mine.index)
+    new, kept = mine[used.eq(NEW).fillna(False)], mine[used.eq(KEPT).fillna(False)]
+    if min(len(new), len(kept)) < FEWEST_NEW or used.eq(NOT_TOLD).sum() > UNTOLD_SHARE * len(mine):
+        return []
+    bad, bad_kept = int(new["nginx_bad"].sum()), int(kept["nginx_bad"].sum())
+    if bad < NEW_BAD_SHARE * len(new) or bad_kept > KEPT_BAD_SHARE * len(kept):
+        return []
+    text = message(
+        "health-new-alone-bad",
+        services=found.services,
+        bad_new=bad,
+        new=len(new),
+        bad_kept=bad_kept,
+        kept=len(kept),
+    )
+    rows = mine[used.isin([NEW, KEPT]).fillna(False)]
+    sql = of_joined("nginx", rows)
+    effect = bad / len(new) - bad_kept / len(kept)
+    seen = Observation("new_alone_bad", text, "access_log", len(rows), sql, effect, "difference of shares")
+    return [seen]
+
+
+@detects(
+    "connect_slow_from_host",
+    group="connect",
+    needs=(
+        "probes/host",
+        "probes/inside",
+    ),
+)
+def probe_connects(found: HealthContext) -> list[Observation]:
+    """Find that connecting is slow from the host and quick from inside.
+
+    Both go to one queue of the kernel, which accepts without the application: only the way differs.
+    """
+    inside, host = _connected_probes(found, "inside"), _connected_probes(found, "host")
+    slow = host[host["connect_s"] > SLOW_CONNECT_S]
+    if len(slow) < FEWEST_PROBES or len(slow) < LEAST_SHARE * len(host):
+        return []
+    by_chance = (1 - len(slow) / len(host)) ** len(inside)
+    if (
+        (inside["connect_s"] > SLOW_CONNECT_S).any()
+        or len(inside) < FEWEST_PROBES
+        or by_chance > CHANCE_LEAST
+    ):
+        return []
+    longest = float(slow["connect_s"].max())
+    connects: dict[str, Value] = {"services": Names(found.services), "longest": Duration(longest)}
+    text = message(
+        "health-connect-slow-from-host",
+        **connects,
+        slow=len(slow),
+        probes=len(host),
+        limit=Duration(SLOW_CONNECT_S),
+        inside=len(inside),
+        longest_inside=Duration(float(inside["connect_s"].max())),
+    )
+    detail = message("health-connect-slow-from-host-detail", **connects)
+    sql = lines("probes", slow)
+    strength = by_count(len(slow))
+    return [
+        Observation(
+            "connect_slow_from_host",
+            text,
+            "probes",
+            len(slow),
+            sql,
+            longest,
+            "s",
+            strength,
+            detail,
+        )
+    ]
+
+
+@detects(
+    "cut_from_host",
+    group="host and inside",
+    needs=(
+        "probes/host",
+        "probes/inside",
+    ),
+)
+def cut_from_host(found: HealthContext) -> list[Observation]:
+    """Find that connections from the host end at once without an answer, and none from inside, near in time.
+
+    It may meet few of the requests: then most moments have more good than bad ones. A process that dies or
+    refuses does so to callers inside as well, and one that is stuck ends nothing at once. A prober that is
+    cut off before and after the incident as well asks at a wrong place.
+    """
+    import pandas as pd
+
+    mine = found.observed[found.observed["route"].isin(found.routes)]
+    ended = mine["failed"] & mine["status"].isna() & (mine["duration_s"] < AT_ONCE_S)
+    always = ended[~mine["during"] & (mine["vantage"] == "host")].any()
+    mine = mine[mine["during"]]
+    host = mine[mine["vantage"] == "host"]
+    cut = host[ended[host.index]]
+    if always or len(cut) < FEWEST_PROBES or len(cut) < LEAST_SHARE * len(host):
+        return []
+    inside = mine[mine["vantage"] == "inside"]
+    reach = pd.Timedelta(seconds=NEAR_S)
+    near = inside[[bool(cut["start"].between(at - reach, at + reach).any()) for at in inside["start"]]]
+    by_chance = (1 - len(cut) / len(host)) ** len(near)
+    if near["failed"].any() or len(near) < FEWEST_PROBES or by_chance > CHANCE_LEAST:
+        return []
+    text = message(
+        "health-cut-from-host",
+        cut=len(cut),
+        probes=len(host),
+        paths=found.endpoints,
+        inside=len(near),
+        near=Duration(NEAR_S),
+    )
+    detail = message("health-cut-from-host-detail", services=found.services, cut=len(cut), probes=len(host))
+    return [
+        Observation(
+            "cut_from_host",
+            text,
+            "probes",
+            len(cut),
+            of_observed(cut),
+            len(cut) / len(host),
+            "share",
+            by_count(len(cut)),
+            detail,
+        )
+    ]
+
+
+def _connected_probes(found: HealthContext, vantage: str) -> pd.DataFrame:
+    """Return a vantage's probes of the incident that connected to an affected service."""
+    seen = found.observed
+    mine = seen[seen["during"] & (seen["vantage"] == vantage) & seen["route"].isin(found.routes)]
+    probes = found.table("probes").dropna(subset=["connect_s"])
+    return probes.merge(mine[["file", "line"]].drop_duplicates(), on=["file", "line"])
+
+
+@detects("networks_apart", group="networks", needs=("compose_settings",))
+def networks(found: HealthContext) -> list[Observation]:
+    """Find that Nginx's container shares no network with the one that it asks by name."""
+    table = found.table("compose_settings")
+    services = {one.name: one for one in found.compose_services}
+    images = table[table["path"].eq("image") & table["value"].str.contains("nginx", case=False, na=False)]
+    proxies = [services[name] for name in dict.fromkeys(images["service"].dropna()) if name in services]
+    for address in found.services[:1]:
+        target = services.get(address.rpartition(":")[0])
+        if target is None or target.network_mode or not proxies or target in proxies:
+            continue
+        if any(one.network_mode or set(one.networks) & set(target.networks) for one in proxies):
+            continue
+        apart = message(
+            "health-networks-apart",
+            service=Resource(target.name),
+            networks=target.networks,
+            proxy=Resource(proxies[0].name),
+            proxy_networks=proxies[0].networks,
+        )
+        text = sentences(message("health-asked-by-name", address=Resource(address)), apart)
+        names = ", ".join(quoted(one.name) for one in (target, *proxies))
+        rows = table["service"].isin([target.name, *(one.name for one in proxies)])
+        rows &= table["path"].str.startswith("networks")
+        sql = select("compose_settings", f"service in ({names})", "path like 'networks%'")
+        return [Observation("networks_apart", text, "compose_settings", int(rows.sum()), sql, detail=apart)]
+    return []
+
+
+@detects("not_published", group="ports", needs=("compose_settings",))
+def published(found: HealthContext) -> list[Observation]:
+    """Find that no container publishes the port of the host at which Nginx asks the service."""
+    services = found.compose_services
+    ports = {outer: one.name for one in services for _, outer, _ in one.ports if outer.isdigit()}
+    if not ports:
+        return []
+    joined = found.joined
+    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
+    for address in found.services[:1]:
+        host, _, port = address.rpartition(":")
+        served = int((good["upstream_addr"] == address).sum())
+        if host not in LOOPBACK or port in ports or served < 3:
+            continue
+        gone = message(
+            "health-not-published",
+            port=Resource(port),
+            published=(f"{outer} ({name})" for outer, name in ports.items()),
+        )
+        text = sentences(message("health-published-before", address=Resource(address), requests=served), gone)
+        sql = select("compose_settings", "path like 'ports%'")
+        count = int(found.table("compose_settings")["path"].str.startswith("ports").sum())
+        return [Observation("not_published", text, "compose_settings", count, sql, detail=gone)]
+    return []

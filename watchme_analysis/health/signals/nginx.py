@@ -1,0 +1,504 @@
+"""Signals of Nginx: requests that it refused, held, misdirected or cut off, and the reload that began it.
+
+Nginx reads its configuration at start and at a reload (``nginx -s reload``, SIGHUP), and logs both at the
+level ``notice`` (nginx.org, "Controlling nginx"). A log with this level therefore shows whether a
+configuration can have changed when the incident began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.health.affected_service import service_name
+from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
+from watchme_analysis.health.rate_limits import delays_requests, limit_lines
+from watchme_analysis.health.rows import lines, of_joined, of_observed
+from watchme_analysis.health.signals.rules import nginx_rule, place_of
+from watchme_analysis.health.signals.upstreams import (
+    dead_server,
+    elsewhere_by_errors,
+    error_kind,
+    is_group,
+    label,
+    taken_out,
+    usual_address,
+)
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.observations import INNER
+from watchme_analysis.text.message import (
+    Code,
+    Duration,
+    Instant,
+    Names,
+    Resource,
+    Text,
+    TimeSpan,
+    Value,
+    message,
+    sentences,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HELD_S = 0.4
+# Share of bad requests astray from which on no dead neighbour explains them.
+MOST_MOVED = 0.1
+# How Nginx says that a header did not fit into its proxy_buffer_size.
+TOO_BIG = "sent too big header"
+# Where Nginx stood when it failed to agree on TLS with an upstream.
+HANDSHAKE = "while SSL handshaking to upstream"
+# How far a refusal by the application speaks of what Nginx passes on, unless a probe past Nginx shows it: the
+# application refuses callers without rights, and what they sent or send too often, by itself.
+OWN_REFUSALS = {401: 0.5, 403: 0.5, 409: 0.2, 410: 0.2, 422: 0.2, 429: 0.2}
+# Statuses by which a server says that it could not get an answer, or that its caller left: no refusals.
+UNANSWERED = (499, 500, 502, 504)
+# Share of bad requests that shows how they are bad.
+MOST_REFUSED = 0.9
+# How Nginx says that it loads its configuration.
+LOADS = r"^reconfiguring$|start worker processes"
+# Level of these lines, and levels that are logged only where these lines are.
+NOTICE_AND_LOWER = ("notice", "info", "debug")
+# Both logs have whole seconds.
+LOG_RESOLUTION_S = 1.0
+# Probability of a reload in the interval by chance, from which a reload there is no sign of anything.
+RELOAD_BY_CHANCE = 0.25
+
+
+@detects(
+    "nginx_alone",
+    "nginx_waits",
+    "nginx_impatient",
+    "nginx_mangles",
+    "nginx_passes_on",
+    group="nginx",
+    needs=("access_log/times",),
+)
+@detects("nginx_renames", group="nginx", needs=("app_log",))
+@detects(
+    "nginx_limits",
+    "header_too_big",
+    "no_handshake",
+    "nginx_short_of",
+    group="nginx errors",
+    needs=("error_log",),
+)
+@detects(
+    "moved_upstream",
+    "dead_server",
+    group="upstream",
+    needs=(
+        "access_log/times",
+        "error_log",
+    ),
+)
+@detects("server_down", group="upstream", needs=("config_directives/nginx",))
+def nginx(found: HealthContext) -> list[Observation]:
+    """Sort Nginx's bad requests by who spoiled them."""
+    bad = found.rows("nginx", bad=True)
+    seen = [*_errors(found), *taken_out(found), *renames(found, bad)]
+    if len(bad) < 3 or not found.joined["upstream_addr"].notna().any():
+        return seen + unseen(found, bad)
+    total = len(bad)
+    passed_on = bad[bad["upstream_addr"].notna()]
+    alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
+    held, moved = _held(found, bad), _moved(found, passed_on)
+    cut = passed_on[passed_on["nginx_status"] == 504]
+    cut = cut[short_of_usual(found, cut, "nginx_s")] if len(cut) else cut
+    refused = passed_on[
+        (passed_on["nginx_status"] >= 300)
+        & (passed_on["nginx_status"] < 500)
+        & (passed_on["nginx_status"] != 499)
+    ]
+    makers = (
+        (alone, _alone),
+        (held, _waits),
+        (moved, _elsewhere),
+        (cut, _impatient),
+        (refused, _mangles),
+    )
+    # A few may end at a dead server, with no other left to try: all would, were they sent astray.
+    dead, routes = dead_server(found) if len(moved) < MOST_MOVED * total else ([], [])
+    seen += dead
+    explained = int(passed_on["route"].isin(routes).sum())
+    for rows, maker in makers:
+        if len(rows) >= 3 and len(rows) >= 0.3 * total:
+            seen.append(replace(maker(found, rows, total), share=len(rows) / total))
+            explained += len(rows)
+        elif (mine := most_of_one(found, rows, bad)) is not None:
+            seen.append(replace(maker(found, *mine), share=len(rows) / total))
+    if explained < 0.3 * total and len(passed_on) >= 0.5 * total:
+        text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=found.services)
+        sql = of_joined("nginx", passed_on)
+        seen.append(
+            Observation("nginx_passes_on", text, "access_log", len(passed_on), sql, strength=by_count(total))
+        )
+    return seen
+
+
+def _held(found: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
+    """Return requests whose time passed in Nginx itself, not in a slow client's sending or reading."""
+    spent = bad["nginx_s"] - bad["response_s"].fillna(0.0)
+    long = (spent > HELD_S) & (spent > 0.6 * bad["nginx_s"])
+    # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
+    short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
+    lines = limit_lines(found.errors)
+    limited = bad["route"].isin(lines.loc[lines["kind"] == "limit_req", "route"])
+    return bad[long & (short | limited)]
+
+
+def _moved(found: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
+    """Return requests sent to an address that is not the one these paths go to when all is well."""
+    usual = usual_address(found)
+    expected = passed_on["route"].map(usual)
+    address = passed_on["upstream_addr"]
+    good = found.joined[
+        found.joined["seen_nginx"] & ~found.joined["nginx_bad"] & found.joined["upstream_addr"].notna()
+    ]
+    serves = set(good["upstream_addr"])
+    astray = expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)
+    return passed_on[astray & ~is_group(address)]
+
+
+def _alone(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    statuses = rows["nginx_status"].value_counts()
+    counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
+    text = message(
+        "health-nginx-alone", responses=len(rows), bad=total, paths=found.endpoints, statuses=counted
+    )
+    detail = message("health-nginx-alone-detail", place=label(found), statuses=counted)
+    return _seen("nginx_alone", text, rows, (len(rows), "requests"), sentences(detail, nginx_rule(found)))
+
+
+def _seen(
+    outcome: str, text: Text, rows: pd.DataFrame, effect: tuple[float, str], detail: Text
+) -> Observation:
+    """Return what Nginx's log shows of some bad requests, and how it is Nginx's doing."""
+    sql, strength = of_joined("nginx", rows), by_count(len(rows))
+    return Observation(outcome, text, "access_log", len(rows), sql, *effect, strength=strength, detail=detail)
+
+
+def _waits(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
+    time = Duration(spent)
+    text = message("health-nginx-waits", held=len(rows), bad=total, paths=found.endpoints, time=time)
+    detail = message("health-nginx-waits-detail", place=label(found), time=time)
+    return _seen("nginx_waits", text, rows, (spent, "s"), sentences(detail, nginx_rule(found)))
+
+
+def _elsewhere(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    address = str(rows["upstream_addr"].mode().iloc[0])
+    usual = sorted({usual_address(found)[str(route)] for route in rows["route"].unique()})
+    fate = _fate(found, rows, address)
+    text = message(
+        "health-moved-upstream",
+        moved=len(rows),
+        bad=total,
+        paths=found.endpoints,
+        address=Resource(address),
+        usual=usual,
+    )
+    detail = message("health-moved-upstream-detail", place=label(found), address=Resource(address))
+    effect = (len(rows), "requests")
+    return _seen("moved_upstream", sentences(text, fate), rows, effect, sentences(detail, fate))
+
+
+def _fate(found: HealthContext, rows: pd.DataFrame, address: str) -> Text:
+    errors = found.errors
+    kinds = errors.loc[errors["upstream_addr"] == address, "kind"].value_counts()
+    if len(kinds):
+        return message(
+            "health-moved-upstream-errors",
+            address=Resource(address),
+            errors=int(kinds.iloc[0]),
+            total=int(kinds.sum()),
+            kind=error_kind(str(kinds.index[0])),
+        )
+    status = rows["nginx_status"].value_counts()
+    return message(
+        "health-moved-upstream-status",
+        responses=int(status.iloc[0]),
+        total=len(rows),
+        status=Resource(str(int(status.index[0]))),
+    )
+
+
+def _impatient(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    cut = float(rows["nginx_s"].median())
+    needs = longest_answer_s(found, rows)
+    times: dict[str, Value] = {"cut": Duration(cut), "needs": Duration(needs)}
+    text = message("health-nginx-impatient", ended=len(rows), bad=total, paths=found.endpoints, **times)
+    detail = message("health-nginx-impatient-detail", place=label(found), **times)
+    limit = _set_here(found, "proxy_read_timeout")
+    return _seen("nginx_impatient", text, rows, (cut, "s"), sentences(detail, limit))
+
+
+def _set_here(found: HealthContext, name: str) -> Text | None:
+    """Return a sentence on the value of a directive for the affected endpoint; None where it is not set."""
+    place = place_of(found)
+    value = place.value(name) if place is not None else None
+    return message("health-nginx-sets", setting=Code(f"{name} {value}")) if value else None
+
+
+def _mangles(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    status = int(rows["nginx_status"].mode().iloc[0])
+    code = Resource(str(status))
+    text = message("health-nginx-mangles", refused=len(rows), bad=total, paths=found.endpoints, status=code)
+    detail = message("health-nginx-mangles-detail", place=label(found), status=code)
+    sql = of_joined("nginx", rows)
+    strength = 1.0 if _well_inside(found, rows) else OWN_REFUSALS.get(status, 0.8)
+    return Observation("nginx_mangles", text, "access_log", len(rows), sql, strength=strength, detail=detail)
+
+
+def _well_inside(found: HealthContext, rows: pd.DataFrame) -> bool:
+    """Tell whether the application answers these endpoints well when it is asked past Nginx."""
+    inner = found.observed[found.observed["during"] & found.observed["vantage"].isin(INNER)]
+    mine = inner[inner["route"].isin(rows["route"])]
+    return len(mine) >= 3 and not mine["failed"].any()
+
+
+def _errors(found: HealthContext) -> list[Observation]:
+    """Read what Nginx's error log says of its own limits."""
+    errors = found.errors
+    seen = []
+    mine = errors[route_templates(errors["path"]).isin(found.routes)] if len(errors) else errors
+    seen += [*_limits(found, errors), *_header_too_big(found, mine), *_no_handshake(found, mine)]
+    short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
+    if len(short) >= 3:
+        kind = str(short["kind"].mode().iloc[0])
+        text = message("health-nginx-short-of", lines=len(short), kind=error_kind(kind))
+        count, sql = len(short), lines("error_log", short)
+        detail = message("health-nginx-short-of-detail", kind=error_kind(kind))
+        seen.append(
+            Observation("nginx_short_of", text, "error_log", count, sql, count, "lines", detail=detail)
+        )
+    if not found.joined["upstream_addr"].notna().any():
+        seen += elsewhere_by_errors(found, mine, usual_address(found))
+    return seen
+
+
+def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
+    """Find that limits of Nginx refused or delayed the requests that were bad.
+
+    A limit explains failures with its own status on its path, and delays on a path whose requests it delays;
+    what failed otherwise, or elsewhere, it has nothing to do with.
+    """
+    limited = limit_lines(errors)
+    limited = limited[limited["route"].isin(found.routes)]
+    if len(limited) < 3:
+        return []
+    bad = found.outer[found.outer["during"] & found.outer["bad"] & found.outer["route"].isin(found.routes)]
+    if bad["vantage"].eq("nginx").any():
+        bad = bad[bad["vantage"].eq("nginx")]
+    delaying = {
+        str(route) for route, rows in limited.groupby("route") if delays_requests(rows, found.nginx_routes)
+    }
+    late = (bad["slow"] | bad["status"].eq(499)) & ~(bad["status"] >= 500) & bad["route"].isin(delaying)
+    mine, total = bad[found.refused.reindex(bad.index) | late], len(bad)
+    if len(mine) < 3 or len(mine) < 0.3 * total:
+        of_one = most_of_one(found, mine, bad)
+        if of_one is None:
+            return []
+        mine, total = of_one
+    limited = limited[limited["route"].isin(mine["route"])]
+    kind, count = error_kind(str(limited["kind"].mode().iloc[0])), len(limited)
+    text = message(
+        "health-nginx-limits",
+        lines=count,
+        kind=kind,
+        paths=dict.fromkeys(mine["path"]),
+        limited=len(mine),
+        bad=total,
+    )
+    limiting = message("health-nginx-limits-detail", place=label(found), kind=kind, times=count)
+    detail = sentences(limiting, nginx_rule(found))
+    sql, strength = lines("error_log", limited), by_count(min(count, len(mine)))
+    return [
+        Observation(
+            "nginx_limits", text, "error_log", count, sql, count, "requests", strength, detail,
+        )
+    ]  # fmt: skip
+
+
+def _no_handshake(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
+    """Find that Nginx asks by TLS who does not speak it, or whom it does not trust."""
+    failed = mine[mine["kind"].eq("tls") & mine["message"].str.contains(HANDSHAKE, na=False, regex=False)]
+    if len(failed) < 3:
+        return []
+    text = message("health-no-handshake", paths=found.endpoints, times=len(failed))
+    failing = message("health-no-handshake-detail", place=label(found), times=len(failed))
+    detail = sentences(failing, _set_here(found, "proxy_pass"))
+    strength, sql = by_count(len(failed)), lines("error_log", failed)
+    return [
+        Observation("no_handshake", text, "error_log", len(failed), sql, strength=strength, detail=detail)
+    ]
+
+
+def _header_too_big(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
+    """Find that the application answered, and that Nginx had no room for the header of the answer."""
+    lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
+    if len(lost) < 3:
+        return []
+    text = message("health-header-too-big", paths=found.endpoints, lost=len(lost))
+    too_small = message("health-header-too-big-detail", place=label(found))
+    detail = sentences(too_small, _set_here(found, "proxy_buffer_size"))
+    strength, sql = by_count(len(lost)), lines("error_log", lost)
+    return [
+        Observation("header_too_big", text, "error_log", len(lost), sql, strength=strength, detail=detail)
+    ]
+
+
+@detects(
+    "refused_at_once",
+    group="answers",
+    needs=(
+        "access_log",
+        "edge_log",
+    ),
+)
+def at_once(found: HealthContext) -> list[Observation]:
+    """Ask whether the bad requests were refused at once: who is stuck refuses nobody."""
+    mine = found.affected
+    bad = mine[mine["bad"] & ~mine["vantage"].isin(INNER) & mine["duration_s"].notna()]
+    refusals = bad["status"].between(300, 503) & ~bad["status"].isin(UNANSWERED)
+    # A 500 that the application is logged to have answered is its own word as well.
+    own = found.joined["upstream_status"].eq(500) & found.joined["nginx_status"].eq(500)
+    refused = bad[(refusals | bad["row"].map(own).eq(True)) & ~bad["slow"]]
+    if len(bad) < 6 or len(refused) < MOST_REFUSED * len(bad):
+        return []
+    text = message(
+        "health-refused-at-once",
+        refused=len(refused),
+        bad=len(bad),
+        paths=found.endpoints,
+        median=Duration(float(refused["duration_s"].median())),
+        statuses=[int(status) for status in refused["status"].value_counts().index],
+    )
+    table = str(refused["table"].mode().iloc[0])
+    mine = refused[refused["table"] == table]
+    return [Observation("refused_at_once", text, table, len(mine), of_observed(mine))]
+
+
+def _answers(found: HealthContext) -> pd.DataFrame:
+    """Return what the affected application logged of requests, ``path`` without its query."""
+    log = found.table("app_log")
+    mine = log[(log["kind"] == "access") & log["path"].notna()]
+    return mine.assign(path=mine["path"].str.replace(r"\?.*", "", regex=True))
+
+
+def renames(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
+    """Find refusals by the application of paths that it was not asked for while all was well.
+
+    Nginx passes a path on under another name then, or with a prefix that it used to remove.
+    """
+    mine = _answers(found)
+    mine = mine.assign(route=route_templates(mine["path"]))
+    usual = set(mine.loc[mine["time"] < found.start, "route"])
+    # An application log that begins with the incident leaves the callers' own paths to compare with.
+    usual = usual or set(found.joined["route"].dropna())
+    refused = found.of_incident(mine[~mine["route"].isin(usual) & mine["status"].between(300, 498)])
+    if refused.empty:
+        return []
+    status = int(refused["status"].mode().iloc[0])
+    hits, total = refused[refused["status"] == status], int((bad["nginx_status"] == status).sum())
+    # Callers whom Nginx gave nothing of the kind, or whom no log shows, tell nothing of what it asks for.
+    if len(hits) < 3 or total < 3 or len(hits) < 0.5 * total:
+        return []
+    path = str(hits["path"].mode().iloc[0])
+    answer: dict[str, Value] = {"path": Resource(path), "status": Resource(str(status))}
+    text = message("health-nginx-renames", **answer, times=len(hits), paths=found.endpoints, logged=total)
+    renaming = message("health-nginx-renames-detail", place=label(found), **answer)
+    detail = sentences(renaming, nginx_rule(found))
+    return [Observation("nginx_renames", text, "app_log", len(hits), lines("app_log", hits), detail=detail)]
+
+
+def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
+    """Find refusals that Nginx logged and the application, which logs its answers, knows nothing of.
+
+    For a log that names no upstream: it does not tell Nginx's own answers from those passed on.
+    """
+    refused = bad[bad["nginx_status"].between(300, 503) & ~bad["nginx_status"].isin(UNANSWERED)]
+    mine = _answers(found)
+    mine = found.of_incident(mine[mine["service"].fillna("") == service_name(found, found.table("app_log"))])
+    statuses = refused["nginx_status"].dropna().unique()
+    known = int(mine["status"].isin([int(status) for status in statuses]).sum())
+    if len(refused) < 3 or len(refused) < 0.5 * len(bad) or len(mine) < 10 or known > 0.1 * len(refused):
+        return []
+    codes = sorted({int(status) for status in statuses})
+    text = message(
+        "health-nginx-alone-by-app-log",
+        refused=len(refused),
+        bad=len(bad),
+        paths=found.endpoints,
+        statuses=codes,
+        logged=len(mine),
+        same=known,
+    )
+    alone = message("health-nginx-alone-detail", place=label(found), statuses=codes)
+    detail = sentences(alone, nginx_rule(found))
+    sql = of_joined("nginx", refused)
+    strength = 0.8 * by_count(len(refused))
+    return [
+        Observation("nginx_alone", text, "access_log", len(refused), sql, strength=strength, detail=detail)
+    ]
+
+
+@detects("reloaded_at_onset", "not_reloaded", group="reload", needs=("error_log",))
+@detects("reloaded_at_end", group="reload at the end", needs=("error_log",))
+def reloads(found: HealthContext) -> list[Observation]:
+    """Compare the moments at which Nginx loaded its configuration with the bounds of the incident."""
+    import pandas as pd
+
+    log = found.table("error_log")
+    noticed = log[log["level"].isin(NOTICE_AND_LOWER)]
+    if noticed.empty:
+        return []
+    loads = noticed[noticed["message"].str.contains(LOADS, na=False)].dropna(subset=["time"])
+    outer = found.outer[found.outer["route"].isin(found.routes)].sort_values("start", kind="stable")
+    before = outer[outer["start"] < pd.Timestamp(found.start)]
+    after = outer[(outer["start"] > pd.Timestamp(found.start)) & ~outer["during"] & ~outer["bad"]]
+    if before.empty:
+        return []
+    moments = outer["start"]
+    recorded_s = (moments.iloc[-1] - moments.iloc[0]).total_seconds()
+    onset = _interval(before["start"].iloc[-1], pd.Timestamp(found.start))
+    at_onset = loads[loads["time"].between(*onset)]
+    if at_onset.empty:
+        # Lines older than the incident show that reloads were logged when it began.
+        if (noticed["time"] < onset[0]).any():
+            text = message("health-not-reloaded", span=TimeSpan(*(at.to_pydatetime() for at in onset)))
+            return [Observation("not_reloaded", text, "error_log", len(noticed), lines("error_log", noticed))]
+        return []
+    chance = _chance(loads, onset, recorded_s)
+    if chance > RELOAD_BY_CHANCE:
+        return []
+    moment = at_onset["time"].iloc[-1]
+    text = message("health-reloaded-at-onset", at=Instant(moment.to_pydatetime()), paths=found.endpoints)
+    sql = lines("error_log", at_onset)
+    strength = 1.0 - chance
+    seen = [Observation("reloaded_at_onset", text, "error_log", len(at_onset), sql, strength=strength)]
+    if len(after):
+        last_bad = outer.loc[outer["during"] & outer["bad"], "start"].max()
+        at_end = loads[loads["time"].between(*_interval(last_bad, after["start"].iloc[0]))]
+        if len(at_end):
+            again = message("health-reloaded-at-end", at=Instant(at_end["time"].iloc[0].to_pydatetime()))
+            sql = lines("error_log", at_end)
+            seen.append(Observation("reloaded_at_end", again, "error_log", len(at_end), sql))
+    return seen
+
+
+def _interval(last: pd.Timestamp, first: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the interval between two requests, widened by the resolution of the logs."""
+    import pandas as pd
+
+    step = pd.Timedelta(seconds=LOG_RESOLUTION_S)
+    return last - step, first + step
+
+
+def _chance(loads: pd.DataFrame, interval: tuple[pd.Timestamp, pd.Timestamp], recorded_s: float) -> float:
+    """Return the probability that one of so many reloads lies in an interval of the record by chance."""
+    moments = loads["time"].nunique()
+    part = (interval[1] - interval[0]).total_seconds() / max(recorded_s, LOG_RESOLUTION_S)
+    return float(1 - (1 - min(part, 1.0)) ** moments)

@@ -1,0 +1,302 @@
+"""Signals of a process that is not there: stopped, crashed, restarted, or failing at start.
+
+Whoever listens nowhere refuses connections from inside its own network as well, so a refusal there excludes
+everything between the caller and the process.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from watchme_analysis.evidence.compose import ComposeService
+from watchme_analysis.health.affected_service import container_of, gauges, service_name
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, within
+from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
+from watchme_analysis.health.signals.vantages import ENOUGH_PROBES, at_bad_moments
+from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
+from watchme_analysis.text.message import (
+    Duration,
+    Instant,
+    Message,
+    Names,
+    Quotation,
+    Resource,
+    Value,
+    message,
+    sentences,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# How probers and clients report that a connection was refused.
+_REFUSED = r"refused"
+# Share of the bad probes, or of the incident, from which a process was down rather than restarted in passing.
+DOWN_SHARE = 0.5
+# Share of bad requests that were connected by which somebody listened.
+MOSTLY = 0.9
+# A process is measured at steady intervals; so many of them without a sample are a gap.
+MISSED_SAMPLES, FEWEST_INTERVALS = 3, 5
+# Without another process that was measured meanwhile, the sampler itself may have stopped.
+ALONE = 0.6
+_ENDED = r"Finished server process|Application shutdown complete|Shutting down|Worker exiting"
+_READY = r"Application startup complete|Uvicorn running on|Listening at"
+_TRACEBACK = "Traceback (most recent call last)"
+# Functions of servers that load the application: an error below them is one of the start.
+_AT_START = re.compile(r"uvicorn[./]__main__|import_from_string|load_app\b|gunicorn[./]util|init_process\b")
+# Characters of an error that are quoted.
+MOST_QUOTED = 160
+_NOT_LOADED = "Error loading ASGI app"
+# Workers of one start log within so much time; and from how many starts on something ends the process.
+ONE_START_S, OFTEN_STARTED = 3.0, 3
+# How long a restart itself may take, from being called for to the server's first line.
+RESTART_S = 15.0
+
+
+@detects("inside_refused", "inside_listens", group="listening", needs=("probes/inside",))
+def inside_refused(found: HealthContext) -> list[Observation]:
+    """Tell from probes inside the container's own network whether somebody listened there."""
+    probes, _ = at_bad_moments(found, "inside")
+    bad = probes[probes["bad"]]
+    refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
+    if refused.empty and len(bad) >= ENOUGH_PROBES:
+        text = message("health-inside-listens", bad=len(bad), probes=len(probes))
+        return [Observation("inside_listens", text, "probes", len(bad), of_observed(bad))]
+    if len(refused) < 2 or len(refused) < DOWN_SHARE * len(bad):
+        return []
+    text = message("health-inside-refused", refused=len(refused), probes=len(probes))
+    detail = message("health-inside-refused-detail", services=found.services[:1])
+    return [
+        Observation(
+            "inside_refused",
+            text,
+            "probes",
+            len(refused),
+            of_observed(refused),
+            len(refused) / len(probes),
+            "share",
+            by_count(len(refused), ENOUGH_PROBES),
+            detail,
+        )
+    ]
+
+
+@detects(
+    "refused_past_inside", group="published port", needs=("access_log/times", "error_log", "probes/inside")
+)
+def refused_past_inside(found: HealthContext) -> list[Observation]:
+    """Find that the usual address of a service refuses while the process answers inside its container."""
+    probes, _ = at_bad_moments(found, "inside")
+    errors = found.errors
+    good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
+    refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(found.services)]
+    refused = refused[refused["upstream_addr"].isin(good["upstream_addr"].dropna())]
+    if len(refused) < ENOUGH_PROBES or len(probes) < ENOUGH_PROBES or probes["bad"].any():
+        return []
+    where: dict[str, Value] = {"services": Names(tuple(dict.fromkeys(refused["upstream_addr"])))}
+    text = message("health-refused-past-inside", **where, errors=len(refused), probes=len(probes))
+    detail = message("health-refused-past-inside-detail", **where)
+    sql, strength = lines("error_log", refused), by_count(len(refused))
+    return [
+        Observation("refused_past_inside", text, "error_log", len(refused), sql, None, None, strength, detail)
+    ]
+
+
+@detects("connected", group="listening", needs=("access_log/times", "error_log"))
+def connected(found: HealthContext) -> list[Observation]:
+    """Find that Nginx could connect to the usual upstream for most bad requests: somebody listened."""
+    bad = found.rows("nginx", bad=True)
+    passed_on = bad[bad["upstream_addr"].isin(found.services)]
+    if found.joined["connect_s"].notna().any() and len(passed_on) >= ENOUGH:
+        made = passed_on[passed_on["connect_s"].notna()]
+        if len(made) < MOSTLY * len(passed_on):
+            return []
+        text = message("health-connected", services=found.services, made=len(made), passed_on=len(passed_on))
+        return [Observation("connected", text, "access_log", len(made), of_joined("nginx", made))]
+    errors = found.errors
+    mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
+    waited = mine[mine["kind"].isin(["upstream_timeout_header", "upstream_timeout_body"])]
+    if len(waited) < ENOUGH or len(waited) < MOSTLY * len(mine):
+        return []
+    text = message("health-connected-errors", services=found.services, waited=len(waited), errors=len(mine))
+    return [Observation("connected", text, "error_log", len(waited), lines("error_log", waited))]
+
+
+@detects("metrics_gap", group="samples", needs=("host_metrics",))
+def metrics_gap(found: HealthContext) -> list[Observation]:
+    """Find that the process could not be measured for much of the incident, though it usually is."""
+    import pandas as pd
+
+    if not found.has("host_metrics"):
+        return []
+    times = gauges(found).index.to_series().sort_values()
+    apart = times.diff().dt.total_seconds()
+    step_s = float(apart.median()) if len(times) >= FEWEST_INTERVALS else float("nan")
+    start, end = pd.Timestamp(found.start), pd.Timestamp(found.end)
+    gaps = apart[apart > MISSED_SAMPLES * step_s]
+    missed = [
+        (max(times[at] - pd.Timedelta(seconds=gap), start), min(times[at], end)) for at, gap in gaps.items()
+    ]
+    missed = [(left, right) for left, right in missed if right > left]
+    gone_s = sum((right - left).total_seconds() for left, right in missed)
+    lasted_s = (end - start).total_seconds()
+    if not missed or lasted_s <= 0 or gone_s < DOWN_SHARE / 2 * lasted_s:
+        return []
+    metrics = found.table("host_metrics")
+    service = service_name(found, metrics)
+    others = metrics[metrics["service"].fillna("") != service]["time"]
+    meanwhile = (
+        others.map(lambda at: any(left < at < right for left, right in missed)).any()
+        if len(others)
+        else False
+    )
+    times_s = {"gap": Duration(gone_s), "step": Duration(step_s)}
+    alone, beside = (
+        message("health-metrics-gap", **times_s),
+        message("health-metrics-gap-others", **times_s),
+    )
+    text = beside if meanwhile else alone
+    sql = within(found, "host_metrics", f"coalesce(service, '') = {quoted(service)}")
+    rows = len(found.of_incident(metrics[metrics["service"].fillna("") == service].dropna(subset=["time"])))
+    strength = by_count(gone_s / lasted_s, DOWN_SHARE) * (1.0 if meanwhile else ALONE)
+    return [Observation("metrics_gap", text, "host_metrics", rows, sql, gone_s, "s", strength)]
+
+
+@detects("stopped", "start_fails", group="lifecycle", needs=("app_log",))
+def lifecycle(found: HealthContext) -> list[Observation]:
+    """Read from the application's log that it ended and was not ready again, or that its starts failed."""
+    log = found.table("app_log")
+    if log.empty:
+        return []
+    service = service_name(found, log)
+    mine = log[log["service"].fillna("").eq(service) & log["time"].notna()].sort_values("time", kind="stable")
+    return [*_stopped(found, mine), *_start_fails(found, mine)]
+
+
+def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
+    import pandas as pd
+
+    messages = log["message"].fillna("")
+    ended = log[messages.str.contains(_ENDED, regex=True)]
+    ready = log[messages.str.contains(_READY, regex=True) | log["kind"].eq("access")]
+    outer = found.affected[~found.affected["vantage"].isin(["inside", "host"])]
+    bad = outer[outer["bad"]]
+    for at in ended.loc[ended["time"] <= pd.Timestamp(found.end), "time"].iloc[::-1]:
+        after = ready.loc[ready["time"] > at, "time"]
+        back = after.iloc[0] if len(after) else pd.Timestamp(found.end)
+        hit = bad[bad["start"].between(at - pd.Timedelta(seconds=1), back)]
+        if len(bad) and len(hit) >= DOWN_SHARE * len(bad):
+            rows = log[log["time"].between(at, back) & ~log["kind"].eq("access")]
+            moments = {"from": Instant(at.to_pydatetime()), "until": Instant(back.to_pydatetime())}
+            text = message("health-stopped", **moments, bad=len(hit), total=len(bad))
+            detail = message("health-stopped-detail", **moments)
+            if not len(after):
+                text = message("health-stopped-open", **moments, bad=len(hit), total=len(bad))
+                detail = message("health-stopped-open-detail", **moments)
+            sql = lines("app_log", rows)
+            gone_s = (back - at).total_seconds()
+            return [
+                Observation(
+                    "stopped", text, "app_log", len(rows), sql, gone_s, "s", by_count(len(hit)), detail
+                )
+            ]
+    return []
+
+
+def _start_fails(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
+    import pandas as pd
+
+    # Lines without a time belong to the one before them, which may be older than the first failure.
+    last = log[log["time"] < pd.Timestamp(found.start)].tail(1)
+    during = pd.concat([last, found.of_incident(log)])
+    messages = during["message"].fillna("")
+    loading = messages.str.contains(_AT_START) & messages.str.contains(_TRACEBACK, regex=False)
+    failed = during[loading | messages.str.contains(_NOT_LOADED, regex=False)]
+    if failed.empty:
+        return []
+    times = int(failed["message"].str.count(re.escape(_TRACEBACK)).clip(lower=1).sum())
+    last = next((line for line in reversed(str(failed["message"].iloc[-1]).splitlines()) if line.strip()), "")
+    error = Quotation(last.strip()[:MOST_QUOTED])
+    text = message("health-start-fails", times=times, error=error)
+    detail = message("health-start-fails-detail", error=error)
+    sql = lines("app_log", failed)
+    return [
+        Observation("start_fails", text, "app_log", len(failed), sql, float(times), "starts", 1.0, detail)
+    ]
+
+
+@detects("restarted", "restarted_often", group="restarts", needs=("app_log",))
+def restarts(found: HealthContext) -> list[Observation]:
+    """Find that the process was started in the incident, as after it ran out of memory.
+
+    Workers that one start brings up count once.
+    """
+    log = found.table("app_log")
+    if log.empty:
+        return []
+    log = found.of_incident(log[log["service"].fillna("") == service_name(found, log)])
+    messages = log["message"].fillna("")
+    starts = log[(log["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)]
+    if starts.empty:
+        return []
+    times = int(
+        (starts["time"].sort_values().diff().dt.total_seconds().fillna(ONE_START_S) >= ONE_START_S).sum()
+    )
+    reason = restart_reason(found, starts["time"])
+    if reason is None and messages.str.contains(WORKER_TIMEOUT).any():
+        reason = message("health-restart-worker-timeout")
+    text = message("health-restarted", times=times)
+    follows = sentences(reason, message("health-restart-follows")) if reason else None
+    return [
+        Observation(
+            "restarted" if times == 1 else "restarted_often",
+            sentences(text, follows),
+            "app_log",
+            len(starts),
+            lines("app_log", starts),
+            # What two starts say may be a deploy and its repeal.
+            strength=0.2 if reason else 0.5 if times == OFTEN_STARTED - 1 else 1.0,
+            detail=message("health-restarted-detail", times=times),
+        )
+    ]
+
+
+def restart_reason(found: HealthContext, restarts: pd.Series) -> Message | None:
+    """Return in a sentence that the container's own health check explains its restarts; None if it doesn't.
+
+    What watches a health check restarts a container once it is unhealthy: between the check's soonest and
+    latest moment after the trouble began, or ever again where the check asks a port at which nobody listens.
+
+    Parameters
+    ----------
+    found
+        The context.
+    restarts
+        Times at which the process was started in the incident.
+    """
+    mine = container_of(found)
+    if mine is None or mine.health is None or restarts.empty:
+        return None
+    checked = re.search(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d+)", mine.health.test)
+    ports = _listening(found, mine)
+    if checked and ports and checked[1] not in ports:
+        return message("health-restart-wrong-port", port=Resource(checked[1]), listening=sorted(ports))
+    after = (restarts.min() - found.start).total_seconds()
+    if mine.health.soonest_s <= after <= mine.health.latest_s + RESTART_S:
+        return message(
+            "health-restart-unhealthy",
+            soonest=Duration(mine.health.soonest_s),
+            latest=Duration(mine.health.latest_s),
+            after=Duration(round(after)),
+        )
+    return None
+
+
+def _listening(found: HealthContext, mine: ComposeService) -> set[str]:
+    """Return the ports at which the container's server listens, by its start command."""
+    processes = found.table("app_processes")
+    same = processes[processes["service"].fillna("").isin([mine.name, ""])]
+    ports = {str(int(port)) for port in same["port"].dropna()}
+    return ports | set(re.findall(r"(?:--port[= ]|--bind[= ]\S*:|-b \S*:)(\d+)", mine.command))

@@ -1,0 +1,375 @@
+"""Signals of configurations: rules of the edge and locations of Nginx that treat the affected paths apart.
+
+A rule of the edge is asked of the requests that the edge logged, not of a path alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, request_fields
+from watchme_analysis.health.configuration import Location, differences
+from watchme_analysis.health.context import HealthContext, health_context
+from watchme_analysis.health.rows import quoted, select
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.redact import shortened
+from watchme_analysis.text.message import (
+    Code,
+    Message,
+    Phrases,
+    Quotation,
+    Resource,
+    Share,
+    Text,
+    message,
+    sentences,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Share of bad requests that ended at a time limit from which one configuration for all paths clears nobody.
+TIMED_OUT = 0.5
+# Settings of an edge location by which it can hold, refuse or misdirect.
+_EDGE_HARM = (
+    "return",
+    "rewrite",
+    "deny",
+    "limit_req",
+    "limit_conn",
+    "limit_rate",
+    "auth_request",
+    "proxy_pass",
+)
+_NGINX_HARM = (*_EDGE_HARM, "root")
+# A rule treats requests apart when it concerns this share of them and no more of what did well.
+CONCERNED_SHARE, CONCERNED_OTHERS = 0.5, 0.1
+# Rules that a sentence names.
+NAMED = 2
+# Requests that rules are asked of: distinct ones, by what rules look at.
+ASKED = 300
+_LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
+
+
+@detects(
+    "edge_rule",
+    "edge_plain",
+    group="edge configuration",
+    needs=(
+        "config_directives/edge",
+        "edge_settings",
+    ),
+)
+def edge_rules(found: HealthContext) -> list[Observation]:
+    """Read whether the edge's configuration treats the affected paths in a way of its own."""
+    if not found.edge_routes:
+        return settings(found)
+    rule = edge_rule(found)
+    sql = select("config_directives", "layer = 'edge'")
+    rows = int((found.table("config_directives")["layer"] == "edge").sum())
+    if rule:
+        text = sentences(message("health-edge-rule", paths=found.endpoints), rule)
+        return [Observation("edge_rule", text, "config_directives", rows, sql, detail=rule)]
+    if found.calm_neighbours():
+        text = message("health-edge-plain", paths=found.endpoints)
+        return settings(found) or [Observation("edge_plain", text, "config_directives", rows, sql)]
+    return settings(found)
+
+
+def edge_rule(found: HealthContext) -> Text | None:
+    """Return how the edge's configuration harms the affected paths alone; None if it doesn't."""
+    if not found.edge_routes:
+        return setting_rule(found)
+    calm = found.calm_neighbours()
+    for endpoint in found.endpoints:
+        mine = found.edge_routes.serving(endpoint)
+        if mine is None:
+            continue
+        others = [place for path in calm if (place := found.edge_routes.serving(path)) is not None]
+        other = next((place for place in others if place.number != mine.number), None)
+        harm = _harm(mine, other)
+        if harm:
+            return message("health-rule-edge-location", location=Code(mine.label), settings=Phrases(harm))
+    return None
+
+
+def _harm(mine: Location, other: Location | None) -> tuple[Text, ...]:
+    """Return the settings of a location that can fail or delay its requests."""
+    apart = differences(mine, other) if other is not None else dict.fromkeys(mine.own)
+    said = []
+    for name in apart:
+        value = mine.value(name)
+        if value is None:
+            continue
+        if name == "proxy_pass" and (other is None or set(mine.addresses) == set(other.addresses)):
+            continue
+        if name in _EDGE_HARM or name.startswith("proxy_next_upstream"):
+            said.append(_setting(name, value))
+        if name == "proxy_read_timeout" and other is not None:
+            said.append(_setting(name, value, other.value(name) or message("health-setting-default")))
+    if _caches(mine):
+        locked = mine.value("proxy_cache_lock") == "on"
+        if locked and "proxy_cache_valid" not in mine.settings:
+            wait = mine.value("proxy_cache_lock_timeout") or "5s"
+            lock = Code(f"proxy_cache_lock_timeout {wait}")
+            said.append(message("health-setting-cache-lock", lock=lock, valid=Code("proxy_cache_valid")))
+        valid = mine.settings.get("proxy_cache_valid", ())
+        if any(value[0] == "any" or value[0].startswith(("4", "5")) for value in valid if value):
+            kept = Code("proxy_cache_valid " + " ".join(valid[0]))
+            said.append(message("health-setting-cache-errors", setting=kept))
+        if "proxy_ignore_headers" in mine.settings:
+            ignored = Code(f"proxy_ignore_headers {mine.value('proxy_ignore_headers')}")
+            said.append(message("health-setting-cache-ignores", setting=ignored))
+    return tuple(dict.fromkeys(said))
+
+
+def _setting(name: str, value: str, elsewhere: str | Message | None = None) -> Message:
+    """Return a directive as a phrase, with its value in other locations where that is known."""
+    setting = Code(f"{name} {value}")
+    if elsewhere is None:
+        return message("health-setting", setting=setting)
+    other = Code(elsewhere) if isinstance(elsewhere, str) else elsewhere
+    return message("health-setting-elsewhere", setting=setting, other=other)
+
+
+def _caches(place: Location) -> bool:
+    return place.value("proxy_cache") not in (None, "off")
+
+
+@detects("nginx_rule", "nginx_plain", group="nginx configuration", needs=("config_directives/nginx",))
+def nginx_rules(found: HealthContext) -> list[Observation]:
+    """Read whether Nginx's configuration treats the affected paths in a way of its own."""
+    if not found.nginx_routes:
+        return []
+    rule = nginx_rule(found)
+    sql = select("config_directives", "layer = 'nginx'")
+    rows = int((found.table("config_directives")["layer"] == "nginx").sum())
+    if rule:
+        text = sentences(message("health-nginx-rule", paths=found.endpoints), rule)
+        return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=rule)]
+    bad = found.affected[found.affected["bad"] & found.affected["vantage"].isin(["nginx", "edge", "outside"])]
+    # A time limit treats all paths alike, and ends the requests of the slow ones alone.
+    if not found.calm_neighbours() or bad["status"].eq(504).mean() >= TIMED_OUT:
+        return []
+    text = message("health-nginx-plain", paths=found.endpoints)
+    return [Observation("nginx_plain", text, "config_directives", rows, sql)]
+
+
+def nginx_rule(found: HealthContext) -> Text | None:
+    """Return how Nginx's configuration harms the affected paths alone; None if it doesn't."""
+    for route, endpoint in zip(found.routes, found.endpoints, strict=True):
+        mine = found.nginx_routes.serving(endpoint)
+        if mine is None:
+            continue
+        # Another service has a location and an address of its own by right.
+        beside = found.calm_beside(route)
+        places = [place for path in beside if (place := found.nginx_routes.serving(path)) is not None]
+        other = next((place for place in places if place.number != mine.number), None)
+        if other is None:
+            continue
+        said: list[Text] = []
+        for name, (value, elsewhere) in differences(mine, other).items():
+            if name == "proxy_pass" and set(mine.addresses) == set(other.addresses):
+                # The same address under another path may be another resource.
+                inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+                if inner != endpoint:
+                    passed = Code(f"proxy_pass {value}")
+                    said.append(message("health-setting-asks-for", setting=passed, path=Resource(inner)))
+                if _scheme(value) != _scheme(elsewhere):
+                    said.append(_setting(name, str(value), str(elsewhere)))
+                continue
+            if value is not None and (name in _NGINX_HARM or name.endswith("_timeout")):
+                said.append(_setting(name, value, elsewhere or None))
+        if said:
+            return message(
+                "health-rule-nginx-location", location=Code(mine.label), settings=Phrases(tuple(said))
+            )
+    return None
+
+
+def _scheme(passed: str | None) -> str:
+    """Return how a ``proxy_pass`` asks: ``http`` or ``https``."""
+    return (passed or "").partition("://")[0]
+
+
+def place_of(found: HealthContext) -> Location | None:
+    """Return the Nginx location that serves the most affected endpoint and none that did well."""
+    shared = [found.nginx_routes.serving(path) for path in found.calm_neighbours()]
+    for endpoint in found.endpoints:
+        place = found.nginx_routes.serving(endpoint)
+        if place is not None and place not in shared:
+            return place
+    return None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A rule, and the share of affected and of other requests that it concerns.
+
+    ``unknown`` holds what decides whether it concerns the affected ones and is not known.
+    """
+
+    rule: EdgeRule
+    affected: float
+    others: float
+    unknown: tuple[str, ...] = ()
+
+
+def matched_rules(inv: Investigation) -> tuple[Matched, ...]:
+    """Return what each rule has to do with the requests; use as ``inv.once(matched_rules)``."""
+    found = inv.once(health_context)
+    rules = [rule for rule in edge_rules_of(found.table("edge_settings")) if rule.effect or rule.problem]
+    if not rules or found.incident is None:
+        return ()
+    mine, rest = _request_fields(found, affected=True), _request_fields(found, affected=False)
+    # What would be asked elsewhere tells a rule for all from one for some, where nothing else was asked.
+    rest = rest or [{**fields, **request_fields({"path": "/", "uri": "/"})} for fields in mine[:1]]
+    return tuple(_matched(rule, mine, rest) for rule in rules)
+
+
+def _matched(rule: EdgeRule, mine: list[dict[str, Any]], rest: list[dict[str, Any]]) -> Matched:
+    concerns = rule.concerns
+    if concerns is None:
+        return Matched(rule, 0.0, 0.0)
+    answers, others = ([concerns(fields) for fields in part] for part in (mine, rest))
+    left_open = [answer for answer in answers if answer.holds is None]
+    unknown = sorted({name for answer in left_open for name in answer.unknown})
+    return Matched(
+        rule,
+        sum(answer.holds is True for answer in answers) / max(len(answers), 1),
+        sum(answer.holds is True for answer in others) / max(len(others), 1),
+        tuple(unknown) if len(left_open) > CONCERNED_OTHERS * len(answers) else (),
+    )
+
+
+def _request_fields(found: HealthContext, *, affected: bool) -> list[dict[str, Any]]:
+    """Return the fields of the affected requests that went badly, or of others that did well."""
+    rows = found.rows("edge", bad=affected, affected=False)
+    rows = rows[rows["route"].isin(found.routes) == affected]
+    log = found.table("edge_log")
+    if len(rows) and len(log):
+        keys = rows[["edge_file", "edge_line"]].set_axis(["file", "line"], axis=1)
+        logged = log.merge(keys.drop_duplicates(), on=["file", "line"])[_LOOKED_AT].drop_duplicates()
+        plain = logged.head(ASKED).astype(object)
+        return [request_fields(row) for row in plain.where(plain.notna(), None).to_dict("records")]
+    # Without the edge's log only the paths are known, and the host where Nginx logs it.
+    outer = found.outer
+    chosen = outer[
+        outer["during"] & (outer["route"].isin(found.routes) == affected) & (outer["bad"] == affected)
+    ]
+    hosts = found.table("access_log")["host"].dropna()
+    host = str(hosts.mode().iloc[0]) if hosts.nunique() == 1 else None
+    return [request_fields({"path": path, "host": host}) for path in chosen["path"].dropna().unique()[:ASKED]]
+
+
+def _apart(found: HealthContext) -> list[Matched]:
+    """Return the rules that concern the affected requests alone and can show as they did."""
+    bad = found.rows("edge", bad=True)["edge_status"].dropna().astype(int)
+    return [
+        one
+        for one in found.inv.once(matched_rules)
+        if one.rule.effect
+        and one.affected >= CONCERNED_SHARE
+        and one.others <= CONCERNED_OTHERS
+        and (bad.empty or not one.rule.statuses or bad.isin(one.rule.statuses).mean() >= CONCERNED_OTHERS)
+    ]
+
+
+def setting_rule(found: HealthContext) -> Text | None:
+    """Return sentences on the rules that treat the affected requests apart; None when none is known to."""
+    return _named([one.rule for one in _apart(found)])
+
+
+def timeout_rule(found: HealthContext) -> Text | None:
+    """Return sentences on the rules that limit how long the edge waits for the affected requests."""
+    mine = [one.rule for one in found.inv.once(matched_rules) if one.affected >= CONCERNED_SHARE]
+    return _named([rule for rule in mine if "read_timeout" in rule.effect])
+
+
+def _named(rules: Sequence[EdgeRule]) -> Text | None:
+    """Return a sentence for each of the first rules; None without any."""
+    named = [
+        message(
+            "health-rule-edge-setting",
+            rule=Code(rule.label),
+            condition=Code(shortened(rule.condition, 160, "...")),
+            effect=Resource(rule.effect),
+        )
+        for rule in rules[:NAMED]
+    ]
+    more = [message("health-rule-edge-settings-more", count=len(rules) - NAMED)] if rules[NAMED:] else []
+    return sentences(*named, *more) if named else None
+
+
+def settings(found: HealthContext) -> list[Observation]:
+    """Weigh whether a rule of the export treats the affected requests apart, where all of it was read."""
+    table = found.table("edge_settings")
+    if table.empty:
+        return []
+    apart = _apart(found)
+    if apart:
+        rule = setting_rule(found)
+        count = len(_request_fields(found, affected=True))
+        concerned = message(
+            "health-edge-setting",
+            paths=found.endpoints,
+            concerned=round(apart[0].affected * count),
+            count=count,
+            others=Share(apart[0].others),
+        )
+        sql, rows = rows_of_rules(found, [one.rule for one in apart])
+        text = sentences(concerned, rule)
+        return [Observation("edge_rule", text, "edge_settings", rows, sql, detail=rule)]
+    if unread(found) or not found.calm_neighbours() or not found.inv.once(matched_rules):
+        return []
+    text = message("health-edge-settings-plain", paths=found.endpoints)
+    return [
+        Observation("edge_plain", text, "edge_settings", len(table), select("edge_settings"), strength=0.5)
+    ]
+
+
+def rows_of_rules(found: HealthContext, rules: Sequence[EdgeRule]) -> tuple[str, int]:
+    """Return the query for the rows of ``edge_settings`` that rules stand in, and how many they are."""
+    sql = select("edge_settings", f"({' or '.join(map(_in_rule, rules))})")
+    return sql, int(sum(_of_rule(found.table("edge_settings"), rule).sum() for rule in rules))
+
+
+def unread(found: HealthContext) -> tuple[Text, ...]:
+    """Return in sentences what the edge's settings hold that may concern the affected paths and is unread."""
+    table = found.table("edge_settings")
+    if table.empty or found.incident is None:
+        return ()
+    said: list[Text] = []
+    if found.inv.case.coverage()["edge_settings"]["rejected"]:
+        said.append(message("health-edge-settings-rejected"))
+    for one in found.inv.once(matched_rules):
+        name = Code(one.rule.label)
+        if one.unknown and one.affected < CONCERNED_SHARE:
+            said.append(
+                message("health-edge-rule-unknown", rule=name, paths=found.endpoints, fields=one.unknown)
+            )
+        if one.rule.problem and (one.rule.concerns is None or one.affected >= CONCERNED_SHARE or one.unknown):
+            said.append(message("health-edge-rule-unread", rule=name, problem=Quotation(one.rule.problem)))
+    known = table["path"].map(lambda _: False)
+    for rule in edge_rules_of(table):
+        known |= _of_rule(table, rule)
+    for path, value in zip(table.loc[~known, "path"], table.loc[~known, "value"], strict=True):
+        if any(endpoint.strip("/") and endpoint in str(value) for endpoint in found.endpoints):
+            setting = Code(f"{path}: {value}")
+            said.append(message("health-edge-setting-unread", setting=setting))
+    return tuple(said)
+
+
+def _of_rule(table: pd.DataFrame, rule: EdgeRule) -> pd.Series:
+    """Return which rows of the table are a rule's."""
+    return table["file"].eq(rule.file) & table["path"].map(
+        lambda path: not rule.path or str(path).startswith(f"{rule.path}.")
+    )
+
+
+def _in_rule(rule: EdgeRule) -> str:
+    prefix = f"starts_with(path, {quoted(rule.path + '.')})" if rule.path else "true"
+    return f"(file = {quoted(rule.file)} and {prefix})"

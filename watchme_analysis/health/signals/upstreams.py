@@ -1,0 +1,186 @@
+"""Signals of the addresses that Nginx asks: another than usual, a dead server, a port without a listener."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.rows import lines
+from watchme_analysis.health.signals.rules import place_of
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import Code, Message, Names, Resource, Value, message, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Refusals from which a port is known to have no listener.
+FEWEST_REFUSED = 3
+# Share of an endpoint's errors that makes them its own.
+MOST_OF_ROUTE = 0.5
+# Kinds of lines in Nginx's error log that have a name in the catalogues.
+_NAMED_KINDS = frozenset(
+    {
+        "upstream_timeout_connect",
+        "upstream_timeout_header",
+        "upstream_timeout_body",
+        "upstream_refused",
+        "upstream_unreachable",
+        "upstream_reset",
+        "upstream_closed",
+        "limit_req",
+        "limit_conn",
+        "no_live_upstream",
+        "worker_connections",
+        "open_files",
+        "resolver",
+    }
+)
+
+
+def error_kind(kind: str) -> Message | Resource:
+    """Return the kind of a line in Nginx's error log as a noun phrase."""
+    if kind in _NAMED_KINDS:
+        return message(f"nginx-error-{kind.replace('_', '-')}")
+    return Resource(kind)
+
+
+def usual_address(found: HealthContext) -> dict[str, str]:
+    """Return by route the address that served it well, else the one of the next wider location."""
+    joined = found.joined
+    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & joined["upstream_addr"].notna()]
+    usual = {str(route): str(group["upstream_addr"].mode().iloc[0]) for route, group in good.groupby("route")}
+    for route, endpoint in zip(found.routes, found.endpoints, strict=True):
+        if route not in usual:
+            wider = found.nginx_routes.wider(endpoint)
+            if wider is not None and wider.addresses:
+                usual[route] = found.resolved.get(wider.addresses[0], wider.addresses[0])
+    return usual
+
+
+def label(found: HealthContext) -> Message:
+    """Return the Nginx location of the affected endpoints as a phrase."""
+    place = place_of(found)
+    if place is not None:
+        return message("nginx-location", location=Code(place.label))
+    return message("nginx-location-of", paths=found.endpoints)
+
+
+def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
+    """Find a server of an upstream that answers nothing while its neighbour serves the same paths well.
+
+    Nginx tries the next one, so that the access log's last address is the usual one and its time the
+    dead one's; the error log names it. Returns what was seen, and of which routes.
+    """
+    errors = found.errors
+    mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(found.routes)]
+    good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
+    strange = mine[
+        ~mine["upstream_addr"].isin({*good["upstream_addr"].dropna(), *found.known_as(found.services)})
+    ]
+    routes = most_affected(strange, mine)
+    strange, mine = (rows[route_templates(rows["path"]).isin(routes)] for rows in (strange, mine))
+    if len(strange) < 2 or not found.services:
+        return [], []
+    address = str(strange["upstream_addr"].mode().iloc[0])
+    dead: dict[str, Value] = {
+        "address": Resource(address),
+        "kind": error_kind(str(strange["kind"].mode().iloc[0])),
+        "usual": Names(found.services),
+    }
+    text = message("health-dead-server", **dead, errors=len(strange), total=len(mine), paths=routes)
+    detail = message("health-dead-server-detail", **dead)
+    sql = lines("error_log", strange)
+    strength = by_count(len(strange), 4)
+    seen = Observation("dead_server", text, "error_log", len(strange), sql, strength=strength, detail=detail)
+    return [seen], routes
+
+
+def taken_out(found: HealthContext) -> list[Observation]:
+    """Find an upstream whose server is marked ``down``, while those left answer nothing."""
+    good = found.joined.loc[found.joined["seen_nginx"] & ~found.joined["nginx_bad"], "upstream_addr"]
+    serving = set(good.dropna())
+    for endpoint in found.endpoints:
+        servers = found.nginx_routes.servers(endpoint)
+        down = [one["address"] for one in servers if "down" in one["options"]]
+        left = [one["address"] for one in servers if "down" not in one["options"]]
+        if not down or serving.intersection(found.known_as(left)):
+            continue
+        idle = message("health-server-down-others", left=left) if left else None
+        marked_down = message("health-server-down", path=Resource(endpoint), servers=down, mark=Code("down"))
+        text = sentences(marked_down, idle)
+        marked = found.table("config_directives")
+        marked = marked[marked["directive"].eq("server") & marked["args"].str.contains('"down"', regex=False)]
+        sql = lines("config_directives", marked)
+        return [Observation("server_down", text, "config_directives", len(marked), sql, detail=text)]
+    return []
+
+
+@detects("wrong_port", group="upstream port", needs=("error_log", "app_processes"))
+def wrong_port(found: HealthContext) -> list[Observation]:
+    """Find that Nginx is refused at a port on which, by its start command, no process of the host listens."""
+    errors = found.errors
+    refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].notna()]
+    refused = refused[route_templates(refused["path"]).isin(found.routes)]
+    if len(refused) < FEWEST_REFUSED:
+        return []
+    address = str(refused["upstream_addr"].mode().iloc[0])
+    refused = refused[refused["upstream_addr"] == address]
+    host, _, port = address.rpartition(":")
+    processes = found.table("app_processes").dropna(subset=["addr", "port"])
+    own = processes[processes["addr"] == host]
+    ports = sorted({str(int(one)) for one in own["port"]})
+    if not ports or port in ports:
+        return []
+    place: dict[str, Value] = {
+        "address": Resource(address),
+        "listens": Names(tuple(f"{host}:{one}" for one in ports)),
+    }
+    text = message("health-wrong-port", **place, errors=len(refused), paths=found.endpoints)
+    detail = message("health-wrong-port-detail", **place, place=label(found))
+    sql, strength = lines("error_log", refused), by_count(len(refused))
+    return [Observation("wrong_port", text, "error_log", len(refused), sql, strength=strength, detail=detail)]
+
+
+def is_group(address: pd.Series) -> pd.Series:
+    """Tell which logged addresses are the name of an upstream block, of which no server was left to ask."""
+    return ~address.str.contains(":", regex=False).fillna(True).astype(bool)
+
+
+def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
+    """Return the routes that have half of their rows or more in a part.
+
+    Beside a fault of the whole service, one endpoint may have a fault of its own.
+    """
+    sizes = route_templates(whole["path"]).value_counts()
+    shares = route_templates(part["path"]).value_counts() / sizes
+    return [str(route) for route in shares.index[(shares >= MOST_OF_ROUTE).fillna(False)]]
+
+
+def elsewhere_by_errors(found: HealthContext, mine: pd.DataFrame, usual: dict[str, str]) -> list[Observation]:
+    """Find, without an access log, that the affected paths fail at an address of their own."""
+    failing = mine[mine["upstream_addr"].notna()]
+    expected = route_templates(failing["path"]).map(usual)
+    moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]
+    routes = most_affected(moved, failing)
+    moved, failing = (rows[route_templates(rows["path"]).isin(routes)] for rows in (moved, failing))
+    if len(moved) < 3:
+        return []
+    address = str(moved["upstream_addr"].mode().iloc[0])
+    elsewhere: dict[str, Value] = {
+        "address": Resource(address),
+        "kind": error_kind(str(moved["kind"].mode().iloc[0])),
+    }
+    text = message(
+        "health-moved-upstream-by-errors",
+        **elsewhere,
+        errors=len(moved),
+        total=len(failing),
+        paths=routes,
+        usual=sorted(set(expected.loc[moved.index])),
+    )
+    detail = message(
+        "health-moved-upstream-by-errors-detail", **elsewhere, place=label(found), errors=len(moved)
+    )
+    sql = lines("error_log", moved)
+    return [Observation("moved_upstream", text, "error_log", len(moved), sql, detail=detail, strength=0.9)]

@@ -1,0 +1,257 @@
+"""Signals of places and paths: the same endpoint asked from elsewhere, and other paths at the same time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.health.affected_service import own_source
+from watchme_analysis.health.context import HealthContext, once_per_context
+from watchme_analysis.health.handlers import handlers_by_route
+from watchme_analysis.health.incident import judge_requests
+from watchme_analysis.health.rows import of_observed
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.observations import OUTER
+from watchme_analysis.text.message import Count, Duration, Names, Value, message
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+# Observations this close to a probe tell what callers met at that moment.
+NEAR_S = 2.0
+# Shares of probes inside up to and from which an endpoint is well or bad there.
+CLEAR_SHARE, BAD_SHARE = 0.1, 0.4
+SPLIT_BY_CHANCE = 0.02
+# Fewer probes of the host say less.
+ENOUGH_PROBES = 3
+# A caller that has waited so long, and goes on waiting so long, tells of the moment of a probe.
+BEFORE_S, LEFT_S = 0.05, 0.5
+# Probes that would all be spared by a chance of this tell all that a vantage can.
+CHANCE_LEAST = 0.05
+
+
+@detects("inside_clear", "inside_bad", "inside_split", group="vantages", needs=("probes/inside",))
+@detects("host_clear", group="vantages", needs=("probes/host",))
+@detects(
+    "host_bad_inside_clear",
+    group="host and inside",
+    needs=(
+        "probes/host",
+        "probes/inside",
+    ),
+)
+def vantages(found: HealthContext) -> list[Observation]:
+    """Compare inside and host probes with what callers outside met at the same moments."""
+    seen = []
+    inside, tell = at_bad_moments(found, "inside")
+    host, host_tell = at_bad_moments(found, "host")
+    if len(inside):
+        seen.append(_inside_split(found) or _inside(found, inside, tell))
+    if len(host):
+        bad, enough = int(host["bad"].sum()), by_count(len(host), ENOUGH_PROBES)
+        sql = of_observed(host)
+        numbers: dict[str, Value] = {
+            "bad": Count(bad),
+            "probes": Count(len(host)),
+            "paths": Names(found.endpoints),
+        }
+        if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
+            text = message("health-host-bad-inside-clear", **numbers)
+            seen.append(Observation("host_bad_inside_clear", text, "probes", len(host), sql, strength=enough))
+        elif bad <= 0.15 * len(host):
+            strength = min(enough, host_tell)
+            text = message("health-host-clear", **numbers)
+            seen.append(Observation("host_clear", text, "probes", len(host), sql, strength=strength))
+    return [one for one in seen if one is not None]
+
+
+def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observation | None:
+    bad, total = int(inside["bad"].sum()), len(inside)
+    middle = float(inside["duration_s"].median())
+    sql = of_observed(inside)
+    strength = by_count(total)
+    numbers: dict[str, Value] = {
+        "probes": Count(total),
+        "paths": Names(found.endpoints),
+        "median": Duration(middle),
+    }
+    if bad <= 0.15 * total:
+        return Observation(
+            "inside_clear",
+            message("health-inside-clear", good=total - bad, **numbers),
+            "probes",
+            total,
+            sql,
+            middle,
+            "s",
+            min(strength, tell),
+        )
+    if bad >= 0.4 * total:
+        return Observation(
+            "inside_bad",
+            message("health-inside-bad", bad=bad, **numbers),
+            "probes",
+            total,
+            sql,
+            middle,
+            "s",
+            strength,
+        )
+    return None
+
+
+def _inside_split(found: HealthContext) -> Observation | None:
+    """Find affected endpoints that were well inside though callers met trouble there, beside bad ones."""
+    mine = found.affected
+    inside = mine[mine["vantage"] == "inside"]
+    callers = judge_requests(mine).groupby("route")["strained"].mean()
+    probed = inside.groupby("route")["strained"].agg(["size", "mean"])
+    clear = [str(name) for name in probed.index[probed["mean"] <= CLEAR_SHARE]]
+    bad = [str(name) for name in probed.index[probed["mean"] >= BAD_SHARE]]
+    rows = inside[inside["route"].isin(clear)]
+    # As many calm probes as these have this chance when the inside fares as callers do.
+    by_chance = math.prod((1 - callers.get(name, 0.0)) ** probed["size"][name] for name in clear)
+    if not bad or len(rows) < 5 or by_chance > SPLIT_BY_CHANCE:
+        return None
+    well, middle = int((~rows["strained"]).sum()), float(rows["duration_s"].median())
+    text = message(
+        "health-inside-split",
+        clear=clear,
+        good=well,
+        probes=len(rows),
+        median=Duration(middle),
+        bad=bad,
+    )
+    return Observation("inside_split", text, "probes", len(rows), of_observed(rows))
+
+
+@once_per_context
+def at_bad_moments(found: HealthContext, vantage: str) -> tuple[pd.DataFrame, float]:
+    """Return a vantage's probes of affected endpoints at moments of trouble, and how much they tell.
+
+    Best are those made while a caller was kept waiting and went on waiting: whatever holds the application
+    holds them as well, and being strained counts as bad. Else those near to bad requests count, and where
+    trouble is too thin for these, all: then as much as they would hardly have missed it by chance (0 to 1).
+    """
+    import pandas as pd
+
+    probes = found.observed[
+        (found.observed["vantage"] == vantage)
+        & found.observed["during"]
+        & found.observed["route"].isin(found.routes)
+    ]
+    if probes.empty or not found.outer["vantage"].isin(OUTER).any():
+        return probes, 1.0
+    outer = found.outer_requests
+    # Arrays, since each probe is compared with all requests.
+    routes, is_bad = outer["route"].to_numpy(dtype=object), outer["bad"].to_numpy(dtype=bool)
+    begun_ns = _nanoseconds(outer["start"] + pd.Timedelta(seconds=BEFORE_S))
+    spent = pd.to_timedelta(outer["duration_s"], unit="s")
+    ended_ns = _nanoseconds(outer["start"] + spent - pd.Timedelta(seconds=LEFT_S))
+    started_ns, reach_ns = _nanoseconds(outer["start"]), int(NEAR_S * 1e9)
+    held, near = [], []
+    for start_ns, route in zip(_nanoseconds(probes["start"]), probes["route"], strict=True):
+        mine = routes == route
+        held.append(bool((mine & is_bad & (begun_ns <= start_ns) & (ended_ns >= start_ns)).any()))
+        beside = mine & (abs(started_ns - start_ns) <= reach_ns)
+        near.append(bool(beside.any()) and float(is_bad[beside].mean()) >= 0.5)
+    if sum(held) >= 3:
+        waited = probes[held]
+        return waited.assign(bad=waited["strained"]), 1.0
+    if sum(near) >= 3:
+        return probes[near], 1.0
+    if any(held):
+        waited = probes[held]
+        return waited.assign(bad=waited["strained"]), 1.0
+    callers = outer[(outer["start"] >= found.start) & (outer["start"] <= found.end)]
+    spared = 1 - float(callers.loc[callers["route"].isin(found.routes), "strained"].mean())
+    by_chance = -len(probes) * math.log(max(spared, 1e-3))
+    return probes, min(1.0, by_chance / -math.log(CHANCE_LEAST))
+
+
+def _nanoseconds(moments: pd.Series) -> np.ndarray[Any, Any]:
+    """Return times as integers that order like them; a missing time comes before all others."""
+    numbers: np.ndarray[Any, Any] = moments.dt.as_unit("ns").astype("int64").to_numpy()
+    return numbers
+
+
+@detects(
+    "some_paths",
+    "all_paths",
+    group="paths",
+    needs=(
+        "access_log",
+        "edge_log",
+    ),
+)
+def paths(found: HealthContext) -> list[Observation]:
+    """Return whether all paths of the affected service were bad or some were well."""
+    seen = []
+    calm = found.calm_neighbours()
+    outer = outer_during(found)
+    sizes = outer.groupby("route").size()
+    if calm:
+        table, rows = _at_one_vantage(outer[outer["route"].isin(calm)])
+        seen.append(
+            Observation(
+                "some_paths",
+                message("health-some-paths", calm=calm, paths=found.endpoints),
+                table,
+                len(rows),
+                of_observed(rows),
+                float(len(rows)),
+                "requests",
+                by_count(len(rows), 10),
+            )
+        )
+    else:
+        many = [route for route in found.routes if sizes.get(route, 0) >= 5]
+        unsure = any(found.is_same_service(name) is None for name in found.calm_routes())
+        if len(many) >= 3 and not unsure and not _all_need_threads(found, many):
+            table, rows = _at_one_vantage(outer[outer["route"].isin(many)])
+            text = message("health-all-paths", paths=found.routes)
+            sql = of_observed(rows)
+            seen.append(Observation("all_paths", text, table, len(rows), sql, float(len(many)), "paths"))
+    return seen
+
+
+def outer_during(found: HealthContext) -> pd.DataFrame:
+    """Return the observations of the incident from outside of container and host."""
+    vantage = found.observed["vantage"]
+    return found.observed[found.observed["during"] & vantage.isin(["outside", "edge", "nginx"])]
+
+
+def _at_one_vantage(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Return the table that tells of most of these requests, and its rows: each request counts once."""
+    table = str(rows["table"].value_counts().index[0])
+    return table, rows[rows["table"] == table]
+
+
+def _all_need_threads(found: HealthContext, routes: list[str]) -> bool:
+    """Tell whether all of these paths need a thread: that all are bad then says nothing of where."""
+    known = handlers_by_route(own_source(found, "app_handlers"), own_source(found, "app_calls"), routes)
+    return bool(known) and all(handler.uses_threads for handler in known.values())
+
+
+@detects(
+    "others_bad",
+    group="services",
+    needs=(
+        "access_log",
+        "edge_log",
+    ),
+)
+def other_services(found: HealthContext) -> list[Observation]:
+    """Return whether all services that callers asked were bad, and more than one was."""
+    mine, outer = set(found.services), outer_during(found)
+    others = outer[
+        outer["route"].map(lambda route: found.upstreams.get(str(route), "") not in mine | {""}).astype(bool)
+    ]
+    names = sorted({found.upstreams[str(route)] for route in others["route"]})
+    bad = outer[outer["bad"]]
+    if len(mine) > 1 and not names and len(bad):
+        text = message("health-others-bad", services=found.services)
+        table, rows = _at_one_vantage(bad)
+        return [Observation("others_bad", text, table, len(rows), of_observed(rows))]
+    return []

@@ -1,0 +1,242 @@
+"""The summary of a `/health` diagnosis: what happened, why, and what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from watchme_analysis.health.affected_service import own_source, variables
+from watchme_analysis.health.context import HealthContext, edge_visible, is_timed, once_per_context, spared
+from watchme_analysis.health.detection import health_causes
+from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
+from watchme_analysis.health.incident import find_brief_failure, judge_requests
+from watchme_analysis.health.judge import LayerFinding, is_before_application, named_layer
+from watchme_analysis.health.missing import addresses
+from watchme_analysis.health.running_source import LOOPBACK
+from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.inference.findings import Missing, Ranked, Verdict
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.text.message import (
+    Code,
+    Duration,
+    Message,
+    Phrases,
+    Probability,
+    Resource,
+    Text,
+    TimeSpan,
+    in_each_language,
+    message,
+    sentences,
+    value_of,
+)
+from watchme_analysis.text.render import render
+from watchme_analysis.text.shell_quoting import shell_word
+
+
+def filled_in(found: HealthContext, text: Text, one: Observation | None = None) -> Text:
+    """Return the text of a next test with the addresses and numbers of a case.
+
+    Parameters
+    ----------
+    found
+        The context.
+    text
+        Text with placeholders: ``{host_url}`` (URL that Nginx asks), ``{public_url}``, ``{container_url}``,
+        ``{container_ip}``, ``{pool_threads}`` and ``{detail}``.
+    one
+        Observation that the test belongs to, whose detail is ``{detail}``.
+    """
+    return in_each_language(text, lambda language, words: _filled_in_language(found, words, one, language))
+
+
+def _filled_in_language(found: HealthContext, text: str, one: Observation | None, language: str) -> str:
+    if "{" not in text:
+        return text
+    endpoint = found.example_path
+    inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+    service = addresses(found).upstream if found.services else "CONTAINER:PORT"
+    # What answers at a published port of loopback is a program of the host: no way into the container.
+    local = service.rsplit(":", 1)[0] in LOOPBACK
+    container = "CONTAINER_IP:PORT" if local else service
+    values = {
+        "host_url": shell_word(f"http://{service}{inner}", "URL"),
+        "public_url": shell_word(f"https://HOST{endpoint}", "URL"),
+        "container_url": shell_word(f"http://{container}{inner}", "URL"),
+        "container_ip": shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP"),
+        "detail": render(one.detail, language) if one is not None and one.detail else "",
+    }
+    if "{pool_threads}" in text:
+        values["pool_threads"] = render(_pool_threads(found), language)
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+@once_per_context
+def _pool_threads(found: HealthContext) -> Message:
+    """Return the threads of the pool that handlers share, with their number where the source has it."""
+    calls = own_source(found, "app_calls")
+    handlers = handlers_by_route(own_source(found, "app_handlers"), calls, list(found.routes))
+    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
+    if tokens:
+        return message("health-pool-threads", threads=tokens)
+    return message("health-pool-threads-unknown", name=Code("asyncio_N"))
+
+
+def known_layer(layers: Sequence[LayerFinding]) -> Text:
+    """Return which layer is at fault, or which two remain, and what shows it; empty where more remain."""
+    remaining = [layer for layer in layers if layer.status != "refuted"]
+    if named := named_layer(layers):
+        probability = Probability(layers[0].probability)
+        said = message("health-layer-named", layer=message(f"layer-{named}"), probability=probability)
+        return sentences(said, layers[0].sentence)
+    if len(remaining) > 2:
+        return ""
+    names = Phrases(tuple(message(f"layer-{layer.layer}") for layer in remaining))
+    shown = next((layer.sentence for layer in remaining if layer.sentence), None)
+    return sentences(message("health-layers-left", layers=names), shown)
+
+
+def what_happened(found: HealthContext, begun: datetime | None) -> Text:
+    """Return how many requests of which endpoints failed or were slow, and since when."""
+    incident = found.incident
+    outer = found.outer
+    if incident is None:
+        judged = found.outer_requests
+        bad, total = int(judged["bad"].sum()), len(judged)
+        calm = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
+        brief = find_brief_failure(found.observed)
+        return sentences(calm, _brief(*brief) if brief else None, *_own_errors(found), *_held_back(found))
+    rows = outer[outer["during"] & outer["route"].isin(incident.routes)]
+    middle, usual = _medians(found)
+    piled = begun is not None and begun < incident.start
+    return sentences(
+        message(
+            "health-incident",
+            paths=found.endpoints,
+            bad=int(incident.count),
+            requests=int(incident.base),
+            failed=int(judge_requests(rows)["failed"].sum()),
+            span=TimeSpan(incident.start, None if incident.is_open else incident.end),
+        ),
+        message("health-median-rose", usual=Duration(usual), during=Duration(middle))
+        if middle > 1.5 * usual
+        else None,
+        message("health-piled-up", begun=begun) if piled and begun is not None else None,
+        *_held_back(found),
+    )
+
+
+def _own_errors(found: HealthContext) -> list[Message]:
+    """Return which endpoints, beside those probed, the application answered with errors of its own."""
+    once = found.own_errors.drop_duplicates("row")
+    said = []
+    for route, rows in once.groupby("route"):
+        path = Resource(str(route))
+        if rows["status"].eq(499).all():
+            said.append(message("health-callers-left", path=path, requests=len(rows)))
+            continue
+        statuses = [int(status) for status in rows["status"].value_counts().index]
+        said.append(message("health-own-errors", path=path, requests=len(rows), statuses=statuses))
+    return said
+
+
+def _held_back(found: HealthContext) -> list[Message]:
+    """Return a sentence for each path on which a limit of Nginx refused requests beyond the usual."""
+    said = []
+    for route, seen in found.held_back.groupby("route"):
+        rows = seen[seen["vantage"] == seen["vantage"].mode().iloc[0]]
+        said.append(
+            message(
+                "health-held-back",
+                path=Resource(str(route)),
+                requests=len(rows),
+                statuses=[int(status) for status in rows["status"].value_counts().index],
+                span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
+            )
+        )
+    return said
+
+
+def _brief(start: datetime, end: datetime, bad: int) -> Message:
+    lasted = Duration((end - start).total_seconds())
+    return message("health-brief-failure", start=start, bad=bad, lasted=lasted)
+
+
+def _medians(found: HealthContext) -> tuple[float, float]:
+    rows = found.observed[found.observed["route"].isin(found.routes[:1])]
+    for vantage in ("outside", "edge", "nginx"):
+        mine = rows[(rows["vantage"] == vantage) & rows["duration_s"].notna()]
+        during, usual = mine.loc[mine["during"], "duration_s"], mine.loc[~mine["during"], "duration_s"]
+        if len(during) >= 3 and len(usual) >= 3:
+            return float(during.median()), float(usual.median())
+    return float("nan"), float("nan")
+
+
+def _not_cleared(found: HealthContext) -> Message:
+    """Return why a record without an incident does not show that nothing happened."""
+    if not is_timed(found):
+        return message("health-no-times")
+    return message("health-too-little" if edge_visible(found) else "health-edge-not-cleared")
+
+
+def why(found: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> Text:
+    """Return the cause with its mechanism, or why none is named."""
+    first, names = ranking[0], cause_names("health")
+    if verdict == "no_incident":
+        brief = find_brief_failure(found.observed)
+        return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
+    if verdict == "inconclusive" and found.incident is None:
+        return _not_cleared(found)
+    if (
+        verdict == "inconclusive"
+        and not is_before_application(first.finding.cause)
+        and (well := spared(found))
+    ):
+        return message(
+            "health-spared",
+            spared=well,
+            paths=found.endpoints,
+            cause=value_of(names[first.finding.cause]),
+            probability=Probability(first.probability),
+            option=Code("--endpoint"),
+        )
+    if verdict == "inconclusive":
+        open_causes = tuple(
+            message(
+                "cause-in-question",
+                cause=value_of(names[entry.finding.cause]),
+                probability=Probability(entry.probability),
+            )
+            for entry in ranking
+            if entry.probability >= 0.1
+        )
+        return message("health-not-separated", causes=Phrases(open_causes))
+    finding = first.finding
+    best = next((item for item in finding.evidence if item.weight > 0), None)
+    reason = finding.detail or (best.statement if best else None)
+    cause = value_of(names[finding.cause])
+    second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
+    if second is not None:
+        both = message("health-two-causes", first=cause, second=value_of(names[second.cause]))
+        return sentences(both, reason, second.detail)
+    return sentences(message("health-cause", cause=cause, confidence=Probability(confidence)), reason)
+
+
+def what_to_do(
+    found: HealthContext, first: Ranked, verdict: Verdict, missing: Sequence[Missing], others: Sequence[str]
+) -> Text:
+    """Return the remedy of the causes named, else the evidence to collect or the next test."""
+    if verdict == "no_incident":
+        return message("health-do-nothing")
+    if verdict == "inconclusive" and missing:
+        item = missing[0]
+        return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
+    if verdict == "supported":
+        remedies = {one.cause: one.remedy for one in health_causes()}
+        named = (first.finding.cause, *others)
+        return sentences(
+            *(message("health-remedy", remedy=value_of(filled_in(found, remedies[cause]))) for cause in named)
+        )
+    return message("health-next-test", test=value_of(first.finding.next_test))
