@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from operator import eq
+from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.render import error_message
@@ -678,22 +679,35 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         )
     if len(frame) == 0:  # `frame.empty` is also true of rows without columns
         return empty(name)
-    columns = {}
+    dtypes = _dtypes(name)
+    if list(frame.columns) == schema.names and all(map(eq, frame.dtypes, dtypes.values())):
+        return frame.reset_index(drop=True)
+    columns: dict[str, Any] = {}
     for column in schema.columns:
-        dtype = DTYPES[column.kind]
+        dtype = dtypes[column.name]
         values = frame[column.name] if column.name in frame.columns else None
         # Not by its name alone: texts whose null is NaN have the same.
-        if values is not None and values.dtype == pd.api.types.pandas_dtype(dtype):
-            columns[column.name] = values
+        if values is not None and values.dtype == dtype:
+            columns[column.name] = values.array
             continue
         # A column of nothing but nulls may have any dtype on the way here.
         if values is None or values.isna().all():
-            columns[column.name] = pd.Series(None, index=frame.index, dtype=dtype)
+            columns[column.name] = _empty(name)[column.name].array.take([-1] * len(frame), allow_fill=True)
             continue
         try:
-            columns[column.name] = values.astype(dtype)
+            columns[column.name] = values.astype(dtype).array
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"Column {column.name!r} of table {name!r} holds values that are no {column.kind}: {error}"
             ) from error
-    return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
+    return pd.DataFrame(columns)
+
+
+@cache
+def _dtypes(name: str) -> dict[str, Any]:
+    """Return the dtype of each column, in order; pandas takes longer to look a dtype up than to compare it."""
+    import pandas as pd
+
+    return {
+        column.name: pd.api.types.pandas_dtype(DTYPES[column.kind]) for column in table_schema(name).columns
+    }

@@ -16,8 +16,12 @@ from contextlib import contextmanager
 def loaded_objects_excluded() -> Iterator[None]:
     """Exclude the objects loaded so far from garbage collection while the block lasts.
 
-    A collection that scans the objects of pyarrow and numba takes 0.1 s and blocks all threads.
+    A collection that scans the objects of pyarrow and numba takes 0.1 s and blocks all threads. A process
+    that excludes objects already stays as it is.
     """
+    if gc.get_freeze_count():
+        yield
+        return
     gc.freeze()
     try:
         yield
