@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from worlds.messages import messages_in
 
 from watchme_analysis import notebook
 from watchme_analysis.alarms.backtest import AlarmRun
@@ -25,11 +26,13 @@ from watchme_analysis.simulation.figures import (
     measures_table,
     plot_measures,
     plot_throttling,
+    throttling_sentences,
 )
 from watchme_analysis.simulation.scenarios import Estimate, Load, Scenario, compare
 from watchme_analysis.simulation.settings import Settings
 from watchme_analysis.simulation.throttling import ThrottlingPoint
-from watchme_analysis.text.render import label
+from watchme_analysis.text.message import Share, message
+from watchme_analysis.text.render import label, render
 from watchme_analysis.window import Window, parse_zone
 
 START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
@@ -102,18 +105,18 @@ def test_every_figure_of_a_measure_has_its_interval(found):
     assert any("±" in cell for row in shown.rows for cell in row[1:])
     # What all runs came to has no interval: "0 ± 0" would only be harder to read.
     assert not any(cell.startswith("0 ±") for row in shown.rows for cell in row[1:])
-    assert "Means of 3 runs" in shown.note
+    assert shown.note.startswith(label("measures-runs", "en", count=3))
     note = measures_table(compare([found[0].scenario], 1)).note
-    assert "single run" in note
-    assert "all runs" not in note
+    assert note.startswith(label("measures-runs", "en", count=1))
 
 
 def test_measures_are_drawn_by_name(found):
     picture = plot_measures(found)
-    heads = {"messages in DLQ", "messages done twice", "oldest (min)"}
+    figures = ("dead-lettered", "duplicates", "peak-age-s")
+    heads = {label(f"measures-panel-{name}", "en") for name in figures}
     assert {"as configured", "again", *heads} <= set(picture.words)
     assert "mathdefault" not in " ".join(picture.words)
-    assert plot_measures(()).words == ("Nothing was simulated.",)
+    assert plot_measures(()).words == (label("measures-figure-none", "en"),)
 
 
 def test_throttling_is_said_loudly_where_it_loses():
@@ -126,9 +129,12 @@ def test_throttling_is_said_loudly_where_it_loses():
         ThrottlingPoint("maximum", 300.0, 300.0, 5.0, True, Estimate(0.0, 0.0, 3)),
     ]
     alt = plot_throttling(points).alt
-    assert "With maximum concurrency 2 no healthy message" in alt
-    assert "under 3 of 3 assumptions" in alt
-    assert "2 % as AWS's guide describes it" in alt
+    none, reserved = throttling_sentences(points)
+    assert none.id == "throttling-maximum-none"
+    said = messages_in(reserved)["throttling-reserved"]
+    assert (said["losing"], said["count"], said["visibility"]) == (3, 3, 300.0)
+    assert reserved.values["documented"] == message("value", value=Share(0.02))
+    assert render(reserved) in alt
 
 
 @pytest.mark.parametrize(
@@ -159,7 +165,7 @@ def test_single_runs_that_came_to_the_same_are_told_once():
         ("q", Agreement("peak_visible", 20.0, 21.0, True, 19.0, 24.0)),
     ]
     shown = agreement_table(agreements)
-    assert [row[shown.heads.index("single runs")] for row in shown.rows] == ["991", "19 to 24"]
+    assert [row[shown.heads.index("single simulations")] for row in shown.rows] == ["991", "19 to 24"]
 
 
 def test_a_script_is_not_run_again_by_processes_that_simulate(monkeypatch):

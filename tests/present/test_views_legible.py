@@ -47,7 +47,7 @@ def overlapping(figure):
 def measure(name, value):
     estimate = Estimate(value, 0.0, 8)
     return SimpleNamespace(
-        scenario=SimpleNamespace(name=name), outcomes=(None,) * 8, estimate=lambda _: estimate
+        scenario=SimpleNamespace(measure=name), outcomes=(None,) * 8, estimate=lambda _: estimate
     )
 
 

@@ -126,7 +126,7 @@ def test_plans_are_refused_for_another_system_or_without_help(aws, tmp_path):
     with pytest.raises(InputError, match="No change of settings alone helps orders"):
         plan_settings(aws, simulations())
     later = row("later", BETTER, dead=(0, 0, 0), age_s=6000.0)
-    with pytest.raises(InputError, match="also raises a figure: later"):
+    with pytest.raises(InputError, match="also raises a figure: “later”"):
         plan_settings(aws, simulations(later))
     assert [each.id for each in plan_settings(aws, simulations(later), "later").risks] == ["settings-raised"]
     with pytest.raises(InputError, match="choose one of together"):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from worlds.messages import messages_in, plain
 
 from watchme_analysis.config import LoadSettings
 from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
@@ -20,6 +21,7 @@ from watchme_analysis.simulation.scenarios import (
     usual_settings,
 )
 from watchme_analysis.simulation.settings import PollerSettings
+from watchme_analysis.text.render import render
 
 SETTINGS, LOAD = usual_settings(), usual_load(LoadSettings(30, 1800.0, together=True))
 
@@ -38,6 +40,7 @@ def test_each_measure_changes_its_own_setting():
         for name, one in found.items()
     }
     least = SETTINGS.queue.max_receive_count
+    together = render(TOGETHER)
     assert values["function timeout 60 s"] == (60, 900, least, None, None)
     assert values["visibility timeout 300 s"] == (30, 300, least, None, None)
     assert values["visibility timeout 6 x function timeout"] == (30, 180, least, None, None)
@@ -51,13 +54,13 @@ def test_each_measure_changes_its_own_setting():
         2,
         None,
     )
-    assert values[TOGETHER] == (60, 360, 5, 2, None)
+    assert values[together] == (60, 360, 5, 2, None)
     assert found["FIFO, a group for each sender"].settings.queue.is_fifo
     assert found["circuit breaker"].settings.breaker is not None
     assert found["restart after 3 failed health checks"].settings.api.restarts_when_unhealthy
     assert {name: one.load.factor for name, one in found.items() if one.load != LOAD} == {
         "10 x load": 10.0,
-        "10 x load with " + TOGETHER: 10.0,
+        f"10 x load with {together}": 10.0,
     }
     assert "5 receives before the DLQ" not in {
         one.name for one in scenarios(found["5 receives before the DLQ"].settings, LOAD)
@@ -116,6 +119,20 @@ def row(name, *dead, settings=SETTINGS, load=LOAD, **further):
     return Comparison(Scenario(name, settings, load), outcomes(*dead, **further))
 
 
+def named(said):
+    """Return the measures that a message lists."""
+    return [plain(phrase.values["measure"]) for phrase in said.items_of("measures")]
+
+
+def figures_of(said):
+    """Return the messages on each figure, by their ids."""
+    found = {}
+    for text in said:
+        parts = text.items_of("sentences") if text.id == "sentences" else (text,)
+        found[plain(parts[0].values["figure"])] = {part.id: part for part in parts}
+    return found
+
+
 def test_what_helps_is_named_and_what_harms_and_what_is_no_more_than_chance_is_not():
     said = advice(
         [
@@ -127,21 +144,18 @@ def test_what_helps_is_named_and_what_harms_and_what_is_no_more_than_chance_is_n
             row("not emptied", 0, 0, left=True),
         ]
     )
-    assert said[0].startswith("“better” does best: ")
-    dead = next(sentence for sentence in said[1:] if "messages in the DLQ." in sentence)
-    better, _, worse = dead.partition("More with")
-    assert "“better”" in better
-    assert "“not emptied”" in better
-    assert "“worse”" in worse
-    assert "“same”" not in dead
-    assert "of another load" not in "".join(said)
-    assert any("5 duplicates. No measure moves that" in sentence for sentence in said)
+    assert messages_in(said[0])["measures-best"]["measure"] == "better"
+    dead = figures_of(said[1:])["dead_lettered"]
+    assert named(dead["measures-lower"]) == ["not emptied", "better"]
+    assert named(dead["measures-higher"]) == ["worse"]
+    assert figures_of(said[1:])["duplicates"].keys() == {"measures-now", "measures-unmoved"}
 
 
 def test_a_measure_that_spares_less_than_a_tenth_does_not_help():
-    assert advice([row("as configured", 100, 100), row("hardly", 95, 95)])[0].startswith("No measure keeps")
-    assert advice([row("as configured", 100, 100), row("some", 85, 85)])[0].startswith("“some” does best")
-    assert advice([row("as configured", 100, 100), row("some", 0, 0, left=True)])[0].startswith("No measure")
+    base = row("as configured", 100, 100)
+    assert advice([base, row("hardly", 95, 95)])[0].id == "measures-no-help"
+    assert advice([base, row("some", 85, 85)])[0].id == "measures-best"
+    assert advice([base, row("some", 0, 0, left=True)])[0].id == "measures-no-help"
 
 
 def reserved(**changes):
@@ -157,26 +171,36 @@ def test_reserved_concurrency_that_fills_the_dlq_alone_is_warned_of_with_its_ass
         row("only mapped", 0, settings=replace(SETTINGS, poller=PollerSettings(max_concurrency=2))),
     ]
     own, worst = warnings(rows)
-    assert "“own” 30 do" in own
-    assert "follows AWS's guide" in own
-    assert "With a maximum concurrency, none do." in own
-    assert "“worst” 40 do" in worst
-    assert "given up at once" in worst
+    assert (named(own), named(worst)) == (["own"], ["worst"])
+    [phrase] = own.items_of("measures")
+    assert messages_in(phrase)["estimate"] == {"mean": 30.0, "half": 0.0, "spread": "none"}
+    about = [{name: plain(said.values[name]) for name in ("assumption", "mapped")} for said in (own, worst)]
+    assert about == [
+        {"assumption": "guide", "mapped": "none"},
+        {"assumption": "at_once", "mapped": "none"},
+    ]
     assert warnings(rows[2:]) == ()
+    assert plain(warnings(rows[:1])[0].values["mapped"]) == "unknown"
 
 
 def test_figures_that_runs_do_not_reproduce_are_read_with_care():
     near = Agreement("dead_lettered", 991.0, 990.0, True, 985.0, 995.0)
     far = Agreement("peak_visible", 20.0, 60.0, False, 50.0, 70.0)
     (said,) = doubts([("jobs", near), ("jobs", far)])
-    assert "jobs: the peak backlog (messages) was 20 on record, and is 60" in said
-    assert "(50 to 70)" in said
+    assert messages_in(said)["measures-doubt"] == {
+        "queue": "jobs", "figure": "peak_visible", "recorded": 20.0, "simulated": 60.0,
+        "lowest": 50.0, "highest": 70.0,
+    }  # fmt: skip
 
 
 def test_settings_are_said_with_those_that_are_unset():
-    assert "function timeout 30 s, visibility timeout 900 s, no limit of concurrency" in configured(SETTINGS)
-    text = configured(
-        replace(reserved(), queue=replace(SETTINGS.queue, max_receive_count=None, is_fifo=True))
+    said = messages_in(configured(SETTINGS))
+    assert said["measure-function-timeout"] == {"seconds": 30}
+    assert said["measure-visibility-timeout"] == {"seconds": 900}
+    assert "simulated-no-limit" in said
+    said = messages_in(
+        configured(replace(reserved(), queue=replace(SETTINGS.queue, max_receive_count=None, is_fifo=True)))
     )
-    assert "reserved concurrency 2, no dead-letter queue" in text
-    assert text.endswith("FIFO.")
+    assert said["simulated-reserved-concurrency"] == {"limit": 2}
+    assert {"simulated-no-dlq", "simulated-fifo"} <= said.keys()
+    assert "simulated-no-limit" not in said

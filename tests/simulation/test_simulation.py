@@ -399,7 +399,7 @@ def test_seeds_differ():
     ("messages", "sentence"),
     [
         (Arrivals([2.0, 1.0]), "go back in time"),
-        (Arrivals([1.0, 2.0], [1]), "1 message groups for 2 messages"),
+        (Arrivals([1.0, 2.0], [1]), "1 message groups were given for 2 messages"),
     ],
 )
 def test_arrivals_must_make_sense(messages, sentence):

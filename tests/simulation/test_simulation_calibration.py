@@ -1,9 +1,9 @@
 """What a fit leaves open, what throttling does to healthy messages, and what is advised."""
 
-import re
 from dataclasses import replace
 
 import pytest
+from worlds.messages import messages_in, plain
 
 from watchme_analysis.simulation.advice import advice
 from watchme_analysis.simulation.calibration import agreement, calibrated
@@ -20,6 +20,7 @@ from watchme_analysis.simulation.settings import (
     Settings,
 )
 from watchme_analysis.simulation.throttling import burst_settings, throttling_sweep
+from watchme_analysis.text.message import Choice, Duration, message
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,7 @@ def test_how_often_a_throttled_batch_is_tried_is_found_from_the_record():
     true = replace(THROTTLED, poller=replace(THROTTLED.poller, throttle_retry_s=45.0))
     fitted = calibrated(Fit(THROTTLED, LOAD, ()), record_of(true))
     assert fitted.settings.poller.throttle_retry_s == 45.0
-    assert any("every 45 s" in note for note in fitted.notes)
+    assert message("fit-retries-nearest", interval=Duration(45.0)) in fitted.notes
 
 
 def test_how_many_groups_a_fifo_queue_has_is_found_from_the_record():
@@ -57,7 +58,11 @@ def test_how_many_groups_a_fifo_queue_has_is_found_from_the_record():
     [row] = compare([Scenario("true", true, replace(LOAD, groups=1000))], 2)
     names = ("sent", "dead_lettered", "peak_visible", "peak_age_s")
     measured = Recorded(**{name: row.estimate(name).mean for name in names})
-    assert calibrated(Fit(true, replace(LOAD, groups=5), ()), measured).load.groups > 5
+    notes = (message("fit-groups", groups=5, source=Choice("assumed")), message("fit-no-redrive-policy"))
+    fitted = calibrated(Fit(true, replace(LOAD, groups=5), notes), measured)
+    assert fitted.load.groups > 5
+    assert "fit-groups" not in {note.id for note in fitted.notes}, "the number is not an assumption any more"
+    assert notes[1] in fitted.notes
 
 
 def test_what_was_not_recorded_is_not_compared():
@@ -81,6 +86,11 @@ def test_throttling_alone_loses_messages_and_maximum_concurrency_none():
     assert as_told == [0, 0]
 
 
+def named(said):
+    """Return the measures that a message lists."""
+    return [plain(phrase.values["measure"]) for phrase in said.items_of("measures")]
+
+
 def test_advice_names_what_helps_and_what_harms():
     settings = Settings(
         queue=QueueSettings(visibility_timeout_s=60.0, max_receive_count=3),
@@ -95,19 +105,22 @@ def test_advice_names_what_helps_and_what_harms():
         Scenario("10 x load", settings, replace(LOAD, factor=10.0)),
     ]
     best, dead, *_ = advice(compare(wanted, 4))
-    assert best.startswith("“more receives” does best: ")
-    assert "Fewer with “more receives”" in dead
-    assert "More with “one receive”" in dead
-    assert "10 x load" not in dead
+    assert messages_in(best)["measures-best"]["measure"] == "more receives"
+    _, better, worse = dead.items_of("sentences")
+    assert named(better) == ["more receives"]
+    assert named(worse) == ["one receive"]
 
 
 def test_advice_names_no_figure_that_is_nothing_either_way():
     settings = Settings(api=ApiSettings(20.0, 0.3, slots=1))
     roomy = replace(settings, api=replace(settings.api, slots=None))
     best, *_ = advice(compare([Scenario("as configured", settings, LOAD), Scenario("slots", roomy, LOAD)], 2))
-    assert best.startswith("“slots” does best: ")
-    assert " 0 lost work items instead of 0" not in best
-    assert re.search(r"[\d.]+ ± [\d.]+ minutes of waiting at most instead of [\d.]+ ± [\d.]+\.", best)
+    assert messages_in(best)["measures-best"]["measure"] == "slots"
+    figures = {plain(each.values["figure"]): each for each in best.items_of("figures")}
+    assert "lost" not in figures
+    figure = figures["peak_age_s"]
+    assert plain(figure.values["then"].values["mean"]) < plain(figure.values["now"].values["mean"])
+    assert plain(figure.values["then"].values["half"]) > 0
 
 
 def test_where_every_run_fails_no_measure_is_said_to_help():
@@ -124,7 +137,7 @@ def test_where_every_run_fails_no_measure_is_said_to_help():
         # Fewer dead letters, as the run ends before they die.
         Scenario("circuit breaker", held_back, LOAD),
     ]
-    assert advice(compare(wanted, 2))[0].startswith("No measure keeps these messages out of")
+    assert advice(compare(wanted, 2))[0].id == "measures-no-help"
 
 
 def test_nothing_is_received_in_a_pause():

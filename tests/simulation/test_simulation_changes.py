@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pandas as pd
+from worlds.messages import messages_in
 
 from watchme_analysis.queues.pipeline import COLUMNS, Pipeline
 from watchme_analysis.queues.pipeline import RecordedSettings as Known
@@ -51,7 +52,9 @@ def visibility(minute, seconds, error=None, queue="jobs"):
 def test_a_visibility_timeout_that_was_changed_was_as_advised_before():
     earlier, notes = earlier_settings(pipeline(), Changes(visibility(30, "10")))
     assert earlier == (EarlierSetting("visibility_timeout_s", 1800.0, 180.0),)
-    assert "30 min into the window; before, 180 s is assumed" in notes[0]
+    assert messages_in(notes[0]) == {
+        "fit-changed-visibility": {"after": 1800.0, "value": 180.0, "factor": 6.0}
+    }
 
 
 def test_between_two_changes_the_first_one_holds():
@@ -69,7 +72,7 @@ def test_reserved_concurrency_was_not_there_before_unless_runs_were_throttled():
     )
     earlier, notes = earlier_settings(pipeline(throttles=1.0), Changes(call))
     assert earlier == ()
-    assert "unknown" in notes[0]
+    assert messages_in(notes[0]) == {"fit-changed": {"setting": "reserved_concurrency", "after": 1800.0}}
 
 
 def test_calls_that_failed_lie_outside_or_are_about_others_change_nothing():

@@ -11,6 +11,7 @@ from watchme_analysis.queues.pipeline import RecordedSettings as Known
 from watchme_analysis.simulation.fit import Recorded, _dead_receives, fit
 from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import ApiSettings, Arrivals, FaultInterval, Settings
+from watchme_analysis.text.message import message
 
 MINUTES = 120
 
@@ -74,7 +75,7 @@ def test_dead_letters_tell_the_receives_that_no_policy_does():
     measured = Recorded(48.0, 3.0, 0.0, 0.0, dead_receives=5)
     found = fit(without, measured)
     assert found.settings.queue.max_receive_count == 5
-    assert any("5 receives, as the messages in its DLQ show" in note for note in found.notes)
+    assert message("fit-receives-of-dlq", receives=5) in found.notes
     # Without a dead letter nothing speaks for a policy.
     assert fit(without, replace(measured, dead_lettered=0.0)).settings.queue.max_receive_count is None
 

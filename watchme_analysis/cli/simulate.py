@@ -9,12 +9,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.completion import CASE, complete_queues
-from watchme_analysis.cli.options import FiniteRange, shown_zone_option, simulation_options
+from watchme_analysis.cli.options import (
+    FiniteRange,
+    language_option,
+    shown_zone_option,
+    simulation_options,
+)
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
-from watchme_analysis.text.formats import counted, format_duration
-from watchme_analysis.text.render import error_sentence
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Message,
+    Resource,
+    Text,
+    Value,
+    message,
+    message_of,
+)
+from watchme_analysis.text.render import error_sentence, label, render
 
 if TYPE_CHECKING:
     from watchme_analysis.simulation.calibration import Agreement
@@ -22,26 +36,24 @@ if TYPE_CHECKING:
     from watchme_analysis.simulation.model import Model
     from watchme_analysis.simulation.scenarios import Comparison
 
-# Field of an outcome, short heading for a terminal, and divisor from the unit of the field to that of the
-# heading.
+# Field of an outcome, name of its heading in the catalogues without ``column-``, and divisor from the unit of
+# the field to that of the heading.
 COLUMNS = (
-    ("dead_lettered", "in DLQ", 1.0),
-    ("dead_unfailed", "never failed", 1.0),
+    ("dead_lettered", "in-dlq", 1.0),
+    ("dead_unfailed", "unfailed", 1.0),
     ("lost", "lost", 1.0),
     ("duplicates", "duplicates", 1.0),
-    ("peak_visible", "peak backlog", 1.0),
-    ("peak_age_s", "oldest (min)", 60.0),
-    ("drain_s", "drain (min)", 60.0),
+    ("peak_visible", "peak-backlog", 1.0),
+    ("peak_age_s", "oldest-min", 60.0),
+    ("drain_s", "drain-min", 60.0),
     ("throttles", "throttles", 1.0),
 )
+# Explanations below the table.
 LEGEND = (
-    "never failed: in the DLQ without a failed invocation, because throttled receives count too",
-    "lost: in the DLQ or expired without completed work; duplicates: work completed more than once",
-    'drain: the longest interval in which messages waited for over a minute; "not" if a replication ended '
-    "with messages left",
-    "as AWS's guide describes it: a poller that backs off retries a throttled batch until the visibility "
-    'timeout has passed. AWS does not publish how often, so "given up at once" is the worst case '
-    "(`watchme report what-if` simulates the range between)",
+    "never-failed",
+    "lost",
+    "drain",
+    "reserved",
 )
 
 
@@ -64,6 +76,7 @@ Examples:
 @click.option("--cores", type=FiniteRange(0, min_open=True), hidden=True)
 @simulation_options(1)
 @shown_zone_option
+@language_option
 @output_options(["json"])
 def simulate(case: Path | None, queue: str | None, api_slots: int | None, **options: Any) -> None:
     """Simulate measures against backlogs and DLQ messages with a model of queue, function and API.
@@ -83,23 +96,28 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     from watchme_analysis.simulation.figures import figures_note, measures_rows
     from watchme_analysis.window import parse_zone
 
-    output, zone = output_of(options), parse_zone(options["timezone"])
+    output, zone, language = output_of(options), parse_zone(options["timezone"]), str(options["language"])
+    runs = message("simulate-runs", count=options["replications"])
+    scope: dict[str, Value] = {"runs": runs, "seed": Resource(str(options["seed"]))}
     measured: Recorded | None = None
     fitted: Model | None = None
-    notes: tuple[str, ...] = ()
-    spared: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
+    spared: tuple[Text, ...] = ()
     if case is None:
         if queue is not None:
             raise click.UsageError(error_sentence("error-queue-needs-case"))
         stated = load_config().load
         settings, load = model.usual_settings(), model.usual_load(stated)
-        every = format_duration(stated.interval_s)
-        together = ", all at the same time" if stated.together else ""
-        title = f"{counted(stated.senders, 'sender')}, a message each every {every} for 8 hours{together}; "
-        title += "an API of one slot"
         if api_slots is not None:
             settings = replace(settings, api=replace(settings.api, slots=api_slots))
-            title = title.replace("one slot", f"{api_slots} slots")
+        title = message(
+            "simulate-load",
+            senders=stated.senders,
+            interval=Duration(stated.interval_s),
+            together=Choice("together" if stated.together else "spread"),
+            slots=settings.api.slots or 0,
+            **scope,
+        )
         wanted = model.scenarios(settings, load)
     else:
         opened = open_case(case)
@@ -109,31 +127,38 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         spared = spared_by_a_check(diagnosis, zone)
         wanted, measured, notes = fitted.scenarios, fitted.recorded, fitted.notes
         if options["cores"] is not None:
-            notes = (*notes, f"--cores has no effect: {fitted.pipeline.queue} is simulated alone.")
-        title = f"{fitted.pipeline.queue}; fitted to {case}"
+            notes = (*notes, message("simulate-cores-ignored", queue=Resource(fitted.pipeline.queue)))
+        title = message(
+            "simulate-fitted", queue=Resource(fitted.pipeline.queue), case=Resource(str(case)), **scope
+        )
     found = model.compare(wanted, options["replications"], options["seed"], options["processes"])
     near = () if fitted is None else fitted.agreements(found[0])
     notes = (configured(found[0].scenario.settings), *notes)
     loud = (*warnings(found), *doubts(near))
     if output.form != TABLE:
-        document = _json(found, measured, (*loud, *spared, *notes), near)
+        document = _json(found, measured, (*loud, *spared, *notes), near, language)
         output.write_document(document, lambda: document["scenarios"])
         return
-    runs = counted(options["replications"], "replication")
-    echo(f"{title}; {runs}, seed {options['seed']}\n")
+
+    def said(text: Text) -> str:
+        return render(text, language, zone)
+
+    echo(said(title) + "\n")
     for sentence in (*loud, *advice(found)[:1], *spared):
-        echo(filled(sentence) + "\n")
-    heads = ["measure", *(head for _, head, _ in COLUMNS)]
-    echo(fit_table(heads, measures_rows(found, measured, COLUMNS)) + "\n")
-    for note in (figures_note(options["replications"]), *LEGEND, *notes):
-        echo(filled(note, rest="  "))
+        echo(filled(said(sentence)) + "\n")
+    heads = [label(f"column-{head}", language) for head in ("measure", *(head for _, head, _ in COLUMNS))]
+    echo(fit_table(heads, measures_rows(found, measured, COLUMNS, language)) + "\n")
+    legend = (message(f"simulate-legend-{name}") for name in LEGEND)
+    for note in (figures_note(options["replications"]), *legend, *notes):
+        echo(filled(said(note), rest="  "))
 
 
 def _json(
     found: tuple[Comparison, ...],
     measured: Recorded | None,
-    notes: tuple[str, ...],
+    notes: tuple[Text, ...],
     near: tuple[tuple[str, Agreement], ...],
+    language: str,
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -143,9 +168,22 @@ def _json(
         names = ["sent", "errors", "timeouts", "restarts", *(name for name, _, _ in COLUMNS)]
         return {name: asdict(estimate_of(row, name)) for name in names}
 
+    def message_in(text: Text) -> dict[str, Any] | None:
+        said = message_of(text)
+        return said.to_dict() if isinstance(said, Message) else None
+
     return {
         "recorded": None if measured is None else asdict(measured),
         "agreement": [{"queue": queue, **asdict(each)} for queue, each in near],
-        "notes": list(notes),
-        "scenarios": [{"name": row.scenario.name, **figures(row)} for row in found],
+        "notes": [render(note, language) for note in notes],
+        "notes_messages": [message_in(note) for note in notes],
+        "scenarios": [
+            {
+                "name": row.scenario.name,
+                "measure": render(row.scenario.measure, language),
+                "measure_message": message_in(row.scenario.measure),
+                **figures(row),
+            }
+            for row in found
+        ],
     }

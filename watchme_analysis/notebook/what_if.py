@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from watchme_analysis.simulation.figures import (
 from watchme_analysis.simulation.model import Model
 from watchme_analysis.simulation.scenarios import Comparison, compare
 from watchme_analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
+from watchme_analysis.text.message import Choice, Resource, Text, message
 from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
@@ -81,50 +83,53 @@ class WhatIfPage(Page):
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
         said = (*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone))
-        return TextView(tuple(render(each, self.language) for each in said))
+        return TextView(self._rendered(said))
 
     @section(sql=Rows("metrics"))
     def assumptions(self) -> TextView:
         """Return the simulated queue, its settings and the assumptions of the model."""
         pipeline, fit = self._model.pipeline, self._model.fit
-        simulated = f"Simulated is {pipeline.queue} with {pipeline.function or 'its function'}."
-        return TextView((simulated, configured(fit.settings)), self._model.notes)
+        simulated = message(
+            "simulated-queue",
+            queue=Resource(pipeline.queue),
+            function=Resource(pipeline.function or ""),
+            known=Choice("named" if pipeline.function else "unknown"),
+        )
+        said = (simulated, configured(fit.settings))
+        return TextView(self._rendered(said), self._rendered(self._model.notes))
 
     @section(lambda page: page._agreement_rows(), Rows("metrics"))
     def agreement(self) -> TableView:
         """Return a table that compares runs with the recorded settings and the recorded metrics."""
-        return agreement_table(self._model.agreements(self._found[0]))
+        return agreement_table(self._model.agreements(self._found[0]), self.language)
 
     @section(lambda page: page._measure_rows(), Rows("metrics"), plot="figure")
     def measures(self) -> TableView:
         """Return a table of the results of each measure."""
-        return measures_table(self._found, self._model.recorded)
+        return measures_table(self._found, self._model.recorded, self.language)
 
     @section(lambda page: page._measure_rows(), Rows("metrics"))
     def figure(self) -> FigureView:
         """Return a figure of DLQ messages, duplicates and message age by measure."""
-        return plot_measures(self._found)
+        return plot_measures(self._found, self.language)
 
     @section(lambda page: page._throttling_rows())
     def throttling(self) -> FigureView:
         """Return a figure of the reserved concurrency at which healthy messages move to the DLQ."""
-        return plot_throttling(self._sweep)
+        return plot_throttling(self._sweep, self.language)
 
     @section(plot="throttling")
     def warning(self) -> TextView:
         """Return sentences on reserved concurrency and the assumptions behind :meth:`throttling`."""
-        return TextView(
-            (
-                "Limit a worker with the mapping's maximum concurrency, not with the function's reserved "
-                "concurrency.",
-                *throttling_sentences(self._sweep),
-            )
-        )
+        return TextView(self._rendered((message("throttling-advice"), *throttling_sentences(self._sweep))))
 
     @section(sql=Rows("metrics"), plot="figure")
     def advice(self) -> TextView:
         """Return sentences on the measures that help or harm, and their cost."""
-        return TextView(advice(self._found))
+        return TextView(self._rendered(advice(self._found)))
+
+    def _rendered(self, texts: Iterable[Text]) -> tuple[str, ...]:
+        return tuple(render(text, self.language, self.zone) for text in texts)
 
     def _agreement_rows(self) -> pd.DataFrame:
         columns = ("figure", "recorded", "simulated", "is_near", "lowest", "highest")

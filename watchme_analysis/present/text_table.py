@@ -83,11 +83,12 @@ def fit_table(
 
 def _stacked_heads(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     """Return heading lines that are hardly wider than the cells of their columns."""
-    wrapped = []
+    stacked = []
     for head, *cells in zip(header, *rows, strict=True):
-        width = max(_HEAD_WIDTH, *map(len, [*head.split(), *cells]))
-        wrapped.append(textwrap.wrap(head, width)[::-1])
-    return list(zip_longest(*wrapped, fillvalue=""))[::-1]
+        words = head.split() if head.isascii() else []
+        width = max(_HEAD_WIDTH, *map(display_width, [*words, *cells]))
+        stacked.append(wrapped(head, width)[::-1])
+    return list(zip_longest(*stacked, fillvalue=""))[::-1]
 
 
 def _lines(rows: Sequence[Sequence[str]], words: Iterable[int]) -> list[str]:

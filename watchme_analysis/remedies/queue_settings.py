@@ -20,13 +20,13 @@ from watchme_analysis.simulation.scenarios import Comparison
 from watchme_analysis.simulation.settings import Settings
 from watchme_analysis.text.message import (
     Choice,
-    Code,
     Count,
     Duration,
     Number,
     Resource,
     Value,
     message,
+    value_of,
 )
 from watchme_analysis.text.render import error_message
 
@@ -240,7 +240,7 @@ def settings_plan(
     order += ["max_receive_count", "max_concurrency", "reserved_concurrency"]
     steps = tuple(_step(name, changes[name], live) for name in order if name in changes)
     count = len(chosen.outcomes)
-    measure = Code(chosen.scenario.name)
+    measure = value_of(chosen.scenario.measure)
     return replace(
         empty,
         remedy=REMEDY,

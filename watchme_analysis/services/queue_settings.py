@@ -15,8 +15,9 @@ from watchme_analysis.remedies.plan import Plan
 from watchme_analysis.remedies.queue_settings import REMEDY, LiveSettings, helpful, raised, settings_plan
 from watchme_analysis.services.what_if import what_if_of_case
 from watchme_analysis.simulation.scenarios import Comparison, compare
-from watchme_analysis.text.message import Count, message
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.catalogue import LANGUAGES
+from watchme_analysis.text.message import Count, Phrases, message, value_of
+from watchme_analysis.text.render import error_message, render
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -65,23 +66,18 @@ def plan_settings(aws: Aws, tried: Simulated, measure: str | None = None) -> Pla
         When AWS can't be called.
     """
     base = tried.found[0]
-    candidates = {row.scenario.name: row for row in helpful(tried.found)}
-    if measure is not None and measure not in candidates:
-        raise InputError(
-            error_message(
-                "error-measure",
-                measure=repr(measure),
-                known=Count(len(candidates)),
-                names="; ".join(candidates),
-            )
-        )
-    clear = [row for row in candidates.values() if not raised(base, row)]
+    rows = helpful(tried.found)
+    names = Phrases(tuple(message("measure-quoted", measure=value_of(row.scenario.measure)) for row in rows))
+    # `watchme simulate` shows the measures in the language of the reader.
+    named = {render(row.scenario.measure, language): row for language in LANGUAGES for row in rows}
+    if measure is not None and measure not in named:
+        known = Count(len(rows))
+        raise InputError(error_message("error-measure", measure=repr(measure), known=known, names=names))
+    clear = [row for row in rows if not raised(base, row)]
     if measure is None and not clear:
-        traded = error_message("error-settings-traded", names="; ".join(candidates))
-        raise InputError(
-            error_message("error-settings-no-help", queue=tried.queue, traded=traded if candidates else "")
-        )
-    chosen = clear[0] if measure is None else candidates[measure]
+        traded = error_message("error-settings-traded", names=names) if rows else ""
+        raise InputError(error_message("error-settings-no-help", queue=tried.queue, traded=traded))
+    chosen = clear[0] if measure is None else named[measure]
     title = message("settings-cost")
     empty = Plan(REMEDY, title, datetime.now(UTC), aws.account(), aws.region)
     return settings_plan(base, chosen, live_settings(aws, tried.queue), tried.agreements, empty)

@@ -73,7 +73,4 @@ def what_if_model(investigation: Investigation, diagnosis: Diagnosis, slots: int
 
 
 def _without_queue(case: Case) -> InputError:
-    return InputError(
-        f"The case {case.name} knows no queue, so there is nothing to simulate: import or pull the metrics "
-        "of one first (watchme case pull backlog --queue NAME)."
-    )
+    return InputError(error_message("error-simulate-no-queue", case=case.name))

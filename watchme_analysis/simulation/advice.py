@@ -1,4 +1,4 @@
-"""Sentences on the simulated measures that help and those that harm."""
+"""Messages on the simulated measures that help and those that harm."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from collections.abc import Sequence
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import Comparison, Estimate
 from watchme_analysis.simulation.settings import Settings
-
-# Field of an outcome, its words, its divisor for display, and the smallest relevant difference.
-_FIGURES = (
-    ("dead_lettered", "messages in the DLQ", 1.0, 1.0),
-    ("lost", "lost work items", 1.0, 1.0),
-    ("duplicates", "duplicates", 1.0, 1.0),
-    ("peak_age_s", "minutes of waiting at most", 60.0, 60.0),
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Message,
+    Number,
+    Phrases,
+    Resource,
+    Text,
+    message,
+    sentences,
+    value_of,
 )
-FIGURE_WORDS = {
-    "peak_visible": "the peak backlog (messages)",
-    "peak_age_s": "the age of the oldest message (s)",
-    "dead_lettered": "the number of messages in the DLQ",
-}
+
+# Field of an outcome, and the smallest relevant difference in it.
+_FIGURES = {"dead_lettered": 1.0, "lost": 1.0, "duplicates": 1.0, "peak_age_s": 60.0}
+# The same fields in order of importance.
+_RANKED = ("lost", "dead_lettered", "peak_age_s", "duplicates")
+# Largest number of measures that are named for each figure.
 _NAMED = 3
 # A measure that leaves more than this share of the DLQ messages does not help against them.
 HELPS = 0.9
-# In order of importance.
-_RANKED = (_FIGURES[1], _FIGURES[0], _FIGURES[3], _FIGURES[2])
 
 
-def advice(found: Sequence[Comparison]) -> tuple[str, ...]:
+def advice(found: Sequence[Comparison]) -> tuple[Text, ...]:
     """Return the best measure, then the measures that lower or raise each figure beyond its interval.
 
     Parameters
@@ -39,7 +42,7 @@ def advice(found: Sequence[Comparison]) -> tuple[str, ...]:
     base = found[0]
     others = [row for row in found[1:] if row.scenario.load == base.scenario.load]
     said = list(_best(base, others))
-    for name, words, unit, least in _FIGURES:
+    for name, least in _FIGURES.items():
         now = base.estimate(name)
         if now.mean is None:
             continue
@@ -50,54 +53,78 @@ def advice(found: Sequence[Comparison]) -> tuple[str, ...]:
                 continue
             apart = abs(then.mean - now.mean) - (then.half_width or 0.0) - (now.half_width or 0.0)
             if apart > 0:
-                moved.append((then.mean - now.mean, row.scenario.name, then.text(unit)))
-        better = [each for each in sorted(moved) if each[0] < 0][:_NAMED]
-        worse = [each for each in sorted(moved, reverse=True) if each[0] > 0][:_NAMED]
-        sentence = f"As configured: {now.text(unit)} {words}."
-        if better:
-            sentence += " Fewer with " + _listed(better) + "."
-        if worse:
-            sentence += " More with " + _listed(worse) + "."
-        if not moved:
-            sentence += " No measure moves that beyond the runs' own spread."
-        said.append(sentence)
+                moved.append((then.mean - now.mean, row.scenario.name, _with_value(row, name)))
+        moved.sort(key=lambda each: each[:2])
+        better = [phrase for change, _, phrase in moved if change < 0][:_NAMED]
+        worse = [phrase for change, _, phrase in reversed(moved) if change > 0][:_NAMED]
+        figure = Choice(name)
+        said.append(
+            sentences(
+                message("measures-now", figure=figure, now=estimate_of_figure(name, now)),
+                message("measures-lower", figure=figure, measures=Phrases(tuple(better))) if better else None,
+                message("measures-higher", figure=figure, measures=Phrases(tuple(worse))) if worse else None,
+                None if moved else message("measures-unmoved"),
+            )
+        )
     return tuple(said)
 
 
-def _listed(moved: Sequence[tuple[float, str, str]]) -> str:
-    return "; ".join(f"“{name}” ({figure})" for _, name, figure in moved)
+def estimate_of_figure(name: str, found: Estimate) -> Message:
+    """Return the mean of a figure with half the width of its interval; fields in seconds are durations.
+
+    Parameters
+    ----------
+    name
+        Field of an outcome.
+    found
+        Its estimate, which has a mean.
+    """
+    kind: type[Duration | Number] = Duration if name.endswith("_s") else Number
+    half = found.half_width or 0.0
+    spread = Choice("some" if half else "none")
+    return message("estimate", mean=kind(found.mean or 0.0), half=kind(half), spread=spread)
 
 
-def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[str, ...]:
-    """Return a sentence on the measure with the least lost work, then DLQ messages, then waiting time."""
+def _with_value(row: Comparison, name: str) -> Message:
+    value = estimate_of_figure(name, row.estimate(name))
+    return message("measures-value", measure=value_of(row.scenario.measure), value=value)
+
+
+def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[Text, ...]:
+    """Return a message on the measure with the least lost work, then DLQ messages, then waiting time."""
 
     def rank(row: Comparison) -> tuple[float, ...]:
-        figures = [row.estimate(name).mean or 0.0 for name, _, _, _ in _RANKED]
-        return tuple(round(figure / least) for figure, (_, _, _, least) in zip(figures, _RANKED, strict=True))
+        return tuple(round((row.estimate(name).mean or 0.0) / _FIGURES[name]) for name in _RANKED)
 
     emptied = [row for row in others if row.drain_s().seen == len(row.outcomes)]
     best = min(emptied, key=rank, default=None)
     dead, left = (0.0 if row is None else row.estimate("dead_lettered").mean or 0.0 for row in (base, best))
     if best is None or (left > HELPS * dead and rank(best)[0] >= HELPS * rank(base)[0]):
-        return (
-            "No measure keeps these messages out of the dead-letter queue. Remove the cause of the failures "
-            "first, then redrive the messages.",
-        )
+        return (message("measures-no-help"),)
     if rank(best) >= rank(base):
         return ()
-    figures = ", ".join(
-        f"{then.text(unit)} {words} instead of {now.text(unit)}"
-        for name, words, unit, _ in _FIGURES
+    figures = tuple(
+        message(
+            "measures-instead",
+            figure=Choice(name),
+            then=estimate_of_figure(name, then),
+            now=estimate_of_figure(name, now),
+        )
+        for name, least in _FIGURES.items()
         for then, now in [[row.estimate(name) for row in (best, base)]]
-        if round((then.mean or 0.0) / unit) or round((now.mean or 0.0) / unit)
+        if round((then.mean or 0.0) / least) or round((now.mean or 0.0) / least)
     )
     api = best.scenario.settings.api
     cured = any(fault.is_cured_by_restart for fault in api.faults) and api.restarts_when_unhealthy
-    doubt = " A restart is taken to cure what makes runs slow: try it by hand first." if cured else ""
-    return (f"“{best.scenario.name}” does best: {figures}.{doubt}",)
+    return (
+        sentences(
+            message("measures-best", measure=value_of(best.scenario.measure), figures=Phrases(figures)),
+            message("measures-restart-assumed") if cured else None,
+        ),
+    )
 
 
-def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
+def warnings(found: Sequence[Comparison]) -> tuple[Message, ...]:
     """Return warnings where reserved concurrency alone fills the DLQ, with the assumption behind each.
 
     Parameters
@@ -105,7 +132,7 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
     found
         Result of :func:`watchme_analysis.simulation.scenarios.compare`.
     """
-    alike: dict[tuple[str, str], list[tuple[str, Estimate]]] = {}
+    alike: dict[tuple[str, str, int], list[Message]] = {}
     for row in found:
         poller, dead = row.scenario.settings.poller, row.estimate("dead_unfailed")
         if poller.reserved_concurrency is None or poller.max_concurrency is not None:
@@ -119,63 +146,59 @@ def warnings(found: Sequence[Comparison]) -> tuple[str, ...]:
             and other.scenario.settings.poller.max_concurrency is not None
             and other.scenario.settings.poller.reserved_concurrency is None
         ]
-        others = f"{max(mapped):,.0f} do" if max(mapped, default=0.0) >= 0.5 else "none do"
-        beside = f" With a maximum concurrency, {others}." if mapped else ""
-        assumed = (
-            "This follows AWS's guide on throttling."
-            if poller.throttle_patience_s is None
-            else "This is the worst that AWS's guide leaves open: a throttled batch is given up at once."
-        )
-        alike.setdefault((assumed, beside), []).append((row.scenario.name, dead))
+        others = round(max(mapped, default=0.0))
+        beside = ("some" if others else "none") if mapped else "unknown"
+        assumption = "guide" if poller.throttle_patience_s is None else "at_once"
+        alike.setdefault((assumption, beside, others), []).append(_with_value(row, "dead_unfailed"))
     return tuple(
-        "WARNING: reserved concurrency sends healthy messages to the DLQ: each throttled receive counts, so "
-        f"that messages get there without one failed run. {_reached(rows)}. "
-        f"{assumed}{beside} Limit the mapping's maximum concurrency instead: then nothing is received that "
-        "can't be run."
-        for (assumed, beside), rows in alike.items()
+        message(
+            "measures-warning",
+            measures=Phrases(tuple(rows)),
+            assumption=Choice(assumption),
+            mapped=Choice(beside),
+            others=others,
+        )
+        for (assumption, beside, others), rows in alike.items()
     )
 
 
-def _reached(rows: Sequence[tuple[str, Estimate]]) -> str:
-    """Return the measures with the number of messages that reach the DLQ under each."""
-    one = len(rows) == 1 and rows[0][1].text() == "1"
-    return (
-        f"With {'; with '.join(f'“{name}” {dead.text()}' for name, dead in rows)} {'does' if one else 'do'}"
-    )
-
-
-def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[str, ...]:
-    """Return sentences on the figures that simulations with the case's own settings do not reproduce.
+def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[Message, ...]:
+    """Return messages on the figures that simulations with the case's own settings do not reproduce.
 
     Parameters
     ----------
     near
         Result of :meth:`watchme_analysis.simulation.model.Model.agreements`.
     """
-    return tuple(
-        f"READ WITH CARE: {queue}: {FIGURE_WORDS.get(each.figure, each.figure)} was {each.recorded:,.0f} on "
-        f"record, and is {each.simulated:,.0f} in runs with the same settings ({each.lowest:,.0f} to "
-        f"{each.highest:,.0f})."
-        for queue, each in near
-        if not each.is_near
-    )
+    found = []
+    for queue, each in near:
+        if each.is_near:
+            continue
+        kind: type[Duration | Number] = Duration if each.figure.endswith("_s") else Number
+        values = {name: kind(getattr(each, name)) for name in ("recorded", "simulated", "lowest", "highest")}
+        found.append(message("measures-doubt", queue=Resource(queue), figure=Choice(each.figure), **values))
+    return tuple(found)
 
 
-def configured(settings: Settings) -> str:
-    """Return a sentence on the settings of a queue."""
+def configured(settings: Settings) -> Message:
+    """Return a message on the settings of a queue."""
     queue, poller = settings.queue, settings.poller
-    limits = [
-        f"{name} {value}"
-        for name, value in (
-            ("maximum concurrency", poller.max_concurrency),
-            ("reserved concurrency", poller.reserved_concurrency),
-        )
-        if value is not None
+    most, reserved, receives = poller.max_concurrency, poller.reserved_concurrency, queue.max_receive_count
+    phrases = [
+        message("measure-function-timeout", seconds=round(settings.function_timeout_s)),
+        message("measure-visibility-timeout", seconds=round(queue.visibility_timeout_s)),
     ]
-    receives = queue.max_receive_count
-    return (
-        f"Configured: function timeout {settings.function_timeout_s:.0f} s, visibility timeout "
-        f"{queue.visibility_timeout_s:.0f} s, {', '.join(limits) or 'no limit of concurrency'}, "
-        + ("no dead-letter queue" if receives is None else f"{receives:.0f} receives before the DLQ")
-        + f", batches of {poller.batch_size}{', FIFO' if queue.is_fifo else ''}."
-    )
+    if most is not None:
+        phrases.append(message("measure-maximum-concurrency", limit=most))
+    if reserved is not None:
+        phrases.append(message("simulated-reserved-concurrency", limit=reserved))
+    if most is None and reserved is None:
+        phrases.append(message("simulated-no-limit"))
+    phrases += [
+        message("simulated-no-dlq")
+        if receives is None
+        else message("measure-receives", receives=round(receives)),
+        message("simulated-batches", messages=poller.batch_size),
+        *([message("simulated-fifo")] if queue.is_fifo else []),
+    ]
+    return message("simulated-settings", settings=Phrases(tuple(phrases)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from watchme_analysis.simulation.fit import Fit, Recorded
 from watchme_analysis.simulation.scenarios import Comparison, Scenario, compare
 from watchme_analysis.simulation.settings import Backoff, Settings
+from watchme_analysis.text.message import Choice, Duration, Share, message
 
 # Compared figures, and the difference in each that counts as none.
 FIGURES = (("peak_visible", 3.0), ("peak_age_s", 60.0), ("dead_lettered", 2.0))
@@ -108,29 +109,24 @@ def _arrivals(fitted: Fit) -> Iterator[Fit]:
         yield replace(
             fitted,
             load=replace(fitted.load, within_s=width_s),
-            notes=(
-                *fitted.notes,
-                f"The messages of an interval are taken to come in its first {width_s:.0f} s, which comes "
-                "nearest to the record.",
-            ),
+            notes=(*fitted.notes, message("fit-arrivals-nearest", width=Duration(width_s))),
         )
 
 
 def _groups(fitted: Fit) -> Iterator[Fit]:
     if fitted.settings.queue.is_fifo:
+        others = tuple(note for note in fitted.notes if note.id != "fit-groups")
         for many in _GROUPS:
-            note = f"{many} message groups come nearest to the record."
-            yield replace(fitted, load=replace(fitted.load, groups=many), notes=(*fitted.notes[:-1], note))
+            notes = (*others, message("fit-groups-nearest", groups=many))
+            yield replace(fitted, load=replace(fitted.load, groups=many), notes=notes)
 
 
 def _orders(fitted: Fit) -> Iterator[Fit]:
     queue = fitted.settings.queue
     if not queue.is_fifo:
-        note = (
-            "What comes back is received after what waits, which comes nearest to the record; SQS promises "
-            "no order."
-        )
-        settings = replace(fitted.settings, queue=replace(queue, returns_first=not queue.returns_first))
+        first = not queue.returns_first
+        note = message("fit-order-nearest", order=Choice("first" if first else "later"))
+        settings = replace(fitted.settings, queue=replace(queue, returns_first=first))
         yield replace(fitted, settings=settings, notes=(*fitted.notes, note))
 
 
@@ -139,10 +135,7 @@ def _retries(fitted: Fit) -> Iterator[Fit]:
     if poller.reserved_concurrency is None:
         return
     for retry_s in _RETRIES_S:
-        note = (
-            f"Throttled batches are tried again every {retry_s:.0f} s, which comes nearest to the record; "
-            "AWS doesn't publish it."
-        )
+        note = message("fit-retries-nearest", interval=Duration(retry_s))
         settings = replace(fitted.settings, poller=replace(poller, throttle_retry_s=retry_s))
         yield replace(fitted, settings=settings, notes=(*fitted.notes, note))
 
@@ -152,7 +145,12 @@ def _backoffs(fitted: Fit) -> Iterator[Fit]:
     if not fails(settings) and poller.reserved_concurrency is None:
         return
     for changed in BACKOFFS:
-        note = f"{in_words(changed)}, which comes nearest to the record; AWS doesn't publish it."
+        note = message(
+            "fit-backoff-nearest",
+            share=Share(changed.above_share),
+            factor=Share(changed.factor),
+            least=changed.least_batches,
+        )
         yield replace(
             fitted,
             settings=replace(settings, poller=replace(poller, backoff=changed)),
@@ -162,14 +160,6 @@ def _backoffs(fitted: Fit) -> Iterator[Fit]:
 
 # Back-off that starts later or reduces the batches further than the default.
 BACKOFFS = (Backoff(0.5, 0.7, 2), Backoff(0.67, 0.7, 2), Backoff(0.5, 0.5, 2), Backoff(0.0, 0.5, 2))
-
-
-def in_words(backoff: Backoff) -> str:
-    """Return a sentence fragment that describes the back-off of a poller."""
-    return (
-        f"In a minute with more than {backoff.above_share:.0%} of its attempts in vain the poller goes down "
-        f"to {backoff.factor:.0%} of its batches, to {backoff.least_batches} at the least"
-    )
 
 
 def fails(settings: Settings) -> bool:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView
-from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.present.text_table import wrapped
+from watchme_analysis.simulation.throttling import LIMIT
+from watchme_analysis.text.formats import format_number
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Message,
+    Number,
+    Phrases,
+    Resource,
+    Share,
+    message,
+    value_of,
+)
+from watchme_analysis.text.render import label, render, value_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,29 +30,22 @@ if TYPE_CHECKING:
     from watchme_analysis.simulation.scenarios import Comparison, Estimate
     from watchme_analysis.simulation.throttling import ThrottlingPoint
 
-# Field of an outcome, its heading, and its divisor for display.
+# Field of an outcome, name of its heading in the catalogues without ``column-``, and its divisor for display.
 COLUMNS = (
-    ("dead_lettered", "in DLQ", 1.0),
-    ("dead_unfailed", "of them never failed", 1.0),
-    ("lost", "work lost", 1.0),
-    ("duplicates", "work done twice", 1.0),
-    ("peak_visible", "peak backlog", 1.0),
-    ("peak_age_s", "oldest (min)", 60.0),
-    ("drain_s", "drain (min)", 60.0),
+    ("dead_lettered", "in-dlq", 1.0),
+    ("dead_unfailed", "never-failed", 1.0),
+    ("lost", "work-lost", 1.0),
+    ("duplicates", "done-twice", 1.0),
+    ("peak_visible", "peak-backlog", 1.0),
+    ("peak_age_s", "oldest-min", 60.0),
+    ("drain_s", "drain-min", 60.0),
 )
-_PANELS = (
-    ("dead_lettered", "messages in DLQ", 1.0),
-    ("duplicates", "messages done twice", 1.0),
-    ("peak_age_s", "oldest (min)", 60.0),
-)
+# Field of an outcome, and its divisor for display.
+_PANELS = {"dead_lettered": 1.0, "duplicates": 1.0, "peak_age_s": 60.0}
+# Columns of a terminal for the name of a measure in a figure.
 _LABEL = 42
 _MOST_POWERS = 3
 _ROW_IN = 0.36
-_FIGURE_WORDS = {
-    "peak_visible": "peak backlog (messages)",
-    "peak_age_s": "oldest message",
-    "dead_lettered": "messages in the DLQ",
-}
 
 
 def estimate_of(row: Comparison, name: str) -> Estimate:
@@ -47,14 +53,12 @@ def estimate_of(row: Comparison, name: str) -> Estimate:
     return row.drain_s() if name == "drain_s" else row.estimate(name)
 
 
-def figures_note(runs: int) -> str:
-    """Return a sentence on the meaning of a figure and its interval."""
-    if runs == 1:
-        return "Figures of a single run, which has no interval: how far chance goes is not to be seen"
-    return f"Means of {runs} runs ± half their 95 % interval (without one, all runs came to the same)"
+def figures_note(runs: int) -> Message:
+    """Return a message on the meaning of a figure and its interval."""
+    return message("measures-runs", count=runs)
 
 
-def measures_table(found: Sequence[Comparison], recorded: Any = None) -> TableView:
+def measures_table(found: Sequence[Comparison], recorded: Any = None, language: str = "en") -> TableView:
     """Return the figures of each measure as means with their 95 % intervals.
 
     Parameters
@@ -63,87 +67,114 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None) -> TableVi
         Result of :func:`watchme_analysis.simulation.scenarios.compare`.
     recorded
         Recorded figures of the case, shown in the first row; None without a case.
+    language
+        Language of caption, headings, measures and note.
     """
-    rows = measures_rows(found, recorded)
-    note = (
-        f"{figures_note(len(found[0].outcomes) if found else 0)}, with the same "
-        "arrivals in every row but for ten times the load. Never failed: dead-lettered though no "
-        "run failed, as throttled receives count. Drain: the longest stretch in which messages had waited "
-        "for over a minute, from the first of them until none did; “not” where runs ended with messages left."
+    rows = measures_rows(found, recorded, language=language)
+    notes = (figures_note(len(found[0].outcomes) if found else 0), message("measures-note"))
+    heads = tuple(
+        label(f"column-{head}", language) for head in ("measure", *(head for _, head, _ in COLUMNS))
     )
-    heads = ("measure", *(head for _, head, _ in COLUMNS))
     return TableView(
-        "What each measure would have done", heads, tuple(rows), note, frozenset(range(1, len(heads)))
+        label("measures-caption", language),
+        heads,
+        tuple(rows),
+        " ".join(render(note, language) for note in notes),
+        frozenset(range(1, len(heads))),
     )
 
 
 def measures_rows(
-    found: Sequence[Comparison], recorded: Any, columns: Sequence[tuple[str, str, float]] = COLUMNS
+    found: Sequence[Comparison],
+    recorded: Any,
+    columns: Sequence[tuple[str, str, float]] = COLUMNS,
+    language: str = "en",
 ) -> list[tuple[str, ...]]:
     """Return a row of cells for the record, if there is one, and for each measure."""
     rows = []
     if recorded is not None:
         own = [(getattr(recorded, name, None), unit) for name, _, unit in columns]
         cells = ["–" if value is None else format_number(value / unit, 3) for value, unit in own]
-        rows.append(("recorded", *cells))
-    rows += [
-        (
-            row.scenario.name,
-            *(_written(estimate_of(row, name), unit, len(row.outcomes)) for name, _, unit in columns),
-        )
-        for row in found
-    ]
+        rows.append((label("measures-recorded", language), *cells))
+    for row in found:
+        runs = len(row.outcomes)
+        cells = [_written(estimate_of(row, name), unit, runs, language) for name, _, unit in columns]
+        rows.append((render(row.scenario.measure, language), *cells))
     return rows
 
 
-def _written(found: Estimate, unit: float, runs: int) -> str:
-    return "not" if found.mean is None or found.seen < runs else found.text(unit)
+def _written(found: Estimate, unit: float, runs: int, language: str) -> str:
+    if found.mean is None or found.seen < runs:
+        return label("measures-not-drained", language)
+    return found.text(unit)
 
 
-def agreement_table(agreements: Sequence[tuple[str, Agreement]]) -> TableView:
-    """Return the recorded figures of each queue next to those of simulations with its own settings."""
+def agreement_table(agreements: Sequence[tuple[str, Agreement]], language: str = "en") -> TableView:
+    """Return the recorded figures of each queue next to those of simulations with its own settings.
+
+    Parameters
+    ----------
+    agreements
+        Result of :meth:`watchme_analysis.simulation.model.Model.agreements`.
+    language
+        Language of caption, headings, cells and note.
+    """
     rows = []
     for queue, each in agreements:
-        write = format_duration if each.figure.endswith("_s") else format_number
+        kind: type[Duration | Number] = Duration if each.figure.endswith("_s") else Number
+        recorded, simulated, lowest, highest = (
+            render(message("value", value=kind(value)), language)
+            for value in (each.recorded, each.simulated, each.lowest, each.highest)
+        )
+        between = label("losses-between", language, start=lowest, end=highest)
         rows.append(
             (
                 queue,
-                _FIGURE_WORDS.get(each.figure, each.figure),
-                write(each.recorded),
-                write(each.simulated),
-                " to ".join(dict.fromkeys((write(each.lowest), write(each.highest)))),
-                "yes" if each.is_near else "no: read what follows with care",
+                value_label("agreement-figure", each.figure, language),
+                recorded,
+                simulated,
+                lowest if lowest == highest else between,
+                label("agreement-near" if each.is_near else "agreement-far", language),
             )
         )
-    heads = ("queue", "figure", "recorded", "simulated", "single runs", "within 20 %")
-    note = "" if rows else "Nothing was recorded that a run could be held against."
-    return TableView(
-        "Agreement of the simulation with the record", heads, tuple(rows), note, frozenset({2, 3, 4})
-    )
+    names = ("queue", "figure", "recorded", "simulated", "single-runs", "within-a-fifth")
+    heads = tuple(label(f"column-{name}", language) for name in names)
+    note = "" if rows else label("agreement-none", language)
+    return TableView(label("agreement-caption", language), heads, tuple(rows), note, frozenset({2, 3, 4}))
 
 
-def plot_measures(found: Sequence[Comparison]) -> FigureView:
-    """Return a plot of DLQ messages, duplicates and age by measure, with their intervals."""
+def plot_measures(found: Sequence[Comparison], language: str = "en") -> FigureView:
+    """Return a plot of DLQ messages, duplicates and age by measure, with their intervals.
+
+    Parameters
+    ----------
+    found
+        Result of :func:`watchme_analysis.simulation.scenarios.compare`.
+    language
+        Language of labels and description.
+    """
     if not found:
-        return style.empty_figure("measures", "Nothing was simulated.")
-    names = [textwrap.fill(row.scenario.name, _LABEL) for row in found]
+        return style.empty_figure("measures", message("measures-figure-none"), language)
+    words = style.drawn_language(language)
+    names = ["\n".join(wrapped(render(row.scenario.measure, words), _LABEL)) for row in found]
     lines = sum(1 + name.count("\n") for name in names)
     figure, axes = style.new_row(0.7 + _ROW_IN * max(len(found), lines * 0.55), len(_PANELS))
-    for axis, (name, head, unit) in zip(axes, _PANELS, strict=True):
+    for axis, (name, unit) in zip(axes, _PANELS.items(), strict=True):
         _points(axis, [estimate_of(row, name) for row in found], unit)
-        style.title(axis, head)
+        style.title(axis, value_label("measures-panel", name, words))
     axes[0].set_yticks(range(len(found)), names, fontsize=8)
     axes[0].set_ylim(len(found) - 0.5, -0.5)
     base = found[0]
-    said = "; ".join(
-        f"{head} {_written(base.estimate(name), unit, len(base.outcomes))}" for name, head, unit in _PANELS
+    figures = tuple(
+        message(
+            "measures-alt-figure",
+            figure=Resource(value_label("measures-panel", name, language)),
+            value=Resource(_written(base.estimate(name), unit, len(base.outcomes), language)),
+        )
+        for name, unit in _PANELS.items()
     )
-    return style.finish(
-        figure,
-        "measures",
-        f"Messages in the DLQ, work done twice and age of the oldest message by measure, with 95 % "
-        f"intervals. {base.scenario.name}: {said}.",
-    )
+    alt = message("measures-alt", measure=value_of(base.scenario.measure), figures=Phrases(figures))
+    return style.finish(figure, "measures", render(alt, language))
 
 
 def _points(axis: Axes, estimates: Sequence[Estimate], unit: float) -> None:
@@ -177,38 +208,50 @@ def _points(axis: Axes, estimates: Sequence[Estimate], unit: float) -> None:
     axis.grid(visible=False, axis="y")
 
 
-def plot_throttling(points: Sequence[ThrottlingPoint]) -> FigureView:
-    """Return a plot of healthy messages moved to the DLQ by throttling against the retry time of a batch."""
+def plot_throttling(points: Sequence[ThrottlingPoint], language: str = "en") -> FigureView:
+    """Return a plot of healthy messages moved to the DLQ by throttling against the retry time of a batch.
+
+    Parameters
+    ----------
+    points
+        Result of :func:`watchme_analysis.simulation.throttling.throttling_sweep`.
+    language
+        Language of labels and description.
+    """
+    words = style.drawn_language(language)
     visibilities = sorted({point.visibility_timeout_s for point in points})
     figure, axes = style.new_row(3.0, len(visibilities))
     reserved = [point for point in points if point.limit == "reserved"]
     lines = sorted({(not point.backs_off, point.retry_s) for point in reserved})
     for axis, visibility_s in zip(axes, visibilities, strict=True):
-        for place, (climbs, retry_s) in enumerate(lines):
+        for place, (scales, retry_s) in enumerate(lines):
             mine = [
                 point
                 for point in reserved
                 if (point.visibility_timeout_s, point.backs_off, point.retry_s)
-                == (visibility_s, not climbs, retry_s)
+                == (visibility_s, not scales, retry_s)
             ]
-            label = f"reserved 2, poller {'only scales up' if climbs else 'backs off'}, retry {retry_s:.0f} s"
-            _line(axis, mine, style.stroke(place), "o" if climbs else "s", label)
+            poller = Choice("scales" if scales else "backs_off")
+            said = label("throttling-line", words, limit=LIMIT, poller=poller, interval=Duration(retry_s))
+            _line(axis, mine, style.stroke(place), "o" if scales else "s", said)
         most = [
             point
             for point in points
             if (point.limit, point.visibility_timeout_s) == ("maximum", visibility_s)
         ]
         height = most[0].dead_unfailed_pct.mean or 0.0
-        axis.axhline(height, color=style.BLACK, linewidth=1.6, label="maximum concurrency 2")
-        style.title(axis, f"visibility {visibility_s:.0f} s")
-        axis.set_xlabel("throttled batch tried for (s)")
+        said = label("throttling-line-maximum", words, limit=LIMIT)
+        axis.axhline(height, color=style.BLACK, linewidth=1.6, label=said)
+        style.title(axis, label("throttling-panel", words, seconds=round(visibility_s)))
         axis.set_ylim(-3, 100)
-    axes[0].set_ylabel("dead-lettered unfailed (%)")
+    figure.supxlabel(label("throttling-axis-tried", words), fontsize=9)
+    axes[0].set_ylabel(label("throttling-axis-share", words))
     handles = axes[0].get_legend_handles_labels()[0]
     figure.legend(
         handles=handles, loc="outside lower left", ncols=1, fontsize=8, frameon=False, handlelength=3
     )
-    return style.finish(figure, "throttling", " ".join(throttling_sentences(points)))
+    alt = " ".join(render(sentence, language) for sentence in throttling_sentences(points))
+    return style.finish(figure, "throttling", alt)
 
 
 def _line(
@@ -223,41 +266,42 @@ def _line(
     )  # fmt: skip
 
 
-def throttling_sentences(points: Sequence[ThrottlingPoint]) -> tuple[str, ...]:
-    """Return sentences on the assumptions under which throttling moves healthy messages to the DLQ."""
-    said = []
+def throttling_sentences(points: Sequence[ThrottlingPoint]) -> tuple[Message, ...]:
+    """Return messages on the assumptions under which throttling moves healthy messages to the DLQ."""
     worst = max(
         (point.dead_unfailed_pct.mean or 0.0 for point in points if point.limit == "maximum"), default=0.0
     )
-    said.append(
-        "With maximum concurrency 2 no healthy message reaches the dead-letter queue, under any assumption."
-        if not worst
-        else f"With maximum concurrency 2 up to {worst:.1f} % of them reach the dead-letter queue."
-    )
+    said = [
+        message("throttling-maximum-some", limit=LIMIT, share=Share(worst / 100))
+        if worst
+        else message("throttling-maximum-none", limit=LIMIT)
+    ]
     for visibility_s in sorted({point.visibility_timeout_s for point in points}):
         mine = [
             point
             for point in points
             if point.limit == "reserved" and point.visibility_timeout_s == visibility_s
         ]
-        losing = [point for point in mine if (point.dead_unfailed_pct.mean or 0.0) > 0]
-        as_documented = [point for point in mine if point.backs_off and point.patience_s >= visibility_s]
-        earlier = [point for point in mine if point.backs_off and point.patience_s < visibility_s]
+        backing = [point for point in mine if point.backs_off]
         said.append(
-            f"With reserved concurrency 2 and a visibility timeout of {visibility_s:.0f} s some do, under "
-            f"{len(losing)} of {len(mine)} assumptions. Share of the messages: {_span(as_documented)} as "
-            "AWS's guide describes it (tried until the visibility timeout has passed, by a poller that backs "
-            f"off), {_span(earlier)} where it stops earlier, "
-            f"{_span([point for point in mine if not point.backs_off])} where the poller only scales up."
+            message(
+                "throttling-reserved",
+                limit=LIMIT,
+                visibility=Duration(visibility_s),
+                losing=sum((point.dead_unfailed_pct.mean or 0.0) > 0 for point in mine),
+                count=len(mine),
+                documented=_shares([point for point in backing if point.patience_s >= visibility_s]),
+                earlier=_shares([point for point in backing if point.patience_s < visibility_s]),
+                scaling=_shares([point for point in mine if not point.backs_off]),
+            )
         )
     return tuple(said)
 
 
-def _span(points: Sequence[ThrottlingPoint]) -> str:
-    shares = [point.dead_unfailed_pct.mean or 0.0 for point in points]
+def _shares(points: Sequence[ThrottlingPoint]) -> Message:
+    """Return the lowest and the highest share of messages that points move to the DLQ."""
+    shares = [(point.dead_unfailed_pct.mean or 0.0) / 100 for point in points]
     low, high = min(shares), max(shares)
-    return (
-        f"{format_number(low, 2)} %"
-        if low == high
-        else f"{format_number(low, 2)} to {format_number(high, 2)} %"
-    )
+    if low == high:
+        return message("value", value=Share(low))
+    return message("losses-between", start=Share(low), end=Share(high))

@@ -1,6 +1,6 @@
 """Settings and load of a simulation, fitted to the configuration, arrivals and durations of a pipeline.
 
-Assumptions about unrecorded values are kept as sentences.
+Assumptions about unrecorded values are kept as messages.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from watchme_analysis.simulation.settings import (
     Settings,
 )
 from watchme_analysis.stats.run_lengths import runs_of_true
+from watchme_analysis.text.message import Choice, Duration, Message, Number, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -32,43 +33,52 @@ if TYPE_CHECKING:
     from watchme_analysis.queues.pipeline import Pipeline, Tables
 
 
-def assumed(known: RecordedSettings) -> list[str]:
-    """Return sentences on the values that replace unknown settings."""
+# Assumed where a setting is unknown; retention is SQS's default.
+ASSUMED_TIMEOUT_S = 30.0
+ASSUMED_VISIBILITY_S = 300.0
+ASSUMED_RETENTION_S = 345_600.0
+
+
+def assumed(known: RecordedSettings) -> list[Message]:
+    """Return messages on the values that replace unknown settings."""
     notes = []
     if known.function_timeout_s is None:
-        notes.append("The function's timeout is unknown: 30 s is assumed.")
+        notes.append(message("fit-timeout-assumed", timeout=Duration(ASSUMED_TIMEOUT_S)))
     if known.visibility_timeout_s is None:
-        notes.append("The queue's attributes are unknown: visibility 300 s, 4 days' retention.")
+        notes.append(
+            message(
+                "fit-queue-assumed",
+                visibility=Duration(ASSUMED_VISIBILITY_S),
+                retention=Duration(ASSUMED_RETENTION_S),
+            )
+        )
     if known.max_receive_count is None:
-        notes.append("No redrive policy is known: nothing is dead-lettered.")
+        notes.append(message("fit-no-redrive-policy"))
     return notes
 
 
-def timing(api: ApiSettings, period_s: int, timeout_s: float, spent: RunTime | None) -> tuple[str, ...]:
-    """Return sentences on the service times of the fit and on values that were not measured."""
+def timing(api: ApiSettings, period_s: int, timeout_s: float, spent: RunTime | None) -> tuple[Message, ...]:
+    """Return messages on the service times of the fit and on values that were not measured."""
     faults = api.faults
     found = [
-        f"Usual service time {api.mean_s:.1f} s with a variation of {api.variation:.2f}; other times in "
-        f"{len(faults)} intervals of {period_s} s."
+        message(
+            "fit-service-time",
+            usual=Duration(api.mean_s),
+            variation=Number(api.variation, 2),
+            intervals=len(faults),
+            period=Duration(period_s),
+        )
     ]
     if spent is not None:
         found.append(
-            f"That is for one message; a run takes {spent.fixed_s:.1f} s besides."
+            message("fit-fixed-time", fixed=Duration(spent.fixed_s))
             if spent.is_measured
-            else "That is for one message: batch sizes vary too little to estimate a fixed part."
+            else message("fit-fixed-time-unknown")
         )
     cut_off = sum(fault.longest_s >= timeout_s for fault in faults)
     if cut_off:
-        found.append(
-            f"In {cut_off} of them most runs were cut off by the timeout: how much longer they would have "
-            "taken is extrapolated, and so is what a longer timeout helps."
-        )
-    found.append(
-        "The API's capacity and health are not in the metrics: durations stay as measured whatever the load, "
-        "unless its slots are given, and a restart is taken to cure what makes runs longer than half the "
-        "timeout."
-    )
-    return tuple(found)
+        found.append(message("fit-cut-off", intervals=cut_off))
+    return (*found, message("fit-capacity"))
 
 
 # Share of the function's timeout from which an invocation counts as timed out.
@@ -84,15 +94,15 @@ SURE = 0.999
 
 @dataclass(frozen=True)
 class Fit:
-    """Settings and load of a pipeline, and the assumptions as sentences.
+    """Settings and load of a pipeline, and the assumptions as messages.
 
     ``timing`` holds the assumptions on service times, which apply to a queue that is simulated alone.
     """
 
     settings: Settings
     load: Load
-    notes: tuple[str, ...]
-    timing: tuple[str, ...] = ()
+    notes: tuple[Message, ...]
+    timing: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,19 +185,19 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
         raise InputError(error_message("error-simulate-no-arrivals", queue=pipeline.queue))
     if not frame["duration_avg_s"].notna().any():
         raise InputError(error_message("error-simulate-no-duration", queue=pipeline.queue))
-    notes = []
+    notes: list[Message] = []
     if pipeline.settings.max_receive_count is None and measured.dead_lettered and measured.dead_receives:
         receives = measured.dead_receives
         pipeline = replace(pipeline, settings=replace(pipeline.settings, max_receive_count=receives))
-        notes.append(f"No redrive policy is known: {receives} receives, as the messages in its DLQ show.")
+        notes.append(message("fit-receives-of-dlq", receives=receives))
     known = pipeline.settings
-    timeout_s = known.function_timeout_s or 30.0
+    timeout_s = known.function_timeout_s or ASSUMED_TIMEOUT_S
     notes += assumed(known)
     spent = run_time(pipeline)
     usual_s, variation = usual(frame) if spent is None else usual(in_messages(pipeline, spent), batched=True)
     waiting = frame["visible"].dropna()
     if len(waiting) and waiting.iloc[0] > 0:
-        notes.append(f"{waiting.iloc[0]:.0f} messages that waited at the start are left out.")
+        notes.append(message("fit-waiting-left-out", messages=round(waiting.iloc[0])))
     faults = _faults(pipeline, usual_s, max(variation, 0.2), timeout_s, spent)
     poison, passing = _failing_shares(pipeline, measured, faults)
     if passing and not poison:
@@ -196,12 +206,10 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     pauses = _pauses(frame, pipeline.period_s)
     if pauses:
         total_s = sum(end_s - start_s for start_s, end_s in pauses)
-        notes.append(
-            f"Nothing was received for {total_s / 60:.0f} min though messages waited: simulated as it was."
-        )
+        notes.append(message("fit-paused", paused=Duration(total_s)))
     groups = measured.groups or ASSUMED_GROUPS
-    source = "assumed" if measured.groups is None else "simulated, as many as its messages name"
-    notes.append(f"For FIFO, {groups} message groups are {source}.")
+    source = Choice("assumed" if measured.groups is None else "messages")
+    notes.append(message("fit-groups", groups=groups, source=source))
     counts = tuple(float(value) for value in frame["sent"].fillna(0.0))
     load = Load(counts, float(pipeline.period_s), groups=groups, failing_share=poison)
     poller = PollerSettings(
@@ -212,8 +220,8 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
         partial_batch_responses=bool(known.reports_failures),
     )
     queue = QueueSettings(
-        visibility_timeout_s=known.visibility_timeout_s or 300.0,
-        retention_s=known.retention_s or 345_600.0,
+        visibility_timeout_s=known.visibility_timeout_s or ASSUMED_VISIBILITY_S,
+        retention_s=known.retention_s or ASSUMED_RETENTION_S,
         max_receive_count=known.max_receive_count,
         is_fifo=bool(known.is_fifo),
     )

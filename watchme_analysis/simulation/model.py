@@ -9,6 +9,7 @@ from watchme_analysis.simulation.calibration import Agreement, agreement_of, cal
 from watchme_analysis.simulation.fit import Fit, Recorded, fit, recorded, with_slots
 from watchme_analysis.simulation.scenarios import Comparison, Scenario, scenarios
 from watchme_analysis.simulation.setting_changes import earlier_settings
+from watchme_analysis.text.message import Message
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Model:
     fit: Fit
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences on the values read from the record and on the assumptions."""
+    def notes(self) -> tuple[Message, ...]:
+        """Messages on the values read from the record and on the assumptions."""
         return (*self.fit.timing, *self.fit.notes)
 
     @property

@@ -17,6 +17,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.simulation.event_calendar import EventCalendar
 from watchme_analysis.simulation.pipeline import SimulatedPipeline
 from watchme_analysis.simulation.settings import Arrivals, Outcome, Settings
+from watchme_analysis.text.render import error_message
 
 
 def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0, *, with_times: bool = False) -> Outcome:
@@ -49,10 +50,10 @@ def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0, *, with_time
 def _check(arrivals: Arrivals) -> None:
     sent_s = arrivals.sent_s
     if any(map(gt, sent_s, islice(sent_s, 1, None))):
-        raise InputError("The arrivals of a simulation go back in time: sort them.")
+        raise InputError(error_message("error-simulate-unsorted"))
     if arrivals.groups and len(arrivals.groups) != len(sent_s):
         raise InputError(
-            f"{len(arrivals.groups)} message groups for {len(sent_s)} messages: give one to each, or none."
+            error_message("error-simulate-groups", groups=len(arrivals.groups), messages=len(sent_s))
         )
 
 

@@ -24,13 +24,20 @@ from watchme_analysis.simulation.settings import (
     Settings,
 )
 from watchme_analysis.stats.student_t import half_width_factor
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Message, Number, Text, message
+from watchme_analysis.text.render import error_message, render
 
 HOUR_S = 3600.0
 # Message groups of a FIFO queue where no message shows one.
 ASSUMED_GROUPS = 10
 CONFIDENCE = 0.95
-TOGETHER = "timeout 60 s, visibility 360 s, 5 receives, maximum concurrency 2 and restart"
+# Values of the measures.
+LONGER_TIMEOUT_S = 60
+SHORTER_VISIBILITY_S = 300
+FEWER_RECEIVES = 3
+MORE_RECEIVES = 5
+CONCURRENCY = 2
+TENFOLD = 10
 
 
 @dataclass(frozen=True)
@@ -67,19 +74,24 @@ class Load:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Settings and load that are simulated, with a name.
+    """Settings and load that are simulated, with the measure that they represent.
 
     Attributes
     ----------
-    name
-        Name of the measure.
+    measure
+        The measure, as a noun phrase.
     settings, load
         Settings and load of the queue.
     """
 
-    name: str
+    measure: Text
     settings: Settings
     load: Load
+
+    @property
+    def name(self) -> str:
+        """Return the measure in English, by which options and JSON refer to it."""
+        return render(self.measure)
 
 
 @dataclass(frozen=True)
@@ -211,7 +223,7 @@ def _poller(settings: Settings, **changes: Any) -> Settings:
 
 
 def _longer(settings: Settings) -> Settings:
-    return replace(_throughout(settings, "function_timeout_s"), function_timeout_s=60.0)
+    return replace(_throughout(settings, "function_timeout_s"), function_timeout_s=float(LONGER_TIMEOUT_S))
 
 
 def _restarting(settings: Settings) -> Settings:
@@ -228,44 +240,79 @@ def _restarting(settings: Settings) -> Settings:
 
 
 def _mapped(settings: Settings) -> Settings:
-    return _poller(settings, max_concurrency=2, reserved_concurrency=None)
+    return _poller(settings, max_concurrency=CONCURRENCY, reserved_concurrency=None)
 
 
 def _reserved(settings: Settings, patience_s: float | None) -> Settings:
-    return _poller(settings, max_concurrency=None, reserved_concurrency=2, throttle_patience_s=patience_s)
+    return _poller(
+        settings,
+        max_concurrency=None,
+        reserved_concurrency=CONCURRENCY,
+        throttle_patience_s=patience_s,
+    )
 
 
 def _together(settings: Settings) -> Settings:
-    return _restarting(_mapped(_queue(_longer(settings), visibility_timeout_s=360.0, max_receive_count=5)))
+    queue = {"visibility_timeout_s": _ADVISED_VISIBILITY_S, "max_receive_count": MORE_RECEIVES}
+    return _restarting(_mapped(_queue(_longer(settings), **queue)))
 
 
 def _taken(settings: Settings) -> Settings:
     """Return settings that are often chosen after a backlog: longer timeout, earlier redelivery."""
-    return _queue(_longer(settings), visibility_timeout_s=300.0, max_receive_count=3)
+    queue = {"visibility_timeout_s": float(SHORTER_VISIBILITY_S), "max_receive_count": FEWER_RECEIVES}
+    return _queue(_longer(settings), **queue)
 
 
-_TAKEN = "timeout 60 s, visibility 300 s, 3 receives, "
+_ADVISED_VISIBILITY_S = ADVISED_VISIBILITY_FACTOR * LONGER_TIMEOUT_S
+_THREE_SETTINGS = {
+    "timeout": LONGER_TIMEOUT_S,
+    "visibility": SHORTER_VISIBILITY_S,
+    "receives": FEWER_RECEIVES,
+    "limit": CONCURRENCY,
+}
+TOGETHER = message(
+    "measure-together",
+    timeout=LONGER_TIMEOUT_S,
+    visibility=round(_ADVISED_VISIBILITY_S),
+    receives=MORE_RECEIVES,
+    limit=CONCURRENCY,
+)
 
-MEASURES: tuple[tuple[str, Callable[[Settings], Settings]], ...] = (
-    ("as configured", lambda settings: settings),
-    ("function timeout 60 s", _longer),
-    ("visibility timeout 300 s", lambda settings: _queue(settings, visibility_timeout_s=300.0)),
+MEASURES: tuple[tuple[Message, Callable[[Settings], Settings]], ...] = (
+    (message("measure-as-configured"), lambda settings: settings),
+    (message("measure-function-timeout", seconds=LONGER_TIMEOUT_S), _longer),
     (
-        f"visibility timeout {ADVISED_VISIBILITY_FACTOR:g} x function timeout",
+        message("measure-visibility-timeout", seconds=SHORTER_VISIBILITY_S),
+        lambda settings: _queue(settings, visibility_timeout_s=float(SHORTER_VISIBILITY_S)),
+    ),
+    (
+        message("measure-visibility-factor", factor=Number(ADVISED_VISIBILITY_FACTOR)),
         lambda settings: _queue(
             settings, visibility_timeout_s=ADVISED_VISIBILITY_FACTOR * settings.function_timeout_s
         ),
     ),
-    ("3 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=3)),
-    ("5 receives before the DLQ", lambda settings: _queue(settings, max_receive_count=5)),
-    ("reserved 2, as AWS's guide describes it", lambda settings: _reserved(settings, None)),
-    ("reserved 2, throttled batches given up at once", lambda settings: _reserved(settings, 0.0)),
-    ("maximum concurrency 2", _mapped),
-    (_TAKEN + "reserved 2, given up at once", lambda settings: _taken(_reserved(settings, 0.0))),
-    (_TAKEN + "maximum concurrency 2", lambda settings: _taken(_mapped(settings))),
-    ("FIFO, a group for each sender", lambda settings: _queue(settings, is_fifo=True)),
-    ("circuit breaker", lambda settings: replace(settings, breaker=BreakerSettings())),
-    ("restart after 3 failed health checks", _restarting),
+    (
+        message("measure-receives", receives=FEWER_RECEIVES),
+        lambda settings: _queue(settings, max_receive_count=FEWER_RECEIVES),
+    ),
+    (
+        message("measure-receives", receives=MORE_RECEIVES),
+        lambda settings: _queue(settings, max_receive_count=MORE_RECEIVES),
+    ),
+    (message("measure-reserved-guide", limit=CONCURRENCY), lambda settings: _reserved(settings, None)),
+    (message("measure-reserved-at-once", limit=CONCURRENCY), lambda settings: _reserved(settings, 0.0)),
+    (message("measure-maximum-concurrency", limit=CONCURRENCY), _mapped),
+    (
+        message("measure-three-settings-reserved", **_THREE_SETTINGS),
+        lambda settings: _taken(_reserved(settings, 0.0)),
+    ),
+    (
+        message("measure-three-settings-maximum", **_THREE_SETTINGS),
+        lambda settings: _taken(_mapped(settings)),
+    ),
+    (message("measure-fifo"), lambda settings: _queue(settings, is_fifo=True)),
+    (message("measure-breaker"), lambda settings: replace(settings, breaker=BreakerSettings())),
+    (message("measure-restart", checks=ApiSettings().checks_to_unhealthy), _restarting),
     (TOGETHER, _together),
 )
 
@@ -278,15 +325,17 @@ def scenarios(settings: Settings, load: Load) -> tuple[Scenario, ...]:
     settings, load
         Settings and load of the queue.
     """
-    tenfold = replace(load, factor=load.factor * 10.0)
+    tenfold = replace(load, factor=load.factor * TENFOLD)
     return (
         *(
-            Scenario(name, change(settings), load)
-            for position, (name, change) in enumerate(MEASURES)
+            Scenario(measure, change(settings), load)
+            for position, (measure, change) in enumerate(MEASURES)
             if position == 0 or change(settings) != settings
         ),
-        Scenario("10 x load", settings, tenfold),
-        Scenario("10 x load with " + TOGETHER, _together(settings), tenfold),
+        Scenario(message("measure-load", factor=TENFOLD), settings, tenfold),
+        Scenario(
+            message("measure-load-with", factor=TENFOLD, measure=TOGETHER), _together(settings), tenfold
+        ),
     )
 
 

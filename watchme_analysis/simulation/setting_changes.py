@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables
 from watchme_analysis.simulation.settings import EarlierSetting
+from watchme_analysis.text.message import Choice, Duration, Message, Number, message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def earlier_settings(
     pipeline: Pipeline, tables: Tables
-) -> tuple[tuple[EarlierSetting, ...], tuple[str, ...]]:
+) -> tuple[tuple[EarlierSetting, ...], tuple[Message, ...]]:
     """Return the settings of a pipeline before their changes in the window, and the assumptions.
 
     Parameters
@@ -62,30 +63,22 @@ def earlier_settings(
 
 
 _UNKNOWN: Any = object()
-_WORDS = {
-    "visibility_timeout_s": "visibility timeout",
-    "max_receive_count": "number of receives before the dead-letter queue",
-    "reserved_concurrency": "reserved concurrency",
-    "max_concurrency": "maximum concurrency",
-    "function_timeout_s": "function timeout",
-}
 
 
 def _before(
     pipeline: Pipeline, field: str, start: datetime, first: tuple[str, float, float | None]
-) -> tuple[Any, str]:
-    """Return the value of a setting before its first change, and a sentence about it."""
-    minutes = first[1] / 60
-    said = f"The {_WORDS[field]} was changed {minutes:.0f} min into the window"
+) -> tuple[Any, Message]:
+    """Return the value of a setting before its first change, and a message about it."""
+    after = Duration(first[1])
     if field == "visibility_timeout_s" and pipeline.settings.function_timeout_s:
         value = ADVISED_VISIBILITY_FACTOR * pipeline.settings.function_timeout_s
-        factor = f"{ADVISED_VISIBILITY_FACTOR:g} times the function's timeout"
-        return value, f"{said}; before, {value:.0f} s is assumed, {factor}."
+        factor = Number(ADVISED_VISIBILITY_FACTOR)
+        return value, message("fit-changed-visibility", after=after, value=Duration(value), factor=factor)
     if field == "reserved_concurrency":
         seconds = (pipeline.frame.index - start).total_seconds()
         if not pipeline.frame["throttles"][seconds < first[1]].fillna(0.0).sum():
-            return None, f"{said}; before, nothing was throttled: no limit is assumed."
-    return _UNKNOWN, f"{said}; the value before is unknown: the first recorded value is assumed."
+            return None, message("fit-changed-reserved", after=after)
+    return _UNKNOWN, message("fit-changed", setting=Choice(field), after=after)
 
 
 def _set(event: str, parameters: Mapping[str, Any]) -> list[tuple[str, float | None]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Choice
 from watchme_analysis.text.render import error_message
 
 
@@ -215,23 +216,23 @@ class Settings:
             If a time or a count is not above zero.
         """
         positive = {
-            "visibility timeout": self.queue.visibility_timeout_s,
-            "retention": self.queue.retention_s,
-            "receives before the dead-letter queue": self.queue.max_receive_count,
-            "batch size": self.poller.batch_size,
-            "concurrent batches at the start": self.poller.start_batches,
-            "maximum concurrency": self.poller.max_concurrency,
-            "reserved concurrency": self.poller.reserved_concurrency,
-            "pause between throttled attempts": self.poller.throttle_retry_s,
-            "slots of the API": self.api.slots,
-            "health check interval": self.api.check_interval_s,
-            "mean service time": self.api.mean_s,
-            "function timeout": self.function_timeout_s,
-            "horizon": self.horizon_s,
+            "visibility_timeout_s": self.queue.visibility_timeout_s,
+            "retention_s": self.queue.retention_s,
+            "max_receive_count": self.queue.max_receive_count,
+            "batch_size": self.poller.batch_size,
+            "start_batches": self.poller.start_batches,
+            "max_concurrency": self.poller.max_concurrency,
+            "reserved_concurrency": self.poller.reserved_concurrency,
+            "throttle_retry_s": self.poller.throttle_retry_s,
+            "slots": self.api.slots,
+            "check_interval_s": self.api.check_interval_s,
+            "mean_s": self.api.mean_s,
+            "function_timeout_s": self.function_timeout_s,
+            "horizon_s": self.horizon_s,
         }
         for name, value in positive.items():
             if value is not None and not value > 0:
-                raise InputError(error_message("error-simulate-setting", name=name, value=value))
+                raise InputError(error_message("error-simulate-setting", setting=Choice(name), value=value))
 
 
 def configured(settings: Settings, field: str) -> float | None:

@@ -1,7 +1,7 @@
 ### Settings that the simulation has shown to help.
 
-settings-plan = Settings of { $queue }: { $measure }
-settings-reason = Means of { $count } simulations with the arrivals of the case, with and without { $measure }, and half the width of their 95 % intervals:
+settings-plan = Settings of { $queue }: “{ $measure }”
+settings-reason = Means of { $count } simulations with the arrivals of the case, with and without “{ $measure }”, and half the width of their 95 % intervals:
 settings-figure = { $figure ->
     [lost] lost work items
     [dead_lettered] messages in the DLQ
