@@ -24,6 +24,8 @@ from watchme_analysis.text.message import (
 _FIGURES = {"dead_lettered": 1.0, "lost": 1.0, "duplicates": 1.0, "peak_age_s": 60.0}
 # The same fields in order of importance.
 _RANKED = ("lost", "dead_lettered", "peak_age_s", "duplicates")
+# Significant figures of a rounded mean: all of them.
+_DIGITS = 9
 # Largest number of measures that are named for each figure.
 _NAMED = 3
 # A measure that leaves more than this share of the DLQ messages does not help against them.
@@ -79,10 +81,15 @@ def estimate_of_figure(name: str, found: Estimate) -> Message:
     found
         Its estimate, which has a mean.
     """
-    kind: type[Duration | Number] = Duration if name.endswith("_s") else Number
-    half = found.half_width or 0.0
-    spread = Choice("some" if half else "none")
-    return message("estimate", mean=kind(found.mean or 0.0), half=kind(half), spread=spread)
+    mean, half = found.mean or 0.0, found.half_width or 0.0
+    # More decimals than the interval would suggest a precision that the simulations do not have.
+    decimals = 1 if 0 < half < 1 else 0
+    values = {"mean": round(mean, decimals), "half": round(half, decimals)}
+    shown = {
+        key: Duration(value) if name.endswith("_s") else Number(value, _DIGITS)
+        for key, value in values.items()
+    }
+    return message("estimate", **shown, spread=Choice("some" if half else "none"))
 
 
 def _with_value(row: Comparison, name: str) -> Message:
