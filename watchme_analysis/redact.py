@@ -15,6 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 MASK = "***"
@@ -245,12 +246,20 @@ def _is_secret_field(name: Any, item: Any) -> bool:
     """Return True when a field's value is a secret by the field's name."""
     if not isinstance(name, str) or item is None or isinstance(item, bool | Mapping) or "/" in name:
         return False
-    found = _NAME.search(f"{name}=")
-    if found is None or found.end() != len(name) + 1:
+    found = _name_of_a_value(name)
+    if found is None:
         return False
     if isinstance(item, list | tuple):
         return any(isinstance(one, str) for one in item) or found["password"] is not None
     return isinstance(item, str) or not _is_count(found, str(item))
+
+
+# The rows of a table repeat the names of their columns.
+@lru_cache(maxsize=64)
+def _name_of_a_value(name: str) -> re.Match[str] | None:
+    """Return the match of a field's name, if it is the name of a secret as a whole."""
+    found = _NAME.search(f"{name}=")
+    return found if found is not None and found.end() == len(name) + 1 else None
 
 
 def _without_private_keys(text: str) -> str:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -179,3 +181,20 @@ def test_errors_of_a_window_and_a_path(since, until, prefix, lines):
     since, until = (None if one is None else int(at(one).timestamp()) * 1_000_000 for one in (since, until))
 
     assert within(log, since, until, prefix)["line"].tolist() == lines
+
+
+def test_a_flood_of_one_second_is_linked_in_order_within_little_memory():
+    log = errors(*({"time": at(10)} for _ in range(3_000)))
+    requests = access(*({"time": at(10.4), "request_time_s": 0.1} for _ in range(3_000)))
+    tracemalloc.start()
+    try:
+        links = errors_to_requests(log, requests)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert links["access_row"].tolist() == [*range(3_000)]
+    assert set(links["link"]) == {"order"}
+    assert set(links["candidates"]) == {3_000}
+    # All pairs of lines would take 72 MB for each of their values.
+    assert peak < 20e6

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import timedelta, tzinfo
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -104,6 +105,8 @@ _OFFSET_BYTES = 4096
 _WENT_AWAY = re.compile(r"(reset by peer|broken pipe)\) while ", re.IGNORECASE)
 
 
+# An error that lasts is logged thousands of times.
+@lru_cache(maxsize=64)
 def kind_of(message: str, upstream: str | None) -> str:
     """Return the kind of an error log line, a value of the glossary.
 
@@ -111,7 +114,7 @@ def kind_of(message: str, upstream: str | None) -> str:
     ----------
     message
         The message without its ``key: value`` tail.
-    The upstream in the tail, if any.
+    upstream
         The upstream that the tail names, if any.
     """
     for kind, pattern in _KINDS:
@@ -189,8 +192,9 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         else:
             records[-1][1].append(line)
             account.joined_lines += 1
+    service = raw.service("error")
     for at, lines in records:
-        row = _row(b"\n".join(lines), raw, zone)
+        row = _row(b"\n".join(lines), service, zone)
         if row is None:
             account.joined_lines -= len(lines) - 1
             for offset, line in enumerate(lines):
@@ -221,17 +225,17 @@ def _zone_beside(raw: RawFile) -> tuple[tzinfo, str] | None:
     return None if is_same else (zone, name)
 
 
-def _row(line: bytes, raw: RawFile, zone: tzinfo) -> dict[str, object] | None:
+def _row(line: bytes, service: str | None, zone: tzinfo) -> dict[str, object] | None:
     found = _LINE.match(decoded(line))
     assert found is not None
-    moment = microseconds(found["time"], zone)
+    moment = _moment(found["time"], zone)
     if moment is None:
         return None
     message, tail = _message_and_tail(found["message"])
     upstream = tail["upstream"] if tail else None
     request = split_request(tail["request"] or "") if tail else None
     return {
-        "service": raw.service("error"),
+        "service": service,
         "time": moment,
         "level": found["level"],
         "pid": int(found["pid"]),
@@ -246,6 +250,12 @@ def _row(line: bytes, raw: RawFile, zone: tzinfo) -> dict[str, object] | None:
         "upstream_addr": _address(upstream),
         "host": (tail["host"] or None) if tail else None,
     }
+
+
+@lru_cache(maxsize=64)
+def _moment(text: str, zone: tzinfo) -> int | None:
+    """Return the microseconds of a time; in a flood, thousands of lines have the same second."""
+    return microseconds(text, zone)
 
 
 def _message_and_tail(text: str) -> tuple[str, re.Match[str] | None]:
@@ -263,6 +273,7 @@ def _message_and_tail(text: str) -> tuple[str, re.Match[str] | None]:
     return text, None
 
 
+@lru_cache(maxsize=64)
 def _address(upstream: str | None) -> str | None:
     """Return host:port of an upstream URL, or the path of a socket."""
     if not upstream:

@@ -43,8 +43,35 @@ _CONNECTION = re.compile(r'"connection": "(\d{1,15})"')
 _SECOND_US = 1_000_000
 
 
+# Pairs of kinds of errors and of tries that are compared at once, so that memory stays bounded.
+_PAIRS_AT_ONCE = 1 << 20
+
+
+class _Alike(NamedTuple):
+    """Lines of a log by what decides whether a line of the other log fits: alike lines fit the same lines.
+
+    A flood writes thousands of lines of a path within a second, so that lines are compared by their kind.
+
+    Attributes
+    ----------
+    kind
+        Number of the kind of each line.
+    values
+        Values of each kind by name, as whole numbers: seconds, or codes that both logs share; -1 is unknown.
+    """
+
+    kind: Array
+    values: dict[str, Array]
+
+    def counts(self, lines: Array) -> Array:
+        """Return the number of lines of each kind among the lines of a mask."""
+        import numpy as np
+
+        return np.bincount(self.kind[lines], minlength=len(self.values["path"]))
+
+
 class _Pairs(NamedTuple):
-    """Positions of errors and of tries that may belong together."""
+    """Lines, or kinds of lines, of errors and of tries that may belong together."""
 
     error: Array
     attempt: Array
@@ -87,14 +114,21 @@ def errors_to_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.
     link = np.where(errors["path"].notna(), "none", "no_request").astype(object)
     with_client = bool(set(errors["client"].dropna()) & set(attempts["client"].dropna()))
     names = ("method", "host", "upstream", "service", "connection", *(("client",) if with_client else ()))
-    for _, kind in errors[errors["path"].notna()].groupby("class"):
+    alike = _alike(errors, attempts, names)
+    ending, last = errors["ending"].to_numpy(), attempts["last"].to_numpy()
+    classes, _ = errors["class"].where(errors["path"].notna()).factorize()
+    for at in range(classes.max(initial=-1) + 1):
         free = np.ones(len(attempts), bool)
         for at_end in (True, False):
-            left = kind[(row[kind.index] < 0) & (kind["ending"] | (not at_end))]
-            pairs = _fitting(left, attempts[free & (attempts["last"] | (not at_end))], names, at_end)
-            candidates[left.index] = np.bincount(pairs.error, minlength=len(errors))[left.index]
-            link[np.unique(pairs.error)] = "ambiguous"
-            for chosen, word in _certain(pairs, errors, attempts, in_order=at_end):
+            left = (classes == at) & (row < 0) & (ending | (not at_end))
+            tries = free & (last | (not at_end))
+            pairs = _fitting(alike, (left, tries), names, at_end)
+            fitting = np.bincount(
+                pairs.error, alike[1].counts(tries)[pairs.attempt], len(alike[0].values["path"])
+            )
+            candidates[left] = fitting[alike[0].kind[left]]
+            link[left & (candidates > 0)] = "ambiguous"
+            for chosen, word in _certain(pairs, alike, (left, tries), errors, attempts, in_order=at_end):
                 row[chosen.error] = attempts["row"].to_numpy()[chosen.attempt]
                 link[chosen.error] = word
                 free[chosen.attempt] = False
@@ -221,58 +255,136 @@ def _host(hosts: pd.Series) -> Array:
     return plain.to_numpy(dtype=object, na_value=None)  # type: ignore[no-any-return]
 
 
-def _fitting(errors: pd.DataFrame, attempts: pd.DataFrame, names: tuple[str, ...], at_end: bool) -> _Pairs:
-    """Return the pairs of errors and tries that agree, with ``at_end`` in the second of the request's end."""
+def _alike(errors: pd.DataFrame, attempts: pd.DataFrame, names: tuple[str, ...]) -> tuple[_Alike, _Alike]:
+    """Return errors and tries by their kind, with codes for text that both share."""
     import numpy as np
     import pandas as pd
 
-    found: list[_Pairs] = []
-    by_path = {path: rows.sort_values("end") for path, rows in attempts.groupby("path")}
-    for path, some in errors.groupby("path"):
-        rows = by_path.get(path)
-        if rows is None:
-            continue
-        start, end = (rows[name].to_numpy() for name in ("start", "end"))
-        # A log in whole seconds does not record the moment within its last second at which a request ended.
-        end = end + (_SECOND_US - 1 if (end % _SECOND_US == 0).all() else 0)
-        first = some["start"].to_numpy()
-        horizon = 0 if at_end else int((end - start).max())
-        low = np.searchsorted(end, first)
-        counts = np.searchsorted(end, first + _SECOND_US + horizon) - low
-        one = np.repeat(np.arange(len(some)), counts)
-        other = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + low[one]
-        fits = start[other] < first[one] + _SECOND_US
-        noted, status = some["noted"].to_numpy()[one], rows["status"].to_numpy()[other]
-        fits &= np.isnan(noted) | np.isnan(status) | (noted == status)
-        # A request refused by a limit goes to no upstream.
-        fits &= ~(some["refused"].to_numpy()[one] & rows["asked"].to_numpy()[other])
-        for name in names:
-            said, logged = some[name].to_numpy()[one], rows[name].to_numpy()[other]
-            fits &= pd.isna(said) | pd.isna(logged) | (said == logged)
-        found.append(_Pairs(some.index.to_numpy()[one[fits]], rows.index.to_numpy()[other[fits]]))
-    if not found:
-        return _Pairs(np.zeros(0, "int64"), np.zeros(0, "int64"))
+    found: tuple[dict[str, Array], ...] = ({}, {})
+    for name in ("path", *names):
+        codes, _ = pd.concat([errors[name], attempts[name]], ignore_index=True).astype(object).factorize()
+        found[0][name], found[1][name] = np.split(codes.astype("int64"), [len(errors)])
+    # Errors have whole seconds, so that only the second in which a request began or ended matters.
+    found[0]["second"] = errors["start"].to_numpy() // _SECOND_US
+    found[1]["start"], found[1]["end"] = (
+        attempts[name].to_numpy() // _SECOND_US for name in ("start", "end")
+    )
+    for values, status, frame in ((found[0], "noted", errors), (found[1], "status", attempts)):
+        values["status"] = frame[status].fillna(-1).to_numpy().astype("int64")
+    found[0]["refused"] = errors["refused"].to_numpy().astype("int64")
+    found[1]["asked"] = attempts["asked"].to_numpy().astype("int64")
+    return _by_kind(found[0]), _by_kind(found[1])
+
+
+def _by_kind(values: dict[str, Array]) -> _Alike:
+    """Return lines by the combination of their values."""
+    import numpy as np
+    import pandas as pd
+
+    kind = np.zeros(len(values["path"]), "int64")
+    for one in values.values():
+        codes, distinct = pd.factorize(one)
+        kind, _ = pd.factorize(kind * (len(distinct) + 1) + codes)
+    _, first = np.unique(kind, return_index=True)
+    return _Alike(kind, {name: one[first] for name, one in values.items()})
+
+
+def _fitting(
+    alike: tuple[_Alike, _Alike], lines: tuple[Array, Array], names: tuple[str, ...], at_end: bool
+) -> _Pairs:
+    """Return the pairs of kinds of errors and of tries that agree.
+
+    Parameters
+    ----------
+    alike, lines
+        Errors and tries by kind, and a mask of those that are compared.
+    names
+        Values that must be equal, if both are known.
+    at_end
+        If True, an error must lie in the second of the request's end, otherwise within the request.
+    """
+    import numpy as np
+
+    (some, others) = (one.values for one in alike)
+    error, attempt = (np.flatnonzero(one.counts(mask)) for one, mask in zip(alike, lines, strict=True))
+    found = [_Pairs(error[:0], attempt[:0])]
+    # Requests that took about equally long are compared together: one that took hours would otherwise
+    # make all requests of its path candidates for each error.
+    spent = np.zeros(len(attempt)) if at_end else (others["end"] - others["start"])[attempt].clip(0)
+    lasted = np.ceil(np.log2(1 + spent))
+    for length in np.unique(lasted):
+        rows = attempt[lasted == length]
+        rows = rows[np.lexsort((others["end"][rows], others["path"][rows]))]
+        seconds, place = np.unique(others["end"][rows], return_inverse=True)
+        width = len(seconds) + 1
+        key = others["path"][rows] * width + place
+        low, high = (
+            np.searchsorted(key, some["path"][error] * width + np.searchsorted(seconds, second))
+            for second in (some["second"][error], some["second"][error] + int(2**length))
+        )
+        ends = np.cumsum(high - low)
+        for part in np.split(np.arange(len(error)), np.flatnonzero(np.diff(ends // _PAIRS_AT_ONCE)) + 1):
+            one = np.repeat(error[part], (high - low)[part])
+            begin = np.cumsum((high - low)[part]) - (high - low)[part]
+            other = rows[np.arange(len(one)) + np.repeat(low[part] - begin, (high - low)[part])]
+            fits = others["start"][other] <= some["second"][one]
+            # A request refused by a limit goes to no upstream.
+            fits &= (some["refused"][one] & others["asked"][other]) == 0
+            for name in ("status", *names):
+                said, logged = some[name][one], others[name][other]
+                fits &= (said < 0) | (logged < 0) | (said == logged)
+            found.append(_Pairs(one[fits], other[fits]))
     return _Pairs(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def _certain(
-    pairs: _Pairs, errors: pd.DataFrame, attempts: pd.DataFrame, *, in_order: bool
+    pairs: _Pairs,
+    alike: tuple[_Alike, _Alike],
+    lines: tuple[Array, Array],
+    errors: pd.DataFrame,
+    attempts: pd.DataFrame,
+    *,
+    in_order: bool,
 ) -> list[tuple[_Pairs, str]]:
-    """Return the unambiguous pairs, and the method that found them."""
+    """Return the unambiguous pairs of lines, and the method that found them.
+
+    Parameters
+    ----------
+    pairs
+        Pairs of kinds that agree.
+    alike, lines
+        Errors and tries by kind, and a mask of those that were compared.
+    errors, attempts
+        Errors and tries.
+    in_order
+        Whether as many errors as tries may be paired in order.
+    """
     import numpy as np
 
     if not len(pairs.error):
         return []
-    size = len(errors) + len(attempts)
-    labels = _connected(pairs.error, pairs.attempt + len(errors), size)
-    of_pair = labels[pairs.error]
-    alone = np.bincount(of_pair, minlength=size)[of_pair] == 1
-    chosen = [(_Pairs(pairs.error[alone], pairs.attempt[alone]), "alone")]
-    if in_order and not alone.all():
-        some = _Pairs(pairs.error[~alone], pairs.attempt[~alone])
-        chosen.append(
-            (_in_order(some, (labels[: len(errors)], labels[len(errors) :]), errors, attempts), "order")
-        )
+    kinds = [len(one.values["path"]) for one in alike]
+    labels = _connected(pairs.error, pairs.attempt + kinds[0], sum(kinds))
+    counts = [one.counts(mask) for one, mask in zip(alike, lines, strict=True)]
+    agreeing = np.bincount(labels[pairs.error], counts[0][pairs.error] * counts[1][pairs.attempt], sum(kinds))
+    members, groups = [], []
+    for one, mask, paired, of_kind in zip(
+        alike, lines, pairs, (labels[: kinds[0]], labels[kinds[0] :]), strict=True
+    ):
+        has_pair = np.zeros(len(of_kind), bool)
+        has_pair[paired] = True
+        members.append(np.flatnonzero(mask & has_pair[one.kind]))
+        groups.append(of_kind[one.kind[members[-1]]])
+    # Of a group with one pair, both members have the same place among the members of such groups.
+    alone = [
+        rows[agreeing[of] == 1][np.argsort(of[agreeing[of] == 1])]
+        for rows, of in zip(members, groups, strict=True)
+    ]
+    chosen = [(_Pairs(*alone), "alone")]
+    if in_order and (agreeing > 1).any():
+        some = [rows[agreeing[of] > 1] for rows, of in zip(members, groups, strict=True)]
+        labelled = [of[agreeing[of] > 1] for of in groups]
+        chosen.append((_in_order(pairs, alike, some, labelled, errors, attempts), "order"))
     return chosen
 
 
@@ -294,40 +406,47 @@ def _connected(some: Array, others: Array, size: int) -> Array:
 
 
 def _in_order(
-    pairs: _Pairs, labels: tuple[Array, Array], errors: pd.DataFrame, attempts: pd.DataFrame
+    pairs: _Pairs,
+    alike: tuple[_Alike, _Alike],
+    members: list[Array],
+    groups: list[Array],
+    errors: pd.DataFrame,
+    attempts: pd.DataFrame,
 ) -> _Pairs:
     """Return the pairs of groups with as many errors as tries, of one worker and one log each, in order.
 
     Parameters
     ----------
     pairs
-        Pairs of which each error or try has several.
-    labels
-        Group of each error and of each try.
+        Pairs of kinds that agree.
+    alike
+        Errors and tries by kind.
+    members, groups
+        Errors and tries of groups with several pairs, and the group of each.
     errors, attempts
         Errors and tries.
     """
     import numpy as np
 
-    size = max(int(of.max()) for of in labels if len(of)) + 1
-    members = [np.unique(one) for one in pairs]
-    counts = [np.bincount(of[rows], minlength=size) for of, rows in zip(labels, members, strict=True)]
-    fits = counts[0] == counts[1]
-    for (frame, of, rows), names in zip(
-        zip((errors, attempts), labels, members, strict=True), (("file", "pid"), ("file",)), strict=True
+    size = max(int(of.max(initial=-1)) for of in groups) + 1
+    fits = np.bincount(groups[0], minlength=size) == np.bincount(groups[1], minlength=size)
+    for frame, rows, of, names in zip(
+        (errors, attempts), members, groups, (("file", "pid"), ("file",)), strict=True
     ):
         for name in names:
             codes, _ = frame[name].iloc[rows].factorize()
-            fits &= _has_one(of[rows], codes, size)
-    ordered = []
-    for frame, of, rows in zip((errors, attempts), labels, members, strict=True):
-        kept = rows[fits[of[rows]]]
-        ordered.append(kept[np.lexsort((frame["line"].to_numpy()[kept], of[kept]))])
+            fits &= _has_one(of, codes, size)
+    ordered, placed = [], []
+    for frame, rows, of in zip((errors, attempts), members, groups, strict=True):
+        kept, of_kept = rows[fits[of]], of[fits[of]]
+        order = np.lexsort((frame["line"].to_numpy()[kept], of_kept))
+        ordered.append(kept[order])
+        placed.append(of_kept[order])
     # Each pair must be one of those that agree; otherwise none of its group is chosen.
-    width = len(attempts)
-    agree = np.isin(ordered[0] * width + ordered[1], pairs.error * width + pairs.attempt)
-    groups = labels[0][ordered[0]]
-    whole = np.bincount(groups[~agree], minlength=size)[groups] == 0
+    width = len(alike[1].values["path"])
+    kinds = [one.kind[rows] for one, rows in zip(alike, ordered, strict=True)]
+    agree = np.isin(kinds[0] * width + kinds[1], pairs.error * width + pairs.attempt)
+    whole = np.bincount(placed[0][~agree], minlength=size)[placed[0]] == 0
     return _Pairs(ordered[0][whole], ordered[1][whole])
 
 
