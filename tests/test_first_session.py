@@ -126,7 +126,7 @@ def test_an_output_of_aws_fills_its_table(tmp_path, name):
     rows = run("case", "sql", tmp_path / "case", f"select count(*) as n from {table}", "--csv")
 
     assert rows.split() == ["n", "1"]
-    assert "watchme diagnose backlog" in page or "docs/evidence.md" in page
+    assert "watchme diagnose backlog" in page or "watchme case pull backlog" in page
 
 
 def test_another_output_of_aws_ends_with_the_commands_that_are_read(tmp_path):
@@ -154,4 +154,4 @@ def test_a_repository_is_one_page_and_names_the_evidence_that_a_diagnosis_needs(
 
     assert len(page.splitlines()) < 40
     assert "app_handlers" in page
-    assert "access_log" in page or "docs/evidence.md" in page
+    assert "access_log" in page or "watchme probe" in page

@@ -182,6 +182,15 @@ def test_fields_that_are_not_understood_are_named(tmp_path, line, unknown):
     assert AccessScan([tmp_path / "access.log"]).further_fields() == unknown
 
 
+def test_a_known_program_has_no_unknown_fields_and_names_its_times(tmp_path):
+    line = {"requestId": "1", "requestTime": "11/Dec/2025:01:10:00 +0000", "httpMethod": "GET"}
+    line |= {"resourcePath": "/a", "status": "200"}
+    (tmp_path / "access.log").write_text(f"{json.dumps(line)}\n" * 3)
+    scan = AccessScan([tmp_path / "access.log"])
+
+    assert (scan.further_fields(), scan.fields_of_times()) == ([], ["responseLatency"])
+
+
 @pytest.mark.parametrize("line", [APACHE_LTSV, KEY_VALUE])
 def test_merged_and_torn_lines_of_labels_are_no_request(line):
     separator = "\t" if "\t" in line else " "

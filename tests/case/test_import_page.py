@@ -47,3 +47,9 @@ def test_a_few_files_are_listed_even_without_rows(tmp_path):
     rows = table_of(page(tmp_path, services=1, modules=3))
 
     assert ["service-0/util_0.py", "app_handlers", "0"] in [row[:3] for row in rows]
+
+
+def test_many_files_with_rows_are_one_row_of_their_table(tmp_path):
+    text = page(tmp_path, services=40, modules=0)
+
+    assert table_of(text) == [["40", "files", "app_handlers", "40", "0", "-"]]

@@ -23,6 +23,7 @@ from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
 from watchme_analysis.access_logs.formats.candidates import Candidates, candidate_formats
 from watchme_analysis.access_logs.formats.extended import is_unnamed
+from watchme_analysis.access_logs.formats.json_log import time_keys
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
 from watchme_analysis.access_logs.frame import frame_of
@@ -148,6 +149,11 @@ class LogOptions:
     decode_escapes: bool = False
 
 
+def _first_lines(one: Input) -> list[bytes]:
+    """Return the first lines of a log; none of a pipe, which can be read only once."""
+    return [] if one.size is None else split_lines(one.head())[:_FIRST_LINES]
+
+
 class AccessScan:
     """Chunks of a set of access logs, in the order of the logs' first times.
 
@@ -242,14 +248,19 @@ class AccessScan:
         return UTC
 
     def further_fields(self) -> list[str]:
-        """Return the names of fields in the first lines that are of no known variable, in their order."""
+        """Return the names of fields in the first lines that are of no known variable, in their order.
+
+        Fields of programs whose fields are all known, such as proxies that log JSON, are left out.
+        """
         known = set(VARIABLE_OF_LABEL.values())
         found: dict[str, None] = {}
         for one in self.inputs[:MANY_INPUTS]:
-            lines = [] if one.size is None else split_lines(one.head())[:_FIRST_LINES]
+            lines = _first_lines(one)
             reader = self._reader(one)
             reader.prepare(lines)
             for line in lines:
+                if time_keys(line) is not None:
+                    continue
                 try:
                     row, log_format = reader.row_and_format(line)
                 except ValueError:
@@ -258,6 +269,11 @@ class AccessScan:
                 extra = json.loads(str(row["extra"])) if row.get("extra") else {}
                 found.update(dict.fromkeys(name for name in extra if is_unnamed(name) or name not in named))
         return [name for name in found if name not in known and not name.startswith("http_")]
+
+    def fields_of_times(self) -> list[str]:
+        """Return the fields in which the programs that wrote the first lines would log times of requests."""
+        lines = [line for one in self.inputs[:MANY_INPUTS] for line in _first_lines(one)]
+        return [*dict.fromkeys(key for line in lines for key in time_keys(line) or ())]
 
     def most_common_format(self) -> LogFormat:
         """Return the most common format of the first lines of the first input.

@@ -152,6 +152,7 @@ def access(files: tuple[str, ...], timezone: str, **options: Any) -> int:
         report["reach"] = plain(dict(zip(("start", "end"), scan.time_range(), strict=True)))
     if report["requests"] and report["total"]["max_s"] is None:
         report["further_fields"] = scan.further_fields()
+        report["fields_of_times"] = scan.fields_of_times()
     if found.errors is not None:
         report["errors"] = found.errors
     if output.form != TABLE:

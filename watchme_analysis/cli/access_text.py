@@ -328,6 +328,11 @@ def _surge(report: Report, page: Page) -> str:
 def _no_times(report: Report) -> str:
     """Return sentences on why there are no request times, and how to get them."""
     unknown = report.get("further_fields")
+    if logged := report.get("fields_of_times"):
+        return (
+            "These logs have no request times. The program that wrote them logs them as "
+            f"{', '.join(logged)}, if its log format is configured to."
+        )
     if not unknown:
         return (
             "These logs have no request times. A log_format with $request_time and $upstream_response_time "

@@ -274,14 +274,18 @@ def case_sql(case: Path, query: str, limit: int, **options: Any) -> None:
 def _print_next(opened: Case, case: Path) -> None:
     """Print the tables that a case lacks for its questions, and the commands to run next."""
     from watchme_analysis.present.console import filled
-    from watchme_analysis.services.diagnose import absent_tables, investigate, questions_for
+    from watchme_analysis.services.diagnose import COLLECT, absent_tables, investigate, questions_for
 
     questions = questions_for(opened)
     for question in questions:
         if absent := absent_tables(investigate(question, opened)):
             echo(filled(f"Not in the case, but useful for {question}: {', '.join(absent)}.", "\n", "  "))
     if not questions:
-        echo("\nNo question can be diagnosed yet: docs/evidence.md lists the evidence for each.")
+        echo(
+            "\nNo question can be diagnosed yet: docs/evidence.md lists the evidence for each. To collect it:"
+        )
+        for question, command in COLLECT.items():
+            echo(f"    {command}  # {question}")
         return
     echo("\nNext:")
     for question in questions:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from numbers import Integral, Real
+from posixpath import commonpath
 from typing import Any
 
 from watchme_analysis.inference.causes import cause_names
@@ -84,7 +85,8 @@ def _value_text(value: object) -> str:
 def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
     """Return the imported, unreadable and skipped files of an import as a table and lists.
 
-    Of more files than a page holds, those that gave no row are listed once instead of in the table.
+    Of more files than a page holds, those that gave no row are listed once instead of in the table, and if
+    the others are still too many, those of a table are one row.
     """
     taken, notes = [], []
     left: list[tuple[str, int, str]] = []
@@ -114,7 +116,7 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
     if len(taken) > _PAGE_ROWS:
         shown = [(name, part) for name, part in taken if part["rows"] or part["rejected"]]
         empty = [*dict.fromkeys(name for name, _ in taken if name not in {one for one, _ in shown})]
-        taken = shown
+        taken = shown if len(shown) <= _PAGE_ROWS else _by_table(shown)
     head, windows = _windows([part for _, part in taken], zone)
     rows = [
         [name, part["table"], f"{part['rows']:,d}", f"{part['rejected']:,d}", window]
@@ -133,6 +135,29 @@ def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
             *_headed("Left, not part of the case:", _left_files(left)),
         ]
     )
+
+
+def _by_table(parts: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return files and their parts of tables, with many files of a table as one entry."""
+    by_table: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for name, part in parts:
+        by_table.setdefault(part["table"], []).append((name, part))
+    found = []
+    for table, some in by_table.items():
+        if len(some) <= _MOST_NAMES:
+            found += some
+            continue
+        above = commonpath([name for name, _ in some])
+        bounds = [(part["start"], part["end"]) for _, part in some if part["start"] and part["end"]]
+        whole = {
+            "table": table,
+            "rows": sum(part["rows"] for _, part in some),
+            "rejected": sum(part["rejected"] for _, part in some),
+            "start": min((start for start, _ in bounds), default=None),
+            "end": max((end for _, end in bounds), default=None),
+        }
+        found.append((f"{len(some)} files" + (f" in {above}" if above else ""), whole))
+    return found
 
 
 def _left_files(files: Sequence[tuple[str, int, str]]) -> list[str]:

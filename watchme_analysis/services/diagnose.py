@@ -16,7 +16,16 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import Cause, causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
 from watchme_analysis.text.formats import format_time
-from watchme_analysis.text.message import Choice, Commands, Message, Quotation, Resource, Sentences, message
+from watchme_analysis.text.message import (
+    Choice,
+    Code,
+    Commands,
+    Message,
+    Quotation,
+    Resource,
+    Sentences,
+    message,
+)
 from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 from watchme_analysis.window import Window, parse_time
@@ -28,6 +37,11 @@ ALL = "all"
 _ABOUT = {
     "health": ("probes", "access_log", "edge_log", "error_log", "app_log"),
     "backlog": ("metrics", "queues", "log_events"),
+}
+# One command by question that collects evidence for it.
+COLLECT = {
+    "health": "watchme probe URL --for 10m --output FOLDER/probes.csv",
+    "backlog": "watchme case pull backlog NEW_CASE --queue QUEUE --since 2h",
 }
 
 
@@ -102,6 +116,7 @@ def investigate(
                 case=opened.name,
                 question=question,
                 tables=", ".join(_ABOUT[question]),
+                command=Code(COLLECT[question]),
                 others=Sentences(tuple(others)),
             )
         )

@@ -105,6 +105,21 @@ def is_of_proxy(line: bytes) -> bool:
     return proxy_of(_flat(json_value(line))) is not None
 
 
+def time_keys(line: bytes) -> list[str] | None:
+    """Return the keys in which the proxy that wrote a line logs the time of a request.
+
+    None if the line, with or without a prefix, was written by no proxy of :data:`json_proxies.PROXIES`.
+    """
+    try:
+        record = json_value(line[line.find(b"{") :])
+    except ValueError:
+        return None
+    proxy = proxy_of(_flat(record)) if isinstance(record, dict) else None
+    if proxy is None:
+        return None
+    return [key for key, variable in proxy.variables.items() if variable == "request_time"]
+
+
 def variable_of(key: str, keys: dict[str, str]) -> str:
     """Return the variable of a key, by its dotted path; the key itself when unknown."""
     return keys.get(key) or VARIABLE_OF_LABEL.get(plain_label(key), key)
