@@ -2,10 +2,12 @@
 
 import pandas as pd
 import pytest
-from worlds.health_world import FAULT, HEALTH, Signals, case, investigate, moment
+from worlds.health_world import FAULT, HEALTH, Signals, case, give, investigate, moment
 from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health.context import health_context
+from watchme_analysis.health.summary import what_happened
 from watchme_analysis.inference.weighing import consequence, with_second_cause
 from watchme_analysis.schema import conform
 from watchme_analysis.text.render import render
@@ -97,6 +99,30 @@ def test_a_request_that_two_layers_logged_is_counted_once_in_the_conclusion_too(
     found = said.ranking[0].finding
     (counts,) = [item.statement for item in found.evidence if item.statement.id == "health-all-well"]
     assert counts == said.summary[0]
+
+
+@pytest.mark.parametrize(("status", "by"), [(504, "server"), (499, "client")])
+def test_the_first_sentences_say_the_status_and_the_words_of_the_error_log(status, by):
+    words = "upstream timed out (110: Connection timed out) while reading response header from upstream"
+    made = case(lambda path, _: {"status": status, "header_s": 5.0} if path == HEALTH else None)
+    log = made.table("access_log")
+    late = log[log["path"].eq(HEALTH) & log["status"].eq(status)]
+    lines = {
+        "file": "error.log", "line": range(len(late)), "time": late["time"], "message": words, "path": HEALTH,
+        "kind": "upstream_timeout_header", "upstream_addr": "192.0.2.11:8100",
+    }  # fmt: skip
+    give(made, "error_log", lines)
+    found = investigate(made).once(health_context)
+    said = messages_in(what_happened(found, found.start))
+    assert (said["health-failed-status"]["status"], said["health-failed-status"]["by"]) == (str(status), by)
+    assert said["health-error-line"] == {
+        "error": words, "count": len(late), "about": "upstream", "upstream": "192.0.2.11:8100"
+    }  # fmt: skip
+    # A message beside a few of the failures does not name them.
+    give(made, "error_log", {name: list(values)[:2] if name in {"line", "time"} else values
+                             for name, values in lines.items()})  # fmt: skip
+    found = investigate(made).once(health_context)
+    assert "health-error-line" not in messages_in(what_happened(found, found.start))
 
 
 @pytest.mark.parametrize(

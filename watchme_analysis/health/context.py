@@ -16,7 +16,7 @@ from watchme_analysis.health.configuration import Routes, resolved_names, routes
 from watchme_analysis.health.incident import Incident, find_incident, judge_observations, judge_requests
 from watchme_analysis.health.rate_limits import held_back, refused_at_limit
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.requests.fates import with_fates
+from watchme_analysis.requests.fates import request_fates, with_fates
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
 from watchme_analysis.requests.layers import slow_uploads
 from watchme_analysis.requests.observations import INNER, join_requests, observations
@@ -154,6 +154,13 @@ class HealthContext:
     def errors(self) -> pd.DataFrame:
         """Lines of Nginx's error log that lie in the incident."""
         return self.of_incident(self.table("error_log"))
+
+    @cached_property
+    def fates(self) -> pd.DataFrame:
+        """The fate of each bad request that began in the incident: the frame of :func:`request_fates`."""
+        began = self.joined[self.joined["during"]]
+        # A line is written when its request ends, which can be long after an incident of few seconds.
+        return request_fates(began, self.table("error_log") if began["seen_nginx"].any() else self.errors)
 
     @cached_property
     def compose_services(self) -> tuple[ComposeService, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_source, variables
 from watchme_analysis.health.context import HealthContext, edge_visible, is_timed, once_per_context, spared
@@ -17,11 +18,13 @@ from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.text.message import (
+    Choice,
     Code,
     Duration,
     Message,
     Phrases,
     Probability,
+    Quotation,
     Resource,
     Text,
     TimeSpan,
@@ -32,6 +35,14 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_word
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Nginx logs this status when the client closed the connection before the response (ngx_http_request.h).
+CLIENT_CLOSED = 499
+# Vantages from the caller inwards: what a caller received is what the outermost saw.
+_OUTERMOST = {"outside": 0, "edge": 1, "nginx": 2}
 
 
 def filled_in(found: HealthContext, text: Text, one: Observation | None = None) -> Text:
@@ -120,12 +131,52 @@ def what_happened(found: HealthContext, begun: datetime | None) -> Text:
             failed=int(judge_requests(rows)["failed"].sum()),
             span=TimeSpan(incident.start, None if incident.is_open else incident.end),
         ),
+        *_failures(found, rows),
         message("health-median-rose", usual=Duration(usual), during=Duration(middle))
         if middle > 1.5 * usual
         else None,
         message("health-piled-up", begun=begun) if piled and begun is not None else None,
         *_held_back(found),
     )
+
+
+def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
+    """Yield how the requests of the incident failed, and the words of Nginx's error log for most of them."""
+    failed = rows[rows["failed"]].sort_values("vantage", key=lambda vantage: vantage.map(_OUTERMOST))
+    failed = failed[(failed["row"] < 0) | ~failed.duplicated("row")]
+    if failed.empty:
+        return
+    kinds = [
+        *(
+            (int(count), _with_status(int(status), int(count)))
+            for status, count in failed["status"].value_counts().items()
+        ),
+        *(
+            (int(count), message("health-failed-error", error=Resource(str(error)), count=int(count)))
+            for error, count in failed.loc[failed["status"].isna(), "error"].value_counts().items()
+        ),
+    ]
+    most_first = sorted(kinds, key=lambda kind: -kind[0])
+    yield message("health-failed-with", kinds=Phrases(tuple(said for _, said in most_first)))
+    rows_with_line = found.fates.loc[found.fates["route"].isin(found.routes), "error_row"]
+    lines = found.table("error_log").loc[rows_with_line[rows_with_line >= 0]]
+    for words, count in lines["message"].value_counts().head(1).items():
+        if count <= len(failed) / 2:
+            return
+        addresses = lines.loc[lines["message"] == words, "upstream_addr"].dropna().unique()
+        upstream = Resource(str(addresses[0])) if len(addresses) == 1 else None
+        yield message(
+            "health-error-line",
+            error=Quotation(str(words)),
+            count=int(count),
+            about=Choice("upstream" if upstream else "none"),
+            upstream=upstream or Resource(""),
+        )
+
+
+def _with_status(status: int, count: int) -> Message:
+    by = Choice("client" if status == CLIENT_CLOSED else "server")
+    return message("health-failed-status", status=Resource(str(status)), by=by, count=count)
 
 
 def _own_errors(found: HealthContext) -> list[Message]:

@@ -15,7 +15,7 @@ from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
 from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.inference.signals import Observation, by_count, detects
-from watchme_analysis.requests.fates import FATES, request_fates
+from watchme_analysis.requests.fates import FATES
 from watchme_analysis.text.message import Duration, Names, Resource, TimeSpan, message
 
 if TYPE_CHECKING:
@@ -84,12 +84,10 @@ NEEDS = ("access_log", "error_log")
 )
 def localised(found: HealthContext) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
-    joined = found.joined[found.joined["during"]]
-    fates = request_fates(joined, found.errors)
-    fates = fates[fates["route"].isin(found.routes)]
+    fates = found.fates[found.fates["route"].isin(found.routes)]
     if fates.empty:
         return []
-    view = _View(found, joined, fates)
+    view = _View(found, found.joined[found.joined["during"]], fates)
     seen = [
         *_fates(view),
         *_unconnected(view),

@@ -1,6 +1,19 @@
 ### The summary of a `/health` diagnosis: effect, cause and the next step.
 
 health-incident = { $bad } of { $requests } requests of { $paths } were slow or failed ({ $failed } failed), { $span }.
+health-failed-with = Failed: { $kinds }.
+health-failed-status = { $count } with status { $status }{ $by ->
+    [client] {" "}(the client closed the connection)
+   *[server] {""}
+  }
+health-failed-error = { $count } without a response ({ $error })
+health-error-line = Nginx's error log says { $error } { $about ->
+    [upstream] of { $upstream }{" "}
+   *[none] {""}
+  }({ $count ->
+    [one] one line
+   *[other] { $count } lines
+  }).
 health-median-rose = The median response time rose from { $usual } to { $during }.
 health-piled-up = Requests had piled up in the process since { $begun }.
 health-callers-left = Callers left all { $requests } requests of { $path } before a response: they wait for less time than that handler takes.

@@ -1,6 +1,16 @@
 ### ヘルスチェックの診断の要約: 影響、原因、次の手順。
 
 health-incident = { $paths } へのリクエスト { $requests } 件のうち { $bad } 件が遅延または失敗しました (うち失敗 { $failed } 件)。期間は { $span } です。
+health-failed-with = 失敗の内訳: { $kinds }。
+health-failed-status = ステータス { $status }{ $by ->
+    [client] {" "}(クライアントが切断)
+   *[server] {""}
+  } が { $count } 件
+health-failed-error = 応答なし ({ $error }) が { $count } 件
+health-error-line = Nginx のエラーログには{ $about ->
+    [upstream] { $upstream } について
+   *[none] {""}
+  }{ $error }が { $count } 行あります。
 health-median-rose = 応答時間の中央値は { $usual } から { $during } に上昇しました。
 health-piled-up = リクエストは { $begun } からプロセス内に滞留していました。
 health-callers-left = { $path } へのリクエスト { $requests } 件は、すべて応答の前に呼び出し元が切断しました。待ち時間がハンドラーの処理時間より短いためです。
