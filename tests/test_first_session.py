@@ -129,6 +129,18 @@ def test_an_output_of_aws_fills_its_table(tmp_path, name):
     assert "watchme diagnose backlog" in page or "watchme case pull backlog" in page
 
 
+def test_a_log_alone_is_diagnosed_with_its_error(tmp_path):
+    file, text, _ = OUTPUTS["aws logs tail"]
+    error = "[ERROR] Runtime.ImportModuleError: No module named 'requests'"
+    laid(tmp_path / "evidence", {file: f"{text}2025-12-11T01:10:31.123000+00:00 s {error}\n"})
+
+    found = json.loads(run("diagnose", "backlog", tmp_path / "evidence", "--json"))
+
+    assert found["error"]["function"] == "asr-worker"
+    assert (found["error"]["count"], found["error"]["total"]) == (1, 1)
+    assert any("watchme case pull backlog" in one["how"] for one in found["missing_evidence"])
+
+
 def test_another_output_of_aws_ends_with_the_commands_that_are_read(tmp_path):
     files = {OUTPUTS["aws lambda list-functions"][0]: OUTPUTS["aws lambda list-functions"][1]}
     laid(tmp_path / "evidence", {**files, "metrics/list.json": '{"Metrics": [{"MetricName": "Errors"}]}'})

@@ -49,6 +49,10 @@ FILES = {
     ),
     "logs/asr-worker.txt": "".join(f"{time:%Y-%m-%dT%H:%M:%S.123} {one}\n" for time, one in PAIRS),
     "export/000000": "".join(f"{time:%Y-%m-%dT%H:%M:%S.123Z} {one}\n" for time, one in PAIRS),
+    f"exportedlogs/asr-worker/{ID}/2025-12-11-[$LATEST]1f2e/000000": "".join(
+        f"{time:%Y-%m-%dT%H:%M:%S.123Z} {one}\n" for time, one in PAIRS
+    ),
+    "logs/tail.txt": "".join(f"{time:%Y-%m-%dT%H:%M:%S.123} {one}\n" for time, one in PAIRS),
     "logs-insights-results.csv": spreadsheet(),
     "logs-insights-results.json": json.dumps(
         [{"@timestamp": insights(time), "@message": one, "@ptr": one} for time, one in PAIRS]

@@ -55,7 +55,14 @@ _LAMBDA = re.compile(
 _LAMBDA_KINDS = ("start", "end", "report", "init", "init_report")
 _STEM_ENDINGS = re.compile(r"([-_.](events?|logs?|tail|insights|results?))+$|\.(txt|log|csv|jsonl?)$")
 # Names of files that are not those of a function.
-_NO_NAMES = frozenset({"", "log", "logs", "events", "console", "results", "output", "export", "query"})
+_NO_NAMES = frozenset(
+    {"", "log", "logs", "events", "console", "results", "output", "export", "exports", "query", "tail", "aws"}
+    | {"lambda", "cloudwatch"}
+)
+# Folders of an export to S3: its default prefix, its task, and the log stream of its numbered files.
+_EXPORT_FOLDER = re.compile(
+    r"exportedlogs|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d{2}-\d{2}-.*|.*\[.*", re.IGNORECASE
+)
 _HEAD_LINES = 200
 
 
@@ -70,7 +77,8 @@ def event_parts(raw: RawFile) -> Iterator[TablePart]:
     if function:
         notes = [of_file(raw, "note-log-of-function", function=Resource(function))]
     else:
-        notes = [of_file(raw, "note-log-group-unknown", example=Code("logs/NAME.json"))]
+        example = "logs/NAME/000000.gz" if _is_of_export(raw) else "logs/NAME.json"
+        notes = [of_file(raw, "note-log-group-unknown", example=Code(example))]
     unexpected = list(problems.unexpected)
     words = raw.settings.get("log_words", LogWords())
 
@@ -148,13 +156,24 @@ def _identified(raw: RawFile, records: list[dict[str, Any]]) -> list[dict[str, A
 
 
 def _function(raw: RawFile, cells: list[dict[str, Any]]) -> str | None:
-    """Return the function that a file is named after; None if Lambda wrote none of its lines."""
+    """Return the function that a file is named after; None if Lambda wrote none of its lines.
+
+    Files of an export to S3 have numbers, so that a folder above them must have the name of the function.
+    """
     name = PurePath(raw.name).name
     while _STEM_ENDINGS.search(name):
         name = _STEM_ENDINGS.sub("", name)
+    if _is_of_export(raw):
+        above = (folder.name for folder in PurePath(raw.relative).parents)
+        name = next((one for one in above if not _EXPORT_FOLDER.fullmatch(one)), "")
     texts = (one.get("@message") for one in cells)
     is_lambda = any(isinstance(text, str) and classify_message(text).kind in _LAMBDA_KINDS for text in texts)
     return name if is_lambda and name.lower() not in _NO_NAMES and not name.isdigit() else None
+
+
+def _is_of_export(raw: RawFile) -> bool:
+    """Return whether a file has the name that an export to S3 gives it: a number."""
+    return PurePath(raw.name).name.split(".")[0].isdigit()
 
 
 def _is_event_json(raw: RawFile) -> bool:

@@ -29,6 +29,7 @@ from watchme_analysis.inference.confidence import mapped
 from watchme_analysis.inference.engine import next_test
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
 from watchme_analysis.text.message import Text, in_each_language
 from watchme_analysis.text.shell_quoting import shell_option
@@ -101,7 +102,11 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
         missing_evidence=missing_evidence(inv, context),
         extra={
             **_extra(inv, context, judged, change),
-            "error": None if healthy else leading_error(context, judged),
+            "error": None
+            if healthy
+            else leading_error(context, judged)
+            if context.queues
+            else error_of_logs(inv),
         },
     )
     return replace(
@@ -166,13 +171,32 @@ def leading_error(context: BacklogContext, judged: Judgement) -> dict[str, Any] 
     for queue in context.affected:
         errors = queue.errors
         if queue.failures is not None and errors.leading and queue.pipeline.function:
-            return {
-                "function": queue.pipeline.function,
-                "text": errors.leading,
-                "count": errors.leading_count,
-                "total": errors.total,
-            }
+            return _quoted(queue.pipeline.function, errors)
     return None
+
+
+def error_of_logs(inv: Investigation) -> dict[str, Any] | None:
+    """Return the error that a function logged most, for a case without queues; None without errors.
+
+    A log alone, such as the output of `aws logs tail`, shows no failing share of invocations.
+    """
+    events, queries = inv.table("log_events"), inv.table("log_queries")
+    found = {
+        str(function): logged_errors(events, queries, str(function))
+        for function in events["function"].dropna().unique()
+    }
+    most = max(found, key=lambda name: (found[name].leading_count, name), default=None)
+    return None if most is None or not found[most].leading else _quoted(most, found[most])
+
+
+def _quoted(function: str, errors: LoggedErrors) -> dict[str, Any]:
+    """Return the leading error of a function's log as a field of the diagnosis."""
+    return {
+        "function": function,
+        "text": errors.leading,
+        "count": errors.leading_count,
+        "total": errors.total,
+    }
 
 
 def _extra(

@@ -142,7 +142,7 @@ def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> t
     test = None if is_level else message("backlog-next-test", test=value_of(ranking[0].finding.next_test))
     return (
         sentences(quoted_error(found.extra["error"]), _between(ranking)),
-        _trouble(queues, found.incident_start),
+        _trouble(queues, found.incident_start) if context.queues else message("backlog-no-queue-recorded"),
         sentences(collect, test),
         *_one_receive(context),
     )

@@ -27,6 +27,7 @@ backlog-queues-affected-during = { $number ->
    *[other] { $queues } were affected from { $span }.
   }
 backlog-no-queue-affected = No queue shows trouble.
+backlog-no-queue-recorded = The data holds no queue: no metrics and no settings of one.
 backlog-failing-days = The failures occurred on { $days } days, at the same time of day.
 backlog-perhaps-before = It may have begun before this window: no invocation in it had succeeded until then.
 backlog-began-between = It began between { $earliest } and { $latest }.

@@ -100,7 +100,7 @@ note-repeated-receives = { $repeated ->
   } of a message left out: each message is kept once, with its highest receive count.
 note-redrive-policy = the RedrivePolicy of { $queue } can't be read; its dead-letter queue and how often a message may be received are unknown.
 note-log-of-function = it is taken for the log of { $function }, after which it is named; its window is unknown.
-note-log-group-unknown = its log group is unknown: name the file after the function, as in { $example }.
+note-log-group-unknown = its log group is unknown: name the file, or the folder of an export, after the function, as in { $example }.
 note-query-unknown = no entry of queries.json names it, so its window, log group and limit are unknown.
 note-query-page = it is one page of several (nextToken).
 note-query-status = the query's status is { $status }, so rows are missing.

@@ -24,6 +24,7 @@ backlog-queues-affected-during = { $number ->
    *[other] 影響を受けたキューは { $queues }、期間は { $span } です。
   }
 backlog-no-queue-affected = 異常のあるキューはありません。
+backlog-no-queue-recorded = データにキューのメトリクスも設定もありません。
 backlog-failing-days = 失敗は { $days } 日間、同じ時間帯に発生しています。
 backlog-perhaps-before = 対象期間より前に始まった可能性があります。期間内では、それまで呼び出しが一度も成功していません。
 backlog-began-between = 開始時刻は { $earliest } から { $latest } までの間です。
