@@ -109,7 +109,12 @@ def measured(words: list[str], folder: Path) -> tuple[float, float, str]:
         text += rejected_reasons(Path(words[3]))
     # Each sentence that names a limit also names its variable.
     found = [key for key in LIMITS if f"WATCHME_LIMIT_{key.upper()}" in text]
-    reported = f"limit {', '.join(found)}" if found else f"exit {done.returncode}"
+    if found:
+        reported = f"limit {', '.join(found)}"
+    elif "its content is not" in " ".join(text.split()):
+        reported = "not of the reader"
+    else:
+        reported = f"exit {done.returncode}"
     return peak_kib / 1024, seconds, "TRACEBACK" if "Traceback" in text else reported
 
 

@@ -70,7 +70,24 @@ MASKED = [
     ("sk" + "_live_abc123def", "***"),
     ("AIz" + "aSyA1234567890123456789", "***"),
 ]  # fmt: skip
+# Beginnings of the tokens of services, and what follows; put together in the test, so that no scanner takes
+# them for real ones.
+HEX, WORD = "0123456789abcdef" * 4, "aB3dE5gH7jK9" * 6
+TOKENS = [
+    ("A3TX", "ABCDEFGHIJ234567"), ("ABIA", "ABCDEFGHIJ234567"), ("glrt-", WORD[:20]), ("gldt-", WORD[:20]),
+    ("sk-proj-", WORD), ("sk-ant-api03-", WORD), ("GOCSPX-", WORD[:28]), ("ya29.", WORD),
+    ("SG.", f"{WORD[:22]}.{WORD[:43]}"), ("xkeysib-", HEX), ("SK", HEX[:32]), ("123456789:AA", WORD[:33]),
+    ("sq0csp-", WORD[:43]), ("shpat_", HEX[:32]), ("pypi-AgE", WORD), ("rubygems_", HEX[:48]),
+    ("AKCp", WORD), (WORD[:12] + "aB.atlasv1.", WORD), ("hvs.", WORD[:24]), ("dp.pt.", WORD[:43]),
+    ("ops_eyJ", WORD), ("AGE-SECRET-KEY-1", WORD.upper()), ("dapi", HEX[:32]), ("hf_", "aBcDeF" * 6),
+    ("ATATT3", WORD), ("lin_api_", WORD[:40]), ("ntn_", WORD[:40]), ("PMAK-", f"{HEX[:24]}-{HEX[:34]}"),
+    ("abc8Q~", WORD[:34]), ("LTAI", WORD[:20]), ("dop_v1_", HEX), ("NRAK-", "ABCDEFGHIJ0123456789AB7"),
+    ("glsa_", WORD[:41]), ("sntrys_", WORD), ("pscale_tkn_", WORD[:43]), ("sb_secret_", WORD[:31]),
+    ("sbp_", HEX[:40]),
+]  # fmt: skip
 PLAIN = [
+    "SG.example and hvs.example, glsa_ in prose, dp.pt. of 3, at 12345678:AA",
+    "global-cache-of-sessions-in-memory, glob-pattern",
     "token: /run/secrets/registry1",
     "[ERROR] Runtime.ImportModuleError: Unable to import module 'x': No module named 'requests'",
     "Unexpected token: } at 3",
@@ -107,6 +124,11 @@ PLAIN = [
 def test_a_secret_is_masked_and_its_name_stays(text, shown):
     assert redacted(text) == shown
     assert redacted(shown) == shown
+
+
+def test_a_token_of_a_service_is_masked_whole():
+    left = {begin: redacted(f"sent {begin}{rest} to it") for begin, rest in TOKENS}
+    assert {begin: text for begin, text in left.items() if text != "sent *** to it"} == {}
 
 
 @pytest.mark.parametrize("text", PLAIN)

@@ -84,53 +84,70 @@ _URL_LOGIN = re.compile(
     r"(?:[^/\s\"'<>]{1,128}|(?!\d{1,5}[/?#\s])[^\s\"'<>@]{1,128})@",
     re.IGNORECASE,
 )
-_RULES = tuple(
-    (re.compile(pattern, re.IGNORECASE), replacement)
-    for pattern, replacement in (
-        (r"\b(?P<scheme>bearer|basic)\s{1,20}[\w.~+/=-]{16,}", rf"\g<scheme> {MASK}"),
-        # Names that are ordinary words outside of a query string.
-        (
-            rf"(?P<name>[?&](?:code|key|auth|session|sid|e-?mail))=(?!\*\*\*){_VALUE.pattern}",
-            rf"\g<name>={MASK}",
-        ),
-        (
-            rf"(?P<flag>(?<!\S)--(?:[\w-]{{0,40}}-)?(?:password|passwd|secret|token|api-key))"
-            rf"\s{{1,20}}(?![-*]){_VALUE.pattern}",
-            rf"\g<flag> {MASK}",
-        ),
-        (
-            r"(?P<open><(?:\w{1,40}:)?\w{0,40}(?:password|passwd|passphrase|secret|token|apikey)>)"
-            r"(?!\*\*\*)[^<\n]+",
-            rf"\g<open>{MASK}",
-        ),
-        (
-            r"(?P<hook>hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
-            r"|(?<![\w-])[\w-]{1,63}\.webhook\.office\.com/webhookb2)/(?!\*\*\*)[^\s\"'<>),;\\]+",
-            rf"\g<hook>/{MASK}",
-        ),
-        (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", MASK),
-        (_URL_LOGIN.pattern, rf"\g<scheme>{MASK}@"),
-        (
-            r"(?<![\w.%+-])[\w.%+-]+(?P<at>@|%40|%2540)(?P<domain>(?:[\w-]+\.)+[a-z]{2,})\b",
-            rf"{MASK}\g<at>\g<domain>",
-        ),
-    )
-) + tuple(
-    (re.compile(pattern), MASK)
-    for pattern in (
-        r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-        # Tokens that services begin with a word of theirs; a few characters suffice, as a log may cut them.
-        r"(?<![A-Za-z0-9])(?:xox[a-z]|xapp)-[\w-]{4,}",
-        r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|npm_)[A-Za-z0-9_-]{8,}",
-        r"(?<![A-Za-z0-9])(?:[sr]k_(?:live|test)_|whsec_)\w{4,}",
-        r"(?<![A-Za-z0-9])sk-(?:ant-|proj-)?[A-Za-z0-9_]{20,}",
-        r"(?<![A-Za-z0-9])AIza[\w-]{8,}",
-    )
+# Tokens that services begin with a word of theirs, as the detectors gitleaks 8 and detect-secrets 1.5 list
+# them. A few characters suffice where the word is found nowhere else, as a log may cut them.
+_TOKEN_FORMATS = (
+    r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
+    r"(?:xox[a-z]|xapp)-[\w-]{4,}",
+    r"(?:gh[pousr]_|github_pat_|npm_)[A-Za-z0-9_-]{8,}",
+    r"gl(?:pat|dt|rt|rtr|ptt|ft|soat|cbt|imt|agent|oas|ffct)-[\w-]{8,}",
+    r"(?:[sr]k_(?:live|test|prod)_|whsec_)\w{4,}",
+    r"sk-(?:ant|proj|svcacct|admin)-[\w-]{20,}|sk-\w{20,}",
+    r"AIza[\w-]{8,}|GOCSPX-[\w-]{8,}|ya29\.[\w-]{16,}",
+    # SendGrid, Brevo, Twilio, Telegram, Square, Shopify
+    r"SG\.[\w-]{16,}\.[\w-]{16,}|xkeysib-[0-9a-f]{16,}|SK[0-9a-f]{32}\b|\d{8,10}:AA[\w-]{33}",
+    r"sq0[a-z]{3}-[\w-]{16,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}",
+    # PyPI, RubyGems, Artifactory, Terraform, Vault, Doppler, 1Password, age
+    r"pypi-AgE[\w-]{16,}|rubygems_[0-9a-f]{16,}|AKCp[A-Za-z0-9]{16,}|\w{14}\.atlasv1\.[\w-]{16,}",
+    r"hv[sbr]\.[\w-]{20,}|dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{16,}|ops_eyJ[\w+/=-]{16,}|AGE-SECRET-KEY-1\w{16,}",
+    # Databricks, Hugging Face, Atlassian, Linear, Notion, Postman, Azure, Alibaba, DigitalOcean
+    r"dapi[0-9a-f]{32}|hf_[A-Za-z]{30,}|ATATT3[\w=-]{16,}|lin_api_\w{16,}|ntn_\w{16,}|PMAK-[0-9a-f]{24}-[0-9a-f]{16,}",
+    r"[\w~.]{3}\dQ~[\w~.-]{31,34}|LTAI[A-Za-z0-9]{16,24}\b|do[opr]_v1_[0-9a-f]{16,}",
+    # New Relic, Grafana, Sentry, PlanetScale, Supabase
+    r"NRAK-[A-Z0-9]{16,}|gl(?:sa|c)_[\w+/=-]{16,}|sntry[su]_[\w+/=-]{16,}|pscale_(?:tkn|pw|oauth)_[\w.=-]{16,}",
+    r"sb_secret_[\w-]{16,}|sbp_[0-9a-f]{16,}",
+)
+_RULES = (
+    *(
+        (re.compile(pattern, re.IGNORECASE), replacement)
+        for pattern, replacement in (
+            (r"\b(?P<scheme>bearer|basic)\s{1,20}[\w.~+/=-]{16,}", rf"\g<scheme> {MASK}"),
+            # Names that are ordinary words outside of a query string.
+            (
+                rf"(?P<name>[?&](?:code|key|auth|session|sid|e-?mail))=(?!\*\*\*){_VALUE.pattern}",
+                rf"\g<name>={MASK}",
+            ),
+            (
+                rf"(?P<flag>(?<!\S)--(?:[\w-]{{0,40}}-)?(?:password|passwd|secret|token|api-key))"
+                rf"\s{{1,20}}(?![-*]){_VALUE.pattern}",
+                rf"\g<flag> {MASK}",
+            ),
+            (
+                r"(?P<open><(?:\w{1,40}:)?\w{0,40}(?:password|passwd|passphrase|secret|token|apikey)>)"
+                r"(?!\*\*\*)[^<\n]+",
+                rf"\g<open>{MASK}",
+            ),
+            (
+                r"(?P<hook>hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
+                r"|(?<![\w-])[\w-]{1,63}\.webhook\.office\.com/webhookb2)/(?!\*\*\*)[^\s\"'<>),;\\]+",
+                rf"\g<hook>/{MASK}",
+            ),
+            (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", MASK),
+            (_URL_LOGIN.pattern, rf"\g<scheme>{MASK}@"),
+            (
+                r"(?<![\w.%+-])[\w.%+-]+(?P<at>@|%40|%2540)(?P<domain>(?:[\w-]+\.)+[a-z]{2,})\b",
+                rf"{MASK}\g<at>\g<domain>",
+            ),
+        )
+    ),
+    (re.compile("|".join(rf"(?<![A-Za-z0-9])(?:{pattern})" for pattern in _TOKEN_FORMATS)), MASK),
 )
 # Parts of which every rule needs one; most texts have none, which one search shows.
 _HINT = re.compile(
     r"[@=]|://|%40|eyJ|AKIA|ASIA|bearer|basic|authori|cookie|key|pass|pwd|pw|pin|otp|secret|token|credential|sig"
-    r"|sess|jwt|dsn|webhook|slack|xox|xapp|gh[pousr]_|github_pat|glpat|npm_|k_live|k_test|whsec|sk-|aiza|-----begin",
+    r"|sess|jwt|dsn|webhook|slack|xox|xapp|gh[pousr]_|github_pat|gl[a-z]{1,5}[-_]|npm_|[rs]k_|whsec|sk-|aiza|-----begin"
+    r"|a3t|abia|acca|gocspx|ya29|sg\.|xkeysib|sk[0-9a-f]{32}|:aa|sq0|shp[acs]|pypi-|rubygems|akcp|atlasv1|hv[sbr]\."
+    r"|dp\.[a-z]|ops_|dapi|hf_|atatt|lin_api|ntn_|pmak-|\dq~|ltai|do[opr]_v1|nrak|sntry|pscale|sb_|sbp_",
     re.IGNORECASE,
 )
 
