@@ -156,6 +156,7 @@ def change(minutes, event, resource="jobs"):
     }
 
 
+@pytest.mark.slow
 def test_people_noticed_when_they_first_touched_what_was_affected():
     rows = [
         change(9, "PurgeQueue"),

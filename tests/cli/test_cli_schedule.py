@@ -305,6 +305,7 @@ def test_the_examples_of_airflow_and_dagster_are_programs_that_run_the_command()
     assert options_of(json.loads(words)[2:]) == (("orders",), "10m")
 
 
+@pytest.mark.slow
 def test_the_example_of_step_functions_is_a_state_machine_that_starts_the_exported_task():
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 

@@ -186,6 +186,7 @@ def test_handlers_are_told_apart_by_how_they_run_and_what_blocks_in_them():
     assert "no application source" in code_table(handlers_table(handlers()[:0], calls()[:0])).to_text()
 
 
+@pytest.mark.slow
 def test_of_very_many_handlers_and_calls_those_asked_and_the_nearest_are_named():
     many = pd.concat([handlers()] + [handlers().assign(path=f"/other{i}/{{name}}") for i in range(40)])
     far = [

@@ -68,6 +68,7 @@ def with_moon(tmp_path, monkeypatch):
         cached.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
     inv = investigate(edge_refuses())
     said = health.diagnose(inv)

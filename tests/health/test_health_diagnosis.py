@@ -196,6 +196,7 @@ def test_without_times_calm_is_not_claimed():
     assert "log_format" in first or "watchme probe" in first
 
 
+@pytest.mark.slow
 def test_an_incident_that_lasts_to_the_end_is_open():
     made = case(on(HEALTH, status=503, upstream=False))
     for name, column in (("access_log", "time"), ("edge_log", "start"), ("probes", "time")):
@@ -206,6 +207,7 @@ def test_an_incident_that_lasts_to_the_end_is_open():
     assert said.to_dict()["incident"]["end"] is None
 
 
+@pytest.mark.slow
 def test_the_asked_endpoint_alone_is_looked_at():
     made = case(on(REPORT, status=503, upstream=False))
     assert health.diagnose(investigate(made, endpoint=JOBS)).verdict == "no_incident"
@@ -262,6 +264,7 @@ def test_what_explains_others_and_what_is_explained_are_signals():
     assert {name for names in EXPLAINS.values() for name in names} <= set(SIGNALS)
 
 
+@pytest.mark.slow
 def test_nginx_that_gives_up_on_what_is_slow_inside_is_not_to_blame():
     """Its limit is near to what the path takes when all is well, and no patience would have helped."""
     slow = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header"}

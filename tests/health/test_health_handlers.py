@@ -128,6 +128,7 @@ def test_few_threads_do_not_speak_against_an_executor_of_unknown_size():
     assert said == {"executor": False, "no source": True}
 
 
+@pytest.mark.slow
 def test_each_pool_has_threads_of_its_own():
     """The health check hands a trifle to asyncio's threads, which jobs hold; a plain handler has others."""
     handlers = [

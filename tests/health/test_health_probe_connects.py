@@ -43,6 +43,7 @@ def probed(host_s, inside_s):
     return health.diagnose(inv), {one.signal for one in inv.once(health.observed)}
 
 
+@pytest.mark.slow
 def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
     said, seen = probed(1.8, 0.001)
     assert "connect_slow_from_host" in seen

@@ -59,6 +59,7 @@ def of_stock_logs(made):
     return thin
 
 
+@pytest.mark.slow
 def test_reloads_at_both_ends_of_an_incident_lay_it_at_the_configuration():
     made = noticing(case(refused), FAULT[0], FAULT[1])
     seen = signals(made)
@@ -89,6 +90,7 @@ def test_reopened_logs_are_no_reload():
     assert "reloaded_at_onset" not in signals(made)
 
 
+@pytest.mark.slow
 def test_refusals_in_stock_logs_leave_nginx_and_the_process():
     said = health.diagnose(investigate(of_stock_logs(case(refused))))
     assert said.verdict == "inconclusive"

@@ -169,6 +169,7 @@ BOTH = [row("a.py", "a.py", LOCAL), row("b.py", "b.py", LOCAL)]
 CALLS = [call("a.py", LOCAL, "requests.get"), call("b.py", LOCAL, "boto3.client().get_object")]
 
 
+@pytest.mark.slow
 def test_the_calls_of_another_application_with_the_same_route_are_not_shown():
     host, port = USUAL.split(":")
     started = [{"addr": host, "port": int(port), "application_file": "b.py"}]

@@ -58,6 +58,7 @@ def test_a_standstill_with_another_reason_is_no_sign_of_a_starved_process(made):
     assert not starved(made())
 
 
+@pytest.mark.slow
 def test_what_a_process_uses_while_nobody_waits_says_nothing():
     def every_other_time(path, second):
         return standing(4)(path, second) if second // 8 % 2 else None

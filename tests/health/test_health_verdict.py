@@ -125,6 +125,7 @@ def test_the_first_sentences_say_the_status_and_the_words_of_the_error_log(statu
     assert "health-error-line" not in messages_in(what_happened(found, found.start))
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("address", "asked"), [("192.0.2.11:8100",) * 2, ("127.0.0.1:8100", "CONTAINER_IP:PORT")]
 )
@@ -144,6 +145,7 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     assert f" {asked.split(':')[0]}`" in said
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("error", "message_id"),
     [

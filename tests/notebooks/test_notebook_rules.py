@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 import re
+from functools import cache
 
 import nbformat
 import pytest
@@ -67,7 +68,7 @@ def test_every_text_on_a_page_of_a_question_is_there_in_japanese(question):
     (path,) = (
         one for one in NOTEBOOKS if json.loads(one.read_text())["metadata"]["watchme"]["question"] == question
     )
-    texts = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    texts = [cell for cell in stored(path).cells if cell.cell_type == "markdown"]
     shown = [cell for cell in texts if "notebook-only" not in tags(cell)]
     assert len(shown) > 10
     for cell in shown:
@@ -212,17 +213,23 @@ RULES = (
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
+@cache
+def stored(path):
+    """Return a stored notebook, read and validated once; no rule changes it."""
+    return nbformat.read(path, as_version=4)
+
+
 @by_name
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_rule(path, rule):
-    assert rule(nbformat.read(path, as_version=4)) == []
+    assert rule(stored(path)) == []
 
 
 @by_name
 def test_small_and_canonical(path):
     text = path.read_text(encoding="utf-8")
     assert len(text.encode()) < MOST_BYTES
-    assert text == text_of(nbformat.read(path, as_version=4)), (
+    assert text == text_of(copy.deepcopy(stored(path))), (
         "run: python -m watchme_analysis.report.stored_notebooks notebooks/"
     )
 
@@ -348,14 +355,14 @@ def default_case(path, notebook):
 
 @by_name
 def test_defaults_are_a_committed_case(path, data):
-    assert default_case(path, nbformat.read(path, as_version=4)).parent == data
+    assert default_case(path, stored(path)).parent == data
 
 
 @pytest.mark.slow
 @by_name
 def test_runs_with_other_parameters_on_another_case(path, data, shorter, monkeypatch):
     """In this process; what the report makes of a notebook is tested with the reports."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = stored(path)
     subject = subject_of(notebook)
     other = data / "health-healthy" if subject == "health" else shorter.path
     assert other != default_case(path, notebook)
@@ -393,7 +400,7 @@ MALFORMED = {
 @pytest.mark.slow
 @by_name
 def test_malformed_parameters_are_refused_before_anything_is_shown(path, monkeypatch):
-    notebook = nbformat.read(path, as_version=4)
+    notebook = stored(path)
     monkeypatch.chdir(path.parent)
     cells = code_cells(notebook)
     values = {}

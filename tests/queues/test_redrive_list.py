@@ -1,6 +1,7 @@
 import json
 
 import pandas as pd
+import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.sections.tables import redrive_table
@@ -67,6 +68,7 @@ def test_what_can_only_fail_again_is_left_out():
     assert reason == "cannot-succeed" and number > 0
 
 
+@pytest.mark.slow
 def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
     world = broken("KeyError: 'file_path'", share=0.2)
     found = messages_to_redrive(world)
@@ -74,6 +76,7 @@ def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
     assert len(messages_to_redrive(world, include_unknown=True).lines) == found.left_out[0][1]
 
 
+@pytest.mark.slow
 def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever_they_died_of():
     world = World()
     world.fail(600, 720, 30.0, "Task timed out after 30.00 seconds", share=0.2)
@@ -83,6 +86,7 @@ def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever
     assert messages_to_redrive(broken("Task timed out after 30.00 seconds")).left_out == ()
 
 
+@pytest.mark.slow
 def test_what_a_throttled_delivery_may_have_done_is_said():
     assert messages_to_redrive(broken()).may_have_run == 0
     world = World()

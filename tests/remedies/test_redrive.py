@@ -66,6 +66,7 @@ def bodies(url):
     return sorted(found, key=lambda body: int(body.split()[1]))
 
 
+@pytest.mark.slow
 def test_what_one_run_sent_no_other_sends(queue, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 5)
     first = redrive(lines, journal, aws_of, 1)

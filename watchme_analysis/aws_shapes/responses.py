@@ -433,16 +433,21 @@ def _columns(table: str, rows: Sequence[Mapping[str, Any]]) -> Any:
 def _typed(table: str, frame: Any) -> Any:
     import pandas as pd
 
-    for column in table_schema(table).columns if len(frame) else ():
-        if column.name not in frame.columns:
-            continue
-        if column.kind == "time":
-            frame[column.name] = pd.to_datetime(frame[column.name], utc=True).astype(DTYPES["time"])
-        elif column.kind == "text":
-            texts = frame[column.name].astype("string")
+    if not len(frame):
+        return conform(table, frame)
+    kinds = {column.name: column.kind for column in table_schema(table).columns}
+    columns = {}
+    for name, given in frame.items():
+        values = given
+        if kinds.get(name) == "time":
+            values = pd.to_datetime(values, utc=True).astype(DTYPES["time"])
+        elif kinds.get(name) == "text":
+            values = values.astype("string")
             # To replace takes several times as long as to look, and few columns hold empty texts.
-            frame[column.name] = texts.replace("", pd.NA) if texts.eq("").any() else texts
-    return conform(table, frame)
+            if (values.array == "").any():
+                values = values.replace("", pd.NA)
+        columns[name] = values
+    return conform(table, pd.DataFrame(columns, index=frame.index))
 
 
 def _time_bounds(table: str, frame: Any) -> tuple[datetime | None, datetime | None]:
