@@ -52,7 +52,7 @@ def test_finds_nothing_on_a_quiet_system(diagnosed, name):
     assert json.dumps(found)
 
 
-def test_counts_the_dead_letters_that_nobody_was_told_about(diagnosed):
+def test_counts_the_dead_letters_that_nobody_was_alerted_about(diagnosed):
     found = diagnosed("backlog-dlq").to_dict()
     with gzip.open(DATA / "backlog-dlq/queues/asr-queue-dlq-messages.json.gz") as file:
         messages = json.load(file)["Messages"]
@@ -77,5 +77,5 @@ def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(diagnosed, qu
     said = {entry.finding.cause: entry.finding.not_covered for entry in diagnosed(name).ranking}
     for entry in causes_of(question):
         assert entry.cannot_see, entry.cause
-        told = " ".join(map(render, said[entry.cause])).lower()
-        assert all(render(text).lower() in told for text in entry.cannot_see), entry.cause
+        reported = " ".join(map(render, said[entry.cause])).lower()
+        assert all(render(text).lower() in reported for text in entry.cannot_see), entry.cause

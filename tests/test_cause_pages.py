@@ -79,12 +79,12 @@ def test_what_to_do_stands_alone_in_a_report(subtests):
                 name for name in QUESTIONS if cause in [one.cause for one in causes_of(name)]
             )
             (page,) = remedy_page(found, language).values()
-            told = steps(page)
-            assert re.findall(r"^\*\*(.+)\*\*$", told, re.MULTILINE) == HEADINGS[language][1:]
-            assert not re.search(r"^## |\]\(\w+\.md\)", told, re.MULTILINE)
+            reported = steps(page)
+            assert re.findall(r"^\*\*(.+)\*\*$", reported, re.MULTILINE) == HEADINGS[language][1:]
+            assert not re.search(r"^## |\]\(\w+\.md\)", reported, re.MULTILINE)
 
 
-def test_only_a_supported_cause_is_told_how_to_mend():
+def test_only_a_supported_cause_comes_with_its_remedy():
     found = {"question": "backlog", "cause": "throttled", "secondary_cause": "mapping_disabled"}
     assert list(remedy_page(found | {"verdict": "supported"})) == ["throttled", "mapping_disabled"]
     assert remedy_page(found | {"verdict": "inconclusive"}) == {}

@@ -60,9 +60,12 @@ def test_a_reader_that_loses_a_line_is_refused(tmp_path, options):
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stderr
-    told = ran.stdout.splitlines()
-    assert ["access.log: 1 of 2 lines" in told[0], "error.log: 1 of 2 lines" in told[1]] == [True, True], told
-    assert all("report it" in sentence for sentence in told)
+    reported = ran.stdout.splitlines()
+    assert ["access.log: 1 of 2 lines" in reported[0], "error.log: 1 of 2 lines" in reported[1]] == [
+        True,
+        True,
+    ], reported
+    assert all("report it" in sentence for sentence in reported)
 
 
 def test_lines_that_are_counted_twice_are_an_error_too():

@@ -83,7 +83,7 @@ def test_a_stopped_query_is_logged(front, query, caplog):
 
 
 @pytest.mark.parametrize(("options", "level"), [([], None), (["-v"], "INFO"), (["-vv"], "DEBUG")])
-def test_the_command_shows_the_log_with_times_only_when_asked(tmp_path, options, level):
+def test_the_command_shows_the_log_with_times_only_when_requested(tmp_path, options, level):
     log = tmp_path / "access.log"
     log.write_text(f'192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /{SECRET} HTTP/1.1" 200 5 "-" "curl"\n')
 

@@ -41,9 +41,11 @@ print(json.dumps(brought))
 
 @pytest.mark.slow
 def test_importing_any_module_loads_no_heavy_library():
-    asked = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
-    assert asked.returncode == 0, asked.stderr
-    assert json.loads(asked.stdout) == {}
+    requested = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False
+    )
+    assert requested.returncode == 0, requested.stderr
+    assert json.loads(requested.stdout) == {}
 
 
 def test_the_public_names_are_those_that_type_checkers_and_the_help_know():
@@ -168,11 +170,11 @@ def test_the_lock_pins_everything_by_hash_and_names_no_address():
 def test_the_lock_holds_what_the_project_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = [
+    requested = [
         *project["dependencies"],
         *(one for name, some in extras.items() if name != "spark" for one in some),
     ]
-    names = {re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower() for requirement in asked} - {
+    names = {re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower() for requirement in requested} - {
         project["name"]
     }
     locked = set(re.findall(r"^([a-z0-9._-]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))

@@ -21,10 +21,10 @@ def test_every_example_runs(front, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").symlink_to(ROOT / "data")
     account_of_examples(front, tmp_path, monkeypatch)
-    told = []
+    reported = []
     test = doctest.DocTest(EXAMPLES, {}, PAGE.name, str(PAGE), 0, None)
-    result = doctest.DocTestRunner(verbose=False).run(test, out=told.append)
-    assert result.failed == 0, "".join(told)
+    result = doctest.DocTestRunner(verbose=False).run(test, out=reported.append)
+    assert result.failed == 0, "".join(reported)
 
 
 def test_every_public_name_is_in_an_example():

@@ -249,8 +249,8 @@ def test_a_diagnosis_tells_no_secret_but_in_queries_and_commands():
         "health", "c", "supported", "poison", 0.9, None, None, (Ranked(finding, 1.0, "supported"),), {},
         (missing,), extra={"endpoints": [f"/reset/{ADDRESS}"]}, summary=(SAID,),
     ).to_dict()  # fmt: skip
-    evidence, asked = found["ranking"][0]["evidence"][0], found["missing_evidence"][0]
-    assert (evidence.pop("sql"), asked.pop("how")) == (query, f"curl -H 'Cookie: {TOKEN}'")
+    evidence, requested = found["ranking"][0]["evidence"][0], found["missing_evidence"][0]
+    assert (evidence.pop("sql"), requested.pop("how")) == (query, f"curl -H 'Cookie: {TOKEN}'")
     assert holds_none(json.dumps(found))
 
 
@@ -259,9 +259,9 @@ def test_what_access_logs_come_to_shows_no_secret_and_says_so(tmp_path, form):
     line = f'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /reset/{ADDRESS} HTTP/1.1" 200 1 "-" "curl"\n'
     log = tmp_path / "access.log"
     log.write_text(line * 3 + f"torn password={TOKEN}\n")
-    told = CliRunner().invoke(access, [str(log), *form], standalone_mode=False).output
-    assert holds_none(told)
-    assert "shown as ***; the logs hold them" in told
+    reported = CliRunner().invoke(access, [str(log), *form], standalone_mode=False).output
+    assert holds_none(reported)
+    assert "shown as ***; the logs hold them" in reported
     log.write_text(line.replace(ADDRESS, "7"))
     assert "***" not in CliRunner().invoke(access, [str(log), *form], standalone_mode=False).output
 

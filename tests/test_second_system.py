@@ -65,9 +65,9 @@ def test_keys_need_not_be_stated(folder):
 
 def test_the_tables_speak_of_orders(folder):
     page = open_backlog(case=str(folder), language="en")
-    told = [section().to_text() for section in (page.missed_work, page.messages, page.redrive)]
-    assert "Missed work by order" in told[0]
-    assert not re.search(FIRST_TEAM, "\n".join(told))
+    reported = [section().to_text() for section in (page.missed_work, page.messages, page.redrive)]
+    assert "Missed work by order" in reported[0]
+    assert not re.search(FIRST_TEAM, "\n".join(reported))
 
 
 def test_the_page_speaks_of_orders(folder, tmp_path):

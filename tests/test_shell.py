@@ -145,8 +145,8 @@ def test_what_a_health_diagnosis_offers_takes_a_path_and_a_host_as_one_word(name
                 "upstream_addr": f"{name}:8017",
             }
             file.write(json.dumps(row) + "\n")
-    told = CliRunner().invoke(cli, ["diagnose", "health", str(folder), "--json"], standalone_mode=False)
-    diagnosis = json.loads(told.stdout)
+    reported = CliRunner().invoke(cli, ["diagnose", "health", str(folder), "--json"], standalone_mode=False)
+    diagnosis = json.loads(reported.stdout)
     commands = offered(diagnosis)
     assert len(commands) > 6
     for command in commands:

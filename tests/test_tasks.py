@@ -53,11 +53,11 @@ def test_finds_real_interpreters_outside_the_environment(tasks):
 
 
 def test_an_unknown_task_prints_the_tasks_and_exits_2():
-    asked = subprocess.run(
+    requested = subprocess.run(
         [sys.executable, ROOT / "tasks.py", "deploy"], capture_output=True, text=True, check=False
     )
-    assert asked.returncode == 2
-    assert "tasks.py report" in asked.stdout
+    assert requested.returncode == 2
+    assert "tasks.py report" in requested.stdout
 
 
 def test_an_environment_that_does_not_run_is_not_usable(tasks, tmp_path):

@@ -39,13 +39,13 @@ def test_window_refuses_naive_and_reversed_bounds():
         ("now", NOW),
     ],
 )
-def test_times_are_read_in_the_zone_asked_for(text, expected):
+def test_times_are_read_in_the_zone_requested(text, expected):
     moment = parse_time(text, TOKYO, now=NOW)
     assert moment == expected
     assert moment.utcoffset() == timedelta(0)
 
 
-def test_times_without_a_zone_are_utc_unless_told():
+def test_times_without_a_zone_are_utc_unless_stated():
     assert parse_time("2025-12-11T10:00") == datetime(2025, 12, 11, 10, 0, tzinfo=UTC)
 
 

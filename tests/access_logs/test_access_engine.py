@@ -227,7 +227,7 @@ def test_what_nginx_writes_is_read_back_equal(log_format, name):
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a?b HTTP/1.1" 200 12 "-" "curl"\n'
 
 
-def test_only_what_is_asked_is_built():
+def test_only_what_is_requested_is_built():
     selection = Selection(("status", "path"))
 
     for chunk in each_way(FORMATS[:1], LINE, selection):
@@ -235,7 +235,7 @@ def test_only_what_is_asked_is_built():
 
 
 @pytest.mark.parametrize(
-    ("asked", "taken"),
+    ("requested", "taken"),
     [
         ({"since": 1765415430_000000}, [1, 2]),
         ({"since": 1765415431_000000}, [2]),
@@ -244,10 +244,10 @@ def test_only_what_is_asked_is_built():
         ({"path_prefix": "/b", "until": 1765415431_000000}, []),
     ],
 )
-def test_windows_and_prefixes_leave_rows_out_and_count_them(asked, taken):
+def test_windows_and_prefixes_leave_rows_out_and_count_them(requested, taken):
     later = LINE.replace(b":30 ", b":31 ").replace(b"/a", b"/b")
 
-    for chunk in each_way(FORMATS[:1], LINE + later + b"junk\n", Selection(**asked)):
+    for chunk in each_way(FORMATS[:1], LINE + later + b"junk\n", Selection(**requested)):
         assert chunk.table["line"].to_pylist() == taken
         assert (chunk.filtered, len(chunk.rejected)) == (2 - len(taken), 1)
 

@@ -55,7 +55,7 @@ def test_both_ways_decode_the_same(name):
 
 
 @pytest.mark.parametrize("name", ENGINES[1:])
-def test_a_path_asked_for_is_compared_with_what_was_logged(name):
+def test_a_path_requested_is_compared_with_what_was_logged(name):
     def rows(prefix):
         return len(
             Engine([MAIN], UTC, Selection(path_prefix=prefix), engine=name, decode=True).read(LINE).table
@@ -71,7 +71,7 @@ def test_a_format_without_these_escapes_is_left_alone():
     assert chunk.table["user_agent"].to_pylist() == [r"\x41"]
 
 
-def test_escapes_stay_unless_decoding_is_asked_for(tmp_path):
+def test_escapes_stay_unless_decoding_is_requested(tmp_path):
     path = tmp_path / "access.log"
     path.write_bytes(LINE)
     as_logged, _ = read_access_logs([path])

@@ -60,7 +60,7 @@ def test_what_is_written_to_the_frame_stays_in_it():
     assert table["status"][0].as_py() == 200
 
 
-def test_a_table_is_let_go_before_the_next_is_asked_for():
+def test_a_table_is_let_go_before_the_next_is_requested():
     alive = []
 
     class Watched:

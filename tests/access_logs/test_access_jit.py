@@ -17,8 +17,8 @@ RUN = (
 
 def run(code, root=None):
     further = {"cwd": root, "capture_output": True}
-    asked = subprocess.run([sys.executable, "-"], input=code, text=True, check=True, **further)
-    return asked.stdout.splitlines()
+    requested = subprocess.run([sys.executable, "-"], input=code, text=True, check=True, **further)
+    return requested.stdout.splitlines()
 
 
 def test_a_change_in_any_source_is_a_new_cache(tmp_path):

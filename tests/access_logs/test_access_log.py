@@ -112,7 +112,7 @@ def test_a_torn_configuration_has_formats_all_the_same(tmp_path):
     assert row(read_access_log(raw)[0])["request_time_s"] == 1.231
 
 
-def test_a_stated_configuration_without_a_format_is_told(tmp_path):
+def test_a_stated_configuration_without_a_format_is_reported(tmp_path):
     raw = laid(tmp_path, COMBINED, conf="it is no configuration {")
     raw = RawFile(tmp_path, raw.name, settings={"nginx_conf": str(tmp_path / "nginx.conf")})
 
@@ -269,7 +269,7 @@ def test_times_without_a_zone_are_of_the_zone_given(tmp_path):
     assert frame["time"].tolist() == [pd.Timestamp("2025-12-11T01:10:30Z")]
 
 
-def test_the_hour_that_comes_twice_is_told_apart_by_its_offset(tmp_path):
+def test_the_hour_that_comes_twice_is_distinguished_by_its_offset(tmp_path):
     first = COMBINED.replace(b"11/Dec/2025:10:10:30 +0900", b"26/Oct/2025:02:30:00 +0200")
     second = COMBINED.replace(b"11/Dec/2025:10:10:30 +0900", b"26/Oct/2025:02:30:00 +0100")
 

@@ -35,7 +35,7 @@ def test_a_packed_copy_reads_the_same(log):
     assert differences(packed, "numba", log) == []
 
 
-def test_a_cell_changed_is_told(log, tmp_path):
+def test_a_cell_changed_is_reported(log, tmp_path):
     changed = tmp_path / "access.log"
     lines = log.read_bytes().split(b"\n")
     assert b" 200 " in lines[0]

@@ -49,7 +49,7 @@ PACKINGS = {"gzip": gzip.compress, "zstd": zstd, "bzip2": bz2.compress, "xz": lz
 
 
 @pytest.mark.parametrize("pack", [bytes, *PACKINGS.values()], ids=["plain", *PACKINGS])
-def test_packed_files_are_told_by_their_content(tmp_path, pack):
+def test_packed_files_are_recognised_by_their_content(tmp_path, pack):
     (tmp_path / "access.log").write_bytes(pack(many(500)))
 
     frame, how = read_access_logs([tmp_path / "access.log"])
@@ -546,12 +546,12 @@ def test_a_log_is_looked_into_once_to_tell_whether_the_loop_reads_it(tmp_path, m
     monkeypatch.setattr("watchme_analysis.access_logs.scan.FAST_FROM", 1)
     (tmp_path / "access.log").write_bytes(S3)
     scan = AccessScan([tmp_path / "access.log"])
-    asked = []
+    requested = []
     head = Input.head
-    monkeypatch.setattr(Input, "head", lambda one, *size: asked.append(one.name) or head(one, *size))
+    monkeypatch.setattr(Input, "head", lambda one, *size: requested.append(one.name) or head(one, *size))
 
     assert not scan.uses_compiled_parser and len(list(scan)) == 1
-    assert len(asked) == 1
+    assert len(requested) == 1
 
 
 def test_a_window_before_now_selects_the_rows_of_a_rotated_set(tmp_path):

@@ -84,7 +84,7 @@ def test_parts_add_up_to_the_whole():
     assert left.upstreams().equals(whole.upstreams())
 
 
-def test_only_slow_requests_are_counted_where_asked():
+def test_only_slow_requests_are_counted_where_requested():
     summary = AccessSummary(choice=RequestFilter(1.0))
     summary.add(timed([0.5, 1.0, 2.0]))
     summary.add(requests({}))

@@ -135,7 +135,7 @@ def test_what_can_not_be_read_back_is_refused_with_a_sentence(text, words):
     ("text", "expected"),
     [(COMBINED, True), ("$status %h", False), ("100%% sure", False), ("combined", False)],
 )
-def test_a_format_of_apache_is_told_from_one_of_nginx(text, expected):
+def test_a_format_of_apache_is_distinguished_from_one_of_nginx(text, expected):
     assert looks_like_apache(text) is expected
 
 

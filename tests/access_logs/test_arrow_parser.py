@@ -43,6 +43,6 @@ print(*sorted({"numba", "pandas"} & set(sys.modules)))
 def test_columns_need_neither_pandas_nor_numba():
     # They take longer to be loaded than ten thousand lines to be read.
     words = [sys.executable, "-c", READ, json.dumps(LOGS)]
-    asked = subprocess.run(words, capture_output=True, text=True, check=True)
+    requested = subprocess.run(words, capture_output=True, text=True, check=True)
 
-    assert asked.stdout.splitlines() == ["1 0"] * len(LOGS) + [""]
+    assert requested.stdout.splitlines() == ["1 0"] * len(LOGS) + [""]

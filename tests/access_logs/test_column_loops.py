@@ -21,7 +21,7 @@ def bits_of(is_valid):
 
 
 @given(st.lists(st.booleans(), max_size=40))
-def test_good_and_other_lines_are_told_apart(is_good):
+def test_good_and_other_lines_are_distinguished(is_good):
     good, others = np.empty((2, len(is_good)), np.int64)
     count = gathered.partition_lines(np.array(is_good, bool), good, others)
     assert good[:count].tolist() == [at for at, one in enumerate(is_good) if one]

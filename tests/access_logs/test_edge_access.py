@@ -35,7 +35,7 @@ def test_a_log_named_as_the_edges_is_not_taken_for_the_origins(tmp_path):
     assert edge["duration_ms"].tolist() == [250.0, 3000.0, 1.0]
     assert edge["uri"].tolist() == ["/health?x=1"] * 3
     assert edge["status"].tolist() == [200, 504, 403]
-    # 0: the origin was not asked, or gave no answer.
+    # 0: the origin was not called, or gave no answer.
     assert edge["origin_status"].tolist() == [200, 0, 0]
     assert edge["origin_addr"].isna().tolist() == [False, False, True]
 

@@ -30,8 +30,8 @@ def errors(*rows):
         "kind": "upstream_timeout_header",
         "message": "upstream timed out",
     }
-    asked = {"method": "GET", "path": "/health"}
-    made = [base | asked | {"line": n} | row for n, row in enumerate(rows, 1)]
+    requested = {"method": "GET", "path": "/health"}
+    made = [base | requested | {"line": n} | row for n, row in enumerate(rows, 1)]
     return conform("error_log", pd.DataFrame(made))
 
 
@@ -92,15 +92,15 @@ def test_an_upstream_that_is_left_out_from_then_on_takes_no_try():
     assert found["link"].tolist() == ["alone", "alone"]
 
 
-def test_who_left_early_and_who_got_no_socket_are_told_by_what_was_sent():
+def test_who_left_early_and_who_got_no_socket_are_recognised_by_what_was_sent():
     gone = "client prematurely closed connection, so upstream connection is closed too while connecting to"
     no_socket = "socket() failed (24: Too many open files) while connecting to upstream"
-    asked = {"time": at(10), "upstream_addr": FIRST}
+    requested = {"time": at(10), "upstream_addr": FIRST}
     found = errors_to_requests(
         errors(
-            asked | {"kind": "open_files", "message": no_socket},
-            asked | {"kind": "client_closed", "message": gone},
-            asked | {"kind": "client_closed", "message": gone},
+            requested | {"kind": "open_files", "message": no_socket},
+            requested | {"kind": "client_closed", "message": gone},
+            requested | {"kind": "client_closed", "message": gone},
         ),
         access(
             {"time": at(10.4), "status": 499, "upstream_addr": FIRST},
@@ -192,7 +192,7 @@ def test_a_warning_within_a_request_does_not_take_the_place_of_its_failure():
     assert linked(found) == [0, 0]
 
 
-def test_a_limit_refuses_before_an_upstream_is_asked_or_delays():
+def test_a_limit_refuses_before_an_upstream_is_called_or_delays():
     requests = access(
         {"time": at(10.2), "status": 200, "upstream_addr": FIRST}, {"time": at(10.4), "status": 429}
     )
@@ -209,7 +209,7 @@ def test_a_log_of_whole_seconds_leaves_open_when_within_one_a_request_ended():
     assert linked(found) == [0]
 
 
-def test_lines_about_no_request_are_told_apart():
+def test_lines_about_no_request_are_distinguished():
     found = errors_to_requests(
         errors({"time": at(10), "kind": "startup", "path": None}, {"time": None}), access({"time": at(10.4)})
     )

@@ -143,15 +143,15 @@ def test_what_clients_send_does_not_shift_the_fields(tmp_path):
     assert frame["kind"].tolist() == ["upstream_refused"]
 
 
-def test_an_hour_that_clocks_repeat_is_told_apart(tmp_path):
+def test_an_hour_that_clocks_repeat_is_distinguished(tmp_path):
     clocks = ("01:59:59", "02:10:00", "02:09:59", "02:59:59", "02:00:00", "02:10:00", "02:59:59", "03:00:00")
     text = "".join(f"2025/10/26 {clock} [error] 31#32: x\n" for clock in clocks)
 
     frame, _ = read_error_log(laid(tmp_path, text, zone=parse_zone("Europe/Berlin")))
 
-    told = frame["time"].dt.strftime("%H:%M:%S").tolist()
-    assert told[:4] == ["23:59:59", "00:10:00", "00:09:59", "00:59:59"]
-    assert told[4:] == ["01:00:00", "01:10:00", "01:59:59", "02:00:00"]
+    reported = frame["time"].dt.strftime("%H:%M:%S").tolist()
+    assert reported[:4] == ["23:59:59", "00:10:00", "00:09:59", "00:59:59"]
+    assert reported[4:] == ["01:00:00", "01:10:00", "01:59:59", "02:00:00"]
 
 
 def test_addresses_of_ipv6_are_taken_apart(tmp_path):

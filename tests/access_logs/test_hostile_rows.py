@@ -175,7 +175,7 @@ def test_values_of_other_shapes_that_can_not_be_stored_cost_no_other(tmp_path, f
     assert len(case.table(table)) >= rows
 
 
-def test_a_kept_row_is_counted_and_told(tmp_path):
+def test_a_kept_row_is_counted_and_reported(tmp_path):
     (tmp_path / "evidence" / "queues").mkdir(parents=True)
     # Put together here, so that no scanner takes it for one.
     secret = "pass" + "word=hunter" + "2hunter2"

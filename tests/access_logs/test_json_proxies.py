@@ -71,7 +71,7 @@ def test_caddy_s_durations_with_a_unit_are_read():
     assert row({**CADDY, "duration": "929.675µs"})["request_time_s"] == 0.000929675
 
 
-def test_caddy_s_durations_of_another_unit_are_told():
+def test_caddy_s_durations_of_another_unit_are_reported():
     chunk = read({**CADDY, "duration": 929675})
 
     assert (len(chunk.table), len(chunk.rejected)) == (0, 1)

@@ -32,7 +32,7 @@ def test_a_line_leaves_a_format_where_it_is_wrong(old, new, where):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         (
             b"[Thu Dec 11 10:10:30.123456 2025] [core:error] [pid 7:tid 8] AH00126: Invalid URI",
@@ -46,8 +46,8 @@ def test_a_line_leaves_a_format_where_it_is_wrong(old, new, where):
         (b"2025/12/11 01:11:40 something else", "of none of the formats"),
     ],
 )
-def test_a_line_of_no_format_is_told_for_what_it_is(line, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_line_of_no_format_is_reported_for_what_it_is(line, reported):
+    with pytest.raises(ValueError, match=reported):
         ReferenceParser([TIMED], UTC).row(line)
 
 
@@ -64,7 +64,7 @@ def test_every_engine_gives_the_same_reasons(engine):
     ]
 
 
-def test_a_line_that_runs_into_another_is_told():
+def test_a_line_that_runs_into_another_is_reported():
     line = b"192.0.2.7 [11/Dec/2025:10:10:30 +0900] a b | 200"
     glued = line[:-7] + line
 
@@ -78,7 +78,7 @@ def test_a_line_that_never_was_on_a_format_leaves_it_nowhere(line):
     assert mismatch_reason(TIMED, line) is None
 
 
-def test_a_huge_line_is_told_at_once():
+def test_a_huge_line_is_reported_at_once():
     began = time.process_time()
 
     mismatch_reason(TIMED, GOOD.replace(b"curl", b'" 0.1 ' * 1_000_000))

@@ -24,7 +24,7 @@ FORMAT = (
     '"$upstream_status" "$host"'
 )
 PART = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\npart"
-# Path: kind, status sent. Each path is asked for once, or as often as it takes.
+# Path: kind, status sent. Each path is requested once, or as often as it takes.
 EXPECTED = {
     "/silent": ("upstream_timeout_header", 504),
     "/stalls": ("upstream_timeout_body", 200),

@@ -74,7 +74,7 @@ def test_envoy_logs_when_a_request_began_and_escapes_nothing():
     assert row["user_agent"] == 'say "hi" twice'
 
 
-def test_istio_tells_why_a_response_failed_and_who_asked():
+def test_istio_logs_why_a_response_failed_and_who_sent_the_request():
     row = row_of(ISTIO)
 
     assert (row["status"], row["client_addr"], row["upstream_addr"]) == (504, "192.0.2.9", "192.0.2.20:8017")

@@ -76,7 +76,7 @@ def test_the_teams_alarms_on_a_failing_function():
 def test_an_alarm_fires_at_one_time_in_a_diagnosis_and_in_a_back_test():
     world = World()
     world.fail(603, 1000, 0.2, "Runtime.ImportModuleError: no module")
-    told = {
+    reported = {
         (item["alarm"], item["resource"]): item["sliding"]["first"]
         for item in standard_alarms(world, pipelines(world))
     }
@@ -87,6 +87,6 @@ def test_an_alarm_fires_at_one_time_in_a_diagnosis_and_in_a_back_test():
     }
     tried = backtest_alarms(world, pipelines(world), read_specs(""))
     tested = {(item.spec.name, item.resource): item.run.first for item in tried if item.run}
-    same = {(name, resource): tested[names[name], resource] for name, resource in told if name in names}
-    assert {key: told[key] for key in same} == same
+    same = {(name, resource): tested[names[name], resource] for name, resource in reported if name in names}
+    assert {key: reported[key] for key in same} == same
     assert sum(moment is not None for moment in same.values()) >= 2

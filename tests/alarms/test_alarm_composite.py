@@ -58,8 +58,8 @@ def test_a_composite_alarm_follows_the_states_of_others():
 
 
 def test_actions_are_taken_only_when_the_state_changes():
-    told = [(int((at - START) / MINUTE), state) for at, state in run("IOOAAAOA").actions]
-    assert told == [(1, "OK"), (3, "ALARM"), (6, "OK"), (7, "ALARM")]
+    reported = [(int((at - START) / MINUTE), state) for at, state in run("IOOAAAOA").actions]
+    assert reported == [(1, "OK"), (3, "ALARM"), (6, "OK"), (7, "ALARM")]
 
 
 @pytest.mark.parametrize(("stat", "needed"), [("p99", 1000), ("p50", 20), ("p90", 100), ("p10", 100)])

@@ -159,7 +159,7 @@ def test_a_healthy_case_says_that_every_ring_is_in_vain(bundled):
         notebook.open_alarms(case=str(bundled("backlog-healthy").path), who="me")
 
 
-def test_single_runs_that_came_to_the_same_are_told_once():
+def test_single_runs_that_came_to_the_same_are_reported_once():
     agreements = [
         ("q", Agreement("dead_lettered", 991.0, 991.0, True, 991.0, 991.0)),
         ("q", Agreement("peak_visible", 20.0, 21.0, True, 19.0, 24.0)),

@@ -49,7 +49,7 @@ def test_the_advice_tells_when_and_how_many_could_still_be_kept_from_dying(dying
     assert len(alarm_advice(frame, START, dying, 0, TOKYO)) == 2
 
 
-def test_without_an_alarm_that_told_the_advice_says_so(dying):
+def test_without_an_alarm_that_reported_the_advice_says_so(dying):
     vain = rang(("vain", 5.0, 1, 3.5))
     assert "without false alarms" in alarm_advice(vain, START, dying, 40, TOKYO)[0]
     silent = vain.assign(first=pd.NaT, minutes_after_start=np.nan, false_a_week=0.0)

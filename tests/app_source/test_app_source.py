@@ -798,7 +798,7 @@ def test_callers_may_ask_for_as_many_steps_as_nothing_bounds(tmp_path, parameter
     assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
 
 
-def test_what_a_function_of_the_source_is_given_is_not_asked_for_by_callers(tmp_path):
+def test_what_a_function_of_the_source_is_given_is_not_required_of_callers(tmp_path):
     source = "def f(n: int):\n    for i in range(n): i\n@app.get('/x')\nasync def x():\n    f(3)\n"
     (tmp_path / "app.py").write_text(PREAMBLE + source)
     assert all(kind != "cpu" for kind, *_ in calls(tmp_path))

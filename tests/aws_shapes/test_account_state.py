@@ -57,7 +57,7 @@ def test_queue_attributes_that_say_nothing_make_no_queue(raw, attributes):
     assert len(piece.retrieval.rejected) == 1
 
 
-def test_a_redrive_policy_that_is_torn_is_told(raw):
+def test_a_redrive_policy_that_is_torn_is_reported(raw):
     def notes(policy):
         attributes = {"QueueArn": ARN + "sed-queue", "RedrivePolicy": policy}
         piece = only(sqs.read_queue(raw("queues/sed-queue.json", {"Attributes": attributes})))
@@ -171,7 +171,7 @@ def test_function_with_its_concurrency_and_masked_secrets(raw):
 
 
 @pytest.mark.parametrize(("printed", "known"), [("{}", True), ("", True), (None, False)])
-def test_no_reservation_is_told_from_not_asked(raw, printed, known):
+def test_no_reservation_is_distinguished_from_not_requested(raw, printed, known):
     if printed is not None:
         beside = raw("functions/sed-worker-concurrency.json", printed)
     function = raw("functions/sed-worker.json", CONFIGURATION)

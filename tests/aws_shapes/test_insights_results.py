@@ -8,7 +8,7 @@ from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.schema import TABLES
 
 REQUEST = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
-ASKED = {
+QUERY = {
     "logGroupName": "/aws/lambda/sed-worker",
     "startTime": 1765411200,
     "endTime": 1765414800,
@@ -24,11 +24,11 @@ def event(message, ptr="p", time="2025-12-11 01:00:00.120"):
 
 @pytest.fixture
 def read(tmp_path):
-    def write(answer, asked=ASKED, name="errors.json"):
+    def write(answer, requested=QUERY, name="errors.json"):
         folder = tmp_path / "logs"
         folder.mkdir(exist_ok=True)
-        if asked:
-            (folder / "queries.json").write_text(json.dumps([asked]))
+        if requested:
+            (folder / "queries.json").write_text(json.dumps([requested]))
         text = answer if isinstance(answer, str) else json.dumps(answer)
         (folder / name).write_text(text)
         events, queries = query_result_parts(RawFile(tmp_path, f"logs/{name}"))
@@ -65,7 +65,7 @@ def test_truncation(read, rows, matched, status, truncated):
 
 
 def test_an_answer_that_no_query_names_says_so(read):
-    events, query = read({"results": [event("x")], "status": "Complete"}, asked=None)
+    events, query = read({"results": [event("x")], "status": "Complete"}, requested=None)
     assert pd.isna(query.log_group)
     assert pd.isna(query["limit"])
     assert any("no entry of queries.json" in note for note in events.retrieval.notes)
@@ -97,7 +97,7 @@ def test_a_torn_answer_is_truncated(read):
 def test_a_query_without_an_answer_is_listed(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
-    (folder / "queries.json").write_text(json.dumps([ASKED, {**ASKED, "output": "recent.json"}]))
+    (folder / "queries.json").write_text(json.dumps([QUERY, {**QUERY, "output": "recent.json"}]))
     (folder / "errors.json.gz").write_bytes(b"")
     frame, _ = read_queries(RawFile(tmp_path, "logs/queries.json"))
     assert frame.query_name.tolist() == ["recent"]

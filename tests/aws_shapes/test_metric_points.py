@@ -189,7 +189,7 @@ def test_half_a_surrogate_pair_in_a_time_costs_that_point_alone(folder):
     assert found["metrics"]["value"].tolist() == [1.0]
 
 
-def test_messages_and_unreadable_values_are_told(folder):
+def test_messages_and_unreadable_values_are_reported(folder):
     answer = {
         "MetricDataResults": [series([minute(0), "yesterday", minute(1)], ["many", 2.0, float("inf")])],
         "Messages": [{"Code": "MaxMetricsExceeded", "Value": "too many"}],

@@ -281,7 +281,7 @@ def test_grades_and_links_give_reasons_and_name_signals():
 
 
 def test_every_signal_is_graded_or_explains():
-    # Receives without an invocation are the work of no cause of the list, and are told beside them.
+    # Receives without an invocation are the work of no cause of the list, and are reported beside them.
     used = {name for cause in CAUSES for name in cause.signals} | {"received_without_invocation"}
     assert used | {name for link in LINKS for name in link.signals} == set(SIGNALS)
 

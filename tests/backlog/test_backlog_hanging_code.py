@@ -1,4 +1,4 @@
-"""Code that hangs after a deployment, and an API that hangs: the same time-outs, told apart by the rest."""
+"""Code that hangs after a deployment, and an API that hangs: the rest distinguishes the time-outs."""
 
 import pandas as pd
 import pytest

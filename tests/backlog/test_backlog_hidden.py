@@ -38,12 +38,12 @@ def made(visibility_s=43_200.0, running=1.0, changed=690):
 
 
 @pytest.mark.slow
-def test_messages_that_hide_for_hours_after_a_failed_try_are_told():
-    told = found()
-    assert (told.verdict, told.cause) == ("supported", "visibility_misconfig")
-    assert told.incident_start == START + pd.Timedelta(minutes=690) and told.incident_end is None
-    assert told.extra["change"]["event_name"] == "SetQueueAttributes"
-    said = messages_in(told.ranking[0].finding.evidence[0].statement)["backlog-hidden"]
+def test_messages_that_hide_for_hours_after_a_failed_try_are_reported():
+    reported = found()
+    assert (reported.verdict, reported.cause) == ("supported", "visibility_misconfig")
+    assert reported.incident_start == START + pd.Timedelta(minutes=690) and reported.incident_end is None
+    assert reported.extra["change"]["event_name"] == "SetQueueAttributes"
+    said = messages_in(reported.ranking[0].finding.evidence[0].statement)["backlog-hidden"]
     assert (said["queue"], said["hidden"]) == ("jobs", 5)
     # Until a run fails many are well under such a setting.
     assert found(changed=500).extra["change"]["event_name"] == "SetQueueAttributes"

@@ -153,7 +153,7 @@ def test_a_torn_series_counts_for_nothing_where_it_is_silent():
     assert (whole.verdict, found.verdict) == ("no_incident", "inconclusive")
 
 
-def test_dead_letters_of_unknown_age_are_told_like_others():
+def test_dead_letters_of_unknown_age_are_reported_like_others():
     world = World()
     world.fail(600, 800, 1.4, "ConnectionError: [Errno 111] Connection refused")
     world.table("metrics")
@@ -166,15 +166,15 @@ def test_dead_letters_of_unknown_age_are_told_like_others():
     assert found.extra["dead_lettered_work"]
 
 
-def test_what_separates_most_is_asked_for_first():
+def test_what_separates_most_is_requested_first():
     world = World(hours=12)
     world.fail(300, 420, 0.2, "KeyError: 'url'")
     other = world.without("log_events", "log_queries", "changes", "event_source_mappings")
     for name in ("metrics", "metric_queries"):
         frame = other.table(name)
         other.tables[name] = frame[frame["metric"] != "ApproximateAgeOfOldestMessage"]
-    asked = [item.what.id for item in ask(other).missing_evidence]
-    assert asked[:4] == [
+    requested = [item.what.id for item in ask(other).missing_evidence]
+    assert requested[:4] == [
         "missing-metrics-of-what",
         "missing-function-errors-what",
         "missing-changes-what",

@@ -1,4 +1,4 @@
-"""More than one incident of the same queue: told apart by hours, or the same that comes back each day."""
+"""More than one incident of the same queue: distinguished by hours, or the same that comes back each day."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ def down_before(hours):
 
 
 @pytest.mark.slow
-def test_an_earlier_incident_of_the_same_queue_is_told_with_its_window_and_its_cause(tmp_path):
+def test_an_earlier_incident_of_the_same_queue_is_reported_with_its_window_and_its_cause(tmp_path):
     truth, found = diagnose_world(tmp_path, 702016, "consumer_failing", down_before(12))
     assert found.cause == "consumer_failing"
     (other,) = found.extra["other_incidents"]
@@ -117,10 +117,10 @@ def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, nam
     )
     worst = SimpleNamespace(harms=("creeping",), pipeline=SimpleNamespace(queue="worst"))
     other = SimpleNamespace(harms=("starved", "throttles"), pipeline=pipeline)
-    asked = []
+    requested = []
 
     def ask(inv):
-        asked.append(inv.options["queue"])
+        requested.append(inv.options["queue"])
         return SimpleNamespace(cause=named, incident_start=START, incident_end=None, confidence=0.9)
 
     ranking = [SimpleNamespace(finding=SimpleNamespace(cause=item)) for item in rivals]
@@ -130,6 +130,6 @@ def test_a_setting_of_another_queue_rivals_no_cause_of_the_worst_one(rivals, nam
     context = BacklogContext((worst, other), (worst, other), ())
     others = incidents_elsewhere(Investigation(world, "backlog"), context, judged, ask)
     assert [item.queue for item in others] == expected
-    assert asked == (
+    assert requested == (
         ["sleeping"] if "mapping_disabled" in rivals or (reserved and named == "throttled") else []
     )

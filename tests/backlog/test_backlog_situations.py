@@ -49,7 +49,7 @@ def diagnose_situation(tmp_path_factory):
         ("down-while-nobody-sends", 564066, "healthy"),
     ],
 )
-def test_what_looks_like_another_cause_is_told_apart(diagnose_situation, name, seed, cause):
+def test_what_looks_like_another_cause_is_distinguished(diagnose_situation, name, seed, cause):
     _, found = diagnose_situation(name, seed)
     assert found.cause == cause, found.summary
     assert found.confidence >= 0.7
@@ -69,7 +69,7 @@ def test_a_mapping_switched_off_during_an_outage_is_what_people_did_about_it(dia
     assert found.extra["change"] is None
 
 
-def test_slow_runs_for_which_nobody_waited_are_told_and_accuse_nobody(diagnose_situation):
+def test_slow_runs_for_which_nobody_waited_are_reported_and_accuse_nobody(diagnose_situation):
     _, found = diagnose_situation("nightly-backup", 564065)
     assert found.verdict == "no_incident"
     assert 0.7 <= found.confidence <= 0.95

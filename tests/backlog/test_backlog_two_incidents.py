@@ -33,7 +33,7 @@ def down_elsewhere(hours_before):
 
 
 @pytest.mark.parametrize(("hours_before", "separate"), [(8, True), (0, False)])
-def test_trouble_of_another_queue_at_another_time_is_told_apart(tmp_path, hours_before, separate):
+def test_trouble_of_another_queue_at_another_time_is_distinguished(tmp_path, hours_before, separate):
     found = diagnose_world(tmp_path, 700003, "consumer_failing", down_elsewhere(hours_before))
     assert found.cause == "consumer_failing"
     assert len(found.extra["queues"]) == 2
@@ -56,18 +56,18 @@ def test_work_of_messages_that_are_gone_is_not_called_known(tmp_path):
     assert not found.extra["missed_work_certain"]
 
 
-def untold(twist):
+def unreported(twist):
     """Return a twist whose changes of queues nobody recorded."""
 
-    def told_nothing(world, options):
+    def reported_nothing(world, options):
         twist(world, options)
         options["changes"] = [item for item in options["changes"] or [] if item[1] != "StartMessageMoveTask"]
 
-    return told_nothing
+    return reported_nothing
 
 
-@pytest.mark.parametrize("twist", [redriven, untold(redriven), dead_letters_purged])
-def test_dead_letters_that_left_are_asked_of_nobody_and_those_that_went_back_are_not_lost(tmp_path, twist):
+@pytest.mark.parametrize("twist", [redriven, unreported(redriven), dead_letters_purged])
+def test_dead_letters_that_left_are_expected_of_nobody_and_those_that_went_back_are_not_lost(tmp_path, twist):
     found = diagnose_world(tmp_path, 700020, "downstream_down", twist)
     if twist is not dead_letters_purged:
         assert found.extra["dead_letters"] > 10

@@ -101,7 +101,7 @@ def test_as_few_that_come_together_or_from_one_device_are(tmp_path, how):
     assert diagnose_world(tmp_path, 502, "healthy", stray(6, **how))[0].cause == "poison_messages"
 
 
-def test_messages_as_close_together_as_chance_rarely_has_them_are_not_told_for_sure(tmp_path):
+def test_messages_as_close_together_as_chance_rarely_has_them_are_not_reported_for_sure(tmp_path):
     found, _ = diagnose_world(tmp_path, 515016, "healthy", stray(6))
     assert found.verdict == "inconclusive"
     assert {entry.finding.cause for entry in found.ranking[:2]} == {"poison_messages", "healthy"}

@@ -39,7 +39,7 @@ def test_runs_that_end_at_once_moved_down():
     assert frame.loc["duration_avg_s", "onset"] == frame.loc["errors", "onset"] == at(2401)
 
 
-def test_a_short_history_is_told_without_a_surprise():
+def test_a_short_history_is_reported_without_a_surprise():
     world = World(hours=12)
     world.fail(400, 640, 30.0, "Task timed out after 30.00 seconds")
     frame = onset_order(world)

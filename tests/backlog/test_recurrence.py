@@ -71,7 +71,7 @@ def test_one_device_holds_seven_in_ten():
     assert found(world, "one item").empty
 
 
-def test_a_creep_is_told_before_it_does_harm():
+def test_a_creep_is_reported_before_it_does_harm():
     world = World(hours=120)
     rng = np.random.default_rng(5)
     for minute in range(1, 60 * world.hours, 30):

@@ -89,16 +89,16 @@ def test_bad_questions_to_a_case_are_sentences(case, tmp_path):
         open_case(tmp_path / "nowhere")
 
 
-def test_damaged_cases_are_told_and_made_anew(case, evidence):
+def test_damaged_cases_are_reported_and_made_anew(case, evidence):
     (case.path / "tables" / "probes.parquet").write_bytes(b"PAR1")
     with pytest.raises(CaseError, match="import the evidence anew"):
         open_case(case.path).table("probes")
     with pytest.raises(CaseError, match="'probes' of the case"):
         open_case(case.path).sql("select * from probes")
     of_another = json.dumps(case.manifest | {"format_version": 0})
-    for text, told in (("{", "can't be read"), (of_another, "made by another version")):
+    for text, reported in (("{", "can't be read"), (of_another, "made by another version")):
         (case.path / "manifest.json").write_text(text)
-        with pytest.raises(CaseError, match=told):
+        with pytest.raises(CaseError, match=reported):
             open_case(case.path)
         assert import_folder(evidence, case.path).changed
         assert open_case(case.path).manifest == case.manifest

@@ -1,4 +1,4 @@
-"""Folders of several cases, told from those of one."""
+"""Folders of several cases, distinguished from those of one."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_parts_of_one_case_are_not(names):
     assert side_by_side(Path("incident"), names) is None
 
 
-def test_who_holds_cases_alike_is_told_of_the_evidence_beside_them(tmp_path):
+def test_who_holds_cases_alike_learns_of_the_evidence_beside_them(tmp_path):
     for name in [*below("b", "a"), "c/probes.csv"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -62,12 +62,14 @@ def test_folders_of_different_days_are_named_and_those_of_one_incident_are_not()
     one = {"metrics/sqs.json": metrics, "logs/a.json": logs, "queues/a.json": [], "b.log": during(1, 1, 2)}
     assert far_apart(one) == ""
     assert far_apart({**one, "later/b.log": during(11, 10, 10)}) == "", "a day is not over a day"
-    told = far_apart({**one, "other/c.log": during(11, 12, 13)})
-    assert told.startswith("the folders metrics (from 2025-11-01), logs (from 2025-11-05), other (from 2025")
-    assert "(dates in UTC): if they are not of one incident, import each by itself" in told
+    reported = far_apart({**one, "other/c.log": during(11, 12, 13)})
+    assert reported.startswith(
+        "the folders metrics (from 2025-11-01), logs (from 2025-11-05), other (from 2025"
+    )
+    assert "(dates in UTC): if they are not of one incident, import each by itself" in reported
 
 
-def test_an_import_says_so_unless_it_was_told_that_all_is_one(tmp_path):
+def test_an_import_says_so_unless_it_is_stated_that_all_is_one(tmp_path):
     evidence = tmp_path / "evidence"
     for folder, day in (("may", "03/May"), ("june", "03/Jun")):
         (evidence / folder).mkdir(parents=True)

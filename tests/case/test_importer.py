@@ -545,16 +545,16 @@ def test_another_case_within_the_evidence_is_left_as_one(evidence):
 def test_metrics_and_queries_last_until_their_end(tmp_path):
     series = {"Id": "a", "Label": "q", "Timestamps": ["2025-12-11T01:00:00Z", "2025-12-11T01:05:00Z"]}
     metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent", "Dimensions": []}
-    asked = [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}]
+    requested = [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}]
     folder = tmp_path / "evidence" / "metrics"
     folder.mkdir(parents=True)
     (folder / "sqs.json").write_text(json.dumps({"MetricDataResults": [series | {"Values": [1.0, 2.0]}]}))
-    (folder / "metric-data-queries.json").write_text(json.dumps(asked))
+    (folder / "metric-data-queries.json").write_text(json.dumps(requested))
     logs = tmp_path / "evidence" / "logs"
     logs.mkdir()
     (logs / "errors.json").write_text('{"status": "Complete", "results": []}')
-    asked = {"logGroupName": "/aws/lambda/w", "queryString": "fields @message", "queryId": "a"}
-    hour = asked | {"startTime": 1765411200, "endTime": 1765414800, "output": "errors.json"}
+    requested = {"logGroupName": "/aws/lambda/w", "queryString": "fields @message", "queryId": "a"}
+    hour = requested | {"startTime": 1765411200, "endTime": 1765414800, "output": "errors.json"}
     (logs / "queries.json").write_text(json.dumps([hour]))
     covered = import_folder(tmp_path / "evidence", tmp_path / "case").case.coverage()
     for table, start, end in (("metrics", "01:00", "01:10"), ("log_queries", "00:00", "01:00")):

@@ -52,10 +52,10 @@ def test_an_error_log_has_the_zone_of_the_access_log_of_the_same_nginx(tmp_path,
 
 def test_a_zone_that_is_stated_counts_more_than_that_of_a_log_beside(tmp_path):
     files = {"access.log": ACCESS.format("-0930"), "error.log": ERROR}
-    asked = imported(tmp_path, files, zone_name="Asia/Tokyo")
+    requested = imported(tmp_path, files, zone_name="Asia/Tokyo")
 
-    assert error_time(asked) == datetime(2026, 11, 27, 14, 26, 3, tzinfo=UTC)
-    assert not assumed(asked)
+    assert error_time(requested) == datetime(2026, 11, 27, 14, 26, 3, tzinfo=UTC)
+    assert not assumed(requested)
     # The same files with another statement are another case.
     default = imported(tmp_path, files)
     assert error_time(default) == datetime(2026, 11, 28, 8, 56, 3, tzinfo=UTC)

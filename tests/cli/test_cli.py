@@ -37,8 +37,8 @@ def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path
     assert "access.log  access_log     3         0  10:00:01 .. 10:00:31\n" in first.stdout
     assert "  - holiday.jpg (4 bytes): not recognised\n" in first.stdout
     assert first.stdout.endswith(f"\nNext:\n    watchme diagnose health {tmp_path / 'case'}\n")
-    told = " ".join(first.stdout.split()).partition("Not in the case, but useful for health: ")[2]
-    assert "error_log, " in told
+    reported = " ".join(first.stdout.split()).partition("Not in the case, but useful for health: ")[2]
+    assert "error_log, " in reported
     again = watchme("import", evidence, tmp_path / "case")
     assert "unchanged" in again.stdout
 
@@ -47,10 +47,10 @@ def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_
     (evidence / "queues").mkdir()
     (evidence / "queues" / "jobs-dlq-messages.json").write_text("no messages")
     (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
-    told = watchme("import", evidence, tmp_path / "case")
-    assert told.returncode == 1
-    assert "1 file of evidence could not be read: queues/jobs-dlq-messages.json." in told.stderr
-    assert "Could not be read, though it is evidence:\n  - queues/jobs-dlq-messages.json" in told.stdout
+    reported = watchme("import", evidence, tmp_path / "case")
+    assert reported.returncode == 1
+    assert "1 file of evidence could not be read: queues/jobs-dlq-messages.json." in reported.stderr
+    assert "Could not be read, though it is evidence:\n  - queues/jobs-dlq-messages.json" in reported.stdout
 
     answer = json.loads(watchme("diagnose", "backlog", tmp_path / "case", "--json").stdout)
     assert answer["missing_evidence"][0]["what"] == "queues/jobs-dlq-messages.json, which could not be read"
@@ -68,8 +68,8 @@ def test_import_takes_times_without_a_zone_for_those_of_the_option(watchme, evid
     found = watchme("case", "sql", tmp_path / "case", "select hour(time) as h from app_log", "--csv")
     assert found.stdout == "h\n1\n"
     (evidence / "case.toml").write_text('time_zone = "UTC"\n')
-    told = watchme("import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo")
-    assert "read as UTC, as case.toml states, and not as Asia/Tokyo." in told.stderr
+    reported = watchme("import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo")
+    assert "read as UTC, as case.toml states, and not as Asia/Tokyo." in reported.stderr
 
 
 def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):

@@ -111,10 +111,10 @@ def test_the_page_fits_a_terminal(tmp_path, monkeypatch, columns, tables):
     assert [line for line in page.splitlines() if len(line) > columns and str(tmp_path) not in line] == []
     assert page.count("p50 s  ") + page.count("p50 s\n") == 3
     assert page.count("full-path  ") == tables + 1
-    # What is cut short can be told apart all the same.
+    # What is cut short can be distinguished all the same.
     assert len({line.split()[0] for line in page.splitlines() if line.startswith("/a/")}) >= 3
     assert "upstream_timeout_header" in page
-    # The day is told where there are several; what all logs share is said once.
+    # The day is reported where there are several; what all logs share is said once.
     assert "12-11 10:11:38" in page
     assert "2 logs: log_format as stated" in page
 
@@ -240,13 +240,13 @@ def test_json_says_the_same(log):
         (["--only", "upstream=192.0.2.*", "--slow", "3s"], 1, 0),
     ],
 )
-def test_what_is_asked_is_counted(log, options, requests, left_out):
+def test_what_is_requested_is_counted(log, options, requests, left_out):
     result = json.loads(run(log, "--format", FORMAT, "--json", *options).output)
 
     assert (result["requests"], result["left_out"]) == (requests, left_out)
 
 
-def test_what_slow_leaves_out_is_told(log, tmp_path):
+def test_what_slow_leaves_out_is_reported(log, tmp_path):
     other = tmp_path / "other-access.log"
     other.write_text(COMBINED)
 
@@ -285,7 +285,7 @@ def test_who_stops_a_scan_gets_what_was_read_until_then():
     assert "-: INCOMPLETE, rows are missing" in page
 
 
-def test_what_is_chosen_is_told(log):
+def test_what_is_chosen_is_reported(log):
     page = run(log, "--format", FORMAT, "--only", "status=5xx", "--only", "upstream=-", "--slow", "3s").output
 
     page = " ".join(page.split())
@@ -311,12 +311,12 @@ def test_what_was_sent_is_shown_where_it_orders(log):
     assert "MB" not in run(log, "--format", FORMAT, "--by", "status").output
 
 
-def test_a_folder_without_logs_is_told_from_nothing(tmp_path):
+def test_a_folder_without_logs_is_distinguished_from_nothing(tmp_path):
     with pytest.raises(InputError, match=r"holds no access log: none .* \*access\*\.log"):
         run(tmp_path)
 
 
-def test_a_window_without_requests_is_told(log):
+def test_a_window_without_requests_is_reported(log):
     assert "No request matches the window" in run(log, "--format", FORMAT, "--since", "2h").output
 
 
@@ -415,7 +415,7 @@ def test_error_logs_of_a_folder_are_those_with_their_name(log, tmp_path):
         run(log, "--format", FORMAT, "--errors", "missing")
 
 
-def test_what_is_no_error_log_is_not_asked_for_its_format(log):
+def test_what_is_no_error_log_is_not_required_to_state_its_format(log):
     _, _, errors = run(log, "--format", FORMAT, "--errors", log).output.partition("Error log")
 
     assert "None of its lines could be read: they are not in the format" in errors
@@ -471,7 +471,7 @@ def test_which_errors_are_shown(log, tmp_path, monkeypatch, options, kinds):
     assert (None if found is None else {row["kind"]: row["errors"] for row in found["kinds"]}) == kinds
 
 
-def test_an_error_log_of_another_time_is_told_apart(log, tmp_path):
+def test_an_error_log_of_another_time_is_distinguished(log, tmp_path):
     (tmp_path / "error.log").write_text(LOCAL_ERROR)
 
     page = run(log, "--format", FORMAT, "--log-timezone", "UTC").output
@@ -517,14 +517,14 @@ def test_a_large_log_of_no_known_format_is_left_early(tmp_path, monkeypatch, goo
 
 
 @pytest.mark.slow
-def test_many_lines_of_which_none_can_be_read_are_told_at_once(monkeypatch):
+def test_many_lines_of_which_none_can_be_read_are_reported_at_once(monkeypatch):
     monkeypatch.setattr("watchme_analysis.cli.access_run._MANY_LINES", 10)
-    for rest, told in ((b"", 1), (COMBINED.encode(), 0)):
+    for rest, reported in ((b"", 1), (COMBINED.encode(), 0)):
         result = run("-", input=rest + 2000 * b"junk\n")
-        assert result.stderr.count("of the first 2,000 lines could be read") == told
+        assert result.stderr.count("of the first 2,000 lines could be read") == reported
 
 
-def test_escapes_are_decoded_where_asked(tmp_path):
+def test_escapes_are_decoded_where_requested(tmp_path):
     line = COMBINED.replace("/a", "/caf\\xC3\\xA9")
     (tmp_path / "access.log").write_text(line)
 
@@ -608,10 +608,12 @@ def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
         "--errors",
         "none",
     ]
-    asked = subprocess.run([sys.executable, "-c", run, *words], capture_output=True, text=True, check=True)
-    assert "6 requests, 2 rejected" in asked.stdout
-    assert "Slowest requests" in asked.stdout
-    assert asked.stdout.splitlines()[-2:] == ["", "True"]
+    requested = subprocess.run(
+        [sys.executable, "-c", run, *words], capture_output=True, text=True, check=True
+    )
+    assert "6 requests, 2 rejected" in requested.stdout
+    assert "Slowest requests" in requested.stdout
+    assert requested.stdout.splitlines()[-2:] == ["", "True"]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_alarms_that_watch_nothing_in_the_case_are_named(bundled):
     assert "health-checks" not in said
 
 
-def test_points_that_contradict_one_another_are_told(evidence):
+def test_points_that_contradict_one_another_are_reported(evidence):
     def contradict(answer):
         for series in answer["MetricDataResults"]:
             series["Timestamps"] += series["Timestamps"][:3]

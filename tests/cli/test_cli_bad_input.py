@@ -355,8 +355,14 @@ def check_manifest(fault_of, folder, content):
     shutil.rmtree(case, ignore_errors=True)
     shutil.copytree(folder / "case", case)
     write(case / "manifest.json", content)
-    asked = [("case", "show"), ("diagnose", "health"), ("alarms", "backtest"), ("redrive",), ("simulate",)]
-    faults = [fault_of((*words, case)) for words in asked]
+    requested = [
+        ("case", "show"),
+        ("diagnose", "health"),
+        ("alarms", "backtest"),
+        ("redrive",),
+        ("simulate",),
+    ]
+    faults = [fault_of((*words, case)) for words in requested]
     assert [fault for fault in (*faults, fault_of(("case", "sql", case, "select 1"))) if fault] == []
 
 

@@ -58,7 +58,7 @@ def test_json_has_the_same_shape_for_one_question(watchme, evidence):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (("health",), "CASE"),
         ((), "CASE"),
@@ -69,13 +69,13 @@ def test_json_has_the_same_shape_for_one_question(watchme, evidence):
         (("evidence", "evidence"), "'evidence' is not one of"),
     ],
 )
-def test_what_can_not_be_answered_is_one_sentence(watchme, evidence, words, told):
+def test_what_can_not_be_answered_is_one_sentence(watchme, evidence, words, reported):
     (evidence.parent / "empty").mkdir()
     answer = watchme("diagnose", *words, cwd=evidence.parent)
     assert answer.returncode == 2
     assert answer.stdout == ""
     assert answer.stderr.count("\n") == 1
-    assert told in answer.stderr
+    assert reported in answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from watchme_analysis.errors import InputError, ServiceError
 )
 def test_each_kind_of_error_has_a_sentence_and_a_code(error, code):
     for language in ("en", "ja"):
-        told, found = sentence_of(error, language)
-        assert (found, "\n" in told, bool(told)) == (code, False, True)
+        reported, found = sentence_of(error, language)
+        assert (found, "\n" in reported, bool(reported)) == (code, False, True)
 
 
 def test_an_error_of_the_program_has_none():

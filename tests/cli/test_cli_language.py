@@ -27,9 +27,9 @@ def sentences(found):
 @pytest.mark.parametrize("name", ["health-threadpool", "backlog-dlq"])
 def test_a_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_each_sentence(diagnosed, name):
     japanese, english = (diagnosed(name).to_dict(language) for language in ("ja", "en"))
-    told = list(zip(sentences(english), sentences(japanese), strict=True))
-    assert len(told) > 20
-    for (one, message), (other, same) in told:
+    reported = list(zip(sentences(english), sentences(japanese), strict=True))
+    assert len(reported) > 20
+    for (one, message), (other, same) in reported:
         assert message == same, one
         assert message["id"], one
         assert not JAPANESE.search(one), one
@@ -43,12 +43,12 @@ def test_a_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_ea
 @pytest.mark.slow
 def test_the_text_for_people_follows_the_option_before_the_environment(bundled):
     case = ["diagnose", "health", str(bundled("health-healthy").path)]
-    told = {
+    reported = {
         (option, variable): CliRunner()
         .invoke(cli, case + (["--language", option] if option else []), env={"WATCHME_LANGUAGE": variable})
         .stdout
         for option, variable in (("", "ja"), ("en", "ja"), ("ja", "en"))
     }
-    assert told["", "ja"] == told["ja", "en"]
-    assert JAPANESE.search(told["", "ja"])
-    assert not JAPANESE.search(told["en", "ja"])
+    assert reported["", "ja"] == reported["ja", "en"]
+    assert JAPANESE.search(reported["", "ja"])
+    assert not JAPANESE.search(reported["en", "ja"])

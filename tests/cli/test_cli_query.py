@@ -53,7 +53,7 @@ def test_list_and_show():
 
 
 @pytest.mark.slow
-def test_groups_are_found_and_more_than_fifty_asked(groups):
+def test_groups_are_found_and_more_than_fifty_queried(groups):
     result = run("run", "worker_timeouts", "--output", "jsonl")
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in result.stdout.splitlines()]
@@ -108,7 +108,7 @@ def test_a_fifty_of_log_groups_that_fails_is_named(groups, capsys):
 
 
 @pytest.mark.slow
-def test_profiles_are_asked_at_once_and_one_that_fails_is_named(group, tmp_path, monkeypatch, capsys):
+def test_profiles_are_queried_at_once_and_one_that_fails_is_named(group, tmp_path, monkeypatch, capsys):
     config = tmp_path / "config"
     keys = "region = ap-southeast-2\naws_access_key_id = x\naws_secret_access_key = x\n"
     config.write_text(f"[profile night]\n{keys}[profile day]\n{keys}")
@@ -120,7 +120,7 @@ def test_profiles_are_asked_at_once_and_one_that_fails_is_named(group, tmp_path,
     assert "nobody failed: AWS can't be called" in err
 
 
-def test_offline_repeats_what_was_asked(group, capsys):
+def test_offline_repeats_what_was_queried(group, capsys):
     first = ask(capsys, "worker_timeouts")
     calls = sum(group.calls.values())
     code, rows, err = ask(capsys, "worker_timeouts", "--offline")
@@ -139,12 +139,12 @@ def test_parameters_and_groups_by_hand(group):
     assert "1 query scanned" in result.stderr
 
 
-def test_fields_of_json_messages_become_columns_when_asked(group, capsys):
+def test_fields_of_json_messages_become_columns_when_requested(group, capsys):
     at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
     text = json.dumps({"level": "ERROR", "device": "d-7", "error": {"type": "KeyError"}})
     group.engine.load(GROUPS[0], [(at, text, "s")])
-    asked = "worker_errors", "--log-group", GROUPS[0]
-    (_, [plain], _), (_, [flat], _) = ask(capsys, *asked), ask(capsys, *asked, "--flatten")
+    requested = "worker_errors", "--log-group", GROUPS[0]
+    (_, [plain], _), (_, [flat], _) = ask(capsys, *requested), ask(capsys, *requested, "--flatten")
     assert plain["@message"] == flat["@message"] == text
     assert "message.device" not in plain
     assert (flat["message.device"], flat["message.error.type"]) == ("d-7", "KeyError")
@@ -167,23 +167,23 @@ def test_no_rows_is_no_error(group):
     assert result.stdout == "no rows\n"
 
 
-def test_bad_input_is_told(group):
+def test_bad_input_is_reported(group):
     result = run("run", "request", "-p", "request_id=1", "--log-group", GROUPS[0])
     assert "is a uuid" in str(result.exception)
     assert not group.started
 
 
 @pytest.mark.slow
-def test_where_the_count_of_bytes_may_not_be_asked_a_groups_size_tells(group):
+def test_where_the_count_of_bytes_may_not_be_queried_a_groups_size_tells(group):
     logs = boto3.client("logs")
     at = int((NOW - timedelta(hours=2)).timestamp() * 1000)
     logs.create_log_stream(logGroupName=GROUPS[0], logStreamName="s")
     events = [{"timestamp": at, "message": "x" * 1000}]
     logs.put_log_events(logGroupName=GROUPS[0], logStreamName="s", logEvents=events)
     group.faults["GetMetricData"].append("denied")
-    told = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h")
-    assert told.exit_code == 0
-    assert "expected to scan less than 0.001 GB, less than 0.0001 USD" in told.stderr
+    reported = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h")
+    assert reported.exit_code == 0
+    assert "expected to scan less than 0.001 GB, less than 0.0001 USD" in reported.stderr
     group.faults["GetMetricData"].append("denied")
     refused = run(
         "run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h", "--max-scan-gb", "1e-8"

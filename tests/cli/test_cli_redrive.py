@@ -190,15 +190,17 @@ def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
 
 
 @pytest.mark.slow
-def test_a_journal_lies_where_it_is_told(front, case, tmp_path):
+def test_a_journal_lies_where_it_is_stated(front, case, tmp_path):
     import boto3
 
     journal = tmp_path / "elsewhere" / "sent.jsonl"
     journal.parent.mkdir()
     boto3.client("sqs", region_name="ap-northeast-1").create_queue(QueueName="asr-queue")
     words = [str(case), "--send", "1", "--journal", str(journal)]
-    told = [CliRunner().invoke(redrive, words, standalone_mode=False).stdout.splitlines() for _ in range(2)]
-    assert [lines[0] for lines in told] == [
+    reported = [
+        CliRunner().invoke(redrive, words, standalone_mode=False).stdout.splitlines() for _ in range(2)
+    ]
+    assert [lines[0] for lines in reported] == [
         "sent 1 now, 0 before, 9 not yet",
         "sent 1 now, 1 before, 8 not yet",
     ]

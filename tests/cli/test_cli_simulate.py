@@ -74,7 +74,7 @@ def test_a_queue_goes_with_a_case():
     assert "needs a CASE" in result.output
 
 
-def test_slots_and_seed_are_those_that_were_asked_for():
+def test_slots_and_seed_are_those_that_were_requested():
     words = ("--replications", "1", "--json")
     usual, wide, other = (
         json.loads(run(*words, *more).output)["scenarios"][0]

@@ -168,7 +168,7 @@ def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data
     health = write_health(data / "health-threadpool", tmp_path / "health", HOSTILE)
     backlog = write_backlog(tmp_path / "backlog", HOSTILE)
     case = tmp_path / "case"
-    asked = (
+    requested = (
         (("import", health, case), "a service"),
         (("case", "show", case), "a service"),
         (("diagnose", "health", case, "--sql"), "a path"),
@@ -181,8 +181,8 @@ def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data
         (("case", "sql", case, f'select "{HOSTILE}" from access_log'), "an unknown column"),
         (("diagnose", HOSTILE, case), "an unknown question"),
     )
-    answers = run([words for words, _ in asked], tmp_path)
-    for (words, shows), (said, code) in zip(asked, answers, strict=True):
+    answers = run([words for words, _ in requested], tmp_path)
+    for (words, shows), (said, code) in zip(requested, answers, strict=True):
         assert not obeyed(said), words
         assert r"\x1b[31m" in said, (words, f"nothing shows {shows}")
         assert code != 1, (words, said)

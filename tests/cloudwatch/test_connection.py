@@ -1,4 +1,4 @@
-"""The front for Python: logs, metrics and prices of AWS, asked as a person types it."""
+"""The front for Python: logs, metrics and prices of AWS, called as a person types it."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ AGE = ("AWS/SQS", "ApproximateAgeOfOldestMessage", (("QueueName", "uploads"),))
 
 @pytest.fixture
 def account(front, tmp_path, monkeypatch):
-    """Two functions with one error each and one that is not asked, and a queue whose messages grow old."""
+    """Two functions with one error each and one that is not queried, and a queue whose messages grow old."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     logs = boto3.client("logs")
@@ -121,27 +121,27 @@ def test_a_price_runs_nothing_and_a_scan_above_the_ceiling_neither(account):
     assert not account.started
 
 
-def test_offline_repeats_what_was_asked_without_a_call(account, tmp_path):
-    asked = {"groups": "/aws/lambda/*", "since": "24h"}
+def test_offline_repeats_what_was_queried_without_a_call(account, tmp_path):
+    requested = {"groups": "/aws/lambda/*", "since": "24h"}
     aws = w.connect(cache=tmp_path / "answers")
-    rows, _ = aws.logs(ERRORS, **asked)
+    rows, _ = aws.logs(ERRORS, **requested)
     age, _ = aws.metrics(*AGE[:2], dict(AGE[2]), since="12h")
     calls = account.calls.total()
     offline = w.connect(cache=tmp_path / "answers", offline=True)
-    again, how = offline.logs(ERRORS, **asked)
+    again, how = offline.logs(ERRORS, **requested)
     assert again.equals(rows)
     assert how.cached_at is not None and "from the cache of" in repr(how)
     assert offline.metrics(*AGE[:2], dict(AGE[2]), since="12h")[0].equals(age)
     with pytest.raises(CacheMissError, match=r"in Python, offline"):
         offline.logs("fields @message", groups=GROUPS[0])
     with pytest.raises(InputError, match="connect without offline"):
-        offline.price(ERRORS, **asked)
+        offline.price(ERRORS, **requested)
     assert account.calls.total() == calls
     with pytest.raises(InputError, match="reads from the cache"):
         w.connect(offline=True, cache=False)
 
 
-def test_without_a_cache_nothing_is_stored_and_no_account_is_asked_for(account, tmp_path):
+def test_without_a_cache_nothing_is_stored_and_no_account_is_looked_up(account, tmp_path):
     w.connect(cache=False).logs(ERRORS, groups=GROUPS, since="24h")
     assert not (tmp_path / "cache").exists()
 

@@ -27,7 +27,7 @@ RAW = "fields @timestamp, @message | sort @timestamp asc"
 
 
 def ask(text=RAW, start=START, end=START + timedelta(hours=1), **more):
-    """A query whose group is said to have got one event, so that it is asked whole first."""
+    """A query whose group is said to have got one event, so that it is queried whole first."""
     more.setdefault("counts", ((T0 // 1000, 1),))
     return InsightsQuery(text, (GROUP,), Window(start, end), **more)
 
@@ -119,7 +119,9 @@ def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("order", "whole_second"), [("asc", True), ("desc", False)])
-def test_a_second_that_may_not_be_asked_alone_is_asked_with_its_neighbour(front, aws, whole_second, order):
+def test_a_second_that_may_not_be_queried_alone_is_queried_with_its_neighbour(
+    front, aws, whole_second, order
+):
     front.takes_one_second, front.end_is_whole_second = False, whole_second
     offsets = [0, 500, *(60_000 + n % 1000 for n in range(1000)), *range(120_000, 1_200_000, 9001)]
     load(front, offsets)
@@ -176,7 +178,7 @@ def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(
 
 
 @pytest.mark.slow
-def test_a_lower_limit_than_was_asked_loses_nothing_in_silence(front, aws):
+def test_a_lower_limit_than_was_requested_loses_nothing_in_silence(front, aws):
     front.most_rows = 10_000
     load(front, [*range(0, 3_600_000, 1000), *(1_800_000 + n // 15 for n in range(15_000))])
     answer = run_query(aws, ask())
@@ -220,7 +222,7 @@ def test_events_at_whole_seconds_tell_nothing_and_few_windows_owe(front, aws, wh
     assert answer.records_scanned <= 3600 + windows + aws.rate_limits.concurrent_queries
 
 
-def test_a_rare_line_is_not_asked_in_as_many_windows_as_events_would_need(front, aws):
+def test_a_rare_line_is_not_queried_in_as_many_windows_as_events_would_need(front, aws):
     offsets = range(0, 3_600_000, 500)
     load(front, offsets)
     text = "fields @timestamp, @message | filter @message like /77$/"
@@ -249,13 +251,13 @@ def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws):
     assert answer.records_scanned <= 2 * len(offsets)
 
 
-def test_a_short_window_is_asked_whole(front, aws):
+def test_a_short_window_is_queried_whole(front, aws):
     load(front, range(0, 40_000, 1000))
     answer = run_query(aws, ask(end=START + timedelta(seconds=40), counts=()))
     assert (len(answer.rows), answer.queries_started) == (40, 1)
 
 
-def test_a_timeout_is_asked_again_in_halves(front, aws):
+def test_a_timeout_is_queried_again_in_halves(front, aws):
     load(front, range(0, 3_600_000, 60_000))
     front.timeout_over_s = 1000
     answer = run_query(aws, ask())
@@ -343,7 +345,7 @@ def test_the_deadline_stops_what_runs_and_says_so(front, aws):
     assert answer.bytes_scanned > 0  # stopped, and paid for all the same
 
 
-def test_at_the_ceiling_nothing_more_is_asked(front, aws):
+def test_at_the_ceiling_nothing_more_is_queried(front, aws):
     offsets = range(500, 3_600_000, 1000)
     load(front, offsets)
     (answer,) = run_queries(aws, [ask(**counted(offsets))], row_limit=100, max_scan_bytes=20_000)

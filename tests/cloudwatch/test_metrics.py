@@ -189,13 +189,13 @@ def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):
     write_response(tmp_path, "metrics/metric-data-queries.json", queries)
     answer = metric_data_cached(Aws(rate_limits=FAST), queries, Window(start, now), ResponseCache())
     write_response(tmp_path, "metrics/a.json", answer)
-    points, asked = (piece.frame for piece in metric_data_parts(RawFile(tmp_path, "metrics/a.json")))
+    points, requested = (piece.frame for piece in metric_data_parts(RawFile(tmp_path, "metrics/a.json")))
     assert points.completeness.tolist() == ["zero", "value", "not_settled"]
     # The clock may have gone on by a minute since.
-    assert asked.missing.tolist() in ([13], [14])
+    assert requested.missing.tolist() in ([13], [14])
 
 
-def test_settled_points_are_asked_once_and_the_tail_again(front, tmp_path):
+def test_settled_points_are_queried_once_and_the_tail_again(front, tmp_path):
     now = datetime.now(UTC).replace(microsecond=0)
     start = (now - timedelta(hours=5)).replace(second=0)
     second = int(start.timestamp())
@@ -311,7 +311,7 @@ def test_a_call_asks_for_no_more_points_than_come_at_once(account):
     fetch_metric_data(Aws(rate_limits=FAST), queries, Window(NOW - timedelta(days=14), NOW))
     points = [
         sum((call["EndTime"] - call["StartTime"]) / 60 for _ in call["MetricDataQueries"])
-        for call in account.asked
+        for call in account.requested
     ]
-    assert sum(len(call["MetricDataQueries"]) for call in account.asked) == len(queries)
+    assert sum(len(call["MetricDataQueries"]) for call in account.requested) == len(queries)
     assert max(points) <= MAX_POINTS < sum(points)

@@ -87,8 +87,8 @@ def test_runs_that_were_killed_are_among_the_errors(front):
     start_ms = int(START.timestamp() * 1000)
     front.engine.load(GROUP, [(start_ms + n, line, "s") for n, line in enumerate((killed, LINES[0], gone))])
     window = Window(START, START + timedelta(hours=1))
-    asked = InsightsQuery(library_query("worker_errors").filled(None), (GROUP,), window)
-    assert result_frame(run_query(Aws(rate_limits=FAST), asked))["@message"].tolist() == [killed, gone]
+    requested = InsightsQuery(library_query("worker_errors").filled(None), (GROUP,), window)
+    assert result_frame(run_query(Aws(rate_limits=FAST), requested))["@message"].tolist() == [killed, gone]
 
 
 def test_parameters_are_checked():

@@ -21,12 +21,12 @@ def text(documentation):
 
 
 def test_start_query():
-    asked = model("logs").operation_model("StartQuery").input_shape.members
-    assert asked["limit"].metadata["max"] == MAX_LIMIT
-    assert f"up to {MAX_LOG_GROUPS} log groups" in text(asked["logGroupNames"].documentation)
+    requested = model("logs").operation_model("StartQuery").input_shape.members
+    assert requested["limit"].metadata["max"] == MAX_LIMIT
+    assert f"up to {MAX_LOG_GROUPS} log groups" in text(requested["logGroupNames"].documentation)
     for bound in ("startTime", "endTime"):
-        assert "range is inclusive" in text(asked[bound].documentation)
-        assert "number of seconds" in text(asked[bound].documentation)
+        assert "range is inclusive" in text(requested[bound].documentation)
+        assert "number of seconds" in text(requested[bound].documentation)
     whole = text(model("logs").operation_model("StartQuery").documentation)
     assert "time out after 60 minutes" in whole
     assert "up to 100 concurrent" in whole
@@ -53,10 +53,10 @@ def test_get_metric_data():
     assert f"as many as {MAX_POINTS:,} data points" in whole
     for age, period in RETENTION:
         assert re.search(rf"period of {period} seconds [^.]*available for {age.days} days", whole)
-    asked = operation.input_shape.members
-    assert "default of TimestampDescending" in text(asked["ScanBy"].documentation)
-    assert "Round down" in text(asked["StartTime"].documentation)
-    assert "exclusive" in text(asked["EndTime"].documentation)
+    requested = operation.input_shape.members
+    assert "default of TimestampDescending" in text(requested["ScanBy"].documentation)
+    assert "Round down" in text(requested["StartTime"].documentation)
+    assert "exclusive" in text(requested["EndTime"].documentation)
 
 
 def test_a_start_of_metrics_is_rounded_by_its_age():
@@ -89,9 +89,9 @@ def test_changes_are_looked_up_for_so_long_and_by_one_attribute():
     )
 
 
-def test_alarm_history_has_metric_alarms_alone_unless_asked():
-    asked = model("cloudwatch").operation_model("DescribeAlarmHistory").input_shape.members
-    assert "only metric alarms are returned" in text(asked["AlarmTypes"].documentation)
+def test_alarm_history_has_metric_alarms_alone_unless_requested():
+    requested = model("cloudwatch").operation_model("DescribeAlarmHistory").input_shape.members
+    assert "only metric alarms are returned" in text(requested["AlarmTypes"].documentation)
     whole = text(model("cloudwatch").operation_model("DescribeAlarmHistory").documentation)
     assert "either all metric alarms or all composite alarms" in whole
 
@@ -108,7 +108,7 @@ def test_every_action_is_an_operation_of_its_service(subtests):
 @pytest.mark.parametrize(
     ("variable", "region"), [("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_REGION", "sa-east-1")]
 )
-def test_the_region_is_told_as_the_aws_cli_is(monkeypatch, variable, region):
+def test_the_region_is_chosen_as_by_the_aws_cli(monkeypatch, variable, region):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")

@@ -529,8 +529,8 @@ def test_destinations_in_trouble_affect_no_other_and_are_reported(
     assert result["status"] == "partial"
     # A slow server has received what it does not confirm in time: therefore it is not repeated.
     assert len(webhook.posted) == 0 or trouble == "slow"
-    told = {each.notice.error.partition(":")[0] for each in errors.deliveries}
-    assert told == set(names) and "secret-part" not in json.dumps(result)
+    reported = {each.notice.error.partition(":")[0] for each in errors.deliveries}
+    assert reported == set(names) and "secret-part" not in json.dumps(result)
 
 
 def test_tls_with_an_authority_of_ones_own_is_trusted_where_it_is_stated(tmp_path, monkeypatch, front, page):
@@ -587,14 +587,14 @@ def test_a_slack_app_keeps_an_incident_in_one_thread_with_its_timeline(tmp_path,
     (page / "result.json").write_text(json.dumps(result | {"figures": ["timeline.png"]}))
     receipt = app.send(replace(DELIVERY, page=page))
     assert receipt == "C1/1732500000.000100"
-    (post, posted_body), (place, asked), (to, image), (finish, finished) = webhook.posted
+    (post, posted_body), (place, requested), (to, image), (finish, finished) = webhook.posted
     assert (post, place, finish) == (
         "/api/chat.postMessage",
         "/api/files.getUploadURLExternal",
         "/api/files.completeUploadExternal",
     )
     assert json.loads(posted_body)["channel"] == "#on-call" and "thread_ts" not in json.loads(posted_body)
-    assert parse_qs(asked.decode()) == {"filename": ["timeline.png"], "length": ["3"]}
+    assert parse_qs(requested.decode()) == {"filename": ["timeline.png"], "length": ["3"]}
     assert (to.split("/")[1], image) == ("upload", b"png")
     assert json.loads(finished) == {
         "files": [{"id": "F1", "title": "timeline.png"}],

@@ -151,12 +151,12 @@ def test_a_digest_is_delivered_once_for_its_days_also_after_a_kill(tmp_path, mon
         found = week(tmp_path / str(kill_at), chat=chat)
         was_killed = digest(found, 32, kill_at) is None
         results = [digest(found, 32), digest(found, 33)]
-        told = [kinds for kinds in chat.arrived if kinds == ("digest",)]
+        reported = [kinds for kinds in chat.arrived if kinds == ("digest",)]
         uncertain = [
             each for result in results for each in result["deliveries"] if each["status"] == "uncertain"
         ]
-        assert len(told) == 1 or (told == [] and uncertain), kill_at
-        assert len(told) <= 1
+        assert len(reported) == 1 or (reported == [] and uncertain), kill_at
+        assert len(reported) <= 1
         if not was_killed:
             break
     digest(found, 60)

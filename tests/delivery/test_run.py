@@ -154,7 +154,7 @@ STORY = [
     (3, diagnosis(start=1.5, cause="consumer_failing", dead_letters_of_incident=4)),
     (4, diagnosis(start=1.5, end=3.5, cause="consumer_failing", dead_letters_of_incident=4)),
 ]
-TOLD = [("new-incident",), ("cause-known", "worse"), ("resolved", "worse")]
+NOTICES = [("new-incident",), ("cause-known", "worse"), ("resolved", "worse")]
 
 
 def killed_story(folder, look, kill_at):
@@ -187,9 +187,9 @@ def test_a_run_killed_at_any_moment_delivers_each_change_once_or_reports_it(tmp_
             if each["status"] == "uncertain"
         }
         for name, sender in (("chat", chat), ("down", down)):
-            kinds = [told[0] for told in sender.arrived]
+            kinds = [reported[0] for reported in sender.arrived]
             assert len(set(kinds)) == len(kinds), (kill_at, kinds)
-            missing = {told[0] for told in TOLD} - set(kinds)
+            missing = {reported[0] for reported in NOTICES} - set(kinds)
             assert missing <= {kind for where, kind in uncertain if where == name}, (kill_at, missing)
         reports = sorted((folder / "reports").glob("2*"))
         assert [path.name[:11] for path in reports] == ["20251125T02", "20251125T03", "20251125T04"]

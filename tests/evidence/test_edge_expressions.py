@@ -2,7 +2,7 @@ import pytest
 
 from watchme_analysis.evidence.edge_expressions import UnreadableError, compiled
 
-ASKED = {
+REQUEST = {
     "http.host": "api.example.com",
     "http.request.uri.path": "/svc/health",
     "http.request.uri.query": "a=1",
@@ -38,7 +38,7 @@ ASKED = {
     ],
 )
 def test_an_expression_is_read_as_it_is_written(expression, holds):
-    assert compiled(expression)(ASKED).holds is holds
+    assert compiled(expression)(REQUEST).holds is holds
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_an_expression_is_read_as_it_is_written(expression, holds):
     ],
 )
 def test_what_no_record_tells_is_unknown_where_it_decides(expression, holds, unknown):
-    answer = compiled(expression)(ASKED)
+    answer = compiled(expression)(REQUEST)
     assert answer.holds is holds
     assert answer.unknown == unknown or (unknown is None and len(answer.unknown) == 1)
 

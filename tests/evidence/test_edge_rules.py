@@ -7,7 +7,7 @@ import pytest
 
 from watchme_analysis.evidence.edge_rules import edge_rules_of, request_fields
 
-ASKED = request_fields(
+REQUEST = request_fields(
     {"host": "api.example.com", "method": "GET", "path": "/health", "uri": "/health?x=1", "client_addr": None}
 )
 
@@ -135,7 +135,7 @@ def test_a_zone_setting_without_such_an_effect_is_no_rule():
 )
 def test_the_requests_that_a_rule_matches(node, holds):
     rule = rule_of(node)
-    assert rule.concerns(ASKED).holds is holds
+    assert rule.concerns(REQUEST).holds is holds
 
 
 def test_a_plain_list_of_paths_is_a_rule_if_it_has_an_action():
@@ -177,7 +177,7 @@ def test_rules_stand_in_the_order_of_the_export_and_torn_ones_are_left_out():
     ]
 
 
-def test_another_name_for_the_origin_is_told():
+def test_another_name_for_the_origin_is_reported():
     node = BLOCK | {"action": "route", "action_parameters": {"host_header": "inner.example.com"}}
     assert rule_of(node).host == "inner.example.com"
     assert rule_of(node | {"enabled": False}).host == ""

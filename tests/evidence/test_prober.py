@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    """A real HTTP server on loopback; ``seen`` holds what it was asked."""
+    """A real HTTP server on loopback; ``seen`` holds the requests that it got."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
         served.seen, served.released = [], threading.Event()
         served.daemon_threads = True
@@ -331,7 +331,7 @@ def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
 
 
 @pytest.mark.parametrize(("option", "vantage"), [("--inside", "inside"), ("--host", "host")])
-def test_an_option_without_a_url_says_where_all_are_asked_from(server, tmp_path, option, vantage):
+def test_an_option_without_a_url_says_where_all_are_probed_from(server, tmp_path, option, vantage):
     output = tmp_path / "probes.csv"
     words = [server.url + "/health", option, "--for", "0.1s", "--quiet", "--output", str(output)]
     assert CliRunner().invoke(command, words).exit_code == 0
@@ -468,7 +468,7 @@ def test_rows_are_appended_under_the_header_that_is_there(tmp_path):
         append(str(path), [row])
 
 
-def test_a_target_that_hangs_is_never_asked_twice_at_once():
+def test_a_target_that_hangs_is_never_probed_twice_at_once():
     running, most, lock, stop = [0], [0], threading.Lock(), threading.Event()
 
     def ask(url):

@@ -68,7 +68,7 @@ def test_host_metrics_become_tidy(tmp_path):
     assert any("container" in note for note in retrieval.notes)
 
 
-def test_the_two_are_told_apart_by_their_header(tmp_path):
+def test_the_two_are_distinguished_by_their_header(tmp_path):
     probes = laid(tmp_path, HEADER, "a.csv")
     metrics = laid(tmp_path, "time,cpu_pct\n", "b.csv")
 

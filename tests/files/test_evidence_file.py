@@ -66,7 +66,7 @@ def test_damaged_gzip_keeps_what_came_before_and_says_so():
     assert len(data) > 1000
 
 
-def test_trailing_rubbish_is_told_and_padding_is_not():
+def test_trailing_rubbish_is_reported_and_padding_is_not():
     assert read_content(BytesIO(gzip.compress(b"x") + b"\0" * 512)).problem is None
     assert "not gzip data" in read_content(BytesIO(gzip.compress(b"x") + b"further bytes")).problem
 

@@ -187,8 +187,10 @@ def test_confidence_rises_with_probability(route):
 
 
 def test_a_verdict_on_one_observation_promises_less_than_one_on_several():
-    asked = [probability for probability in PROBABILITIES if probability >= NAMED_AT]
-    assert all(confidence("one", probability) < confidence("several", probability) for probability in asked)
+    requested = [probability for probability in PROBABILITIES if probability >= NAMED_AT]
+    assert all(
+        confidence("one", probability) < confidence("several", probability) for probability in requested
+    )
 
 
 def test_an_inconclusive_verdict_states_the_probability_itself():

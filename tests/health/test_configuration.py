@@ -173,7 +173,7 @@ def calls():
     return conform("app_calls", pd.DataFrame([base | row for row in rows]))
 
 
-def test_handlers_are_told_apart_by_how_they_run_and_what_blocks_in_them():
+def test_handlers_are_distinguished_by_how_they_run_and_what_blocks_in_them():
     frame = handlers_table(handlers(), calls()).set_index("route")
     assert frame["written_as"].to_dict() == {"GET /health": "def", "POST /async-process": "async def"}
     health, work = frame.loc["GET /health"], frame.loc["POST /async-process"]
@@ -187,7 +187,7 @@ def test_handlers_are_told_apart_by_how_they_run_and_what_blocks_in_them():
 
 
 @pytest.mark.slow
-def test_of_very_many_handlers_and_calls_those_asked_and_the_nearest_are_named():
+def test_of_very_many_handlers_and_calls_those_requested_and_the_nearest_are_named():
     many = pd.concat([handlers()] + [handlers().assign(path=f"/other{i}/{{name}}") for i in range(40)])
     far = [
         {"call": f"requests.get{i}", "reached_from": "GET /health", "context": "thread_pool", "line": i,

@@ -164,7 +164,7 @@ def disk_of_the_application_is_full():
 def answers(path, status, **more):
     """The application answers a path at once with a status, inside as well."""
     said = {"status": status, "header_s": 0.01, "inside_status": status, **more}
-    return case(lambda asked, second: said if asked == path else None)
+    return case(lambda requested, second: said if requested == path else None)
 
 
 def check_of_a_dead_database():
@@ -213,7 +213,7 @@ ALIKE = {
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("build", ALIKE, ids=lambda build: build.__name__)
-def test_what_looks_alike_is_told_apart_or_left_open(build):
+def test_what_looks_alike_is_distinguished_or_left_open(build):
     said = health.diagnose(investigate(build()))
     found = said.verdict if said.verdict != "supported" else said.cause
     assert found in ALIKE[build], said.summary

@@ -32,11 +32,11 @@ TIMES = (
 
 
 def on(path, **fate):
-    return lambda asked, second: fate if asked == path else None
+    return lambda requested, second: fate if requested == path else None
 
 
 def on_all(**fate):
-    return lambda asked, second: fate
+    return lambda requested, second: fate
 
 
 def some_on_health(share, **fate):
@@ -223,7 +223,7 @@ ALIKE = {
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("build", ALIKE, ids=lambda build: build.__name__)
-def test_what_looks_alike_is_told_apart_or_left_open(build):
+def test_what_looks_alike_is_distinguished_or_left_open(build):
     said = health.diagnose(investigate(build()))
     found = said.verdict if said.verdict != "supported" else said.cause
     assert found in ALIKE[build], said.summary

@@ -63,7 +63,7 @@ def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
 
 
 @pytest.mark.slow
-def test_tls_asked_of_an_upstream_that_speaks_none_is_nginx_own_doing():
+def test_tls_requested_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     fate = {"status": 502, "header_s": 0.001, "error": "tls"}
     place = (f"= {HEALTH}", {"proxy_pass": f"https://{USUAL}"})
     made = case(lambda path, second: fate if path == HEALTH else None, nginx=(place, *PLAIN))
@@ -71,9 +71,9 @@ def test_tls_asked_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     made.table("error_log")["message"] = f"{words}while SSL handshaking to upstream"
     said = health.diagnose(investigate(made))
     assert said.cause == "nginx_config"
-    told = messages_in(said.ranking[0].finding.detail)
-    assert "health-no-handshake-detail" in told
-    assert told["health-nginx-sets"] == {"setting": f"proxy_pass https://{USUAL}"}
+    reported = messages_in(said.ranking[0].finding.detail)
+    assert "health-no-handshake-detail" in reported
+    assert reported["health-nginx-sets"] == {"setting": f"proxy_pass https://{USUAL}"}
     seen = outcomes(made)
     assert "nginx_rule" in seen
     assert "no_handshake" in seen
@@ -142,7 +142,7 @@ def test_who_gives_up_connecting_to_a_server_with_room_lost_packets():
 
 
 @pytest.mark.slow
-def test_an_error_log_without_errors_is_not_asked_for():
+def test_an_error_log_without_errors_is_not_requested():
     made = case(lambda path, second: {"header_s": 2.0 + second % 1} if path == HEALTH else None)
     said = health.diagnose(investigate(made))
     assert not any("error log" in render(item.what) for item in said.missing_evidence)

@@ -78,7 +78,7 @@ def test_the_loop_over_proc_writes_metrics_that_the_import_reads(home, folder):
     run.wait()
     values = taken(folder, "host_metrics").groupby("metric")["value"].last()
     known = {"cpu_pct", "in_flight", "threads", "rss_mb", "open_files", "host_cpu_pct"}
-    # Only where the machine has control groups of the second version is throttling told this way.
+    # Only where the machine has control groups of the second version is throttling reported this way.
     assert known <= set(values.index) <= known | {"nr_throttled"}
     assert 0 <= values["host_cpu_pct"] <= 100
     assert values["in_flight"] == 2
@@ -116,7 +116,7 @@ esac"""
     assert made.table("rejected_lines").empty
 
 
-def test_the_edge_is_asked_for_its_log_and_rules_in_the_shape_that_the_import_reads(home, folder):
+def test_the_edge_is_queried_for_its_log_and_rules_in_the_shape_that_the_import_reads(home, folder):
     record = {
         "RayID": "8f2a11b022c03344",
         "EdgeStartTimestamp": "2025-12-11T01:00:00Z",
@@ -133,8 +133,8 @@ def test_the_edge_is_asked_for_its_log_and_rules_in_the_shape_that_the_import_re
     made = import_folder(folder, folder.parent / "case").case
     assert made.table("edge_log")["ray_id"].tolist() == ["8f2a11b022c03344"]
     assert made.table("edge_settings")["file"].nunique() == 2 + len(missing._EDGE_PHASES)
-    asked = re.search(r"fields=([\w,]+)", render(missing.edge_log()))[1].split(",")
-    assert {"RayID", "OriginResponseStatus", "CacheCacheStatus", "EdgeTimeToFirstByteMs"} <= set(asked)
+    requested = re.search(r"fields=([\w,]+)", render(missing.edge_log()))[1].split(",")
+    assert {"RayID", "OriginResponseStatus", "CacheCacheStatus", "EdgeTimeToFirstByteMs"} <= set(requested)
 
 
 def test_the_log_format_is_one_that_nginx_takes_and_the_import_reads(folder):
@@ -194,10 +194,10 @@ def test_addresses_and_ports_that_the_case_tells_are_filled_in():
 
 
 @pytest.mark.slow
-def test_nothing_is_asked_for_that_is_there():
-    asked = {
+def test_nothing_is_requested_that_is_there():
+    requested = {
         render(item.what)
         for item in health.diagnose(investigate(case(lambda path, second: None))).missing_evidence
     }
-    assert not any("access log" in what or "request log" in what for what in asked)
-    assert "the containers' settings" in asked
+    assert not any("access log" in what or "request log" in what for what in requested)
+    assert "the containers' settings" in requested

@@ -1,4 +1,4 @@
-"""Pools of connections that handlers await in silence, told from a held loop and from a pool with room."""
+"""Pools of connections that handlers await in silence, in contrast to a held loop and to a pool with room."""
 
 import pytest
 from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, Signals, case, give, investigate

@@ -1,4 +1,4 @@
-"""A process that is held at its CPU, told from one that has little to do."""
+"""A process that is held at its CPU, distinguished from one that has little to do."""
 
 import pandas as pd
 import pytest
@@ -85,8 +85,8 @@ def test_a_full_core_tells_more_than_a_level_and_a_level_more_than_a_rise(
     found = [(one.strength, one.statement) for one in seen if one.signal == "cpu_full"]
     assert [one for one, _ in found] == ([strength] if message_id else [])
     for _, statement in found:
-        told = messages_in(statement)[message_id]
-        assert {name: told[name] for name in values} == values
+        reported = messages_in(statement)[message_id]
+        assert {name: reported[name] for name in values} == values
 
 
 @pytest.mark.parametrize(("threads", "outcomes"), [(16.0, ["cpu_full", "cpu_threads"]), (2.0, ["cpu_idle"])])

@@ -107,12 +107,12 @@ def test_thin_packet_loss_shows_in_waits_of_a_fifth_of_a_second():
 def test_a_dead_server_beside_a_good_one_is_nginx_configuration():
     dead = "192.0.2.99:8100"
 
-    def asked_first(path, second):
+    def requested_first(path, second):
         if path == OTHER or int(second * 4) % 3:
             return None
         return {"header_s": 4.0, "error": "upstream_timeout_connect"}
 
-    made = case(asked_first)
+    made = case(requested_first)
     made.table("error_log")["upstream_addr"] = dead
     made.table("access_log")["upstream_connect_time_s"] = 0.0
     said = diagnose(made)
@@ -121,7 +121,7 @@ def test_a_dead_server_beside_a_good_one_is_nginx_configuration():
 
 
 @pytest.mark.slow
-def test_an_edge_that_gives_up_early_is_told_without_a_common_id():
+def test_an_edge_that_gives_up_early_is_reported_without_a_common_id():
     """The endpoint needs 0.9 s at all times; the edge waits 0.4 s, and Nginx logs that its caller left."""
 
     def cut(path, second):
@@ -257,7 +257,7 @@ def renamed(path, second):
 
 @pytest.mark.slow
 def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing():
-    """Nginx's stock log names no upstream; the application's log shows under which path it was asked."""
+    """Nginx's stock log names no upstream; the application's log shows under which path it was requested."""
     made = case(renamed, nginx=((f"= {HEALTH}", {"proxy_pass": f"http://{USUAL}/status/"}), *PLAIN))
     made.table("access_log")[["upstream_addr", "upstream_status", "upstream_response_time_s"]] = None
     log = made.table("app_log")
@@ -355,7 +355,7 @@ def test_a_caller_that_is_limited_on_other_paths_is_no_doubt_of_the_health_check
 
 
 @pytest.mark.slow
-def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
+def test_a_trouble_too_short_for_an_incident_is_reported_all_the_same():
     """A restart fails every caller for a few seconds."""
 
     def down(path, second):
@@ -363,9 +363,9 @@ def test_a_trouble_too_short_for_an_incident_is_told_all_the_same():
 
     said = diagnose(case(down))
     assert said.verdict == "no_incident"
-    told = messages_in(said.summary[0])["health-brief-failure"]
-    assert told["bad"] == 27
-    assert abs((told["start"] - moment(FAULT[0])).total_seconds()) < 1
+    reported = messages_in(said.summary[0])["health-brief-failure"]
+    assert reported["bad"] == 27
+    assert abs((reported["start"] - moment(FAULT[0])).total_seconds()) < 1
     calm = diagnose(case(lambda path, second: None))
     assert "health-brief-failure" not in messages_in(calm.summary[0])
 
@@ -390,7 +390,7 @@ def test_a_short_queue_that_probes_from_inside_get_through_was_not_full(inside_s
 
 
 def failing(path, status):
-    return lambda asked, second: {"status": status, "header_s": 0.03} if asked == path else None
+    return lambda requested, second: {"status": status, "header_s": 0.03} if requested == path else None
 
 
 @pytest.mark.slow
@@ -415,8 +415,8 @@ def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(
     made = case(failing(path, status))
     said = diagnose(made)
     assert said.verdict == "no_incident"
-    told = messages_in(said.summary[0])["health-own-errors"]
-    assert (told["path"], told["statuses"]) == (path, [str(status)])
+    reported = messages_in(said.summary[0])["health-own-errors"]
+    assert (reported["path"], reported["statuses"]) == (path, [str(status)])
     assert health.diagnose(investigate(made, endpoint=path)).verdict != "no_incident"
     assert diagnose(without(made, "probes")).verdict != "no_incident"
 

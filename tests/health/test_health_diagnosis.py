@@ -115,7 +115,7 @@ def test_less_evidence_never_makes_a_sure_wrong_cause(number):
     ]
     + [(connections_used_up, "app_log", "app_threadpool", "missing-application-log-what")],
 )
-def test_lookalikes_that_nothing_tells_apart_share_and_what_would_is_asked_for_first(
+def test_lookalikes_that_nothing_tells_apart_share_and_what_would_is_requested_first(
     build, table, alike, wish
 ):
     said = health.diagnose(investigate(without(build(), table)))
@@ -208,7 +208,7 @@ def test_an_incident_that_lasts_to_the_end_is_open():
 
 
 @pytest.mark.slow
-def test_the_asked_endpoint_alone_is_looked_at():
+def test_the_requested_endpoint_alone_is_looked_at():
     made = case(on(REPORT, status=503, upstream=False))
     assert health.diagnose(investigate(made, endpoint=JOBS)).verdict == "no_incident"
     assert health.diagnose(investigate(made, endpoint=REPORT)).extra["endpoints"] == [REPORT]

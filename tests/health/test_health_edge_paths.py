@@ -26,8 +26,10 @@ def renamed(path=GIVEN, *, upstream=False, since=FAULT[0], errors=None):
     changed = log["path"].eq(HEALTH) & (log["time"] >= moment(since)) & log["status"].eq(404)
     log.loc[changed, "path"] = path
     if since < FAULT[0]:
-        asked = log[changed].assign(time=log.loc[changed, "time"] - pd.Timedelta(seconds=FAULT[0] - since))
-        log = pd.concat([log, asked.assign(line=asked["line"] + 5000)])
+        requested = log[changed].assign(
+            time=log.loc[changed, "time"] - pd.Timedelta(seconds=FAULT[0] - since)
+        )
+        log = pd.concat([log, requested.assign(line=requested["line"] + 5000)])
     made._frames["access_log"] = conform("access_log", log.reset_index(drop=True))
     if errors:
         rows = [
@@ -48,8 +50,8 @@ def test_an_edge_that_asks_for_another_path_is_accused(evidence):
     said, seen = renamed(**evidence)
     assert "edge_renames" in seen
     assert said.cause == "edge_config"
-    told = messages_in(said.ranking[0].finding.detail)
-    assert {"other": GIVEN} in [{"other": values.get("other")} for values in told.values()]
+    reported = messages_in(said.ranking[0].finding.detail)
+    assert {"other": GIVEN} in [{"other": values.get("other")} for values in reported.values()]
 
 
 @pytest.mark.slow
@@ -73,7 +75,7 @@ def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_a
 
 @pytest.mark.slow
 @pytest.mark.parametrize("evidence", [{"path": HEALTH}, {"since": FAULT[0] - 20}, {"errors": HEALTH}])
-def test_a_path_that_arrives_or_was_always_asked_for_accuses_no_edge(evidence):
+def test_a_path_that_arrives_or_was_always_requested_accuses_no_edge(evidence):
     assert "edge_renames" not in renamed(**evidence)[1]
 
 
@@ -84,7 +86,7 @@ def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
     log = made.table("access_log")
     log[["edge_ray_id", "upstream_connect_time_s"]] = None
     log.loc[log["status"].eq(404), "path"] = "/live" + log["path"]
-    # The application is asked by probes alone, three at a time.
+    # The application is called by probes alone, three at a time.
     line = {"file": "app.log", "service": "", "level": "INFO", "kind": "access", "method": "GET"}
     times = [moment(FAULT[0] + 2 * turn + 0.001 * one) for turn in range(15) for one in range(3)]
     probed = [
@@ -96,9 +98,9 @@ def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
     inv = investigate(made)
     outcomes = {one.signal for one in inv.once(health.observed)}
     assert "edge_renames" in outcomes
-    assert "stop_and_go" not in outcomes, "who is asked nothing answers nothing"
+    assert "stop_and_go" not in outcomes, "a process without requests sends no responses"
     said = health.diagnose(inv)
     assert (said.cause, said.secondary_cause) == ("edge_config", None)
-    told = messages_in(said.ranking[0].finding.detail)["health-edge-renames-unjoined-detail"]
-    assert told["number"] == "several"
-    assert told["other"].startswith("/live/svc/")
+    reported = messages_in(said.ranking[0].finding.detail)["health-edge-renames-unjoined-detail"]
+    assert reported["number"] == "several"
+    assert reported["other"].startswith("/live/svc/")

@@ -1,4 +1,4 @@
-"""Rules of an exported edge, asked of the requests that the edge logged.
+"""Rules of an exported edge, applied to the requests that the edge logged.
 
 `tests/evidence/test_edge_rules.py` holds what each kind of rule matches and does.
 """

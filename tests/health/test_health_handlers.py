@@ -151,8 +151,8 @@ def test_each_pool_has_threads_of_its_own():
         [handed_over("asyncio.to_thread"), handed_over("fastapi.BackgroundTasks().add_task")],
     )
     seen = {one.signal: one.statement for one in investigate(made).once(health.observed)}
-    told = messages_in(seen["pool_paths"])["health-pool-paths"]
-    assert (told["bad"], told["elsewhere"]) == ([HEALTH], "other-threads")
+    reported = messages_in(seen["pool_paths"])["health-pool-paths"]
+    assert (reported["bad"], reported["elsewhere"]) == ([HEALTH], "other-threads")
     assert "pool_free" not in seen
     left = handed_over("fastapi.BackgroundTasks().add_task") | {"reached_from": "GET /jobs"}
     give(made, "app_calls", [left])

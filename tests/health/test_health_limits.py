@@ -23,7 +23,7 @@ def nothing(path, second):
 def flooded(
     made, *, status=503, rate=40, served=2, message=LIMITED, always=False, callers=(FLOODER,), spares=True
 ):
-    """Add a search that is asked for once a second, flooded during the fault and limited then."""
+    """Add a search that is requested once a second, flooded during the fault and limited then."""
     requests, lines, number = [], [], 100_000
     first, last = (0.0, LENGTH) if always else FAULT
     for second in range(int(LENGTH)):
@@ -59,11 +59,11 @@ def flooded(
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [503, 429])
 @pytest.mark.parametrize("always", [False, True])
-def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_told(status, always):
+def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_reported(status, always):
     said = diagnose(flooded(case(nothing), status=status, always=always))
     assert (said.verdict, said.cause) == ("no_incident", "none"), said.summary
-    told = messages_in(said.summary[0])["health-held-back"]
-    assert (told["path"], told["statuses"]) == (SEARCH, [str(status)])
+    reported = messages_in(said.summary[0])["health-held-back"]
+    assert (reported["path"], reported["statuses"]) == (SEARCH, [str(status)])
 
 
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_a_limit_that_held_back_many_callers_is_no_incident_while_the_usual_is_s
 
 
 @pytest.mark.slow
-def test_a_limit_that_refuses_those_who_asked_for_no_more_than_usual_is_not_spared():
+def test_a_limit_that_refuses_those_who_requested_no_more_than_usual_is_not_spared():
     """The zone counts all callers together, so that the flood takes what the usual caller had."""
     made = flooded(case(nothing), spares=False)
     assert investigate(made).once(health_context).held_back.empty
@@ -149,7 +149,7 @@ def test_a_dry_run_refuses_nothing():
 
 @pytest.mark.slow
 def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
-    """One of four requests passes, of as many as are asked for at other times."""
+    """One of four requests passes, of as many as are sent at other times."""
     refused = {"status": 503, "upstream": False, "error": "limit_req", "message": LIMITED}
 
     def limited(path, second):

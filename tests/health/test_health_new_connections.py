@@ -1,4 +1,4 @@
-"""New connections that alone fare badly, told from a process that is stuck for kept ones as well."""
+"""New connections that alone fare badly, distinguished from a process that is stuck for kept ones as well."""
 
 import pytest
 from worlds.health_world import JOBS, case, investigate
@@ -30,7 +30,7 @@ def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
     assert found.sql.startswith("select * from access_log")
 
 
-def test_connections_that_the_access_log_tells_of_are_not_told_again_by_the_error_log():
+def test_connections_that_the_access_log_tells_of_are_not_reported_again_by_the_error_log():
     found = network(investigate(requests_of_new_connections()).once(health_context))
     assert [one.table for one in found if one.signal in OF_CONNECTING] == ["access_log"]
 

@@ -142,8 +142,8 @@ def turned_away():
 def test_a_check_sees_its_own_way_of_failing_and_not_an_application_that_is_slow(
     world, outcome, message_id, values, slow
 ):
-    told = messages_in(seen(world())[outcome].statement)[message_id]
-    assert {name: told[name] for name in values} == values
+    reported = messages_in(seen(world())[outcome].statement)[message_id]
+    assert {name: reported[name] for name in values} == values
     assert outcome not in slow
 
 

@@ -48,8 +48,8 @@ def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
     said, seen = probed(1.8, 0.001)
     assert "connect_slow_from_host" in seen
     assert said.cause == "docker_network"
-    told = messages_in(said.ranking[0].finding.detail)["health-connect-slow-from-host-detail"]
-    assert told == {"services": [USUAL], "longest": pytest.approx(1.8)}
+    reported = messages_in(said.ranking[0].finding.detail)["health-connect-slow-from-host-detail"]
+    assert reported == {"services": [USUAL], "longest": pytest.approx(1.8)}
 
 
 @pytest.mark.slow
@@ -87,8 +87,8 @@ def test_probes_that_are_cut_off_from_the_host_alone_accuse_the_way_however_few(
     said, seen = probes_cut(["host"])
     assert "cut_from_host" in seen
     assert said.cause == "docker_network"
-    told = messages_in(said.ranking[0].finding.detail)["health-cut-from-host-detail"]
-    assert told["services"] == [USUAL]
+    reported = messages_in(said.ranking[0].finding.detail)["health-cut-from-host-detail"]
+    assert reported["services"] == [USUAL]
 
 
 @pytest.mark.slow

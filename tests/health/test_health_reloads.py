@@ -142,7 +142,7 @@ def test_an_address_that_served_the_route_before_was_not_chosen_anew():
     assert "routed_as_before" not in signals(moved)
 
 
-def test_services_without_known_upstreams_are_told_apart_by_their_health_checks():
+def test_services_without_known_upstreams_are_distinguished_by_their_health_checks():
     made = of_stock_logs(case(refused))
     assert "all_paths" in signals(made)
     log = made.table("access_log")
@@ -152,7 +152,7 @@ def test_services_without_known_upstreams_are_told_apart_by_their_health_checks(
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_supported_cause_comes_with_its_remedy_and_a_path_that_can_be_asked_for(language):
+def test_a_supported_cause_comes_with_its_remedy_and_a_path_that_can_be_requested(language):
     made = noticing(case(refused), FAULT[0], FAULT[1])
     said = health.diagnose(investigate(of_stock_logs(made)))
     remedy = said.to_dict(language)["summary"][2]

@@ -1,4 +1,4 @@
-"""A loop that is held for a moment now and then, told from what only looks like it."""
+"""A loop that is held for a moment now and then, distinguished from what only looks like it."""
 
 import pandas as pd
 import pytest
@@ -85,14 +85,14 @@ def request_frame(*rows):
     [
         ([(0, 1, 200), (0.2, 1, 200), (0.4, 1.001, 200)], [True]),
         ([(0, 1, 200), (0.2, 0.21, 200), (0.4, 1, 200)], [False]),
-        # Nobody else asked in time: who is asked alone keeps nobody else waiting.
+        # Nobody else called in time: a process that is called alone keeps nobody else waiting.
         ([(0, 1, 200), (0.95, 1, 200)], []),
         # What never came to an end shows no standstill.
         ([(0, 5, 504), (0.2, 5.2, 504), (0.4, 5.4, 504)], []),
         ([], []),
     ],
 )
-def test_a_wait_is_held_when_others_asked_in_it_and_nobody_was_answered(rows, held):
+def test_a_wait_is_held_when_others_requested_in_it_and_nobody_was_answered(rows, held):
     waits, found = held_waits(request_frame(*rows))
     assert found.tolist() == held
     assert len(waits) == len(found)
@@ -120,7 +120,7 @@ def test_an_application_that_nobody_reaches_does_not_stop_and_go():
 
 
 @pytest.mark.parametrize("missing", [("connect",), ("connect", "header", "response", "request")])
-def test_an_application_that_is_asked_nothing_does_not_stop_and_go_whatever_times_the_log_has(missing):
+def test_an_application_that_gets_no_requests_does_not_stop_and_go_whatever_times_the_log_has(missing):
     """The edge refuses all for seconds, and what it then lets through is answered together."""
 
     def refused(path, second):

@@ -47,7 +47,7 @@ def half(front, inner):
 
 
 def all_checks(front, inner):
-    """All health checks die at the first layer, what else is asked meets the second fault."""
+    """All health checks die at the first layer, what else is requested meets the second fault."""
     return lambda path, second: front if path == HEALTH else inner(path, second)
 
 
@@ -136,12 +136,12 @@ def test_a_dead_server_that_some_requests_tried_first_beside_a_used_up_pool():
     full = {"in_flight": 80.0, "threads": 46.0}
     made = case(fate, handlers=handlers(**places), gauges=lambda second: full)
     log = made.table("access_log")
-    asked = log["upstream_addr"].eq(dead)
-    log.loc[asked, "upstream_raw"] = '{"upstream_addr": "192.0.2.99:8100, 192.0.2.11:8100"}'
-    log.loc[asked, ["upstream_addr", "upstream_tries"]] = ["192.0.2.11:8100", 2]
-    few = log.index[asked][::9]
+    requested = log["upstream_addr"].eq(dead)
+    log.loc[requested, "upstream_raw"] = '{"upstream_addr": "192.0.2.99:8100, 192.0.2.11:8100"}'
+    log.loc[requested, ["upstream_addr", "upstream_tries"]] = ["192.0.2.11:8100", 2]
+    few = log.index[requested][::9]
     log.loc[few, "upstream_addr"] = "the_name_of_the_group"
-    log.loc[log.index[asked][5:7], "upstream_addr"] = dead
+    log.loc[log.index[requested][5:7], "upstream_addr"] = dead
     said = health.diagnose(investigate(made))
     assert {said.cause, *said.other_causes} == {NGINX, "app_threadpool"}
     detail = next(entry.finding.detail for entry in said.ranking if entry.finding.cause == NGINX)

@@ -127,9 +127,9 @@ def test_the_first_sentences_say_the_status_and_the_words_of_the_error_log(statu
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
-    ("address", "asked"), [("192.0.2.11:8100",) * 2, ("127.0.0.1:8100", "CONTAINER_IP:PORT")]
+    ("address", "requested"), [("192.0.2.11:8100",) * 2, ("127.0.0.1:8100", "CONTAINER_IP:PORT")]
 )
-def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(address, asked):
+def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(address, requested):
     """Past Nginx nobody takes the prefix off, and a published port of loopback is answered by the host."""
     locations = [("/svc/", {"proxy_pass": f"http://{address}/"})]
     made = case(lambda path, _: {"header_s": 6.0} if path == HEALTH else {}, nginx=locations)
@@ -141,8 +141,8 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     tests = {entry.finding.cause: render(entry.finding.next_test) for entry in ranking}
     assert f"http://{address}/healthz`" in tests["nginx_config"]
     said = tests["docker_network"]
-    assert f"http://{asked}/healthz`" in said
-    assert f" {asked.split(':')[0]}`" in said
+    assert f"http://{requested}/healthz`" in said
+    assert f" {requested.split(':')[0]}`" in said
 
 
 @pytest.mark.slow(fast=1)

@@ -40,7 +40,7 @@ def test_without_trouble_there_is_no_run():
     assert (last - first, score) == (-1, 0.0)
 
 
-def test_slow_failed_and_refused_are_told_apart():
+def test_slow_failed_and_refused_are_distinguished():
     rows = [*steady(0, 10), (10, "outside", "/a", 200, 0.9), (11, "outside", "/a", 504, 5.0),
             (12, "outside", "/a", 301, 0.01), (13, "outside", "/a", None, 5.0, "timeout")]  # fmt: skip
     found = judge_observations(seen(rows)).iloc[-4:]
@@ -198,7 +198,7 @@ def test_a_little_strain_before_the_trouble_does_not_begin_it():
 
 
 def test_what_was_bad_before_the_rest_is_affected_and_begins_the_incident():
-    """An endpoint with a fault of its own, until a second fault stops all that is asked."""
+    """An endpoint with a fault of its own, until a second fault stops all that is requested."""
     rows = [*steady(0, 40), *steady(40, 120, 502), *steady(120, 150)]
     for later in (0.2, 0.4, 0.6, 0.8):
         others = (steady(0, 80), steady(80, 120, 504, 5.0), steady(120, 150))

@@ -106,7 +106,7 @@ def test_missing_evidence_is_worth_what_it_would_separate():
     assert separation(["probes"], causes, SIGNALS, settled) == 0
 
 
-def test_the_mechanism_is_told_for_the_cause_that_its_signal_supports_most():
+def test_the_mechanism_is_reported_for_the_cause_that_its_signal_supports_most():
     strong, weak = cause("strong", loss="decisive"), cause("weak", loss="weak")
     observations = [seen("loss", detail="packets are lost")]
     assert finding(strong, [strong, weak], observations, SIGNALS).detail == "packets are lost"

@@ -100,23 +100,23 @@ def test_a_claim_that_the_evidence_does_not_decide_is_undecided(pool, diagnosis)
     for each in diagnosis.ranking:
         if each.status == "inconclusive":
             assert check_claim(pool, each.finding.cause, diagnosis=diagnosis).judgement == "undecided"
-    told = Tools((pool.path.parent,)).check_claim("pool", "app_threadpool")
-    assert told["would_decide"]["missing_evidence"]
-    assert told["would_decide"]["next_test"]
+    reported = Tools((pool.path.parent,)).check_claim("pool", "app_threadpool")
+    assert reported["would_decide"]["missing_evidence"]
+    assert reported["would_decide"]["next_test"]
 
 
 @pytest.mark.slow
 def test_a_claim_is_answered_with_the_reason_and_rows_of_its_strongest_statements(pool):
     tools = Tools((pool.path.parent,), language="ja")
-    told = tools.check_claim("pool", "app_threadpool", "select * from access_log where status = 504")
-    reason = told["reason"]
+    reported = tools.check_claim("pool", "app_threadpool", "select * from access_log where status = 504")
+    reason = reported["reason"]
     assert reason["rows_in_incident"] == reason["rows"] == 65 and len(reason["first_rows"]) == 3
-    assert told["cause"]["why"] and reason["why"]
-    weights = [each["weight"] for each in told["evidence_for"]]
+    assert reported["cause"]["why"] and reason["why"]
+    weights = [each["weight"] for each in reported["evidence_for"]]
     assert weights == sorted(weights, reverse=True)
-    assert ["first_rows" in each for each in told["evidence_for"]][:3] == [True, True, False]
-    assert len(json.dumps(told, ensure_ascii=False)) <= MOST_CHARACTERS
-    assert told["diagnosis"]["incident"]["start"] and told["would_decide"]["next_test"]
+    assert ["first_rows" in each for each in reported["evidence_for"]][:3] == [True, True, False]
+    assert len(json.dumps(reported, ensure_ascii=False)) <= MOST_CHARACTERS
+    assert reported["diagnosis"]["incident"]["start"] and reported["would_decide"]["next_test"]
 
 
 def test_each_way_to_judge_a_cause_has_its_sentence(pool, diagnosis):
@@ -131,11 +131,11 @@ def test_each_way_to_judge_a_cause_has_its_sentence(pool, diagnosis):
 
 @pytest.mark.slow
 def test_a_claim_carries_the_evidence_for_and_against_with_queries_that_run(pool):
-    told = Tools((pool.path.parent,)).evidence("pool", "app_event_loop", rows=2)
-    assert all(each["weight"] > 0 for each in told["evidence_for"])
-    assert all(each["weight"] < 0 for each in told["evidence_against"])
-    assert told["evidence_against"]
-    assert all(len(each["first_rows"]) <= 2 for each in told["evidence_against"] if each["sql"])
+    reported = Tools((pool.path.parent,)).evidence("pool", "app_event_loop", rows=2)
+    assert all(each["weight"] > 0 for each in reported["evidence_for"])
+    assert all(each["weight"] < 0 for each in reported["evidence_against"])
+    assert reported["evidence_against"]
+    assert all(len(each["first_rows"]) <= 2 for each in reported["evidence_against"] if each["sql"])
 
 
 def test_errors_are_sentences_and_not_tracebacks(cases):

@@ -58,7 +58,7 @@ def parsed(folder, text, name="nginx.conf"):
 
 
 @pytest.mark.parametrize(
-    ("path", "expected", "asked"),
+    ("path", "expected", "requested"),
     [
         ("/behavior/features/health", ("=", "/behavior/features/health"), "/health"),
         ("/behavior/features/health?verbose=1", ("=", "/behavior/features/health"), "/health"),
@@ -70,10 +70,10 @@ def parsed(folder, text, name="nginx.conf"):
         ("/nowhere", ("", "/"), None),
     ],
 )
-def test_a_path_goes_to_the_location_that_nginx_would_choose(directives, path, expected, asked):
+def test_a_path_goes_to_the_location_that_nginx_would_choose(directives, path, expected, requested):
     found = route(directives, path)
     assert (found["modifier"], found["path"]) == expected
-    assert found["upstream_path"] == asked
+    assert found["upstream_path"] == requested
 
 
 def test_directives_are_handed_down_until_stated_anew(directives):

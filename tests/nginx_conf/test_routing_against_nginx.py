@@ -11,7 +11,7 @@ from watchme_analysis.nginx_conf.parse import read_nginx_config
 from watchme_analysis.nginx_conf.routing import effective_locations, route
 
 # A server (IN is a header that names the place), and by path: the place, and the status that answers there or
-# the path that the upstream is asked for.
+# the path that is requested from the upstream.
 SERVERS = [
     (
         """
@@ -175,8 +175,8 @@ def test_a_real_nginx_sends_it_there(real_nginx, at, path):
     connection.request("GET", path, headers={"Host": f"s{at}.example.com"})
     answer = connection.getresponse()
     text = answer.read().decode()
-    asked = text.removeprefix("asked ").split("?")[0] if text.startswith("asked ") else None
-    assert (asked or answer.status) == outcome
+    requested = text.removeprefix("asked ").split("?")[0] if text.startswith("asked ") else None
+    assert (requested or answer.status) == outcome
     if answer.getheader("X-Place") is not None:
         assert answer.getheader("X-Place") == place
 

@@ -22,8 +22,8 @@ def shell(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """Return what the connection is made with and asked for; it returns one row."""
+def requested(monkeypatch):
+    """Return what the connection is made with and sent; it returns one row."""
     calls = []
 
     class Connection:
@@ -41,10 +41,10 @@ def asked(monkeypatch):
     return calls
 
 
-def test_insights_asks_the_connection_and_stores_the_rows(shell, asked, capsys):
+def test_insights_asks_the_connection_and_stores_the_rows(shell, requested, capsys):
     line = "errors --groups /aws/lambda/a '/aws/lambda/b*' --since 2h --region eu-west-1"
     shown = shell.run_cell_magic("insights", line, "fields @message\n| limit 5\n")
-    assert asked == [
+    assert requested == [
         (None, "eu-west-1", {"system": None}),
         ("fields @message\n| limit 5", ["/aws/lambda/a", "/aws/lambda/b*"], "2h", "now"),
     ]
@@ -71,7 +71,7 @@ def test_sql_runs_on_a_folder_and_on_what_a_variable_holds(shell, evidence):
         ("sql", "nowhere", "select 1"),
     ],
 )
-def test_an_expected_error_is_one_line(shell, asked, magic, line, cell):
+def test_an_expected_error_is_one_line(shell, requested, magic, line, cell):
     with pytest.raises(UsageError) as error:
         shell.run_cell_magic(magic, line, cell)
     assert "\n" not in str(error.value)

@@ -151,7 +151,7 @@ def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(backlog
 
 
 @pytest.mark.slow
-def test_what_creeps_is_told_in_the_readers_zone(shorter, monkeypatch):
+def test_what_creeps_is_reported_in_the_readers_zone(shorter, monkeypatch):
     says = "Runs of worker went from 1 s to 9 s. It began between 2025-11-06 02:36 and 2025-11-06 07:03 UTC."
     frame = pd.DataFrame({"queue": ["q"], "pattern": ["creeping run time"], "says": [says], "chance": [None]})
     monkeypatch.setattr("watchme_analysis.notebook.backlog.patterns", lambda *_: frame)
@@ -191,10 +191,10 @@ def test_the_tables_of_the_backlog_page_are_in_the_language_of_the_page(shorter)
         "dead_letters_by_work_item", "patterns", "missed_work", "messages", "redrive", "alarms",
         "next_evidence",
     ):  # fmt: skip
-        shown, told = getattr(japanese, section)(), getattr(english, section)()
+        shown, reported = getattr(japanese, section)(), getattr(english, section)()
         assert JAPANESE.search(shown.caption), section
-        assert not JAPANESE.search(told.to_text()), section
-        assert len(shown.rows) == len(told.rows)
+        assert not JAPANESE.search(reported.to_text()), section
+        assert len(shown.rows) == len(reported.rows)
         assert not shown.note or JAPANESE.search(shown.note), section
         assert all(JAPANESE.search(head) or not head for head in shown.heads), section
 

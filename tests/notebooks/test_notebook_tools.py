@@ -62,8 +62,8 @@ def test_canonical_drops_what_differs_from_run_to_run():
     assert looked.source == "look()"
     assert looked.metadata == {"tags": ["a", "b"]}
     assert (looked.execution_count, never.execution_count) == (1, None)
-    told, warned, picture, result = looked.outputs
-    assert (told.text, warned.text) == ("one line\n", "warned\n")
+    reported, warned, picture, result = looked.outputs
+    assert (reported.text, warned.text) == ("one line\n", "warned\n")
     assert base64.b64decode(picture.data["image/png"]) == png()
     assert result.execution_count == 1
 

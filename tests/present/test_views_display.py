@@ -157,7 +157,7 @@ def test_what_stands_between_backticks_is_code_wherever_a_reader_meets_it():
     assert view._repr_mimebundle_()["text/html"].count(marked) == 4
 
 
-def test_onsets_are_told_in_their_units_and_without_columns_that_nobody_knows():
+def test_onsets_are_reported_in_their_units_and_without_columns_that_nobody_knows():
     frame = pd.DataFrame(
         {
             "queue": ["uploads"] * 3,
@@ -173,17 +173,17 @@ def test_onsets_are_told_in_their_units_and_without_columns_that_nobody_knows():
             "surprise": [None] * 3,
         }
     )
-    told = onset_table(frame, TOKYO)
-    assert "surprise" not in told.heads
-    before, then = (told.heads.index(head) for head in ("before", "after"))
-    assert [(row[before], row[then]) for row in told.rows] == [
+    reported = onset_table(frame, TOKYO)
+    assert "surprise" not in reported.heads
+    before, then = (reported.heads.index(head) for head in ("before", "after"))
+    assert [(row[before], row[then]) for row in reported.rows] == [
         ("0 s", "8 min 46 s"),
         ("1.89 s", "215 ms"),
         ("0", "7"),
     ]
-    assert {before, then} <= told.numeric
-    assert "Effect: " in told.note
-    assert "Surprise ranks" not in told.note
+    assert {before, then} <= reported.numeric
+    assert "Effect: " in reported.note
+    assert "Surprise ranks" not in reported.note
     surprising = onset_table(frame.assign(surprise=[4.7] * 3), TOKYO)
     assert "surprise" in surprising.heads
     assert "Surprise ranks" in surprising.note

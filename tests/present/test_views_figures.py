@@ -131,7 +131,7 @@ def test_flat_colours_survive_the_palette():
         assert tuple(bytes.fromhex(named[1:])) in colors
 
 
-def test_vantages_are_told_in_the_alternative_text():
+def test_vantages_are_reported_in_the_alternative_text():
     picture = plot_vantages(observed(), ["/api/health", "/jobs/*", "/absent"])
     assert "/api/health Nginx baseline: median 20 ms, 1 of 23 failed" in picture.alt
     assert "/api/health Nginx incident: median 5 s" in picture.alt
@@ -179,7 +179,7 @@ def test_in_flight_against_latency_shows_the_lag():
 
 
 @pytest.mark.slow
-def test_long_paths_are_told_apart_by_their_ends_and_leave_room_for_the_rest():
+def test_long_paths_are_distinguished_by_their_ends_and_leave_room_for_the_rest():
     log = access_log()
     log = log.assign(path="/one-service-of-several/with-a-prefix" + log["path"])
     joined = join_requests(log, empty("edge_log"))

@@ -196,7 +196,7 @@ def test_more_deletes_than_messages_are_second_runs():
     assert (balance.duplicate_deletes, balance.unexplained) == (7, 0)
 
 
-def test_a_creep_is_told_from_a_step():
+def test_a_creep_is_distinguished_from_a_step():
     creeping, stepping = World(96), World(96)
     for minute in range(1, 96 * 60, 30):
         hour = minute / 60
@@ -210,7 +210,7 @@ def test_a_creep_is_told_from_a_step():
 
 
 @pytest.mark.slow
-def test_a_creep_s_start_lies_within_the_interval_that_is_told():
+def test_a_creep_s_start_lies_within_the_interval_that_is_reported():
     """Creeps of both shapes, beginning at different hours, with run times that scatter by a tenth."""
     held = []
     for seed in range(8):

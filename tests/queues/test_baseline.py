@@ -13,10 +13,10 @@ def detected_rises(shift, before, during):
     return sum(has_moved(effect, before, during) for effect in effects)
 
 
-def test_few_points_of_metrics_that_stand_still_are_not_told_to_have_moved():
+def test_few_points_of_metrics_that_stand_still_are_not_reported_to_have_moved():
     assert detected_rises(0.0, 60, 11) + detected_rises(0.0, 60, 45) + detected_rises(0.0, 90, 300) <= 1
 
 
-def test_what_moved_is_told_by_few_points_if_far_and_by_many_if_little():
+def test_what_moved_is_recognised_by_few_points_if_far_and_by_many_if_little():
     assert detected_rises(2.5, 60, 11) == detected_rises(0.4, 600, 400) == 60
     assert detected_rises(0.05, 3000, 3000) == 0, "so little that nobody needs to know"

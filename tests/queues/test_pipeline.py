@@ -44,8 +44,8 @@ def test_what_was_not_collected_stays_null_in_every_interval():
     world, *_ = served()
     whole = world.table("metrics")
     world.tables["metrics"] = whole[whole["metric"] != "NumberOfMessagesDeleted"]
-    asked = world.table("metric_queries")
-    world.tables["metric_queries"] = asked[asked["metric"] != "NumberOfMessagesDeleted"]
+    requested = world.table("metric_queries")
+    world.tables["metric_queries"] = requested[requested["metric"] != "NumberOfMessagesDeleted"]
     frame = balance(world, 3600)
     assert frame["deleted"].isna().all() and frame["unexplained"].isna().all()
     assert set(frame["reasons"]) == {"Not all that the balance needs was collected."}

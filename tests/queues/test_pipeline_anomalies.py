@@ -60,7 +60,7 @@ def test_failures_that_follow_within_three_intervals_belong_to_the_rise():
 
 
 @pytest.mark.parametrize(
-    ("failed", "dead", "told"),
+    ("failed", "dead", "reported"),
     [
         (within(400, 404, 1.0), 0, False),  # too few
         (within(400, 409, 1.0), 2, False),  # two messages of three tries each, and what comes with them
@@ -70,8 +70,8 @@ def test_failures_that_follow_within_three_intervals_belong_to_the_rise():
         (np.zeros(1000), 0, False),
     ],
 )
-def test_few_or_rare_failures_are_none(failed, dead, told):
-    assert (find_failures(pipeline(failed=failed), dead) is not None) is told
+def test_few_or_rare_failures_are_none(failed, dead, reported):
+    assert (find_failures(pipeline(failed=failed), dead) is not None) is reported
 
 
 def test_sporadic_dead_letters_count_only_where_they_come_together():
@@ -116,7 +116,7 @@ def test_few_failures_of_another_error_before_a_fault_are_not_its_own():
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "seconds", "told"),
+    ("first", "last", "seconds", "reported"),
     [
         (400, 500, 4.0, True),
         (400, 500, 2.9, False),  # not three seconds
@@ -124,10 +124,10 @@ def test_few_failures_of_another_error_before_a_fault_are_not_its_own():
         (200, 1000, 4.0, True),  # to the end, in most runs of the window
     ],
 )
-def test_runs_three_times_as_long_as_usual_for_half_an_hour_are_slow(first, last, seconds, told):
+def test_runs_three_times_as_long_as_usual_for_half_an_hour_are_slow(first, last, seconds, reported):
     found = find_slow_invocations(pipeline(duration_avg_s=within(first, last, seconds, other=1.0)))
-    assert (found is not None) is told
-    if told:
+    assert (found is not None) is reported
+    if reported:
         assert (found.start, found.end) == (at(first), at(last))
 
 
@@ -197,18 +197,18 @@ def test_throttles_are_open_while_no_more_than_three_runs_came_after_them(last, 
     assert find_throttles(pipeline()) is None
 
 
-@pytest.mark.parametrize(("minutes", "told"), [(15, True), (14, False)])
-def test_messages_that_nobody_received_for_a_quarter_of_an_hour_are_unpolled(minutes, told):
+@pytest.mark.parametrize(("minutes", "reported"), [(15, True), (14, False)])
+def test_messages_that_nobody_received_for_a_quarter_of_an_hour_are_unpolled(minutes, reported):
     last = 400 + minutes
     run = pipeline(visible=within(400, last, 3.0), received=within(400, last, 0.0, other=1.0))
     found = find_unpolled(run)
-    assert (found is not None) is told
-    if told:
+    assert (found is not None) is reported
+    if reported:
         assert (found.start, found.end) == (at(400), at(last))
     assert find_unpolled(replace(run, queried=run.queried - {"received"})) is None
 
 
-def test_the_longest_time_without_a_receive_is_told_over_lost_points():
+def test_the_longest_time_without_a_receive_is_reported_over_lost_points():
     visible = within(400, 500, 3.0) + within(600, 640, 3.0)
     visible[450] = np.nan
     received = within(400, 500, 0.0, other=1.0)

@@ -79,7 +79,7 @@ def test_what_another_function_may_have_had_or_came_before_a_change_tells_nothin
     assert taken(world) is None
 
 
-def test_without_the_batch_size_or_the_receives_nothing_is_told():
+def test_without_the_batch_size_or_the_receives_nothing_is_reported():
     world = filtered()
     (pipeline,) = pipelines(world)
     assert unmatched_receives(replace(pipeline, queried=pipeline.queried - {"received"}), world) is None
@@ -181,10 +181,13 @@ def test_receives_that_failures_or_throttles_explain_are_no_surplus():
 def test_a_message_hidden_twice_as_long_as_any_run_all_the_time_does_not_come_back():
     pipeline = only(worked_on_twice())
     longest = pipeline.frame["duration_max_s"].max()
-    for factor, modified, told in ((2.0, 0, False), (1.9, 0, True), (2.0, 1, True), (2.0, None, True)):
+    for factor, modified, reported in ((2.0, 0, False), (1.9, 0, True), (2.0, 1, True), (2.0, None, True)):
         at = None if modified is None else (START + pd.Timedelta(minutes=modified)).to_pydatetime()
         known = replace(pipeline.settings, visibility_timeout_s=factor * longest, queue_modified_at=at)
-        assert (find_redelivery(replace(pipeline, settings=known)) is not None) is told, (factor, modified)
+        assert (find_redelivery(replace(pipeline, settings=known)) is not None) is reported, (
+            factor,
+            modified,
+        )
 
 
 def in_flight_for_hours(first=120, last=400, number=6, visible=0):
@@ -199,11 +202,11 @@ def in_flight_for_hours(first=120, last=400, number=6, visible=0):
     return world
 
 
-@pytest.mark.parametrize(("last", "told"), [(400, True), (170, False)])
-def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, told):
+@pytest.mark.parametrize(("last", "reported"), [(400, True), (170, False)])
+def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, reported):
     found = find_hidden_messages(only(in_flight_for_hours(last=last)))
-    assert (found is not None) is told
-    if told:
+    assert (found is not None) is reported
+    if reported:
         assert (found.start, found.end) == tuple(START + pd.Timedelta(minutes=at) for at in (120, 400))
         assert not found.is_open
 

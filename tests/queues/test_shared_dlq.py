@@ -30,7 +30,7 @@ def two():
     return world
 
 
-def test_dead_letters_are_told_apart_by_the_source_that_they_name(two):
+def test_dead_letters_are_distinguished_by_the_source_that_they_name(two):
     by_queue = {item.pipeline.queue: item for item in analyse_queues(two)}
     total = len(two.table("queue_messages"))
     assert by_queue["jobs"].dead_lettered == total > 100

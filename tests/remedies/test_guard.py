@@ -64,11 +64,17 @@ class KilledError(BaseException):
 
 
 def guard_of(folder, settings=SETTINGS, host=None, command="true", **options):
-    told = []
+    reported = []
     guard = Guard(
-        settings, host or LocalHost(), command, options.pop("commands", {}), folder, told.append, **options
+        settings,
+        host or LocalHost(),
+        command,
+        options.pop("commands", {}),
+        folder,
+        reported.append,
+        **options,
     )
-    return guard, told
+    return guard, reported
 
 
 def ids(sentences):
@@ -118,16 +124,16 @@ def test_a_blocked_uvicorn_is_restarted_after_its_evidence_was_saved(tmp_path):
                 time.sleep(0.1)
         blocking = socket.create_connection(("127.0.0.1", port))
         blocking.sendall(b"GET /block HTTP/1.1\r\nHost: a\r\n\r\n")
-        guard, told = guard_of(
+        guard, reported = guard_of(
             tmp_path / "evidence", settings, command=command, commands=evidence_commands(url)
         )
-        guard.notify = lambda sentence: (told.append(sentence), stop.set())
+        guard.notify = lambda sentence: (reported.append(sentence), stop.set())
         guard.run(tmp_path / "j", stop, most_checks=60)
         assert urllib.request.urlopen(url, timeout=5).read() != first
     finally:
         blocking.close()
         os.kill(int((tmp_path / "pid").read_text()), 9)
-    assert ids(told) == ["guard-restarted"]
+    assert ids(reported) == ["guard-restarted"]
     (saved,) = (tmp_path / "evidence").iterdir()
     probes = (saved / "probes.csv").read_text().splitlines()
     assert len(probes) >= 4  # the header, and three failures at least
@@ -161,10 +167,10 @@ def quick(**options):
 
 def test_evidence_that_fails_does_not_prevent_the_restart(tmp_path):
     host = Host(failing="b")
-    guard, told = guard_of(tmp_path, quick(), host, "r", commands={"one": "a", "two": "b"})
+    guard, reported = guard_of(tmp_path, quick(), host, "r", commands={"one": "a", "two": "b"})
     guard.run(tmp_path / "j", threading.Event(), most_checks=3)
     assert host.ran == ["a", "b", "r"]
-    assert ids(told) == ["guard-not-healthy"]
+    assert ids(reported) == ["guard-not-healthy"]
     (saved,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert (saved / "not-saved.txt").read_text() == "two: no\n"
 
@@ -174,19 +180,19 @@ def test_a_guard_killed_in_a_restart_counts_it(tmp_path):
     with pytest.raises(KilledError):
         guard.run(tmp_path / "j", threading.Event(), most_checks=3)
     host = Host()
-    guard, told = guard_of(tmp_path, quick(most_per_day=1), host, "r")
+    guard, reported = guard_of(tmp_path, quick(most_per_day=1), host, "r")
     guard.run(tmp_path / "j", threading.Event(), most_checks=6)
     assert host.ran == []
-    assert ids(told) == ["guard-not-healthy", "guard-stopped"]
-    guard, told = guard_of(tmp_path, quick(most_per_day=1), host, "r")
+    assert ids(reported) == ["guard-not-healthy", "guard-stopped"]
+    guard, reported = guard_of(tmp_path, quick(most_per_day=1), host, "r")
     guard.run(tmp_path / "j", threading.Event(), most_checks=6)
-    assert told == []  # nobody is told twice
+    assert reported == []  # nobody is notified twice
 
 
-def test_a_restart_that_fails_is_told(tmp_path):
-    guard, told = guard_of(tmp_path, quick(), Host(failing="r"), "r")
+def test_a_restart_that_fails_is_reported(tmp_path):
+    guard, reported = guard_of(tmp_path, quick(), Host(failing="r"), "r")
     guard.run(tmp_path / "j", threading.Event(), most_checks=3)
-    assert ids(told) == ["guard-restart-failed"]
+    assert ids(reported) == ["guard-restart-failed"]
     assert read_journal(tmp_path / "j").event("restart 1") == "failed"
 
 

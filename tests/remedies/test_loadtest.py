@@ -310,8 +310,8 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     declared(tmp_path, monkeypatch)
     case = shutil.copytree(shorter.path, tmp_path / "case")
     planning = ["loadtest", case, "--queue", "asr-queue", "--factor", 10, "--for", "20s", "--most", 3]
-    told = watchme(*planning, "--to", "load.json", "--drain", "5s", cwd=tmp_path)
-    assert told.returncode == 0, told.stderr
+    reported = watchme(*planning, "--to", "load.json", "--drain", "5s", cwd=tmp_path)
+    assert reported.returncode == 0, reported.stderr
     plan = read_load_plan(tmp_path / "load.json")
     assert (plan.target.name, plan.factor, len(plan.items)) == ("uploads", 10.0, 3)
     assert {each.kind for each in plan.watched} == {"depth", "age", "errors", "throttles"}
@@ -322,8 +322,8 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     items = tuple(replace(item, at_s=0.01 * place) for place, item in enumerate(plan.items))
     write_load_plan(replace(plan, items=items, limits=replace(QUICK, drain_s=5)), tmp_path / "load.json")
     applying = ["loadtest", "load.json", "--apply", "--case", case, "--result", "r.json", "--figure", "f.png"]
-    told = watchme(*applying, "--language", "ja", cwd=tmp_path)
-    assert told.returncode == 0, told.stdout + told.stderr
+    reported = watchme(*applying, "--language", "ja", cwd=tmp_path)
+    assert reported.returncode == 0, reported.stdout + reported.stderr
     assert len(worker.done) == 3
     assert json.loads((tmp_path / "r.json").read_text())["counts"]["processed"] == 3
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")

@@ -159,8 +159,8 @@ def test_a_rejected_message_is_recorded_and_blocks_no_other(queue, front, tmp_pa
     listed, done = pending_messages(lines, journal)
     assert (listed, done.rejected_before) == ([], [rejected])
     assert pending_messages(lines, journal, retry_rejected=True)[0] == [lines[1]]
-    asked = redrive(lines, journal, aws_of, retry_rejected=True)
-    assert (asked.sent, asked.rejected, asked.rejected_before) == (0, [rejected], [])
+    requested = redrive(lines, journal, aws_of, retry_rejected=True)
+    assert (requested.sent, requested.rejected, requested.rejected_before) == (0, [rejected], [])
     assert bodies(queue) == ["body 0", "body 2"]
 
 
@@ -193,7 +193,7 @@ def test_targets_name_queue_account_and_region():
     ]
 
 
-def test_after_a_broken_connection_a_message_is_not_sent_unasked(queue, front, tmp_path):
+def test_after_a_broken_connection_a_message_is_not_sent_without_a_request(queue, front, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 3)
     front.faults["SendMessage"].append("reset")
     broken = redrive(lines, journal, aws_of)
@@ -206,8 +206,8 @@ def test_after_a_broken_connection_a_message_is_not_sent_unasked(queue, front, t
     assert journal.read_bytes() == held
     on = redrive(lines, journal, aws_of)
     assert (on.sent, on.unconfirmed) == (2, ["m0"])
-    asked = redrive(lines, journal, aws_of, retry_unconfirmed=True)
-    assert (asked.sent, asked.before, asked.unconfirmed) == (1, 2, [])
+    requested = redrive(lines, journal, aws_of, retry_unconfirmed=True)
+    assert (requested.sent, requested.before, requested.unconfirmed) == (1, 2, [])
     assert bodies(queue) == ["body 0", "body 1", "body 2"]
 
 

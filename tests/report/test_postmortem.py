@@ -69,7 +69,7 @@ def test_a_postmortem_of_a_backlog_names_messages_and_work_and_no_identity(short
     assert (device in texts[None], device in texts["share"]) == (True, False)
 
 
-def test_recorded_actions_are_told(evidence, tmp_path):
+def test_recorded_actions_are_reported(evidence, tmp_path):
     case = import_folder(evidence, tmp_path / "case").case
     record_actions(case.path, [{"time": case.window.end.isoformat(), **ACTION}])
     ((file, _),) = write_postmortems("health", [case.path], tmp_path / "out", timezone="UTC")

@@ -210,7 +210,7 @@ def test_bad_input_writes_nothing_and_says_one_sentence(report, words, evidence,
     ],
     ids=str,
 )
-def test_what_cannot_be_asked_is_refused_before_it_is_run(
+def test_what_cannot_be_requested_is_refused_before_it_is_run(
     question, case, options, evidence, notebooks, tmp_path
 ):
     (tmp_path / "empty").mkdir()
@@ -348,9 +348,9 @@ def test_all_asks_what_the_case_can_answer(evidence, notebooks):
     other = nbformat.read(folder / "why.ipynb", as_version=4)
     other.metadata.watchme.question = "backlog"
     nbformat.write(other, folder / "pile.ipynb")
-    asked = plan("all", [evidence], {"endpoint": "/health", "queue": "some"}, folder)
-    assert [(request.question, request.notebook.name) for request in asked] == [("health", "why.ipynb")]
-    assert asked[0].parameters["endpoint"] == "/health"
-    assert "queue" not in asked[0].parameters
+    requested = plan("all", [evidence], {"endpoint": "/health", "queue": "some"}, folder)
+    assert [(request.question, request.notebook.name) for request in requested] == [("health", "why.ipynb")]
+    assert requested[0].parameters["endpoint"] == "/health"
+    assert "queue" not in requested[0].parameters
     one = plan("health", [evidence], {"endpoint": "/health"}, folder)
     assert [(request.question, request.notebook.name) for request in one] == [("health", "why.ipynb")]

@@ -138,8 +138,8 @@ def test_the_first_screen_tells_what_happened_when_to_whom_and_what_to_do(
 ):
     question = name.partition("-")[0]
     notebook = next(path for path in STORED if path.stem.startswith(question))
-    told = diagnosed(name).to_dict(language, UTC)
-    shown = {"question": question, "diagnosis": told, "parameters": {"language": language}}
+    reported = diagnosed(name).to_dict(language, UTC)
+    shown = {"question": question, "diagnosis": reported, "parameters": {"language": language}}
     path = made(nbformat.read(notebook, as_version=4), tmp_path, **shown)
     tab.open(path, 1280)
 
@@ -151,7 +151,7 @@ def test_the_first_screen_tells_what_happened_when_to_whom_and_what_to_do(
     assert max(bottoms("h1, .answer .key dd, .answer .action")) <= 800
     assert tab.ask("document.documentElement.scrollHeight") <= 3 * 800
     text = tab.ask("document.querySelector('.answer .key').innerText")
-    start = told["incident"]["start"]
+    start = reported["incident"]["start"]
     assert format_time(start, UTC) in text
     # Times have one format, in which no month or weekday is a word.
     assert not re.search(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d|\d+月\d+日", text)

@@ -78,8 +78,8 @@ def reported(question, case, folder, hostile):
     warned = make.new_output("stream", name="stderr", text=hostile)
     broken = make.new_output("error", ename=hostile, evalue=hostile, traceback=[hostile])
     said = make.new_code_cell("answer()", outputs=[own], id="y", metadata={"tags": ["answer"]})
-    told = make.new_code_cell("tell()", outputs=[stream, warned, broken], id="z")
-    whole = make.new_notebook(cells=[make.new_markdown_cell("# Why?", id="title"), said, *cells, told])
+    sentence = make.new_code_cell("tell()", outputs=[stream, warned, broken], id="z")
+    whole = make.new_notebook(cells=[make.new_markdown_cell("# Why?", id="title"), said, *cells, sentence])
     run = folder / "20251211T020000Z"
     run.mkdir(parents=True)
     inputs = [{"file": f"app-{hostile}.log", "bytes": 1, "sha256": hostile}]

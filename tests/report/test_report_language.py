@@ -105,8 +105,8 @@ def test_page_index_postmortem_and_console_are_japanese(question, bundled, tmp_p
     write_index(tmp_path)
     assert english_in_page(out / "report.html") == []
     assert english_in_page(tmp_path / "index.html") == []
-    told = watchme("diagnose", question, folder)
-    assert english(told.stdout) == []
+    reported = watchme("diagnose", question, folder)
+    assert english(reported.stdout) == []
     made = watchme("report", question, folder, "--format", "markdown", "--out", tmp_path / "wiki")
     assert made.returncode == 0
     (file,) = (tmp_path / "wiki").glob("*.md")

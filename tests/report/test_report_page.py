@@ -36,7 +36,7 @@ def test_what_is_for_the_notebook_only_stays_out(tmp_path):
     assert "No such case." in page, "an error is shown whatever its cell is tagged"
 
 
-def test_the_parameters_code_is_told_once_at_the_end(tmp_path):
+def test_the_parameters_code_is_reported_once_at_the_end(tmp_path):
     cell = make.new_code_cell('timezone = "UTC"', metadata={"tags": ["parameters"]})
     page = page_of(tmp_path, cell, parameters={"case": "/cases/a<b>", "timezone": "Asia/Tokyo"})
     assert "timezone = " not in page
@@ -137,8 +137,8 @@ def test_a_second_fault_of_health_comes_after_none():
     assert independent.cause == "nginx_config, and app_saturation beside it"
     assert facts(result()).cause == "nginx_config"
     of_backlog = {"cause": "arrival_surge", "secondary_cause": "downstream_saturated"}
-    told = facts(result(question="backlog", diagnosis=ANSWER | of_backlog))
-    assert told.cause == "arrival_surge, which set off a saturated downstream"
+    reported = facts(result(question="backlog", diagnosis=ANSWER | of_backlog))
+    assert reported.cause == "arrival_surge, which set off a saturated downstream"
 
 
 def test_the_title_is_the_cause_and_the_reasons_stand_in_the_answer(tmp_path):
@@ -204,14 +204,14 @@ def test_the_index_tells_what_changed_since_the_previous_run_of_the_same_case(tm
         run(tmp_path, f"run-{hour}", diagnosis=diagnosis, started_at=f"2025-12-11T1{hour}:00:00+00:00")
     run(tmp_path, "other", case="another", started_at="2025-12-11T19:00:00+00:00")
     rows = write_index(tmp_path).read_text().split("<tr class=")[1:]
-    told = [
+    reported = [
         row.partition(f'data-name="{label("index-change", "en")}">')[2].partition("</td>")[0] for row in rows
     ]
     was = message("index-verdict-was", before=Resource(label("verdict-name-inconclusive", "en")))
-    assert told[0] == told[4] == "–"  # first runs
-    assert told[3] == escape(render(was))
-    assert told[2] == label("index-unchanged", "en")
-    assert told[1].startswith(escape(render(message("index-incident-was", before=Resource("")))[:10]))
+    assert reported[0] == reported[4] == "–"  # first runs
+    assert reported[3] == escape(render(was))
+    assert reported[2] == label("index-unchanged", "en")
+    assert reported[1].startswith(escape(render(message("index-incident-was", before=Resource("")))[:10]))
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

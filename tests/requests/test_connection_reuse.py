@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from worlds.request_rows import access, app, asked, at, edge, given_up
+from worlds.request_rows import access, app, at, edge, given_up, requested
 
 from watchme_analysis.requests.connection_reuse import (
     connections_used,
@@ -43,9 +43,9 @@ def test_a_port_that_answers_again_within_a_minute_is_a_kept_connection():
 
 def test_without_ports_only_a_connect_time_tells_of_a_new_connection():
     log = access(
-        asked(1, 0.1, upstream_connect_time_s=0.003),
-        asked(2, 0.1),
-        asked(3, 1.0, upstream_connect_time_s=None, upstream_header_time_s=None, status=504),
+        requested(1, 0.1, upstream_connect_time_s=0.003),
+        requested(2, 0.1),
+        requested(3, 1.0, upstream_connect_time_s=None, upstream_header_time_s=None, status=504),
         {"time": at(4), "request_time_s": 0.0, "status": 403},
     )
     used = connections_used(followed(log))["to_app"].fillna("nowhere").tolist()
@@ -54,7 +54,7 @@ def test_without_ports_only_a_connect_time_tells_of_a_new_connection():
 
 @pytest.mark.parametrize(("again", "used"), [(False, "new"), (True, "not told")])
 def test_who_answers_over_new_connections_alone_kept_none_for_a_request_without_an_answer(again, used):
-    log = access(*(asked(1 + n, 0.1) for n in range(30)), given_up(40, 5.0))
+    log = access(*(requested(1 + n, 0.1) for n in range(30)), given_up(40, 5.0))
     ports = [41000 + (n % 3 if again else n) for n in range(30)]
     lines = app(*({"time": at(1 + n), "client_port": port} for n, port in enumerate(ports)))
     assert connections_used(followed(log, app_log=lines))["to_app"].iloc[-1] == used
@@ -62,10 +62,10 @@ def test_who_answers_over_new_connections_alone_kept_none_for_a_request_without_
 
 def test_the_edge_tells_of_its_connections_to_nginx_by_its_handshake_else_nginx_by_their_requests():
     log = access(
-        asked(1, 0.1, edge_ray_id="a" * 16),
-        asked(2, 0.1, edge_ray_id="b" * 16),
-        asked(3, 0.1, extra='{"connection_requests":"1"}'),
-        asked(4, 0.1, extra='{"connection_requests":7}'),
+        requested(1, 0.1, edge_ray_id="a" * 16),
+        requested(2, 0.1, edge_ray_id="b" * 16),
+        requested(3, 0.1, extra='{"connection_requests":"1"}'),
+        requested(4, 0.1, extra='{"connection_requests":7}'),
     )
     edge_log = edge(
         {"start": at(0.9), "end": at(1), "ray_id": "a" * 16, "origin_handshake_ms": 12.0},
@@ -80,7 +80,7 @@ def test_the_edge_tells_of_its_connections_to_nginx_by_its_handshake_else_nginx_
 def one_of_each():
     """In the incident, from second 10, new connections are bad and kept ones are not."""
     log = access(
-        asked(1, 0.1), asked(2, 0.2), asked(20, 9.0), asked(14, 0.1), asked(16, 0.1),
+        requested(1, 0.1), requested(2, 0.2), requested(20, 9.0), requested(14, 0.1), requested(16, 0.1),
     )  # fmt: skip
     times, ports = (1, 2, 14, 16, 20), (1, 1, 1, 1, 2)
     lines = app(*({"time": at(t), "client_port": 41000 + p} for t, p in zip(times, ports, strict=True)))
@@ -100,7 +100,7 @@ def test_new_connections_are_compared_with_kept_ones_outside_the_incident_and_in
 
 
 def test_no_requests_are_compared_as_no_rows():
-    frame = judged(followed(access(asked(1, 0.1)))).iloc[:0]
+    frame = judged(followed(access(requested(1, 0.1)))).iloc[:0]
     assert outcome_by_connection(frame, connections_used(frame), [HEALTH]).empty
 
 
@@ -113,6 +113,6 @@ def test_a_wait_is_overtaken_by_what_began_later_and_was_answered_sooner():
     assert overtaken(frame.assign(nginx_end=frame["nginx_end"].max()), used).tolist() == [False]
 
 
-def test_an_address_is_asked_where_nginx_logs_one():
-    log = access(asked(1, 0.1), {"time": at(2), "upstream_response_time_s": 0.0, "status": 500})
+def test_an_address_is_requested_where_nginx_logs_one():
+    log = access(requested(1, 0.1), {"time": at(2), "upstream_response_time_s": 0.0, "status": 500})
     assert connections_used(followed(log))["to_app"].fillna("nowhere").tolist() == ["not told", "nowhere"]

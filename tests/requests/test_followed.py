@@ -2,7 +2,7 @@ import math
 
 import pandas as pd
 import pytest
-from worlds.request_rows import USUAL, access, app, asked, at, edge, given_up
+from worlds.request_rows import USUAL, access, app, at, edge, given_up, requested
 
 from watchme_analysis.requests.app_join import join_app
 from watchme_analysis.requests.concurrency import latency_lag
@@ -17,12 +17,12 @@ from watchme_analysis.stats.clock_skew import nested_skew, peak_skew, skew_of_lo
 
 def stopped(end, after, body_bytes):
     """A request whose header came at once; of the body so much came until Nginx gave up."""
-    return asked(end, after, upstream_header_time_s=0.0, body_bytes=body_bytes)
+    return requested(end, after, upstream_header_time_s=0.0, body_bytes=body_bytes)
 
 
 def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says():
     ids = [f"{n:016x}aa" for n in range(2)]
-    log = access(*(asked(1 + n, 0.1, request_id=ids[n] * 1, edge_ray_id=f"{n:016x}") for n in range(2)))
+    log = access(*(requested(1 + n, 0.1, request_id=ids[n] * 1, edge_ray_id=f"{n:016x}") for n in range(2)))
     lines = app(
         {"time": at(2), "kind": "application", "message": f"done request_id={ids[0]}"},
         {"time": at(1), "kind": "application", "message": f"done request_id={ids[1]}"},
@@ -33,7 +33,7 @@ def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says(
 
 
 def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path():
-    log = access(*(asked(1 + n, 0.8) for n in range(5)))
+    log = access(*(requested(1 + n, 0.8) for n in range(5)))
     lines = app(*({"time": at(1.001 + n)} for n in range(5)))
     found = join_app(join_requests(log, empty("edge_log")), lines).frame
     assert found["app_row"].tolist() == [0, 1, 2, 3, 4]
@@ -43,7 +43,7 @@ def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path()
 def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
     """The stock ``$time_local`` leaves the order of lines within a second, and what was given up on open."""
     ends = [0.3 * n + 0.05 for n in range(40)]
-    inner = [asked(end, 0.02) | {"path": f"/svc/{n % 4}"} for n, end in enumerate(ends)]
+    inner = [requested(end, 0.02) | {"path": f"/svc/{n % 4}"} for n, end in enumerate(ends)]
     inner = [row | {"time": row["time"].floor("s")} for row in [*inner, given_up(12, 2.0)]]
     lines = [
         {"time": at(end - 0.001), "path": f"/{n % 4}", "status": 200} for n, end in enumerate([*ends, 12.5])
@@ -56,7 +56,7 @@ def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
 
 
 def test_two_answers_at_one_moment_are_no_sure_pair():
-    log = access(*(asked(1 + n, 0.1) for n in range(4)), asked(4.01, 0.1))
+    log = access(*(requested(1 + n, 0.1) for n in range(4)), requested(4.01, 0.1))
     lines = app(*({"time": at(1 + n)} for n in range(4)), {"time": at(4.01)})
     found = join_app(join_requests(log, empty("edge_log")), lines).frame
     assert found["app_joined_by"].tolist() == ["time"] * 3 + ["nearest"] * 2
@@ -66,7 +66,7 @@ def test_two_answers_at_one_moment_are_no_sure_pair():
 @pytest.mark.parametrize("ahead", [-4.0, 0.3, 11.0])
 def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
     moments = [1.0, 2.3, 3.1, 5.7, 6.2, 9.9, 14.2, 15.0, 17.7, 21.3]
-    log = access(*(asked(moment, 0.2) for moment in moments))
+    log = access(*(requested(moment, 0.2) for moment in moments))
     lines = app(*({"time": at(moment + ahead)} for moment in moments))
     found = follow_requests(join_requests(log, empty("edge_log")), lines)
     assert found.skews["application", "Nginx"].ahead_s == pytest.approx(ahead, abs=0.02)
@@ -77,8 +77,8 @@ def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
 def test_each_upstream_has_the_log_that_fits_it():
     other = "192.0.2.12:8100"
     moments = [1.0, 2.3, 3.1, 5.7, 6.2]
-    rows = [asked(moment, 0.1) for moment in moments]
-    rows += [asked(moment + 0.5, 0.1, upstream_addr=other) for moment in moments]
+    rows = [requested(moment, 0.1) for moment in moments]
+    rows += [requested(moment + 0.5, 0.1, upstream_addr=other) for moment in moments]
     lines = [{"time": at(moment + 0.5)} for moment in moments]
     lines += [{"time": at(moment), "service": "second"} for moment in moments]
     joined = join_requests(access(*rows), empty("edge_log"))
@@ -88,13 +88,13 @@ def test_each_upstream_has_the_log_that_fits_it():
 
 
 def calm():
-    return [asked(0.5 + n, 0.1) for n in range(5)], [{"time": at(0.5 + n)} for n in range(5)]
+    return [requested(0.5 + n, 0.1) for n in range(5)], [{"time": at(0.5 + n)} for n in range(5)]
 
 
 @pytest.mark.parametrize(
     ("request_row", "record", "fate"),
     [
-        (asked(20, 0.1), {"time": at(20)}, "answered"),
+        (requested(20, 0.1), {"time": at(20)}, "answered"),
         (given_up(20, 5.0), {"time": at(23), "status": 202}, "app_late"),
         (given_up(20, 5.0, 499), {"time": at(17)}, "answer_lost"),
         (given_up(20, 5.0), {"time": at(30), "client_addr": "127.0.0.1"}, "app_silent"),
@@ -127,7 +127,7 @@ def test_what_became_of_a_request_at_nginx(request_row, record, fate):
 )
 def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
     outer = {"start": at(10), "end": at(10.2), "ray_id": "f" * 16, "duration_ms": 200.0}
-    joined = join_requests(access(asked(5, 0.1), asked(15, 0.1)), edge(outer | row))
+    joined = join_requests(access(requested(5, 0.1), requested(15, 0.1)), edge(outer | row))
     found = follow_requests(joined, empty("app_log")).frame
     assert found.loc[found["seen_edge"], "outcome"].tolist() == [fate]
 
@@ -135,7 +135,7 @@ def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
 def test_an_edge_that_gave_up_before_nginx_answered():
     outer = {"start": at(10), "end": at(13), "status": 524, "ray_id": "a" * 16, "duration_ms": 3000.0}
     found = follow_requests(
-        join_requests(access(asked(15, 4.9, edge_ray_id="a" * 16)), edge(outer)), empty("app_log")
+        join_requests(access(requested(15, 4.9, edge_ray_id="a" * 16)), edge(outer)), empty("app_log")
     )
     assert found.frame["outcome"].tolist() == ["edge_left"]
 
@@ -203,7 +203,7 @@ def test_the_waterfall_keeps_layers_that_have_no_record():
 
 
 @pytest.mark.parametrize(
-    ("logged", "state"), [([asked(5, 0.1)], "not seen"), ([], "not logged")], ids=["a log", "no log"]
+    ("logged", "state"), [([requested(5, 0.1)], "not seen"), ([], "not logged")], ids=["a log", "no log"]
 )
 def test_a_request_that_nginx_has_no_record_of_is_not_seen_only_where_there_is_a_log(logged, state):
     outer = {"start": at(20), "end": at(30), "status": 522, "ray_id": "a" * 16, "duration_ms": 10_000.0}
@@ -223,7 +223,7 @@ def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
         {"start": at(end - 0.06), "end": at(end + 0.02), "duration_ms": 80.0, "ray_id": f"{n:016x}"}
         for n, end in enumerate(ends)
     ]
-    inner = [asked(int(end), 0.04, edge_ray_id=f"{n:016x}") for n, end in enumerate(ends)]
+    inner = [requested(int(end), 0.04, edge_ray_id=f"{n:016x}") for n, end in enumerate(ends)]
     answers = [{"time": at(end - 0.001), "path": path} for end, path in zip(ends, paths, strict=True)]
     for rows in (inner, outer):
         rows[:] = [row | {"path": f"/svc{path}"} for row, path in zip(rows, paths, strict=True)]

@@ -109,7 +109,7 @@ def test_clocks_that_are_apart_and_requests_that_are_alike_are_joined_as_they_be
     assert not (~right & both["join_candidates"].eq(1)).any()
 
 
-def test_what_a_worker_asked_the_origin_belongs_to_its_callers_request():
+def test_what_a_worker_requested_of_the_origin_belongs_to_its_callers_request():
     caller = {"start": at(0.5), "end": at(1.3), "ray_id": "a" * 16, "status": 504, "origin_status": 0}
     worker = {"start": at(0.6), "end": at(1.2), "origin_addr": "192.0.2.9", "duration_ms": 600.0}
     extra = '{"ParentRayID": "aaaaaaaaaaaaaaaa", "WorkerSubrequest": true}'
@@ -132,7 +132,7 @@ def test_a_few_requests_do_not_move_a_clock():
     assert joined["joined_by"].isna().all()
 
 
-def test_who_asks_is_told_by_the_user_agent():
+def test_the_caller_is_recognised_by_the_user_agent():
     outer = {"start": at(0.8), "end": at(1.1), "user_agent": "checker"}
     joined = join_requests(
         access(

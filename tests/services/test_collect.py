@@ -233,11 +233,11 @@ def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, cap
 
 
 @pytest.mark.slow
-def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_told(account, monkeypatch):
+def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_reported(account, monkeypatch):
     call, left = Aws.call, [3]
 
-    def failing(self, service, operation, **asked):
-        answer = call(self, service, operation, **asked)
+    def failing(self, service, operation, **requested):
+        answer = call(self, service, operation, **requested)
         if operation == "change_message_visibility_batch" and left[0]:
             left[0] -= 1
             failed = {"Id": "0", "Code": "InternalError", "SenderFault": False}
@@ -345,12 +345,12 @@ def test_what_is_named_must_exist(account, tmp_path):
 def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypatch):
     items = Aws.items
 
-    def aliased(self, service, operation, key, **asked):
+    def aliased(self, service, operation, key, **requested):
         """As Lambda answers where the mapping is of an alias: under the queue alone."""
-        found = items(self, service, operation, key, **asked)
+        found = items(self, service, operation, key, **requested)
         if operation == "list_event_source_mappings":
             found = [{**item, "FunctionArn": item["FunctionArn"] + ":live"} for item in found]
-        return [] if "FunctionName" in asked else found
+        return [] if "FunctionName" in requested else found
 
     monkeypatch.setattr(Aws, "items", aliased)
     pulled = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
@@ -376,7 +376,7 @@ def test_a_ceiling_refuses_before_scanning(account, tmp_path):
 
 
 @pytest.mark.slow
-def test_kept_answers_are_not_asked_again(account, tmp_path):
+def test_kept_answers_are_not_queried_again(account, tmp_path):
     store = ResponseStore(tmp_path / "cache", "here")
     first = pull(Aws(rate_limits=FAST), request(options=QueryOptions(ResponseCache(store))), tmp_path / "one")
     started = len(account.started)
@@ -409,8 +409,8 @@ def test_a_later_end_asks_the_rest_alone(account, tmp_path):
     )
     account.started.clear()
     pull(Aws(rate_limits=FAST), Request(WINDOW, functions=("sed-worker",), options=options), tmp_path / "two")
-    errors = [asked for asked in account.started if "ERROR" in asked["queryString"]]
-    assert [asked["startTime"] for asked in errors] == [int(middle.timestamp())]
+    errors = [requested for requested in account.started if "ERROR" in requested["queryString"]]
+    assert [requested["startTime"] for requested in errors] == [int(middle.timestamp())]
     events = open_case(tmp_path / "two").table("log_events").query("query_name == 'sed-worker-errors'")
     assert len(events) == events.ptr.nunique() == 200
 
@@ -531,12 +531,12 @@ def test_an_instance_and_a_whole_log_group(account, tmp_path):
     events = case.table("log_events")
     assert events.message.tolist() == [f"line {n}" for n in range(600)]
     assert not case.table("log_queries").truncated.any()
-    # Planned from the counts, so the whole was never asked only to be cut.
-    assert all(asked["queryString"].startswith("filter toMillis") for asked in account.started)
+    # Planned from the counts, so the whole was never queried only to be cut.
+    assert all(requested["queryString"].startswith("filter toMillis") for requested in account.started)
 
 
 @pytest.mark.slow
-def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_told(account, tmp_path, capsys):
+def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_stated(account, tmp_path, capsys):
     minute = int(START.timestamp()) // 60 * 60
     account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
     words = ["pull", "health", tmp_path / "case", "--instance", "i-1", "--since", "7h"]

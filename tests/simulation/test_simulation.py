@@ -369,7 +369,7 @@ def test_a_run_keeps_the_timeout_under_which_it_began():
     assert [simulate(twice, Arrivals([at])).timeouts for at in (90.0, 110.0, 210.0)] == [0, 1, 0]
 
 
-def test_how_long_a_backlog_took_is_told_from_one_that_never_was():
+def test_how_long_a_backlog_took_is_distinguished_from_one_that_never_was():
     settings = Settings(poller=PollerSettings(max_concurrency=1), api=ApiSettings(20.0, 0.0, slots=None))
     calm = simulate(settings, Arrivals([30.0, 600.0]))
     assert calm.behind_s == 0

@@ -78,12 +78,12 @@ def test_throttling_alone_loses_messages_and_maximum_concurrency_none():
     climbing = [point.dead_unfailed_pct.mean for point in impatient if not point.backs_off]
     assert min(climbing) > 50
     # Tried until a long visibility timeout has passed, by a poller that backs off: none is lost.
-    as_told = [
+    as_reported = [
         point.dead_unfailed_pct.mean
         for point in points
         if point.limit == "reserved" and point.backs_off and point.patience_s == 900
     ]
-    assert as_told == [0, 0]
+    assert as_reported == [0, 0]
 
 
 def named(said):

@@ -39,7 +39,7 @@ MIXED = [1.0, 3.0, 10.0, 7.0, 2.0, 5.0] * 20
 
 
 @pytest.mark.parametrize("noise_s", [0.0, 0.3])
-def test_what_a_run_and_what_a_message_takes_is_told_apart(noise_s):
+def test_what_a_run_and_what_a_message_takes_is_distinguished(noise_s):
     found = run_time(pipeline(MIXED, noise_s))
     assert found.is_measured
     assert found.fixed_s == pytest.approx(FIXED_S, abs=0.2)
@@ -75,6 +75,17 @@ def test_a_fitted_run_takes_as_long_as_the_recorded_one():
     )
     ended = simulate(ten, Arrivals([0.0] * 10)).drained_s
     assert ended == pytest.approx(FIXED_S + 10 * EACH_S, abs=0.05)
+
+
+def test_an_invocation_that_fails_as_a_whole_ended_with_its_first_message():
+    made = pipeline(MIXED)
+    frame = made.frame[list(COLUMNS)]
+    broken = frame.index[60:72]
+    frame.loc[broken, ["errors", "deleted"]] = [1.0, 0.0]
+    frame.loc[broken, ["duration_avg_s", "duration_max_s"]] = FIXED_S + 5.0
+    made = replace(made, frame=frame.join(failed_tries(frame, 60, False)))
+    faults = fit(made, Recorded(500.0, 0, 0.0, 0.0)).settings.api.faults
+    assert [fault.mean_s for fault in faults] == pytest.approx([5.0] * 12)
 
 
 def test_a_run_is_cut_off_in_its_own_time_as_well():

@@ -273,7 +273,7 @@ def differences(formats, data, selection=None, decode=False, engines=ENGINES[1:]
 
 
 def selections(chance):
-    """Return what may be asked of a log, and whether escapes are decoded."""
+    """Return what may be requested of a log, and whether escapes are decoded."""
     bounds = {"since": 1765415430_000000} if chance.random() < 0.2 else {}
     prefix = {"path_prefix": "/a"} if chance.random() < 0.2 else {}
     columns = {"columns": tuple(chance.sample(Selection().columns, 5))} if chance.random() < 0.3 else {}

@@ -237,7 +237,7 @@ def _refused(values: Values, text: Callable[[Values], str], chance: random.Rando
         "A" * 1_000_000 if chance.random() < 0.02 else "A" * 1000,
     ]
     lines = [Line(one.encode(), None) for one in bad]
-    # Whatever a line may hold, but for the byte that readers of one column are told to split at.
+    # Whatever a line may hold, but for the byte that readers of one column split at.
     noise = re.sub(rb"[\r\n\x01]", b" ", chance.randbytes(300))
     return [*lines, Line(noise, None)]
 
@@ -290,7 +290,7 @@ def log_lines(count: int, seed: int = 7, clients: int | None = None) -> Iterator
 
 
 def write_log(path: Path, lines: int, seed: int = 7, clients: int | None = None) -> None:
-    """Write a log and, beside it, what is in it; what is asked is as for :func:`log_lines`."""
+    """Write a log and, beside it, what is in it; what is requested is as for :func:`log_lines`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -362,14 +362,14 @@ def differences(log: Path, engine: str, truth: Path | None = None) -> list[str]:
     rejected = [one.line for one in account.rejected]
     # The first lines rejected are kept, and the others counted.
     refused = account.rejected_lines
-    told = {
+    reported = {
         "rows": (rows, len(written)),
         "lines": (account.lines, counts["lines"]),
         "blank lines": (account.blank_lines, len(counts["blank"])),
         "rejected lines": (refused, len(counts["rejected"])),
         "numbers of rejected lines": (rejected, counts["rejected"][: len(rejected)]),
     }
-    return found + [f"{name}: {a}, written {b}" for name, (a, b) in told.items() if a != b]
+    return found + [f"{name}: {a}, written {b}" for name, (a, b) in reported.items() if a != b]
 
 
 def _cells(table: Any, written: Any) -> list[str]:
@@ -392,11 +392,13 @@ def _cells(table: Any, written: Any) -> list[str]:
 
 def main() -> None:
     """Write a log."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("path", type=Path)
-    asked.add_argument("--lines", type=int, default=2_000_000)
-    asked.add_argument("--seed", type=int, default=7)
-    options = asked.parse_args()
+    requested = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    requested.add_argument("path", type=Path)
+    requested.add_argument("--lines", type=int, default=2_000_000)
+    requested.add_argument("--seed", type=int, default=7)
+    options = requested.parse_args()
     write_log(options.path, options.lines, options.seed)
     print(f"{options.path}: {options.lines:,} lines, {options.path.stat().st_size / 1e6:.0f} MB")
 

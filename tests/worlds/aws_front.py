@@ -34,7 +34,7 @@ FAST = RateLimits(
 
 
 class Front:
-    """What the front answers, and the faults it was told to show.
+    """What the front answers, and the faults that it shows.
 
     ``faults[operation]`` is a queue: ``throttle``, ``busy``, ``500``, ``reset``, ``expired``, ``contents`` or
     ``denied`` answer one call each.
@@ -71,7 +71,7 @@ class Front:
         self.now = lambda: datetime.now(UTC)
         self.metrics = {}  # (namespace, metric, dimensions, stat) -> {epoch second: value} by minute
         self.points_per_call = 100_800
-        self.asked = []  # GetMetricData's calls
+        self.requested = []  # GetMetricData's calls
         self.composite_alarms = []  # which moto has none of
         self.alarm_history = []
         self.states = {}  # of alarms that are being put again
@@ -87,26 +87,30 @@ class Front:
 
     # Logs Insights
 
-    def start_query(self, asked):
+    def start_query(self, requested):
         running = [query for query in self.queries.values() if query["status"] in {"Scheduled", "Running"}]
         if len(running) >= self.slots:
             raise RefusalError("LimitExceededException", "too many queries")
-        groups = asked.get("logGroupNames") or asked.get("logGroupIdentifiers") or [asked.get("logGroupName")]
+        groups = (
+            requested.get("logGroupNames")
+            or requested.get("logGroupIdentifiers")
+            or [requested.get("logGroupName")]
+        )
         for bound in ("startTime", "endTime"):
-            if asked[bound] > 1e11:  # milliseconds, which some clients send
-                asked[bound] /= 1000
-        if asked["startTime"] == asked["endTime"] and not self.takes_one_second:
+            if requested[bound] > 1e11:  # milliseconds, which some clients send
+                requested[bound] /= 1000
+        if requested["startTime"] == requested["endTime"] and not self.takes_one_second:
             raise RefusalError("InvalidParameterException", "the end must be after the start")
         missing = [group for group in groups if group not in self.engine.tables]
         if missing:
             raise RefusalError("ResourceNotFoundException", f"log group {missing[0]} does not exist")
-        limit = asked.get("limit", 10_000)
+        limit = requested.get("limit", 10_000)
         if limit > self.cap:
             raise RefusalError("InvalidParameterException", f"limit may be {self.cap} at most")
-        last = asked["endTime"] * 1000 + (999 if self.end_is_whole_second else 0)
+        last = requested["endTime"] * 1000 + (999 if self.end_is_whole_second else 0)
         try:
             rows, statistics = self.engine.run(
-                asked["queryString"], groups, int(asked["startTime"] * 1000), int(last), limit
+                requested["queryString"], groups, int(requested["startTime"] * 1000), int(last), limit
             )
         except MalformedError as error:
             raise RefusalError("MalformedQueryException", str(error)) from error
@@ -114,7 +118,10 @@ class Front:
         statistics["recordsMatched"] += self.counted_over
         name = f"query-{len(self.queries)}"
         final = "Complete"
-        if self.timeout_over_s is not None and asked["endTime"] - asked["startTime"] > self.timeout_over_s:
+        if (
+            self.timeout_over_s is not None
+            and requested["endTime"] - requested["startTime"] > self.timeout_over_s
+        ):
             final = "Timeout"
         elif self.fail_next:
             self.fail_next -= 1
@@ -127,11 +134,11 @@ class Front:
             "polls": self.polls,
             "ready_at": time.monotonic() + self.query_s,
         }
-        self.started.append(asked)
+        self.started.append(requested)
         return {"queryId": name}
 
-    def get_query_results(self, asked):
-        query = self.queries[asked["queryId"]]
+    def get_query_results(self, requested):
+        query = self.queries[requested["queryId"]]
         if query["status"] in {"Scheduled", "Running"}:
             if query["polls"] > 0 or time.monotonic() < query["ready_at"]:
                 query["polls"] -= 1
@@ -141,7 +148,7 @@ class Front:
                 return {"results": half, "statistics": scanned, "status": "Running"}
             query["status"] = query["final"]
         rows = query["rows"] if query["status"] == "Complete" else query["rows"][:1]
-        start = int(asked.get("nextToken", "0"))
+        start = int(requested.get("nextToken", "0"))
         answer = {
             "results": rows[start : start + self.page],
             "statistics": query["statistics"],
@@ -151,26 +158,28 @@ class Front:
             answer["nextToken"] = str(start + self.page)
         return answer
 
-    def stop_query(self, asked):
-        self.queries[asked["queryId"]]["status"] = "Cancelled"
-        self.stopped.append(asked["queryId"])
+    def stop_query(self, requested):
+        self.queries[requested["queryId"]]["status"] = "Cancelled"
+        self.stopped.append(requested["queryId"])
         return {"success": True}
 
     # CloudWatch
 
-    def get_metric_data(self, asked):
-        if len(asked["MetricDataQueries"]) > 500:
+    def get_metric_data(self, requested):
+        if len(requested["MetricDataQueries"]) > 500:
             raise RefusalError("ValidationError", "at most 500 queries")
-        self.asked.append(asked)
-        start, end = asked["StartTime"], asked["EndTime"]
+        self.requested.append(requested)
+        start, end = requested["StartTime"], requested["EndTime"]
         age = self.now().timestamp() - start
         selects = [
-            query for query in asked["MetricDataQueries"] if query.get("Expression", "").startswith("SELECT")
+            query
+            for query in requested["MetricDataQueries"]
+            if query.get("Expression", "").startswith("SELECT")
         ]
         if len(selects) > 1:
             raise RefusalError("ValidationError", "at most one Metrics Insights query")
         results = {}
-        for query in asked["MetricDataQueries"]:
+        for query in requested["MetricDataQueries"]:
             if "MetricStat" not in query:
                 continue
             stat = query["MetricStat"]
@@ -191,17 +200,17 @@ class Front:
                 if period < finest
                 else [(second, statistic(stat["Stat"], samples)) for second, samples in bins.items()]
             )
-            points.sort(reverse=asked.get("ScanBy", "TimestampDescending") != "TimestampAscending")
+            points.sort(reverse=requested.get("ScanBy", "TimestampDescending") != "TimestampAscending")
             resource = dimensions[0][1] if dimensions else ""
             results[query["Id"]] = {
                 "label": query.get("Label") or f"{resource} {metric['MetricName']}",
                 "points": points,
             }
-        for query in asked["MetricDataQueries"]:
+        for query in requested["MetricDataQueries"]:
             if "MetricStat" not in query:
                 points = metric_math(query["Expression"], results)
                 results[query["Id"]] = {"label": query.get("Label", query["Id"]), "points": points}
-        return self.metric_page(asked, results)
+        return self.metric_page(requested, results)
 
     def of_log_group(self, namespace, metric, dimensions):
         """What came into a log group, as CloudWatch counts it for each."""
@@ -209,9 +218,9 @@ class Front:
             return {}
         return self.engine.incoming(dimensions[0][1], "bytes" if metric == "IncomingBytes" else "events")
 
-    def metric_page(self, asked, results):
-        skip = int(asked.get("NextToken", "0"))
-        budget = min(self.points_per_call, asked.get("MaxDatapoints", self.points_per_call))
+    def metric_page(self, requested, results):
+        skip = int(requested.get("NextToken", "0"))
+        budget = min(self.points_per_call, requested.get("MaxDatapoints", self.points_per_call))
         answered, seen, more = [], 0, False
         for name, result in results.items():
             first = min(max(0, skip - seen), len(result["points"]))
@@ -236,14 +245,14 @@ class Front:
 
     # Move tasks of SQS
 
-    def start_message_move_task(self, asked):
+    def start_message_move_task(self, requested):
         if any(task["Status"] in {"RUNNING", "CANCELLING"} for task in self.move_tasks):
             raise RefusalError("UnsupportedOperation", "There is already a task running.")
         task = {
             "TaskHandle": f"task-{len(self.move_tasks)}",
             "Status": "RUNNING",
-            "SourceArn": asked["SourceArn"],
-            "MaxNumberOfMessagesPerSecond": asked["MaxNumberOfMessagesPerSecond"],
+            "SourceArn": requested["SourceArn"],
+            "MaxNumberOfMessagesPerSecond": requested["MaxNumberOfMessagesPerSecond"],
             "ApproximateNumberOfMessagesMoved": 0,
             "ApproximateNumberOfMessagesToMove": 3,
             "StartedTimestamp": int(time.time() * 1000),
@@ -251,8 +260,8 @@ class Front:
         self.move_tasks.append(task)
         return {"TaskHandle": task["TaskHandle"]}
 
-    def list_message_move_tasks(self, asked):
-        tasks = [task for task in self.move_tasks if task["SourceArn"] == asked["SourceArn"]]
+    def list_message_move_tasks(self, requested):
+        tasks = [task for task in self.move_tasks if task["SourceArn"] == requested["SourceArn"]]
         # The handle is stated for a running task only.
         shown = [
             {
@@ -272,39 +281,41 @@ class Front:
                     task["Status"] = "COMPLETED"
         return {"Results": shown}
 
-    def cancel_message_move_task(self, asked):
-        task = next(one for one in self.move_tasks if one["TaskHandle"] == asked["TaskHandle"])
+    def cancel_message_move_task(self, requested):
+        task = next(one for one in self.move_tasks if one["TaskHandle"] == requested["TaskHandle"])
         task["Status"] = "CANCELLING"
         return {"ApproximateNumberOfMessagesMoved": task["ApproximateNumberOfMessagesMoved"]}
 
     def mappings_of(self, path):
         """The event source mappings of the queue or function that the path of a listing names."""
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+        requested = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
         names = ("EventSourceArn", "FunctionName")
         return [
             one
             for one in self.mappings
-            if all(name not in asked or asked[name] in one[name.replace("Name", "Arn")] for name in names)
+            if all(
+                name not in requested or requested[name] in one[name.replace("Name", "Arn")] for name in names
+            )
         ]
 
-    def with_composite_alarms(self, asked, data):
-        if "CompositeAlarm" not in asked.get("AlarmTypes", ["MetricAlarm"]):
+    def with_composite_alarms(self, requested, data):
+        if "CompositeAlarm" not in requested.get("AlarmTypes", ["MetricAlarm"]):
             return data
         whole = json.loads(data)
-        names = asked.get("AlarmNames")
+        names = requested.get("AlarmNames")
         whole["CompositeAlarms"] = [
             alarm for alarm in self.composite_alarms if names is None or alarm["AlarmName"] in names
         ]
         return json.dumps(whole).encode()
 
-    def put_composite_alarm(self, asked):
+    def put_composite_alarm(self, requested):
         """The whole alarm is replaced; moto has none."""
         self.composite_alarms = [
-            alarm for alarm in self.composite_alarms if alarm["AlarmName"] != asked["AlarmName"]
+            alarm for alarm in self.composite_alarms if alarm["AlarmName"] != requested["AlarmName"]
         ]
-        asked.pop("Tags", None)
+        requested.pop("Tags", None)
         state = {"ActionsEnabled": True, "StateValue": "INSUFFICIENT_DATA"}
-        self.composite_alarms.append({**state, **asked})
+        self.composite_alarms.append({**state, **requested})
         return {}
 
     def before_delete_alarms(self, body, moto):
@@ -387,35 +398,35 @@ class Front:
         if "RedriveAllowPolicy" in names:
             body["AttributeNames"] = [*(name for name in names if name != "RedriveAllowPolicy"), "QueueArn"]
 
-    def with_allow_policy(self, asked, data):
-        names = asked.get("AttributeNames", [])
-        policy = self.allow_policies.get(asked["QueueUrl"].rpartition("/")[2])
+    def with_allow_policy(self, requested, data):
+        names = requested.get("AttributeNames", [])
+        policy = self.allow_policies.get(requested["QueueUrl"].rpartition("/")[2])
         if policy is None or not {"All", "RedriveAllowPolicy"} & set(names):
             return data
         found = json.loads(data)
         found.setdefault("Attributes", {})["RedriveAllowPolicy"] = policy
         return json.dumps(found).encode()
 
-    def describe_alarm_history(self, asked):
-        types = asked.get("AlarmTypes") or ["MetricAlarm"]
-        start, end = asked.get("StartDate", 0), asked.get("EndDate", 1e12)
+    def describe_alarm_history(self, requested):
+        types = requested.get("AlarmTypes") or ["MetricAlarm"]
+        start, end = requested.get("StartDate", 0), requested.get("EndDate", 1e12)
         found = [
             item
             for item in self.alarm_history
             if item.get("AlarmType", "MetricAlarm") in types
-            and asked.get("HistoryItemType", item.get("HistoryItemType")) == item.get("HistoryItemType")
-            and asked.get("AlarmName", item.get("AlarmName")) == item.get("AlarmName")
+            and requested.get("HistoryItemType", item.get("HistoryItemType")) == item.get("HistoryItemType")
+            and requested.get("AlarmName", item.get("AlarmName")) == item.get("AlarmName")
             and start <= item["Timestamp"].timestamp() <= end
         ]
-        skip = int(asked.get("NextToken", "0"))
+        skip = int(requested.get("NextToken", "0"))
         answer = {"AlarmHistoryItems": found[skip : skip + 1]}
         if skip + 1 < len(found):
             answer["NextToken"] = str(skip + 1)
         return answer
 
-    def lookup_events(self, asked):
-        attribute = (asked.get("LookupAttributes") or [{}])[0]
-        start, end = asked.get("StartTime", 0), asked.get("EndTime", 1e12)
+    def lookup_events(self, requested):
+        attribute = (requested.get("LookupAttributes") or [{}])[0]
+        start, end = requested.get("StartTime", 0), requested.get("EndTime", 1e12)
         key = {"ResourceName": "resource", "EventName": "EventName", "EventSource": "EventSource"}
         found = [
             event
@@ -431,7 +442,7 @@ class Front:
                 )
             )
         ]
-        skip = int(asked.get("NextToken", "0"))
+        skip = int(requested.get("NextToken", "0"))
         answer = {"Events": found[skip : skip + 2]}
         if skip + 2 < len(found):
             answer["NextToken"] = str(skip + 2)
@@ -439,7 +450,7 @@ class Front:
 
 
 def metric_math(expression, results):
-    """Arithmetic over series that are asked in the same call, at the times that all of them have."""
+    """Arithmetic over series that are requested in the same call, at the times that all of them have."""
     names = set(re.findall(r"[a-z]\w*", expression))
     if not names <= set(results) or not re.fullmatch(r"[\w\s.+*/()-]+", expression):
         raise RefusalError("ValidationError", f"can't calculate {expression}")
@@ -604,8 +615,8 @@ def handler_for(front, moto_port):
         def refuses(self, operation, body):
             """Refuse what SQS refuses and moto accepts of FIFO queues; return whether it did."""
             if operation in {"SendMessage", "SendMessageBatch"}:
-                asked = json.loads(body)
-                why = checked_send(asked["QueueUrl"], asked)
+                requested = json.loads(body)
+                why = checked_send(requested["QueueUrl"], requested)
             else:
                 why = checked_queue(json.loads(body)) if operation == "CreateQueue" else None
             if why is not None:
@@ -628,11 +639,11 @@ def handler_for(front, moto_port):
 
         def answer_in_part(self, body, entry, sender_fault):
             """Carry out a batch call without one of its entries, which is answered as failed."""
-            asked = json.loads(body)
-            asked["Entries"] = [one for one in asked["Entries"] if one["Id"] != entry]
+            requested = json.loads(body)
+            requested["Entries"] = [one for one in requested["Entries"] if one["Id"] != entry]
             answer = {}
-            if asked["Entries"]:
-                _, _, data = self.forwarded(json.dumps(asked).encode())
+            if requested["Entries"]:
+                _, _, data = self.forwarded(json.dumps(requested).encode())
                 answer = json.loads(data)
             failed = {"Id": entry, "SenderFault": sender_fault, "Code": "InternalError"}
             self.answer({"Successful": [], **answer, "Failed": [*answer.get("Failed", []), failed]})
@@ -645,7 +656,7 @@ def handler_for(front, moto_port):
             return answer.status, answer.getheaders(), answer.read()
 
         def forward(self, body):
-            operation, asked_body = self.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1], body
+            operation, requested_body = self.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1], body
             before, after = AROUND.get(operation, (None, None))
             if before:
                 given = json.loads(body)
@@ -657,7 +668,7 @@ def handler_for(front, moto_port):
             if operation == "DescribeAlarms" and status == 200:
                 data = front.with_composite_alarms(json.loads(body), data)
             if operation == "GetQueueAttributes" and status == 200:
-                data = front.with_allow_policy(json.loads(asked_body), data)
+                data = front.with_allow_policy(json.loads(requested_body), data)
             self.send_response(status)
             for name, value in received:
                 if name.lower() not in {

@@ -177,7 +177,7 @@ class Folder:
         return [(moment, text, request) for moment, text in found]
 
     def logs(self):
-        asked, number = [], 0
+        requested, number = [], 0
         for function in {queue.function.name: queue.function for queue in self.model.queues}.values():
             lines = [line for run in self.model.log[function.name] for line in self.lines(function, run)]
             lines.sort(key=lambda line: line[0])
@@ -199,7 +199,7 @@ class Folder:
                 output = f"{function.name}-{kind}.json"
                 order = "desc" if newest else "asc"
                 condition = "| filter @message like /ERROR|Task timed out/ " if kind == "errors" else ""
-                asked.append(
+                requested.append(
                     {
                         "logGroupName": f"/aws/lambda/{function.name}",
                         "startTime": int(self.start.timestamp()),
@@ -221,7 +221,7 @@ class Folder:
                         "status": "Complete",
                     },
                 )
-        self.save("logs/queries.json", asked)
+        self.save("logs/queries.json", requested)
 
     def state(self):
         arn = f"arn:aws:sqs:{self.region}:{ACCOUNT}:"

@@ -24,21 +24,21 @@ QUIET = (
 
 
 class Page:
-    """One tab: what it asked the network for, what it complained of, what its scripts say."""
+    """One tab: what it requested from the network, what it complained of, what its scripts say."""
 
     def __init__(self, address):
         self._socket = websocket.create_connection(address, timeout=30, suppress_origin=True)
         self._numbers = itertools.count(1)
         self._loaded = False
-        self._asked = {}
+        self._requested = {}
         self.complaints = []
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.send(f"{domain}.enable")
 
     @property
     def requests(self):
-        """Addresses asked for, without those that the page's own policy stopped."""
-        return list(self._asked.values())
+        """Addresses requested, without those that the page's own policy stopped."""
+        return list(self._requested.values())
 
     def send(self, method, **parameters):
         number = next(self._numbers)
@@ -54,9 +54,9 @@ class Page:
         about = message.get("params", {})
         match message.get("method"):
             case "Network.requestWillBeSent":
-                self._asked[about["requestId"]] = about["request"]["url"]
+                self._requested[about["requestId"]] = about["request"]["url"]
             case "Network.loadingFailed" if about.get("blockedReason") == "csp":
-                del self._asked[about["requestId"]]
+                del self._requested[about["requestId"]]
             case "Log.entryAdded":
                 self.complaints.append(about["entry"]["text"])
             case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown":
@@ -67,7 +67,7 @@ class Page:
     def open(self, path, width):
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.send("Emulation.setDeviceMetricsOverride", **metrics)
-        self._asked.clear()
+        self._requested.clear()
         self.complaints.clear()
         self._loaded = False
         self.send("Page.navigate", url=path.as_uri())

@@ -68,7 +68,7 @@ def diagnosis(start=None, end=None, cause=None, **more):
 
 
 class Received:
-    """A destination in memory that records what arrives, and refuses as often as it is told to."""
+    """A destination in memory that records what arrives, and refuses as often as a test says."""
 
     form = ""
     repeatable_for = timedelta(0)

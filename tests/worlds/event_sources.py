@@ -37,13 +37,13 @@ class EventSources:
         if not path.startswith(PATH) or not self.mappings:
             return None
         name = urlsplit(path).path.removeprefix(PATH).strip("/")
-        asked = json.loads(body) if body else {}
+        requested = json.loads(body) if body else {}
         if method == "POST":
-            return 202, {}, self.create(asked)
+            return 202, {}, self.create(requested)
         if name not in self.mappings and name:
             raise LambdaRefusalError("ResourceNotFoundException", "the mapping does not exist", 404)
         if method == "PUT":
-            return 202, {}, self.update(name, asked)
+            return 202, {}, self.update(name, requested)
         if name:
             return 200, {}, self.shown(name)
         query = {key: unquote(values[0]) for key, values in parse_qs(urlsplit(path).query).items()}
@@ -55,12 +55,12 @@ class EventSources:
         ]
         return 200, {}, {"EventSourceMappings": found}
 
-    def create(self, asked):
-        arn, name = asked["EventSourceArn"], asked["FunctionName"]
+    def create(self, requested):
+        arn, name = requested["EventSourceArn"], requested["FunctionName"]
         function = name if ":" in name else f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
-        if arn.endswith(".fifo") and asked.get("BatchSize", 10) > 10:
+        if arn.endswith(".fifo") and requested.get("BatchSize", 10) > 10:
             raise LambdaRefusalError("InvalidParameterValueException", "BatchSize may be 10 at most", 400)
-        if arn.endswith(".fifo") and asked.get("MaximumBatchingWindowInSeconds"):
+        if arn.endswith(".fifo") and requested.get("MaximumBatchingWindowInSeconds"):
             text = "Batching window is not supported for FIFO queues"
             raise LambdaRefusalError("InvalidParameterValueException", text, 400)
         if any(
@@ -69,21 +69,21 @@ class EventSources:
         ):
             raise LambdaRefusalError("ResourceConflictException", "the mapping exists", 409)
         name = str(uuid.uuid4())
-        state = "Enabled" if asked.pop("Enabled", True) else "Disabled"
-        self.mappings[name] = {**asked, "UUID": name, "FunctionArn": function, "State": state}
+        state = "Enabled" if requested.pop("Enabled", True) else "Disabled"
+        self.mappings[name] = {**requested, "UUID": name, "FunctionArn": function, "State": state}
         self.mappings[name].pop("FunctionName")
         self.left[name] = self.settling
         return self.mappings[name] | {"State": "Creating"}
 
-    def update(self, name, asked):
+    def update(self, name, requested):
         if self.left[name] > 0:
             raise LambdaRefusalError("ResourceInUseException", "an update is in progress", 400)
         mapping = self.mappings[name]
-        asked.pop("UUID", None)
-        if "Enabled" in asked:
-            asked["State"] = "Enabled" if asked.pop("Enabled") else "Disabled"
-        self.left[name] = self.settling if asked.get("State") != mapping["State"] else 0
-        mapping |= asked
+        requested.pop("UUID", None)
+        if "Enabled" in requested:
+            requested["State"] = "Enabled" if requested.pop("Enabled") else "Disabled"
+        self.left[name] = self.settling if requested.get("State") != mapping["State"] else 0
+        mapping |= requested
         return self.shown(name)
 
     def shown(self, name):
@@ -101,7 +101,7 @@ class EventSources:
 class Orders:
     """A queue, its DLQ, the function that drains it, and the function `checkout` that sends to it.
 
-    ``work`` processes what polled queues hold, as the front is asked for the attributes of a queue. Messages
+    ``work`` processes what polled queues hold, as the front is requested the attributes of a queue. Messages
     in ``failing`` stay. The metrics of the front have what was sent and deleted.
     """
 
@@ -175,7 +175,7 @@ class Orders:
         return self.sqs.get_queue_url(QueueName=name)["QueueUrl"]
 
     def attributes(self, queue):
-        """All attributes of a queue; asked of moto, so nothing is processed by it."""
+        """All attributes of a queue; read from moto, so nothing is processed by it."""
         url = self.url_of(queue)
         return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
@@ -225,13 +225,13 @@ class Orders:
                     self.measure(name, "NumberOfMessagesDeleted", 1)
 
 
-def checked_send(url, asked):
+def checked_send(url, requested):
     """Return why SQS refuses a message that moto takes; None if it does not.
 
     Only FIFO queues take a deduplication id, and only standard queues a delay per message.
     """
     refused = _OF_STANDARD if url.endswith(".fifo") else _OF_FIFO
-    for entry in asked.get("Entries", [asked]):
+    for entry in requested.get("Entries", [requested]):
         if entry.get(refused) and not (refused == _OF_STANDARD and entry[refused] == 0):
             return (
                 f"Value {entry[refused]} for parameter {refused} is invalid. Reason: The request include "
@@ -240,14 +240,14 @@ def checked_send(url, asked):
     return None
 
 
-def checked_queue(asked):
+def checked_queue(requested):
     """Return why SQS refuses to create a queue that moto creates; None if it does not."""
-    attributes = asked.get("Attributes") or {}
+    attributes = requested.get("Attributes") or {}
     is_fifo = attributes.get("FifoQueue") == "true"
     by_group = attributes.get("DeduplicationScope") == "messageGroup"
     if attributes.get("FifoThroughputLimit") == "perMessageGroupId" and not by_group:
         return "FifoThroughputLimit perMessageGroupId needs DeduplicationScope messageGroup."
-    if asked["QueueName"].endswith(".fifo") != is_fifo:
+    if requested["QueueName"].endswith(".fifo") != is_fifo:
         return "The name of a FIFO queue, and of no other, ends in .fifo."
     if not is_fifo and {"ContentBasedDeduplication", "DeduplicationScope"} & set(attributes):
         return "Unknown Attribute for a standard queue."

@@ -94,7 +94,7 @@ def restarting(made, *seconds):
 
 
 def gauge(made, metric, value):
-    """The same system with a gauge whose every sample is told by its second."""
+    """The same system with a gauge whose every sample is given by its second."""
     metrics = made.table("host_metrics")
     rows = [
         {"file": "metrics.csv", "service": "", "time": moment(second), "metric": metric,

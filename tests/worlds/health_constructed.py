@@ -105,12 +105,12 @@ def tls_to_a_plain_port():
 
 
 def dead_server_beside_a_good_one():
-    def asked_first(path, second):
+    def requested_first(path, second):
         if path == OTHER or int(second * 4) % 3:
             return None
         return {"header_s": 4.0, "error": "upstream_timeout_connect"}
 
-    made = case(asked_first)
+    made = case(requested_first)
     made.table("error_log")["upstream_addr"] = DEAD
     made.table("access_log")["upstream_connect_time_s"] = 0.0
     return made

@@ -8,11 +8,11 @@ PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
 
 
 def on(path, **fate):
-    return lambda asked, second: fate if asked == path else None
+    return lambda requested, second: fate if requested == path else None
 
 
 def on_service(**fate):
-    return lambda asked, second: fate if asked != OTHER else None
+    return lambda requested, second: fate if requested != OTHER else None
 
 
 def edge_holds():

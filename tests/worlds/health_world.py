@@ -42,7 +42,7 @@ def in_fault(second):
 def case(fault, *, gauges=None, processes=(), nginx=(), edge=(), handlers=()):
     """Return a case in which ``fault(path, second)`` says what becomes of each request while it lasts."""
     access, edges, errors, probes, answers = [], [], [], [], []
-    number = asked = 0
+    number = requested = 0
     second = 0.0
     while second < LENGTH:
         for path, every in ((HEALTH, 0.5), (JOBS, 0.5), (REPORT, 1.0), (OTHER, 1.0)):
@@ -92,8 +92,8 @@ def case(fault, *, gauges=None, processes=(), nginx=(), edge=(), handlers=()):
                     "origin_duration_ms": spent * 1000,
                 }
             )  # fmt: skip
-            asked += path == HEALTH
-            if path == HEALTH and asked % 4 == 0:
+            requested += path == HEALTH
+            if path == HEALTH and requested % 4 == 0:
                 for vantage, took, code, failure in (
                     ("outside", total, status, None),
                     ("inside", fate["inside_s"], fate["inside_status"], fate["inside_error"]),
@@ -192,11 +192,11 @@ def investigate(made, **options):
 
 
 class Signals:
-    """The observations made in a system by signal, each detected when it is asked for.
+    """The observations made in a system by signal, each detected when it is requested.
 
     Only the detectors that declare a signal run, which takes a fraction of what all take. Observations have
     the strength that they are detected with: none is weakened by another that explains it. The signal
-    ``starved``, which is drawn from the others, can't be asked for.
+    ``starved``, which is drawn from the others, can't be requested.
     """
 
     def __init__(self, made):

@@ -209,7 +209,7 @@ def statistic(at):
     return {"Timestamp": f"2025-12-11T01:{at:02}:00+00:00", "Sum": at + 0.5, "Unit": "Count"}
 
 
-def asked(at):
+def requested(at):
     return {"Id": f"e{at}", "Expression": "m1 / m2", "Period": 60,
             "MetricStat": {"Metric": {"MetricName": "m", "Dimensions": [{"Name": "a", "Value": "b"}]}, "Stat": "Sum"}}  # fmt: skip
 
@@ -261,7 +261,7 @@ SHAPES = (
     lines("app_source", "app.py", "app_handlers", "path", '@app.get("/g{at}")\ndef g{at}(): ...', text("/g"),
           head=b"from fastapi import FastAPI\napp = FastAPI()\n", is_one_text=True),
     listed("cloudwatch_metrics", "metrics/a.json", "metrics", "value", series, lambda at: at + 0.5, key="MetricDataResults"),
-    listed("cloudwatch_metric_queries", "metrics/metric-data-queries.json", "metric_queries", "id", asked, text("e"), key=""),
+    listed("cloudwatch_metric_queries", "metrics/metric-data-queries.json", "metric_queries", "id", requested, text("e"), key=""),
     Shape("cloudwatch_metric_statistics", "metrics/b.json", "metrics", "value", statistic, lambda at: at + 0.5,
           b'{"Label": "Errors", "Datapoints": [', b",\n", b"]}", is_json=True),
     lines("cloudwatch_metric_csv", "metrics/c.csv", "metrics", "value", '"2025/12/11 01:{at:02}:00","{at}.5"',

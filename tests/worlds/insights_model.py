@@ -20,7 +20,7 @@ def written(moment):
 
 
 class Model:
-    """Stands for the account that is asked, and for the clock.
+    """Stands for the account that is queried, and for the clock.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ class Model:
     def register(self, *_, **__):
         pass
 
-    def call(self, _, operation, **asked):
-        return getattr(self, operation)(**asked)
+    def call(self, _, operation, **requested):
+        return getattr(self, operation)(**requested)
 
-    def start_query(self, limit=10_000, **asked):
-        text, first, last = (asked[name] for name in ("queryString", "startTime", "endTime"))
+    def start_query(self, limit=10_000, **requested):
+        text, first, last = (requested[name] for name in ("queryString", "startTime", "endTime"))
         moments = self.moments
         low = bisect_left(moments, first * 1000)
         high = bisect_right(moments, last * 1000 + (999 if self.whole else 0))
@@ -76,9 +76,9 @@ class Model:
         self.queries.append((self.now + self.takes, rows, high - low))
         return {"queryId": str(len(self.queries) - 1)}
 
-    def get_query_results(self, **asked):
+    def get_query_results(self, **requested):
         self.polls += 1
-        ready, rows, matched = self.queries[int(asked["queryId"])]
+        ready, rows, matched = self.queries[int(requested["queryId"])]
         if self.now < ready:
             return {"status": "Running", "rows": []}
         return {"status": "Complete", "rows": rows, "statistics": {"recordsMatched": float(matched)}}

@@ -125,9 +125,9 @@ class Lambdas:
     def answer(self, method, path, target, body):
         """Return status, headers and value of a request; None if it concerns none of these functions."""
         if target == "Logs_20140328.FilterLogEvents":
-            asked = json.loads(body)
-            is_known = asked["logGroupName"].removeprefix("/aws/lambda/") in self.functions
-            return (200, {}, self.filter_log_events(asked)) if is_known else None
+            requested = json.loads(body)
+            is_known = requested["logGroupName"].removeprefix("/aws/lambda/") in self.functions
+            return (200, {}, self.filter_log_events(requested)) if is_known else None
         if path.startswith("/code/"):
             return 200, {}, self.functions[path.removeprefix("/code/")]["code"]
         found = _ROUTE.match(path)
@@ -140,9 +140,9 @@ class Lambdas:
         query = dict(part.split("=", 1) for part in (found["query"] or "").split("&") if part)
         if rest == "invocations":
             return self.invoke(name, query.get("Qualifier", "$LATEST").replace("%24", "$"), body)
-        asked = json.loads(body) if body else {}
+        requested = json.loads(body) if body else {}
         if rest.startswith("aliases/"):
-            return self.alias(name, rest.partition("/")[2], method, asked)
+            return self.alias(name, rest.partition("/")[2], method, requested)
         simple = {
             ("GET", ""): lambda: {
                 "Configuration": self.configuration(name),
@@ -150,8 +150,8 @@ class Lambdas:
             },
             ("GET", "configuration"): lambda: self.configuration(name),
             ("GET", "concurrency"): dict,
-            ("PUT", "code"): lambda: self.update(name, base64.b64decode(asked["ZipFile"])),
-            ("POST", "versions"): lambda: self.publish(name, asked.get("CodeSha256")),
+            ("PUT", "code"): lambda: self.update(name, base64.b64decode(requested["ZipFile"])),
+            ("POST", "versions"): lambda: self.publish(name, requested.get("CodeSha256")),
         }
         return 200, {}, simple[method, rest]()
 
@@ -186,14 +186,14 @@ class Lambdas:
             versions[str(len(versions) + 1)] = function["code"]
         return {**self.configuration(name), "Version": max(versions, key=int)}
 
-    def alias(self, name, alias, method, asked):
+    def alias(self, name, alias, method, requested):
         aliases = self.functions[name]["aliases"]
         if alias not in aliases:
             raise LambdaRefusalError("ResourceNotFoundException", f"no alias {alias}", 404)
         if method == "PUT":
-            if asked["FunctionVersion"] not in self.functions[name]["versions"]:
+            if requested["FunctionVersion"] not in self.functions[name]["versions"]:
                 raise LambdaRefusalError("ResourceNotFoundException", "no such version", 404)
-            aliases[alias] = asked["FunctionVersion"]
+            aliases[alias] = requested["FunctionVersion"]
         return 200, {}, {"Name": alias, "FunctionVersion": aliases[alias]}
 
     def code_of(self, name, qualifier):
@@ -232,14 +232,14 @@ class Lambdas:
             return 200, headers, {"errorType": found["error"], "errorMessage": found["text"]}
         return 200, headers, found["result"]
 
-    def filter_log_events(self, asked):
+    def filter_log_events(self, requested):
         """Return the events of a group; a pattern is a quoted text, or several of which any suffices."""
-        words = re.findall(r'\??"([^"]*)"', asked.get("filterPattern", ""))
+        words = re.findall(r'\??"([^"]*)"', requested.get("filterPattern", ""))
         events = [
             {"timestamp": at, "message": text, "eventId": str(number), "logStreamName": "s"}
             for number, (at, group, text) in enumerate(self.log)
-            if group == asked["logGroupName"]
-            and at >= asked.get("startTime", 0)
+            if group == requested["logGroupName"]
+            and at >= requested.get("startTime", 0)
             and (not words or any(word in text for word in words))
         ]
         return {"events": events, "searchedLogStreams": []}

@@ -30,11 +30,11 @@ def app(*rows):
     return conform("app_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
 
 
-def asked(end, took, **more):
+def requested(end, took, **more):
     """A request that Nginx passed on and that answered with its header after ``took`` seconds."""
     times = {"request_time_s": took, "upstream_connect_time_s": 0.0, "upstream_header_time_s": took}
     return {"time": at(end), "upstream_response_time_s": took, "upstream_addr": USUAL} | times | more
 
 
 def given_up(end, after, status=504):
-    return asked(end, after, upstream_header_time_s=None, status=status)
+    return requested(end, after, upstream_header_time_s=None, status=status)

@@ -85,8 +85,8 @@ class Queues:
         service, _, operation = target.partition(".")
         if service != "AmazonSQS" or not self.by_name:
             return None
-        asked = json.loads(body)
-        name = asked.get("QueueName") or asked.get("QueueUrl", "").rsplit("/", 1)[-1]
+        requested = json.loads(body)
+        name = requested.get("QueueName") or requested.get("QueueUrl", "").rsplit("/", 1)[-1]
         serve = {
             "GetQueueUrl": self.get_url,
             "GetQueueAttributes": self.get_attributes,
@@ -96,19 +96,19 @@ class Queues:
             "DeleteMessageBatch": self.delete_batch,
             "ChangeMessageVisibilityBatch": self.change_batch,
         }.get(operation)
-        return serve(self.by_name[name], asked) if serve and name in self.by_name else None
+        return serve(self.by_name[name], requested) if serve and name in self.by_name else None
 
-    def get_url(self, queue, asked):
+    def get_url(self, queue, requested):
         return {"QueueUrl": self.url(queue)}
 
-    def get_attributes(self, queue, asked):
+    def get_attributes(self, queue, requested):
         known = {"QueueArn": queue.arn, **queue.attributes, **queue.counts()}
-        wanted = asked.get("AttributeNames", [])
+        wanted = requested.get("AttributeNames", [])
         return {
             "Attributes": {name: value for name, value in known.items() if "All" in wanted or name in wanted}
         }
 
-    def list_sources(self, queue, asked):
+    def list_sources(self, queue, requested):
         return {
             "queueUrls": [
                 self.url(each)
@@ -117,23 +117,23 @@ class Queues:
             ]
         }
 
-    def send(self, queue, asked):
-        name = queue.add(asked["MessageBody"], asked.get("MessageAttributes"))
+    def send(self, queue, requested):
+        name = queue.add(requested["MessageBody"], requested.get("MessageAttributes"))
         return {"MessageId": name, "MD5OfMessageBody": queue.messages[name]["MD5OfBody"]}
 
-    def receive(self, queue, asked):
-        hidden_s = asked.get("VisibilityTimeout", int(queue.attributes["VisibilityTimeout"]))
-        found = queue.receive(asked.get("MaxNumberOfMessages", 1), hidden_s)
+    def receive(self, queue, requested):
+        hidden_s = requested.get("VisibilityTimeout", int(queue.attributes["VisibilityTimeout"]))
+        found = queue.receive(requested.get("MaxNumberOfMessages", 1), hidden_s)
         return {"Messages": found} if found else {}
 
-    def delete_batch(self, queue, asked):
-        for entry in asked["Entries"]:
+    def delete_batch(self, queue, requested):
+        for entry in requested["Entries"]:
             queue.delete(entry["ReceiptHandle"])
-        return {"Successful": [{"Id": entry["Id"]} for entry in asked["Entries"]], "Failed": []}
+        return {"Successful": [{"Id": entry["Id"]} for entry in requested["Entries"]], "Failed": []}
 
-    def change_batch(self, queue, asked):
-        for entry in asked["Entries"]:
+    def change_batch(self, queue, requested):
+        for entry in requested["Entries"]:
             message = queue.messages.get(entry["ReceiptHandle"].partition("#")[0])
             if message is not None:
                 message["hidden_until"] = time.time() + entry["VisibilityTimeout"]
-        return {"Successful": [{"Id": entry["Id"]} for entry in asked["Entries"]], "Failed": []}
+        return {"Successful": [{"Id": entry["Id"]} for entry in requested["Entries"]], "Failed": []}

@@ -135,7 +135,7 @@ COMPARISON_COLUMNS = (
 )  # fmt: skip
 MIN_PAST_WINDOWS = 5
 # Smallest distance of a relevant effect from 0.5, and the number of points that each side needs for it.
-TOLD, ENOUGH = 0.05, 5
+MIN_EFFECT, ENOUGH = 0.05, 5
 # Standard errors of independent samples: among sixty unchanged metrics, hardly any effect exceeds this.
 ERRORS = 3.0
 
@@ -198,7 +198,7 @@ def has_moved(effect: float | None, before: int, during: int) -> bool:
     if effect is None or min(before, during) < ENOUGH:
         return False
     error = math.sqrt((before + during + 1) / (12.0 * before * during))
-    return abs(effect - 0.5) >= max(TOLD, ERRORS * error)
+    return abs(effect - 0.5) >= max(MIN_EFFECT, ERRORS * error)
 
 
 def _rank(before: pd.Series, length: int, medians: list[float | None]) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.stats.clock_skew import ASKED, NOTHING, STEP_S, Skew, skew_of_logs
+from watchme_analysis.stats.clock_skew import MOST_COMPARED, NOTHING, STEP_S, Skew, skew_of_logs
 from watchme_analysis.stats.time_pairs import Pairs, in_whole_seconds, place_in_second, possible_pairs
 
 if TYPE_CHECKING:
@@ -211,7 +211,9 @@ def _service_of(group: pd.DataFrame, answers: pd.DataFrame, fine_s: float) -> tu
     for service in services:
         mine = answers[answers["service"] == service]
         skew = skew_of_logs(well, mine, ("path", "status"), fine_s, MOST_SKEW_S)
-        enough = min(_FEW, len(well)) if len(services) == 1 else max(_FEW, 0.3 * min(len(well), ASKED))
+        enough = (
+            min(_FEW, len(well)) if len(services) == 1 else max(_FEW, 0.3 * min(len(well), MOST_COMPARED))
+        )
         better = (skew.pairs, -abs(skew.ahead_s)) > (best[1].pairs, -abs(best[1].ahead_s))
         if skew.pairs and skew.pairs >= enough and better:
             best = (str(service), skew)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.stats.clock_skew import ASKED, skew_of_logs
+from watchme_analysis.stats.clock_skew import MOST_COMPARED, skew_of_logs
 from watchme_analysis.stats.time_pairs import in_whole_seconds, place_in_second, possible_pairs
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
     left = left[~(cached & (left["status"] == 0).to_numpy())]
     exact = ("method", "path", "status", *_compared(left, right))
     ahead = skew_of_logs(left, right, exact, STEP_WHOLE_S if whole else STEP_S, MOST_SKEW_S)
-    if ahead.pairs >= max(_FEW, _SHARE * min(ASKED, len(left), len(right))):
+    if ahead.pairs >= max(_FEW, _SHARE * min(MOST_COMPARED, len(left), len(right))):
         right[["second", "begun"]] -= ahead.ahead_s
     found = []
     for keys in (exact, ("method", "path")):

@@ -25,7 +25,7 @@ _AROUND = 50
 # Parts of a step in which a peak's pairs are located.
 _FINER = 10
 # Records of the first log that are compared, and records of the second log for each of them, at most.
-ASKED = 500
+MOST_COMPARED = 500
 _MOST_EACH = 4000
 # Share of pairs left out at each end: wrong pairs, or records that were logged late.
 _STRAY = 0.02
@@ -95,7 +95,7 @@ def skew_of_logs(
 
     if not len(one) or not len(other):
         return NOTHING
-    places = np.unique(np.linspace(0, len(one) - 1, min(len(one), ASKED)).astype("int64"))
+    places = np.unique(np.linspace(0, len(one) - 1, min(len(one), MOST_COMPARED)).astype("int64"))
     sampled = one.iloc[places]
     at = sampled["second"].to_numpy(dtype=float)
     reach = (at - most_s, at + most_s)

@@ -49,8 +49,8 @@ _NGINX_HARM = (*_EDGE_HARM, "root")
 CONCERNED_SHARE, CONCERNED_OTHERS = 0.5, 0.1
 # Rules that a sentence names.
 NAMED = 2
-# Requests that rules are asked of: distinct ones, by what rules look at.
-ASKED = 300
+# Requests to which rules are applied, at most: distinct ones, by the fields that rules look at.
+MOST_REQUESTS = 300
 _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
 
 
@@ -253,7 +253,7 @@ def _request_fields(found: HealthContext, *, affected: bool) -> list[dict[str, A
     if len(rows) and len(log):
         keys = rows[["edge_file", "edge_line"]].set_axis(["file", "line"], axis=1)
         logged = log.merge(keys.drop_duplicates(), on=["file", "line"])[_LOOKED_AT].drop_duplicates()
-        plain = logged.head(ASKED).astype(object)
+        plain = logged.head(MOST_REQUESTS).astype(object)
         return [request_fields(row) for row in plain.where(plain.notna(), None).to_dict("records")]
     # Without the edge's log only the paths are known, and the host where Nginx logs it.
     outer = found.outer
@@ -262,7 +262,10 @@ def _request_fields(found: HealthContext, *, affected: bool) -> list[dict[str, A
     ]
     hosts = found.table("access_log")["host"].dropna()
     host = str(hosts.mode().iloc[0]) if hosts.nunique() == 1 else None
-    return [request_fields({"path": path, "host": host}) for path in chosen["path"].dropna().unique()[:ASKED]]
+    return [
+        request_fields({"path": path, "host": host})
+        for path in chosen["path"].dropna().unique()[:MOST_REQUESTS]
+    ]
 
 
 def _apart(found: HealthContext) -> list[Matched]:
