@@ -73,8 +73,8 @@ def test_a_file_is_replaced_only_by_force(sql, evidence):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--json", "--csv"), "json and csv"),
-        (("--output", "jsonl", "--json"), "jsonl and json"),
+        (("--json", "--csv"), "json, csv"),
+        (("--output", "jsonl", "--json"), "jsonl, json"),
         (("--output", "jsno"), "`json`"),
         (("--force",), "--to"),
         (("--to", "rows.txt"), "--output"),
