@@ -10,6 +10,7 @@ from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import FigureView, TableView, TextView, cell, coded, table
 from watchme_analysis.present.finding import FindingsView, next_evidence
 from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.render import label
 from watchme_analysis.window import parse_zone
 
 TOKYO = parse_zone("Asia/Tokyo")
@@ -204,11 +205,12 @@ def test_what_moved_after_the_incident_is_named_below_the_table_of_what_moved_fi
         for name, onset in (("age_s", MOMENT), ("cpu_pct", late))
     ]
     frame = pd.DataFrame(rows).assign(direction="up")
+    age, cpu = (label(f"queue-metric-{name}", "en") for name in ("age-s", "cpu-pct"))
     ended = onset_table(frame, TOKYO, late)
-    assert [row[2] for row in ended.rows] == ["age_s"]
-    assert "after the end of the incident, and so not part of it: cpu_pct (worker)." in ended.note
+    assert [row[2] for row in ended.rows] == [age]
+    assert f"after the end of the incident, and so not part of it: {cpu} (worker)." in ended.note
     still_open = onset_table(frame, TOKYO)
-    assert [row[2] for row in still_open.rows] == ["age_s", "cpu_pct"]
+    assert [row[2] for row in still_open.rows] == [age, cpu]
     assert "end of the incident" not in still_open.note
 
 

@@ -7,6 +7,7 @@ from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.frames import balance, drain_forecast
 from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.text.render import label
 
 
 def served(hours=24, surge=(600, 660), each=12, capacity=8):
@@ -48,7 +49,9 @@ def test_what_was_not_collected_stays_null_in_every_interval():
     world.tables["metric_queries"] = requested[requested["metric"] != "NumberOfMessagesDeleted"]
     frame = balance(world, 3600)
     assert frame["deleted"].isna().all() and frame["unexplained"].isna().all()
-    assert set(frame["reasons"]) == {"Not all that the balance needs was collected."}
+    assert set(frame["reasons"]) == {label("balance-step-unknown", "en")}
+    japanese = balance(world, 3600, "ja")
+    assert set(japanese["reasons"]) == {label("balance-step-unknown", "ja")}
 
 
 def test_little_s_law_gives_the_mean_stay():

@@ -13,9 +13,9 @@ from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView, cell, with_zone
 from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import Pipeline
-from watchme_analysis.text.formats import format_duration, format_number, format_time
+from watchme_analysis.text.formats import format_number, format_time
 from watchme_analysis.text.message import Choice, Duration, Names, Resource, message, value_of
-from watchme_analysis.text.render import label, note, render
+from watchme_analysis.text.render import duration_label, label, note, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +153,7 @@ def _alt(fired: pd.DataFrame, chosen: Sequence[tuple[str, str]], language: str) 
     parts = []
     for alarm, resource in chosen:
         minutes = fired[(fired["alarm"] == alarm) & (fired["resource"] == resource)]["minutes_after_start"]
-        low, high = (format_duration(float(value) * 60) for value in (minutes.min(), minutes.max()))
+        low, high = (duration_label(float(value) * 60, language) for value in (minutes.min(), minutes.max()))
         span = low if low == high else label("losses-between", language, start=low, end=high)
         parts.append(label("sensitivity-alt-alarm", language, alarm=alarm, resource=resource, after=span))
     return label("sensitivity-alt", language, alarms="; ".join(parts))
@@ -192,8 +192,8 @@ def backtest_table(
             label("alarm-still", language)
             if pd.isna(row.cleared)
             else format_time(row.cleared, zone, seconds=False),
-            _minutes(row.minutes_after_start),
-            *([_minutes(row.lead_minutes)] if led else []),
+            _minutes(row.minutes_after_start, language),
+            *([_minutes(row.lead_minutes, language)] if led else []),
             cell(int(row.times_raised), zone),
             format_number(float(row.false_a_week), 2),
             *([str(row.note)] if noted else []),
@@ -235,10 +235,10 @@ def _listed(frame: pd.DataFrame) -> str:
     return ", ".join(f"{name} ({count})" for name, count in counts.items())
 
 
-def _minutes(value: Any) -> str:
+def _minutes(value: Any, language: str) -> str:
     import pandas as pd
 
-    return "–" if pd.isna(value) else format_duration(float(value) * 60.0)
+    return duration_label(math.nan if pd.isna(value) else float(value) * 60.0, language)
 
 
 def rules_table(rules: Iterable[tuple[str, str, str]], language: str = "en") -> TableView:

@@ -18,7 +18,8 @@ from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.queues.pipeline import Tables
 from watchme_analysis.redact import shortened
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Choice, Message, Resource, message
+from watchme_analysis.text.render import error_message, render
 
 KINDS = ("dlq", "function", "queue", "probes")
 _KEYS = {
@@ -85,19 +86,31 @@ class AlarmSpec:
 
     @property
     def in_words(self) -> str:
-        """Return the rule on one line, such as ``Average > 10, 300 s, 1 of 1``."""
+        """Return the rule on one line in English, such as ``Average > 10, 300 s, 1 of 1``."""
+        return render(self.summary)
+
+    @property
+    def summary(self) -> Message:
+        """Return the rule as a noun phrase."""
         if self.composite:
-            return self.composite
+            return message("value", value=Resource(self.composite))
         rule = self.rule
         what = self.expression or " / ".join(self.metrics)
         value, unit = self.limit
         sign = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}.get(
             rule.comparison, "≥" if rule.comparison.startswith("Greater") else "≤"
         )
-        every = "each check" if self.over == "probes" else f"{rule.period_s} s"
-        needed = f"{rule.datapoints_to_alarm} of {rule.evaluation_periods}"
-        limit = f"{value:g} {unit}".rstrip()
-        return f"{what} {self.stat} {sign} {limit}, {every}, {needed}".replace("  ", " ")
+        kind = "checks" if self.over == "probes" else "timeout" if self.of_timeout is not None else "value"
+        return message(
+            "alarm-rule",
+            kind=Choice(kind),
+            what=Resource(f"{what} {self.stat}".strip()),
+            sign=Resource(sign),
+            limit=Resource(f"{value:g} {unit}".rstrip() if kind == "value" else f"{value:g}"),
+            period=Resource(f"{rule.period_s}"),
+            points=Resource(f"{rule.datapoints_to_alarm}"),
+            periods=Resource(f"{rule.evaluation_periods}"),
+        )
 
     @property
     def limit(self) -> tuple[float, str]:

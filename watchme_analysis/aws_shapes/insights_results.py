@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, query_limit
 from watchme_analysis.aws_shapes.lambda_messages import MessageFacts, classify_message
 from watchme_analysis.aws_shapes.names import log_group_function, resource_name
-from watchme_analysis.aws_shapes.prices import USD_PER_GB, cost_usd, format_size, format_usd
+from watchme_analysis.aws_shapes.prices import USD_PER_GB, cost_usd, size_message, usd_message
 from watchme_analysis.aws_shapes.responses import (
     ResponseProblems,
     documents,
@@ -33,7 +33,7 @@ from watchme_analysis.aws_shapes.responses import (
 )
 from watchme_analysis.config import LogWords
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table, unpacked_name
-from watchme_analysis.text.message import Code, MessageText, Quotation, Resource
+from watchme_analysis.text.message import Code, MessageText, Quotation
 from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
@@ -249,9 +249,7 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if table != "log_queries" or not frame["bytes_scanned"].notna().any():
         return frame, []
     scanned, cost = float(frame["bytes_scanned"].sum()), float(frame["cost_usd"].sum())
-    return frame, [
-        note("note-queries-scanned", size=Resource(format_size(scanned)), cost=Resource(format_usd(cost)))
-    ]
+    return frame, [note("note-queries-scanned", size=size_message(scanned), cost=usd_message(cost))]
 
 
 def result_name(path: str) -> str:

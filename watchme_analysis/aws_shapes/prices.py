@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from watchme_analysis.text.message import Choice, Message, Resource, message
+from watchme_analysis.text.render import render
+
 # List price in us-east-1 (https://aws.amazon.com/cloudwatch/pricing/, Logs, Analyze: "Logs Insights
 # queries"), in USD per GB; Tokyo's was 0.0076 when this was written. ``--usd-per-gb`` sets another.
 USD_PER_GB = 0.005
@@ -47,11 +50,24 @@ def format_scan_cost(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> st
 
 def format_size(size: float) -> str:
     """Return the text for a number of bytes: ``0.500 GB``."""
-    gb = size / BYTES_PER_GB
-    return f"less than {_LEAST_SHOWN_GB} GB" if 0 < gb < _LEAST_SHOWN_GB else f"{gb:.3f} GB"
+    return render(size_message(size))
 
 
 def format_usd(usd: float) -> str:
     """Return the text for a price: ``about 0.0025 USD``."""
-    shown = usd >= _LEAST_SHOWN_USD or usd == 0
-    return f"about {usd:.4f} USD" if shown else f"less than {_LEAST_SHOWN_USD} USD"
+    return render(usd_message(usd))
+
+
+def size_message(size: float) -> Message:
+    """Return a number of bytes in gigabytes, or the smallest size shown that it is less than."""
+    gb = size / BYTES_PER_GB
+    is_tiny = 0 < gb < _LEAST_SHOWN_GB
+    shown = f"{_LEAST_SHOWN_GB}" if is_tiny else f"{gb:.3f}"
+    return message("size-gb", gb=Resource(shown), bound=Choice("under" if is_tiny else "exact"))
+
+
+def usd_message(usd: float) -> Message:
+    """Return a price, or the lowest price shown that it is less than."""
+    is_tiny = 0 < usd < _LEAST_SHOWN_USD
+    shown = f"{_LEAST_SHOWN_USD}" if is_tiny else f"{usd:.4f}"
+    return message("price-usd", usd=Resource(shown), bound=Choice("under" if is_tiny else "about"))

@@ -63,7 +63,11 @@ class AlarmPage(Page):
         """Return a table of the alarms of the specification."""
         return rules_table(
             (
-                (spec.name, spec.in_words, value_label("alarm-over", spec.over, self.language))
+                (
+                    spec.name,
+                    render(spec.summary, self.language),
+                    value_label("alarm-over", spec.over, self.language),
+                )
                 for spec in self.specs
             ),
             self.language,

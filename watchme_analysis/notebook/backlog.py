@@ -30,9 +30,9 @@ from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
 from watchme_analysis.queues.work_done import unit_of, work_item_settings
 from watchme_analysis.queues.work_items import work_items
-from watchme_analysis.text.formats import format_duration, in_zone
-from watchme_analysis.text.message import Resource, Translated, message
-from watchme_analysis.text.render import render
+from watchme_analysis.text.formats import in_zone
+from watchme_analysis.text.message import Duration, Translated, message
+from watchme_analysis.text.render import render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,7 +210,7 @@ class BacklogPage(Page):
         shown = {"queue": "queue", "start": "from", **_BALANCE}
         for name in _OF_THE_WHOLE:
             del shown[name]
-        step = message("balance-steps-caption", step=Resource(format_duration(step_s)))
+        step = message("balance-steps-caption", step=Duration(step_s))
         found = table(
             shown_rows,
             render(step, self.language),
@@ -265,7 +265,7 @@ class BacklogPage(Page):
         window = self.window
         seconds = (window.end - window.start).total_seconds()
         step_s = next((step for step in STEPS_S if seconds / step <= _FEW), STEPS_S[-1])
-        frame = frames.balance(self.investigation, step_s)
+        frame = frames.balance(self.investigation, step_s, self.language)
         frame = frame[frame["queue"].isin(self.affected)]
         # Steps are aligned to the clock in UTC, so the first may begin before the window.
         return frame.assign(start=frame["start"].clip(lower=window.start)), step_s
@@ -328,8 +328,9 @@ class BacklogPage(Page):
             del shown["work_date"]
         if not frame["before_window"].any():
             del shown["before_window"]
+        states = [value_label("message-state", str(state), self.language) for state in frame["state"]]
         return table(
-            frame,
+            frame.assign(state=states),
             caption,
             self.zone,
             self._work_heads(shown),

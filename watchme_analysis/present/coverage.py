@@ -7,8 +7,8 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from watchme_analysis.present.display import TableView, cell, with_zone
-from watchme_analysis.text.formats import format_duration, format_time
-from watchme_analysis.text.message import Resource, message, value_of
+from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.message import Duration, Resource, message, value_of
 from watchme_analysis.text.render import label, render
 
 Stretch = tuple[datetime, datetime]
@@ -95,7 +95,7 @@ def losses_table(
         rows += [
             (
                 name,
-                _said("losses-gap", lasted=Resource(format_duration(end - start))),
+                _said("losses-gap", lasted=Duration((end - start).total_seconds())),
                 _said(
                     "losses-between",
                     start=Resource(format_time(start, zone)),

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present.text_table import align_rows
 from watchme_analysis.redact import redacted
-from watchme_analysis.text.formats import format_duration, format_number, format_time
+from watchme_analysis.text.formats import format_number, format_time
 from watchme_analysis.text.message import Resource, message
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import duration_label, label, render
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -207,7 +207,7 @@ def cell(value: Any, zone: tzinfo, language: str = "en") -> str:
     elif isinstance(value, datetime):
         text = format_time(value if value.tzinfo else value.replace(tzinfo=UTC), zone)
     elif isinstance(value, timedelta):
-        text = format_duration(value)
+        text = duration_label(value, language)
     elif isinstance(value, int):
         text = f"{value:,d}"
     elif isinstance(value, float):
@@ -224,11 +224,11 @@ def _blank(values: pd.Series) -> bool:
     return len(values) > 0 and all(isinstance(value, str) and not value for value in values)
 
 
-def _values(frame: pd.DataFrame, name: str) -> list[Any]:
+def _values(frame: pd.DataFrame, name: str, language: str) -> list[Any]:
     values: list[Any] = frame[name].tolist()
     known = zip(values, frame[name].notna(), strict=True)
     if name.endswith("_s"):
-        return [format_duration(float(value)) if there else None for value, there in known]
+        return [duration_label(float(value), language) if there else None for value, there in known]
     if name.endswith("share"):
         return [f"{value:.1%}" if there else None for value, there in known]
     return values
@@ -289,7 +289,7 @@ def table(  # noqa: PLR0913 - the parts of a table
     chosen = {name: name for name in frame.columns} if heads is None else dict(heads)
     shown = frame.head(limit)
     names = [name for name in chosen if name in frame.columns and not _blank(shown[name])]
-    columns: list[Sequence[Any]] = [_values(shown, name) for name in names]
+    columns: list[Sequence[Any]] = [_values(shown, name, language) for name in names]
     rows = tuple(tuple(cell(value, zone, language) for value in row) for row in zip(*columns, strict=True))
     timed = any(isinstance(value, datetime) and value is not pd.NaT for column in columns for value in column)
     numeric = frozenset(

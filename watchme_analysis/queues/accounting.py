@@ -10,8 +10,8 @@ from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.dlq_stock import ASLEEP_AFTER, DeadLetterStock, dead_letter_stock
 from watchme_analysis.queues.pipeline import Pipeline, Tables, pipelines
 from watchme_analysis.stats.gaps import lost_points
-from watchme_analysis.text.message import Sentences
-from watchme_analysis.text.render import note, render
+from watchme_analysis.text.message import sentences
+from watchme_analysis.text.render import label, note, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,7 +183,7 @@ def balance_frame(tables: Tables, interval_s: float | None = None, language: str
         if interval_s is None:
             rows.append(_row(pipeline, queue_balance(pipeline, tables), language))
         else:
-            rows.extend(_by_interval(pipeline, tables, interval_s))
+            rows.extend(_by_interval(pipeline, tables, interval_s, language))
     columns = [
         "queue", "start", "end", "sent", "stock_before", "received", "deleted", "visible", "in_flight",
         "dead_lettered", "expired", "purged", "duplicate_deletes", "unexplained", "reasons",
@@ -209,11 +209,13 @@ def _row(pipeline: Pipeline, entry: Balance, language: str) -> dict[str, Any]:
                 "expired", "purged", "duplicate_deletes", "unexplained", "retry_amplification", "mean_stay_s",
             )
         },
-        "reasons": render(note("sentences", sentences=Sentences(entry.reasons)), language),
+        "reasons": render(sentences(*entry.reasons), language),
     }  # fmt: skip
 
 
-def _by_interval(pipeline: Pipeline, tables: Tables, interval_s: float) -> list[dict[str, Any]]:
+def _by_interval(
+    pipeline: Pipeline, tables: Tables, interval_s: float, language: str
+) -> list[dict[str, Any]]:
     """Return a row per interval; a remainder is unexplained, and unknown counts stay null."""
     import pandas as pd
 
@@ -233,17 +235,12 @@ def _by_interval(pipeline: Pipeline, tables: Tables, interval_s: float) -> list[
         dead = part["dlq_visible"].dropna()
         moved = max(0.0, float(dead.iloc[-1]) - previous_dead) if len(dead) else 0.0
         previous_dead = float(dead.iloc[-1]) if len(dead) else previous_dead
-        rest, reason = (
-            None,
-            "The DLQ also receives messages of other queues, whose numbers in this interval are unknown.",
-        )
+        rest, reason = None, "shared-dlq"
         if not known:
-            reason = "Not all that the balance needs was collected."
+            reason = "unknown"
         elif not shared:
             rest = previous + (sums["sent"] or 0.0) - (sums["deleted"] or 0.0) - visible - in_flight - moved
-            reason = (
-                "The number of messages is a maximum of the last minute, and the DLQ's metrics are delayed."
-            )
+            reason = "delayed"
         rows.append(
             {
                 "queue": pipeline.queue,
@@ -258,7 +255,9 @@ def _by_interval(pipeline: Pipeline, tables: Tables, interval_s: float) -> list[
                 "purged": None,
                 "duplicate_deletes": None,
                 "unexplained": _whole(rest),
-                "reasons": "" if rest is not None and not round(rest) else reason,
+                "reasons": (
+                    "" if rest is not None and not round(rest) else label(f"balance-step-{reason}", language)
+                ),
                 "retry_amplification": (
                     sums["received"] / sums["sent"] if sums["received"] is not None and sums["sent"] else None
                 ),

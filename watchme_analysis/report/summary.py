@@ -20,6 +20,7 @@ from watchme_analysis.text.formats import MISSING, as_sentence, format_percent, 
 from watchme_analysis.text.message import (
     Choice,
     Duration,
+    Message,
     Names,
     Resource,
     Text,
@@ -113,6 +114,8 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
     )
     seconds = result.get("seconds")
     causes = () if failed else _causes(found, language)
+    subject = "" if failed else _subject(found, language)
+    harm = None if failed else impact_of(found)
     return ResultFacts(
         question=str(result.get("question", "")),
         case=str(result.get("case", "")),
@@ -126,16 +129,44 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         confidence=format_percent(found["confidence"]) if "confidence" in found else MISSING,
         incident=_span(incident, zone, language),
         duration=_duration(incident, looked_at, language),
-        impact="" if failed or (harm := impact_of(found)) is None else render(harm, language),
+        impact="" if harm is None else render(harm, language),
         window=_span(looked_at, zone, language),
         made=format_time(result.get("started_at"), zone, names_zone=True),
         seconds=MISSING if seconds is None else f"{seconds:.1f} s",
         answer=tuple(result.get("answer") or ()),
-        summary=stored_sentences(found, "summary", language, zone),
+        summary=_summary(found, language, zone, repeats=not (subject and harm)),
         track_record=_track_record(result, language),
         error=sentence(result.get("error"), language),
-        subject="" if failed else _subject(found, language),
+        subject=subject,
     )
+
+
+# Sentences of a summary that say no more than the facts above it: resources, incident and impact.
+_FACTS_ABOVE = frozenset(
+    {"backlog-queues-affected", "backlog-queues-affected-since", "backlog-queues-affected-during"}
+    | {"backlog-dead-and-lost", "backlog-missing-work"}
+)
+
+
+def _summary(found: Mapping[str, Any], language: str, zone: tzinfo, *, repeats: bool) -> tuple[str, ...]:
+    """Return the sentences of the conclusion; without ``repeats`` those that the facts above them leave."""
+    said = stored_sentences(found, "summary", language, zone)
+    messages = found.get("summary_messages")
+    if repeats or not messages:
+        return said
+    left = []
+    for text, stored in zip(said, messages, strict=True):
+        parts = _parts(message_from_dict(stored)) if stored else ()
+        kept = [part for part in parts if not isinstance(part, Message) or part.id not in _FACTS_ABOVE]
+        if len(kept) < len(parts):
+            left += [render(sentences(*kept), language, zone)] if kept else []
+        else:
+            left.append(text)
+    return tuple(left)
+
+
+def _parts(said: Message) -> tuple[Text, ...]:
+    return said.items_of("sentences") if said.id == "sentences" else (said,)
 
 
 def _subject(found: Mapping[str, Any], language: str) -> str:

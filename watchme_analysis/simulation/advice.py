@@ -89,7 +89,7 @@ def estimate_of_figure(name: str, found: Estimate) -> Message:
         key: Duration(value) if name.endswith("_s") else Number(value, _DIGITS)
         for key, value in values.items()
     }
-    return message("estimate", **shown, spread=Choice("some" if half else "none"))
+    return message("estimate", **shown, spread=Choice("some" if values["half"] else "none"))
 
 
 def _with_value(row: Comparison, name: str) -> Message:

@@ -19,6 +19,7 @@ from watchme_analysis.text.message import (
     Resource,
     Share,
     message,
+    sentences,
     value_of,
 )
 from watchme_analysis.text.render import label, render, value_label
@@ -71,7 +72,7 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None, language: 
         Language of caption, headings, measures and note.
     """
     rows = measures_rows(found, recorded, language=language)
-    notes = (figures_note(len(found[0].outcomes) if found else 0), message("measures-note"))
+    note = sentences(figures_note(len(found[0].outcomes) if found else 0), message("measures-note"))
     heads = tuple(
         label(f"column-{head}", language) for head in ("measure", *(head for _, head, _ in COLUMNS))
     )
@@ -79,7 +80,7 @@ def measures_table(found: Sequence[Comparison], recorded: Any = None, language: 
         label("measures-caption", language),
         heads,
         tuple(rows),
-        " ".join(render(note, language) for note in notes),
+        render(note, language),
         frozenset(range(1, len(heads))),
     )
 
@@ -243,15 +244,14 @@ def plot_throttling(points: Sequence[ThrottlingPoint], language: str = "en") -> 
         said = label("throttling-line-maximum", words, limit=LIMIT)
         axis.axhline(height, color=style.BLACK, linewidth=1.6, label=said)
         style.title(axis, label("throttling-panel", words, seconds=round(visibility_s)))
+        axis.set_xlabel(label("throttling-axis-tried", words))
         axis.set_ylim(-3, 100)
-    figure.supxlabel(label("throttling-axis-tried", words), fontsize=9)
     axes[0].set_ylabel(label("throttling-axis-share", words))
     handles = axes[0].get_legend_handles_labels()[0]
     figure.legend(
         handles=handles, loc="outside lower left", ncols=1, fontsize=8, frameon=False, handlelength=3
     )
-    alt = " ".join(render(sentence, language) for sentence in throttling_sentences(points))
-    return style.finish(figure, "throttling", alt)
+    return style.finish(figure, "throttling", render(sentences(*throttling_sentences(points)), language))
 
 
 def _line(

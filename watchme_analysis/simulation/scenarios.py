@@ -118,7 +118,10 @@ class Estimate:
             return "none"
         mean, half = self.mean / unit, (self.half_width or 0.0) / unit
         digits = 1 if (unit > 1 and mean < 10) or 0 < half < 1 else 0
-        return f"{mean:,.{digits}f} ± {half:,.{digits}f}" if half else f"{mean:,.{digits}f}"
+        if not half:
+            return f"{mean:,.{digits}f}"
+        spread = f"{half:,.{digits}f}" if round(half, digits) else f"<{10.0**-digits:.{digits}f}"
+        return f"{mean:,.{digits}f} ± {spread}"
 
 
 @dataclass(frozen=True)

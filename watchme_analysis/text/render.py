@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import math
+import re
 from collections.abc import Sequence
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ from watchme_analysis.text.catalogue import LANGUAGES, Catalogue, catalogue
 from watchme_analysis.text.formats import (
     duration_parts,
     format_bytes,
+    format_duration,
     format_number,
     format_percent,
     format_time,
@@ -49,6 +51,11 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.printable import printable
 
+# Marks the end of a Japanese duration while a sentence is built: patterns have a space after a value, and
+# none belongs between the unit of a duration and a Japanese word.
+_UNIT_END = "\ue002"
+_JAPANESE = "[ぁ-んァ-ヶー一-龥]"
+_AFTER_UNIT = re.compile(rf"(?<={_JAPANESE}){_UNIT_END} (?={_JAPANESE})|{_UNIT_END}")
 # Characters of a quotation that are shown.
 _QUOTED = 300
 
@@ -70,11 +77,13 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     MessageError
         When the catalogue has no such message, or a value is missing.
     """
-    if isinstance(text, MessageText) and language != "en" and text.message.id in catalogue(language).ids:
+    known = catalogue(language).ids | {"sentences"} if isinstance(text, MessageText) else frozenset()
+    if isinstance(text, MessageText) and language != "en" and text.message.id in known:
         text = text.message
     if isinstance(text, str):
         return str(text) if zone is UTC else in_zone(text, zone)
-    return _Renderer(catalogue(language), zone).message(text)
+    said = _Renderer(catalogue(language), zone).message(text)
+    return _AFTER_UNIT.sub("", said) if language == "ja" else said
 
 
 def note(message_id: str, /, **values: Any) -> MessageText:
@@ -190,6 +199,22 @@ def label(message_id: str, language: str, /, **values: Any) -> str:
     """
     typed = {name: Resource(value) if isinstance(value, str) else value for name, value in values.items()}
     return render(message(message_id, **typed), language)
+
+
+def duration_label(value: timedelta | float, language: str) -> str:
+    """Return a duration as a label, such as the cell of a table; an en dash where it is missing.
+
+    Parameters
+    ----------
+    value
+        A time span, or seconds; NaN is a missing value.
+    language
+        ``en`` or ``ja``.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if language == "en" or math.isnan(seconds):
+        return format_duration(seconds)
+    return label("value", language, value=Duration(seconds))
 
 
 def value_label(kind: str, value: str, language: str) -> str:
@@ -323,7 +348,8 @@ class _Renderer:
             return self._words.format("duration-unknown", {})
         parts = duration_parts(abs(seconds))
         text = " ".join(self._words.format(f"unit-{unit}", {"value": value}) for value, unit in parts)
-        return f"−{text}" if seconds < 0 else text
+        text = f"−{text}" if seconds < 0 else text
+        return text + _UNIT_END if self._words.language == "ja" else text
 
     def _list(self, items: Sequence[str], limit: int) -> str:
         """Return a list in words: ``a, b and c``, or ``a, b, c, d and 3 more``."""

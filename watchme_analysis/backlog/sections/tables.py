@@ -7,13 +7,23 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.present.display import TableView, cell, column_heads, table, with_zone
 from watchme_analysis.present.style import mark_letter
 from watchme_analysis.queues.baseline import has_moved
 from watchme_analysis.queues.redrive_list import FILE, RedriveList
-from watchme_analysis.text.formats import format_duration, format_number, format_time
-from watchme_analysis.text.message import Code, Message, Resource, Translated, message, sentences
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.formats import format_number, format_time
+from watchme_analysis.text.message import (
+    Code,
+    Duration,
+    Message,
+    Phrases,
+    Resource,
+    Translated,
+    message,
+    sentences,
+)
+from watchme_analysis.text.render import duration_label, label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,12 +72,12 @@ def comparison_table(
         rows.append(
             (
                 str(row.resource),
-                str(row.metric),
+                value_label("queue-metric", str(row.metric), language),
                 f"{row.baseline_points:,d} → {row.incident_points:,d}",
-                "" if rate is None else _change(rate.baseline_per_h, rate.incident_per_h, None),
-                "" if rate is None else _change(rate.baseline_total, rate.incident_total, None),
-                _change(row.baseline_median, row.incident_median, row.unit),
-                _change(row.baseline_p90, row.incident_p90, row.unit),
+                "" if rate is None else _change(rate.baseline_per_h, rate.incident_per_h, None, language),
+                "" if rate is None else _change(rate.baseline_total, rate.incident_total, None, language),
+                _change(row.baseline_median, row.incident_median, row.unit, language),
+                _change(row.baseline_p90, row.incident_p90, row.unit, language),
                 _number(row.effect, 2),
                 *([_number(row.rank, 2)] if ranked else []),
             )
@@ -108,7 +118,15 @@ def onset_table(
     later = frame.iloc[:0] if end is None else frame[frame["onset"] >= end]
     frame = frame if end is None else frame[frame["onset"] < end]
     shown = frame.assign(
-        **{side: list(map(_in_unit, frame[side], frame["metric"])) for side in ("baseline", "value")}
+        **{
+            side: [
+                _in_unit(value, metric, language)
+                for value, metric in zip(frame[side], frame["metric"], strict=True)
+            ]
+            for side in ("baseline", "value")
+        },
+        direction=[value_label("direction", str(each), language) for each in frame["direction"]],
+        metric=[value_label("queue-metric", str(each), language) for each in frame["metric"]],
     )
     ranked = bool(frame["surprise"].notna().any())
     heads = column_heads(
@@ -126,7 +144,8 @@ def onset_table(
     sides = {heads["baseline"], heads["value"]}
     values = {place for place, head in enumerate(evaluated.heads) if head in sides}
     after = [
-        f"{row.metric} ({row.function or row.queue})" for row in later.fillna({"function": ""}).itertuples()
+        f"{value_label('queue-metric', str(row.metric), language)} ({row.function or row.queue})"
+        for row in later.fillna({"function": ""}).itertuples()
     ]
     notes = [message("onsets-effect")] if evaluated.rows else []
     notes += [message("onsets-surprise")] if ranked else []
@@ -135,8 +154,8 @@ def onset_table(
     return replace(evaluated, numeric=evaluated.numeric | values, note=note)
 
 
-def _in_unit(value: Any, metric: Any) -> str:
-    return _with_unit(value, str(metric).rpartition("_")[2])
+def _in_unit(value: Any, metric: Any, language: str) -> str:
+    return _with_unit(value, str(metric).rpartition("_")[2], language)
 
 
 def missed_work_table(
@@ -238,7 +257,7 @@ def change_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") -> Tab
             cell(row.resource, zone),
             cell(row.user, zone),
             _before(row.minutes_before_start, language),
-            cell(row.could_cause, zone).replace("_", " "),
+            _causes(row.could_cause, language),
             label("changes-named", language) if bool(row.named) else "",
         )
         for place, row in enumerate(frame.itertuples())
@@ -275,7 +294,7 @@ def alarm_table(
             str(alarm["alarm"]),
             cell(alarm["resource"], zone),
             format_time(moment, zone),
-            format_duration(moment - start) if start else "–",
+            duration_label(moment - start, language) if start else "–",
             cell(int(alarm["sliding"]["times_raised"]), zone),
             cell(bool(alarm["sliding"]["in_alarm_at_end"]), zone, language),
             *([str(alarm.get("note") or "")] if noted else []),
@@ -301,17 +320,17 @@ def _moment(value: Any) -> datetime | None:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _change(before: Any, during: Any, unit: Any) -> str:
-    known = [_with_unit(value, unit) for value in (before, during)]
+def _change(before: Any, during: Any, unit: Any, language: str) -> str:
+    known = [_with_unit(value, unit, language) for value in (before, during)]
     return f"{known[0]} → {known[1]}"
 
 
-def _with_unit(value: Any, unit: Any) -> str:
+def _with_unit(value: Any, unit: Any, language: str) -> str:
     text = _number(value)
     if text == "–" or not isinstance(unit, str):
         return text
     if unit in ("s", "seconds"):
-        return format_duration(float(value))
+        return duration_label(float(value), language)
     return f"{text} %" if unit in ("pct", "%") else text
 
 
@@ -321,10 +340,21 @@ def _number(value: Any, digits: int = 3) -> str:
     return "–" if pd.isna(value) else format_number(float(value), digits)
 
 
+def _causes(ids: Any, language: str) -> str:
+    """Return the names of causes, whose ids are separated by commas; an en dash without any."""
+    import pandas as pd
+
+    if pd.isna(ids) or not ids:
+        return "–"
+    names = cause_names("backlog")
+    said = (names.get(one, one) for one in str(ids).split(", "))
+    return render(message("value", value=Phrases(tuple(said))), language)
+
+
 def _before(minutes: Any, language: str) -> str:
     import pandas as pd
 
     if pd.isna(minutes):
         return "–"
-    time = Resource(format_duration(abs(float(minutes)) * 60))
+    time = Duration(abs(float(minutes)) * 60)
     return render(message("changes-before" if minutes >= 0 else "changes-after", time=time), language)

@@ -9,9 +9,8 @@ from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.text_table import truncate_middle
 from watchme_analysis.requests.observations import INNER
-from watchme_analysis.text.formats import format_duration
 from watchme_analysis.text.message import Duration, Number, Text, message
-from watchme_analysis.text.render import label, render, value_label
+from watchme_analysis.text.render import duration_label, label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +140,7 @@ def plot_where_time_goes(shares: pd.DataFrame, language: str = "en") -> FigureVi
         return style.empty_figure("where-time-goes", message("where-time-goes-empty"), language)
     figure, (axis,) = style.new_figure([1.1 + 0.25 * len(bars)])
     style.title(axis, label("where-time-goes-title", words))
-    _stack(axis, bars)
+    _stack(axis, bars, words)
     axis.set_xlabel(label("where-time-goes-axis", words))
     seen_s = max((took for _, parts in bars for _, took in parts if took >= 0), default=0.0) / 400
     used = {layer for _, parts in bars for layer, took in parts if took > seen_s}
@@ -170,7 +169,7 @@ def _bar_label(row: Any, language: str) -> str:
     )
 
 
-def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> None:
+def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]], language: str) -> None:
     ends = []
     for place, (_, parts) in enumerate(bars):
         at = 0.0
@@ -181,7 +180,7 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
         ends.append(at)
     for place, end in enumerate(ends):
         axis.annotate(
-            f" {format_duration(end)}",
+            f" {duration_label(end, language)}",
             (end, place),
             va="center",
             fontsize=8,
@@ -199,9 +198,11 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
 
 def _spoken(parts: Sequence[tuple[str, float]], language: str) -> str:
     said = [
-        f"{label(f'on-{layer}', language)} {format_duration(took)}" for layer, took in parts if took >= 0.0005
+        f"{label(f'on-{layer}', language)} {duration_label(took, language)}"
+        for layer, took in parts
+        if took >= 0.0005
     ]
-    return ", ".join(said) or format_duration(0.0005)
+    return ", ".join(said) or duration_label(0.0005, language)
 
 
 _SERIES = 4

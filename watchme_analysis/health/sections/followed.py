@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView
 from watchme_analysis.present.text_table import truncate_middle
-from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.formats import format_number
 from watchme_analysis.text.message import Duration, Resource, Text, message, sentences
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import duration_label, label, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +161,7 @@ def _words(row: Any, language: str) -> str:
     else:
         begin = 0.0 if math.isnan(row.from_s) else row.from_s
         # Logs of milliseconds say zero for what is less.
-        parts.append(format_duration(max(row.to_s - begin, 0.0005)))
+        parts.append(duration_label(max(row.to_s - begin, 0.0005), language))
     if not math.isnan(row.status):
         parts.append(f"{row.status:.0f}")
     if row.state == "gave up":
@@ -196,7 +196,7 @@ def layers_table(waterfall: pd.DataFrame, language: str = "en") -> TableView:
             f"{label(f'request-{row.request}', language)}: {row.what}",
             label(f"on-{row.layer}", language),
             _state(row.state, language),
-            *(_second(value) for value in (row.from_s, row.first_byte_s, row.to_s)),
+            *(_second(value, language) for value in (row.from_s, row.first_byte_s, row.to_s)),
             "–" if math.isnan(row.status) else f"{row.status:.0f}",
             render(row.note, language),
         )
@@ -208,8 +208,8 @@ def layers_table(waterfall: pd.DataFrame, language: str = "en") -> TableView:
     return TableView(label("layers-caption", language), heads, rows, note, frozenset({3, 4, 5, 6}))
 
 
-def _second(value: float) -> str:
-    return "–" if math.isnan(value) else format_duration(max(value, 0.0))
+def _second(value: float, language: str) -> str:
+    return duration_label(value if math.isnan(value) else max(value, 0.0), language)
 
 
 def fates_table(counts: pd.DataFrame, clocks: Text, language: str = "en") -> TableView:

@@ -8,9 +8,9 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present.display import TableView, cell
-from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.formats import format_number
 from watchme_analysis.text.message import message, sentences
-from watchme_analysis.text.render import label, render, value_label
+from watchme_analysis.text.render import duration_label, label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +52,9 @@ def comparison_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") ->
             label("part-of", language, part=int(row.baseline_bad), whole=int(row.baseline_count)),
             label("part-of", language, part=int(row.incident_bad), whole=int(row.incident_count)),
             cell(int(row.incident_failed), zone),
-            _change(row.baseline_median_s, row.incident_median_s) + (_timed(row, language) if partly else ""),
-            _change(row.baseline_p90_s, row.incident_p90_s),
+            _change(row.baseline_median_s, row.incident_median_s, language)
+            + (_timed(row, language) if partly else ""),
+            _change(row.baseline_p90_s, row.incident_p90_s, language),
             "–" if math.isnan(row.median_ratio) else f"× {format_number(row.median_ratio, 2)}",
             "–" if math.isnan(row.cliffs_delta) else f"{row.cliffs_delta:+.2f}",
         )
@@ -74,8 +75,8 @@ def _timed(row: Any, language: str) -> str:
     return f" {label('comparison-timed', language, **counts)}"
 
 
-def _change(before: float, during: float) -> str:
-    known = ["–" if math.isnan(value) else format_duration(float(value)) for value in (before, during)]
+def _change(before: float, during: float, language: str) -> str:
+    known = [duration_label(float(value), language) for value in (before, during)]
     return f"{known[0]} → {known[1]}" if known != ["–", "–"] else "–"
 
 
@@ -114,7 +115,7 @@ def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int], languag
                 str(route),
                 *(_bad(kinds.get(kind), language) for kind in _KINDS),
                 *(
-                    _change(kinds[kind].baseline_median_s, kinds[kind].incident_median_s)
+                    _change(kinds[kind].baseline_median_s, kinds[kind].incident_median_s, language)
                     if kind in kinds
                     else "–"
                     for kind in _KINDS[:2]

@@ -108,3 +108,8 @@ effect-fires = fires { $minutes } min after the start, { $fired ->
    *[none] , no false alarm
   }
 trial-unknown = Unknown here, so without data: { $alarms }.
+alarm-rule = { $kind ->
+    [checks] { $what } { $sign } { $limit }, each check
+    [timeout] { $what } { $sign } { $limit } % of the timeout, { $period } s
+   *[value] { $what } { $sign } { $limit }, { $period } s
+  }, { $points } of { $periods }

@@ -179,3 +179,57 @@ balance-unexplained = { $messages ->
     [one] { $messages } message remains
    *[other] { $messages } messages remain
   } unexplained: the counts of CloudWatch are approximate, and what is on its way at either end of the window is counted once.
+balance-step-shared-dlq = The DLQ also receives messages of other queues, whose numbers in this interval are unknown.
+balance-step-unknown = Not all metrics that the balance needs were collected.
+balance-step-delayed = The number of messages is a maximum of the last minute, and the metrics of the DLQ are delayed.
+
+# Metrics of a queue, its DLQ and its function
+queue-metric-sent = messages sent
+queue-metric-received = messages received
+queue-metric-deleted = messages deleted
+queue-metric-empty-receives = empty receives
+queue-metric-visible = messages waiting
+queue-metric-in-flight = messages in flight
+queue-metric-age-s = age of the oldest message
+queue-metric-dlq-visible = messages in the DLQ
+queue-metric-invocations = invocations
+queue-metric-errors = errors
+queue-metric-throttles = throttles
+queue-metric-duration-avg-s = mean duration
+queue-metric-duration-max-s = longest duration
+queue-metric-concurrency = concurrency
+queue-metric-cpu-pct = host CPU (%)
+direction-up = up
+direction-down = down
+message-state-dead-lettered = in the DLQ
+message-state-waiting = waiting
+
+# Groups of signals
+check-blind-spots = blind spots
+check-capacity = capacity
+check-change = change
+check-concurrency-limit = concurrency limit
+check-daily-peak = daily peak
+check-dead-letters-by-chance = DLQ messages by chance
+check-dead-letters = DLQ messages
+check-deletes = deletes
+check-error-kind = error kind
+check-harm = harm
+check-host = host
+check-how-it-ended = end of invocations
+check-items = work items
+check-last-log-line = last log line
+check-latency-drift = latency drift
+check-mapping = mapping
+check-order = order of changes
+check-received-without-a-run = receives without invocation
+check-receives = receives
+check-redelivery = redelivery
+check-run-time = duration
+check-same-messages-fail = same messages fail
+check-settings = settings
+check-share-of-runs-failing = share of failed invocations
+check-throttles = throttles
+check-unseen-work = work without a record
+check-visibility-timeout = visibility timeout
+check-whose-error = origin of errors

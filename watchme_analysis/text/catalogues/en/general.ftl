@@ -19,3 +19,12 @@ list-empty = none
 list-next = { $head }, { $next }
 list-last = { $head } and { $last }
 list-more = { $head } and { $count } more
+# Sizes and prices
+size-gb = { $bound ->
+    [under] less than { $gb } GB
+   *[exact] { $gb } GB
+  }
+price-usd = { $bound ->
+    [under] less than { $usd } USD
+   *[about] about { $usd } USD
+  }

@@ -159,7 +159,7 @@ throttling-line = reserved { $limit }, { $poller ->
   }, retry every { $interval }
 throttling-line-maximum = maximum concurrency { $limit }
 throttling-panel = visibility timeout { $seconds } s
-throttling-axis-tried = time until a throttled batch is dropped (s)
+throttling-axis-tried = throttled batch dropped after (s)
 throttling-axis-share = in DLQ without failure (%)
 
 # Reserved against maximum concurrency

@@ -16,7 +16,7 @@ alarm-advice-none = なし: これらのキューと関数では、どのアラ�
 sensitivity-none = どのしきい値や M/N でも、このインシデントでアラームは発報しません。
 sensitivity-axis = しきい値（点の横の数字は 1 週間あたりの誤報）
 sensitivity-never = 発報なし
-sensitivity-delay = 開始からの分
+sensitivity-delay = 開始からの時間 (分)
 sensitivity-alt = しきい値ごとの最初の発報時刻（M/N ごとに 1 本の線）。{ $alarms }。
 sensitivity-alt-alarm = { $resource } の { $alarm }: 開始から { $after } 後
 datapoints-to-alarm = { $m }/{ $n }
@@ -84,3 +84,8 @@ effect-fires = 発生から { $minutes } 分後に発報、計 { $fired } 回{ $
    *[none] 、誤報なし
   }
 trial-unknown = この仕様にないため、データなしとして評価しました: { $alarms }。
+alarm-rule = { $kind ->
+    [checks] 失敗したチェック { $sign } { $limit }、チェックごと
+    [timeout] { $what } { $sign } タイムアウトの { $limit } %、{ $period } 秒
+   *[value] { $what } { $sign } { $limit }、{ $period } 秒
+  }、{ $points }/{ $periods }

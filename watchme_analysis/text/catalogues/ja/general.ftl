@@ -19,3 +19,12 @@ list-empty = なし
 list-next = { $head }、{ $next }
 list-last = { $head }、{ $last }
 list-more = { $head } ほか { $count } 件
+# Sizes and prices
+size-gb = { $bound ->
+    [under] { $gb } GB 未満
+   *[exact] { $gb } GB
+  }
+price-usd = { $bound ->
+    [under] { $usd } USD 未満
+   *[about] 約 { $usd } USD
+  }

@@ -32,38 +32,38 @@ simulated-batches = バッチサイズ { $messages }
 simulated-fifo = FIFO
 
 # モデルの前提
-fit-timeout-assumed = 関数のタイムアウトが不明なため、{ $timeout }と仮定しています。
-fit-queue-assumed = キューの属性が不明なため、可視性タイムアウトを { $visibility }、保持期間を { $retention }と仮定しています。
+fit-timeout-assumed = 関数のタイムアウトが不明なため、{ $timeout } と仮定しています。
+fit-queue-assumed = キューの属性が不明なため、可視性タイムアウトを { $visibility }、保持期間を { $retention } と仮定しています。
 fit-no-redrive-policy = リドライブポリシー が不明なため、シミュレーションでは DLQ に移るメッセージはありません。
 fit-receives-of-dlq = リドライブポリシー が不明なため、DLQ のメッセージの受信回数から { $receives } 回と仮定しています。
-fit-service-time = 通常の処理時間は { $usual }(変動係数 { $variation })です。{ $period }単位の { $intervals } 区間では、これと異なります。
-fit-fixed-time = これはメッセージ 1 件の時間です。呼び出しごとにさらに { $fixed }かかります。
+fit-service-time = 通常の処理時間は { $usual } (変動係数 { $variation })です。{ $period } 単位の { $intervals } 区間では、これと異なります。
+fit-fixed-time = これはメッセージ 1 件の時間です。呼び出しごとにさらに { $fixed } かかります。
 fit-fixed-time-unknown = これはメッセージ 1 件の時間です。バッチの大きさがほぼ一定のため、呼び出しごとに一定の時間は推定できません。
 fit-cut-off = そのうち { $intervals } 区間では、ほとんどの呼び出しがタイムアウトに達しました。タイムアウトがなかった場合の処理時間と、タイムアウトを延長した効果は推定値です。
 fit-capacity = API の処理能力と正常性はメトリクスに含まれません。そのため、`watchme simulate --api-slots` で同時処理数を指定しない限り、処理時間は負荷によらず実測値のままとします。また、タイムアウトの半分を超える呼び出しの原因は、再起動で解消すると仮定しています。
 fit-waiting-left-out = 期間の開始時に滞留していた { $messages } 件のメッセージは含みません。
-fit-paused = メッセージが滞留しているのに受信のない時間が計 { $paused }ありました。シミュレーションでも同じ時間帯に受信を止めます。
+fit-paused = メッセージが滞留しているのに受信のない時間が計 { $paused } ありました。シミュレーションでも同じ時間帯に受信を止めます。
 fit-groups = { $source ->
     [messages] FIFO キューは、メッセージから分かる { $groups } 個のメッセージグループでシミュレーションします。
    *[assumed] FIFO キューのメッセージグループは { $groups } 個と仮定しています。
   }
 fit-groups-nearest = メッセージグループは { $groups } 個とすると記録に最も近くなります。
-fit-arrivals-nearest = 各区間のメッセージは最初の { $width }に届くとすると、記録に最も近くなります。
+fit-arrivals-nearest = 各区間のメッセージは最初の { $width } に届くとすると、記録に最も近くなります。
 fit-order-nearest = { $order ->
     [later] キューに戻ったメッセージは待機中のメッセージより後に
    *[first] キューに戻ったメッセージは待機中のメッセージより先に
   }受信されるとすると、記録に最も近くなります。SQS は順序を保証しません。
-fit-retries-nearest = スロットリングされたバッチは { $interval }ごとに再試行されるとすると、記録に最も近くなります。この間隔を AWS は公開していません。
+fit-retries-nearest = スロットリングされたバッチは { $interval } ごとに再試行されるとすると、記録に最も近くなります。この間隔を AWS は公開していません。
 fit-backoff-nearest = 1 分間の試行の { $share } を超えて失敗すると、ポーラーはバッチ数を { $factor } に (最少 { $least } まで) 減らすとすると、記録に最も近くなります。この動作の詳細を AWS は公開していません。
-fit-changed-visibility = 可視性タイムアウトは期間の開始から { $after }後に変更されました。変更前は、関数のタイムアウトの { $factor } 倍の { $value }と仮定しています。
-fit-changed-reserved = 予約済み同時実行数は期間の開始から { $after }後に変更されました。変更前はスロットリングがないため、制限なしと仮定しています。
+fit-changed-visibility = 可視性タイムアウトは期間の開始から { $after } 後に変更されました。変更前は、関数のタイムアウトの { $factor } 倍の { $value } と仮定しています。
+fit-changed-reserved = 予約済み同時実行数は期間の開始から { $after } 後に変更されました。変更前はスロットリングがないため、制限なしと仮定しています。
 fit-changed = { $setting ->
     [visibility_timeout_s] 可視性タイムアウト
     [max_receive_count] DLQ までの受信回数
     [reserved_concurrency] 予約済み同時実行数
     [max_concurrency] 最大同時実行数
    *[function_timeout_s] 関数のタイムアウト
-  }は期間の開始から { $after }後に変更されました。変更前の値は不明なため、最初に記録された値と仮定しています。
+  }は期間の開始から { $after } 後に変更されました。変更前の値は不明なため、最初に記録された値と仮定しています。
 
 # 結果
 estimate = { $spread ->
@@ -77,13 +77,13 @@ measures-instead = { $figure ->
     [dead_lettered] DLQ のメッセージは { $now } 件から { $then } 件
     [lost] 失われた処理は { $now } 件から { $then } 件
     [duplicates] 重複は { $now } 件から { $then } 件
-   *[peak_age_s] 最長の待ち時間は { $now }から { $then }
+   *[peak_age_s] 最長の待ち時間は { $now } から { $then }
   }
 measures-now = 現在の設定では、{ $figure ->
     [dead_lettered] DLQ のメッセージは { $now } 件です。
     [lost] 失われた処理は { $now } 件です。
     [duplicates] 重複は { $now } 件です。
-   *[peak_age_s] 最長の待ち時間は { $now }です。
+   *[peak_age_s] 最長の待ち時間は { $now } です。
   }
 measures-lower = { $figure ->
     [peak_age_s] 短くなる対策: { $measures }。
@@ -142,28 +142,28 @@ column-within-a-fifth = 差が 20 % 以内
 
 # 図
 measures-figure-none = シミュレーションの結果がありません。
-measures-panel-dead-lettered = DLQ のメッセージ
-measures-panel-duplicates = 重複した処理
-measures-panel-peak-age-s = 最長の経過時間 (分)
+measures-panel-dead-lettered = DLQ (件)
+measures-panel-duplicates = 重複 (件)
+measures-panel-peak-age-s = 経過 (分)
 measures-alt = 対策ごとの DLQ のメッセージ数、重複した処理、最も古いメッセージの経過時間 (95 % 信頼区間)。{ $measure }: { $figures }。
 measures-alt-figure = { $figure } { $value }
 throttling-line = 予約済み { $limit }、{ $poller ->
     [scales] ポーラーは増やすのみ
    *[backs_off] ポーラーは抑制あり
-  }、再試行 { $interval }ごと
+  }、再試行 { $interval } ごと
 throttling-line-maximum = 最大同時実行数 { $limit }
 throttling-panel = 可視性タイムアウト { $seconds } 秒
-throttling-axis-tried = スロットリングされたバッチの破棄までの時間 (秒)
+throttling-axis-tried = バッチの破棄までの時間 (秒)
 throttling-axis-share = 失敗なしに DLQ へ (%)
 
 # 予約済み同時実行数と最大同時実行数
 throttling-advice = 処理を制限するには、関数の予約済み同時実行数ではなく、イベントソースマッピングの最大同時実行数を使ってください。
 throttling-maximum-none = 最大同時実行数 { $limit } では、どの前提でも、正常なメッセージが DLQ に移ることはありません。
 throttling-maximum-some = 最大同時実行数 { $limit } では、正常なメッセージの最大 { $share } が DLQ に移ります。
-throttling-reserved = 予約済み同時実行数 { $limit }、可視性タイムアウト { $visibility }では、{ $count } 通りの前提のうち { $losing } 通りで、正常なメッセージが DLQ に移ります。その割合は、ポーラーが AWS のガイドのとおりに抑制し、可視性タイムアウトが過ぎるまで再試行する場合は { $documented }、それより早く再試行をやめる場合は { $earlier }、抑制せずに増やすだけの場合は { $scaling } です。
+throttling-reserved = 予約済み同時実行数 { $limit }、可視性タイムアウト { $visibility } では、{ $count } 通りの前提のうち { $losing } 通りで、正常なメッセージが DLQ に移ります。その割合は、ポーラーが AWS のガイドのとおりに抑制し、可視性タイムアウトが過ぎるまで再試行する場合は { $documented }、それより早く再試行をやめる場合は { $earlier }、抑制せずに増やすだけの場合は { $scaling } です。
 
 # コマンド
-simulate-load = { $senders } 個の送信元が { $interval }ごとに 1 件ずつ、8 時間送信{ $together ->
+simulate-load = { $senders } 個の送信元が { $interval } ごとに 1 件ずつ、8 時間送信{ $together ->
     [together] (同時)
    *[spread] {""}
   }、同時処理数 { $slots } の API、{ $runs }、シード { $seed }
