@@ -33,7 +33,7 @@ from watchme_analysis.text.message import (
     message_from_dict,
     sentences,
 )
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import note, render
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NIGHT = datetime(2025, 12, 11, 15, 59, 30, tzinfo=UTC)
@@ -187,3 +187,19 @@ def test_a_text_of_any_length_is_rendered(language):
     said = render(message("list-next", head=Resource(path), next=Phrases((PLAIN,) * 3)), language)
     assert path in said
     assert render(message("vantages-alt", strips=Resource(path)), language).count("W") == 5000
+
+
+def test_no_space_is_between_the_unit_of_a_japanese_duration_and_a_word():
+    def said(seconds):
+        return render(message("changes-after", time=Duration(seconds)), "ja")
+
+    assert said(130.0) == "2 分 10 秒後"
+    assert said(0.25) == "250 ms 後", "a unit in Latin letters is apart from the word"
+    between = message("losses-between", start=Duration(1.0), end=Duration(2.0))
+    assert render(between, "ja") == "1 秒 〜 2 秒"
+
+
+def test_a_note_of_several_sentences_is_translated_like_one_of_one():
+    several = note("sentences", sentences=Sentences((note("balance-open"), note("detect-no-incident"))))
+    parts = [render(message(name), "ja") for name in ("balance-open", "detect-no-incident")]
+    assert render(several, "ja") == "".join(parts)
