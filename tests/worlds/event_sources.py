@@ -101,7 +101,7 @@ class EventSources:
 class Orders:
     """A queue, its DLQ, the function that drains it, and the function `checkout` that sends to it.
 
-    ``work`` processes what polled queues hold, as the front is requested the attributes of a queue. Messages
+    ``work`` processes what polled queues hold, each time the attributes of a queue are requested. Messages
     in ``failing`` stay. The metrics of the front have what was sent and deleted.
     """
 

@@ -83,7 +83,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
 
     sample = options["dlq_sample"]
     if sample is None:
-        sample = 0 if question == "health" else 1000
+        sample = 0 if question == "health" else Request.sample
     if options["print_policy"]:
         echo_json(json.dumps(iam_policy(sampling=sample > 0), indent=2))
         return 0
