@@ -64,7 +64,7 @@ def test_one_device_holds_seven_in_ten():
     (row,) = found(world, "one item").itertuples()
     assert row.effect == 0.7
     assert row.says.startswith(
-        "70 of 100 messages in the DLQ (70%) belong to the device demo; an even share, with 31"
+        "70 of 100 messages in the DLQ (70%) belong to the device demo. An even share, with 31"
     )
     world = World()
     world.dead = [(700, f"device-{i % 5}") for i in range(100)]
@@ -78,5 +78,8 @@ def test_a_creep_is_reported_before_it_does_harm():
         world.run(minute, 10, 1.5 * (1 + max(0, minute - 2880) / 2880) * np.exp(rng.normal(0, 0.05)))
     (row,) = found(world, "creeping run time").itertuples()
     assert 2.0 < row.effect < 3.0
-    assert "from 1.5 s to 3.3 s" in row.says and "its timeout is 30 s" in row.says
+    assert "from 1.47 s to 3.35 s" in row.says and "Its timeout is 30 s" in row.says
+    (japanese,) = patterns(world, ZoneInfo("Asia/Tokyo"), "ja")["says"]
+    assert japanese.count("(Asia/Tokyo)") == 2
+    assert "30 秒" in japanese
     assert found(World(hours=120), "creeping run time").empty

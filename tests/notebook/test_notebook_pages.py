@@ -1,7 +1,6 @@
 import re
 from functools import cache
 
-import pandas as pd
 import pytest
 
 from watchme_analysis import notebook
@@ -148,15 +147,6 @@ def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(backlog
     assert len(named) == 1
     assert named[0][3] == "asr-worker"
     assert "still open" in page.verdict().sentence()
-
-
-@pytest.mark.slow
-def test_what_creeps_is_reported_in_the_readers_zone(shorter, monkeypatch):
-    says = "Runs of worker went from 1 s to 9 s. It began between 2025-11-06 02:36 and 2025-11-06 07:03 UTC."
-    frame = pd.DataFrame({"queue": ["q"], "pattern": ["creeping run time"], "says": [says], "chance": [None]})
-    monkeypatch.setattr("watchme_analysis.notebook.backlog.patterns", lambda *_: frame)
-    page = notebook.open_backlog(case=str(shorter.path))
-    assert "between 2025-11-06 11:36 and 16:03 Asia/Tokyo" in page.patterns().to_text()
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from watchme_analysis.present.display import FigureView, TableView, cell, with_z
 from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.text.formats import format_number, format_time
-from watchme_analysis.text.message import Choice, Duration, Names, Resource, message, value_of
+from watchme_analysis.text.message import Choice, Duration, Names, Resource, message, sentences, value_of
 from watchme_analysis.text.render import duration_label, label, note, render
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def backtest_table(
             *([_minutes(row.lead_minutes, language)] if led else []),
             cell(int(row.times_raised), zone),
             format_number(float(row.false_a_week), 2),
-            *([str(row.note)] if noted else []),
+            *([render(row.note, language, zone)] if noted else []),
         )
         for row in fired.itertuples()
     )
@@ -225,7 +225,7 @@ def _silent(frame: pd.DataFrame, language: str) -> str:
         parts.append(label("backtest-never-fired", language, alarms=_listed(quiet)))
     if len(unevaluated):
         reasons = list(dict.fromkeys(unevaluated["note"]))
-        why = " ".join(reasons[:_NAMED])
+        why = render(sentences(*reasons[:_NAMED]), language)
         parts.append(label("alarms-not-evaluated", language, alarms=_listed(unevaluated), reasons=why))
     return " ".join(parts)
 
@@ -327,7 +327,7 @@ def alarm_advice(
         return (note("alarms-first-vain", alarms=names) if len(vain) else note("alarms-first-quiet"),)
     calm = useful[useful["times_raised"] < FLAPS]
     best = (calm if len(calm) else useful).sort_values(_BY_TIME, kind="stable").iloc[0]
-    sentences = [
+    said = [
         note(
             "alarms-first-best",
             **_named(best),
@@ -337,7 +337,7 @@ def alarm_advice(
     ]
     by_then = min(dead_lettered_by(affected, best["first"]), dead_letters)
     if dead_letters:
-        sentences.append(
+        said.append(
             note(
                 "alarms-first-by-then",
                 seen=by_then,
@@ -346,14 +346,14 @@ def alarm_advice(
             )
         )
     sooner = useful[useful["minutes_after_start"] < best["minutes_after_start"]]
-    sentences += [
+    said += [
         note("alarms-first-sooner", **_named(row))
         for _, row in sooner.sort_values(_BY_TIME, kind="stable").head(1).iterrows()
     ]
     quiet = useful.sort_values(["times_raised", "minutes_after_start"], kind="stable").iloc[0]
     if quiet["alarm"] != best["alarm"]:
-        sentences.append(note("alarms-first-quietest", **_named(quiet)))
-    return tuple(sentences)
+        said.append(note("alarms-first-quietest", **_named(quiet)))
+    return tuple(said)
 
 
 def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:

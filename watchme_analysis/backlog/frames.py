@@ -59,8 +59,10 @@ def baseline_comparison(
     return comparison_rows(pipelines(tables), start, end)
 
 
-def drain_forecast(tables: Tables) -> pd.DataFrame:
+def drain_forecast(tables: Tables, language: str = "en") -> pd.DataFrame:
     """Return a forecast of the time at which each backlog will have drained.
+
+    ``note`` is in a language.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def drain_forecast(tables: Tables) -> pd.DataFrame:
         ``drained_at_low``, ``drained_at_high`` (80 % interval; null when it does not drain at that rate),
         ``head_of_line_delay_s`` (wait of a message sent now), ``note``.
     """
-    return drain_rows(pipelines(tables))
+    return drain_rows(pipelines(tables), language)
 
 
 def dead_letters_by(tables: Tables, key: str = "work_item", language: str = "en") -> pd.DataFrame:

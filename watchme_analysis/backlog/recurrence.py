@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
 from watchme_analysis.queues.pipeline import Tables
-from watchme_analysis.queues.work_done import work_item_settings
+from watchme_analysis.queues.work_done import unit_of, work_item_settings
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Instant,
+    Number,
+    Resource,
+    Share,
+    Translated,
+    message,
+    sentences,
+)
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,10 +34,10 @@ WEEKS, CHANCE, MANY = 2, 0.01, 0.25
 # Thresholds of a drift that is worth a report before it does harm: factor, hours, rank correlation,
 # steepness.
 DRIFT_GROWTH, DRIFT_HOURS, DRIFT_CORRELATION, DRIFT_STEEPEST = 1.3, 24.0, 0.8, 0.5
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
+def patterns(tables: Tables, zone: tzinfo, language: str = "en") -> pd.DataFrame:
     """Return slow and periodic trouble of all queues, affected or not.
 
     Parameters
@@ -33,7 +45,9 @@ def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
     tables
         Case or investigation.
     zone
-        Zone that separates the days.
+        Zone that separates the days, and of the times in sentences.
+    language
+        Language of the sentences.
 
     Returns
     -------
@@ -45,7 +59,7 @@ def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
     import pandas as pd
 
     messages = tables.table("queue_messages")
-    unit = work_item_settings(tables).unit_en
+    unit = unit_of(work_item_settings(tables))
     rows: list[dict[str, Any]] = []
     for signs in analyse_queues(tables):
         own = messages[
@@ -53,13 +67,17 @@ def patterns(tables: Tables, zone: tzinfo) -> pd.DataFrame:
             & (messages["source_queue"].fillna(signs.pipeline.queue) == signs.pipeline.queue)
         ]
         found = (_item(signs, unit), _weekday(signs, own, zone), _latency_drift(signs))
-        rows.extend({"queue": signs.pipeline.queue, **item} for item in found if item is not None)
+        rows.extend(
+            {"queue": signs.pipeline.queue, **item, "says": render(item["says"], language, zone)}
+            for item in found
+            if item is not None
+        )
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     text = dict.fromkeys(("queue", "pattern", "effect_unit", "says"), "string")
     return frame.astype(text | {"effect": "Float64", "chance": "Float64"})
 
 
-def _item(signs: QueueAnalysis, unit: str) -> dict[str, Any] | None:
+def _item(signs: QueueAnalysis, unit: Translated) -> dict[str, Any] | None:
     total = sum(signs.by_item.values())
     if total < ITEM_MESSAGES or len(signs.by_item) < 2:
         return None
@@ -73,8 +91,16 @@ def _item(signs: QueueAnalysis, unit: str) -> dict[str, Any] | None:
         "effect_unit": "share",
         # Messages of one item are not independent, so no test applies.
         "chance": None,
-        "says": f"{number:,d} of {total:,d} messages in the DLQ ({share:.0%}) belong to the {unit} {item}; "
-        f"an even share, with {len(signs.by_item)} of them, is {even:.0%}.",
+        "says": message(
+            "pattern-says-item",
+            messages=number,
+            total=total,
+            share=Share(share),
+            unit=unit,
+            item=Resource(str(item)),
+            items=len(signs.by_item),
+            even=Share(even),
+        ),
     }
 
 
@@ -105,14 +131,21 @@ def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str
         return None
     on = sum(day.weekday() == weekday for day in hit)
     all_such = sum(day.weekday() == weekday for day in days)
-    what = "Messages moved to the DLQ" if least == 1 else f"{least} or more messages a day moved to the DLQ"
     return {
         "pattern": "one weekday",
         "effect": on / len(hit),
         "effect_unit": "share",
         "chance": chance,
-        "says": f"{what} on {on} of {all_such} {WEEKDAYS[weekday]}s and on {len(hit) - on} of "
-        f"{len(days) - all_such} other days ({zone}).",
+        "says": message(
+            "pattern-says-weekday",
+            least=least,
+            weekday=Choice(WEEKDAYS[weekday]),
+            hit=on,
+            such=all_such,
+            others=len(hit) - on,
+            days=len(days) - all_such,
+            zone=Resource(str(zone)),
+        ),
     }
 
 
@@ -151,9 +184,17 @@ def _latency_drift(signs: QueueAnalysis) -> dict[str, Any] | None:
         "effect": drift.growth,
         "effect_unit": "ratio",
         "chance": None,
-        "says": f"The duration of {signs.pipeline.function} rose from {drift.before_s:.1f} s to "
-        f"{drift.after_s:.1f} s within {drift.hours / 24.0:.1f} days"
-        + (f"; its timeout is {limit:.0f} s." if limit else ".")
-        + f" The rise began between {drift.start_low:%Y-%m-%d %H:%M} and "
-        f"{drift.start_high:%Y-%m-%d %H:%M} UTC.",
+        "says": sentences(
+            message(
+                "pattern-says-drift",
+                function=Resource(str(signs.pipeline.function)),
+                before=Duration(drift.before_s),
+                after=Duration(drift.after_s),
+                days=Number(drift.hours / 24.0, 2),
+            ),
+            message("pattern-says-timeout", timeout=Duration(limit)) if limit else None,
+            message(
+                "pattern-says-began", earliest=Instant(drift.start_low), latest=Instant(drift.start_high)
+            ),
+        ),
     }

@@ -30,7 +30,6 @@ from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
 from watchme_analysis.queues.work_done import unit_of, work_item_settings
 from watchme_analysis.queues.work_items import work_items
-from watchme_analysis.text.formats import in_zone
 from watchme_analysis.text.message import Duration, Translated, message
 from watchme_analysis.text.render import render, value_label
 
@@ -226,14 +225,14 @@ class BacklogPage(Page):
         return replace(found, note=f"{found.note} {note}".strip())
 
     @section(
-        lambda page: frames.drain_forecast(page.investigation),
+        lambda page: frames.drain_forecast(page.investigation, page.language),
         Rows("metrics", "namespace = 'AWS/SQS'"),
         plot="timeline",
     )
     def forecast(self) -> TableView:
         """Return a forecast of the drain time of each remaining backlog."""
         return self._table(
-            frames.drain_forecast(self.investigation),
+            frames.drain_forecast(self.investigation, self.language),
             _FORECAST,
             self._label("forecast-caption"),
             self._label("forecast-empty"),
@@ -301,11 +300,12 @@ class BacklogPage(Page):
             language=self.language,
         )
 
-    @section(lambda page: patterns(page.investigation, page.zone), Rows("queue_messages"))
+    @section(lambda page: patterns(page.investigation, page.zone, page.language), Rows("queue_messages"))
     def patterns(self) -> TableView:
         """Return a table of patterns: drifts of duration, and DLQ messages by weekday or work item."""
-        frame = patterns(self.investigation, self.zone)
-        frame = frame.assign(says=[in_zone(str(text), self.zone) for text in frame["says"]])
+        frame = patterns(self.investigation, self.zone, self.language)
+        kinds = [value_label("pattern", str(pattern), self.language) for pattern in frame["pattern"]]
+        frame = frame.assign(pattern=kinds)
         empty = render(message("patterns-empty", unit=self._unit), self.language)
         return self._table(frame, _PATTERNS, self._label("patterns-caption"), empty)
 

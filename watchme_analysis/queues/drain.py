@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.queues.pipeline import Pipeline
+from watchme_analysis.text.message import message, sentences
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,17 +22,17 @@ ARRIVAL_HOURS, BUSY_INTERVALS = 24, 60
 LATELY = timedelta(minutes=30)
 
 
-def drain_rows(pipelines: tuple[Pipeline, ...]) -> pd.DataFrame:
+def drain_rows(pipelines: tuple[Pipeline, ...], language: str = "en") -> pd.DataFrame:
     """Return a forecast for each queue that holds a backlog at the end; see :data:`COLUMNS`.
 
     Capacity is the number of deletes per minute while messages waited. Arrivals are the median of the last
     day's hours, which a past surge does not change. The bounds combine the 10th and 90th percentile of the
     hourly arrivals with those of the capacity. A surge may continue, so the late bound uses the arrivals of
-    the last half hour where these are higher.
+    the last half hour where these are higher. Notes are in a language.
     """
     import pandas as pd
 
-    rows = [row for pipeline in pipelines if (row := _row(pipeline)) is not None]
+    rows = [row for pipeline in pipelines if (row := _row(pipeline, language)) is not None]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     times = dict.fromkeys(("at", "drained_at", "drained_at_low", "drained_at_high"), "datetime64[us, UTC]")
     numbers = dict.fromkeys(
@@ -39,7 +41,7 @@ def drain_rows(pipelines: tuple[Pipeline, ...]) -> pd.DataFrame:
     return frame.astype(times | numbers)
 
 
-def _row(pipeline: Pipeline) -> dict[str, Any] | None:
+def _row(pipeline: Pipeline, language: str) -> dict[str, Any] | None:
     frame = pipeline.frame
     if frame.empty:
         return None
@@ -52,13 +54,13 @@ def _row(pipeline: Pipeline) -> dict[str, Any] | None:
     hourly = frame["sent"][frame.index >= at - timedelta(hours=ARRIVAL_HOURS)].resample("1h").sum() / 60.0
     busy = frame[(frame["visible"].fillna(0.0) > 0) & (frame["received"].fillna(0.0) > 0)]["deleted"]
     busy = busy.dropna().iloc[-BUSY_INTERVALS:] / minutes
-    note = ""
+    notes = []
     if busy.empty:
         # Without a consumer, the capacity is estimated from the busiest intervals of the window.
         busy = (frame["deleted"].dropna() / minutes).nlargest(10)
-        note = "Nothing was being drained; the capacity is that of the busiest intervals of the window."
+        notes.append(message("drain-busiest-intervals"))
     if pipeline.settings.mapping_state is not None and pipeline.settings.mapping_state.startswith("Disabl"):
-        note = "The mapping is off: counted from the moment it is on again. " + note
+        notes.insert(0, message("drain-mapping-off"))
     arrivals, capacity = float(hourly.median()), float(busy.mean()) if len(busy) else 0.0
     now = float(frame["sent"][frame.index >= at - LATELY].sum()) / (LATELY.total_seconds() / 60.0)
     low, high = float(hourly.quantile(0.1)), max(float(hourly.quantile(0.9)), now)
@@ -73,7 +75,7 @@ def _row(pipeline: Pipeline) -> dict[str, Any] | None:
         "drained_at_low": _drained(at, backlog, low, fast),
         "drained_at_high": _drained(at, backlog, high, slow),
         "head_of_line_delay_s": 60.0 * backlog / capacity if capacity > 0 else None,
-        "note": note.strip(),
+        "note": render(sentences(*notes), language),
     }
 
 

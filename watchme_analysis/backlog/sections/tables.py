@@ -297,7 +297,7 @@ def alarm_table(
             duration_label(moment - start, language) if start else "–",
             cell(int(alarm["sliding"]["times_raised"]), zone),
             cell(bool(alarm["sliding"]["in_alarm_at_end"]), zone, language),
-            *([str(alarm.get("note") or "")] if noted else []),
+            *([render(alarm.get("note") or "", language, zone)] if noted else []),
         )
         for moment, alarm in fired
     )

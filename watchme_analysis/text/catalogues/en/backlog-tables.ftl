@@ -233,3 +233,28 @@ check-throttles = throttles
 check-unseen-work = work without a record
 check-visibility-timeout = visibility timeout
 check-whose-error = origin of errors
+
+# Forecast of a drain
+drain-busiest-intervals = Nothing was being drained; the capacity is that of the busiest intervals of the window.
+drain-mapping-off = The event source mapping is disabled: the time counts from the moment at which it is enabled again.
+
+# Patterns
+pattern-one-item = one item
+pattern-one-weekday = one weekday
+pattern-creeping-run-time = rising duration
+pattern-says-item = { $messages } of { $total } messages in the DLQ ({ $share }) belong to the { $unit } { $item }. An even share, with { $items } of them, is { $even }.
+pattern-says-weekday = { $least ->
+    [one] Messages moved to the DLQ
+   *[other] { $least } or more messages a day moved to the DLQ
+  } on { $hit } of { $such } { $weekday ->
+    [mon] Mondays
+    [tue] Tuesdays
+    [wed] Wednesdays
+    [thu] Thursdays
+    [fri] Fridays
+    [sat] Saturdays
+   *[sun] Sundays
+  } and on { $others } of { $days } other days ({ $zone }).
+pattern-says-drift = The duration of { $function } rose from { $before } to { $after } within { $days } days.
+pattern-says-timeout = Its timeout is { $timeout }.
+pattern-says-began = The rise began between { $earliest } and { $latest }.

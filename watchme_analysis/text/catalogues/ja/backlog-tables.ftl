@@ -209,3 +209,28 @@ check-throttles = スロットリング
 check-unseen-work = 記録のない処理
 check-visibility-timeout = 可視性タイムアウト
 check-whose-error = エラーの発生元
+
+# 滞留の解消の予測
+drain-busiest-intervals = 処理中のキューがないため、期間中で最も処理の多かった区間の値を処理能力としています。
+drain-mapping-off = イベントソースマッピングが無効です。時間は、再び有効にした時点から数えます。
+
+# パターン
+pattern-one-item = 1 つの処理対象
+pattern-one-weekday = 特定の曜日
+pattern-creeping-run-time = 実行時間の漸増
+pattern-says-item = DLQ のメッセージ { $total } 件中 { $messages } 件 ({ $share }) は{ $unit } { $item } のものです。{ $items } 個の間で均等なら { $even } です。
+pattern-says-weekday = { $least ->
+    [1] DLQ にメッセージが移ったのは
+   *[other] DLQ に 1 日 { $least } 件以上のメッセージが移ったのは
+  }、{ $weekday ->
+    [mon] 月曜日
+    [tue] 火曜日
+    [wed] 水曜日
+    [thu] 木曜日
+    [fri] 金曜日
+    [sat] 土曜日
+   *[sun] 日曜日
+  } { $such } 日中 { $hit } 日、ほかの曜日 { $days } 日中 { $others } 日です ({ $zone })。
+pattern-says-drift = { $function } の実行時間は { $days } 日間で { $before } から { $after } に増えました。
+pattern-says-timeout = タイムアウトは { $timeout } です。
+pattern-says-began = 増加は { $earliest } から { $latest } の間に始まりました。
