@@ -244,7 +244,8 @@ def redacted_values(value: Any, raw: frozenset[str] = AS_RECORDED) -> Any:
         Fields to leave alone: what must stay as it is to be of use.
     """
     if isinstance(value, str):
-        return redacted(value)
+        masked = redacted(value)
+        return value if masked == value else masked  # a text without secrets keeps its message
     if isinstance(value, Mapping):
         return {
             name: item

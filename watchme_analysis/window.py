@@ -41,9 +41,7 @@ class Window:
         for name in ("start", "end"):
             value: datetime = getattr(self, name)
             if value.tzinfo is None:
-                raise InputError(
-                    f"The window's {name} {value.isoformat()} has no time zone: add one, such as +09:00."
-                )
+                raise InputError(error_message("error-time-without-zone", time=value.isoformat()))
             object.__setattr__(self, name, _known(value, value.isoformat()))
         if self.end <= self.start:
             raise InputError(

@@ -19,8 +19,10 @@ from watchme_analysis.access_logs.engine import compilation, compile_cache
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 from watchme_analysis.cli import cli
 from watchme_analysis.cli.access import access
-from watchme_analysis.cli.access_run import progress_words
+from watchme_analysis.cli.access_run import progress_message
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Choice, Duration
+from watchme_analysis.text.render import render
 
 FORMAT = '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time "$upstream_addr"'
 LINES = (
@@ -312,7 +314,7 @@ def test_what_was_sent_is_shown_where_it_orders(log):
 
 
 def test_a_folder_without_logs_is_distinguished_from_nothing(tmp_path):
-    with pytest.raises(InputError, match=r"holds no access log: none .* \*access\*\.log"):
+    with pytest.raises(InputError, match=r"holds no access log .* \*access\*\.log"):
         run(tmp_path)
 
 
@@ -403,7 +405,7 @@ def test_errors_are_linked_by_the_connection_that_both_logs_name(tmp_path):
 def test_error_logs_of_a_folder_are_those_with_their_name(log, tmp_path):
     folder = tmp_path / "old"
     folder.mkdir()
-    with pytest.raises(InputError, match=r"holds no error log: none .* \*error\*\.log"):
+    with pytest.raises(InputError, match=r"holds no error log .* \*error\*\.log"):
         run(log, "--format", FORMAT, "--errors", folder)
     (folder / "error.log").write_text(LOCAL_ERROR)
     (folder / "access.log").write_text(LINES)
@@ -635,7 +637,7 @@ def test_progress_is_a_share_of_what_is_stored_and_a_rough_time(tmp_path, pack):
         lines = (COMBINED.replace("/a", f"/{name}/{at}") for at in range(count))
         (tmp_path / name).write_bytes(pack("".join(lines).encode()))
     scan = AccessScan([tmp_path], LogOptions(log_format="combined"))
-    seen = [(scan.share_read(), progress_words(scan, 5, 1.0), progress_words(scan, 5, 200.0)) for _ in scan]
+    seen = [(scan.share_read(), *(progress_message(scan, 5, took) for took in (1.0, 200.0))) for _ in scan]
 
     shares = [share for share, _, _ in seen]
     first = scan.inputs[0].size / sum(one.size for one in scan.inputs)
@@ -643,16 +645,16 @@ def test_progress_is_a_share_of_what_is_stored_and_a_rough_time(tmp_path, pack):
     assert first in shares
     assert shares[-1] == 1
     share, early, late = seen[0]
-    assert early == f"{share:.0%}, log 1 of 2, 5 lines, 5 a second: {scan.inputs[0].name}"
-    left = round((200 / share - 200) / 60)
-    assert f"{share:.0%}, about {left} min left, log 1 of 2, " in late
+    assert render(early) == f"{share:.0%}, log 1 of 2, 5 lines, 5 a second: {scan.inputs[0].name}"
+    assert late.values["left"] == Duration(round((200 / share - 200) / 60) * 60)
+    assert late.values["known"] == Choice("time")
 
 
 def test_progress_of_what_has_no_size_is_its_lines(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(COMBINED.encode() * 9)))
     scan = AccessScan(["-"])
 
-    assert [progress_words(scan, 9, 200.0) for _ in scan] == ["9 lines, 0 a second: -"]
+    assert [render(progress_message(scan, 9, 200.0)) for _ in scan] == ["9 lines, 0 a second: -"]
 
 
 def test_a_format_stands_in_a_configuration_that_lies_elsewhere(log, tmp_path):

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
 from watchme_analysis.cli.aws import Progress
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import ServiceError
 
 GROUPS = [f"/aws/lambda/watchme-worker-{n:02d}" for n in range(60)]
@@ -48,7 +49,7 @@ def test_list_and_show():
     listed = run("list")
     assert "import_errors" in listed.output
     shown = run("show", "request")
-    assert "parameter request_id (uuid)" in shown.output
+    assert "parameter request_id (uuid, required)" in shown.output
     assert "| sort @timestamp asc" in shown.output
 
 
@@ -192,10 +193,10 @@ def test_where_the_count_of_bytes_may_not_be_queried_a_groups_size_tells(group):
     group.faults["GetMetricData"].append("denied")
     group.faults["DescribeLogGroups"].append("denied")
     blind = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "4h")
-    assert "the scan in ap-southeast-2 could not be estimated" in blind.stderr
+    assert "ap-southeast-2 could not be estimated" in blind.stderr
 
 
 def test_progress_is_said_now_and_then_where_no_line_can_change(monkeypatch, capsys):
     monkeypatch.setattr("watchme_analysis.cli.aws._PROGRESS_EVERY_S", 0.0)
-    Progress()("logs: 3 queries running")
-    assert capsys.readouterr().err == "logs: 3 queries running, 0 s ...\n"
+    Progress(Printer("ja"))("ログ")
+    assert capsys.readouterr().err.startswith("ログ、0 秒")

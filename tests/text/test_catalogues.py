@@ -30,12 +30,25 @@ NAMES = dict.fromkeys(
         "error_message",
         "error_sentence",
         "_allowed",
+        "words",
+        "say",
+        "_headed",
     ),
     0,
 )
 NAMES |= {"of_file": 1, "without_repeated": 2}
 # Functions that take the values of a message as keywords, and no others.
-CHECKED = ("message", "_said", "label", "note", "of_file", "error_message", "error_sentence")
+CHECKED = (
+    "message",
+    "_said",
+    "label",
+    "note",
+    "of_file",
+    "error_message",
+    "error_sentence",
+    "words",
+    "say",
+)
 PLURALS = {"zero", "one", "two", "few", "many", "other"}
 # Messages that the renderer asks for by computed names.
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -165,15 +178,7 @@ def test_every_message_that_the_code_names_is_in_the_catalogues_with_its_values(
             assert any(name.startswith(message_id) for name in parsed("en")), (place, message_id)
             continue
         assert message_id in parsed("en"), (place, message_id)
-        if names is not None and called in (
-            "message",
-            "_said",
-            "label",
-            "note",
-            "of_file",
-            "error_message",
-            "error_sentence",
-        ):
+        if names is not None and called in CHECKED:
             missing = placeholders(parsed("en")[message_id]) - names
             assert not missing, (place, message_id, missing)
 

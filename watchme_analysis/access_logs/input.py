@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from watchme_analysis.access_logs.line_blocks import Block, Buffers, ahead, blocks_from
-from watchme_analysis.errors import InputError, ServiceError, reason_of
+from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.decompress import TruncatedError, unpacked, unpacking
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.text.formats import readable_name
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Choice, Resource
+from watchme_analysis.text.render import ErrorMessage, error_message, note, text_of_error
 
 # Bytes per request to S3, because each request has a latency.
 REQUEST_BYTES = 8 << 20
@@ -93,7 +94,7 @@ class Input:
             raise TruncatedError("it was gone before it was read") from error
         except OSError as error:
             problem = ServiceError if self.name.startswith("s3://") else InputError
-            raise problem(f"{self.name} can't be read: {reason_of(error)}.") from error
+            raise problem(error_message("error-file-unreadable", path=self.name, reason=error)) from error
 
     def head(self, size: int = 1 << 16) -> bytes:
         """Return the first decompressed bytes, as far as a truncated input can be read."""
@@ -152,11 +153,11 @@ def find_inputs(names: list[str], kind: str = "access") -> list[Input]:
     return list(found.values())
 
 
-def _nothing(name: str, kind: str) -> str:
+def _nothing(name: str, kind: str) -> ErrorMessage:
     if Path(name).is_dir():
-        names = " or ".join(_NAMES[kind])
-        return f"The folder {name} holds no {kind} log: none of its files is named like {names}."
-    return f"There is no {kind} log {name}: give a file, a pattern or a folder."
+        names = " ".join(_NAMES[kind])
+        return error_message("error-folder-without-log", folder=name, kind=Choice(kind), names=names)
+    return error_message("error-no-log", name=name, kind=Choice(kind))
 
 
 def input_of(path: Path) -> Input:
@@ -283,13 +284,13 @@ def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
             if one.path is not None:
                 one.open().close()
         except OSError as error:
-            reason = f"can't be read: {error.strerror or error}"
-            rejected = (Rejected(one.name, 0, f"it {reason}"),)
+            problem = error_message("error-file-unreadable", path=one.name, reason=error)
+            rejected = (Rejected(one.name, 0, text_of_error(InputError(problem))),)
             unread.append(Retrieval("nginx_access", one.name, lines=0, rejected=rejected, truncated=True))
         else:
             kept.append(one)
     if not kept:
-        raise InputError(f"{unread[0].origin} {reason}.")
+        raise InputError(problem)
     return kept, unread
 
 
@@ -312,7 +313,8 @@ def without_copies(inputs: list[Input]) -> tuple[list[Input], list[str]]:
             shorter, longer = _begins(one, other)
             if shorter is None:
                 continue
-            notes.append(f"{shorter.name} is left out: {longer.name} begins with all its lines.")
+            copy, whole = Resource(shorter.name), Resource(longer.name)
+            notes.append(note("access-note-copy", copy=copy, whole=whole))
             if shorter is other:
                 kept[at] = (one, head)
             break

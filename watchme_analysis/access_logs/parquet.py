@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.input import s3_store
-from watchme_analysis.errors import InputError, ServiceError, reason_of
+from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,9 +118,10 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else reason_of(error)
+        # Arrow puts the path and its own words into the reason of an error that has a number.
+        reason = OSError(error.errno, os.strerror(error.errno)) if error.errno else error
         problem = ServiceError if name.startswith("s3://") else InputError
-        raise problem(f"{name} can't be written: {reason}.") from error
+        raise problem(error_message("error-file-unwritable", path=name, reason=reason)) from error
 
 
 def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:

@@ -368,7 +368,7 @@ class AccessScan:
         try:
             yield from chunks_of(blocks, engine, account, constants)
         except KeyboardInterrupt:
-            account.truncate("it was not read to its end: it was stopped")
+            account.truncate(note("access-note-not-finished"))
             self.retrievals.append(account.retrieval())
             raise
         _LOG.info(
@@ -385,9 +385,7 @@ class AccessScan:
 def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
     if len(inputs) <= MANY_INPUTS:
         return without_copies(inputs)
-    return inputs, [
-        f"The {len(inputs)} logs are read in the order of their names and not compared for copies."
-    ]
+    return inputs, [note("access-note-not-compared", logs=len(inputs))]
 
 
 def formats_of(

@@ -371,7 +371,7 @@ def _read(
     try:
         value = work(tables())
     except OSError as error:
-        raise InputError(f"{one.name} can't be read: {error.strerror or error}.") from error
+        raise InputError(error_message("error-file-unreadable", path=one.name, reason=error)) from error
     return account, value
 
 
@@ -399,4 +399,4 @@ def _failure(error: Exception) -> WatchmeError:
         kind, _, sentence = line.partition(": ")
         if sentence and kind.endswith("errors.InputError"):
             return InputError(sentence)
-    return ServiceError(f"Spark failed: {reason_of(error)}")
+    return ServiceError(error_message("error-spark-failed", reason=reason_of(error)))

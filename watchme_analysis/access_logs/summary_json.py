@@ -14,7 +14,8 @@ from watchme_analysis.access_logs.latency_histogram import most_off_pct
 from watchme_analysis.access_logs.summary import BY_TIME
 from watchme_analysis.access_logs.surges import SENDERS
 from watchme_analysis.redact import MASK, redacted_values, shortened
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,6 @@ _EXAMPLES = 5
 # Rows that are converted at once: each takes a thousand bytes, and there may be tens of thousands.
 _ROWS = 1000
 _MOST_ERRORS = 10_000
-_MASKED = f"passwords, tokens and names in e-mail addresses are shown as {MASK}; the logs hold them"
 
 
 def access_report(
@@ -117,14 +117,18 @@ def _surge(summary: AccessSummary, senders: SenderCounts | None) -> dict[str, An
 def _bounds(summary: AccessSummary) -> Iterator[str]:
     """Yield sentences on precision that was reduced to keep memory bounded."""
     if summary.most_missed:
-        yield (
-            f"There are more values of {summary.by} than are kept: the rarest are in the row {OTHER}, and "
-            f"any other row may lack up to {counted(summary.most_missed, 'request')}, which are there."
+        yield note(
+            "access-note-rarest",
+            by=Resource(summary.by),
+            other=Resource(OTHER),
+            missed=int(summary.most_missed),
         )
     if summary.most_off_pct > most_off_pct(0):
-        yield (
-            f"There are so many values of {summary.by} that their percentiles may be off by up to "
-            f"{summary.most_off_pct:.1f} %; those of all requests by {most_off_pct(0):.1f} %."
+        yield note(
+            "access-note-percentiles",
+            by=Resource(summary.by),
+            off=Resource(f"{summary.most_off_pct:.1f} %"),
+            total=Resource(f"{most_off_pct(0):.1f} %"),
         )
 
 
@@ -164,8 +168,7 @@ def error_report(
     last = ordered.index[-_MOST_ERRORS:].union(ordered.index[ordered["request_line"].notna()][-_MOST_ERRORS:])
     cut = []
     if len(last) < len(ordered):
-        listed = f"the last {_MOST_ERRORS:,} are listed, and the last {_MOST_ERRORS:,} with their requests"
-        cut.append(f"Of {len(ordered):,} errors {listed}.")
+        cut.append(note("access-note-last-errors", errors=len(ordered), listed=_MOST_ERRORS))
     found = {
         "inputs": [_input(one) for one in retrievals],
         "errors": len(linked),
@@ -194,7 +197,9 @@ def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
         name: [shown(one) for one in value] if isinstance(value, Iterator) else shown(value)
         for name, value in found.items()
     }
-    return {**report, "notes": [*report["notes"], _MASKED]} if hidden else report
+    if hidden:
+        report["notes"] = [*report["notes"], note("access-note-masked", mask=Resource(MASK))]
+    return report
 
 
 def _slowest(summary: AccessSummary) -> list[dict[str, Any]]:

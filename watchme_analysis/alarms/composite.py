@@ -15,6 +15,7 @@ from watchme_analysis.alarms.backtest import AlarmRun, run_of_states
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,10 +94,8 @@ def with_names(text: str, names: Mapping[str, str]) -> str:
 
 
 def _refusal(text: str, rest: str) -> InputError:
-    return InputError(
-        f"The composite rule {shortened(text, 200, '…')!r} can't be read from {rest[:30]!r} on: "
-        'write ALARM("a"), OK("a") or INSUFFICIENT_DATA("a"), joined by AND, OR, NOT and brackets.'
-    )
+    rule = repr(shortened(text, 200, "…"))
+    return InputError(error_message("error-composite-rule", rule=rule, rest=repr(rest[:30])))
 
 
 def _condition(node: ast.expr, levels: int) -> Condition:

@@ -15,6 +15,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.message import Choice, Count, Names
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -106,13 +107,19 @@ class _Reader:
             # CloudWatch writes ^ for a power.
             return self._value(ast.parse(self.expression.strip().replace("^", "**"), mode="eval").body)
         except _FAILURES as error:
-            raise self._refusal("is not understood") from error
+            raise self._refusal("unclear") from error
 
-    def _refusal(self, what: str) -> InputError:
+    def _refusal(self, problem: str, part: str = "", arguments: int = 0) -> InputError:
         return InputError(
-            f"The metric math {shortened(self.expression, 200, '…')!r} {what}: known are + - * / ^, "
-            "comparisons, "
-            f"{', '.join(FUNCTIONS)} and the ids {', '.join(self.series) or '(none)'}."
+            error_message(
+                "error-metric-math",
+                expression=repr(shortened(self.expression, 200, "…")),
+                problem=Choice(problem),
+                part=part,
+                arguments=Count(arguments),
+                functions=", ".join(FUNCTIONS),
+                ids=Names(tuple(self.series), limit=100),
+            )
         )
 
     def _value(self, node: ast.AST) -> Any:
@@ -129,7 +136,7 @@ class _Reader:
             return _combined(_COMPARED[type(node.ops[0])], *pair)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             return self._called(node.func.id.upper(), node.args)
-        raise self._refusal(f"holds {ast.unparse(node)!r}")
+        raise self._refusal("part", repr(ast.unparse(node)))
 
     def _called(self, name: str, arguments: list[ast.expr]) -> Any:
         import numpy as np
@@ -142,7 +149,7 @@ class _Reader:
         if name in _ACROSS:
             # For one series the result is one number over all requested points; the range that an alarm
             # requests is unpublished.
-            raise self._refusal(f"has {name} of something else than a list such as [m1, m2]")
+            raise self._refusal("no-list", name)
         if name in {"ABS", "CEIL", "FLOOR"} and len(arguments) == 1:
             return getattr(np, name.lower())(self._value(arguments[0]))
         if name == "IF" and len(arguments) == 3:
@@ -156,7 +163,7 @@ class _Reader:
             if word == "LINEAR":
                 return filled.interpolate(limit_area="inside")
             return filled.fillna(self._value(how))
-        raise self._refusal(f"calls {name} with {len(arguments)} arguments")
+        raise self._refusal("arguments", name, len(arguments))
 
 
 def _combined(how: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:

@@ -169,8 +169,9 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
         raise InputError(error_message("error-alarms-no-metric", place=where))
     missing = [] if is_probing else [key for key in ("over", "stat", "period_s") if key not in entry]
     if missing or (not is_probing and ("threshold" in entry) == ("of_timeout" in entry)):
-        lacks = ", ".join(missing) or "either threshold or of_timeout"
-        raise InputError(error_message("error-alarms-lacks", place=where, key=lacks))
+        if not missing:
+            raise InputError(error_message("error-alarms-one-threshold", place=where))
+        raise InputError(error_message("error-alarms-lacks", place=where, key=", ".join(missing)))
     if not is_probing and not _STAT.fullmatch(str(entry["stat"])):
         raise InputError(error_message("error-alarms-stat", place=where, stat=repr(entry["stat"])))
     try:
@@ -207,8 +208,11 @@ def _check_kinds(entry: Mapping[str, Any], where: str) -> None:
     for key in sorted(_WHOLE | _NUMBERS):
         kinds = (int,) if key in _WHOLE else (int, float)
         if key in entry and not (_is_finite(entry[key]) and isinstance(entry[key], kinds)):
-            kind = "whole number" if key in _WHOLE else "number"
-            raise InputError(f"{where}: {key} is {_shown(entry[key])}, and must be a {kind}.")
+            kind = Choice("whole" if key in _WHOLE else "number")
+            said = error_message(
+                "error-alarms-number", place=where, key=key, value=_shown(entry[key]), kind=kind
+            )
+            raise InputError(said)
 
 
 def _shown(value: Any) -> str:

@@ -19,7 +19,7 @@ from watchme_analysis.queues.error_kinds import logged_errors
 from watchme_analysis.queues.pipeline import Tables, pipelines
 from watchme_analysis.queues.work_done import failed_with
 from watchme_analysis.queues.work_items import work_items
-from watchme_analysis.text.render import label, render, value_label
+from watchme_analysis.text.render import error_message, label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def dead_letters_by(tables: Tables, key: str = "work_item", language: str = "en"
 
     keys = ("work_item", "error", "receive_count", "age_days", "queue")
     if key not in keys:
-        raise InputError(f"Messages in DLQs can't be counted by {key!r}: use one of {', '.join(keys)}.")
+        raise InputError(error_message("error-dlq-key", key=repr(key), known=", ".join(keys)))
     frame = work_items(tables)
     frame = frame[frame["state"] == "dead_lettered"]
     columns = ["queue", *([] if key == "queue" else [key]), "messages", "share", "first_sent", "last_sent"]

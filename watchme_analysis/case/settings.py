@@ -106,7 +106,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     config = load_config()
     work_items, log_words = config.work_items, config.log_words
     if problem := link_problem(folder, path):
-        raise InputError(f"{path} is {problem}. Put the file itself there.")
+        raise InputError(error_message("error-settings-link", path=path, problem=problem))
     if not path.is_file():
         return CaseSettings(
             zone=parse_zone(default),

@@ -14,10 +14,12 @@ from watchme_analysis.case.writer import sha256_of
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.files.evidence_file import unpacked_name
 from watchme_analysis.text.formats import readable_name
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note, text_of_error
 
 
 def case_problems(folder: Path) -> list[str]:
-    """Return the problems of a case, each as a sentence without a full stop; empty for a sound case.
+    """Return the problems of a case, each as a sentence with its message; empty for a sound case.
 
     Checked are the manifest, the hash, the number of rows, the columns and the values of each table, the
     copies of evidence files, and that the folder holds nothing else.
@@ -26,9 +28,9 @@ def case_problems(folder: Path) -> list[str]:
         check_case_path(folder)
         case = Case(folder, read_manifest(folder))
     except WatchmeError as error:
-        return [str(error).rstrip(".")]
-    problems = [
-        f"{MANIFEST} names the file {file!r}, which lies outside of the evidence"
+        return [text_of_error(error)]
+    problems: list[str] = [
+        note("case-problem-outside", file=Resource(file))
         for file in (str(entry["file"]) for entry in case.manifest["inputs"])
         if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts
     ]
@@ -36,10 +38,11 @@ def case_problems(folder: Path) -> list[str]:
         try:
             rows = len(case.table(name))
         except WatchmeError as error:
-            problems.append(str(error).rstrip("."))
+            problems.append(text_of_error(error))
             continue
         if rows != entry["rows"]:
-            problems.append(f"the table {name} has {rows} rows, and {MANIFEST} states {entry['rows']}")
+            stated = int(entry["rows"])
+            problems.append(note("case-problem-rows", table=Resource(name), rows=rows, stated=stated))
     return problems + [
         problem for path in sorted(folder.rglob("*")) if (problem := _problem_of_file(case, path))
     ]
@@ -50,15 +53,15 @@ def _problem_of_file(case: Case, path: Path) -> str:
     name = readable_name(path.relative_to(case.path).as_posix())
     top, _, rest = name.partition("/")
     if path.is_symlink():
-        return f"{name} is a symbolic link, which no import writes"
+        return note("case-problem-link", file=Resource(name))
     if not path.is_file() and not (path.is_dir() and top in ("tables", "files")):
-        return f"{name} is neither a table nor a copy of evidence"
+        return note("case-problem-neither", file=Resource(name))
     is_table = top == "tables" and rest.removesuffix(".parquet") in case.manifest["tables"]
     if path.is_dir() or name == MANIFEST or is_table:
         return ""
     copied = [entry for entry in case.manifest["inputs"] if unpacked_name(str(entry["file"])) == rest]
     if top != "files" or not copied:
-        return f"{name} does not stand in {MANIFEST}"
+        return note("case-problem-unlisted", file=Resource(name))
     # The manifest has the hash of a compressed file, and the copy is unpacked.
     is_changed = copied[0]["file"] == rest and sha256_of(path) != copied[0]["sha256"]
-    return f"{name} differs from the file that was imported" if is_changed else ""
+    return note("case-problem-differs", file=Resource(name)) if is_changed else ""

@@ -12,10 +12,10 @@ from watchme_analysis.access_logs.engine.engine import ENGINES
 from watchme_analysis.access_logs.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.access_logs.summary_json import ORDERS, is_unread
 from watchme_analysis.cli.access_run import NO_ERRORS
-from watchme_analysis.cli.options import SINCE_NOW, ChoiceWithSuggestion, timezone_option
+from watchme_analysis.cli.options import SINCE_NOW, ChoiceWithSuggestion, language_option, timezone_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import echo, echo_data
-from watchme_analysis.text.render import error_sentence
+from watchme_analysis.cli.terminal import Printer, echo, echo_data
+from watchme_analysis.text.render import error_sentence, note
 from watchme_analysis.window import parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
@@ -87,6 +87,7 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     help="Error log to link with requests; by default those beside the logs. none disables it.",
 )
 @timezone_option
+@language_option
 @click.option(
     "--log-timezone",
     help="Time zone of logged times without one.  [default: UTC; error logs: that of the access logs]",
@@ -112,7 +113,7 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     metavar="S3_PREFIX",
     help="Print the DDL of an Athena table for such logs below a prefix, and exit.",
 )
-def access(files: tuple[str, ...], timezone: str, **options: Any) -> int:
+def access(files: tuple[str, ...], timezone: str, language: str, **options: Any) -> int:
     """Summarise access logs: number of requests, latency percentiles and failures.
 
     FILES are files, 'quoted*patterns', folders, s3:// names, or - for standard input. Files compressed with
@@ -141,12 +142,11 @@ def access(files: tuple[str, ...], timezone: str, **options: Any) -> int:
     choice = RequestFilter(_seconds(options["slow"]), parse_only(options["only"]))
     scan = make_scan(files, options, (since, until), choice)
     run = run_on_spark if options["engine"] == "spark" else run_here
-    found = run(scan, partial(AccessSummary, options["by"], choice, options["top"] or _SLOWEST), options)
+    out = Printer(language, zone)
+    new_summary = partial(AccessSummary, options["by"], choice, options["top"] or _SLOWEST)
+    found = run(scan, new_summary, options, out)
     if scan.uses_assumed_zone:
-        scan.notes.append(
-            "Times without a zone were read as UTC, which is an assumption. It is wrong if events lie whole "
-            "hours from the same events in other logs: --log-timezone states another zone."
-        )
+        scan.notes.append(note("access-note-assumed-zone"))
     report = access_report(found.summary, found.retrievals, scan.notes, options["sort"], found.senders)
     if report["left_out"] and not report["rows"]:
         report["reach"] = plain(dict(zip(("start", "end"), scan.time_range(), strict=True)))
@@ -159,7 +159,7 @@ def access(files: tuple[str, ...], timezone: str, **options: Any) -> int:
         output.write_document(report, lambda: report["groups"])
     else:
         top = options["top"] or (_MOMENTS if options["by"] in BY_TIME else _TOP)
-        echo(access_page(report, top, zone))
+        echo(access_page(report, top, out))
     return _exit_code(report, options["strict"])
 
 

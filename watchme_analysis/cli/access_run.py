@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.terminal import echo, show_line
+from watchme_analysis.cli.terminal import Printer, show_line
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable
-from watchme_analysis.text.formats import counted
+from watchme_analysis.present.text_table import truncate
+from watchme_analysis.text.message import Choice, Duration, Message, Resource, message
 from watchme_analysis.text.printable import printable
-from watchme_analysis.text.render import error_message, error_sentence
+from watchme_analysis.text.render import error_message, error_sentence, note, text_of_error
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ _LEAD_US = 60_000_000
 # Number of unreadable lines from which a wrong format is likelier than a few leading lines of another
 # program.
 _MANY_LINES = 50_000
-# Seconds after which the rate of reading is reliable, and limits from which a duration is shown in minutes
-# and in hours.
-_PACE_AFTER_S, _MOST_SECONDS, _MOST_MINUTES = 2, 90, 90
+# Seconds after which the rate of reading is reliable.
+_PACE_AFTER_S = 2
+# Seconds left from which whole minutes are shown.
+_MOST_SECONDS = 90
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _counted(choice: RequestFilter, columns: Sequence[str], table: pa.Table) -> 
     return choice.of(table).select(columns)
 
 
-def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Options) -> Found:
+def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Options, out: Printer) -> Found:
     """Return the result of a scan in this process; write Parquet and link error log lines on request."""
     from watchme_analysis.access_logs.engine.compilation import load_with_less_memory
     from watchme_analysis.access_logs.parquet import ParquetFile
@@ -122,7 +124,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
     summary = new()
     summary.compiled = scan.uses_compiled_parser
     if summary.compiled:
-        _make_ready()
+        _make_ready(out)
     load_with_less_memory(loop=summary.compiled)
     written = _written_columns(scan, options)
     if errors is not None and len(errors.log):
@@ -131,7 +133,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
     with ExitStack() as stack:
         file = stack.enter_context(ParquetFile(options["parquet"])) if options["parquet"] else None
         stack.enter_context(loaded_objects_excluded())
-        for chunk in _doubted(_shown(scan) if file is not None else _until_stopped(scan)):
+        for chunk in _doubted(_shown(scan, out) if file is not None else _until_stopped(scan, out), out):
             summary.add(chunk.table)
             if errors is not None:
                 errors.candidates.add(chunk.table)
@@ -143,11 +145,11 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
         summary,
         [*scan.unread, *scan.retrievals],
         errors.report(scan) if errors is not None else None,
-        _senders(scan, summary),
+        _senders(scan, summary, out),
     )
 
 
-def _senders(scan: AccessScan, summary: AccessSummary) -> SenderCounts | None:
+def _senders(scan: AccessScan, summary: AccessSummary, out: Printer) -> SenderCounts | None:
     """Return the senders of the summary's surge, for which the logs are read again.
 
     None without a surge, after an interruption, and for a pipe, which can be read only once.
@@ -160,14 +162,14 @@ def _senders(scan: AccessScan, summary: AccessSummary) -> SenderCounts | None:
         return None
     senders = SenderCounts(surge, summary.choice)
     try:
-        for chunk in _shown(scan.again(senders.columns)):
+        for chunk in _shown(scan.again(senders.columns), out):
             senders.add(chunk.table)
     except KeyboardInterrupt:
         return None
     return senders
 
 
-def _make_ready() -> None:
+def _make_ready(out: Printer) -> None:
     """Compile the parser unless it is cached, and show a message meanwhile if on a terminal."""
     from watchme_analysis.access_logs.engine.compilation import compile_in_subprocesses
     from watchme_analysis.access_logs.engine.compile_cache import is_compiled
@@ -176,7 +178,7 @@ def _make_ready() -> None:
         return
     on_terminal = sys.stderr.isatty()
     if on_terminal:
-        show_line("Compiling the parser of large logs, once: about ten seconds")
+        show_line(out.words("access-compiling"))
     compile_in_subprocesses()
     if on_terminal:
         show_line()
@@ -193,7 +195,7 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
     check_replaceable(target, lambda first: first.startswith(b"PAR1"), "a Parquet file")
 
 
-def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Options) -> Found:
+def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Options, out: Printer) -> Found:
     """Return the result of a scan on Spark; write Parquet on request."""
     from watchme_analysis.access_logs.spark import SparkScan, SparkSettings
     from watchme_analysis.access_logs.surges import SenderCounts
@@ -278,15 +280,13 @@ class ErrorLogs:
             inside = within(self.log, since - _LEAD_US, until + _LEAD_US, None)
         notes = []
         if len(inside) < len(self.log):
-            notes.append(f"{len(self.log) - len(inside)} lines are outside the window of the access logs.")
+            notes.append(note("access-note-outside", lines=len(self.log) - len(inside)))
             if not len(inside):
-                notes.append("Times in error logs have no zone: --log-timezone states it.")
+                notes.append(note("access-note-error-zone"))
         complete_from = self.candidates.complete_from
         if complete_from is not None:
-            notes.append(
-                "More requests fit these errors than are kept: errors before "
-                f"{datetime.fromtimestamp(complete_from // 1_000_000, UTC).isoformat()} are not linked."
-            )
+            moment = datetime.fromtimestamp(complete_from // 1_000_000, UTC)
+            notes.append(note("access-note-unlinked", time=moment))
         return error_report(errors_with_requests(inside, found, complete_from), self.retrievals, notes)
 
 
@@ -311,27 +311,26 @@ def _error_files(scan: AccessScan, options: Options) -> list[RawFile]:
         if not path.is_file():
             continue
         if path.stat().st_size > _MOST_ERROR_BYTES:
-            scan.notes.append(f"{path} is large and was left out: read it with --errors {path}.")
+            scan.notes.append(note("access-note-large", file=Resource(str(path))))
             continue
         try:
             if path.stat().st_size and looks_like(raw):
                 found.append(raw)
         except InputError as error:
-            scan.notes.append(str(error))
+            scan.notes.append(text_of_error(error))
     return found
 
 
-def _until_stopped(scan: AccessScan) -> Iterator[Chunk]:
+def _until_stopped(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
     """Yield the chunks of a scan; an interrupt ends it with the lines read until then."""
     try:
-        yield from _shown(scan)
+        yield from _shown(scan, out)
     except KeyboardInterrupt:
         unread = len(scan.inputs) - len(scan.retrievals)
-        further = f", and {counted(unread, 'log')} not at all" if unread else ""
-        scan.notes.append(f"Stopped: the summary covers the lines read until then{further}.")
+        scan.notes.append(note("access-note-stopped", unread=unread))
 
 
-def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+def _doubted(chunks: Iterable[Chunk], out: Printer) -> Iterator[Chunk]:
     """Yield chunks; print a message once if none of many lines could be read."""
     lines: int | None = 0
     for chunk in chunks:
@@ -340,15 +339,11 @@ def _doubted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
             continue
         lines = None if len(chunk.table) or chunk.filtered else lines + chunk.lines
         if lines is not None and lines > _MANY_LINES:
-            echo(
-                f"None of the first {lines:,} lines could be read; reading continues. Ctrl-C shows "
-                "the reasons: --nginx-conf or --format states the format.",
-                err=True,
-            )
+            out.say("access-doubted", err=True, lines=lines)
             lines = None
 
 
-def _shown(scan: AccessScan) -> Iterator[Chunk]:
+def _shown(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
     """Yield the chunks of a scan and show the progress in a status line if on a terminal."""
     if not sys.stderr.isatty():
         yield from scan
@@ -364,14 +359,15 @@ def _shown(scan: AccessScan) -> Iterator[Chunk]:
                 shown = now
                 # A wrapped line could not be cleared.
                 room = shutil.get_terminal_size().columns - 1
-                show_line(printable(progress_words(scan, lines, now - began))[:room])
+                words = out.text(progress_message(scan, lines, now - began))
+                show_line(truncate(printable(words), room))
     finally:
         if shown != began:
             show_line()
 
 
-def progress_words(scan: AccessScan, lines: int, took: float) -> str:
-    """Return the progress of a scan as text, with the estimated time left if known.
+def progress_message(scan: AccessScan, lines: int, took: float) -> Message:
+    """Return the progress of a scan, with the estimated time left if known.
 
     Parameters
     ----------
@@ -382,22 +378,20 @@ def progress_words(scan: AccessScan, lines: int, took: float) -> str:
     took
         Seconds since the start.
     """
-    parts = []
-    share = scan.share_read()
-    if share:
-        parts.append(f"{share:.0%}")
-        # The rate at the start is not reliable.
-        if took > _PACE_AFTER_S:
-            parts.append(f"about {_span_words(took / share - took)} left")
+    share = scan.share_read() or 0.0
+    # The rate at the start is not reliable.
+    is_steady = share > 0 and took > _PACE_AFTER_S
+    left_s = took / share - took if is_steady else 0.0
+    unit_s = 1 if left_s < _MOST_SECONDS else 60
     done = len(scan.retrievals)
-    if len(scan.inputs) > 1:
-        parts.append(f"log {done + 1} of {len(scan.inputs)}")
-    parts += [f"{lines:,} lines", f"{lines / took:,.0f} a second: {scan.inputs[done].name}"]
-    return ", ".join(parts)
-
-
-def _span_words(seconds: float) -> str:
-    if seconds < _MOST_SECONDS:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < _MOST_MINUTES else f"{minutes // 60} h {minutes % 60} min"
+    return message(
+        "access-progress",
+        known=Choice("time" if is_steady else "share" if share else "nothing"),
+        share=Resource(f"{share:.0%}"),
+        left=Duration(round(left_s / unit_s) * unit_s),
+        log=done + 1,
+        logs=len(scan.inputs),
+        lines=lines,
+        rate=round(lines / took),
+        name=Resource(scan.inputs[done].name),
+    )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 from watchme_analysis.access_logs.grouped_sums import OTHER
 from watchme_analysis.access_logs.summary import BY_TIME, TIMED
 from watchme_analysis.access_logs.summary_json import is_unread
 from watchme_analysis.access_logs.surges import SENDERS
-from watchme_analysis.present.text_table import aligned_lines, terminal_width, truncate, truncate_middle
-from watchme_analysis.text.formats import counted, format_duration, format_percent, format_time
+from watchme_analysis.cli.terminal import Printer
+from watchme_analysis.present.text_table import (
+    aligned_lines,
+    display_width,
+    terminal_width,
+    truncate,
+    truncate_middle,
+    wrapped,
+)
+from watchme_analysis.text.formats import format_percent, format_time
+from watchme_analysis.text.message import Choice, Duration, Names, Resource
 from watchme_analysis.text.shell_quoting import shell_word
 
 Report = Mapping[str, Any]
@@ -21,8 +29,8 @@ Report = Mapping[str, Any]
 REQUEST_WIDTH = 60
 _LEAST_WIDTH = 12
 _REJECTED_SHOWN = 3
-_ADVICE = "state the format with --nginx-conf /etc/nginx/nginx.conf or --format"
-_JSON_ADVICE = """, for JSON such as --format '{"KEY":"$request_uri","KEY":"$status"}'"""
+# A log_format for JSON, which the reader completes.
+_JSON_FORMAT = """'{"KEY":"$request_uri","KEY":"$status"}'"""
 
 
 @dataclass(frozen=True)
@@ -35,16 +43,20 @@ class Page:
         Largest number of rows in a table.
     width
         Largest width of a line in columns.
-    zone
-        Time zone of the times shown.
+    out
+        Printer with the language and the time zone of the reader.
     skipped
         Number of leading characters of the date that all times of the page share, and that are omitted.
     """
 
     top: int
     width: int
-    zone: tzinfo
+    out: Printer
     skipped: int
+
+    def heads(self, *names: str) -> list[str]:
+        """Return the headings of columns."""
+        return [self.out.words(f"access-column-{name}") for name in names]
 
 
 def table_of(
@@ -63,51 +75,56 @@ def _table_lines(
     """Return the lines of :func:`table_of` as a list: the header, then one item for each row."""
     first = max(len(row[0]) for row in rows)
     whole = aligned_lines(header, rows, words)
-    over = max(map(len, whole)) - page.width
+    over = max(map(display_width, whole)) - page.width
     if over <= 0:
         return whole
     room = max(_LEAST_WIDTH, first - over)
     return aligned_lines(header, [[truncate_middle(row[0], room), *row[1:]] for row in rows], words)
 
 
-def wrapped(text: str, page: Page, rest: str = "") -> str:
+def _paragraph(text: str, page: Page, rest: str = "", indent: str = "") -> str:
     """Return a sentence wrapped to the width of the page; further lines are indented by ``rest``."""
-    return textwrap.fill(
-        text, page.width, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
-    )
+    return "\n".join(wrapped(text, page.width, indent, rest))
 
 
-def notes_of(inputs: Sequence[Report]) -> list[str]:
+def notes_of(inputs: Sequence[Report], page: Page) -> list[str]:
     """Return the notes of all inputs; a note that several inputs share is listed once."""
     names: dict[str, list[str]] = {}
     for one in inputs:
         for note in one["notes"]:
-            names.setdefault(note, []).append(one["name"])
-    return [f"{of[0] if len(of) == 1 else f'{len(of)} logs'}: {note}" for note, of in names.items()]
+            names.setdefault(page.out.text(note), []).append(one["name"])
+    return [
+        f"{of[0] if len(of) == 1 else page.out.words('access-logs', logs=len(of))}: {note}"
+        for note, of in names.items()
+    ]
 
 
-def about(one: Report, page: Page, unread: str = _ADVICE) -> list[str]:
+def about(one: Report, page: Page, *, is_error_log: bool = False) -> list[str]:
     """Return lines on missing rows and rejected lines of an input, with advice if no line could be read."""
-    lines = [f"{one['name']}: INCOMPLETE, rows are missing"] if one["truncated"] else []
+    out = page.out
+    lines = [out.words("access-incomplete", log=one["name"])] if one["truncated"] else []
     if one["rejected"]:
         share = as_percent(100 * one["rejected"] / one["lines"])
-        lines.append(f"{one['name']}: {counted(one['rejected'], 'line')} rejected ({share}), such as")
+        lines.append(out.words("access-rejected", log=one["name"], lines=one["rejected"], share=share))
     for item in one["first_rejected"][:_REJECTED_SHOWN]:
+        reason = out.text(item["reason"])
         if item["line"]:
-            lines.append(truncate(f"  line {item['line']}: {item['reason']}: {item['text']}", page.width))
+            said = out.words("access-rejected-line", line=Resource(str(item["line"])), reason=reason)
+            lines.append(truncate(f"  {said}: {item['text']}", page.width))
         else:
             # Line 0 stands for a truncated end of the file.
-            lines.append(f"  {item['reason']}")
+            lines.append(f"  {reason}")
     if is_unread(one):
         is_json = any(item["text"].startswith("{") for item in one["first_rejected"])
-        advice = f"{unread}{_JSON_ADVICE if is_json else ''}"
-        lines.append(wrapped(f"  None of its lines could be read: {advice}.", page, "  "))
+        kind = "errors" if is_error_log else "json" if is_json else "text"
+        said = out.words("access-unread", kind=Choice(kind), json_format=_JSON_FORMAT)
+        lines.append(_paragraph(said, page, "  ", "  "))
     return lines
 
 
 def moment_of(moment: str | None, page: Page) -> str:
     """Return a time in the format of the page; a dash for None."""
-    return "-" if moment is None else format_time(moment, page.zone)[page.skipped :]
+    return "-" if moment is None else format_time(moment, page.out.zone)[page.skipped :]
 
 
 def as_seconds(value: float | None) -> str:
@@ -127,7 +144,6 @@ def as_word(value: object) -> str:
 
 # Labels and fields of the lines below a kind of error.
 _ABOUT = {"paths": "paths", "upstreams": "upstreams", "sent": "statuses"}
-_ADVICE_ON_ERRORS = "they are not in the format of Nginx's error log"
 
 
 def errors_part(errors: Report, page: Page) -> str:
@@ -135,12 +151,12 @@ def errors_part(errors: Report, page: Page) -> str:
     lines = []
     for one in errors["inputs"]:
         lines.append(
-            f"Error log {one['name']}: {counted(one['lines'], 'line')}, {one['rejected']:,} rejected"
+            page.out.words("access-error-log", log=one["name"], lines=one["lines"], rejected=one["rejected"])
         )
-        lines += [*notes_of([one]), *about(one, page, _ADVICE_ON_ERRORS)]
-    lines += errors["notes"]
+        lines += [*notes_of([one], page), *about(one, page, is_error_log=True)]
+    lines += map(page.out.text, errors["notes"])
     if not errors["errors"]:
-        return "\n".join([*lines, "No error log line is in this window."])
+        return "\n".join([*lines, page.out.words("access-no-errors")])
     return "\n".join([*lines, "", _error_kinds(errors["kinds"], page), *_linked(errors["lines"], page)])
 
 
@@ -158,12 +174,17 @@ def _error_kinds(kinds: Sequence[Report], page: Page) -> str:
         ]
         for row in kinds
     ]
-    header = ["kind", "errors", "linked", "first", "last", *(["timed"] if partly else []), "p50 s"]
+    names = ("kind", "errors", "linked", "first", "last", *(["timed"] if partly else []))
+    header = [*page.heads(*names), "p50 s"]
     first, *table = aligned_lines(header, rows, words=(0, 3, 4))
     lines = [first]
     for row, line in zip(kinds, table, strict=True):
-        about = [f"{word} {row[name]}" for word, name in _ABOUT.items() if row[name]]
-        lines += [line, *(wrapped(f"  {one}", page, "    ") for one in about)]
+        about = [
+            f"{page.out.words(f'access-column-{word}')} {row[name]}"
+            for word, name in _ABOUT.items()
+            if row[name]
+        ]
+        lines += [line, *(_paragraph(one, page, "    ", "  ") for one in about)]
     return "\n".join(lines)
 
 
@@ -182,9 +203,9 @@ def _linked(errors: Sequence[Report], page: Page) -> list[str]:
         ]
         for row in shown
     ]
-    header = ["request", "error", "kind", "sent", "request s"]
+    header = page.heads("request", "error", "kind", "sent", "request-s")
     first, *table = _table_lines(header, rows, page, words=(0, 1, 2))
-    lines = ["", f"Errors and the requests they belong to (the last {len(shown)})", first]
+    lines = ["", page.out.words("access-linked", count=len(shown)), first]
     for row, line in zip(shown, table, strict=True):
         locations = f"{row['request_file']}:{row['request_line']}", f"{row['file']}:{row['line']}"
         lines += [line, f"  {locations[0]}  {locations[1]}"]
@@ -208,7 +229,7 @@ _SHARES = {
 }
 
 
-def access_page(report: Report, top: int, zone: tzinfo) -> str:
+def access_page(report: Report, top: int, out: Printer) -> str:
     """Return the report as text for a terminal.
 
     Parameters
@@ -218,12 +239,12 @@ def access_page(report: Report, top: int, zone: tzinfo) -> str:
         ``errors`` comes from :func:`watchme_analysis.access_logs.summary_json.error_report`.
     top
         Largest number of rows in a table.
-    zone
-        Time zone of the times shown.
+    out
+        Printer with the language and the time zone of the reader.
     """
-    ends = [format_time(report["window"][name], zone) for name in ("start", "end")]
+    ends = [format_time(report["window"][name], out.zone) for name in ("start", "end")]
     skipped = len("2025-12-11 ") if ends[0][:10] == ends[1][:10] else len("2025-")
-    page = Page(top, max(60, terminal_width()), zone, skipped)
+    page = Page(top, max(60, terminal_width()), out, skipped)
     parts = [_heading(report, page)]
     if report["requests"]:
         parts += [_shares(report, page), _surge(report, page), _groups(report, page), _failures(report, page)]
@@ -235,59 +256,60 @@ def access_page(report: Report, top: int, zone: tzinfo) -> str:
 
 def _heading(report: Report, page: Page) -> str:
     window = report["window"]
-    counts = {name: report[name] for name in ("rows", "rejected", "blank", "left_out")}
-    line_counts = [
-        counted(counts["rows"], "request"),
-        *(f"{counts[name]:,} {name}" for name in ("rejected", "blank")),
-        f"{counts['left_out']:,} left out",
-    ]
+    out = page.out
     lines = []
     if window["start"]:
-        start, end = (format_time(window[name], page.zone) for name in ("start", "end"))
-        lines.append(f"{start} .. {end} {page.zone}")
-    logs = counted(len(report["inputs"]), "log")
-    lines.append(f"{logs}, {counted(report['lines'], 'line')}: {', '.join(line_counts)}")
+        start, end = (format_time(window[name], out.zone) for name in ("start", "end"))
+        lines.append(f"{start} .. {end} {out.zone}")
+    counts = {name: report[name] for name in ("lines", "rejected", "blank", "left_out")}
+    logs = len(report["inputs"])
+    lines.append(out.words("access-lines", logs=logs, requests=report["rows"], **counts))
     if not report["lines"] and not report["truncated"]:
-        lines.append("The log is empty." if len(report["inputs"]) == 1 else "The logs are empty.")
+        lines.append(out.words("access-empty", logs=logs))
     if report["left_out"] and not report["rows"]:
-        none = "No request matches the window and the path"
-        lines.append(wrapped(f"{none}{_reach(report, page)}.", page))
+        lines.append(_paragraph(_no_match(report, page), page))
     lines += _choice(report, page)
-    lines += [*report["notes"], *notes_of(report["inputs"])]
+    lines += [*map(out.text, report["notes"]), *notes_of(report["inputs"], page)]
     for one in report["inputs"]:
         lines += about(one, page)
     return "\n".join(lines)
 
 
-def _reach(report: Report, page: Page) -> str:
-    """Return a clause on the time range of the logs; empty if unknown."""
+def _no_match(report: Report, page: Page) -> str:
+    """Return a sentence on a selection without requests, with the time range of the logs if known."""
     start, end = (report.get("reach", {}).get(name) for name in ("start", "end"))
-    if start is None:
-        return ""
-    first, last = format_time(start, page.zone), format_time(end, page.zone)
-    return f": the logs begin at {first}" if end is None else f": the logs reach from {first} to {last}"
+    return page.out.words(
+        "access-no-match",
+        known=Choice("nothing" if start is None else "start" if end is None else "both"),
+        start=format_time(start, page.out.zone),
+        end=format_time(end, page.out.zone),
+    )
 
 
 def _choice(report: Report, page: Page) -> list[str]:
     """Return a sentence on the number of requests that match the filters; empty without filters."""
-    filters = [f"are of {', '.join(report['only'])}"] if report["only"] else []
-    untimed = ""
-    if report["slower_than_s"] is not None:
-        filters.append(f"took {report['slower_than_s']:g} s or longer")
-        untimed = f"; {report['untimed']:,} have no time to compare" if report["untimed"] else ""
-    if not filters:
+    only, slow_s = report["only"], report["slower_than_s"]
+    if not only and slow_s is None:
         return []
-    matched = f"{', '.join(filters)} and are counted below{untimed}"
-    return [wrapped(f"{report['requests']:,} of the requests {matched}", page)]
+    said = page.out.words(
+        "access-chosen",
+        count=report["requests"],
+        filters=Choice("only" if slow_s is None else "both" if only else "slow"),
+        only=", ".join(only),
+        seconds=f"{slow_s or 0:g}",
+        untimed=report["untimed"] if slow_s is not None else 0,
+    )
+    return [_paragraph(said, page)]
 
 
 def _shares(report: Report, page: Page) -> str:
     total = report["total"]
     statuses = "  ".join(f"{status}: {count:,}" for status, count in report["statuses"].items())
     lines = ["   ".join(f"{word} {as_percent(total[name])}" for name, word in _SHARES.items())]
-    lines.append(wrapped(f"statuses  {statuses}", page, "          "))
+    word = page.out.words("access-statuses")
+    lines.append(_paragraph(f"{word}  {statuses}", page, " " * (2 + display_width(word))))
     if total["max_s"] is None:
-        lines.append(wrapped(_no_times(report), page))
+        lines.append(_paragraph(_no_times(report, page), page))
     return "\n".join(lines)
 
 
@@ -296,36 +318,39 @@ def _surge(report: Report, page: Page) -> str:
     surge = report["surge"]
     if surge is None:
         return ""
-    start, end = (format_time(surge[name], page.zone) for name in ("start", "end"))
-    steps = counted(surge["steps"], "interval")
-    lines = [
-        wrapped(
-            f"Surge from {start} to {end}: {surge['requests']:,} requests in {steps} of "
-            f"{format_duration(surge['step_s'])}; {surge['usual_requests']:,.0f} are usual.",
-            page,
-            "  ",
-        )
-    ]
+    out = page.out
+    start, end = (format_time(surge[name], out.zone) for name in ("start", "end"))
+    said = out.words(
+        "access-surge",
+        start=start,
+        end=end,
+        requests=surge["requests"],
+        steps=surge["steps"],
+        step=Duration(surge["step_s"]),
+        usual=round(surge["usual_requests"]),
+    )
+    lines = [_paragraph(said, page, "  ")]
     for word in SENDERS:
         sender = surge[word]
         if sender is not None:
             part = sender.get("distinguishing", sender["value"])
             chosen = sender["value"] if part == sender["value"] else f"*{part}*"
-            lines.append(
-                f"  {as_percent(sender['excess_pct'])} of the surplus: {word} "
-                f"{truncate(part, REQUEST_WIDTH)}, {counted(sender['requests'], 'request')}"
-                f"  (--only {shell_word(f'{word}={chosen}')})"
+            said = out.words(
+                "access-surge-sender",
+                share=as_percent(sender["excess_pct"]),
+                kind=Choice(word),
+                sender=truncate(part, REQUEST_WIDTH),
+                requests=sender["requests"],
+                only=f"--only {shell_word(f'{word}={chosen}')}",
             )
+            lines.append(f"  {said}")
     if not any(surge[word] for word in SENDERS):
-        lines.append(
-            "  No single client or agent sent most of it."
-            if surge["senders_counted"]
-            else "  Its client is named when complete files are read: a pipe can be read only once."
-        )
+        counted = Choice("yes" if surge["senders_counted"] else "no")
+        lines.append(f"  {out.words('access-surge-no-sender', counted=counted)}")
     return "\n".join(lines)
 
 
-def _no_times(report: Report) -> str:
+def _no_times(report: Report, page: Page) -> str:
     """Return sentences on why there are no request times, and how to get them."""
     unknown = report.get("further_fields")
     if logged := report.get("fields_of_times"):
@@ -334,21 +359,14 @@ def _no_times(report: Report) -> str:
             f"{', '.join(logged)}, if its log format is configured to."
         )
     if not unknown:
-        return (
-            "These logs have no request times. A log_format with $request_time and $upstream_response_time "
-            "writes them."
-        )
-    names = ", ".join(truncate(name, _FIELD_WIDTH) for name in unknown[:_MOST_FIELDS])
-    more = f" and {len(unknown) - _MOST_FIELDS} more" if len(unknown) > _MOST_FIELDS else ""
-    return (
-        f"No field of these logs is known as a request time. Unknown fields: {names}{more}. If one of them "
-        "is it, --format names it $request_time (seconds), $request_time_ms or $request_time_us."
-    )
+        return page.out.words("access-no-times")
+    names = Names(tuple(truncate(name, _FIELD_WIDTH) for name in unknown), limit=_MOST_FIELDS)
+    return page.out.words("access-unknown-fields", fields=names)
 
 
 def _groups(report: Report, page: Page) -> str:
     """Return a table of the times by key, split in two if it is too wide; times without data are omitted."""
-    measures = {"": "", "upstream_": "upstream "}
+    measures = {"": "", "upstream_": "upstream-"}
     known = [name for name in measures if report["total"][f"{name}max_s"] is not None]
     chosen = _chosen(report, page)
     lines = [*_with_gaps(chosen, report), report["total"]]
@@ -357,10 +375,10 @@ def _groups(report: Report, page: Page) -> str:
     by_bytes = report["sort"] == "bytes"
 
     def table(shown: Sequence[str]) -> str:
-        header = [report["by"], "requests", "%", *(["MB"] if by_bytes else [])]
+        header = [report["by"], *page.heads("requests"), "%", *(["MB"] if by_bytes else [])]
         for name in shown:
-            header += [measures[name] + "timed"] if name in partly else []
-            header += [measures[name] + "p50 s", "p90", "p99", "max"]
+            header += page.heads(f"{measures[name]}timed") if name in partly else []
+            header += [*page.heads(f"{measures[name]}p50-s"), "p90", "p99", "max"]
         rows = []
         for row in lines:
             times = []
@@ -373,10 +391,15 @@ def _groups(report: Report, page: Page) -> str:
         return table_of(header, rows, page)
 
     hidden = len(report["groups"]) - len(chosen)
-    more = f"\n({hidden:,} more: --top {len(report['groups'])})" if hidden > 0 else ""
+    more = ""
+    if hidden > 0:
+        option = f"--top {len(report['groups'])}"
+        more = "\n" + page.out.words("access-more", count=hidden, option=option)
     both = table(known)
     # A shortened time would be unreadable.
-    too_wide = both.index("\n") > page.width or (report["by"] in BY_TIME and "…" in both)
+    too_wide = display_width(both.partition("\n")[0]) > page.width or (
+        report["by"] in BY_TIME and "…" in both
+    )
     if len(known) > 1 and too_wide:
         return "\n\n".join(table([name]) for name in known) + more
     return both + more
@@ -424,8 +447,8 @@ def _failures(report: Report, page: Page) -> str:
         ]
         for row in _chosen({**report, "groups": failing}, page)
     ]
-    header = [report["by"], "failed", "requests", *_SHARES.values()]
-    return "Failed requests, and their share of each group\n" + table_of(header, rows, page)
+    header = [report["by"], *page.heads("failed", "requests"), *_SHARES.values()]
+    return f"{page.out.words('access-failures')}\n{table_of(header, rows, page)}"
 
 
 def _failed(row: Report) -> int:
@@ -449,8 +472,8 @@ def _slowest(report: Report, page: Page) -> str:
         ]
         for row in report["slowest"][: page.top]
     ]
-    header = ["request", "ended", "request s", "upstream s", "status", "upstream"]
-    return "Slowest requests\n" + table_of(header, rows, page, words=(0, 1, 5))
+    header = page.heads("request", "ended", "request-s", "upstream-s", "status", "upstream")
+    return f"{page.out.words('access-slowest')}\n{table_of(header, rows, page, words=(0, 1, 5))}"
 
 
 def _upstreams(report: Report, page: Page) -> str:
@@ -465,13 +488,14 @@ def _upstreams(report: Report, page: Page) -> str:
         ]
         for row in report["upstreams"][: page.top]
     ]
-    return "Statuses by upstream\n" + table_of(["upstream", "its status", "sent", "requests"], rows, page)
+    header = page.heads("upstream", "upstream-status", "sent", "requests")
+    return f"{page.out.words('access-upstreams')}\n{table_of(header, rows, page)}"
 
 
 def _key(row: Report, report: Report, page: Page) -> str:
     key = str(row["key"])
     if report["by"] in BY_TIME and key[:4].isdigit():
-        first, *last = (format_time(one, page.zone).removesuffix(":00") for one in key.split(_TO))
+        first, *last = (format_time(one, page.out.zone).removesuffix(":00") for one in key.split(_TO))
         # The date of the last time is shown only if it differs.
         return " .. ".join([first, *(one.removeprefix(first[:11]) for one in last)])
     return truncate_middle(key, _KEY_WIDTH)

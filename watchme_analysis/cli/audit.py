@@ -12,6 +12,7 @@ import click
 from watchme_analysis.cli.options import language_option, profile_option, region_option, system_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import load_config
+from watchme_analysis.text.render import error_sentence
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.audit import Setting
@@ -49,7 +50,7 @@ def audit(case: Path | None, live: bool, shows_all: bool, as_json: bool, **optio
     from watchme_analysis.services.audit import audit_account, audit_case
 
     if (case is None) != live:
-        raise click.UsageError("Give a CASE or --live.")
+        raise click.UsageError(error_sentence("error-case-or-live"))
     if case is not None:
         found = audit_case(case)
     else:

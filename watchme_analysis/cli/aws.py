@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.options import SINCE_NOW, FiniteRange, timezone_option
-from watchme_analysis.cli.terminal import echo, show_line
+from watchme_analysis.cli.options import SINCE_NOW, FiniteRange, language_option, timezone_option
+from watchme_analysis.cli.terminal import Printer, echo, show_line
+from watchme_analysis.text.message import Duration, Text, value_of
 from watchme_analysis.window import Window, parse_time, parse_zone
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def aws_options(command: F) -> F:
             click.option("--since", default="24h", show_default=True, help=SINCE_NOW),
             click.option("--until", default="now", show_default=True, help="End of the window."),
             timezone_option,
+            language_option,
             click.option("--max-scan-gb", type=FiniteRange(min=0), default=100.0, show_default=True,
                          help="Largest volume that log queries may scan."),
             click.option("--usd-per-gb", type=FiniteRange(min=0), default=0.005, show_default=True,
@@ -107,24 +109,29 @@ def query_options_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
 class Progress:
     """Progress on standard error: a status line on a terminal, else a line every 30 seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: Printer) -> None:
+        self._out = out
         self._shown = False
         self._began = self._printed_at = time.monotonic()
 
-    def __call__(self, text: str) -> None:
-        """Show the current step with the seconds since the start."""
+    def __call__(self, text: Text) -> None:
+        """Show the current step with the time since the start."""
         now = time.monotonic()
+        is_due = now - self._printed_at >= _PROGRESS_EVERY_S
+        if not (sys.stderr.isatty() or is_due):
+            return
+        line = self._out.words("progress", text=value_of(text), elapsed=Duration(round(now - self._began)))
         if sys.stderr.isatty():
-            show_line(f"{text}, {now - self._began:.0f} s ...")
+            show_line(line)
             self._shown = True
-        elif now - self._printed_at >= _PROGRESS_EVERY_S:
+        else:
             self._printed_at = now
-            echo(f"{text}, {now - self._began:.0f} s ...", err=True)
+            echo(line, err=True)
 
-    def announce(self, text: str) -> None:
+    def announce(self, text: Text) -> None:
         """Print a permanent line."""
         self.done()
-        echo(text, err=True)
+        echo(self._out.text(text), err=True)
 
     def done(self) -> None:
         """Clear the status line."""

@@ -11,12 +11,13 @@ import click
 
 from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.completion import CASE
-from watchme_analysis.cli.options import redact_option, timezone_option
+from watchme_analysis.cli.options import language_option, redact_option, timezone_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.pull import pull
-from watchme_analysis.cli.terminal import echo, show_line
+from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.config import FILE, load_config
-from watchme_analysis.text.formats import counted, format_time
+from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.message import Choice, Message, Names, message
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
@@ -54,7 +55,8 @@ Examples:
     "case.toml takes precedence. Also the zone of the times shown; by default time_zone of "
     f"{FILE}, else UTC.",
 )
-def import_command(folder: Path, case: Path, timezone: str | None) -> int:
+@language_option
+def import_command(folder: Path, case: Path, timezone: str | None, language: str) -> int:
     """Import a FOLDER of raw evidence into a CASE.
 
     Files are recognised by name and content; docs/evidence.md lists them, and any may be gzipped. A case.toml
@@ -66,29 +68,29 @@ def import_command(folder: Path, case: Path, timezone: str | None) -> int:
     from watchme_analysis.present import console
 
     zone = parse_zone(load_config().time_zone if timezone is None else timezone)
-    progress = (lambda name: show_line(f"reading {name}")) if sys.stderr.isatty() else None
-    report = import_folder(folder, case, progress=progress, zone_name=timezone)
-    if progress is not None:
-        progress("done\n")
-    echo(console.import_text(report.case.manifest, zone))
-    rows = sum(entry["rows"] for entry in report.case.manifest["tables"].values())
-    state = "written" if report.changed else "unchanged, because it already holds this input"
-    echo(f"\ncase {case}: {counted(len(report.case.tables), 'table')}, {counted(rows, 'row')}; {state}")
-    stated = report.case.manifest["time_zone"]
+    out = Printer(language, zone)
+
+    def progress(name: str) -> None:
+        show_line(out.words("import-reading", file=name))
+
+    on_terminal = sys.stderr.isatty()
+    report = import_folder(folder, case, progress=progress if on_terminal else None, zone_name=timezone)
+    if on_terminal:
+        show_line()
+    manifest = report.case.manifest
+    echo(console.import_text(manifest, zone, language) + "\n")
+    state = Choice("written" if report.changed else "unchanged")
+    out.say("import-case", case=str(case), contents=_contents(report.case), state=state)
+    stated = str(manifest["time_zone"])
     if timezone is not None and stated != timezone:
-        echo(
-            f"\nTimes without a zone were read as {stated}, as case.toml states, and not as {timezone}.",
-            err=True,
-        )
-    _print_next(report.case, case)
+        echo(err=True)
+        out.say("import-zone-of-case", err=True, stated=stated, option=timezone)
+    _print_next(report.case, case, out)
     unread = report.case.unread
     if unread:
-        names = ", ".join(file.file for file in unread[:_NAMED]) + (", ..." if len(unread) > _NAMED else "")
-        echo(
-            f"\n{counted(len(unread), 'file')} of evidence could not be read: {names}. The reasons are "
-            "listed above: repair or collect the files again, then repeat the import.",
-            err=True,
-        )
+        echo(err=True)
+        names = Names(tuple(file.file for file in unread), limit=_NAMED)
+        out.say("import-files-unread", err=True, count=len(unread), files=names)
     return PARTLY_FAILED if unread else 0
 
 
@@ -101,8 +103,9 @@ Example:
 )
 @click.argument("case", type=CASE)
 @timezone_option
+@language_option
 @output_options(["json"])
-def case_show(case: Path, timezone: str, **options: Any) -> None:
+def case_show(case: Path, timezone: str, language: str, **options: Any) -> None:
     """Show the tables of a CASE with rows, windows, gaps and source files.
 
     In the other forms of --output, each table of the case is a row.
@@ -126,8 +129,8 @@ def case_show(case: Path, timezone: str, **options: Any) -> None:
         for name in opened.tables
         if (column := TABLES[name].time) is not None
     }
-    echo(console.case_text(opened.manifest, gaps, zone))
-    _print_next(opened, case)
+    echo(console.case_text(opened.manifest, gaps, zone, language))
+    _print_next(opened, case, Printer(language, zone))
 
 
 @case_group.command(
@@ -142,13 +145,15 @@ Examples:
     "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False
 )
 @timezone_option
+@language_option
 @output_options(["json"])
-def case_list(folder: Path, timezone: str, **options: Any) -> None:
+def case_list(folder: Path, timezone: str, language: str, **options: Any) -> None:
     """List the cases in a FOLDER and its subfolders, by default those below the working directory."""
     from watchme_analysis.case.folders import cases_below
     from watchme_analysis.present.text_table import align_rows
 
     output, zone = output_of(options), parse_zone(timezone)
+    out = Printer(language, zone)
     rows = [
         {
             "path": str(case.path),
@@ -164,14 +169,16 @@ def case_list(folder: Path, timezone: str, **options: Any) -> None:
         output.write_document(rows, lambda: rows)
         return
     if not rows:
-        echo(f"{folder} holds no case: `watchme case import FOLDER CASE` makes one.")
+        out.say("case-list-empty", folder=str(folder))
         return
     shown = [
         tuple(format_time(value, zone) if at in (2, 3) else f"{value:,d}" if at > 3 else str(value)
               for at, value in enumerate(row.values()))
         for row in rows
     ]  # fmt: skip
-    echo(align_rows(("case", "title", "from", "until", "tables", "rows"), shown, words=(0, 1, 2, 3)))
+    names = ("case", "title", "from", "until", "coverage-tables", "coverage-rows")
+    heads = [out.words(f"print-{name}") for name in names]
+    echo(align_rows(heads, shown, words=(0, 1, 2, 3)))
 
 
 @case_group.command(
@@ -181,7 +188,8 @@ Examples:
   watchme case verify cases/from-somebody-else""",
 )
 @click.argument("case", type=CASE)
-def case_verify(case: Path) -> int:
+@language_option
+def case_verify(case: Path, language: str) -> int:
     """Check a CASE that somebody else made.
 
     One line is printed for each problem.
@@ -192,14 +200,13 @@ def case_verify(case: Path) -> int:
     from watchme_analysis.case.case_folder import read_case
     from watchme_analysis.case.verification import case_problems
 
+    out = Printer(language)
     problems = case_problems(case)
     for problem in problems:
-        echo(f"{problem}.")
+        echo(out.text(problem))
     if problems:
         return PARTLY_FAILED
-    opened = read_case(case)
-    rows = sum(entry["rows"] for entry in opened.manifest["tables"].values())
-    echo(f"{case} is as it was imported: {counted(len(opened.tables), 'table')} with {counted(rows, 'row')}.")
+    out.say("case-verified", case=str(case), contents=_contents(read_case(case)))
     return 0
 
 
@@ -213,7 +220,8 @@ Examples:
 @click.argument("case", type=CASE)
 @click.argument("out", type=click.Path(path_type=Path))
 @redact_option(required=True)
-def case_export(case: Path, out: Path, redact: str) -> None:
+@language_option
+def case_export(case: Path, out: Path, redact: str, language: str) -> None:
     """Write a copy of a CASE that may be given to others.
 
     OUT is a new folder. Diagnoses and reports of it show no more than it holds. docs/sharing.md states what
@@ -223,7 +231,7 @@ def case_export(case: Path, out: Path, redact: str) -> None:
     from watchme_analysis.case.opening import open_case
 
     made = export_case(open_case(case), out, redact)
-    echo(f"{out} holds {counted(len(made.tables), 'table')} at the level {redact}.")
+    Printer(language).say("case-exported", folder=str(out), contents=_contents(made), level=redact)
 
 
 @case_group.command(
@@ -241,7 +249,8 @@ Examples:
 @click.option(
     "--limit", type=click.IntRange(0), default=200, show_default=True, help="Rows printed as a table."
 )
-def case_sql(case: Path, query: str, limit: int, **options: Any) -> None:
+@language_option
+def case_sql(case: Path, query: str, limit: int, language: str, **options: Any) -> None:
     """Run a QUERY (DuckDB's SQL) over the tables of a CASE.
 
     Times are UTC. The query can read the case only and writes nothing. Each statement of a diagnosis has a
@@ -267,26 +276,31 @@ def case_sql(case: Path, query: str, limit: int, **options: Any) -> None:
         return
     rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
     echo(console.value_table(list(found.columns), rows.to_numpy().tolist()))
-    left = len(found) - len(rows)
-    echo(counted(len(found), "row") + (f", {left:,} of them not shown: --limit or --output" if left else ""))
+    Printer(language).say("case-sql-rows", rows=len(found), hidden=len(found) - len(rows))
 
 
-def _print_next(opened: Case, case: Path) -> None:
+def _contents(case: Case) -> Message:
+    """Return a phrase on the number of tables and rows of a case."""
+    rows = sum(entry["rows"] for entry in case.manifest["tables"].values())
+    return message("case-contents", tables=len(case.tables), rows=rows)
+
+
+def _print_next(opened: Case, case: Path, out: Printer) -> None:
     """Print the tables that a case lacks for its questions, and the commands to run next."""
     from watchme_analysis.present.console import filled
     from watchme_analysis.services.diagnose import COLLECT, absent_tables, investigate, questions_for
 
     questions = questions_for(opened)
+    echo()
     for question in questions:
         if absent := absent_tables(investigate(question, opened)):
-            echo(filled(f"Not in the case, but useful for {question}: {', '.join(absent)}.", "\n", "  "))
+            tables = Names(tuple(absent), limit=len(absent))
+            echo(filled(out.words("case-absent-tables", question=question, tables=tables), "", "  "))
     if not questions:
-        echo(
-            "\nNo question can be diagnosed yet: docs/evidence.md lists the evidence for each. To collect it:"
-        )
+        out.say("case-no-question")
         for question, command in COLLECT.items():
             echo(f"    {command}  # {question}")
         return
-    echo("\nNext:")
+    out.say("case-next")
     for question in questions:
         echo(f"    watchme diagnose {question} {shell_path(case)}")

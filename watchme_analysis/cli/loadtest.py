@@ -21,7 +21,7 @@ from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.load_plan import FACTORS, LONGEST_S, MOST_MESSAGES
 from watchme_analysis.text.message import Code, Resource, message
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import error_message, render
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
@@ -148,9 +148,9 @@ def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
     if options["print_policy"]:
         return _print_policy(source if is_plan else None)
     if source is None:
-        raise InputError("Give a CASE to plan a load test, or the PLAN of one with --apply.")
+        raise InputError(error_message("error-loadtest-no-case"))
     if apply_now and not is_plan:
-        raise InputError("--apply needs a PLAN: write one with --to PLAN, read it, then apply it.")
+        raise InputError(error_message("error-loadtest-apply-needs-plan"))
     if is_plan and not apply_now:
         return _print_plan(read_load_plan(source), source, options)
     if not is_plan:
@@ -163,7 +163,7 @@ def _plan(case: Path, options: dict[str, Any]) -> int:
     from watchme_analysis.services.loadtest import LoadRequest, plan_load_test
 
     if options["longest_s"] > LONGEST_S:
-        raise InputError("--for must not exceed 1h: a load test is bounded.")
+        raise InputError(error_message("error-loadtest-long"))
     names = ("system", "queue", "endpoint", "factor", "longest_s", "most", "watch", "slots")
     wanted = LoadRequest(
         **{name: options[name] for name in names},
@@ -182,7 +182,7 @@ def _template(path: Path | None) -> str | None:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        raise InputError(f"The template {path} can't be read: give a file of UTF-8 text.") from error
+        raise InputError(error_message("error-loadtest-template", path=path)) from error
 
 
 def _print_plan(plan: LoadPlan, path: Path | None, options: dict[str, Any]) -> int:
@@ -272,6 +272,6 @@ def _print_policy(plan: Path | None) -> int:
 
     calls = CALLS if plan is None else calls_of_load_test(read_load_plan(plan))
     if not calls:
-        raise InputError("This plan calls nothing of AWS, so it needs no policy.")
+        raise InputError(error_message("error-loadtest-no-policy"))
     echo_json(json.dumps(policy_of(calls), indent=2))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -12,11 +13,13 @@ from typing import Any, TypeVar
 import click
 
 from watchme_analysis.cli.completion import complete_queues, complete_systems
-from watchme_analysis.cli.terminal import echo
+from watchme_analysis.cli.error_sentences import language_of_words
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.stand_ins import LEVELS
 from watchme_analysis.text.catalogue import LANGUAGES
+from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import error_sentence, text_of_error
 from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.window import parse_span
@@ -67,7 +70,8 @@ class ChoiceWithSuggestion(click.Choice):  # type: ignore[type-arg]  # generic i
 
 def note_new_name(old: str, new: str) -> None:
     """Print on standard error that a command or option has a new name."""
-    echo(f"note: {old} is now called {new}; the old name works until the next release.", err=True)
+    out = Printer(language_of_words(sys.argv[1:]))
+    out.note(message("command-new-name", old=Resource(old), new=Resource(new)))
 
 
 def configured(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -169,7 +173,7 @@ class FiniteRange(click.FloatRange):
         """Return the number."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is not a finite number.", param, ctx)
+            self.fail(error_sentence("error-not-finite", value=repr(value)), param, ctx)
         return number
 
 

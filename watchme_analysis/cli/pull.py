@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,10 @@ from watchme_analysis.cli.aws import (
 )
 from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import ChoiceWithSuggestion, profile_option, region_option, system_option
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Names, message, value_of
 from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.text.shell_quoting import shell_path
 
@@ -108,21 +108,22 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         options=query_options,
     )
     target = case or Path(f"{question}-{window.start:%Y%m%dT%H%MZ}")
-    progress = Progress()
+    out = Printer(options["language"])
+    progress = Progress(out)
     try:
         pulled = pull_case(
             aws, request, target, raw=options["raw"], progress=progress, announce=progress.announce
         )
     finally:
         progress.done()
-    _print_result(pulled, target)
+    _print_result(pulled, target, out)
     if pulled.failures:
         start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
         # A relative window ends at the current time, for which the cache has no entry, so absolute times are
         # printed.
-        echo(f"again: --since {start} --until {end} retrieves only the missing parts", err=True)
+        out.say("pull-again", err=True, start=start, end=end)
     of_system = f" --system {options['system']}" if options["system"] else ""
-    echo(f"next: watchme diagnose {question} {shell_path(target)}{of_system}")
+    out.say("print-next", command=f"watchme diagnose {question} {shell_path(target)}{of_system}")
     return PARTLY_FAILED if pulled.failures else 0
 
 
@@ -150,23 +151,34 @@ def _named(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return named_resources(system)
 
 
-def _print_result(pulled: Pulled, target: Path) -> None:
-    from watchme_analysis.aws_shapes.prices import format_size, format_usd
+def _print_result(pulled: Pulled, target: Path, out: Printer) -> None:
+    from watchme_analysis.aws_shapes.prices import size_message, usd_message
+    from watchme_analysis.present.text_table import aligned_lines
 
     case = pulled.report.case
     scope = pulled.scope
-    echo(f"queues: {', '.join(scope.queues) or 'none'}")
-    echo(f"functions: {', '.join(scope.functions) or 'none'}")
-    for table, entry in case.coverage().items():
-        echo(f"  {table:<22} {entry['rows']:>9,} {'row' if entry['rows'] == 1 else 'rows'}")
+    out.say("pull-queues", queues=_all(scope.queues))
+    out.say("pull-functions", functions=_all(scope.functions))
+    heads = [out.words(f"print-coverage-{name}") for name in ("table", "rows")]
+    rows = [[table, f"{entry['rows']:,}"] for table, entry in case.coverage().items()]
+    echo("\n".join(f"  {line}" for line in aligned_lines(heads, rows, words=(0,))))
     queries = case.table("log_queries")
     returned = queries[queries["truncated"] & queries["rows"].notna()]
     cut = [name for name in returned["query_name"] if name not in pulled.failures]
     if cut:
-        echo(f"truncated at the limit of samples: {', '.join(cut)}")
-    echo(f"log queries scanned {format_size(pulled.bytes_scanned)}, {format_usd(pulled.usd)}")
+        out.say("pull-cut", queries=_all(cut))
+    size, price = size_message(pulled.bytes_scanned), usd_message(pulled.usd)
+    out.say("pull-scanned", size=size, price=price)
     for note in pulled.notes:
-        echo(f"note: {note}", err=True)
+        out.note(note)
     for part, why in pulled.failures.items():
-        echo(f"missing: {part}: {why}", err=True)
-    echo(f"case {target}: {counted(len(case.tables), 'table')}")
+        out.say("pull-missing", err=True, part=value_of(part), reason=value_of(why))
+    rows_of_case = sum(entry["rows"] for entry in case.manifest["tables"].values())
+    contents = message("case-contents", tables=len(case.tables), rows=rows_of_case)
+    out.say("pull-case", case=str(target), contents=contents)
+
+
+def _all(names: Iterable[str]) -> Names:
+    """Return names of which none is left out."""
+    listed = tuple(names)
+    return Names(listed, limit=max(1, len(listed)))

@@ -16,12 +16,18 @@ from watchme_analysis.cli.aws import (
     window_of,
 )
 from watchme_analysis.cli.completion import complete_queries
-from watchme_analysis.cli.options import ChoiceWithSuggestion, configured, note_new_name, system_option
+from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
+    configured,
+    language_option,
+    note_new_name,
+    system_option,
+)
 from watchme_analysis.cli.output import JSON_LINES, TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import echo
+from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Choice, Resource, Sentences, Text, message, value_of
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -38,14 +44,30 @@ def query() -> None:
     """Run Logs Insights queries of the library."""
 
 
-@query.command("list")
-def list_command() -> None:
+@query.command(
+    "list",
+    epilog="""\b
+Examples:
+  watchme query list
+  watchme query list --output json""",
+)
+@language_option
+@output_options(["json", "csv"])
+def list_command(language: str, **options: Any) -> None:
     """List the queries with their descriptions."""
     from watchme_analysis.cloudwatch.insights.query_library import library
     from watchme_analysis.present.console import filled
 
-    for item in library().values():
-        echo(filled(item.description, f"{item.name:<17}  ", " " * 19))
+    output, out = output_of(options), Printer(language)
+    rows = [
+        {"query": item.name, "description": out.text(item.description), "log_groups": item.log_groups}
+        for item in library().values()
+    ]
+    if output.form != TABLE:
+        output.write_document(rows, lambda: rows)
+        return
+    for row in rows:
+        echo(filled(row["description"], f"{row['query']:<17}  ", " " * 19))
 
 
 @query.command(
@@ -55,16 +77,25 @@ Example:
   watchme query show worker_errors""",
 )
 @click.argument("name", shell_complete=complete_queries)
-def show(name: str) -> None:
+@language_option
+def show(name: str, language: str) -> None:
     """Show a query: its text, parameters, log groups and columns."""
     from watchme_analysis.cloudwatch.insights.query_library import library_query
 
-    item = library_query(name)
-    echo(f"{item.name}: {item.description}\n")
-    echo(f"log groups: {item.log_groups}\ncolumns: {', '.join(item.columns)}")
+    item, out = library_query(name), Printer(language)
+    echo(f"{item.name}: {out.text(item.description)}\n")
+    out.say("query-log-groups", groups=item.log_groups)
+    out.say("query-columns", columns=", ".join(item.columns))
     for parameter in item.parameters:
-        default = f", {parameter.configured} if not given" if parameter.configured else ""
-        echo(f"parameter {parameter.name} ({parameter.type}{default}): {parameter.description}")
+        default = parameter.configured
+        out.say(
+            "query-parameter",
+            name=parameter.name,
+            type=parameter.type,
+            has=Choice("nothing" if default is None else "value" if default else "empty"),
+            default=default or "",
+            description=value_of(parameter.description),
+        )
     echo(f"\n{item.text}", nl=False)
 
 
@@ -140,7 +171,8 @@ def run(name: str, **options: Any) -> int:
         for region in options["regions"] or (None,):
             aws = Aws(SessionTarget(profile, region))
             targets[aws.label] = aws
-    progress = Progress()
+    out = Printer(options["language"])
+    progress = Progress(out)
 
     def query_one(aws: Aws) -> list[QueryResult]:
         query_options = query_options_of(options, aws)
@@ -156,16 +188,19 @@ def run(name: str, **options: Any) -> int:
         progress.done()
     parts: list[pd.DataFrame] = []
     for target, found in results.items():
-        _print_costs(target, found, options["usd_per_gb"])
+        _print_costs(target, found, options["usd_per_gb"], out)
         parts += result_frames(found, target if len(targets) > 1 else None, flatten=options["flatten"])
     if not parts:
-        raise ServiceError(" ".join(f"{name} could not be queried: {why}" for name, why in failures.items()))
+        reasons = tuple(
+            error_message("error-query-target", target=name, reason=why) for name, why in failures.items()
+        )
+        raise ServiceError(error_message("sentences", sentences=Sentences(reasons)))
     for target, why in failures.items():
-        echo(f"{target} failed: {why}", err=True)
+        out.say("query-target-failed", err=True, target=target, reason=value_of(why))
     filled = [part for part in parts if len(part)] or parts[:1]
     frame = pd.concat(filled, ignore_index=True)
     if output.form == TABLE:
-        _print_table(frame)
+        _print_table(frame, out)
     else:
         output.write(frame)
     missing = any(result.truncated for found in results.values() for result in found)
@@ -182,7 +217,7 @@ def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, query_options
 
 
 def _planned(
-    queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, announce: Callable[[str], None]
+    queries: list[InsightsQuery], options: dict[str, Any], aws: Aws, announce: Callable[[Text], None]
 ) -> list[InsightsQuery]:
     """Return the queries with scan estimates from the incoming bytes of their groups; print the cost.
 
@@ -195,9 +230,11 @@ def _planned(
     try:
         planned, estimate = planned_queries(aws, queries, options["max_scan_gb"], price)
     except ServiceError as error:
-        announce(f"note: the scan in {aws.region} could not be estimated and stops at the ceiling: {error}")
+        said = error_message("query-no-estimate", region=aws.region, reason=error)
+        announce(message("print-note", text=said))
         return queries
-    announce(f"{aws.region}: expected to scan {format_scan_cost(estimate.bytes_expected, price)}")
+    cost = value_of(format_scan_cost(estimate.bytes_expected, price))
+    announce(message("query-estimate", region=Resource(aws.region), cost=cost))
     return planned
 
 
@@ -211,27 +248,29 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float) -> None:
+def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float, out: Printer) -> None:
     """Print the number of rows and the cost of each result of an account and region."""
     from watchme_analysis.aws_shapes.prices import format_scan_cost
     from watchme_analysis.cloudwatch.insights.cached import log_groups_label
 
     for result in results:
         where = target if len(results) == 1 else f"{target}, {log_groups_label(result.query)}"
-        missing = ", rows are missing" if result.truncated else ""
-        queries, rows = counted(result.queries_started, "query", "queries"), counted(len(result.rows), "row")
-        echo(
-            f"{where}: {rows}{missing}; {queries} scanned "
-            f"{format_scan_cost(result.bytes_scanned, usd_per_gb)}",
+        out.say(
+            "query-result",
             err=True,
+            where=where,
+            rows=len(result.rows),
+            complete=Choice("no" if result.truncated else "yes"),
+            queries=result.queries_started,
+            cost=value_of(format_scan_cost(result.bytes_scanned, usd_per_gb)),
         )
         for note in result.notes:
-            echo(f"note: {note}", err=True)
+            out.note(note)
 
 
-def _print_table(frame: pd.DataFrame) -> None:
+def _print_table(frame: pd.DataFrame, out: Printer) -> None:
     shown = frame.drop(columns="@ptr", errors="ignore")
     for column in shown.select_dtypes("string"):
         # Log lines end with a line break.
         shown[column] = shown[column].str.rstrip()
-    echo("no rows" if shown.empty else shown.to_string(index=False, max_colwidth=120))
+    echo(out.words("query-no-rows") if shown.empty else shown.to_string(index=False, max_colwidth=120))

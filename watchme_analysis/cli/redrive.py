@@ -21,7 +21,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.formats import counted
 from watchme_analysis.text.message import Number, Resource, message
-from watchme_analysis.text.render import error_message, render
+from watchme_analysis.text.render import error_message, error_sentence, render
 from watchme_analysis.window import parse_span
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Count(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "all" or (str(value).isdecimal() and int(value) > 0):
             return value
-        return self.fail(f"{value!r} is neither a number from 1 on nor 'all'", param, ctx)
+        return self.fail(error_sentence("error-count-or-all", value=repr(value)), param, ctx)
 
 
 @click.command(

@@ -10,11 +10,16 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from types import TracebackType
+from typing import Any
 
 import click
 
+from watchme_analysis.text.message import Resource, Text, message
 from watchme_analysis.text.printable import JSON_ESCAPES, printable
+from watchme_analysis.text.render import render
 
 
 def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
@@ -34,6 +39,39 @@ def echo_data(text: str) -> None:
     """
     # Otherwise click removes escape sequences from output to a pipe.
     click.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
+
+
+@dataclass(frozen=True)
+class Printer:
+    """Printer of messages in the language and the time zone of the reader."""
+
+    language: str
+    zone: tzinfo = UTC
+
+    def words(self, message_id: str, /, **values: Any) -> str:
+        """Return a message as text.
+
+        Parameters
+        ----------
+        message_id
+            Id in the catalogues.
+        **values
+            Values as for :func:`watchme_analysis.text.message.message`; a plain text is shown as it is.
+        """
+        typed = {name: Resource(value) if type(value) is str else value for name, value in values.items()}
+        return self.text(message(message_id, **typed))
+
+    def text(self, text: Text) -> str:
+        """Return a text that was made elsewhere; a plain string is shown as it is."""
+        return render(text, self.language, self.zone)
+
+    def say(self, message_id: str, /, *, err: bool = False, **values: Any) -> None:
+        """Print a message, on standard output or standard error; parameters as for :meth:`words`."""
+        echo(self.words(message_id, **values), err=err)
+
+    def note(self, text: Text) -> None:
+        """Print a note on standard error."""
+        echo(self.words("print-note", text=text), err=True)
 
 
 def show_line(text: str = "") -> None:

@@ -19,6 +19,8 @@ from uuid import uuid4
 
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.text.message import Choice
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -86,10 +88,14 @@ class Ownership:
         owner = self._read()
         if owner.get("id") != own["id"]:
             raise OwnedElsewhereError(
-                f"{system} is run from another state folder, on {owner.get('host', 'another machine')} since "
-                f"{owner.get('since', 'an unknown time')} (s3://{self.bucket}/{self.key}): two would deliver "
-                "every change twice. Stop the other one and give --take-over. If it is another system of "
-                "this name, state another prefix for the destination."
+                error_message(
+                    "error-owned-elsewhere",
+                    system=system,
+                    known=Choice("host" if "host" in owner else "nothing"),
+                    host=owner.get("host", ""),
+                    since=owner.get("since", "?"),
+                    record=f"s3://{self.bucket}/{self.key}",
+                )
             )
 
     def _write(self, record: dict[str, Any], *, is_first: bool) -> bool:

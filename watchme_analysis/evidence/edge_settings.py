@@ -9,6 +9,8 @@ from watchme_analysis.files.evidence_file import RawFile, Source, load_json, one
 from watchme_analysis.files.json_values import flatten, within_limit
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.render import error_message, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +39,7 @@ def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     content = raw.content
     value, problem = load_json(content.data) if content.data.strip() else (None, None)
     if _is_analytics(value):
-        raise FormatError(
-            "counts or samples of the edge's requests, in which no request can be followed: Logpush's "
-            "http_requests can"
-        )
+        raise FormatError(error_message("error-edge-analytics"))
     refusal = _refusal(value)
     if refusal is not None:
         value, problem = None, refusal or problem
@@ -65,7 +64,8 @@ def _refusal(value: Any) -> str | None:
     said = [str(one.get("message", one)) for one in errors or [] if isinstance(one, dict)]
     if any(_NO_RULES in text for text in said):
         return ""
-    return f"the edge refused the export: {'; '.join(said) or 'no reason given'}"
+    reason = Resource("; ".join(said)) if said else message("error-edge-refused-no-reason")
+    return note("error-edge-refused", reason=reason)
 
 
 def _is_analytics(value: Any) -> bool:

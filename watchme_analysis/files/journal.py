@@ -198,7 +198,7 @@ def _entry(line: str) -> dict[str, Any] | None:
 
 def _foreign(path: Path, line: int | None = None) -> InputError:
     place = path if line is None else f"{path}:{line}"
-    return InputError(f"{place} is not a journal of watchme: give another file.")
+    return InputError(error_message("error-journal-foreign", place=place))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -24,12 +24,21 @@ from watchme_analysis.present.text_table import (
 )
 from watchme_analysis.text.formats import (
     as_sentence,
-    format_duration,
     format_number,
     format_time,
     localised,
 )
-from watchme_analysis.text.message import Choice, Message, Names, Resource, Text, TimeSpan, message
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Message,
+    Names,
+    Resource,
+    Text,
+    TimeSpan,
+    message,
+    message_of,
+)
 from watchme_analysis.text.render import label, render
 
 # Largest number of notes per table below a diagnosis.
@@ -82,137 +91,195 @@ def _value_text(value: object) -> str:
     return str(value).replace("\n", " ⏎ ")
 
 
-def import_text(manifest: Mapping[str, Any], zone: tzinfo) -> str:
+def import_text(manifest: Mapping[str, Any], zone: tzinfo, language: str = "en") -> str:
     """Return the imported, unreadable and skipped files of an import as a table and lists.
 
     Of more files than a page holds, those that gave no row are listed once instead of in the table, and if
     the others are still too many, those of a table are one row.
     """
-    taken, notes = [], []
-    left: list[tuple[str, int, str]] = []
-    unread: list[str] = []
-    for entry in manifest["inputs"]:
-        name = str(entry["file"])
-        if entry["source"] is None:
-            if entry.get("unread") is None:
-                left.append((name, entry["bytes"], entry["reason"]))
-            else:
-                unread.append(_bullet(f"{name}{_sized(entry['bytes'])}: {entry['reason']}"))
-            continue
-        if entry.get("unread") is not None:
-            unread.append(_bullet(f"{name}: {entry['reason']}"))
-        taken += [(name, part) for part in entry["tables"]]
-        if not entry["tables"]:
-            notes.append((name, "read with another file"))
-        notes += [(name, note) for note in _notes(entry)]
-    stated = {note for _, note in notes}
-    notes += [
-        (table, note)
-        for table, entry in manifest["tables"].items()
-        for note in entry["notes"]
-        if note not in stated
-    ]
-    empty: list[str] = []
-    if len(taken) > _PAGE_ROWS:
-        shown = [(name, part) for name, part in taken if part["rows"] or part["rejected"]]
-        empty = [*dict.fromkeys(name for name, _ in taken if name not in {one for one, _ in shown})]
-        taken = shown if len(shown) <= _PAGE_ROWS else _by_table(shown)
-    head, windows = _windows([part for _, part in taken], zone)
-    rows = [
-        [name, part["table"], f"{part['rows']:,d}", f"{part['rejected']:,d}", window]
-        for (name, part), window in zip(taken, windows, strict=True)
-    ]
-    lines = [fit_table(["file", "table", "rows", "rejected", head], rows, (1, 4))]
-    return "\n".join(
-        [
-            *lines,
-            *_headed("Notes:", [*_each_once(notes), *_assumed_zone(manifest)]),
-            *_headed(
-                "Read, without a row (`watchme case show` lists every file):",
-                [_bullet(_first_of(empty))] if empty else [],
-            ),
-            *_headed("Could not be read, though it is evidence:", unread),
-            *_headed("Left, not part of the case:", _left_files(left)),
+    return _Contents(manifest, zone, language).of_import()
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """The manifest of a case as text for a terminal."""
+
+    manifest: Mapping[str, Any]
+    zone: tzinfo
+    language: str
+
+    def of_import(self) -> str:
+        """Return the text of :func:`import_text`."""
+        taken: list[tuple[str, Mapping[str, Any]]] = []
+        notes: list[tuple[str, Text]] = []
+        left: list[tuple[str, int, Text]] = []
+        unread: list[str] = []
+        for entry in self.manifest["inputs"]:
+            name = str(entry["file"])
+            if entry["source"] is None:
+                if entry.get("unread") is None:
+                    left.append((name, entry["bytes"], entry["reason"]))
+                else:
+                    unread.append(self._about(name, entry["reason"], entry["bytes"]))
+                continue
+            if entry.get("unread") is not None:
+                unread.append(self._about(name, entry["reason"]))
+            taken += [(name, part) for part in entry["tables"]]
+            if not entry["tables"]:
+                notes.append((name, message("import-with-another")))
+            notes += [(name, note) for note in _notes(entry)]
+        stated = {note for _, note in notes if isinstance(note, str)}
+        notes += [
+            (table, note)
+            for table, entry in self.manifest["tables"].items()
+            for note in entry["notes"]
+            if note not in stated
         ]
-    )
+        empty: list[str] = []
+        if len(taken) > _PAGE_ROWS:
+            shown = [(name, part) for name, part in taken if part["rows"] or part["rejected"]]
+            empty = [*dict.fromkeys(name for name, _ in taken if name not in {one for one, _ in shown})]
+            taken = shown if len(shown) <= _PAGE_ROWS else self._by_table(shown)
+        head, windows = _windows([part for _, part in taken], self.zone, self.language)
+        rows = [
+            [name, part["table"], f"{part['rows']:,d}", f"{part['rejected']:,d}", window]
+            for (name, part), window in zip(taken, windows, strict=True)
+        ]
+        heads = [self._label(f"print-coverage-{name}") for name in ("file", "table", "rows", "rejected")]
+        left_files = [
+            self._about(self._first_of([name for name, _ in some]), reason, sum(size for _, size in some))
+            for reason, some in _by_reason(left).items()
+        ]
+        return "\n".join(
+            [
+                fit_table([*heads, head], rows, (1, 4)),
+                *self._headed("print-notes", [*self._each_once(notes), *self._assumed_zone()]),
+                *self._headed("import-without-row", [_bullet(self._first_of(empty))] if empty else []),
+                *self._headed("import-unread", unread),
+                *self._headed("import-left", left_files),
+            ]
+        )
+
+    def _by_table(
+        self, parts: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return files and their parts of tables, with many files of a table as one entry."""
+        by_table: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+        for name, part in parts:
+            by_table.setdefault(part["table"], []).append((name, part))
+        found = []
+        for table, some in by_table.items():
+            if len(some) <= _MOST_NAMES:
+                found += some
+                continue
+            above = commonpath([name for name, _ in some])
+            bounds = [(part["start"], part["end"]) for _, part in some if part["start"] and part["end"]]
+            whole = {
+                "table": table,
+                "rows": sum(part["rows"] for _, part in some),
+                "rejected": sum(part["rejected"] for _, part in some),
+                "start": min((start for start, _ in bounds), default=None),
+                "end": max((end for _, end in bounds), default=None),
+            }
+            place = Choice("folder" if above else "root")
+            said = message("import-many-files", count=len(some), place=place, folder=Resource(above))
+            found.append((self._text(said), whole))
+        return found
+
+    def of_case(self, gaps: Mapping[str, Sequence[tuple[datetime, datetime]]]) -> str:
+        """Return the text of :func:`case_text`."""
+        manifest, zone = self.manifest, self.zone
+        facts = [("case", str(manifest["name"]))]
+        if manifest.get("title"):
+            facts.append(("title", self._text(manifest["title"])))
+        if manifest.get("window"):
+            start, end = (format_time(manifest["window"][bound], zone) for bound in ("start", "end"))
+            facts.append(("window", f"{start} .. {end} ({zone})"))
+        labels = [self._label(f"print-{name}") for name, _ in facts]
+        column = 2 + max(map(display_width, labels))
+        lines = [
+            f"{shown}{' ' * (column - display_width(shown))}{value}"
+            for shown, (_, value) in zip(labels, facts, strict=True)
+        ]
+        tables = manifest["tables"]
+        lines += ["", _coverage_text(tables, zone, self.language)]
+        notes = [self._about(name, note) for name, entry in tables.items() for note in entry["notes"]]
+        lines += self._headed("print-notes", notes)
+        silences = [self._about(name, _gap_text(found)) for name, found in gaps.items() if found]
+        lines += self._headed("case-silences", silences)
+        left = self._label("case-file-left")
+        obtained = [
+            [
+                entry["file"],
+                ", ".join(part["table"] for part in entry["tables"]) or ("-" if entry["source"] else left),
+                f"{entry['bytes']:,d}",
+                entry["sha256"][:12],
+            ]
+            for entry in manifest["inputs"]
+        ]
+        heads = [self._label(f"print-coverage-{name}") for name in ("file", "tables", "bytes")]
+        lines += self._headed("case-files", [fit_table([*heads, "sha256"], obtained, (1,))])
+        odd = [self._about(entry["file"], entry["reason"]) for entry in manifest["inputs"] if entry["reason"]]
+        return "\n".join([*lines, *(["", *odd] if odd else [])])
+
+    def _text(self, text: Text) -> str:
+        return render(text, self.language, self.zone)
+
+    def _label(self, message_id: str) -> str:
+        return label(message_id, self.language)
+
+    def _headed(self, message_id: str, lines: Sequence[str]) -> list[str]:
+        return ["", self._label(message_id), *lines] if lines else []
+
+    def _about(self, name: str, text: Text, size: int = 0) -> str:
+        """Return a list item on a file or table; a size in bytes stands in parentheses unless it is 0."""
+        sized = self._text(message("import-sized", name=Resource(name), bytes=size)) if size else name
+        return _bullet(f"{sized}: {self._text(text)}")
+
+    def _first_of(self, names: Sequence[str]) -> str:
+        return self._text(message("value", value=Names(tuple(names), limit=_MOST_NAMES)))
+
+    def _each_once(self, notes: Sequence[tuple[str, Text]]) -> list[str]:
+        """Return the notes on files and tables; a note that several share is listed once."""
+        about: dict[str, list[str]] = {}
+        for name, note in notes:
+            about.setdefault(self._text(_without_file(note, name)), []).append(name)
+        return [
+            _bullet(note if names[0] in note else f"{self._first_of(names)}: {note}")
+            for note, names in about.items()
+        ]
+
+    def _assumed_zone(self) -> list[str]:
+        """Return a sentence on files whose times have no zone, and on what contradicts the assumption."""
+        inputs = self.manifest["inputs"]
+        zones = {entry["file"]: entry["assumed_zone"] for entry in inputs if "assumed_zone" in entry}
+        if not zones:
+            return []
+        said = message("import-assumed-zone", zone=Resource(next(iter(zones.values()))))
+        return [self._about(self._first_of([*zones]), said)]
 
 
-def _by_table(parts: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return files and their parts of tables, with many files of a table as one entry."""
-    by_table: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-    for name, part in parts:
-        by_table.setdefault(part["table"], []).append((name, part))
-    found = []
-    for table, some in by_table.items():
-        if len(some) <= _MOST_NAMES:
-            found += some
-            continue
-        above = commonpath([name for name, _ in some])
-        bounds = [(part["start"], part["end"]) for _, part in some if part["start"] and part["end"]]
-        whole = {
-            "table": table,
-            "rows": sum(part["rows"] for _, part in some),
-            "rejected": sum(part["rejected"] for _, part in some),
-            "start": min((start for start, _ in bounds), default=None),
-            "end": max((end for _, end in bounds), default=None),
-        }
-        found.append((f"{len(some)} files" + (f" in {above}" if above else ""), whole))
-    return found
-
-
-def _left_files(files: Sequence[tuple[str, int, str]]) -> list[str]:
-    """Return the files that are not part of a case: name, size and reason; a shared reason is listed once."""
-    by_reason: dict[str, list[tuple[str, int]]] = {}
+def _by_reason(files: Sequence[tuple[str, int, Text]]) -> dict[Text, list[tuple[str, int]]]:
+    """Return name and size of the files of each reason."""
+    by_reason: dict[Text, list[tuple[str, int]]] = {}
     for name, size, reason in files:
         by_reason.setdefault(reason, []).append((name, size))
-    return [
-        _bullet(f"{_first_of([name for name, _ in some])}{_sized(sum(size for _, size in some))}: {reason}")
-        for reason, some in by_reason.items()
-    ]
+    return by_reason
 
 
-def _sized(size: int) -> str:
-    """Return the size of files in parentheses; empty without bytes, such as for links and folders."""
-    return f" ({size:,d} bytes)" if size else ""
-
-
-def _assumed_zone(manifest: Mapping[str, Any]) -> list[str]:
-    """Return a sentence on the files whose times have no zone, and on what contradicts the assumption."""
-    zones = {entry["file"]: entry["assumed_zone"] for entry in manifest["inputs"] if "assumed_zone" in entry}
-    if not zones:
-        return []
-    return [
-        _bullet(
-            f"{_first_of([*zones])}: times without a zone were read as {next(iter(zones.values()))}, which "
-            "is an assumption. It is wrong if events lie whole hours from the same events in other files. "
-            "--timezone, or time_zone in case.toml, states another zone."
-        )
-    ]
-
-
-def _notes(entry: Mapping[str, Any]) -> list[str]:
+def _notes(entry: Mapping[str, Any]) -> list[Text]:
     """Return the notes on a file without duplicates."""
     notes = [note for part in entry["tables"] for note in part["notes"]]
     return [note for note in dict.fromkeys([entry["reason"], *notes]) if note]
 
 
-def _each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the notes on files and tables; a note that several share is listed once."""
-    about: dict[str, list[str]] = {}
-    for name, note in notes:
-        about.setdefault(note.removeprefix(f"{name}: "), []).append(name)
-    return [
-        _bullet(note if names[0] in note else f"{_first_of(names)}: {note}") for note, names in about.items()
-    ]
-
-
-def _first_of(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _headed(head: str, lines: Sequence[str]) -> list[str]:
-    return ["", head, *lines] if lines else []
+def _without_file(note: Text, name: str) -> Text:
+    """Return a note without the name of its file at the beginning."""
+    said = message_of(note)
+    if isinstance(said, Message) and said.id == "note-of-file" and said.values["file"] == Resource(name):
+        inner = said.values["note"]
+        return inner if isinstance(inner, Message) else note
+    return said.removeprefix(f"{name}: ") if isinstance(said, str) else note
 
 
 def _windows(
@@ -244,7 +311,10 @@ def _span(start: str | None, end: str | None, shared: str) -> str:
 
 
 def case_text(
-    manifest: Mapping[str, Any], gaps: Mapping[str, Sequence[tuple[datetime, datetime]]], zone: tzinfo
+    manifest: Mapping[str, Any],
+    gaps: Mapping[str, Sequence[tuple[datetime, datetime]]],
+    zone: tzinfo,
+    language: str = "en",
 ) -> str:
     """Return the tables and inputs of a case as text.
 
@@ -256,44 +326,15 @@ def case_text(
         Longest intervals without rows, by table.
     zone
         Time zone of the times shown.
+    language
+        Language of headings and notes, ``en`` or ``ja``.
     """
-    lines = [f"case     {manifest['name']}"]
-    if manifest.get("title"):
-        lines.append(f"title    {manifest['title']}")
-    if manifest.get("window"):
-        window = manifest["window"]
-        lines.append(
-            f"window   {format_time(window['start'], zone)} .. {format_time(window['end'], zone)} ({zone})"
-        )
-    tables = manifest["tables"]
-    lines += ["", _coverage_text(tables, zone)]
-    lines += _headed(
-        "Notes:", [_bullet(f"{name}: {note}") for name, entry in tables.items() for note in entry["notes"]]
-    )
-    silences = [_bullet(f"{name}: {_gap_text(found)}") for name, found in gaps.items() if found]
-    lines += _headed("Long silences:", silences)
-    obtained = [
-        [
-            entry["file"],
-            ", ".join(part["table"] for part in entry["tables"]) or ("-" if entry["source"] else "left"),
-            f"{entry['bytes']:,d}",
-            entry["sha256"][:12],
-        ]
-        for entry in manifest["inputs"]
-    ]
-    lines += [
-        "",
-        "How it was obtained:",
-        fit_table(["file", "tables", "bytes", "sha256"], obtained, (1,)),
-    ]
-    odd = [_bullet(f"{entry['file']}: {entry['reason']}") for entry in manifest["inputs"] if entry["reason"]]
-    lines += ["", *odd] if odd else []
-    return "\n".join(lines)
+    return _Contents(manifest, zone, language).of_case(gaps)
 
 
-def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> str:
-    longest = format_duration(max((end - start).total_seconds() for start, end in gaps))
-    return f"1 of {longest}" if len(gaps) == 1 else f"{len(gaps)}, the longest {longest}"
+def _gap_text(gaps: Sequence[tuple[datetime, datetime]]) -> Message:
+    longest = Duration(max((end - start).total_seconds() for start, end in gaps))
+    return message("case-silence", count=len(gaps), longest=longest)
 
 
 def diagnosis_text(

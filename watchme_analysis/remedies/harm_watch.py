@@ -23,6 +23,7 @@ from watchme_analysis.evidence.probes import is_success
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.queue_reader import counts_of, queue_attributes
 from watchme_analysis.text.message import Duration, Message, Number, Quotation, Resource, message
+from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -217,9 +218,7 @@ def _highest(limits: Sequence[HarmLimit], aws: Aws, window: Window) -> dict[Harm
     results: Sequence[Mapping[str, Any]] = response["MetricDataResults"]
     for result in results:
         if result.get("StatusCode") in ("Forbidden", "InternalError"):
-            raise ServiceError(
-                f"CloudWatch does not return the metric {result.get('Label')}: it can't be watched."
-            )
+            raise ServiceError(error_message("error-metric-not-returned", metric=result.get("Label")))
         if result["Values"]:
             found[limits[int(result["Id"].removeprefix("m"))]] = max(map(float, result["Values"]))
     return found

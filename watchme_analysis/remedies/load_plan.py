@@ -29,6 +29,7 @@ from watchme_analysis.remedies.plan import Condition
 from watchme_analysis.simulation.replay import Predicted, rate_steps, settings_from_dict, settings_to_dict
 from watchme_analysis.simulation.settings import Settings
 from watchme_analysis.text.message import Code, Duration, Message, Names, Number, Resource, Share, message
+from watchme_analysis.text.render import error_message
 
 FORMAT, FORMAT_VERSION = "watchme-loadtest", 1
 # Marks of a load test: an attribute of each message and a header of each request.
@@ -308,14 +309,12 @@ def read_load_plan(path: Path) -> LoadPlan:
     try:
         return LoadPlan.from_dict(json.loads(path.read_bytes()))
     except OSError as error:
-        raise InputError(f"The plan {path} can't be read ({error.strerror}).") from error
+        raise InputError(error_message("error-plan-unreadable", path=path, reason=error)) from error
     except (
         ValueError, KeyError, TypeError, IndexError, AttributeError, StopIteration, RecursionError,
         InputError, jmespath.exceptions.JMESPathError,
     ) as error:  # fmt: skip
-        raise InputError(
-            f"{path} is not a plan of a load test: write one with `watchme loadtest CASE --to {path}`."
-        ) from error
+        raise InputError(error_message("error-loadtest-no-plan", path=path)) from error
 
 
 def load_plan_sentences(plan: LoadPlan) -> list[Message]:

@@ -56,6 +56,7 @@ from watchme_analysis.text.message import (
     message,
     message_from_dict,
 )
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -321,7 +322,7 @@ def actions_of_load_test(plan: LoadPlan, journal: Journal) -> list[dict[str, Any
 
 def _check_owner(plan: LoadPlan, journal: Journal) -> None:
     if journal.entries and journal.entries[0].get("plan") != plan.digest:
-        raise InputError(f"{journal.path} is the journal of something else: give another --journal.")
+        raise InputError(error_message("error-loadtest-journal", path=journal.path))
 
 
 class _Run:
@@ -437,7 +438,7 @@ class _Run:
     ) -> dict[str, int]:
         target = self.plan.target
         if self.aws is None or target.function is None:
-            raise InputError("A load test of a queue needs AWS, and a function that drains it.")
+            raise InputError(error_message("error-loadtest-needs-aws"))
         counts = self._queue_counts()
         if is_first and counts.total:
             raise SurpriseError(

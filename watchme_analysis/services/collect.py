@@ -48,7 +48,7 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import System
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
-from watchme_analysis.text.message import Resource, Sentences, message_of
+from watchme_analysis.text.message import Resource, Sentences, message_of, value_of
 from watchme_analysis.text.render import error_message, note, text_of_error
 from watchme_analysis.window import Window
 
@@ -254,12 +254,12 @@ class _Pull:
     def write(self, case: Path) -> Pulled:
         """Retrieve all parts, state first and logs last, and import them into a case."""
         request = self.request
-        self.progress("queues and functions")
+        self.progress(note("pull-part-scope"))
         self.scope = self._scope()
         self._note_retention()
         with BackgroundCall(self.aws, "cloudtrail", self._changes) as changes:
             self._retrieve_parts()
-            self._part("changes (CloudTrail)", changes.finish)
+            self._part(note("pull-part-changes"), changes.finish)
         self._settings()
         if self._is_empty():
             reasons = Sentences(tuple(dict.fromkeys(map(message_of, self.failures.values()))))
@@ -275,7 +275,7 @@ class _Pull:
         """Retrieve the state of the account alone, and import it into a case."""
         self.scope = self._scope()
         self._state()
-        self._record("alarms", "alarms.json", partial(describe_alarms, self.aws))
+        self._record(note("pull-part-alarms"), "alarms.json", partial(describe_alarms, self.aws))
         if self.failures:
             reasons = Sentences(tuple(dict.fromkeys(map(message_of, self.failures.values()))))
             raise ServiceError(error_message("sentences", sentences=reasons))
@@ -302,11 +302,11 @@ class _Pull:
     def _retrieve_parts(self) -> None:
         """Retrieve all parts except the recorded changes, one after the other."""
         self._state()
-        self._part("metrics", self._metrics)
+        self._part(note("pull-part-metrics"), self._metrics)
         window = self.request.window
-        self._record("alarms", "alarms.json", partial(describe_alarms, self.aws))
+        self._record(note("pull-part-alarms"), "alarms.json", partial(describe_alarms, self.aws))
         history = partial(describe_alarm_history, self.aws, window)
-        self._record("alarm history", "alarm-history.json", history, window)
+        self._record(note("pull-part-alarm-history"), "alarm-history.json", history, window)
         self._logs()
 
     def _changes(self, aws: Aws) -> None:
@@ -344,9 +344,9 @@ class _Pull:
         for name, attributes in self.scope.queues.items():
             self._write(f"queues/{name}.json", {"Attributes": attributes})
         for name in self.scope.functions:
-            self._part(f"function {name}", partial(self._function, name))
+            self._part(note("pull-part-function", name=Resource(name)), partial(self._function, name))
         for name in self.scope.dead_letter if self.request.sample else []:
-            self._part(f"messages of {name}", partial(self._messages, name))
+            self._part(note("pull-part-messages", queue=Resource(name)), partial(self._messages, name))
 
     def _function(self, name: str) -> None:
         mappings = {"EventSourceMappings": self.scope.mappings[name]}
@@ -405,8 +405,8 @@ class _Pull:
         request = self.request
         queries = pull_queries(self.scope.functions, request.log_groups, request.window)
         if queries and not self.cache.offline:
-            self._part("estimate of the logs", lambda: self._plan(queries))
-        self.progress("logs")
+            self._part(note("pull-part-estimate"), lambda: self._plan(queries))
+        self.progress(note("pull-part-logs"))
         options = replace(request.options, max_scan_bytes=request.max_scan_gb * BYTES_PER_GB)
         logs = run_log_queries(self.aws, queries, options, request.usd_per_gb, self._log_progress)
         for name, response in logs.responses.items():
@@ -418,7 +418,7 @@ class _Pull:
         self.bytes_scanned += logs.bytes_scanned
 
     def _log_progress(self, text: str) -> None:
-        self.progress(f"logs: {text}")
+        self.progress(note("pull-progress-logs", text=value_of(text)))
 
     def _plan(self, queries: dict[str, list[InsightsQuery]]) -> None:
         """Add the scan estimates of their log groups to the queries; raise an error above the ceiling."""
@@ -432,7 +432,7 @@ class _Pull:
         price = self.request.usd_per_gb
         check_ceiling(total, self.request.max_scan_gb, price)
         if total:
-            self.announce(f"The log queries will scan at most {format_scan_cost(total, price)}.")
+            self.announce(note("pull-scan-at-most", cost=value_of(format_scan_cost(total, price))))
 
     def _settings(self) -> None:
         request, window = self.request, self.request.window

@@ -27,6 +27,7 @@ from watchme_analysis.simulation.fit import recorded
 from watchme_analysis.simulation.model import model_of
 from watchme_analysis.simulation.restarts import restart_scenarios
 from watchme_analysis.simulation.scenarios import compare
+from watchme_analysis.text.message import Names
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def _effect(case: Case, queue: str | None, found: GuardBacktest, start_up_s: flo
     """Return what the restarts would have changed for a queue; None if no queue has metrics at that time."""
     known = pipelines(case, queue)
     if queue is not None and not known:
-        names = ", ".join(each.queue for each in pipelines(case)) or "none"
-        raise InputError(f"The case {case.name} has no queue {queue}: its queues are {names}.")
+        names = Names(tuple(each.queue for each in pipelines(case)), limit=100)
+        raise InputError(error_message("error-case-no-queue", case=case.name, queue=queue, known=names))
     covered = [each for each in known if _covers(each, found.restarts)]
     if not covered:
         return None
@@ -126,7 +127,7 @@ def check_case(case: Path) -> None:
         When it is a folder of raw evidence.
     """
     if open_case(case).path.resolve() != case.resolve():
-        raise InputError(f"{case} is a folder of raw evidence: import it first with `watchme case import`.")
+        raise InputError(error_message("error-case-is-raw", folder=case))
 
 
 def record_restarts(case: Path, journal: Path) -> None:

@@ -38,7 +38,8 @@ from watchme_analysis.simulation.replay import (
 )
 from watchme_analysis.simulation.scenarios import Load, arrivals_of
 from watchme_analysis.simulation.settings import Settings
-from watchme_analysis.text.message import Code, Duration, Message, Number, Resource, message
+from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Number, Resource, message
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,11 +199,12 @@ def apply_load_test(  # noqa: PLR0913  what is applied, where, and where it is r
     stated = map(resource_name, system.queues) if plan.target.kind == "queue" else (system.api,)
     if (plan.target.name if plan.target.kind == "queue" else plan.target.url) not in stated:
         raise InputError(
-            f"{plan.target.name} does not belong to the test system {system.name} in {FILE} any more: make a "
-            "new plan."
+            error_message(
+                "error-loadtest-target-gone", target=plan.target.name, system=system.name, file=FILE
+            )
         )
     if case is not None and open_case(case).path.resolve() != case.resolve():
-        raise InputError(f"{case} is a folder of raw evidence: import it first with `watchme case import`.")
+        raise InputError(error_message("error-case-is-raw", folder=case))
     aws = _session(profile, region or plan.region) if plan.region else None
     try:
         return run_load_test(
@@ -233,17 +235,14 @@ def check_test_system(config: Config, name: str | None) -> System:
         if len(declared) != 1:
             known = ", ".join(system.name for system in declared)
             raise InputError(
-                f"{FILE} declares several test systems: give --system, one of {known}."
+                error_message("error-loadtest-several-systems", file=FILE, known=known)
                 if declared
-                else f"{FILE} declares no test system: a load test needs `test = true` in [systems.NAME]."
+                else error_message("error-loadtest-no-system", file=FILE)
             )
         return declared[0]
     system = config.chosen_system(name)
     if system is None or not system.is_test:
-        raise InputError(
-            f"The system {name} is not declared as a test system: a load test needs `test = true` in "
-            f"[systems.{name}] of {FILE}."
-        )
+        raise InputError(error_message("error-loadtest-not-test", system=name, file=FILE))
     for other in config.systems.values():
         shared = {*map(resource_name, other.queues), other.api} & {
             *map(resource_name, system.queues),
@@ -252,8 +251,13 @@ def check_test_system(config: Config, name: str | None) -> System:
         shared.discard(None)
         if not other.is_test and shared:
             raise InputError(
-                f"{shared.pop()} of the test system {system.name} also belongs to the system {other.name}, "
-                f"which has no `test = true` in {FILE}: state a queue or API of its own."
+                error_message(
+                    "error-loadtest-shared",
+                    shared=sorted(map(str, shared))[0],
+                    system=system.name,
+                    other=other.name,
+                    file=FILE,
+                )
             )
     return system
 
@@ -276,9 +280,9 @@ def _queue_parts(case: Case, system: System, wanted: LoadRequest, mark: str, aws
     if aws is None:
         raise AssertionError  # pragma: no cover - a queue is never planned without AWS
     if len(system.queues) != 1:
+        count = Count(len(system.queues))
         raise InputError(
-            f"The test system {system.name} states {len(system.queues)} queues in {FILE}: a load test of a "
-            "queue needs exactly one; --endpoint PATH tests its api."
+            error_message("error-loadtest-one-queue", system=system.name, count=count, file=FILE)
         )
     pipeline = _pipeline(case, wanted.queue)
     measured = fit(pipeline, recorded(pipeline, case))
@@ -309,18 +313,16 @@ def _pipeline(case: Case, queue: str | None) -> Pipeline:
         return next(iter(known.values()))
     if queue in known:
         return known[queue]
-    names = ", ".join(known) or "none"
+    names = Names(tuple(known), limit=100)
     if queue is None:
-        raise InputError(
-            f"Give --queue, the queue of the case whose arrivals are replayed (queues: {names})."
-        )
-    raise InputError(f"The case {case.name} has no queue {queue}: its queues are {names}.")
+        raise InputError(error_message("error-loadtest-give-queue", known=names))
+    raise InputError(error_message("error-case-no-queue", case=case.name, queue=queue, known=names))
 
 
 def _replay(arrivals_s: Sequence[float], wanted: LoadRequest, source: str) -> Replay:
     replay = busiest_part(arrivals_s, wanted.factor, wanted.longest_s, wanted.most)
     if not replay.sent_s:
-        raise InputError(f"The case records no arrivals of {source}: there is nothing to replay.")
+        raise InputError(error_message("error-loadtest-no-arrivals", source=source))
     return replay
 
 
@@ -336,10 +338,7 @@ def _live_queue(aws: Aws, system: System) -> tuple[LoadTarget, tuple[Condition, 
     )
     enabled = [one for one in mappings if one.get("State") in ("Enabled", "Enabling", "Updating")]
     if not enabled:
-        raise InputError(
-            f"{resource_name(url)} has no enabled event source mapping, so nothing would process the "
-            "messages: enable the mapping of the test system first."
-        )
+        raise InputError(error_message("error-loadtest-no-mapping", queue=resource_name(url)))
     function = resource_name(str(enabled[0]["FunctionArn"]))
     configuration = aws.call("lambda", "get_function_configuration", FunctionName=function)
     concurrency = aws.call("lambda", "get_function_concurrency", FunctionName=function)
@@ -396,13 +395,14 @@ def _model(fitted: Settings, live: Mapping[str, Any], slots: int | None) -> Sett
 def _endpoint_parts(case: Case, system: System, wanted: LoadRequest, mark: str, aws: Aws | None) -> _Parts:
     del aws  # an endpoint is called without it
     if system.api is None:
-        raise InputError(f"The test system {system.name} has no `api` in {FILE}: state the URL to send to.")
+        raise InputError(error_message("error-loadtest-no-api", system=system.name, file=FILE))
     path = wanted.endpoint or "/"
     log = case.table("access_log")
     rows = log[(log["path"] == path) & log["time"].notna() & log["method"].notna()].copy()
     if rows.empty:
-        known = ", ".join(log["path"].dropna().value_counts().index[:5]) or "none"
-        raise InputError(f"The access log of {case.name} has no requests of {path} (most frequent: {known}).")
+        known = Names(tuple(log["path"].dropna().value_counts().index[:5]), limit=5)
+        said = error_message("error-loadtest-no-requests", case=case.name, path=path, known=known)
+        raise InputError(said)
     import pandas as pd
 
     # The log has the end of a request.
@@ -473,10 +473,7 @@ def usual_duration(rows: pd.DataFrame) -> tuple[float, float]:
         float
     )
     if good.empty:
-        raise InputError(
-            "No request of this path has a duration in the access log, so the test can't be predicted: log "
-            "`$request_time`."
-        )
+        raise InputError(error_message("error-loadtest-no-durations"))
     low, middle, high = (float(good.quantile(share)) for share in (0.25, 0.5, 0.75))
     sigma = math.log(high / low) / _QUARTILES_APART
     return middle * math.exp(sigma**2 / 2), math.sqrt(math.expm1(sigma**2))
@@ -495,9 +492,7 @@ def _bodies(
     if template is None:
         known = messages[messages["body"].notna()]
         if known.empty:
-            raise InputError(
-                f"The case {case.name} holds no message bodies to send: give --template FILE with a body."
-            )
+            raise InputError(error_message("error-loadtest-no-bodies", case=case.name))
         groups = known["group_id"].fillna(known["work_item"])
         pairs = [(str(body), _text(group)) for body, group in zip(known["body"], groups, strict=True)]
         return [pairs[number % len(pairs)] for number in range(count)]
@@ -505,8 +500,13 @@ def _bodies(
     work = [(str(item), _text(key) or "") for item, key in work if isinstance(item, str)]
     if not work and ("{item}" in template or "{key}" in template):
         raise InputError(
-            f"The template has {{item}} or {{key}}, but the messages of {case.name} name no work items: use "
-            "{number} instead, or state [work_items] before the import."
+            error_message(
+                "error-loadtest-template-items",
+                case=case.name,
+                item="{item}",
+                key="{key}",
+                number="{number}",
+            )
         )
     found: list[tuple[str, str | None]] = []
     for number in range(count):
@@ -550,8 +550,7 @@ class _Watch:
         """Raise an error when nothing would be watched."""
         if not self.needs_aws and not self._urls:
             raise InputError(
-                f"Nothing else would be watched: state the systems beside {self._target.name} in {FILE}, or "
-                "give --watch QUEUE or --watch URL."
+                error_message("error-loadtest-nothing-watched", system=self._target.name, file=FILE)
             )
 
     def kinds(self, aws: Aws | None, target: LoadTarget) -> list[tuple[Kind, str]]:

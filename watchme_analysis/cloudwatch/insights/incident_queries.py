@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,8 @@ from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryR
 from watchme_analysis.cloudwatch.insights.query_library import library_query
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import WatchmeError
-from watchme_analysis.text.render import text_of_error
+from watchme_analysis.text.message import Resource, Sentences, message_of, value_of
+from watchme_analysis.text.render import note, text_of_error
 from watchme_analysis.window import Window
 
 # Ending of the result's name -> query of the library that is run for each function.
@@ -104,7 +105,9 @@ def run_log_queries(
         try:
             results = query_cached(aws, batch, options, progress)
         except WatchmeError as error:
-            pulled.failures |= {f"logs of {group}": text_of_error(error) for group in groups}
+            pulled.failures |= {
+                note("pull-part-logs-of", group=Resource(group)): text_of_error(error) for group in groups
+            }
             pulled.query_entries += [query_entry(query, None) for query in batch]
             continue
         for result in results:
@@ -116,12 +119,20 @@ def _add_result(pulled: PulledLogs, result: QueryResult, usd_per_gb: float) -> N
     query = result.query
     pulled.bytes_scanned += result.bytes_scanned
     if result.status == "Refused":
-        pulled.failures[f"logs of {query.log_groups[0]}"] = " ".join(result.notes)
+        part = note("pull-part-logs-of", group=Resource(query.log_groups[0]))
+        pulled.failures[part] = _joined(result.notes)
         pulled.query_entries.append(query_entry(query, None))
         return
     pulled.query_entries.append(query_entry(query, result, usd_per_gb))
     pulled.responses[query.name] = query_response(result)
     if result.truncated:
-        pulled.failures[query.name] = " ".join(result.notes)
+        pulled.failures[query.name] = _joined(result.notes)
     else:
-        pulled.notes += [f"{query.name}: {note}" for note in result.notes]
+        pulled.notes += [
+            note("note-of-file", file=Resource(query.name), note=value_of(text)) for text in result.notes
+        ]
+
+
+def _joined(notes: Sequence[str]) -> str:
+    """Return notes as one text."""
+    return note("sentences", sentences=Sentences(tuple(map(message_of, notes)))) if notes else ""

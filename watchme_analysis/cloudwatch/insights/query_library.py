@@ -12,6 +12,7 @@ from typing import Any
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Message, MessageText, translated
 from watchme_analysis.text.render import error_message
 
 # Log groups of a query that names none: those of all functions.
@@ -172,18 +173,25 @@ def library_query(name: str) -> LibraryQuery:
 def _query(name: str, data: dict[str, Any]) -> LibraryQuery:
     parameters = tuple(
         Parameter(
-            key, value["type"], value["description"], _text(value.get("default")), value.get("default_from")
+            key, value["type"], _description(value), _text(value.get("default")), value.get("default_from")
         )
         for key, value in data.get("parameters", {}).items()
     )
     return LibraryQuery(
         name,
-        data["description"],
+        _description(data),
         data.get("log_groups", USUAL_GROUPS),
         tuple(data["columns"]),
         data["query"],
         parameters,
     )
+
+
+def _description(data: Mapping[str, Any]) -> str:
+    """Return a description, as a text that other languages show as their own."""
+    english, japanese = data["description"], data.get("description_ja")
+    said = translated(english, japanese)
+    return MessageText(english, said) if isinstance(said, Message) else english
 
 
 def _text(value: Any) -> str | None:

@@ -243,7 +243,7 @@ class _Run:
     def _progress_text(self) -> str:
         rows = sum(len(rows) for parts in self.parts for _, rows in parts)
         running, waiting = len(self.pool.running), len(self.pool.waiting)
-        return f"queries: {running} running, {waiting} waiting; {rows:,} rows so far"
+        return note("query-progress", running=running, waiting=waiting, rows=rows)
 
     def _fill_gaps(self) -> None:
         """Start the end probe if it is useful, and queue the gaps at the ends of windows."""

@@ -22,3 +22,12 @@ error-spark-java = The engine spark needs Java 17 or newer, which is not install
 error-spark-start = Spark can't be started: { $reason }
 error-spark-input = The engine spark can't read { $name }: only this process can; give files.
 error-summary-key = Requests can't be grouped by { $key }: it is one of { $known }.
+error-folder-without-log = The folder { $folder } holds no { $kind ->
+    [error] error log
+   *[access] access log
+  } with a name such as { $names }.
+error-no-log = There is no { $kind ->
+    [error] error log
+   *[access] access log
+  } { $name }: give a file, a pattern or a folder.
+error-spark-failed = Spark failed: { $reason }

@@ -20,3 +20,18 @@ error-alarms-in-place = { $place }: { $problem }
 error-alarms-text = { $place }: { $key } is { $value }, and must be a text.
 error-alarms-unreadable = The specification { $path } can't be read ({ $reason }): check the path.
 error-alarms-not-yaml = The specification { $path } is not YAML ({ $reason }): correct it.
+error-metric-math = The metric math { $expression } { $problem ->
+    [part] holds { $part }
+    [no-list] has { $part } of something else than a list such as [m1, m2]
+    [arguments] calls { $part } with { $arguments ->
+        [one] { $arguments } argument
+       *[other] { $arguments } arguments
+      }
+   *[unclear] is not understood
+  }: known are + - * / ^, comparisons, { $functions } and the ids { $ids }.
+error-composite-rule = The composite rule { $rule } can't be read from { $rest } on: write ALARM("a"), OK("a") or INSUFFICIENT_DATA("a"), joined by AND, OR, NOT and brackets.
+error-alarms-one-threshold = { $place } needs either threshold or of_timeout, and not both.
+error-alarms-number = { $place }: { $key } is { $value }, and must be a { $kind ->
+    [whole] whole number
+   *[number] number
+  }.

@@ -66,3 +66,5 @@ error-queue-needs-case = --queue needs a CASE.
 error-no-command = No such command { $command }.
 error-no-command-near = No such command { $command }. Did you mean `{ $near }`?
 error-choice = { $value } is not one of { $known }. { $near }
+error-not-finite = { $value } is not a finite number.
+error-count-or-all = { $value } is neither a number from 1 on nor 'all'.

@@ -53,3 +53,16 @@ reason-read-only = Read-only file system
 reason-nested = it is nested too deeply
 error-did-you-mean = Did you mean `{ $word }`?
 error-config-both = { $path }: { $name } has { $key } and { $others }: state one of both.
+error-file-unwritable = { $path } can't be written: { $reason }.
+error-time-without-zone = The time { $time } has no time zone: add one, such as +09:00.
+error-case-is-raw = { $folder } is a folder of raw evidence: import it first with `watchme case import`.
+error-settings-link = { $path } is { $problem }. Put the file itself there.
+error-journal-foreign = { $place } is not a journal of watchme: give another file.
+error-edge-analytics = counts or samples of the edge's requests, in which no request can be followed: Logpush's http_requests can
+error-edge-refused = the edge refused the export: { $reason }
+error-edge-refused-no-reason = no reason given
+error-dlq-key = Messages in DLQs can't be counted by { $key }: use one of { $known }.
+error-owned-elsewhere = { $system } is run from another state folder, on { $known ->
+    [host] { $host }
+   *[nothing] another machine
+  } since { $since } ({ $record }): two would deliver every change twice. Stop the other one and give --take-over. If it is another system of this name, state another prefix for the destination.

@@ -22,3 +22,12 @@ error-spark-java = エンジン spark に必要な Java 17 以降がインスト
 error-spark-start = Spark を起動できません: { $reason }
 error-spark-input = エンジン spark では { $name } を読み取れません (このプロセスだけが読み取れます)。ファイルを指定してください。
 error-summary-key = リクエストを { $key } ごとに集計できません。{ $known } のいずれかを指定してください。
+error-folder-without-log = フォルダ { $folder } に、{ $names } のような名前の{ $kind ->
+    [error] エラーログ
+   *[access] アクセスログ
+  }がありません。
+error-no-log = { $kind ->
+    [error] エラーログ
+   *[access] アクセスログ
+  } { $name } がありません。ファイル、パターン、フォルダのいずれかを指定してください。
+error-spark-failed = Spark の処理が失敗しました: { $reason }

@@ -20,3 +20,15 @@ error-alarms-in-place = { $place }: { $problem }
 error-alarms-text = { $place }: { $key } の値 { $value } は無効です。文字列を指定してください。
 error-alarms-unreadable = アラームの仕様 { $path } を読み取れません ({ $reason })。パスを確認してください。
 error-alarms-not-yaml = アラームの仕様 { $path } は YAML ではありません ({ $reason })。修正してください。
+error-metric-math = Metric Math の式 { $expression } { $problem ->
+    [part] に使えない部分 { $part } があります
+    [no-list] の { $part } には [m1, m2] のようなリストを指定してください
+    [arguments] の { $part } の引数の数 { $arguments } が正しくありません
+   *[unclear] を解釈できません
+  }。使えるのは + - * / ^、比較、{ $functions }、ID { $ids } です。
+error-composite-rule = 複合アラームのルール { $rule } を { $rest } から先で解釈できません。ALARM("a")、OK("a")、INSUFFICIENT_DATA("a") を AND、OR、NOT、括弧で組み合わせて書いてください。
+error-alarms-one-threshold = { $place } には threshold と of_timeout のどちらか一方だけを指定してください。
+error-alarms-number = { $place }: { $key } の値 { $value } は無効です。{ $kind ->
+    [whole] 整数
+   *[number] 数
+  }を指定してください。

@@ -66,3 +66,5 @@ error-queue-needs-case = --queue は CASE と一緒に指定します。
 error-no-command = コマンド { $command } はありません。
 error-no-command-near = コマンド { $command } はありません。`{ $near }` のことですか？
 error-choice = { $value } は無効です。{ $known } のいずれかを指定してください。{ $near }
+error-not-finite = { $value } は有限の数ではありません。
+error-count-or-all = { $value } は無効です。1 以上の数または all を指定してください。

@@ -53,3 +53,16 @@ reason-read-only = 読み取り専用のファイルシステムです
 reason-nested = 入れ子が深すぎます
 error-did-you-mean = `{ $word }` のことですか？
 error-config-both = { $path }: { $name } に { $key } と { $others } の両方があります。どちらか一方を書いてください。
+error-file-unwritable = { $path } に書き込めません: { $reason }。
+error-time-without-zone = 時刻 { $time } にタイムゾーンがありません。+09:00 のように指定してください。
+error-case-is-raw = { $folder } は未加工の証拠のフォルダです。先に `watchme case import` でインポートしてください。
+error-settings-link = { $path } は{ $problem }。ファイルそのものを置いてください。
+error-journal-foreign = { $place } は watchme のジャーナルではありません。別のファイルを指定してください。
+error-edge-analytics = エッジのリクエストの集計またはサンプルで、個々のリクエストを追跡できません。Logpush の http_requests を使ってください
+error-edge-refused = エッジがエクスポートを拒否しました: { $reason }
+error-edge-refused-no-reason = 理由の記載なし
+error-dlq-key = DLQ のメッセージを { $key } で集計することはできません。{ $known } のいずれかを指定してください。
+error-owned-elsewhere = { $system } は { $since } から、{ $known ->
+    [host] { $host }
+   *[nothing] 別のマシン
+  } の別の状態フォルダで実行されています ({ $record })。両方で実行すると、すべての変化が二重に通知されます。もう一方を停止し、--take-over を指定してください。同じ名前の別のシステムの場合は、送信先に別の prefix を指定してください。

@@ -1,0 +1,48 @@
+### Retrieval of evidence from AWS: progress, prices and results.
+
+progress = { $text }, { $elapsed } ...
+scan-cost = { $size }, { $price } at { $rate } USD a GB
+
+query-log-groups = log groups: { $groups }
+query-columns = columns: { $columns }
+query-parameter = parameter { $name } ({ $type }{ $has ->
+    [nothing] , required
+    [value] , { $default } if not given
+   *[empty] { "" }
+  }): { $description }
+query-progress = queries: { $running } running, { $waiting } waiting; { $rows } rows so far
+query-estimate = { $region }: expected to scan { $cost }
+query-no-estimate = The scan in { $region } could not be estimated and stops at the ceiling: { $reason }
+query-result = { $where }: { $rows ->
+    [one] { $rows } row
+   *[other] { $rows } rows
+  }{ $complete ->
+    [no] , rows are missing
+   *[yes] { "" }
+  }; { $queries ->
+    [one] { $queries } query
+   *[other] { $queries } queries
+  } scanned { $cost }
+query-target-failed = { $target } failed: { $reason }
+query-no-rows = no rows
+error-query-target = { $target } could not be queried: { $reason }
+
+pull-part-scope = queues and functions
+pull-part-changes = changes (CloudTrail)
+pull-part-function = function { $name }
+pull-part-messages = messages of { $queue }
+pull-part-metrics = metrics
+pull-part-alarms = alarms
+pull-part-alarm-history = alarm history
+pull-part-estimate = estimate of the logs
+pull-part-logs = logs
+pull-part-logs-of = logs of { $group }
+pull-progress-logs = logs: { $text }
+pull-scan-at-most = The log queries will scan at most { $cost }.
+pull-queues = queues: { $queues }
+pull-functions = functions: { $functions }
+pull-cut = truncated at the limit of samples: { $queries }
+pull-scanned = log queries scanned { $size }, { $price }
+pull-missing = missing: { $part }: { $reason }
+pull-again = again: --since { $start } --until { $end } retrieves only the missing parts
+pull-case = case { $case }: { $contents }
