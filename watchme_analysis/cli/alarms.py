@@ -16,13 +16,14 @@ from watchme_analysis.cli.alarm_plans import (
     verify_command,
 )
 from watchme_analysis.cli.completion import CASE, complete_queues
-from watchme_analysis.cli.options import shown_zone_option, system_option
+from watchme_analysis.cli.options import language_option, shown_zone_option, system_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import echo
+from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import format_time
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Choice, Message, Names, Resource, Text, message, value_of
+from watchme_analysis.text.render import error_message, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,7 @@ Examples:
     help="YAML file of alarms; by default that of the system or of watchme.toml, else those of the package.",
 )
 @system_option
+@language_option
 @output_options(["json", "csv"])
 def list_command(case: Path | None, spec: Path | None, **options: Any) -> None:
     """List the alarms that are required, and with a CASE those that existed in the account.
@@ -76,8 +78,10 @@ def list_command(case: Path | None, spec: Path | None, **options: Any) -> None:
     if output.form != TABLE:
         output.write_document(rows, lambda: rows)
         return
-    heads = ("alarm", "kind", "on", "rule")
-    echo(align_rows(heads, [tuple(map(str, row.values())) for row in rows], words=range(len(heads))))
+    out = Printer(options["language"])
+    heads = [out.words(f"alarms-column-{name}") for name in ("alarm", "kind", "on", "rule")]
+    cells = [(one.name, out.words(f"alarms-kind-{kind}"), one.over, one.in_words) for kind, one in found]
+    echo(align_rows(heads, cells, words=range(len(heads))))
 
 
 @alarms.command(
@@ -103,6 +107,7 @@ Examples:
     "--noticed", help="Time at which people noticed (ISO 8601); by default the first recorded reaction."
 )
 @shown_zone_option
+@language_option
 @output_options(["json", "csv"])
 def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options: Any) -> None:
     """Evaluate alarms over a CASE: when each fires, after which delay, and how often falsely.
@@ -131,7 +136,7 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     noticed = None
     if options["noticed"]:
         noticed = Detection(
-            parse_time(options["noticed"], zone, now=loaded.window.end), "as --noticed states"
+            parse_time(options["noticed"], zone, now=loaded.window.end), note("backtest-noticed-option")
         )
     proposed = read_specs(spec or _required_alarms(options["system"]))
     found = answer(opened)
@@ -143,22 +148,29 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
         return
     dead = found.extra.get("dead_letters_of_incident", 0)
     sentences = [] if sensitivity else alarm_advice(result, tests.start, tests.affected, dead, zone)
-    for line in (
+    out = Printer(options["language"], zone)
+    lines: list[Text] = [
         *_when(tests.start, tests.detection, zone, found.verdict == "no_incident"),
         *sentences,
         *spared_by_a_check(found, zone),
-    ):
-        echo(filled(line))
-    _show(result, zone)
+    ]
+    for line in lines:
+        echo(filled(out.text(line)))
+    _show(result, out)
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))
     if without:
-        echo(filled(f"not evaluated, because the case lacks what they monitor: {', '.join(without)}"))
+        names = Names(tuple(without), limit=len(without))
+        echo(filled(out.words("backtest-not-evaluated", alarms=names)))
     if not sensitivity:
         for each in tests.advice(specs):
-            echo(filled(f"better: {each.alarm} on {each.resource}: {each.finding}", rest="        "))
-            echo(filled(f"instead: {each.instead}; then it {each.effect}", "        ", "          "))
-    for note in loaded.coverage().get("metrics", {}).get("notes", ()):
-        echo(f"metrics: {note}", err=True)
+            finding = value_of(each.finding)
+            said = out.words("backtest-better", alarm=each.alarm, resource=each.resource, finding=finding)
+            echo(filled(said, rest="        "))
+            instead, effect = value_of(each.instead), value_of(each.effect)
+            said = out.words("backtest-instead", instead=instead, effect=effect)
+            echo(filled(said, "        ", "          "))
+    for text in loaded.coverage().get("metrics", {}).get("notes", ()):
+        echo(f"metrics: {out.text(text)}", err=True)
 
 
 def _required_alarms(system: str | None) -> str:
@@ -167,34 +179,32 @@ def _required_alarms(system: str | None) -> str:
     return (chosen.alarms if chosen else None) or ""
 
 
-def _show(result: pd.DataFrame, zone: tzinfo) -> None:
+def _show(result: pd.DataFrame, out: Printer) -> None:
     """Print the alarms that fired, the number of others, and why some could not be evaluated."""
     from watchme_analysis.present.console import filled
 
     quiet = result["times_raised"].fillna(0).eq(0)
     shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
     if len(shown):
-        echo(_table(_by_setting(shown) if "evaluation_periods" in shown else shown, zone))
+        echo(_table(_by_setting(shown) if "evaluation_periods" in shown else shown, out))
     missed = result[result["times_raised"].isna()].drop_duplicates(["alarm", "note"])
     untried = int(result["times_raised"].isna().sum())
-    echo(
-        f"never fired: {int(quiet.sum()) - untried} of {len(result)}"
-        + (f"; could not be evaluated: {untried}" if untried else "")
-        + " (--output json lists them)"
-    )
+    never = int(quiet.sum()) - untried
+    out.say("backtest-never", never=never, alarms=len(result), untried=untried)
     for _, row in missed.head(_NAMED).iterrows():
-        echo(filled(f"{row['alarm']}: {row['note']}", "  ", "    "))
+        echo(filled(f"{row['alarm']}: {out.text(row['note'])}", "  ", "    "))
 
 
-def _when(start: datetime | None, detection: Detection | None, zone: tzinfo, is_calm: bool) -> list[str]:
+def _when(start: datetime | None, detection: Detection | None, zone: tzinfo, is_calm: bool) -> list[Message]:
     """Return sentences on the start of the incident and the time at which people noticed."""
     if start is None:
-        why = "no incident" if is_calm else "the start of an incident is not recorded"
-        return [f"{why}: every alarm that fires counts as false"]
-    noticed = "no reaction of people is recorded: give --noticed to compare alarms with it"
-    if detection is not None:
-        noticed = f"people noticed by {format_time(detection.at, zone, seconds=False)}: {detection.how}"
-    return [f"incident from {format_time(start, zone, seconds=False)} ({zone})", noticed]
+        return [message("backtest-no-start", known=Choice("calm" if is_calm else "unknown"))]
+    begun = Resource(format_time(start, zone, seconds=False))
+    since = message("backtest-incident", start=begun, zone=Resource(str(zone)))
+    if detection is None:
+        return [since, message("backtest-nobody")]
+    at = Resource(format_time(detection.at, zone, seconds=False))
+    return [since, message("backtest-noticed", time=at, how=value_of(detection.how))]
 
 
 def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
@@ -210,7 +220,7 @@ def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
     return settings.iloc[place.argsort(kind="stable")]
 
 
-def _table(frame: Any, zone: Any) -> str:
+def _table(frame: Any, out: Printer) -> str:
     """Return the back-test as a table for a terminal."""
     from watchme_analysis.present.text_table import fit_table
 
@@ -220,13 +230,15 @@ def _table(frame: Any, zone: Any) -> str:
         if value is None or pd.isna(value):
             return "-"
         if column in ("first", "cleared"):
-            return format_time(value, zone, seconds=False)[len("2025-") :]
+            return format_time(value, out.zone, seconds=False)[len("2025-") :]
         if column in ("minutes_after_start", "lead_minutes", "false_a_week"):
             return f"{value:.1f}"
-        return "yes" if value is True else "no" if value is False else str(value)
+        if isinstance(value, bool):
+            return out.words("print-yes" if value else "print-no")
+        return out.text(value) if isinstance(value, str) else str(value)
 
     shown = [column for column in frame.columns if column != "note" or frame["note"].ne("").any()]
-    heads = [column.replace("_", " ") for column in shown]
+    heads = [out.words(f"backtest-column-{column.replace('_', '-')}") for column in shown]
     rows = [
         [cell(value, column) for value, column in zip(row, shown, strict=True)]
         for row in frame[shown].to_numpy()

@@ -17,10 +17,10 @@ from watchme_analysis.cli.options import (
     system_option,
     timezone_option,
 )
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.config import FILE
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.formats import counted
 from watchme_analysis.text.message import Choice, Resource, message
 from watchme_analysis.text.render import error_message, error_sentence, label, render
 
@@ -90,7 +90,7 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
     values = {"file": Resource(str(target))}
     if found.systems:
         echo(render(message("config-init-written", systems=len(found.systems), **values), language))
-        echo(label("config-init-next", language))
+        echo(label("print-next", language, command="watchme config check"))
     else:
         echo(render(message("config-init-nothing", **values), language))
     return PARTLY_FAILED if found.failed else 0
@@ -148,7 +148,7 @@ def config_show(as_json: bool, **options: Any) -> None:
     rows = [
         (
             key,
-            _shown(key, value),
+            _shown(key, value, language),
             render(message("config-kind", kind=Choice(sources[key][0])), language),
             sources[key][1],
         )
@@ -167,7 +167,9 @@ Examples:
 @system_option
 @profile_option
 @region_option
-def config_check(system: str | None, profile: str | None, region: str | None) -> int:
+@language_option
+@output_options(["json"])
+def config_check(system: str | None, profile: str | None, region: str | None, **options: Any) -> int:
     """Check that everything which the systems name exists: in AWS, and as files.
 
     The exit code is 1 if something does not exist or could not be checked.
@@ -178,6 +180,7 @@ def config_check(system: str | None, profile: str | None, region: str | None) ->
     from watchme_analysis.present.text_table import align_rows
     from watchme_analysis.services.check_config import check_system
 
+    output, out = output_of(options), Printer(options["language"])
     config = load_config()
     chosen = config.chosen_system(system)
     systems = [chosen] if system and chosen else list(config.systems.values())
@@ -185,27 +188,35 @@ def config_check(system: str | None, profile: str | None, region: str | None) ->
         raise InputError(error_message("error-no-system"))
     aws = Aws(SessionTarget(profile, region))
     found = [item for each in systems for item in check_system(aws, each)]
-    rows = [(item.key, item.name, "ok" if item.problem is None else item.problem) for item in found]
-    echo(align_rows(("setting", "value", "found"), rows, words=(0, 1, 2)))
     wrong = sum(item.problem is not None for item in found)
-    echo(f"\n{counted(len(found), 'name')} checked, {wrong} with a problem.")
+    if output.form != TABLE:
+        checked = [
+            {"setting": each.key, "value": each.name, "problem": each.problem and out.text(each.problem)}
+            for each in found
+        ]
+        output.write_document(checked, lambda: checked)
+        return PARTLY_FAILED if wrong else 0
+    rows = [(item.key, item.name, "ok" if item.problem is None else out.text(item.problem)) for item in found]
+    heads = [out.words(f"config-heading-{name}") for name in ("setting", "value", "found")]
+    echo(align_rows(heads, rows, words=(0, 1, 2)) + "\n")
+    out.say("config-checked", names=len(found), wrong=wrong)
     return PARTLY_FAILED if wrong else 0
 
 
 # What a setting without a value means.
 _UNSET = {
-    "alarms": "those of the package",
-    "profile": "chosen by AWS's own settings",
-    "region": "chosen by AWS's own settings",
-    "work_items.item_keys": "learned from the messages",
-    "work_items.time_keys": "learned from the messages",
-    "work_items.day_keys": "learned from the messages",
+    "alarms": "package",
+    "profile": "aws",
+    "region": "aws",
+    "work_items.item_keys": "messages",
+    "work_items.time_keys": "messages",
+    "work_items.day_keys": "messages",
 }
 
 
-def _shown(key: str, value: object) -> str:
+def _shown(key: str, value: object, language: str) -> str:
     """Return the value of a setting as text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
-    return text or _UNSET.get(key, "none")
+    return text or render(message("config-unset", meaning=Choice(_UNSET.get(key, "none"))), language)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from watchme_analysis.cli.terminal import echo
+from watchme_analysis.cli.terminal import Printer, echo
+from watchme_analysis.config import load_config
+from watchme_analysis.text.render import text_of_error
 
 # Evidence of the demonstration, beside the notebooks.
 CASE = "data/health-threadpool"
@@ -37,11 +39,13 @@ def demo(out: Path) -> int:
 
     case = str(PROJECT_FILES / CASE)
     diagnose.main(["health", case], standalone_mode=False)
-    echo(f"\nThe evidence: {case}")
+    printer = Printer(load_config().language)
+    echo()
+    printer.say("demo-evidence", case=case)
     try:
         require("report", "page")
     except InputError as error:
-        echo(str(error))
+        echo(printer.text(text_of_error(error)))
         return 0
     code: int = report.main(["health", case, "--out", str(out)], standalone_mode=False)
     return code

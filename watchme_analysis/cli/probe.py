@@ -5,18 +5,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import profile_option, region_option, seconds_of, system_option
-from watchme_analysis.cli.terminal import echo, echo_data
+from watchme_analysis.cli.options import (
+    language_option,
+    profile_option,
+    region_option,
+    seconds_of,
+    system_option,
+)
+from watchme_analysis.cli.terminal import Printer, echo, echo_data
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.curl_script import curl_lines
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Choice
+from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import error_message, error_sentence, text_of_error
 
 if TYPE_CHECKING:
@@ -35,7 +43,14 @@ def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
     try:
         return prober.read_headers(pairs)
     except (OSError, ValueError) as error:
-        raise click.BadParameter(text_of_error(error), param_hint="--header") from error
+        raise click.BadParameter(text_of_error(_told(error)), param_hint="--header") from error
+
+
+def _told(error: Exception) -> Exception:
+    """Return an error of the prober, which works without this package, with its message."""
+    if isinstance(error, prober.InvalidInputError):
+        return InputError(error_message(f"error-probe-{error.kind}", **error.values))
+    return error
 
 
 # With a URL, the option adds that URL; without, it sets the vantage of all other URLs.
@@ -73,7 +88,7 @@ def _urls_of_system(name: str | None, vantage: str) -> tuple[str, ...]:
         return ()
     url = system.health_url if vantage == "outside" else system.local_health_url
     if url is None and name is not None:
-        needed = "health, and api unless health is a URL" if vantage == "outside" else "port"
+        needed = Choice("health" if vantage == "outside" else "port")
         raise InputError(error_message("error-probe-system", system=name, needed=needed, file=FILE))
     return () if url is None else (url,)
 
@@ -125,6 +140,7 @@ Examples:
 )
 @profile_option
 @region_option
+@language_option
 @click.option("--standalone", is_flag=True, help="Print a script that needs only Python, and exit.")
 @click.option("--curl", is_flag=True, help="Print equivalent shell lines with curl, and exit.")
 def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...], **options: Any) -> None:
@@ -147,7 +163,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
         try:
             prober.check_url(url)
         except ValueError as error:
-            raise InputError(error_message("error-probe-url", reason=error)) from error
+            raise _told(error) from error
     every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])
     for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
     if every_s < prober.MIN_INTERVAL_S or timeout_s <= 0:
@@ -162,11 +178,12 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     slow_s = _span_s("--slower-than", options["slower_than"]) if options["slower_than"] is not None else None
     if slow_s is not None and not options["publish"]:
         raise click.UsageError(error_sentence("error-slower-needs-publish"))
-    writer = prober.Writer(options["output"], options["quiet"])
+    out = Printer(options["language"])
+    writer = prober.Writer(options["output"], options["quiet"], partial(_line_of, out))
     try:
         prober.append(options["output"], [])
     except ValueError as error:
-        raise InputError(error_message("error-probes-unwritable", reason=error)) from error
+        raise _told(error) from error
 
     def fetch(url: str) -> dict[str, Any]:
         return prober.fetch(url, timeout_s, headers, options["insecure"])
@@ -174,9 +191,9 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     stop = prober.stop_on_signals()
     if not options["publish"]:
         prober.run(targets, every_s, for_s, fetch, writer, stop)
-        echo(writer.summary(), err=True)
+        _print_summary(writer, out)
         return
-    publisher = _publisher(targets, slow_s, options)
+    publisher = _publisher(targets, slow_s, options, out)
 
     def fetch_and_publish(url: str) -> dict[str, Any]:
         result = fetch(url)
@@ -185,12 +202,25 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
 
     with publisher:
         prober.run(targets, every_s, for_s, fetch_and_publish, writer, stop)
-    echo(publisher.summary(), err=True)
-    echo(writer.summary(), err=True)
+    echo(out.text(publisher.summary()), err=True)
+    _print_summary(writer, out)
+
+
+def _line_of(out: Printer, row: dict[str, Any], problem: Exception | None) -> str:
+    """Return the line that reports a probe; the error of a probe stays as it is recorded."""
+    seen = row["error"] or out.words("probe-seen", status=str(row["status"]), seconds=f"{row['seconds']:.3f}")
+    line = f"{row['timestamp']} {row['vantage']} {row['path']} {seen}"
+    if problem is not None:
+        line += f" - {out.text(error_message('probe-not-written', reason=_told(problem)))}"
+    return printable(line)
+
+
+def _print_summary(writer: prober.Writer, out: Printer) -> None:
+    out.say("probe-written", err=True, rows=writer.rows, lost=writer.lost, file=writer.path)
 
 
 def _publisher(
-    targets: list[tuple[str, str]], slow_s: float | None, options: dict[str, Any]
+    targets: list[tuple[str, str]], slow_s: float | None, options: dict[str, Any], out: Printer
 ) -> MetricPublisher:
     """Return the publisher of the targets; print its price."""
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
@@ -198,9 +228,6 @@ def _publisher(
 
     urls = tuple(dict.fromkeys(url for _, url in targets))
     aws = Aws(SessionTarget(options["profile"], options["region"]))
-    echo(
-        f"HealthCheckFailed of {counted(len(urls), 'URL')} in {aws.target_name} costs about "
-        f"{monthly_usd(len(urls)):.2f} USD a month at the list price of us-east-1.",
-        err=True,
-    )
+    usd = f"{monthly_usd(len(urls)):.2f}"
+    out.say("probe-price", err=True, urls=len(urls), place=aws.target_name, usd=usd)
     return MetricPublisher(aws, slow_s)

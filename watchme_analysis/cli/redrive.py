@@ -16,11 +16,10 @@ from watchme_analysis.cli.options import (
     language_option,
     profile_option,
 )
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
-from watchme_analysis.text.formats import counted
-from watchme_analysis.text.message import Number, Resource, message
+from watchme_analysis.text.message import Choice, Names, Number, Phrases, Resource, Text, message, value_of
 from watchme_analysis.text.render import error_message, error_sentence, render
 from watchme_analysis.window import parse_span
 
@@ -199,14 +198,15 @@ def redrive(
         write_atomically(out, plan.text.encode())
     elif send is None:
         echo_json(plan.text, nl=False)
-    _print_plan(plan, out)
+    printer = Printer(complete["language"])
+    _print_plan(plan, out, printer)
     if send is None:
         return 0
     limit = None if send == "all" else int(send)
     if not plan.found.without_url:
-        _print_targets(plan, limit, profile)
+        _print_targets(plan, limit, profile, printer)
     result = send_redrive(plan, limit, profile=profile)
-    _print_result(result, plan.journal)
+    _print_result(result, plan.journal, printer)
     incomplete = result.stopped or result.unconfirmed or result.rejected or result.rejected_before
     return INCOMPLETE if incomplete else 0
 
@@ -313,77 +313,92 @@ def _print_policy(*, is_move: bool) -> int:
     return 0
 
 
-def _print_plan(plan: RedrivePlan, out: Path | None) -> None:
+def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:
     """Print on standard error the number of listed messages, and the reasons for those left out."""
-    from watchme_analysis.text.render import label
-
     found, earlier = plan.found, plan.earlier
-    lines = [f"{counted(len(plan.pending), 'message')} to redrive{f' in {out}' if out else ''}"]
-    if earlier.before:
-        lines.append(f"  left out {earlier.before:,d}: sent by an earlier run, recorded in {plan.journal}")
-    if earlier.unconfirmed:
-        lines.append(
-            f"  left out {len(earlier.unconfirmed):,d}: delivery unconfirmed (see --retry-unconfirmed)"
+    lines: list[Text] = [
+        message(
+            "redrive-list",
+            messages=len(plan.pending),
+            written=Choice("yes" if file else "no"),
+            file=Resource(str(file or "")),
         )
-    if earlier.rejected_before:
-        lines.append(
-            f"  left out {len(earlier.rejected_before):,d}: rejected by SQS in an earlier run "
-            f"(see --retry-rejected): {_first_reasons(earlier.rejected_before)}"
-        )
-    if found.may_have_run:
-        which = "these" if len(plan.pending) == len(found.lines) else f"all {len(found.lines):,d}"
-        lines.append(f"  of {which} {found.may_have_run:,d}: {label('redrive-may-have-run', 'en')}")
-    if not plan.holds_messages:
-        lines.append("  the case holds no messages: `watchme case pull backlog --queue NAME` samples the DLQ")
-    lines += [
-        f"  {file.file} could not be read, its messages are not listed: {file.reason}" for file in plan.unread
     ]
-    lines += [f"  left out {number}: {label(f'redrive-{reason}', 'en')}" for reason, number in found.left_out]
+    if earlier.before:
+        journal = Resource(str(plan.journal))
+        lines.append(message("redrive-left-before", count=earlier.before, journal=journal))
+    if earlier.unconfirmed:
+        lines.append(message("redrive-left-unconfirmed", count=len(earlier.unconfirmed)))
+    if earlier.rejected_before:
+        reasons = _first_reasons(earlier.rejected_before)
+        lines.append(message("redrive-left-rejected", count=len(earlier.rejected_before), reasons=reasons))
+    if found.may_have_run:
+        which = Choice("these" if len(plan.pending) == len(found.lines) else "all")
+        lines.append(
+            message(
+                "redrive-of-these",
+                which=which,
+                all=len(found.lines),
+                count=found.may_have_run,
+                reason=message("redrive-may-have-run"),
+            )
+        )
+    if not plan.holds_messages:
+        lines.append(message("redrive-no-messages"))
+    lines += [
+        error_message("redrive-file-unread", file=file.file, reason=value_of(file.reason))
+        for file in plan.unread
+    ]
+    lines += [
+        message("redrive-list-left-out", count=number, reason=message(f"redrive-{reason}"))
+        for reason, number in found.left_out
+    ]
     if found.without_url:
-        names = ", ".join(found.without_url)
-        lines.append(f"  fill in the URL of {names}: the queue's attributes are not in the case")
-    echo("\n".join(lines), err=True)
+        queues = Names(tuple(found.without_url), limit=len(found.without_url))
+        lines.append(message("redrive-list-without-url", queues=queues))
+    first, *below = map(out.text, lines)
+    echo("\n".join([first, *(f"  {line}" for line in below)]), err=True)
 
 
-def _print_targets(plan: RedrivePlan, limit: int | None, profile: str | None) -> None:
+def _print_targets(plan: RedrivePlan, limit: int | None, profile: str | None, out: Printer) -> None:
     for target in plan.targets(limit):
-        used = f", profile {profile}" if profile else ""
-        echo(
-            f"sending {counted(target.messages, 'message')} to queue {target.queue}, "
-            f"account {target.account}, region {target.region}{used}",
+        out.say(
+            "redrive-sending",
             err=True,
+            messages=target.messages,
+            queue=target.queue,
+            account=str(target.account),
+            region=str(target.region),
+            has_profile=Choice("yes" if profile else "no"),
+            profile=profile or "",
         )
 
 
-def _print_result(result: RedriveResult, journal: Path) -> None:
-    rejected = len(result.rejected) + len(result.rejected_before)
-    echo(
-        f"sent {result.sent:,d} now, {result.before:,d} before, {result.left:,d} not yet"
-        + (f", {rejected:,d} rejected" if rejected else "")
+def _print_result(result: RedriveResult, journal: Path, out: Printer) -> None:
+    out.say(
+        "redrive-result",
+        sent=result.sent,
+        before=result.before,
+        left=result.left,
+        rejected=len(result.rejected) + len(result.rejected_before),
     )
-    echo(f"journal {journal}: keep it, it prevents that a message is sent twice")
+    out.say("redrive-keep-journal", journal=str(journal))
     if result.unconfirmed:
-        names = ", ".join(result.unconfirmed[:_MOST_IDS]) + (
-            ", ..." if len(result.unconfirmed) > _MOST_IDS else ""
-        )
-        echo(
-            f"unconfirmed: {counted(len(result.unconfirmed), 'message')} may have been sent, as a run was "
-            f"interrupted or the connection broke: {names}. Search for resent_message_id in the queue or in "
-            "the logs of its function. --retry-unconfirmed sends them, perhaps for the second time.",
-            err=True,
-        )
+        names = Names(tuple(result.unconfirmed), limit=_MOST_IDS)
+        out.say("redrive-unconfirmed", err=True, count=len(result.unconfirmed), messages=names)
     if result.rejected:
-        echo(
-            f"rejected: SQS does not accept {counted(len(result.rejected), 'message')}: "
-            f"{_first_reasons(result.rejected)}. The journal holds the reasons. Later runs leave these "
-            "messages out unless --retry-rejected is given.",
-            err=True,
-        )
+        reasons = _first_reasons(result.rejected)
+        out.say("redrive-rejected", err=True, count=len(result.rejected), reasons=reasons)
     if result.stopped:
-        echo(f"stopped: {result.stopped} Then the same command continues with the rest.", err=True)
+        out.say("redrive-stopped-then", err=True, reason=value_of(result.stopped))
 
 
-def _first_reasons(rejections: list[Rejection]) -> str:
+def _first_reasons(rejections: list[Rejection]) -> Phrases:
     """Return the first rejected messages with their reasons."""
-    named = "; ".join(f"{rejection.message_id} ({rejection.reason})" for rejection in rejections[:_MOST_IDS])
-    return named + ("; ..." if len(rejections) > _MOST_IDS else "")
+    return Phrases(
+        tuple(
+            message("redrive-rejection", id=Resource(rejection.message_id), reason=value_of(rejection.reason))
+            for rejection in rejections
+        ),
+        limit=_MOST_IDS,
+    )

@@ -24,7 +24,7 @@ from watchme_analysis.cli.options import (
     timezone_option,
     until_option,
 )
-from watchme_analysis.cli.terminal import echo, show_line
+from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.printable import printable
@@ -215,7 +215,8 @@ def lab(arguments: tuple[str, ...], folder: Path | None) -> None:
     require("lab", "lab")
     if arguments and not arguments[0].startswith("-"):
         copies = copy_notebooks(Path(arguments[0]), folder)
-        echo(f"Your notebooks: {copies[0].parent}", err=True)
+        out = Printer(load_config().language)
+        out.say("lab-notebooks", err=True, folder=str(copies[0].parent))
         command = lab_command(copies[0], arguments[1:])
     elif folder is not None:
         raise click.UsageError(error_sentence("error-folder-needs-case"))

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.options import Seconds
-from watchme_analysis.cli.terminal import echo
+from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import FILE, Config, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, label
 
 if TYPE_CHECKING:
     from watchme_analysis.delivery.schedule import Job
@@ -111,7 +111,7 @@ def list_command(*, system_wide: bool) -> None:
     found = [f"{path.stem}: {path}" for path in _installed(folder, "watchme-*.timer")]
     if shutil.which("crontab"):
         found += [f"{name}: crontab: {line}" for name, line in scheduled_in_crontab(_read_crontab()).items()]
-    for line in found or ["No timer is installed. `watchme schedule install` shows one."]:
+    for line in found or [label("schedule-none", load_config().language)]:
         echo(line)
 
 
@@ -304,7 +304,8 @@ def _run(command: list[str], text: str | None = None) -> None:
 
 
 def _say_how(*, is_done: bool, kind: str) -> None:
+    out = Printer(load_config().language)
     if is_done:
-        echo("Done.", err=True)
+        out.say("schedule-done", err=True)
     else:
-        echo(f"Nothing was changed. Give --yes to change {kind}.", err=True)
+        out.say("schedule-unchanged", err=True, kind=kind)

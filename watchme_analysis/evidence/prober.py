@@ -68,27 +68,37 @@ NEXT_ADDRESS_S = 0.25
 MIN_INTERVAL_S = 1.0
 
 
+class InvalidInputError(ValueError):
+    """An input that can't be used: an English sentence, and its kind with values for other languages."""
+
+    def __init__(self, sentence: str, kind: str, **values: str) -> None:
+        super().__init__(sentence)
+        self.kind, self.values = kind, values
+
+
 def check_url(url: str) -> str:
     """Return the URL when it can be probed.
 
-    Raises ValueError when it is not an http or https URL with a host, or not written in ASCII.
+    Raises InvalidInputError when it is not an http or https URL with a host, or not written in ASCII.
     """
     if re.search(r"[^!-~]", url):
-        raise ValueError(f"{url!r} can't be probed: write it in ASCII without spaces{_in_ascii(url)}.")
+        ascii_url = _in_ascii(url)
+        example = f", such as {ascii_url}" if ascii_url else ""
+        sentence = f"{url!r} can't be probed: write it in ASCII without spaces{example}."
+        raise InvalidInputError(sentence, "ascii", url=repr(url), example=ascii_url)
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(
-            f"{url!r} can't be probed: give an http or https URL such as https://example.com/health."
-        )
+        sentence = f"{url!r} can't be probed: give an http or https URL such as https://example.com/health."
+        raise InvalidInputError(sentence, "url", url=repr(url))
     return url
 
 
 def _in_ascii(url: str) -> str:
-    """Return the ASCII form of a URL as the end of a sentence; empty where that is not known."""
+    """Return the ASCII form of a URL; empty where that is not known."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna").decode()
@@ -98,13 +108,13 @@ def _in_ascii(url: str) -> str:
     except ValueError:
         return ""
     path, query = (quote(text, "/%:@!$&'()*+,;=?~-._") for text in (parts.path, parts.query))
-    return f", such as {urlunsplit((parts.scheme, host + port, path, query, ''))}"
+    return urlunsplit((parts.scheme, host + port, path, query, ""))
 
 
 def read_headers(pairs: Iterable[str]) -> dict[str, str]:
     """Return the request headers stated as ``NAME: VALUE`` or ``@FILE``, a file of such lines.
 
-    Raises ValueError for an invalid header. Messages never repeat a value, which may be a secret.
+    Raises InvalidInputError for an invalid header. Messages never repeat a value, which may be a secret.
     """
     found: dict[str, str] = {}
     for number, pair in enumerate(pairs, 1):
@@ -121,7 +131,8 @@ def read_headers(pairs: Iterable[str]) -> dict[str, str]:
                 or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
                 or not re.fullmatch(r"[ -~]*", value)
             ):
-                raise ValueError(f"{where} is not a header: write NAME: VALUE, in one line of ASCII.")
+                sentence = f"{where} is not a header: write NAME: VALUE, in one line of ASCII."
+                raise InvalidInputError(sentence, "header", place=where)
             found[name] = value
     return found
 
@@ -347,7 +358,8 @@ def append(path: str, rows: Iterable[dict[str, Any]]) -> None:
         file.seek(0)
         header = next(csv.reader([file.readline(4096)]), None)
         if header and not {"timestamp", "vantage", "seconds"} <= set(header):
-            raise ValueError(f"{path} holds something else than probes: give another file with --output.")
+            sentence = f"{path} holds something else than probes: give another file with --output."
+            raise InvalidInputError(sentence, "file", path=path)
         if header:
             # A truncated last line must not swallow the first new line.
             text.write("" if _ends_a_line(path) else "\n")
@@ -407,25 +419,37 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
-class Writer:
-    """Appends each row immediately and reports it on standard error."""
+def line_of(row: dict[str, Any], problem: Exception | None) -> str:
+    """Return the line that reports a row, with the problem because of which it was not written."""
+    seen = row["error"] or f"{row['status']} in {row['seconds']:.3f} s"
+    lost = f" - NOT WRITTEN: {problem}" if problem else ""
+    return f"{row['timestamp']} {row['vantage']} {row['path']} {seen}{lost}"
 
-    def __init__(self, path: str, quiet: bool = False) -> None:
-        self.path, self.quiet, self.rows, self.lost = path, quiet, 0, 0
+
+class Writer:
+    """Appends each row immediately and reports it on standard error, as a line that ``line`` returns."""
+
+    def __init__(
+        self,
+        path: str,
+        quiet: bool = False,
+        line: Callable[[dict[str, Any], Exception | None], str] = line_of,
+    ) -> None:
+        self.path, self.quiet, self.line, self.rows, self.lost = path, quiet, line, 0, 0
         self._lock = threading.Lock()
 
     def __call__(self, row: dict[str, Any]) -> None:
         """Append a row; after a failure, report it and continue, because disk space may become available."""
-        seen = row["error"] or f"{row['status']} in {row['seconds']:.3f} s"
+        problem = None
         with self._lock:
             try:
                 append(self.path, [row])
                 self.rows += 1
             except (OSError, ValueError) as error:
                 self.lost += 1
-                seen += f" - NOT WRITTEN: {error}"
+                problem = error
             if not self.quiet:
-                say(f"{row['timestamp']} {row['vantage']} {row['path']} {seen}")
+                say(self.line(row, problem))
 
     def summary(self) -> str:
         """Return the number of rows that were written, and of those that could not be written."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import System
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, text_of_error
 
 
 class Checked(NamedTuple):
@@ -44,7 +44,7 @@ def check_system(aws: Aws, system: System) -> Iterator[Checked]:
             try:
                 exists(name)
             except ServiceError as error:
-                yield Checked(f"systems.{system.name}.{key}", name, str(error))
+                yield Checked(f"systems.{system.name}.{key}", name, text_of_error(error))
             else:
                 yield Checked(f"systems.{system.name}.{key}", name, None)
 

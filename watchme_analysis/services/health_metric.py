@@ -25,7 +25,8 @@ from watchme_analysis.remedies.alarm_definitions import (
     HEALTH_NAMESPACE,
     HEALTH_PERIOD_S,
 )
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Resource, value_of
+from watchme_analysis.text.render import note, text_of_error
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -102,7 +103,7 @@ class MetricPublisher:
             try:
                 self._aws.call("cloudwatch", "put_metric_data", Namespace=HEALTH_NAMESPACE, MetricData=part)
             except ServiceError as error:
-                self.problem = str(error)
+                self.problem = text_of_error(error)
                 with self._lock:
                     for key in keys[first:]:
                         self._minutes.setdefault(key, Counter()).update(due[key])
@@ -111,9 +112,13 @@ class MetricPublisher:
 
     def summary(self) -> str:
         """Return the number of data points written and lost, and the last problem."""
-        rest = self.lost + len(self._minutes)
-        lost = f", {rest} could not be written: {self.problem}" if rest else ""
-        return f"{counted(self.written, 'point')} of {HEALTH_METRIC} written{lost}"
+        return note(
+            "probe-published",
+            points=self.written,
+            metric=Resource(HEALTH_METRIC),
+            lost=self.lost + len(self._minutes),
+            problem=value_of(self.problem),
+        )
 
     def __enter__(self) -> MetricPublisher:
         """Start the thread."""

@@ -73,3 +73,39 @@ alarm-verify-silent = { $alarm } was not tested, because it has no enabled actio
 alarm-verify-in-alarm = { $alarm } was not tested, because it is in ALARM already.
 alarm-verify-risk = People receive a notification that says that it is a test.
 alarm-health-check-cost = The health check costs about { $usd } USD a month at the list price of us-east-1, beside its metric and alarm.
+
+## Back-test on the terminal
+
+alarms-column-alarm = alarm
+alarms-column-kind = kind
+alarms-column-on = on
+alarms-column-rule = rule
+alarms-kind-required = required
+alarms-kind-existing = existing
+backtest-column-alarm = alarm
+backtest-column-resource = resource
+backtest-column-threshold = threshold
+backtest-column-m-of-n = m of n
+backtest-column-first = first
+backtest-column-cleared = cleared
+backtest-column-times-raised = times raised
+backtest-column-minutes-after-start = minutes after start
+backtest-column-lead-minutes = lead minutes
+backtest-column-false-a-week = false a week
+backtest-column-in-alarm-at-end = in alarm at end
+backtest-column-note = note
+backtest-no-start = { $known ->
+    [calm] no incident
+   *[unknown] the start of an incident is not recorded
+  }: every alarm that fires counts as false
+backtest-incident = incident from { $start } ({ $zone })
+backtest-nobody = no reaction of people is recorded: give --noticed to compare alarms with it
+backtest-noticed = people noticed by { $time }: { $how }
+backtest-noticed-option = as --noticed states
+backtest-not-evaluated = not evaluated, because the case lacks what they monitor: { $alarms }
+backtest-better = better: { $alarm } on { $resource }: { $finding }
+backtest-instead = instead: { $instead }; then it { $effect }
+backtest-never = never fired: { $never } of { $alarms }{ $untried ->
+    [0] { "" }
+   *[other] ; could not be evaluated: { $untried }
+  } (--output json lists them)

@@ -30,7 +30,6 @@ config-init-written = { $file } was written: { $systems ->
     [one] it has { $systems } system
    *[other] it has { $systems } systems
   }.
-config-init-next = next: watchme config check
 print-note = note: { $text }
 
 command-stopped = stopped
@@ -42,3 +41,19 @@ command-invalid = Invalid value for { $name }: { $problem }
 command-no-room = No room is left ({ $file }): make room where the command writes and in { $folder }, or let TMPDIR name another folder for what is passing.
 command-file = { $file } can't be read or written: { $reason }. Check the path and your rights.
 command-new-name = { $old } is now called { $new }; the old name works until the next release.
+config-heading-found = found
+config-checked = { $names ->
+    [one] { $names } name
+   *[other] { $names } names
+  } checked, { $wrong } with a problem.
+config-unset = { $meaning ->
+    [package] those of the package
+    [aws] chosen by AWS's own settings
+    [messages] learned from the messages
+   *[none] none
+  }
+demo-evidence = The evidence: { $case }
+lab-notebooks = Your notebooks: { $folder }
+schedule-none = No timer is installed. `watchme schedule install` shows one.
+schedule-done = Done.
+schedule-unchanged = Nothing was changed. Give --yes to change { $kind }.

@@ -77,3 +77,46 @@ move-ended = The move task ended after { $count } messages: { $reason } The othe
 move-left = { $count } messages are in the DLQ after the move task: they arrived meanwhile, or came back.
 move-complete = All { $count } messages were moved, and the DLQ is empty. Pull the queue again to see that they are processed.
 redrive-plan-may-move = Every message of the DLQ in the case may go back. After one was confirmed, { $option } lets SQS move the rest.
+
+## Output of `watchme redrive`
+
+redrive-list = { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } to redrive{ $written ->
+    [yes] { " " }in { $file }
+   *[no] { "" }
+  }
+redrive-list-left-out = left out { $count }: { $reason }
+redrive-left-before = left out { $count }: sent by an earlier run, recorded in { $journal }
+redrive-left-unconfirmed = left out { $count }: delivery unconfirmed (see --retry-unconfirmed)
+redrive-left-rejected = left out { $count }: rejected by SQS in an earlier run (see --retry-rejected): { $reasons }
+redrive-of-these = of { $which ->
+    [these] these
+   *[all] all { $all }
+  } { $count }: { $reason }
+redrive-no-messages = the case holds no messages: `watchme case pull backlog --queue NAME` samples the DLQ
+redrive-file-unread = { $file } could not be read, its messages are not listed: { $reason }
+redrive-list-without-url = fill in the URL of { $queues }: the queue's attributes are not in the case
+redrive-sending = sending { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  } to queue { $queue }, account { $account }, region { $region }{ $has_profile ->
+    [yes] , profile { $profile }
+   *[no] { "" }
+  }
+redrive-result = sent { $sent } now, { $before } before, { $left } not yet{ $rejected ->
+    [0] { "" }
+   *[other] , { $rejected } rejected
+  }
+redrive-keep-journal = journal { $journal }: keep it, it prevents that a message is sent twice
+redrive-unconfirmed = unconfirmed: { $count ->
+    [one] { $count } message
+   *[other] { $count } messages
+  } may have been sent, as a run was interrupted or the connection broke: { $messages }. Search for resent_message_id in the queue or in the logs of its function. --retry-unconfirmed sends them, perhaps for the second time.
+redrive-rejected = rejected: SQS does not accept { $count ->
+    [one] { $count } message
+   *[other] { $count } messages
+  }: { $reasons }. The journal holds the reasons. Later runs leave these messages out unless --retry-rejected is given.
+redrive-rejection = { $id } ({ $reason })
+redrive-stopped-then = stopped: { $reason } Then the same command continues with the rest.

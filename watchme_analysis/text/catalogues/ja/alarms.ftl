@@ -59,3 +59,39 @@ alarm-verify-silent = { $alarm } には有効なアクションがないため�
 alarm-verify-in-alarm = { $alarm } はすでに ALARM 状態のため、テストしませんでした。
 alarm-verify-risk = テストであることを示す通知が届きます。
 alarm-health-check-cost = ヘルスチェックの料金は、us-east-1 の定価で 1 か月あたり約 { $usd } USD です(メトリクスとアラームを除く)。
+
+## 端末に表示するバックテスト
+
+alarms-column-alarm = アラーム
+alarms-column-kind = 種類
+alarms-column-on = 対象
+alarms-column-rule = ルール
+alarms-kind-required = 必要
+alarms-kind-existing = 既存
+backtest-column-alarm = アラーム
+backtest-column-resource = リソース
+backtest-column-threshold = しきい値
+backtest-column-m-of-n = M/N
+backtest-column-first = 最初の発報
+backtest-column-cleared = 解除
+backtest-column-times-raised = 発報回数
+backtest-column-minutes-after-start = 開始からの分数
+backtest-column-lead-minutes = 先行 (分)
+backtest-column-false-a-week = 誤報/週
+backtest-column-in-alarm-at-end = 終了時もアラーム
+backtest-column-note = 補足
+backtest-no-start = { $known ->
+    [calm] インシデントがない
+   *[unknown] インシデントの開始が記録されていない
+  }ため、発報したアラームはすべて誤報として数えます
+backtest-incident = インシデントの開始: { $start } ({ $zone })
+backtest-nobody = 人の対応が記録されていません。アラームと比べるには --noticed を指定してください
+backtest-noticed = 人が気づいた時刻: { $time } ({ $how })
+backtest-noticed-option = --noticed の指定
+backtest-not-evaluated = 監視対象がケースにないため、評価していないアラーム: { $alarms }
+backtest-better = 改善案: { $resource } の { $alarm }: { $finding }
+backtest-instead = 代わりの設定: { $instead }。変更後の動作: { $effect }
+backtest-never = 発報しなかったアラーム: { $alarms } 個中 { $never } 個{ $untried ->
+    [0] { "" }
+   *[other] 、評価できなかったもの: { $untried } 個
+  } (一覧は --output json で表示できます)

@@ -23,7 +23,6 @@ config-init-written = { $file } を書き込みました。{ $systems ->
     [0] システムはまだありません
    *[other] システムは { $systems } 個です
   }。
-config-init-next = 次のコマンド: watchme config check
 print-note = 補足: { $text }
 
 command-stopped = 中断しました
@@ -35,3 +34,16 @@ command-invalid = { $name } の値が正しくありません: { $problem }
 command-no-room = 空き容量がありません ({ $file })。書き込み先と { $folder } の容量を空けるか、TMPDIR で一時ファイルの置き場所を変えてください。
 command-file = { $file } を読み書きできません: { $reason }。パスと権限を確認してください。
 command-new-name = { $old } の名前は { $new } に変わりました。以前の名前は次のリリースまで使えます。
+config-heading-found = 確認結果
+config-checked = { $names } 個の名前を確認しました。問題があるもの: { $wrong } 個。
+config-unset = { $meaning ->
+    [package] パッケージの既定のアラーム
+    [aws] AWS の設定に従う
+    [messages] メッセージから判断
+   *[none] なし
+  }
+demo-evidence = 証拠のデータ: { $case }
+lab-notebooks = ノートブックの場所: { $folder }
+schedule-none = インストールされたタイマーはありません。`watchme schedule install` で内容を確認できます。
+schedule-done = 完了しました。
+schedule-unchanged = 何も変更していません。{ $kind } を変更するには --yes を指定してください。

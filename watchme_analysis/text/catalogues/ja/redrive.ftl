@@ -56,3 +56,34 @@ move-ended = 移動タスクは { $count } 件で終了しました: { $reason }
 move-left = 移動タスクの後、DLQ に { $count } 件あります。その間に届いたか、戻ったものです。
 move-complete = { $count } 件をすべて移動し、DLQ は空になりました。キューの情報を取得し直し、処理されたことを確認してください。
 redrive-plan-may-move = ケースにある DLQ のメッセージはすべて戻せます。1 件の処理を確認した後、{ $option } で残りの移動を SQS に任せられます。
+
+## `watchme redrive` の出力
+
+redrive-list = 再処理するメッセージ { $messages } 件{ $written ->
+    [yes] { " " }({ $file })
+   *[no] { "" }
+  }
+redrive-list-left-out = 除外 { $count } 件: { $reason }
+redrive-left-before = 除外 { $count } 件: 以前の実行で送信済み ({ $journal } に記録)
+redrive-left-unconfirmed = 除外 { $count } 件: 送信の成否を確認できていません (--retry-unconfirmed を参照)
+redrive-left-rejected = 除外 { $count } 件: 以前の実行で SQS に拒否されました (--retry-rejected を参照): { $reasons }
+redrive-of-these = { $which ->
+    [these] このうち
+   *[all] 全 { $all } 件のうち
+  } { $count } 件: { $reason }
+redrive-no-messages = ケースにメッセージがありません。`watchme case pull backlog --queue NAME` で DLQ のサンプルを取得できます
+redrive-file-unread = { $file } を読み取れないため、そのメッセージは一覧にありません: { $reason }
+redrive-list-without-url = { $queues } の URL を記入してください。キューの属性がケースにありません
+redrive-sending = メッセージ { $messages } 件をキュー { $queue } に送信します (アカウント { $account }、リージョン { $region }{ $has_profile ->
+    [yes] 、プロファイル { $profile }
+   *[no] { "" }
+  })
+redrive-result = 今回送信 { $sent } 件、送信済み { $before } 件、未送信 { $left } 件{ $rejected ->
+    [0] { "" }
+   *[other] 、拒否 { $rejected } 件
+  }
+redrive-keep-journal = ジャーナル { $journal }: 同じメッセージの二重送信を防ぐため、保管してください
+redrive-unconfirmed = 未確認: 実行の中断または接続の切断のため、メッセージ { $count } 件は送信された可能性があります: { $messages }。キューまたは関数のログで resent_message_id を検索してください。--retry-unconfirmed を指定すると再送信しますが、二重に送信される可能性があります。
+redrive-rejected = 拒否: SQS がメッセージ { $count } 件を受け付けません: { $reasons }。理由はジャーナルに記録しています。--retry-rejected を指定しない限り、以降の実行では除外します。
+redrive-rejection = { $id } ({ $reason })
+redrive-stopped-then = 停止しました: { $reason } その後、同じコマンドを実行すると残りを続けられます。
