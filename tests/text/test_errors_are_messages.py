@@ -19,8 +19,6 @@ FOR_PROGRAMMERS = {
     "report/stored_notebooks.py": "tool of this repository, not of the package's users",
     "retrieval.py": "lines do not add up: a bug of a reader, in the foundation below the catalogues",
     "schema.py": "a frame that breaks the data dictionary: a bug of a reader",
-    "services/what_if.py": "moves with the sentences of the what-if page",
-    "simulation/run.py": "arguments of the Python function",
     "text/catalogue.py": "a message is missing or malformed, so that no message can say it",
     "text/message.py": "a value of a message has no type",
 }

@@ -106,7 +106,7 @@ def _of_kind(error: click.UsageError, language: str) -> str:
         return _said(
             "command-invalid", language, name=error.option_name, problem=_shown(error.message, language)
         )
-    return error.format_message()
+    return ""
 
 
 def _of_files(error: OSError, language: str) -> str:
