@@ -1,5 +1,7 @@
 """Errors of the command line: one sentence in the language of the reader, and a traceback with --debug."""
 
+import re
+
 import click
 import pytest
 
@@ -55,6 +57,24 @@ def test_the_frame_of_usage_errors_is_japanese(watchme, monkeypatch, words, name
     assert english.isascii()
     assert japanese.startswith("watchme: ") and japanese.endswith("確認できます。\n")
     assert "--help" in japanese
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["case", "lits"],
+        ["case", "sql", "x", "y", "--limit", "-1"],
+        ["case", "list", "nowhere"],
+        ["access", "--since"],
+        ["diagnose", "health", "x", "extra"],
+        ["case", "list", "--output", "csv", "--json"],
+    ],
+)
+def test_problems_of_usage_are_in_the_language_of_the_reader(watchme, monkeypatch, words):
+    monkeypatch.setenv("WATCHME_LANGUAGE", "ja")
+    told = watchme(*words).stderr
+    # No two English words in a row, apart from commands and options.
+    assert not re.search(r"[a-z]{2,} (?!--)(?:is|not|of|a|each|requires|such)\b", told), told
 
 
 def test_debug_prints_the_traceback_of_an_expected_error(watchme, tmp_path):

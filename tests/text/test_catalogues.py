@@ -11,6 +11,7 @@ import pytest
 from fluent.syntax import FluentParser
 from fluent.syntax import ast as ftl
 
+from watchme_analysis.cli.error_sentences import OF_CLICK
 from watchme_analysis.text import catalogue as catalogues
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import Choice, Count, Message, Resource
@@ -201,7 +202,8 @@ def of_values():
 
 
 def test_no_message_is_without_a_use():
-    exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix} | of_templates()
+    exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix}
+    exact |= of_templates() | {*OF_CLICK.values()}
     prefixes = tuple(message_id for _, message_id, is_prefix, _, _ in uses() if is_prefix)
     prefixes += tuple(of_values())
     assert [name for name in parsed("en") if name not in exact and not name.startswith(prefixes)] == []

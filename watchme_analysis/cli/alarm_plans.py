@@ -132,7 +132,15 @@ def plan_command(case: Path | None, live: bool, to: Path | None, **options: Any)
     return 0
 
 
-@click.command("apply", short_help="Apply a PLAN of alarms, or the rest of it.")
+@click.command(
+    "apply",
+    short_help="Apply a PLAN of alarms, or the rest of it.",
+    epilog="""\b
+Examples:
+  watchme alarms apply alarms.plan.json
+  watchme alarms apply alarms.plan.json --case cases/last-night
+  watchme alarms apply alarms.plan.json --print-policy""",
+)
 @plan_options
 def apply_command(path: Path, **options: Any) -> int:
     """Apply the PLAN of `watchme alarms plan --to PLAN`, step by step.
@@ -143,7 +151,13 @@ def apply_command(path: Path, **options: Any) -> int:
     return run_plan("alarms", path, options)
 
 
-@click.command("undo", short_help="Undo the steps of a PLAN of alarms.")
+@click.command(
+    "undo",
+    short_help="Undo the steps of a PLAN of alarms.",
+    epilog="""\b
+Examples:
+  watchme alarms undo alarms.plan.json""",
+)
 @plan_options
 def undo_command(path: Path, **options: Any) -> int:
     """Delete the alarms that a PLAN created, and give those that it changed their former definition."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.options import language_option, profile_option, region_option, system_option
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.text.render import error_sentence
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   watchme audit cases/last-night
+  watchme audit cases/last-night --all --to settings.csv
   watchme audit --live --queue orders --json""",
 )
 @click.argument("case", type=click.Path(path_type=Path), required=False)
@@ -36,19 +37,19 @@ Examples:
 @language_option
 @profile_option
 @region_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON: each sentence with its message id and values."
-)
-def audit(case: Path | None, live: bool, shows_all: bool, as_json: bool, **options: Any) -> None:
+@output_options(["json"])
+def audit(case: Path | None, live: bool, shows_all: bool, **options: Any) -> None:
     """Check every setting of a CASE: its rule and source, current value, consequence, recommended value.
 
     Checked are visibility timeout, receive count, DLQ, retention, redrive allow policy, concurrency, timeouts
     from the function through edge and Nginx to the application, partial batch responses, alarms, encryption,
     health checks, restart policy, workers and thread pool. A setting that is not in the data is reported as
-    unknown. Nothing is changed: `watchme settings plan` plans changes that the simulation has shown to help.
+    unknown. In --json, each sentence stands with its message id and values. Nothing is changed:
+    `watchme settings plan` plans changes that the simulation has shown to help.
     """
     from watchme_analysis.services.audit import audit_account, audit_case
 
+    output = output_of(options)
     if (case is None) != live:
         raise click.UsageError(error_sentence("error-case-or-live"))
     if case is not None:
@@ -61,9 +62,10 @@ def audit(case: Path | None, live: bool, shows_all: bool, as_json: bool, **optio
         if not queues and not functions and system is not None:
             queues, functions = system.queues, system.functions
         found = audit_account(Aws(SessionTarget(options["profile"], options["region"])), queues, functions)
-    if as_json:
-        rows = [_as_json(each, options["language"]) for each in found]
-        echo_json(json.dumps(rows, ensure_ascii=False, indent=2))
+    if output.form != TABLE:
+        language = options["language"]
+        document = [_as_json(each, language) for each in found]
+        output.write_document(document, lambda: (_row(each, language) for each in found))
         return
     _print(found, options["language"], shows_all=shows_all)
 
@@ -110,6 +112,16 @@ def _cells(each: Setting, language: str) -> dict[str, str]:
         "current": render(each.current, language).replace("`", ""),
         "recommended": render(each.recommended, language).replace("`", ""),
     }
+
+
+def _row(each: Setting, language: str) -> dict[str, Any]:
+    """Return a setting as a row of texts and ids."""
+    from watchme_analysis.text.render import render
+
+    texts = {"current": each.current, "recommended": each.recommended, "consequence": each.consequence}
+    said = {name: None if text is None else render(text, language) for name, text in texts.items()}
+    ids = {"rule": each.rule, "resource": each.resource, "status": each.status}
+    return {**ids, **said, "source": each.source}
 
 
 def _as_json(each: Setting, language: str) -> dict[str, Any]:

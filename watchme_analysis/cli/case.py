@@ -189,7 +189,8 @@ Examples:
 )
 @click.argument("case", type=CASE)
 @language_option
-def case_verify(case: Path, language: str) -> int:
+@output_options(["json"])
+def case_verify(case: Path, language: str, **options: Any) -> int:
     """Check a CASE that somebody else made.
 
     One line is printed for each problem.
@@ -200,8 +201,12 @@ def case_verify(case: Path, language: str) -> int:
     from watchme_analysis.case.case_folder import read_case
     from watchme_analysis.case.verification import case_problems
 
-    out = Printer(language)
+    output, out = output_of(options), Printer(language)
     problems = case_problems(case)
+    if output.form != TABLE:
+        rows = [{"problem": out.text(problem)} for problem in problems]
+        output.write_document(rows, lambda: rows)
+        return PARTLY_FAILED if problems else 0
     for problem in problems:
         echo(out.text(problem))
     if problems:

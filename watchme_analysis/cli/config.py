@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from watchme_analysis.cli.options import (
     timezone_option,
 )
 from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import Printer, echo, echo_json
+from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import FILE
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Choice, Resource, message
@@ -104,12 +103,12 @@ Examples:
   watchme config show --profile night
   WATCHME_TIME_ZONE=Europe/Berlin watchme config show --json""",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@output_options(["json"])
 @profile_option
 @region_option
 @timezone_option
 @language_option
-def config_show(as_json: bool, **options: Any) -> None:
+def config_show(**options: Any) -> None:
     """Print each setting with its value and source.
 
     Options given here take precedence, as in every command. Then come environment variables
@@ -119,6 +118,7 @@ def config_show(as_json: bool, **options: Any) -> None:
     from watchme_analysis.config import KEYS, TABLE_KEYS, load_config, source_kind
     from watchme_analysis.present.text_table import align_rows
 
+    output = output_of(options)
     config = load_config()
     values = {key: getattr(config, key) for key in KEYS}
     values |= {key: attrgetter(key)(config) for key in TABLE_KEYS}
@@ -136,12 +136,12 @@ def config_show(as_json: bool, **options: Any) -> None:
     for name, key in (("profile",) * 2, ("region",) * 2, ("timezone", "time_zone"), ("language",) * 2):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             values[key], sources[key] = options[name], ("option", f"--{name}")
-    if as_json:
+    if output.form != TABLE:
         shown = {
             key: {"value": value, "source": sources[key][1], "stated_by": sources[key][0]}
             for key, value in values.items()
         }
-        echo_json(json.dumps(shown, indent=1, ensure_ascii=False))
+        output.write_document(shown, lambda: ({"setting": key, **entry} for key, entry in shown.items()))
         return
     language = options["language"]
     heads = [label(f"config-heading-{name}", language) for name in ("setting", "value", "kind", "source")]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from watchme_analysis.cli.options import language_option
 from watchme_analysis.cli.terminal import Printer, echo
-from watchme_analysis.config import load_config
 from watchme_analysis.text.render import text_of_error
 
 # Evidence of the demonstration, beside the notebooks.
@@ -27,7 +27,8 @@ Example:
     type=click.Path(path_type=Path),
     help="Folder of all reports and their index.",
 )
-def demo(out: Path) -> int:
+@language_option
+def demo(out: Path, language: str) -> int:
     """Find out why /health timed out while the service seemed fine, from bundled evidence.
 
     Prints the diagnosis, and writes the report if the extra `report` is installed.
@@ -38,8 +39,8 @@ def demo(out: Path) -> int:
     from watchme_analysis.installation import PROJECT_FILES, require
 
     case = str(PROJECT_FILES / CASE)
-    diagnose.main(["health", case], standalone_mode=False)
-    printer = Printer(load_config().language)
+    diagnose.main(["health", case, "--language", language], standalone_mode=False)
+    printer = Printer(language)
     echo()
     printer.say("demo-evidence", case=case)
     try:
@@ -47,5 +48,7 @@ def demo(out: Path) -> int:
     except InputError as error:
         echo(printer.text(text_of_error(error)))
         return 0
-    code: int = report.main(["health", case, "--out", str(out)], standalone_mode=False)
+    code: int = report.main(
+        ["health", case, "--out", str(out), "--language", language], standalone_mode=False
+    )
     return code

@@ -204,6 +204,11 @@ def plan_command(package: Path, name: str, path: Path, **options: Any) -> int:
     "apply",
     short_help="Apply a PLAN, or the rest of it after an interruption.",
     epilog="""\b
+Examples:
+  watchme deploy apply worker.plan.json
+  watchme deploy apply worker.plan.json --case cases/last-night
+
+\b
 Exit codes: 0 done and verified; 1 stopped or rolled back; 2 refused, or bad input.""",
 )
 @click.argument("path", metavar="PLAN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -227,7 +232,11 @@ def apply_command(path: Path, **options: Any) -> int:
 
 
 @deploy.command(
-    "rollback", short_help="Undo an applied PLAN: the old code, and the old version of the alias."
+    "rollback",
+    short_help="Undo an applied PLAN: the old code, and the old version of the alias.",
+    epilog="""\b
+Examples:
+  watchme deploy rollback worker.plan.json""",
 )
 @click.argument("path", metavar="PLAN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @case_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import tempfile
 from collections.abc import Sequence
 
@@ -13,6 +14,22 @@ from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.text.catalogue import LANGUAGES
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
+# Sentences of click, whose types and parser have no catalogue of their own, and their messages.
+OF_CLICK = {
+    r"(?P<value>.+) is not a valid integer(?: range)?\.": "click-integer",
+    r"(?P<value>.+) is not a valid float(?: range)?\.": "click-number",
+    r"(?P<value>.+) is not in the range (?P<range>.+)\.": "click-range",
+    r"(?:File|Directory|Path) (?P<value>'.*') does not exist\.": "click-no-path",
+    r"(?:File|Path) (?P<value>'.*') is a directory\.": "click-is-folder",
+    r"Directory (?P<value>'.*') is a file\.": "click-is-file",
+    r"(?:File|Directory|Path) (?P<value>'.*') is not (?:readable|writable)\.": "click-no-rights",
+    r"Got unexpected extra arguments? \((?P<value>.*)\)\.?": "click-extra",
+    r"Option (?P<value>'.*') requires an argument\.?": "click-needs-value",
+    r"Option (?P<value>'.*') does not take a value\.?": "click-no-value",
+    r"No such command (?P<command>'.*')\. Did you mean '(?P<near>.*)'\?": "error-no-command-near",
+    r"No such command (?P<command>'.*')\.": "error-no-command",
+    r"Missing command\.": "click-no-command",
+}
 # Characters of a name or value that a sentence quotes; a path may have thousands.
 _LONGEST = 500
 
@@ -53,9 +70,15 @@ def _reason(error: Exception, language: str) -> str:
 
 
 def _shown(text: str, language: str) -> str:
-    """Return a text in a language, if it is that of a message."""
+    """Return a text in a language, if it is that of a message or one of click's own sentences."""
+    from watchme_analysis.text.message import MessageText
     from watchme_analysis.text.render import render
 
+    if language != "en" and not isinstance(text, MessageText):
+        for pattern, message_id in OF_CLICK.items():
+            found = re.fullmatch(pattern, text)
+            if found:
+                return _said(message_id, language, **found.groupdict())
     return render(text, language)
 
 

@@ -195,7 +195,14 @@ def plan_command(queue: str | None, to: Path | None, **options: Any) -> int:
     return 0
 
 
-@fifo.command("apply", short_help="Apply a PLAN of a migration, or the rest of it.")
+@fifo.command(
+    "apply",
+    short_help="Apply a PLAN of a migration, or the rest of it.",
+    epilog="""\b
+Examples:
+  watchme fifo apply fifo.plan.json
+  watchme fifo apply fifo.plan.json --case cases/last-night""",
+)
 @plan_options
 def apply_command(path: Path, **options: Any) -> int:
     """Apply the PLAN of `watchme fifo plan --to PLAN`, step by step.
@@ -207,7 +214,13 @@ def apply_command(path: Path, **options: Any) -> int:
     return run_plan("fifo", path, options)
 
 
-@fifo.command("undo", short_help="Undo the steps of an applied PLAN, the last first.")
+@fifo.command(
+    "undo",
+    short_help="Undo the steps of an applied PLAN, the last first.",
+    epilog="""\b
+Examples:
+  watchme fifo undo fifo.plan.json""",
+)
 @plan_options
 def undo_command(path: Path, **options: Any) -> int:
     """Undo an applied PLAN: poll the old queue, switch producers back, empty the new queue, stop polling it.

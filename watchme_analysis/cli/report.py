@@ -117,11 +117,12 @@ def report(
         if notebooks is not None:
             raise click.UsageError(error_sentence("error-markdown-no-notebooks"))
         return _write_postmortems(question, cases, out, fail_on, **options)
+    printer = Printer(str(options["language"]))
     with absent_module(ADDRESS_GRAMMAR):
         results = write_reports(
-            question, cases, out, notebooks=notebooks, progress=ReportProgress(), **options
+            question, cases, out, notebooks=notebooks, progress=ReportProgress(printer), **options
         )
-    echo(f"Index: {out / INDEX}")
+    printer.say("report-index", file=str(out / INDEX))
     if any(result["status"] != "ok" for result in results):
         return NOTEBOOK_FAILED
     return FOUND if any(meets(fail_on, result["diagnosis"]) for result in results) else 0
@@ -142,7 +143,8 @@ def _write_postmortems(
 class ReportProgress:
     """Progress of reports on standard error: a status line on a terminal, else plain lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: Printer) -> None:
+        self._out = out
         self._reports = self._done = 0
         self._terminal = sys.stderr.isatty()
         self._section = ""
@@ -154,8 +156,8 @@ class ReportProgress:
     def cell(self, request: Any, number: int, cells: int, title: str) -> None:
         """Print the report and the cell that runs."""
         which = f"[{self._done + 1}/{self._reports}] " if self._reports > 1 else ""
-        line = f"{which}{request.question} {request.case.name}: cell {number} of {cells}"
-        line += f", {title}" if title else ""
+        line = self._out.words("report-cell", number=number, cells=cells)
+        line = f"{which}{request.question} {request.case.name}: {line}" + (f", {title}" if title else "")
         if self._terminal:
             width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
             show_line(printable(line)[: width - 1])

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import Seconds
+from watchme_analysis.cli.options import Seconds, language_option
+from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import FILE, Config, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
-from watchme_analysis.text.render import error_message, label
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.delivery.schedule import Job
@@ -66,6 +67,7 @@ Exit codes: 0 shown or installed; 1 systemd or cron failed; 2 bad input.""",
 @_kind_option
 @_for_all_option
 @_yes_option
+@language_option
 def install(systems: tuple[str, ...], every: float, **options: Any) -> None:
     """Install a timer for each SYSTEM of watchme.toml; without one, a timer that runs all of them.
 
@@ -86,7 +88,7 @@ def install(systems: tuple[str, ...], every: float, **options: Any) -> None:
                 (job.folder / ".watchme").mkdir(exist_ok=True)
         if options["yes"]:
             _run(["crontab", "-"], crontab)
-        _say_how(is_done=options["yes"], kind="crontab")
+        _say_how(Printer(options["language"]), is_done=options["yes"], kind="crontab")
         return
     folder = _unit_folder(system_wide=options["system_wide"])
     units = {name: text for job in jobs for name, text in systemd_units(job).items()}
@@ -98,29 +100,58 @@ def install(systems: tuple[str, ...], every: float, **options: Any) -> None:
         _systemctl(options["system_wide"], "daemon-reload")
         for job in jobs:
             _systemctl(options["system_wide"], "enable", "--now", f"{job.name}.timer")
-    _say_how(is_done=options["yes"], kind="systemd")
+    _say_how(Printer(options["language"]), is_done=options["yes"], kind="systemd")
 
 
-@schedule.command("list", short_help="List the timers that were installed here.")
+@schedule.command(
+    "list",
+    short_help="List the timers that were installed here.",
+    epilog="""\b
+Examples:
+  watchme schedule list
+  watchme schedule list --output json""",
+)
 @_for_all_option
-def list_command(*, system_wide: bool) -> None:
+@language_option
+@output_options(["json"])
+def list_command(*, system_wide: bool, language: str, **options: Any) -> None:
     """List timers and crontab lines that `watchme schedule install` has installed."""
     from watchme_analysis.delivery.schedule import scheduled_in_crontab
 
     folder = _unit_folder(system_wide=system_wide)
-    found = [f"{path.stem}: {path}" for path in _installed(folder, "watchme-*.timer")]
+    output = output_of(options)
+    found = [
+        {"timer": path.stem, "kind": "systemd", "at": str(path)}
+        for path in _installed(folder, "watchme-*.timer")
+    ]
     if shutil.which("crontab"):
-        found += [f"{name}: crontab: {line}" for name, line in scheduled_in_crontab(_read_crontab()).items()]
-    for line in found or [label("schedule-none", load_config().language)]:
-        echo(line)
+        found += [
+            {"timer": name, "kind": "crontab", "at": line}
+            for name, line in scheduled_in_crontab(_read_crontab()).items()
+        ]
+    if output.form != TABLE:
+        output.write_document(found, lambda: found)
+        return
+    for each in found:
+        echo(f"{each['timer']}: {'crontab: ' if each['kind'] == 'crontab' else ''}{each['at']}")
+    if not found:
+        Printer(language).say("schedule-none")
 
 
-@schedule.command("remove", short_help="Show what would be removed, and remove it with --yes.")
+@schedule.command(
+    "remove",
+    short_help="Show what would be removed, and remove it with --yes.",
+    epilog="""\b
+Examples:
+  watchme schedule remove orders
+  watchme schedule remove orders --yes""",
+)
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @_kind_option
 @_for_all_option
 @_yes_option
-def remove(systems: tuple[str, ...], *, is_cron: bool, system_wide: bool, yes: bool) -> None:
+@language_option
+def remove(systems: tuple[str, ...], *, is_cron: bool, system_wide: bool, yes: bool, language: str) -> None:
     """Remove the timer of each SYSTEM; without one, the timer that runs all of them.
 
     Only what `watchme schedule install` has installed is removed.
@@ -138,7 +169,7 @@ def remove(systems: tuple[str, ...], *, is_cron: bool, system_wide: bool, yes: b
             crontab = with_crontab_line(crontab, job, None)
         if yes:
             _run(["crontab", "-"], crontab)
-        _say_how(is_done=yes, kind="crontab")
+        _say_how(Printer(language), is_done=yes, kind="crontab")
         return
     folder = _unit_folder(system_wide=system_wide)
     for job in jobs:
@@ -152,7 +183,7 @@ def remove(systems: tuple[str, ...], *, is_cron: bool, system_wide: bool, yes: b
             for path in paths:
                 path.unlink()
             _systemctl(system_wide, "daemon-reload")
-    _say_how(is_done=yes, kind="systemd")
+    _say_how(Printer(language), is_done=yes, kind="systemd")
 
 
 @schedule.command(
@@ -303,8 +334,7 @@ def _run(command: list[str], text: str | None = None) -> None:
         raise ServiceError(error_message("error-schedule-failed", command=" ".join(command), error=printed))
 
 
-def _say_how(*, is_done: bool, kind: str) -> None:
-    out = Printer(load_config().language)
+def _say_how(out: Printer, *, is_done: bool, kind: str) -> None:
     if is_done:
         out.say("schedule-done", err=True)
     else:

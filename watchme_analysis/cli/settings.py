@@ -75,7 +75,14 @@ def plan_command(case: Path | None, queue: str | None, to: Path | None, **option
     return 0
 
 
-@settings.command("apply", short_help="Apply a PLAN of settings, or the rest of it.")
+@settings.command(
+    "apply",
+    short_help="Apply a PLAN of settings, or the rest of it.",
+    epilog="""\b
+Examples:
+  watchme settings apply uploads.plan.json
+  watchme settings apply uploads.plan.json --case cases/last-night""",
+)
 @plan_options
 def apply_command(path: Path, **options: Any) -> int:
     """Apply the PLAN of `watchme settings plan --to PLAN`, step by step.
@@ -86,7 +93,13 @@ def apply_command(path: Path, **options: Any) -> int:
     return run_plan("settings", path, options)
 
 
-@settings.command("undo", short_help="Give the settings of a PLAN their old values again.")
+@settings.command(
+    "undo",
+    short_help="Give the settings of a PLAN their old values again.",
+    epilog="""\b
+Examples:
+  watchme settings undo uploads.plan.json""",
+)
 @plan_options
 def undo_command(path: Path, **options: Any) -> int:
     """Give every setting that a PLAN changed its old value again, the last first."""

@@ -57,3 +57,19 @@ lab-notebooks = Your notebooks: { $folder }
 schedule-none = No timer is installed. `watchme schedule install` shows one.
 schedule-done = Done.
 schedule-unchanged = Nothing was changed. Give --yes to change { $kind }.
+
+## Sentences of click, which are its own in English
+
+click-integer = { $value } is not a valid integer.
+click-number = { $value } is not a valid number.
+click-range = { $value } is not in the range { $range }.
+click-no-path = { $value } does not exist.
+click-is-folder = { $value } is a folder.
+click-is-file = { $value } is a file.
+click-no-rights = The rights on { $value } are missing.
+click-extra = Got unexpected extra arguments ({ $value }).
+click-needs-value = Option { $value } requires an argument.
+click-no-value = Option { $value } does not take a value.
+click-no-command = Missing command.
+report-cell = cell { $number } of { $cells }
+report-index = Index: { $file }

@@ -47,3 +47,19 @@ lab-notebooks = ノートブックの場所: { $folder }
 schedule-none = インストールされたタイマーはありません。`watchme schedule install` で内容を確認できます。
 schedule-done = 完了しました。
 schedule-unchanged = 何も変更していません。{ $kind } を変更するには --yes を指定してください。
+
+## click のメッセージ (英語では click 自身の文を表示)
+
+click-integer = { $value } は整数ではありません。
+click-number = { $value } は数値ではありません。
+click-range = { $value } は範囲 { $range } の外です。
+click-no-path = { $value } がありません。
+click-is-folder = { $value } はフォルダです。
+click-is-file = { $value } はファイルです。
+click-no-rights = { $value } へのアクセス権がありません。
+click-extra = 余分な引数があります ({ $value })。
+click-needs-value = オプション { $value } には値が必要です。
+click-no-value = オプション { $value } に値は指定できません。
+click-no-command = コマンドを指定してください。
+report-cell = セル { $number }/{ $cells }
+report-index = 一覧: { $file }
