@@ -76,7 +76,7 @@ def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):
     watchme("import", evidence, tmp_path / "case")
     shown = watchme("case", "show", tmp_path / "case", "--timezone", "UTC")
     assert shown.returncode == 0, shown.stderr
-    tables, _, files = shown.stdout.partition("How it was obtained:")
+    tables, _, files = shown.stdout.partition("Files of the case:")
     assert "window (2025-12-11, UTC)" in tables
     assert "access_log     3         0        -  01:00:01 .. 01:00:31\n" in tables
     digest = hashlib.sha256((evidence / "access.log").read_bytes()).hexdigest()[:12]

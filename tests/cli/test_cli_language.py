@@ -52,3 +52,39 @@ def test_the_text_for_people_follows_the_option_before_the_environment(bundled):
     assert reported["", "ja"] == reported["ja", "en"]
     assert JAPANESE.search(reported["", "ja"])
     assert not JAPANESE.search(reported["en", "ja"])
+
+
+# Four English words in a row are a phrase; commands, code and paths stand between other characters.
+ENGLISH = re.compile(r"(?:\b[a-z]{2,} ){3,}[a-z]{2,}\b")
+# Contents of the evidence, and reasons for which its lines are rejected.
+AS_RECORDED = re.compile(r"watchme [^\n]*|`[^`]*`|行目: [^\n]*")
+
+
+@pytest.mark.slow
+def test_what_commands_print_is_japanese(watchme, evidence):
+    log = evidence / "access.log"
+    folder = evidence.parent
+    for words in (
+        ("case", "import", "evidence", "case"),
+        ("case", "show", "case"),
+        ("case", "list"),
+        ("case", "list", "evidence"),
+        ("case", "verify", "case"),
+        ("case", "verify", "evidence"),
+        ("case", "export", "case", "copy", "--redact", "ids"),
+        ("case", "sql", "case", "select * from probes", "--limit", "1"),
+        ("access", log, "--slow", "1ms", "--only", "status=200"),
+        ("access", log, "--since", "2h"),
+        ("access", "nowhere.log"),
+        ("query", "list"),
+        ("query", "show", "durations"),
+        ("alarms", "list", "case"),
+        ("config", "show"),
+        ("schedule", "list"),
+        ("probe", "ftp://example.com"),
+        ("loadtest",),
+    ):
+        said = watchme(*words, "--language", "ja", cwd=folder)
+        text = AS_RECORDED.sub("", said.stdout + said.stderr)
+        assert JAPANESE.search(text), words
+        assert not ENGLISH.search(text), (words, ENGLISH.search(text))

@@ -17,9 +17,10 @@ from watchme_analysis.cli.options import (
     seconds_option,
     shown_zone_option,
 )
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.probe import with_message
+from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.render import as_message, error_message, render
+from watchme_analysis.text.render import error_message, render, text_of_error
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
@@ -121,13 +122,13 @@ def guard(url: str, **options: Any) -> int:
     made = _guard(settings, options)
     journal = options["folder"] / "guard.journal.jsonl"
     if options["recorded_in"] is not None:
-        made.record = _recorder(options["recorded_in"], journal)
+        made.record = _recorder(options["recorded_in"], journal, Printer(options["language"]))
     stop = _stop_on_signals()
     made.run(journal, stop)
     return 0
 
 
-def _recorder(case: Path, journal: Path) -> Callable[[], None]:
+def _recorder(case: Path, journal: Path, out: Printer) -> Callable[[], None]:
     """Return a function that records the restarts in a case; a failure must not end the guard."""
     from watchme_analysis.errors import WatchmeError
     from watchme_analysis.services.guard import check_case, record_restarts
@@ -138,7 +139,7 @@ def _recorder(case: Path, journal: Path) -> Callable[[], None]:
         try:
             record_restarts(case, journal)
         except WatchmeError as error:
-            echo(str(error), err=True)
+            echo(out.text(text_of_error(error)), err=True)
 
     return record
 
@@ -185,7 +186,7 @@ def _guard(settings: GuardSettings, options: dict[str, Any]) -> Guard:
         try:
             prober.check_url(address)
         except ValueError as error:
-            raise InputError(as_message(error)) from error
+            raise with_message(error) from error
     language = options["language"]
     aws = _session(options) if instance or options["topic"] or options["heartbeat"] else None
     host: Host = ManagedHost(aws, instance) if instance and aws else LocalHost()
@@ -197,7 +198,9 @@ def _guard(settings: GuardSettings, options: dict[str, Any]) -> Guard:
         commands=evidence_commands(settings.url, container),
         folder=options["folder"],
         notify=_notifier(options, aws, language),
-        heartbeat=_heartbeat(aws) if options["heartbeat"] and aws else lambda: None,
+        heartbeat=_heartbeat(aws, Printer(options["language"]))
+        if options["heartbeat"] and aws
+        else lambda: None,
         outside_url=options["outside_url"],
         report=lambda sentence: echo(render(sentence, language)),
     )
@@ -222,7 +225,7 @@ def _notifier(options: dict[str, Any], aws: Aws | None, language: str) -> Callab
     return notify
 
 
-def _heartbeat(aws: Aws) -> Callable[[], None]:
+def _heartbeat(aws: Aws, out: Printer) -> Callable[[], None]:
     """Return a function that publishes the heartbeat at most once a minute, and survives an AWS failure."""
     import time
 
@@ -242,7 +245,7 @@ def _heartbeat(aws: Aws) -> Callable[[], None]:
                 MetricData=[{"MetricName": name, "Value": 1}],
             )
         except ServiceError as error:  # the alarm on the missing heartbeat tells
-            echo(str(error), err=True)
+            echo(out.text(text_of_error(error)), err=True)
 
     return beat
 

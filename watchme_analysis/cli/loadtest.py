@@ -17,6 +17,7 @@ from watchme_analysis.cli.options import (
     seconds_option,
     shown_zone_option,
 )
+from watchme_analysis.cli.probe import with_message
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.load_plan import FACTORS, LONGEST_S, MOST_MESSAGES
@@ -219,7 +220,7 @@ def _apply(path: Path, options: dict[str, Any]) -> int:
     try:
         headers = read_headers(options["headers"])
     except (OSError, ValueError) as error:
-        raise InputError(str(error)) from error
+        raise InputError(error_message("error-as-is", text=with_message(error))) from error
 
     def report(said: Any) -> None:
         if not options["as_json"]:

@@ -43,10 +43,10 @@ def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
     try:
         return prober.read_headers(pairs)
     except (OSError, ValueError) as error:
-        raise click.BadParameter(text_of_error(_told(error)), param_hint="--header") from error
+        raise click.BadParameter(text_of_error(with_message(error)), param_hint="--header") from error
 
 
-def _told(error: Exception) -> Exception:
+def with_message(error: Exception) -> Exception:
     """Return an error of the prober, which works without this package, with its message."""
     if isinstance(error, prober.InvalidInputError):
         return InputError(error_message(f"error-probe-{error.kind}", **error.values))
@@ -163,7 +163,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
         try:
             prober.check_url(url)
         except ValueError as error:
-            raise _told(error) from error
+            raise with_message(error) from error
     every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])
     for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
     if every_s < prober.MIN_INTERVAL_S or timeout_s <= 0:
@@ -183,7 +183,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     try:
         prober.append(options["output"], [])
     except ValueError as error:
-        raise _told(error) from error
+        raise with_message(error) from error
 
     def fetch(url: str) -> dict[str, Any]:
         return prober.fetch(url, timeout_s, headers, options["insecure"])
@@ -211,7 +211,7 @@ def _line_of(out: Printer, row: dict[str, Any], problem: Exception | None) -> st
     seen = row["error"] or out.words("probe-seen", status=str(row["status"]), seconds=f"{row['seconds']:.3f}")
     line = f"{row['timestamp']} {row['vantage']} {row['path']} {seen}"
     if problem is not None:
-        line += f" - {out.text(error_message('probe-not-written', reason=_told(problem)))}"
+        line += f" - {out.text(error_message('probe-not-written', reason=with_message(problem)))}"
     return printable(line)
 
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import Journal, open_journal, read_journal
 from watchme_analysis.redact import shortened
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import MessageText
+from watchme_analysis.text.render import error_message, text_of_error
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -248,21 +249,21 @@ def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], f
     try:
         parameters = _parameters(message, deduplication)
     except ValueError as error:
-        _reject(line, message, journal, str(error), found)
+        _reject(line, message, journal, text_of_error(error), found)
         return
     _write(journal, line, message, SENDING, **({"deduplication": deduplication} if deduplication else {}))
     for attempt in range(_TRIES):
         try:
             answer = aws.call("sqs", "send_message", **parameters)
         except ThrottledError as error:  # a throttled message was not accepted
-            found.stopped = str(error)
+            found.stopped = text_of_error(error)
             aws.sleep(aws.backoff(attempt))
         except ServiceError as error:
             reason = _rejection(error)
             if reason is not None:
                 _reject(line, message, journal, reason, found)
                 return
-            found.stopped = str(error)
+            found.stopped = text_of_error(error)
             if may_have_arrived(error):
                 found.unconfirmed.append(message_id(message))
                 return
@@ -306,12 +307,12 @@ def _parameters(message: dict[str, Any], deduplication: str | None = None) -> di
             try:
                 raw = base64.b64decode(value["BinaryValue"], validate=True)
             except ValueError as error:
-                raise ValueError(f"The value of the binary attribute {name!r} is not base64.") from error
+                raise ValueError(error_message("redrive-body-no-base64", name=repr(name))) from error
             attributes[name] = {**value, "BinaryValue": raw}
     try:
         message["MessageBody"].encode()
     except UnicodeEncodeError as error:
-        raise ValueError("The body is not valid Unicode, which SQS does not accept.") from error
+        raise ValueError(error_message("redrive-body-no-unicode")) from error
     changed = {} if deduplication is None else {"MessageDeduplicationId": deduplication}
     return {**message, "MessageAttributes": attributes, **changed}
 
@@ -336,7 +337,7 @@ def _rejection(error: ServiceError) -> str | None:
 
 def _reject(line: str, message: dict[str, Any], journal: Journal, reason: str, found: RedriveResult) -> None:
     """Record that SQS rejected a message, so that later runs skip it."""
-    reason = reason.rstrip(".")
+    reason = reason if isinstance(reason, MessageText) else reason.rstrip(".")
     _write(journal, line, message, REJECTED, reason=reason)
     found.rejected.append(Rejection(message_id(message), reason))
     found.stopped = ""

@@ -120,3 +120,5 @@ redrive-rejected = rejected: SQS does not accept { $count ->
   }: { $reasons }. The journal holds the reasons. Later runs leave these messages out unless --retry-rejected is given.
 redrive-rejection = { $id } ({ $reason })
 redrive-stopped-then = stopped: { $reason } Then the same command continues with the rest.
+redrive-body-no-base64 = The value of the binary attribute { $name } is not base64
+redrive-body-no-unicode = The body is not valid Unicode, which SQS does not accept

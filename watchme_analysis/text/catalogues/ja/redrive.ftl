@@ -87,3 +87,5 @@ redrive-unconfirmed = 未確認: 実行の中断または接続の切断のた�
 redrive-rejected = 拒否: SQS がメッセージ { $count } 件を受け付けません: { $reasons }。理由はジャーナルに記録しています。--retry-rejected を指定しない限り、以降の実行では除外します。
 redrive-rejection = { $id } ({ $reason })
 redrive-stopped-then = 停止しました: { $reason } その後、同じコマンドを実行すると残りを続けられます。
+redrive-body-no-base64 = バイナリ属性 { $name } の値が base64 ではありません
+redrive-body-no-unicode = 本文が有効な Unicode ではないため、SQS が受け付けません

@@ -67,7 +67,7 @@ import-reading = { $file } を読み取り中
 import-with-another = 別のファイルと合わせて読み取りました
 import-without-row = 読み取ったファイルのうち、行がなかったもの (全ファイルの一覧は `watchme case show` で確認できます):
 import-many-files = { $place ->
-    [folder] { $folder } の
+    [folder] { $folder } の{ " " }
    *[root] { "" }
   }{ $count } ファイル
 import-unread = 証拠のファイルですが、読み取れませんでした:
