@@ -34,6 +34,7 @@ NAMES = dict.fromkeys(
         "words",
         "say",
         "_headed",
+        "reject_reason",
     ),
     0,
 )

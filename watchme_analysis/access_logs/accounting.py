@@ -16,7 +16,7 @@ from watchme_analysis.files.line_accounting import LineAccounting
 from watchme_analysis.files.lines import shown, split_lines
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.text.message import Resource
-from watchme_analysis.text.render import note
+from watchme_analysis.text.render import note, text_of_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,15 +143,14 @@ def unreadable_log(one: Input, reader: ReferenceParser) -> Retrieval | None:
             try:
                 reader.row(line)
             except ValueError as error:
-                refused.append(Rejected(one.name, 0 if at else number, str(error), shown(line), len(line)))
+                refused.append(
+                    Rejected(one.name, 0 if at else number, text_of_error(error), shown(line), len(line))
+                )
             else:
                 return None
     if len(refused) < _LEAST_LINES:
         return None
-    reason = (
-        f"it was not read: none of {len(refused)} lines from all over it is of a known format. "
-        "--nginx-conf or --format says how they are written; with --format it is read to its end in any case"
-    )
+    reason = note("reject-sampled", lines=len(refused))
     first = [each for each in refused[:_EXAMPLES] if each.line]
     return Retrieval(
         "nginx_access", one.name, lines=0, rejected=(Rejected(one.name, 0, reason), *first), truncated=True

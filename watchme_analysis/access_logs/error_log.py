@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.field_values import across_repeated_hours, microseconds
 from watchme_analysis.files.line_accounting import TextAccounting
@@ -184,11 +185,11 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         elif _LINE.match(decoded(line)):
             records.append((at, [line]))
         elif not records:
-            account.reject(at, "no time, level and process at its start", line)
+            account.reject(at, reject_reason("reject-error-head"), line)
         elif line[:5].rstrip(b"/").isdigit() and line[4:5] == b"/":
-            account.reject(at, "begins like an error log line but is not one", line)
+            account.reject(at, reject_reason("reject-error-like"), line)
         elif _REQUEST_LINE.match(line):
-            account.reject(at, "it is a request, as an access log has them", line)
+            account.reject(at, reject_reason("reject-is-request"), line)
         else:
             records[-1][1].append(line)
             account.joined_lines += 1

@@ -21,7 +21,7 @@ from watchme_analysis.files.decompress import TruncatedError, unpacked, unpackin
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.text.formats import readable_name
 from watchme_analysis.text.message import Choice, Resource
-from watchme_analysis.text.render import ErrorMessage, error_message, note, text_of_error
+from watchme_analysis.text.render import ErrorMessage, error_message, error_sentence, note, text_of_error
 
 # Bytes per request to S3, because each request has a latency.
 REQUEST_BYTES = 8 << 20
@@ -91,7 +91,7 @@ class Input:
             with self.open() as stream:
                 yield stream
         except FileNotFoundError as error:
-            raise TruncatedError("it was gone before it was read") from error
+            raise TruncatedError(note("reject-gone")) from error
         except OSError as error:
             problem = ServiceError if self.name.startswith("s3://") else InputError
             raise problem(error_message("error-file-unreadable", path=self.name, reason=error)) from error
@@ -119,7 +119,7 @@ def _until_broken(read: Iterator[_Read]) -> Iterator[_Read]:
     except OSError as error:
         if not some:
             raise
-        raise TruncatedError(f"reading it broke off: {error.strerror or error}") from error
+        raise TruncatedError(error_sentence("reject-broke-off", reason=error)) from error
 
 
 def find_inputs(names: list[str], kind: str = "access") -> list[Input]:

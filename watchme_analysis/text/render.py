@@ -177,6 +177,8 @@ def error_sentence(message_id: str, /, **values: object) -> MessageText:
 
 def text_of_error(error: BaseException) -> str:
     """Return the sentence of an error, with its message if it has one, to be stored or told later."""
+    if len(error.args) == 1 and isinstance(error.args[0], MessageText):
+        return error.args[0]
     said = message_of_error(error)
     return _english(said) if isinstance(said, Message) else str(error)
 

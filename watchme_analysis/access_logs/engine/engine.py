@@ -21,10 +21,11 @@ from watchme_analysis.access_logs.formats.json_log import shape_of
 from watchme_analysis.access_logs.formats.load_balancer import TYPES, load_balancer_plan
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.access_logs.line_blocks import ROOM_BYTES, Block, block_of
+from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.lines import prefix_sizes
 from watchme_analysis.installation import require
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, text_of_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,6 @@ _MOST_TRUNCATED = 3
 _TRUNCATED_SHARE = 0.002
 # A carriage return.
 _RETURN = 13
-_CUT = "it has no line end, so that its last value may be cut"
 
 
 @cache
@@ -257,12 +257,12 @@ class Engine:
             try:
                 values, log_format = reader.row_and_format(line.lstrip(b"\0"))
             except ValueError as error:
-                rejected.append(RejectedLine(int(row) + 1, str(error), line))
+                rejected.append(RejectedLine(int(row) + 1, text_of_error(error), line))
                 continue
             is_cut = row + 1 == len(bounds[0]) and not _has_line_end(buf)
             if is_cut and log_format is not None and not log_format.literals[-1]:
                 reader.used[log_format.label + log_format.hint] -= 1
-                rejected.append(RejectedLine(int(row) + 1, _CUT, line))
+                rejected.append(RejectedLine(int(row) + 1, reject_reason("reject-cut"), line))
                 continue
             if not self._selection.takes(values):
                 filtered += 1
@@ -272,7 +272,7 @@ class Engine:
                 values = unescaped_row(values, log_format.escape)
             found.append({**values, **constants, "line": int(row) + 1})
             if log_format is not None and log_format.begins(reader.formats[0]):
-                reason = f"it may be a truncated line of {reader.formats[0].name}"
+                reason = reject_reason("reject-truncated", format=reader.formats[0].name)
                 truncated = RejectedLine(int(row) + 1, reason, line)
                 shorter.setdefault(log_format, []).append((found[-1], truncated))
         for log_format, pairs in shorter.items():

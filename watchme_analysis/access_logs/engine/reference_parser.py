@@ -23,18 +23,21 @@ from watchme_analysis.access_logs.formats.load_balancer import load_balancer_val
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
 from watchme_analysis.access_logs.formats.text_proxies import text_values
 from watchme_analysis.access_logs.formats.w3c import W3cFields
+from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.lines import decoded, prefix_size, prefix_time
+from watchme_analysis.text.message import Choice
+from watchme_analysis.text.render import text_of_error
 
-# Beginnings of lines that are not requests, and their descriptions.
+# Beginnings of lines that are not requests, and the ends of the ids of their messages.
 _OTHERS = (
     (
         re.compile(rb"\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(\.\d+)? \d{4}\] \["),
-        "it is of Apache's error log, which is not read",
+        "apache-error",
     ),
     (
         re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: "),
-        "it is of Nginx's error log, which --errors reads",
+        "nginx-error",
     ),
 )
 
@@ -47,12 +50,13 @@ def _reason_no_request(labels: Iterable[str]) -> str:
     """Return a description of a line whose labels are not those of a request."""
     known = [label[:_LABEL_SIZE] for label in labels]
     more = ", …" if len(known) > _MOST_LABELS else ""
-    return f"no request: no status or no target among its keys {', '.join(known[:_MOST_LABELS])}{more}"
+    return reject_reason("reject-no-request", keys=f"{', '.join(known[:_MOST_LABELS])}{more}")
 
 
 def reason_unmatched(line: bytes) -> str:
     """Return a description of a line that matches no format."""
-    return next((reason for begins, reason in _OTHERS if begins.match(line)), "it is of none of the formats")
+    kind = next((found for begins, found in _OTHERS if begins.match(line)), "no-format")
+    return reject_reason(f"reject-{kind}")
 
 
 def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
@@ -76,16 +80,18 @@ def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
     names, known = log_format.names, found.lastindex
     further = len(names) > _MOST_NESTED
     if log_format.is_corrupt(line):
-        where = "it holds NUL bytes, which a crash leaves"
+        place, at = "nul", 0
     elif known == _MOST_NESTED and further:
-        where = f"behind ${names[known - 1]}"
+        place, at = "behind", known - 1
     elif known < len(names):
-        where = f"from ${names[known]} on"
+        place, at = "from", known
     elif found.end() < len(line):
-        where = f"it goes on behind ${names[-1]}"
+        place, at = "more", -1
     else:
-        where = "another line begins inside of it"
-    return f"it is not of log_format {log_format.label}: {where}"
+        place, at = "another", 0
+    return reject_reason(
+        "reject-mismatch", format=log_format.label, place=Choice(place), variable=f"${names[at]}"
+    )
 
 
 # Python's regular expressions are nested at most as deep as its own calls.
@@ -174,7 +180,7 @@ class ReferenceParser:
     def _row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
         reason = ""
         if self.is_directive(line):
-            raise ValueError("a directive, which says what the lines below it hold")
+            raise ValueError(reject_reason("reject-directive"))
         if self.fields is not None:
             row = row_of(self.fields.values(line), self.zone)
             self.used[w3c_lines.NAME] += 1
@@ -189,14 +195,14 @@ class ReferenceParser:
             try:
                 row = row_of(values, self.zone)
             except ValueError as error:
-                reason = str(error)
+                reason = text_of_error(error)
                 continue
             self.used[log_format.label + log_format.hint] += 1
             return row, log_format
         if line.lstrip().startswith(b"{"):
             by_key = values_of(line, self.keys)
             if by_key is None:
-                raise ValueError("no JSON object")
+                raise ValueError(reject_reason("reject-no-json"))
             if not is_request(by_key):
                 wrapped = self._unwrapped(by_key)
                 if wrapped is None:

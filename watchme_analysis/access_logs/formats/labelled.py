@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL, adapted, plain_label
+from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.files.field_values import duration_s
 from watchme_analysis.files.lines import decoded
 
@@ -73,7 +74,7 @@ def labelled_values(line: bytes) -> tuple[str, Values, list[str]] | None:
         return None
     labels = [label for label, _ in pairs]
     if len(set(labels)) < len(labels):
-        raise ValueError("a label occurs twice: another line may begin inside of it")
+        raise ValueError(reject_reason("reject-label-twice"))
     values: Values = {}
     for label, value in pairs:
         plain = plain_label(label)

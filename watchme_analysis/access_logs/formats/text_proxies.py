@@ -20,6 +20,7 @@ from datetime import tzinfo
 from functools import cached_property
 
 from watchme_analysis.access_logs.formats.json_proxies import end_of, without_port
+from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.files.field_values import number
 from watchme_analysis.files.lines import decoded
 
@@ -271,7 +272,7 @@ def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
             continue
         first = proxy.beginning.search(text)
         if first is not None and proxy.beginning.search(text, first.start() + 1):
-            raise ValueError("another line begins inside of it")
+            raise ValueError(reject_reason("reject-another-line"))
         values = {name: None if value in _NOTHING else value for name, value in found.groupdict().items()}
         if proxy.units_per_s is not None:
             for name in ("request_time", "upstream_response_time"):

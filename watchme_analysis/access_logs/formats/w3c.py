@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from watchme_analysis.access_logs.formats.json_log import is_request
+from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.files.lines import decoded
 
 NAME = "W3C"
@@ -116,13 +117,15 @@ class W3cFields:
             If the number of values differs from that of fields, or the fields are not those of a request.
         """
         if self.names is None:
-            raise ValueError("no #Fields above it says what its values are")
+            raise ValueError(reject_reason("reject-no-fields"))
         text = decoded(line)
         parts = text.split("\t" if "\t" in text else " ")
         if len(parts) != len(self.names) and '"' in text:
             parts = _quoted_parts(text)
         if len(parts) != len(self.names):
-            raise ValueError(f"{len(parts)} values, of {len(self.names)} fields")
+            raise ValueError(
+                reject_reason("reject-values", values=str(len(parts)), fields=str(len(self.names)))
+            )
         given = {
             name: None if part in ("", "-") else part for name, part in zip(self.names, parts, strict=True)
         }
@@ -137,7 +140,7 @@ class W3cFields:
         if stem is not None:
             values["request_uri"] = stem if query is None else f"{stem}?{query}"
         if not is_request(values):
-            raise ValueError("no request: neither status nor target")
+            raise ValueError(reject_reason("reject-no-status"))
         if values.get("request_time") and self.per_second != 1:
             values["request_time_ms"] = values.pop("request_time")
         return values

@@ -131,3 +131,32 @@ access-note-last-errors = Of { $errors } errors the last { $listed } are listed,
 access-note-masked = Passwords, tokens and names in e-mail addresses are shown as { $mask }; the logs hold them.
 access-note-copy = { $copy } is left out: { $whole } begins with all its lines.
 access-note-not-compared = The { $logs } logs are read in the order of their names and not compared for copies.
+
+## Reasons for rejected lines
+
+reject-apache-error = it is of Apache's error log, which is not read
+reject-nginx-error = it is of Nginx's error log, which --errors reads
+reject-no-request = no request: no status or no target among its keys { $keys }
+reject-no-format = it is of none of the formats
+reject-mismatch = it is not of log_format { $format }: { $place ->
+    [nul] it holds NUL bytes, which a crash leaves
+    [behind] behind { $variable }
+    [from] from { $variable } on
+    [more] it goes on behind { $variable }
+   *[another] another line begins inside of it
+  }
+reject-directive = a directive, which says what the lines below it hold
+reject-no-json = no JSON object
+reject-label-twice = a label occurs twice: another line may begin inside of it
+reject-another-line = another line begins inside of it
+reject-no-fields = no #Fields above it says what its values are
+reject-values = { $values } values, of { $fields } fields
+reject-no-status = no request: neither status nor target
+reject-cut = it has no line end, so that its last value may be cut
+reject-truncated = it may be a truncated line of { $format }
+reject-sampled = it was not read: none of { $lines } lines from all over it is of a known format. --nginx-conf or --format says how they are written; with --format it is read to its end in any case
+reject-error-head = no time, level and process at its start
+reject-error-like = begins like an error log line but is not one
+reject-is-request = it is a request, as an access log has them
+reject-gone = it was gone before it was read
+reject-broke-off = reading it broke off: { $reason }

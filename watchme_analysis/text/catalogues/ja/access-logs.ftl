@@ -96,3 +96,32 @@ access-note-last-errors = エラー { $errors } 件のうち、最後の { $list
 access-note-masked = パスワード、トークン、メールアドレスの名前部分は { $mask } と表示しています。ログには元の値が残っています。
 access-note-copy = { $copy } を除外しました。すべての行が { $whole } の先頭に含まれています。
 access-note-not-compared = { $logs } 個のログを名前の順に読み取ります。重複するコピーかどうかは比較していません。
+
+## 行を除外した理由
+
+reject-apache-error = Apache のエラーログの行です (読み取りの対象外)
+reject-nginx-error = Nginx のエラーログの行です (--errors で読み取れます)
+reject-no-request = リクエストではありません。キー { $keys } にステータスまたはパスがありません
+reject-no-format = どの形式にも一致しません
+reject-mismatch = log_format { $format } に一致しません: { $place ->
+    [nul] クラッシュで残る NUL バイトがあります
+    [behind] { $variable } より後
+    [from] { $variable } から先
+    [more] { $variable } の後に続きがあります
+   *[another] 行の途中から別の行が始まっています
+  }
+reject-directive = 以下の行の内容を示すディレクティブです
+reject-no-json = JSON オブジェクトではありません
+reject-label-twice = 同じラベルが 2 回あります。行の途中から別の行が始まっている可能性があります
+reject-another-line = 行の途中から別の行が始まっています
+reject-no-fields = 値の意味を示す #Fields が前の行にありません
+reject-values = { $fields } 個のフィールドに対して値が { $values } 個あります
+reject-no-status = リクエストではありません。ステータスもパスもありません
+reject-cut = 行末の改行がないため、最後の値が途切れている可能性があります
+reject-truncated = { $format } の途切れた行の可能性があります
+reject-sampled = 全体から選んだ { $lines } 行がどの形式にも一致しないため、読み取っていません。形式は --nginx-conf または --format で指定できます。--format を指定すると、必ず最後まで読み取ります
+reject-error-head = 先頭に時刻、レベル、プロセスがありません
+reject-error-like = エラーログの行に似ていますが、異なります
+reject-is-request = アクセスログの形式のリクエストです
+reject-gone = 読み取る前に削除されました
+reject-broke-off = 読み取りの途中で失敗しました: { $reason }
