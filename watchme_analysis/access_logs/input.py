@@ -21,7 +21,7 @@ from watchme_analysis.files.decompress import TruncatedError, unpacked, unpackin
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.text.formats import readable_name
 from watchme_analysis.text.message import Choice, Resource
-from watchme_analysis.text.render import ErrorMessage, error_message, error_sentence, note, text_of_error
+from watchme_analysis.text.render import ErrorMessage, error_message, error_sentence, note
 
 # Bytes per request to S3, because each request has a latency.
 REQUEST_BYTES = 8 << 20
@@ -285,7 +285,7 @@ def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
                 one.open().close()
         except OSError as error:
             problem = error_message("error-file-unreadable", path=one.name, reason=error)
-            rejected = (Rejected(one.name, 0, text_of_error(InputError(problem))),)
+            rejected = (Rejected(one.name, 0, error_sentence("reject-unreadable", reason=error)),)
             unread.append(Retrieval("nginx_access", one.name, lines=0, rejected=rejected, truncated=True))
         else:
             kept.append(one)

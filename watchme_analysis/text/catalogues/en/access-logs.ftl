@@ -160,3 +160,4 @@ reject-error-like = begins like an error log line but is not one
 reject-is-request = it is a request, as an access log has them
 reject-gone = it was gone before it was read
 reject-broke-off = reading it broke off: { $reason }
+reject-unreadable = it can't be read: { $reason }

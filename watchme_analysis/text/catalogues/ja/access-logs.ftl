@@ -125,3 +125,4 @@ reject-error-like = エラーログの行に似ていますが、異なります
 reject-is-request = アクセスログの形式のリクエストです
 reject-gone = 読み取る前に削除されました
 reject-broke-off = 読み取りの途中で失敗しました: { $reason }
+reject-unreadable = 読み取れません: { $reason }
