@@ -277,20 +277,20 @@ def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
     InputError
         If no input is readable.
     """
-    kept, unread = [], []
+    kept, unread, problems = [], [], []
     for one in inputs:
         try:
             # Opening a pipe would block until its writer opens it.
             if one.path is not None:
                 one.open().close()
         except OSError as error:
-            problem = error_message("error-file-unreadable", path=one.name, reason=error)
+            problems.append(error_message("error-file-unreadable", path=one.name, reason=error))
             rejected = (Rejected(one.name, 0, error_sentence("reject-unreadable", reason=error)),)
             unread.append(Retrieval("nginx_access", one.name, lines=0, rejected=rejected, truncated=True))
         else:
             kept.append(one)
     if not kept:
-        raise InputError(problem)
+        raise InputError(problems[0])
     return kept, unread
 
 
