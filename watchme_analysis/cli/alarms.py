@@ -80,7 +80,9 @@ def list_command(case: Path | None, spec: Path | None, **options: Any) -> None:
         return
     out = Printer(options["language"])
     heads = [out.words(f"alarms-column-{name}") for name in ("alarm", "kind", "on", "rule")]
-    cells = [(one.name, out.words(f"alarms-kind-{kind}"), one.over, one.in_words) for kind, one in found]
+    cells = [
+        (one.name, out.words(f"alarms-kind-{kind}"), one.over, out.text(one.summary)) for kind, one in found
+    ]
     echo(align_rows(heads, cells, words=range(len(heads))))
 
 

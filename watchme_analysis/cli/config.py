@@ -83,7 +83,8 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
     write_atomically(target, toml_text(found).encode())
     heads = [label(f"config-heading-{name}", language) for name in ("setting", "value", "source")]
     if found.rows():
-        echo(align_rows(heads, found.rows(), words=(0, 1, 2)))
+        rows = [(key, value, render(source, language)) for key, value, source in found.rows()]
+        echo(align_rows(heads, rows, words=(0, 1, 2)))
     for note in found.notes:
         echo(render(message("print-note", text=note), language), err=True)
     values = {"file": Resource(str(target))}

@@ -28,7 +28,7 @@ from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf import parse
 from watchme_analysis.nginx_conf.routing import effective_locations
 from watchme_analysis.text.message import Message, Names, Quotation, Resource, message
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, note
 
 # Path of an endpoint that reports the health of a service, in the usual spellings.
 _HEALTH_PATH = re.compile(
@@ -106,9 +106,9 @@ def find_in_aws(aws: Aws, found: Proposal, patterns: Sequence[str] = ()) -> None
     except ServiceError as error:
         found.note_refused(error)
         return
-    found.general["region"] = FoundValue(region, "AWS settings in force")
+    found.general["region"] = FoundValue(region, note("config-source-aws"))
     if aws.target.profile:
-        found.general["profile"] = FoundValue(aws.target.profile, "AWS settings in force")
+        found.general["profile"] = FoundValue(aws.target.profile, note("config-source-aws"))
     attributes = _queues(aws, found, patterns)
     dlqs = {name: dlq for name, each in attributes.items() if (dlq := _dead_letter_queue(each)) is not None}
     mappings = _items(aws, found, "lambda", "list_event_source_mappings", "EventSourceMappings")
@@ -189,7 +189,7 @@ def _add_system(found: Proposal, queue: str, dlq: str | None, functions: list[st
     system = found.systems.setdefault(name, {})
     system["queue"] = FoundValue(queue, "sqs:ListQueues")
     if dlq is not None:
-        system["dlq"] = FoundValue(dlq, f"RedrivePolicy of {queue}")
+        system["dlq"] = FoundValue(dlq, note("config-source-redrive", queue=Resource(queue)))
     if functions:
         system["function"] = FoundValue(_one_or_all(functions), "lambda:ListEventSourceMappings")
     return name
@@ -215,7 +215,9 @@ def _add_function_settings(
         for variable, value in sorted(variables.items()):
             url = _plain_url(value)
             if url is not None:
-                urls.setdefault(url, f"variable {variable} of {function}")
+                urls.setdefault(
+                    url, note("config-source-variable", name=Resource(variable), function=Resource(function))
+                )
     if logs:
         system["log_groups"] = FoundValue(list(dict.fromkeys(logs)), "logs:DescribeLogGroups")
     if len(urls) == 1:
@@ -335,7 +337,7 @@ def _of_compose(raw: RawFile, found: Proposal) -> tuple[dict[str, FoundValue], s
     if len(checked) != 1:
         return {}, ""
     service, url = checked[0]
-    source = f"health check of {service.name} in {raw.name}"
+    source = note("config-source-health-check", service=Resource(service.name), file=Resource(raw.name))
     values = {"health": FoundValue(url[1], source)} if url[1] else {}
     port = urlsplit(url[0]).port
     if port is not None:

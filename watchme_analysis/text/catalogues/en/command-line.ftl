@@ -73,3 +73,7 @@ click-no-value = Option { $value } does not take a value.
 click-no-command = Missing command.
 report-cell = cell { $number } of { $cells }
 report-index = Index: { $file }
+config-source-aws = AWS settings in force
+config-source-redrive = RedrivePolicy of { $queue }
+config-source-variable = variable { $name } of { $function }
+config-source-health-check = health check of { $service } in { $file }

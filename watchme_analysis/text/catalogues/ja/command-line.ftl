@@ -63,3 +63,7 @@ click-no-value = オプション { $value } に値は指定できません。
 click-no-command = コマンドを指定してください。
 report-cell = セル { $number }/{ $cells }
 report-index = 一覧: { $file }
+config-source-aws = 現在の AWS の設定
+config-source-redrive = { $queue } の RedrivePolicy
+config-source-variable = { $function } の環境変数 { $name }
+config-source-health-check = { $file } の { $service } のヘルスチェック
