@@ -2,6 +2,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.recurrence import patterns
@@ -26,6 +27,7 @@ def weekly(weeks=3, days=(0,), hour=3):
     return world
 
 
+@pytest.mark.slow
 def test_a_weekly_rhythm_is_found_though_each_week_was_purged():
     (row,) = found(weekly(weeks=4), "one weekday").itertuples()
     assert row.says == "Messages moved to the DLQ on 4 of 4 Mondays and on 0 of 24 other days (UTC)."
@@ -49,6 +51,7 @@ def test_the_weekday_is_that_of_the_reader():
     assert "Tuesdays" in row.says
 
 
+@pytest.mark.slow
 def test_dead_letters_of_every_day_have_no_weekday():
     assert found(weekly(days=range(7)), "one weekday").empty
 

@@ -146,5 +146,6 @@ def test_a_surge_under_which_nobody_fails_and_few_wait_needs_no_cause():
     assert "arrivals_up" in observed(failing)
 
 
+@pytest.mark.slow
 def test_many_requests_alone_are_no_incident():
     assert health.diagnose(investigate(flooded(case(lambda path, second: None)))).verdict == "no_incident"

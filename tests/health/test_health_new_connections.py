@@ -40,6 +40,7 @@ def test_kept_connections_that_fare_badly_too_say_nothing_of_opening_one(others)
     assert "new_alone_bad" not in seen(requests_of_new_connections(others))
 
 
+@pytest.mark.slow
 def test_where_the_log_does_not_tell_kept_connections_nothing_is_compared():
     made = requests_of_new_connections()
     log = made.table("app_log")

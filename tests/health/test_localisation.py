@@ -93,6 +93,7 @@ def test_refusals_leave_the_process_and_nginx_at_any_pace(tmp_path, pace):
     assert "192.0.2.11:8000" in " ".join(found["summary"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("message", "status"), [(REFUSED, 502), (NO_HEADER, 504), (NO_CONNECTION, 504)])
 def test_an_outage_of_seconds_or_days_leaves_the_same_layers(tmp_path, message, status):
     """Eight seconds with a request a second, and three days with one in five minutes."""
@@ -138,12 +139,14 @@ def test_bodies_that_stop_name_the_network(tmp_path):
     assert diagnosed(tmp_path, NO_BODY, 200, routes=("/v1/report",))["layer"] == "network"
 
 
+@pytest.mark.slow
 def test_lost_connections_leave_network_and_process(tmp_path):
     found = diagnosed(tmp_path, NO_CONNECTION, 504, every=2)
     remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
     assert remaining == {"network", "process"}
 
 
+@pytest.mark.slow
 def test_lost_connections_to_several_hosts_name_the_network(tmp_path):
     found = diagnosed(tmp_path, NO_CONNECTION, 504, every=2, hosts=("192.0.2.11", "192.0.2.12", "192.0.2.13"))
     assert found["layer"] == "network"
@@ -164,6 +167,7 @@ def test_the_log_of_nginx_alone_does_not_clear_the_edge(tmp_path):
     assert statuses(found)["edge"] == "inconclusive"
 
 
+@pytest.mark.slow
 def test_probabilities_of_layers_and_the_named_layer_agree(tmp_path):
     found = diagnosed(tmp_path, NO_BODY, 200, routes=("/v1/report",))
     by_layer = {entry["layer"]: entry["probability"] for entry in found["layers"]}
@@ -236,6 +240,7 @@ def signals(found: dict[str, Any]) -> set[str]:
     return {item["signal"] for entry in found["ranking"] for item in entry["evidence"]}
 
 
+@pytest.mark.slow
 def test_a_route_as_quick_as_any_waits_for_no_dependency(tmp_path):
     quick = timed(tmp_path / "quick", usual_s=0.002, overtaken=False)
     assert quick["layer"] == "process"
@@ -247,6 +252,7 @@ def test_a_route_as_quick_as_any_waits_for_no_dependency(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_requests_that_overtake_others_show_one_of_several_processes(tmp_path):
     alone = timed(tmp_path / "alone", usual_s=0.04, overtaken=False)
     several = timed(tmp_path / "several", usual_s=0.04, overtaken=True)
@@ -274,6 +280,7 @@ def test_static_files_of_nginx_are_no_route_of_the_service(tmp_path):
     assert "all_paths" in signals(found)
 
 
+@pytest.mark.slow
 def test_connections_closed_at_once_beside_served_ones_show_a_limit_of_the_process(tmp_path):
     """accept(2) fails at the limit of descriptors; a process that is down would refuse."""
     found = []
