@@ -137,8 +137,8 @@ Attack = tuple[str, str, str, Callable[[], Iterator[bytes]], int]
 
 def attacks(mib: int) -> Iterator[Attack]:
     """Yield command, file name, description, content and unpacked size of each attack."""
-    aliases = f"services:\n  a: &a0 [{', '.join(['x'] * 9)}]\n" + "".join(
-        f"  b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 13)
+    aliases = f"x-a0: &a0 [{', '.join(['x'] * 9)}]\n" + "".join(
+        f"x-a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 13)
     )
     yield "access", "access.log", "a small log", lambda: iter([LINE * 1000]), 1000 * len(LINE)
     for command, name in (

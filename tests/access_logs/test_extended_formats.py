@@ -177,3 +177,11 @@ def test_the_format_that_the_advice_names_is_known_without_a_configuration():
     assert len(texts) == 2
     assert {"".join(re.findall(r"'([^']*)'", text)) for text in texts} <= known
     assert compile_format(stock_format("timed").text).names == stock_format("timed").names
+
+
+def test_of_a_cut_last_line_the_known_part_is_read(tmp_path):
+    (tmp_path / "access.log").write_text(f"{COMBINED} 0.25\n" * 9 + f"{COMBINED} 0.2")
+    frame, account = read_access_logs([tmp_path / "access.log"])
+
+    assert (len(frame), account.rejected_lines) == (10, 0)
+    assert frame["extra"].notna().tolist() == [True] * 9 + [False]

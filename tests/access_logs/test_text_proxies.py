@@ -17,7 +17,7 @@ ENVOY, ISTIO = SAMPLES["Envoy"]
 HAPROXY, REFUSED = SAMPLES["HAProxy"]
 (TRAEFIK,) = SAMPLES["Traefik"]
 (UWSGI,) = SAMPLES["uWSGI"]
-(S3,) = SAMPLES["S3 server access log"]
+S3, _ = SAMPLES["S3 server access log"]
 CLASSIC, UNSENT = SAMPLES["Classic Load Balancer"]
 LINES = {
     "Envoy": ENVOY,

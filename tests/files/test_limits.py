@@ -199,8 +199,9 @@ def test_aliases_that_stand_for_billions_are_text(tmp_path, limit):
     limit(settings=1000)
     (tmp_path / "compose.yml").write_text(aliases(12) + "  web: {image: nginx}\n")
     began = time.monotonic()
-    frame, _ = read_compose(RawFile(tmp_path, "compose.yml"))
+    frame, retrieval = read_compose(RawFile(tmp_path, "compose.yml"))
     assert time.monotonic() - began < 5
+    assert "settings = 1000" in retrieval.rejected[0].reason
     assert len(frame) < 2000
     assert "image" in set(frame["path"])
 

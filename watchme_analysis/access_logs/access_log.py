@@ -68,7 +68,7 @@ def _is_request(line: bytes, reader: ReferenceParser) -> bool:
         _, log_format = reader.row_and_format(line)
     except ValueError:
         return False
-    of_application = log_format is not None and log_format.name == UVICORN
+    of_application = log_format is not None and log_format.name.startswith(UVICORN)
     return not of_application and LOGPUSH_KEY.encode() not in line
 
 

@@ -61,21 +61,23 @@ def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """
     content = raw.content
     rejected = [Rejected(raw.relative, 0, content.problem)] if content.problem else []
-    value, problem = _load(content.data.decode("utf-8-sig", errors="replace"), raw.relative)
-    if problem:
-        rejected.append(problem)
+    value, problems = _load(content.data.decode("utf-8-sig", errors="replace"), raw.relative)
+    rejected += problems
     rows, cut = within_limit(_rows(value, raw.relative))
     if cut:
         rejected.append(Rejected(raw.relative, 0, cut))
     frame = frame_of_rows("compose_settings", rows, raw.remarks)
     masked = sum(MASK in row["value"] for row in rows)
+    notes = [one.reason for one in rejected if one.line == 0]
+    if masked:
+        notes.append(note("note-masked", values=masked, file=Resource(raw.relative)))
     return frame, Retrieval(
         source="compose",
         origin=raw.relative,
         rows=len(frame),
         rejected=tuple(rejected),
         truncated=bool(rejected),
-        notes=(note("note-masked", values=masked, file=Resource(raw.relative)),) if masked else (),
+        notes=tuple(notes),
     )
 
 
@@ -91,16 +93,17 @@ def _rows(value: Mapping[str, Any], file: str) -> Iterator[dict[str, Any]]:
                 yield {"file": file, "service": None, "path": path, "value": setting}
 
 
-def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
-    """Return the YAML mapping, or the part before the position of a syntax error, and the rest."""
+def _load(text: str, name: str) -> tuple[dict[str, Any], list[Rejected]]:
+    """Return the YAML mapping, or the part before the position of a syntax error, and what was not read."""
     import yaml
 
     lines = split_text(text, keep_ends=True)
     keep = len(lines)
     problem = None
     while True:
+        limited: list[str] = []
         try:
-            value = read_yaml("".join(lines[:keep]))
+            value = read_yaml("".join(lines[:keep]), limited)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             # YAML also counts U+2028 and others as line ends, which no editor does.
@@ -111,16 +114,17 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], Rejected | None]:
             keep = min(keep, at) - 1
             continue
         except ValueError as error:
-            return {}, Rejected(name, 0, f"YAML holds a value that can't be read: {error}")
+            return {}, [Rejected(name, 0, f"YAML holds a value that can't be read: {error}")]
         break
     if problem:
         rest = shortened("".join(lines[keep:]), 2000)
         problem = Rejected(name, keep + 1, problem.reason, rest)
+    problems = [*([problem] if problem else []), *(Rejected(name, 0, reason) for reason in limited)]
     if isinstance(value, dict):
-        return value, problem
+        return value, problems
     if value is None:
-        return {}, problem
-    return {}, Rejected(name, 1, "a compose file is a mapping, this is not", shortened(text, 2000))
+        return {}, problems
+    return {}, [Rejected(name, 1, "a compose file is a mapping, this is not", shortened(text, 2000))]
 
 
 def _looks_like(raw: RawFile) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
+from watchme_analysis.files.limit_notes import limit_reached
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import yaml
@@ -18,12 +20,19 @@ _DEEPEST = 50
 _LONGEST_KEY = 1024
 
 
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str, problems: list[str] | None = None) -> Any:
     """Return the value of a YAML text.
 
     An alias is kept as its text, ``*name``, if it repeats the value that it is in, or once aliases have
     repeated as many values as a file of settings may have. A value that is nested too deeply is its text, and
     the value of a tag such as ``!reset`` is its plain value.
+
+    Parameters
+    ----------
+    text
+        The text.
+    problems
+        Takes a sentence if aliases were kept as text because of the limit.
 
     Raises
     ------
@@ -32,7 +41,8 @@ def read_yaml(text: str) -> Any:
     """
     import yaml
 
-    most = load_config().limits.settings
+    limits = load_config().limits
+    most, kept = limits.settings, 0
 
     class Loader(yaml.SafeLoader):
         """Safe loader with limits."""
@@ -67,6 +77,8 @@ def read_yaml(text: str) -> Any:
             if isinstance(event, yaml.AliasEvent) and event.anchor in self.anchors:
                 self._repeated += self._size(self.anchors[event.anchor])
                 if event.anchor in self._open or self._repeated > most:
+                    nonlocal kept
+                    kept += event.anchor not in self._open
                     self.get_event()  # type: ignore[no-untyped-call]
                     marks: Any = event.start_mark, event.end_mark
                     return yaml.ScalarNode("tag:yaml.org,2002:str", f"*{event.anchor}", *marks)
@@ -114,4 +126,9 @@ def read_yaml(text: str) -> Any:
         return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
     Loader.add_multi_constructor("!", plain)
-    return yaml.load(text, Loader)  # a SafeLoader
+    value = yaml.load(text, Loader)  # a SafeLoader
+    if kept and problems is not None:
+        problems.append(
+            note("problem-aliases", values=most, aliases=kept, limit=limit_reached(limits, "settings"))
+        )
+    return value

@@ -17,6 +17,7 @@ from watchme_analysis.access_logs.engine.columns import rows_table
 from watchme_analysis.access_logs.engine.escapes import unescaped_row, unescaped_table
 from watchme_analysis.access_logs.engine.program import Program, compile_program
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
+from watchme_analysis.access_logs.formats.extended import known_part
 from watchme_analysis.access_logs.formats.json_log import shape_of
 from watchme_analysis.access_logs.formats.load_balancer import TYPES, load_balancer_plan
 from watchme_analysis.access_logs.formats.log_format import LogFormat
@@ -260,10 +261,16 @@ class Engine:
                 rejected.append(RejectedLine(int(row) + 1, text_of_error(error), line))
                 continue
             is_cut = row + 1 == len(bounds[0]) and not _has_line_end(buf)
+            known = None
             if is_cut and log_format is not None and not log_format.literals[-1]:
                 reader.used[log_format.label + log_format.hint] -= 1
-                rejected.append(RejectedLine(int(row) + 1, reject_reason("reject-cut"), line))
-                continue
+                plain = reader.strip_prefix(line)
+                known = known_part(log_format, plain)
+                if known is None:
+                    rejected.append(RejectedLine(int(row) + 1, reject_reason("reject-cut"), line))
+                    continue
+                # A blank follows the known part, so that only fields behind it may be cut.
+                values, log_format = reader.row_and_format(line[: len(line) - len(plain)] + known)
             if not self._selection.takes(values):
                 filtered += 1
                 continue
@@ -271,7 +278,7 @@ class Engine:
             if self._decode and log_format is not None:
                 values = unescaped_row(values, log_format.escape)
             found.append({**values, **constants, "line": int(row) + 1})
-            if log_format is not None and log_format.begins(reader.formats[0]):
+            if log_format is not None and known is None and log_format.begins(reader.formats[0]):
                 reason = reject_reason("reject-truncated", format=reader.formats[0].name)
                 truncated = RejectedLine(int(row) + 1, reason, line)
                 shorter.setdefault(log_format, []).append((found[-1], truncated))

@@ -103,6 +103,14 @@ def is_unnamed(name: str) -> bool:
     return name.startswith(_FIELD_PREFIX) or name == _REST
 
 
+def known_part(log_format: LogFormat, line: bytes) -> bytes | None:
+    """Return the beginning of a line that is of a known format; None if its format is a known one itself."""
+    if log_format.known is None:
+        return None
+    found = _beginning(log_format.known).match(line)
+    return None if found is None else found[0]
+
+
 def _rests(base: LogFormat, lines: Sequence[bytes]) -> list[bytes]:
     """Return the rests of the lines that begin as a format."""
     if base.by_keys or base.literals[0].startswith(b"{") or base.is_unbounded(base.variables[-1]):
@@ -195,7 +203,9 @@ def _with_fields(
         )
     variables = (*base.variables, *fields)
     text = _format_text(joined, [one.name for one in variables])
-    return replace(base, name=base.label, text=text, literals=joined, variables=variables, hint=hint)
+    return replace(
+        base, name=base.label, text=text, literals=joined, variables=variables, hint=hint, known=base
+    )
 
 
 def _field(name: str, before: bytes, after: bytes) -> Variable:
@@ -217,6 +227,7 @@ def _with_rest(base: LogFormat) -> LogFormat:
         literals=(*base.literals[:-1], base.literals[-1] + b" ", b""),
         variables=(*base.variables, Variable(_REST, "rest", False)),
         hint=f", with further fields kept in the column extra as {_REST}",
+        known=base,
     )
 
 

@@ -58,6 +58,8 @@ class LogFormat:
         True for a plan derived from a JSON line that is parsed by its keys, with numbers as in JSON.
     hint
         Continuation of the name in notes, such as fields that have no name.
+    known
+        Known format that its lines begin as and go on behind; None if it is a known one itself.
     """
 
     name: str
@@ -67,6 +69,7 @@ class LogFormat:
     variables: tuple[Variable, ...]
     by_keys: bool = False
     hint: str = ""
+    known: LogFormat | None = None
 
     @property
     def label(self) -> str:

@@ -109,6 +109,12 @@ STOCK_FORMATS = (
             "Internal Server Error",
         ),
     ),
+    # The same where a shipper of logs, or a formatter of the application, wrote a single blank.
+    StockFormat(
+        "uvicorn_trimmed",
+        'INFO: $remote_addr:$remote_port - "$request" $status $status_phrase',
+        ('2025-12-11T01:10:30.123456789Z INFO: 192.0.2.7:50312 - "GET /health HTTP/1.1" 200 OK',),
+    ),
     # From Debian's Apache, for virtual hosts without a log of their own.
     StockFormat(
         "vhost_combined",

@@ -210,8 +210,9 @@ PROXIES = (
             r'(?P<key>\S+) (?:"(?P<request>[^"]*)"|-) (?P<status>\d+|-) (?P<error_code>\S+) '
             r"(?P<body_bytes_sent>\d+|-) (?P<object_bytes>\d+|-) (?P<request_time>\d+|-) "
             r"(?P<turn_around_ms>\d+|-) "
-            r'(?:"(?P<http_referer>[^"]*)"|-) (?:"(?P<http_user_agent>.*?)"|-) (?P<version_id>[^\s"]+)'
-            r'(?: [^\s"]+)*'
+            r'(?:"(?P<http_referer>[^"]*)"|-) (?:"(?P<http_user_agent>.*?)"|-)'
+            # S3 has appended fields over the years, this one first.
+            r'(?: (?P<version_id>[^\s"]+)(?: [^\s"]+)*)?'
         ),
         re.compile(rf"\[{_CLF} [+-]\d{{4}}\] \S+ \S+ \S+ [A-Z]"),
         (
@@ -219,6 +220,8 @@ PROXIES = (
             'REST.GET.OBJECT a/b.wav "GET /example-bucket/a/b.wav?x HTTP/1.1" 404 NoSuchKey 113 - 70 69 "-" '
             '"S3Console/0.4" - s9lzHYrFp76ZVxRcpX9= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader '
             "example-bucket.s3.us-west-1.amazonaws.com TLSV1.2 - -",
+            f"{'7' * 64} example-bucket [11/Dec/2025:01:10:00 +0000] 192.0.2.7 {'7' * 64} 3E57427F3EXAMPLE "
+            'WEBSITE.GET.OBJECT a.html "GET /a.html HTTP/1.1" 504 - 113 113 70 69 "-" "curl/8.5.0"',
         ),
         units_per_s=1e3,
     ),

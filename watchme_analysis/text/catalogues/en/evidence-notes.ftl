@@ -33,6 +33,10 @@ note-masked = Values that look like secrets are masked in the table ({ $values }
 limit-reached = the limit { $limit }, which [limits] in watchme.toml or { $variable } changes
 problem-size = only its first { $read } were read ({ $limit })
 problem-lines = only its first { $lines } lines were read ({ $limit })
+problem-aliases = its aliases repeat more than { $values } values: { $aliases } of them { $aliases ->
+    [one] is
+   *[other] are
+  } kept as text ({ $limit })
 problem-settings = only its first { $values } values were read ({ $limit })
 problem-unpacked = only its first { $read } were read: it unpacks to over { $times } times its size ({ $limit })
 problem-packed-end = { $kind } data ends early after { $bytes } bytes

@@ -24,6 +24,7 @@ note-masked = シークレットと思われる値 { $values } 個をテーブ�
 limit-reached = 上限 { $limit }。watchme.toml の [limits] または { $variable } で変更できます
 problem-size = 最初の { $read } だけを読み取りました ({ $limit })
 problem-lines = 最初の { $lines } 行だけを読み取りました ({ $limit })
+problem-aliases = エイリアスの繰り返しが { $values } 個の値を超えるため、{ $aliases } 個のエイリアスを文字列のまま残しました ({ $limit })
 problem-settings = 最初の { $values } 個の値だけを読み取りました ({ $limit })
 problem-unpacked = 展開後のサイズが { $times } 倍を超えるため、最初の { $read } だけを読み取りました ({ $limit })
 problem-packed-end = { $kind } データが { $bytes } バイトで途切れています
