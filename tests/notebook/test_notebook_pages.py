@@ -116,7 +116,8 @@ def test_the_backlog_page_accounts_for_what_happened(bundled):
     page = notebook.open_backlog(case=str(bundled("backlog-49").path), queue="asr-queue")
     assert page.affected == ["asr-queue"]
     compared = page.comparison()
-    deleted = next(row for row in compared.rows if row[:2] == ("asr-queue", "deleted"))
+    metric = label("queue-metric-deleted", "en")
+    deleted = next(row for row in compared.rows if row[:2] == ("asr-queue", metric))
     assert deleted[compared.heads.index("total")] == "224 → 2"
     balance = {row[0]: row for row in page.balance().rows}
     assert balance["asr-queue"][1:5] == ("0", "564", "896", "564")

@@ -20,6 +20,7 @@ from watchme_analysis.text.formats import MISSING, as_sentence, format_percent, 
 from watchme_analysis.text.message import (
     Choice,
     Duration,
+    Instant,
     Message,
     Names,
     Resource,
@@ -131,7 +132,7 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         duration=_duration(incident, looked_at, language),
         impact="" if harm is None else render(harm, language),
         window=_span(looked_at, zone, language),
-        made=format_time(result.get("started_at"), zone, names_zone=True),
+        made=_moment(result.get("started_at"), zone, language),
         seconds=MISSING if seconds is None else f"{seconds:.1f} s",
         answer=tuple(result.get("answer") or ()),
         summary=_summary(found, language, zone, repeats=not (subject and harm)),
@@ -236,6 +237,13 @@ def _span(bounds: Mapping[str, Any], zone: tzinfo, language: str) -> str:
     start, end = datetime.fromisoformat(bounds["start"]), bounds.get("end")
     span = TimeSpan(start, datetime.fromisoformat(end) if end else None)
     return render(message("value", value=span), language, zone)
+
+
+def _moment(stored: str | datetime | None, zone: tzinfo, language: str) -> str:
+    if not stored:
+        return MISSING
+    moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return render(message("value", value=Instant(moment)), language, zone)
 
 
 def _duration(bounds: Mapping[str, Any], window: Mapping[str, Any], language: str) -> str:

@@ -127,9 +127,7 @@ def format_bytes(number: float) -> str:
     return f"{format_number(size)} TB"
 
 
-def format_time(
-    moment: datetime | str | None, zone: tzinfo, *, seconds: bool = True, names_zone: bool = False
-) -> str:
+def format_time(moment: datetime | str | None, zone: tzinfo, *, seconds: bool = True) -> str:
     """Return a time in the reader's time zone, such as ``2025-12-11 10:05:20``.
 
     Parameters
@@ -140,14 +138,11 @@ def format_time(
         Time zone of the reader.
     seconds
         Whether seconds are shown.
-    names_zone
-        Whether the name of the zone follows: ``2025-12-11 10:05:20 Europe/Berlin``.
     """
     if not moment:
         return MISSING
     known = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    text = known.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
-    return f"{text} {zone}" if names_zone else text
+    return known.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
 def counted(count: int, noun: str, many: str | None = None) -> str:

@@ -9,7 +9,7 @@ impact-messages = { $dead ->
    *[other] { $missed } work items are missing
   }
 incident-duration = { $duration }{ $state ->
-    [open] {" "}(still open at the end of the data)
+    [open] {" "}(still open)
    *[ended] {""}
   }
 postmortem-open-cause = Incident without a confirmed cause

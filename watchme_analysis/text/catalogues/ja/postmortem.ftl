@@ -3,7 +3,7 @@
 impact-requests = { $requests } 件のリクエストのうち { $bad } 件が遅延または失敗 (失敗 { $failed } 件)
 impact-messages = デッドレターキューへ移動したメッセージ { $dead } 件、失われたメッセージ { $lost } 件、未実施の処理 { $missed } 件
 incident-duration = { $duration }{ $state ->
-    [open] {" "}(データの終わりの時点で継続中)
+    [open] {" "}(継続中)
    *[ended] {""}
   }
 postmortem-open-cause = 原因が確定していないインシデント
