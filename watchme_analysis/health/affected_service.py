@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService
-from watchme_analysis.health.context import HealthContext, health_context
+from watchme_analysis.health.context import HealthContext, health_context, once_per_context
 from watchme_analysis.health.handlers import handlers_by_route
-from watchme_analysis.health.rows import quoted
+from watchme_analysis.health.rows import quoted, within
 from watchme_analysis.health.running_source import LOOPBACK, of_applications, running_applications
 from watchme_analysis.inference.findings import Investigation
 
@@ -67,6 +67,19 @@ def service_name(found: HealthContext, table: pd.DataFrame) -> str:
     if "" in names:
         return ""
     return _busiest(found, table, names)
+
+
+@once_per_context
+def own_rows(found: HealthContext, table: str) -> pd.DataFrame:
+    """Return the affected service's rows of ``app_log`` or ``host_metrics``; do not modify the frame."""
+    rows = found.table(table)
+    return rows[rows["service"].fillna("") == service_name(found, rows)]
+
+
+def own_within(found: HealthContext, table: str, *conditions: str) -> str:
+    """Return the query for those rows of the incident that meet the conditions."""
+    service = service_name(found, found.table(table))
+    return within(found, table, f"coalesce(service, '') = {quoted(service)}", *conditions)
 
 
 def own_source(found: HealthContext, name: str) -> pd.DataFrame:
@@ -142,9 +155,7 @@ def gauges(found: HealthContext) -> pd.DataFrame:
 
 def _gauges(inv: Investigation) -> pd.DataFrame:
     found = inv.once(health_context)
-    metrics = found.table("host_metrics")
-    service = service_name(found, metrics)
-    mine = metrics[metrics["service"].fillna("") == service].dropna(subset=["time", "value"])
+    mine = own_rows(found, "host_metrics").dropna(subset=["time", "value"])
     return mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype("float64")
 
 

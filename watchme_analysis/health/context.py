@@ -146,9 +146,29 @@ class HealthContext:
         return self.observed[~self.observed["vantage"].isin(INNER)]
 
     @cached_property
+    def outer_during(self) -> pd.DataFrame:
+        """Those of the incident."""
+        return self.outer[self.outer["during"]]
+
+    @cached_property
+    def outer_affected(self) -> pd.DataFrame:
+        """Those of the affected routes during the incident."""
+        return self.affected[~self.affected["vantage"].isin(INNER)]
+
+    @cached_property
     def outer_requests(self) -> pd.DataFrame:
         """Requests and outer probes, each once: the frame of :func:`judge_requests`."""
         return judge_requests(self.outer)
+
+    @cached_property
+    def joined_during(self) -> pd.DataFrame:
+        """Joined requests of the incident."""
+        return self.joined[self.joined["during"]]
+
+    @cached_property
+    def well_served(self) -> pd.DataFrame:
+        """Joined requests that Nginx logged and that were not bad."""
+        return self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
 
     @cached_property
     def errors(self) -> pd.DataFrame:
@@ -260,8 +280,7 @@ class HealthContext:
     @cached_property
     def _served_by_nginx(self) -> frozenset[str]:
         """Routes that a log with upstreams shows as served well without one, such as static files."""
-        served = self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
-        served = served[served["nginx_status"] < 400]
+        served = self.well_served[self.well_served["nginx_status"] < 400]
         if served["upstream_addr"].isna().all():
             return frozenset()
         passed_on = served["upstream_addr"].notna().groupby(served["route"]).any()
@@ -281,10 +300,7 @@ class HealthContext:
     @once_per_context
     def calm_routes(self) -> list[str]:
         """Return unaffected routes of all services that were served well, with five requests at least."""
-        outer = self.observed[
-            self.observed["during"] & self.observed["vantage"].isin(["nginx", "edge", "outside"])
-        ]
-        counts = outer.groupby("route")["strained"].agg(["size", "sum"])
+        counts = self.outer_during.groupby("route")["strained"].agg(["size", "sum"])
         quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
         return [str(name) for name in quiet.index if name not in self.routes]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.schema import TABLES
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 LOGS = {"edge": "edge_log", "nginx": "access_log"}
 # So many lines that follow each other are written as a range.
 _RANGE = 4
+
+
+class Rows(NamedTuple):
+    """The rows behind a statement: the table (or tables), their number, and the query that returns them."""
+
+    table: str
+    rows: int
+    sql: str
 
 
 def quoted(text: str) -> str:
@@ -47,8 +55,8 @@ def select(table: str, *conditions: str) -> str:
     return f"select * from {table}" + (f" where {where}" if where else "")
 
 
-def lines(table: str, rows: pd.DataFrame) -> str:
-    """Return the query for a table's rows that stand in the files and lines of some rows.
+def lines(table: str, rows: pd.DataFrame) -> Rows:
+    """Return a table's rows that stand in the files and lines of some rows.
 
     Parameters
     ----------
@@ -57,17 +65,17 @@ def lines(table: str, rows: pd.DataFrame) -> str:
     rows
         Rows with ``file`` and ``line``, as the table has them.
     """
-    return f"select * from {table} where {_standing(rows)}"
+    return Rows(table, len(rows), f"select * from {table} where {_standing(rows)}")
 
 
-def of_joined(side: str, rows: pd.DataFrame) -> str:
-    """Return the query for what a layer (``edge``, ``nginx``) logged of some joined requests."""
+def of_joined(side: str, rows: pd.DataFrame) -> Rows:
+    """Return what a layer (``edge``, ``nginx``) logged of some joined requests."""
     names = {f"{side}_file": "file", f"{side}_line": "line"}
     return lines(LOGS[side], rows[list(names)].rename(columns=names))
 
 
-def of_observed(rows: pd.DataFrame) -> str:
-    """Return the query for what tables hold of some observations, whichever tables those are.
+def of_observed(rows: pd.DataFrame) -> Rows:
+    """Return what tables hold of some observations, whichever tables those are.
 
     Rows of several tables are put below each other with what all of them have: table, file, line, the time
     that the table is ordered by, path and status (null in ``error_log``).
@@ -83,12 +91,8 @@ def of_observed(rows: pd.DataFrame) -> str:
             f"select '{table}' as source, file, line, {moment} as time, path, {status} as status "
             f"from {table} where {_standing(group)}"
         )
-    return " union all ".join(parts) + " order by time"
-
-
-def tables_of(rows: pd.DataFrame) -> str:
-    """Return the names of all tables that some observations were read from, in the order of their query."""
-    return ", ".join(sorted(rows["table"].unique()))
+    sql = " union all ".join(parts) + " order by time"
+    return Rows(", ".join(table for table, _ in groups), len(rows), sql)
 
 
 def _standing(rows: pd.DataFrame) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from watchme_analysis.health.affected_service import service_name
+from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.rows import of_joined, quoted, within
+from watchme_analysis.health.rows import of_joined, quoted
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.text.message import Choice, message
 
@@ -40,34 +40,22 @@ _WORDS = (
 @detects(
     "files_full",
     group="descriptors",
-    needs=(
-        "host_metrics",
-        "app_log",
-    ),
+    needs=("host_metrics", "app_log"),
 )
 @detects(
     "memory_full",
     group="memory",
-    needs=(
-        "host_metrics",
-        "app_log",
-    ),
+    needs=("host_metrics", "app_log"),
 )
 def log_words(found: HealthContext) -> list[Observation]:
     """Find the lines in which the application says what it lacks or what held it."""
-    log = found.table("app_log")
-    if log.empty:
-        return []
-    service = service_name(found, log)
-    mine = found.of_incident(log[log["service"].fillna("") == service])
-    messages = mine["message"].fillna("")
+    messages = found.of_incident(own_rows(found, "app_log"))["message"].fillna("")
     seen = []
     for outcome, words, meaning, least in _WORDS:
         hits = int(messages.str.contains(words, regex=True).sum())
         if hits >= least:
             # By its words: a process out of descriptors says so thousands of times a second.
-            of_service = f"coalesce(service, '') = {quoted(service)}"
-            sql = within(found, "app_log", of_service, f"regexp_matches(message, {quoted(words)})")
+            sql = own_within(found, "app_log", f"regexp_matches(message, {quoted(words)})")
             text = message("health-log-words", meaning=Choice(meaning), lines=hits)
             seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=text))
     return seen
@@ -84,7 +72,6 @@ def turned_away(found: HealthContext) -> list[Observation]:
     if len(away) < 3 or len(away) < 0.3 * len(bad):
         return []
     text = message("health-turned-away", refused=len(away), bad=len(bad), paths=found.endpoints)
-    sql = of_joined("nginx", away)
     most = (int(limit) for limit in sorted(set(limits.dropna())))
     detail = message("health-turned-away-detail", limits=most)
-    return [Observation("concurrency_limit", text, "access_log", len(away), sql, detail=detail)]
+    return [Observation("concurrency_limit", text, *of_joined("nginx", away), detail=detail)]

@@ -11,11 +11,11 @@ from watchme_analysis.access_logs.surges import distinguishing_part
 from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.context import HealthContext, edge_visible
 from watchme_analysis.health.incident import CALM_ROWS, judge_requests
-from watchme_analysis.health.rows import LOGS, of_joined, of_observed, select, tables_of
+from watchme_analysis.health.rows import Rows, of_joined, of_observed, select
 from watchme_analysis.health.signals.localisation import FEWEST_ARRIVALS, FEWEST_SERVED
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.redact import shortened
-from watchme_analysis.requests.observations import ERROR_KINDS, INNER
+from watchme_analysis.requests.observations import ERROR_KINDS
 from watchme_analysis.text.message import Message, Number, Quotation, Resource, TimeSpan, message, sentences
 
 if TYPE_CHECKING:
@@ -63,10 +63,8 @@ def all_well(found: HealthContext) -> list[Observation]:
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
     strength *= 0.5 if _upstream_trouble(found) else 1.0
-    sql = of_observed(once) if len(once) else select(table)
-    effect = bad / max(total, 1)
-    named = tables_of(once) or table
-    return [Observation("all_well", text, named, len(once), sql, effect, "share", strength)]
+    rows = of_observed(once) if len(once) else Rows(table, 0, select(table))
+    return [Observation("all_well", text, *rows, bad / max(total, 1), "share", strength)]
 
 
 def _upstream_trouble(found: HealthContext) -> bool:
@@ -127,11 +125,11 @@ def stopped(found: HealthContext) -> list[Observation]:
         path=Resource(route),
         others=between,
     )
-    sql = of_joined("nginx", mine)
-    signals = [Observation("arrivals_stopped", text, "access_log", len(mine), sql)]
+    logged = of_joined("nginx", mine)
+    signals = [Observation("arrivals_stopped", text, *logged)]
     if len(callers) >= FEWEST_CALLERS:
         text = message("health-callers-stopped", callers=len(callers), path=Resource(route))
-        signals.append(Observation("callers_stopped", text, "access_log", len(mine), sql))
+        signals.append(Observation("callers_stopped", text, *logged))
     return signals
 
 
@@ -153,20 +151,19 @@ def arrivals(found: HealthContext) -> list[Observation]:
     rate = int(inside.sum()) / length_s
     ratio = rate / usual
     numbers = {"rate": Number(rate), "ratio": Number(ratio, 2)}
-    sql = of_joined(side, rows[inside])
-    count = int(inside.sum())
+    arrived = of_joined(side, rows[inside])
     if ratio >= SURGE_RATIO:
         strength = by_count(ratio - 1, CLEAR_RATIO - 1)
         whom = _senders(rows, inside, length_s, _span_s(other))
-        bad = found.affected[~found.affected["vantage"].isin(INNER)]
+        bad = found.outer_affected
         if not bad["failed"].any() and bad["bad"].mean() < ABSORBED:
             text = sentences(message("health-arrivals-absorbed", **numbers), *whom)
-            return [Observation("arrivals_absorbed", text, LOGS[side], count, sql, ratio, "ratio")]
+            return [Observation("arrivals_absorbed", text, *arrived, ratio, "ratio")]
         text = sentences(message("health-arrivals-up", **numbers), *whom)
-        return [Observation("arrivals_up", text, LOGS[side], count, sql, ratio, "ratio", strength, text)]
+        return [Observation("arrivals_up", text, *arrived, ratio, "ratio", strength, text)]
     if ratio <= USUAL_RATIO:
         text = message("health-arrivals-usual", **numbers)
-        return [Observation("arrivals_usual", text, LOGS[side], count, sql, ratio, "ratio")]
+        return [Observation("arrivals_usual", text, *arrived, ratio, "ratio")]
     return []
 
 

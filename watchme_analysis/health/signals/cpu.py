@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import gauges, own_source, service_name, waiting
+from watchme_analysis.health.affected_service import gauges, own_source, own_within, waiting
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.health.rows import quoted, within
@@ -359,7 +359,6 @@ def cpu_sampled(found: HealthContext) -> list[Observation]:
     rows = int(wide.loc[found.start : found.end, "cpu_pct"].notna().sum())
     if rows < FEWEST_SAMPLES:
         return []
-    of_service = f"coalesce(service, '') = {quoted(service_name(found, found.table('host_metrics')))}"
-    sql = within(found, "host_metrics", of_service, "metric = 'cpu_pct'", "value is not null")
+    sql = own_within(found, "host_metrics", "metric = 'cpu_pct'", "value is not null")
     text = message("health-cpu-sampled", samples=rows)
     return [Observation("cpu_sampled", text, "host_metrics", rows, sql)]

@@ -9,10 +9,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import own_source, service_name, source_conditions, variables
+from watchme_analysis.health.affected_service import (
+    own_rows,
+    own_source,
+    own_within,
+    source_conditions,
+    variables,
+)
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, limit_sizes
-from watchme_analysis.health.rows import LOGS, lines, of_joined, quoted, select, within
+from watchme_analysis.health.rows import lines, of_joined, select
 from watchme_analysis.health.signals.source import BLOCKING, calls_in_words
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import Code, CodePlace, Count, Names, Quotation, Value, message, sentences
@@ -62,8 +68,7 @@ def callers(found: HealthContext) -> list[Observation]:
         return []
     outbound = _outbound(calls)
     origins = set(outbound["reached_from"].dropna())
-    outer = found.observed[found.observed["during"] & ~found.observed["vantage"].isin(["inside", "host"])]
-    sizes = outer.groupby("route").size()
+    sizes = found.outer_during.groupby("route").size()
     calm = [name for name in found.calm_neighbours() if sizes.get(name, 0) >= FEWEST_REQUESTS]
     known = handlers_by_route(handlers, calls, [*found.routes, *calm])
     calling = {route: f"{one.method} {one.path}" in origins for route, one in known.items()}
@@ -91,9 +96,7 @@ def callers(found: HealthContext) -> list[Observation]:
         Observation(
             "callers_wait",
             text,
-            "app_calls",
-            len(mine),
-            lines("app_calls", mine),
+            *lines("app_calls", mine),
             float(len(waiting)),
             "routes",
             1.0 if spared and not idle else UNCONTESTED,
@@ -105,30 +108,24 @@ def callers(found: HealthContext) -> list[Observation]:
 @detects("client_timeouts", group="dependency log", needs=("app_log",))
 def client_timeouts(found: HealthContext) -> list[Observation]:
     """Find lines in which the application says that what it called did not answer."""
-    log = found.table("app_log")
-    if log.empty:
-        return []
-    service = service_name(found, log)
-    mine = log[log["service"].fillna("").eq(service) & ~log["kind"].eq("access") & log["time"].notna()]
+    log = own_rows(found, "app_log")
+    mine = log[~log["kind"].eq("access") & log["time"].notna()]
     hits = mine[mine["message"].str.contains(_TIMED_OUT, regex=True).fillna(False).astype(bool)]
     during = found.of_incident(hits)
     if len(during) < 3:
         return []
     before = hits[hits["time"] < found.start]
-    earlier_s = max((found.start - log["time"].min()).total_seconds(), 1.0)
+    earlier_s = max((found.start - found.table("app_log")["time"].min()).total_seconds(), 1.0)
     lasted_s = max((found.end - found.start).total_seconds(), 1.0)
     if len(during) / lasted_s < MORE * len(before) / earlier_s:
         return []
     last = str(during["message"].iloc[-1]).strip().splitlines()[-1][:120]
     text = message("health-client-timeouts", lines=len(during), error=Quotation(last))
-    sql = lines("app_log", during)
     return [
         Observation(
             "client_timeouts",
             text,
-            "app_log",
-            len(during),
-            sql,
+            *lines("app_log", during),
             float(len(during)),
             "lines",
             by_count(len(during)),
@@ -219,9 +216,7 @@ def _judged(
     return Observation(
         "connections_full",
         text,
-        LOGS[side],
-        len(crowded),
-        of_joined(side, crowded),
+        *of_joined(side, crowded),
         float(size),
         "connections",
         1.0 if calm else WITHOUT_CALM_ROUTE,
@@ -243,14 +238,10 @@ def _open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
 @detects("pool_of_connections_known", group="connections", needs=("app_log", "app_calls"))
 def pool_of_connections_known(found: HealthContext) -> list[Observation]:
     """Return whether the application could have logged a lack of connections, or its source excludes one."""
-    log, calls = found.table("app_log"), own_source(found, "app_calls")
-    if len(log):
-        service = service_name(found, log)
-        mine = found.of_incident(log[log["service"].fillna("") == service])
-        if len(mine):
-            text = message("health-app-logged", lines=len(mine))
-            sql = within(found, "app_log", f"coalesce(service, '') = {quoted(service)}")
-            return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
+    mine, calls = found.of_incident(own_rows(found, "app_log")), own_source(found, "app_calls")
+    if len(mine):
+        text, sql = message("health-app-logged", lines=len(mine)), own_within(found, "app_log")
+        return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
     if len(calls) and not calls["call"].fillna("").str.contains(_POOLED, regex=True).any():
         text = message("health-no-pooled-calls")
         sql = select("app_calls", *source_conditions(found, "app_calls", calls))

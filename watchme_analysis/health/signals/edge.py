@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
-from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select, tables_of
+from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.signals.rules import (
     CONCERNED_SHARE,
     edge_rule,
@@ -54,10 +54,7 @@ FEWEST_UNASKED, MOST_UNASKED, SERVED_WELL = 3, 0.5, 0.05
     "edge_passes_on",
     "outside_bad_nginx_fine",
     group="edge",
-    needs=(
-        "edge_log",
-        "probes/outside",
-    ),
+    needs=("edge_log", "probes/outside"),
 )
 def edge(found: HealthContext) -> list[Observation]:
     """Compare what the edge saw with what Nginx saw of the same requests."""
@@ -88,8 +85,7 @@ def edge(found: HealthContext) -> list[Observation]:
     passed = parts["passed_on"]
     if not seen and len(passed) >= 0.5 * total:
         text = message("health-edge-passes-on", bad=total, paths=found.endpoints, passed=len(passed))
-        sql = of_joined("edge", bad)
-        seen.append(Observation("edge_passes_on", text, "edge_log", total, sql, strength=by_count(total)))
+        seen.append(Observation("edge_passes_on", text, *of_joined("edge", bad), strength=by_count(total)))
     return seen
 
 
@@ -122,7 +118,7 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
         (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= CUT_S))
     )
     # What Nginx logged without a partner at the edge may be the same requests, joined badly.
-    single = found.joined[found.joined["during"] & ~found.joined["seen_edge"]]
+    single = found.joined_during[~found.joined_during["seen_edge"]]
     single = single[single["route"].isin(found.routes)]
     # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
     left_early = bad["edge_status"] == 499
@@ -178,8 +174,8 @@ def _in_edge_log(
 ) -> Observation:
     """Return what the edge's log shows of some bad requests, and how a rule of the edge does it."""
     how = sentences(detail, rule)
-    sql, strength = of_joined("edge", rows), by_count(len(rows))
-    return Observation(outcome, text, "edge_log", len(rows), sql, *effect, strength=strength, detail=how)
+    strength = by_count(len(rows))
+    return Observation(outcome, text, *of_joined("edge", rows), *effect, strength=strength, detail=how)
 
 
 def _waits(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
@@ -239,7 +235,7 @@ def _impatient(found: HealthContext, rows: pd.DataFrame, total: int) -> Observat
 
 
 def _never_arrived(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
+    others = found.joined_during[found.joined_during["seen_nginx"]]
     text = message(
         "health-edge-never-arrived",
         lost=len(rows),
@@ -251,8 +247,7 @@ def _never_arrived(found: HealthContext, rows: pd.DataFrame, total: int) -> Obse
     # Without others, only that the log goes on before or after tells that Nginx was there.
     around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
     strength = max(by_count(len(others), 10), 0.6 * by_count(len(around), 10))
-    sql = of_joined("edge", rows)
-    return Observation("edge_never_arrived", text, "edge_log", len(rows), sql, strength=strength)
+    return Observation("edge_never_arrived", text, *of_joined("edge", rows), strength=strength)
 
 
 def _without_edge_log(found: HealthContext) -> list[Observation]:
@@ -266,13 +261,11 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
         return []
     nginx = observed[observed["vantage"] == "nginx"]
     bad_nginx = int(nginx["bad"].sum())
-    table = tables_of(nginx)
-    sql = of_observed(nginx) if len(nginx) else None
     if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
         text = message(
             "health-edge-passes-on-by-probes", bad=bad_nginx, requests=len(nginx), paths=found.endpoints
         )
-        return [Observation("edge_passes_on", text, table, len(nginx), sql, strength=0.8)]
+        return [Observation("edge_passes_on", text, *of_observed(nginx), strength=0.8)]
     timed = nginx["duration_s"].notna().any()
     if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
         middle = float(nginx["duration_s"].median())
@@ -286,8 +279,8 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
             probes=len(outside),
         )
         detail = message("health-outside-bad-nginx-fine-detail", **served)
-        return [Observation("outside_bad_nginx_fine", text, table, len(nginx), sql, detail=detail)]
-    others = found.joined[found.joined["during"] & found.joined["seen_nginx"]]
+        return [Observation("outside_bad_nginx_fine", text, *of_observed(nginx), detail=detail)]
+    others = found.joined_during[found.joined_during["seen_nginx"]]
     before = found.joined[~found.joined["during"] & found.joined["route"].isin(found.routes)]
     # What came after the last bad probe was sent may have come when all was well again.
     last = outside.loc[outside["bad"], "start"].max()
@@ -298,19 +291,14 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
             others=len(others),
             before=len(before),
         )
-        return [
-            Observation("edge_never_arrived", text, "access_log", len(others), of_joined("nginx", others))
-        ]
+        return [Observation("edge_never_arrived", text, *of_joined("nginx", others))]
     return []
 
 
 @detects(
     "edge_renames",
     group="edge",
-    needs=(
-        "edge_log",
-        "access_log",
-    ),
+    needs=("edge_log", "access_log"),
 )
 def rewritten(found: HealthContext) -> list[Observation]:
     """Find bad answers that the edge got for a path that no caller asked it for.
@@ -346,18 +334,10 @@ def rewritten(found: HealthContext) -> list[Observation]:
         status=Resource(str(status)),
     )
     detail = sentences(message("health-edge-renames-unjoined-detail", **values), edge_rule(found))
-    sql = of_joined("nginx", hits)
     strength, share = by_count(len(hits)), len(lost) / len(bad)
     return [
         Observation(
-            "edge_renames",
-            text,
-            "access_log",
-            len(hits),
-            sql,
-            strength=strength,
-            detail=detail,
-            share=share,
+            "edge_renames", text, *of_joined("nginx", hits), strength=strength, detail=detail, share=share
         )
     ]
 
@@ -376,17 +356,10 @@ def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     example: dict[str, Value] = {"other": Resource(path), "path": Resource(name)}
     text = message("health-edge-renames", **example, renamed=len(mine), bad=len(bad), paths=found.endpoints)
     detail = sentences(message("health-edge-renames-detail", **example), edge_rule(found))
-    sql, strength, share = of_joined("nginx", mine), by_count(len(mine)), len(mine) / len(bad)
+    strength, share = by_count(len(mine)), len(mine) / len(bad)
     return [
         Observation(
-            "edge_renames",
-            text,
-            "access_log",
-            len(mine),
-            sql,
-            strength=strength,
-            detail=detail,
-            share=share,
+            "edge_renames", text, *of_joined("nginx", mine), strength=strength, detail=detail, share=share
         )
     ]
 
@@ -422,10 +395,7 @@ def _strange(found: HealthContext, status: int) -> pd.DataFrame:
 @detects(
     "edge_wrong_host",
     group="edge",
-    needs=(
-        "edge_log",
-        "access_log",
-    ),
+    needs=("edge_log", "access_log"),
 )
 def wrong_host(found: HealthContext) -> list[Observation]:
     """Find that the edge asks Nginx for a name that callers don't use and that Nginx serves otherwise.
@@ -465,16 +435,7 @@ def _logged(found: HealthContext, name: str) -> list[Observation]:
     names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
     text = message("health-edge-wrong-host", **names, renamed=len(other), refused=len(refused))
     detail = message("health-edge-wrong-host-detail", **names)
-    return [
-        Observation(
-            "edge_wrong_host",
-            text,
-            "access_log",
-            len(other),
-            lines("access_log", other),
-            detail=detail,
-        )
-    ]
+    return [Observation("edge_wrong_host", text, *lines("access_log", other), detail=detail)]
 
 
 def _configured(found: HealthContext, name: str) -> list[Observation]:
@@ -552,9 +513,7 @@ def way_to_edge(found: HealthContext) -> list[Observation]:
         served=len(served),
     )
     strength = by_count(len(early))
-    return [
-        Observation("edge_not_reached", text, "probes", len(early), lines("probes", early), strength=strength)
-    ]
+    return [Observation("edge_not_reached", text, *lines("probes", early), strength=strength)]
 
 
 def _before_asking(probes: pd.DataFrame) -> pd.Series:

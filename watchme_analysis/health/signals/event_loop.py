@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import service_name
+from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
-from watchme_analysis.health.rows import of_joined, of_observed, quoted, within
+from watchme_analysis.health.rows import of_joined, of_observed
 from watchme_analysis.health.signals.network import UNREACHABLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.layers import logs_connects
@@ -37,24 +37,13 @@ def rhythms(found: HealthContext) -> list[Observation]:
     observation = _by_app_log(found)
     if observation is not None:
         seen.append(observation)
-    slow = found.rows("nginx", bad=True) if found.has("access_log") else found.rows("edge", bad=True)
-    status = "nginx_status" if found.has("access_log") else "edge_status"
-    answered = slow[(slow[status] < 499)]
+    side = "nginx" if found.has("access_log") else "edge"
+    slow = found.rows(side, bad=True)
+    answered = slow[slow[f"{side}_status"] < 499]
     inside, total, bunches = count_bunched_responses(answered)
     if bunches >= 3 and inside >= 0.5 * total:
-        table = "access_log" if found.has("access_log") else "edge_log"
         text = message("health-bunched", together=inside, slow=total, bunches=bunches)
-        seen.append(
-            Observation(
-                "bunched",
-                text,
-                table,
-                total,
-                of_joined("nginx" if table == "access_log" else "edge", answered),
-                inside / total,
-                "share",
-            )
-        )
+        seen.append(Observation("bunched", text, *of_joined(side, answered), inside / total, "share"))
     if not any(one.signal == "stop_and_go" for one in seen):
         seen += _held(found)
     if {"stop_and_go", "bunched", "held_waits"} & {one.signal for one in seen}:
@@ -64,7 +53,7 @@ def rhythms(found: HealthContext) -> list[Observation]:
 
 def _held(found: HealthContext) -> list[Observation]:
     """Find that the application answered nobody while slow requests waited, though others asked too."""
-    rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
+    rows = found.joined_during[found.joined_during["seen_nginx"]]
     if rows["upstream_addr"].notna().any():
         rows = rows[rows["upstream_addr"].isin(found.services[:1])]
     waits, held = held_waits(rows)
@@ -79,16 +68,14 @@ def _held(found: HealthContext) -> list[Observation]:
         longest=Duration(longest),
     )
     detail = message("health-loop-blocked-detail", longest=Duration(longest))
-    sql = of_joined("nginx", waits[held])
+    rows = of_joined("nginx", waits[held])
     size = float(held.sum() / len(waits))
     strength = by_count(size, HELD_SURE)
     return [
         Observation(
             "held_waits",
             text,
-            "access_log",
-            len(waits),
-            sql,
+            *rows,
             size,
             "share",
             strength,
@@ -105,17 +92,12 @@ def _quick_between(found: HealthContext) -> list[Observation]:
     if len(quick) < 5 or len(quick) < QUICK_SHARE * len(rows):
         return []
     text = message("health-quick-between", quick=len(quick), responses=len(rows), paths=found.endpoints)
-    return [
-        Observation(
-            "quick_between", text, "access_log", len(quick), of_observed(quick), len(quick) / len(rows)
-        )
-    ]
+    return [Observation("quick_between", text, *of_observed(quick), len(quick) / len(rows))]
 
 
 def _by_app_log(found: HealthContext) -> Observation | None:
-    log = found.table("app_log")
-    service = service_name(found, log)
-    answers = log[(log["kind"] == "access") & (log["service"].fillna("") == service)]
+    log = own_rows(found, "app_log")
+    answers = log[log["kind"] == "access"]
     # Each worker process has a loop of its own; the one that stands still the most tells.
     shapes = {
         int(pid): shape
@@ -125,8 +107,7 @@ def _by_app_log(found: HealthContext) -> Observation | None:
     if not shapes:
         return None
     pid, shape = max(shapes.items(), key=lambda one: one[1].silent_share * (one[1].burst_share > 0.35))
-    of_process = [f"coalesce(service, '') = {quoted(service)}", f"coalesce(pid, -1) = {pid}"]
-    sql = within(found, "app_log", "kind = 'access'", *of_process)
+    sql = own_within(found, "app_log", "kind = 'access'", f"coalesce(pid, -1) = {pid}")
     numbers = message(
         "health-rhythm-numbers",
         silent=Share(shape.silent_share),
@@ -172,8 +153,7 @@ def _by_app_log(found: HealthContext) -> Observation | None:
 
 def _typical_wait_s(found: HealthContext) -> float:
     """Return how long half of the bad requests waited at least; where nobody knows, long."""
-    rows = found.affected
-    waits = rows.loc[rows["bad"] & rows["vantage"].isin(["nginx", "edge", "outside"]), "duration_s"].dropna()
+    waits = found.outer_affected.loc[found.outer_affected["bad"], "duration_s"].dropna()
     return max(float(waits.median()), STEADY_LEAST_S) if len(waits) else STEADY_LEAST_S
 
 

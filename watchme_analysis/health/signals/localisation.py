@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
-from watchme_analysis.health.rows import lines, of_joined
+from watchme_analysis.health.rows import Rows, lines, of_joined
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import FATES
 from watchme_analysis.text.message import Duration, Names, Resource, TimeSpan, message
@@ -87,7 +87,7 @@ def localised(found: HealthContext) -> list[Observation]:
     fates = found.fates[found.fates["route"].isin(found.routes)]
     if fates.empty:
         return []
-    view = _View(found, found.joined[found.joined["during"]], fates)
+    view = _View(found, found.joined_during, fates)
     seen = [
         *_fates(view),
         *_unconnected(view),
@@ -137,16 +137,14 @@ class _View:
         named = {known[str(route)] for route in rows["route"].unique() if str(route) in known}
         return {self.found.resolved.get(name, name) for name in named}
 
-    def sql(self, rows: pd.DataFrame) -> tuple[str, int, str | None]:
-        """Return the table, the number of rows and the query behind some bad requests."""
+    def rows(self, rows: pd.DataFrame) -> Rows:
+        """Return the lines behind some bad requests: of the error log where it has half of them."""
         with_line = rows[rows["error_row"] >= 0]
         if len(with_line) >= 0.5 * len(rows):
-            log = self.found.table("error_log").loc[with_line["error_row"]]
-            return "error_log", len(log), lines("error_log", log)
+            return lines("error_log", self.found.table("error_log").loc[with_line["error_row"]])
         logged = self.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
         side = "nginx" if logged["seen_nginx"].mean() >= 0.5 else "edge"
-        logged = logged[logged[f"seen_{side}"]]
-        return {"nginx": "access_log", "edge": "edge_log"}[side], len(logged), of_joined(side, logged)
+        return of_joined(side, logged[logged[f"seen_{side}"]])
 
 
 def _fates(view: _View) -> list[Observation]:
@@ -167,9 +165,8 @@ def _fates(view: _View) -> list[Observation]:
             span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
             upstream=Names(tuple(map(str, addresses))) if len(addresses) else message("health-the-upstream"),
         )
-        table, number, sql = view.sql(rows)
         strength = part * by_count(int(count))
-        signals.append(Observation(f"fate_{fate}", text, table, number, sql, strength=strength))
+        signals.append(Observation(f"fate_{fate}", text, *view.rows(rows), strength=strength))
     return signals
 
 
@@ -179,22 +176,21 @@ def _unconnected(view: _View) -> list[Observation]:
     rows = rows[rows["address"].notna()]
     if len(rows) < FEWEST_EXCLUDED:
         return []
-    table, number, sql = view.sql(rows)
     by_host = rows.groupby(rows["address"].str.rpartition(":")[0])["start"].agg(["min", "max", "size"])
     many = by_host[by_host["size"] >= FEWEST_EXCLUDED]
     if len(many) > 1 and many["min"].max() < many["max"].min():
         text = message("health-several-hosts", hosts=map(str, many.index))
-        return [Observation("several_hosts", text, table, number, sql)]
+        return [Observation("several_hosts", text, *view.rows(rows))]
     # A process that ends is refused for a moment before its container is gone.
     silent = rows[rows["fate"] != "refused"]
     connected = len(_between(rows, view.served())) + _connected_late(view, rows)
     if len(silent) >= REFUTED_SHARE * view.total and connected <= NEVER_SHARE * len(rows):
         gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
-        return [Observation("none_connected", gone, table, number, sql), *_one_route(view, rows)]
+        return [Observation("none_connected", gone, *view.rows(rows)), *_one_route(view, rows)]
     if len(silent) == len(rows) >= REFUTED_SHARE * view.total:
         text = message("health-only-connects-fail", served=len(view.served()))
         if len(view.served()) >= FEWEST_CONNECTED:
-            return [Observation("only_connects_fail", text, table, number, sql), *_one_route(view, rows)]
+            return [Observation("only_connects_fail", text, *view.rows(rows)), *_one_route(view, rows)]
     return _one_route(view, rows)
 
 
@@ -213,7 +209,6 @@ def _connected_late(view: _View, rows: pd.DataFrame) -> int:
 
 def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
     """Find that only routes beside well served ones of their service could not be connected."""
-    table, number, sql = view.sql(rows)
     calm = view.calm()
     failing = set(rows["address"])
     if len(rows) < REFUTED_SHARE * view.total or calm.empty or view.addresses(calm) & failing:
@@ -228,7 +223,7 @@ def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
         paths=view.found.endpoints,
         others=sorted(beside),
     )
-    return [Observation("one_route_unconnected", text, table, number, sql)]
+    return [Observation("one_route_unconnected", text, *view.rows(rows))]
 
 
 def _is_file(route: str) -> bool:
@@ -251,9 +246,8 @@ def _closed_at_once(view: _View) -> list[Observation]:
     at_once = lasted_s <= float(served["nginx_s"].median()) + RESOLUTION_S
     if at_once.mean() < REFUTED_SHARE:
         return []
-    table, number, sql = view.sql(rows)
     text = message("health-closed-at-once", closed=int(at_once.sum()), bad=view.total, served=len(served))
-    return [Observation("closed_at_once", text, table, number, sql)]
+    return [Observation("closed_at_once", text, *view.rows(rows))]
 
 
 def _connected(view: _View) -> list[Observation]:
@@ -261,9 +255,8 @@ def _connected(view: _View) -> list[Observation]:
     late = view.of(("header_timeout",))
     signals = []
     if len(late) >= FEWEST_CONNECTED and view.of(("connect_timeout", "unreachable", "slow_connect")).empty:
-        table, number, sql = view.sql(late)
         text = message("health-connects-well", late=len(late))
-        signals.append(Observation("connects_well", text, table, number, sql))
+        signals.append(Observation("connects_well", text, *view.rows(late)))
     calm = view.calm()
     rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
     addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
@@ -281,8 +274,7 @@ def _connected(view: _View) -> list[Observation]:
                 upstream=sorted(addresses),
                 served=len(same),
             )
-            sql = of_joined("nginx", same)
-            signals.append(Observation("same_upstream_served", text, "access_log", len(same), sql))
+            signals.append(Observation("same_upstream_served", text, *of_joined("nginx", same)))
     return signals
 
 
@@ -296,7 +288,6 @@ def _phases(view: _View) -> list[Observation]:
     if min(len(rows) for rows in phases) < max(FEWEST_EXCLUDED, SPREAD_SHARE * view.total):
         return []
     rows = view.fates[view.fates.index.isin([at for part in phases for at in part.index])]
-    table, number, sql = view.sql(rows)
     connecting, waiting, reading = map(len, phases)
     text = message(
         "health-all-phases-slow",
@@ -305,7 +296,7 @@ def _phases(view: _View) -> list[Observation]:
         waiting=waiting,
         reading=reading,
     )
-    return [Observation("all_phases_slow", text, table, number, sql)]
+    return [Observation("all_phases_slow", text, *view.rows(rows))]
 
 
 def _constancy(view: _View) -> list[Observation]:
@@ -316,7 +307,6 @@ def _constancy(view: _View) -> list[Observation]:
     calm = view.calm()
     served = view.served()
     addresses = set(rows["address"].dropna())
-    table, number, sql = view.sql(rows)
     others = view.addresses(calm) if len(calm) else set()
     serving = others | set(served["upstream_addr"].dropna())
     if addresses & serving or rows["start"].dt.floor("s").nunique() < FEWEST_ARRIVALS:
@@ -329,15 +319,14 @@ def _constancy(view: _View) -> list[Observation]:
             others=sorted(map(str, calm["route"].unique())),
             usual=sorted(serving),
         )
-        return [Observation("route_elsewhere", text, table, number, sql)]
+        return [Observation("route_elsewhere", text, *view.rows(rows))]
     between = _between(rows, served)
     if len(between) <= NEVER_SHARE * len(rows):
         text = message("health-served-between", paths=view.found.endpoints, served=len(between))
-        return [Observation("never_served", text, table, number, sql)]
+        return [Observation("never_served", text, *view.rows(rows))]
     if len(between) >= max(CALM_SHARE * len(rows), FEWEST_SERVED):
         text = message("health-served-between", paths=view.found.endpoints, served=len(between))
-        sql = of_joined("nginx", between)
-        return [Observation("served_between", text, "access_log", len(between), sql)]
+        return [Observation("served_between", text, *of_joined("nginx", between))]
     return []
 
 
@@ -369,24 +358,22 @@ def _routing(view: _View) -> list[Observation]:
         return before
     where = Names(tuple(sorted(addresses))) if addresses else message("health-the-upstream")
     text = message("health-routed-well", upstream=where, served=len(logged))
-    sql = of_joined("nginx", logged)
-    return [Observation("routed_well", text, "access_log", len(logged), sql)]
+    return [Observation("routed_well", text, *of_joined("nginx", logged))]
 
 
 def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
     """Find that Nginx asked the addresses that served the same routes well outside of the incident."""
-    joined = view.found.joined
-    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
+    good = view.found.well_served
+    good = good[~good["during"]]
     good = good[good["upstream_addr"].notna() & good["route"].isin(view.found.routes)]
     addresses = set(rows["address"].dropna())
     same = good[good["upstream_addr"].isin(addresses)]
     if len(same) < FEWEST_SERVED or not addresses <= set(same["upstream_addr"]):
         return []
     text = message("health-routed-as-before", upstream=sorted(addresses), served=len(same))
-    sql = of_joined("nginx", same)
     # Whether a connection comes about depends on the address alone; a response may miss a new time limit.
     strength = 1.0 if rows["fate"].isin(UNCONNECTED).all() else ANOTHER_SETTING
-    return [Observation("routed_as_before", text, "access_log", len(same), sql, strength=strength)]
+    return [Observation("routed_as_before", text, *of_joined("nginx", same), strength=strength)]
 
 
 def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
@@ -417,9 +404,8 @@ def _whole_service(view: _View) -> list[Observation]:
     signals = []
     rows = view.fates[view.fates["route"].isin(_all_routes(view))]
     if len(rows):
-        table, number, sql = view.sql(rows)
         text = message("health-all-routes", paths=sorted(map(str, rows["route"].unique())))
-        signals.append(Observation("all_routes", text, table, number, sql))
+        signals.append(Observation("all_routes", text, *view.rows(rows)))
     calm = view.calm()
     mine = calm["route"].map(
         lambda name: is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
@@ -427,13 +413,11 @@ def _whole_service(view: _View) -> list[Observation]:
     alive = calm[mine.astype(bool)]
     if len(alive) >= FEWEST_SERVED and len(view.of(LATE)) >= REFUTED_SHARE * view.total:
         text = message("health-check-served", paths=sorted(map(str, alive["route"].unique())))
-        sql = of_joined("nginx", alive)
-        signals.append(Observation("health_check_served", text, "access_log", len(alive), sql))
+        signals.append(Observation("health_check_served", text, *of_joined("nginx", alive)))
     checks = view.fates[view.fates["route"].map(lambda name: is_health_check(str(name))).astype(bool)]
     if len(checks) >= FEWEST_EXCLUDED:
-        table, number, sql = view.sql(checks)
         text = message("health-check-affected", paths=sorted(map(str, checks["route"].unique())))
-        signals.append(Observation("health_check", text, table, number, sql))
+        signals.append(Observation("health_check", text, *view.rows(checks)))
     return signals
 
 
@@ -446,9 +430,8 @@ def _waits_for_nothing(view: _View) -> list[Observation]:
     late = view.of(LATE)
     if len(late) < REFUTED_SHARE * view.total or len(late) < FEWEST_EXCLUDED:
         return []
-    joined = view.found.joined
-    usual = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
-    usual = usual[(usual["nginx_status"] < 400) & usual["header_s"].notna()]
+    usual = view.found.well_served
+    usual = usual[~usual["during"] & (usual["nginx_status"] < 400) & usual["header_s"].notna()]
     counts = usual.groupby("route")["header_s"].agg(["size", "median"])
     usual_s = counts.loc[counts["size"] >= FEWEST_ARRIVALS, "median"]
     mine = usual_s[usual_s.index.isin(late["route"].unique())]
@@ -466,8 +449,7 @@ def _waits_for_nothing(view: _View) -> list[Observation]:
         other=Resource(str(others_s.idxmin())),
         quickest=Duration(float(others_s.min())),
     )
-    sql = of_joined("nginx", rows)
-    return [Observation("waits_for_nothing", text, "access_log", len(rows), sql)]
+    return [Observation("waits_for_nothing", text, *of_joined("nginx", rows))]
 
 
 def _served_beside(view: _View) -> list[Observation]:
@@ -500,6 +482,5 @@ def _served_beside(view: _View) -> list[Observation]:
         )
     if overtaken < BESIDE_SHARE * len(waiting):
         return []
-    table, number, sql = view.sql(late)
     text = message("health-served-beside", paths=view.found.endpoints, overtaken=overtaken, bad=len(waiting))
-    return [Observation("served_beside", text, table, number, sql)]
+    return [Observation("served_beside", text, *view.rows(late))]

@@ -67,19 +67,13 @@ AT_ONCE_S = 0.1
 @detects(
     "connect_slow",
     group="connect",
-    needs=(
-        "access_log/times",
-        "error_log",
-    ),
+    needs=("access_log/times", "error_log"),
 )
 @detects("refused", "unreachable", group="connect", needs=("error_log",))
 @detects(
     "body_stalls",
     group="body",
-    needs=(
-        "access_log/times",
-        "error_log",
-    ),
+    needs=("access_log/times", "error_log"),
 )
 @detects("listens_locally", group="start command", needs=("app_processes",))
 def network(found: HealthContext) -> list[Observation]:
@@ -94,7 +88,7 @@ def network(found: HealthContext) -> list[Observation]:
 
 def _passed_on(found: HealthContext) -> pd.DataFrame:
     """Return requests of the incident that Nginx passed to an affected service's usual address."""
-    rows = found.joined[found.joined["seen_nginx"] & found.joined["during"]]
+    rows = found.joined_during[found.joined_during["seen_nginx"]]
     if rows["upstream_addr"].notna().any():
         return rows[rows["upstream_addr"].isin(found.services)]
     # A log that names no address has the paths that the configuration sends there.
@@ -124,7 +118,7 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
         "slow": Count(slow),
         "requests": Count(total),
     }
-    sql = of_joined("nginx", passed_on[tries])
+    connected = of_joined("nginx", passed_on[tries])
     if total >= 5 and slow >= 3 and slow >= 0.05 * total:
         longest = float(parts["connect_s"].max())
         # Who gave up connecting after a second or more sent first packets again, in vain.
@@ -155,11 +149,7 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
             detail = message("health-queue-full-detail", **connects, room=int(room or 0))
         else:
             detail = message("health-connect-slow-detail", **connects)
-        return [
-            Observation(
-                outcome, text, "access_log", total, sql, slow / total, "share", by_count(slow), detail
-            )
-        ]
+        return [Observation(outcome, text, *connected, slow / total, "share", by_count(slow), detail)]
     if total >= 5 and passed_on["connect_s"].notna().any() and not answered_by_the_host(found):
         turned_away = found.errors["kind"].eq("upstream_refused").any()
         text = message(
@@ -169,7 +159,7 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
             services=found.services,
             limit=Duration(SLOW_CONNECT_S),
         )
-        return [Observation("connect_quick", text, "access_log", total, sql, slow / total, "share")]
+        return [Observation("connect_quick", text, *connected, slow / total, "share")]
     return []
 
 
@@ -235,14 +225,12 @@ def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Obse
         time=Duration(0.2 if clustered is first else 1.0),
     )
     detail = message("health-retransmitted-detail", services=services, hits=hits)
-    sql = of_joined("nginx", passed_on.loc[long.index[clustered]])
+    rows = of_joined("nginx", passed_on.loc[long.index[clustered]])
     return [
         Observation(
             "retransmitted",
             text,
-            "access_log",
-            hits,
-            sql,
+            *rows,
             hits / len(long),
             "share",
             by_count(hits, 10),
@@ -278,13 +266,11 @@ def _body(found: HealthContext, passed_on: pd.DataFrame, stalled: pd.DataFrame, 
     )
     text = sentences(stands, sizes)
     detail = sentences(message("health-body-stalls-detail", paths=found.endpoints), sizes)
-    sql = of_joined("nginx", passed_on.loc[stalled.index])
+    rows = of_joined("nginx", passed_on.loc[stalled.index])
     return Observation(
         "body_stalls",
         text,
-        "access_log",
-        len(stalled),
-        sql,
+        *rows,
         middle,
         "s",
         by_count(len(stalled)),
@@ -309,11 +295,11 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
         kind = next(name for name in kinds.index if name in UNREACHABLE)
         errors_of: dict[str, Value] = {"services": Names(found.services), "kind": error_kind(str(kind))}
         text = message("health-upstream-errors", **errors_of, errors=unreachable, total=total)
-        sql = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
+        rows = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
         # Who listens to nobody refuses; who can't be reached has no way to it.
         outcome = "unreachable" if kind == "upstream_unreachable" else "refused"
         detail = message("health-upstream-errors-detail", **errors_of)
-        seen.append(Observation(outcome, text, "error_log", unreachable, sql, detail=detail))
+        seen.append(Observation(outcome, text, *rows, detail=detail))
     connects = message(
         "health-connect-timeout-detail", services=found.services, times=of("upstream_timeout_connect")
     )
@@ -331,8 +317,8 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
                 services=found.services,
                 kind=error_kind(f"upstream_timeout_{kind}"),
             )
-            sql = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
-            seen.append(Observation(outcome, text, "error_log", late, sql, strength=BY_ERRORS, detail=detail))
+            rows = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
+            seen.append(Observation(outcome, text, *rows, strength=BY_ERRORS, detail=detail))
     return seen
 
 
@@ -351,16 +337,7 @@ def _local_address(found: HealthContext) -> list[Observation]:
     command = Code(str(local["command"].iloc[0]))
     text = message("health-listens-locally", host=host, addresses=sorted(remote), command=command)
     detail = message("health-listens-locally-detail", host=host)
-    return [
-        Observation(
-            "listens_locally",
-            text,
-            "app_processes",
-            len(local),
-            lines("app_processes", local),
-            detail=detail,
-        )
-    ]
+    return [Observation("listens_locally", text, *lines("app_processes", local), detail=detail)]
 
 
 @detects("new_alone_bad", group="new and kept connections", needs=("access_log/times",))
@@ -385,19 +362,15 @@ def new_connections(found: HealthContext) -> list[Observation]:
         kept=len(kept),
     )
     rows = mine[used.isin([NEW, KEPT]).fillna(False)]
-    sql = of_joined("nginx", rows)
     effect = bad / len(new) - bad_kept / len(kept)
-    seen = Observation("new_alone_bad", text, "access_log", len(rows), sql, effect, "difference of shares")
+    seen = Observation("new_alone_bad", text, *of_joined("nginx", rows), effect, "difference of shares")
     return [seen]
 
 
 @detects(
     "connect_slow_from_host",
     group="connect",
-    needs=(
-        "probes/host",
-        "probes/inside",
-    ),
+    needs=("probes/host", "probes/inside"),
 )
 def probe_connects(found: HealthContext) -> list[Observation]:
     """Find that connecting is slow from the host and quick from inside.
@@ -427,30 +400,16 @@ def probe_connects(found: HealthContext) -> list[Observation]:
         longest_inside=Duration(float(inside["connect_s"].max())),
     )
     detail = message("health-connect-slow-from-host-detail", **connects)
-    sql = lines("probes", slow)
     strength = by_count(len(slow))
     return [
-        Observation(
-            "connect_slow_from_host",
-            text,
-            "probes",
-            len(slow),
-            sql,
-            longest,
-            "s",
-            strength,
-            detail,
-        )
+        Observation("connect_slow_from_host", text, *lines("probes", slow), longest, "s", strength, detail)
     ]
 
 
 @detects(
     "cut_from_host",
     group="host and inside",
-    needs=(
-        "probes/host",
-        "probes/inside",
-    ),
+    needs=("probes/host", "probes/inside"),
 )
 def cut_from_host(found: HealthContext) -> list[Observation]:
     """Find that connections from the host end at once without an answer, and none from inside, near in time.
@@ -488,9 +447,7 @@ def cut_from_host(found: HealthContext) -> list[Observation]:
         Observation(
             "cut_from_host",
             text,
-            "probes",
-            len(cut),
-            of_observed(cut),
+            *of_observed(cut),
             len(cut) / len(host),
             "share",
             by_count(len(cut)),
@@ -543,8 +500,7 @@ def published(found: HealthContext) -> list[Observation]:
     ports = {outer: one.name for one in services for _, outer, _ in one.ports if outer.isdigit()}
     if not ports:
         return []
-    joined = found.joined
-    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & ~joined["during"]]
+    good = found.well_served[~found.well_served["during"]]
     for address in found.services[:1]:
         host, _, port = address.rpartition(":")
         served = int((good["upstream_addr"] == address).sum())

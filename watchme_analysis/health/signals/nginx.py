@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.health.affected_service import service_name
+from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
 from watchme_analysis.health.rows import lines, of_joined, of_observed
@@ -89,10 +89,7 @@ RELOAD_BY_CHANCE = 0.25
     "moved_upstream",
     "dead_server",
     group="upstream",
-    needs=(
-        "access_log/times",
-        "error_log",
-    ),
+    needs=("access_log/times", "error_log"),
 )
 @detects("server_down", group="upstream", needs=("config_directives/nginx",))
 def nginx(found: HealthContext) -> list[Observation]:
@@ -131,9 +128,8 @@ def nginx(found: HealthContext) -> list[Observation]:
             seen.append(replace(maker(found, *mine), share=len(rows) / total))
     if explained < 0.3 * total and len(passed_on) >= 0.5 * total:
         text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=found.services)
-        sql = of_joined("nginx", passed_on)
         seen.append(
-            Observation("nginx_passes_on", text, "access_log", len(passed_on), sql, strength=by_count(total))
+            Observation("nginx_passes_on", text, *of_joined("nginx", passed_on), strength=by_count(total))
         )
     return seen
 
@@ -154,10 +150,7 @@ def _moved(found: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
     usual = usual_address(found)
     expected = passed_on["route"].map(usual)
     address = passed_on["upstream_addr"]
-    good = found.joined[
-        found.joined["seen_nginx"] & ~found.joined["nginx_bad"] & found.joined["upstream_addr"].notna()
-    ]
-    serves = set(good["upstream_addr"])
+    serves = set(found.well_served["upstream_addr"].dropna())
     astray = expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)
     return passed_on[astray & ~is_group(address)]
 
@@ -176,8 +169,8 @@ def _seen(
     outcome: str, text: Text, rows: pd.DataFrame, effect: tuple[float, str], detail: Text
 ) -> Observation:
     """Return what Nginx's log shows of some bad requests, and how it is Nginx's doing."""
-    sql, strength = of_joined("nginx", rows), by_count(len(rows))
-    return Observation(outcome, text, "access_log", len(rows), sql, *effect, strength=strength, detail=detail)
+    strength = by_count(len(rows))
+    return Observation(outcome, text, *of_joined("nginx", rows), *effect, strength=strength, detail=detail)
 
 
 def _waits(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
@@ -247,9 +240,8 @@ def _mangles(found: HealthContext, rows: pd.DataFrame, total: int) -> Observatio
     code = Resource(str(status))
     text = message("health-nginx-mangles", refused=len(rows), bad=total, paths=found.endpoints, status=code)
     detail = message("health-nginx-mangles-detail", place=label(found), status=code)
-    sql = of_joined("nginx", rows)
     strength = 1.0 if _well_inside(found, rows) else OWN_REFUSALS.get(status, 0.8)
-    return Observation("nginx_mangles", text, "access_log", len(rows), sql, strength=strength, detail=detail)
+    return Observation("nginx_mangles", text, *of_joined("nginx", rows), strength=strength, detail=detail)
 
 
 def _well_inside(found: HealthContext, rows: pd.DataFrame) -> bool:
@@ -269,10 +261,10 @@ def _errors(found: HealthContext) -> list[Observation]:
     if len(short) >= 3:
         kind = str(short["kind"].mode().iloc[0])
         text = message("health-nginx-short-of", lines=len(short), kind=error_kind(kind))
-        count, sql = len(short), lines("error_log", short)
+        count = len(short)
         detail = message("health-nginx-short-of-detail", kind=error_kind(kind))
         seen.append(
-            Observation("nginx_short_of", text, "error_log", count, sql, count, "lines", detail=detail)
+            Observation("nginx_short_of", text, *lines("error_log", short), count, "lines", detail=detail)
         )
     if not found.joined["upstream_addr"].notna().any():
         seen += elsewhere_by_errors(found, mine, usual_address(found))
@@ -314,11 +306,9 @@ def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
     )
     limiting = message("health-nginx-limits-detail", place=label(found), kind=kind, times=count)
     detail = sentences(limiting, nginx_rule(found))
-    sql, strength = lines("error_log", limited), by_count(min(count, len(mine)))
+    strength = by_count(min(count, len(mine)))
     return [
-        Observation(
-            "nginx_limits", text, "error_log", count, sql, count, "requests", strength, detail,
-        )
+        Observation("nginx_limits", text, *lines("error_log", limited), count, "requests", strength, detail)
     ]  # fmt: skip
 
 
@@ -330,10 +320,8 @@ def _no_handshake(found: HealthContext, mine: pd.DataFrame) -> list[Observation]
     text = message("health-no-handshake", paths=found.endpoints, times=len(failed))
     failing = message("health-no-handshake-detail", place=label(found), times=len(failed))
     detail = sentences(failing, _set_here(found, "proxy_pass"))
-    strength, sql = by_count(len(failed)), lines("error_log", failed)
-    return [
-        Observation("no_handshake", text, "error_log", len(failed), sql, strength=strength, detail=detail)
-    ]
+    strength = by_count(len(failed))
+    return [Observation("no_handshake", text, *lines("error_log", failed), strength=strength, detail=detail)]
 
 
 def _header_too_big(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
@@ -344,24 +332,19 @@ def _header_too_big(found: HealthContext, mine: pd.DataFrame) -> list[Observatio
     text = message("health-header-too-big", paths=found.endpoints, lost=len(lost))
     too_small = message("health-header-too-big-detail", place=label(found))
     detail = sentences(too_small, _set_here(found, "proxy_buffer_size"))
-    strength, sql = by_count(len(lost)), lines("error_log", lost)
-    return [
-        Observation("header_too_big", text, "error_log", len(lost), sql, strength=strength, detail=detail)
-    ]
+    strength = by_count(len(lost))
+    return [Observation("header_too_big", text, *lines("error_log", lost), strength=strength, detail=detail)]
 
 
 @detects(
     "refused_at_once",
     group="answers",
-    needs=(
-        "access_log",
-        "edge_log",
-    ),
+    needs=("access_log", "edge_log"),
 )
 def at_once(found: HealthContext) -> list[Observation]:
     """Ask whether the bad requests were refused at once: who is stuck refuses nobody."""
-    mine = found.affected
-    bad = mine[mine["bad"] & ~mine["vantage"].isin(INNER) & mine["duration_s"].notna()]
+    mine = found.outer_affected
+    bad = mine[mine["bad"] & mine["duration_s"].notna()]
     refusals = bad["status"].between(300, 503) & ~bad["status"].isin(UNANSWERED)
     # A 500 that the application is logged to have answered is its own word as well.
     own = found.joined["upstream_status"].eq(500) & found.joined["nginx_status"].eq(500)
@@ -378,12 +361,11 @@ def at_once(found: HealthContext) -> list[Observation]:
     )
     table = str(refused["table"].mode().iloc[0])
     mine = refused[refused["table"] == table]
-    return [Observation("refused_at_once", text, table, len(mine), of_observed(mine))]
+    return [Observation("refused_at_once", text, *of_observed(mine))]
 
 
-def _answers(found: HealthContext) -> pd.DataFrame:
-    """Return what the affected application logged of requests, ``path`` without its query."""
-    log = found.table("app_log")
+def _answers(log: pd.DataFrame) -> pd.DataFrame:
+    """Return what an application logged of requests, ``path`` without its query."""
     mine = log[(log["kind"] == "access") & log["path"].notna()]
     return mine.assign(path=mine["path"].str.replace(r"\?.*", "", regex=True))
 
@@ -393,7 +375,7 @@ def renames(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
 
     Nginx passes a path on under another name then, or with a prefix that it used to remove.
     """
-    mine = _answers(found)
+    mine = _answers(found.table("app_log"))
     mine = mine.assign(route=route_templates(mine["path"]))
     usual = set(mine.loc[mine["time"] < found.start, "route"])
     # An application log that begins with the incident leaves the callers' own paths to compare with.
@@ -411,7 +393,7 @@ def renames(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     text = message("health-nginx-renames", **answer, times=len(hits), paths=found.endpoints, logged=total)
     renaming = message("health-nginx-renames-detail", place=label(found), **answer)
     detail = sentences(renaming, nginx_rule(found))
-    return [Observation("nginx_renames", text, "app_log", len(hits), lines("app_log", hits), detail=detail)]
+    return [Observation("nginx_renames", text, *lines("app_log", hits), detail=detail)]
 
 
 def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
@@ -420,8 +402,7 @@ def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     For a log that names no upstream: it does not tell Nginx's own answers from those passed on.
     """
     refused = bad[bad["nginx_status"].between(300, 503) & ~bad["nginx_status"].isin(UNANSWERED)]
-    mine = _answers(found)
-    mine = found.of_incident(mine[mine["service"].fillna("") == service_name(found, found.table("app_log"))])
+    mine = found.of_incident(_answers(own_rows(found, "app_log")))
     statuses = refused["nginx_status"].dropna().unique()
     known = int(mine["status"].isin([int(status) for status in statuses]).sum())
     if len(refused) < 3 or len(refused) < 0.5 * len(bad) or len(mine) < 10 or known > 0.1 * len(refused):
@@ -438,11 +419,8 @@ def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     )
     alone = message("health-nginx-alone-detail", place=label(found), statuses=codes)
     detail = sentences(alone, nginx_rule(found))
-    sql = of_joined("nginx", refused)
     strength = 0.8 * by_count(len(refused))
-    return [
-        Observation("nginx_alone", text, "access_log", len(refused), sql, strength=strength, detail=detail)
-    ]
+    return [Observation("nginx_alone", text, *of_joined("nginx", refused), strength=strength, detail=detail)]
 
 
 @detects("reloaded_at_onset", "not_reloaded", group="reload", needs=("error_log",))
@@ -469,23 +447,21 @@ def reloads(found: HealthContext) -> list[Observation]:
         # Lines older than the incident show that reloads were logged when it began.
         if (noticed["time"] < onset[0]).any():
             text = message("health-not-reloaded", span=TimeSpan(*(at.to_pydatetime() for at in onset)))
-            return [Observation("not_reloaded", text, "error_log", len(noticed), lines("error_log", noticed))]
+            return [Observation("not_reloaded", text, *lines("error_log", noticed))]
         return []
     chance = _chance(loads, onset, recorded_s)
     if chance > RELOAD_BY_CHANCE:
         return []
     moment = at_onset["time"].iloc[-1]
     text = message("health-reloaded-at-onset", at=Instant(moment.to_pydatetime()), paths=found.endpoints)
-    sql = lines("error_log", at_onset)
     strength = 1.0 - chance
-    seen = [Observation("reloaded_at_onset", text, "error_log", len(at_onset), sql, strength=strength)]
+    seen = [Observation("reloaded_at_onset", text, *lines("error_log", at_onset), strength=strength)]
     if len(after):
         last_bad = outer.loc[outer["during"] & outer["bad"], "start"].max()
         at_end = loads[loads["time"].between(*_interval(last_bad, after["start"].iloc[0]))]
         if len(at_end):
             again = message("health-reloaded-at-end", at=Instant(at_end["time"].iloc[0].to_pydatetime()))
-            sql = lines("error_log", at_end)
-            seen.append(Observation("reloaded_at_end", again, "error_log", len(at_end), sql))
+            seen.append(Observation("reloaded_at_end", again, *lines("error_log", at_end)))
     return seen
 
 

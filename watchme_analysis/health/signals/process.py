@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.affected_service import (
     container_of,
     gauges,
+    own_rows,
     own_source,
+    own_within,
     service_name,
     variables,
     waiting,
 )
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
-from watchme_analysis.health.rows import at_times, quoted, within
+from watchme_analysis.health.rows import at_times, quoted
 from watchme_analysis.health.signals.cpu import FEWEST_SAMPLES, cpu
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import floats
@@ -42,19 +44,13 @@ LOST_SHARE, RISEN_RATIO, RISEN_MB, OFTEN = 0.5, 1.5, 50.0, 2
 @detects(
     "files_full",
     group="descriptors",
-    needs=(
-        "host_metrics",
-        "app_log",
-    ),
+    needs=("host_metrics", "app_log"),
 )
 @detects("memory_at_limit", "memory_lost", group="memory", needs=("host_metrics",))
 @detects(
     "memory_full",
     group="memory",
-    needs=(
-        "host_metrics",
-        "app_log",
-    ),
+    needs=("host_metrics", "app_log"),
 )
 def process(found: HealthContext) -> list[Observation]:
     """Read the gauges of the affected process."""
@@ -66,11 +62,10 @@ def process(found: HealthContext) -> list[Observation]:
         during = wide[(wide.index >= found.start) & (wide.index <= found.end)]
         before = wide[wide.index < found.start]
         if len(during) >= FEWEST_SAMPLES:
-            mine = f"coalesce(service, '') = {quoted(service)}"
 
             def samples(metric: str, *conditions: str) -> str:
                 said = (f"metric = {quoted(metric)}", "value is not null", *conditions)
-                return within(found, "host_metrics", mine, *said)
+                return own_within(found, "host_metrics", *said)
 
             seen += _threads(found, during, samples)
             granted = container_of(found)
@@ -79,10 +74,8 @@ def process(found: HealthContext) -> list[Observation]:
             open_too = during if outer is None else during.assign(waiting=outer)
             seen += cpu(open_too, others, before, samples, granted.cpus if granted else None)
             seen += _files(found, during, samples, granted.open_files if granted else None)
-            log = found.table("app_log")
-            own = log[log["service"].fillna("") == service_name(found, log)]
             bytes_granted = granted.memory_bytes if granted else None
-            seen += memory(wide, found.start, found.end, samples, own, bytes_granted)
+            seen += memory(wide, found.start, found.end, samples, own_rows(found, "app_log"), bytes_granted)
     return seen
 
 

@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService
-from watchme_analysis.health.affected_service import container_of, gauges, service_name
+from watchme_analysis.health.affected_service import container_of, gauges, own_rows, own_within, service_name
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, within
+from watchme_analysis.health.rows import lines, of_joined, of_observed
 from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
 from watchme_analysis.health.signals.vantages import ENOUGH_PROBES, at_bad_moments
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
@@ -63,7 +63,7 @@ def inside_refused(found: HealthContext) -> list[Observation]:
     refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
     if refused.empty and len(bad) >= ENOUGH_PROBES:
         text = message("health-inside-listens", bad=len(bad), probes=len(probes))
-        return [Observation("inside_listens", text, "probes", len(bad), of_observed(bad))]
+        return [Observation("inside_listens", text, *of_observed(bad))]
     if len(refused) < 2 or len(refused) < DOWN_SHARE * len(bad):
         return []
     text = message("health-inside-refused", refused=len(refused), probes=len(probes))
@@ -72,9 +72,7 @@ def inside_refused(found: HealthContext) -> list[Observation]:
         Observation(
             "inside_refused",
             text,
-            "probes",
-            len(refused),
-            of_observed(refused),
+            *of_observed(refused),
             len(refused) / len(probes),
             "share",
             by_count(len(refused), ENOUGH_PROBES),
@@ -90,17 +88,16 @@ def refused_past_inside(found: HealthContext) -> list[Observation]:
     """Find that the usual address of a service refuses while the process answers inside its container."""
     probes, _ = at_bad_moments(found, "inside")
     errors = found.errors
-    good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(found.services)]
-    refused = refused[refused["upstream_addr"].isin(good["upstream_addr"].dropna())]
+    refused = refused[refused["upstream_addr"].isin(found.well_served["upstream_addr"].dropna())]
     if len(refused) < ENOUGH_PROBES or len(probes) < ENOUGH_PROBES or probes["bad"].any():
         return []
     where: dict[str, Value] = {"services": Names(tuple(dict.fromkeys(refused["upstream_addr"])))}
     text = message("health-refused-past-inside", **where, errors=len(refused), probes=len(probes))
     detail = message("health-refused-past-inside-detail", **where)
-    sql, strength = lines("error_log", refused), by_count(len(refused))
+    strength = by_count(len(refused))
     return [
-        Observation("refused_past_inside", text, "error_log", len(refused), sql, None, None, strength, detail)
+        Observation("refused_past_inside", text, *lines("error_log", refused), None, None, strength, detail)
     ]
 
 
@@ -114,14 +111,14 @@ def connected(found: HealthContext) -> list[Observation]:
         if len(made) < MOSTLY * len(passed_on):
             return []
         text = message("health-connected", services=found.services, made=len(made), passed_on=len(passed_on))
-        return [Observation("connected", text, "access_log", len(made), of_joined("nginx", made))]
+        return [Observation("connected", text, *of_joined("nginx", made))]
     errors = found.errors
     mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
     waited = mine[mine["kind"].isin(["upstream_timeout_header", "upstream_timeout_body"])]
     if len(waited) < ENOUGH or len(waited) < MOSTLY * len(mine):
         return []
     text = message("health-connected-errors", services=found.services, waited=len(waited), errors=len(mine))
-    return [Observation("connected", text, "error_log", len(waited), lines("error_log", waited))]
+    return [Observation("connected", text, *lines("error_log", waited))]
 
 
 @detects("metrics_gap", group="samples", needs=("host_metrics",))
@@ -147,19 +144,14 @@ def metrics_gap(found: HealthContext) -> list[Observation]:
     metrics = found.table("host_metrics")
     service = service_name(found, metrics)
     others = metrics[metrics["service"].fillna("") != service]["time"]
-    meanwhile = (
-        others.map(lambda at: any(left < at < right for left, right in missed)).any()
-        if len(others)
-        else False
+    meanwhile = any(left < at < right for at in others for left, right in missed)
+    text = message(
+        "health-metrics-gap-others" if meanwhile else "health-metrics-gap",
+        gap=Duration(gone_s),
+        step=Duration(step_s),
     )
-    times_s = {"gap": Duration(gone_s), "step": Duration(step_s)}
-    alone, beside = (
-        message("health-metrics-gap", **times_s),
-        message("health-metrics-gap-others", **times_s),
-    )
-    text = beside if meanwhile else alone
-    sql = within(found, "host_metrics", f"coalesce(service, '') = {quoted(service)}")
-    rows = len(found.of_incident(metrics[metrics["service"].fillna("") == service].dropna(subset=["time"])))
+    sql = own_within(found, "host_metrics")
+    rows = len(found.of_incident(own_rows(found, "host_metrics")))
     strength = by_count(gone_s / lasted_s, DOWN_SHARE) * (1.0 if meanwhile else ALONE)
     return [Observation("metrics_gap", text, "host_metrics", rows, sql, gone_s, "s", strength)]
 
@@ -167,11 +159,8 @@ def metrics_gap(found: HealthContext) -> list[Observation]:
 @detects("stopped", "start_fails", group="lifecycle", needs=("app_log",))
 def lifecycle(found: HealthContext) -> list[Observation]:
     """Read from the application's log that it ended and was not ready again, or that its starts failed."""
-    log = found.table("app_log")
-    if log.empty:
-        return []
-    service = service_name(found, log)
-    mine = log[log["service"].fillna("").eq(service) & log["time"].notna()].sort_values("time", kind="stable")
+    log = own_rows(found, "app_log")
+    mine = log[log["time"].notna()].sort_values("time", kind="stable")
     return [*_stopped(found, mine), *_start_fails(found, mine)]
 
 
@@ -181,8 +170,7 @@ def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
     messages = log["message"].fillna("")
     ended = log[messages.str.contains(_ENDED, regex=True)]
     ready = log[messages.str.contains(_READY, regex=True) | log["kind"].eq("access")]
-    outer = found.affected[~found.affected["vantage"].isin(["inside", "host"])]
-    bad = outer[outer["bad"]]
+    bad = found.outer_affected[found.outer_affected["bad"]]
     for at in ended.loc[ended["time"] <= pd.Timestamp(found.end), "time"].iloc[::-1]:
         after = ready.loc[ready["time"] > at, "time"]
         back = after.iloc[0] if len(after) else pd.Timestamp(found.end)
@@ -195,12 +183,9 @@ def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
             if not len(after):
                 text = message("health-stopped-open", **moments, bad=len(hit), total=len(bad))
                 detail = message("health-stopped-open-detail", **moments)
-            sql = lines("app_log", rows)
             gone_s = (back - at).total_seconds()
             return [
-                Observation(
-                    "stopped", text, "app_log", len(rows), sql, gone_s, "s", by_count(len(hit)), detail
-                )
+                Observation("stopped", text, *lines("app_log", rows), gone_s, "s", by_count(len(hit)), detail)
             ]
     return []
 
@@ -221,10 +206,7 @@ def _start_fails(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
     error = Quotation(last.strip()[:MOST_QUOTED])
     text = message("health-start-fails", times=times, error=error)
     detail = message("health-start-fails-detail", error=error)
-    sql = lines("app_log", failed)
-    return [
-        Observation("start_fails", text, "app_log", len(failed), sql, float(times), "starts", 1.0, detail)
-    ]
+    return [Observation("start_fails", text, *lines("app_log", failed), float(times), "starts", 1.0, detail)]
 
 
 @detects("restarted", "restarted_often", group="restarts", needs=("app_log",))
@@ -233,10 +215,7 @@ def restarts(found: HealthContext) -> list[Observation]:
 
     Workers that one start brings up count once.
     """
-    log = found.table("app_log")
-    if log.empty:
-        return []
-    log = found.of_incident(log[log["service"].fillna("") == service_name(found, log)])
+    log = found.of_incident(own_rows(found, "app_log"))
     messages = log["message"].fillna("")
     starts = log[(log["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)]
     if starts.empty:
@@ -253,10 +232,7 @@ def restarts(found: HealthContext) -> list[Observation]:
         Observation(
             "restarted" if times == 1 else "restarted_often",
             sentences(text, follows),
-            "app_log",
-            len(starts),
-            lines("app_log", starts),
-            # What two starts say may be a deploy and its repeal.
+            *lines("app_log", starts),
             strength=0.2 if reason else 0.5 if times == OFTEN_STARTED - 1 else 1.0,
             detail=message("health-restarted-detail", times=times),
         )

@@ -58,10 +58,7 @@ _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
     "edge_rule",
     "edge_plain",
     group="edge configuration",
-    needs=(
-        "config_directives/edge",
-        "edge_settings",
-    ),
+    needs=("config_directives/edge", "edge_settings"),
 )
 def edge_rules(found: HealthContext) -> list[Observation]:
     """Read whether the edge's configuration treats the affected paths in a way of its own."""
@@ -150,7 +147,7 @@ def nginx_rules(found: HealthContext) -> list[Observation]:
     if rule:
         text = sentences(message("health-nginx-rule", paths=found.endpoints), rule)
         return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=rule)]
-    bad = found.affected[found.affected["bad"] & found.affected["vantage"].isin(["nginx", "edge", "outside"])]
+    bad = found.outer_affected[found.outer_affected["bad"]]
     # A time limit treats all paths alike, and ends the requests of the slow ones alone.
     if not found.calm_neighbours() or bad["status"].eq(504).mean() >= TIMED_OUT:
         return []

@@ -11,7 +11,7 @@ from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import Handler, handlers_by_route, origins
 from watchme_analysis.health.rows import quoted, select
 from watchme_analysis.health.signals.cpu import granted_part, has_cpu_to_spare
-from watchme_analysis.health.signals.vantages import CLEAR_SHARE, outer_during
+from watchme_analysis.health.signals.vantages import CLEAR_SHARE
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.text.message import Choice, Code, CodePlace, Phrases, message
 
@@ -201,7 +201,7 @@ def handler_paths(found: HealthContext) -> list[Observation]:
     table = own_source(found, "app_handlers")
     if table.empty:
         return []
-    calm, sizes = found.calm_neighbours(), outer_during(found).groupby("route").size()
+    calm, sizes = found.calm_neighbours(), found.outer_during.groupby("route").size()
     known = handlers_by_route(table, own_source(found, "app_calls"), list(sizes.index))
     runs = {route: _place(handler) for route, handler in known.items()}
     bad_pool = [f for f in found.routes if runs.get(f) in THREAD_POOLS]

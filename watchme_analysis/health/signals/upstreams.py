@@ -47,8 +47,7 @@ def error_kind(kind: str) -> Message | Resource:
 
 def usual_address(found: HealthContext) -> dict[str, str]:
     """Return by route the address that served it well, else the one of the next wider location."""
-    joined = found.joined
-    good = joined[joined["seen_nginx"] & ~joined["nginx_bad"] & joined["upstream_addr"].notna()]
+    good = found.well_served[found.well_served["upstream_addr"].notna()]
     usual = {str(route): str(group["upstream_addr"].mode().iloc[0]) for route, group in good.groupby("route")}
     for route, endpoint in zip(found.routes, found.endpoints, strict=True):
         if route not in usual:
@@ -74,10 +73,8 @@ def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
     """
     errors = found.errors
     mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(found.routes)]
-    good = found.joined[found.joined["seen_nginx"] & ~found.joined["nginx_bad"]]
-    strange = mine[
-        ~mine["upstream_addr"].isin({*good["upstream_addr"].dropna(), *found.known_as(found.services)})
-    ]
+    usual = {*found.well_served["upstream_addr"].dropna(), *found.known_as(found.services)}
+    strange = mine[~mine["upstream_addr"].isin(usual)]
     routes = most_affected(strange, mine)
     strange, mine = (rows[route_templates(rows["path"]).isin(routes)] for rows in (strange, mine))
     if len(strange) < 2 or not found.services:
@@ -90,16 +87,14 @@ def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
     }
     text = message("health-dead-server", **dead, errors=len(strange), total=len(mine), paths=routes)
     detail = message("health-dead-server-detail", **dead)
-    sql = lines("error_log", strange)
     strength = by_count(len(strange), 4)
-    seen = Observation("dead_server", text, "error_log", len(strange), sql, strength=strength, detail=detail)
+    seen = Observation("dead_server", text, *lines("error_log", strange), strength=strength, detail=detail)
     return [seen], routes
 
 
 def taken_out(found: HealthContext) -> list[Observation]:
     """Find an upstream whose server is marked ``down``, while those left answer nothing."""
-    good = found.joined.loc[found.joined["seen_nginx"] & ~found.joined["nginx_bad"], "upstream_addr"]
-    serving = set(good.dropna())
+    serving = set(found.well_served["upstream_addr"].dropna())
     for endpoint in found.endpoints:
         servers = found.nginx_routes.servers(endpoint)
         down = [one["address"] for one in servers if "down" in one["options"]]
@@ -111,8 +106,7 @@ def taken_out(found: HealthContext) -> list[Observation]:
         text = sentences(marked_down, idle)
         marked = found.table("config_directives")
         marked = marked[marked["directive"].eq("server") & marked["args"].str.contains('"down"', regex=False)]
-        sql = lines("config_directives", marked)
-        return [Observation("server_down", text, "config_directives", len(marked), sql, detail=text)]
+        return [Observation("server_down", text, *lines("config_directives", marked), detail=text)]
     return []
 
 
@@ -138,8 +132,8 @@ def wrong_port(found: HealthContext) -> list[Observation]:
     }
     text = message("health-wrong-port", **place, errors=len(refused), paths=found.endpoints)
     detail = message("health-wrong-port-detail", **place, place=label(found))
-    sql, strength = lines("error_log", refused), by_count(len(refused))
-    return [Observation("wrong_port", text, "error_log", len(refused), sql, strength=strength, detail=detail)]
+    strength = by_count(len(refused))
+    return [Observation("wrong_port", text, *lines("error_log", refused), strength=strength, detail=detail)]
 
 
 def is_group(address: pd.Series) -> pd.Series:
@@ -182,5 +176,4 @@ def elsewhere_by_errors(found: HealthContext, mine: pd.DataFrame, usual: dict[st
     detail = message(
         "health-moved-upstream-by-errors-detail", **elsewhere, place=label(found), errors=len(moved)
     )
-    sql = lines("error_log", moved)
-    return [Observation("moved_upstream", text, "error_log", len(moved), sql, detail=detail, strength=0.9)]
+    return [Observation("moved_upstream", text, *lines("error_log", moved), detail=detail, strength=0.9)]

@@ -36,10 +36,7 @@ CHANCE_LEAST = 0.05
 @detects(
     "host_bad_inside_clear",
     group="host and inside",
-    needs=(
-        "probes/host",
-        "probes/inside",
-    ),
+    needs=("probes/host", "probes/inside"),
 )
 def vantages(found: HealthContext) -> list[Observation]:
     """Compare inside and host probes with what callers outside met at the same moments."""
@@ -50,7 +47,7 @@ def vantages(found: HealthContext) -> list[Observation]:
         seen.append(_inside_split(found) or _inside(found, inside, tell))
     if len(host):
         bad, enough = int(host["bad"].sum()), by_count(len(host), ENOUGH_PROBES)
-        sql = of_observed(host)
+        rows = of_observed(host)
         numbers: dict[str, Value] = {
             "bad": Count(bad),
             "probes": Count(len(host)),
@@ -58,18 +55,18 @@ def vantages(found: HealthContext) -> list[Observation]:
         }
         if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
             text = message("health-host-bad-inside-clear", **numbers)
-            seen.append(Observation("host_bad_inside_clear", text, "probes", len(host), sql, strength=enough))
+            seen.append(Observation("host_bad_inside_clear", text, *rows, strength=enough))
         elif bad <= 0.15 * len(host):
             strength = min(enough, host_tell)
             text = message("health-host-clear", **numbers)
-            seen.append(Observation("host_clear", text, "probes", len(host), sql, strength=strength))
+            seen.append(Observation("host_clear", text, *rows, strength=strength))
     return [one for one in seen if one is not None]
 
 
 def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observation | None:
     bad, total = int(inside["bad"].sum()), len(inside)
     middle = float(inside["duration_s"].median())
-    sql = of_observed(inside)
+    rows = of_observed(inside)
     strength = by_count(total)
     numbers: dict[str, Value] = {
         "probes": Count(total),
@@ -80,9 +77,7 @@ def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observat
         return Observation(
             "inside_clear",
             message("health-inside-clear", good=total - bad, **numbers),
-            "probes",
-            total,
-            sql,
+            *rows,
             middle,
             "s",
             min(strength, tell),
@@ -91,9 +86,7 @@ def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observat
         return Observation(
             "inside_bad",
             message("health-inside-bad", bad=bad, **numbers),
-            "probes",
-            total,
-            sql,
+            *rows,
             middle,
             "s",
             strength,
@@ -123,7 +116,7 @@ def _inside_split(found: HealthContext) -> Observation | None:
         median=Duration(middle),
         bad=bad,
     )
-    return Observation("inside_split", text, "probes", len(rows), of_observed(rows))
+    return Observation("inside_split", text, *of_observed(rows))
 
 
 @once_per_context
@@ -180,26 +173,21 @@ def _nanoseconds(moments: pd.Series) -> np.ndarray[Any, Any]:
     "some_paths",
     "all_paths",
     group="paths",
-    needs=(
-        "access_log",
-        "edge_log",
-    ),
+    needs=("access_log", "edge_log"),
 )
 def paths(found: HealthContext) -> list[Observation]:
     """Return whether all paths of the affected service were bad or some were well."""
     seen = []
     calm = found.calm_neighbours()
-    outer = outer_during(found)
+    outer = found.outer_during
     sizes = outer.groupby("route").size()
     if calm:
-        table, rows = _at_one_vantage(outer[outer["route"].isin(calm)])
+        rows = _at_one_vantage(outer[outer["route"].isin(calm)])
         seen.append(
             Observation(
                 "some_paths",
                 message("health-some-paths", calm=calm, paths=found.endpoints),
-                table,
-                len(rows),
-                of_observed(rows),
+                *of_observed(rows),
                 float(len(rows)),
                 "requests",
                 by_count(len(rows), 10),
@@ -209,23 +197,15 @@ def paths(found: HealthContext) -> list[Observation]:
         many = [route for route in found.routes if sizes.get(route, 0) >= 5]
         unsure = any(found.is_same_service(name) is None for name in found.calm_routes())
         if len(many) >= 3 and not unsure and not _all_need_threads(found, many):
-            table, rows = _at_one_vantage(outer[outer["route"].isin(many)])
+            rows = _at_one_vantage(outer[outer["route"].isin(many)])
             text = message("health-all-paths", paths=found.routes)
-            sql = of_observed(rows)
-            seen.append(Observation("all_paths", text, table, len(rows), sql, float(len(many)), "paths"))
+            seen.append(Observation("all_paths", text, *of_observed(rows), float(len(many)), "paths"))
     return seen
 
 
-def outer_during(found: HealthContext) -> pd.DataFrame:
-    """Return the observations of the incident from outside of container and host."""
-    vantage = found.observed["vantage"]
-    return found.observed[found.observed["during"] & vantage.isin(["outside", "edge", "nginx"])]
-
-
-def _at_one_vantage(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """Return the table that tells of most of these requests, and its rows: each request counts once."""
-    table = str(rows["table"].value_counts().index[0])
-    return table, rows[rows["table"] == table]
+def _at_one_vantage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the table that tells of most of these requests: each request counts once."""
+    return rows[rows["table"] == rows["table"].value_counts().index[0]]
 
 
 def _all_need_threads(found: HealthContext, routes: list[str]) -> bool:
@@ -237,14 +217,11 @@ def _all_need_threads(found: HealthContext, routes: list[str]) -> bool:
 @detects(
     "others_bad",
     group="services",
-    needs=(
-        "access_log",
-        "edge_log",
-    ),
+    needs=("access_log", "edge_log"),
 )
 def other_services(found: HealthContext) -> list[Observation]:
     """Return whether all services that callers asked were bad, and more than one was."""
-    mine, outer = set(found.services), outer_during(found)
+    mine, outer = set(found.services), found.outer_during
     others = outer[
         outer["route"].map(lambda route: found.upstreams.get(str(route), "") not in mine | {""}).astype(bool)
     ]
@@ -252,6 +229,6 @@ def other_services(found: HealthContext) -> list[Observation]:
     bad = outer[outer["bad"]]
     if len(mine) > 1 and not names and len(bad):
         text = message("health-others-bad", services=found.services)
-        table, rows = _at_one_vantage(bad)
-        return [Observation("others_bad", text, table, len(rows), of_observed(rows))]
+        rows = _at_one_vantage(bad)
+        return [Observation("others_bad", text, *of_observed(rows))]
     return []
