@@ -29,7 +29,7 @@ from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.engine import DEPENDENT, EXPLAINS_FROM
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.inference.signals import Signal, by_id, observe, signals_of
+from watchme_analysis.inference.signals import Signal, by_id, observe
 
 # The nodes of the chain and the detectors of their signals, in the order in which a message passes them.
 NODES = {
@@ -242,18 +242,6 @@ def observed(inv: Investigation, context: BacklogContext) -> tuple[QueueSignals,
         pipeline = look.pipeline
         found.append(QueueSignals(pipeline.queue, pipeline.period_s, bool(look.queue.harms), tuple(own)))
     return tuple(found)
-
-
-def node_of(signal: str) -> str | None:
-    """Return the node of a signal; None for signals of harm."""
-    return next(
-        (
-            node
-            for node, detectors in NODES.items()
-            if any(entry.id == signal for detector in detectors for entry in signals_of(detector))
-        ),
-        None,
-    )
 
 
 def _look(inv: Investigation, context: BacklogContext, queue: str) -> Look:

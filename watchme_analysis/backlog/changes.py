@@ -201,16 +201,6 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], pipeline: Pipel
     return False
 
 
-def undoing_change(
-    changes: tuple[Change, ...], cause: str, pipeline: Pipeline, after: datetime
-) -> Change | None:
-    """Return the first later change to the pipeline that can end the cause, such as a reverted setting."""
-    for change in changes:
-        if change.time > after and pipeline.queue in change.queues and cause in change.undoes:
-            return change
-    return None
-
-
 def _description(event: str, kind: str, settings: Mapping[str, str]) -> Message:
     """Return the description of a change, with the value that it sets."""
     if kind in HOST_EVENTS or kind == "permissions":

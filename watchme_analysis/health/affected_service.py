@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.context import HealthContext, health_context, once_per_context
 from watchme_analysis.health.handlers import handlers_by_route
-from watchme_analysis.health.rows import quoted, within
+from watchme_analysis.health.rows import Rows, quoted, select, within
 from watchme_analysis.health.running_source import LOOPBACK, of_applications, running_applications
 from watchme_analysis.inference.findings import Investigation
 
@@ -146,6 +146,12 @@ def _busiest(found: HealthContext, table: pd.DataFrame, names: set[str]) -> str:
                 return name
     counts = table["service"].fillna("").value_counts()
     return str(counts.index[0]) if len(counts) else ""
+
+
+def source_rows(found: HealthContext, table: str) -> Rows:
+    """Return the rows of ``app_handlers`` or ``app_calls`` of the service's own source."""
+    own = own_source(found, table)
+    return Rows(table, len(own), select(table, *source_conditions(found, table, own)))
 
 
 def gauges(found: HealthContext) -> pd.DataFrame:

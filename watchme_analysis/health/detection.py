@@ -2,97 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
-from watchme_analysis.health.context import HealthContext, health_context
+from watchme_analysis.health.context import health_context
 from watchme_analysis.health.explaining_away import EXPLAINS
-from watchme_analysis.health.signals.app_log import log_words, turned_away
-from watchme_analysis.health.signals.arrivals import all_well, arrivals, stopped
-from watchme_analysis.health.signals.cpu import cpu_sampled, machine, starved
-from watchme_analysis.health.signals.dependency import (
-    callers,
-    client_timeouts,
-    connections,
-    pool_of_connections_known,
-)
-from watchme_analysis.health.signals.edge import edge, rewritten, way_to_edge, wrong_host
-from watchme_analysis.health.signals.event_loop import rhythms
-from watchme_analysis.health.signals.localisation import localised
-from watchme_analysis.health.signals.network import (
-    cut_from_host,
+from watchme_analysis.health.signals import (
+    app_log,
+    arrivals,
+    cpu,
+    dependency,
+    edge,
+    event_loop,
+    localisation,
     network,
-    networks,
-    new_connections,
-    probe_connects,
-    published,
+    nginx,
+    process,
+    process_down,
+    rules,
+    source,
+    upstreams,
+    vantages,
 )
-from watchme_analysis.health.signals.nginx import at_once, nginx, reloads
-from watchme_analysis.health.signals.process import process
-from watchme_analysis.health.signals.process_down import (
-    connected,
-    inside_refused,
-    lifecycle,
-    metrics_gap,
-    refused_past_inside,
-    restarts,
-)
-from watchme_analysis.health.signals.rules import edge_rules, nginx_rules
-from watchme_analysis.health.signals.source import handler_paths, source
-from watchme_analysis.health.signals.upstreams import wrong_port
-from watchme_analysis.health.signals.vantages import other_services, paths, vantages
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.engine import explained_away
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, Signal, by_id, observe
 
-# Detectors for a case without an incident, and for one with an incident.
-DETECTORS_WITHOUT_INCIDENT: tuple[Callable[[HealthContext], list[Observation]], ...] = (all_well, stopped)
-
-DETECTORS: tuple[Callable[[HealthContext], list[Observation]], ...] = (
-    localised,
+# The topics of signals, from where an incident lies to its mechanism.
+_TOPICS = (
+    localisation,
     vantages,
-    paths,
-    handler_paths,
-    other_services,
-    at_once,
     edge,
-    way_to_edge,
-    edge_rules,
-    wrong_host,
-    rewritten,
+    rules,
     nginx,
-    nginx_rules,
-    reloads,
-    wrong_port,
+    upstreams,
     network,
-    new_connections,
-    probe_connects,
-    cut_from_host,
-    rhythms,
+    event_loop,
     process,
-    log_words,
-    restarts,
-    turned_away,
-    connections,
-    machine,
-    published,
-    networks,
+    cpu,
+    app_log,
     source,
-    inside_refused,
-    refused_past_inside,
-    connected,
-    metrics_gap,
-    lifecycle,
+    process_down,
+    dependency,
     arrivals,
-    callers,
-    client_timeouts,
-    cpu_sampled,
-    pool_of_connections_known,
 )
-
+DETECTORS = tuple(detector for topic in _TOPICS for detector in topic.DETECTORS)
 # Signals by id. `starved` follows from what the other detectors returned.
-SIGNALS: dict[str, Signal] = by_id((*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, starved))
+SIGNALS: dict[str, Signal] = by_id((*arrivals.DETECTORS_WITHOUT_INCIDENT, *DETECTORS, cpu.starved))
 
 
 @cache
@@ -105,9 +61,9 @@ def detected(inv: Investigation) -> tuple[Observation, ...]:
     """Return the observations of all detectors; use as ``inv.once(detected)``."""
     found = inv.once(health_context)
     if found.incident is None:
-        return observe(DETECTORS_WITHOUT_INCIDENT, found)
+        return observe(arrivals.DETECTORS_WITHOUT_INCIDENT, found)
     seen = observe(DETECTORS, found)
-    return (*seen, *starved(found, seen))
+    return (*seen, *cpu.starved(found, seen))
 
 
 def observed(inv: Investigation) -> tuple[Observation, ...]:

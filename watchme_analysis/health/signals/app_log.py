@@ -75,3 +75,6 @@ def turned_away(found: HealthContext) -> list[Observation]:
     most = (int(limit) for limit in sorted(set(limits.dropna())))
     detail = message("health-turned-away-detail", limits=most)
     return [Observation("concurrency_limit", text, *of_joined("nginx", away), detail=detail)]
+
+
+DETECTORS = (log_words, turned_away)

@@ -232,3 +232,7 @@ def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: fl
             part = shortened(distinguishing_part(who, others), _LONGEST_AGENT, "...")
             said.append(message("health-arrivals-agent", who=Quotation(part)))
     return said
+
+
+DETECTORS = (arrivals,)
+DETECTORS_WITHOUT_INCIDENT = (all_well, stopped)

@@ -362,3 +362,6 @@ def cpu_sampled(found: HealthContext) -> list[Observation]:
     sql = own_within(found, "host_metrics", "metric = 'cpu_pct'", "value is not null")
     text = message("health-cpu-sampled", samples=rows)
     return [Observation("cpu_sampled", text, "host_metrics", rows, sql)]
+
+
+DETECTORS = (machine, cpu_sampled)

@@ -13,12 +13,12 @@ from watchme_analysis.health.affected_service import (
     own_rows,
     own_source,
     own_within,
-    source_conditions,
+    source_rows,
     variables,
 )
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, limit_sizes
-from watchme_analysis.health.rows import lines, of_joined, select
+from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.health.signals.source import BLOCKING, calls_in_words
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import Code, CodePlace, Count, Names, Quotation, Value, message, sentences
@@ -79,8 +79,7 @@ def callers(found: HealthContext) -> list[Observation]:
     seen = []
     if idle:
         text = message("health-bystanders-wait", paths=idle)
-        sql = select("app_handlers", *source_conditions(found, "app_handlers", handlers))
-        seen.append(Observation("bystanders_wait", text, "app_handlers", len(handlers), sql))
+        seen.append(Observation("bystanders_wait", text, *source_rows(found, "app_handlers")))
     if not waiting:
         return seen
     mine = outbound[
@@ -244,6 +243,8 @@ def pool_of_connections_known(found: HealthContext) -> list[Observation]:
         return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
     if len(calls) and not calls["call"].fillna("").str.contains(_POOLED, regex=True).any():
         text = message("health-no-pooled-calls")
-        sql = select("app_calls", *source_conditions(found, "app_calls", calls))
-        return [Observation("pool_of_connections_known", text, "app_calls", len(calls), sql)]
+        return [Observation("pool_of_connections_known", text, *source_rows(found, "app_calls"))]
     return []
+
+
+DETECTORS = (callers, client_timeouts, connections, pool_of_connections_known)

@@ -522,3 +522,6 @@ def _before_asking(probes: pd.DataFrame) -> pd.Series:
     spent = probes[["dns_s", "connect_s", "tls_s"]].astype("float64").fillna(0.0).sum(axis=1)
     slow = (spent >= BEFORE_ASKING * probes["duration_s"].astype("float64")).fillna(False)
     return ((failed & named) | (~failed & slow)).astype(bool)
+
+
+DETECTORS = (edge, way_to_edge, wrong_host, rewritten)

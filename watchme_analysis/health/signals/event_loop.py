@@ -206,3 +206,6 @@ def _not_reached(found: HealthContext) -> bool:
     kinds = errors.loc[errors["upstream_addr"].isin(found.known_as(found.services)), "kind"]
     unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())
     return unreached >= 3 and unreached > int(kinds.eq("upstream_timeout_header").sum())
+
+
+DETECTORS = (rhythms,)

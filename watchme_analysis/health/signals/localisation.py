@@ -484,3 +484,6 @@ def _served_beside(view: _View) -> list[Observation]:
         return []
     text = message("health-served-beside", paths=view.found.endpoints, overtaken=overtaken, bad=len(waiting))
     return [Observation("served_beside", text, *view.rows(late))]
+
+
+DETECTORS = (localised,)

@@ -516,3 +516,6 @@ def published(found: HealthContext) -> list[Observation]:
         count = int(found.table("compose_settings")["path"].str.startswith("ports").sum())
         return [Observation("not_published", text, "compose_settings", count, sql, detail=gone)]
     return []
+
+
+DETECTORS = (network, new_connections, probe_connects, cut_from_host, published, networks)

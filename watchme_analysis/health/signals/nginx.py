@@ -478,3 +478,6 @@ def _chance(loads: pd.DataFrame, interval: tuple[pd.Timestamp, pd.Timestamp], re
     moments = loads["time"].nunique()
     part = (interval[1] - interval[0]).total_seconds() / max(recorded_s, LOG_RESOLUTION_S)
     return float(1 - (1 - min(part, 1.0)) ** moments)
+
+
+DETECTORS = (at_once, nginx, reloads)

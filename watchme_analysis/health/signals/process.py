@@ -265,3 +265,6 @@ def _of_memory(
         strength,
         text,
     )
+
+
+DETECTORS = (process,)

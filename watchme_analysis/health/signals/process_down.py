@@ -276,3 +276,6 @@ def _listening(found: HealthContext, mine: ComposeService) -> set[str]:
     same = processes[processes["service"].fillna("").isin([mine.name, ""])]
     ports = {str(int(port)) for port in same["port"].dropna()}
     return ports | set(re.findall(r"(?:--port[= ]|--bind[= ]\S*:|-b \S*:)(\d+)", mine.command))
+
+
+DETECTORS = (inside_refused, refused_past_inside, connected, metrics_gap, lifecycle, restarts)

@@ -373,3 +373,6 @@ def _of_rule(table: pd.DataFrame, rule: EdgeRule) -> pd.Series:
 def _in_rule(rule: EdgeRule) -> str:
     prefix = f"starts_with(path, {quoted(rule.path + '.')})" if rule.path else "true"
     return f"(file = {quoted(rule.file)} and {prefix})"
+
+
+DETECTORS = (edge_rules, nginx_rules)

@@ -1,4 +1,4 @@
-"""Signals of the source: calls on the event loop and on threads, and the handlers of bad paths."""
+"""Signals of the application's source: calls on the event loop, on the thread pool and on own threads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import container_of, gauges, own_source, source_conditions
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.handlers import Handler, handlers_by_route, origins
+from watchme_analysis.health.handlers import handlers_by_route, origins
 from watchme_analysis.health.rows import quoted, select
 from watchme_analysis.health.signals.cpu import granted_part, has_cpu_to_spare
-from watchme_analysis.health.signals.vantages import CLEAR_SHARE
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.text.message import Choice, Code, CodePlace, Phrases, message
 
@@ -24,11 +23,6 @@ LOOPS, POOLS = ("event_loop", "background_event_loop"), ("thread_pool", "backgro
 _NOT_STARTED = f"not (context = '{LOOPS[0]}' and coalesce(starts_with(reached_from, 'startup '), false))"
 # A pool has its size; threads that are started one by one have no bound.
 OWN_THREADS = ("thread_pool", "unbounded_task")
-# A path that takes less than this share of another's time was slowed, not held.
-MILD_SHARE = 0.25
-# The threads that plain handlers share, and those of asyncio's own executor.
-POOL, EXECUTOR = "thread_pool", "executor"
-THREAD_POOLS = (POOL, EXECUTOR)
 
 
 @detects(
@@ -195,60 +189,4 @@ def calls_in_words(calls: pd.DataFrame) -> Phrases:
     return Phrases(tuple(dict.fromkeys(named)), 3)
 
 
-@detects("pool_paths", "loop_paths_too", "handler_off_pool", group="handlers", needs=("app_handlers",))
-def handler_paths(found: HealthContext) -> list[Observation]:
-    """Return whether the bad paths are those whose handlers need a thread of one pool."""
-    table = own_source(found, "app_handlers")
-    if table.empty:
-        return []
-    calm, sizes = found.calm_neighbours(), found.outer_during.groupby("route").size()
-    known = handlers_by_route(table, own_source(found, "app_calls"), list(sizes.index))
-    runs = {route: _place(handler) for route, handler in known.items()}
-    bad_pool = [f for f in found.routes if runs.get(f) in THREAD_POOLS]
-    # Each pool has threads of its own: a full one takes none from the other.
-    used = {runs[route] for route in bad_pool} or set(THREAD_POOLS)
-    bad_loop = [f for f in found.routes if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
-    mild = _far_quicker(found, bad_loop, bad_pool)
-    bad_loop = [route for route in bad_loop if route not in mild]
-    calm_pool = [f for f in calm if runs.get(f) in used]
-    calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
-    sql = select("app_handlers", *source_conditions(found, "app_handlers", table))
-    if bad_pool and not bad_loop and calm_loop and not calm_pool:
-        others = {runs[route] for route in calm_loop} - {"event_loop"}
-        text = message(
-            "health-pool-paths",
-            bad=bad_pool,
-            good=calm_loop,
-            elsewhere=Choice("other-threads" if others else "loop"),
-        )
-        return [Observation("pool_paths", text, "app_handlers", len(table), sql)]
-    if bad_loop and calm_pool:
-        text = message("health-loop-paths-pool-well", bad=bad_loop, good=calm_pool)
-        return [Observation("loop_paths_too", text, "app_handlers", len(table), sql)]
-    if bad_loop and not bad_pool:
-        text = message("health-handler-off-pool", bad=bad_loop)
-        return [Observation("handler_off_pool", text, "app_handlers", len(table), sql)]
-    if bad_loop:
-        text = message("health-loop-paths-too", bad=bad_loop)
-        return [Observation("loop_paths_too", text, "app_handlers", len(table), sql)]
-    return []
-
-
-def _place(handler: Handler) -> str:
-    """Return what a handler needs to answer: a thread of one of two pools, or the event loop alone."""
-    if not handler.uses_threads:
-        return handler.runs_on
-    return EXECUTOR if handler.on_executor else POOL
-
-
-def _far_quicker(found: HealthContext, routes: list[str], than: list[str]) -> list[str]:
-    """Return the routes that were slowed a little while others stood still: a busy machine does that.
-
-    What failed was not slowed a little, however soon it did.
-    """
-    rows = found.observed[found.observed["during"] & found.observed["vantage"].isin(["edge", "nginx"])]
-    failing = rows.groupby("route")["failed"].mean() > CLEAR_SHARE
-    times = rows.groupby("route")["duration_s"].median()
-    longest = float(times.reindex(than).max()) if than else float("nan")
-    quick = [route for route in routes if times.get(route, float("nan")) < MILD_SHARE * longest]
-    return [route for route in quick if not failing.get(route, False)]
+DETECTORS = (source,)

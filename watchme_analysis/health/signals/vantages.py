@@ -1,18 +1,18 @@
-"""Signals of places and paths: the same endpoint asked from elsewhere, and other paths at the same time."""
+"""Signals of places and paths: the endpoint asked from elsewhere, other paths meanwhile, their handlers."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.health.affected_service import own_source
+from watchme_analysis.health.affected_service import own_source, source_rows
 from watchme_analysis.health.context import HealthContext, once_per_context
-from watchme_analysis.health.handlers import handlers_by_route
+from watchme_analysis.health.handlers import Handler, handlers_by_route
 from watchme_analysis.health.incident import judge_requests
 from watchme_analysis.health.rows import of_observed
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.observations import OUTER
-from watchme_analysis.text.message import Count, Duration, Names, Value, message
+from watchme_analysis.text.message import Choice, Count, Duration, Names, Value, message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,11 @@ ENOUGH_PROBES = 3
 BEFORE_S, LEFT_S = 0.05, 0.5
 # Probes that would all be spared by a chance of this tell all that a vantage can.
 CHANCE_LEAST = 0.05
+# A path that takes less than this share of another's time was slowed, not held.
+MILD_SHARE = 0.25
+# The threads that plain handlers share, and those of asyncio's own executor.
+POOL, EXECUTOR = "thread_pool", "executor"
+POOLS = (POOL, EXECUTOR)
 
 
 @detects("inside_clear", "inside_bad", "inside_split", group="vantages", needs=("probes/inside",))
@@ -214,6 +219,60 @@ def _all_need_threads(found: HealthContext, routes: list[str]) -> bool:
     return bool(known) and all(handler.uses_threads for handler in known.values())
 
 
+@detects("pool_paths", "loop_paths_too", "handler_off_pool", group="handlers", needs=("app_handlers",))
+def handler_paths(found: HealthContext) -> list[Observation]:
+    """Return whether the bad paths are those whose handlers need a thread of one pool."""
+    table = own_source(found, "app_handlers")
+    if table.empty:
+        return []
+    calm, sizes = found.calm_neighbours(), found.outer_during.groupby("route").size()
+    known = handlers_by_route(table, own_source(found, "app_calls"), list(sizes.index))
+    runs = {route: _place(handler) for route, handler in known.items()}
+    bad_pool = [f for f in found.routes if runs.get(f) in POOLS]
+    # Each pool has threads of its own: a full one takes none from the other.
+    used = {runs[route] for route in bad_pool} or set(POOLS)
+    bad_loop = [f for f in found.routes if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
+    mild = _far_quicker(found, bad_loop, bad_pool)
+    bad_loop = [route for route in bad_loop if route not in mild]
+    calm_pool = [f for f in calm if runs.get(f) in used]
+    calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
+    if bad_pool and not bad_loop and calm_loop and not calm_pool:
+        others = {runs[route] for route in calm_loop} - {"event_loop"}
+        elsewhere = Choice("other-threads" if others else "loop")
+        text = message("health-pool-paths", bad=bad_pool, good=calm_loop, elsewhere=elsewhere)
+        signal = "pool_paths"
+    elif bad_loop and calm_pool:
+        text = message("health-loop-paths-pool-well", bad=bad_loop, good=calm_pool)
+        signal = "loop_paths_too"
+    elif bad_loop and not bad_pool:
+        text, signal = message("health-handler-off-pool", bad=bad_loop), "handler_off_pool"
+    elif bad_loop:
+        text, signal = message("health-loop-paths-too", bad=bad_loop), "loop_paths_too"
+    else:
+        return []
+    return [Observation(signal, text, *source_rows(found, "app_handlers"))]
+
+
+def _place(handler: Handler) -> str:
+    """Return what a handler needs to answer: a thread of one of two pools, or the event loop alone."""
+    if not handler.uses_threads:
+        return handler.runs_on
+    return EXECUTOR if handler.on_executor else POOL
+
+
+def _far_quicker(found: HealthContext, routes: list[str], than: list[str]) -> list[str]:
+    """Return the routes that were slowed a little while others stood still: a busy machine does that.
+
+    What failed was not slowed a little, however soon it did.
+    """
+    rows = found.observed[found.observed["during"] & found.observed["vantage"].isin(["edge", "nginx"])]
+    failing = rows.groupby("route")["failed"].mean() > CLEAR_SHARE
+    times = rows.groupby("route")["duration_s"].median()
+    longest = float(times.reindex(than).max()) if than else float("nan")
+    quick = [route for route in routes if times.get(route, float("nan")) < MILD_SHARE * longest]
+    return [route for route in quick if not failing.get(route, False)]
+
+
 @detects(
     "others_bad",
     group="services",
@@ -232,3 +291,6 @@ def other_services(found: HealthContext) -> list[Observation]:
         rows = _at_one_vantage(bad)
         return [Observation("others_bad", text, *of_observed(rows))]
     return []
+
+
+DETECTORS = (vantages, paths, handler_paths, other_services)
