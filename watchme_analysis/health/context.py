@@ -380,12 +380,17 @@ def health_context(inv: Investigation) -> HealthContext:
     )  # fmt: skip
 
 
-def followed(inv: Investigation) -> FollowedRequests:
-    """Follow every request through all layers, with its fate; use as ``inv.once(followed)``."""
+def joined_with_application(inv: Investigation) -> FollowedRequests:
+    """Follow every request through all layers; use as ``inv.once(joined_with_application)``."""
     found = inv.once(health_context)
     paths = found.joined["path"].dropna().unique()
     inner = found.nginx_routes.passed_as(str(path) for path in paths)
-    traced = follow_requests(found.joined, inv.table("app_log"), inner)
+    return follow_requests(found.joined, inv.table("app_log"), inner)
+
+
+def followed(inv: Investigation) -> FollowedRequests:
+    """Follow every request through all layers, with its fate; use as ``inv.once(followed)``."""
+    traced = inv.once(joined_with_application)
     return replace(traced, frame=with_fates(traced.frame, inv.table("error_log")).copy())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.application_errors import is_health_check
@@ -115,6 +116,7 @@ class _View:
         """Return the bad requests with one of some fates."""
         return self.fates[self.fates["fate"].isin(list(names))]
 
+    @cached_property
     def calm(self) -> pd.DataFrame:
         """Return the requests of unaffected routes that were served well, by Nginx's log."""
         seen = self.joined[self.joined["seen_nginx"]]
@@ -123,10 +125,27 @@ class _View:
         keep = bad.index[(bad["size"] >= FEWEST_SERVED) & (bad["mean"] <= CALM_SHARE)]
         return seen[seen["route"].isin(keep)]
 
+    @cached_property
     def served(self) -> pd.DataFrame:
         """Return the requests that were served well, of affected routes too."""
         seen = self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
         return seen[(seen["nginx_status"] < 400) & ~seen.index.isin(self.fates["row"])]
+
+    @cached_property
+    def all_routes(self) -> list[str]:
+        """Return the affected routes when they are at least three and no other route of theirs was served."""
+        seen = self.joined[self.joined["seen_nginx"]]
+        sizes = seen.groupby("route").size()
+        routes = [route for route in self.found.routes if sizes.get(route, 0) >= FEWEST_SERVED]
+        routes = [route for route in routes if not _is_file(route)]
+        bad = set(self.fates["route"])
+        routes = [route for route in routes if route in bad]
+        if len(routes) < 3:
+            return []
+        calm = (str(name) for name in self.calm["route"].unique())
+        if any(self.found.is_same_service(name) is not False for name in calm if not _is_file(name)):
+            return []
+        return routes
 
     def addresses(self, rows: pd.DataFrame) -> set[str]:
         """Return the upstreams of requests: as logged, else as configured for their routes."""
@@ -183,13 +202,13 @@ def _unconnected(view: _View) -> list[Observation]:
         return [Observation("several_hosts", text, *view.rows(rows))]
     # A process that ends is refused for a moment before its container is gone.
     silent = rows[rows["fate"] != "refused"]
-    connected = len(_between(rows, view.served())) + _connected_late(view, rows)
+    connected = len(_between(rows, view.served)) + _connected_late(view, rows)
     if len(silent) >= REFUTED_SHARE * view.total and connected <= NEVER_SHARE * len(rows):
         gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
         return [Observation("none_connected", gone, *view.rows(rows)), *_one_route(view, rows)]
     if len(silent) == len(rows) >= REFUTED_SHARE * view.total:
-        text = message("health-only-connects-fail", served=len(view.served()))
-        if len(view.served()) >= FEWEST_CONNECTED:
+        text = message("health-only-connects-fail", served=len(view.served))
+        if len(view.served) >= FEWEST_CONNECTED:
             return [Observation("only_connects_fail", text, *view.rows(rows)), *_one_route(view, rows)]
     return _one_route(view, rows)
 
@@ -209,7 +228,7 @@ def _connected_late(view: _View, rows: pd.DataFrame) -> int:
 
 def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
     """Find that only routes beside well served ones of their service could not be connected."""
-    calm = view.calm()
+    calm = view.calm
     failing = set(rows["address"])
     if len(rows) < REFUTED_SHARE * view.total or calm.empty or view.addresses(calm) & failing:
         return []
@@ -240,7 +259,7 @@ def _closed_at_once(view: _View) -> list[Observation]:
     lasted_s = logged["nginx_s"].dropna()
     if len(rows) < REFUTED_SHARE * view.total or len(lasted_s) < FEWEST_CONNECTED:
         return []
-    served = _between(rows, view.served())
+    served = _between(rows, view.served)
     if len(served) < FEWEST_SERVED:
         return []
     at_once = lasted_s <= float(served["nginx_s"].median()) + RESOLUTION_S
@@ -257,10 +276,10 @@ def _connected(view: _View) -> list[Observation]:
     if len(late) >= FEWEST_CONNECTED and view.of(("connect_timeout", "unreachable", "slow_connect")).empty:
         text = message("health-connects-well", late=len(late))
         signals.append(Observation("connects_well", text, *view.rows(late)))
-    calm = view.calm()
+    calm = view.calm
     rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
     addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
-    served = view.served()
+    served = view.served
     own = served[served["route"].isin(view.found.routes)]
     # A route of which most requests were served may have lost packets: shorter responses lose fewer.
     if len(rows) >= REFUTED_SHARE * view.total and len(calm) and len(rows) >= len(own):
@@ -302,10 +321,10 @@ def _phases(view: _View) -> list[Observation]:
 def _constancy(view: _View) -> list[Observation]:
     """Find that a single route failed without exception, or only at times, and where it leads."""
     rows = view.of(LATE)
-    if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED) or _all_routes(view):
+    if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED) or view.all_routes:
         return []
-    calm = view.calm()
-    served = view.served()
+    calm = view.calm
+    served = view.served
     addresses = set(rows["address"].dropna())
     others = view.addresses(calm) if len(calm) else set()
     serving = others | set(served["upstream_addr"].dropna())
@@ -335,7 +354,7 @@ def _routing(view: _View) -> list[Observation]:
     rows = view.of((*UNCONNECTED, *LATE, "connection_dropped", "slow_body"))
     if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_EXCLUDED):
         return []
-    served = view.served()
+    served = view.served
     before = _routed_as_before(view, rows)
     late = rows[rows["fate"].isin(LATE)]
     if len(late):
@@ -343,7 +362,7 @@ def _routing(view: _View) -> list[Observation]:
         timed = timed[timed["nginx_s"].notna()]
         # Without durations a time limit that is too short for the route looks the same.
         if len(timed) < 0.5 * len(late):
-            whole = _all_routes(view)
+            whole = view.all_routes
             if not whole:
                 return before
         else:
@@ -383,30 +402,14 @@ def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
     return served[(served["start"] > first).fillna(False) & (served["start"] < last).fillna(False)]
 
 
-def _all_routes(view: _View) -> list[str]:
-    """Return the affected routes when they are at least three and no other route of theirs was served."""
-    seen = view.joined[view.joined["seen_nginx"]]
-    sizes = seen.groupby("route").size()
-    routes = [route for route in view.found.routes if sizes.get(route, 0) >= FEWEST_SERVED]
-    routes = [route for route in routes if not _is_file(route)]
-    bad = set(view.fates["route"])
-    routes = [route for route in routes if route in bad]
-    if len(routes) < 3:
-        return []
-    calm = (str(name) for name in view.calm()["route"].unique())
-    if any(view.found.is_same_service(name) is not False for name in calm if not _is_file(name)):
-        return []
-    return routes
-
-
 def _whole_service(view: _View) -> list[Observation]:
     """Find that all routes of a service were affected, or that a health check was."""
     signals = []
-    rows = view.fates[view.fates["route"].isin(_all_routes(view))]
+    rows = view.fates[view.fates["route"].isin(view.all_routes)]
     if len(rows):
         text = message("health-all-routes", paths=sorted(map(str, rows["route"].unique())))
         signals.append(Observation("all_routes", text, *view.rows(rows)))
-    calm = view.calm()
+    calm = view.calm
     mine = calm["route"].map(
         lambda name: is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
     )
@@ -468,7 +471,7 @@ def _served_beside(view: _View) -> list[Observation]:
     if len(waiting) < FEWEST_CONNECTED:
         return []
     waiting = waiting.iloc[:: math.ceil(len(waiting) / MOST_WAITS)]
-    served = view.served()
+    served = view.served
     overtaken = 0
     for route, mine in waiting.groupby("route"):
         others = served[served["route"] == route].sort_values("nginx_start")

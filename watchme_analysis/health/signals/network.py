@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import answered_by_the_host
-from watchme_analysis.health.context import HealthContext, followed
+from watchme_analysis.health.context import HealthContext, joined_with_application
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.upstreams import error_kind
@@ -343,26 +343,29 @@ def _local_address(found: HealthContext) -> list[Observation]:
 @detects("new_alone_bad", group="new and kept connections", needs=("access_log/times",))
 def new_connections(found: HealthContext) -> list[Observation]:
     """Compare requests to the affected services over new connections with those over kept ones."""
-    frame = found.inv.once(followed).frame
+    bad = found.rows("nginx", bad=True)
+    if bad["upstream_addr"].isin(found.services).sum() < NEW_BAD_SHARE * FEWEST_NEW:
+        return []
+    frame = found.inv.once(joined_with_application).frame
     mine = frame[frame["during"] & frame["seen_nginx"] & frame["route"].isin(found.routes)]
     mine = mine[mine["upstream_addr"].isin(found.services)]
     used = connections_used(frame)["to_app"].reindex(mine.index)
     new, kept = mine[used.eq(NEW).fillna(False)], mine[used.eq(KEPT).fillna(False)]
     if min(len(new), len(kept)) < FEWEST_NEW or used.eq(NOT_TOLD).sum() > UNTOLD_SHARE * len(mine):
         return []
-    bad, bad_kept = int(new["nginx_bad"].sum()), int(kept["nginx_bad"].sum())
-    if bad < NEW_BAD_SHARE * len(new) or bad_kept > KEPT_BAD_SHARE * len(kept):
+    bad_new, bad_kept = int(new["nginx_bad"].sum()), int(kept["nginx_bad"].sum())
+    if bad_new < NEW_BAD_SHARE * len(new) or bad_kept > KEPT_BAD_SHARE * len(kept):
         return []
     text = message(
         "health-new-alone-bad",
         services=found.services,
-        bad_new=bad,
+        bad_new=bad_new,
         new=len(new),
         bad_kept=bad_kept,
         kept=len(kept),
     )
     rows = mine[used.isin([NEW, KEPT]).fillna(False)]
-    effect = bad / len(new) - bad_kept / len(kept)
+    effect = bad_new / len(new) - bad_kept / len(kept)
     seen = Observation("new_alone_bad", text, *of_joined("nginx", rows), effect, "difference of shares")
     return [seen]
 
