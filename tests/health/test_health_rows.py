@@ -8,7 +8,7 @@ from worlds.health_world import HEALTH, case, give, investigate, without
 from worlds.statement_rows import check_health
 
 from watchme_analysis.health import diagnosis as health
-from watchme_analysis.health.rows import lines, of_observed, tables_of
+from watchme_analysis.health.rows import lines, of_observed
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.schema import conform
 from watchme_analysis.services.diagnose import investigate as open_question
@@ -45,16 +45,17 @@ def test_rows_of_several_tables_stand_below_each_other():
     made = case(lambda path, second: None)
     found = investigate(made).once(health.health_context).observed
     some = found[found["route"] == HEALTH].iloc[:40]
-    shown = made.sql(of_observed(some))
-    assert len(shown) == 40
+    behind = of_observed(some)
+    shown = made.sql(behind.sql)
+    assert len(shown) == behind.rows == 40
     assert set(shown["source"]) == set(some["table"])
-    assert tables_of(some) == ", ".join(sorted(set(shown["source"])))
+    assert behind.table == ", ".join(sorted(set(shown["source"])))
     assert shown["time"].is_monotonic_increasing
 
 
 def test_a_query_names_runs_of_lines_as_ranges_and_quotes_file_names():
     rows = pd.DataFrame({"file": "it's.log", "line": [1, 2, 3, 4, 5, 9, 11, 12]})
-    sql = lines("access_log", rows)
+    sql = lines("access_log", rows).sql
     assert "file = 'it''s.log'" in sql
     assert "line between 1 and 5 or line in (9, 11, 12)" in sql
     table = conform("access_log", pd.DataFrame({"file": "it's.log", "line": range(1, 20)}))

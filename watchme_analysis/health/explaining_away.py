@@ -49,13 +49,10 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # Who is refused a connection had none.
     "refused": ("fate_refused", "new_alone_bad"),
     "nginx_alone": ("fate_nginx_responded", "fate_limited", "fate_too_large"),
-    "nginx_limits": ("fate_limited", "fate_unavailable"),
-    "nginx_waits": ("fate_slow_nginx",),
     "moved_upstream": ("route_elsewhere", "one_route_unconnected", "fate_refused", *_CONNECTING),
     "all_paths": ("all_routes",),
     "some_paths": ("same_upstream_served", "health_check_served"),
     "nginx_passes_on": ("routed_well",),
-    "edge_alone": ("fate_edge_responded",),
     # What does not arrive is not answered, and a job that waits for lost packets holds its loop, for callers
     # inside as well; a fault of the application beside it is none of the way's either.
     "connect_lost": (*STANDSTILL, *_CONNECTING, "inside_bad", "new_alone_bad"),
@@ -69,46 +66,25 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
         "queue_full",
         "only_connects_fail",
     ),
-    # Who is cut off now and then connects at once, as do the others, and is let down by the usual upstream.
-    "cut_from_host": ("host_bad_inside_clear", "host_clear", "connect_quick", "nginx_passes_on"),
-    # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
-    "unreachable": (*STANDSTILL, "inside_bad", "new_alone_bad"),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
     "dead_server": (
         *("connect_slow", "connect_lost", "not_arriving", "only_connects_fail"),
         *("routed_well", *_CONNECTING),
     ),
-    # A refusal by the application is a refusal once.
-    "nginx_mangles": ("fate_rejected",),
     # Who connects late arrives late.
     "queue_short": ("not_arriving", "inside_bad", "cpu_idle"),
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
     "starved": STANDSTILL,
-    # A process that waits for its memory answers nobody; one that was killed refuses all until it is back.
-    "memory_at_limit": STANDSTILL,
     "memory_lost": (*STANDSTILL, *GONE, "restarted", "restarted_often", "cut_from_host"),
-    # Who asks from inside is gone with the process, and cut off by nobody.
-    "restarted_often": ("cut_from_host",),
-    # A process that is gone answers nobody, and its address may be gone with it.
-    "inside_refused": (*STANDSTILL, "unreachable", "cut_from_host"),
-    "stopped": (*STANDSTILL, "cut_from_host", "fate_refused"),
-    "start_fails": (*STANDSTILL, "cut_from_host"),
     "arrivals_up": UNDER_LOAD,
     "arrivals_absorbed": UNDER_LOAD,
     "files_full": STANDSTILL,
-    "concurrency_limit": STANDSTILL,
     "connections_used_up": (*WAITING_FOR_THREADS, "callers_wait"),
     # Who awaits one leaves the CPU and all that need none alone.
     "connections_full": ("some_paths", "cpu_idle", "callers_wait"),
-    # Who waits for what is slow inside as well may give up, however patient.
-    "inside_bad": ("nginx_impatient", "edge_impatient"),
     # Who never asked was not answered badly by anybody, and was not kept from Nginx.
     "edge_not_reached": ("outside_bad_nginx_fine", "edge_never_arrived", "inside_clear", "host_clear"),
-    # What Nginx throws away, it was given by the usual upstream.
-    "header_too_big": ("nginx_passes_on",),
-    # Who agrees on no TLS with the usual upstream passed nothing on to it.
-    "no_handshake": ("nginx_passes_on", "nginx_plain"),
     # Who is not kept waiting by one stuck process of several was served by another one.
     "served_beside": ("some_paths", "inside_clear", "callers_wait"),
     # Nginx can but answer by itself what it is asked for under a path or name that it does not pass on.
