@@ -83,6 +83,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connections_used_up": (*WAITING_FOR_THREADS, "callers_wait"),
     # Who awaits one leaves the CPU and all that need none alone.
     "connections_full": ("some_paths", "cpu_idle", "callers_wait"),
+    # Who waits for what is slow inside as well may give up, however patient.
+    "inside_bad": ("nginx_impatient", "edge_impatient"),
     # Who never asked was not answered badly by anybody, and was not kept from Nginx.
     "edge_not_reached": ("outside_bad_nginx_fine", "edge_never_arrived", "inside_clear", "host_clear"),
     # Who is not kept waiting by one stuck process of several was served by another one.

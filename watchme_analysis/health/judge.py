@@ -13,7 +13,7 @@ from typing import Any
 from watchme_analysis.health.calibration import confidence
 from watchme_analysis.health.detection import SIGNALS, health_causes
 from watchme_analysis.health.explaining_away import EXPLAINS
-from watchme_analysis.inference.causes import priors
+from watchme_analysis.inference.causes import Cause, priors
 from watchme_analysis.inference.confidence import Route
 from watchme_analysis.inference.engine import explained_away, finding
 from watchme_analysis.inference.findings import Ranked, Status, Verdict
@@ -139,12 +139,10 @@ def secondary(cause: str, ranking: Sequence[Ranked], observations: Sequence[Obse
 
     It needs a mark of its own, before what follows from the first cause is explained away.
     """
-    causes = health_causes()
-    named = next(one for one in causes if one.cause == cause).secondary
     for entry in ranking:
-        if entry.finding.cause in named:
-            mine = next(one for one in causes if one.cause == entry.finding.cause)
-            found = finding(mine, causes, observations, SIGNALS)
+        if entry.finding.cause in _cause(cause).secondary:
+            mine = _cause(entry.finding.cause)
+            found = finding(mine, health_causes(), observations, SIGNALS)
             if max((item.weight for item in found.evidence), default=0.0) >= MARK:
                 return mine.cause
     return None
@@ -152,14 +150,12 @@ def secondary(cause: str, ranking: Sequence[Ranked], observations: Sequence[Obse
 
 def is_before_application(cause: str) -> bool:
     """Return True when a cause acts before the application."""
-    return any(one.cause == cause and one.layer in BEFORE_APPLICATION for one in health_causes())
+    return _cause(cause).layer in BEFORE_APPLICATION
 
 
-def needs_mark(cause: str) -> bool:
-    """Return True when a cause has to show by more than that others are ruled out."""
-    return any(
-        one.cause == cause and one.layer in (*BEFORE_APPLICATION, "dependency") for one in health_causes()
-    )
+def _cause(name: str) -> Cause:
+    """Return a cause of the question."""
+    return next(one for one in health_causes() if one.cause == name)
 
 
 def has_mark(entry: Ranked, situation: Situation) -> bool:
@@ -168,9 +164,8 @@ def has_mark(entry: Ranked, situation: Situation) -> bool:
     A cause before the application and a dependency have to, and one of the process while that serves the
     monitored endpoint well. What shows only how far requests came is no mark.
     """
-    if not needs_mark(entry.finding.cause) and not situation.spared:
-        return True
-    return shows_itself(entry)
+    located = _cause(entry.finding.cause).layer in (*BEFORE_APPLICATION, "dependency")
+    return shows_itself(entry) if located or situation.spared else True
 
 
 def shows_itself(entry: Ranked) -> bool:
@@ -181,7 +176,7 @@ def shows_itself(entry: Ranked) -> bool:
 
 def hangs_on_one(observations: Sequence[Observation], cause: str) -> bool:
     """Return True when one observation carries the verdict: without it the cause is not supported."""
-    graded = next(one for one in health_causes() if one.cause == cause)
+    graded = _cause(cause)
     for place, one in enumerate(observations):
         if graded.log_odds(one.signal) <= 0:
             continue
