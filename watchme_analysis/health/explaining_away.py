@@ -76,6 +76,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
     "starved": STANDSTILL,
+    # A process that waits for its memory answers nobody; one that was killed refuses all until it is back.
+    "memory_at_limit": STANDSTILL,
     "memory_lost": (*STANDSTILL, *GONE, "restarted", "restarted_often", "cut_from_host"),
     "arrivals_up": UNDER_LOAD,
     "arrivals_absorbed": UNDER_LOAD,
