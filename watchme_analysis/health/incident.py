@@ -54,6 +54,8 @@ DENSE_STRAIN = 0.3
 # milliseconds would count.
 SLOW_RATIO = 2.0
 SLOW_MARGIN_S = 0.5
+# Share of a request's time from which the layer that took it made it slow.
+MOST_OF_TIME = 0.6
 # A request is strained from so many seconds more: too little for an incident, enough to belong to one.
 STRAIN_MARGIN_S = 0.15
 # Quantile of the durations that is usual: low enough that a long incident does not set the standard.
@@ -270,6 +272,19 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     strain = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + STRAIN_MARGIN_S)
     found["strained"] = found["bad"] | (found["duration_s"] > strain).fillna(False)
     return found
+
+
+def made_slow(spent_s: pd.Series, total_s: pd.Series) -> pd.Series:
+    """Return which requests a layer made slow: by more than the margin, and by most of their time.
+
+    Parameters
+    ----------
+    spent_s
+        Seconds that passed in the layer.
+    total_s
+        Seconds of the whole request.
+    """
+    return (spent_s > SLOW_MARGIN_S) & (spent_s > MOST_OF_TIME * total_s)
 
 
 def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
+from watchme_analysis.health.incident import made_slow
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.signals.rules import (
     CONCERNED_SHARE,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 # Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
 GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
-# What an edge must add before it counts, in seconds and as a share of the request's time.
-ADDED_S = 0.4
-ADDED_SHARE = 0.6
 # What an edge gave up on sooner, it did not wait for: it was turned away.
 CUT_S = 0.1
 # Requests that count, and how far the two layers' numbers may differ.
@@ -107,12 +105,8 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
     unanswered = bad["origin_status"].fillna(0) == 0
     gateway = bad["edge_status"].isin(GATEWAY)
     nginx_fine = bad["seen_nginx"] & ~bad["nginx_bad"]
-    origin_quick = (bad["origin_s"] < bad["edge_s"] * (1 - ADDED_SHARE)) & (
-        bad["edge_s"] - bad["origin_s"] > ADDED_S
-    )
-    slower = (bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_S) & (
-        bad["edge_s"] - bad["nginx_s"].fillna(0.0) > ADDED_SHARE * bad["edge_s"]
-    )
+    origin_quick = made_slow(bad["edge_s"] - bad["origin_s"], bad["edge_s"])
+    slower = made_slow(bad["edge_s"] - bad["nginx_s"].fillna(0.0), bad["edge_s"])
     # Nginx logs that its caller left (499); without a common id the two records may not be joined.
     cut = gateway & (
         (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= CUT_S))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import answered_by_the_host
 from watchme_analysis.health.context import HealthContext, joined_with_application
+from watchme_analysis.health.incident import made_slow
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.upstreams import error_kind
@@ -245,7 +246,7 @@ def _retransmitted(connect_s: float) -> bool:
 
 def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
     """Return requests whose time passed in the body, the header having come quickly."""
-    return parts[(parts["body_s"] > 0.4) & (parts["body_s"] > 0.6 * parts["total_s"])]
+    return parts[made_slow(parts["body_s"], parts["total_s"])]
 
 
 def _body(found: HealthContext, passed_on: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Observation:

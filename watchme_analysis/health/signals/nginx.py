@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
+from watchme_analysis.health.incident import made_slow
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
 from watchme_analysis.health.rows import lines, of_joined, of_observed
 from watchme_analysis.health.signals.rules import nginx_rule, place_of
@@ -43,7 +44,6 @@ from watchme_analysis.text.message import (
 if TYPE_CHECKING:
     import pandas as pd
 
-HELD_S = 0.4
 # Share of bad requests astray from which on no dead neighbour explains them.
 MOST_MOVED = 0.1
 # How Nginx says that a header did not fit into its proxy_buffer_size.
@@ -136,8 +136,7 @@ def nginx(found: HealthContext) -> list[Observation]:
 
 def _held(found: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
     """Return requests whose time passed in Nginx itself, not in a slow client's sending or reading."""
-    spent = bad["nginx_s"] - bad["response_s"].fillna(0.0)
-    long = (spent > HELD_S) & (spent > 0.6 * bad["nginx_s"])
+    long = made_slow(bad["nginx_s"] - bad["response_s"].fillna(0.0), bad["nginx_s"])
     # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
     short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
     lines = limit_lines(found.errors)
