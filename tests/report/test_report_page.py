@@ -8,7 +8,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import check_index, write_index, write_page
-from watchme_analysis.report.summary import facts
+from watchme_analysis.report.summary import action_rows, facts
 from watchme_analysis.text.message import Choice, Duration, Resource, message, sentences
 from watchme_analysis.text.render import label, render
 
@@ -110,6 +110,8 @@ def test_actions_that_the_case_records_are_listed(tmp_path):
     listed = page.partition('id="actions"')[2].partition("</details>")[0]
     assert "10:30:00" in listed and "http://h/&lt;b&gt;" in listed and "<td>done</td>" in listed
     assert 'id="actions"' not in page_of(tmp_path, make.new_markdown_cell("## Timeline"))
+    japanese = action_rows(result(actions=[action], parameters={"language": "ja"}))
+    assert japanese[0][2] == label("action-outcome-done", "ja")
 
 
 def test_a_page_that_asks_more_than_the_cause_begins_with_what_came_out(tmp_path):

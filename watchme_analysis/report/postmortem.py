@@ -35,7 +35,7 @@ from watchme_analysis.text.message import (
     Resource,
     message,
 )
-from watchme_analysis.text.render import error_message, label, render
+from watchme_analysis.text.render import error_message, label, render, value_label
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
@@ -294,7 +294,11 @@ class _Postmortem:
 
     def _taken(self, case: Case) -> Iterator[str]:
         rows = [
-            (format_time(time, self._page.zone), self._render(sentence), outcome)
+            (
+                format_time(time, self._page.zone),
+                self._render(sentence),
+                value_label("action-outcome", outcome, self._page.language),
+            )
             for time, sentence, outcome in actions_taken(case)
         ]
         if not self._has_incident and not rows:

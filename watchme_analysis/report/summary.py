@@ -30,7 +30,7 @@ from watchme_analysis.text.message import (
     message_from_dict,
     sentences,
 )
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import label, render, value_label
 from watchme_analysis.window import parse_zone
 
 # Observations that a page gives as reasons, at most.
@@ -198,7 +198,7 @@ def action_rows(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (
             format_time(entry["time"], zone),
             render(message_from_dict(entry["message"]), language, zone),
-            str(entry["outcome"]),
+            value_label("action-outcome", str(entry["outcome"]), language),
         )
         for entry in result.get("actions") or ()
     ]

@@ -45,3 +45,12 @@ postmortem-alike = { $first } The same { $count ->
 postmortem-no-actions = The case records no actions.
 postmortem-prevent = Decide on prevention: { $page }.
 postmortem-made = Made by watchme_analysis { $version } from the case { $case }.
+
+# Outcomes of recorded actions
+action-outcome-intended = intended
+action-outcome-done = done
+action-outcome-not-done = not done
+action-outcome-failed = failed
+action-outcome-uncertain = uncertain
+action-outcome-unseen = not confirmed
+action-outcome-resumed = resumed

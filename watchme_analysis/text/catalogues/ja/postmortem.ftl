@@ -36,3 +36,12 @@ postmortem-alike = { $first } 同様の操作が { $until } までにさらに {
 postmortem-no-actions = このケースに対応の記録はありません。
 postmortem-prevent = 再発防止策を決めてください: { $page }。
 postmortem-made = watchme_analysis { $version } がケース { $case } から作成しました。
+
+# 記録された対応の結果
+action-outcome-intended = 予定
+action-outcome-done = 完了
+action-outcome-not-done = 未実施
+action-outcome-failed = 失敗
+action-outcome-uncertain = 不明
+action-outcome-unseen = 未確認
+action-outcome-resumed = 再開
