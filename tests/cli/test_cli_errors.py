@@ -72,9 +72,9 @@ def test_the_frame_of_usage_errors_is_japanese(watchme, monkeypatch, words, name
 )
 def test_problems_of_usage_are_in_the_language_of_the_reader(watchme, monkeypatch, words):
     monkeypatch.setenv("WATCHME_LANGUAGE", "ja")
-    told = watchme(*words).stderr
+    reported = watchme(*words).stderr
     # No two English words in a row, apart from commands and options.
-    assert not re.search(r"[a-z]{2,} (?!--)(?:is|not|of|a|each|requires|such)\b", told), told
+    assert not re.search(r"[a-z]{2,} (?!--)(?:is|not|of|a|each|requires|such)\b", reported), reported
 
 
 def test_debug_prints_the_traceback_of_an_expected_error(watchme, tmp_path):

@@ -79,6 +79,7 @@ def test_window_is_read_in_the_zone_of_the_page(probes):
     assert "2025-12-11 10:02:00 to 2025-12-11 10:05:00" in page._repr_mimebundle_()["text/plain"]
 
 
+@pytest.mark.slow
 def test_every_section_displays_itself_with_probes_alone(probes):
     page = notebook.open_health(case=probes)
     assert page.incident is not None

@@ -356,6 +356,7 @@ def test_no_two_lines_of_a_panel_differ_in_colour_alone():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("font", ["IPAexGothic", None])
 def test_a_japanese_figure_is_drawn_in_english_only_where_no_font_has_its_letters(monkeypatch, font):
     monkeypatch.setattr(style, "japanese_font", lambda: font)

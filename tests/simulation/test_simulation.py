@@ -143,6 +143,7 @@ def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
     assert [message for _, message, _ in queue.receive(42.0, 10)] == [3]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=25), st.randoms(use_true_random=False))
 @hypothesis_settings(max_examples=100, deadline=None)
 def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
