@@ -19,12 +19,28 @@ import pytest
 from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
-from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.importer import check_new_case, import_folder
 from watchme_analysis.case.writer import HashedFile
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files import leftovers
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.present.console import import_text
+from watchme_analysis.text.render import as_message
+
+
+def test_a_case_goes_where_nothing_else_is(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes").write_text("")
+    for target, message_id in (
+        ("file", "error-target-no-case"),
+        ("full", "error-target-no-case"),
+        ("file/case", "error-target-below-file"),
+    ):
+        with pytest.raises(CaseError) as refused:
+            check_new_case(tmp_path / target)
+        assert as_message(refused.value).id == message_id
+    check_new_case(tmp_path / "new" / "case")
 
 
 def hashes(folder: Path) -> dict[str, str]:
