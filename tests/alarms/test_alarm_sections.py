@@ -65,6 +65,18 @@ def test_a_back_test_names_rings_pages_and_silence():
     assert "before people" not in unknown.heads
 
 
+def test_an_alarm_detects_an_incident_that_it_overlaps_unless_it_began_long_before():
+    for begun, cleared, minutes in (
+        (-HOUR, timedelta(0), None),  # cleared as the incident began
+        (-HOUR, timedelta(minutes=1), 0.0),
+        (-HOUR - timedelta(seconds=1), HOUR, None),
+        (HOUR, 2 * HOUR, 60.0),
+    ):
+        [row] = backtest_frame([tried((START + begun, START + cleared))], START, 86_400.0).itertuples()
+        assert row.false_a_week == (7.0 if minutes is None else 0.0)
+        assert minutes is None or row.minutes_after_start == minutes
+
+
 def test_the_time_axis_of_rings_is_the_readers():
     span = style.AxisSpan(Window(START, START + 6 * HOUR), TOKYO, (START, None))
     picture = plot_alarm_times([("dead\na-dlq", ((START + HOUR, None),))], span, START + 2 * HOUR)
