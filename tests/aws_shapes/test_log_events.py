@@ -4,11 +4,13 @@ import csv
 import gzip
 import io
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from watchme_analysis.aws_shapes.commands import expected_output
+from watchme_analysis.aws_shapes.log_events import event_parts
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.files.evidence_file import RawFile
 
@@ -133,3 +135,15 @@ def test_another_file_in_a_folder_of_responses_is_named_with_the_command_to_run(
     assert reasons[f"{folder}/{name}"] == expected_output(RawFile(tmp_path, f"{folder}/{name}"))
     assert "aws " in reasons[f"{folder}/{name}"]
     assert expected_output(RawFile(tmp_path, name)) is None
+
+
+def test_a_message_of_many_lines_takes_time_in_proportion_to_them(tmp_path):
+    line = f"{TIMES[0]:%Y-%m-%dT%H:%M:%S.123} {MESSAGES[0]}\n"
+    (tmp_path / "asr-worker.log").write_text(line + "a line of a long traceback\n" * 100_000)
+    began = time.process_time()
+
+    events = next(event_parts(RawFile(tmp_path, "asr-worker.log")))
+
+    # To append each line to the text before it copied 130 GB.
+    assert time.process_time() - began < 5
+    assert events.frame["message"].str.count("\n").tolist() == [100_000]

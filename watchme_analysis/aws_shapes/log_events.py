@@ -122,6 +122,8 @@ def _events(raw: RawFile) -> tuple[list[dict[str, Any]], ResponseProblems, bool]
 
 def _text_events(raw: RawFile, damage: list[str]) -> tuple[list[dict[str, Any]], ResponseProblems]:
     found: list[dict[str, Any]] = []
+    # Joined at the end: to append each line to a text takes time in the square of their number.
+    messages: list[list[str]] = []
     before: list[str] = []
     for line in each_line(raw.content.data):
         if problem := long_line_problem(len(line)):
@@ -131,13 +133,16 @@ def _text_events(raw: RawFile, damage: list[str]) -> tuple[list[dict[str, Any]],
         match = _LINE.match(text)
         # The AWS CLI prints UTC, also without an offset.
         if match is not None and utc_time(match["time"]) is not None:
-            cells = {"@timestamp": match["time"], "@message": match["message"], "@logStream": match["stream"]}
+            cells = {"@timestamp": match["time"], "@logStream": match["stream"]}
             found.append({name: value for name, value in cells.items() if value is not None})
+            messages.append([match["message"]])
         elif found:
             # A message of several lines, such as a traceback.
-            found[-1]["@message"] += f"\n{text}"
+            messages[-1].append(text)
         elif text.strip():
             before.append(text)
+    for cells_of_one, lines in zip(found, messages, strict=True):
+        cells_of_one["@message"] = "\n".join(lines)
     return _identified(raw, found), ResponseProblems(damage, before)
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # Rows as dictionaries need ten times the memory of a frame.
 _ROWS_AT_ONCE = 100_000
-# Bytes of a line from which the limit is looked up; the lowest that it can be.
-_LONG_BYTES = 1 << 20
 # Rejected lines of a file whose text is kept: a file that is no log at all has millions.
 _KEPT_REJECTED = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -178,7 +176,7 @@ class TextAccounting(LineAccounting):
         """Count the lines of a text, and yield number and bytes of each; one over the limit is rejected."""
         for at, line in enumerate(each_line(data), 1):
             self.lines = at
-            problem = long_line_problem(len(line)) if len(line) > _LONG_BYTES else ""
+            problem = long_line_problem(len(line))
             if problem:
                 self.reject(at, problem, line)
             else:

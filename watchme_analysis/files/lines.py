@@ -55,6 +55,9 @@ def each_line(data: bytes) -> Iterator[bytes]:
 
 def long_line_problem(size: int) -> str:
     """Return the reason why a line of so many bytes is not read; empty within the limit."""
+    # No limit is below this size, and to look it up takes longer than to read a line.
+    if size <= MIB:
+        return ""
     limits = load_config().limits
     if size <= limits.line_mib * MIB:
         return ""
