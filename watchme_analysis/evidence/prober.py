@@ -85,7 +85,8 @@ def check_url(url: str) -> str:
         ascii_url = _in_ascii(url)
         example = f", such as {ascii_url}" if ascii_url else ""
         sentence = f"{url!r} can't be probed: write it in ASCII without spaces{example}."
-        raise InvalidInputError(sentence, "ascii", url=repr(url), example=ascii_url)
+        kind = "ascii-example" if ascii_url else "ascii"
+        raise InvalidInputError(sentence, kind, url=repr(url), example=ascii_url)
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

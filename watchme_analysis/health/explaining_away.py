@@ -66,6 +66,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
         "queue_full",
         "only_connects_fail",
     ),
+    # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
+    "unreachable": (*STANDSTILL, "inside_bad", "new_alone_bad"),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
     "dead_server": (
         *("connect_slow", "connect_lost", "not_arriving", "only_connects_fail"),

@@ -20,7 +20,8 @@ probe-price = HealthCheckFailed of { $urls ->
     [one] { $urls } URL
    *[other] { $urls } URLs
   } in { $place } costs about { $usd } USD a month at the list price of us-east-1.
-error-probe-ascii = { $url } can't be probed: write it in ASCII without spaces. { $example }
+error-probe-ascii = { $url } can't be probed: write it in ASCII without spaces.
+error-probe-ascii-example = { $url } can't be probed: write it in ASCII without spaces, such as { $example }.
 error-probe-url = { $url } can't be probed: give an http or https URL such as https://example.com/health.
 error-probe-header = { $place } is not a header: write NAME: VALUE, in one line of ASCII.
 error-probe-file = { $path } holds something else than probes: give another file with --output.

@@ -11,7 +11,8 @@ probe-published = { $metric } のデータポイント { $points } 個を書き�
    *[other] 。{ $lost } 個は書き込めませんでした: { $problem }
   }
 probe-price = { $place } の URL { $urls } 個の HealthCheckFailed の料金は、us-east-1 の定価で 1 か月あたり約 { $usd } USD です。
-error-probe-ascii = { $url } はプローブできません。空白のない ASCII で書いてください。{ $example }
+error-probe-ascii = { $url } はプローブできません。空白のない ASCII で書いてください。
+error-probe-ascii-example = { $url } はプローブできません。{ $example } のように、空白のない ASCII で書いてください。
 error-probe-url = { $url } はプローブできません。https://example.com/health のような http または https の URL を指定してください。
 error-probe-header = { $place } はヘッダーではありません。NAME: VALUE の形で、ASCII の 1 行で書いてください。
 error-probe-file = { $path } にはプローブの結果以外のデータがあります。--output で別のファイルを指定してください。
