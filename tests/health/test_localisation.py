@@ -125,6 +125,19 @@ def numbers_in(message: Any) -> list[dict[str, Any]]:
     return []
 
 
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_route_that_is_served_between_its_failures_is_not_misrouted(tmp_path, configured):
+    """Nor is it when the configuration shows that it leads where the others do."""
+    if configured:
+        (tmp_path / "nginx.conf").write_text(
+            "http { access_log /var/log/nginx/access.log; upstream api { server 192.0.2.11:8000; }\n"
+            "server { listen 80; location / { proxy_pass http://api; } } }\n"
+        )
+    found = diagnosed(tmp_path, NO_HEADER, 504, routes=("/health",), every=3)
+    assert "served_between" in signals(found)
+    assert statuses(found)["nginx"] == "refuted"
+
+
 def test_a_limit_names_nginx(tmp_path):
     assert diagnosed(tmp_path, LIMITED, 503, routes=("/health",))["layer"] == "nginx"
 

@@ -147,6 +147,11 @@ class _View:
             return []
         return routes
 
+    def timed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the joined requests of some bad ones whose duration at Nginx is known."""
+        logged = self.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+        return logged[logged["nginx_s"].notna()]
+
     def addresses(self, rows: pd.DataFrame) -> set[str]:
         """Return the upstreams of requests: as logged, else as configured for their routes."""
         logged = set(rows["upstream_addr"].dropna())
@@ -328,9 +333,12 @@ def _constancy(view: _View) -> list[Observation]:
     addresses = set(rows["address"].dropna())
     others = view.addresses(calm) if len(calm) else set()
     serving = others | set(served["upstream_addr"].dropna())
-    if addresses & serving or rows["start"].dt.floor("s").nunique() < FEWEST_ARRIVALS:
+    is_shared = bool(addresses & serving)
+    # Durations, where they are known, tell more of a route that leads where others lead: see `_routing`.
+    is_told_by_durations = is_shared and len(view.timed(rows)) >= 0.5 * len(rows)
+    if is_told_by_durations or rows["start"].dt.floor("s").nunique() < FEWEST_ARRIVALS:
         return []
-    if addresses and serving:
+    if addresses and serving and not is_shared:
         text = message(
             "health-route-elsewhere",
             paths=view.found.endpoints,
@@ -340,11 +348,10 @@ def _constancy(view: _View) -> list[Observation]:
         )
         return [Observation("route_elsewhere", text, *view.rows(rows))]
     between = _between(rows, served)
-    if len(between) <= NEVER_SHARE * len(rows):
-        text = message("health-served-between", paths=view.found.endpoints, served=len(between))
+    text = message("health-served-between", paths=view.found.endpoints, served=len(between))
+    if len(between) <= NEVER_SHARE * len(rows) and not is_shared:
         return [Observation("never_served", text, *view.rows(rows))]
     if len(between) >= max(CALM_SHARE * len(rows), FEWEST_SERVED):
-        text = message("health-served-between", paths=view.found.endpoints, served=len(between))
         return [Observation("served_between", text, *of_joined("nginx", between))]
     return []
 
@@ -358,8 +365,7 @@ def _routing(view: _View) -> list[Observation]:
     before = _routed_as_before(view, rows)
     late = rows[rows["fate"].isin(LATE)]
     if len(late):
-        timed = view.joined.loc[late.loc[late["row"] >= 0, "row"]]
-        timed = timed[timed["nginx_s"].notna()]
+        timed = view.timed(late)
         # Without durations a time limit that is too short for the route looks the same.
         if len(timed) < 0.5 * len(late):
             whole = view.all_routes
