@@ -113,7 +113,7 @@ def test_the_page_fits_a_terminal(tmp_path, monkeypatch, columns, tables):
     assert [line for line in page.splitlines() if len(line) > columns and str(tmp_path) not in line] == []
     assert page.count("p50 s  ") + page.count("p50 s\n") == 3
     assert page.count("full-path  ") == tables + 1
-    # What is cut short can be distinguished all the same.
+    # Shortened texts are still distinguishable.
     assert len({line.split()[0] for line in page.splitlines() if line.startswith("/a/")}) >= 3
     assert "upstream_timeout_header" in page
     # The day is reported where there are several; what all logs share is said once.

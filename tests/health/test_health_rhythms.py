@@ -85,7 +85,7 @@ def request_frame(*rows):
     [
         ([(0, 1, 200), (0.2, 1, 200), (0.4, 1.001, 200)], [True]),
         ([(0, 1, 200), (0.2, 0.21, 200), (0.4, 1, 200)], [False]),
-        # Nobody else called in time: a process that is called alone keeps nobody else waiting.
+        # There was no other caller in that time, so none was kept waiting.
         ([(0, 1, 200), (0.95, 1, 200)], []),
         # What never came to an end shows no standstill.
         ([(0, 5, 504), (0.2, 5.2, 504), (0.4, 5.4, 504)], []),

@@ -1,5 +1,7 @@
 """What the sentences of a verdict say."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from worlds.health_world import FAULT, HEALTH, Signals, case, give, investigate, moment
@@ -118,6 +120,9 @@ def test_the_first_sentences_say_the_status_and_the_words_of_the_error_log(statu
     assert said["health-error-line"] == {
         "error": words, "count": len(late), "about": "upstream", "upstream": "192.0.2.11:8100"
     }  # fmt: skip
+    unanswered = replace(found, observed=found.observed.assign(status=float("nan")))
+    counts = messages_in(what_happened(unanswered, found.start))
+    assert counts["health-failed-silent"]["count"] == counts["health-incident"]["failed"]
     # A message beside a few of the failures does not name them.
     give(made, "error_log", {name: list(values)[:2] if name in {"line", "time"} else values
                              for name, values in lines.items()})  # fmt: skip

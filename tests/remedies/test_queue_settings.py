@@ -95,7 +95,7 @@ def test_a_measure_is_applied_in_a_safe_order_and_undone(aws, tmp_path):
         "receives before the DLQ",
         "maximum concurrency",
     ]
-    # What was planned must hold at once; only what a step brings about may take a while.
+    # Conditions of the plan must hold at once; only the effect of a step may take time.
     assert {each.within_s for step in plan.steps for each in step.before} == {0.0}
     figures = [each for each in plan.reasons if each.id == "settings-figure"]
     assert [each.values["figure"].key for each in figures] == ["lost", "dead_lettered", "peak_age_s"]

@@ -204,7 +204,7 @@ def _when(start: datetime | None, detection: Detection | None, zone: tzinfo, is_
     begun = Resource(format_time(start, zone, seconds=False))
     since = message("backtest-incident", start=begun, zone=Resource(str(zone)))
     if detection is None:
-        return [since, message("backtest-nobody")]
+        return [since, message("backtest-no-reaction")]
     at = Resource(format_time(detection.at, zone, seconds=False))
     return [since, message("backtest-noticed", time=at, how=value_of(detection.how))]
 

@@ -22,7 +22,7 @@ def answered_by_the_host(found: HealthContext) -> bool:
 
 
 def container_of(found: HealthContext) -> ComposeService | None:
-    """Return the affected service's container as compose describes it, None where that can't be told.
+    """Return the affected service's container as compose describes it, None when that is unknown.
 
     By the published port that Nginx asks, else by the name that the start commands give the address, else
     the only one there is.
@@ -87,7 +87,7 @@ def own_source(found: HealthContext, name: str) -> pd.DataFrame:
 
     The start commands and compose files name the file that serves the affected address. Without them, a file
     such as ``app-NAME.py`` is the named service's. Of several applications that remain, the one that has the
-    affected routes is used; if several have them, nobody can tell which one runs, and no row is returned.
+    affected routes is used; if several have them, the one that runs is unknown, and no row is returned.
     """
     return found.inv.once(_own_source)[name]
 

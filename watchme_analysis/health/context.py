@@ -32,7 +32,7 @@ R = TypeVar("R")
 QUIET = ("error_log",)
 # The path of a URL in the command of a health check.
 _URL_PATH = re.compile(r"https?://[^/\s\"']+(/[^\s\"'\\]*)")
-# How much longer than usual a slow but good answer may take: who gives up sooner was impatient.
+# How much longer than usual a good response may take; a caller that gave up sooner has too short a timeout.
 MARGIN = 1.5
 # Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
 # from outside, over so much of the record, would have met it.

@@ -17,6 +17,7 @@ from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.requests.observations import OUTER
 from watchme_analysis.text.message import (
     Choice,
     Code,
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 # Nginx logs this status when the client closed the connection before the response (ngx_http_request.h).
 CLIENT_CLOSED = 499
-# Vantages from the caller inwards: what a caller received is what the outermost saw.
-_OUTERMOST = {"outside": 0, "edge": 1, "nginx": 2}
 
 
 def filled_in(found: HealthContext, text: Text, one: Observation | None = None) -> Text:
@@ -142,7 +141,8 @@ def what_happened(found: HealthContext, begun: datetime | None) -> Text:
 
 def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
     """Yield how the requests of the incident failed, and the words of Nginx's error log for most of them."""
-    failed = rows[rows["failed"]].sort_values("vantage", key=lambda vantage: vantage.map(_OUTERMOST))
+    # What a caller received is what the outermost vantage saw.
+    failed = rows[rows["failed"]].sort_values("vantage", key=lambda vantage: vantage.map(OUTER.index))
     failed = failed[(failed["row"] < 0) | ~failed.duplicated("row")]
     if failed.empty:
         return
@@ -156,6 +156,8 @@ def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
             for error, count in failed.loc[failed["status"].isna(), "error"].value_counts().items()
         ),
     ]
+    if silent := int((failed["status"].isna() & failed["error"].isna()).sum()):
+        kinds.append((silent, message("health-failed-silent", count=silent)))
     most_first = sorted(kinds, key=lambda kind: -kind[0])
     yield message("health-failed-with", kinds=Phrases(tuple(said for _, said in most_first)))
     rows_with_line = found.fates.loc[found.fates["route"].isin(found.routes), "error_row"]
@@ -185,7 +187,7 @@ def _own_errors(found: HealthContext) -> list[Message]:
     said = []
     for route, rows in once.groupby("route"):
         path = Resource(str(route))
-        if rows["status"].eq(499).all():
+        if rows["status"].eq(CLIENT_CLOSED).all():
             said.append(message("health-callers-left", path=path, requests=len(rows)))
             continue
         statuses = [int(status) for status in rows["status"].value_counts().index]

@@ -99,7 +99,7 @@ backtest-no-start = { $known ->
    *[unknown] the start of an incident is not recorded
   }: every alarm that fires counts as false
 backtest-incident = incident from { $start } ({ $zone })
-backtest-nobody = no reaction of people is recorded: give --noticed to compare alarms with it
+backtest-no-reaction = no reaction of people is recorded: give --noticed to compare alarms with it
 backtest-noticed = people noticed by { $time }: { $how }
 backtest-noticed-option = as --noticed states
 backtest-not-evaluated = not evaluated, because the case lacks what they monitor: { $alarms }

@@ -7,6 +7,7 @@ health-failed-status = { $count } with status { $status }{ $by ->
    *[server] {""}
   }
 health-failed-error = { $count } without a response ({ $error })
+health-failed-silent = { $count } without a response
 health-error-line = Nginx's error log says { $error } { $about ->
     [upstream] of { $upstream }{" "}
    *[none] {""}

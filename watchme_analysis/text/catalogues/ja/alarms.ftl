@@ -85,7 +85,7 @@ backtest-no-start = { $known ->
    *[unknown] インシデントの開始が記録されていない
   }ため、発報したアラームはすべて誤報として数えます
 backtest-incident = インシデントの開始: { $start } ({ $zone })
-backtest-nobody = 人の対応が記録されていません。アラームと比べるには --noticed を指定してください
+backtest-no-reaction = 人の対応が記録されていません。アラームと比べるには --noticed を指定してください
 backtest-noticed = 人が気づいた時刻: { $time } ({ $how })
 backtest-noticed-option = --noticed の指定
 backtest-not-evaluated = 監視対象がケースにないため、評価していないアラーム: { $alarms }

@@ -7,6 +7,7 @@ health-failed-status = ステータス { $status }{ $by ->
    *[server] {""}
   } が { $count } 件
 health-failed-error = 応答なし ({ $error }) が { $count } 件
+health-failed-silent = 応答なしが { $count } 件
 health-error-line = Nginx のエラーログには{ $about ->
     [upstream] { $upstream } について
    *[none] {""}
