@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,43 @@ def numbers_in(message: Any) -> list[dict[str, Any]]:
     if isinstance(message, list):
         return [found for value in message for found in numbers_in(value)]
     return []
+
+
+def test_a_route_that_no_longer_arrives_is_told_first_and_leaves_edge_and_callers(tmp_path):
+    found = diagnosed(tmp_path, None, 0, routes=("/health",))
+    remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
+    assert remaining == {"edge", "client"}
+    first, layers, _ = (list(ids(said)) for said in found["summary_messages"])
+    assert first[1:3] == ["health-arrivals-stopped", "health-arrived"]
+    assert "health-arrivals-stopped" not in layers
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_callers_that_stop_altogether_do_not_point_to_the_edge(tmp_path, leaves):
+    """At night callers go home; behind a rule of the edge they are served elsewhere and miss one route."""
+    accesses = []
+    for second in range(LASTS_S):
+        caller = 1 + second % 4
+        stopped = FAULT_S[0] <= second < FAULT_S[1]
+        seen = [(9, "/v1/report"), *([] if stopped and leaves else [(caller, "/jobs")])]
+        for number, route in seen if stopped else [*seen, (caller, "/health")]:
+            moment = f"24/Nov/2026:{clock(second)} +0000"
+            accesses.append(f'192.0.2.{number} - - [{moment}] "GET {route} HTTP/1.1" 200 9 "-" "caller"')
+    (tmp_path / "access.log").write_text("\n".join(accesses) + "\n")
+    found = w.diagnose("health", w.open_case(str(tmp_path))).to_dict()
+    seen_signals = {item["signal"] for entry in found["ranking"] for item in entry["evidence"]}
+    layers = {entry["layer"]: entry["probability"] for entry in found["layers"]}
+    assert (layers["edge"] > layers["client"]) is not leaves, seen_signals
+
+
+def ids(said: Any) -> Iterator[str]:
+    """Yield the ids of a message and of those in it."""
+    if isinstance(said, dict):
+        if isinstance(said.get("id"), str):
+            yield said["id"]
+        yield from (found for value in said.values() for found in ids(value))
+    elif isinstance(said, list):
+        yield from (found for value in said for found in ids(value))
 
 
 @pytest.mark.parametrize("configured", [False, True])

@@ -95,6 +95,7 @@ def conclude(
     confidence = decision.confidence
     begun, ended = _span(found, cause) if verdict != "no_incident" else (None, None)
     layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
+    stopped = next((one.statement for one in observations if one.signal == "arrivals_stopped"), None)
     return Diagnosis(
         question="health",
         case=found.inv.case.name,
@@ -118,8 +119,8 @@ def conclude(
             "layers": [layer.to_dict() for layer in layers],
         },
         summary=(
-            what_happened(found, begun),
-            known_layer(layers) or why(found, ranking, verdict, confidence)
+            what_happened(found, begun, stopped),
+            known_layer(layers, stopped) or why(found, ranking, verdict, confidence)
             if verdict == "inconclusive"
             else why(found, ranking, verdict, confidence),
             what_to_do(found, first, verdict, missing, others),

@@ -94,8 +94,16 @@ def _pool_threads(found: HealthContext) -> Message:
     return message("health-pool-threads-unknown", name=Code("asyncio_N"))
 
 
-def known_layer(layers: Sequence[LayerFinding]) -> Text:
-    """Return which layer is at fault, or which two remain, and what shows it; empty where more remain."""
+def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
+    """Return which layer is at fault, or which two remain, and what shows it; empty where more remain.
+
+    Parameters
+    ----------
+    layers
+        The layers, the most probable first.
+    stopped
+        The statement on requests that stopped arriving, which the summary begins with, if they did.
+    """
     remaining = [layer for layer in layers if layer.status != "refuted"]
     if named := named_layer(layers):
         probability = Probability(layers[0].probability)
@@ -105,19 +113,34 @@ def known_layer(layers: Sequence[LayerFinding]) -> Text:
         return ""
     names = Phrases(tuple(message(f"layer-{layer.layer}") for layer in remaining))
     shown = next((layer.sentence for layer in remaining if layer.sentence), None)
+    if stopped is not None and shown == stopped:
+        shown = message("health-arrivals-held")
     return sentences(message("health-layers-left", layers=names), shown)
 
 
-def what_happened(found: HealthContext, begun: datetime | None) -> Text:
-    """Return how many requests of which endpoints failed or were slow, and since when."""
+def what_happened(found: HealthContext, begun: datetime | None, stopped: Text | None = None) -> Text:
+    """Return how many requests of which endpoints failed or were slow, and since when.
+
+    Parameters
+    ----------
+    found
+        The context.
+    begun
+        When the incident began.
+    stopped
+        The statement on requests that stopped arriving, if they did.
+    """
     incident = found.incident
     outer = found.outer
     if incident is None:
         judged = found.outer_requests
         bad, total = int(judged["bad"].sum()), len(judged)
         calm = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
+        if stopped is not None:
+            calm = message("health-arrived", bad=bad, total=total)
         brief = find_brief_failure(found.observed)
-        return sentences(calm, _brief(*brief) if brief else None, *_own_errors(found), *_held_back(found))
+        short = _brief(*brief) if brief else None
+        return sentences(stopped, calm, short, *_own_errors(found), *_held_back(found))
     rows = outer[outer["during"] & outer["route"].isin(incident.routes)]
     middle, usual = _medians(found)
     piled = begun is not None and begun < incident.start

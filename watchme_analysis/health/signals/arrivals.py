@@ -118,13 +118,11 @@ def stopped(found: HealthContext) -> list[Observation]:
     is_last = at == len(mine) - 1
     end = seen["nginx_end"].max() if is_last else mine["nginx_start"].iloc[at + 1]
     callers = mine["client_addr"].value_counts()
-    callers = callers[callers >= FEWEST_SERVED]
-    text = message(
-        "health-arrivals-stopped",
-        span=TimeSpan(start.to_pydatetime(), end.to_pydatetime()),
-        path=Resource(route),
-        others=between,
-    )
+    # Who left altogether, as at night, stopped by themselves.
+    meanwhile = seen.loc[(seen["nginx_start"] > start) & (seen["nginx_start"] < end), "client_addr"]
+    callers = callers[(callers >= FEWEST_SERVED) & callers.index.isin(meanwhile)]
+    span = TimeSpan(start.to_pydatetime(), end.to_pydatetime())
+    text = message("health-arrivals-stopped", span=span, path=Resource(route), others=between)
     logged = of_joined("nginx", mine)
     signals = [Observation("arrivals_stopped", text, *logged)]
     if len(callers) >= FEWEST_CALLERS:
