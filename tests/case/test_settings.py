@@ -2,6 +2,7 @@ import pytest
 
 from watchme_analysis.case.settings import read_settings
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.render import render
 
 
 def settings(folder, text, **options):
@@ -34,6 +35,8 @@ def test_the_file_wins_over_the_zone_that_is_given(tmp_path):
     )  # fmt: skip
     assert found.of_readers["log_format"] == "f"
     assert settings(tmp_path, 'title = "t"', zone_name="Asia/Tokyo").states_zone is False
+    both = settings(tmp_path, 'title = { en = "night", ja = "夜" }').title
+    assert (both, render(both, "ja")) == ("night", "夜")
 
 
 def test_bounds_without_a_zone_are_of_the_zone_of_the_case(tmp_path):
@@ -55,6 +58,7 @@ def test_files_are_named_with_their_kinds(tmp_path):
     [
         ("title =", "can't be read"),
         ("titel = 1", "has no setting titel"),
+        ('title = { en = "night" }', "title is neither"),
         ('time_zone = "Mars/Olympus"', "Mars/Olympus"),
         ('work_time_zone = "Mars/Olympus"', "Mars/Olympus"),
         ('files = "access.log"', r"\[files\] holds lines"),

@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -29,9 +30,9 @@ def test_jupyterlab_asks_nobody_for_updates():
 
 @pytest.fixture
 def started(monkeypatch):
-    """Return the commands that would have replaced this process."""
+    """Return the commands that would have replaced this process, with their environments."""
     commands = []
-    monkeypatch.setattr(os, "execv", lambda _, command: commands.append(command))
+    monkeypatch.setattr(os, "execve", lambda _, command, environment: commands.append((command, environment)))
     return commands
 
 
@@ -42,14 +43,12 @@ def test_a_case_opens_in_copies_of_mine_and_the_clone_stays_as_it_is(
     stored = {path: path.read_bytes() for path in notebooks_folder().glob("*.ipynb")}
     done = watchme("lab", evidence, "--no-browser")
     assert done.returncode == 0, done.stderr
-    (command,) = started
+    ((command, _),) = started
     copy = tmp_path / "home" / "watchme" / "evidence" / "health_timeout.ipynb"
     assert command[3] == str(copy) and command[-1] == "--no-browser"
     assert [path.name for path in copy.parent.iterdir()] == ["health_timeout.ipynb"]
     notebook = json.loads(copy.read_text())
-    (parameters,) = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", ())]
-    names = {}
-    exec("".join(parameters["source"]), names)
+    names = parameters_of(notebook)
     assert (names["case"], names["since"]) == (str(evidence.resolve()), "")
     assert not any(cell.get("outputs") for cell in notebook["cells"])
     assert {path: path.read_bytes() for path in stored} == stored
@@ -57,6 +56,24 @@ def test_a_case_opens_in_copies_of_mine_and_the_clone_stays_as_it_is(
     copy.write_text("my work")
     watchme("lab", evidence)
     assert copy.read_text() == "my work"
+
+
+def parameters_of(notebook):
+    """Return the values of the parameters of a notebook by name."""
+    (cell,) = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", ())]
+    names = {}
+    exec("".join(cell["source"]), names)
+    return names
+
+
+def test_texts_pages_and_kernels_have_the_language_of_the_option(watchme, started, evidence, tmp_path):
+    assert watchme("lab", evidence, "--folder", tmp_path, "--language", "ja").returncode == 0
+    notebook = json.loads((tmp_path / "health_timeout.ipynb").read_text())
+    assert parameters_of(notebook)["language"] == "ja"
+    texts = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    assert all(re.search("[ぁ-ん一-龥]", text) for text in texts)
+    ((_, environment),) = started
+    assert environment["WATCHME_LANGUAGE"] == "ja"
 
 
 def test_copies_never_lie_in_the_project(watchme, started, evidence):

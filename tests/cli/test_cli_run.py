@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -88,6 +89,9 @@ def test_a_failed_system_does_not_keep_the_others_from_running(project, watchme,
         ("refunds", "failed"),
     ]
     assert "without --offline" in line["systems"][0]["error"]
+    japanese = json.loads(watchme("run", "--offline", "--language", "ja", cwd=project).stdout)
+    for each in japanese["systems"]:
+        assert re.search("[ぁ-ん]", each["error"])
     assert "the cache lacks" in (project / ".watchme" / "run.log").read_text().lower()
 
 

@@ -181,9 +181,8 @@ def test_a_text_larger_than_any_costs_its_line_alone(tmp_path):
     frame, found = read_probes(laid(tmp_path, text))
 
     assert frame["line"].tolist() == [3]
-    assert [(one.line, one.reason) for one in found.rejected] == [
-        (2, "field larger than field limit (16777216)")
-    ]
+    assert [one.line for one in found.rejected] == [2]
+    assert "field limit (16777216)" in found.rejected[0].reason
 
 
 def test_samples_of_a_host_are_read_below_a_cut_one(tmp_path):

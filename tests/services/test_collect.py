@@ -20,6 +20,7 @@ from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.services.collect import Request, pull
+from watchme_analysis.text.render import render
 from watchme_analysis.window import Window
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -477,7 +478,9 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     assert "sed-queue-dlq" in out
     assert "missing: changes (CloudTrail)" in err
     assert open_case(tmp_path / "case").tables
-    assert open_case(tmp_path / "case").manifest["title"].endswith("; missing: changes (CloudTrail)")
+    title = open_case(tmp_path / "case").title
+    assert title.endswith("; missing: changes (CloudTrail)")
+    assert "変更" in render(title, "ja")
     again = err.splitlines()[-1].split()
     assert again[:2] == ["again:", "--since"]
     before = account.calls.copy()

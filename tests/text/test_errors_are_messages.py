@@ -27,6 +27,9 @@ OF_CLICK = {"UsageError", "BadParameter", "ClickException", "fail"}
 # Functions that print a text as it is.
 PRINTING = {"echo", "show_line", "announce"}
 CLASS = re.compile(r"^class (\w+)\(([^)]*)\)", re.MULTILINE)
+# Functions and errors whose text becomes the reason of a rejected line or file.
+REASONS = {"reject", "truncate", "Rejected", "ValueError"}
+READERS = ("access_logs/", "app_source/", "aws_shapes/", "evidence/", "files/", "nginx_conf/")
 # Two words one after the other are a phrase; a command to paste is none.
 PHRASE = re.compile(r"[A-Za-z']{2,} [a-z']{2,}")
 
@@ -108,5 +111,19 @@ def test_commands_print_no_plain_english():
         (module, line, text)
         for module, line, text in literals(PRINTING)
         if PHRASE.search(text) and "watchme " not in text
+    ]
+    assert plain == []
+
+
+def test_reasons_of_rejected_lines_and_files_are_messages():
+    candidate = re.compile(rf"\b({'|'.join(REASONS)})\(")
+    plain = [
+        (module, node.lineno, text)
+        for module, source in sources().items()
+        if module.startswith(READERS) and module not in FOR_PROGRAMMERS and candidate.search(source)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and name_of(node) in REASONS
+        for text in map(literal_of, node.args)
+        if text is not None and PHRASE.search(text)
     ]
     assert plain == []

@@ -199,7 +199,7 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         if row is None:
             account.joined_lines -= len(lines) - 1
             for offset, line in enumerate(lines):
-                account.reject(at + offset, "its time is not valid", line)
+                account.reject(at + offset, reject_reason("reject-invalid-time"), line)
             continue
         account.rows.append({"file": raw.relative, "line": at, **row})
     moments = across_repeated_hours([int(str(row["time"])) for row in account.rows], zone)

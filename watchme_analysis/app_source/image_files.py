@@ -17,6 +17,8 @@ from posixpath import basename, dirname, join, normpath, relpath
 from watchme_analysis.files.evidence_file import is_file_below
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.files.lines import split_text
+from watchme_analysis.text.message import Message, Quotation
+from watchme_analysis.text.render import message_of_error, note, text_of_error
 
 # Folders above the Dockerfile that are tried as its build context.
 _MOST_FOLDERS = 4
@@ -83,6 +85,18 @@ def exec_words(text: str) -> list[str]:
     return [str(word) for word in read_json(text)]
 
 
+# Sentences of the module shlex.
+_OF_SHLEX = {"No closing quotation": "reject-shell-quote", "No escaped character": "reject-shell-escape"}
+
+
+def reason_of_command(error: ValueError) -> str:
+    """Return the reason why a command can't be read."""
+    if isinstance(message_of_error(error), Message):
+        return text_of_error(error)
+    known = _OF_SHLEX.get(str(error))
+    return note(known) if known else note("reject-shell", error=Quotation(str(error)))
+
+
 def logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield first line number, number of lines and text, lines ending in a backslash joined."""
     lines = split_text(text)
@@ -126,7 +140,7 @@ def build_stages(text: str, rejected: list[tuple[int, str, str]] | None = None) 
         word, rest = word.upper(), rest.strip()
         if word not in _INSTRUCTIONS:
             if word and not word.startswith("#"):
-                problems.append((number, "it begins with no instruction of a Dockerfile", line))
+                problems.append((number, note("reject-no-instruction"), line))
             continue
         begun = _HEREDOC.search(rest)
         heredoc = begun[1] if begun and word in ("RUN", "COPY", "ADD") else ""
@@ -144,7 +158,7 @@ def build_stages(text: str, rejected: list[tuple[int, str, str]] | None = None) 
             try:
                 at.copies += _copy(rest, at)
             except ValueError as error:
-                problems.append((number, str(error), line))
+                problems.append((number, reason_of_command(error), line))
         elif word == "CMD":
             at.command = Instruction(number, rest)
         elif word == "ENTRYPOINT":

@@ -16,12 +16,12 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from watchme_analysis.errors import InputError, reason_of
+from watchme_analysis.errors import InputError
 from watchme_analysis.files.evidence_file import RawFile, link_problem, unpacked_name
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected
 from watchme_analysis.text.message import Resource
-from watchme_analysis.text.render import note, text_of_error
+from watchme_analysis.text.render import as_message, note, text_of_error
 
 _STRING = re.compile(rb"#[^\n]*|(?<!\w)(?P<prefix>[A-Za-z]{0,2})(?P<quote>'''|\"\"\"|'|\")")
 
@@ -182,12 +182,13 @@ def parse_source(data: bytes, name: str) -> tuple[ast.Module | None, Rejected | 
     except SyntaxError as error:
         line = error.lineno or 0
         text = (error.text or "").rstrip("\n")
-        return None, Rejected(name, line, f"{reader} can't read it: {error.msg}", shortened(text, 2000))
+        reason = note("problem-source", reader=Resource(reader), error=Resource(error.msg))
+        return None, Rejected(name, line, reason, shortened(text, 2000))
     except ValueError as error:
         return None, Rejected(
             name,
             0,
-            note("problem-source", reader=Resource(reader), error=Resource(reason_of(error))),
+            note("problem-source", reader=Resource(reader), error=as_message(error)),
         )
     except (MemoryError, RecursionError):
         return None, Rejected(name, 0, note("problem-source-nested", reader=Resource(reader)))

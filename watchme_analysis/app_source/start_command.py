@@ -16,7 +16,14 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.app_source.image_files import Image, build_stages, exec_words, images_of, logical_lines
+from watchme_analysis.app_source.image_files import (
+    Image,
+    build_stages,
+    exec_words,
+    images_of,
+    logical_lines,
+    reason_of_command,
+)
 from watchme_analysis.app_source.started_application import (
     FindFile,
     application_file,
@@ -29,7 +36,7 @@ from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.text.message import Resource, value_of
-from watchme_analysis.text.render import note
+from watchme_analysis.text.render import error_message, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -243,7 +250,7 @@ def _value(option: str, column: str, value: str) -> str | int | float:
             return int(value)
         return float(value) if column.endswith("_s") else value
     except ValueError as error:
-        raise ValueError(f"{option} wants a number, not {value!r}") from error
+        raise ValueError(error_message("value-option-number", option=option, value=repr(value))) from error
 
 
 def _from_environment(found: dict[str, Any], server: str, environment: dict[str, str]) -> None:
@@ -260,7 +267,6 @@ def _from_environment(found: dict[str, Any], server: str, environment: dict[str,
 
 
 _WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian")
-_NO_SERVER = "it starts no server that is known here"
 _ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:]+\]?(?::\d+)?)$")
 
 
@@ -312,11 +318,12 @@ def parse_app_processes(
             continue
         joined += count - 1
         command = re.sub(r"^\$\s+", "", stripped)
-        reason = _NO_SERVER
         try:
             found = parse_command(command, None, _script_runner(root, find))
         except ValueError as error:
-            found, reason = None, str(error)
+            found, reason = None, reason_of_command(error)
+        else:
+            reason = note("reject-no-server") if found is None else ""
         if found is None:
             rejected.append(Rejected(name, number, reason, shortened(line, 2000)))
         else:
@@ -425,7 +432,9 @@ def parse_dockerfile(
             try:
                 found = parse_command(started.text, stages[-1].environment, _script_runner(root, find))
             except ValueError as error:
-                rejected.append(Rejected(name, started.line, str(error), shortened(started.text, 2000)))
+                rejected.append(
+                    Rejected(name, started.line, reason_of_command(error), shortened(started.text, 2000))
+                )
                 break
             if found is None:
                 continue
@@ -461,7 +470,7 @@ def _read(raw: RawFile) -> Iterable[TablePart]:
     )
     if raw.name.endswith(".sh"):
         # The other lines of a script are irrelevant to this table.
-        errors = tuple(piece for piece in retrieval.rejected if piece.reason != _NO_SERVER)
+        errors = tuple(piece for piece in retrieval.rejected if piece.reason != note("reject-no-server"))
         retrieval = replace(retrieval, lines=0, blank_lines=0, joined_lines=0, rejected=errors)
     service = raw.service("uvicorn_command") or raw.service("gunicorn_command")
     if service is not None:

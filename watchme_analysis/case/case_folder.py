@@ -76,8 +76,12 @@ class Case:
 
     @property
     def title(self) -> str:
-        """Return the title from ``case.toml``; the name of the case without a title."""
-        return str(self.manifest.get("title") or self.name)
+        """Return the title from ``case.toml``; the name of the case without a title.
+
+        A title that is stated in both languages carries a message.
+        """
+        title: str = self.manifest.get("title") or self.name
+        return title
 
     @property
     def window(self) -> Window | None:

@@ -2,7 +2,7 @@
 
 ::
 
-    title = "Health timeouts of 11 December"
+    title = "Health timeouts of 11 December"    # or { en = "...", ja = "..." }
     time_zone = "Europe/Berlin"         # of log times without a zone
     work_time_zone = "Europe/Berlin"    # of the local dates of work items
     log_format = "timed"                # a name in nginx.conf, or the format itself
@@ -26,6 +26,7 @@ from typing import Any
 from watchme_analysis.config import LogWords, WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.evidence_file import link_problem
+from watchme_analysis.text.message import in_both_languages
 from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window, parse_time, parse_zone
 
@@ -146,7 +147,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
             )
     return CaseSettings(
         file=FILE,
-        title=data.get("title"),
+        title=_title(path, data.get("title")),
         zone=zone,
         zone_name=zone_name,
         states_zone=stated is not None,
@@ -157,6 +158,19 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
         work_items=work_items,
         log_words=log_words,
     )
+
+
+def _title(path: Path, value: Any) -> str | None:
+    """Return the title; of a title in both languages, the text that carries both."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dict) and value.keys() == {"en", "ja"} and all(map(_is_text, value.values())):
+        return in_both_languages(value["en"], value["ja"])
+    raise InputError(error_message("error-case-title", path=path))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _window(path: Path, value: Any, zone: tzinfo) -> dict[str, str] | None:

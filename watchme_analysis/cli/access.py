@@ -15,7 +15,7 @@ from watchme_analysis.cli.access_run import NO_ERRORS
 from watchme_analysis.cli.options import SINCE_NOW, ChoiceWithSuggestion, language_option, timezone_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo, echo_data
-from watchme_analysis.text.render import error_sentence, note
+from watchme_analysis.text.render import error_sentence, in_language, note
 from watchme_analysis.window import parse_span, parse_time, parse_zone
 
 INCOMPLETE = 1
@@ -156,7 +156,7 @@ def access(files: tuple[str, ...], timezone: str, language: str, **options: Any)
     if found.errors is not None:
         report["errors"] = found.errors
     if output.form != TABLE:
-        output.write_document(report, lambda: report["groups"])
+        output.write_document(in_language(report, language), lambda: report["groups"])
     else:
         top = options["top"] or (_MOMENTS if options["by"] in BY_TIME else _TOP)
         echo(access_page(report, top, out))

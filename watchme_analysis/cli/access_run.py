@@ -192,7 +192,7 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
         raise InputError(error_message("error-parquet-folder", file=name))
     if any(one.path is not None and one.path.samefile(target) for one in scan.inputs):
         raise InputError(error_message("error-parquet-is-log", file=name))
-    check_replaceable(target, lambda first: first.startswith(b"PAR1"), "a Parquet file")
+    check_replaceable(target, lambda first: first.startswith(b"PAR1"), "parquet")
 
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Options, out: Printer) -> Found:

@@ -157,7 +157,7 @@ def case_list(folder: Path, timezone: str, language: str, **options: Any) -> Non
     rows = [
         {
             "path": str(case.path),
-            "title": case.title,
+            "title": out.text(case.title),
             "start": case.window and case.window.start.isoformat(),
             "end": case.window and case.window.end.isoformat(),
             "tables": len(case.tables),

@@ -214,9 +214,9 @@ def _apply(path: Path, options: dict[str, Any]) -> int:
 
     plan, language = read_load_plan(path), options["language"]
     if options["result"] is not None:
-        check_replaceable(options["result"], lambda first: b'"outcome"' in first, "a result")
+        check_replaceable(options["result"], lambda first: b'"outcome"' in first, "result")
     if options["figure"] is not None:
-        check_replaceable(options["figure"], lambda first: first.startswith(b"\x89PNG"), "a figure")
+        check_replaceable(options["figure"], lambda first: first.startswith(b"\x89PNG"), "figure")
     try:
         headers = read_headers(options["headers"])
     except (OSError, ValueError) as error:

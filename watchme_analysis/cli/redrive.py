@@ -188,7 +188,7 @@ def redrive(
     if send is not None and complete["apply_now"]:
         raise InputError(error_message("error-send-or-apply"))
     if out is not None:
-        check_replaceable(out, lambda first: first.startswith(b'{"QueueUrl": '), "a list of messages")
+        check_replaceable(out, lambda first: first.startswith(b'{"QueueUrl": '), "messages")
     plan = _planned(case, queue, options)
     if complete["move_task"] is not None:
         return _move(plan, complete)
@@ -244,7 +244,7 @@ def _complete(plan: RedrivePlan, options: dict[str, Any]) -> int:
         most=options["limit"],
     )
     if options["audit"] is not None:
-        check_replaceable(options["audit"], lambda first: b'"outcome"' in first, "an audit")
+        check_replaceable(options["audit"], lambda first: b'"outcome"' in first, "audit")
     for line in plan_sentences(plan, limits):
         echo(render(line, language))
     if not options["apply_now"]:

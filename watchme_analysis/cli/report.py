@@ -195,7 +195,8 @@ def _short(path: Path) -> str:
     epilog="""\b
 Examples:
   watchme lab cases/last-night
-  watchme lab cases/last-night --folder ~/incidents/42 --no-browser""",
+  watchme lab cases/last-night --folder ~/incidents/42 --no-browser
+  watchme lab cases/last-night --language ja""",
 )
 @click.argument("arguments", metavar="[CASE] [ARGUMENTS]...", nargs=-1, type=click.UNPROCESSED)
 @click.option(
@@ -203,12 +204,14 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of your copies; ~/watchme/CASE by default.",
 )
-def lab(arguments: tuple[str, ...], folder: Path | None) -> None:
+@language_option
+def lab(arguments: tuple[str, ...], folder: Path | None, language: str) -> None:
     """Open notebooks in JupyterLab; ARGUMENTS such as --no-browser are passed on.
 
     With a CASE (a case or a folder of raw evidence), opens your copies of its notebooks, with the case filled
     in. Copies that are there already are left as they are, so that you can go on with them. Without a CASE,
-    opens the notebooks of the project.
+    opens the notebooks of the project. A new copy has its texts and its page in --language; other notebooks
+    have their page in it, unless they state another one.
     """
     from watchme_analysis.installation import require
     from watchme_analysis.report.own_copies import copy_notebooks
@@ -216,15 +219,16 @@ def lab(arguments: tuple[str, ...], folder: Path | None) -> None:
 
     require("lab", "lab")
     if arguments and not arguments[0].startswith("-"):
-        copies = copy_notebooks(Path(arguments[0]), folder)
-        out = Printer(load_config().language)
+        copies = copy_notebooks(Path(arguments[0]), folder, language)
+        out = Printer(language)
         out.say("lab-notebooks", err=True, folder=str(copies[0].parent))
         command = lab_command(copies[0], arguments[1:])
     elif folder is not None:
         raise click.UsageError(error_sentence("error-folder-needs-case"))
     else:
         command = lab_command(notebooks_folder(), arguments)
-    os.execv(command[0], command)
+    # The kernels that JupyterLab starts read the language from their environment.
+    os.execve(command[0], command, os.environ | {"WATCHME_LANGUAGE": language})
 
 
 def lab_command(notebooks: Path, arguments: tuple[str, ...]) -> list[str]:

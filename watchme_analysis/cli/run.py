@@ -6,17 +6,24 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import profile_option, region_option
+from watchme_analysis.cli.options import language_option, profile_option, region_option
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import FILE, Config, Destination, System, load_config
 from watchme_analysis.errors import InputError, WatchmeError
-from watchme_analysis.text.render import error_message, error_sentence
+from watchme_analysis.text.render import (
+    error_message,
+    error_sentence,
+    in_language,
+    masked_text,
+    text_of_error,
+)
 from watchme_analysis.window import Window, parse_span, parse_zone
 
 if TYPE_CHECKING:
@@ -38,6 +45,7 @@ Examples:
   aws sqs receive-message ... | watchme run --event -
   watchme run orders --offline --dry-run
   watchme run --digest 7d
+  watchme run orders --language ja
 
 \b
 Exit codes:
@@ -79,14 +87,16 @@ Exit codes:
 )
 @profile_option
 @region_option
-def run(systems: tuple[str, ...], event: Any, **options: Any) -> int:
+@language_option
+def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> int:
     """Run the investigation of each SYSTEM of watchme.toml, by default of all, once.
 
     A run pulls the evidence, diagnoses it, compares the result with the run before, and delivers what changed
     to the destinations of the system. Without destinations, it writes a report to the folder of the system's
     reports. One run of a system is in progress at a time. A run that is killed is continued by the next one.
 
-    Prints one line of JSON. [run] in watchme.toml states the window and the limits.
+    Prints one line of JSON. --language is that of its sentences, and that of texts and reports for each
+    destination that states none. [run] in watchme.toml states the window and the limits.
     """
     from watchme_analysis.cli.process_settings import absent_module
     from watchme_analysis.cli.report import ADDRESS_GRAMMAR
@@ -94,7 +104,7 @@ def run(systems: tuple[str, ...], event: Any, **options: Any) -> int:
 
     began = time.monotonic()
     span = _digest_span(options["digest"], event)
-    config = load_config()
+    config = replace(load_config(), language=language)
     aws = Aws(SessionTarget(options["profile"], options["region"]))
     chosen, window = _chosen(config, systems, event, None if options["offline"] else aws)
     wait_s = parse_span(options["wait"]).total_seconds()
@@ -102,7 +112,7 @@ def run(systems: tuple[str, ...], event: Any, **options: Any) -> int:
     results = []
     with absent_module(ADDRESS_GRAMMAR):
         for planned in runs:
-            results.append(_result(planned, span, config.run.usd_per_gb))
+            results.append(in_language(_result(planned, span, config.run.usd_per_gb), language, planned.zone))
             _tell(results[-1])
     status = _worst(results)
     line = {"status": status, "systems": results, "seconds": round(time.monotonic() - began, 1)}
@@ -209,9 +219,9 @@ def _result(planned: Any, span: timedelta | None, usd_per_gb: float) -> dict[str
         with logged(planned.storage.folder / _LOG):
             return run_system(planned) if span is None else run_digest(planned, span, usd_per_gb)
     except RunInProgressError as error:
-        return {"system": name, "status": "busy", "error": str(error)}
+        return {"system": name, "status": "busy", "error": text_of_error(error)}
     except WatchmeError as error:
-        return {"system": name, "status": "failed", "error": str(error)}
+        return {"system": name, "status": "failed", "error": masked_text(text_of_error(error))}
 
 
 def _worst(results: Sequence[Mapping[str, Any]]) -> str:

@@ -222,7 +222,7 @@ def export(systems: tuple[str, ...], every: float, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     marks = {"Dockerfile.watchme": b"watchme run", "watchme.json": MARK.encode(), "policy.json": b"Watchme"}
     for name, mark in marks.items():
-        check_replaceable(folder / name, partial(_holds, mark), "an earlier export")
+        check_replaceable(folder / name, partial(_holds, mark), "export")
     for name, text in files.items():
         write_atomically(folder / name, text.encode())
         echo(str(folder / name))
@@ -288,7 +288,7 @@ def _write_units(folder: Path, units: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     before = {name: (folder / name).read_bytes() for name in units if (folder / name).exists()}
     for name in units:
-        check_replaceable(folder / name, _is_own, "a unit of watchme schedule")
+        check_replaceable(folder / name, _is_own, "unit")
     for name, text in units.items():
         write_atomically(folder / name, text.encode())
     if not shutil.which("systemd-analyze"):

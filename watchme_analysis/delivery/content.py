@@ -13,7 +13,16 @@ from watchme_analysis.inference.findings import stored_sentences
 from watchme_analysis.report.summary import facts
 from watchme_analysis.services.diagnose import causes_of
 from watchme_analysis.text.formats import MISSING
-from watchme_analysis.text.message import Duration, Message, Quotation, Resource, TimeSpan, message, value_of
+from watchme_analysis.text.message import (
+    Duration,
+    Message,
+    MessageText,
+    Quotation,
+    Resource,
+    TimeSpan,
+    message,
+    value_of,
+)
 from watchme_analysis.text.render import label, render
 
 # Messages of a summary that say what to do.
@@ -102,7 +111,7 @@ def content_of(
     kind = label(f"delivery-kind-{notice.kind}", language)
     if diagnosis is None:
         title = said(message("delivery-title-plain", kind=Resource(kind), system=Resource(notice.system)))
-        error = (said(message("delivery-error", error=Quotation(notice.error))),) if notice.error else ()
+        error = (said(message("delivery-error", error=_error(notice.error))),) if notice.error else ()
         return Content(title, (), error, (), (), language, link)
     zone_name = str(zone)
     result = {
@@ -185,3 +194,8 @@ def _changes(notice: Notice) -> list[Message]:
                     message(f"delivery-worse-{measure}", before=before.impact.get(measure, 0), now=now)
                 )
     return found
+
+
+def _error(text: str) -> Message | Resource | Quotation:
+    """Return an error as the value of a message; one that another system wrote is quoted."""
+    return value_of(text) if isinstance(text, MessageText) else Quotation(text)

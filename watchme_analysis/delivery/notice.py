@@ -10,6 +10,7 @@ from typing import Any
 
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.changes import Change, Incident
+from watchme_analysis.text.message import restored_texts, stored_texts
 
 # Kinds beside those of a change.
 NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
@@ -73,6 +74,7 @@ class Notice:
         """Return a JSON-ready dictionary."""
         return {
             **vars(self),
+            "error": stored_texts(self.error),
             "kinds": list(self.kinds),
             "created_at": self.created_at.isoformat(),
             "incident": self.incident and self.incident.to_dict(),
@@ -91,6 +93,7 @@ class Notice:
             **{
                 **data,
                 **incidents,
+                "error": restored_texts(data["error"]),
                 "kinds": tuple(data["kinds"]),
                 "created_at": datetime.fromisoformat(data["created_at"]),
                 "due": tuple(data["due"]),

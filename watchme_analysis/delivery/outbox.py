@@ -23,7 +23,8 @@ from watchme_analysis.delivery.journal import (
 )
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.storage import Storage
-from watchme_analysis.redact import redacted
+from watchme_analysis.text.message import restored_texts, stored_texts
+from watchme_analysis.text.render import masked_text, note, text_of_error
 
 # A message that could not be delivered for so long is of no more use to its readers.
 GIVE_UP_AFTER = timedelta(days=1)
@@ -161,7 +162,7 @@ class Outbox:
             try:
                 outcome = self._deliver(name, notice)
             except DeliveryError as error:
-                sentence = redacted(str(error))
+                sentence = masked_text(text_of_error(error))
                 outcomes[name, notice.id] = Delivered(name, notice.id, notice.kind, FAILED, sentence)
                 return self._wait_s(error, attempt)
             queue.pop(0)
@@ -174,12 +175,12 @@ class Outbox:
         journal, sender = self.journal(name), self.senders[name]
         last = journal.last(notice.id)
         if last.get("event") == UNCERTAIN:  # reported again until the run that reported it has ended
-            return Delivered(name, notice.id, notice.kind, UNCERTAIN, str(last.get("error", "")))
+            return Delivered(name, notice.id, notice.kind, UNCERTAIN, restored_texts(last.get("error", "")))
         if last.get("event") in FINAL:
             return None
         if last.get("event") == SENT and not _is_repeatable(sender, last):
-            sentence = "The run was killed while it delivered: look whether the message has arrived."
-            journal.write(notice.id, UNCERTAIN, error=sentence)
+            sentence: str = note("delivery-uncertain")
+            journal.write(notice.id, UNCERTAIN, error=stored_texts(sentence))
             return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
         if not last:
             journal.write(notice.id, INTENDED)
@@ -188,11 +189,11 @@ class Outbox:
         try:
             receipt = sender.send(delivery)
         except DeliveryError as error:
-            sentence = redacted(str(error))
+            sentence = masked_text(text_of_error(error))
             if error.may_have_arrived and not _is_repeatable(sender, journal.last(notice.id)):
-                journal.write(notice.id, UNCERTAIN, error=sentence)
+                journal.write(notice.id, UNCERTAIN, error=stored_texts(sentence))
                 return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
-            journal.write(notice.id, FAILED, error=sentence)
+            journal.write(notice.id, FAILED, error=stored_texts(sentence))
             raise
         self.storage.checkpoint(f"called {name}")
         journal.write(notice.id, CONFIRMED, receipt=receipt, thread=notice.thread)

@@ -44,7 +44,8 @@ from watchme_analysis.delivery.telemetry import Telemetry
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.redact import redacted
 from watchme_analysis.stand_ins import LEVELS, Redactor
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Choice, Resource, restored_texts, stored_texts, value_of
+from watchme_analysis.text.render import error_message, masked_text, note, text_of_error
 from watchme_analysis.window import Window
 
 _LOG = logging.getLogger(__name__)
@@ -283,7 +284,7 @@ class _Work:
         except OwnedElsewhereError:
             raise
         except ServiceError as error:
-            self._partial(f"Whether another machine runs the system is not known: {redacted(str(error))}")
+            self._partial(note("run-owner-unknown", reason=value_of(masked_text(text_of_error(error)))))
         # Only once: whoever takes over later is not to lose it again.
         self.run_ = replace(self.run_, ownership=replace(owner, takes_over=False))
 
@@ -296,7 +297,7 @@ class _Work:
             questions, notices = self._look()
             failure = ""
         except (WatchmeError, OSError) as error:
-            failure = redacted(str(error))
+            failure = masked_text(text_of_error(error))
             self.result |= {"status": "failed", "error": failure}
             _LOG.info("%s: failed: %s", self.run_.system.name, failure)
             questions, notices = self.state.questions, []
@@ -360,7 +361,7 @@ class _Work:
         }
         if collected.missing:
             self.result["status"] = "partial"
-        self._check_deadline("the diagnosis")
+        self._check_deadline("diagnosis")
         system = self.run_.system.name
         states, notices = dict(self.state.questions), []
         for question, diagnosis in self._diagnosed(LEVELS[0]).items():
@@ -411,7 +412,7 @@ class _Work:
                     "error-run-deadline",
                     system=self.run_.system.name,
                     seconds=f"{self.run_.deadline_s:g}",
-                    step=step,
+                    step=Choice(step),
                 )
             )
 
@@ -439,11 +440,12 @@ class _Work:
             if not which.form or which.name in pages or self.case is None:
                 continue
             try:
-                self._check_deadline("the report")
+                self._check_deadline("report")
                 out = folder.folder / which.name
                 made = self.run_.stages.report(self.case, notice.question, which, out, self._left_s())
             except (WatchmeError, OSError) as error:
-                self._partial(f"The report ({which.name}) was not made: {redacted(str(error))}")
+                reason = value_of(masked_text(text_of_error(error)))
+                self._partial(note("run-report-failed", report=Resource(which.name), reason=reason))
                 continue
             self.storage.checkpoint(f"made {which.name}")
             pages[which.name] = f"{which.name}/{made}"
@@ -467,7 +469,7 @@ class _Work:
         diagnosis = None
         # Errors and figures name accounts and hosts, which have stand-ins at the stricter levels.
         redactor = Redactor(destination.redact)
-        notice = replace(notice, error=redactor.text(notice.error))
+        notice = replace(notice, error=restored_texts(redactor.value(stored_texts(notice.error))))
         folder = self.storage.within(f"{_OUTBOX}/{notice.id}")
         if notice.has_diagnosis:
             diagnosis = folder.read(f"diagnosis-{destination.redact}.json")
@@ -544,9 +546,8 @@ class _Work:
                 failing.pop(name, None)
             elif failing.get(name) != each.detail:
                 failing[name] = each.detail
-                made = notice_of(
-                    DELIVERY_FAILED, self.run_.system.name, None, self.now, f"{name}: {each.detail}"
-                )
+                error = note("problem-of", of=Resource(name), problem=value_of(each.detail))
+                made = notice_of(DELIVERY_FAILED, self.run_.system.name, None, self.now, error)
                 notice = with_due(replace(made, id=f"{made.id}-{name}"), self.run_.destinations)
                 reports.append(replace(notice, due=tuple(one for one in notice.due if one != name)))
         return failing, tuple(notice for notice in reports if notice.due)

@@ -25,7 +25,8 @@ from watchme_analysis.report.run import NoProgress, write_reports
 from watchme_analysis.report.summary import sentence
 from watchme_analysis.services.collect import Request, named_resources, pull
 from watchme_analysis.services.diagnose import answer, investigate, late_messages, questions_for
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import value_of
+from watchme_analysis.text.render import error_message, note
 from watchme_analysis.window import Window
 
 
@@ -93,7 +94,10 @@ class AwsSource:
             pulled = pull(self.aws, request, target)
         finally:
             timer.cancel()
-        missing = tuple(f"{part}: {why}" for part, why in pulled.failures.items())
+        missing = tuple(
+            note("problem-of", of=value_of(part), problem=value_of(why))
+            for part, why in pulled.failures.items()
+        )
         requested = self.aws.metrics_requested - before
         telemetry = self._telemetry(target, window, pulled.log_bytes, requested)
         return Collected(target, window, pulled.bytes_scanned / BYTES_PER_GB, missing, telemetry)
@@ -149,7 +153,7 @@ class AwsSource:
         )
         folder, result = written.reports[0]
         if result["status"] != "ok":
-            raise ReportError(sentence(result["error"]) or "The notebook failed.")
+            raise ReportError(sentence(result["error"]) or error_message("error-notebook-failed"))
         return folder.name
 
 

@@ -23,7 +23,7 @@ from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.text.message import Resource
+from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
@@ -109,12 +109,13 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], list[Rejected]]:
             # YAML also counts U+2028 and others as line ends, which no editor does.
             index = mark.index if mark else getattr(error, "position", 0)
             at = text.count("\n", 0, index) + 1
-            reason = getattr(error, "problem", None) or getattr(error, "reason", "it is not YAML")
-            problem = problem or Rejected(name, at, f"YAML breaks: {reason}")
+            said = getattr(error, "problem", None) or getattr(error, "reason", None)
+            reason = Resource(str(said)) if said else message("compose-no-yaml")
+            problem = problem or Rejected(name, at, note("compose-breaks", error=reason))
             keep = min(keep, at) - 1
             continue
         except ValueError as error:
-            return {}, [Rejected(name, 0, f"YAML holds a value that can't be read: {error}")]
+            return {}, [Rejected(name, 0, note("compose-value", error=Resource(str(error))))]
         break
     if problem:
         rest = shortened("".join(lines[keep:]), 2000)
@@ -124,7 +125,7 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], list[Rejected]]:
         return value, problems
     if value is None:
         return {}, problems
-    return {}, [Rejected(name, 1, "a compose file is a mapping, this is not", shortened(text, 2000))]
+    return {}, [Rejected(name, 1, note("compose-no-mapping"), shortened(text, 2000))]
 
 
 def _looks_like(raw: RawFile) -> bool:

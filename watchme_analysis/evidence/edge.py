@@ -14,6 +14,7 @@ from watchme_analysis.files.field_values import microseconds, number, span_ms, w
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import split_lines, unpadded
+from watchme_analysis.text.render import error_message, note, text_of_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,12 +91,12 @@ def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             continue
         record = _object(line)
         if record is None:
-            account.reject(at, "no JSON object", line)
+            account.reject(at, note("reject-no-json"), line)
             continue
         try:
             row = _row(record, raw)
         except ValueError as error:
-            account.reject(at, str(error), line)
+            account.reject(at, text_of_error(error), line)
             continue
         account.add({"file": raw.relative, "line": at, **row})
     return account.finish(["start", "end"])
@@ -107,15 +108,15 @@ def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
         value = record.get(field)
         moment = microseconds(value, raw.zone)
         if moment is None and value not in (None, "", 0):
-            raise ValueError(f"{field} {value!r} is not a time")
+            raise ValueError(error_message("value-no-time", value=f"{field} {value!r}"))
         row[name] = moment
     if row["start"] is None and row["end"] is None:
-        raise ValueError("no EdgeStartTimestamp")
+        raise ValueError(error_message("reject-edge-no-time"))
     for field, (name, convert) in _FIELDS.items():
         try:
             row[name] = convert(record.get(field))
         except ValueError as error:
-            raise ValueError(f"{field}: {error}") from None
+            raise ValueError(error_message("problem-of", of=field, problem=error)) from None
     start, end = row["start"], row["end"]
     if isinstance(start, int) and isinstance(end, int):
         row["duration_ms"] = span_ms(start, end, number(row["ttfb_ms"]))

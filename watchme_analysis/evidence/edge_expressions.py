@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from watchme_analysis.text.message import Message, message
+from watchme_analysis.text.render import error_message
+
 _TOKEN = re.compile(
     r"""\s*(?:
     (?P<raw>r(?P<marks>\#*)"(?P<rawtext>.*?)"(?P=marks))
@@ -111,7 +114,7 @@ def compiled(expression: str) -> Callable[[Mapping[str, Any]], Answer]:
     reader = _Reader(_tokens(expression))
     ask = reader.any_of()
     if reader.at < len(reader.tokens):
-        raise UnreadableError(f"{reader.tokens[reader.at][1]!r} stands where a rule should end or go on")
+        raise UnreadableError(error_message("expression-behind", found=repr(reader.tokens[reader.at][1])))
 
     def answer(fields: Mapping[str, Any]) -> Answer:
         found = ask(fields)
@@ -126,7 +129,9 @@ def _tokens(text: str) -> list[tuple[str, Any]]:
     while at < len(text):
         token = _TOKEN.match(text, at)
         if token is None:
-            raise UnreadableError(f"{text[at : at + 20].strip()!r} can't be read")
+            raise UnreadableError(
+                error_message("expression-unreadable", found=repr(text[at : at + 20].strip()))
+            )
         at = token.end()
         if token["raw"]:
             found.append(("text", token["rawtext"]))
@@ -153,7 +158,12 @@ class _Reader:
         self.tokens, self.at = tokens, 0
 
     def peek(self) -> tuple[str, Any]:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "the end")
+        return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "")
+
+    def _shown(self) -> str | Message:
+        """Return the next token as an error names it."""
+        kind, value = self.peek()
+        return message("expression-end") if kind == "end" else repr(value)
 
     def take(self, *words: str) -> bool:
         """Return True after consuming the next token if it is one of the words, else False."""
@@ -164,7 +174,9 @@ class _Reader:
 
     def expect(self, word: str) -> None:
         if not self.take(word):
-            raise UnreadableError(f"{self.peek()[1]!r} stands where {word!r} should")
+            raise UnreadableError(
+                error_message("expression-expected", found=self._shown(), expected=repr(word))
+            )
 
     def any_of(self) -> _Ask:
         return self._joined("or", lambda: self._joined("xor", lambda: self._joined("and", self.single)))
@@ -196,6 +208,7 @@ class _Reader:
 
     def operand(self) -> _Ask:
         kind, value = self.peek()
+        shown = self._shown()
         self.at += 1
         if kind in ("text", "address"):
             return lambda fields: _Value(value)
@@ -206,7 +219,7 @@ class _Reader:
             return lambda fields: _Value(value == "true")
         if kind == "word" and re.match(r"[A-Za-z_]", value) and value not in ("and", "or", "xor", "in"):
             return self.call(value) if self.take("(") else self.field(value)
-        raise UnreadableError(f"{value!r} stands where a field or value should")
+        raise UnreadableError(error_message("expression-no-operand", found=shown))
 
     def field(self, name: str) -> _Ask:
         while self.take("["):
@@ -240,7 +253,7 @@ class _Reader:
         while not self.take("}"):
             kind, value = self.peek()
             if kind not in ("text", "number", "address", "range"):
-                raise UnreadableError(f"{value!r} stands where a value of a set should")
+                raise UnreadableError(error_message("expression-no-member", found=self._shown()))
             self.at += 1
             found.append((kind, value))
             self.take(",")

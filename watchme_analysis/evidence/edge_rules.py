@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from watchme_analysis.evidence.edge_expressions import Answer, UnreadableError, compiled, wildcard
 from watchme_analysis.files.json_values import leaf
 from watchme_analysis.redact import shortened
+from watchme_analysis.text.message import Code, Phrases, Resource, message
+from watchme_analysis.text.render import as_message, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,13 +134,13 @@ def _rules(file: str, path: str, node: dict[str, Any]) -> Iterator[EdgeRule]:
         try:
             concerns = compiled(expression)
         except UnreadableError as error:
-            problem = f"{error} in `{expression}`"
+            problem = note("expression-in", problem=as_message(error), expression=Code(expression))
         yield EdgeRule(file, path, label, concerns, expression, effect, statuses, problem, host)
     elif patterns := _patterns(node):
         concerns = _by_pattern(patterns, _methods(node))
         yield EdgeRule(file, path, label, concerns, " or ".join(patterns), *said)
     elif isinstance(node.get("id"), str) and (effect := _zone_effect(node["id"], node.get("value"))):
-        yield EdgeRule(file, path, f"zone setting {node['id']}", lambda _: Answer(holds=True), "all", effect)
+        yield EdgeRule(file, path, node["id"], lambda _: Answer(holds=True), "true", effect)
 
 
 def _items(node: Any) -> list[Any]:
@@ -203,17 +205,24 @@ def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
     limit = nested if isinstance(nested, dict) else node if "threshold" in node else None
     if limit is not None:
         count = limit.get("requests_per_period", limit.get("threshold"))
-        return f"rate limit {count} per {limit.get('period')} s, action {mode}", _REFUSED, ""
+        stated = {"count": count, "period": limit.get("period"), "action": mode}
+        words = {name: Resource(str(value)) for name, value in stated.items()}
+        return note("edge-rule-limit", **words), _REFUSED, ""
     settings = _given(node)
     statuses = _ACTIONS.get(mode, ())
     if set(settings) == {"forwarding_url"}:
         statuses = _MOVED
     said = [f"action {mode}"] if mode in _ACTIONS else []
     said += [f"{name} {_short(value)}" for name, value in settings.items() if _can_spoil(name, value)]
-    unread = [f"setting `{name}`" for name in settings if name not in _SPOILING | _HARMLESS]
+    unread = [
+        message("edge-rule-setting", name=Code(name))
+        for name in settings
+        if name not in _SPOILING | _HARMLESS
+    ]
     if mode and mode not in _ACTIONS and mode not in _SETTING_ACTIONS:
-        unread.append(f"action `{mode}`")
-    return ", ".join(said), statuses, " and ".join(unread)
+        unread.append(message("edge-rule-action", name=Code(mode)))
+    problem = note("edge-rule-settings", settings=Phrases(tuple(unread))) if unread else ""
+    return ", ".join(said), statuses, problem
 
 
 def _given(node: Mapping[str, Any]) -> dict[str, Any]:

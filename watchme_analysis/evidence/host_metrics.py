@@ -9,8 +9,8 @@ from watchme_analysis.files.csv_table import TIME_NAMES, CsvRow, csv_rows, heade
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.field_values import microseconds, number
 from watchme_analysis.files.line_accounting import TextAccounting
-from watchme_analysis.text.message import Names
-from watchme_analysis.text.render import note
+from watchme_analysis.text.message import Names, Resource
+from watchme_analysis.text.render import as_message, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         time_name = next((name for name in TIME_NAMES if name in row.cells), "")
         moment = microseconds(row.cells.get(time_name), raw.zone)
         if moment is None:
-            account.reject(row.line, "no time", row.text)
+            account.reject(row.line, note("reject-no-time"), row.text)
             continue
         samples += 1
         tidy = {"metric", "value"} <= set(row.cells)
@@ -64,7 +64,9 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             try:
                 value = None if cell.strip().lower() in _MISSING else number(cell)
             except ValueError as error:
-                account.reject(row.line, f"{name}: {error}", row.text)
+                account.reject(
+                    row.line, note("problem-of", of=Resource(name), problem=as_message(error)), row.text
+                )
                 continue
             account.rows.append(
                 {

@@ -22,6 +22,7 @@ from watchme_analysis.files.csv_table import TIME_NAMES, csv_rows, header_of
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
 from watchme_analysis.files.field_values import microseconds, number, whole_number
 from watchme_analysis.files.line_accounting import TextAccounting
+from watchme_analysis.text.render import note, text_of_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ def read_probes(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     for line, cells, text in csv_rows(raw, account, tail="error"):
         moment = microseconds(next((cells[name] for name in TIME_NAMES if cells.get(name)), None), raw.zone)
         if moment is None:
-            account.reject(line, "no time", text)
+            account.reject(line, note("reject-no-time"), text)
             continue
         try:
             row = {
@@ -78,7 +79,7 @@ def read_probes(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
                 **{name: number(cells.get(name)) for name in _PARTS},
             }
         except ValueError as error:
-            account.reject(line, str(error), text)
+            account.reject(line, text_of_error(error), text)
             continue
         words = {name: cells.get(name, "").strip() or None for name in ("vantage", "path", "error")}
         if words["vantage"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
+from watchme_analysis.text.message import Choice
 from watchme_analysis.text.render import error_message
 
 _FIRST_BYTES = 4096
@@ -23,7 +24,7 @@ def check_replaceable(path: Path, is_same_kind: Callable[[bytes], bool], kind: s
     is_same_kind
         Tells from the first 4,096 bytes of a file whether it is an earlier output.
     kind
-        Name of such an output, for the message.
+        Kind of such an output, which the message names by ``error-output-other-kind``.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def check_replaceable(path: Path, is_same_kind: Callable[[bytes], bool], kind: s
     except OSError as error:
         raise InputError(error_message("error-output-unreadable", path=path, reason=error)) from error
     if first and not is_same_kind(first):
-        raise InputError(error_message("error-output-other-kind", path=path, kind=kind))
+        raise InputError(error_message("error-output-other-kind", path=path, kind=Choice(kind)))
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.lines import decoded
-from watchme_analysis.text.message import Resource
+from watchme_analysis.text.message import Quotation, Resource
 from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
@@ -51,22 +51,36 @@ class _Columns(NamedTuple):
     def has_tail(self) -> bool:
         return self.tail == self.names[-1]
 
+    def is_too_long(self, cells: Sequence[str]) -> bool:
+        """Return whether there are more cells than columns, and not only empty ones."""
+        size = len(self.names)
+        return len(cells) > size and not self.has_tail and any(cells[size:])
+
+    def is_too_short(self, cells: Sequence[str]) -> bool:
+        """Return whether cells are missing.
+
+        Some programs omit an empty last text; any other short row was truncated, including its last cell.
+        """
+        return len(cells) < len(self.names) - self.has_tail
+
+    def matches(self, cells: Sequence[str]) -> bool:
+        """Return whether cells match these columns."""
+        return not (self.is_too_long(cells) or self.is_too_short(cells))
+
     def misfit(self, cells: Sequence[str]) -> str | None:
         """Return the reason why cells do not match these columns, None if they match."""
-        size = len(self.names)
-        if len(cells) > size and not self.has_tail and any(cells[size:]):
-            return f"{len(cells)} cells under {size} columns"
-        # Some programs omit an empty last text; any other short row was truncated, including its last cell.
-        if len(cells) < size - self.has_tail:
-            return f"the line is cut: {len(cells)} of {size} cells"
-        return None
+        if self.matches(cells):
+            return None
+        reason = "reject-csv-cells" if self.is_too_long(cells) else "reject-csv-cut-cells"
+        counts = {"cells": len(cells), "columns": len(self.names)}
+        return note(reason, **{name: Resource(str(count)) for name, count in counts.items()})
 
     def damage(self, cells: Sequence[str], text: str, is_torn: bool) -> str | None:
         """Return the problem of a record, None without one; ``is_torn`` means no line end."""
         if self.hides_row(text):
-            return "a row is cut, and another one follows in its line"
+            return note("reject-csv-cut-row")
         if is_torn and len(cells) < len(self.names):
-            return "the line is cut"
+            return note("reject-csv-cut")
         return self.misfit(cells)
 
     def row(self, cells: Sequence[str]) -> dict[str, str]:
@@ -79,12 +93,12 @@ class _Columns(NamedTuple):
     def is_row(self, line: str) -> bool:
         """Return whether a line alone is a row: it matches the columns and has a time."""
         cells, is_open = _alone(line)
-        return not is_open and self.misfit(cells) is None and self._has_time(cells)
+        return not is_open and self.matches(cells) and self._has_time(cells)
 
     def begins_row(self, line: str) -> bool:
         """Return whether a line is a row, or the first line of a row with a text of several lines."""
         cells, is_open = _alone(line)
-        return self._has_time(cells) and (is_open or self.misfit(cells) is None)
+        return self._has_time(cells) and (is_open or self.matches(cells))
 
     def _has_time(self, cells: Sequence[str]) -> bool:
         times = [cell for name, cell in zip(self.names, cells, strict=False) if name in TIME_NAMES]
@@ -150,7 +164,7 @@ def quoted_rows(data: bytes) -> Iterator[QuotedRow]:
         try:
             cells = next(csv.reader(fed(), strict=True), [])
         except csv.Error as error:
-            taken, problem = 1, str(error)
+            taken, problem = 1, note("reject-csv", error=Quotation(str(error)))
         text = "".join(lines[at : at + taken]).rstrip("\r\n")
         at += taken
         if problem is not None or any(cells):
@@ -209,7 +223,7 @@ def csv_rows(raw: RawFile, account: TextAccounting, tail: str | None = None) -> 
             continue
         text = "".join(lines[first:at]).rstrip("\r\n")
         if names is not None:
-            problem = "the header again, and cut"
+            problem = note("reject-csv-header")
         elif problem is None:
             problem = columns.damage(cells, text, is_torn and at == len(lines))
         if problem is not None:
@@ -242,8 +256,8 @@ def _record(lines: Sequence[str], at: int, columns: _Columns | None) -> tuple[li
     try:
         cells = next(csv.reader(fed()), [])
     except csv.Error as error:
-        return [], 1, str(error)
-    return ([], 1, "a quote is not closed") if is_open else (cells, taken, None)
+        return [], 1, note("reject-csv", error=Quotation(str(error)))
+    return ([], 1, note("reject-csv-quote")) if is_open else (cells, taken, None)
 
 
 def _alone(line: str) -> tuple[list[str], bool]:

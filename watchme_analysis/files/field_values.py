@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.text.render import error_message
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -155,13 +157,13 @@ def number(value: object) -> float | None:
     if value is None or isinstance(value, bool):
         if value is None:
             return None
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(error_message("value-no-number", value=repr(value)))
     text = str(value).strip()
     if text in ("", "-"):
         return None
     found = float(text) if _NUMBER.fullmatch(text) else math.inf
     if not math.isfinite(found):
-        raise ValueError(f"{text[:_MOST_DIGITS]!r} is not a number")
+        raise ValueError(error_message("value-no-number", value=repr(text[:_MOST_DIGITS])))
     return found
 
 
@@ -211,8 +213,8 @@ def whole_number(value: object) -> int | None:
         if found is None:
             return None
         if not found.is_integer():
-            raise ValueError(f"{value!r} is not a whole number")
+            raise ValueError(error_message("value-no-whole-number", value=repr(value)))
         whole = int(found)
     if abs(whole) > LARGEST_WHOLE:
-        raise ValueError(f"{value!r} is larger than any count or status")
+        raise ValueError(error_message("value-too-large", value=repr(value)))
     return whole

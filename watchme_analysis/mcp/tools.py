@@ -13,7 +13,7 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
 from watchme_analysis.services.claims import check_claim, claim_to_dict
 from watchme_analysis.services.diagnose import chosen_questions, diagnose
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ class Tools:
                 window = case.window
                 entry = {
                     "case": path.parent.name,
-                    "title": case.title,
+                    "title": render(case.title, self.language),
                     "window": None if window is None else str(window),
                     "tables": {name: case.manifest["tables"][name]["rows"] for name in case.tables},
                 }

@@ -77,8 +77,7 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
         try:
             config = payload(text)
         except RecursionError:
-            reason = "its blocks are nested too deeply"
-            return [], [Rejected(name, 0, reason, shortened(text, 2000))]
+            return [], [Rejected(name, 0, note("reject-nginx-nested"), shortened(text, 2000))]
         if not config["parsed"] and config["errors"]:
             repaired, line, reason = _repair(path)
             tail = split_text(text)[line - 1 :]
@@ -90,7 +89,9 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
         # crossplane ends its sentence with the file's name and line, which stand in their own columns.
         reason = re.sub(r" in \S+nginx\.conf:\d+$", "", str(error["error"]))
         content = lines[number - 1] if 0 < number <= len(lines) else ""
-        rejected.append(Rejected(name, number, reason, shortened(content, 2000)))
+        rejected.append(
+            Rejected(name, number, note("reject-nginx", error=Resource(reason)), shortened(content, 2000))
+        )
     return config["parsed"], rejected
 
 
@@ -132,14 +133,14 @@ def _repair(path: Path) -> tuple[str, int, str]:
     from crossplane.errors import NgxParserBaseException
 
     tokens: list[tuple[str, int, bool]] = []
-    reason = "the file ends inside a statement"
+    reason: str = note("reject-nginx-end")
     line = 1
     try:
         for token, line, quoted in crossplane.lex(str(path)):
             if quoted or not token.startswith("#"):
                 tokens.append((token, line, quoted))
     except NgxParserBaseException as error:
-        reason, line = str(error.strerror), error.lineno or line
+        reason, line = note("reject-nginx", error=Resource(str(error.strerror))), error.lineno or line
     whole = 0
     for at, (token, _, quoted) in enumerate(tokens, 1):
         if token in (";", "{", "}") and not quoted:

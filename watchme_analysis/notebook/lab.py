@@ -15,7 +15,7 @@ from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.style import annotate_on_hover
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import Resource, message
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.render import label, render, text_of_error
 
 # Steps of the slider for the time range.
 _STEPS = 60
@@ -23,13 +23,15 @@ _STEPS = 60
 _MOST_SUBJECTS = 50
 
 
-def interactive(view: FigureView) -> Any:
+def interactive(view: FigureView, language: str = "en") -> Any:
     """Return a figure as a widget with zoom, pan, and values at the pointer.
 
     Parameters
     ----------
     view
         Figure of a section.
+    language
+        Language of the buttons.
 
     Raises
     ------
@@ -44,6 +46,10 @@ def interactive(view: FigureView) -> Any:
     canvas = Canvas(view.figure)
     FigureManager(canvas, 0)
     canvas.header_visible = False
+    canvas.toolbar.toolitems = [
+        (name, label(f"figure-button-{name.lower()}", language), *rest)
+        for name, _, *rest in canvas.toolbar.toolitems
+    ]
     annotate_on_hover(view.figure)
     return canvas
 
@@ -132,7 +138,7 @@ class Explorer:
     def _draw(self, _: Any = None) -> None:
         section = getattr(self.page, self.section.value)
         try:
-            self._shown.children = (widget_of(section),)
+            self._shown.children = (widget_of(section, self.page.language),)
         except WatchmeError as error:
             self._show_error(error)
 
@@ -141,7 +147,8 @@ class Explorer:
 
         import ipywidgets as widgets
 
-        self._shown.children = (widgets.HTML(f"<p><strong>{escape(str(error))}</strong></p>"),)
+        said = render(text_of_error(error), self.page.language, self.page.zone)
+        self._shown.children = (widgets.HTML(f"<p><strong>{escape(said)}</strong></p>"),)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -149,12 +156,20 @@ class Explorer:
         display(self.box)  # type: ignore[no-untyped-call]
 
 
-def widget_of(section: Any) -> Any:
-    """Return a section as a widget: a figure with zoom and hover, else its HTML."""
+def widget_of(section: Any, language: str = "en") -> Any:
+    """Return a section as a widget: a figure with zoom and hover, else its HTML.
+
+    Parameters
+    ----------
+    section
+        Section of a page.
+    language
+        Language of the figure's buttons.
+    """
     import ipywidgets as widgets
 
     view = section()
     if isinstance(view, FigureView):
-        return interactive(view)
+        return interactive(view, language)
     bundle = view._repr_mimebundle_()
     return widgets.HTML(str(bundle["text/html"]))

@@ -297,7 +297,7 @@ class Page:
         start, end = (Resource(format_time(bound, self.zone)) for bound in (window.start, window.end))
         rows = [
             (self._label("opened-question"), current.question),
-            (self._label("opened-case"), current.case.title),
+            (self._label("opened-case"), render(current.case.title, self.language)),
             (
                 self._label("opened-window"),
                 render(message("losses-between", start=start, end=end), self.language),

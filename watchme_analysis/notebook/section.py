@@ -128,7 +128,7 @@ class Section(Generic[View]):
         """
         from watchme_analysis.notebook.lab import interactive
 
-        return interactive(self.plot())
+        return interactive(self.plot(), self.page.language)
 
     def __repr__(self) -> str:
         return f"<Section {self.name}>"

@@ -293,7 +293,7 @@ def write_load_plan(plan: LoadPlan, path: Path) -> None:
     InputError
         When the file holds something else or can't be written.
     """
-    check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "a plan of a load test")
+    check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "load-plan")
     text = json.dumps(plan.to_dict(), ensure_ascii=False, indent=1)
     write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))
 

@@ -352,7 +352,7 @@ def write_plan(plan: Plan, path: Path) -> None:
     InputError
         When the file holds something else or can't be written.
     """
-    check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "a plan")
+    check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "plan")
     text = json.dumps(plan.to_dict(), ensure_ascii=False, indent=2)
     write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.atomic_write import check_replaceable
 from watchme_analysis.files.decompress import GZIP_MAGIC
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.remedies.queue_reader import (
@@ -137,7 +136,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
         When the queue can't be read. Messages that were received are visible again then.
     """
     if path.exists():
-        check_replaceable(path, lambda _: False, "free for a new archive")
+        raise InputError(error_message("error-archive-exists", path=path))
     url = queue_url(aws, queue)
     attributes = queue_attributes(aws, url)
     check_readable(attributes, url)
@@ -240,16 +239,16 @@ def read_archive(path: Path) -> Archive:
     try:
         lines = list(_lines(path))
         if len(lines) < 2:
-            raise ValueError("it has no end")
+            raise ValueError(error_message("archive-damage-end"))
         for line in lines[:-1]:
             digest.update(line)
         header, *messages, trailer = (json.loads(line) for line in lines)
         stored = trailer.pop("sha256")
         text = digest.hexdigest().encode() + json.dumps(trailer, sort_keys=True).encode()
         if (header["format"], header["format_version"]) != (FORMAT, FORMAT_VERSION):
-            raise ValueError("its format is another one")
+            raise ValueError(error_message("archive-damage-format"))
         if hashlib.sha256(text).hexdigest() != stored or len(messages) != trailer["messages"]:
-            raise ValueError("its hash does not fit its content")
+            raise ValueError(error_message("archive-damage-hash"))
         return Archive(
             path=path,
             url=str(header["queue"]),
@@ -270,7 +269,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     with gzip.open(path) as file:
         while line := file.readline(_LONGEST_LINE):
             if not line.endswith(b"\n"):
-                raise ValueError("a line is cut off")
+                raise ValueError(error_message("archive-damage-cut"))
             yield line
 
 

@@ -142,7 +142,7 @@ def purge_queue(  # noqa: PLR0913  what is purged, why and how
     attributes = queue_attributes(aws, url)
     check_readable(attributes, url)
     record = record_of(archive.path)
-    check_replaceable(record, lambda first: first.startswith(_RECORD_BEGINNING), "a record of a purge")
+    check_replaceable(record, lambda first: first.startswith(_RECORD_BEGINNING), "purge-record")
     with open_journal(journal_of(archive.path)) as journal:
         run = _Purge(aws, url, archive, journal, limits)
         why = run.check(attributes)

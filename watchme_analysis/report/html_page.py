@@ -137,7 +137,7 @@ def check_index(reports: Path) -> None:
         reports / INDEX,
         # The title alone marked the index of the previous release.
         lambda first: _INDEX_MARK in first or b"<title>Reports</title>" in first,
-        "an index of reports",
+        "index",
     )
 
 

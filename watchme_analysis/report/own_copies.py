@@ -18,7 +18,7 @@ from watchme_analysis.text.message import message
 from watchme_analysis.text.render import error_message
 
 
-def copy_notebooks(case: Path, folder: Path | None = None) -> list[Path]:
+def copy_notebooks(case: Path, folder: Path | None = None, language: str = "en") -> list[Path]:
     """Return the notebooks of a case in a folder of the user, the first question's first.
 
     A notebook that is there already is left as it is, so that work on it goes on. A new one has the case as
@@ -30,6 +30,8 @@ def copy_notebooks(case: Path, folder: Path | None = None) -> list[Path]:
         A case or a folder of raw evidence.
     folder
         Folder of the copies; ``watchme/CASE`` in the home folder by default.
+    language
+        Language of a new copy: of its texts, and of its page by the parameter ``language``.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def copy_notebooks(case: Path, folder: Path | None = None) -> list[Path]:
         copy = folder / path.name
         if not copy.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(copy, _filled(notebook, case.resolve()).encode())
+            write_atomically(copy, _filled(notebook, case.resolve(), language).encode())
         copies.append((questions.index(about), about != question, copy))
     if not copies:
         raise InputError(
@@ -82,15 +84,26 @@ _EXPLORE: dict[str, Any] = {
 }
 
 
-def _filled(notebook: dict[str, Any], case: Path) -> str:
-    """Return the text of a notebook with the case as its parameter, without outputs."""
+def _filled(notebook: dict[str, Any], case: Path, language: str) -> str:
+    """Return the text of a notebook with case and language as its parameters, without outputs."""
+    notebook["cells"] += [dict(_EXPLORE_HEAD), dict(_EXPLORE)]
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
+            # A Japanese text stands beside the English one, in the cell's metadata.
+            cell["source"] = cell["metadata"].get(language, cell["source"])
             continue
         cell["outputs"], cell["execution_count"] = [], None
         if "parameters" in cell["metadata"].get("tags", ()):
-            source = "".join(cell["source"])
-            filled = re.sub(r"^case = .*$", lambda _: f"case = {json.dumps(str(case))}", source, flags=re.M)
+            filled = _with_parameters("".join(cell["source"]), {"case": str(case), "language": language})
             cell["source"] = filled.splitlines(keepends=True)
-    notebook["cells"] += [_EXPLORE_HEAD, _EXPLORE]
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def _with_parameters(source: str, values: dict[str, str]) -> str:
+    """Return the source of a cell of parameters with other values."""
+    return re.sub(
+        rf"^({'|'.join(values)}) = .*$",
+        lambda found: f"{found[1]} = {json.dumps(values[found[1]])}",
+        source,
+        flags=re.M,
+    )

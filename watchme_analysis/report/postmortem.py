@@ -174,7 +174,7 @@ class _Postmortem:
         facts = self._facts
         window = self._page.window
         between = [Resource(format_time(bound, self._page.zone)) for bound in (window.start, window.end)]
-        rows: list[tuple[str, str]] = [(self._label("page-case"), case.title)]
+        rows: list[tuple[str, str]] = [(self._label("page-case"), self._render(case.title))]
         if self._has_incident:
             rows += [
                 (self._label("page-incident"), facts.incident),

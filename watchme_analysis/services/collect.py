@@ -48,8 +48,9 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import System
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
-from watchme_analysis.text.message import Resource, Sentences, message_of, value_of
-from watchme_analysis.text.render import error_message, note, text_of_error
+from watchme_analysis.text.catalogue import LANGUAGES
+from watchme_analysis.text.message import Choice, Phrases, Resource, Sentences, message, message_of, value_of
+from watchme_analysis.text.render import error_message, note, render, text_of_error
 from watchme_analysis.window import Window
 
 
@@ -437,10 +438,15 @@ class _Pull:
     def _settings(self) -> None:
         request, window = self.request, self.request.window
         named = (*request.queues, *request.functions, *request.instances, *request.log_groups)
-        title = f"{', '.join(named)} in {self.aws.region}"
-        # Also in the title of the case, because a later reader has not seen the output of the command.
-        if self.failures:
-            title += f"; missing: {', '.join(self.failures)}"
+        # Missing parts stand in the title, because a later reader has not seen the output of the command.
+        title = message(
+            "pull-title",
+            named=Resource(", ".join(named)),
+            region=Resource(self.aws.region),
+            has=Choice("gaps" if self.failures else "everything"),
+            missing=Phrases(tuple(map(message_of, self.failures))),
+        )
+        titles = ", ".join(f"{language} = {json.dumps(render(title, language))}" for language in LANGUAGES)
         start, end = window.start.isoformat(), window.end.isoformat()
-        text = f'title = {json.dumps(title)}\n\n[window]\nstart = "{start}"\nend = "{end}"\n'
+        text = f'title = {{ {titles} }}\n\n[window]\nstart = "{start}"\nend = "{end}"\n'
         (self.folder / "case.toml").write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +42,9 @@ class Catalogue:
         self.language = language
         self._sources = read_sources(language)
         self._bundle: FluentBundle | None = None
+        self._plain: dict[str, tuple[tuple[str, bool], ...]] = {}
 
-    @property
+    @cached_property
     def ids(self) -> frozenset[str]:
         """Return the ids of all messages."""
         return frozenset(self._sources)
@@ -63,10 +64,17 @@ class Catalogue:
         MessageError
             When the id is unknown, or a value is missing.
         """
+        plain = self._plain.get(message_id)
+        if plain:
+            shown = [_text(values.get(part)) if is_name else part for part, is_name in plain]
+            if None not in shown:
+                return "".join(map(str, shown))
         bundle = self._parsed(message_id)
         pattern = bundle.get_message(message_id).value
         if pattern is None:
             raise MessageError(f"The message {message_id!r} has no text in the catalogue {self.language!r}.")
+        if plain is None:
+            self._plain[message_id] = _plain_parts(pattern)
         # Fluent refuses longer values, and a path or a list of sentences may be longer.
         texts = {name: getattr(value, "text", value) for name, value in values.items()}
         long = [name for name, text in texts.items() if isinstance(text, str) and len(text) > _LONGEST_VALUE]
@@ -102,6 +110,31 @@ class Catalogue:
                     f"The message {message_id!r} of the catalogue {self.language!r} is not valid Fluent."
                 )
         return self._bundle
+
+
+def _text(value: Any) -> str | None:
+    """Return a value that is finished text; None for a number, which Fluent formats, or a missing value."""
+    return value if isinstance(value, str) else getattr(value, "text", None)
+
+
+def _plain_parts(pattern: Any) -> tuple[tuple[str, bool], ...]:
+    """Return the parts of a pattern of text and names only, as pairs of a part and whether it is a name.
+
+    Empty for a pattern with variants. A damaged log has thousands of lines with such a sentence, and joining
+    its parts takes a fifth of the time that Fluent takes.
+    """
+    from fluent.runtime.resolver import Placeable, TextElement, VariableReference
+
+    parts: list[tuple[str, bool]] = []
+    for element in getattr(pattern, "elements", [pattern]):
+        inner = element.expression if isinstance(element, Placeable) else element
+        if isinstance(inner, TextElement):
+            parts.append((inner.value, False))
+        elif isinstance(inner, VariableReference):
+            parts.append((inner.id.name, True))
+        else:
+            return ()
+    return tuple(parts)
 
 
 @cache

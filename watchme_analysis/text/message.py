@@ -344,6 +344,11 @@ def restored_texts(value: Any) -> Any:
         return str(value["text"])
 
 
+def in_both_languages(english: str, japanese: str) -> MessageText:
+    """Return a text of a data file that states it in each language."""
+    return MessageText(english, message("cause-text", text=Translated(english, japanese)))
+
+
 def message(message_id: str, /, **values: Value | int | datetime | Iterable[str] | Iterable[int]) -> Message:
     """Return a message; a whole number is a count, a datetime an instant, and any iterable names.
 

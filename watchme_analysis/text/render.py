@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta, tzinfo
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from watchme_analysis.errors import InputError, WatchmeError, reason_of
-from watchme_analysis.redact import redacted, shortened
+from watchme_analysis.redact import redacted, redacted_values, shortened
 from watchme_analysis.text.catalogue import LANGUAGES, Catalogue, catalogue
 from watchme_analysis.text.formats import (
     duration_parts,
@@ -48,6 +48,8 @@ from watchme_analysis.text.message import (
     Value,
     message,
     message_of,
+    restored_texts,
+    stored_texts,
 )
 from watchme_analysis.text.printable import printable
 
@@ -77,9 +79,9 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     MessageError
         When the catalogue has no such message, or a value is missing.
     """
-    known = catalogue(language).ids | {"sentences"} if isinstance(text, MessageText) else frozenset()
-    if isinstance(text, MessageText) and language != "en" and text.message.id in known:
-        text = text.message
+    if isinstance(text, MessageText) and language != "en":
+        said_id = text.message.id
+        text = text.message if said_id == "sentences" or said_id in catalogue(language).ids else text
     if isinstance(text, str):
         return str(text) if zone is UTC else in_zone(text, zone)
     said = _Renderer(catalogue(language), zone).message(text)
@@ -95,6 +97,35 @@ def note(message_id: str, /, **values: Any) -> MessageText:
         As for :func:`watchme_analysis.text.message.message`.
     """
     return _english(message(message_id, **values))
+
+
+def in_language(value: Any, language: str, zone: tzinfo = UTC) -> Any:
+    """Return a value for JSON in which each text that carries a message is rendered in a language.
+
+    Parameters
+    ----------
+    value
+        Dictionaries, lists and plain values; other texts stay as they are.
+    language
+        ``en`` or ``ja``.
+    zone
+        Time zone of the reader.
+    """
+    if isinstance(value, MessageText):
+        return render(value, language, zone)
+    if isinstance(value, Mapping):
+        return {
+            in_language(key, language, zone): in_language(item, language, zone) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [in_language(item, language, zone) for item in value]
+    return value
+
+
+def masked_text(text: str) -> str:
+    """Return a text with secrets masked, also in the values of the message that it carries."""
+    masked: str = restored_texts(redacted_values(stored_texts(text)))
+    return masked
 
 
 class ErrorMessage(Message):

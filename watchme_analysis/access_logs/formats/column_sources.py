@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from watchme_analysis.files.field_values import microseconds, number, whole_number
 from watchme_analysis.files.request_line import split_request, split_target
+from watchme_analysis.text.render import error_message
 
 # Text and integer columns, and the variables that may fill each of them, in order of preference.
 TEXT_SOURCES: dict[str, tuple[str, ...]] = {
@@ -181,7 +182,7 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
             try:
                 row[column] = convert(values[name])
             except ValueError as error:
-                raise ValueError(f"${name}: {error}") from None
+                raise ValueError(error_message("problem-of", of=f"${name}", problem=error)) from None
             # A second variable with the same value adds no information.
             if len(names) > 1:
                 used.update(other for other in names if values[other] == values[name])
@@ -205,7 +206,8 @@ def _time(values: Values, names: Sequence[str], zone: tzinfo) -> int | None:
             continue
         moment = microseconds(value, zone)
         if moment is None:
-            raise ValueError(f"${name}: {value!r} is not a time")
+            problem = error_message("value-no-time", value=repr(value))
+            raise ValueError(error_message("problem-of", of=f"${name}", problem=problem))
         found = moment if found is None else found
     return found
 
@@ -214,7 +216,7 @@ def _decimal(name: str, value: str | None) -> float | None:
     try:
         return number(value)
     except ValueError as error:
-        raise ValueError(f"${name}: {error}") from None
+        raise ValueError(error_message("problem-of", of=f"${name}", problem=error)) from None
 
 
 def _request(values: Values, sources: ColumnSources, used: set[str]) -> dict[str, object]:
@@ -274,7 +276,7 @@ def upstream_columns(values: Values) -> dict[str, object]:
         try:
             row["upstream_status"] = whole_number(statuses[-1])
         except ValueError as error:
-            raise ValueError(f"$upstream_status: {error}") from None
+            raise ValueError(error_message("problem-of", of="$upstream_status", problem=error)) from None
     if tries > 1:
         logged = {name: values[name] for name in present if values[name] is not None}
         row["upstream_raw"] = json.dumps(logged, sort_keys=True, ensure_ascii=False)

@@ -23,6 +23,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from watchme_analysis.files.field_values import duration_s, microseconds, number, span_ms
+from watchme_analysis.text.render import error_message
 
 _DAY_S = 86_400
 # Of Cloudflare's fields, a job of Logpush writes those that it was configured for.
@@ -77,7 +78,8 @@ def _logpush(values: dict[str, Any], record: Mapping[str, Any]) -> None:
 def _time(key: str, value: Any) -> int | None:
     found = microseconds(value)
     if found is None and value not in (None, "", 0):
-        raise ValueError(f"{key}: {value!r} is not a time")
+        problem = error_message("value-no-time", value=repr(value))
+        raise ValueError(error_message("problem-of", of=key, problem=problem))
     return found
 
 
@@ -367,11 +369,12 @@ def _seconds(key: str, value: Any, per_second: float) -> str | None:
     try:
         count = number(value)
     except ValueError as error:
-        raise ValueError(f"{key}: {error}") from None
+        raise ValueError(error_message("problem-of", of=key, problem=error)) from None
     if count is None:
         return None
     if per_second == 1 and isinstance(value, int) and value >= _DAY_S:
-        raise ValueError(f"{key}: {value} can't be seconds: the log must be written with times in seconds")
+        problem = error_message("value-no-seconds", value=value)
+        raise ValueError(error_message("problem-of", of=key, problem=problem))
     return f"{count / per_second:.9f}"
 
 
@@ -385,7 +388,7 @@ def end_of(start: Any, seconds: str | None, zone: tzinfo = UTC) -> str:
     """
     began = microseconds(start, zone)
     if began is None:
-        raise ValueError(f"{start!r} is not a time")
+        raise ValueError(error_message("value-no-time", value=repr(start)))
     return _epoch(began + round(float(seconds or 0) * 1e6))
 
 

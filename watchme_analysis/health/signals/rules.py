@@ -20,12 +20,12 @@ from watchme_analysis.text.message import (
     Code,
     Message,
     Phrases,
-    Quotation,
     Resource,
     Share,
     Text,
     message,
     sentences,
+    value_of,
 )
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def _named(rules: Sequence[EdgeRule]) -> Text | None:
             "health-rule-edge-setting",
             rule=Code(rule.label),
             condition=Code(shortened(rule.condition, 160, "...")),
-            effect=Resource(rule.effect),
+            effect=value_of(rule.effect),
         )
         for rule in rules[:NAMED]
     ]
@@ -352,7 +352,7 @@ def unread(found: HealthContext) -> tuple[Text, ...]:
                 message("health-edge-rule-unknown", rule=name, paths=found.endpoints, fields=one.unknown)
             )
         if one.rule.problem and (one.rule.concerns is None or one.affected >= CONCERNED_SHARE or one.unknown):
-            said.append(message("health-edge-rule-unread", rule=name, problem=Quotation(one.rule.problem)))
+            said.append(message("health-edge-rule-unread", rule=name, problem=value_of(one.rule.problem)))
     known = table["path"].map(lambda _: False)
     for rule in edge_rules_of(table):
         known |= _of_rule(table, rule)

@@ -51,3 +51,4 @@ error-no-folder-near = There is no folder { $path }: give { $wanted ->
 error-evidence-first-left = {" "}that are read: { $file } is left out ({ $reason })
 error-file-left = { $file } ({ $reason })
 error-several-cases-beside = , and beside them lies evidence in { $folders }
+error-case-title = { $path }: title is neither a text nor a table with the texts en and ja.

@@ -19,7 +19,10 @@ error-site-copy-unwritable = The copy of the site in { $folder } can't be writte
 error-login-refused = { $place } refused the login ({ $code }).
 error-mail-connection-broke = The connection to { $place } broke before the message was confirmed.
 error-teams-error = Teams responded with HTTP error { $status }.
-error-run-deadline = The run of { $system } reached its deadline of { $seconds } s before { $step }: raise deadline_s in [run].
+error-run-deadline = The run of { $system } reached its deadline of { $seconds } s before { $step ->
+    [report] the report
+   *[diagnosis] the diagnosis
+  }: raise deadline_s in [run].
 error-no-locks = The file system of { $file } has no locks ({ $reason }): state another folder as state in [run].
 error-run-in-progress = A run of { $system } is in progress (process { $process } on { $host } since { $since }): wait for its end, or give --wait.
 error-run-in-progress-somewhere = A run of { $system } is in progress: wait for its end, or give --wait.
@@ -48,3 +51,4 @@ error-slack-token = The secret { $reference } is no token.
 error-slack-no-json = Slack's response to { $method } is not JSON.
 error-slack-refused = Slack refused { $method }: { $code }.
 error-slack-scope = Slack refused { $method }: { $code } (it needs the scope { $scope }).
+error-notebook-failed = The notebook failed.

@@ -13,7 +13,19 @@ error-config-lacks-key = { $path }: { $name } has no { $key }: it must be { $all
 error-config-unknown-table-key = { $path }: [{ $table }] has the unknown key { $key }{ $known }
 error-config-table-value = { $source }: { $table }.{ $key } is { $value }, but must be { $allowed }.
 error-config-no-destination = { $path }: systems.{ $system }.destinations names no destination { $name }{ $known }
-error-output-other-kind = { $path } exists and is not { $kind }: choose another place for the output.
+error-output-other-kind = { $path } exists and is not { $kind ->
+    [parquet] a Parquet file
+    [messages] a list of messages
+    [audit] an audit
+    [export] an earlier export
+    [unit] a unit of watchme schedule
+    [load-plan] a plan of a load test
+    [purge-record] a record of a purge
+    [index] an index of reports
+    [result] a result
+    [figure] a figure
+   *[plan] a plan
+  }: choose another place for the output.
 error-output-unreadable = { $path } can't be read: { $reason }.
 error-file-unreadable = { $path } can't be read: { $reason }.
 error-extra-missing = { $purpose ->

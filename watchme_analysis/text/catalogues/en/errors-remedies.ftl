@@ -66,3 +66,7 @@ error-fifo-not-applied = The plan was not applied yet: `watchme fifo apply PLAN`
 error-fifo-queue-missing = QUEUE is missing.
 error-fifo-queue-or-plan = Give a QUEUE, or --after PLAN.
 error-fifo-switch = --switch { $text } is not FUNCTION:VARIABLE.
+archive-damage-end = it has no end
+archive-damage-format = its format is another one
+archive-damage-hash = its hash does not fit its content
+archive-damage-cut = a line is cut off

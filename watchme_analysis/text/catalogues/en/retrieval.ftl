@@ -46,3 +46,7 @@ pull-scanned = log queries scanned { $size }, { $price }
 pull-missing = missing: { $part }: { $reason }
 pull-again = again: --since { $start } --until { $end } retrieves only the missing parts
 pull-case = case { $case }: { $contents }
+pull-title = { $named } in { $region }{ $has ->
+    [gaps] ; missing: { $missing }
+   *[everything] { "" }
+  }

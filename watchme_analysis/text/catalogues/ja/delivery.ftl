@@ -44,3 +44,6 @@ digest-late = { $count ->
 digest-telemetry = テレメトリーの費用は、定価で約 { $usd } USD です (上記のクエリを含む)。内訳: アラーム { $alarms } 件とカスタムメトリクス { $alarm_usd } USD、取得したメトリクス { $metrics } 件 { $request_usd } USD。
 digest-logs = このうちログの取り込みは { $size }、{ $usd } USD です。
 digest-logs-unknown = ログの取り込み量は不明なため、含まれていません。
+delivery-uncertain = 送信中に実行が強制終了されました。メッセージが届いているか確認してください。
+run-owner-unknown = 別のマシンがこのシステムを実行しているかどうか不明です: { $reason }
+run-report-failed = レポート ({ $report }) を作成できませんでした: { $reason }

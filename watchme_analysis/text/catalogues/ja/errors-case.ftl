@@ -51,3 +51,4 @@ error-no-folder-near = フォルダ { $path } がありません。{ $wanted ->
 error-evidence-first-left = {" "}(取り込まなかったファイル: { $file } ({ $reason }))
 error-file-left = { $file } ({ $reason })
 error-several-cases-beside = 。その隣の { $folders } にも証拠があります
+error-case-title = { $path }: title は文字列、または文字列 en と ja を持つテーブルでなければなりません。

@@ -19,7 +19,10 @@ error-site-copy-unwritable = { $folder } にあるサイトのコピーに書き
 error-login-refused = { $place } がログインを拒否しました ({ $code })。
 error-mail-connection-broke = メッセージの受け付けが確認される前に、{ $place } との接続が切れました。
 error-teams-error = Teams が HTTP エラー { $status } を返しました。
-error-run-deadline = { $system } の実行は、{ $step } の前に期限の { $seconds } 秒に達しました。[run] の deadline_s を上げてください。
+error-run-deadline = { $system } の実行は、{ $step ->
+    [report] レポートの作成
+   *[diagnosis] 診断
+  }の前に期限の { $seconds } 秒に達しました。[run] の deadline_s を上げてください。
 error-no-locks = { $file } のファイルシステムはロックに対応していません ({ $reason })。[run] の state に別のフォルダを指定してください。
 error-run-in-progress = { $system } の実行が進行中です (プロセス { $process }、ホスト { $host }、開始 { $since })。終了を待つか、--wait を指定してください。
 error-run-in-progress-somewhere = { $system } の実行が進行中です。終了を待つか、--wait を指定してください。
@@ -48,3 +51,4 @@ error-slack-token = シークレット { $reference } はトークンではあ�
 error-slack-no-json = { $method } に対する Slack の応答が JSON ではありません。
 error-slack-refused = Slack が { $method } を拒否しました: { $code }。
 error-slack-scope = Slack が { $method } を拒否しました: { $code } (スコープ { $scope } が必要です)。
+error-notebook-failed = ノートブックの実行に失敗しました。

@@ -13,7 +13,19 @@ error-config-lacks-key = { $path }: { $name } に { $key } がありません。
 error-config-unknown-table-key = { $path }: [{ $table }] に不明なキー { $key } があります{ $known }
 error-config-table-value = { $source }: { $table }.{ $key } の値 { $value } は無効です。指定できる値: { $allowed }。
 error-config-no-destination = { $path }: systems.{ $system }.destinations に書かれた送信先 { $name } はありません{ $known }
-error-output-other-kind = { $path } はすでに存在し、{ $kind } ではありません。出力先を変えてください。
+error-output-other-kind = { $path } はすでに存在し、{ $kind ->
+    [parquet] Parquet ファイル
+    [messages] メッセージの一覧
+    [audit] 監査の結果
+    [export] 以前のエクスポート
+    [unit] watchme schedule のユニット
+    [load-plan] 負荷テストの計画
+    [purge-record] パージの記録
+    [index] レポートの一覧
+    [result] 負荷テストの結果
+    [figure] 図
+   *[plan] 計画
+  }ではありません。出力先を変えてください。
 error-output-unreadable = { $path } を読み取れません: { $reason }。
 error-file-unreadable = { $path } を読み取れません: { $reason }。
 error-extra-missing = { $purpose ->

@@ -66,3 +66,7 @@ error-fifo-not-applied = 計画はまだ適用されていません。`watchme f
 error-fifo-queue-missing = QUEUE を指定してください。
 error-fifo-queue-or-plan = QUEUE か --after PLAN のどちらかを指定してください。
 error-fifo-switch = --switch { $text } は FUNCTION:VARIABLE の形式ではありません。
+archive-damage-end = 終わりの行がありません
+archive-damage-format = 形式が異なります
+archive-damage-hash = ハッシュが内容と一致しません
+archive-damage-cut = 行が途切れています

@@ -40,3 +40,7 @@ pull-scanned = ログのクエリのスキャン量は { $size }、料金は{ $p
 pull-missing = 取得できなかったもの: { $part }: { $reason }
 pull-again = 再実行: --since { $start } --until { $end } を指定すると、取得できなかった部分だけを取得します
 pull-case = ケース { $case }: { $contents }
+pull-title = { $region } の { $named }{ $has ->
+    [gaps]  (不足: { $missing })
+   *[everything] { "" }
+  }
