@@ -12,6 +12,7 @@ from fluent.syntax import FluentParser
 from fluent.syntax import ast as ftl
 
 from watchme_analysis.cli.error_sentences import OF_CLICK
+from watchme_analysis.schema import TABLES
 from watchme_analysis.text import catalogue as catalogues
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import Choice, Count, Message, Resource
@@ -208,3 +209,12 @@ def test_no_message_is_without_a_use():
     prefixes = tuple(message_id for _, message_id, is_prefix, _, _ in uses() if is_prefix)
     prefixes += tuple(of_values())
     assert [name for name in parsed("en") if name not in exact and not name.startswith(prefixes)] == []
+
+
+@pytest.mark.parametrize(("table", "words"), [("error_log", "nginx-error"), ("app_log", "app-line")])
+def test_every_kind_of_a_line_has_words(table, words):
+    kinds = next(column.meaning for column in TABLES[table].columns if column.name == "kind").split(", ")
+    ids = {f"{words}-{kind.replace('_', '-')}" for kind in kinds}
+    assert len(ids) > 3
+    for language in LANGUAGES:
+        assert ids <= set(catalogues.catalogue(language).ids), language

@@ -284,13 +284,20 @@ def ranges_table(
         (
             str(row["alarm"]),
             str(row["resource"]),
-            *(f"{cell(row[f'first_{name}'], zone)}, {cell(row[f'rings_{name}'], zone)} ×" for name in names),
+            *(_first_and_count(row[f"first_{name}"], row[f"rings_{name}"], zone) for name in names),
         )
         for row in frame.to_dict("records")
     )
     heads = (*_heads(language, "alarm", "resource"), *names)
     note = label("ranges-note" if rows else "ranges-none", language)
     return TableView(with_zone(label("ranges-caption", language), zone, language), heads, rows, note)
+
+
+def _first_and_count(first: Any, count: Any, zone: tzinfo) -> str:
+    import pandas as pd
+
+    when = "–" if pd.isna(first) else format_time(first, zone, seconds=False)
+    return f"{when}, {cell(count, zone)} ×"
 
 
 _BY_TIME = ["minutes_after_start", "times_raised"]

@@ -309,11 +309,17 @@ class HealthPage(Page):
     def errors(self) -> TableView:
         """Return the number of lines in Nginx's error log by kind."""
         return self._table(
-            self._named_phases(self._errors),
+            self._named_kinds(self._named_phases(self._errors)),
             _ERRORS,
             self._label("errors-caption"),
             self._label("errors-none"),
             limit=20,
+        )
+
+    def _named_kinds(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame with the kinds of Nginx's errors in the language of the page."""
+        return frame.assign(
+            kind=[value_label("nginx-error", str(kind), self.language) for kind in frame["kind"]]
         )
 
     def _named_phases(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 _ROW_IN = 0.24
 # Height of the names above the columns.
 _NAMES_IN = 2.1
-# Characters in a line of a name; those of Japanese are twice as wide.
-_LABEL_CHARACTERS = {"en": 26, "ja": 13}
+# Latin characters in a line of a name.
+_LABEL_CHARACTERS = 26
 _LONGEST = 34
 _CHECKS = 30
 # A weight below this is neutral.
@@ -75,11 +74,12 @@ def _grid(
     axis.set_xlim(-0.5, len(ranking) - 0.5)
     axis.set_ylim(len(checks) - 0.5, -0.5)
     labels = [
-        f"{_wrapped(_named(entry, names, language), language)}  {_probability(entry, language)}"
+        f"{style.wrapped(_named(entry, names, language), _LABEL_CHARACTERS, language, most_lines=2)}"
+        f"\n{_probability(entry, language)}"
         for entry in ranking
     ]
     axis.xaxis.tick_top()
-    axis.set_xticks(range(len(ranking)), labels, rotation=40, ha="left", rotation_mode="anchor")
+    axis.set_xticks(range(len(ranking)), labels, rotation=90, ha="center", va="bottom", ma="left")
     axis.set_yticks(range(len(checks)), [_short(render(check_name(check), language)) for check in checks])
     for tick, entry in zip(axis.get_xticklabels(), ranking, strict=True):
         tick.set_fontweight("bold" if entry.status == "supported" else "normal")
@@ -116,11 +116,6 @@ def _short(text: str) -> str:
 def _named(entry: Ranked, names: Mapping[str, Text], language: str) -> str:
     cause = entry.finding.cause
     return render(names[cause], language) if cause in names else cause.replace("_", " ")
-
-
-def _wrapped(name: str, language: str) -> str:
-    """Return a name in lines short enough for the space above the columns."""
-    return textwrap.fill(name, _LABEL_CHARACTERS[language], max_lines=2, placeholder="…")
 
 
 def _probability(entry: Ranked, language: str) -> str:

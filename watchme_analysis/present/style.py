@@ -170,6 +170,11 @@ def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
         return figure, list(figure.subplots(squeeze=False, **axes).flat)
 
 
+def wrapped(text: str, width: int, language: str, *, most_lines: int | None = None) -> str:
+    """Return a label in lines of ``width`` Latin characters; those of Japanese are twice as wide."""
+    return fill(text, width // 2 if language == "ja" else width, max_lines=most_lines, placeholder="…")
+
+
 def finish(figure: Figure, name: str, alt: str) -> FigureView:
     """Return a figure as a PNG with the 256 most common colours; colours of this module stay exact."""
     import matplotlib as mpl

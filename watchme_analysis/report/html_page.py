@@ -14,6 +14,7 @@ from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import PAGE, locked, settle_killed
 from watchme_analysis.report.index_rows import TEMPLATES, index_rows, template
 from watchme_analysis.report.summary import action_rows, facts, language_of
+from watchme_analysis.services.diagnose import causes_of
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import label, render
 
@@ -63,7 +64,8 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         "sections": _sections(node.cells),
         "coded": coded,
         "remedies": {
-            cause: steps(path) for cause, path in remedy_page(result.get("diagnosis"), language).items()
+            _cause_title(result, cause, language): steps(path)
+            for cause, path in remedy_page(result.get("diagnosis"), language).items()
         },
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "described": outputs.described,
@@ -71,6 +73,11 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     }
     html, _ = exporter.from_notebook_node(node, resources)
     (folder / PAGE).write_text(html, encoding="utf-8", errors="backslashreplace")
+
+
+def _cause_title(result: Mapping[str, Any], cause: str, language: str) -> str:
+    titles = {one.cause: one.title for one in causes_of(result["diagnosis"]["question"])}
+    return render(titles[cause], language)
 
 
 def _shown(cell: Any) -> bool:

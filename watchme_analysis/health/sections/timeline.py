@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -200,9 +199,13 @@ def _event_panels(errors: pd.DataFrame, app: pd.DataFrame, window_s: float, lang
         known = frame[frame["time"].notna()]
         for kind, group in known.groupby("kind", sort=False):
             loud = color if source == "nginx" or kind != "error" else style.RED
-            kind_words = str(kind).replace("_", " ")
-            event = label(f"event-{source}", language, kind=kind_words, lines=len(group))
-            name = textwrap.fill(event, 20)
+            said = (
+                value_label("nginx-error", str(kind), language)
+                if source == "nginx"
+                else value_label("app-line", str(kind), language)
+            )
+            event = label(f"event-{source}", language, kind=said, lines=len(group))
+            name = style.wrapped(event, 20, language)
             # Ticks that would fall on the same pixel are drawn once.
             pixel_ms = max(1, round(window_s * 1000 / _PIXELS))
             rows.append((name, loud, group["time"].dt.floor(f"{pixel_ms}ms").drop_duplicates()))

@@ -18,31 +18,11 @@ if TYPE_CHECKING:
 FEWEST_REFUSED = 3
 # Share of an endpoint's errors that makes them its own.
 MOST_OF_ROUTE = 0.5
-# Kinds of lines in Nginx's error log that have a name in the catalogues.
-_NAMED_KINDS = frozenset(
-    {
-        "upstream_timeout_connect",
-        "upstream_timeout_header",
-        "upstream_timeout_body",
-        "upstream_refused",
-        "upstream_unreachable",
-        "upstream_reset",
-        "upstream_closed",
-        "limit_req",
-        "limit_conn",
-        "no_live_upstream",
-        "worker_connections",
-        "open_files",
-        "resolver",
-    }
-)
 
 
-def error_kind(kind: str) -> Message | Resource:
+def error_kind(kind: str) -> Message:
     """Return the kind of a line in Nginx's error log as a noun phrase."""
-    if kind in _NAMED_KINDS:
-        return message(f"nginx-error-{kind.replace('_', '-')}")
-    return Resource(kind)
+    return message(f"nginx-error-{kind.replace('_', '-')}")
 
 
 def usual_address(found: HealthContext) -> dict[str, str]:

@@ -24,7 +24,7 @@ on-app = application
 
 # Vantages
 vantages-empty = No probe or log of these endpoints has a duration.
-vantages-axis = duration of a request (beside: number of requests); × failed, | median
+vantages-axis = duration (beside: requests; × failed, | median)
 vantages-strip = { $vantage }, { $phase }: { $requests }{ $failed ->
     [0] {""}
    *[other] , { $failed } failed
@@ -87,6 +87,10 @@ metric-open-files = open files
 metric-rss-mb = memory (MB)
 event-nginx = Nginx: { $kind } ({ $lines })
 event-app = app: { $kind } ({ $lines })
+app-line-access = requests
+app-line-lifecycle = start or stop
+app-line-application = messages
+app-line-error = errors
 requests-failed = failed
 requests-slowest-failed = slowest failed
 requests-succeeded = succeeded

@@ -24,7 +24,7 @@ on-app = アプリケーション
 
 # Vantages
 vantages-empty = 対象のエンドポイントには、所要時間のあるプローブやログがありません。
-vantages-axis = リクエストの所要時間（左はリクエスト数）。× 失敗、| 中央値
+vantages-axis = 所要時間（左はリクエスト数、× 失敗、| 中央値）
 vantages-strip = { $vantage }、{ $phase }: { $requests }{ $failed ->
     [0] {""}
    *[other] （失敗 { $failed }）
@@ -87,6 +87,10 @@ metric-open-files = 開いているファイル
 metric-rss-mb = メモリ (MB)
 event-nginx = Nginx: { $kind } ({ $lines })
 event-app = アプリ: { $kind } ({ $lines })
+app-line-access = リクエスト
+app-line-lifecycle = 起動・停止
+app-line-application = メッセージ
+app-line-error = エラー
 requests-failed = 失敗
 requests-slowest-failed = 最も遅い失敗
 requests-succeeded = 成功
