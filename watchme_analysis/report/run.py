@@ -27,6 +27,7 @@ from watchme_analysis.report.folder import Run, collect_files, prepare, write_re
 from watchme_analysis.report.html_page import check_index, write_index, write_page
 from watchme_analysis.report.kernel import Kernels, finished, interrupted_after, left_by
 from watchme_analysis.report.request import Request, plan, read_notebook
+from watchme_analysis.report.summary import language_of
 from watchme_analysis.text.render import render
 from watchme_analysis.version import __version__
 
@@ -227,7 +228,7 @@ def _make_report(
         "error": None,
         "question": request.question,
         "case": request.case.name,
-        "title": render(request.case.title, request.parameters["language"]),
+        "title": render(request.case.title, language_of({"parameters": request.parameters})),
         "started_at": started.isoformat(timespec="seconds"),
         "seconds": None,
         "parameters": _without_path(dict(request.parameters), request),
