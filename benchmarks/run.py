@@ -98,7 +98,7 @@ def ratio(samples: list[Sample], others: list[Sample], figure: str) -> float:
 
 
 def reporter(question: str, case: Path, folder: str) -> Callable[[], None]:
-    return lambda: run(WATCHME, "report", question, case, "--out", f"{folder}/reports")
+    return lambda: run(WATCHME, "report", question, case, "--to", f"{folder}/reports")
 
 
 def measure_import(case: Path, rounds: int) -> None:

@@ -82,16 +82,20 @@ def test_a_stopped_query_is_logged(front, query, caplog):
     assert has(caplog, "INFO", next(iter(front.queries)), "stopped")
 
 
-@pytest.mark.parametrize(("options", "level"), [([], None), (["-v"], "INFO"), (["-vv"], "DEBUG")])
-def test_the_command_shows_the_log_with_times_only_when_requested(tmp_path, options, level):
+@pytest.mark.parametrize(
+    ("before", "after", "level"),
+    [([], [], None), (["-v"], [], "INFO"), ([], ["-vv"], "DEBUG"), (["-v"], ["--debug"], "DEBUG")],
+)
+def test_the_command_shows_the_log_with_times_only_when_requested(tmp_path, before, after, level):
     log = tmp_path / "access.log"
     log.write_text(f'192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /{SECRET} HTTP/1.1" 200 5 "-" "curl"\n')
 
-    shown = CliRunner().invoke(cli, [*options, "access", str(log)], standalone_mode=False)
+    shown = CliRunner().invoke(cli, [*before, "access", str(log), *after], standalone_mode=False)
 
     assert shown.exception is None
     lines = [line for line in shown.stderr.splitlines() if "watchme_analysis." in line]
-    assert bool(lines) is bool(options)
+    assert bool(lines) is (level is not None)
+    assert len(set(lines)) == len(lines), "one log, however often it is requested"
     for line in lines:
         moment, shown_level, _ = line.split(" ", 2)
         datetime.fromisoformat(moment)

@@ -66,7 +66,7 @@ def probes(testbed: Testbed) -> Iterator[list[Path]]:
     )
     for vantage, enter, places in vantages:
         files.append(testbed.work / f"probes-{vantage}.csv")
-        words = ["--vantage", vantage, "--every", f"{options.probe_every:g}", "--output", str(files[-1])]
+        words = ["--vantage", vantage, "--every", f"{options.probe_every:g}", "--to", str(files[-1])]
         words += ["--timeout", f"{options.client_timeout:g}", "--header", f"Host: {HOST}"]
         urls = [f"http://{place}" for place in places]
         command = [*enter, sys.executable, prober.__file__, *urls, *words]

@@ -68,7 +68,7 @@ def options_of_time():
         yield "diagnose", "health", "case", since, text
         yield "access", "evidence/access.log", "--errors", "none", until, text
     for text in NO_MOMENTS[1::6]:
-        yield "report", "health", "case", "--since", text, "--out", "reports"
+        yield "report", "health", "case", "--since", text, "--to", "reports"
     for text in [*NO_SPANS, *TOO_LONG]:
         yield "access", "evidence/access.log", "--errors", "none", "--slow", text
     # A plain number is a number of seconds.
@@ -294,12 +294,12 @@ UNRELATED = {
 }
 OUTPUTS = {
     "parquet": ("access", "evidence/access.log", "--errors", "none", "--parquet"),
-    "list of messages": ("redrive", "case", "--out"),
+    "list of messages": ("redrive", "case", "--to"),
     "journal": ("redrive", "case", "--journal"),
-    "probes": ("probe", "http://127.0.0.1:9/", "--for", "0s", "--output"),
+    "probes": ("probe", "http://127.0.0.1:9/", "--for", "0s", "--to"),
     "case": ("import", "evidence"),
     "exported case": ("case", "export", "case", "--redact", "ids"),
-    "report folder": ("report", "health", "case", "--out"),
+    "report folder": ("report", "health", "case", "--to"),
 }
 
 
@@ -327,7 +327,7 @@ def test_an_earlier_output_is_replaced(fault_of, folder):
     for _ in range(3):
         assert "exit 0" in fault_of(words)
     for _ in range(2):
-        assert "exit 0" in fault_of(("redrive", "case", "--out", "list.jsonl"))
+        assert "exit 0" in fault_of(("redrive", "case", "--to", "list.jsonl"))
 
 
 def test_there_are_hundreds_of_them():

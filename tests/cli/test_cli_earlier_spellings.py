@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from watchme_analysis.cli import cli
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -16,6 +18,23 @@ def test_import_and_pull_are_the_verbs_of_case(watchme, evidence, tmp_path):
     assert former.stdout.replace("former", "new") == new.stdout
     policies = [watchme(*words, "--print-policy").stdout for words in (("case", "pull"), ("pull",))]
     assert policies[0] == policies[1] != ""
+
+
+@pytest.mark.parametrize(
+    ("words", "to"),
+    [
+        ("redrive CASE --out list.jsonl", "list.jsonl"),
+        ("redrive CASE --apply --audit=audit.json", "audit.json"),
+        ("report health CASE --out reports", "reports"),
+        ("demo --out reports", "reports"),
+        ("probe https://example.com/ --output p.csv", "p.csv"),
+    ],
+)
+def test_earlier_names_of_to_are_taken_with_a_note(words, to, capsys):
+    name, *arguments = words.split()
+    context = cli.get_command(None, name).make_context(name, arguments)
+    assert str(context.params["to"]) == to
+    assert "--to" in capsys.readouterr().err
 
 
 def test_earlier_spellings_are_not_listed():

@@ -39,11 +39,24 @@ def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
 @pytest.mark.slow
 def test_the_list_goes_to_a_file(run, tmp_path):
     out = tmp_path / "again.jsonl"
-    result = run("--out", str(out))
+    result = run("--to", str(out))
     assert result.stdout == ""
     assert out.read_text(encoding="utf-8").count("\n") == MESSAGES
-    run("--out", str(out))  # a list is replaced by the same list
+    run("--to", str(out))  # a list is replaced by the same list
     assert out.read_text(encoding="utf-8").count("\n") == MESSAGES
+
+
+@pytest.mark.slow
+def test_the_list_has_other_forms_and_one_region(run, tmp_path):
+    lines = [json.loads(line) for line in run("--output", "jsonl").stdout.splitlines()]
+    assert json.loads(run("--json").stdout) == lines
+    assert len(run("--output", "table").stdout.splitlines()) == MESSAGES + 1
+    printed = json.loads(run("--plan", "--json", "--to", str(tmp_path / "not-written")).stdout)
+    assert printed["messages"] == MESSAGES
+    region = lines[0]["QueueUrl"].split(".")[1]
+    assert run("--region", region).exit_code == 0
+    with pytest.raises(InputError, match=region):
+        run("--region", "nowhere-1")
 
 
 @pytest.mark.slow
@@ -52,7 +65,7 @@ def test_a_list_that_finds_no_room_leaves_no_part_of_it(run, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
         with pytest.raises(OSError, match="too large"):
-            run("--out", str(tmp_path / "again.jsonl"))
+            run("--to", str(tmp_path / "again.jsonl"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
@@ -251,7 +264,7 @@ def test_a_complete_redrive_ends_with_an_audit_and_rows_in_the_case(worker, case
 
     worker.dead_letters(2)
     audit = tmp_path / "audit.json"
-    words = [str(case), "--apply", "--rate", "1000", "--audit", str(audit)]
+    words = [str(case), "--apply", "--rate", "1000", "--to", str(audit)]
     planned = CliRunner().invoke(redrive, [str(case), "--plan"], standalone_mode=False)
     assert planned.return_value == 0
     assert worker.done == []

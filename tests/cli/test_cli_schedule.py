@@ -291,7 +291,7 @@ def examples(language):
 def options_of(words):
     """Parse the words of `watchme run`; raises an error for an unknown option."""
     context = run_command.make_context("watchme run", list(words))
-    return context.params["systems"], context.params["wait"]
+    return context.params["systems"], context.params["wait_s"]
 
 
 def test_the_examples_of_airflow_and_dagster_are_programs_that_run_the_command():
@@ -300,9 +300,9 @@ def test_the_examples_of_airflow_and_dagster_are_programs_that_run_the_command()
     for text in (airflow, dagster):
         compile(text, "example", "exec")
     (command,) = re.findall(r'f"cd \S+ && watchme run (.*)"', airflow)
-    assert options_of(command.format(system="orders").split()) == (("orders",), "10m")
+    assert options_of(command.format(system="orders").split()) == (("orders",), 600.0)
     (words,) = re.findall(r"subprocess\.run\((\[.*?\])", dagster)
-    assert options_of(json.loads(words)[2:]) == (("orders",), "10m")
+    assert options_of(json.loads(words)[2:]) == (("orders",), 600.0)
 
 
 @pytest.mark.slow
@@ -319,7 +319,7 @@ def test_the_example_of_step_functions_is_a_state_machine_that_starts_the_export
     container = template["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]["Name"]
     (override,) = parameters["Overrides"]["ContainerOverrides"]
     assert override["Name"] == container
-    assert options_of(override["Command"]) == (("orders",), "10m")
+    assert options_of(override["Command"]) == (("orders",), 600.0)
     assert {parameters["Cluster"], parameters["TaskDefinition"]} <= set(template["Outputs"])
 
 

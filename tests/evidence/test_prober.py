@@ -304,7 +304,7 @@ def test_the_curl_lines_of_the_command_keep_its_options(tls_server, tmp_path):
     if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
         pytest.skip("curl is not installed")
     output = tmp_path / "of the edge.csv"
-    words = ["--curl", "--every", "1s", "--output", str(output), tls_server]
+    words = ["--curl", "--every", "1s", "--to", str(output), tls_server]
     for options in ([], ["--insecure"]):
         lines = (
             CliRunner().invoke(command, [*words, *options]).stdout.replace("while :; do", "for once in 1; do")
@@ -317,7 +317,7 @@ def test_the_curl_lines_of_the_command_keep_its_options(tls_server, tmp_path):
 def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
     output = tmp_path / "probes.csv"
     arguments = [server.url + "/health", "--host", server.url + "/ill", "--inside", server.url + "/mute"]
-    options = ["--timeout", "0.4s", "--for", "0.1s", "--output", str(output)]
+    options = ["--timeout", "0.4s", "--for", "0.1s", "--to", str(output)]
     result = CliRunner().invoke(command, [*arguments, *options])
     assert result.exit_code == 0
     assert f"3 probes written to {output}" in result.output
@@ -333,7 +333,7 @@ def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
 @pytest.mark.parametrize(("option", "vantage"), [("--inside", "inside"), ("--host", "host")])
 def test_an_option_without_a_url_says_where_all_are_probed_from(server, tmp_path, option, vantage):
     output = tmp_path / "probes.csv"
-    words = [server.url + "/health", option, "--for", "0.1s", "--quiet", "--output", str(output)]
+    words = [server.url + "/health", option, "--for", "0.1s", "--quiet", "--to", str(output)]
     assert CliRunner().invoke(command, words).exit_code == 0
     assert list(table(output)["vantage"]) == [vantage]
 
@@ -379,7 +379,7 @@ def test_a_system_states_what_is_probed(tmp_path, monkeypatch, options, vantage,
     ],
 )
 def test_what_can_not_be_probed_is_said(arguments, tmp_path):
-    result = CliRunner().invoke(command, [*arguments, "--output", str(tmp_path / "p.csv")])
+    result = CliRunner().invoke(command, [*arguments, "--to", str(tmp_path / "p.csv")])
     assert isinstance(result.exception, InputError)
     assert not (tmp_path / "p.csv").exists()
 
@@ -396,9 +396,7 @@ def test_what_can_not_be_probed_is_said(arguments, tmp_path):
     ],
 )
 def test_malformed_options_are_usage_errors_that_repeat_no_secret(arguments, tmp_path):
-    result = CliRunner().invoke(
-        command, ["http://127.0.0.1/", "--output", str(tmp_path / "p.csv"), *arguments]
-    )
+    result = CliRunner().invoke(command, ["http://127.0.0.1/", "--to", str(tmp_path / "p.csv"), *arguments])
     assert result.exit_code == 2
     assert "hunter2" not in result.output
 
@@ -407,7 +405,7 @@ def test_malformed_options_are_usage_errors_that_repeat_no_secret(arguments, tmp
 def test_headers_are_sent_and_written_nowhere(server, tmp_path, way):
     (tmp_path / "secret.txt").write_text("Authorization: Bearer hunter2\n\nX-Other: hunter2\n")
     headers = ["--header", "Host: api.example.com", "--header", f"@{tmp_path / 'secret.txt'}"]
-    words = [server.url + "/health", server.url + "/cut", *headers, "--output", str(tmp_path / "probes.csv")]
+    words = [server.url + "/health", server.url + "/cut", *headers, "--to", str(tmp_path / "probes.csv")]
     if way == "command":
         said = CliRunner().invoke(command, [*words, "--for", "0.1s"])
     else:

@@ -164,7 +164,7 @@ def test_probe_commands_are_ones_that_the_command_line_takes(command, folder):
     words = filled(command, folder).splitlines()[-1].split()
     assert words[:2] == ["watchme", "probe"]
     given = probe.make_context("probe", words[2:]).params
-    assert str(folder) in str(given["output"])
+    assert str(folder) in str(given["to"])
 
 
 def test_the_script_for_inside_is_one_that_python_alone_runs(folder, tmp_path):

@@ -334,9 +334,13 @@ def test_commands_plan_apply_verify_and_undo(system, topic, request_of, watchme,
     assert f"watchme alarms apply {path}" in shown.stdout
     assert "message-age" in shown.stdout
     assert "3 receives × 3 min" in shown.stdout
+    printed = json.loads(watchme("alarms", "plan", *source, "--json").stdout)
+    assert printed | {"made": ""} == json.loads(path.read_text()) | {"made": ""}
     policy = json.loads(watchme("alarms", "apply", path, "--print-policy").stdout)
     assert "cloudwatch:PutMetricAlarm" in policy["Statement"][0]["Action"]
-    assert watchme("alarms", "apply", path).returncode == 0
+    applied = watchme("alarms", "apply", path, "--output", "jsonl")
+    steps = [json.loads(line)["step"] for line in applied.stdout.splitlines()]
+    assert (applied.returncode, steps) == (0, [step["name"] for step in printed["steps"]])
     assert names() == ALL
     assert watchme("alarms", "verify", "--plan", path, "--language", "ja").returncode == 0
     assert watchme("alarms", "undo", path).returncode == 0

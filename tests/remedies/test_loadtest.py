@@ -321,7 +321,7 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     # The recorded times, which would take seconds.
     items = tuple(replace(item, at_s=0.01 * place) for place, item in enumerate(plan.items))
     write_load_plan(replace(plan, items=items, limits=replace(QUICK, drain_s=5)), tmp_path / "load.json")
-    applying = ["loadtest", "load.json", "--apply", "--case", case, "--result", "r.json", "--figure", "f.png"]
+    applying = ["loadtest", "load.json", "--apply", "--case", case, "--to", "r.json", "--figure", "f.png"]
     reported = watchme(*applying, "--language", "ja", cwd=tmp_path)
     assert reported.returncode == 0, reported.stdout + reported.stderr
     assert len(worker.done) == 3

@@ -212,7 +212,8 @@ def test_the_command_archives_shows_the_plan_and_purges(worker, tmp_path):
     def run(*words):
         return CliRunner().invoke(queue_group, words, standalone_mode=False, catch_exceptions=False)
 
-    assert run("archive", "uploads-dlq", "--to", str(path)).return_value == 0
+    archived = run("archive", "--queue", "uploads-dlq", "--to", str(path), "--json")
+    assert (archived.return_value, json.loads(archived.stdout)["messages"]) == (0, 2)
     words = ["purge", "uploads-dlq", "--archive", str(path), "--reason", "lost"]
     plan = run(*words)
     assert (plan.return_value, len(worker.in_dlq())) == (0, 2)

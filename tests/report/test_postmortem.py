@@ -97,7 +97,7 @@ def test_what_can_not_be_written_is_said(evidence, tmp_path, watchme):
         write_postmortems("alarms", [evidence], out)
     with pytest.raises(InputError, match="--queue does not go"):
         write_postmortems("health", [evidence], out, queue="orders")
-    words = ("report", "health", evidence, "--format", "markdown", "--out", out)
+    words = ("report", "health", evidence, "--format", "markdown", "--to", out)
     assert watchme(*words, "--notebooks", tmp_path).returncode == 2
     assert not out.exists()
     done = watchme(*words)

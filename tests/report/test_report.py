@@ -63,7 +63,7 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(report, evidence, notebo
     # Braces, blanks and a name of another script must survive papermill's path templates.
     out = tmp_path / "my {reports} 報告"
     code, said, progress = report(
-        "health", evidence, "--notebooks", folder, "--out", out, "--since", "2025-12-11T10:00", cwd=tmp_path
+        "health", evidence, "--notebooks", folder, "--to", out, "--since", "2025-12-11T10:00", cwd=tmp_path
     )
     assert code == 0, progress
     (run,) = runs(out)
@@ -112,7 +112,7 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(report, evidence, notebo
 @pytest.mark.slow
 def test_the_exit_code_follows_the_diagnosis_unless_a_notebook_failed(report, evidence, notebooks, tmp_path):
     folder = notebooks("## Answer", answer_cell())
-    wanted = ("--notebooks", folder, "--out", tmp_path / "reports", "--fail-on")
+    wanted = ("--notebooks", folder, "--to", tmp_path / "reports", "--fail-on")
     assert report("health", evidence, *wanted, "supported")[0] == 3
     notebooks("## Answer", answer_cell(verdict="inconclusive", incident={"start": None, "end": None}))
     assert report("health", evidence, *wanted, "incident")[0] == 0
@@ -124,7 +124,7 @@ def test_the_exit_code_follows_the_diagnosis_unless_a_notebook_failed(report, ev
 def test_a_failing_notebook_leaves_its_report_so_far(report, evidence, notebooks, tmp_path):
     broken = notebooks("## Before", FIGURE, "## The trouble", "1 / 0", "## After", answer_cell())
     out = tmp_path / "reports"
-    code, _, err = report("health", evidence, evidence, "--notebooks", broken, "--out", out)
+    code, _, err = report("health", evidence, evidence, "--notebooks", broken, "--to", out)
     assert code == 1
     assert "Traceback" not in err
     both = runs(out)
@@ -155,7 +155,7 @@ def test_a_failing_notebook_leaves_its_report_so_far(report, evidence, notebooks
     ],
 )
 def test_other_ways_to_fail_are_failures_too(report, source, words, evidence, notebooks, tmp_path):
-    code, _, err = report("health", evidence, "--notebooks", notebooks(source), "--out", tmp_path / "reports")
+    code, _, err = report("health", evidence, "--notebooks", notebooks(source), "--to", tmp_path / "reports")
     assert code == 1
     assert words in err
     (run,) = runs(tmp_path / "reports")
@@ -188,7 +188,7 @@ def test_a_notebook_is_interrupted_when_its_time_is_over(evidence, notebooks, tm
     ids=" ".join,
 )
 def test_bad_input_writes_nothing_and_says_one_sentence(report, words, evidence, notebooks, tmp_path):
-    code, out, err = report(*words, "--notebooks", notebooks(answer_cell()), "--out", "reports", cwd=tmp_path)
+    code, out, err = report(*words, "--notebooks", notebooks(answer_cell()), "--to", "reports", cwd=tmp_path)
     assert code == 2
     assert out == ""
     assert err.count("\n") == 1, err
@@ -224,24 +224,24 @@ def test_what_cannot_be_requested_is_refused_before_it_is_run(
 def test_a_place_that_cannot_be_written_is_bad_input(report, evidence, notebooks, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = report(
-        "health", evidence, "--notebooks", notebooks(answer_cell()), "--out", tmp_path / "file"
+        "health", evidence, "--notebooks", notebooks(answer_cell()), "--to", tmp_path / "file"
     )
     assert code == 2
-    assert "--out" in err
+    assert "--to" in err
 
 
 @pytest.mark.slow
 def test_two_reports_at_once_and_a_killed_one(evidence, notebooks, tmp_path):
     out = tmp_path / "reports"
     folder = notebooks("import time\ntime.sleep(60)", answer_cell())
-    killed = start("health", evidence, "--notebooks", folder, "--out", out)
+    killed = start("health", evidence, "--notebooks", folder, "--to", out)
     try:
         # The executed notebook is there as soon as the kernel runs.
         deadline = time.monotonic() + 60
         while not list(out.glob(".*.part/why.ipynb")) and time.monotonic() < deadline:
             time.sleep(0.05)
         folder = notebooks(answer_cell())
-        two = [start("health", evidence, "--notebooks", folder, "--out", out) for _ in range(2)]
+        two = [start("health", evidence, "--notebooks", folder, "--to", out) for _ in range(2)]
         assert [process.wait(timeout=120) for process in two] == [0, 0]
         index = (out / "index.html").read_text()
         assert index.count('class="supported"') == 2
@@ -263,7 +263,7 @@ def test_a_stopped_report_is_in_the_index_at_once(number, expected, evidence, no
     folder = notebooks("## Slowly", "import time\ntime.sleep(60)", answer_cell())
     (tmp_path / "scratch").mkdir()
     environment = os.environ | {"TMPDIR": str(tmp_path / "scratch")}
-    process = start("health", evidence, "--notebooks", folder, "--out", tmp_path / "r", env=environment)
+    process = start("health", evidence, "--notebooks", folder, "--to", tmp_path / "r", env=environment)
     for line in process.stderr:
         if "Slowly" in line:
             break
@@ -281,7 +281,7 @@ def test_a_stopped_report_is_in_the_index_at_once(number, expected, evidence, no
 def test_a_terminal_gets_one_changing_line(evidence, notebooks, tmp_path):
     here, there = pty.openpty()
     process = start(
-        "health", evidence, "--notebooks", notebooks(answer_cell()), "--out", tmp_path / "r", stderr=there
+        "health", evidence, "--notebooks", notebooks(answer_cell()), "--to", tmp_path / "r", stderr=there
     )
     os.close(there)
     shown = b""
@@ -305,7 +305,7 @@ def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own
     report, evidence, notebooks, tmp_path
 ):
     folder, out = notebooks(answer_cell()), tmp_path / "r"
-    report("health", evidence, "--notebooks", folder, "--out", out, "--until", "2025-12-11T10:00:05")
+    report("health", evidence, "--notebooks", folder, "--to", out, "--until", "2025-12-11T10:00:05")
     result = result_of(runs(out)[0])
     assert result["window"] == {
         "start": result["case_window"]["start"],
@@ -335,7 +335,7 @@ def test_a_report_depends_on_no_other_environment_and_nobody_waits_for_what_no_n
     environment |= {"HOME": str(home), "JUPYTER_PATH": str(spec.parent.parent), "MPLBACKEND": "TkAgg"}
     environment |= {"PYTHONPROFILEIMPORTTIME": "1"}
     folder = notebooks(which, answer_cell())
-    words = ("health", evidence, "--notebooks", folder, "--out", tmp_path / "r")
+    words = ("health", evidence, "--notebooks", folder, "--to", tmp_path / "r")
     process = start(*words, program=(WATCHME,), env=environment)
     _, imports = process.communicate(timeout=120)
     assert process.returncode == 0, imports

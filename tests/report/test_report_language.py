@@ -135,7 +135,7 @@ def test_page_index_postmortem_and_console_are_japanese(
         assert reported.returncode == 0
         assert english(reported.stdout) == []
     if question in QUESTIONS:
-        made = watchme("report", question, folder, "--format", "markdown", "--out", tmp_path / "wiki")
+        made = watchme("report", question, folder, "--format", "markdown", "--to", tmp_path / "wiki")
         assert made.returncode == 0
         (file,) = (tmp_path / "wiki").glob("*.md")
         prose = re.sub(r"^```.*?^```", "", file.read_text(), flags=re.DOTALL | re.MULTILINE)

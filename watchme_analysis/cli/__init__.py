@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import logging
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
+from watchme_analysis.cli.common import complete_command, verbosity_options
 from watchme_analysis.cli.error_sentences import BAD_INPUT, language_of_words, sentence_of
-from watchme_analysis.cli.terminal import LogFormatter, echo, show_traceback
+from watchme_analysis.cli.terminal import echo, show_traceback
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
 from watchme_analysis.text.render import error_message, error_sentence
@@ -74,6 +73,7 @@ class Commands(click.Group):
             return None
         module, name = place.split(":")
         command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
+        complete_command(command)
         return command
 
     def resolve_command(
@@ -109,45 +109,21 @@ Exit codes:
   0  done
   1  a report, a file or a service failed; the rest is kept
   2  bad input
-  3  a diagnosis meets --fail-on""",
+  3  a diagnosis meets --fail-on
+
+Options such as -v and --debug may stand before or after the command.""",
 )
 @click.version_option(__version__, package_name="watchme_analysis")
-@click.option(
-    "-v",
-    "--verbose",
-    count=True,
-    help="Log queries, waits and files to standard error; -vv also each call, poll and cache entry.",
-)
-@click.option(
-    "--debug", is_flag=True, help="Like -vv, and print the traceback of an error above its sentence."
-)
-@click.pass_context
-def cli(ctx: click.Context, verbose: int, debug: bool) -> None:
+def cli() -> None:
     """Find out why an event-driven system on AWS misbehaved.
 
     Evidence (logs, metrics, probes, queue state, configurations) is imported into a case, one folder that
     holds everything for later steps, all offline. Questions are answered from the case: `health` (why does
     an endpoint time out) and `backlog` (why do messages pile up or end in a dead-letter queue).
     """
-    if verbose or debug:
-        ctx.call_on_close(_show_log(logging.INFO if verbose == 1 and not debug else logging.DEBUG))
 
 
-def _show_log(level: int) -> Callable[[], None]:
-    """Log the package on standard error with times in UTC; return the function that ends it."""
-    logger, before = logging.getLogger("watchme_analysis"), logging.getLogger("watchme_analysis").level
-    handler = logging.StreamHandler()
-    form = LogFormatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-    form.converter = time.gmtime
-    handler.setFormatter(form)
-    logger.addHandler(handler)
-    logger.setLevel(level)
-
-    def end() -> None:
-        logger.removeHandler(handler)
-        logger.setLevel(before)
-
-    return end
+cli.params += verbosity_options()
 
 
 def main() -> None:

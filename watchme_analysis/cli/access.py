@@ -12,7 +12,12 @@ from watchme_analysis.access_logs.engine.engine import ENGINES
 from watchme_analysis.access_logs.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.access_logs.summary_json import ORDERS, is_unread
 from watchme_analysis.cli.access_run import NO_ERRORS
-from watchme_analysis.cli.options import SINCE_NOW, ChoiceWithSuggestion, language_option, timezone_option
+from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
+    language_option,
+    timezone_option,
+    window_options,
+)
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo, echo_data
 from watchme_analysis.text.render import error_sentence, in_language, note
@@ -64,8 +69,7 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     metavar="NAME=VALUE",
     help="Count only requests whose --by NAME is VALUE, such as status=5xx,499 or agent=curl*.",
 )
-@click.option("--since", help=SINCE_NOW)
-@click.option("--until", help="End of the window.")
+@window_options()
 @click.option("--path", "prefix", help="Only paths with this prefix.")
 @click.option(
     "--format",
@@ -92,7 +96,7 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     "--log-timezone",
     help="Time zone of logged times without one.  [default: UTC; error logs: that of the access logs]",
 )
-@output_options(["json"])
+@output_options()
 @click.option(
     "--parquet", metavar="OUT", help="Also write the counted requests to this file; with spark, a folder."
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,20 +9,31 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.completion import CASE, complete_queues
+from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
+    case_option,
+    functions_option,
     language_option,
-    profile_option,
-    region_option,
-    shown_zone_option,
+    queues_option,
     system_option,
+    timezone_option,
+    together,
 )
-from watchme_analysis.cli.plans import case_option, plan_options, print_plan, run_plan
-from watchme_analysis.cli.terminal import echo, echo_data, echo_json
+from watchme_analysis.cli.output import TABLE, output_of, output_options, to_options
+from watchme_analysis.cli.plans import (
+    apply_and_print,
+    applying_options,
+    finish_plan,
+    planning_options,
+    print_policy,
+    run_plan,
+)
+from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.render import error_message, error_sentence
-from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
@@ -34,25 +44,17 @@ _FORMATS = ("cloudformation", "terraform", "cli")
 _HEALTH_CHECKS = ("canary", "lambda")
 
 
-def _source_options(command: F) -> F:
-    """Return a command with the options that state which alarms are wanted."""
-    for option in reversed(
-        (
-            click.option("--queue", "queues", multiple=True, shell_complete=complete_queues,
-                         help="Queue. Repeatable."),
-            click.option("--function", "functions", multiple=True, help="Lambda function. Repeatable."),
-            system_option,
-            click.option("--spec", type=click.Path(path_type=Path, dir_okay=False),
-                         help="YAML file of requirements; by default that of the system or of watchme.toml."),
-            click.option("--topic", metavar="NAME|ARN", help="SNS topic that the alarms notify."),
-            click.option("--health-url", "health_urls", multiple=True, metavar="URL",
-                         help="URL whose checks `watchme probe --publish` writes. Repeatable."),
-            language_option,
-            shown_zone_option,
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_source_options = together(
+    queues_option,
+    functions_option,
+    system_option,
+    click.option("--spec", type=click.Path(path_type=Path, dir_okay=False),
+                 help="YAML file of requirements; by default that of the system or of watchme.toml."),
+    click.option("--topic", metavar="NAME|ARN", help="SNS topic that the alarms notify."),
+    click.option("--health-url", "health_urls", multiple=True, metavar="URL",
+                 help="URL whose checks `watchme probe --publish` writes. Repeatable."),
+    timezone_option,
+)  # fmt: skip
 
 
 def _request(case: Path | None, options: dict[str, Any]) -> AlarmRequest:
@@ -96,40 +98,23 @@ Examples:
 @click.option("--live", is_flag=True, help="Without a CASE: start from --queue, --function or the system.")
 @_source_options
 @click.option("--email", "emails", multiple=True, help="Address to subscribe to the topic. Repeatable.")
-@click.option(
-    "--to", type=click.Path(path_type=Path, dir_okay=False), help="File of the plan, for `alarms apply`."
-)
-@profile_option
-@region_option
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-@click.option("--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit.")
-def plan_command(case: Path | None, live: bool, to: Path | None, **options: Any) -> int:
+@planning_options("alarms")
+def plan_command(case: Path | None, live: bool, **options: Any) -> int:
     """Plan an alarm for every queue, function and DLQ of a CASE, and for everything connected to them.
 
     The requirements are those of `watchme alarms backtest`. The back-test on the CASE is the evidence in each
     description. The plan lists only what is missing or differs, and changes nothing. Existing actions, tags
     and other alarms stay. An alarm that cannot fire is reported with the arithmetic.
     """
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.remedies.alarms import CALLS
-    from watchme_analysis.remedies.plan import write_plan
-    from watchme_analysis.remedies.policy import policy_of
     from watchme_analysis.services.alarm_plans import plan_alarms
 
+    output = output_of(options)
     if options["print_policy"]:
-        echo_json(json.dumps(policy_of(CALLS), indent=2))
-        return 0
+        return print_policy(CALLS)
     if (case is None) != live:
         raise click.UsageError(error_sentence("error-case-or-live"))
-    aws = Aws(SessionTarget(options["profile"], options["region"]))
-    plan = plan_alarms(aws, _request(case, options))
-    if to is not None:
-        write_plan(plan, to)
-    if options["as_json"]:
-        echo_json(json.dumps(plan.to_dict(), ensure_ascii=False, indent=2))
-        return 0
-    print_plan(plan, options["language"], f"watchme alarms apply {shell_path(to) if to else 'PLAN'}")
-    return 0
+    return finish_plan(plan_alarms(session_of(options), _request(case, options)), output, options)
 
 
 @click.command(
@@ -141,7 +126,7 @@ Examples:
   watchme alarms apply alarms.plan.json --case cases/last-night
   watchme alarms apply alarms.plan.json --print-policy""",
 )
-@plan_options
+@applying_options
 def apply_command(path: Path, **options: Any) -> int:
     """Apply the PLAN of `watchme alarms plan --to PLAN`, step by step.
 
@@ -158,7 +143,7 @@ def apply_command(path: Path, **options: Any) -> int:
 Examples:
   watchme alarms undo alarms.plan.json""",
 )
-@plan_options
+@applying_options
 def undo_command(path: Path, **options: Any) -> int:
     """Delete the alarms that a PLAN created, and give those that it changed their former definition."""
     return run_plan("alarms", path, options, is_undo=True)
@@ -177,40 +162,32 @@ Examples:
 @click.option("--all", "each_alarm", is_flag=True, help="Test each alarm; by default, one for each topic.")
 @case_option
 @language_option
-@profile_option
-@region_option
+@session_options
+@output_options()
 def verify_command(names: tuple[str, ...], plan: Path | None, **options: Any) -> int:
     """Set alarms to ALARM once, and check in their history that the notification was sent.
 
     People receive one notification for each topic, which says that it is a test. Afterwards, the alarm has
     its former state again. The history shows that SNS accepted the notification, not that anybody read it.
     """
-    from watchme_analysis.cli.plans import apply_and_print
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.remedies.plan import read_plan, write_plan
     from watchme_analysis.services.alarm_plans import plan_verification
 
+    output = output_of(options)
     if plan is not None:
         steps = read_plan(plan).steps
         names += tuple(each.name for each in steps if each.call and "alarm" in each.call.operation)
     if not names:
         raise InputError(error_message("error-no-alarm-named"))
-    aws = Aws(SessionTarget(options["profile"], options["region"]))
-    made = plan_verification(aws, names, each_alarm=options["each_alarm"])
+    made = plan_verification(session_of(options), names, each_alarm=options["each_alarm"])
+    out = Printer(options["language"])
     with tempfile.TemporaryDirectory() as folder:
         # A test that is killed is simply repeated, so its journal is not kept.
         path = Path(folder) / "verify.plan.json"
         write_plan(made, path)
         for note in made.notes:
-            echo(_said(note, options["language"]))
-        same = {name: options[name] for name in ("profile", "region", "case", "language")}
-        return apply_and_print(path, remedy="alarms", undo_hint=False, **same)
-
-
-def _said(text: Any, language: str) -> str:
-    from watchme_analysis.text.render import render
-
-    return render(text, language)
+            echo(out.text(note), err=output.form != TABLE)
+        return apply_and_print(path, "alarms", output, options, undo_hint=False)
 
 
 @click.command(
@@ -218,39 +195,47 @@ def _said(text: Any, language: str) -> str:
     short_help="Write the alarms of a CASE as infrastructure code.",
     epilog="""\b
 Examples:
-  watchme alarms export cases/last-night --format terraform > alarms.tf.json
+  watchme alarms export cases/last-night --format terraform --to alarms.tf.json
   watchme alarms export cases/last-night --format cloudformation \\
       --health-url https://example.com/health --health-check lambda""",
 )
 @click.argument("case", type=CASE, required=False)
-@click.option("--format", "form", type=click.Choice(_FORMATS), required=True, help="Format of the text.")
+@click.option(
+    "--format",
+    "infrastructure",
+    type=ChoiceWithSuggestion(_FORMATS),
+    required=True,
+    help="Format of the text.",
+)
 @_source_options
 @click.option(
     "--health-check",
-    type=click.Choice(_HEALTH_CHECKS),
+    type=ChoiceWithSuggestion(_HEALTH_CHECKS),
     help="Also a CloudWatch Synthetics canary, or a scheduled Lambda, that checks the --health-url.",
 )
-def export_command(case: Path | None, form: str, health_check: str | None, **options: Any) -> None:
+@language_option
+@to_options("Write the code to this new file, such as alarms.tf.json.")
+def export_command(case: Path | None, infrastructure: str, health_check: str | None, **options: Any) -> None:
     """Write the alarms for every queue, function and DLQ of a CASE as code; AWS is not called.
 
     Terraform is written in its JSON syntax, for a file `*.tf.json`. The topic is created unless --topic is an
     ARN. The price of a health check is printed on standard error.
     """
-    from watchme_analysis.remedies.alarm_export import exported
+    from watchme_analysis.remedies.alarm_export import exported, health_check_usd
     from watchme_analysis.services.alarm_plans import export_alarms
-    from watchme_analysis.text.message import Number, message
+    from watchme_analysis.text.message import Number
 
+    output, out = output_of(options, infrastructure), Printer(options["language"])
     request = _request(case, options)
     if case is None and not request.health_urls:
         raise InputError(error_message("error-case-or-health-url"))
     if health_check is not None and not request.health_urls:
         raise InputError(error_message("error-health-check-needs-url"))
     wanted = export_alarms(request)
-    echo_data(exported(wanted.definitions, form, request.topic, request.health_urls, health_check))
-    for text in (*wanted.cannot_fire, *wanted.notes):
-        echo(_said(text, options["language"]), err=True)
+    text = exported(wanted.definitions, infrastructure, request.topic, request.health_urls, health_check)
+    output.write_text(text)
+    for said in (*wanted.cannot_fire, *wanted.notes):
+        echo(out.text(said), err=True)
     if health_check is not None:
-        from watchme_analysis.remedies.alarm_export import health_check_usd
-
         usd = Number(health_check_usd(health_check, len(request.health_urls)))
-        echo(_said(message("alarm-health-check-cost", usd=usd), options["language"]), err=True)
+        out.say("alarm-health-check-cost", err=True, usd=usd)

@@ -15,8 +15,14 @@ from watchme_analysis.cli.alarm_plans import (
     undo_command,
     verify_command,
 )
-from watchme_analysis.cli.completion import CASE, complete_queues
-from watchme_analysis.cli.options import language_option, shown_zone_option, system_option
+from watchme_analysis.cli.completion import CASE
+from watchme_analysis.cli.options import (
+    language_option,
+    queue_option,
+    system_option,
+    timezone_option,
+    window_options,
+)
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
@@ -101,14 +107,13 @@ Examples:
     help="YAML file of alarms; by default that of the system or of watchme.toml, else those of the package.",
 )
 @system_option
-@click.option(
-    "--queue", shell_complete=complete_queues, help="Only this queue, its function and its dead-letter queue."
-)
+@queue_option
+@window_options()
 @click.option("--sensitivity", is_flag=True, help="Also evaluate other thresholds and other M of N.")
 @click.option(
     "--noticed", help="Time at which people noticed (ISO 8601); by default the first recorded reaction."
 )
-@shown_zone_option
+@timezone_option
 @language_option
 @output_options(["json", "csv"])
 def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options: Any) -> None:
@@ -134,7 +139,14 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     if loaded.window is None:
         raise InputError(error_message("error-alarms-no-times", case=case))
     question = "backlog" if "backlog" in questions_for(loaded) else "health"
-    opened = investigate(question, loaded, subject=options["queue"])
+    opened = investigate(
+        question,
+        loaded,
+        since=options["since"],
+        until=options["until"],
+        zone=zone,
+        subject=options["queue"],
+    )
     noticed = None
     if options["noticed"]:
         noticed = Detection(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import language_option, profile_option, region_option, system_option
+from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.completion import CASE
+from watchme_analysis.cli.options import functions_option, language_option, queues_option, system_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
@@ -26,18 +28,17 @@ Examples:
   watchme audit cases/last-night --all --to settings.csv
   watchme audit --live --queue orders --json""",
 )
-@click.argument("case", type=click.Path(path_type=Path), required=False)
+@click.argument("case", type=CASE, required=False)
 @click.option(
     "--live", is_flag=True, help="Without a CASE: read the settings of the account as they are now."
 )
-@click.option("--queue", "queues", multiple=True, help="With --live: queue. Repeatable.")
-@click.option("--function", "functions", multiple=True, help="With --live: Lambda function. Repeatable.")
+@queues_option
+@functions_option
 @system_option
 @click.option("--all", "shows_all", is_flag=True, help="Print also the settings that conform.")
 @language_option
-@profile_option
-@region_option
-@output_options(["json"])
+@session_options
+@output_options()
 def audit(case: Path | None, live: bool, shows_all: bool, **options: Any) -> None:
     """Check every setting of a CASE: its rule and source, current value, consequence, recommended value.
 
@@ -52,16 +53,16 @@ def audit(case: Path | None, live: bool, shows_all: bool, **options: Any) -> Non
     output = output_of(options)
     if (case is None) != live:
         raise click.UsageError(error_sentence("error-case-or-live"))
+    if case is not None and (options["queues"] or options["functions"]):
+        raise click.UsageError(error_sentence("error-named-needs-live"))
     if case is not None:
         found = audit_case(case)
     else:
-        from watchme_analysis.cloudwatch.session import Aws, SessionTarget
-
         queues, functions = options["queues"], options["functions"]
         system = load_config().chosen_system(options["system"])
         if not queues and not functions and system is not None:
             queues, functions = system.queues, system.functions
-        found = audit_account(Aws(SessionTarget(options["profile"], options["region"])), queues, functions)
+        found = audit_account(session_of(options), queues, functions)
     if output.form != TABLE:
         language = options["language"]
         document = [_as_json(each, language) for each in found]

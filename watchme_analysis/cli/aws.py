@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.options import SINCE_NOW, FiniteRange, language_option, timezone_option
+from watchme_analysis.cli.options import (
+    FiniteRange,
+    language_option,
+    profile_option,
+    region_option,
+    timezone_option,
+    together,
+    window_options,
+)
 from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.text.message import Duration, Text, value_of
 from watchme_analysis.window import Window, parse_time, parse_zone
@@ -29,30 +37,43 @@ _PROGRESS_EVERY_S = 30.0
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+cache_option = click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Folder of cached responses; by default in your user's cache folder.",
+)
+
+
+def session_options(command: F) -> F:
+    """Return a command with ``--profile`` and ``--region``; :func:`session_of` reads them."""
+    return together(profile_option, region_option)(command)
+
+
+def session_of(options: Mapping[str, Any]) -> Aws:
+    """Return the session of the account and region that the options state."""
+    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+
+    return Aws(SessionTarget(options["profile"], options["region"]))
+
+
 def aws_options(command: F) -> F:
-    """Return a command with the options of commands that call AWS."""
-    for option in reversed(
-        (
-            click.option("--since", default="24h", show_default=True, help=SINCE_NOW),
-            click.option("--until", default="now", show_default=True, help="End of the window."),
-            timezone_option,
-            language_option,
-            click.option("--max-scan-gb", type=FiniteRange(min=0), default=100.0, show_default=True,
-                         help="Largest volume that log queries may scan."),
-            click.option("--usd-per-gb", type=FiniteRange(min=0), default=0.005, show_default=True,
-                         envvar="WATCHME_USD_PER_GB", show_envvar=True,
-                         help="Price of scanning logs in your region; the default is that of us-east-1."),
-            click.option("--deadline", type=click.IntRange(min=1), default=900, show_default=True,
-                         help="Seconds after which running log queries are stopped."),
-            click.option("--cache", type=click.Path(path_type=Path), default=None,
-                         help="Folder of cached responses; by default in your user's cache folder."),
-            click.option("--refresh", is_flag=True, help="Repeat requests whose responses are cached."),
-            click.option("--offline", is_flag=True,
-                         help="Use cached responses only; a span such as 24h is that of the last run."),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
+    """Return a command with the options of commands that query AWS over a window."""
+    return together(
+        window_options(since="24h", until="now"),
+        timezone_option,
+        language_option,
+        click.option("--max-scan-gb", type=FiniteRange(min=0), default=100.0, show_default=True,
+                     help="Largest volume that log queries may scan."),
+        click.option("--usd-per-gb", type=FiniteRange(min=0), default=0.005, show_default=True,
+                     envvar="WATCHME_USD_PER_GB", show_envvar=True,
+                     help="Price of scanning logs in your region; the default is that of us-east-1."),
+        click.option("--deadline", type=click.IntRange(min=1), default=900, show_default=True,
+                     help="Seconds after which running log queries are stopped."),
+        cache_option,
+        click.option("--refresh", is_flag=True, help="Repeat requests whose responses are cached."),
+        click.option("--offline", is_flag=True,
+                     help="Use cached responses only; a span such as 24h is that of the last run."),
+    )(command)  # fmt: skip
 
 
 def check_window(options: dict[str, Any]) -> None:

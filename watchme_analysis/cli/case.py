@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import language_option, redact_option, timezone_option
 from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.pull import pull
+from watchme_analysis.cli.pull import pull, table_rows
 from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.text.formats import format_time
@@ -24,7 +24,7 @@ from watchme_analysis.window import parse_zone
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.case.case_folder import Case
+    from watchme_analysis.case.case_folder import Case, UnreadFile
 
 
 # Number of unreadable files that are listed by name.
@@ -56,17 +56,20 @@ Examples:
     f"{FILE}, else UTC.",
 )
 @language_option
-def import_command(folder: Path, case: Path, timezone: str | None, language: str) -> int:
+@output_options()
+def import_command(folder: Path, case: Path, timezone: str | None, language: str, **options: Any) -> int:
     """Import a FOLDER of raw evidence into a CASE.
 
     Files are recognised by name and content; docs/evidence.md lists them, and any may be gzipped. A case.toml
     in the folder takes precedence. Nothing is dropped silently: the printed table shows for each file its
-    rows, its window and its rejected lines, and lists files that were left out with the reason. Importing
-    the same folder again changes nothing. The exit code is 1 if a file of evidence could not be read.
+    rows, its window and its rejected lines, and lists files that were left out with the reason. Importing the
+    same folder again changes nothing. In the other forms of --output, each table of the case is a row. The
+    exit code is 1 if a file of evidence could not be read.
     """
     from watchme_analysis.case.importer import import_folder
     from watchme_analysis.present import console
 
+    output = output_of(options)
     zone = parse_zone(load_config().time_zone if timezone is None else timezone)
     out = Printer(language, zone)
 
@@ -77,7 +80,12 @@ def import_command(folder: Path, case: Path, timezone: str | None, language: str
     report = import_folder(folder, case, progress=progress if on_terminal else None, zone_name=timezone)
     if on_terminal:
         show_line()
-    manifest = report.case.manifest
+    manifest, unread = report.case.manifest, report.case.unread
+    if output.form != TABLE:
+        rows = table_rows(report.case)
+        output.write_document(rows, lambda: rows)
+        _say_unread(unread, out)
+        return PARTLY_FAILED if unread else 0
     echo(console.import_text(manifest, zone, language) + "\n")
     state = Choice("written" if report.changed else "unchanged")
     out.say("import-case", case=str(case), contents=_contents(report.case), state=state)
@@ -86,11 +94,7 @@ def import_command(folder: Path, case: Path, timezone: str | None, language: str
         echo(err=True)
         out.say("import-zone-of-case", err=True, stated=stated, option=timezone)
     _print_next(report.case, case, out)
-    unread = report.case.unread
-    if unread:
-        echo(err=True)
-        names = Names(tuple(file.file for file in unread), limit=_NAMED)
-        out.say("import-files-unread", err=True, count=len(unread), files=names)
+    _say_unread(unread, out)
     return PARTLY_FAILED if unread else 0
 
 
@@ -98,13 +102,13 @@ def import_command(folder: Path, case: Path, timezone: str | None, language: str
     "show",
     short_help="Show the tables of a CASE and their source files.",
     epilog="""\b
-Example:
+Examples:
   watchme case show cases/last-night --timezone UTC""",
 )
 @click.argument("case", type=CASE)
 @timezone_option
 @language_option
-@output_options(["json"])
+@output_options()
 def case_show(case: Path, timezone: str, language: str, **options: Any) -> None:
     """Show the tables of a CASE with rows, windows, gaps and source files.
 
@@ -119,9 +123,7 @@ def case_show(case: Path, timezone: str, language: str, **options: Any) -> None:
     zone = parse_zone(timezone)
     opened = open_case(case)
     if output.form != TABLE:
-        columns = ("rows", "rejected", "truncated", "start", "end")
-        found = opened.coverage().items()
-        rows = [{"table": name} | {key: entry.get(key) for key in columns} for name, entry in found]
+        rows = table_rows(opened)
         output.write_document(rows, lambda: rows)
         return
     gaps = {
@@ -146,7 +148,7 @@ Examples:
 )
 @timezone_option
 @language_option
-@output_options(["json"])
+@output_options()
 def case_list(folder: Path, timezone: str, language: str, **options: Any) -> None:
     """List the cases in a FOLDER and its subfolders, by default those below the working directory."""
     from watchme_analysis.case.folders import cases_below
@@ -189,7 +191,7 @@ Examples:
 )
 @click.argument("case", type=CASE)
 @language_option
-@output_options(["json"])
+@output_options()
 def case_verify(case: Path, language: str, **options: Any) -> int:
     """Check a CASE that somebody else made.
 
@@ -226,17 +228,22 @@ Examples:
 @click.argument("out", type=click.Path(path_type=Path))
 @redact_option(required=True)
 @language_option
-def case_export(case: Path, out: Path, redact: str, language: str) -> None:
+@output_options()
+def case_export(case: Path, out: Path, redact: str, language: str, **options: Any) -> None:
     """Write a copy of a CASE that may be given to others.
 
     OUT is a new folder. Diagnoses and reports of it show no more than it holds. docs/sharing.md states what
-    remains at each level; look at the copy before you give it away.
+    remains at each level; look at the copy before you give it away. In the other forms of --output, each
+    table of the copy is a row.
     """
     from watchme_analysis.case.export import export_case
     from watchme_analysis.case.opening import open_case
 
+    output, printer = output_of(options), Printer(language)
     made = export_case(open_case(case), out, redact)
-    Printer(language).say("case-exported", folder=str(out), contents=_contents(made), level=redact)
+    said = {"folder": str(out), "contents": _contents(made), "level": redact}
+    rows = table_rows(made)
+    output.show(lambda: [printer.words("case-exported", **said)], lambda: rows, lambda: rows)
 
 
 @case_group.command(
@@ -282,6 +289,14 @@ def case_sql(case: Path, query: str, limit: int, language: str, **options: Any) 
     rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
     echo(console.value_table(list(found.columns), rows.to_numpy().tolist()))
     Printer(language).say("case-sql-rows", rows=len(found), hidden=len(found) - len(rows))
+
+
+def _say_unread(unread: Sequence[UnreadFile], out: Printer) -> None:
+    """Print on standard error the files that could not be read."""
+    if unread:
+        echo(err=True)
+        names = Names(tuple(file.file for file in unread), limit=_NAMED)
+        out.say("import-files-unread", err=True, count=len(unread), files=names)
 
 
 def _contents(case: Case) -> Message:

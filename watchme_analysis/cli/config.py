@@ -9,14 +9,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.completion import complete_queues
 from watchme_analysis.cli.options import (
     language_option,
-    profile_option,
-    region_option,
     system_option,
     timezone_option,
 )
-from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.output import TABLE, form_options, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import FILE
 from watchme_analysis.errors import InputError
@@ -40,7 +40,11 @@ Examples:
 )
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--queue", "queues", multiple=True, help="Queue or pattern; repeatable.  [default: every queue]"
+    "--queue",
+    "queues",
+    multiple=True,
+    shell_complete=complete_queues,
+    help="Queue or pattern; repeatable.  [default: every queue]",
 )
 @click.option("--no-aws", is_flag=True, help="Call no AWS: use the FILES alone.")
 @click.option(
@@ -49,11 +53,11 @@ Examples:
     type=click.Path(dir_okay=False, path_type=Path),
     default=FILE,
     show_default=True,
-    help="File to write.",
+    help="Write the settings to this file.",
 )
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
-@profile_option
-@region_option
+@click.option("--force", is_flag=True, help="Let --to replace a file that exists.")
+@form_options()
+@session_options
 @language_option
 def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: bool, **options: Any) -> int:
     """Write a watchme.toml with the systems that are found, and print where each value comes from.
@@ -65,7 +69,6 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
     The exit code is 1 if something could not be looked up; the file then holds the rest.
     """
     from watchme_analysis.cli.aws import PARTLY_FAILED
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.files.atomic_write import write_atomically
     from watchme_analysis.present.text_table import align_rows
     from watchme_analysis.services.propose_config import Proposal, find_in_aws, find_in_files, toml_text
@@ -76,18 +79,24 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
         raise InputError(error_message("error-config-exists", target=target))
     if not target.absolute().parent.is_dir():
         raise InputError(error_message("error-config-no-folder", target=target, folder=target.parent))
-    language, found = options["language"], Proposal()
+    output, language, found = output_of(options), options["language"], Proposal()
     if not no_aws:
-        find_in_aws(Aws(SessionTarget(options["profile"], options["region"])), found, options["queues"])
+        find_in_aws(session_of(options), found, options["queues"])
     find_in_files(files, found)
     write_atomically(target, toml_text(found).encode())
-    heads = [label(f"config-heading-{name}", language) for name in ("setting", "value", "source")]
-    if found.rows():
-        rows = [(key, value, render(source, language)) for key, value, source in found.rows()]
+    rows = [(key, value, render(source, language)) for key, value, source in found.rows()]
+    names = ("setting", "value", "source")
+    if output.form != TABLE:
+        settings = [dict(zip(names, row, strict=True)) for row in rows]
+        output.write_document(settings, lambda: settings)
+    elif rows:
+        heads = [label(f"config-heading-{name}", language) for name in names]
         echo(align_rows(heads, rows, words=(0, 1, 2)))
     for note in found.notes:
         echo(render(message("print-note", text=note), language), err=True)
     values = {"file": Resource(str(target))}
+    if output.form != TABLE:
+        return PARTLY_FAILED if found.failed else 0
     if found.systems:
         echo(render(message("config-init-written", systems=len(found.systems), **values), language))
         echo(label("print-next", language, command="watchme config check"))
@@ -104,9 +113,8 @@ Examples:
   watchme config show --profile night
   WATCHME_TIME_ZONE=Europe/Berlin watchme config show --json""",
 )
-@output_options(["json"])
-@profile_option
-@region_option
+@output_options()
+@session_options
 @timezone_option
 @language_option
 def config_show(**options: Any) -> None:
@@ -166,17 +174,15 @@ Examples:
   watchme config check --system orders --profile incident-reader""",
 )
 @system_option
-@profile_option
-@region_option
+@session_options
 @language_option
-@output_options(["json"])
-def config_check(system: str | None, profile: str | None, region: str | None, **options: Any) -> int:
+@output_options()
+def config_check(system: str | None, **options: Any) -> int:
     """Check that everything which the systems name exists: in AWS, and as files.
 
     The exit code is 1 if something does not exist or could not be checked.
     """
     from watchme_analysis.cli.aws import PARTLY_FAILED
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.config import load_config
     from watchme_analysis.present.text_table import align_rows
     from watchme_analysis.services.check_config import check_system
@@ -187,7 +193,7 @@ def config_check(system: str | None, profile: str | None, region: str | None, **
     systems = [chosen] if system and chosen else list(config.systems.values())
     if not systems:
         raise InputError(error_message("error-no-system"))
-    aws = Aws(SessionTarget(profile, region))
+    aws = session_of(options)
     found = [item for each in systems for item in check_system(aws, each)]
     wrong = sum(item.problem is not None for item in found)
     if output.form != TABLE:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from watchme_analysis.cli.options import language_option
+from watchme_analysis.cli.options import CommandWithFormerOptions, language_option
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.text.render import text_of_error
 
@@ -15,20 +15,22 @@ CASE = "data/health-threadpool"
 
 
 @click.command(
+    cls=CommandWithFormerOptions,
+    former_options={"--out": "--to"},
     short_help="Investigate a small bundled case.",
     epilog="""\b
-Example:
-  watchme demo --out /tmp/reports""",
+Examples:
+  watchme demo --to /tmp/reports""",
 )
 @click.option(
-    "--out",
+    "--to",
     default="reports",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder of all reports and their index.",
+    help="Write the report and its index to this folder.",
 )
 @language_option
-def demo(out: Path, language: str) -> int:
+def demo(to: Path, language: str) -> int:
     """Find out why /health timed out while the service seemed fine, from bundled evidence.
 
     Prints the diagnosis, and writes the report if the extra `report` is installed.
@@ -48,7 +50,5 @@ def demo(out: Path, language: str) -> int:
     except InputError as error:
         echo(printer.text(text_of_error(error)))
         return 0
-    code: int = report.main(
-        ["health", case, "--out", str(out), "--language", language], standalone_mode=False
-    )
+    code: int = report.main(["health", case, "--to", str(to), "--language", language], standalone_mode=False)
     return code

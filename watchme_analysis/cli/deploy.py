@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import FiniteRange, language_option, profile_option, region_option
-from watchme_analysis.cli.plans import apply_and_print, case_option, journal_option, print_plan, print_policy
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.aws import session_of
+from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
+    FiniteRange,
+    language_option,
+    require_parameters,
+)
+from watchme_analysis.cli.output import Output, output_of, output_options
+from watchme_analysis.cli.plans import applying_options, finish_plan, planning_options, print_policy, run_plan
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.remedies.lambda_runtime import ARCHITECTURES, runtime_names
 from watchme_analysis.remedies.package_check import DEFAULT_HANDLER, DEFAULT_RUNTIME, Function, check_package
-from watchme_analysis.text.message import message
-from watchme_analysis.text.render import render
-from watchme_analysis.text.shell_quoting import shell_word
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.package_check import PackageCheck
-    from watchme_analysis.text.message import Message
 
 # Exit code when the package would fail.
 _PROBLEMS = 1
@@ -46,14 +49,14 @@ Exit codes: 0 ready to deploy; 1 problems were found; 2 bad input.""",
 )
 @click.option(
     "--runtime",
-    type=click.Choice(runtime_names()),
+    type=ChoiceWithSuggestion(runtime_names()),
     default=DEFAULT_RUNTIME,
     show_default=True,
     help="Runtime of the function.",
 )
 @click.option(
     "--architecture",
-    type=click.Choice([*ARCHITECTURES]),
+    type=ChoiceWithSuggestion([*ARCHITECTURES]),
     default="x86_64",
     show_default=True,
     help="Architecture of the function.",
@@ -67,16 +70,14 @@ Exit codes: 0 ready to deploy; 1 problems were found; 2 bad input.""",
 )
 @click.option(
     "--upload",
-    type=click.Choice(["direct", "s3"]),
+    type=ChoiceWithSuggestion(["direct", "s3"]),
     default="direct",
     show_default=True,
     help="How the zip reaches Lambda. A direct upload is limited to 50 MiB.",
 )
 @language_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON: each sentence with its message id and values."
-)
-def check_command(package: Path, layers: tuple[Path, ...], *, as_json: bool, **options: Any) -> int:
+@output_options()
+def check_command(package: Path, layers: tuple[Path, ...], **options: Any) -> int:
     """Check that the handler of a PACKAGE, a zip or a folder, can be imported in Lambda.
 
     Every import is resolved against the package, its layers and the modules of the runtime, through all
@@ -88,19 +89,12 @@ def check_command(package: Path, layers: tuple[Path, ...], *, as_json: bool, **o
 
     Exits with 0 if the package is ready to deploy, with 1 if it has problems, and with 2 for bad input.
     """
-    language = options["language"]
+    output, out = output_of(options), Printer(options["language"])
     function = Function(
         options["handler"], options["runtime"], options["architecture"], options["upload"] == "direct"
     )
     found = check_package(package, layers, function)
-    if as_json:
-        echo_json(json.dumps(_as_json(package, function, found, language), ensure_ascii=False, indent=2))
-    else:
-        for problem in found.problems:
-            echo(render(problem, language))
-        for note in found.notes:
-            echo(render(message("print-note", text=note), language))
-        echo(render(found.verdict, language))
+    _show_check(found, output, out, package, function)
     return _PROBLEMS if found.problems else 0
 
 
@@ -115,8 +109,8 @@ Examples:
 
 Exit codes: 0 planned; 1 the package has problems, or AWS can't be reached; 2 bad input.""",
 )
-@click.argument("package", type=click.Path(exists=True, path_type=Path))
-@click.option("--function", "name", required=True, help="Name of the function.")
+@click.argument("package", type=click.Path(exists=True, path_type=Path), required=False)
+@click.option("--function", "name", help="Name of the function.")
 @click.option("--alias", help="Alias that the event source or the callers use; without one, $LATEST.")
 @click.option(
     "--event",
@@ -154,50 +148,39 @@ Exit codes: 0 planned; 1 the package has problems, or AWS can't be reached; 2 ba
     help="Real invocations that must be seen without an error.",
 )
 @click.option("--skip-check", is_flag=True, help="Plan also if the check finds problems; they become risks.")
-@click.option(
-    "--to",
-    "path",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File for the plan. The new and the current code are stored beside it.",
-)
-@profile_option
-@region_option
-@language_option
-def plan_command(package: Path, name: str, path: Path, **options: Any) -> int:
+@planning_options("deploy")
+def plan_command(package: Path, name: str, **options: Any) -> int:
     """Plan the deployment of a PACKAGE: check it, and store the current code to go back to.
 
     The plan publishes the current code as a version, updates the code, waits until Lambda has updated it,
     invokes the new code with recorded events, switches the alias, and watches the first real invocations. If
     one of these fails, the plan undoes itself and verifies that the old code runs again.
 
-    Nothing is changed until `watchme deploy apply`.
+    The new and the current code are stored beside the plan. Nothing is changed until `watchme deploy apply`.
     """
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
-    from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment
+    from watchme_analysis.remedies.deployment import CALLS, DeploymentOptions, plan_deployment
     from watchme_analysis.remedies.package_check import PackageCheck
-    from watchme_analysis.remedies.plan import write_plan
     from watchme_analysis.services.deploy import recorded_events
 
-    language = options["language"]
-    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    output, out = output_of(options), Printer(options["language"])
+    if options["print_policy"]:
+        return print_policy(CALLS)
+    require_parameters("package", "name", "to")
     chosen = DeploymentOptions(
         alias=options["alias"],
-        events=recorded_events(options["events"], options["case"], name, language),
+        events=recorded_events(options["events"], options["case"], name, options["language"]),
         layers=options["layers"],
         watch_s=options["watch_s"],
         watch_invocations=options["watch_invocations"],
     )
-    plan = plan_deployment(package, name, aws, path, chosen, skip_check=options["skip_check"])
+    plan = plan_deployment(
+        package, name, session_of(options), options["to"], chosen, skip_check=options["skip_check"]
+    )
     if isinstance(plan, PackageCheck):
-        for problem in plan.problems:
-            echo(render(problem, language))
-        echo(render(plan.verdict, language))
-        echo(render(message("deploy-refused"), language), err=True)
+        _show_check(plan, output, out, package, None)
+        out.say("deploy-refused", err=True)
         return _PROBLEMS
-    write_plan(plan, path)
-    print_plan(plan, language, f"watchme deploy apply {shell_word(str(path))}")
-    return 0
+    return finish_plan(plan, output, options)
 
 
 @deploy.command(
@@ -211,14 +194,7 @@ Examples:
 \b
 Exit codes: 0 done and verified; 1 stopped or rolled back; 2 refused, or bad input.""",
 )
-@click.argument("path", metavar="PLAN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@case_option
-@journal_option
-@profile_option
-@region_option
-@language_option
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--print-policy", is_flag=True, help="Print the IAM policy that the plan needs, and stop.")
+@applying_options
 def apply_command(path: Path, **options: Any) -> int:
     """Apply a PLAN of `watchme deploy plan`, verify it, and roll back if it fails.
 
@@ -226,9 +202,7 @@ def apply_command(path: Path, **options: Any) -> int:
     command again: it goes on where it was, or finishes the rollback. The plan is refused if the function's
     code or alias has changed since.
     """
-    if options.pop("print_policy"):
-        return print_policy(path)
-    return apply_and_print(path, remedy="deploy", **options)
+    return run_plan("deploy", path, options)
 
 
 @deploy.command(
@@ -238,30 +212,35 @@ def apply_command(path: Path, **options: Any) -> int:
 Examples:
   watchme deploy rollback worker.plan.json""",
 )
-@click.argument("path", metavar="PLAN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@case_option
-@journal_option
-@profile_option
-@region_option
-@language_option
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@applying_options
 def rollback_command(path: Path, **options: Any) -> int:
     """Undo the steps of an applied PLAN, the last first, and verify that the old code runs."""
-    return apply_and_print(path, remedy="deploy", is_undo=True, **options)
+    return run_plan("deploy", path, options, is_undo=True)
 
 
-def _as_json(package: Path, function: Function, found: PackageCheck, language: str) -> dict[str, Any]:
-    return {
-        "package": str(package),
-        "handler": function.handler,
-        "runtime": function.runtime,
-        "architecture": function.architecture,
-        "verdict": _said(found.verdict, language),
-        "problems": [_said(each, language) for each in found.problems],
-        "notes": [_said(each, language) for each in found.notes],
-        "modules": found.modules,
-    }
+def _show_check(
+    found: PackageCheck, output: Output, out: Printer, package: Path, function: Function | None
+) -> None:
+    def lines() -> Iterator[str]:
+        yield from map(out.text, found.problems)
+        if function is not None:
+            yield from (out.words("print-note", text=note) for note in found.notes)
+        yield out.text(found.verdict)
 
+    def document() -> dict[str, Any]:
+        names = () if function is None else ("handler", "runtime", "architecture")
+        return {
+            "package": str(package),
+            **{name: getattr(function, name) for name in names},
+            "verdict": out.document(found.verdict),
+            "problems": [*map(out.document, found.problems)],
+            "notes": [*map(out.document, found.notes)],
+            "modules": found.modules,
+        }
 
-def _said(text: Message, language: str) -> dict[str, Any]:
-    return {"sentence": render(text, language), "message": text.to_dict()}
+    kinds = (("problem", found.problems), ("note", found.notes))
+    output.show(
+        lines,
+        document,
+        lambda: ({"kind": kind, "sentence": out.text(each)} for kind, texts in kinds for each in texts),
+    )

@@ -18,10 +18,9 @@ from watchme_analysis.cli.options import (
     language_option,
     meets,
     queue_option,
-    since_option,
     system_option,
     timezone_option,
-    until_option,
+    window_options,
 )
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
@@ -69,10 +68,9 @@ Examples:
     shell_complete=complete_question_or_case,
 )
 @click.argument("case", type=CASE)
-@output_options(["json"])
+@output_options()
 @click.option("--sql", "with_sql", is_flag=True, help="Print below each statement the query for its rows.")
-@since_option
-@until_option
+@window_options()
 @endpoint_option
 @queue_option
 @system_option

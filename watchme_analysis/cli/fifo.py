@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import language_option, profile_option, region_option, simulation_options
-from watchme_analysis.cli.plans import journal_option, plan_options, print_plan, run_plan
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.completion import CASE
+from watchme_analysis.cli.options import (
+    language_option,
+    policy_option,
+    queue_argument,
+    queue_option,
+    require_parameters,
+    simulation_options,
+    together,
+)
+from watchme_analysis.cli.output import Output, output_of, output_options
+from watchme_analysis.cli.plans import (
+    applying_options,
+    finish_plan,
+    journal_option,
+    planning_options,
+    print_policy,
+    run_plan,
+)
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.text.render import error_sentence
-from watchme_analysis.text.shell_quoting import shell_path
 
 if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
     from watchme_analysis.remedies.fifo_checks import Check
     from watchme_analysis.remedies.fifo_migration import MigrationOptions, Switch
-    from watchme_analysis.text.message import Message
 
-F = TypeVar("F", bound=Callable[..., Any])
 _PROBLEMS = 1
-_policy_option = click.option(
-    "--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit."
-)
 
 
 @click.group(short_help="Advise on FIFO and fair queues, and migrate to FIFO.")
@@ -32,32 +44,26 @@ def fifo() -> None:
     """State whether FIFO or fair queues would help a queue, and migrate it to FIFO without loss."""
 
 
-def _migration_options(command: F) -> F:
-    """Return a command with the options that describe a migration."""
-    for option in reversed(
-        (
-            click.option(
-                "--case",
-                type=click.Path(exists=True, path_type=Path),
-                help="Case with messages of the queue, whose groups and deduplication ids are checked.",
-            ),
-            click.option("--name", help="Name of the new queue; by default that of the QUEUE with .fifo."),
-            click.option(
-                "--group-key",
-                help="Key of a message body that names its group; by default the first of [work_items].",
-            ),
-            click.option(
-                "--standard-throughput",
-                is_flag=True,
-                help="Deduplicate and limit by queue, not by message group: 300 calls a second.",
-            ),
-            click.option(
-                "--content-based", is_flag=True, help="Let SQS use the hash of the body as deduplication id."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+_migration_options = together(
+    click.option(
+        "--case",
+        type=click.Path(exists=True, path_type=Path),
+        help="Case with messages of the queue, whose groups and deduplication ids are checked.",
+    ),
+    click.option("--name", help="Name of the new queue; by default that of the QUEUE with .fifo."),
+    click.option(
+        "--group-key",
+        help="Key of a message body that names its group; by default the first of [work_items].",
+    ),
+    click.option(
+        "--standard-throughput",
+        is_flag=True,
+        help="Deduplicate and limit by queue, not by message group: 300 calls a second.",
+    ),
+    click.option(
+        "--content-based", is_flag=True, help="Let SQS use the hash of the body as deduplication id."
+    ),
+)
 
 
 @fifo.command(
@@ -68,14 +74,12 @@ Examples:
   watchme fifo advise cases/last-night
   watchme fifo advise cases/last-night --queue orders --replications 40 --json""",
 )
-@click.argument("case", type=click.Path(path_type=Path))
-@click.option("--queue", help="Queue of the CASE; by default the affected one with the oldest message.")
+@click.argument("case", type=CASE)
+@queue_option
 @simulation_options(2)
 @language_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON: each sentence with its message id and values."
-)
-def advise_command(case: Path, language: str, as_json: bool, **options: Any) -> None:
+@output_options()
+def advise_command(case: Path, language: str, **options: Any) -> None:
     """State whether FIFO, a fair queue or neither would help a queue, and why.
 
     The queue of the CASE is simulated as it is, as FIFO, and as a fair queue: a standard queue whose messages
@@ -86,21 +90,20 @@ def advise_command(case: Path, language: str, as_json: bool, **options: Any) -> 
     """
     from watchme_analysis.present.console import filled
     from watchme_analysis.services.fifo import advise
-    from watchme_analysis.text.render import render
 
+    output, out = output_of(options), Printer(language)
     found = advise(case, **options)
-    if as_json:
-        said: dict[str, Any] = {
-            "queue": found.queue,
-            "kind": found.kind,
-            "verdict": _said(found.verdict, language),
-        }
-        said["reasons"] = [_said(each, language) for each in found.reasons]
-        echo_json(json.dumps(said, ensure_ascii=False, indent=2))
-        return
-    echo(filled(render(found.verdict, language)))
-    for reason in found.reasons:
-        echo(filled(f"- {render(reason, language)}", rest="  "))
+    about = {"queue": found.queue, "kind": found.kind}
+    output.show(
+        lambda: (
+            filled(out.text(found.verdict)),
+            *(filled(f"- {out.text(reason)}", rest="  ") for reason in found.reasons),
+        ),
+        lambda: (
+            about | {"verdict": out.document(found.verdict), "reasons": [*map(out.document, found.reasons)]}
+        ),
+        lambda: ({**about, "sentence": out.text(each)} for each in (found.verdict, *found.reasons)),
+    )
 
 
 @fifo.command(
@@ -113,7 +116,7 @@ Examples:
 
 Exit codes: 0 planned; 1 the check found problems, or AWS failed; 2 bad input.""",
 )
-@click.argument("queue", required=False)
+@queue_argument
 @_migration_options
 @click.option(
     "--switch",
@@ -145,15 +148,8 @@ Exit codes: 0 planned; 1 the check found problems, or AWS failed; 2 bad input.""
     "minutes or one and a half times its longest silence in 14 days, whichever is longest.",
 )
 @click.option("--skip-check", is_flag=True, help="Plan also if the check finds problems; they become risks.")
-@click.option(
-    "--to", type=click.Path(path_type=Path, dir_okay=False), help="File of the plan, for `fifo apply`."
-)
-@language_option
-@profile_option
-@region_option
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-@_policy_option
-def plan_command(queue: str | None, to: Path | None, **options: Any) -> int:
+@planning_options("fifo")
+def plan_command(queue: str, **options: Any) -> int:
     """Plan the migration of a standard QUEUE to FIFO, and state what producers must send.
 
     The plan creates a FIFO queue and DLQ with the attributes, policy and tags of the old ones, and maps the
@@ -164,35 +160,20 @@ def plan_command(queue: str | None, to: Path | None, **options: Any) -> int:
     Producers are switched by people, or by --switch where a function reads the URL of its queue from an
     environment variable. It changes nothing.
     """
-    from watchme_analysis.remedies.plan import write_plan
-    from watchme_analysis.services.fifo import plan_migration, prepared
-    from watchme_analysis.text.message import message
-    from watchme_analysis.text.render import render
+    from watchme_analysis.remedies.fifo_migration import CALLS
+    from watchme_analysis.services.fifo import plan_migration
 
+    output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return _print_policy()
-    aws, language = _session(options), options["language"]
-    name = _required(queue)
-    source, chosen, checks = prepared(
-        aws,
-        name,
-        options["case"],
-        name=options["name"],
-        group_key=options["group_key"],
-        chosen=_chosen(options),
-    )
-    if any(each.status == "problem" for each in checks) and not options["skip_check"]:
-        _print_checks(checks, language, as_json=options["as_json"])
-        echo(render(message("fifo-refused"), language), err=True)
+        return print_policy(CALLS)
+    require_parameters("queue")
+    aws = session_of(options)
+    source, chosen, checks = _prepared(aws, queue, options)
+    if _problems(checks) and not options["skip_check"]:
+        _show_checks(checks, output, out)
+        out.say("fifo-refused", err=True)
         return _PROBLEMS
-    plan = plan_migration(aws, source, chosen, checks)
-    if to is not None:
-        write_plan(plan, to)
-    if options["as_json"]:
-        echo_json(json.dumps(plan.to_dict(), ensure_ascii=False, indent=2))
-        return 0
-    print_plan(plan, language, f"watchme fifo apply {shell_path(to) if to else 'PLAN'}")
-    return 0
+    return finish_plan(plan_migration(aws, source, chosen, checks), output, options)
 
 
 @fifo.command(
@@ -203,7 +184,7 @@ Examples:
   watchme fifo apply fifo.plan.json
   watchme fifo apply fifo.plan.json --case cases/last-night""",
 )
-@plan_options
+@applying_options
 def apply_command(path: Path, **options: Any) -> int:
     """Apply the PLAN of `watchme fifo plan --to PLAN`, step by step.
 
@@ -221,7 +202,7 @@ def apply_command(path: Path, **options: Any) -> int:
 Examples:
   watchme fifo undo fifo.plan.json""",
 )
-@plan_options
+@applying_options
 def undo_command(path: Path, **options: Any) -> int:
     """Undo an applied PLAN: poll the old queue, switch producers back, empty the new queue, stop polling it.
 
@@ -241,7 +222,7 @@ Examples:
 
 Exit codes: 0 no problem; 1 a problem, or AWS failed; 2 bad input.""",
 )
-@click.argument("queue", required=False)
+@queue_argument
 @click.option(
     "--after",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -250,12 +231,9 @@ Exit codes: 0 no problem; 1 a problem, or AWS failed; 2 bad input.""",
 @journal_option
 @_migration_options
 @language_option
-@profile_option
-@region_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON: each sentence with its message id and values."
-)
-@_policy_option
+@session_options
+@output_options()
+@policy_option
 def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     """Check a QUEUE before its migration, or with --after every message since a PLAN was applied.
 
@@ -263,11 +241,14 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     deduplication ids, messages in the DLQ. After: messages sent, deleted, held and in the DLQ of both queues,
     and what is unexplained. Nothing is changed.
     """
+    from watchme_analysis.remedies.fifo_migration import CALLS
+
+    output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return _print_policy()
+        return print_policy(CALLS)
     if (queue is None) == (after is None):
         raise click.UsageError(error_sentence("error-fifo-queue-or-plan"))
-    aws, language = _session(options), options["language"]
+    aws = session_of(options)
     if after is not None:
         from watchme_analysis.files.journal import read_journal
         from watchme_analysis.remedies.plan import read_plan
@@ -277,41 +258,20 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
         plan = read_plan(after)
         checks = accounted(aws, plan, read_journal(options["journal"] or journal_of(after)))
     else:
-        from watchme_analysis.services.fifo import prepared
-
-        _, _, checks = prepared(
-            aws,
-            _required(queue),
-            options["case"],
-            name=options["name"],
-            group_key=options["group_key"],
-            chosen=_chosen(options),
-        )
-    _print_checks(checks, language, as_json=options["as_json"], is_after=after is not None)
-    return _PROBLEMS if any(each.status == "problem" for each in checks) else 0
+        _, _, checks = _prepared(aws, str(queue), options)
+    _show_checks(checks, output, out, is_after=after is not None)
+    return _PROBLEMS if _problems(checks) else 0
 
 
-def _required(queue: str | None) -> str:
-    if queue is None:
-        raise click.UsageError(error_sentence("error-fifo-queue-missing"))
-    return queue
+def _prepared(aws: Aws, queue: str, options: Mapping[str, Any]) -> Any:
+    """Return the queue, the options of its migration, and the checks."""
+    from watchme_analysis.services.fifo import prepared
+
+    names = {name: options[name] for name in ("name", "group_key")}
+    return prepared(aws, queue, options["case"], **names, chosen=_chosen(options))
 
 
-def _session(options: dict[str, Any]) -> Any:
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
-
-    return Aws(SessionTarget(options["profile"], options["region"]))
-
-
-def _print_policy() -> int:
-    from watchme_analysis.remedies.fifo_migration import CALLS
-    from watchme_analysis.remedies.policy import policy_of
-
-    echo_json(json.dumps(policy_of(CALLS), indent=2))
-    return 0
-
-
-def _chosen(options: dict[str, Any]) -> MigrationOptions:
+def _chosen(options: Mapping[str, Any]) -> MigrationOptions:
     """Return the options of a migration; names, keys and window are found later."""
     from watchme_analysis.remedies.fifo_migration import MigrationOptions
 
@@ -337,25 +297,26 @@ def _switch(text: str) -> Switch:
     return Switch(function, variable)
 
 
-def _print_checks(checks: Sequence[Check], language: str, *, as_json: bool, is_after: bool = False) -> None:
+def _problems(checks: Sequence[Check]) -> int:
+    return sum(each.status == "problem" for each in checks)
+
+
+def _show_checks(checks: Sequence[Check], output: Output, out: Printer, *, is_after: bool = False) -> None:
     from watchme_analysis.present.console import filled
-    from watchme_analysis.text.message import Choice, message
-    from watchme_analysis.text.render import render
+    from watchme_analysis.text.message import Choice
 
-    if as_json:
-        rows = [
-            {"rule": each.rule, "status": each.status, **_said(each.sentence, language)} for each in checks
-        ]
-        echo_json(json.dumps(rows, ensure_ascii=False, indent=2))
-        return
-    for each in checks:
-        status = render(message("fifo-check-status", status=Choice(each.status)), language)
-        echo(filled(f"{status}: {render(each.sentence, language)}", rest="  "))
-    problems = sum(each.status == "problem" for each in checks)
-    echo(render(message("fifo-accounted" if is_after else "fifo-ready", problems=problems), language))
+    def lines() -> Iterator[str]:
+        for each in checks:
+            status = out.words("fifo-check-status", status=Choice(each.status))
+            yield filled(f"{status}: {out.text(each.sentence)}", rest="  ")
+        yield out.words("fifo-accounted" if is_after else "fifo-ready", problems=_problems(checks))
 
+    def rows() -> Iterator[dict[str, Any]]:
+        for each in checks:
+            yield {"rule": each.rule, "status": each.status, "sentence": out.text(each.sentence)}
 
-def _said(text: Message, language: str) -> dict[str, Any]:
-    from watchme_analysis.text.render import render
-
-    return {"sentence": render(text, language), "message": text.to_dict()}
+    output.show(
+        lines,
+        lambda: [row | out.document(each.sentence) for row, each in zip(rows(), checks, strict=True)],
+        rows,
+    )

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.options import (
+    case_option,
     language_option,
-    profile_option,
-    region_option,
+    queue_option,
     seconds_option,
-    shown_zone_option,
+    timezone_option,
 )
+from watchme_analysis.cli.output import TABLE, Output, output_of, output_options
 from watchme_analysis.cli.probe import with_message
-from watchme_analysis.cli.terminal import Printer, echo, echo_json
+from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.render import error_message, render, text_of_error
+from watchme_analysis.text.render import error_message, error_sentence, render, text_of_error
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
@@ -80,25 +82,15 @@ Exit codes: 0 ended by a signal, or back-tested; 1 a service failed; 2 bad input
 )
 @click.option(
     "--backtest",
-    "case",
     type=click.Path(exists=True, path_type=Path),
     help="Only show how often it would have restarted in this case.",
 )
-@click.option(
-    "--queue",
-    help="With --backtest: queue whose messages are simulated; by default the one with the oldest message.",
-)
-@click.option(
-    "--case",
-    "recorded_in",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Case to record each restart in, with the folder of its evidence (table `actions`).",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the back-test as JSON.")
-@profile_option
-@region_option
+@queue_option
+@case_option
+@session_options
 @language_option
-@shown_zone_option
+@timezone_option
+@output_options()
 def guard(url: str, **options: Any) -> int:
     """Check the health endpoint URL, and restart its service after failed checks in a row.
 
@@ -109,20 +101,24 @@ def guard(url: str, **options: Any) -> int:
 
     A restart cures few causes. Run --backtest on a case first: it states how often the guard would have
     restarted, what that would have avoided, and at how many restarts the process answered inside. If the case
-    has a queue, its messages are simulated without the restarts, with restarts that cure, and with restarts
-    that do not; --recovery is then the time that the service takes to start.
+    has a queue, the messages of --queue are simulated without the restarts, with restarts that cure, and with
+    restarts that do not; --recovery is then the time that the service takes to start. --output and --to are
+    for a back-test.
     """
     from watchme_analysis.remedies.guard import GuardSettings, check_settings
 
+    output = output_of(options)
     names = ("interval_s", "timeout_s", "failures", "cooldown_s", "most_per_day", "recovery_s")
     settings = GuardSettings(url, **{name: options[name] for name in names})
     check_settings(settings)
-    if options["case"] is not None:
-        return _backtest(options["case"], settings, options)
+    if options["backtest"] is not None:
+        return _backtest(options["backtest"], settings, output, options)
+    if output.form != TABLE:
+        raise click.UsageError(error_sentence("error-output-needs-backtest"))
     made = _guard(settings, options)
     journal = options["folder"] / "guard.journal.jsonl"
-    if options["recorded_in"] is not None:
-        made.record = _recorder(options["recorded_in"], journal, Printer(options["language"]))
+    if options["case"] is not None:
+        made.record = _recorder(options["case"], journal, Printer(options["language"]))
     stop = _stop_on_signals()
     made.run(journal, stop)
     return 0
@@ -144,15 +140,14 @@ def _recorder(case: Path, journal: Path, out: Printer) -> Callable[[], None]:
     return record
 
 
-def _backtest(case: Path, settings: GuardSettings, options: dict[str, Any]) -> int:
-    import json
-
+def _backtest(case: Path, settings: GuardSettings, output: Output, options: dict[str, Any]) -> int:
     from watchme_analysis.services.guard import backtest
 
-    language, zone = options["language"], parse_zone(options["timezone"])
+    out = Printer(options["language"], parse_zone(options["timezone"]))
     found = backtest(case, settings, options["queue"])
-    if options["as_json"]:
-        data = {
+
+    def document() -> dict[str, Any]:
+        return {
             "restarts": [each.isoformat() for each in found.restarts],
             "stopped": found.stopped and found.stopped.isoformat(),
             "checks": found.checks,
@@ -161,15 +156,15 @@ def _backtest(case: Path, settings: GuardSettings, options: dict[str, Any]) -> i
             "avoided_s": found.avoided_s,
             "answered_inside": found.answered_inside,
             "effect": found.effect and found.effect.to_dict(),
-            "sentences": [
-                {"sentence": render(each, language, zone), "message": each.to_dict()}
-                for each in found.sentences
-            ],
+            "sentences": [*map(out.document, found.sentences)],
         }
-        echo_json(json.dumps(data, ensure_ascii=False, indent=2))
-    else:
-        for sentence in found.sentences:
-            echo(render(sentence, language, zone))
+
+    output.show(
+        lambda: map(out.text, found.sentences),
+        document,
+        lambda: ({"restart": each.isoformat()} for each in found.restarts),
+        " ".join(map(out.text, found.sentences)),
+    )
     return 0
 
 
@@ -188,7 +183,7 @@ def _guard(settings: GuardSettings, options: dict[str, Any]) -> Guard:
         except ValueError as error:
             raise with_message(error) from error
     language = options["language"]
-    aws = _session(options) if instance or options["topic"] or options["heartbeat"] else None
+    aws = session_of(options) if instance or options["topic"] or options["heartbeat"] else None
     host: Host = ManagedHost(aws, instance) if instance and aws else LocalHost()
     restart = command or f"docker restart {shlex.quote(container)}"
     return Guard(
@@ -204,12 +199,6 @@ def _guard(settings: GuardSettings, options: dict[str, Any]) -> Guard:
         outside_url=options["outside_url"],
         report=lambda sentence: echo(render(sentence, language)),
     )
-
-
-def _session(options: dict[str, Any]) -> Aws:
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
-
-    return Aws(SessionTarget(options["profile"], options["region"]))
 
 
 def _notifier(options: dict[str, Any], aws: Aws | None, language: str) -> Callable[[Message], None]:

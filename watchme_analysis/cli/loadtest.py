@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.aws import session_options
 from watchme_analysis.cli.options import (
+    CommandWithFormerOptions,
     FiniteRange,
     Seconds,
+    case_option,
     language_option,
-    profile_option,
-    region_option,
+    policy_option,
+    queue_option,
     seconds_option,
-    shown_zone_option,
+    timezone_option,
 )
+from watchme_analysis.cli.output import TABLE, Output, file_option, form_options, output_of
+from watchme_analysis.cli.plans import EXIT_CODES, journal_option, print_policy
 from watchme_analysis.cli.probe import with_message
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.load_plan import FACTORS, LONGEST_S, MOST_MESSAGES
-from watchme_analysis.text.message import Code, Resource, message
-from watchme_analysis.text.render import error_message, render
+from watchme_analysis.text.message import Code, Resource
+from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
@@ -30,11 +36,11 @@ if TYPE_CHECKING:
     from watchme_analysis.remedies.load_plan import LoadPlan
     from watchme_analysis.remedies.loadtest import LoadResult
 
-_EXIT_CODES = {"complete": 0, "stopped": 1, "refused": 2}
-
 
 @click.command(
     "loadtest",
+    cls=CommandWithFormerOptions,
+    former_options={"--result": "--to"},
     short_help="Replay a case's arrivals against a declared test system.",
     epilog="""\b
 Examples:
@@ -51,7 +57,7 @@ Exit codes: 0 done; 1 the test stopped, or a service failed; 2 refused, or bad i
 )
 @click.argument("source", metavar="CASE|PLAN", type=click.Path(exists=True, path_type=Path), required=False)
 @click.option("--system", metavar="NAME", help="Test system; by default the only one with `test = true`.")
-@click.option("--queue", help="Queue of the CASE whose arrivals are replayed; by default the only one.")
+@queue_option
 @click.option(
     "--endpoint",
     metavar="PATH",
@@ -102,33 +108,21 @@ Exit codes: 0 done; 1 the test stopped, or a service failed; 2 refused, or bad i
     show_default=True,
     help="Share of failures of the test itself above which it stops.",
 )
-@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="File of the plan.")
+@file_option("the plan, or with --apply the result")
 @click.option("--apply", "apply_now", is_flag=True, help="Send what the PLAN states.")
-@click.option(
-    "--journal",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File that records each message; by default PLAN.journal.jsonl beside the plan.",
-)
-@click.option(
-    "--case",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Case to record the test in (table `actions`).",
-)
+@journal_option
+@case_option
 @click.option(
     "--header", "headers", multiple=True, help="NAME: VALUE of each request, or @FILE of such lines."
 )
 @click.option(
-    "--result", type=click.Path(dir_okay=False, path_type=Path), help="Write the result to this JSON file."
-)
-@click.option(
     "--figure", type=click.Path(dir_okay=False, path_type=Path), help="Draw the result to this PNG file."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the plan or the result as JSON.")
-@click.option("--print-policy", is_flag=True, help="Print the IAM policy that this needs.")
+@form_options()
+@policy_option
 @language_option
-@shown_zone_option
-@region_option
-@profile_option
+@timezone_option
+@session_options
 def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
     """Plan a load test from a CASE; with --apply, run a PLAN.
 
@@ -145,6 +139,8 @@ def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
     """
     from watchme_analysis.remedies.load_plan import read_load_plan
 
+    output = output_of(options)
+    out = Printer(options["language"], parse_zone(options["timezone"]))
     is_plan = source is not None and source.is_file()
     if options["print_policy"]:
         return _print_policy(source if is_plan else None)
@@ -152,14 +148,14 @@ def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
         raise InputError(error_message("error-loadtest-no-case"))
     if apply_now and not is_plan:
         raise InputError(error_message("error-loadtest-apply-needs-plan"))
-    if is_plan and not apply_now:
-        return _print_plan(read_load_plan(source), source, options)
     if not is_plan:
-        return _plan(source, options)
-    return _apply(source, options)
+        return _plan(source, output, out, options)
+    if not apply_now:
+        return _show_plan(read_load_plan(source), source, output, out)
+    return _apply(source, output, out, options)
 
 
-def _plan(case: Path, options: dict[str, Any]) -> int:
+def _plan(case: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
     from watchme_analysis.remedies.load_plan import LoadLimits, write_load_plan
     from watchme_analysis.services.loadtest import LoadRequest, plan_load_test
 
@@ -174,7 +170,7 @@ def _plan(case: Path, options: dict[str, Any]) -> int:
     plan = plan_load_test(case, wanted, profile=options["profile"], region=options["region"])
     if options["to"] is not None:
         write_load_plan(plan, options["to"])
-    return _print_plan(plan, options["to"], options)
+    return _show_plan(plan, options["to"], output, out)
 
 
 def _template(path: Path | None) -> str | None:
@@ -186,35 +182,31 @@ def _template(path: Path | None) -> str | None:
         raise InputError(error_message("error-loadtest-template", path=path)) from error
 
 
-def _print_plan(plan: LoadPlan, path: Path | None, options: dict[str, Any]) -> int:
+def _show_plan(plan: LoadPlan, path: Path | None, output: Output, out: Printer) -> int:
     from watchme_analysis.remedies.load_plan import load_plan_sentences
 
-    if options["as_json"]:
-        echo_json(json.dumps(plan.to_dict(), ensure_ascii=False, indent=1))
-        return 0
-    language, zone = options["language"], parse_zone(options["timezone"])
-    for number, sentence in enumerate(load_plan_sentences(plan)):
-        echo(f"{'  - ' if number else ''}{render(sentence, language, zone)}")
-    command = Code(f"watchme loadtest {shell_path(path) if path else 'PLAN'} --apply")
-    how = (
-        message("loadtest-how-to-apply", command=command)
-        if path
-        else message("loadtest-how-to-write", command=command)
-    )
-    echo(render(how, language))
+    sentences = [*map(out.text, load_plan_sentences(plan))]
+
+    def lines() -> Iterator[str]:
+        for number, sentence in enumerate(sentences):
+            yield f"{'  - ' if number else ''}{sentence}"
+        command = Code(f"watchme loadtest {shell_path(path) if path else 'PLAN'} --apply")
+        yield out.words("loadtest-how-to-apply" if path else "loadtest-how-to-write", command=command)
+
+    output.show(lines, plan.to_dict, lambda: ({"sentence": each} for each in sentences))
     return 0
 
 
-def _apply(path: Path, options: dict[str, Any]) -> int:
+def _apply(path: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
     from watchme_analysis.evidence.prober import read_headers
     from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
     from watchme_analysis.remedies.load_plan import read_load_plan
     from watchme_analysis.services.loadtest import apply_load_test
     from watchme_analysis.services.remedies import journal_of
 
-    plan, language = read_load_plan(path), options["language"]
-    if options["result"] is not None:
-        check_replaceable(options["result"], lambda first: b'"outcome"' in first, "result")
+    plan = read_load_plan(path)
+    if options["to"] is not None:
+        check_replaceable(options["to"], lambda first: b'"outcome"' in first, "result")
     if options["figure"] is not None:
         check_replaceable(options["figure"], lambda first: first.startswith(b"\x89PNG"), "figure")
     try:
@@ -223,8 +215,8 @@ def _apply(path: Path, options: dict[str, Any]) -> int:
         raise InputError(error_message("error-as-is", text=with_message(error))) from error
 
     def report(said: Any) -> None:
-        if not options["as_json"]:
-            echo(render(said, language))
+        if output.form == TABLE:
+            echo(out.text(said))
 
     result = apply_load_test(
         plan,
@@ -235,44 +227,44 @@ def _apply(path: Path, options: dict[str, Any]) -> int:
         region=options["region"],
         report=report,
     )
-    text = json.dumps(result.to_dict(), ensure_ascii=False, indent=2)
-    if options["result"] is not None:
-        write_atomically(options["result"], f"{text}\n".encode(errors="surrogatepass"))
+    found = result.to_dict()
+    if options["to"] is not None:
+        text = json.dumps(found, ensure_ascii=False, indent=2)
+        write_atomically(options["to"], f"{text}\n".encode(errors="surrogatepass"))
     if options["figure"] is not None and result.sent_s:
         from watchme_analysis.remedies.load_figures import plot_load_test
 
-        write_atomically(options["figure"], plot_load_test(plan, result, language).png)
-    if options["as_json"]:
-        echo_json(text)
-    else:
-        _print_result(plan, result, language)
-    return _EXIT_CODES[result.outcome]
+        write_atomically(options["figure"], plot_load_test(plan, result, out.language).png)
+    output.show(
+        lambda: _lines(plan, result, out),
+        lambda: found,
+        lambda: found["compared"],
+        out.text(result.sentence),
+    )
+    return EXIT_CODES[result.outcome]
 
 
-def _print_result(plan: LoadPlan, result: LoadResult, language: str) -> None:
+def _lines(plan: LoadPlan, result: LoadResult, out: Printer) -> Iterator[str]:
     from watchme_analysis.present.text_table import fit_table
     from watchme_analysis.remedies.load_figures import load_table
 
-    head, *rest = [render(said, language) for said in result.sentences]
-    echo(head)
-    compared = {render(each.sentence, language) for each in result.compared if each.sentence is not None}
-    for said in rest:
-        if said not in compared:  # the table shows these
-            echo(said)
+    head, *rest = map(out.text, result.sentences)
+    yield head
+    compared = {out.text(each.sentence) for each in result.compared if each.sentence is not None}
+    # The table shows the others.
+    yield from (said for said in rest if said not in compared)
     if any(each.position != "unknown" for each in result.compared):
-        table = load_table(plan, result, language)
-        echo(f"\n{fit_table(table.heads, table.rows, [0, len(table.heads) - 1])}\n{table.note}")
-    echo(render(message("loadtest-journal", journal=Resource(str(result.journal))), language))
+        table = load_table(plan, result, out.language)
+        yield f"\n{fit_table(table.heads, table.rows, [0, len(table.heads) - 1])}\n{table.note}"
+    yield out.words("loadtest-journal", journal=Resource(str(result.journal)))
 
 
 def _print_policy(plan: Path | None) -> int:
     from watchme_analysis.remedies.load_plan import read_load_plan
     from watchme_analysis.remedies.loadtest import calls_of_load_test
-    from watchme_analysis.remedies.policy import policy_of
     from watchme_analysis.services.loadtest import CALLS
 
     calls = CALLS if plan is None else calls_of_load_test(read_load_plan(plan))
     if not calls:
         raise InputError(error_message("error-loadtest-no-policy"))
-    echo_json(json.dumps(policy_of(calls), indent=2))
-    return 0
+    return print_policy(calls)

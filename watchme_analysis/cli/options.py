@@ -7,7 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -27,6 +28,17 @@ from watchme_analysis.window import parse_span
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Return a decorator that adds options in this order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 class CommandWithFormerOptions(click.Command):
     """A command whose options were renamed since the previous release; the old names work and print a note.
 
@@ -43,10 +55,11 @@ class CommandWithFormerOptions(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Replace old names by new ones, then parse the arguments."""
         for at, argument in enumerate(args):
-            new = self._former_options.get(argument)
+            old, equals, value = argument.partition("=")
+            new = self._former_options.get(old)
             if new is not None:
-                note_new_name(argument, new)
-                args[at] = new
+                note_new_name(old, new)
+                args[at] = new + equals + value
         return super().parse_args(ctx, args)
 
 
@@ -66,6 +79,26 @@ class ChoiceWithSuggestion(click.Choice):  # type: ignore[type-arg]  # generic i
                 near=did_you_mean(nearest(str(value), known)),
             )
             self.fail(said, param, ctx)
+
+
+def require_parameters(*names: str) -> None:
+    """Raise the error of click for parameters that only ``--print-policy`` can do without.
+
+    Parameters
+    ----------
+    *names
+        Names of parameters of the current command.
+    """
+    context = click.get_current_context()
+    for param in context.command.params:
+        if param.name in names and context.params[param.name] is None:
+            # Without the parameter itself, whose hint would have the brackets of an optional one.
+            is_option = isinstance(param, click.Option)
+            raise click.MissingParameter(
+                ctx=context,
+                param_hint=param.opts[-1] if is_option else str(param.human_readable_name),
+                param_type="option" if is_option else "argument",
+            )
 
 
 def note_new_name(old: str, new: str) -> None:
@@ -89,33 +122,81 @@ def configured(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]
     return value_or_setting
 
 
-_zone = partial(
-    click.option,
+timezone_option = click.option(
     "--timezone",
     metavar="ZONE",
     callback=configured("time_zone"),
     show_default=f"time_zone of {FILE}, else UTC",
+    help="Time zone of the times shown, and of times given without one.",
 )
-timezone_option = _zone(help="Time zone of the times shown, and of times given without one.")
-shown_zone_option = _zone(help="Time zone of the times shown.")
 language_option = click.option(
     "--language",
     type=ChoiceWithSuggestion(LANGUAGES),
     callback=configured("language"),
     help=f"Language of the sentences.  [default: language of {FILE}, else the locale's, else en]",
 )
-# A window of live data ends now, that of a case with its data.
-SINCE_NOW = "Start of the window: ISO 8601, or a span such as 2h before now."
-since_option = click.option(
-    "--since", help="Start of the window: ISO 8601, or a span such as 2h before the case's end."
-)
-until_option = click.option("--until", help="End of the window.")
+
+
+def window_options(*, since: str | None = None, until: str | None = None) -> Callable[[F], F]:
+    """Return a decorator that adds ``--since`` and ``--until``, with their defaults."""
+    return together(
+        click.option(
+            "--since",
+            default=since,
+            show_default=since is not None,
+            help="Start of the window: ISO 8601, or a span such as 2h before now; of a CASE, before its end.",
+        ),
+        click.option(
+            "--until",
+            default=until,
+            show_default=until is not None,
+            help="End of the window, in the same form; by default now, of a CASE its end.",
+        ),
+    )
+
+
 endpoint_option = click.option(
     "--endpoint", help="health: path of the endpoint to examine; the affected one by default."
 )
 queue_option = click.option(
-    "--queue", shell_complete=complete_queues, help="backlog: queue to examine; the affected one by default."
+    "--queue", shell_complete=complete_queues, help="Queue to examine; by default the affected one."
 )
+queues_option = click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    shell_complete=complete_queues,
+    help="Queue to examine; repeatable. By default those of the system.",
+)
+functions_option = click.option(
+    "--function",
+    "functions",
+    multiple=True,
+    help="Lambda function to examine; repeatable. By default those of the system.",
+)
+
+
+def queue_argument(command: F) -> F:
+    """Return a command whose queue is the argument QUEUE, or ``--queue`` as in all other commands.
+
+    The parameter ``queue`` is None when neither is given.
+    """
+
+    @wraps(command)
+    def with_queue(queue: str | None, queue_named: str | None, **options: Any) -> Any:
+        if None not in (queue, queue_named) and queue != queue_named:
+            raise click.UsageError(error_sentence("error-two-queues", one=queue, other=queue_named))
+        click.get_current_context().params["queue"] = queue or queue_named
+        return command(queue or queue_named, **options)
+
+    return together(
+        click.argument("queue", required=False, shell_complete=complete_queues),
+        click.option(
+            "--queue", "queue_named", shell_complete=complete_queues, help="The same as the argument QUEUE."
+        ),
+    )(with_queue)  # type: ignore[return-value]  # click replaces the function by a command anyway
+
+
 system_option = click.option(
     "--system",
     metavar="NAME",
@@ -131,6 +212,21 @@ region_option = click.option(
     "--region",
     callback=configured("region"),
     help=f"AWS region; by default that of {FILE}, else the profile's.",
+)
+case_option = click.option(
+    "--case",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Case to record the steps in (table `actions`).",
+)
+policy_option = click.option(
+    "--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit."
+)
+visibility_option = click.option(
+    "--visibility-timeout",
+    type=click.IntRange(30, 43200),
+    default=300,
+    show_default=True,
+    help="Seconds for which messages are hidden at most while the queue is read.",
 )
 
 # Exit code when a diagnosis meets --fail-on.
@@ -215,7 +311,7 @@ def simulation_options(fewest_replications: int) -> Callable[[F], F]:
     fewest_replications
         2 where the spread of the replications decides.
     """
-    options = (
+    return together(
         click.option(
             "--replications",
             type=click.IntRange(fewest_replications),
@@ -233,10 +329,3 @@ def simulation_options(fewest_replications: int) -> Callable[[F], F]:
             help="Parallel processes; by default one per core.",
         ),
     )
-
-    def with_options(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return with_options

@@ -1,4 +1,8 @@
-"""Where and in which form a command prints its rows: ``--output``, ``--to`` and their short forms."""
+"""Where and in which form a command prints its result: ``--output``, ``--to`` and their short forms.
+
+``--to`` is in every command the file that receives its result. Most commands write there what they would
+print. Commands that make a plan, an archive or a record write that (:func:`file_option`), and print as well.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.options import ChoiceWithSuggestion
-from watchme_analysis.cli.terminal import echo_data, echo_json
+from watchme_analysis.cli.options import ChoiceWithSuggestion, together
+from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.text.render import error_message, error_sentence
@@ -54,6 +58,39 @@ class Output:
 
         self.write(pd.json_normalize([dict(row) for row in rows()]))
 
+    def show(
+        self,
+        lines: Callable[[], Iterable[str]],
+        document: Callable[[], object],
+        rows: Callable[[], Iterable[Mapping[str, Any]]],
+        conclusion: str | None = None,
+    ) -> None:
+        """Print lines for people, or write a document in the other forms, as :meth:`write_document` does.
+
+        Parameters
+        ----------
+        lines
+            Returns the lines.
+        document, rows
+            As for :meth:`write_document`.
+        conclusion
+            Sentence that the document states and the rows do not; printed on standard error beside rows.
+        """
+        if self.form == TABLE:
+            for line in lines():
+                echo(line)
+            return
+        self.write_document(document(), rows)
+        if conclusion is not None and self.form != JSON:
+            echo(conclusion, err=True)
+
+    def write_text(self, text: str) -> None:
+        """Write a text of another form, such as infrastructure code."""
+        if self.file is None:
+            echo_data(text)
+        else:
+            self._write(text)
+
     def _write(self, text: str) -> None:
         if self.file is not None:
             write_atomically(self.file, text.encode(errors="backslashreplace"))
@@ -73,39 +110,65 @@ def _text(frame: pd.DataFrame, form: str) -> str:
     return text if text.endswith("\n") or (lines and not text) else f"{text}\n"
 
 
-def output_options(short_forms: Sequence[str]) -> Callable[[F], F]:
-    """Return a decorator that adds the options of rows; :func:`output_of` reads them.
+def form_options(short_forms: Sequence[str] = (JSON,), default: str = TABLE) -> Callable[[F], F]:
+    """Return a decorator that adds ``--output`` and its short forms; :func:`output_of` reads them.
 
     Parameters
     ----------
     short_forms
         Forms that the command also has as a flag, such as ``csv`` for ``--csv``.
+    default
+        Form without an option; shown, not applied.
     """
-
-    def add(command: F) -> F:
-        options = [
-            click.option(
-                "--output", "form", type=ChoiceWithSuggestion(_FORMS),
-                help="Form of the rows.  [default: table; with --to, that of the file's name]",
-            ),
-            click.option(
-                "--to", "file", type=click.Path(dir_okay=False, path_type=Path),
-                help="Write json, csv or jsonl to this new file instead of standard output.",
-            ),
-            click.option("--force", is_flag=True, help="Let --to replace a file that exists."),
-        ]  # fmt: skip
-        for form in short_forms:
-            flag = click.option(f"--{form}", f"as_{form}", is_flag=True, help=f"Short for --output {form}.")
-            options.append(flag)
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+    return together(
+        click.option(
+            "--output", "form", type=ChoiceWithSuggestion(_FORMS), show_default=default,
+            help="Form of the output.",
+        ),
+        *(
+            click.option(f"--{form}", f"as_{form}", is_flag=True, help=f"Short for --output {form}.")
+            for form in short_forms
+        ),
+    )  # fmt: skip
 
 
-def output_of(options: dict[str, Any]) -> Output:
+def to_options(
+    text: str = "Write the output to this new file; its name or --output states json, csv or jsonl.",
+) -> Callable[[F], F]:
+    """Return a decorator that adds ``--to`` and ``--force``; :func:`output_of` reads them."""
+    return together(
+        click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help=text),
+        click.option("--force", is_flag=True, help="Let --to replace a file that exists."),
+    )
+
+
+def output_options(short_forms: Sequence[str] = (JSON,), default: str = TABLE) -> Callable[[F], F]:
+    """Return a decorator that adds the options of :func:`form_options` and :func:`to_options`."""
+    return together(form_options(short_forms, default), to_options())
+
+
+def file_option(what: str) -> Callable[[F], F]:
+    """Return a decorator that adds ``--to`` to a command whose result is a document of its own kind.
+
+    Parameters
+    ----------
+    what
+        The document, and what it is for, such as "the plan, for `fifo apply`".
+    """
+    return click.option(
+        "--to", type=click.Path(dir_okay=False, path_type=Path), help=f"Write {what}, to this file."
+    )
+
+
+def output_of(options: dict[str, Any], default: str = TABLE) -> Output:
     """Return the output that the options of :func:`output_options` state; they are removed from the options.
+
+    Parameters
+    ----------
+    options
+        Options of the command.
+    default
+        Form without an option.
 
     Raises
     ------
@@ -114,7 +177,7 @@ def output_of(options: dict[str, Any]) -> Output:
     InputError
         When the file exists and ``--force`` is not given.
     """
-    stated, file, is_forced = (options.pop(name) for name in ("form", "file", "force"))
+    stated, file, is_forced = (options.pop(name, None) for name in ("form", "file", "force"))
     flags = [form for form in _FORMS if options.pop(f"as_{form}", False)]
     forms = dict.fromkeys([*([stated] if stated else []), *flags])
     if len(forms) > 1:
@@ -123,10 +186,10 @@ def output_of(options: dict[str, Any]) -> Output:
     if file is None:
         if is_forced:
             raise click.UsageError(error_sentence("error-force-needs-to"))
-        return Output(form or TABLE)
+        return Output(form or default)
     suffix = file.suffix[1:].lower()
-    form = form or (suffix if suffix in _FORMS else None)
-    if form in (None, TABLE):
+    form = form or (suffix if suffix in _FORMS else default)
+    if form == TABLE:
         raise click.UsageError(error_sentence("error-output-suffix"))
     if file.is_file() and not is_forced:
         raise InputError(error_message("error-output-exists", file=file))

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from watchme_analysis.cli.options import language_option, profile_option, region_option
-from watchme_analysis.cli.terminal import echo, echo_json
-from watchme_analysis.remedies.plan import Plan, Step, read_plan
+from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.options import case_option, language_option, policy_option, together
+from watchme_analysis.cli.output import TABLE, Output, file_option, form_options, output_of, output_options
+from watchme_analysis.cli.terminal import Printer, echo, echo_json
+from watchme_analysis.remedies.plan import Call, Plan, Step, read_plan, write_plan
 from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
 from watchme_analysis.text.message import Code, Message, message
 from watchme_analysis.text.render import error_message, render
-from watchme_analysis.text.shell_quoting import shell_word
+from watchme_analysis.text.shell_quoting import shell_path
 
 F = TypeVar("F", bound=Callable[..., Any])
-case_option = click.option(
-    "--case",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Case to record the steps in (table `actions`).",
-)
 journal_option = click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -30,15 +27,49 @@ journal_option = click.option(
 )
 # Remedies whose undo has a name of its own.
 _UNDO_VERBS = {"deploy": "rollback"}
-_EXIT_CODES = {"complete": 0, "undone": 1, "stopped": 1, "refused": 2}
+# Exit codes of the outcomes of remedies.
+EXIT_CODES = {"complete": 0, "undone": 1, "stopped": 1, "refused": 2}
 
 
-def print_plan(plan: Plan, language: str, apply_command: str) -> None:
-    """Print a plan for review: reasons, cost, risks, each step with its call, and how to apply it."""
-    for line in plan_lines(plan, language):
-        echo(line)
+def planning_options(remedy: str) -> Callable[[F], F]:
+    """Return a decorator that adds the options of a command that plans; :func:`finish_plan` reads them."""
+    return together(
+        file_option(f"the plan, for `{remedy} apply`"),
+        language_option,
+        session_options,
+        form_options(),
+        policy_option,
+    )
+
+
+def finish_plan(plan: Plan, output: Output, options: Mapping[str, Any]) -> int:
+    """Write a plan to the file of ``--to``, and print it for review or in the form of ``--output``."""
+    if options["to"] is not None:
+        write_plan(plan, options["to"])
+    output.show(
+        lambda: _review(plan, options["language"], options["to"]),
+        plan.to_dict,
+        lambda: _step_rows(plan, options["language"]),
+    )
+    return 0
+
+
+def _review(plan: Plan, language: str, path: Path | None) -> Iterator[str]:
+    """Yield the lines of a plan, and how to apply it."""
+    yield from plan_lines(plan, language)
     if plan.steps:
-        echo(render(message("plan-how-to-apply", command=Code(apply_command)), language))
+        command = f"watchme {plan.remedy} apply {shell_path(path) if path else 'PLAN'}"
+        yield render(message("plan-how-to-apply", command=Code(command)), language)
+
+
+def _step_rows(plan: Plan, language: str) -> Iterator[dict[str, Any]]:
+    for step in plan.steps:
+        yield {
+            "step": step.name,
+            "resource": step.resource,
+            "why": render(step.why, language),
+            "command": step.call and step.call.command,
+        }
 
 
 def plan_lines(plan: Plan, language: str) -> Iterator[str]:
@@ -70,24 +101,41 @@ def plan_lines(plan: Plan, language: str) -> Iterator[str]:
     yield ""
 
 
-def print_policy(path: Path) -> int:
-    """Print the least IAM policy that the plan of a file needs."""
+def print_policy(calls: Iterable[Call]) -> int:
+    """Print the least IAM policy that calls need; return the exit code."""
     from watchme_analysis.remedies.policy import policy_of
 
-    echo_json(json.dumps(policy_of(read_plan(path).calls), indent=2))
+    echo_json(json.dumps(policy_of(calls), indent=2))
     return 0
 
 
-def apply_and_print(  # noqa: PLR0913  options of a command
+def applying_options(command: F) -> F:
+    """Return a command with the argument and the options of commands that apply or undo a plan."""
+    return together(
+        click.argument("path", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path)),
+        case_option,
+        journal_option,
+        language_option,
+        session_options,
+        output_options(),
+        policy_option,
+    )(command)
+
+
+def run_plan(remedy: str, path: Path, options: dict[str, Any], *, is_undo: bool = False) -> int:
+    """Apply or undo the plan of a file with the options of :func:`applying_options`; return the exit code."""
+    output = output_of(options)
+    if options["print_policy"]:
+        return print_policy(read_plan(path).calls)
+    return apply_and_print(path, remedy, output, options, is_undo=is_undo)
+
+
+def apply_and_print(
     path: Path,
-    *,
     remedy: str,
-    profile: str | None = None,
-    region: str | None = None,
-    journal: Path | None = None,
-    case: Path | None = None,
-    language: str = "en",
-    as_json: bool = False,
+    output: Output,
+    options: Mapping[str, Any],
+    *,
     is_undo: bool = False,
     undo_hint: bool = True,
 ) -> int:
@@ -96,55 +144,32 @@ def apply_and_print(  # noqa: PLR0913  options of a command
     The session is in the plan's region unless another one is given; then the plan is refused. A plan that
     leaves nothing to undo is printed without ``undo_hint``.
     """
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.errors import InputError
 
     plan = read_plan(path)
     if plan.remedy != remedy:
         raise InputError(error_message("error-plan-of-other-remedy", path=path, remedy=plan.remedy))
-    aws = Aws(SessionTarget(profile, region or plan.region))
+    out = Printer(options["language"])
+    aws = session_of({**options, "region": options["region"] or plan.region})
+    rows: list[dict[str, Any]] = []
 
     def on_step(step: Step, sentence: Message) -> None:
-        if not as_json:
-            echo(f"{step.name}: {render(sentence, language)}")
+        rows.append({"step": step.name, "sentence": out.text(sentence)})
+        if output.form == TABLE:
+            echo(f"{step.name}: {rows[-1]['sentence']}")
 
     run = undo if is_undo else apply_and_record
-    result = run(plan, journal or journal_of(path), aws, case, on_step)
-    if as_json:
-        said: dict[str, Any] = {"sentence": render(result.sentence, language)}
-        said |= {"message": result.sentence.to_dict(), "outcome": result.outcome, "done": list(result.done)}
-        echo_json(json.dumps(said | {"journal": str(result.journal)}, ensure_ascii=False, indent=2))
-    else:
-        echo(render(result.sentence, language))
+    result = run(plan, options.get("journal") or journal_of(path), aws, options["case"], on_step)
+
+    def document() -> dict[str, Any]:
+        found = {"outcome": result.outcome, "done": list(result.done), "journal": str(result.journal)}
+        return out.document(result.sentence) | found
+
+    def lines() -> Iterator[str]:
+        yield out.text(result.sentence)
         if result.done and undo_hint and not is_undo:
             verb = _UNDO_VERBS.get(remedy, "undo")
-            command = Code(f"watchme {remedy} {verb} {shell_word(str(path))}")
-            echo(render(message("plan-undo-how", command=command), language))
-    return _EXIT_CODES[result.outcome]
+            yield out.words("plan-undo-how", command=Code(f"watchme {remedy} {verb} {shell_path(path)}"))
 
-
-def plan_options(command: F) -> F:
-    """Return a command with the argument and the options of commands that apply or undo a plan."""
-    for option in reversed(
-        (
-            click.argument("path", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path)),
-            case_option,
-            journal_option,
-            profile_option,
-            region_option,
-            language_option,
-            click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
-            click.option(
-                "--print-policy", is_flag=True, help="Print the IAM policy that the plan needs, and stop."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def run_plan(remedy: str, path: Path, options: dict[str, Any], *, is_undo: bool = False) -> int:
-    """Apply or undo the plan of a file with the options of :func:`plan_options`; return the exit code."""
-    if options.pop("print_policy"):
-        return print_policy(path)
-    return apply_and_print(path, remedy=remedy, is_undo=is_undo, **options)
+    output.show(lines, document, lambda: rows, out.text(result.sentence))
+    return EXIT_CODES[result.outcome]

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.options import (
+    CommandWithFormerOptions,
+    Seconds,
     language_option,
-    profile_option,
-    region_option,
-    seconds_of,
+    seconds_option,
     system_option,
 )
 from watchme_analysis.cli.terminal import Printer, echo, echo_data
@@ -29,14 +30,6 @@ from watchme_analysis.text.render import error_message, error_sentence, text_of_
 
 if TYPE_CHECKING:
     from watchme_analysis.services.health_metric import MetricPublisher
-
-
-def _span_s(name: str, text: str) -> float:
-    """Return the seconds of the value of an option."""
-    try:
-        return seconds_of(text)
-    except InputError as error:
-        raise click.BadParameter(text_of_error(error), param_hint=name) from error
 
 
 def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -94,6 +87,8 @@ def _urls_of_system(name: str | None, vantage: str) -> tuple[str, ...]:
 
 
 @click.command(
+    cls=CommandWithFormerOptions,
+    former_options={"--output": "--to"},
     short_help="Probe URLs at an interval and record the results.",
     epilog="""\b
 Examples:
@@ -101,7 +96,7 @@ Examples:
   watchme probe --system orders --for 10m
   watchme probe https://example.com/api/health --publish --slower-than 10s
   watchme probe --standalone > probe.py; docker cp probe.py api:/tmp/ && docker exec -d api \\
-      python /tmp/probe.py --output /tmp/probes.csv http://127.0.0.1:8017/health
+      python /tmp/probe.py --to /tmp/probes.csv http://127.0.0.1:8017/health
   watchme probe --curl --inside http://127.0.0.1:8017/health""",
 )
 @click.argument("urls", nargs=-1, metavar="[URL]...")
@@ -116,11 +111,9 @@ Examples:
     **_VANTAGE_OPTION,
     help="Probe this URL on the host, before Nginx; without a URL, all URLs are there.",
 )
-@click.option("--every", default="10s", show_default=True, help="Interval between two probes of a URL.")
-@click.option("--for", "for_", default=None, help="Duration, such as 10m.  [default: until Ctrl-C]")
-@click.option(
-    "--timeout", default="30s", show_default=True, help="Time limit of a probe, all steps together."
-)
+@seconds_option("--every", "every_s", "10s", "Interval between two probes of a URL.")
+@click.option("--for", "for_s", type=Seconds(), help="Duration, such as 10m.  [default: until Ctrl-C]")
+@seconds_option("--timeout", "timeout_s", "30s", "Time limit of a probe, all steps together.")
 @click.option(
     "--header",
     multiple=True,
@@ -128,7 +121,13 @@ Examples:
     help="Further request header, such as Host. @FILE reads headers from a file; use it for secrets.",
 )
 @click.option("--insecure", is_flag=True, help="Accept invalid certificates.")
-@click.option("--output", default="probes.csv", show_default=True, help="File to append to.")
+@click.option(
+    "--to",
+    type=click.Path(dir_okay=False),
+    default="probes.csv",
+    show_default=True,
+    help="Append the probes to this file.",
+)
 @click.option("--quiet", is_flag=True, help="Do not print each probe.")
 @click.option(
     "--publish",
@@ -136,10 +135,12 @@ Examples:
     help="Also write the CloudWatch metric HealthCheckFailed once a minute; its price is printed.",
 )
 @click.option(
-    "--slower-than", metavar="DURATION", help="With --publish: a response slower than this has failed too."
+    "--slower-than",
+    "slow_s",
+    type=Seconds(),
+    help="With --publish: a response slower than this has failed too.",
 )
-@profile_option
-@region_option
+@session_options
 @language_option
 @click.option("--standalone", is_flag=True, help="Print a script that needs only Python, and exit.")
 @click.option("--curl", is_flag=True, help="Print equivalent shell lines with curl, and exit.")
@@ -164,24 +165,24 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
             prober.check_url(url)
         except ValueError as error:
             raise with_message(error) from error
-    every_s, timeout_s = _span_s("--every", options["every"]), _span_s("--timeout", options["timeout"])
-    for_s = _span_s("--for", options["for_"]) if options["for_"] is not None else None
+    every_s, timeout_s, for_s, slow_s = (
+        options[name] for name in ("every_s", "timeout_s", "for_s", "slow_s")
+    )
     if every_s < prober.MIN_INTERVAL_S or timeout_s <= 0:
         raise InputError(error_message("error-probe-every"))
     headers = _headers(options["header"])
     if options["curl"]:
         if for_s is not None:
             raise click.UsageError(error_sentence("error-for-without-curl"))
-        same = {name: options[name] for name in ("output", "insecure")}
+        same = {"output": options["to"], "insecure": options["insecure"]}
         echo(curl_lines(targets, every_s, timeout_s, options["header"], **same))
         return
-    slow_s = _span_s("--slower-than", options["slower_than"]) if options["slower_than"] is not None else None
     if slow_s is not None and not options["publish"]:
         raise click.UsageError(error_sentence("error-slower-needs-publish"))
     out = Printer(options["language"])
-    writer = prober.Writer(options["output"], options["quiet"], partial(_line_of, out))
+    writer = prober.Writer(options["to"], options["quiet"], partial(_line_of, out))
     try:
-        prober.append(options["output"], [])
+        prober.append(options["to"], [])
     except ValueError as error:
         raise with_message(error) from error
 
@@ -223,11 +224,10 @@ def _publisher(
     targets: list[tuple[str, str]], slow_s: float | None, options: dict[str, Any], out: Printer
 ) -> MetricPublisher:
     """Return the publisher of the targets; print its price."""
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.services.health_metric import MetricPublisher, monthly_usd
 
     urls = tuple(dict.fromkeys(url for _, url in targets))
-    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    aws = session_of(options)
     usd = f"{monthly_usd(len(urls)):.2f}"
     out.say("probe-price", err=True, urls=len(urls), place=aws.target_name, usd=usd)
     return MetricPublisher(aws, slow_s)

@@ -15,10 +15,19 @@ from watchme_analysis.cli.aws import (
     aws_options,
     check_window,
     query_options_of,
+    session_of,
+    session_options,
     window_of,
 )
-from watchme_analysis.cli.completion import CASE, complete_queues
-from watchme_analysis.cli.options import ChoiceWithSuggestion, profile_option, region_option, system_option
+from watchme_analysis.cli.completion import CASE
+from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
+    functions_option,
+    policy_option,
+    queues_option,
+    system_option,
+)
+from watchme_analysis.cli.output import TABLE, Output, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
@@ -27,6 +36,7 @@ from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.text.shell_quoting import shell_path
 
 if TYPE_CHECKING:
+    from watchme_analysis.case.case_folder import Case
     from watchme_analysis.services.collect import Pulled
 
 
@@ -41,18 +51,11 @@ Examples:
 @click.argument("question", required=False, type=ChoiceWithSuggestion(["health", "backlog"]))
 @click.argument("case", required=False, type=CASE)
 @system_option
-@click.option(
-    "--queue",
-    "queues",
-    multiple=True,
-    shell_complete=complete_queues,
-    help="Queue; may be given several times.",
-)
-@click.option("--function", "functions", multiple=True, help="Lambda function; may be given several times.")
-@click.option("--instance", "instances", multiple=True, help="EC2 instance id; may be given several times.")
+@queues_option
+@functions_option
+@click.option("--instance", "instances", multiple=True, help="EC2 instance id. Repeatable.")
 @click.option("--log-group", "log_groups", multiple=True, help="Further log group, all of its events.")
-@profile_option
-@region_option
+@session_options
 @click.option(
     "--dlq-sample",
     type=click.IntRange(min=0),
@@ -63,7 +66,8 @@ Examples:
     type=click.Path(path_type=Path),
     help="Also write the raw responses to this folder, in the AWS CLI's format.",
 )
-@click.option("--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit.")
+@policy_option
+@output_options()
 @aws_options
 def pull(question: str | None, case: Path | None, **options: Any) -> int:
     """Pull the evidence of an incident from AWS into a CASE.
@@ -73,15 +77,16 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     logs, the state of queues and functions, alarms and recorded changes. It changes nothing in the account
     except the receive count of messages that it reads from dead-letter queues (--dlq-sample 0 reads none).
 
-    Responses are cached, so the same command with --offline writes the case again without AWS. The exit
-    code is 1 if a part could not be retrieved; the case then holds the other parts and names the missing one.
+    Responses are cached, so the same command with --offline writes the case again without AWS. In the other
+    forms of --output, each table of the case is a row. The exit code is 1 if a part could not be retrieved;
+    the case then holds the other parts and names the missing one.
     """
     from watchme_analysis.case.importer import check_new_case
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget, iam_policy
+    from watchme_analysis.cloudwatch.session import iam_policy
     from watchme_analysis.services.collect import Request, check_raw
     from watchme_analysis.services.collect import pull as pull_case
 
-    sample = options["dlq_sample"]
+    output, sample = output_of(options), options["dlq_sample"]
     if sample is None:
         sample = 0 if question == "health" else Request.sample
     if options["print_policy"]:
@@ -96,7 +101,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     named = _named(options)
     if not any(named.values()):
         raise InputError(error_message("error-pull-nothing-named"))
-    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    aws = session_of(options)
     query_options = query_options_of(options, aws)
     window = window_of(options, query_options, ["pull", question, *map(list, named.values())])
     request = Request(
@@ -116,14 +121,15 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         )
     finally:
         progress.done()
-    _print_result(pulled, target, out)
+    _print_result(pulled, target, out, output)
     if pulled.failures:
         start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
         # A relative window ends at the current time, for which the cache has no entry, so absolute times are
         # printed.
         out.say("pull-again", err=True, start=start, end=end)
     of_system = f" --system {options['system']}" if options["system"] else ""
-    out.say("print-next", command=f"watchme diagnose {question} {shell_path(target)}{of_system}")
+    if output.form == TABLE:
+        out.say("print-next", command=f"watchme diagnose {question} {shell_path(target)}{of_system}")
     return PARTLY_FAILED if pulled.failures else 0
 
 
@@ -151,7 +157,20 @@ def _named(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return named_resources(system)
 
 
-def _print_result(pulled: Pulled, target: Path, out: Printer) -> None:
+def table_rows(case: Case) -> list[dict[str, Any]]:
+    """Return a row for each table of a case: its rows, rejected lines and window."""
+    columns = ("rows", "rejected", "truncated", "start", "end")
+    found = case.coverage().items()
+    return [{"table": name} | {key: entry.get(key) for key in columns} for name, entry in found]
+
+
+def _print_result(pulled: Pulled, target: Path, out: Printer, output: Output) -> None:
+    for part, why in pulled.failures.items():
+        out.say("pull-missing", err=True, part=value_of(part), reason=value_of(why))
+    if output.form != TABLE:
+        rows = table_rows(pulled.report.case)
+        output.write_document(rows, lambda: rows)
+        return
     from watchme_analysis.aws_shapes.prices import size_message, usd_message
     from watchme_analysis.present.text_table import aligned_lines
 
@@ -160,8 +179,8 @@ def _print_result(pulled: Pulled, target: Path, out: Printer) -> None:
     out.say("pull-queues", queues=_all(scope.queues))
     out.say("pull-functions", functions=_all(scope.functions))
     heads = [out.words(f"print-coverage-{name}") for name in ("table", "rows")]
-    rows = [[table, f"{entry['rows']:,}"] for table, entry in case.coverage().items()]
-    echo("\n".join(f"  {line}" for line in aligned_lines(heads, rows, words=(0,))))
+    cells = [[table, f"{entry['rows']:,}"] for table, entry in case.coverage().items()]
+    echo("\n".join(f"  {line}" for line in aligned_lines(heads, cells, words=(0,))))
     queries = case.table("log_queries")
     returned = queries[queries["truncated"] & queries["rows"].notna()]
     cut = [name for name in returned["query_name"] if name not in pulled.failures]
@@ -171,8 +190,6 @@ def _print_result(pulled: Pulled, target: Path, out: Printer) -> None:
     out.say("pull-scanned", size=size, price=price)
     for note in pulled.notes:
         out.note(note)
-    for part, why in pulled.failures.items():
-        out.say("pull-missing", err=True, part=value_of(part), reason=value_of(why))
     rows_of_case = sum(entry["rows"] for entry in case.manifest["tables"].values())
     contents = message("case-contents", tables=len(case.tables), rows=rows_of_case)
     out.say("pull-case", case=str(target), contents=contents)

@@ -73,16 +73,34 @@ def list_command(language: str, **options: Any) -> None:
 @query.command(
     short_help="Show a query, its parameters and columns.",
     epilog="""\b
-Example:
+Examples:
   watchme query show worker_errors""",
 )
 @click.argument("name", shell_complete=complete_queries)
 @language_option
-def show(name: str, language: str) -> None:
-    """Show a query: its text, parameters, log groups and columns."""
+@output_options()
+def show(name: str, language: str, **options: Any) -> None:
+    """Show a query: its text, parameters, log groups and columns.
+
+    --output csv and jsonl have a row for each parameter.
+    """
     from watchme_analysis.cloudwatch.insights.query_library import library_query
 
-    item, out = library_query(name), Printer(language)
+    output, item, out = output_of(options), library_query(name), Printer(language)
+    if output.form != TABLE:
+        parameters = [
+            {
+                "name": each.name,
+                "type": each.type,
+                "default": each.configured,
+                "description": out.text(each.description),
+            }
+            for each in item.parameters
+        ]
+        about: dict[str, Any] = {"query": item.name, "description": out.text(item.description)}
+        about |= {"log_groups": item.log_groups, "columns": [*item.columns]}
+        output.write_document(about | {"parameters": parameters, "text": item.text}, lambda: parameters)
+        return
     echo(f"{item.name}: {out.text(item.description)}\n")
     out.say("query-log-groups", groups=item.log_groups)
     out.say("query-columns", columns=", ".join(item.columns))

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import language_option, profile_option, region_option
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
+    case_option,
+    language_option,
+    policy_option,
+    queue_argument,
+    require_parameters,
+    visibility_option,
+)
+from watchme_analysis.cli.output import TABLE, file_option, form_options, output_of, output_options
+from watchme_analysis.cli.plans import EXIT_CODES, print_policy
+from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.plan import Call
-from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits, archive_queue, read_archive
 from watchme_analysis.remedies.queue_purge import METHODS, PURGE_S, calls_of_purge
 from watchme_analysis.remedies.queue_reader import calls_of_reading
 from watchme_analysis.text.message import Code, Duration, Message, Resource, message
-from watchme_analysis.text.render import error_message, render
-from watchme_analysis.text.shell_quoting import shell_word
+from watchme_analysis.text.render import error_message
+from watchme_analysis.text.shell_quoting import shell_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from watchme_analysis.cloudwatch.session import Aws
+    from watchme_analysis.text.message import Text
 
 _INCOMPLETE = 1
-_EXIT_CODES = {"complete": 0, "stopped": _INCOMPLETE, "refused": 2}
 # Senders or errors named in a line.
 _MOST_NAMES = 5
-
-visibility_option = click.option(
-    "--visibility-timeout",
-    type=click.IntRange(30, 43200),
-    default=300,
-    show_default=True,
-    help="Seconds for which messages are hidden at most while the queue is read.",
-)
-policy_option = click.option("--print-policy", is_flag=True, help="Print the IAM policy that this needs.")
 
 
 @click.group("queue", short_help="Archive dead-letter queues, and purge what is archived.")
@@ -55,16 +52,14 @@ Examples:
 
 Exit codes: 0 complete; 1 messages may be missing, or AWS failed; 2 bad input.""",
 )
-@click.argument("queue")
-@click.option(
-    "--to", type=click.Path(dir_okay=False, path_type=Path), help="File to write, such as DLQ.jsonl.gz."
-)
+@queue_argument
+@file_option("the messages, such as DLQ.jsonl.gz")
 @visibility_option
 @policy_option
 @language_option
-@region_option
-@profile_option
-def archive_command(queue: str, to: Path | None, **options: Any) -> int:
+@session_options
+@form_options()
+def archive_command(queue: str, to: Path, **options: Any) -> int:
     """Write every message of a QUEUE, a name or a URL, to a file of compressed JSON Lines.
 
     The messages stay in the queue. While it is read, they are hidden for the visibility timeout at most, and
@@ -74,20 +69,30 @@ def archive_command(queue: str, to: Path | None, **options: Any) -> int:
     A queue with a redrive policy of its own is refused, since reading could move its messages. After an
     interruption, repeat the command.
     """
+    output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return _print_policy(calls_of_reading("QUEUE"))
-    if to is None:
-        raise InputError(error_message("error-archive-no-file"))
-    found = archive_queue(_aws(options), queue, to, ReadingLimits(options["visibility_timeout"]))
-    number, name, file = len(found.messages), Resource(queue), Resource(str(to))
-    said = [
-        message("archive-incomplete", count=number, queue=name, archive=file)
-        if found.missed
-        else message("archive-done", count=number, queue=name, archive=file),
-        *found.missed,
-        message("archive-hash", hash=Code(found.sha256)),
-    ]
-    _say(said, options["language"])
+        return print_policy(calls_of_reading("QUEUE"))
+    require_parameters("queue", "to")
+    found = archive_queue(session_of(options), queue, to, ReadingLimits(options["visibility_timeout"]))
+    about = {"queue": queue, "archive": str(to), "messages": len(found.messages), "sha256": found.sha256}
+
+    def lines() -> Iterator[str]:
+        values: dict[str, Any] = {
+            "count": len(found.messages),
+            "queue": Resource(queue),
+            "archive": Resource(str(to)),
+        }
+        yield out.text(
+            message("archive-incomplete", **values) if found.missed else message("archive-done", **values)
+        )
+        yield from map(out.text, found.missed)
+        yield out.words("archive-hash", hash=Code(found.sha256))
+
+    output.show(
+        lines,
+        lambda: about | {"missed": [*map(out.document, found.missed)]},
+        lambda: [about | {"missed": len(found.missed)}],
+    )
     return _INCOMPLETE if found.missed else 0
 
 
@@ -101,7 +106,7 @@ Examples:
 
 Exit codes: 0 the queue is empty; 1 messages are left, or AWS failed; 2 refused, or bad input.""",
 )
-@click.argument("queue")
+@queue_argument
 @click.option(
     "--archive",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -110,19 +115,19 @@ Exit codes: 0 the queue is empty; 1 messages are left, or AWS failed; 2 refused,
 @click.option("--reason", help="Why the messages are removed, for the record.")
 @click.option(
     "--method",
-    type=click.Choice(METHODS),
+    type=ChoiceWithSuggestion(METHODS),
     default=METHODS[0],
     show_default=True,
     help="delete: delete each archived message; purge: call PurgeQueue, which also deletes messages that "
     "arrive meanwhile.",
 )
-@click.option("--case", type=click.Path(path_type=Path), help="Case to record the purge in.")
+@case_option
 @click.option("--apply", "apply_now", is_flag=True, help="Delete; without it, only the plan is printed.")
 @visibility_option
 @policy_option
 @language_option
-@region_option
-@profile_option
+@session_options
+@output_options()
 def purge_command(queue: str, **options: Any) -> int:
     """Delete the messages of a QUEUE, a name or a URL, that a complete archive holds.
 
@@ -131,33 +136,51 @@ def purge_command(queue: str, **options: Any) -> int:
     times. ARCHIVE.purge-record.json states time, reason, number, oldest, newest, senders and errors. The
     journal ARCHIVE.purge-journal.jsonl lets an interrupted run continue: repeat the command.
     """
-    language = options["language"]
+    output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return _print_policy(calls_of_purge("QUEUE", options["method"]))
+        return print_policy(calls_of_purge("QUEUE", options["method"]))
+    require_parameters("queue")
     if options["archive"] is None or not (options["reason"] or "").strip():
         raise InputError(error_message("error-purge-needs"))
     from watchme_analysis.services.queue_purge import errors_of_case, purge_and_record
 
+    said: list[Message] = []
     archive, limits = read_archive(options["archive"]), ReadingLimits(options["visibility_timeout"])
+
+    def show(about: dict[str, Any]) -> None:
+        sentences = [*map(out.document, said)]
+        output.show(
+            lambda: map(out.text, said),
+            lambda: about | {"sentences": sentences},
+            lambda: ({**about, "sentence": each["sentence"]} for each in sentences),
+        )
+
     if not options["apply_now"]:
         errors = {} if options["case"] is None else errors_of_case(archive, options["case"])
-        _say(_plan(queue, archive, options["method"], errors, limits), language)
+        said += _plan(queue, archive, options["method"], errors, limits)
+        show({"queue": queue, "method": options["method"], "messages": len(archive.messages)})
         return 0
+
+    def report(text: Text) -> None:
+        if output.form == TABLE:
+            echo(out.text(text))
+
     result = purge_and_record(
-        _aws(options),
+        session_of(options),
         queue,
         archive,
         options["reason"].strip(),
         method=options["method"],
         case=options["case"],
         limits=limits,
-        report=lambda said: echo(render(said, language)),
+        report=report,
     )
-    said = [message("purge-deleted", count=result.deleted)] if result.deleted is not None else []
+    said += [message("purge-deleted", count=result.deleted)] if result.deleted is not None else []
     said += [result.sentence]
     said += [message("purge-record", record=Resource(str(result.record)))] if result.record else []
-    _say(said, language)
-    return _EXIT_CODES[result.outcome]
+    record = str(result.record) if result.record else None
+    show({"queue": queue, "outcome": result.outcome, "deleted": result.deleted, "record": record})
+    return EXIT_CODES[result.outcome]
 
 
 def _plan(
@@ -175,7 +198,7 @@ def _plan(
     said.append(message("purge-plan-senders", senders=_numbers(summary["senders"])))
     if errors or summary["errors"]:
         said.append(message("purge-plan-errors", errors=_numbers(errors or summary["errors"])))
-    command = f"watchme redrive --from {shell_word(str(archive.path))} --queue SOURCE --apply"
+    command = f"watchme redrive --from {shell_path(archive.path)} --queue SOURCE --apply"
     said.append(message("purge-plan-undo", command=Code(command)))
     said.append(message("purge-plan-apply", option=Code("--apply")))
     return said
@@ -184,19 +207,3 @@ def _plan(
 def _numbers(counts: dict[str, int]) -> Resource:
     named = [f"{name} ({number:,d})" for name, number in counts.items()]
     return Resource(", ".join(named[:_MOST_NAMES]) + (", ..." if len(named) > _MOST_NAMES else ""))
-
-
-def _aws(options: dict[str, Any]) -> Aws:
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
-
-    return Aws(SessionTarget(options["profile"], options["region"]))
-
-
-def _say(sentences: Iterable[Message], language: str) -> None:
-    for said in sentences:
-        echo(render(said, language))
-
-
-def _print_policy(calls: Iterable[Call]) -> int:
-    echo_json(json.dumps(policy_of(calls), indent=2))
-    return 0

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.cli.aws import session_options
 from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import (
+    ChoiceWithSuggestion,
     CommandWithFormerOptions,
     FiniteRange,
+    Seconds,
     language_option,
-    profile_option,
+    policy_option,
+    visibility_option,
 )
+from watchme_analysis.cli.output import JSON_LINES, TABLE, Output, file_option, form_options, output_of
+from watchme_analysis.cli.plans import EXIT_CODES, print_policy
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
-from watchme_analysis.text.message import Choice, Names, Number, Phrases, Resource, Text, message, value_of
-from watchme_analysis.text.render import error_message, error_sentence, render
-from watchme_analysis.window import parse_span
+from watchme_analysis.text.message import (
+    Choice,
+    Message,
+    Names,
+    Number,
+    Phrases,
+    Resource,
+    Text,
+    message,
+    value_of,
+)
+from watchme_analysis.text.render import error_message, error_sentence
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.redrive import RedriveResult, Rejection
@@ -31,11 +48,14 @@ if TYPE_CHECKING:
 INCOMPLETE = 1
 # Largest number of message ids in an output line.
 _MOST_IDS = 5
+# First bytes of each line of a list, and characters of a body in a table.
+_LISTED = b'{"QueueUrl": '
+_SHOWN = 80
 # Messages per second when nothing shows what the function can process: fewer than any usual API takes.
 DEFAULT_RATE_PER_S = 1.0
 _COMPLETE = (
-    "show_plan", "apply_now", "rate", "limit", "confirm_within", "visibility_timeout", "audit",
-    "move_task", "print_policy", "language", "profile",
+    "show_plan", "apply_now", "rate", "limit", "confirm_within_s", "visibility_timeout",
+    "move_task", "print_policy", "language", "profile", "region",
 )  # fmt: skip
 # States of messages in the audit, in the order in which they are printed; the first ones need nobody.
 _SETTLED = ("deleted", "gone", "excluded")
@@ -61,6 +81,8 @@ class _Count(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs
         "--unknown-too": "--include-unknown",
         "--send-unsure": "--retry-unconfirmed",
         "--send-rejected": "--retry-rejected",
+        "--out": "--to",
+        "--audit": "--to",
     },
     short_help="List or redrive messages of dead-letter queues.",
     epilog="""\b
@@ -84,7 +106,7 @@ Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-
     "--from",
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take the messages of this archive of `watchme queue archive`, or of this list of --out; a CASE "
+    help="Take the messages of this archive of `watchme queue archive`, or of this list of --to; a CASE "
     "leaves out those that need no redrive.",
 )
 @click.option(
@@ -99,11 +121,7 @@ Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-
     is_flag=True,
     help="Include messages that may have failed because of their own content: look at them first.",
 )
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the list to this file instead of standard output.",
-)
+@file_option("the list, or with --apply what has become of each message (JSON)")
 @click.option("--send", type=_Count(), help="Send this many of the messages that are not sent yet.")
 @click.option(
     "--journal",
@@ -133,33 +151,25 @@ Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-
 @click.option("--limit", type=click.IntRange(1), help="Largest number of messages of this --apply.")
 @click.option(
     "--confirm-within",
+    "confirm_within_s",
+    type=Seconds(),
     default="10m",
     show_default=True,
     help="Time in which the function's log must show that a message was processed.",
 )
-@click.option(
-    "--visibility-timeout",
-    type=click.IntRange(30, 43200),
-    default=300,
-    show_default=True,
-    help="Seconds for which messages of the dead-letter queue are hidden at most while it is read.",
-)
-@click.option(
-    "--audit",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write what has become of each message to this JSON file.",
-)
+@visibility_option
 @click.option(
     "--move-task",
-    type=click.Choice(["start", "cancel"]),
+    type=ChoiceWithSuggestion(["start", "cancel"]),
     help="Let SQS move every message of the dead-letter queue back, at --rate; refused if one must stay, or "
     "if none was redriven and confirmed before. cancel: cancel the running task.",
 )
-@click.option("--print-policy", is_flag=True, help="Print the IAM policy that --apply needs.")
+@policy_option
 @language_option
-@profile_option
+@session_options
+@form_options(default="jsonl for the list, else table")
 def redrive(
-    case: Path | None, queue: str | None, *, send: str | None, out: Path | None, **options: Any
+    case: Path | None, queue: str | None, *, send: str | None, to: Path | None, **options: Any
 ) -> int:
     """List the messages of a CASE to redrive, as JSON Lines; with --apply, redrive them to the end.
 
@@ -179,34 +189,86 @@ def redrive(
     account, region and number of messages are printed before the first message is sent. Sending needs
     sqs:SendMessage. With --send, the messages stay in the dead-letter queue until they expire or are purged.
     """
-    from watchme_analysis.services.redrive import send_redrive
-
-    profile = options["profile"]
-    complete = {name: options.pop(name) for name in _COMPLETE}
+    is_form_stated = options["form"] is not None or options["as_json"]
+    output = output_of(options, JSON_LINES if _is_list(send, options) else TABLE)
+    out = Printer(options["language"])
+    complete = {name: options.pop(name) for name in _COMPLETE} | {"to": to}
     if complete["print_policy"]:
         return _print_policy(is_move=complete["move_task"] is not None)
     if send is not None and complete["apply_now"]:
         raise InputError(error_message("error-send-or-apply"))
-    if out is not None:
-        check_replaceable(out, lambda first: first.startswith(b'{"QueueUrl": '), "messages")
+    if to is not None:
+        if complete["apply_now"]:
+            check_replaceable(to, lambda first: b'"outcome"' in first, "audit")
+        else:
+            check_replaceable(to, lambda first: first.startswith(_LISTED), "messages")
     plan = _planned(case, queue, options)
+    _check_region(plan, complete["region"])
     if complete["move_task"] is not None:
-        return _move(plan, complete)
+        return _move(plan, complete, output, out)
     if complete["apply_now"] or complete["show_plan"]:
-        return _complete(plan, complete)
-    if out is not None:
-        write_atomically(out, plan.text.encode())
-    elif send is None:
+        return _complete(plan, complete, output, out)
+    if to is not None:
+        write_atomically(to, plan.text.encode())
+    if send is None and (to is None or is_form_stated):
+        _show_list(plan, output, out)
+    _print_plan(plan, to, out)
+    return 0 if send is None else _send(plan, None if send == "all" else int(send), complete, output, out)
+
+
+def _is_list(send: str | None, options: Mapping[str, Any]) -> bool:
+    return send is None and not any(options[name] for name in ("apply_now", "show_plan", "move_task"))
+
+
+def _show_list(plan: RedrivePlan, output: Output, out: Printer) -> None:
+    """Print the messages to redrive; JSON Lines are the very lines that are sent."""
+    from watchme_analysis.present.text_table import align_rows
+
+    if output.form == JSON_LINES:
         echo_json(plan.text, nl=False)
-    printer = Printer(complete["language"])
-    _print_plan(plan, out, printer)
-    if send is None:
-        return 0
-    limit = None if send == "all" else int(send)
+        return
+    rows = [json.loads(line) for line in plan.pending]
+    heads = [out.words(f"redrive-column-{name}") for name in ("queue", "body")]
+    cells = [(resource_name(row["QueueUrl"]), _short(row["MessageBody"])) for row in rows]
+    output.show(lambda: [align_rows(heads, cells, words=(0, 1))] if cells else [], lambda: rows, lambda: rows)
+
+
+def _short(body: str) -> str:
+    return body if len(body) <= _SHOWN else body[:_SHOWN] + "…"
+
+
+def _check_region(plan: RedrivePlan, region: str | None) -> None:
+    """Raise an error if ``--region`` was given and the URL of a queue names another one."""
+    if click.get_current_context().get_parameter_source("region") is not ParameterSource.COMMANDLINE:
+        return
+    for target in plan.targets():
+        if target.region not in ("unknown", region):
+            raise InputError(
+                error_message("error-redrive-region", queue=target.queue, region=target.region, stated=region)
+            )
+
+
+def _send(
+    plan: RedrivePlan, limit: int | None, options: Mapping[str, Any], output: Output, out: Printer
+) -> int:
+    """Send messages without confirming them, and print the result."""
+    from watchme_analysis.services.redrive import send_redrive
+
     if not plan.found.without_url:
-        _print_targets(plan, limit, profile, printer)
-    result = send_redrive(plan, limit, profile=profile)
-    _print_result(result, plan.journal, printer)
+        _print_targets(plan, limit, options["profile"], out)
+    result = send_redrive(plan, limit, profile=options["profile"], region=options["region"])
+    if output.form == TABLE:
+        _print_result(result, plan.journal, out)
+    else:
+        about = {"sent": result.sent, "before": result.before, "left": result.left}
+        lists = {
+            "unconfirmed": [*result.unconfirmed],
+            "rejected": [each.message_id for each in (*result.rejected, *result.rejected_before)],
+        }
+        stopped = out.text(result.stopped) if result.stopped else None
+        whole = {**about, **lists, "stopped": stopped, "journal": str(plan.journal)}
+        counts = {name: len(found) for name, found in lists.items()}
+        output.write_document(whole, lambda: [{**whole, **counts}])
     incomplete = result.stopped or result.unconfirmed or result.rejected or result.rejected_before
     return INCOMPLETE if incomplete else 0
 
@@ -231,86 +293,104 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
     return plan_of_work(case, queue, template.read_text(encoding="utf-8").strip(), **options)
 
 
-def _complete(plan: RedrivePlan, options: dict[str, Any]) -> int:
+def _complete(plan: RedrivePlan, options: dict[str, Any], output: Output, out: Printer) -> int:
     """Print the plan of a complete redrive; with --apply, carry it out and print the audit."""
     from watchme_analysis.remedies.verified_redrive import RedriveLimits
     from watchme_analysis.services.redrive import complete_redrive, known_rate, plan_sentences
 
-    language = options["language"]
     limits = RedriveLimits(
         rate_per_s=options["rate"] or known_rate(plan) or DEFAULT_RATE_PER_S,
-        confirm_within_s=parse_span(options["confirm_within"]).total_seconds(),
+        confirm_within_s=options["confirm_within_s"],
         visibility_timeout_s=options["visibility_timeout"],
         most=options["limit"],
     )
-    if options["audit"] is not None:
-        check_replaceable(options["audit"], lambda first: b'"outcome"' in first, "audit")
-    for line in plan_sentences(plan, limits):
-        echo(render(line, language))
+    sentences = plan_sentences(plan, limits)
     if not options["apply_now"]:
+        said = [*map(out.document, sentences)]
+        output.show(
+            lambda: map(out.text, sentences),
+            lambda: {"messages": len(plan.pending), "rate_per_s": limits.rate_per_s, "sentences": said},
+            lambda: ({"sentence": each["sentence"]} for each in said),
+        )
         return 0
+
+    report = _reporter(output, out)
+    for line in sentences:
+        report(line)
     audit = complete_redrive(
-        plan, limits, profile=options["profile"], report=lambda said: echo(render(said, language))
+        plan, limits, profile=options["profile"], region=options["region"], report=report
     )
-    if options["audit"] is not None:
-        text = json.dumps(audit.to_dict(), ensure_ascii=False, indent=2)
-        write_atomically(options["audit"], f"{text}\n".encode(errors="surrogatepass"))
-    _print_audit(audit, language)
-    return {"complete": 0, "stopped": INCOMPLETE, "refused": 2}[audit.outcome]
+    found = audit.to_dict()
+    if options["to"] is not None:
+        text = json.dumps(found, ensure_ascii=False, indent=2)
+        write_atomically(options["to"], f"{text}\n".encode(errors="surrogatepass"))
+    output.show(
+        lambda: _audit_lines(audit, out),
+        lambda: {"sentence": out.text(audit.sentence)} | found,
+        lambda: found["messages"],
+        out.text(audit.sentence),
+    )
+    return EXIT_CODES[audit.outcome]
 
 
-def _move(plan: RedrivePlan, options: dict[str, Any]) -> int:
+def _reporter(output: Output, out: Printer) -> Callable[[Message], None]:
+    """Return a function that prints progress where the output is for people."""
+
+    def report(said: Message) -> None:
+        if output.form == TABLE:
+            echo(out.text(said))
+
+    return report
+
+
+def _move(plan: RedrivePlan, options: dict[str, Any], output: Output, out: Printer) -> int:
     """Start, follow or cancel a move task, and print what has become of it."""
     from watchme_analysis.services.redrive import known_rate, move_all, redrive_task
 
-    language, is_cancel = options["language"], options["move_task"] == "cancel"
+    is_cancel, report = options["move_task"] == "cancel", _reporter(output, out)
     rate = options["rate"] or known_rate(plan) or DEFAULT_RATE_PER_S
     if not is_cancel:
         queue = Resource(resource_name(redrive_task(plan).queue_url))
-        said = message("move-plan", count=len(plan.pending), queue=queue, rate=Number(rate))
-        echo(render(said, language))
+        report(message("move-plan", count=len(plan.pending), queue=queue, rate=Number(rate)))
     result = move_all(
-        plan,
-        rate,
-        cancel=is_cancel,
-        profile=options["profile"],
-        report=lambda said: echo(render(said, language)),
+        plan, rate, cancel=is_cancel, profile=options["profile"], region=options["region"], report=report
     )
-    echo(render(result.sentence, language))
-    if is_cancel:
-        return 0
-    return {"complete": 0, "stopped": INCOMPLETE, "refused": 2}[result.outcome]
+    about = {"outcome": result.outcome, "moved": result.moved}
+    output.show(
+        lambda: [out.text(result.sentence)],
+        lambda: out.document(result.sentence) | about,
+        lambda: [{"sentence": out.text(result.sentence)} | about],
+    )
+    return 0 if is_cancel else EXIT_CODES[result.outcome]
 
 
-def _print_audit(audit: RedriveAudit, language: str) -> None:
+def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
     # A message that was created is in no queue: nothing is left to do once it was processed.
     created = [row for row in audit.rows if row.state == "processed" and row.message_id is None]
     if created:
-        echo(f"  {render(message('redrive-audit-created', count=len(created)), language)}")
+        yield f"  {out.words('redrive-audit-created', count=len(created))}"
     rows = [row for row in audit.rows if row not in created]
     for state in _STATES:
         ids = [row.message_id or row.sent_as or "-" for row in rows if row.state == state]
         if ids:
-            said = message(f"redrive-audit-{state.replace('_', '-')}", count=len(ids))
+            said = out.words(f"redrive-audit-{state.replace('_', '-')}", count=len(ids))
             named = "" if state in _SETTLED else f": {', '.join(ids[:_MOST_IDS])}"
-            echo(f"  {render(said, language)}{named}{', ...' if named and len(ids) > _MOST_IDS else ''}")
+            yield f"  {said}{named}{', ...' if named and len(ids) > _MOST_IDS else ''}"
     if audit.counts is not None:
-        echo(f"  {render(message('redrive-audit-dlq', count=audit.counts.total), language)}")
+        yield f"  {out.words('redrive-audit-dlq', count=audit.counts.total)}"
     if audit.unexplained:
-        echo(f"  {render(message('redrive-audit-unexplained', count=audit.unexplained), language)}")
-    echo(render(audit.sentence, language))
-    echo(render(message("redrive-audit-journal", journal=Resource(str(audit.journal))), language))
+        yield f"  {out.words('redrive-audit-unexplained', count=audit.unexplained)}"
+    yield out.text(audit.sentence)
+    yield out.words("redrive-audit-journal", journal=str(audit.journal))
 
 
 def _print_policy(*, is_move: bool) -> int:
     from watchme_analysis.remedies.move_task import calls_of_move
-    from watchme_analysis.remedies.policy import policy_of
     from watchme_analysis.remedies.verified_redrive import RedriveTask, calls_of_redrive
 
-    calls = calls_of_move("DLQ") if is_move else calls_of_redrive(RedriveTask("QUEUE", (), "DLQ"))
-    policy = policy_of(calls)
-    echo_json(json.dumps(policy, indent=2))
-    return 0
+    return print_policy(
+        calls_of_move("DLQ") if is_move else calls_of_redrive(RedriveTask("QUEUE", (), "DLQ"))
+    )
 
 
 def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:

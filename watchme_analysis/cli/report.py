@@ -10,20 +10,22 @@ from typing import Any
 
 import click
 
-from watchme_analysis.cli.completion import CASE, complete_queues
+from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import (
     FOUND,
     ChoiceWithSuggestion,
+    CommandWithFormerOptions,
     endpoint_option,
     fail_on_option,
     language_option,
     meets,
+    queue_option,
     redact_option,
-    since_option,
     system_option,
     timezone_option,
-    until_option,
+    window_options,
 )
+from watchme_analysis.cli.output import TABLE, Output, form_options, output_of
 from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
@@ -41,32 +43,30 @@ _OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 
 
 @click.command(
+    cls=CommandWithFormerOptions,
+    former_options={"--out": "--to"},
     short_help="Write a page with figures, findings and next steps.",
     epilog="""\b
 Examples:
   watchme report health cases/last-night
-  watchme report all cases/* --out ~/reports --timezone UTC
+  watchme report all cases/* --to ~/reports --timezone UTC
   watchme report what-if cases/last-night --queue uploads
   watchme report all cases/last-night --format markdown --language ja --redact ids""",
 )
 @click.argument("question", type=ChoiceWithSuggestion([*QUESTIONS, *FURTHER, ALL]))
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=CASE)
-@since_option
-@until_option
+@window_options()
 @timezone_option
 @language_option
 @endpoint_option
 @redact_option()
+@queue_option
 @click.option(
-    "--queue",
-    shell_complete=complete_queues,
-    help="backlog, alarms, what-if: queue to examine; the affected one by default.",
-)
-@click.option(
-    "--out",
+    "--to",
     type=click.Path(path_type=Path),
-    help="Folder of all reports and their index; by default that of the system, else reports.",
+    help="Write the reports and their index to this folder; by default that of the system, else reports.",
 )
+@form_options()
 @system_option
 @click.option(
     "--notebooks",
@@ -75,7 +75,7 @@ Examples:
 )
 @click.option(
     "--format",
-    "form",
+    "kind",
     type=ChoiceWithSuggestion(["html", "markdown"]),
     default="html",
     show_default=True,
@@ -85,7 +85,7 @@ Examples:
 def report(
     question: str,
     cases: tuple[Path, ...],
-    out: Path | None,
+    to: Path | None,
     notebooks: Path | None,
     **options: Any,
 ) -> int:
@@ -95,10 +95,11 @@ def report(
     health and backlog, as far as a case holds evidence for them. `alarms` back-tests alarms on a backlog,
     `what-if` simulates countermeasures.
 
-    Each report is a folder below --out with report.html, the executed notebook, result.json and the figures
-    as PNG. index.html in --out lists all reports, newest first.
+    Each report is a folder below --to with report.html, the executed notebook, result.json and the figures as
+    PNG. index.html in --to lists all reports, newest first. --output json, csv and jsonl print a row for each
+    report, with its verdict and its page.
 
-    With --format markdown, a postmortem is written to --out instead: summary, timeline, impact, cause, causes
+    With --format markdown, a postmortem is written to --to instead: summary, timeline, impact, cause, causes
     that are ruled out, actions taken and open actions. An existing file is never replaced.
 
     Exit codes: 0 all reports are complete; 1 a notebook failed (its report is kept as far as it came and
@@ -109,41 +110,68 @@ def report(
     from watchme_analysis.report.html_page import INDEX
     from watchme_analysis.report.run import write_reports
 
-    system, form, fail_on = (options.pop(name) for name in ("system", "form", "fail_on"))
-    if out is None:
+    output = output_of(options)
+    system, kind, fail_on = (options.pop(name) for name in ("system", "kind", "fail_on"))
+    if to is None:
         chosen = load_config().chosen_system(system)
-        out = Path((chosen.reports if chosen else None) or "reports")
-    if form == "markdown":
+        to = Path((chosen.reports if chosen else None) or "reports")
+    if kind == "markdown":
         if notebooks is not None:
             raise click.UsageError(error_sentence("error-markdown-no-notebooks"))
-        return _write_postmortems(question, cases, out, fail_on, **options)
+        return _write_postmortems(question, cases, to, fail_on, output, **options)
     printer = Printer(str(options["language"]))
+    progress = ReportProgress(printer, quiet=output.form != TABLE)
     with absent_module(ADDRESS_GRAMMAR):
-        results = write_reports(
-            question, cases, out, notebooks=notebooks, progress=ReportProgress(printer), **options
-        )
-    printer.say("report-index", file=str(out / INDEX))
+        results = write_reports(question, cases, to, notebooks=notebooks, progress=progress, **options)
+    output.show(
+        lambda: [printer.words("report-index", file=str(to / INDEX))],
+        lambda: progress.rows,
+        lambda: progress.rows,
+    )
     if any(result["status"] != "ok" for result in results):
         return NOTEBOOK_FAILED
     return FOUND if any(meets(fail_on, result["diagnosis"]) for result in results) else 0
 
 
 def _write_postmortems(
-    question: str, cases: tuple[Path, ...], out: Path, fail_on: str | None, **options: str | None
+    question: str,
+    cases: tuple[Path, ...],
+    to: Path,
+    fail_on: str | None,
+    output: Output,
+    **options: str | None,
 ) -> int:
     """Write the postmortems and print their paths; return the exit code."""
     from watchme_analysis.report.postmortem import write_postmortems
 
-    written = write_postmortems(question, cases, out, **options)
-    for file, _ in written:
-        echo(_short(file.absolute()))
+    written = write_postmortems(question, cases, to, **options)
+    rows = [
+        _row(found["question"], found["case"], "ok", found, _short(file.absolute()))
+        for file, found in written
+    ]
+    output.show(lambda: (row["page"] for row in rows), lambda: rows, lambda: rows)
     return FOUND if any(meets(fail_on, diagnosis) for _, diagnosis in written) else 0
 
 
 class ReportProgress:
-    """Progress of reports on standard error: a status line on a terminal, else plain lines."""
+    """Progress of reports on standard error: a status line on a terminal, else plain lines.
 
-    def __init__(self, out: Printer) -> None:
+    Parameters
+    ----------
+    out
+        Printer in the language of the reader.
+    quiet
+        Whether standard output is for data, so that no verdict is printed there.
+
+    Attributes
+    ----------
+    rows
+        A row for each report that is done.
+    """
+
+    def __init__(self, out: Printer, *, quiet: bool = False) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._quiet = quiet
         self._out = out
         self._reports = self._done = 0
         self._terminal = sys.stderr.isatty()
@@ -174,14 +202,24 @@ class ReportProgress:
         self._done += 1
         if self._terminal:
             show_line()
-        found = facts(result)
-        cause = f": {found.cause} ({found.confidence})" if found.mark == "supported" else ""
-        echo(f"{request.question} {request.case.name}: {found.verdict}{cause}, {found.seconds}")
-        for sentence in found.answer:
-            echo(filled(sentence, "  "))
-        echo(f"  {_short(folder / PAGE)}")
+        found, page = facts(result), _short(folder / PAGE)
+        name = request.case.name
+        self.rows.append(_row(request.question, name, result["status"], result.get("diagnosis"), page))
         if found.error:
             echo(f"  {found.error}", err=True)
+        if self._quiet:
+            return
+        cause = f": {found.cause} ({found.confidence})" if found.mark == "supported" else ""
+        echo(f"{request.question} {name}: {found.verdict}{cause}, {found.seconds}")
+        for sentence in found.answer:
+            echo(filled(sentence, "  "))
+        echo(f"  {page}")
+
+
+def _row(question: str, case: str, status: str, found: Mapping[str, Any] | None, page: str) -> dict[str, Any]:
+    """Return what is printed of a report as JSON; a failed one may have no diagnosis."""
+    about = {name: (found or {}).get(name) for name in ("verdict", "cause", "confidence")}
+    return {"question": question, "case": case, "status": status, **about, "page": page}
 
 
 def _short(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.options import language_option, profile_option, region_option
+from watchme_analysis.cli.aws import cache_option, session_of, session_options
+from watchme_analysis.cli.options import language_option, seconds_option
+from watchme_analysis.cli.output import JSON, output_of, output_options
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import FILE, Config, Destination, System, load_config
 from watchme_analysis.errors import InputError, WatchmeError
@@ -62,9 +64,7 @@ Exit codes:
 )
 @click.option("--offline", is_flag=True, help="Use cached responses only, with the window of the last run.")
 @click.option("--dry-run", is_flag=True, help="Store and deliver nothing; print what would be delivered.")
-@click.option(
-    "--wait", default="0s", show_default=True, help="Time to wait for another run of the same system."
-)
+@seconds_option("--wait", "wait_s", "0s", "Time to wait for another run of the same system.")
 @click.option(
     "--take-over",
     is_flag=True,
@@ -80,14 +80,10 @@ Exit codes:
     type=click.Path(path_type=Path, file_okay=False),
     help=f"Folder of the state; by default state of [run], else {_STATE} beside {FILE}.",
 )
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    help="Folder of cached responses; by default in your user's cache.",
-)
-@profile_option
-@region_option
+@cache_option
+@output_options(default="json, in one line")
 @language_option
+@session_options
 def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> int:
     """Run the investigation of each SYSTEM of watchme.toml, by default of all, once.
 
@@ -95,28 +91,34 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     to the destinations of the system. Without destinations, it writes a report to the folder of the system's
     reports. One run of a system is in progress at a time. A run that is killed is continued by the next one.
 
-    Prints one line of JSON. --language is that of its sentences, and that of texts and reports for each
-    destination that states none. [run] in watchme.toml states the window and the limits.
+    Prints one line of JSON; --output table prints it for people, csv and jsonl a row for each system.
+    --language is that of its sentences, and that of texts and reports for each destination that states none.
+    [run] in watchme.toml states the window and the limits.
     """
     from watchme_analysis.cli.process_settings import absent_module
     from watchme_analysis.cli.report import ADDRESS_GRAMMAR
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
-    began = time.monotonic()
+    began, output = time.monotonic(), output_of(options, JSON)
     span = _digest_span(options["digest"], event)
     config = replace(load_config(), language=language)
-    aws = Aws(SessionTarget(options["profile"], options["region"]))
+    aws = session_of(options)
     chosen, window = _chosen(config, systems, event, None if options["offline"] else aws)
-    wait_s = parse_span(options["wait"]).total_seconds()
-    runs = [_planned(config, system, window, wait_s, options) for system in chosen]
+    runs = [_planned(config, system, window, options) for system in chosen]
     results = []
     with absent_module(ADDRESS_GRAMMAR):
         for planned in runs:
             results.append(in_language(_result(planned, span, config.run.usd_per_gb), language, planned.zone))
-            _tell(results[-1])
+            if sys.stderr.isatty():
+                for said in _told(results[-1]):
+                    echo(said, err=True)
     status = _worst(results)
     line = {"status": status, "systems": results, "seconds": round(time.monotonic() - began, 1)}
-    echo_json(json.dumps(line, ensure_ascii=False))
+    if output.form == JSON and output.file is None:  # one line for each run in a log
+        echo_json(json.dumps(line, ensure_ascii=False))
+    else:
+        output.show(
+            lambda: (said for result in results for said in _told(result)), lambda: line, lambda: results
+        )
     return 0 if status == "ok" else _FAILED
 
 
@@ -140,11 +142,8 @@ def _chosen(
     return systems_of_event(found, config.systems.values(), describe), window
 
 
-def _planned(
-    config: Config, system: System, window: Window | None, wait_s: float, options: Mapping[str, Any]
-) -> Any:
+def _planned(config: Config, system: System, window: Window | None, options: Mapping[str, Any]) -> Any:
     """Return the run of a system."""
-    from watchme_analysis.cloudwatch.session import Aws, SessionTarget
     from watchme_analysis.delivery.budget import Budget
     from watchme_analysis.delivery.destinations.registry import account_of, ownership_of, sender_of
     from watchme_analysis.delivery.run import Run
@@ -154,7 +153,7 @@ def _planned(
     destinations = destinations_of(config, system)
     source = AwsSource(
         system,
-        Aws(SessionTarget(options["profile"], options["region"])),
+        session_of(options),
         config.run,
         window,
         options["cache"],
@@ -173,7 +172,7 @@ def _planned(
         language=config.language,
         zone=parse_zone(config.time_zone),
         deadline_s=config.run.deadline_s,
-        wait_s=wait_s,
+        wait_s=options["wait_s"],
         is_dry=options["dry_run"],
         ownership=ownership_of(system.name, destinations.values(), aws_of, takes_over=options["take_over"]),
     )
@@ -229,15 +228,13 @@ def _worst(results: Sequence[Mapping[str, Any]]) -> str:
     return min((str(result["status"]) for result in results), key=order.index)
 
 
-def _tell(result: Mapping[str, Any]) -> None:
-    """Print the result of a run on standard error, for people."""
-    if not sys.stderr.isatty():
-        return
+def _told(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the result of a run, for people."""
     for question, found in result.get("questions", {}).items():
         cause = f", {found['cause']}" if found["cause"] else ""
         changed = f" ({', '.join(found['changes'])})" if found["changes"] else ""
-        echo(f"{result['system']} {question}: {found['verdict']}{cause}{changed}", err=True)
+        yield f"{result['system']} {question}: {found['verdict']}{cause}{changed}"
     for each in result.get("deliveries", ()):
-        echo(f"  {each['destination']}: {each['status']} {each['detail']}".rstrip(), err=True)
+        yield f"  {each['destination']}: {each['status']} {each['detail']}".rstrip()
     if result["error"]:
-        echo(f"{result['system']}: {result['error']}", err=True)
+        yield f"{result['system']}: {result['error']}"

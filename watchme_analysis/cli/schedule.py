@@ -113,7 +113,7 @@ Examples:
 )
 @_for_all_option
 @language_option
-@output_options(["json"])
+@output_options()
 def list_command(*, system_wide: bool, language: str, **options: Any) -> None:
     """List timers and crontab lines that `watchme schedule install` has installed."""
     from watchme_analysis.delivery.schedule import scheduled_in_crontab
@@ -190,7 +190,7 @@ def remove(systems: tuple[str, ...], *, is_cron: bool, system_wide: bool, yes: b
     "export",
     short_help="Write a Dockerfile, CloudFormation and an IAM policy.",
     epilog="""\b
-Example:
+Examples:
   watchme schedule export --every 15m --to deploy/
   aws cloudformation deploy --template-file deploy/watchme.json --stack-name watchme --capabilities \\
       CAPABILITY_IAM --parameter-overrides Image=URI Vpc=VPC Subnet=SUBNET""",
@@ -201,9 +201,10 @@ Example:
     "folder",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for Dockerfile.watchme, watchme.json and policy.json.",
+    help="Write Dockerfile.watchme, watchme.json and policy.json to this folder.",
 )
-def export(systems: tuple[str, ...], every: float, folder: Path) -> None:
+@language_option
+def export(systems: tuple[str, ...], every: float, folder: Path, language: str) -> None:
     """Write what runs `watchme run` in AWS: EventBridge Scheduler starts a Fargate task on a schedule.
 
     The policy has the calls of a pull and of the destinations in watchme.toml. The state of the systems is in

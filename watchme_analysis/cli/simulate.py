@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.completion import CASE, complete_queues
+from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import (
     FiniteRange,
     language_option,
-    shown_zone_option,
+    queue_option,
     simulation_options,
+    timezone_option,
+    window_options,
 )
 from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
@@ -66,19 +68,16 @@ Examples:
   watchme simulate cases/last-night --queue uploads --api-slots 1 --json""",
 )
 @click.argument("case", type=CASE, required=False)
-@click.option(
-    "--queue",
-    shell_complete=complete_queues,
-    help="Queue of the CASE; by default the affected one with the oldest message.",
-)
+@queue_option
 @click.option("--api-slots", type=click.IntRange(1), help="Calls that the API processes at the same time.")
 # Without effect since queues are no longer simulated together; accepted for one release.
 @click.option("--cores", type=FiniteRange(0, min_open=True), hidden=True)
+@window_options()
 @simulation_options(1)
-@shown_zone_option
+@timezone_option
 @language_option
-@output_options(["json"])
-def simulate(case: Path | None, queue: str | None, api_slots: int | None, **options: Any) -> None:
+@output_options()
+def simulate(case: Path | None, api_slots: int | None, **options: Any) -> None:
     """Simulate measures against backlogs and DLQ messages with a model of queue, function and API.
 
     Every measure is simulated with the same arrivals: alone, in combinations, and with ten times the load.
@@ -104,8 +103,9 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
     notes: tuple[Text, ...] = ()
     spared: tuple[Text, ...] = ()
     if case is None:
-        if queue is not None:
-            raise click.UsageError(error_sentence("error-queue-needs-case"))
+        for name in ("queue", "since", "until"):
+            if options[name] is not None:
+                raise click.UsageError(error_sentence("error-option-needs-case", option=name))
         stated = load_config().load
         settings, load = model.usual_settings(), model.usual_load(stated)
         if api_slots is not None:
@@ -121,7 +121,9 @@ def simulate(case: Path | None, queue: str | None, api_slots: int | None, **opti
         wanted = model.scenarios(settings, load)
     else:
         opened = open_case(case)
-        diagnosis, fitted = what_if_of_case(opened, queue, api_slots)
+        diagnosis, fitted = what_if_of_case(
+            opened, options["queue"], api_slots, since=options["since"], until=options["until"], zone=zone
+        )
         for note in opened.coverage().get("metrics", {}).get("notes", ()):
             echo(f"metrics: {note}", err=True)
         spared = spared_by_a_check(diagnosis, zone)

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from watchme_analysis.text.message import Resource, Text, message
+from watchme_analysis.text.message import Message, Resource, Text, message
 from watchme_analysis.text.printable import JSON_ESCAPES, printable
 from watchme_analysis.text.render import render
 
@@ -64,6 +64,10 @@ class Printer:
     def text(self, text: Text) -> str:
         """Return a text that was made elsewhere; a plain string is shown as it is."""
         return render(text, self.language, self.zone)
+
+    def document(self, text: Message) -> dict[str, Any]:
+        """Return a message for JSON: its sentence, and its id with its values."""
+        return {"sentence": self.text(text), "message": text.to_dict()}
 
     def say(self, message_id: str, /, *, err: bool = False, **values: Any) -> None:
         """Print a message, on standard output or standard error; parameters as for :meth:`words`."""

@@ -475,17 +475,23 @@ def main(arguments: list[str] | None = None) -> None:
     add("--for", type=float, dest="for_s", metavar="S", help="seconds to go on (default: until Ctrl-C)")
     add("--timeout", type=float, default=30, metavar="S", help="time limit of a probe (default: 30)")
     add("--header", action="append", default=[], metavar="H", help="NAME: VALUE, or @FILE of such lines")
-    add("--output", default="probes.csv", help="file to append to (default: probes.csv)")
+    add(
+        "--to",
+        "--output",
+        default="probes.csv",
+        metavar="FILE",
+        help="file to append to (default: probes.csv)",
+    )
     add("--insecure", action="store_true", help="accept any certificate")
     options = parser.parse_args(arguments)
     if options.every < MIN_INTERVAL_S or options.timeout <= 0:
         parser.error("probe at most once a second, with a time limit above 0")
-    writer = Writer(options.output)
+    writer = Writer(options.to)
     try:
         for url in options.url:
             check_url(url)
         headers = read_headers(options.header)
-        append(options.output, [])
+        append(options.to, [])
     except (OSError, ValueError) as error:
         parser.error(str(error))
 

@@ -40,7 +40,7 @@ _ABOUT = {
 }
 # One command by question that collects evidence for it.
 COLLECT = {
-    "health": "watchme probe URL --for 10m --output FOLDER/probes.csv",
+    "health": "watchme probe URL --for 10m --to FOLDER/probes.csv",
     "backlog": "watchme case pull backlog NEW_CASE --queue QUEUE --since 2h",
 }
 

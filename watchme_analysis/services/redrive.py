@@ -200,7 +200,7 @@ def plan_from_file(
     Parameters
     ----------
     path
-        Archive of ``watchme queue archive``, or list of ``watchme redrive --out``.
+        Archive of ``watchme queue archive``, or list of ``watchme redrive --to``.
     queue
         Queue that the messages of an archive are for, in the account and region of the archived queue.
     case
@@ -334,7 +334,9 @@ def _work_in(body: str, settings: WorkItemSettings) -> tuple[str | None, str | N
     return None if item is None else str(item), key_in_body(body, settings)
 
 
-def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | None = None) -> RedriveResult:
+def send_redrive(
+    plan: RedrivePlan, limit: int | None = None, *, profile: str | None = None, region: str | None = None
+) -> RedriveResult:
     """Send pending messages to their source queues, each once, and record them in the journal.
 
     Parameters
@@ -344,8 +346,9 @@ def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | 
     limit
         Largest number of messages to send; all when None.
     profile
-        Profile of the AWS configuration; the profile of the environment by default. The regions are those of
-        the queue URLs.
+        Profile of the AWS configuration; the profile of the environment by default.
+    region
+        Region of queues whose URL names none.
 
     Raises
     ------
@@ -356,7 +359,7 @@ def send_redrive(plan: RedrivePlan, limit: int | None = None, *, profile: str | 
     return redrive(
         plan.found.lines,
         plan.journal,
-        _aws_by_region(profile),
+        _aws_by_region(profile, region),
         limit,
         retry_unconfirmed=plan.retry_unconfirmed,
         retry_rejected=plan.retry_rejected,
@@ -461,6 +464,7 @@ def complete_redrive(
     limits: RedriveLimits,
     *,
     profile: str | None = None,
+    region: str | None = None,
     report: Callable[[Message], None] = lambda _: None,
 ) -> RedriveAudit:
     """Redrive the messages of a plan to the end, and record it in the table ``actions`` of the case.
@@ -473,6 +477,8 @@ def complete_redrive(
         Pace and patience.
     profile
         Profile of the AWS configuration; the profile of the environment by default.
+    region
+        Region of queues whose URL names none.
     report
         Called with each sentence on the progress.
 
@@ -485,7 +491,7 @@ def complete_redrive(
         When AWS can't be read before anything was sent.
     """
     task = redrive_task(plan)
-    aws = aws_of_queue(task.queue_url, profile)
+    aws = aws_of_queue(task.queue_url, profile, region)
     if task.dlq_url is None:
         task = replace(task, dlq_url=dead_letter_queue_url(aws, task.queue_url))
     case = plan.case if plan.case is not None and plan.is_imported else None
@@ -512,6 +518,7 @@ def move_all(
     *,
     cancel: bool = False,
     profile: str | None = None,
+    region: str | None = None,
     report: Callable[[Message], None] = lambda _: None,
 ) -> MoveResult:
     """Let SQS move every message of a plan's DLQ back, or cancel that.
@@ -527,6 +534,8 @@ def move_all(
         Cancel the running task instead.
     profile
         Profile of the AWS configuration; the profile of the environment by default.
+    region
+        Region of queues whose URL names none.
     report
         Called with each sentence on the progress.
 
@@ -538,7 +547,7 @@ def move_all(
         When AWS can't be called.
     """
     task = redrive_task(plan)
-    aws = aws_of_queue(task.queue_url, profile)
+    aws = aws_of_queue(task.queue_url, profile, region)
     dlq_url = task.dlq_url or dead_letter_queue_url(aws, task.queue_url)
     if dlq_url is None:
         raise InputError(error_message("error-queue-no-dlq", queue=resource_name(task.queue_url)))
@@ -562,12 +571,12 @@ def move_all(
     return result
 
 
-def aws_of_queue(url: str, profile: str | None = None) -> Aws:
-    """Return the session of the region that the URL of a queue names."""
+def aws_of_queue(url: str, profile: str | None = None, region: str | None = None) -> Aws:
+    """Return the session of the region that the URL of a queue names, else of the region given."""
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
-    region = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", url)
-    return Aws(SessionTarget(profile, region[1] if region else None))
+    named = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", url)
+    return Aws(SessionTarget(profile, named[1] if named else region))
 
 
 def _check_urls(plan: RedrivePlan) -> None:
@@ -585,14 +594,14 @@ def journal_beside(case: Path) -> Path:
     return former if former.exists() else folder.with_name(folder.name + _JOURNAL_SUFFIX)
 
 
-def _aws_by_region(profile: str | None) -> Callable[[str | None], Aws]:
-    """Return a function that returns the session of a region, created once per region.
+def _aws_by_region(profile: str | None, default: str | None = None) -> Callable[[str | None], Aws]:
+    """Return a function that returns the session of a region, else of the default, created once per region.
 
     Calls are not retried: a retry after a broken connection could send a message twice.
     """
     from watchme_analysis.cloudwatch.session import Aws, RateLimits, SessionTarget
 
     def aws_of(region: str | None) -> Aws:
-        return Aws(SessionTarget(profile, region), RateLimits(gap_s=SEND_GAP_S, attempts=1))
+        return Aws(SessionTarget(profile, region or default), RateLimits(gap_s=SEND_GAP_S, attempts=1))
 
     return cache(aws_of)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
@@ -16,7 +18,13 @@ from watchme_analysis.text.render import error_message
 
 
 def what_if_of_case(
-    case: Case, queue: str | None = None, slots: int | None = None
+    case: Case,
+    queue: str | None = None,
+    slots: int | None = None,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    zone: tzinfo | None = None,
 ) -> tuple[Diagnosis, Model]:
     """Return the backlog diagnosis of a case and the fitted model of its queue.
 
@@ -28,6 +36,8 @@ def what_if_of_case(
         Queue to model; None for the affected queue with the oldest message.
     slots
         As for :func:`what_if_model`.
+    since, until, zone
+        As for :func:`watchme_analysis.services.diagnose.diagnose`.
 
     Raises
     ------
@@ -41,7 +51,7 @@ def what_if_of_case(
         raise InputError(
             error_message("error-case-no-queue", case=case.name, queue=queue, known=", ".join(names))
         )
-    investigation = investigate("backlog", case, subject=queue)
+    investigation = investigate("backlog", case, since=since, until=until, zone=zone, subject=queue)
     diagnosis = answer(investigation)
     return diagnosis, what_if_model(investigation, diagnosis, slots)
 

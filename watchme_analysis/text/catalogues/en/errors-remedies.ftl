@@ -63,7 +63,6 @@ error-fifo-variable = The variable { $variable } of { $function } { $is_set ->
    *[yes] names another queue
   }: --switch needs the variable that holds URL, ARN or name of { $queue }.
 error-fifo-not-applied = The plan was not applied yet: `watchme fifo apply PLAN` begins the count.
-error-fifo-queue-missing = QUEUE is missing.
 error-fifo-queue-or-plan = Give a QUEUE, or --after PLAN.
 error-fifo-switch = --switch { $text } is not FUNCTION:VARIABLE.
 archive-damage-end = it has no end

@@ -24,7 +24,7 @@ error-probe-ascii = { $url } can't be probed: write it in ASCII without spaces.
 error-probe-ascii-example = { $url } can't be probed: write it in ASCII without spaces, such as { $example }.
 error-probe-url = { $url } can't be probed: give an http or https URL such as https://example.com/health.
 error-probe-header = { $place } is not a header: write NAME: VALUE, in one line of ASCII.
-error-probe-file = { $path } holds something else than probes: give another file with --output.
+error-probe-file = { $path } holds something else than probes: give another file with --to.
 error-probe-system = The system { $system } has no { $needed ->
     [health] health, and api unless health is a URL
    *[port] port

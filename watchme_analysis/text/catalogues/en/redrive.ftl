@@ -122,3 +122,5 @@ redrive-rejection = { $id } ({ $reason })
 redrive-stopped-then = stopped: { $reason } Then the same command continues with the rest.
 redrive-body-no-base64 = The value of the binary attribute { $name } is not base64
 redrive-body-no-unicode = The body is not valid Unicode, which SQS does not accept
+redrive-column-queue = queue
+redrive-column-body = body

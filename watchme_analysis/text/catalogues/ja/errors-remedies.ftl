@@ -63,7 +63,6 @@ error-fifo-variable = { $function } の環境変数 { $variable } は{ $is_set -
    *[yes] 別のキューを指しています
   }。--switch には { $queue } の URL、ARN または名前を持つ変数を指定してください。
 error-fifo-not-applied = 計画はまだ適用されていません。`watchme fifo apply PLAN` から記録が始まります。
-error-fifo-queue-missing = QUEUE を指定してください。
 error-fifo-queue-or-plan = QUEUE か --after PLAN のどちらかを指定してください。
 error-fifo-switch = --switch { $text } は FUNCTION:VARIABLE の形式ではありません。
 archive-damage-end = 終わりの行がありません

@@ -15,7 +15,7 @@ error-probe-ascii = { $url } はプローブできません。空白のない AS
 error-probe-ascii-example = { $url } はプローブできません。{ $example } のように、空白のない ASCII で書いてください。
 error-probe-url = { $url } はプローブできません。https://example.com/health のような http または https の URL を指定してください。
 error-probe-header = { $place } はヘッダーではありません。NAME: VALUE の形で、ASCII の 1 行で書いてください。
-error-probe-file = { $path } にはプローブの結果以外のデータがあります。--output で別のファイルを指定してください。
+error-probe-file = { $path } にはプローブの結果以外のデータがあります。--to で別のファイルを指定してください。
 error-probe-system = システム { $system } に { $needed ->
     [health] health (URL でない場合は api も)
    *[port] port

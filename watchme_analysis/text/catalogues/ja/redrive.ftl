@@ -89,3 +89,5 @@ redrive-rejection = { $id } ({ $reason })
 redrive-stopped-then = 停止しました: { $reason } その後、同じコマンドを実行すると残りを続けられます。
 redrive-body-no-base64 = バイナリ属性 { $name } の値が base64 ではありません
 redrive-body-no-unicode = 本文が有効な Unicode ではないため、SQS が受け付けません
+redrive-column-queue = キュー
+redrive-column-body = 本文
