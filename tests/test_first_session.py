@@ -150,6 +150,7 @@ def test_another_output_of_aws_ends_with_the_commands_that_are_read(tmp_path):
     assert "`aws cloudwatch get-metric-data`" in " ".join(page.split())
 
 
+@pytest.mark.slow
 def test_a_repository_is_one_page_and_names_the_evidence_that_a_diagnosis_needs(tmp_path):
     main = "from fastapi import FastAPI\napp = FastAPI()\n"
     main += "@app.get('/health')\nasync def health():\n    return {}\n"

@@ -50,7 +50,7 @@ refused(error_log)
 LINE = b'192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl"\n'
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["-O"]], ids=["plain", "optimised"])
 def test_a_reader_that_loses_a_line_is_refused(tmp_path, options):
     (tmp_path / "access.log").write_bytes(2 * LINE)

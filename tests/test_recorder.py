@@ -77,6 +77,7 @@ def test_the_recorder_refuses_what_can_not_be(tmp_path):
         assert any(text in done.stderr for text in ("new folder", "raise --seconds", "network namespace"))
 
 
+@pytest.mark.slow
 def test_the_recorder_says_that_it_needs_nginx_before_anything_runs(tmp_path, recorder, monkeypatch, capsys):
     record = recorder("record")
     monkeypatch.setattr(record, "find_nginx", lambda: None)
@@ -125,6 +126,7 @@ def test_a_stopped_process_at_a_production_systems_pace_leaves_the_traces_that_i
         assert abs(sum(stopped[0] < time < stopped[1] for time in times) - rows) <= rows / 2
 
 
+@pytest.mark.slow
 def test_a_seed_draws_valid_parameters_and_always_the_same(recorder):
     scenarios, parameters = recorder("scenarios"), recorder("parameters")
     for name in scenarios.SCENARIOS:

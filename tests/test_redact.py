@@ -163,6 +163,7 @@ def test_masking_takes_time_in_proportion_to_the_length(piece):
     assert seconds(long) < 24 * max(seconds(short), 0.002)
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_names_and_quotation_marks_is_masked():
     text = ('{"password": "' + "a" * 50 + "\\") * 16_000
     assert len(text) > 990_000

@@ -42,7 +42,7 @@ NO_SOCKET = {
 }
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES[1:])
 @pytest.mark.parametrize(("logged", "expected"), NO_SOCKET.items())
 def test_a_try_that_got_no_socket_has_no_address(engine, logged, expected):
@@ -164,7 +164,7 @@ def same(fast, exact):
     assert (fast.lines, fast.blank, fast.filtered) == (exact.lines, exact.blank, exact.filtered)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda found: found.name)
 def test_both_ways_read_the_same_of_anything(log_format):
     @settings(max_examples=25, deadline=None)

@@ -91,6 +91,7 @@ def test_two_at_once_write_to_the_same_name(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.part"]
 
 
+@pytest.mark.slow
 def test_what_is_no_file_is_written_to_and_stays(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -113,6 +114,7 @@ def test_a_place_that_is_none_is_one_sentence(tmp_path):
         write_parquet(tmp_path / "none" / "out", tables(1))
 
 
+@pytest.mark.slow
 def test_a_folder_is_looked_through_once_for_all_its_logs(tmp_path, monkeypatch):
     seen = []
 

@@ -21,6 +21,7 @@ def run(code, root=None):
     return requested.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_change_in_any_source_is_a_new_cache(tmp_path):
     shutil.copytree(SOURCES, tmp_path / "watchme_analysis", ignore=shutil.ignore_patterns("__pycache__"))
     before, is_compiled = run(RUN, tmp_path)

@@ -158,6 +158,7 @@ def test_gzip_is_unpacked_to_where_it_is_wanted():
     assert room == data
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("stops", [OSError("gone"), KeyboardInterrupt()])
 def test_what_was_unpacked_before_its_stream_failed_is_kept(stops):
     class Failing(io.BytesIO):
@@ -337,6 +338,7 @@ def test_a_log_that_is_gone_ends_the_others_not(tmp_path):
     assert not read.truncated
 
 
+@pytest.mark.slow
 def test_a_huge_rejected_line_is_kept_in_part_with_its_size(tmp_path):
     (tmp_path / "access.log").write_bytes(line(1) + b"\xff" * 1_000_000 + b"\n")
 

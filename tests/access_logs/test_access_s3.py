@@ -116,6 +116,7 @@ class _HalfLost(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_what_came_before_a_store_failed_is_kept(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), _HalfLost)
     Thread(target=server.serve_forever, daemon=True).start()

@@ -124,6 +124,7 @@ def test_nothing_is_an_empty_summary():
     assert summary.total()["requests"] == 0
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded_when_every_request_has_its_own_path():
     summary = AccessSummary("full-path")
     for start in range(0, 50_000, 2_000):

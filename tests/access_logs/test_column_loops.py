@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ def test_numbers_are_taken_from_where_their_column_stands():
     assert taken[2].view(np.float64).tolist() == [2.25, 0.0, 0.75, 0.75]
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(numbers, decimals), max_size=20))
 def test_nulls_of_numbers_are_counted_and_marked(rows):
@@ -62,6 +64,7 @@ def test_nulls_of_numbers_are_counted_and_marked(rows):
             assert bits[at].tolist() == bits_of(~is_null)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=12))
 def test_texts_come_to_stand_one_behind_the_other(lines):

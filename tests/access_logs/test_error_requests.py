@@ -183,6 +183,7 @@ def test_errors_of_a_window_and_a_path(since, until, prefix, lines):
     assert within(log, since, until, prefix)["line"].tolist() == lines
 
 
+@pytest.mark.slow
 def test_a_flood_of_one_second_is_linked_in_order_within_little_memory():
     log = errors(*({"time": at(10)} for _ in range(3_000)))
     requests = access(*({"time": at(10.4), "request_time_s": 0.1} for _ in range(3_000)))

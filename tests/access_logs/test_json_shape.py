@@ -89,6 +89,7 @@ seconds = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.tuples(seconds, fractions, zones).map("".join)), max_size=5))
 def test_whole_columns_of_times_are_what_single_ones_are(times):
@@ -183,6 +184,7 @@ def test_all_ways_read_the_same_of_any_shape(data, names, marks):
         assert (other.blank, other.formats) == (exact.blank, exact.formats)
 
 
+@pytest.mark.slow
 def test_times_with_parts_of_a_second_are_read_without_pandas():
     code = (
         "import sys, numpy as np; from watchme_analysis.files.time_columns import moments_at;"

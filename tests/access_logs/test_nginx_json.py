@@ -91,6 +91,7 @@ def test_the_same_holds_of_keys_in_another_order(engine):
     assert json.loads(found["extra"]) == {r"\udfff": "1", "host#2": "b"}
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_lines_that_are_no_request_are_refused(engine):
     hostile = [

@@ -1,6 +1,7 @@
 """Many bytes at a time, against the same one by one."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -61,6 +62,7 @@ def one_by_one(data, low, stop, other):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(chars, min_size=20, max_size=90).map(bytes), st.sampled_from([32, 33]), chars, chars)
 def test_a_run_ends_at_the_first_strange_byte(data, low, stop, other):
@@ -92,6 +94,7 @@ def test_a_word_is_compared_where_its_mask_says(data, size):
         assert not starts_with(other, word, signed), changed
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.from_regex(rb"[0-9]{0,9}", fullmatch=True), chars, st.binary(max_size=8))
 def test_digits_at_a_place_make_a_number(digits, mark, rest):

@@ -60,6 +60,7 @@ def test_a_finer_alarm_than_the_history_is_refused():
         backtest(History(series([1.0], 300), "Maximum", 300), Rule(60, 0.0))
 
 
+@pytest.mark.slow
 def test_the_teams_alarms_on_a_failing_function():
     world = World()
     world.fail(600, 1000, 0.2, "Runtime.ImportModuleError: no module")
@@ -73,6 +74,7 @@ def test_the_teams_alarms_on_a_failing_function():
     assert found["age_gt_600_max_300s_1of1", "jobs"]["first"] is None
 
 
+@pytest.mark.slow
 def test_an_alarm_fires_at_one_time_in_a_diagnosis_and_in_a_back_test():
     world = World()
     world.fail(603, 1000, 0.2, "Runtime.ImportModuleError: no module")

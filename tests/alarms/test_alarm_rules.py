@@ -57,6 +57,7 @@ CASES = st.tuples(st.lists(st.sampled_from(POINTS), max_size=30), st.integers(1,
 )
 
 
+@pytest.mark.slow
 @given(CASES)
 @hypothesis_settings(max_examples=300, deadline=None)
 def test_the_treatments_are_ordered(case):

@@ -32,6 +32,7 @@ def failing():
     return world
 
 
+@pytest.mark.slow
 def test_the_teams_alarms_ring_where_they_should():
     world = failing()
     start = START.to_pydatetime()

@@ -90,6 +90,7 @@ BAND = {
 BOTH = {"AlarmName": "both", "AlarmRule": 'ALARM("dead") AND ALARM("rate")'}
 
 
+@pytest.mark.slow
 def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
     case = Held(failing, alarms=described(PLAIN, MATH, BAND, BOTH))
     specs = existing_alarms(case)
@@ -187,6 +188,7 @@ def test_people_noticed_when_they_first_touched_what_was_affected():
     assert first_reaction(World(), pipelines(World()), start) is None
 
 
+@pytest.mark.slow
 def test_the_lead_is_counted_until_people_noticed(failing):
     specs = read_specs()
     tried = backtest_alarms(failing, pipelines(failing), specs)
@@ -220,6 +222,7 @@ def test_a_job_that_runs_once_a_night_can_not_fail_three_times_an_hour():
     assert frame.loc["error-rate", "times_raised"] == 0
 
 
+@pytest.mark.slow
 def test_an_average_that_hides_a_maximum_is_found():
     world = World()
     world.at["duration_avg_s"][601], world.at["duration_max_s"][601] = 2.0, 29.0
@@ -273,6 +276,7 @@ def test_a_specification_is_read_or_refused_in_a_sentence(tmp_path):
         parse_specs({"alarms": [{"name": "x", "composite": "ALARM(a) AND"}]})
 
 
+@pytest.mark.slow
 def test_a_composite_alarm_of_a_specification_rings_for_its_own_queue(failing):
     tried = backtest_alarms(failing, pipelines(failing), read_specs())
     [both] = [item for item in tried if item.spec.name == "dead-letters-of-failing-runs"]
@@ -292,6 +296,7 @@ def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_va
     assert pd.isna(row.minutes_after_start) and row.false_a_week == 7
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("hours", [5, -5])
 def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     world = World()

@@ -137,6 +137,7 @@ def test_a_file_that_cannot_be_read_is_said_and_costs_the_others_nothing(tmp_pat
     assert bad.truncated
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "text",
     [

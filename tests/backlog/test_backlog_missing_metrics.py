@@ -134,12 +134,14 @@ def test_without_any_metric_a_mapping_that_was_switched_off_is_still_found():
     assert found.incident_end is None
 
 
+@pytest.mark.slow
 def test_a_mapping_that_is_off_over_an_empty_queue_harms_nobody():
     world = World()
     world.state = "Disabled"
     assert ask(world).verdict == "no_incident"
 
 
+@pytest.mark.slow
 def test_a_torn_series_counts_for_nothing_where_it_is_silent():
     world = World()
     whole = ask(world)
@@ -153,6 +155,7 @@ def test_a_torn_series_counts_for_nothing_where_it_is_silent():
     assert (whole.verdict, found.verdict) == ("no_incident", "inconclusive")
 
 
+@pytest.mark.slow
 def test_dead_letters_of_unknown_age_are_reported_like_others():
     world = World()
     world.fail(600, 800, 1.4, "ConnectionError: [Errno 111] Connection refused")
@@ -166,6 +169,7 @@ def test_dead_letters_of_unknown_age_are_reported_like_others():
     assert found.extra["dead_lettered_work"]
 
 
+@pytest.mark.slow
 def test_what_separates_most_is_requested_first():
     world = World(hours=12)
     world.fail(300, 420, 0.2, "KeyError: 'url'")

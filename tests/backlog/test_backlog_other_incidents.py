@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from worlds.backlog_draws import HOUR, make, upload
 from worlds.backlog_troubles import stopped_by_hand
+from worlds.backlog_twists import alone
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.context import BacklogContext
@@ -18,7 +19,7 @@ from watchme_analysis.queues.pipeline import pipelines
 
 
 def diagnose_world(tmp_path, seed, cause, twist):
-    truth = make(seed, tmp_path / "raw", cause, twist)
+    truth = make(seed, tmp_path / "raw", cause, alone(twist))
     return truth, diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
 
 

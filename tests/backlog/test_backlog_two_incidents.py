@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from worlds.backlog_draws import make
 from worlds.backlog_troubles import dead_letters_purged, expired, redriven
+from worlds.backlog_twists import alone
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
@@ -51,7 +52,7 @@ def test_an_earlier_outage_elsewhere_does_not_begin_a_later_one(tmp_path):
 
 
 def test_work_of_messages_that_are_gone_is_not_called_known(tmp_path):
-    found = diagnose_world(tmp_path, 700010, "mapping_disabled", expired)
+    found = diagnose_world(tmp_path, 700010, "mapping_disabled", alone(expired))
     assert found.extra["lost"] > 0
     assert not found.extra["missed_work_certain"]
 
@@ -68,7 +69,7 @@ def unreported(twist):
 
 @pytest.mark.parametrize("twist", [redriven, unreported(redriven), dead_letters_purged])
 def test_dead_letters_that_left_are_expected_of_nobody_and_those_that_went_back_are_not_lost(tmp_path, twist):
-    found = diagnose_world(tmp_path, 700020, "downstream_down", twist)
+    found = diagnose_world(tmp_path, 700020, "downstream_down", alone(twist))
     if twist is not dead_letters_purged:
         assert found.extra["dead_letters"] > 10
         assert found.extra["lost"] == 0

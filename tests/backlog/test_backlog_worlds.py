@@ -4,20 +4,19 @@ from datetime import datetime
 
 import pytest
 from worlds.backlog_draws import CAUSES, make, upload
-from worlds.backlog_twists import stray, writes
+from worlds.backlog_twists import alone, stray, writes
 from worlds.statement_rows import check_backlog
 
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.inference.findings import Investigation
 
 pytestmark = pytest.mark.slow
 
 
 def diagnose_world(tmp_path, seed, cause, tweak=None):
-    truth = make(seed, tmp_path / "raw", cause, tweak)
-    case = import_folder(tmp_path / "raw", tmp_path / "case").case
-    return diagnose(Investigation(case, "backlog")), truth
+    truth = make(seed, tmp_path / "raw", cause, alone(tweak))
+    return diagnose(Investigation(open_case(tmp_path / "raw"), "backlog")), truth
 
 
 def reports_failures(world, options):
@@ -39,11 +38,13 @@ def one_bad_message(world, options):
 
 @pytest.fixture(scope="module", params=CAUSES)
 def of_each_cause(request, tmp_path_factory):
-    """The investigation of a world of each cause, with the cause and the world's truth."""
+    """The investigation of a world of each cause, with the cause and the world's truth.
+
+    It has two queues and lasts a day: a small one that still has a queue which nothing happens to.
+    """
     home = tmp_path_factory.mktemp(request.param)
-    truth = make(31, home / "raw", request.param)
-    case = import_folder(home / "raw", home / "case").case
-    return Investigation(case, "backlog"), request.param, truth
+    truth = make(2306, home / "raw", request.param)
+    return Investigation(open_case(home / "raw"), "backlog"), request.param, truth
 
 
 def test_every_statement_gives_its_rows(of_each_cause):

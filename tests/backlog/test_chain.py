@@ -115,6 +115,7 @@ def test_no_signal_explains_itself():
     assert all(earlier != later for earlier, later in pairs)
 
 
+@pytest.mark.slow
 def test_recorded_cases_are_right_and_thin_evidence_names_no_other_cause():
     """With metrics, logs or the state of queues alone, the true cause is named, or none."""
     wrong = []

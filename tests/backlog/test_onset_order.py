@@ -11,6 +11,7 @@ def at(minute):
     return START + pd.Timedelta(minutes=minute)
 
 
+@pytest.mark.slow
 def test_metrics_stand_in_the_order_in_which_they_moved():
     world = World(hours=48)
     first = 60 * 40 + 1
@@ -31,6 +32,7 @@ def test_metrics_stand_in_the_order_in_which_they_moved():
     assert frame.loc["age_s", "surprise"] >= 4.7
 
 
+@pytest.mark.slow
 def test_runs_that_end_at_once_moved_down():
     world = World(hours=48)
     world.fail(2400, 2820, 0.1, "Runtime.ImportModuleError: No module named 'requests'")
@@ -39,6 +41,7 @@ def test_runs_that_end_at_once_moved_down():
     assert frame.loc["duration_avg_s", "onset"] == frame.loc["errors", "onset"] == at(2401)
 
 
+@pytest.mark.slow
 def test_a_short_history_is_reported_without_a_surprise():
     world = World(hours=12)
     world.fail(400, 640, 30.0, "Task timed out after 30.00 seconds")

@@ -35,6 +35,7 @@ def test_a_weekly_rhythm_is_found_though_each_week_was_purged():
     assert row.chance == 7 / 20475
 
 
+@pytest.mark.slow
 def test_a_weekly_rhythm_is_found_among_single_bad_messages_of_other_days():
     world = weekly(weeks=4)
     for day in range(0, 28, 2):
@@ -46,6 +47,7 @@ def test_a_weekly_rhythm_is_found_among_single_bad_messages_of_other_days():
     )
 
 
+@pytest.mark.slow
 def test_the_weekday_is_that_of_the_reader():
     (row,) = found(weekly(hour=20), "one weekday", ZoneInfo("Asia/Tokyo")).itertuples()
     assert "Tuesdays" in row.says
@@ -56,10 +58,12 @@ def test_dead_letters_of_every_day_have_no_weekday():
     assert found(weekly(days=range(7)), "one weekday").empty
 
 
+@pytest.mark.slow
 def test_one_week_is_no_rhythm():
     assert found(weekly(weeks=1), "one weekday").empty
 
 
+@pytest.mark.slow
 def test_one_device_holds_seven_in_ten():
     world = World()
     world.fail(600, 900, 0.2, "HTTPError: 404 Client Error: Not Found for url: x", share=0.2)
@@ -74,6 +78,7 @@ def test_one_device_holds_seven_in_ten():
     assert found(world, "one item").empty
 
 
+@pytest.mark.slow
 def test_a_creep_is_reported_before_it_does_harm():
     world = World(hours=120)
     rng = np.random.default_rng(5)

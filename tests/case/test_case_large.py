@@ -53,6 +53,7 @@ def test_spilled_rows_are_those_held(folder, tmp_path):
     assert sorted(path.name for path in (tmp_path / "spilled").iterdir()) == ["manifest.json", "tables"]
 
 
+@pytest.mark.slow
 def test_spilling_twice_gives_the_same_bytes(folder, tmp_path):
     cases = [import_folder(folder, tmp_path / name, spill_from=1).case for name in ("one", "two")]
 
@@ -103,6 +104,7 @@ def test_the_head_of_a_large_file_is_all_that_is_read(tmp_path, pack):
     assert "content" not in vars(raw)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("rows", [1, 7, 100])
 def test_rows_are_in_order_whatever_is_held_at_a_time(tmp_path, monkeypatch, rows):
     monkeypatch.setattr(time_order, "STRETCH_ROWS", rows)

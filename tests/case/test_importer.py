@@ -596,6 +596,7 @@ def test_cases_side_by_side_are_not_taken_for_one(evidence, tmp_path):
     assert entry(case, "monday/access.log")["source"] == entry(case, "tuesday/access.log")["source"]
 
 
+@pytest.mark.slow
 def test_a_folder_is_looked_through_no_more_often_for_many_logs_than_for_one(tmp_path, monkeypatch):
     seen = []
 

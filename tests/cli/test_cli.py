@@ -43,6 +43,7 @@ def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path
     assert "unchanged" in again.stdout
 
 
+@pytest.mark.slow
 def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_path):
     (evidence / "queues").mkdir()
     (evidence / "queues" / "jobs-dlq-messages.json").write_text("no messages")

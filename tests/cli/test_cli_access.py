@@ -373,6 +373,7 @@ def test_parquet_never_takes_the_place_of_a_log(log, tmp_path, monkeypatch, name
     assert log.read_text() == LINES
 
 
+@pytest.mark.slow
 def test_error_logs_beside_the_log_show_their_requests(log, tmp_path):
     (tmp_path / "error.log").write_text(LOCAL_ERROR)
 
@@ -482,6 +483,7 @@ def test_an_error_log_of_another_time_is_distinguished(log, tmp_path):
     assert "--log-timezone" in page
 
 
+@pytest.mark.slow
 def test_a_case_answers_which_request_an_error_is_about(log, tmp_path):
     (tmp_path / "error.log").write_text(LOCAL_ERROR)
     (tmp_path / "nginx.conf").write_text(
@@ -497,6 +499,7 @@ def test_a_case_answers_which_request_an_error_is_about(log, tmp_path):
     ]
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("good", "options", "words"),
     [
@@ -629,7 +632,7 @@ def test_the_loop_is_compiled_apart_once_and_only_where_it_reads(log, monkeypatc
     assert len(made) == times
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
 def test_progress_is_a_share_of_what_is_stored_and_a_rough_time(tmp_path, pack):
     # Of different sizes, so that a share of the logs would be another one.

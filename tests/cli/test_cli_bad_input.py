@@ -272,7 +272,7 @@ def test_invalid_words_are_one_sentence(fault_of, group):
     assert [fault for fault in map(fault_of, group()) if fault] == []
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [commands_that_call_aws, zones_and_numbers_without_effect])
 def test_invalid_words_end_a_command_before_it_calls_or_writes(fault_of, folder, monkeypatch, group):
     def called(*_, **__):
@@ -321,6 +321,7 @@ def test_an_index_of_something_else_is_not_overwritten(tmp_path):
         check_index(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_earlier_output_is_replaced(fault_of, folder):
     words = ("access", "evidence/access.log", "--errors", "none", "--parquet", "rows.parquet")
     (folder / "rows.parquet").write_bytes(b"")

@@ -10,6 +10,7 @@ from watchme_analysis.cli.report import lab_command
 from watchme_analysis.report.request import notebooks_folder
 
 
+@pytest.mark.slow
 def test_lab_is_this_environments_jupyterlab():
     command = lab_command(notebooks_folder(), ("--no-browser",))
     assert command[:2] == [sys.executable, "-m"]

@@ -18,6 +18,7 @@ def sql(watchme, evidence):
     return run
 
 
+@pytest.mark.slow
 def test_each_form_holds_the_same_rows(sql):
     rows = json.loads(sql("--output", "json").stdout)
     assert rows
@@ -29,6 +30,7 @@ def test_each_form_holds_the_same_rows(sql):
     assert sql().stdout.splitlines()[0].split() == ["vantage", "n"]
 
 
+@pytest.mark.slow
 def test_times_keep_their_microseconds(sql):
     query = "select timestamptz '2026-01-01 00:00:00.123456+00' as time"
     for form in FORMS:
@@ -117,7 +119,7 @@ def outputs(tmp_path_factory):
     return home
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "columns"),
     [

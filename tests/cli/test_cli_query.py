@@ -80,6 +80,7 @@ def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_
     assert "log_groups" not in rows[0]
 
 
+@pytest.mark.slow
 def test_one_region_that_fails_does_not_cost_the_other(group, capsys):
     # Log groups lie in one region, so the other has none that fit.
     regions = ["--region", "ap-southeast-2", "--region", "eu-west-1"]

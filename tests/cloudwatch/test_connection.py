@@ -157,6 +157,7 @@ def test_a_region_that_fails_is_noted_and_the_rows_of_the_other_are_there(accoun
     assert set(both.metrics(*AGE[:2], dict(AGE[2]))[0].place) == {"ap-southeast-2", "eu-west-1"}
 
 
+@pytest.mark.slow
 def test_profiles_are_accounts(account, tmp_path, monkeypatch):
     keys = "region = ap-southeast-2\naws_access_key_id = x\naws_secret_access_key = x\n"
     config = tmp_path / "config"
@@ -205,6 +206,7 @@ def test_invalid_requests_are_one_sentence(account):
         w.connect(most=1)
 
 
+@pytest.mark.slow
 def test_lists_of_what_there_is(account):
     boto3.client("sqs").create_queue(QueueName="uploads")
     aws = w.connect()

@@ -109,6 +109,7 @@ def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_secon
     assert (answer.truncated, answer.records_matched) == (False, 600)
 
 
+@pytest.mark.slow
 def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
     offsets = [0, 500, *([60_000 + n % 1000 for n in range(2000)]), 120_000]
     load(front, offsets)
@@ -191,7 +192,7 @@ def test_a_lower_limit_than_was_requested_loses_nothing_in_silence(front, aws):
     assert (len(answer.rows), answer.truncated) == (10_000, False)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("whole_second", [True, False])
 def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whole_second):
     front.end_is_whole_second = whole_second
@@ -257,6 +258,7 @@ def test_a_short_window_is_queried_whole(front, aws):
     assert (len(answer.rows), answer.queries_started) == (40, 1)
 
 
+@pytest.mark.slow
 def test_a_timeout_is_queried_again_in_halves(front, aws):
     load(front, range(0, 3_600_000, 60_000))
     front.timeout_over_s = 1000
@@ -345,6 +347,7 @@ def test_the_deadline_stops_what_runs_and_says_so(front, aws):
     assert answer.bytes_scanned > 0  # stopped, and paid for all the same
 
 
+@pytest.mark.slow
 def test_at_the_ceiling_nothing_more_is_queried(front, aws):
     offsets = range(500, 3_600_000, 1000)
     load(front, offsets)

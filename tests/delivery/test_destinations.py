@@ -251,6 +251,7 @@ def queue(front):
     return subscribed
 
 
+@pytest.mark.slow
 def test_sns_receives_text_with_a_subject(tmp_path, queue):
     topic, received = queue("orders-mail")
     long = replace(CONTENT, title="障害: " + "t" * 200)
@@ -343,6 +344,7 @@ def test_s3_is_a_site_with_index_encryption_links_and_retention(tmp_path, front,
     assert {name.split("/")[2] for name in names()} == {newer.name, "index.html"}
 
 
+@pytest.mark.slow
 def test_two_state_folders_do_not_run_one_system_until_one_takes_over(tmp_path, front):
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="reports", CreateBucketConfiguration={"LocationConstraint": "ap-southeast-2"})
@@ -533,6 +535,7 @@ def test_destinations_in_trouble_affect_no_other_and_are_reported(
     assert reported == set(names) and "secret-part" not in json.dumps(result)
 
 
+@pytest.mark.slow
 def test_tls_with_an_authority_of_ones_own_is_trusted_where_it_is_stated(tmp_path, monkeypatch, front, page):
     """Each sender over TLS: refused while the authority is unknown, and confirmed once it is stated."""
     authority, context = own_authority(tmp_path)

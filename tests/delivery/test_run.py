@@ -171,7 +171,7 @@ def killed_story(folder, look, kill_at):
     return found, chat, down, was_killed
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("look", [1, 0, 2])
 def test_a_run_killed_at_any_moment_delivers_each_change_once_or_reports_it(tmp_path, look, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda file: None)  # a kill loses no page cache, and a disk is slow

@@ -51,6 +51,7 @@ def probes_of(frame):
     return set(zip(frame["time"].map(str), frame["duration_s"], frame["error"].fillna(""), strict=True))
 
 
+@pytest.mark.slow
 def test_a_line_that_is_cut_at_any_byte_is_rejected_alone(tmp_path):
     names = HEADER.strip().split(",")
     first, torn, last = (line_of(at, "", names) for at in range(3))
@@ -174,6 +175,7 @@ def test_what_a_lost_write_left_is_stripped_from_the_row_behind_it(tmp_path):
     assert (found.lines, found.blank_lines, found.rejected) == (2, 1, ())
 
 
+@pytest.mark.slow
 def test_a_text_larger_than_any_costs_its_line_alone(tmp_path):
     huge = "x" * ((1 << 24) + 1)
     text = f"{HEADER}1765415400,outside,/,,0.5,{huge}\n1765415401,outside,/,200,0.5,\n"

@@ -84,6 +84,7 @@ def test_whole_json_is_read_without_a_problem(value):
     assert load_json(json.dumps(value).encode()) == (value, None)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5)), max_size=6), st.data()

@@ -55,6 +55,7 @@ def test_a_bomb_is_unpacked_up_to_its_ratio(limit, packing):
     assert 2 * MIB <= read < 4 * MIB
 
 
+@pytest.mark.slow
 def test_what_is_small_or_compresses_as_logs_do_is_unpacked_whole(limit):
     limit(unpacked_mib=1, unpacked_times=20)
     small = gzip.compress(b"\0" * MIB)

@@ -211,7 +211,7 @@ ALIKE = {
 }
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("build", ALIKE, ids=lambda build: build.__name__)
 def test_what_looks_alike_is_distinguished_or_left_open(build):
     said = health.diagnose(investigate(build()))
@@ -232,6 +232,7 @@ def test_a_verdict_that_hangs_on_one_observation_promises_less():
     assert full.confidence < used_up.confidence
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("build", "is_lost"),
     [(killed_for_its_memory, True), (loop_held_by_large_work_that_gives_back_its_memory, False)],

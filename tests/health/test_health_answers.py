@@ -111,6 +111,7 @@ def lossy(backlog):
     return case(lost, processes=processes)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("backlog", "outcome"), [(None, "connect_lost"), (64, "connect_lost"), (16, "queue_full")]
 )
@@ -126,6 +127,7 @@ def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are(taken):
     assert USUAL in str(messages_in(said.ranking[0].finding.detail))
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("waits", "is_lost"), [((2.04, 4.08), True), ((2.44, 4.48), False)])
 def test_linux_sends_first_packets_again_each_second(waits, is_lost):
     made = lossy(None)
@@ -135,6 +137,7 @@ def test_linux_sends_first_packets_again_each_second(waits, is_lost):
     assert ("connect_lost" in outcomes(made)) is is_lost
 
 
+@pytest.mark.slow
 def test_who_gives_up_connecting_to_a_server_with_room_lost_packets():
     gone = {"status": 504, "header_s": 4.6, "error": "upstream_timeout_connect"}
     command = {"addr": "192.0.2.11", "port": 8100, "command": "uvicorn app:app"}
@@ -154,7 +157,7 @@ def test_an_error_log_without_errors_is_not_requested():
     assert any("error log" in render(item.what) for item in said.missing_evidence)
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "cpu_pct", "blocks"), [("cpu", 5, False), ("cpu", 90, True), ("blocking_io", 5, True)]
 )

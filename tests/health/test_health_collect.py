@@ -67,6 +67,7 @@ def taken(folder, table):
     return report.table(table)
 
 
+@pytest.mark.slow
 def test_the_loop_over_proc_writes_metrics_that_the_import_reads(home, folder):
     tool(home, "docker", f"echo {os.getpid()}")
     tool(home, "nsenter", "printf 'one\\ntwo\\n'")

@@ -50,7 +50,7 @@ def outcomes(made):
     return Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("needing", [(JOBS, REPORT), (HEALTH, REPORT), SERVED])
 def test_requests_that_wait_for_a_connection_in_silence_are_saturation(needing):
     said = health.diagnose(investigate(waiting_for_one(needing)))
@@ -63,6 +63,7 @@ def test_requests_that_wait_for_a_connection_in_silence_are_saturation(needing):
         assert render(finding.detail, language) in render(finding.next_test, language)
 
 
+@pytest.mark.slow
 def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_connection():
     made = waiting_for_one((HEALTH, REPORT))
     log = made.table("access_log")
@@ -75,6 +76,7 @@ def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_conne
     assert "from edge_log" in seen["connections_full"].sql
 
 
+@pytest.mark.slow
 def test_a_handler_awaits_a_client_through_a_method_of_an_object_without_a_type():
     made = waiting_for_one((HEALTH, REPORT))
     calls = made.table("app_calls")
@@ -94,6 +96,7 @@ def test_a_handler_awaits_a_client_through_a_method_of_an_object_without_a_type(
     assert "connections_full" not in outcomes(made)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "made",
     [
@@ -109,6 +112,7 @@ def test_a_pool_is_not_accused_when(made):
     assert "connections_full" not in outcomes(made())
 
 
+@pytest.mark.slow
 def test_each_worker_process_has_a_pool_of_its_own():
     made = waiting_for_one((JOBS, REPORT))
     give(made, "app_processes", [{"workers": 20}])

@@ -42,6 +42,7 @@ def test_thin_evidence_leads_to_open_verdicts_instead_of_wrong_ones(counts, vari
     assert mine["wrong"] <= 0.06 * mine["cases"]
 
 
+@pytest.mark.slow
 def test_a_signal_that_is_taken_away_changes_the_verdicts_that_hang_on_it(corpus):
     entries = [one for one in corpus.read_corpus() if one.truth == "app_down" and one.variant == "complete"]
     without = [
@@ -60,6 +61,7 @@ def test_a_signal_that_is_taken_away_changes_the_verdicts_that_hang_on_it(corpus
     assert right > poorer
 
 
+@pytest.mark.slow
 def test_grades_that_can_be_left_out_together_change_nothing(corpus):
     entries = [one for one in corpus.read_corpus() if one.part == "bundled"]
     original = corpus.health_causes()

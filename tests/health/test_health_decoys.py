@@ -169,7 +169,7 @@ def test_each_worker_process_has_a_loop_of_its_own():
     assert "pid, -1) = 100" in found.sql
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("cpus", "full"), [("0.5", True), (None, False)])
 def test_a_container_is_full_at_the_cores_it_is_granted(cpus, full):
     def slow(path, second):
@@ -279,7 +279,7 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     assert "nginx_renames" not in Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("starts", "every", "outcome", "strength"),
     [(1, 6, "restarted", 1.0), (4, 6, "restarted_often", 1.0), (4, 0.2, "restarted", 1.0)],

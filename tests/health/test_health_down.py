@@ -30,6 +30,7 @@ def test_who_is_refused_inside_as_well_meets_a_process_that_is_gone():
     assert "inside_clear" in reachable
 
 
+@pytest.mark.slow
 def test_who_waits_inside_meets_a_process_that_listens():
     late = observed(case(on_service(header_s=4.0, inside_s=4.0)))
     assert "inside_listens" in late
@@ -40,7 +41,7 @@ def test_who_waits_inside_meets_a_process_that_listens():
 ENDED, READY = "Finished server process [9]", "Application startup complete."
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ready_after_s", "strength"),
     [(FAULT[1] - FAULT[0], 1.0), (2.0, None)],
@@ -55,6 +56,7 @@ def test_a_server_that_ended_counts_if_most_failures_lie_before_it_was_ready(rea
     assert health.diagnose(investigate(made)).cause == "app_down"
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_quotes_its_error():
     made = process_down()
     trace = (
@@ -70,6 +72,7 @@ def test_a_start_that_fails_quotes_its_error():
     )
 
 
+@pytest.mark.slow
 def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap():
     made = process_down()
     metrics = made.table("host_metrics")
@@ -93,6 +96,7 @@ def test_arrivals_are_compared_with_the_busiest_time_otherwise():
 BOT = "Mozilla/5.0 (compatible; ExampleBot/2.1; +http://example.com/bot)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("usual", "named"), [("Mozilla/5.0 (X11)", "ExampleBot/2.1"), (BOT, None)])
 def test_a_flood_names_the_part_of_its_agent_that_other_requests_lack(usual, named):
     made = flooded(case(on_service(status=504, header_s=5.0)))
@@ -109,6 +113,7 @@ def test_a_flood_leads_and_names_what_ran_out_beside_it():
     assert (said.cause, said.secondary_cause) == ("traffic_surge", "app_saturation")
 
 
+@pytest.mark.slow
 def test_callers_of_a_slow_dependency_wait_and_others_do_not():
     seen = observed(slow_dependency())
     assert seen["callers_wait"].strength == 1.0
@@ -116,6 +121,7 @@ def test_callers_of_a_slow_dependency_wait_and_others_do_not():
     assert "bystanders_wait" not in seen
 
 
+@pytest.mark.slow
 def test_a_handler_that_calls_nothing_and_waits_as_well_waits_for_the_process():
     source = handlers(healthz="event_loop", jobs="event_loop", report="event_loop")
     made = case(slow((HEALTH, JOBS), 3.0, 5.0), handlers=source)
@@ -124,6 +130,7 @@ def test_a_handler_that_calls_nothing_and_waits_as_well_waits_for_the_process():
     assert seen["callers_wait"].strength < 1.0
 
 
+@pytest.mark.slow
 def test_timeouts_that_the_application_logs_of_what_it_calls_count_if_they_are_new():
     def logged(*moments):
         return observed(saying(slow_dependency(), "httpx.ReadTimeout: the store", moments))

@@ -66,7 +66,7 @@ def weigh_edge(made):
     return said, finding, outcomes
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "one",
     [

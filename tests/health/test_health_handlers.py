@@ -159,6 +159,7 @@ def test_each_pool_has_threads_of_its_own():
     assert "loop_paths_too" in Signals(made)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("files", "kept"),
     [
@@ -180,6 +181,7 @@ def test_the_source_of_another_service_does_not_speak_for_this_one(files, kept):
     assert own_source(investigate(made).once(health_context), "app_handlers")["file"].tolist() == files
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("status", "outcome"), [(200, "pool_paths"), (502, "loop_paths_too")])
 def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
     handlers = [
@@ -215,6 +217,7 @@ def test_threads_that_the_source_starts_itself_compete_with_the_loop(call, kind,
     assert not is_seen or f"'{kind}'" in str(seen["threads_of_its_own"].sql)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("threads", "tells"), [((HEALTH, JOBS, REPORT), False), ((HEALTH, JOBS), True)])
 def test_all_paths_being_bad_is_no_word_against_the_pool_where_all_of_them_need_it(threads, tells):
     handlers = [

@@ -78,7 +78,7 @@ def refused(given=None, logged=None, rule=None, missing=()):
 ALWAYS, NEVER = "true", 'http.request.uri.path eq "/elsewhere"'
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "evidence",
     [

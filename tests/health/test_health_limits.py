@@ -130,6 +130,7 @@ def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     assert said.extra["endpoints"] == [HEALTH]
 
 
+@pytest.mark.slow
 def test_the_status_of_a_limit_is_the_configured_one():
     def refused(path, second):
         limited = {"status": 418, "upstream": False, "error": "limit_req", "message": LIMITED}
@@ -141,6 +142,7 @@ def test_the_status_of_a_limit_is_the_configured_one():
         assert investigate(made).once(health_context).refused.any() == is_its_own
 
 
+@pytest.mark.slow
 def test_a_dry_run_refuses_nothing():
     message = LIMITED.replace(", excess", ", dry run, excess")
     made = flooded(case(nothing), message=message)

@@ -23,6 +23,7 @@ def requests_of_new_connections(others=None):
     return made
 
 
+@pytest.mark.slow
 def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
     found = seen(requests_of_new_connections())["new_alone_bad"]
     assert messages_in(found.statement)["health-new-alone-bad"]["bad_kept"] == 0
@@ -30,11 +31,13 @@ def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
     assert found.sql.startswith("select * from access_log")
 
 
+@pytest.mark.slow
 def test_connections_that_the_access_log_tells_of_are_not_reported_again_by_the_error_log():
     found = network(investigate(requests_of_new_connections()).once(health_context))
     assert [one.table for one in found if one.signal in OF_CONNECTING] == ["access_log"]
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("others", [STUCK, {"status": 502}])
 def test_kept_connections_that_fare_badly_too_say_nothing_of_opening_one(others):
     assert "new_alone_bad" not in seen(requests_of_new_connections(others))
@@ -48,6 +51,7 @@ def test_where_the_log_does_not_tell_kept_connections_nothing_is_compared():
     assert "new_alone_bad" not in seen(made)
 
 
+@pytest.mark.slow
 def test_another_address_that_takes_no_connection_is_not_the_usual_one():
     vain = IN_VAIN | {"address": "192.0.2.99:8100"}
     made = case(lambda path, second: vain if path == JOBS and int(second) % 2 else None)

@@ -104,7 +104,7 @@ def turned_away():
     return made
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("world", "outcome", "message_id", "values"),
     [
@@ -147,6 +147,7 @@ def test_a_check_sees_its_own_way_of_failing_and_not_an_application_that_is_slow
     assert outcome not in slow
 
 
+@pytest.mark.slow
 def test_what_ended_after_a_cut_log_of_nginx_did_not_fail_to_arrive_there():
     made = case(to_health(header_s=3.0, status=504))
     log = made.table("access_log")
@@ -159,7 +160,7 @@ def test_what_ended_after_a_cut_log_of_nginx_did_not_fail_to_arrive_there():
 CACHED = {"proxy_pass": "http://origin.example.com", "proxy_cache": "answers"}
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "message_id", "values"),
     [

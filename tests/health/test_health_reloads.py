@@ -77,6 +77,7 @@ def test_a_log_of_notices_without_a_reload_shows_that_the_configuration_was_the_
     assert health.diagnose(investigate(of_stock_logs(made))).extra["layer"] == "process"
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "seconds", [(), range(0, 75, 2)], ids=["a log without notices", "a log with reloads all the time"]
 )
@@ -85,6 +86,7 @@ def test_what_may_be_chance_or_was_not_logged_says_nothing_of_reloads(seconds):
     assert not signals(made).among("reloaded_at_onset", "reloaded_at_end", "not_reloaded")
 
 
+@pytest.mark.slow
 def test_reopened_logs_are_no_reload():
     made = noticing(case(refused), FAULT[0], message="reopening logs")
     assert "reloaded_at_onset" not in signals(made)
@@ -99,6 +101,7 @@ def test_refusals_in_stock_logs_leave_nginx_and_the_process():
     assert left == {"nginx", "process"}
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("port", "is_wrong"), [(8100, True), (8071, False)])
 def test_a_port_that_no_start_command_names_is_the_wrong_one(port, is_wrong):
     process = {"file": "command.txt", "line": 1, "service": "", "addr": "192.0.2.11", "port": port}
@@ -106,6 +109,7 @@ def test_a_port_that_no_start_command_names_is_the_wrong_one(port, is_wrong):
     assert ("wrong_port" in signals(made)) == is_wrong
 
 
+@pytest.mark.slow
 def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_paths_it_never_saw():
     made = case(lambda path, _: {"status": 404} if path in SERVICE else None)
     log = made.table("app_log")
@@ -142,6 +146,7 @@ def test_an_address_that_served_the_route_before_was_not_chosen_anew():
     assert "routed_as_before" not in signals(moved)
 
 
+@pytest.mark.slow
 def test_services_without_known_upstreams_are_distinguished_by_their_health_checks():
     made = of_stock_logs(case(refused))
     assert "all_paths" in signals(made)
@@ -150,7 +155,7 @@ def test_services_without_known_upstreams_are_distinguished_by_their_health_chec
     assert "all_paths" not in signals(made), "nothing tells whose route that is"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_supported_cause_comes_with_its_remedy_and_a_path_that_can_be_requested(language):
     made = noticing(case(refused), FAULT[0], FAULT[1])

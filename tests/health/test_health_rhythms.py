@@ -46,7 +46,7 @@ def blocks(length, every):
     return case(stuck)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("length", "every"), [(1.0, 7.0), (1.5, 7.0), (2.0, 6.0)])
 def test_short_blocks_now_and_then_are_a_blocked_loop(length, every):
     said = diagnose(blocks(length, every))
@@ -119,6 +119,7 @@ def test_an_application_that_nobody_reaches_does_not_stop_and_go():
     assert "stop_and_go" in outcomes(without(made, "error_log"))
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("missing", [("connect",), ("connect", "header", "response", "request")])
 def test_an_application_that_gets_no_requests_does_not_stop_and_go_whatever_times_the_log_has(missing):
     """The edge refuses all for seconds, and what it then lets through is answered together."""
@@ -149,6 +150,7 @@ def by_hand(*probes):
     return {one.signal: one.strength for one in vantages(investigate(made).once(health.health_context))}
 
 
+@pytest.mark.slow
 def test_probes_made_while_a_caller_was_kept_waiting_tell_most():
     """Those made when all was well again do not outvote them, near as they are."""
     calm = [("inside", 32.8 + 3 * at, 0.01) for at in range(9)]
@@ -156,6 +158,7 @@ def test_probes_made_while_a_caller_was_kept_waiting_tell_most():
     assert by_hand(*calm, *waiting) == {"inside_bad": pytest.approx(0.5)}
 
 
+@pytest.mark.slow
 def test_few_probes_of_the_host_tell_a_little():
     assert by_hand(("host", 33.5, 0.01)) == {"host_clear": pytest.approx(1 / 3)}
 

@@ -41,6 +41,7 @@ def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
         assert len(made.sql(one.sql)) == one.rows, one.statement
 
 
+@pytest.mark.slow
 def test_rows_of_several_tables_stand_below_each_other():
     made = case(lambda path, second: None)
     found = investigate(made).once(health.health_context).observed

@@ -193,7 +193,7 @@ def test_of_several_applications_that_may_run_none_is_evidence():
     assert "requests.get" in str(seen["blocking_in_loop"].statement)
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handlers", "calls", "outcome"),
     [

@@ -76,7 +76,7 @@ def handed_over(first, then):
     return fate
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "causes"),
     [

@@ -42,7 +42,7 @@ def passed_to(*servers, answering):
     return made
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("servers", "answering", "is_seen"),
     [

@@ -76,7 +76,7 @@ ENDED = ("other", "[CRITICAL] WORKER TIMEOUT (pid:7)")
 STARTED = ("lifecycle", "Started server process [8]")
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("messages", "seen"),
     [
@@ -95,6 +95,7 @@ def test_what_the_application_says_of_itself(messages, seen):
     assert {name: found[name] for name in outcomes if name in found} == seen
 
 
+@pytest.mark.slow
 def test_a_request_that_two_layers_logged_is_counted_once_in_the_conclusion_too():
     said = health.diagnose(investigate(case(lambda path, second: None)))
     assert said.verdict == "no_incident"
@@ -103,6 +104,7 @@ def test_a_request_that_two_layers_logged_is_counted_once_in_the_conclusion_too(
     assert counts == said.summary[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "by"), [(504, "server"), (499, "client")])
 def test_the_first_sentences_say_the_status_and_the_words_of_the_error_log(status, by):
     words = "upstream timed out (110: Connection timed out) while reading response header from upstream"
@@ -130,7 +132,7 @@ def test_the_first_sentences_say_the_status_and_the_words_of_the_error_log(statu
     assert "health-error-line" not in messages_in(what_happened(found, found.start))
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "requested"), [("192.0.2.11:8100",) * 2, ("127.0.0.1:8100", "CONTAINER_IP:PORT")]
 )
@@ -150,7 +152,7 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     assert f" {requested.split(':')[0]}`" in said
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "message_id"),
     [

@@ -85,6 +85,7 @@ def statuses(found: dict[str, Any]) -> dict[str, str]:
     return {entry["layer"]: entry["status"] for entry in found["layers"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pace", [1, 60])
 def test_refusals_leave_the_process_and_nginx_at_any_pace(tmp_path, pace):
     found = diagnosed(tmp_path, REFUSED, 502, pace=pace)
@@ -109,6 +110,7 @@ def test_an_outage_of_seconds_or_days_leaves_the_same_layers(tmp_path, message, 
     assert excluded[0] == excluded[1] >= {"edge"}
 
 
+@pytest.mark.slow
 def test_a_request_in_both_logs_is_counted_once(tmp_path):
     said = diagnosed(tmp_path, REFUSED, 502)["summary_messages"][0]
     failed = (FAULT_S[1] - FAULT_S[0]) * len(ROUTES)
@@ -180,12 +182,14 @@ def test_a_limit_names_nginx(tmp_path):
     assert diagnosed(tmp_path, LIMITED, 503, routes=("/health",))["layer"] == "nginx"
 
 
+@pytest.mark.slow
 def test_header_timeouts_of_all_routes_exclude_the_edge_the_network_and_a_dependency(tmp_path):
     found = diagnosed(tmp_path, NO_HEADER, 504, every=2)
     assert {"edge", "network", "dependency"} <= {k for k, v in statuses(found).items() if v == "refuted"}
     assert found["layer"] in ("process", None)
 
 
+@pytest.mark.slow
 def test_bodies_that_stop_name_the_network(tmp_path):
     assert diagnosed(tmp_path, NO_BODY, 200, routes=("/v1/report",))["layer"] == "network"
 
@@ -203,6 +207,7 @@ def test_lost_connections_to_several_hosts_name_the_network(tmp_path):
     assert found["layer"] == "network"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pace", [1, 60])
 def test_a_route_whose_requests_stop_arriving_leaves_the_edge_and_callers(tmp_path, pace):
     found = diagnosed(tmp_path, None, 0, routes=("/health",), pace=pace)
@@ -211,6 +216,7 @@ def test_a_route_whose_requests_stop_arriving_leaves_the_edge_and_callers(tmp_pa
     assert found["verdict"] == "inconclusive"
 
 
+@pytest.mark.slow
 def test_the_log_of_nginx_alone_does_not_clear_the_edge(tmp_path):
     found = diagnosed(tmp_path, None, 200)
     assert found["verdict"] == "inconclusive"
@@ -315,6 +321,7 @@ def test_requests_that_overtake_others_show_one_of_several_processes(tmp_path):
     assert odds[1] < odds[0]
 
 
+@pytest.mark.slow
 def test_static_files_of_nginx_are_no_route_of_the_service(tmp_path):
     """What Nginx serves itself says nothing about the process."""
     accesses = []

@@ -196,6 +196,7 @@ def test_an_unknown_language_is_refused(shorter):
         notebook.open_backlog(case=str(shorter.path), language="fr")
 
 
+@pytest.mark.slow
 def test_the_verdict_quotes_the_error(backlog_page):
     page = backlog_page("shorter")
     error = render(quoted_error(page.diagnosis.extra["error"]))

@@ -40,6 +40,7 @@ def test_every_section_gives_typed_numbers_and_a_query_that_runs(page):
             assert len(page.sql(f"select * from ({section.sql}) limit 3").columns), name
 
 
+@pytest.mark.slow
 def test_a_section_displays_what_its_call_returns_and_plots_where_it_has_a_figure(evidence):
     page = notebook.open_health(case=str(evidence))
     assert page.errors._repr_mimebundle_() == page.errors()._repr_mimebundle_()
@@ -70,6 +71,7 @@ def test_every_section_has_a_title_in_both_languages():
                 assert value_label("section", name, language) != name, name
 
 
+@pytest.mark.slow
 def test_a_page_with_probes_alone_has_its_sections_too(evidence):
     page = notebook.open_health(case=str(evidence))
     for name, section in page.sections.items():

@@ -131,12 +131,14 @@ def test_flat_colours_survive_the_palette():
         assert tuple(bytes.fromhex(named[1:])) in colors
 
 
+@pytest.mark.slow
 def test_vantages_are_reported_in_the_alternative_text():
     picture = plot_vantages(observed(), ["/api/health", "/jobs/*", "/absent"])
     assert "/api/health Nginx baseline: median 20 ms, 1 of 23 failed" in picture.alt
     assert "/api/health Nginx incident: median 5 s" in picture.alt
 
 
+@pytest.mark.slow
 def test_where_time_goes_names_the_layer_and_its_length():
     layers = layer_times(join_requests(access_log(), empty("edge_log")), *SPAN.incident)
     shares = layer_shares(layers, ["/api/health", "/jobs/*"])
@@ -152,6 +154,7 @@ def drawn_layers(log):
     return waterfall(follow_requests(joined, empty("app_log")), chosen)
 
 
+@pytest.mark.slow
 def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
     picture = plot_waterfall(drawn_layers(access_log()), TOKYO)
     assert {"slowest: GET /api/health, 12-11 10:00:57", "5 s, timed out"} <= set(picture.words)
@@ -330,6 +333,7 @@ def test_the_colours_of_pixels_are_those_that_sorting_all_of_them_finds():
             assert np.array_equal(mine, theirs.reshape(mine.shape))
 
 
+@pytest.mark.slow
 def test_a_log_without_durations_shows_when_requests_failed(drawn):
     log = access_log()
     log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})

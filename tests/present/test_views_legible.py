@@ -51,6 +51,7 @@ def measure(name, value):
     )
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("most", [9.0, 700.0, 55_000.0])
 def test_the_scales_of_measures_leave_their_numbers_apart(drawn, most):
     plot_measures([measure("as configured", 3.0), measure("ten times the load", most)])
@@ -58,7 +59,7 @@ def test_the_scales_of_measures_leave_their_numbers_apart(drawn, most):
     assert overlapping(figure) == []
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("top_s", [7.0, 170.0, 6600.0])
 def test_a_low_panel_of_seconds_leaves_its_numbers_apart(top_s):
     figure, axes = style.new_figure([0.74] * 12, share_x=True)

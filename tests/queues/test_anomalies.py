@@ -134,6 +134,7 @@ def test_every_message_of_a_failing_queue_is_accounted_for():
     assert balance.retry_amplification == pytest.approx((480 + 280) / 480)
 
 
+@pytest.mark.slow
 def test_dead_letters_held_before_the_window_are_not_counted_again():
     world = World()
     world.fail(600, 700, 0.2, "KeyError: 'x'")
@@ -196,6 +197,7 @@ def test_more_deletes_than_messages_are_second_runs():
     assert (balance.duplicate_deletes, balance.unexplained) == (7, 0)
 
 
+@pytest.mark.slow
 def test_a_creep_is_distinguished_from_a_step():
     creeping, stepping = World(96), World(96)
     for minute in range(1, 96 * 60, 30):

@@ -41,6 +41,7 @@ def test_every_interval_accounts_for_its_messages():
     assert frame["stock_before"].tolist()[1:] == frame["visible"].tolist()[:-1]
 
 
+@pytest.mark.slow
 def test_what_was_not_collected_stays_null_in_every_interval():
     world, *_ = served()
     whole = world.table("metrics")

@@ -30,6 +30,7 @@ def taken(world):
     return unmatched_receives(pipeline, world)
 
 
+@pytest.mark.slow
 def test_what_is_received_beyond_all_batches_went_to_no_run():
     found = taken(filtered())
     assert (found.count, found.base, found.deleted) == (200, 200, 200)
@@ -38,6 +39,7 @@ def test_what_is_received_beyond_all_batches_went_to_no_run():
     assert taken(filtered(deleted=0)).deleted == 0
 
 
+@pytest.mark.slow
 def test_a_batch_holds_as_many_messages_as_its_mapping_says():
     """With ten a batch, the runs before and after had room for all; those that did not run stay."""
     found = taken(filtered(batch=10))
@@ -120,6 +122,7 @@ def test_a_surplus_begins_with_the_first_message_received_again():
     assert find_redelivery(pipeline).start == START + pd.Timedelta(minutes=first)
 
 
+@pytest.mark.slow
 def test_the_few_of_many_messages_that_were_worked_on_twice_are_seen_by_their_second_deletes():
     world = World()
     for minute in range(1439):
@@ -168,6 +171,7 @@ def test_without_one_of_its_counters_nothing_is_said_of_receives(name):
     assert find_redelivery(replace(pipeline, queried=pipeline.queried - {name})) is None
 
 
+@pytest.mark.slow
 def test_receives_that_failures_or_throttles_explain_are_no_surplus():
     world = worked_on_twice()
     world.at["throttles"][181:541:5] = 4

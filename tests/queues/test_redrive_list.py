@@ -29,6 +29,7 @@ def change(world, place, **values):
         messages.loc[messages.index[place], name] = value
 
 
+@pytest.mark.slow
 def test_each_dead_letter_becomes_a_line_that_the_aws_cli_takes():
     world = broken()
     found = messages_to_redrive(world)
@@ -42,6 +43,7 @@ def test_each_dead_letter_becomes_a_line_that_the_aws_cli_takes():
     assert found.text.count("\n") == len(found.lines)
 
 
+@pytest.mark.slow
 def test_the_same_work_is_sent_once():
     world = broken()
     first = json.loads(world.table("queue_messages")["body"].iloc[0])
@@ -51,6 +53,7 @@ def test_the_same_work_is_sent_once():
     assert found.left_out == (("same-work", 1),)
 
 
+@pytest.mark.slow
 def test_a_day_is_one_piece_of_work_whatever_set_it_off():
     world = broken()
     for place in (0, 1, 2):
@@ -61,6 +64,7 @@ def test_a_day_is_one_piece_of_work_whatever_set_it_off():
     assert dict(found.left_out) == {"same-work": 1}
 
 
+@pytest.mark.slow
 def test_what_can_only_fail_again_is_left_out():
     found = messages_to_redrive(broken("HTTPError: 404 Client Error: Not Found for url: x", share=0.2))
     assert found.lines == ()
@@ -122,12 +126,14 @@ def test_work_that_ran_later_is_not_sent_again():
     assert not any(f'{done["device_id"]}\\"' in line for line in found.lines)
 
 
+@pytest.mark.slow
 def test_a_message_without_a_body_is_counted_and_not_made_up():
     world = broken()
     change(world, 0, body=None)
     assert dict(messages_to_redrive(world).left_out) == {"no-body": 1}
 
 
+@pytest.mark.slow
 def test_a_fifo_message_keeps_its_group_and_a_missing_arn_is_said():
     world = World(queue="jobs.fifo", dlq="jobs-dlq.fifo")
     world.fail(600, 720, 0.2, "Runtime.ImportModuleError: No module named 'requests'")
@@ -139,6 +145,7 @@ def test_a_fifo_message_keeps_its_group_and_a_missing_arn_is_said():
     assert found.without_url == ("jobs.fifo",) and first["QueueUrl"] == "URL_OF_jobs.fifo"
 
 
+@pytest.mark.slow
 def test_messages_that_passed_their_retention_are_said_to_have():
     world = broken()
     change(world, 0, sent_at=START - pd.Timedelta(days=15))
@@ -146,6 +153,7 @@ def test_messages_that_passed_their_retention_are_said_to_have():
     assert passed.tolist() == [True] + [False] * (len(passed) - 1)
 
 
+@pytest.mark.slow
 def test_dead_letters_of_runs_that_all_succeeded_were_processed():
     world = World(visibility_s=5.0)
     for minute in range(601, 1400, 30):

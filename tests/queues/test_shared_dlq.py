@@ -30,6 +30,7 @@ def two():
     return world
 
 
+@pytest.mark.slow
 def test_dead_letters_are_distinguished_by_the_source_that_they_name(two):
     by_queue = {item.pipeline.queue: item for item in analyse_queues(two)}
     total = len(two.table("queue_messages"))
@@ -39,6 +40,7 @@ def test_dead_letters_are_distinguished_by_the_source_that_they_name(two):
     assert "by the source that each message names" in by_queue["mails"].balance.reasons[0]
 
 
+@pytest.mark.slow
 def test_they_are_counted_once(two):
     found = diagnose(Investigation(two, "backlog"))
     assert found.cause == "consumer_failing"
@@ -46,6 +48,7 @@ def test_they_are_counted_once(two):
     assert found.extra["dead_letters"] == len(two.table("queue_messages"))
 
 
+@pytest.mark.slow
 def test_without_the_dump_the_queues_own_counters_tell(two):
     total = len(two.table("queue_messages"))
     two.tables = {name: frame for name, frame in two.tables.items() if name != "queue_messages"}

@@ -47,6 +47,7 @@ def items(folder, case):
     return found, frame[["work_item", "work_time", "work_date"]].to_numpy().tolist()
 
 
+@pytest.mark.slow
 def test_the_local_date_is_that_of_the_importer_and_not_of_the_reader(raw, tmp_path, monkeypatch):
     folder = raw({"device_id": "a", "recorded_at": "2025-12-10T22:00:00Z"})
     monkeypatch.setenv("WATCHME_TIME_ZONE", "Asia/Tokyo")
@@ -69,6 +70,7 @@ def test_case_toml_states_the_zone(raw, tmp_path, monkeypatch):
         import_folder(folder, tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_another_system_names_its_work_by_other_keys(raw, tmp_path, monkeypatch):
     folder = raw({"camera": "c7", "night": "2025-12-10"})
     monkeypatch.chdir(tmp_path)

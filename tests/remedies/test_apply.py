@@ -174,6 +174,7 @@ def test_an_exception_that_nothing_catches_leaves_what_a_kill_leaves(aws, queue,
     assert left[0][1] == "180"
 
 
+@pytest.mark.slow
 def test_a_journal_cut_anywhere_is_resumed(aws, queue, plan, tmp_path, subtests):
     """A power cut leaves any beginning of the journal; the steps of lost entries had not begun."""
     apply_plan(plan, tmp_path / "whole", aws)

@@ -23,6 +23,8 @@ from watchme_analysis.services.fifo import accounted, plan_migration, prepared
 OPTIONS = MigrationOptions(
     "", "", "", switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
 )
+# Each kill costs a migration and a way back.
+KILL_EVERY = 3
 
 
 @pytest.fixture
@@ -227,7 +229,10 @@ def test_the_front_refuses_what_sqs_refuses_of_fifo_queues(world, subtests):
 
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_is_resumed(front, moto_port, aws, tmp_path, subtests):
-    """Every message is processed once, and the migration and its way back are completed."""
+    """Every message is processed once, and the migration and its way back are completed.
+
+    `benchmarks/remedy_kills.py` kills many runs, at any time.
+    """
     worlds, plans, is_undo_killed = {}, {}, True
 
     def begin(moment):
@@ -237,7 +242,7 @@ def test_a_run_killed_at_any_moment_is_resumed(front, moto_port, aws, tmp_path, 
         plans[moment] = ready(world, aws, waiting=1)
         return lambda: apply_plan(plans[moment], tmp_path / f"j{moment}", restarted(aws))
 
-    for moment in kills(begin):
+    for moment in kills(begin, every=KILL_EVERY):
         with subtests.test(moment=moment):
             world, plan = worlds[moment], plans[moment]
             journal, undone = tmp_path / f"j{moment}", tmp_path / f"u{moment}"
@@ -251,7 +256,8 @@ def test_a_run_killed_at_any_moment_is_resumed(front, moto_port, aws, tmp_path, 
                 assert states(world) == BACK
             assert world.processed == dict.fromkeys(world.sent, 1)
     # Two entries of ten steps with a call, one of two that wait, eight calls, the plan's and the folder's.
-    assert moment == 2 * 10 + 2 + 8 + 2 + 1
+    number = 2 * 10 + 2 + 8 + 2 + 1
+    assert number - KILL_EVERY < moment <= number
 
 
 @pytest.mark.slow

@@ -95,6 +95,7 @@ def plan_of(worker=None, number=4, watched=(), url=None, **more):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_messages_are_sent_marked_processed_and_compared(worker, aws, tmp_path):
     plan = plan_of(worker)
     result = run_load_test(plan, tmp_path / "j", aws)
@@ -125,6 +126,7 @@ def test_what_nobody_processes_is_stated(worker, aws, tmp_path):
     assert messages_in(result.sentence)["loadtest-not-seen"]["count"] == 2
 
 
+@pytest.mark.slow
 def test_without_ids_in_the_log_the_queue_itself_is_counted(worker, aws, tmp_path, monkeypatch):
     monkeypatch.setattr("watchme_analysis.remedies.loadtest._LOG_LATE_S", 0.0)
     worker.silent = True
@@ -338,6 +340,7 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     assert (refused.returncode, "--to" in refused.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_policy_of_a_plan_allows_what_it_calls(worker, aws, orders, tmp_path):
     plan = plan_of(worker, 2, [HarmLimit("depth", orders, 10), HarmLimit("age", "orders", 60)])
     run_load_test(plan, tmp_path / "j", aws)
@@ -358,6 +361,7 @@ def test_limits_are_the_highest_values_of_the_hour_before(worker, aws, orders, f
     assert [each.most for each in found] == [10.0, 200.0, 1.0, 0.0]
 
 
+@pytest.mark.slow
 def test_requests_are_planned_from_an_access_log(bundled, tmp_path, monkeypatch):
     api = "http://127.0.0.1:9/"
     declared(tmp_path, monkeypatch, f'[systems.staging]\ntest = true\napi = "{api}"\n')

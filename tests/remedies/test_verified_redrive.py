@@ -85,6 +85,7 @@ def test_the_rest_waits_until_the_first_is_processed(worker, aws, front, tmp_pat
     assert len(worker.in_dlq()) == 3
 
 
+@pytest.mark.slow
 def test_a_failure_stops_the_run_and_deletes_only_what_was_processed(worker, aws, front, tmp_path):
     worker.fails = lambda body: body == "body 2"
     task = task_of(worker, worker.dead_letters(6))
@@ -95,6 +96,7 @@ def test_a_failure_stops_the_run_and_deletes_only_what_was_processed(worker, aws
     assert worker.in_dlq() == {item.message_id for item in task.items[2:]}
 
 
+@pytest.mark.slow
 def test_work_is_confirmed_by_its_item_where_the_log_names_no_message(worker, aws, tmp_path):
     worker.silent = True
     ids = worker.dead_letters(2)
@@ -119,6 +121,7 @@ def test_messages_outside_the_list_stay_and_are_named(worker, aws, tmp_path):
     assert worker.in_dlq() == set(ids[2:])
 
 
+@pytest.mark.slow
 def test_a_limit_leaves_the_rest(worker, aws, tmp_path):
     task = task_of(worker, worker.dead_letters(3))
     one = run_redrive(task, tmp_path / "j", aws, RedriveLimits(**{**vars(QUICK), "most": 1}))
@@ -147,6 +150,7 @@ def test_throttling_is_waited_for_and_a_reset_is_reported(worker, aws, front, tm
     assert (again.outcome, worker.done.count("body 1")) == ("complete", 1)
 
 
+@pytest.mark.slow
 def test_a_fifo_queue_keeps_groups_and_gets_new_deduplication_ids(front, moto_port, aws, tmp_path):
     worker = Worker(front, moto_port, fifo=True)
     more = {"MessageGroupId": "g{}", "MessageDeduplicationId": "d{}"}

@@ -69,6 +69,7 @@ def test_a_postmortem_of_a_backlog_names_messages_and_work_and_no_identity(short
     assert (device in texts[None], device in texts["share"]) == (True, False)
 
 
+@pytest.mark.slow
 def test_recorded_actions_are_reported(evidence, tmp_path):
     case = import_folder(evidence, tmp_path / "case").case
     record_actions(case.path, [{"time": case.window.end.isoformat(), **ACTION}])
@@ -78,6 +79,7 @@ def test_recorded_actions_are_reported(evidence, tmp_path):
     assert f"{said} done |" in text
 
 
+@pytest.mark.slow
 def test_without_an_incident_only_open_actions_follow_and_no_file_is_replaced(tmp_path):
     line = '192.0.2.7 - - [10/Dec/2025:10:{:02d}:00 +0000] "GET /health HTTP/1.1" 200 2 "-" "curl"\n'
     (tmp_path / "calm").mkdir()
@@ -91,6 +93,7 @@ def test_without_an_incident_only_open_actions_follow_and_no_file_is_replaced(tm
     assert [headings(file.read_text()) for file in files] == [expected] * 2
 
 
+@pytest.mark.slow
 def test_what_can_not_be_written_is_said(evidence, tmp_path, watchme):
     out = tmp_path / "out"
     with pytest.raises(InputError, match="not alarms"):

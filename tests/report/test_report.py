@@ -176,7 +176,7 @@ def test_a_notebook_is_interrupted_when_its_time_is_over(evidence, notebooks, tm
     assert (run / "report.html").is_file() and not list(run.glob("*.png"))
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

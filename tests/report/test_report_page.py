@@ -43,6 +43,7 @@ def test_the_parameters_code_is_reported_once_at_the_end(tmp_path):
     assert "/cases/a&lt;b&gt;" in page
 
 
+@pytest.mark.slow
 def test_a_page_shows_texts_in_its_language_where_a_cell_has_them(tmp_path):
     cells = [
         make.new_markdown_cell("## Timeline", metadata={"ja": "## タイムライン"}),

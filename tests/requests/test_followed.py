@@ -265,6 +265,7 @@ def test_the_lag_at_which_latency_follows_load_is_found():
     assert found.follows
 
 
+@pytest.mark.slow
 def test_latency_that_has_nothing_to_do_with_load_follows_nothing():
     load = [(7 * n * n) % 31 for n in range(80)]
     other = [0.1 + ((11 * n * n * n + 3) % 29) / 10 for n in range(80)]

@@ -61,6 +61,7 @@ def test_without_a_ray_requests_are_joined_by_path_and_time():
     assert joined["joined_by"].fillna("").tolist() == ["time", ""]
 
 
+@pytest.mark.slow
 def test_requests_of_one_second_are_paired_one_to_one_by_status_and_client():
     """A log of whole seconds leaves many records equally near: none is lost, and statuses tell them apart."""
     inner = [
@@ -175,6 +176,7 @@ def test_no_logs_no_requests():
     assert judge_observations(observations(joined, empty("probes"))).empty
 
 
+@pytest.mark.slow
 def test_errors_stand_in_for_a_log_without_times():
     errors = conform(
         "error_log",
@@ -311,6 +313,7 @@ def probes(*rows):
     return conform("probes", pd.DataFrame([base | row for row in rows]))
 
 
+@pytest.mark.slow
 def test_frames_for_figures_agree_with_the_rows():
     rows = [{"time": at(n), "duration_s": 0.1} for n in range(10)]
     rows += [{"time": at(n), "duration_s": 5.0, "status": None, "error": "timeout"} for n in range(10, 16)]

@@ -114,6 +114,7 @@ def test_both_languages_have_the_same_messages_with_the_same_placeholders():
     assert known["ja"] == known["en"]
 
 
+@pytest.mark.slow
 def test_the_catalogue_splits_its_files_as_a_parser_of_fluent_does():
     for language in LANGUAGES:
         assert catalogues.Catalogue(language).ids == parsed(language).keys()
@@ -203,6 +204,7 @@ def of_values():
     return {f"{kind}-" for text in texts for kind in re.findall(r'value_label\(\s*"([a-z-]+)"', text)}
 
 
+@pytest.mark.slow
 def test_no_message_is_without_a_use():
     exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix}
     exact |= of_templates() | {*OF_CLICK.values()}

@@ -30,6 +30,37 @@ def writes(**changed):
     return twist
 
 
+def alone(twist=None):
+    """Return a twist that leaves of a world, once ``twist`` has had it, the queue in question alone.
+
+    That is the queue that is hit, else the one with bad messages, else the first. Each queue more, to which
+    nothing happens, costs as much as this one.
+    """
+
+    def leave(world, options):
+        if twist is not None:
+            twist(world, options)
+        bad = [queue for _, queue, *_, poison in world.arrivals if poison]
+        kept = (world.hit or bad or world.queues)[:1]
+        place = world.queues.index(kept[0])
+        names = {kept[0].name, kept[0].dlq, kept[0].function.name}
+        mapping, first = (f"{number:08d}-0000-4000-8000-000000000000" for number in (place, 0))
+
+        def of_first(parameters):
+            return {of: first if value == mapping else value for of, value in parameters.items()}
+
+        for key in ("changes", "made"):
+            options[key] = options[key] and [
+                (moment, event, name, of_first(parameters))
+                for moment, event, name, parameters in options[key]
+                if name in names
+            ]
+        world.queues = kept
+        world.arrivals = [arrival for arrival in world.arrivals if arrival[1] is kept[0]]
+
+    return leave
+
+
 def record(options, moment, event, name, parameters):
     options["changes"] = sorted([*(options["changes"] or []), (moment, event, name, parameters)])
 

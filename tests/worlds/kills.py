@@ -3,6 +3,8 @@
 A moment is what a later start can see: an entry that was synced, or a call that may have changed the
 account. Between two moments nothing changes that outlives the process, so a kill anywhere between them is the
 kill at the earlier one, and calls that only read are no moments.
+
+Where a run costs much, a test kills at every third moment or so; WATCHME_FUZZ_SEED says at which of them.
 """
 
 import os
@@ -19,6 +21,7 @@ from watchme_analysis.cloudwatch.session import Aws
 
 # Beginnings of the names of operations that change nothing.
 READING = ("get_", "list_", "describe_", "filter_", "head_", "lookup_")
+SEED = int(os.environ.get("WATCHME_FUZZ_SEED", "2"))
 
 
 class KilledError(BaseException):
@@ -46,14 +49,18 @@ def moments(passed):
         yield
 
 
-def kills(begin, *, first=1, real=3):
+def kills(begin, *, first=1, real=3, every=1):
     """Kill a run at each of its moments from ``first`` on, and yield the moment's number, counted from 1.
 
     ``begin(moment)`` prepares a run and returns the function to kill; the last run ends by itself. Runs end
     by an exception that nothing may catch, and at the moment ``real`` by SIGKILL in a process of their own,
-    which costs more and must leave the same behind.
+    which costs more and must leave the same behind. With ``every``, one of so many moments is taken, counted
+    from one of the first by the seed, and ``real`` is the first of them.
     """
-    for moment in count(first):
+    if every > 1:
+        first += SEED % every
+        real = first
+    for moment in count(first, every):
         if not killed(begin(moment), moment, for_real=moment == real):
             return
         yield moment
