@@ -4,6 +4,7 @@ import time
 import pytest
 from click.testing import CliRunner
 from worlds.backlog_world import World
+from worlds.together import together
 
 from watchme_analysis.cli.access import access
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Missing, Ranked
@@ -120,7 +121,7 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize(("text", "shown"), MASKED)
+@together(("text", "shown"), MASKED)
 def test_a_secret_is_masked_and_its_name_stays(text, shown):
     assert redacted(text) == shown
     assert redacted(shown) == shown
@@ -131,7 +132,7 @@ def test_a_token_of_a_service_is_masked_whole():
     assert {begin: text for begin, text in left.items() if text != "sent *** to it"} == {}
 
 
-@pytest.mark.parametrize("text", PLAIN)
+@together("text", PLAIN)
 def test_what_only_sounds_like_a_secret_stays(text):
     assert redacted(text) == text
 
@@ -170,7 +171,7 @@ def test_a_megabyte_of_names_and_quotation_marks_is_masked():
     assert "aaaa" not in redacted(text)
 
 
-@pytest.mark.parametrize(("text", "shown"), MASKED)
+@together(("text", "shown"), MASKED)
 def test_a_text_is_masked_before_it_is_cut(text, shown):
     for longest in range(1, len(text)):
         assert shown.startswith(shortened(text, longest).rstrip()) or shortened(text, longest) == shown
@@ -187,7 +188,7 @@ def test_a_logged_error_that_is_cut_within_a_password_shows_nothing_of_it():
     assert holds_none(*found.examples.values())
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value", "shown"),
     [
         ("password", 12345, "***"),
@@ -267,7 +268,7 @@ def test_what_access_logs_come_to_shows_no_secret_and_says_so(tmp_path, form):
     assert "***" not in CliRunner().invoke(access, [str(log), *form], standalone_mode=False).output
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "secret"),
     [
         ("OPENAI_API_KEY", True),

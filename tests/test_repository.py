@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from worlds.together import together
 
 import watchme_analysis
 from watchme_analysis.version import __version__
@@ -142,3 +143,13 @@ def test_the_readme_of_the_worlds_names_each_module():
     folder = ROOT / "tests" / "worlds"
     listed = set(re.findall(r"`(\w+)`", (folder / "README.md").read_text(encoding="utf-8")))
     assert {path.stem for path in folder.glob("*.py")} - {"__init__"} <= listed
+
+
+def test_a_test_of_many_cases_reports_each_that_fails():
+    @together(("number", "is_small"), [(1, True), (5, True), (7, True)])
+    def small(number, is_small):
+        assert (number < 4) is is_small
+
+    with pytest.raises(BaseExceptionGroup, match="2 of 3 cases") as failed:
+        small()
+    assert [error.__notes__ for error in failed.value.exceptions] == [["case: 5-True"], ["case: 7-True"]]

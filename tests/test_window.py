@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from worlds.together import together
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import Window, parse_span, parse_time, parse_zone
@@ -26,7 +27,7 @@ def test_window_refuses_naive_and_reversed_bounds():
         Window(NOW, NOW)
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "expected"),
     [
         ("2025-12-11T10:00+09:00", datetime(2025, 12, 11, 1, 0, tzinfo=UTC)),

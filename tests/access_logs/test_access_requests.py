@@ -5,6 +5,7 @@ from datetime import UTC
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds.together import together
 
 from watchme_analysis.access_logs.engine.engine import Engine
 from watchme_analysis.access_logs.formats.log_format import compile_format
@@ -36,7 +37,7 @@ def test_a_request_line_is_split_as_the_exact_way_splits_it(request):
     assert found.select(COLUMNS).to_pylist() == expected.select(COLUMNS).to_pylist()
 
 
-@pytest.mark.parametrize("request_line", SCANNED)
+@together("request_line", SCANNED)
 def test_what_scanners_send_needs_no_second_look(request_line):
     assert read("GET / HTTP/1.1", request_line).reference_lines == 0
 

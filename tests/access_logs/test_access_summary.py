@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds.access_samples import requests
+from worlds.together import together
 
 from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.routes import compiled_routes, route_of
@@ -92,7 +93,7 @@ def test_only_slow_requests_are_counted_where_requested():
     assert summary.requests == 2
 
 
-@pytest.mark.parametrize(
+@together(
     ("by", "key"),
     [
         ("minute", "2025-12-11T01:10Z"),

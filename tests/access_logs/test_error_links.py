@@ -3,6 +3,7 @@ import time
 
 import pandas as pd
 import pytest
+from worlds.together import together
 
 from watchme_analysis.access_logs.access_log import read_access_log
 from watchme_analysis.access_logs.error_log import read_error_log
@@ -63,7 +64,7 @@ def test_an_error_belongs_to_the_request_that_ended_with_it():
     assert found["candidates"].tolist() == [1]
 
 
-@pytest.mark.parametrize(
+@together(
     ("said", "logged"),
     [
         ({"method": "GET"}, {"method": "POST"}),

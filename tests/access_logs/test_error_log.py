@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - lines stand as they are logged
 import pandas as pd
 import pytest
+from worlds.together import together
 
 from watchme_analysis.access_logs.error_log import kind_of, looks_like, read_error_log
 from watchme_analysis.files.evidence_file import RawFile
@@ -43,7 +44,7 @@ def test_a_line_is_taken_apart(tmp_path):
     }
 
 
-@pytest.mark.parametrize(
+@together(
     ("message", "kind"),
     [
         ("upstream timed out (110: Connection timed out) while connecting to upstream", "upstream_timeout_connect"),

@@ -1,5 +1,6 @@
 import pytest
 from worlds.access_samples import requests
+from worlds.together import together
 
 from watchme_analysis.access_logs.filters import CHOSEN_BY, RequestFilter, parse_only
 from watchme_analysis.access_logs.summary import KEYS
@@ -19,7 +20,7 @@ def chosen(*texts, slower_than_s=None):
     return table["at"].to_pylist()
 
 
-@pytest.mark.parametrize(
+@together(
     ("texts", "rows"),
     [
         ((), [0, 1, 2, 3]),
@@ -58,7 +59,7 @@ def test_commas_stand_between_values_but_in_what_clients_write():
         assert parse_only([f"{name}=a,b"]) == ((name, "a,b"),)
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "reason"),
     [
         ("status", "write NAME=VALUE"),

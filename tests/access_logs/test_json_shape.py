@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds.together import together
 
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
@@ -101,7 +102,7 @@ def test_whole_columns_of_times_are_what_single_ones_are(times):
             assert moment is None
 
 
-@pytest.mark.parametrize(
+@together(
     "line",
     [
         b'{"status": 200, "path": "/a", "tags": ["x"]}',

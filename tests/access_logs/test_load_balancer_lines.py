@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from worlds.access_fuzz import SECONDS, SEED, damaged, differences, rounds_for
 from worlds.access_samples import HTTPS, UNSENT
+from worlds.together import together
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.stock import stock_formats
@@ -94,7 +95,7 @@ STRANGE = [
 ]
 
 
-@pytest.mark.parametrize("line", STRANGE)
+@together("line", STRANGE)
 def test_a_strange_value_is_read_alike_by_all_engines(line):
     data = "".join(f"{one}\n" for one in [*[HTTPS] * 3, line, UNSENT]).encode()
 

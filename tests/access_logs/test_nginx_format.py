@@ -1,4 +1,5 @@
 import pytest
+from worlds.together import together
 
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.formats.stock import stock_format
@@ -45,7 +46,7 @@ def test_a_line_that_is_cut_at_any_byte_and_joined_to_the_next_does_not_match():
     assert [at for at in range(1, len(LINE) - 1) if COMBINED.match(LINE[:at] + LINE) is not None] == []
 
 
-@pytest.mark.parametrize(
+@together(
     "changed",
     [
         LINE.replace(b" 200 ", b" 2x0 "),
@@ -65,7 +66,7 @@ def test_addresses_of_every_family_are_read(address):
     assert COMBINED.match(LINE.replace(b"192.0.2.7", address))[0] == address
 
 
-@pytest.mark.parametrize(
+@together(
     "times",
     [b"-", b"0.001", b"0.001, 0.230", b"0.001 : 0.230", b"-, 0.230", b"0.001, - : 0.2, 1.000", b"0.001 : "],
 )

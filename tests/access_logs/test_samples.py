@@ -1,4 +1,5 @@
 import pytest
+from worlds.together import together
 
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.files.evidence_file import RawFile
@@ -32,7 +33,7 @@ def test_a_source_reads_its_own_samples(tmp_path, source, text, rows):
         assert not piece.retrieval.rejected
 
 
-@pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
+@together("source", sources(), ids=lambda source: source.name)
 def test_a_source_fills_tables_that_the_glossary_knows(source):
     assert source.tables
     assert set(source.tables) <= set(TABLES)

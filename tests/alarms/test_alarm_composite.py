@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from worlds.backlog_world import START
+from worlds.together import together
 
 from watchme_analysis.alarms.backtest import History, Rule, backtest, run_of_states, samples_needed
 from watchme_analysis.alarms.composite import composite_run, parse_rule
@@ -17,7 +18,7 @@ def run(states, first=0):
     return run_of_states(pd.Series([words[state] for state in states], index=index, dtype="string"))
 
 
-@pytest.mark.parametrize(
+@together(
     ("rule", "holds"),
     [
         ('ALARM("a") AND ALARM("b")', False),
@@ -37,9 +38,7 @@ def test_a_rule_is_read_with_its_precedence(rule, holds):
     assert parse_rule(rule).holds({"a": "ALARM", "b": "OK"}) is holds
 
 
-@pytest.mark.parametrize(
-    "rule", ["", "ALARM(a) AND", "ALARM(a) ALARM(b)", "RINGS(a)", "(ALARM(a)", "ALARM()"]
-)
+@together("rule", ["", "ALARM(a) AND", "ALARM(a) ALARM(b)", "RINGS(a)", "(ALARM(a)", "ALARM()"])
 def test_a_rule_that_can_not_be_read_is_refused_in_a_sentence(rule):
     with pytest.raises(InputError, match="can't be read"):
         parse_rule(rule)

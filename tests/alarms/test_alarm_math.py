@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from worlds.backlog_world import START
+from worlds.together import together
 
 from watchme_analysis.alarms.backtest import History, Rule, backtest_math
 from watchme_analysis.alarms.metric_math import calculate
@@ -20,7 +21,7 @@ def points(*values):
 SERIES = {"m1": points(1, NONE, 4, NONE), "m2": points(2, 5, 0, NONE)}
 
 
-@pytest.mark.parametrize(
+@together(
     ("expression", "expected"),
     [
         ("m1 + m2", [3, 5, 4, NONE]),  # one missing side is 0, two are no point
@@ -47,7 +48,7 @@ def test_operations_follow_the_rules_for_missing_points(expression, expected):
     assert calculate(expression, SERIES).tolist() == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize(
+@together(
     "expression",
     ["m3 + 1", "m1 +", "RATE(m1)", "ANOMALY_DETECTION_BAND(m1, 2)", "m1.index", "FILL(m1)", "SUM(m1)"],
 )

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from worlds.together import together
 
 from watchme_analysis.alarms.evaluation import LONE_POINTS, STATES, TREATMENTS, evaluate
 from watchme_analysis.errors import InputError
@@ -40,7 +41,7 @@ def by_the_guide(points, n, m, treatment, before):
     return before if treatment == "ignore" else missing  # ignore: "the current alarm state is maintained"
 
 
-@pytest.mark.parametrize("length", range(7))
+@together("length", range(7))
 def test_every_short_history_is_read_alike(length):
     for points in product(POINTS, repeat=length):
         for n in (1, 2, 3, 4):

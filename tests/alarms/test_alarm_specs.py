@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 from worlds.backlog_world import START, World
 from worlds.hostile_rows import hostile_documents
+from worlds.together import together
 
 from watchme_analysis.alarms.sensitivity import sensitivity
 from watchme_analysis.alarms.specification import parse_specs, read_specs
@@ -75,7 +76,7 @@ def test_an_alarm_over_what_was_not_collected_says_so():
     assert "somewhere-else is not in the case" in tried.note
 
 
-@pytest.mark.parametrize(
+@together(
     ("change", "message"),
     [
         ({"name": ""}, "no name"),

@@ -2,6 +2,7 @@ import json
 
 import pandas as pd
 import pytest
+from worlds.together import together
 
 from watchme_analysis.app_source.start_command import (
     SOURCES,
@@ -12,7 +13,7 @@ from watchme_analysis.app_source.start_command import (
 from watchme_analysis.files.evidence_file import RawFile
 
 
-@pytest.mark.parametrize(
+@together(
     ("command", "expected"),
     [
         ("uvicorn main:app", {"app": "main:app"}),

@@ -2,14 +2,14 @@
 
 import ast
 
-import pytest
+from worlds.together import together
 
 from watchme_analysis.app_source.source_files import older_fstrings, parse_source
 
 AFTER = "\n\nasync def health():\n    return requests.get(STORE)\n"
 
 
-@pytest.mark.parametrize(
+@together(
     "text",
     [
         "name = f'{d['key']}'",

@@ -2,6 +2,7 @@ import json
 
 import pandas as pd
 import pytest
+from worlds.together import together
 
 from watchme_analysis.aws_shapes import alarms, cloudtrail, lambda_functions, sqs
 from watchme_analysis.aws_shapes.names import log_group_function, resource_name
@@ -28,7 +29,7 @@ def only(result):
     return TablePart("", *result)
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "name"),
     [
         ("arn:aws:lambda:ap-southeast-2:123456789012:function:sed-worker:$LATEST", "sed-worker"),

@@ -1,12 +1,12 @@
 import re
 
-import pytest
+from worlds.together import together
 
 from watchme_analysis.aws_shapes.cloudtrail import EVENT_TYPES, LOOKED_UP_EVENTS, event_kind
 from watchme_analysis.aws_shapes.responses import fields, integer, unchanged
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "kind"),
     [
         ("UpdateFunctionCode20150331v2", "function_code"),

@@ -1,4 +1,5 @@
 import pytest
+from worlds.together import together
 
 from watchme_analysis.aws_shapes.insights_query_text import (
     column_kinds,
@@ -46,7 +47,7 @@ def test_queries_over_single_events_can_be_split(query):
     assert unsplittable_reason(query) is None
 
 
-@pytest.mark.parametrize(
+@together(
     ("query", "word"),
     [
         ("stats count(*) by bin(5m)", "stats"),

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from worlds.together import together
 
 from watchme_analysis.aws_shapes.lambda_messages import classify_message
 from watchme_analysis.config import LogWords, load_config
@@ -16,7 +17,7 @@ TRACE = (
 )
 
 
-@pytest.mark.parametrize(
+@together(
     ("message", "kind", "error"),
     [
         (f"START RequestId: {ID} Version: $LATEST\n", "start", None),
@@ -129,7 +130,7 @@ def test_json_report_figures():
     assert (reading.duration_ms, reading.memory_used_mb, reading.init_ms) == (12.5, 50, 100.5)
 
 
-@pytest.mark.parametrize(
+@together(
     ("message", "kind", "error"),
     [
         ("결제 실패: status=503", "error", "HTTP 503"),

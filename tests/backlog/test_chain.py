@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from worlds.backlog_corpus import read
+from worlds.together import together
 
 from watchme_analysis.backlog.chain import LINKS, NODES, SIGNALS, QueueSignals, explain, seen_for
 from watchme_analysis.backlog.judge import Undoing, judge
@@ -37,7 +38,7 @@ OFF = seen("unpolled", 95), seen("mapping_off", 95)
 LET_LOOSE = seen("unpolled", 0, 90, 200), seen("mapping_on"), seen("mapping_changed", 0, event="x")
 
 
-@pytest.mark.parametrize(
+@together(
     ("surge", "timeouts", "explained"),
     [
         ((0, 90, 200), (30, 120), True),  # in the midst of it

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 from worlds.small_evidence import PROBES
+from worlds.together import together
 
 from watchme_analysis import notebook
 from watchme_analysis.case.case_folder import read_case
@@ -218,7 +219,7 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize("text", KEPT)
+@together("text", KEPT)
 def test_what_names_nobody_stays(text):
     assert Redactor("ids").text(text) == text
 

@@ -14,6 +14,7 @@ import click
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from worlds.together import together
 
 from watchme_analysis.access_logs.engine import compilation, compile_cache
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions
@@ -566,7 +567,7 @@ def test_standard_input_is_read():
     assert (result["rows"], result["inputs"][0]["name"]) == (1, "-")
 
 
-@pytest.mark.parametrize(
+@together(
     ("arguments", "message"),
     [
         ([], "FILES are missing"),

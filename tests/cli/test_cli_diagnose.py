@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from worlds.together import together
 
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli.options import meets
@@ -78,7 +79,7 @@ def test_what_can_not_be_answered_is_one_sentence(watchme, evidence, words, repo
     assert reported in answer.stderr
 
 
-@pytest.mark.parametrize(
+@together(
     ("verdict", "start", "levels"),
     [
         ("supported", "2026-01-01T00:00:00Z", ["supported", "incident"]),

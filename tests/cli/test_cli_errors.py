@@ -4,12 +4,13 @@ import re
 
 import click
 import pytest
+from worlds.together import together
 
 from watchme_analysis.cli.error_sentences import language_of_words, sentence_of
 from watchme_analysis.errors import InputError, ServiceError
 
 
-@pytest.mark.parametrize(
+@together(
     ("error", "code"),
     [
         (InputError("It is wrong."), 2),

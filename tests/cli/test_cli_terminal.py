@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from worlds.marked_evidence import write_backlog, write_health
+from worlds.together import together
 
 import watchme_analysis
 from watchme_analysis import cli as watchme_cli
@@ -28,7 +29,7 @@ def obeyed(text):
     return {c for c in text if unicodedata.category(c) in kinds and c not in "\n\t"}
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "shown"),
     [
         ("\x1b[2J", r"\x1b[2J"),

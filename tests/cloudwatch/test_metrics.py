@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 from worlds.aws_front import FAST
+from worlds.together import together
 
 from watchme_analysis.aws_shapes.metric_points import fill_intervals, metric_data_parts
 from watchme_analysis.cloudwatch.cli_output import write_response
@@ -37,7 +38,7 @@ def account(front):
     return front
 
 
-@pytest.mark.parametrize(
+@together(
     ("days", "period"), [(0, 60), (14.9, 60), (15.1, 300), (62, 300), (64, 3600), (454, 3600), (500, 86_400)]
 )
 def test_periods_by_age(days, period):

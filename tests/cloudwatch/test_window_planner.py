@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds.insights_model import Model, least
+from worlds.together import together
 
 import watchme_analysis.cloudwatch.insights.run as retrieval
 from watchme_analysis.cloudwatch.insights import run as flight
@@ -163,7 +164,7 @@ def test_later_queries_are_polled_when_the_first_ones_let_expect():
     assert model.polls <= 8 * 10 + 2.5 * (answer.queries_started - 10)
 
 
-@pytest.mark.parametrize(
+@together(
     ("span", "width", "cuts"),
     [
         ((0, 60_000), 20_000, [20_000, 40_000]),

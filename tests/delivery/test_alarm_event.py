@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from worlds.together import together
 
 from watchme_analysis.config import System
 from watchme_analysis.delivery.alarm_event import parse_alarm_event, systems_of_event
@@ -101,7 +102,7 @@ def in_envelope(message):
     return {"Type": "Notification", "MessageId": "1", "TopicArn": "arn:x", "Message": json.dumps(message)}
 
 
-@pytest.mark.parametrize(
+@together(
     ("event", "resource"),
     [
         (METRIC_EVENT, "orders-dlq"),
@@ -157,7 +158,7 @@ def test_without_the_alarms_of_the_account_the_names_of_the_children_are_searche
     assert systems_of_event(parse_alarm_event(json.dumps(event)), [ORDERS, REFUNDS]) == [REFUNDS]
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "said"),
     [
         ("", "not one of a CloudWatch alarm"),

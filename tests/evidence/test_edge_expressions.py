@@ -1,4 +1,5 @@
 import pytest
+from worlds.together import together
 
 from watchme_analysis.evidence.edge_expressions import UnreadableError, compiled
 
@@ -11,7 +12,7 @@ REQUEST = {
 }
 
 
-@pytest.mark.parametrize(
+@together(
     ("expression", "holds"),
     [
         ('(http.host eq "api.example.com" and starts_with(http.request.uri.path, "/svc"))', True),
@@ -41,7 +42,7 @@ def test_an_expression_is_read_as_it_is_written(expression, holds):
     assert compiled(expression)(REQUEST).holds is holds
 
 
-@pytest.mark.parametrize(
+@together(
     ("expression", "holds", "unknown"),
     [
         ("cf.bot_management.score lt 30", None, {"cf.bot_management.score"}),
@@ -61,7 +62,7 @@ def test_what_no_record_tells_is_unknown_where_it_decides(expression, holds, unk
     assert answer.unknown == unknown or (unknown is None and len(answer.unknown) == 1)
 
 
-@pytest.mark.parametrize(
+@together(
     "expression",
     ["", "http.host eq", "a b", "a and", "(a", 'http.host in {"a"', "http.host in {a}", '"x" eq @'],
 )

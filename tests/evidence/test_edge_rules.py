@@ -3,7 +3,7 @@
 import json
 
 import pandas as pd
-import pytest
+from worlds.together import together
 
 from watchme_analysis.evidence.edge_rules import edge_rules_of, request_fields
 
@@ -38,7 +38,7 @@ def page_rule(*actions, pattern="api.example.com/health*", **more):
 BLOCK = {"expression": 'http.request.uri.path eq "/health"', "action": "block"}
 
 
-@pytest.mark.parametrize(
+@together(
     ("node", "effect", "statuses", "problem"),
     [
         (BLOCK, "action block", 403, ""),
@@ -109,7 +109,7 @@ def test_a_zone_setting_without_such_an_effect_is_no_rule():
     assert rule_of({"id": "brotli", "value": "on"}) is None
 
 
-@pytest.mark.parametrize(
+@together(
     ("node", "holds"),
     [
         (BLOCK, True),

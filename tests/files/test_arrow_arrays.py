@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pyarrow as pa
-import pytest
+from worlds.together import together
 
 from watchme_analysis.files.arrow_arrays import array_of, even_offsets, number_array, numbers_of, text_array
 
 
-@pytest.mark.parametrize(
+@together(
     ("values", "kind", "plain"),
     [
         ([1, None, -(2**63) + 1], "int", pa.int64()),

@@ -4,6 +4,7 @@ import json
 from datetime import UTC
 
 import pytest
+from worlds.together import together
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.error_log import looks_like, read_error_log
@@ -82,7 +83,7 @@ def test_a_time_that_the_format_writes_is_no_prefix(engine):
     assert [one.line for one in chunk.rejected] == [2]
 
 
-@pytest.mark.parametrize(
+@together(
     "line", [LINE.format(7, 30, "a"), "www.example.com:443 192.0.2.7 - -", "::1 - - [", "{", "", "1 2 3: 4"]
 )
 def test_a_plain_line_has_no_prefix(line):

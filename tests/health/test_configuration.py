@@ -2,6 +2,7 @@ import json
 
 import pandas as pd
 import pytest
+from worlds.together import together
 
 from watchme_analysis.evidence.compose import compose_services, duration_s, read_compose, size_bytes
 from watchme_analysis.files.evidence_file import RawFile
@@ -87,7 +88,7 @@ def test_a_health_check_without_times_has_dockers_own(services):
     assert services.get("plain") is None or services["plain"].health is None
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "seconds"), [("1m30s", 90), ("500ms", 0.5), ("1h", 3600), (10, 10), ("soon", None), (None, None)]
 )
 def test_compose_durations(text, seconds):

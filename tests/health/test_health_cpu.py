@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from worlds.health_world import moment
 from worlds.messages import messages_in
+from worlds.together import together
 
 from watchme_analysis.health.signals.cpu import cpu, held
 
@@ -65,7 +66,7 @@ def test_two_samples_of_a_short_incident_show_cpu_to_spare_but_no_lack_of_it(use
     assert [one.signal for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
 
 
-@pytest.mark.parametrize(
+@together(
     ("used", "usual", "others", "message_id", "values", "strength"),
     [
         ([100.0] * 10, 10.0, 0.0, "health-cpu-full", {"full": 10, "samples": 10}, 1.0),

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, Signals, case, give, investigate
 from worlds.messages import messages_in
+from worlds.together import together
 
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.affected_service import own_source
@@ -27,7 +28,7 @@ def processes(**environment):
     return conform("app_processes", pd.DataFrame([{"environment": json.dumps(environment)}]))
 
 
-@pytest.mark.parametrize(
+@together(
     ("limits", "environment", "tokens"),
     [
         ([], {}, POOL_TOKENS),

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 from worlds.health_world import HEALTH, USUAL, Signals, case, give, investigate
+from worlds.together import together
 
 from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.affected_service import own_source
@@ -33,7 +34,7 @@ IMAGE = {"file": "b/Dockerfile.prod", "app": "main:app", "port": 8017, "applicat
 PUBLISHED = {"ports.0": "127.0.0.1:8017:8017"}
 
 
-@pytest.mark.parametrize(
+@together(
     ("address", "started", "services", "found"),
     [
         (

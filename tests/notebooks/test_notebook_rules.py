@@ -9,6 +9,7 @@ from functools import cache
 import nbformat
 import pytest
 from worlds.notebook_cells import run_cells
+from worlds.together import together
 
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import WatchmeError
@@ -321,12 +322,12 @@ BROKEN = (
 )
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@together("rule", RULES, ids=lambda rule: rule.__name__)
 def test_rule_accepts_a_good_notebook(rule):
     assert rule(good()) == []
 
 
-@pytest.mark.parametrize(("rule", "change"), BROKEN, ids=lambda part: getattr(part, "__name__", ""))
+@together(("rule", "change"), BROKEN, ids=lambda part: getattr(part, "__name__", ""))
 def test_rule_notices_a_broken_notebook(rule, change):
     notebook = copy.deepcopy(good())
     change(notebook)

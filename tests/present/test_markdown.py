@@ -1,12 +1,12 @@
 """Sentences and tables as Markdown, also with hostile text."""
 
-import pytest
+from worlds.together import together
 
 from watchme_analysis.present.display import TableView
 from watchme_analysis.present.markdown import markdown_block, markdown_rows, markdown_table, markdown_text
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "shown"),
     [
         ("plain: 5 of 7 (100%)", "plain: 5 of 7 (100%)"),

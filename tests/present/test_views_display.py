@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
-import pytest
+from worlds.together import together
 
 from watchme_analysis.backlog.sections.tables import onset_table
 from watchme_analysis.health.sections.tables import by_connection_table
@@ -17,7 +17,7 @@ TOKYO = parse_zone("Asia/Tokyo")
 MOMENT = datetime(2025, 12, 11, 1, 2, 3, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@together(
     ("seconds", "said"),
     [
         (0, "0 s"),
@@ -39,7 +39,7 @@ def test_duration_is_said_as_a_person_says_it(seconds, said):
     assert format_duration(seconds) == said
 
 
-@pytest.mark.parametrize(
+@together(
     ("value", "said"),
     [
         (0.0, "0"),

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
+from worlds.together import together
 
 from watchme_analysis.backlog.sections.timeline import PANELS, plot_backlog_timeline
 from watchme_analysis.health.frames import dense_bins
@@ -290,7 +291,7 @@ EMPTY_FIGURES = {
 }
 
 
-@pytest.mark.parametrize("name", EMPTY_FIGURES)
+@together("name", EMPTY_FIGURES)
 def test_no_data_gives_a_figure_that_says_so(name):
     picture = EMPTY_FIGURES[name]()
     assert picture.alt.startswith("No figure: ")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
 from worlds.messages import messages_in
+from worlds.together import together
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
@@ -24,7 +25,7 @@ def only(world):
     return pipeline
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "kind"),
     [
         ("Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'", "function"),
@@ -48,7 +49,7 @@ def test_an_error_names_its_place(text, kind):
     assert error_kind(text) == kind
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "words"),
     [
         (

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from worlds.together import together
 
 from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, RecordedSettings
 from watchme_analysis.queues.pipeline_anomalies import (
@@ -59,7 +60,7 @@ def test_failures_that_follow_within_three_intervals_belong_to_the_rise():
     assert find_failures(pipeline(failed=failed), dead_lettered=30).end == at(506)
 
 
-@pytest.mark.parametrize(
+@together(
     ("failed", "dead", "reported"),
     [
         (within(400, 404, 1.0), 0, False),  # too few

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
+from worlds.together import together
 
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redelivery import (
@@ -165,7 +166,7 @@ def test_receives_beyond_those_due_are_messages_that_came_back():
     assert found.score > 50
 
 
-@pytest.mark.parametrize("name", ["sent", "received", "invocations", "errors", "throttles", "failed"])
+@together("name", ["sent", "received", "invocations", "errors", "throttles", "failed"])
 def test_without_one_of_its_counters_nothing_is_said_of_receives(name):
     pipeline = only(worked_on_twice())
     assert find_redelivery(replace(pipeline, queried=pipeline.queried - {name})) is None

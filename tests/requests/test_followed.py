@@ -3,6 +3,7 @@ import math
 import pandas as pd
 import pytest
 from worlds.request_rows import USUAL, access, app, at, edge, given_up, requested
+from worlds.together import together
 
 from watchme_analysis.requests.app_join import join_app
 from watchme_analysis.requests.concurrency import latency_lag
@@ -91,7 +92,7 @@ def calm():
     return [requested(0.5 + n, 0.1) for n in range(5)], [{"time": at(0.5 + n)} for n in range(5)]
 
 
-@pytest.mark.parametrize(
+@together(
     ("request_row", "record", "fate"),
     [
         (requested(20, 0.1), {"time": at(20)}, "answered"),

@@ -3,6 +3,7 @@ from datetime import UTC
 
 import pandas as pd
 import pytest
+from worlds.together import together
 
 from watchme_analysis.access_logs.routes import route_of, same_endpoint
 from watchme_analysis.health.frames import baseline_comparison, error_counts, status_counts
@@ -279,7 +280,7 @@ def test_a_gauge_that_does_not_rise_dates_nothing():
     assert pile_up_start(gauge.iloc[:0], at(6)) == at(6)
 
 
-@pytest.mark.parametrize(
+@together(
     ("path", "route"),
     [
         ("/v1/results/54b49bfd9d25", "/v1/results/*"),

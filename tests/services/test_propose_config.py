@@ -5,6 +5,7 @@ import tomllib
 from types import SimpleNamespace
 
 import pytest
+from worlds.together import together
 
 from watchme_analysis.cli.config import config_group
 from watchme_analysis.config import load_config
@@ -119,7 +120,7 @@ def test_queues_whose_names_differ_in_their_suffix_are_two_systems():
     assert set(tomllib.loads(toml_text(found))["systems"]) == {"jobs", "jobs-fifo"}
 
 
-@pytest.mark.parametrize(
+@together(
     ("url", "is_api"),
     [
         ("https://pay.example.com/v2", True),

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from worlds.together import together
 
 from watchme_analysis.text.formats import (
     as_sentence,
@@ -41,7 +42,7 @@ def test_a_clause_becomes_a_sentence(clause, sentence):
     assert as_sentence(clause) == sentence
 
 
-@pytest.mark.parametrize(
+@together(
     ("share", "decimals", "text"),
     [
         (0.0, 0, "0%"),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from worlds.together import together
 
 from watchme_analysis.errors import MessageError
 from watchme_analysis.text.catalogue import LANGUAGES
@@ -67,7 +68,7 @@ def shown(value, language="en", zone=UTC):
     return render(message("value", value=value), language, zone)
 
 
-@pytest.mark.parametrize(
+@together(
     ("value", "english", "japanese"),
     [
         (Instant(NIGHT), "2025-12-11 15:59:30 UTC", "2025-12-11 15:59:30 (UTC)"),

@@ -1,11 +1,11 @@
-import pytest
+from worlds.together import together
 
 from watchme_analysis.text.suggestions import edit_count, nearest
 
 COMMANDS = ["import", "case", "diagnose", "report", "query", "redrive"]
 
 
-@pytest.mark.parametrize(
+@together(
     ("first", "second", "edits"),
     [
         ("", "", 0),
@@ -26,7 +26,7 @@ def test_edits_are_counted(first, second, edits):
     assert edit_count(second, first) == edits
 
 
-@pytest.mark.parametrize(
+@together(
     ("word", "meant"),
     [
         ("diagnoze", "diagnose"),

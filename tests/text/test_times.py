@@ -1,11 +1,11 @@
 from zoneinfo import ZoneInfo
 
-import pytest
+from worlds.together import together
 
 from watchme_analysis.text.formats import in_zone, localised
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "shown"),
     [
         ("since 2025-12-11 01:00 UTC.", "since 2025-12-11 10:00 Asia/Tokyo."),
