@@ -15,7 +15,7 @@ from watchme_analysis.files.decompress import PACKED_MAGIC
 from watchme_analysis.files.line_accounting import LineAccounting
 from watchme_analysis.files.lines import shown, split_lines
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
-from watchme_analysis.text.message import Resource
+from watchme_analysis.text.message import Resource, value_of
 from watchme_analysis.text.render import note, text_of_error
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def format_notes(used: Counter[str]) -> list[str]:
     """Return sentences about the formats of the lines."""
     if len(used) < 2:
-        return [note("note-log-format", name=Resource(name)) for name in used]
+        return [note("note-log-format", name=value_of(name)) for name in used]
     return [
-        note("note-log-format-lines", lines=count, name=Resource(name)) for name, count in used.most_common()
+        note("note-log-format-lines", lines=count, name=value_of(name)) for name, count in used.most_common()
     ]
 
 

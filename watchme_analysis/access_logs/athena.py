@@ -18,7 +18,8 @@ from watchme_analysis.access_logs.formats.column_sources import DURATIONS, colum
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.request_line import SQL_REQUEST, SQL_TARGET
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Choice, Resource, message
+from watchme_analysis.text.render import error_message, render
 
 _SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 _DAY = re.compile(r"yyyy(.?)MM(.?)dd")
@@ -37,7 +38,7 @@ def java_pattern(log_format: LogFormat) -> str:
     return _NEEDLESS.sub(lambda found: found[1] if found[1] in _PLAIN else found[0], text)
 
 
-def athena_table(log_format: LogFormat, place: str, name: str = "access_log") -> str:
+def athena_table(log_format: LogFormat, place: str, name: str = "access_log", language: str = "en") -> str:
     """Return the SQL statements that create a table and a view of logs in S3.
 
     Parameters
@@ -49,6 +50,8 @@ def athena_table(log_format: LogFormat, place: str, name: str = "access_log") ->
         becomes a projected partition, which needs no maintenance.
     name
         Name of the view; the table has the same name with the suffix ``_lines``.
+    language
+        Language of the comment.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def athena_table(log_format: LogFormat, place: str, name: str = "access_log") ->
     prefix = place if place.endswith("/") else place + "/"
     columns = _column_names(log_format)
     lines = f"{name}_lines"
-    parts = [_heading(log_format, lines, columns[0]), _table(log_format, columns, prefix, lines)]
+    parts = [_heading(log_format, lines, columns[0], language), _table(log_format, columns, prefix, lines)]
     parts.append(_view(log_format, columns, lines, name, day=_DAY.search(prefix) is not None))
     return "\n\n".join(parts) + "\n"
 
@@ -73,14 +76,14 @@ def _column_names(log_format: LogFormat) -> list[str]:
     return found
 
 
-def _heading(log_format: LogFormat, lines: str, first: str) -> str:
-    return f"""\
--- Logs of the format {log_format.name or "as stated"}: {" ".join(log_format.text.split())}
--- Run the statements one by one.
--- A line that is not of this format becomes a row of nulls, and nothing tells its file or text apart from
--- others; the view leaves such rows out. Count them before you trust a sum:
---   SELECT "$path", count(*) FROM {lines} WHERE {_quoted(first)} IS NULL GROUP BY 1;
--- Every object below the prefix is read as a log; what is packed must be named so (.gz, .zst)."""
+def _heading(log_format: LogFormat, lines: str, first: str, language: str) -> str:
+    """Return the comment above the statements."""
+    text = Resource(" ".join(log_format.text.split()))
+    query = Resource(f'SELECT "$path", count(*) FROM {lines} WHERE {_quoted(first)} IS NULL GROUP BY 1;')
+    has = Choice("name" if log_format.name else "text")
+    name = Resource(log_format.name)
+    said = render(message("athena-heading", has=has, name=name, text=text, query=query), language)
+    return "\n".join(f"-- {line}" for line in said.splitlines())
 
 
 def _table(log_format: LogFormat, columns: list[str], prefix: str, name: str) -> str:

@@ -19,7 +19,7 @@ from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.queues.pipeline import Tables
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import Choice, Message, Resource, message
-from watchme_analysis.text.render import error_message, render
+from watchme_analysis.text.render import error_message, note
 
 KINDS = ("dlq", "function", "queue", "probes")
 _KEYS = {
@@ -86,8 +86,8 @@ class AlarmSpec:
 
     @property
     def in_words(self) -> str:
-        """Return the rule on one line in English, such as ``Average > 10, 300 s, 1 of 1``."""
-        return render(self.summary)
+        """Return the rule on one line, such as ``Average > 10, 300 s, 1 of 1``."""
+        return note("value", value=self.summary)
 
     @property
     def summary(self) -> Message:

@@ -308,7 +308,9 @@ def backtest_frame(
     spans = elsewhere or {}
     rows = [_row(item, start, span_s, noticed, spans.get(item.resource, ())) for item in results]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype(
+    # As strings of pandas, texts would lose the messages by which other languages show them.
+    texts = {name: pd.Series([row[name] for row in rows], dtype=object) for name in ("rule", "note")}
+    return frame.assign(**texts).astype(
         dict.fromkeys(("first", "cleared"), "datetime64[us, UTC]")
         | dict.fromkeys(("minutes_after_start", "lead_minutes", "false_a_week"), "Float64")
         | {"times_raised": "Int64", "in_alarm_at_end": "boolean"}

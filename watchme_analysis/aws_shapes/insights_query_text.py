@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from watchme_analysis.text.message import Code, Resource
+from watchme_analysis.text.render import note
+
 # Row of a result: field to value, all text.
 Row = dict[str, str]
 # StartQuery: "limit ... the default of 10,000 is used" where neither the call nor the query states one.
@@ -108,20 +111,20 @@ def unsplittable_reason(query: str) -> str | None:
     for command in split_commands(query):
         name = command_name(command)
         if _has_subquery(command):
-            return "a subquery looks at other events"
+            return note("unsplittable-subquery")
         if name in _PER_EVENT:
             column = _redefined_column(command, name)
             if column:
-                return f"it calls something else {column}, by which windows are put together"
+                return note("unsplittable-column", column=Code(column))
             continue
         if name == "sort":
             sorts += 1
             if sorts > 1 or not _SORT.fullmatch(command):
-                return f"its order ({command}) is not by @timestamp alone"
+                return note("unsplittable-order", command=Code(command))
         elif name in {"limit", "head", "tail"}:
-            return f"it limits itself ({command})"
+            return note("unsplittable-limit", command=Code(command))
         else:
-            return f"{name} looks at several events together"
+            return note("unsplittable-command", command=Resource(name))
     return None
 
 

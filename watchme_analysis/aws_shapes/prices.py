@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from watchme_analysis.text.message import Choice, Message, Resource, message
-from watchme_analysis.text.render import note, render
 
 # List price in us-east-1 (https://aws.amazon.com/cloudwatch/pricing/, Logs, Analyze: "Logs Insights
 # queries"), in USD per GB; Tokyo's was 0.0076 when this was written. ``--usd-per-gb`` sets another.
@@ -42,24 +41,14 @@ def cost_usd(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> float:
     return scanned_bytes / BYTES_PER_GB * usd_per_gb
 
 
-def format_scan_cost(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> str:
-    """Return the text for a scan and its price: ``0.500 GB, about 0.0025 USD at 0.005 USD a GB``."""
-    return note(
+def scan_cost_message(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> Message:
+    """Return a scan and its price: ``0.500 GB, about 0.0025 USD at 0.005 USD a GB``."""
+    return message(
         "scan-cost",
         size=size_message(scanned_bytes),
         price=usd_message(cost_usd(scanned_bytes, usd_per_gb)),
         rate=Resource(f"{usd_per_gb:g}"),
     )
-
-
-def format_size(size: float) -> str:
-    """Return the text for a number of bytes: ``0.500 GB``."""
-    return render(size_message(size))
-
-
-def format_usd(usd: float) -> str:
-    """Return the text for a price: ``about 0.0025 USD``."""
-    return render(usd_message(usd))
 
 
 def size_message(size: float) -> Message:

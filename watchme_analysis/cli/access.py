@@ -139,7 +139,7 @@ def access(files: tuple[str, ...], timezone: str, language: str, **options: Any)
         raise click.UsageError(error_sentence("error-until-before-since"))
     _check(options)
     if options["athena_ddl"]:
-        echo_data(athena_ddl(files, options))
+        echo_data(athena_ddl(files, options, language))
         return 0
     if not files:
         raise click.UsageError(error_sentence("error-files-missing"))

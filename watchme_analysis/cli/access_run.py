@@ -218,7 +218,7 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Op
     return Found(summary, retrievals, senders=again.aggregate(new_senders))
 
 
-def athena_ddl(files: Sequence[str], options: Options) -> str:
+def athena_ddl(files: Sequence[str], options: Options, language: str) -> str:
     """Return the DDL of an Athena table for the format of the files, or for the format in the options."""
     from watchme_analysis.access_logs.athena import athena_table
     from watchme_analysis.access_logs.scan import AccessScan, LogOptions, formats_of
@@ -230,7 +230,7 @@ def athena_ddl(files: Sequence[str], options: Options) -> str:
         log_format = formats_of(None, log_options).formats[0]
     else:
         raise click.UsageError(error_sentence("error-athena-needs-files"))
-    return athena_table(log_format, options["athena_ddl"])
+    return athena_table(log_format, options["athena_ddl"], language=language)
 
 
 class ErrorLogs:

@@ -80,15 +80,16 @@ def list_command(case: Path | None, spec: Path | None, **options: Any) -> None:
     found = [("required", one) for one in read_specs(spec or _required_alarms(options["system"]))]
     if case is not None:
         found += [("existing", one) for one in existing_alarms(Investigation(open_case(case), "backlog"))]
-    rows = [{"alarm": one.name, "kind": kind, "on": one.over, "rule": one.in_words} for kind, one in found]
+    out = Printer(options["language"])
+    rows = [
+        {"alarm": one.name, "kind": kind, "on": one.over, "rule": out.text(one.summary)}
+        for kind, one in found
+    ]
     if output.form != TABLE:
         output.write_document(rows, lambda: rows)
         return
-    out = Printer(options["language"])
     heads = [out.words(f"alarms-column-{name}") for name in ("alarm", "kind", "on", "rule")]
-    cells = [
-        (one.name, out.words(f"alarms-kind-{kind}"), one.over, out.text(one.summary)) for kind, one in found
-    ]
+    cells = [(row["alarm"], out.words(f"alarms-kind-{row['kind']}"), row["on"], row["rule"]) for row in rows]
     echo(align_rows(heads, cells, words=range(len(heads))))
 
 
@@ -157,12 +158,12 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     tests = CaseBacktest(opened, found, proposed, noticed)
     specs = (*tests.specs, *tests.existing)
     result = tests.sensitivity(tests.pipelines, specs) if sensitivity else tests.frame(tests.results)
+    out = Printer(options["language"], zone)
     if output.form != TABLE:
-        output.write(result)
+        output.write(result.assign(**{name: result[name].map(out.text) for name in ("rule", "note")}))
         return
     dead = found.extra.get("dead_letters_of_incident", 0)
     sentences = [] if sensitivity else alarm_advice(result, tests.start, tests.affected, dead, zone)
-    out = Printer(options["language"], zone)
     lines: list[Text] = [
         *_when(tests.start, tests.detection, zone, found.verdict == "no_incident"),
         *sentences,

@@ -241,7 +241,7 @@ def _planned(
 
     A scan above the ceiling raises an error.
     """
-    from watchme_analysis.aws_shapes.prices import format_scan_cost
+    from watchme_analysis.aws_shapes.prices import scan_cost_message
     from watchme_analysis.cloudwatch.insights.scan_cost import planned_queries
 
     price = options["usd_per_gb"]
@@ -251,7 +251,7 @@ def _planned(
         said = error_message("query-no-estimate", region=aws.region, reason=error)
         announce(message("print-note", text=said))
         return queries
-    cost = value_of(format_scan_cost(estimate.bytes_expected, price))
+    cost = scan_cost_message(estimate.bytes_expected, price)
     announce(message("query-estimate", region=Resource(aws.region), cost=cost))
     return planned
 
@@ -268,7 +268,7 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float, out: Printer) -> None:
     """Print the number of rows and the cost of each result of an account and region."""
-    from watchme_analysis.aws_shapes.prices import format_scan_cost
+    from watchme_analysis.aws_shapes.prices import scan_cost_message
     from watchme_analysis.cloudwatch.insights.cached import log_groups_label
 
     for result in results:
@@ -280,7 +280,7 @@ def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float, out
             rows=len(result.rows),
             complete=Choice("no" if result.truncated else "yes"),
             queries=result.queries_started,
-            cost=value_of(format_scan_cost(result.bytes_scanned, usd_per_gb)),
+            cost=scan_cost_message(result.bytes_scanned, usd_per_gb),
         )
         for note in result.notes:
             out.note(note)

@@ -16,7 +16,8 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import error_message, note
 from watchme_analysis.window import Window
 
 # Age of the oldest events that LookupEvents returns.
@@ -193,7 +194,8 @@ def _batch_problem(aws: Aws, url: str, entries: list[dict[str, Any]]) -> str | N
         if not failed:
             return None
         entries = [entry for entry in entries if entry["Id"] in failed]
-    return f"sqs:ChangeMessageVisibility returned {next(iter(failed.values())).get('Code')}"
+    code = str(next(iter(failed.values())).get("Code"))
+    return note("aws-returned", call=Resource("sqs:ChangeMessageVisibility"), code=Resource(code))
 
 
 def as_cli_prints(message: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from watchme_analysis.cloudwatch.response_cache import ResponseCache, request_id
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.retrieval import Retrieval
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import error_message, note
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -430,8 +431,15 @@ def get_metrics(
     incomplete = sorted(
         {result["Id"] for result in response["MetricDataResults"] if result["StatusCode"] != "Complete"}
     )
-    notes = [f"CloudWatch did not return all points of {key}." for key in incomplete]
-    notes += [f"CloudWatch returned {item.get('Code')}: {item.get('Value')}" for item in response["Messages"]]
+    notes = [note("metrics-incomplete", series=Resource(key)) for key in incomplete]
+    notes += [
+        note(
+            "note-cloudwatch-message",
+            code=Resource(str(item.get("Code"))),
+            text=Resource(str(item.get("Value"))),
+        )
+        for item in response["Messages"]
+    ]
     return frame, Retrieval(
         "cloudwatch_metrics",
         f"GetMetricData in {aws.target_name}",

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.aws_shapes.responses import SETTLED_AFTER, iso_time
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.atomic_write import write_atomically
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Choice, value_of
+from watchme_analysis.text.render import error_message, note
 from watchme_analysis.window import Window, moment_of
 
 if TYPE_CHECKING:
@@ -153,8 +154,8 @@ class ResponseCache:
     def check_online(self, name: str, window: Window | None = None) -> None:
         """Raise CacheMissError in offline mode: the cache lacks ``name`` (for a window)."""
         if self.offline:
-            bounds = f" for {window}" if window else ""
-            raise CacheMissError(error_message("error-cache-lacks", name=name, bounds=bounds))
+            bounds = {"has": Choice("window" if window else "none"), "window": str(window or "")}
+            raise CacheMissError(error_message("error-cache-lacks", name=name, **bounds))
 
     def get(
         self,
@@ -217,7 +218,9 @@ def account_cache(
     folder = folder or home / "watchme" / "answers"
     accounts = ResponseCache(ResponseStore(folder, "accounts"), offline=offline)
     profile = aws.target.profile or os.environ.get("AWS_PROFILE") or "default"
-    account = accounts.get(f"the account of {aws.target}", [profile, aws.region], aws.account)
+    account = accounts.get(
+        note("cache-account", target=value_of(str(aws.target))), [profile, aws.region], aws.account
+    )
     return ResponseCache(ResponseStore(folder, f"{account}/{aws.region}"), refresh, offline)
 
 

@@ -21,7 +21,8 @@ from typing import Any
 
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.redact import shortened
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Resource, value_of
+from watchme_analysis.text.render import error_message, note
 
 _LOG = logging.getLogger(__name__)
 _THROTTLING_CODE = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
@@ -95,7 +96,12 @@ class SessionTarget:
     endpoint_url: str | None = None
 
     def __str__(self) -> str:
-        return " ".join(filter(None, [self.region or "the default region", self.profile]))
+        region = self.region or note("target-default-region")
+        return (
+            region
+            if self.profile is None
+            else note("target", region=value_of(region), profile=Resource(self.profile))
+        )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from typing import Any
 
 from watchme_analysis.config import FILE, System
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
@@ -257,7 +258,7 @@ def systems_of_event(
         found = [system for system in known if any(_in_name(system, child) for child in event.children)]
     if found:
         return found
-    listed = ", ".join(sorted(names)) or "no queue, function or instance"
+    listed = Resource(", ".join(sorted(names))) if names else message("alarm-about-nothing")
     raise InputError(error_message("error-event-no-system", alarm=event.alarm, names=listed, file=FILE))
 
 

@@ -63,9 +63,8 @@ class Secret:
             try:
                 return Path(name).expanduser().read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is not UTF-8"
                 raise InputError(
-                    error_message("error-secret-unreadable", reference=self.reference, reason=reason)
+                    error_message("error-secret-unreadable", reference=self.reference, reason=error)
                 ) from error
         if kind == "ssm":
             response = self._aws(name).call("ssm", "get_parameter", Name=name, WithDecryption=True)

@@ -23,7 +23,7 @@ from watchme_analysis.nginx_conf.routing import (
     upstream_addresses,
 )
 from watchme_analysis.text.message import Choice
-from watchme_analysis.text.render import label, value_label
+from watchme_analysis.text.render import label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -310,7 +310,11 @@ def _said(place: dict[str, Any], language: str) -> dict[str, str]:
         for name in ("limit_req", "limit_conn")
         if place[name]
     }
-    beyond = {_NOT_FOLLOWED: "; ".join(place["not_covered"])} if place["not_covered"] else {}
+    beyond = (
+        {_NOT_FOLLOWED: "; ".join(render(text, language) for text in place["not_covered"])}
+        if place["not_covered"]
+        else {}
+    )
     return own | relevant | limits | beyond
 
 

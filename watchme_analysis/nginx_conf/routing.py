@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from watchme_analysis.nginx_conf.tree import Block, ancestry, configuration_tree, in_force, locations_of
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,17 +73,17 @@ COLUMNS = (
     "directives",
     "not_covered",
 )
-_NOT_COVERED = {
-    "if": "an `if` block may change what happens here",
-    "try_files": "`try_files` may send the request elsewhere",
-    "auth_request": "`auth_request` asks another location first",
-    "fastcgi_pass": "it is passed on by FastCGI",
-    "uwsgi_pass": "it is passed on by uwsgi",
-    "scgi_pass": "it is passed on by SCGI",
-    "grpc_pass": "it is passed on by gRPC",
-    "mirror": "requests are mirrored",
-    "split_clients": "requests are split by share",
-}
+_NOT_COVERED = (
+    "if",
+    "try_files",
+    "auth_request",
+    "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
+    "grpc_pass",
+    "mirror",
+    "split_clients",
+)
 
 
 def rate_per_s(text: str) -> float | None:
@@ -139,14 +140,14 @@ def settings(block: Block, server: Block, tree: Block) -> dict[str, Any]:
     servers = upstream_servers(resolved, tree)
     # A server's own `return` acts before a location is looked for.
     answer = server.first("return") or block.first("return")
-    noticed = [
-        text
-        for name, text in _NOT_COVERED.items()
+    noticed: list[str] = [
+        note(f"route-not-followed-{name.replace('_', '-')}")
+        for name in _NOT_COVERED
         if name in force
         or any(_matters(entry) for holder in (block, server) for entry in holder.inside(name))
     ]
     if target and servers is None:
-        noticed.append("the upstream is named by a variable")
+        noticed.append(note("route-not-followed-variable"))
     status = answer[0] if answer and answer[0].isdigit() else ("302" if answer else None)
     returns = next((at for at, entry in enumerate(block.children) if entry.name == "return"), None)
     rewrites = [entry for entry in block.children[:returns] if entry.name == "rewrite"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from watchme_analysis.config import load_config
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.installation import PROJECT_FILES
@@ -32,7 +32,7 @@ from watchme_analysis.services.diagnose import absent_tables, answer, causes_of,
 from watchme_analysis.stats.gaps import silent_intervals
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import Resource, Text, message
-from watchme_analysis.text.render import error_message, label, parse_language, render
+from watchme_analysis.text.render import error_message, label, parse_language, render, text_of_error
 from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
@@ -55,16 +55,23 @@ def open_page(
     for name, value in zip(names, (case, *bounds, subject, *shown), strict=True):
         if not isinstance(value, str):
             raise InputError(error_message("error-page-parameter", name=name, value=repr(value)))
-    zone = parse_zone(timezone or load_config().time_zone)
-    investigation = investigate(
-        question,
-        _resolved(case),
-        since=bounds[0] or None,
-        until=bounds[1] or None,
-        zone=zone,
-        subject=subject or None,
-    )
-    return investigation, zone, parse_language(language or load_config().language)
+    language = parse_language(language or load_config().language)
+    try:
+        zone = parse_zone(timezone or load_config().time_zone)
+        investigation = investigate(
+            question,
+            _resolved(case),
+            since=bounds[0] or None,
+            until=bounds[1] or None,
+            zone=zone,
+            subject=subject or None,
+        )
+    except WatchmeError as error:
+        if language == "en":
+            raise
+        # A notebook shows an error as its text, which is in English.
+        raise type(error)(render(text_of_error(error), language)) from None
+    return investigation, zone, language
 
 
 def _resolved(case: str) -> Path:

@@ -10,7 +10,7 @@ from watchme_analysis.aws_shapes.cloudtrail import event_kind
 from watchme_analysis.queues.dlq_stock import ASLEEP_AFTER, DeadLetterStock, dead_letter_stock
 from watchme_analysis.queues.pipeline import Pipeline, Tables, pipelines
 from watchme_analysis.stats.gaps import lost_points
-from watchme_analysis.text.message import sentences
+from watchme_analysis.text.message import Duration, sentences
 from watchme_analysis.text.render import label, note, render
 
 if TYPE_CHECKING:
@@ -101,11 +101,7 @@ def mean_stay(pipeline: Pipeline) -> tuple[float | None, str | None]:
         or stay_s <= float(oldest) + 2.0 * pipeline.period_s
     ):
         return stay_s, None
-    return stay_s, (
-        f"By Little's law a message stayed {stay_s:.0f} s on average, longer than the oldest ever was "
-        f"({oldest:.0f} s): arrivals are missing, or messages received three times, which no longer count "
-        "in that age."
-    )
+    return stay_s, note("balance-stay", stay=Duration(stay_s), oldest=Duration(float(oldest)))
 
 
 def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:

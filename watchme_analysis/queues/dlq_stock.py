@@ -269,11 +269,11 @@ def _without_series(
             moved=held,
             at_end=held,
             exact=False,
-            notes=(f"{pipeline.dlq} has no metric: its {held} messages may have been there before.",),
+            notes=(note("stock-no-metric", dlq=Resource(str(pipeline.dlq)), messages=held),),
         )
     if "dlq_visible" in pipeline.queried or snapshot == 0:
         return DeadLetterStock(moved=0)
-    return DeadLetterStock(moved=None, notes=(f"The number of messages moved to {pipeline.dlq} is unknown.",))
+    return DeadLetterStock(moved=None, notes=(note("stock-unknown", dlq=Resource(str(pipeline.dlq))),))
 
 
 def _ways_out(tables: Tables, pipeline: Pipeline, lost: list[tuple[Any, float]]) -> dict[str, int]:

@@ -35,7 +35,7 @@ from watchme_analysis.text.message import (
     message,
     message_from_dict,
 )
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import as_message, error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -396,7 +396,7 @@ class Guard:
         try:
             self.notify(sentence)
         except ServiceError as error:
-            self.report(message("guard-unnotified", error=Quotation(str(error))))
+            self.report(message("guard-unnotified", error=as_message(error)))
 
     def _save_evidence(self) -> Path:
         """Save evidence within the time limit; what fails is noted, and never prevents the restart."""

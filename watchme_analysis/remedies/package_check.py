@@ -51,7 +51,7 @@ from watchme_analysis.text.message import (
     Resource,
     message,
 )
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import as_message, error_message
 
 DEFAULT_HANDLER = "lambda_function.lambda_handler"
 DEFAULT_RUNTIME = "python3.12"
@@ -338,10 +338,13 @@ class _Check:
             return
         shown = module.file.shown
         if isinstance(followed.error, UnreadableError):
-            reason = Quotation(str(followed.error))
-            self._problem(message("deploy-unreadable", file=Resource(shown), reason=reason))
+            self._problem(
+                message("deploy-unreadable", file=Resource(shown), reason=as_message(followed.error))
+            )
         elif followed.error is not None:
-            reason, place = Quotation(followed.error.reason), CodePlace(shown, followed.error.line)
+            said = followed.error.reason
+            reason = Quotation(said) if isinstance(said, str) else said
+            place = CodePlace(shown, followed.error.line)
             if not followed.error.is_certain:
                 self._note(message("deploy-unparsed", file=Resource(shown), reason=reason))
             elif when is not When.CONDITION:

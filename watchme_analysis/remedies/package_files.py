@@ -22,7 +22,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import MIB
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import as_message, error_message
 
 # Bytes of a zip's directory: over 100,000 files, while a package of 250 MiB has a few thousand.
 _DIRECTORY_BYTES = 16 * MIB
@@ -200,7 +200,7 @@ class _Bounded:
         wanted = _DIRECTORY_BYTES + 1 if size is None or size < 0 else size
         data = self._file.read(min(wanted, _DIRECTORY_BYTES + 1))
         if len(data) > _DIRECTORY_BYTES:
-            raise zipfile.BadZipFile(f"its directory is larger than {_DIRECTORY_BYTES // MIB} MiB")
+            raise zipfile.BadZipFile(error_message("package-directory-large", mib=_DIRECTORY_BYTES // MIB))
         return data
 
     def seekable(self) -> bool:
@@ -237,14 +237,16 @@ def _leaves(name: str) -> bool:
 
 def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget, limit: int) -> bytes:
     if info.flag_bits & _ENCRYPTED:
-        raise UnreadableError("it is encrypted")
+        raise UnreadableError(error_message("package-encrypted"))
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise UnreadableError(f"its compression, number {info.compress_type}, is neither deflate nor none")
+        raise UnreadableError(error_message("package-compression", number=info.compress_type))
     try:
         with archive.open(info) as stream:
             data = stream.read(limit)
     except _DAMAGED as error:
-        raise UnreadableError(" ".join(str(error).split()).rstrip(".") or "it ends early") from error
+        raise UnreadableError(
+            as_message(error) if str(error) else error_message("package-ends-early")
+        ) from error
     budget.take(len(data))
     return data
 
@@ -279,7 +281,7 @@ def _read_path(path: Path, budget: Budget, limit: int) -> bytes:
         with path.open("rb") as file:
             data = file.read(limit)
     except OSError as error:
-        raise UnreadableError(error.strerror or "it can't be read") from error
+        raise UnreadableError(as_message(error)) from error
     budget.take(len(data))
     return data
 

@@ -19,6 +19,7 @@ from enum import IntEnum
 from typing import Any
 
 from watchme_analysis.app_source.source_files import parse_source
+from watchme_analysis.text.message import Text, message
 
 # Exceptions whose handler runs when an import fails.
 _CATCHING = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
@@ -143,7 +144,7 @@ class SourceError:
     """Why a module can't be parsed; without ``is_certain``, Lambda may be able to."""
 
     line: int
-    reason: str
+    reason: Text
     is_certain: bool = True
 
 
@@ -163,7 +164,7 @@ def read_module(data: bytes, minor: int) -> ModuleSource | SourceError:
     try:
         return _Reader(minor).read(tree, may_hide=_MAY_HIDE.search(data) is not None)
     except RecursionError:
-        return SourceError(1, "its expressions are nested too deeply", is_certain=False)
+        return SourceError(1, message("package-nested"), is_certain=False)
 
 
 def _parsed(data: bytes, minor: int) -> ast.Module | SourceError:
@@ -182,7 +183,7 @@ def _parsed(data: bytes, minor: int) -> ast.Module | SourceError:
     except ValueError as error:
         return SourceError(1, str(error))
     except (MemoryError, RecursionError):
-        return SourceError(1, "its expressions are nested too deeply", is_certain=False)
+        return SourceError(1, message("package-nested"), is_certain=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from watchme_analysis.limits import MIB
 from watchme_analysis.remedies.lambda_runtime import ARCHITECTURES, Runtime
 from watchme_analysis.remedies.package_files import PackageFile, PackageFiles, UnreadableError
 from watchme_analysis.remedies.package_imports import Import, ModuleSource, SourceError, When, read_module
+from watchme_analysis.text.message import message
 
 # Bytes of one source file; its syntax tree takes about a hundred times as much memory.
 _SOURCE_BYTES = 4 * MIB
@@ -189,7 +190,7 @@ class Modules:
         except UnreadableError as error:
             return error
         if len(data) > _SOURCE_BYTES:
-            return SourceError(1, f"it is larger than {_SOURCE_BYTES // MIB} MiB", is_certain=False)
+            return SourceError(1, message("package-source-large", mib=_SOURCE_BYTES // MIB), is_certain=False)
         return read_module(data, self._runtime.minor)
 
     def walk(self, start: Module) -> Iterator[tuple[When, Module, Followed]]:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import write_atomically
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, label
 
 
 def collect_files(left: Path, folder: Path) -> list[str]:
@@ -152,5 +152,5 @@ def settle_killed(reports: Path) -> None:
             except BlockingIOError:
                 continue
             result = read_result(part) or {}
-            write_result(part, {**result, "status": "killed", "error": "The run was killed before it ended."})
+            write_result(part, {**result, "status": "killed", "error": label("report-killed", "en")})
             _settle(part, reports / part.name.removeprefix(".").removesuffix(_PART))

@@ -43,11 +43,11 @@ def answer(notebook: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def error(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
+def error(notebook: Mapping[str, Any], language: str = "en") -> dict[str, Any] | None:
     """Return kind, message and cell heading of the error that stopped a notebook; None without an error."""
     section = ""
     for cell in notebook["cells"]:
-        section = heading(cell) or section
+        section = heading(cell, language) or section
         for output in cell.get("outputs", ()):
             if output["output_type"] == "error":
                 return {"kind": output["ename"], "message": output["evalue"], "section": section}
@@ -82,9 +82,10 @@ def write_figures(notebook: Mapping[str, Any], folder: Path) -> list[str]:
     return names
 
 
-def heading(cell: Mapping[str, Any]) -> str:
-    """Return the last heading of a Markdown cell; empty without a heading."""
+def heading(cell: Mapping[str, Any], language: str = "en") -> str:
+    """Return the last heading of a Markdown cell in a language; empty without a heading."""
     if cell["cell_type"] != "markdown":
         return ""
-    lines = [line for line in "".join(cell["source"]).splitlines() if line.startswith("#")]
+    text = cell["metadata"].get(language) or "".join(cell["source"])
+    lines = [line for line in text.splitlines() if line.startswith("#")]
     return lines[-1].lstrip("#").strip() if lines else ""

@@ -12,6 +12,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, reason_of
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.services.diagnose import ALL, chosen_questions
+from watchme_analysis.text.message import Choice, Message, message
 from watchme_analysis.text.render import error_message, parse_language
 from watchme_analysis.window import parse_zone
 
@@ -110,23 +111,25 @@ def read_notebook(path: Path) -> dict[str, Any]:
 _CELL_TYPES = ("code", "markdown", "raw")
 
 
-def _wrong_part(notebook: Mapping[str, Any]) -> str:
-    """Return the first part of a notebook that its format does not have; empty for a sound notebook.
+def _wrong_part(notebook: Mapping[str, Any]) -> Message | None:
+    """Return the first part of a notebook that its format does not have; None for a sound notebook.
 
     The schema of nbformat would find more, but takes seconds to load.
     """
     metadata = notebook["metadata"]
     if not isinstance(metadata, dict) or notebook.get("nbformat") != 4:
-        return "its metadata" if not isinstance(metadata, dict) else "its format, which is not 4"
+        is_metadata = not isinstance(metadata, dict)
+        return message("notebook-part", part=Choice("metadata" if is_metadata else "format"), cell=0)
     about = metadata.get("watchme", {})
     # A text, such as the question, or several, such as the tables that the notebook needs.
     if not isinstance(about, dict) or not all(map(_is_text, about.values())):
-        return "its metadata"
+        return message("notebook-part", part=Choice("metadata"), cell=0)
     cells = notebook["cells"]
     if not isinstance(cells, list):
-        return "its cells"
+        return message("notebook-part", part=Choice("cells"), cell=0)
     sound = (_is_cell(cell) for cell in cells)
-    return next((f"cell {at}" for at, is_sound in enumerate(sound, 1) if not is_sound), "")
+    wrong = next((at for at, is_sound in enumerate(sound, 1) if not is_sound), None)
+    return None if wrong is None else message("notebook-part", part=Choice("cell"), cell=wrong)
 
 
 def _is_cell(cell: Any) -> bool:

@@ -28,7 +28,7 @@ from watchme_analysis.report.html_page import check_index, write_index, write_pa
 from watchme_analysis.report.kernel import Kernels, finished, interrupted_after, left_by
 from watchme_analysis.report.request import Request, plan, read_notebook
 from watchme_analysis.report.summary import language_of
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import label, render
 from watchme_analysis.version import __version__
 
 _VERSIONS = ("pandas", "numpy", "pyarrow", "duckdb", "matplotlib", "papermill", "nbconvert")
@@ -272,7 +272,7 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
     if result["error"] is None and result["diagnosis"] is None:
         result["error"] = {
             "kind": "ReportError",
-            "message": "The notebook displayed no diagnosis.",
+            "message": label("report-no-diagnosis", execution.request.parameters["language"]),
             "section": "",
         }
     result["status"] = "failed" if result["error"] else "ok"
@@ -337,7 +337,7 @@ class Execution:
                 self._execute(papermill)
         except Exception as problem:
             # The error of the cell if there is one, else that of the kernel.
-            self.error = outputs.error(self.notebook) or {
+            self.error = outputs.error(self.notebook, self.request.parameters["language"]) or {
                 "kind": type(problem).__name__,
                 "message": str(problem),
                 "section": "",
@@ -362,9 +362,8 @@ class Execution:
         )
 
     def _time_is_over(self) -> str:
-        return (
-            f"The notebook was interrupted, since the time for reports, {self.limit.seconds:.0f} s, was over."
-        )
+        language = self.request.parameters["language"]
+        return label("report-interrupted", language, seconds=f"{self.limit.seconds:.0f}")
 
     def hide_path(self) -> None:
         """Remove paths of this machine from the executed notebook and the error of a redacted case."""
@@ -390,7 +389,7 @@ class Execution:
         cells = sum(each["cell_type"] == "code" for each in self.notebook["cells"])
         title = ""
         for each in self.notebook["cells"][:cell_index]:
-            title = outputs.heading(each) or title
+            title = outputs.heading(each, self.request.parameters["language"]) or title
         self.progress.cell(self.request, self._begun, cells, title)
 
     def _save(self) -> None:

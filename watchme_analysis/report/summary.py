@@ -137,7 +137,9 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         answer=tuple(result.get("answer") or ()),
         summary=_summary(found, language, zone, repeats=not (subject and harm)),
         track_record=_track_record(result, language),
-        error=sentence(result.get("error"), language),
+        error=label("report-killed", language)
+        if result.get("status") == "killed"
+        else sentence(result.get("error"), language),
         subject=subject,
     )
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, format_scan_cost
+from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, scan_cost_message
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.importer import ImportReport, check_new_case, import_folder
 from watchme_analysis.cloudwatch.account_state import (
@@ -314,7 +314,7 @@ class _Pull:
         """Retrieve the recorded changes from CloudTrail (two calls a second), in a background thread."""
         window = self.request.window
         cache = replace(self.cache)
-        changes = cache.get("changes (CloudTrail)", [], partial(lookup_changes, aws, window), window)
+        changes = cache.get(note("pull-part-changes"), [], partial(lookup_changes, aws, window), window)
         self._write("cloudtrail.json", changes)
         if cache.oldest is not None:
             self.cache.oldest = min(self.cache.oldest or cache.oldest, cache.oldest)
@@ -324,7 +324,7 @@ class _Pull:
         named = [sorted(request.queues), sorted(request.functions)]
         return Scope(
             **self.cache.get(
-                "queues and functions",
+                note("pull-part-scope"),
                 named,
                 lambda: asdict(discover_scope(self.aws, request.queues, request.functions)),
             )
@@ -353,7 +353,7 @@ class _Pull:
         mappings = {"EventSourceMappings": self.scope.mappings[name]}
         self._write(f"functions/{name}-mappings.json", mappings)
         configuration, concurrency = self.cache.get(
-            f"function {name}", [], lambda: describe_function(self.aws, name)
+            note("pull-part-function", name=Resource(name)), [], lambda: describe_function(self.aws, name)
         )
         self._write(f"functions/{name}.json", configuration)
         self._write(f"functions/{name}-concurrency.json", concurrency)
@@ -364,7 +364,7 @@ class _Pull:
             self.notes.append(note("pull-own-redrive", queue=Resource(name)))
             return
         messages = self.cache.get(
-            f"messages of {name}",
+            note("pull-part-messages", queue=Resource(name)),
             [],
             lambda: sample_messages(self.aws, self.scope.urls[name], self.request.sample),
         )
@@ -433,7 +433,7 @@ class _Pull:
         price = self.request.usd_per_gb
         check_ceiling(total, self.request.max_scan_gb, price)
         if total:
-            self.announce(note("pull-scan-at-most", cost=value_of(format_scan_cost(total, price))))
+            self.announce(note("pull-scan-at-most", cost=scan_cost_message(total, price)))
 
     def _settings(self) -> None:
         request, window = self.request, self.request.window

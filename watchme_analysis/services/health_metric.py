@@ -25,8 +25,8 @@ from watchme_analysis.remedies.alarm_definitions import (
     HEALTH_NAMESPACE,
     HEALTH_PERIOD_S,
 )
-from watchme_analysis.text.message import Resource, value_of
-from watchme_analysis.text.render import note, text_of_error
+from watchme_analysis.text.message import Message, Resource, message, value_of
+from watchme_analysis.text.render import text_of_error
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -110,9 +110,9 @@ class MetricPublisher:
                 return
             self.written += len(part)
 
-    def summary(self) -> str:
+    def summary(self) -> Message:
         """Return the number of data points written and lost, and the last problem."""
-        return note(
+        return message(
             "probe-published",
             points=self.written,
             metric=Resource(HEALTH_METRIC),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -172,6 +173,12 @@ _REASONS = {
     errno.EEXIST: "exists",
     errno.ENOSPC: "full",
     errno.EROFS: "read-only",
+    errno.ENAMETOOLONG: "long-name",
+    errno.ELOOP: "loop",
+    errno.ECONNREFUSED: "refused",
+    errno.ETIMEDOUT: "timeout",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.EADDRINUSE: "port-in-use",
 }
 
 
@@ -182,11 +189,21 @@ def message_of_error(error: BaseException) -> Text:
         return message_of(said)
     if isinstance(error, WatchmeError):  # a whole sentence, with its full stop
         return " ".join(str(error).split())
+    return _reason(error) or reason_of(error)
+
+
+def _reason(error: BaseException) -> Message | None:
+    """Return the message on a reason of Python or the operating system that people meet; None for others."""
     if isinstance(error, RecursionError):
         return message("reason-nested")
+    if isinstance(error, UnicodeDecodeError):
+        return message("reason-encoding", encoding=Resource(error.encoding.upper()), at=error.start)
+    if isinstance(error, json.JSONDecodeError):
+        place = {"line": Resource(str(error.lineno)), "column": Resource(str(error.colno))}
+        return message("reason-json", problem=Resource(error.msg), **place)
     if isinstance(error, OSError) and error.errno in _REASONS:
         return message(f"reason-{_REASONS[error.errno]}")
-    return reason_of(error)
+    return None
 
 
 def as_message(error: BaseException) -> Message:

@@ -180,7 +180,7 @@ class Engine:
             table = merged(unescaped_table(table, program.log_format.escape), ambiguous.table)
         else:
             table = quick.table(given, ambiguous.table)
-        name = program.log_format.label + program.log_format.hint
+        name = program.log_format.described
         return ambiguous._replace(
             table=table,
             lines=lines,
@@ -263,7 +263,7 @@ class Engine:
             is_cut = row + 1 == len(bounds[0]) and not _has_line_end(buf)
             known = None
             if is_cut and log_format is not None and not log_format.literals[-1]:
-                reader.used[log_format.label + log_format.hint] -= 1
+                reader.used[log_format.described] -= 1
                 plain = reader.strip_prefix(line)
                 known = known_part(log_format, plain)
                 if known is None:
@@ -284,7 +284,7 @@ class Engine:
                 shorter.setdefault(log_format, []).append((found[-1], truncated))
         for log_format, pairs in shorter.items():
             if len(pairs) < max(_MOST_TRUNCATED, _TRUNCATED_SHARE * len(bounds[0])):
-                reader.used[log_format.label + log_format.hint] -= len(pairs)
+                reader.used[log_format.described] -= len(pairs)
                 found = [row for row in found if not any(row is one for one, _ in pairs)]
                 rejected = sorted([*rejected, *(line for _, line in pairs)])
         table = rows_table(found, self._selection.needed)

@@ -197,7 +197,7 @@ class ReferenceParser:
             except ValueError as error:
                 reason = text_of_error(error)
                 continue
-            self.used[log_format.label + log_format.hint] += 1
+            self.used[log_format.described] += 1
             return row, log_format
         if line.lstrip().startswith(b"{"):
             by_key = values_of(line, self.keys)

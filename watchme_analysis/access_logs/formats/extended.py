@@ -19,7 +19,8 @@ from typing import NamedTuple
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
 from watchme_analysis.access_logs.formats.log_variables import SURE_PATTERNS, Variable, kind_of
 from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
-from watchme_analysis.text.formats import counted
+from watchme_analysis.text.message import Resource, value_of
+from watchme_analysis.text.render import note
 
 # Number of sampled lines, and their share, from which they are of a longer format instead of being damaged.
 _LEAST_LINES = 3
@@ -195,16 +196,21 @@ def _with_fields(
     ]
     unnamed = [name for name in names if name.startswith(_FIELD_PREFIX)]
     named = [f"${name}" for name in names if name not in unnamed]
-    hint = f" and {', '.join(named)}" if named else ""
+    shown = base.label
+    if named:
+        shown = note("log-format-named", label=Resource(shown), named=Resource(", ".join(named)))
     if unnamed:
-        hint += (
-            f", with {counted(len(unnamed), 'field')} without a name, kept in the column extra as "
-            f"{', '.join(unnamed)}. --format fills their columns; by their values, it may be {suggestion}"
+        shown = note(
+            "log-format-unnamed",
+            label=value_of(shown),
+            fields=len(unnamed),
+            columns=Resource(", ".join(unnamed)),
+            suggestion=Resource(suggestion),
         )
     variables = (*base.variables, *fields)
     text = _format_text(joined, [one.name for one in variables])
     return replace(
-        base, name=base.label, text=text, literals=joined, variables=variables, hint=hint, known=base
+        base, name=base.label, text=text, literals=joined, variables=variables, shown=shown, known=base
     )
 
 
@@ -226,7 +232,7 @@ def _with_rest(base: LogFormat) -> LogFormat:
         text=f"{base.text} ${_REST}",
         literals=(*base.literals[:-1], base.literals[-1] + b" ", b""),
         variables=(*base.variables, Variable(_REST, "rest", False)),
-        hint=f", with further fields kept in the column extra as {_REST}",
+        shown=note("log-format-rest", label=Resource(base.label), column=Resource(_REST)),
         known=base,
     )
 

@@ -56,8 +56,8 @@ class LogFormat:
         Variables in the order of the line.
     by_keys
         True for a plan derived from a JSON line that is parsed by its keys, with numbers as in JSON.
-    hint
-        Continuation of the name in notes, such as fields that have no name.
+    shown
+        Its name in notes with further fields of its lines, such as those without a name; empty without any.
     known
         Known format that its lines begin as and go on behind; None if it is a known one itself.
     """
@@ -68,13 +68,18 @@ class LogFormat:
     literals: tuple[bytes, ...]
     variables: tuple[Variable, ...]
     by_keys: bool = False
-    hint: str = ""
+    shown: str = ""
     known: LogFormat | None = None
 
     @property
     def label(self) -> str:
         """Its name, or its text if it has none."""
         return self.name or self.text
+
+    @property
+    def described(self) -> str:
+        """Its name in notes."""
+        return self.shown or self.label
 
     def __hash__(self) -> int:
         # All other parts follow from it, and hashing them takes as long as matching a line.

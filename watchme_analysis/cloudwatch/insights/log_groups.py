@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import error_message, note
 
 # Characters of a pattern that no name of a log group contains.
 _WILDCARDS = ("*", "?", "[")
@@ -41,7 +42,7 @@ def matching_log_groups(aws: Aws, cache: ResponseCache, patterns: Sequence[str])
         prefix = pattern[: min(at for mark in _WILDCARDS if (at := pattern.find(mark)) >= 0)]
         options = {"logGroupNamePrefix": prefix} if prefix else {}
         known = cache.get(
-            f"log groups below {prefix}",
+            note("cache-log-groups", prefix=Resource(prefix)),
             [],
             lambda options=options: aws.items("logs", "describe_log_groups", "logGroups", **options),  # type: ignore[misc]
         )

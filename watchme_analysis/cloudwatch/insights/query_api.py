@@ -147,15 +147,15 @@ class FinishedQuery:
         return bool(self.rows) and len(self.rows) % DEFAULT_LIMIT == 0
 
     @property
-    def shortfall(self) -> str | None:
-        """Clause on the number of missing rows by the service's own count; None without missing rows.
+    def shortfall(self) -> dict[str, int]:
+        """Numbers of ``rows`` and of rows ``counted`` by the service; empty if none is missing.
 
         ``resultCount`` counts rows and takes precedence over ``recordsMatched``, which counts events.
         """
         counted = self.statistics.get("resultCount", self.records_matched)
         if counted is None or counted <= len(self.rows):
-            return None
-        return f"{len(self.rows):,} rows came, and CloudWatch counts {counted:,.0f}"
+            return {}
+        return {"rows": len(self.rows), "counted": round(counted)}
 
 
 def start_query(

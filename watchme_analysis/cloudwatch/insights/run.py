@@ -59,7 +59,7 @@ from watchme_analysis.cloudwatch.insights.window_planner import (
 )
 from watchme_analysis.cloudwatch.session import Aws, BusyError, CancelledError
 from watchme_analysis.errors import RetryableServiceError, ServiceError
-from watchme_analysis.text.message import Choice, Names, Resource
+from watchme_analysis.text.message import Choice, Names, Resource, value_of
 from watchme_analysis.text.render import as_message, note
 
 _LOG = logging.getLogger(__name__)
@@ -292,7 +292,7 @@ class _Run:
                 note(
                     "insights-unsplittable",
                     rows=count,
-                    reason=Resource(str(result.query.unsplittable_reason)),
+                    reason=value_of(result.query.unsplittable_reason or ""),
                 )
             )
 
@@ -335,9 +335,9 @@ class _Run:
         if len(rows) < self.row_limit and not (missing and finished.is_at_default_limit):
             self._keep(task, rows)
             if finished.shortfall:
-                where = f"From {_iso(task.window.first_second)} to {_iso(task.last_second)}"
+                start, end = _iso(task.window.first_second), _iso(task.last_second)
                 self.results[task.query_index].mark_incomplete(
-                    f"{where} {finished.shortfall}: run the query again."
+                    note("insights-shortfall", start=Resource(start), end=Resource(end), **finished.shortfall)
                 )
         elif all(row.get("@ptr") for row in rows):
             self._split(task, rows, missing)

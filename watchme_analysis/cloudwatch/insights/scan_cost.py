@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, format_scan_cost
+from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, scan_cost_message
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.window_planner import Counts
 from watchme_analysis.cloudwatch.metrics import (
@@ -23,7 +23,7 @@ from watchme_analysis.cloudwatch.metrics import (
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.text.formats import counted
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, render
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class ScanEstimate:
 
     def __repr__(self) -> str:
         groups = counted(len(self.bytes_by_group), "log group")
-        return f"<ScanEstimate: {format_scan_cost(self.bytes_expected, self.usd_per_gb)}; {groups}>"
+        return f"<ScanEstimate: {render(scan_cost_message(self.bytes_expected, self.usd_per_gb))}; {groups}>"
 
 
 def incoming_volumes(aws: Aws, log_groups: Sequence[str], window: Window) -> dict[str, IncomingVolume]:
@@ -223,7 +223,7 @@ def check_ceiling(expected_bytes: float, max_scan_gb: float, usd_per_gb: float =
         raise InputError(
             error_message(
                 "error-scan-ceiling",
-                cost=format_scan_cost(expected_bytes, usd_per_gb),
+                cost=scan_cost_message(expected_bytes, usd_per_gb),
                 ceiling=f"{max_scan_gb:g}",
             )
         )

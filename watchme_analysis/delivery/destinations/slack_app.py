@@ -22,7 +22,8 @@ from watchme_analysis.delivery.destinations.webhooks import cut, slack_message
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.report.folder import read_result
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import error_message, note
 
 SLACK_API = "https://slack.com/api/"
 _FORM = "application/x-www-form-urlencoded"
@@ -72,7 +73,8 @@ class SlackAppSender:
             self._upload(image, str(posted["channel"]), str(message.get("thread_ts", posted.get("ts"))))
         except (DeliveryError, OSError, KeyError) as error:
             # The message has arrived, so this must not be a failed delivery, which would be repeated.
-            return f"{receipt} (without the timeline: {cut(str(error), 200)})"
+            reason = Resource(cut(str(error), 200))
+            return note("delivery-no-timeline", receipt=Resource(receipt), reason=reason)
         return receipt
 
     def link(self, delivery: Delivery) -> str | None:

@@ -161,3 +161,19 @@ reject-is-request = it is a request, as an access log has them
 reject-gone = it was gone before it was read
 reject-broke-off = reading it broke off: { $reason }
 reject-unreadable = it can't be read: { $reason }
+log-format-named = { $label } and { $named }
+log-format-unnamed = { $label }, with { $fields ->
+    [one] { $fields } field
+   *[other] { $fields } fields
+  } without a name, kept in the column extra as { $columns }. --format fills their columns; by their values, it may be { $suggestion }
+log-format-rest = { $label }, with further fields kept in the column extra as { $column }
+athena-heading =
+    Logs of the format { $has ->
+        [name] { $name }
+       *[text] as stated
+    }: { $text }
+    Run the statements one by one.
+    A line that is not of this format becomes a row of nulls, and nothing tells its file or text apart from
+    others; the view leaves such rows out. Count them before you trust a sum:
+    { "  " }{ $query }
+    Every object below the prefix is read as a log; what is packed must be named so (.gz, .zst).

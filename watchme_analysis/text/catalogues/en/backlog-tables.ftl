@@ -258,3 +258,6 @@ pattern-says-weekday = { $least ->
 pattern-says-drift = The duration of { $function } rose from { $before } to { $after } within { $days } days.
 pattern-says-timeout = Its timeout is { $timeout }.
 pattern-says-began = The rise began between { $earliest } and { $latest }.
+balance-stay = By Little's law a message stayed { $stay } on average, longer than the oldest ever was ({ $oldest }): arrivals are missing, or messages received three times, which no longer count in that age.
+stock-no-metric = { $dlq } has no metric: its { $messages } messages may have been there before.
+stock-unknown = The number of messages moved to { $dlq } is unknown.

@@ -73,3 +73,4 @@ digest-logs-unknown = The volume of ingested logs is unknown and not included.
 delivery-uncertain = The run was killed while it delivered: look whether the message has arrived.
 run-owner-unknown = Whether another machine runs the system is not known: { $reason }
 run-report-failed = The report ({ $report }) was not made: { $reason }
+delivery-no-timeline = { $receipt } (without the timeline: { $reason })

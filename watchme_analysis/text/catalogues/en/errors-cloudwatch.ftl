@@ -15,7 +15,10 @@ error-query-unknown = The library has no query { $name }; it has { $known }.
 error-query-needs-parameter = The query { $query } needs { $name } ({ $description }): add -p { $name }=VALUE (in Python, { $name }).
 error-scan-ceiling = The queries would scan { $cost }, more than the ceiling of { $ceiling } GB: narrow the window, or raise it with --max-scan-gb (in Python, max_scan_gb).
 error-metric-queries-linked = { $number } metric queries refer to each other ({ $first }, { $second }, ..), and CloudWatch takes { $most } in a call: split their expressions.
-error-cache-lacks = The cache lacks { $name }{ $bounds }: run once without --offline (in Python, offline).
+error-cache-lacks = The cache lacks { $name }{ $has ->
+    [window] { " " }for { $window }
+   *[none] { "" }
+  }: run once without --offline (in Python, offline).
 error-cancelled = The work was cancelled.
 error-aws-call = { $service }:{ $call } in { $target }: { $problem }.
 error-aws-unavailable = AWS can't be called ({ $problem }): give --profile and --region, or configure them.
@@ -31,3 +34,7 @@ error-aws-not-found = { $problem }: check name, region and profile.
 error-aws-request = { $problem }: check the request (names, parameters, window).
 error-aws-no-response = { $call } in { $target } did not respond ({ $problem }): check the network, try again.
 error-aws-no-call = { $call } in { $target } can't be called ({ $problem }): log in, or give another --profile.
+cache-log-groups = log groups below { $prefix }
+cache-account = the account of { $target }
+target = { $region } { $profile }
+target-default-region = the default region

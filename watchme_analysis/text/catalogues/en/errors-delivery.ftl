@@ -52,3 +52,4 @@ error-slack-no-json = Slack's response to { $method } is not JSON.
 error-slack-refused = Slack refused { $method }: { $code }.
 error-slack-scope = Slack refused { $method }: { $code } (it needs the scope { $scope }).
 error-notebook-failed = The notebook failed.
+alarm-about-nothing = no queue, function or instance

@@ -24,3 +24,9 @@ error-notebook-unreadable = The notebook { $path } can't be read: { $reason }.
 error-folder-other-questions = No notebook in { $folder } is about a question that the case { $case } has evidence for: give another folder with --notebooks.
 error-report-option = --{ $option } does not go with the question { $question }.
 error-notebook-parameters = The parameters of the notebook { $path } are not Python ({ $reason }): correct the cell.
+notebook-part = { $part ->
+    [metadata] its metadata
+    [format] its format, which is not 4
+    [cells] its cells
+   *[cell] cell { $cell }
+  }

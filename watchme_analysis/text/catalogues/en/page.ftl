@@ -62,3 +62,6 @@ index-cause-was = The cause was: { $before }.
 index-incident-was = The incident was: { $before }.
 index-impact-was = The impact was: { $before }.
 index-unchanged = No change.
+report-no-diagnosis = The notebook displayed no diagnosis.
+report-interrupted = The notebook was interrupted, since the time for reports, { $seconds } s, was over.
+report-killed = The run was killed before it ended.

@@ -126,3 +126,16 @@ reject-is-request = アクセスログの形式のリクエストです
 reject-gone = 読み取る前に削除されました
 reject-broke-off = 読み取りの途中で失敗しました: { $reason }
 reject-unreadable = 読み取れません: { $reason }
+log-format-named = { $label } と { $named }
+log-format-unnamed = { $label } (名前のないフィールド { $fields } 個は列 extra に { $columns } として保存。--format を指定すると対応する列に入ります。値から推定した形式: { $suggestion })
+log-format-rest = { $label } (残りのフィールドは列 extra に { $column } として保存)
+athena-heading =
+    ログの形式 { $has ->
+        [name] { $name }
+       *[text] (指定されたもの)
+    }: { $text }
+    ステートメントは 1 つずつ実行してください。
+    この形式でない行はすべての列が null になり、どのファイルのどの行かは区別できません。ビューではその行を除外します。
+    集計の前に件数を確認してください:
+    { "  " }{ $query }
+    プレフィックス以下のすべてのオブジェクトをログとして読み取ります。圧縮ファイルの名前には .gz や .zst が必要です。

@@ -234,3 +234,6 @@ pattern-says-weekday = { $least ->
 pattern-says-drift = { $function } の実行時間は { $days } 日間で { $before } から { $after } に増えました。
 pattern-says-timeout = タイムアウトは { $timeout } です。
 pattern-says-began = 増加は { $earliest } から { $latest } の間に始まりました。
+balance-stay = リトルの法則によるとメッセージの平均滞留時間は { $stay } で、最も古いメッセージの経過時間 ({ $oldest }) を超えています。送信数が欠けているか、3 回受信されて経過時間に数えられなくなったメッセージがあります。
+stock-no-metric = { $dlq } にはメトリクスがありません。{ $messages } 件のメッセージは以前からあった可能性があります。
+stock-unknown = { $dlq } に移動されたメッセージの数は不明です。

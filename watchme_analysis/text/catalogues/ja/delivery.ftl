@@ -47,3 +47,4 @@ digest-logs-unknown = ログの取り込み量は不明なため、含まれて�
 delivery-uncertain = 送信中に実行が強制終了されました。メッセージが届いているか確認してください。
 run-owner-unknown = 別のマシンがこのシステムを実行しているかどうか不明です: { $reason }
 run-report-failed = レポート ({ $report }) を作成できませんでした: { $reason }
+delivery-no-timeline = { $receipt } (タイムラインの画像なし: { $reason })

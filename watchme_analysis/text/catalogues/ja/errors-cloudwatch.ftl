@@ -15,7 +15,10 @@ error-query-unknown = ライブラリにクエリ { $name } はありません�
 error-query-needs-parameter = クエリ { $query } には { $name } ({ $description }) が必要です。-p { $name }=VALUE (Python では { $name }) を追加してください。
 error-scan-ceiling = クエリのスキャン量は { $cost } で、上限の { $ceiling } GB を超えます。期間を狭めるか、--max-scan-gb (Python では max_scan_gb) で上限を上げてください。
 error-metric-queries-linked = { $number } 個のメトリクスクエリが相互に参照しています ({ $first }、{ $second } など)。CloudWatch が 1 回の呼び出しで受け付けるのは { $most } 個までです。数式を分けてください。
-error-cache-lacks = キャッシュに { $name }{ $bounds } がありません。一度 --offline (Python では offline) を付けずに実行してください。
+error-cache-lacks = キャッシュに { $name }{ $has ->
+    [window] { " " }({ $window })
+   *[none] { "" }
+  } がありません。一度 --offline (Python では offline) を付けずに実行してください。
 error-cancelled = 処理は中止されました。
 error-aws-call = { $target } での { $service }:{ $call } の呼び出しに失敗しました: { $problem }。
 error-aws-unavailable = AWS を呼び出せません ({ $problem })。--profile と --region を指定するか、設定してください。
@@ -31,3 +34,7 @@ error-aws-not-found = { $problem }。名前、リージョン、プロファイ�
 error-aws-request = { $problem }。リクエスト (名前、パラメータ、期間) を確認してください。
 error-aws-no-response = { $target } での { $call } の呼び出しに応答がありませんでした ({ $problem })。ネットワークを確認して再試行してください。
 error-aws-no-call = { $target } で { $call } を呼び出せません ({ $problem })。ログインするか、別の --profile を指定してください。
+cache-log-groups = { $prefix } で始まるロググループ
+cache-account = { $target } のアカウント
+target = { $region } ({ $profile })
+target-default-region = デフォルトのリージョン

@@ -52,3 +52,4 @@ error-slack-no-json = { $method } に対する Slack の応答が JSON ではあ
 error-slack-refused = Slack が { $method } を拒否しました: { $code }。
 error-slack-scope = Slack が { $method } を拒否しました: { $code } (スコープ { $scope } が必要です)。
 error-notebook-failed = ノートブックの実行に失敗しました。
+alarm-about-nothing = (キュー、関数、インスタンスのいずれでもありません)

@@ -24,3 +24,9 @@ error-notebook-unreadable = ノートブック { $path } を読み取れませ�
 error-folder-other-questions = { $folder } には、ケース { $case } に証拠がある質問のノートブックがありません。--notebooks で別のフォルダを指定してください。
 error-report-option = --{ $option } は質問 { $question } では使えません。
 error-notebook-parameters = ノートブック { $path } のパラメータは Python のコードではありません ({ $reason })。セルを修正してください。
+notebook-part = { $part ->
+    [metadata] メタデータ
+    [format] 形式 (4 ではありません)
+    [cells] セル
+   *[cell] セル { $cell }
+  }

@@ -56,3 +56,6 @@ index-cause-was = 前回の原因: { $before }。
 index-incident-was = 前回のインシデント: { $before }。
 index-impact-was = 前回の影響: { $before }。
 index-unchanged = 変化なし。
+report-no-diagnosis = ノートブックに診断結果が表示されませんでした。
+report-interrupted = レポートの制限時間 { $seconds } 秒を超えたため、ノートブックを中断しました。
+report-killed = 実行は途中で強制終了されました。
