@@ -161,6 +161,14 @@ def combined(parts: Sequence[Retrieval]) -> Retrieval:
     parts
         At least one retrieval, all of the same kind of source.
     """
+    from watchme_analysis.text.message import Resource, value_of
+    from watchme_analysis.text.render import note as said
+
+    def with_origin(origin: str, text: str) -> str:
+        return (
+            said("note-of-file", file=Resource(origin), note=value_of(text)) if origin not in text else text
+        )
+
     lines = [part.lines for part in parts if part.lines is not None]
     scanned = [part.bytes_scanned for part in parts if part.bytes_scanned is not None]
     costs = [part.cost_usd for part in parts if part.cost_usd is not None]
@@ -181,9 +189,7 @@ def combined(parts: Sequence[Retrieval]) -> Retrieval:
         bytes_scanned=sum(scanned) if scanned else None,
         cost_usd=sum(costs) if costs else None,
         cached_at=min((part.cached_at for part in parts if part.cached_at), default=None),
-        notes=tuple(
-            dict.fromkeys(f"{origin}: {note}" if origin not in note else note for origin, note in named)
-        ),
+        notes=tuple(dict.fromkeys(with_origin(origin, note) for origin, note in named)),
         parts=tuple(parts),
     )
 
@@ -210,8 +216,11 @@ def check_lines(file: str, lines: int, accounted: int) -> None:
         When the two numbers differ.
     """
     if lines != accounted:
-        detail = f"{lines - accounted} lost" if lines > accounted else f"{accounted - lines} counted twice"
+        from watchme_analysis.text.message import Choice
+        from watchme_analysis.text.render import error_message
+
+        how = Choice("lost" if lines > accounted else "twice")
+        differ = abs(lines - accounted)
         raise AccountingError(
-            f"{file}: {abs(lines - accounted)} of {lines} lines do not add up ({detail}), which is a bug in "
-            "watchme_analysis: please report it with the output of `watchme --version`."
+            error_message("error-lines-unaccounted", file=file, differ=str(differ), lines=str(lines), how=how)
         )

@@ -698,7 +698,13 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
             columns[column.name] = values.astype(dtype).array
         except (TypeError, ValueError) as error:
             raise InputError(
-                f"Column {column.name!r} of table {name!r} holds values that are no {column.kind}: {error}"
+                error_message(
+                    "error-column-kind",
+                    column=repr(column.name),
+                    table=repr(name),
+                    kind=column.kind,
+                    reason=error,
+                )
             ) from error
     return pd.DataFrame(columns)
 

@@ -10,15 +10,10 @@ import watchme_analysis
 PACKAGE = Path(watchme_analysis.__file__).parent
 # Errors that only a programmer meets stay in English. The reason stands beside the module.
 FOR_PROGRAMMERS = {
-    "access_logs/summary.py": "argument of a class that commands never pass wrongly",
-    "alarms/evaluation.py": "arguments of the Python function, with names of CloudWatch's states",
     "files/journal.py": "a journal opened for reading is written to",
     "inference/causes.py": "a cause file of the package is malformed",
     "inference/signals.py": "a signal is declared wrongly",
-    "notebook/magics.py": "argparse's own sentence, with the usage of a cell magic",
     "report/stored_notebooks.py": "tool of this repository, not of the package's users",
-    "retrieval.py": "lines do not add up: a bug of a reader, in the foundation below the catalogues",
-    "schema.py": "a frame that breaks the data dictionary: a bug of a reader",
     "text/catalogue.py": "a message is missing or malformed, so that no message can say it",
     "text/message.py": "a value of a message has no type",
 }

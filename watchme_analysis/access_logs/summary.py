@@ -98,7 +98,7 @@ class AccessSummary:
 
     def __post_init__(self) -> None:
         if self.keep_slowest < 1:
-            raise InputError(f"keep_slowest is {self.keep_slowest}: one request at least must be kept.")
+            raise InputError(error_message("error-keep-slowest", number=str(self.keep_slowest)))
 
     def add(self, table: pa.Table) -> None:
         """Add requests: a table with the columns of :func:`columns_for`."""

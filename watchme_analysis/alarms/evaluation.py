@@ -54,7 +54,9 @@ def check_lone_point(lone_point: str) -> None:
         When the choice is unknown.
     """
     if lone_point not in LONE_POINTS:
-        raise InputError(f"lone_point {lone_point!r} is unknown: use one of {', '.join(LONE_POINTS)}.")
+        raise InputError(
+            error_message("error-lone-point", name=repr(lone_point), known=", ".join(LONE_POINTS))
+        )
 
 
 def evaluate(
@@ -106,7 +108,9 @@ def evaluate(
     """
     check_rule_numbers(evaluation_periods, datapoints_to_alarm, treat_missing_data)
     if previous_state not in STATES:
-        raise InputError(f"The alarm state {previous_state!r} is unknown: use one of {', '.join(STATES)}.")
+        raise InputError(
+            error_message("error-alarm-state", name=repr(previous_state), known=", ".join(STATES))
+        )
     check_lone_point(lone_point)
     real = [point for point in points if point is not None]
     breaching = sum(real[-evaluation_periods:])

@@ -13,14 +13,17 @@ Both show the rows as a DataFrame and store them under the name that is given.
 
 from __future__ import annotations
 
+import re
 import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, WatchmeError
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Message, Resource, message
+from watchme_analysis.text.render import error_message, render, text_of_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +34,26 @@ class _Parser(ArgumentParser):
     """A parser whose errors are sentences instead of the end of the process."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{self.prog}: {message}. {' '.join(self.format_usage().split())}")
+        usage = " ".join(self.format_usage().split())
+        raise InputError(
+            error_message("error-magic-usage", magic=self.prog, problem=_problem(message), usage=usage)
+        )
+
+
+# Sentences of argparse, and the kind of their messages.
+_OF_ARGPARSE = {
+    r"the following arguments are required: (.+)": "missing",
+    r"unrecognized arguments: (.+)": "unknown",
+    r"argument (.+): expected .*": "no-value",
+}
+
+
+def _problem(sentence: str) -> Message | Resource:
+    """Return a sentence of argparse as the value of a message."""
+    for pattern, kind in _OF_ARGPARSE.items():
+        if found := re.fullmatch(pattern, sentence):
+            return message(f"magic-{kind}", names=Resource(found[1]))
+    return Resource(sentence)
 
 
 def _insights_parser() -> _Parser:
@@ -98,7 +120,7 @@ def _stored(
             raise InputError(error_message("error-variable-name", name=repr(given.name)))
         frame = rows(given)
     except (WatchmeError, ValueError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(render(text_of_error(error), load_config().language)) from error
     if given.name:
         shell.user_ns[given.name] = frame
     return frame

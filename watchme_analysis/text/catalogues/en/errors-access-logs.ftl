@@ -31,3 +31,4 @@ error-no-log = There is no { $kind ->
    *[access] access log
   } { $name }: give a file, a pattern or a folder.
 error-spark-failed = Spark failed: { $reason }
+error-keep-slowest = keep_slowest is { $number }: one request at least must be kept.

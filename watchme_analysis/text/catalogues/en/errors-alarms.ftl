@@ -35,3 +35,5 @@ error-alarms-number = { $place }: { $key } is { $value }, and must be a { $kind 
     [whole] whole number
    *[number] number
   }.
+error-lone-point = lone_point { $name } is unknown: use one of { $known }.
+error-alarm-state = The alarm state { $name } is unknown: use one of { $known }.

@@ -86,3 +86,12 @@ error-owned-elsewhere = { $system } is run from another state folder, on { $know
     [host] { $host }
    *[nothing] another machine
   } since { $since } ({ $record }): two would deliver every change twice. Stop the other one and give --take-over. If it is another system of this name, state another prefix for the destination.
+error-lines-unaccounted = { $file }: { $differ } of { $lines } lines do not add up ({ $how ->
+    [lost] { $differ } lost
+   *[twice] { $differ } counted twice
+  }), which is a bug in watchme_analysis: please report it with the output of `watchme --version`.
+error-column-kind = Column { $column } of table { $table } holds values that are no { $kind }: { $reason }
+error-magic-usage = { $magic }: { $problem }. { $usage }
+magic-missing = the following arguments are required: { $names }
+magic-unknown = unrecognized arguments: { $names }
+magic-no-value = { $names } needs a value

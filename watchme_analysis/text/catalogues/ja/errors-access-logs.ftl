@@ -31,3 +31,4 @@ error-no-log = { $kind ->
    *[access] アクセスログ
   } { $name } がありません。ファイル、パターン、フォルダのいずれかを指定してください。
 error-spark-failed = Spark の処理が失敗しました: { $reason }
+error-keep-slowest = keep_slowest が { $number } です。1 以上を指定してください。

@@ -32,3 +32,5 @@ error-alarms-number = { $place }: { $key } の値 { $value } は無効です。{
     [whole] 整数
    *[number] 数
   }を指定してください。
+error-lone-point = lone_point の値 { $name } は不明です。{ $known } のいずれかを指定してください。
+error-alarm-state = アラームの状態 { $name } は不明です。{ $known } のいずれかを指定してください。

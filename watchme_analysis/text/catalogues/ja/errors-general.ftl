@@ -86,3 +86,12 @@ error-owned-elsewhere = { $system } は { $since } から、{ $known ->
     [host] { $host }
    *[nothing] 別のマシン
   } の別の状態フォルダで実行されています ({ $record })。両方で実行すると、すべての変化が二重に通知されます。もう一方を停止し、--take-over を指定してください。同じ名前の別のシステムの場合は、送信先に別の prefix を指定してください。
+error-lines-unaccounted = { $file }: { $lines } 行のうち { $differ } 行の数が合いません ({ $how ->
+    [lost] { $differ } 行の欠落
+   *[twice] { $differ } 行の重複
+  })。watchme_analysis の不具合です。`watchme --version` の出力を添えて報告してください。
+error-column-kind = テーブル { $table } の列 { $column } に { $kind } ではない値があります: { $reason }
+error-magic-usage = { $magic }: { $problem }。{ $usage }
+magic-missing = 引数が足りません: { $names }
+magic-unknown = 不明な引数です: { $names }
+magic-no-value = { $names } に値がありません
