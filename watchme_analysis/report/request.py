@@ -44,6 +44,11 @@ class Request:
     parameters: Mapping[str, str]
     redact: str | None = None
 
+    @property
+    def language(self) -> str:
+        """Language of the report; a notebook without such a parameter has the configured one."""
+        return self.parameters.get("language") or load_config().language
+
 
 def notebooks_folder() -> Path:
     """Return the folder of the project's notebooks: of the clone, or of the installed wheel.

@@ -27,7 +27,6 @@ from watchme_analysis.report.folder import Run, collect_files, prepare, write_re
 from watchme_analysis.report.html_page import check_index, write_index, write_page
 from watchme_analysis.report.kernel import Kernels, finished, interrupted_after, left_by
 from watchme_analysis.report.request import Request, plan, read_notebook
-from watchme_analysis.report.summary import language_of
 from watchme_analysis.text.render import label, render
 from watchme_analysis.version import __version__
 
@@ -228,7 +227,7 @@ def _make_report(
         "error": None,
         "question": request.question,
         "case": request.case.name,
-        "title": render(request.case.title, language_of({"parameters": request.parameters})),
+        "title": render(request.case.title, request.language),
         "started_at": started.isoformat(timespec="seconds"),
         "seconds": None,
         "parameters": _without_path(dict(request.parameters), request),
@@ -272,7 +271,7 @@ def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
     if result["error"] is None and result["diagnosis"] is None:
         result["error"] = {
             "kind": "ReportError",
-            "message": label("report-no-diagnosis", execution.request.parameters["language"]),
+            "message": label("report-no-diagnosis", execution.request.language),
             "section": "",
         }
     result["status"] = "failed" if result["error"] else "ok"
@@ -337,7 +336,7 @@ class Execution:
                 self._execute(papermill)
         except Exception as problem:
             # The error of the cell if there is one, else that of the kernel.
-            self.error = outputs.error(self.notebook, self.request.parameters["language"]) or {
+            self.error = outputs.error(self.notebook, self.request.language) or {
                 "kind": type(problem).__name__,
                 "message": str(problem),
                 "section": "",
@@ -362,7 +361,7 @@ class Execution:
         )
 
     def _time_is_over(self) -> str:
-        language = self.request.parameters["language"]
+        language = self.request.language
         return label("report-interrupted", language, seconds=f"{self.limit.seconds:.0f}")
 
     def hide_path(self) -> None:
@@ -389,7 +388,7 @@ class Execution:
         cells = sum(each["cell_type"] == "code" for each in self.notebook["cells"])
         title = ""
         for each in self.notebook["cells"][:cell_index]:
-            title = outputs.heading(each, self.request.parameters["language"]) or title
+            title = outputs.heading(each, self.request.language) or title
         self.progress.cell(self.request, self._begun, cells, title)
 
     def _save(self) -> None:
