@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/run.py [--rounds N] [CASE]
 
-Three questions: what does `import watchme_analysis` add to a bare interpreter; how does one report compare
-with papermill and an HTML export of a notebook that only imports pandas and matplotlib; how fast is evidence
+Four questions: what does `import watchme_analysis` add to a bare interpreter; how does one report compare
+with papermill and an HTML export of a notebook that only imports pandas and matplotlib; how does a diagnosis
+of a backlog compare with a script that only reads the same files into one frame; how fast is evidence
 imported, in MB of unpacked files per second. Contenders take turns, so that a busy minute hits all of them;
 figures are medians, each with its quartiles. Beside the time on the clock stands the processor time of all
 processes that a contender starts: where the two tell different ratios, the machine was busy otherwise.
@@ -25,6 +26,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from worlds.backlog_draws import make, people
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 WATCHME = Path(sys.executable).with_name("watchme")
@@ -44,6 +49,29 @@ page, _ = HTMLExporter().from_filename(folder + "/out.ipynb")
 open(folder + "/out.html", "w").write(page)
 """
 
+# Reads the points of metrics and the rows of logs, and puts them in the order of their times: nothing else.
+LEAST_READER = """
+import gzip, json, sys
+from pathlib import Path
+import pandas
+frames = []
+for path in sorted(Path(sys.argv[1]).rglob("*.json*")):
+    data = path.read_bytes()
+    found = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    if not isinstance(found, dict):
+        continue
+    for series in found.get("MetricDataResults", ()):
+        frames.append(pandas.DataFrame({key: series[key] for key in ("Timestamps", "Values", "Label")}))
+        frames[-1]["time"] = pandas.to_datetime(series["Timestamps"], utc=True, format="ISO8601")
+    if found.get("results"):
+        rows = [{cell["field"]: cell["value"] for cell in row} for row in found["results"]]
+        frames.append(pandas.DataFrame(rows))
+        frames[-1]["time"] = pandas.to_datetime(frames[-1]["@timestamp"], utc=True, format="ISO8601")
+pandas.concat(frames, ignore_index=True).sort_values("time")
+"""
+# Rows of each query of logs in the drawn case: all that its functions wrote.
+ALL_LOGS = 40_000
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -61,6 +89,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load {load()} before")
     measure_package(rounds=options.rounds * 6)
     measure_reports(rounds=options.rounds)
+    measure_diagnosis(rounds=options.rounds)
     measure_import(options.case or max(cases(), key=unpacked_bytes), rounds=options.rounds)
     print(f"load {load()} after")
 
@@ -89,6 +118,37 @@ def measure_reports(rounds: int) -> None:
         clock, cpu = (ratio(samples, least, figure) for figure in ("clock_s", "cpu_s"))
         print(f"=> {name}: {clock:.2f}x the least notebook, by processor time {cpu:.2f}x (goal: 2.00)")
     print()
+
+
+def measure_diagnosis(rounds: int) -> None:
+    """Diagnose 200,000 rows, nearly all of metrics in one case and most of logs in the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        make(6, Path(folder) / "logs", "downstream_down", busy_and_logged)
+        kept = f"{folder}/case"
+        run(WATCHME, "case", "import", REPORTED["backlog"], kept)
+        contenders = {}
+        for name, raw in {"metrics": REPORTED["backlog"], "logs": Path(folder) / "logs"}.items():
+            contenders[f"least reader, {name}"] = lambda raw=raw: run(sys.executable, "-c", LEAST_READER, raw)
+            contenders[f"diagnose, {name}"] = lambda raw=raw: run(
+                WATCHME, "diagnose", "backlog", raw, "--json"
+            )
+        contenders["diagnose a case"] = lambda: run(WATCHME, "diagnose", "backlog", kept, "--json")
+        taken = take_turns(contenders, rounds)
+    for name, peer in (("metrics", "metrics"), ("logs", "logs"), ("a case", "metrics")):
+        samples = taken["diagnose a case" if name == "a case" else f"diagnose, {name}"]
+        cpu = ratio(samples, taken[f"least reader, {peer}"], "cpu_s")
+        least = min(sample.cpu_s for sample in samples)
+        print(
+            f"=> diagnosis, {name}: {cpu:.2f}x the least reader, {least:.2f} s of a processor (goal: 3.00 s)"
+        )
+    print()
+
+
+def busy_and_logged(world, options):
+    """Let twice as many devices send, and return all logs."""
+    options.update(logs="all", talks=True, log_rows=ALL_LOGS, period=60)
+    world.period = 60
+    people(world)
 
 
 def ratio(samples: list[Sample], others: list[Sample], figure: str) -> float:

@@ -672,7 +672,15 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
         file or variable, the key and the allowed values.
     """
     environ = os.environ if environ is None else environ
-    files = [(path, _read(path)) for path in _files(folder, environ)]
+    files = tuple((path, _text(path)) for path in _files(folder, environ))
+    return _config(files, tuple(environ.items()))
+
+
+@lru_cache(maxsize=8)  # an import asks for the limits several times for each file
+def _config(texts: tuple[tuple[Path, str], ...], variables: tuple[tuple[str, str], ...]) -> Config:
+    """Return the settings of these files, the strongest first, and of these environment variables."""
+    environ = dict(variables)
+    files = [(path, _settings_in(path, text)) for path, text in texts]
     language, language_source = _locale_language(environ)
     values: dict[str, str | None] = {"time_zone": "UTC", "language": language}
     sources = dict.fromkeys(KEYS, "default") | {"language": language_source}
@@ -797,18 +805,23 @@ def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Return the settings of a file, checked."""
+def _text(path: Path) -> str:
     try:
-        return _settings_in(path, path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(error_message("error-config-unreadable", path=path, reason=error)) from error
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
 
 
-@lru_cache(maxsize=8)  # an import asks for the limits at each file
 def _settings_in(path: Path, text: str) -> dict[str, Any]:
-    """Return the settings in the text of a file, checked; they are shared and must not be modified."""
-    return _validated(path, tomllib.loads(text))
+    """Return the settings in the text of a file, checked."""
+    try:
+        return _validated(path, tomllib.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(error_message("error-config-unreadable", path=path, reason=error))
 
 
 def check_text(text: str) -> None:

@@ -16,6 +16,7 @@ kind       pandas dtype                   meaning
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import eq
@@ -671,12 +672,7 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     schema = table_schema(name)
-    names = set(schema.names)
-    unknown = [column for column in frame.columns if column not in names]
-    if unknown:
-        raise InputError(
-            error_message("error-table-no-column", table=repr(name), columns=", ".join(map(repr, unknown)))
-        )
+    _check_columns(name, frame.columns)
     if len(frame) == 0:  # `frame.empty` is also true of rows without columns
         return empty(name)
     dtypes = _dtypes(name)
@@ -692,21 +688,85 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
             continue
         # A column of nothing but nulls may have any dtype on the way here.
         if values is None or values.isna().all():
-            columns[column.name] = _empty(name)[column.name].array.take([-1] * len(frame), allow_fill=True)
+            columns[column.name] = _nulls(name, column.name, len(frame))
             continue
         try:
             columns[column.name] = values.astype(dtype).array
         except (TypeError, ValueError) as error:
-            raise InputError(
-                error_message(
-                    "error-column-kind",
-                    column=repr(column.name),
-                    table=repr(name),
-                    kind=column.kind,
-                    reason=error,
-                )
-            ) from error
+            raise _unfitting(name, column, error) from error
     return pd.DataFrame(columns)
+
+
+def frame_of_values(name: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table, with the columns of the data dictionary, in order and dtype.
+
+    Parameters
+    ----------
+    name
+        Table.
+    rows
+        A mapping of columns to values for each row. A column that it lacks is null, and so is an empty text.
+
+    Raises
+    ------
+    InputError
+        When a row has a column that the data dictionary doesn't have, or a value that doesn't fit its kind.
+
+    Notes
+    -----
+    A folder of AWS responses has tens of files with few rows each. To convert each column once takes a third of
+    the time of a frame whose types are inferred first and converted then.
+    """
+    import pandas as pd
+
+    schema = table_schema(name)
+    _check_columns(name, set().union(*rows))
+    if not rows:
+        return empty(name)
+    columns: dict[str, Any] = {}
+    for column in schema.columns:
+        values = [row.get(column.name) for row in rows]
+        if column.kind == "text":
+            values = [None if value == "" else value for value in values]
+        if all(value is None for value in values):
+            columns[column.name] = _nulls(name, column.name, len(rows))
+            continue
+        try:
+            if column.kind == "time":
+                columns[column.name] = (
+                    pd.to_datetime(pd.Series(values), utc=True).astype(DTYPES["time"]).array
+                )
+            else:
+                columns[column.name] = pd.array(values, dtype=DTYPES[column.kind])
+        except (TypeError, ValueError) as error:
+            raise _unfitting(name, column, error) from error
+    return pd.DataFrame(columns)
+
+
+def _check_columns(name: str, columns: Iterable[str]) -> None:
+    names = table_schema(name).names
+    unknown = [column for column in columns if column not in names]
+    if unknown:
+        raise InputError(
+            error_message("error-table-no-column", table=repr(name), columns=", ".join(map(repr, unknown)))
+        )
+
+
+def _nulls(name: str, column: str, rows: int) -> Any:
+    """Return a column of a table with so many nulls."""
+    return _empty(name)[column].array.take([-1] * rows, allow_fill=True)
+
+
+def _unfitting(name: str, column: Column, error: Exception) -> InputError:
+    return InputError(
+        error_message(
+            "error-column-kind",
+            column=repr(column.name),
+            table=repr(name),
+            kind=column.kind,
+            reason=error,
+        )
+    )
 
 
 @cache

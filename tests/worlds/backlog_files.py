@@ -185,7 +185,8 @@ class Folder:
             kinds = {"errors": (bad, False, 1000)}
             if self.options["logs"] == "all":
                 kinds |= {"recent": (lines, True, 300), "first": (lines, False, 150)}
-            for kind, (found, newest, limit) in kinds.items():
+            for kind, (found, newest, usual) in kinds.items():
+                limit = self.options.get("log_rows", usual)
                 rows = []
                 for moment, text, request in (found[::-1] if newest else found)[:limit]:
                     number += 1
@@ -335,9 +336,9 @@ def write(path, model, start, options):
 
     ``options``: ``region``; ``period`` in seconds; ``missing_points``, a share; ``asleep``: the dead-letter
     queues publish nothing before their first message; ``talks``: runs log the message they work on; ``logs``:
-    all, errors or none; ``changes``: (seconds, event, resource, parameters), None for no trail at all;
-    ``made``: likewise, those that the configurations tell of whether or not there is a trail;
-    ``without``: of sqs, lambda, ec2, messages, state.
+    all, errors or none; ``log_rows``: rows of each query of logs at most, hundreds by default; ``changes``:
+    (seconds, event, resource, parameters), None for no trail at all; ``made``: likewise, those that the
+    configurations tell of whether or not there is a trail; ``without``: of sqs, lambda, ec2, messages, state.
     """
     folder = Folder(path, model, start, options)
     folder.metrics()

@@ -384,14 +384,21 @@ def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.
     last = max(pd.Timestamp(moment) for moment in ends if not pd.isna(moment))
     if not rule.sliding:
         grid = pd.date_range(begin, last.ceil(floor), freq=floor, inclusive="left")
-        grouped = known.groupby(known.index.floor(floor)).agg(how)
-        values = grouped.reindex(grid)
+        values = _by_period(known, floor, how).reindex(grid)
         values.index = values.index + timedelta(seconds=rule.period_s)
         return values
     grid = pd.date_range(begin, last, freq=f"{step}s", inclusive="left")
-    placed = known.groupby(known.index.floor(f"{step}s")).agg(how).reindex(grid)
+    placed = _by_period(known, f"{step}s", how).reindex(grid)
     width = rule.period_s // step
     values = placed.rolling(width, min_periods=1).agg(how) if width > 1 else placed
     values.index = values.index + timedelta(seconds=step)
     # Data before the first whole period was not recorded, which differs from a missing data point.
     return values.iloc[width - 1 :]
+
+
+def _by_period(known: pd.Series, period: str, how: str) -> pd.Series:
+    """Return values combined by period; as they are where each period has one, as a recorded metric has."""
+    starts = known.index.floor(period)
+    if starts.is_monotonic_increasing and starts.is_unique:
+        return known.set_axis(starts)
+    return known.groupby(starts).agg(how)

@@ -27,7 +27,6 @@ from watchme_analysis.aws_shapes.responses import (
     number,
     of_file,
     rows_from,
-    table_frame,
     table_result,
     utc_time,
 )
@@ -69,11 +68,7 @@ def query_result_parts(raw: RawFile) -> Iterator[TablePart]:
     query["truncated"] = query["truncated"] or bool(damage) or has_next
     notes = list(_notes(raw, query, request, has_next=has_next))
     words = raw.settings.get("log_words", LogWords())
-    events = table_frame(
-        "log_events",
-        rows_from(rows, lambda row: event_row(raw.relative, query, row, words), unexpected),
-        raw.remarks,
-    )
+    events = rows_from(rows, lambda row: event_row(raw.relative, query, row, words), unexpected)
     retrieval = {name: query[name] for name in ("query", "bytes_scanned", "cost_usd", "cached_at")}
     yield TablePart(
         "log_events",
@@ -211,14 +206,16 @@ def event_row(file: str | None, query: dict[str, Any], result: list[Any], words:
     words
         Words for errors beside the usual English ones.
     """
-    values = {str(f.get("field")): f.get("value") for f in result if isinstance(f, dict)}
+    values = _cells(result)
     message = values.get("@message")
     if message is not None and not isinstance(message, str):
         message = json_text(message)
     facts = classify_message(message, words) if message is not None else MessageFacts(kind="")
-    others = {name: value for name, value in values.items() if name not in _COLUMN_FIELDS}
+    others = {name: values[name] for name in values if name not in _COLUMN_FIELDS}
     group = values.get("@log") or query["log_group"]
-    group = re.sub(r"^\d{12}:", "", str(group)) if group else None
+    group = str(group) if group else None
+    if group is not None and group[12:13] == ":":
+        group = re.sub(r"^\d{12}:", "", group)
     row = {name: getattr(facts, name) for name in _MESSAGE_COLUMNS}  # astuple also copies each value
     row.update(
         file=file,
@@ -233,6 +230,16 @@ def event_row(file: str | None, query: dict[str, Any], result: list[Any], words:
         fields=json_text(others) if others else None,
     )
     return row
+
+
+def _cells(result: list[Any]) -> dict[str, Any]:
+    """Return the values of a row by field; cells that are none are left out."""
+    try:
+        # As GetQueryResults writes every row; an import reads hundreds of thousands.
+        return {cell["field"] + "": cell["value"] for cell in result}
+    except (KeyError, TypeError):
+        pass
+    return {str(cell.get("field")): cell.get("value") for cell in result if isinstance(cell, dict)}
 
 
 def insights_time(text: Any) -> datetime | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -38,11 +39,13 @@ from watchme_analysis.aws_shapes.responses import (
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table
 from watchme_analysis.files.storable_values import escape_surrogates, holds_surrogates, storable_rows
+from watchme_analysis.schema import frame_of_values
 from watchme_analysis.text.message import Message, Names, Quotation, Resource, message
 from watchme_analysis.text.render import note
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from watchme_analysis.retrieval import Retrieval
@@ -128,7 +131,9 @@ def fill_intervals(
 # Columns that identify a series of a plain metric.
 _SERIES = ("namespace", "metric", "dimensions", "stat", "period_s", "expression")
 # Whole numbers from this on do not fit into a column.
-_TOO_LARGE = 10**300
+_TOO_LARGE = 1e300
+# Completeness of a point; the last if it may still change.
+_KINDS = ("value", "zero", "not_settled")
 # Other series (metric math, or with an unknown query) are identified by these columns.
 _UNNAMED = ("id", "label", "folder")
 
@@ -192,7 +197,6 @@ def series_parts(
     _infer_periods(series, frames)
     for row, frame in zip(series, frames, strict=True):
         row["missing"] = _missing(row, frame)
-        frame["completeness"] = _completeness(row, frame)
     inferred = infer_stats(series, frames)
     if inferred:
         notes.append(of_file(raw, "note-statistic-inferred", series=inferred))
@@ -209,7 +213,7 @@ def series_parts(
         notes.append(of_file(raw, "note-series-incomplete", series=Names(tuple(incomplete))))
     if has_pages:
         notes.append(of_file(raw, "note-points-page"))
-    points = _joined(raw, series, frames)
+    points = _joined(series, frames)
     problems = problems._replace(unexpected=unexpected)
     truncated = bool(incomplete) or has_pages
     yield TablePart(
@@ -247,14 +251,15 @@ def _missing(row: dict[str, Any], frame: pd.DataFrame) -> int | None:
     return int((~settled.isin(frame["time"])).sum())
 
 
-def _completeness(row: dict[str, Any], frame: pd.DataFrame) -> pd.Series:
-    """Return for each point ``value``, ``zero``, or ``not_settled`` if it may still change."""
+def _completeness(row: dict[str, Any], frame: pd.DataFrame) -> np.ndarray:
+    """Return for each point the place in :data:`_KINDS` of its completeness."""
+    import numpy as np
     import pandas as pd
 
-    kinds = frame["value"].eq(0).map({True: "zero", False: "value"}).astype("string")
+    kinds: np.ndarray = (frame["value"].to_numpy() == 0).astype("int8")
     if row["asked_at"] is not None and row["period_s"] is not None:
         ends = frame["time"] + pd.Timedelta(seconds=row["period_s"])
-        kinds = kinds.mask(ends > pd.Timestamp(row["asked_at"] - SETTLED_AFTER), "not_settled")
+        kinds[np.asarray(ends > pd.Timestamp(row["asked_at"] - SETTLED_AFTER))] = _KINDS.index("not_settled")
     return kinds
 
 
@@ -275,6 +280,7 @@ def _messages(raw: RawFile, value: Any) -> list[str]:
 
 def _points(raw: RawFile, result: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
     """Return times and values of a series, and sentences on unusable ones."""
+    import numpy as np
     import pandas as pd
 
     times, values = result.get("Timestamps"), result.get("Values")
@@ -294,25 +300,34 @@ def _points(raw: RawFile, result: dict[str, Any]) -> tuple[pd.DataFrame, list[st
                 kept=size,
             )
         )
-    frame = pd.DataFrame(
-        {
-            "time": _point_times(times[:size], raw.zone),
-            "value": pd.to_numeric(
-                pd.Series([_finite(value) for value in values[:size]], dtype="object"), errors="coerce"
-            ),
-        }
-    )
+    frame = pd.DataFrame({"time": _point_times(times[:size], raw.zone), "value": _numbers(values[:size])})
     # An infinite value would make every sum and mean infinite.
-    is_bad = frame["time"].isna() | frame["value"].isna() | frame["value"].abs().eq(math.inf)
-    if is_bad.any():
-        complaints.append(of_file(raw, "note-points-unreadable", series=series, points=int(is_bad.sum())))
-        frame = frame[~is_bad]
+    is_good = frame["time"].notna().to_numpy() & np.isfinite(frame["value"].to_numpy())
+    if not is_good.all():
+        unreadable = int((~is_good).sum())
+        complaints.append(of_file(raw, "note-points-unreadable", series=series, points=unreadable))
+        frame = frame[is_good]
     return frame, complaints
+
+
+def _numbers(values: list[Any]) -> np.ndarray:
+    """Return the values of a series; NaN for what is no number that a column can hold."""
+    import numpy as np
+    import pandas as pd
+
+    if set(map(type, values)) <= {int, float}:
+        with suppress(OverflowError):
+            found = np.array(values, dtype="float64")
+            if not (np.abs(found) >= _TOO_LARGE).any():
+                return found
+    written = pd.Series([_finite(value) for value in values], dtype="object")
+    numbers: np.ndarray = pd.to_numeric(written, errors="coerce").to_numpy("float64", na_value=math.nan)
+    return numbers
 
 
 def _point_times(times: list[Any], zone: tzinfo) -> pd.Series:
     """Return the times of a series in UTC."""
-    if all(isinstance(time, str) for time in times):
+    if set(map(type, times)) == {str}:
         return _times_of_texts(tuple(times), zone)
     return _utc_times(times, zone)
 
@@ -390,20 +405,22 @@ def _infer_periods(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> 
             series[at]["period_s"] = period
 
 
-def _joined(raw: RawFile, series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return all points with the identity of their series."""
+def _joined(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return all points with the identity of their series and their completeness."""
     import numpy as np
     import pandas as pd
 
     if not frames:
         return table_frame("metrics", [])
     points = pd.concat(frames, ignore_index=True)
-    sizes = [len(frame) for frame in frames]
-    for key in (*KEYS, "status"):
-        values = pd.Series([row[key] for row in series], dtype="object")
-        dtype = "Int64" if key == "period_s" else "string"
-        points[key] = values.astype(dtype).take(np.repeat(np.arange(len(series)), sizes)).array
-    points["file"] = pd.Series(raw.relative, index=points.index, dtype="string")
+    places = np.repeat(np.arange(len(series)), [len(frame) for frame in frames])
+    rows = frame_of_values(
+        "metrics", [{key: row[key] for key in ("file", *KEYS, "status")} for row in series]
+    )
+    for key in ("file", *KEYS, "status"):
+        points[key] = rows[key].array.take(places)
+    kinds = np.concatenate([_completeness(row, frame) for row, frame in zip(series, frames, strict=True)])
+    points["completeness"] = pd.array(_KINDS, dtype="string").take(kinds)
     return points
 
 

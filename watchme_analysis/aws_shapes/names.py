@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 LAMBDA_LOG_GROUP = "/aws/lambda/"
@@ -50,6 +51,7 @@ def arn_part(arn: str | None, part: int) -> str | None:
     return parts[part] or None if len(parts) > 5 else None
 
 
+@lru_cache(maxsize=64)  # asked for each event of a log
 def log_group_function(log_group: str | None) -> str | None:
     """Return the function that a log group belongs to; None for other log groups.
 

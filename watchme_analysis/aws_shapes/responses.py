@@ -21,7 +21,7 @@ from watchme_analysis.files.lines import TEXT_LIMIT
 from watchme_analysis.files.storable_values import escape_surrogates, frame_of_rows
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import DTYPES, conform, table_schema
+from watchme_analysis.schema import conform, frame_of_values, table_schema
 from watchme_analysis.text.message import MessageText, Resource, message, value_of
 from watchme_analysis.text.render import note
 
@@ -177,6 +177,8 @@ def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
         return None
     if isinstance(value, datetime):
         found = value
+    elif isinstance(value, str) and value[4:5] == "-" and (plain := _iso_or_none(value)) is not None:
+        found = plain  # as the AWS CLI writes times: an import reads hundreds of thousands
     elif isinstance(value, (int, float)) or re.fullmatch(r"\d{9,14}(\.\d+)?", str(value)):
         try:
             epoch = float(value)
@@ -184,14 +186,20 @@ def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
         except (ValueError, OverflowError, OSError):
             return None
     else:
-        text = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", str(value).strip())
-        try:
-            found = datetime.fromisoformat(text)
-        except ValueError:
+        plain = _iso_or_none(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", str(value).strip()))
+        if plain is None:
             return None
+        found = plain
     try:
         return (found.replace(tzinfo=zone) if found.tzinfo is None else found).astimezone(UTC)
     except OverflowError:
+        return None
+
+
+def _iso_or_none(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
         return None
 
 
@@ -401,53 +409,26 @@ def table_result(  # noqa: PLR0913 - a table, its rows and what the Retrieval st
 
 
 def table_frame(table: str, rows: Any, notes: list[str] | None = None) -> pd.DataFrame:
-    """Return rows as a frame with the columns and types of the data dictionary; empty text becomes null.
+    """Return rows as a frame with the columns and types of the data dictionary.
 
     Parameters
     ----------
     table
         Name of the table.
     rows
-        Rows as dictionaries, or a frame.
+        Rows as dictionaries, of which empty text becomes null, or a frame.
     notes
         Receives a sentence on values that the table cannot hold; see :func:`frame_of_rows`.
     """
     import pandas as pd
 
     if isinstance(rows, pd.DataFrame):
-        return _typed(table, rows)
+        return conform(table, rows)
     own_notes: list[str] = []
-    frame = frame_of_rows(table, list(rows), own_notes, lambda given: _typed(table, _columns(table, given)))
+    frame = frame_of_rows(table, list(rows), own_notes, lambda given: frame_of_values(table, given))
     if notes is not None:
         notes += own_notes
     return frame
-
-
-def _columns(table: str, rows: Sequence[Mapping[str, Any]]) -> Any:
-    # Unknown keys stay columns, so that conform refuses them and none is lost.
-    import pandas as pd
-
-    return pd.DataFrame.from_records(rows) if rows else pd.DataFrame(columns=table_schema(table).names)
-
-
-def _typed(table: str, frame: Any) -> Any:
-    import pandas as pd
-
-    if not len(frame):
-        return conform(table, frame)
-    kinds = {column.name: column.kind for column in table_schema(table).columns}
-    columns = {}
-    for name, given in frame.items():
-        values = given
-        if kinds.get(name) == "time":
-            values = pd.to_datetime(values, utc=True).astype(DTYPES["time"])
-        elif kinds.get(name) == "text":
-            values = values.astype("string")
-            # To replace takes several times as long as to look, and few columns hold empty texts.
-            if (values.array == "").any():
-                values = values.replace("", pd.NA)
-        columns[name] = values
-    return conform(table, pd.DataFrame(columns, index=frame.index))
 
 
 def _time_bounds(table: str, frame: Any) -> tuple[datetime | None, datetime | None]:

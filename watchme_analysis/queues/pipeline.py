@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    pass
-
 _Answer = TypeVar("_Answer")
 _DLQ_NAME = re.compile(r"(^|[-_.])(dlq|dl|dead[-_]?letters?(queue)?)([-_.]|$)|dlq$", re.IGNORECASE)
 
@@ -119,8 +114,15 @@ def series_of(
     key = preferred_key(indexed, resource, metric, stats)
     if key is None:
         return None
-    group = indexed[key].drop_duplicates("time", keep="last")
-    return group.set_index("time")["value"].astype("float64"), int(key[3])
+    import pandas as pd
+
+    group = indexed[key]
+    values = group["value"].to_numpy("float64", na_value=math.nan)
+    series = pd.Series(values, pd.DatetimeIndex(group["time"], name="time"), name="value")
+    # In order, as the points are, repeated times are found without a table of all times.
+    if not (series.index.is_monotonic_increasing and series.index.is_unique):
+        series = series[~series.index.duplicated(keep="last")]
+    return series, int(key[3])
 
 
 # A series counts as complete when it covers this share of the longest series of the same metric.
@@ -135,12 +137,11 @@ def preferred_key(
     A series with a finer period is ignored when it covers only a part of the time.
     """
     for stat in stats:
-        spans = {
-            key: indexed[key]["time"].iloc[-1] - indexed[key]["time"].iloc[0]
-            for key in indexed
-            if key[:3] == (resource, metric, stat)
-        }
-        if spans:
+        keys: list[tuple[Any, ...]] = [key for key in indexed if key[:3] == (resource, metric, stat)]
+        if len(keys) == 1:
+            return keys[0]
+        if keys:
+            spans = {key: indexed[key]["time"].iloc[-1] - indexed[key]["time"].iloc[0] for key in keys}
             whole = max(spans.values())
             finest: tuple[Any, ...] = min(
                 (key for key, span in spans.items() if span >= MOST_OF_IT * whole), key=lambda item: item[3]
@@ -506,10 +507,10 @@ def _grid(
     frame = pd.DataFrame(index=index, columns=list(COLUMNS), dtype="float64")
     frame.index.name = "time"
     for column, (series, fine, how) in picked.items():
+        starts = series.index.floor(rule)
         placed = series
-        if fine < period or not series.index.isin(index).all():
-            grouped = series.groupby(series.index.floor(rule))
-            placed = grouped.agg(how)
+        if fine < period or not starts.equals(series.index):
+            placed = series.groupby(starts).agg(how)
         frame[column] = placed.reindex(index)
     return frame, period, frozenset(known)
 

@@ -81,20 +81,25 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
     rows = []
     # True for queues whose failures lie in the messages; computed once for each queue with messages.
     own_faults: dict[str, bool] = {}
-    for row in messages.itertuples():
-        said = {name: value if _known(value) else None for name, value in row._asdict().items()}
-        own = by_queue.get(str(said["source_queue"])) or by_dlq.get(row.queue) or by_queue.get(row.queue)
+    stated = messages.astype(object).where(messages.notna(), None).to_dict("records")
+    for place, said in zip(messages.index, stated, strict=True):
+        own = (
+            by_queue.get(str(said["source_queue"]))
+            or by_dlq.get(said["queue"])
+            or by_queue.get(said["queue"])
+        )
         if own is None:
             continue
-        found = _message(said, own.pipeline, settings, ends)
-        key = key_in_body(found["body"], settings) or found["work_time"] or found["work_date"]
+        content = _content(said["body"])
+        found = _message(said, content, own.pipeline, settings, ends)
+        key = _key_of(content, settings) or found["work_time"] or found["work_date"]
         is_dead = found["state"] == DEAD
-        ran = done.has(row.message_id, own.pipeline.function, found["work_item"], key)
+        ran = done.has(said["message_id"], own.pipeline.function, found["work_item"], key)
         ran = ran or (is_dead and sure[own.pipeline.queue](found["sent_at"]))
-        error = failed.get(str(row.message_id))
-        found["before_window"] = row.Index in old
+        error = failed.get(str(said["message_id"]))
+        found["before_window"] = place in old
         found["processed"] = True if ran else None
-        is_explained = is_dead and (row.Index not in old or error is not None)
+        is_explained = is_dead and (place not in old or error is not None)
         found["recoverable"] = None
         if is_explained:
             if own.pipeline.queue not in own_faults:
@@ -117,14 +122,18 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
 
 
 def _message(
-    said: Mapping[str, Any], pipeline: Pipeline, settings: WorkItemSettings, ends: datetime | None
+    said: Mapping[str, Any],
+    content: Mapping[str, Any],
+    pipeline: Pipeline,
+    settings: WorkItemSettings,
+    ends: datetime | None,
 ) -> dict[str, Any]:
-    """Return the columns that follow from a message itself and its queue's settings."""
+    """Return the columns that follow from a message itself, its content and its queue's settings."""
     is_dead = said["queue"] != pipeline.queue
     retention = pipeline.settings.dlq_retention_s if is_dead else pipeline.settings.retention_s
     sent_at = None if said["sent_at"] is None else said["sent_at"].to_pydatetime()
     expires = None if retention is None or sent_at is None else sent_at + timedelta(seconds=retention)
-    moment, local = _work_of(said["body"], said["work_key"], settings)
+    moment, local = _work_of(content, said["work_key"], settings)
     return {
         "queue": pipeline.queue,
         "state": DEAD if is_dead else "waiting",
@@ -182,23 +191,22 @@ def work_pairs(frame: pd.DataFrame) -> list[list[str]]:
     return sorted([str(item), str(date)] for item, date in pairs)
 
 
-def _known(value: Any) -> bool:
-    """Return whether a value is present."""
-    import pandas as pd
+def _content(body: str | None) -> dict[str, Any]:
+    """Return the fields of a message's body; none of a body that is no JSON object."""
+    if body is None:
+        return {}
+    try:
+        parsed = read_json(body)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
-    return value is not None and not pd.isna(value)
 
-
-def _work_of(body: str | None, key: str | None, settings: WorkItemSettings) -> tuple[str | None, str | None]:
+def _work_of(
+    content: Mapping[str, Any], key: str | None, settings: WorkItemSettings
+) -> tuple[str | None, str | None]:
     """Return the moment as sent and the local date of the work, also from the path of its file."""
     zone = parse_zone(settings.time_zone)
-    content: dict[str, Any] = {}
-    if body is not None:
-        try:
-            parsed = read_json(body)
-            content = parsed if isinstance(parsed, dict) else {}
-        except ValueError:
-            content = {}
     moment = first_of(content, settings.time_keys)
     local = first_of(content, settings.day_keys)
     if moment is None and local is None:
@@ -219,15 +227,11 @@ def _work_of(body: str | None, key: str | None, settings: WorkItemSettings) -> t
 
 def key_in_body(body: str | None, settings: WorkItemSettings) -> str | None:
     """Return the day of a message about a whole day, or the moment of any other message."""
-    if body is None:
-        return None
-    try:
-        parsed = read_json(body)
-    except ValueError:
-        return None
-    if not isinstance(parsed, dict):
-        return None
-    found = first_of(parsed, settings.day_keys) or first_of(parsed, settings.time_keys)
+    return _key_of(_content(body), settings)
+
+
+def _key_of(content: Mapping[str, Any], settings: WorkItemSettings) -> str | None:
+    found = first_of(content, settings.day_keys) or first_of(content, settings.time_keys)
     return None if found is None else str(found)
 
 
