@@ -18,8 +18,6 @@ from watchme_analysis.inference.findings import Ranked
 from watchme_analysis.inference.weighing import NAMED_AT, weigh
 
 QUESTION = "backlog"
-# Trouble of other queues that ended this long before an incident does not belong to it.
-APART = timedelta(hours=1)
 # A change undid a cause when its effect ended at the change or within this time, for what was under way.
 UNDER_WAY = timedelta(hours=1)
 # Signals that are seen in metrics or settings themselves, and not by the invocations that they make fail: the
@@ -214,7 +212,7 @@ def _first_on_any_queue(lead: QueueObservation, affected: Sequence[QueueSignals]
         if item.signal == lead.signal and item.span is not None and queue.queue != lead.queue
     ]
     for other in sorted(others, key=lambda item: (item.end is None, item.end or item.shown), reverse=True):
-        if other.shown < span.shown and (other.end is None or other.end > span.shown - APART):
+        if other.shown < span.shown and (other.end is None or other.end >= span.shown):
             span = other
     return span
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from watchme_analysis.backlog.chain import SIGNALS, QueueSignals
 from watchme_analysis.backlog.context import BacklogContext
-from watchme_analysis.backlog.judge import APART, QUESTION, Judgement
+from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.look import QueueObservation
 from watchme_analysis.inference.causes import Cause, load_causes
@@ -32,6 +32,8 @@ from watchme_analysis.text.message import (
 from watchme_analysis.text.shell_quoting import shell_option
 from watchme_analysis.window import Window
 
+# Trouble of other queues that ended this long before an incident does not belong to it.
+APART = timedelta(hours=1)
 # Other incidents of one queue that are reported at most.
 MOST = 4
 # Shortest time before or after an incident that is diagnosed by itself.
