@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from watchme_analysis.cli.output import output_of
+
 FORMS = ["json", "csv", "jsonl"]
 QUERY = "select vantage, count(*) as n from probes group by vantage order by vantage"
 
@@ -70,6 +72,12 @@ def test_a_file_is_replaced_only_by_force(sql, evidence):
     assert file.read_text() == "mine"
     assert sql("--to", file, "--force").returncode == 0
     assert file.read_text() == sql("--csv").stdout
+
+
+def test_a_file_without_a_folder_is_refused_before_the_command_acts(tmp_path):
+    for name in ("file", "to"):
+        with pytest.raises(FileNotFoundError):
+            output_of({"form": "json", "force": False, name: tmp_path / "none" / "rows.json"})
 
 
 @pytest.mark.parametrize(

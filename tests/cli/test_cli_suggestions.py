@@ -2,6 +2,8 @@
 
 import pytest
 
+from watchme_analysis.cli import main
+
 
 @pytest.mark.parametrize(
     ("words", "meant"),
@@ -22,6 +24,14 @@ def test_a_mistyped_word_is_answered_with_the_one_it_resembles(watchme, evidence
     assert answer.returncode == 2
     assert answer.stderr.count("\n") == 1
     assert f"Did you mean `{meant}`?" in answer.stderr
+
+
+def test_a_mistyped_verb_is_answered_in_japanese_as_well(capsys, monkeypatch):
+    for language, said in (("en", "Did you mean 'archive'?"), ("ja", "`archive` のことですか")):
+        monkeypatch.setattr("sys.argv", ["watchme", "queue", "achive", "--language", language])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert (ended.value.code, said in capsys.readouterr().err) == (2, True)
 
 
 @pytest.mark.parametrize(

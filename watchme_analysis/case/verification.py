@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from watchme_analysis.case.case_folder import Case, check_case_path
+from watchme_analysis.case.case_folder import Case, check_case_path, no_folder
 from watchme_analysis.case.manifest import MANIFEST, read_manifest
 from watchme_analysis.case.writer import sha256_of
-from watchme_analysis.errors import WatchmeError
+from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.evidence_file import unpacked_name
 from watchme_analysis.text.formats import readable_name
 from watchme_analysis.text.message import Resource
@@ -23,7 +23,14 @@ def case_problems(folder: Path) -> list[str]:
 
     Checked are the manifest, the hash, the number of rows, the columns and the values of each table, the
     copies of evidence files, and that the folder holds nothing else.
+
+    Raises
+    ------
+    InputError
+        When there is no such folder.
     """
+    if not folder.is_dir():
+        raise InputError(no_folder(folder, "case"))
     try:
         check_case_path(folder)
         case = Case(folder, read_manifest(folder))

@@ -118,6 +118,10 @@ def _of_kind(error: click.UsageError, language: str) -> str:
     named = param.get_error_hint(error.ctx).replace("'", "") if isinstance(param, click.Parameter) else ""
     if isinstance(error, click.MissingParameter):
         return _said("command-missing", language, name=named or str(error.param_hint or ""))
+    if (command := getattr(error, "command_name", None)) is not None:  # a class of newer versions of click
+        near = [*(getattr(error, "possibilities", None) or ()), ""][0]
+        message_id = "error-no-command-near" if near else "error-no-command"
+        return _said(message_id, language, command=repr(command), near=near)
     if isinstance(error, click.NoSuchOption):
         near = ", ".join(error.possibilities or ())
         found = _said("command-no-option", language, name=error.option_name)

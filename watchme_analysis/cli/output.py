@@ -6,7 +6,9 @@ print. Commands that make a plan, an archive or a record write that (:func:`file
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,7 +178,10 @@ def output_of(options: dict[str, Any], default: str = TABLE) -> Output:
         When the options contradict one another.
     InputError
         When the file exists and ``--force`` is not given.
+    FileNotFoundError
+        When there is no folder for the file, or for that of :func:`file_option`.
     """
+    check_folder(options.get("to"))
     stated, file, is_forced = (options.pop(name, None) for name in ("form", "file", "force"))
     flags = [form for form in _FORMS if options.pop(f"as_{form}", False)]
     forms = dict.fromkeys([*([stated] if stated else []), *flags])
@@ -191,6 +196,13 @@ def output_of(options: dict[str, Any], default: str = TABLE) -> Output:
     form = form or (suffix if suffix in _FORMS else default)
     if form == TABLE:
         raise click.UsageError(error_sentence("error-output-suffix"))
+    check_folder(file)
     if file.is_file() and not is_forced:
         raise InputError(error_message("error-output-exists", file=file))
     return Output(form, file)
+
+
+def check_folder(file: Path | None) -> None:
+    """Raise an error if a file has no folder, before a command changes what the file should record."""
+    if file is not None and not file.absolute().parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))

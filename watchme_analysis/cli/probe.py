@@ -46,6 +46,8 @@ def with_message(error: Exception) -> Exception:
     return error
 
 
+# Exit code when a probe could not be written or published.
+INCOMPLETE = 1
 # With a URL, the option adds that URL; without, it sets the vantage of all other URLs.
 HERE = "-"
 _VANTAGE_OPTION: dict[str, Any] = {"multiple": True, "is_flag": False, "flag_value": HERE, "metavar": "[URL]"}
@@ -97,7 +99,9 @@ Examples:
   watchme probe https://example.com/api/health --publish --slower-than 10s
   watchme probe --standalone > probe.py; docker cp probe.py api:/tmp/ && docker exec -d api \\
       python /tmp/probe.py --to /tmp/probes.csv http://127.0.0.1:8017/health
-  watchme probe --curl --inside http://127.0.0.1:8017/health""",
+  watchme probe --curl --inside http://127.0.0.1:8017/health
+
+Exit codes: 0 every probe was written, whatever it found; 1 some were not, or not published; 2 bad input.""",
 )
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @system_option
@@ -144,7 +148,7 @@ Examples:
 @language_option
 @click.option("--standalone", is_flag=True, help="Print a script that needs only Python, and exit.")
 @click.option("--curl", is_flag=True, help="Print equivalent shell lines with curl, and exit.")
-def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...], **options: Any) -> None:
+def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...], **options: Any) -> int:
     """Probe URLs at an interval and append the results to probes.csv.
 
     The vantage of a URL is `outside`, through the edge, unless --inside or --host is given. All URLs are
@@ -158,7 +162,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     """
     if options["standalone"]:
         echo_data(Path(prober.__file__).read_text(encoding="utf-8"))
-        return
+        return 0
     targets = _targets(urls, inside, host, options["system"])
     for _, url in targets:
         try:
@@ -176,7 +180,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
             raise click.UsageError(error_sentence("error-for-without-curl"))
         same = {"output": options["to"], "insecure": options["insecure"]}
         echo(curl_lines(targets, every_s, timeout_s, options["header"], **same))
-        return
+        return 0
     if slow_s is not None and not options["publish"]:
         raise click.UsageError(error_sentence("error-slower-needs-publish"))
     out = Printer(options["language"])
@@ -192,8 +196,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     stop = prober.stop_on_signals()
     if not options["publish"]:
         prober.run(targets, every_s, for_s, fetch, writer, stop)
-        _print_summary(writer, out)
-        return
+        return _summary(writer, out)
     publisher = _publisher(targets, slow_s, options, out)
 
     def fetch_and_publish(url: str) -> dict[str, Any]:
@@ -204,7 +207,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     with publisher:
         prober.run(targets, every_s, for_s, fetch_and_publish, writer, stop)
     echo(out.text(publisher.summary()), err=True)
-    _print_summary(writer, out)
+    return _summary(writer, out) or (INCOMPLETE if publisher.unwritten else 0)
 
 
 def _line_of(out: Printer, row: dict[str, Any], problem: Exception | None) -> str:
@@ -216,8 +219,10 @@ def _line_of(out: Printer, row: dict[str, Any], problem: Exception | None) -> st
     return printable(line)
 
 
-def _print_summary(writer: prober.Writer, out: Printer) -> None:
+def _summary(writer: prober.Writer, out: Printer) -> int:
+    """Print how many probes were written, and return the exit code."""
     out.say("probe-written", err=True, rows=writer.rows, lost=writer.lost, file=writer.path)
+    return INCOMPLETE if writer.lost else 0
 
 
 def _publisher(

@@ -18,7 +18,14 @@ from watchme_analysis.cli.options import (
     require_parameters,
     visibility_option,
 )
-from watchme_analysis.cli.output import TABLE, file_option, form_options, output_of, output_options
+from watchme_analysis.cli.output import (
+    TABLE,
+    check_folder,
+    file_option,
+    form_options,
+    output_of,
+    output_options,
+)
 from watchme_analysis.cli.plans import EXIT_CODES, print_policy
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.errors import InputError
@@ -73,6 +80,7 @@ def archive_command(queue: str, to: Path, **options: Any) -> int:
     if options["print_policy"]:
         return print_policy(calls_of_reading("QUEUE"))
     require_parameters("queue", "to")
+    check_folder(to)
     found = archive_queue(session_of(options), queue, to, ReadingLimits(options["visibility_timeout"]))
     about = {"queue": queue, "archive": str(to), "messages": len(found.messages), "sha256": found.sha256}
 

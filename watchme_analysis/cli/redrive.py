@@ -22,7 +22,15 @@ from watchme_analysis.cli.options import (
     policy_option,
     visibility_option,
 )
-from watchme_analysis.cli.output import JSON_LINES, TABLE, Output, file_option, form_options, output_of
+from watchme_analysis.cli.output import (
+    JSON_LINES,
+    TABLE,
+    Output,
+    check_folder,
+    file_option,
+    form_options,
+    output_of,
+)
 from watchme_analysis.cli.plans import EXIT_CODES, print_policy
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.errors import InputError
@@ -94,7 +102,8 @@ Examples:
   watchme redrive cases/last-night --create body.json --queue daily --plan
   watchme redrive cases/last-night --send 1           send one; nothing is confirmed or deleted
 
-Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-letter queue; 2 bad input.""",
+Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-letter queue, or a file of
+messages can't be read; 2 bad input.""",
 )
 @click.argument("case", type=CASE, required=False)
 @click.option(
@@ -197,6 +206,7 @@ def redrive(
         return _print_policy(is_move=complete["move_task"] is not None)
     if send is not None and complete["apply_now"]:
         raise InputError(error_message("error-send-or-apply"))
+    check_folder(to)
     if to is not None:
         if complete["apply_now"]:
             check_replaceable(to, lambda first: b'"outcome"' in first, "audit")
@@ -213,7 +223,9 @@ def redrive(
     if send is None and (to is None or is_form_stated):
         _show_list(plan, output, out)
     _print_plan(plan, to, out)
-    return 0 if send is None else _send(plan, None if send == "all" else int(send), complete, output, out)
+    if send is None:
+        return INCOMPLETE if plan.unread else 0
+    return _send(plan, None if send == "all" else int(send), complete, output, out)
 
 
 def _is_list(send: str | None, options: Mapping[str, Any]) -> bool:

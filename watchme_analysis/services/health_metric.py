@@ -110,13 +110,18 @@ class MetricPublisher:
                 return
             self.written += len(part)
 
+    @property
+    def unwritten(self) -> int:
+        """Return the number of data points that were not written."""
+        return self.lost + len(self._minutes)
+
     def summary(self) -> Message:
         """Return the number of data points written and lost, and the last problem."""
         return message(
             "probe-published",
             points=self.written,
             metric=Resource(HEALTH_METRIC),
-            lost=self.lost + len(self._minutes),
+            lost=self.unwritten,
             problem=value_of(self.problem),
         )
 
