@@ -92,6 +92,11 @@ def test_a_failed_system_does_not_keep_the_others_from_running(project, watchme,
     japanese = json.loads(watchme("run", "--offline", "--language", "ja", cwd=project).stdout)
     for each in japanese["systems"]:
         assert re.search("[ぁ-ん]", each["error"])
+    rows = watchme("run", "--offline", "--output", "jsonl", cwd=project).stdout.splitlines()
+    assert [json.loads(row)["system"] for row in rows] == ["orders", "refunds"]
+    shown = watchme("run", "--offline", "--output", "table", cwd=project).stdout
+    named = [text.split(":")[0] for text in shown.splitlines() if not text.startswith("  ")]
+    assert named == ["orders", "refunds"]
     assert "the cache lacks" in (project / ".watchme" / "run.log").read_text().lower()
 
 

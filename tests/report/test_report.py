@@ -115,7 +115,10 @@ def test_the_exit_code_follows_the_diagnosis_unless_a_notebook_failed(report, ev
     wanted = ("--notebooks", folder, "--to", tmp_path / "reports", "--fail-on")
     assert report("health", evidence, *wanted, "supported")[0] == 3
     notebooks("## Answer", answer_cell(verdict="inconclusive", incident={"start": None, "end": None}))
-    assert report("health", evidence, *wanted, "incident")[0] == 0
+    code, printed, _ = report("health", evidence, *wanted, "incident", "--json")
+    (row,) = json.loads(printed)
+    assert (code, row["verdict"], row["status"]) == (0, "inconclusive", "ok")
+    assert Path(row["page"]).is_file()
     notebooks("## Answer", answer_cell(), "1 / 0")
     assert report("health", evidence, *wanted, "supported")[0] == 1
 

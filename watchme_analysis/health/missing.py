@@ -235,7 +235,7 @@ def inside_probes(at: Addresses) -> str:
     return (
         "watchme probe --standalone > probe.py\n"
         "docker cp probe.py CONTAINER:/tmp/probe.py\n"
-        "docker exec CONTAINER python /tmp/probe.py --output /tmp/probes.csv --for 600 "
+        "docker exec CONTAINER python /tmp/probe.py --to /tmp/probes.csv --for 600 "
         f"{shell_word(at.inside)}\n"
         "docker cp CONTAINER:/tmp/probes.csv FOLDER/probes-inside.csv"
     )
@@ -243,13 +243,13 @@ def inside_probes(at: Addresses) -> str:
 
 def outside_probes(at: Addresses) -> str:
     """Probe through the edge for ten minutes."""
-    return f"watchme probe {shell_word(at.outside)} --every 10s --for 10m --output FOLDER/probes-outside.csv"
+    return f"watchme probe {shell_word(at.outside)} --every 10s --for 10m --to FOLDER/probes-outside.csv"
 
 
 def host_probes(at: Addresses) -> Message:
     """Probe past Nginx for ten minutes."""
     command = (
-        f"watchme probe --host {shell_word(at.host)} --every 10s --for 10m --output FOLDER/probes-host.csv"
+        f"watchme probe --host {shell_word(at.host)} --every 10s --for 10m --to FOLDER/probes-host.csv"
     )
     return message("collect-on-host", commands=Commands(command))
 
