@@ -8,7 +8,11 @@ import pytest
 from watchme_analysis.cli import cli
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FORMER = re.compile(r"watchme (?:import|pull)\b")
+FORMER = re.compile(
+    r"watchme (?:import|pull)\b"
+    r"|watchme (?:report|demo|redrive|loadtest)\b[^`\"\n]* --(?:out|audit|result)\b"
+    r"|watchme probe\b[^`\"\n]* --output\b"
+)
 
 
 def test_import_and_pull_are_the_verbs_of_case(watchme, evidence, tmp_path):

@@ -248,9 +248,7 @@ def outside_probes(at: Addresses) -> str:
 
 def host_probes(at: Addresses) -> Message:
     """Probe past Nginx for ten minutes."""
-    command = (
-        f"watchme probe --host {shell_word(at.host)} --every 10s --for 10m --to FOLDER/probes-host.csv"
-    )
+    command = f"watchme probe --host {shell_word(at.host)} --every 10s --for 10m --to FOLDER/probes-host.csv"
     return message("collect-on-host", commands=Commands(command))
 
 
