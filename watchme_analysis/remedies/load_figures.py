@@ -10,7 +10,7 @@ from watchme_analysis.present.display import FigureView, TableView
 from watchme_analysis.remedies.load_plan import figure_value
 from watchme_analysis.remedies.loadtest import closeness_s
 from watchme_analysis.simulation.replay import CurvePoint, curve_of, predicted_runs
-from watchme_analysis.text.formats import format_duration, format_number
+from watchme_analysis.text.formats import format_number
 from watchme_analysis.text.message import Choice, Duration, message
 from watchme_analysis.text.render import label, render
 
@@ -97,7 +97,7 @@ def plot_load_test(plan: LoadPlan, result: LoadResult, language: str = "en") -> 
             language,
             target=plan.target.name,
             waiting=format_number(max(point.waiting for point in measured)),
-            oldest=format_duration(max(point.oldest_s for point in measured)),
+            oldest=Duration(max(point.oldest_s for point in measured)),
         ),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from watchme_analysis.text.render import label
 from watchme_analysis.version import __version__
 
 TEMPLATES = Path(__file__).parent / "templates"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TEMPLATE = "index_row.html.j2"
 _CACHE = ".index-rows.json"
 
@@ -117,7 +119,15 @@ def template(name: str) -> Any:
 
     # Without the newline at its end, so that rows can be joined.
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, keep_trailing_newline=True)
+    environment.filters["dates"] = _with_whole_dates
     return environment.get_template(name)
+
+
+def _with_whole_dates(text: str) -> Any:
+    """Return a text as HTML in which no line breaks within a date, where a narrow column would break it."""
+    from markupsafe import Markup, escape
+
+    return Markup(_DATE.sub(r"<time>\g<0></time>", str(escape(text))))
 
 
 def _link(reports: Path, folder: str, name: str) -> str:

@@ -30,7 +30,7 @@ from watchme_analysis.text.message import (
     message_from_dict,
     sentences,
 )
-from watchme_analysis.text.render import label, render, value_label
+from watchme_analysis.text.render import duration_label, label, render, value_label
 from watchme_analysis.window import parse_zone
 
 # Observations that a page gives as reasons, at most.
@@ -133,7 +133,7 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         impact="" if harm is None else render(harm, language),
         window=_span(looked_at, zone, language),
         made=_moment(result.get("started_at"), zone, language),
-        seconds=MISSING if seconds is None else f"{seconds:.1f} s",
+        seconds=MISSING if seconds is None else duration_label(float(seconds), language),
         answer=tuple(result.get("answer") or ()),
         summary=_summary(found, language, zone, repeats=not (subject and harm)),
         track_record=_track_record(result, language),

@@ -9,7 +9,7 @@ health-failed-status = ステータス { $status }{ $by ->
 health-failed-error = 応答なし ({ $error }) が { $count } 件
 health-failed-silent = 応答なしが { $count } 件
 health-error-line = Nginx のエラーログには{ $about ->
-    [upstream] { $upstream } について
+    [upstream] { " " }{ $upstream } について
    *[none] {""}
   }{ $error }が { $count } 行あります。
 health-median-rose = 応答時間の中央値は { $usual } から { $during } に上昇しました。

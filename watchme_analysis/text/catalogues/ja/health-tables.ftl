@@ -17,11 +17,11 @@ column-upstream = アップストリーム
 column-lines = 行数
 
 # Baseline against incident
-baseline-caption = 平常時（インシデント以外の全期間）と障害時の比較
+baseline-caption = 平常時 (インシデント以外の全期間) と障害時の比較
 comparison-note = 不良: 失敗したか、通常の所要時間の 2 倍を 0.5 秒以上超えたリクエストです。Cliff の δ: 障害時のすべてのリクエストがほかのすべてより長ければ +1、差がなければ 0 です。
-comparison-timed = （所要時間あり { $baseline } → { $incident }）
-column-bad-baseline = 不良（平常時）
-column-bad-incident = 不良（障害時）
+comparison-timed = (所要時間あり { $baseline } → { $incident })
+column-bad-baseline = 不良 (平常時)
+column-bad-incident = 不良 (障害時)
 column-of-these-failed = うち失敗
 column-median-change = 中央値、平常時 → 障害時
 column-p90-change = p90、平常時 → 障害時
@@ -44,7 +44,7 @@ column-median-over-keep-alive = キープアライブの中央値、平常時 �
 
 # Statuses and errors
 statuses-caption = ステータス別の応答数、平常時 → 障害時
-errors-caption = Nginx のエラーログ（種類別）
+errors-caption = Nginx のエラーログ (種類別)
 errors-none = 行なし: エラーログがありません。
 
 # Layers
@@ -69,7 +69,7 @@ settings-caption = パスごとに有効な設定
 settings-note = ≠: 一部のパスで異なります。location の定義: { $lines }。
 settings-none = 行なし: Nginx の設定もエッジの設定もケースに含まれていません。
 handlers-caption = ソースコードのハンドラー
-handlers-note = ソースコードを読み取ったもので、実行はしていません。`def` のハンドラーはプールのスレッド（既定は 40）の空きを待ちます。イベントループをブロックする呼び出しは、プロセスのすべてのハンドラーを止めます。
+handlers-note = ソースコードを読み取ったもので、実行はしていません。`def` のハンドラーはプールのスレッド (既定は 40) の空きを待ちます。イベントループをブロックする呼び出しは、プロセスのすべてのハンドラーを止めます。
 handlers-none = 行なし: アプリケーションのソースコードがケースに含まれていません。
 handlers-more = ほか { $handlers } 個のハンドラーは、呼び出しがないか多すぎるため省略しています。テーブル app_handlers にあります。
 column-route = ルート
@@ -85,7 +85,7 @@ setting-address = 待ち受けアドレス
 setting-workers = ワーカー数
 setting-connections = 同時接続数
 setting-listen-backlog = 待ち受けキューの長さ
-setting-keep-alive = キープアライブ（秒）
+setting-keep-alive = キープアライブ (秒)
 setting-open-files = 開けるファイル数
 setting-command = コマンド
 setting-network = ネットワーク
@@ -103,13 +103,13 @@ setting-of-shell = シェルの設定値
 setting-of-docker = Docker の既定値
 setting-any-port = 任意
 setting-unset = 未設定 ({ $default })
-setting-memory-measured = { $limit }（実測の最大は { $used } MB）
+setting-memory-measured = { $limit } (実測の最大は { $used } MB)
 setting-health-check-disabled = 無効
-setting-health-check-none = 定義なし（イメージに定義されている可能性があります）
+setting-health-check-none = 定義なし (イメージに定義されている可能性があります)
 setting-health-check-of-image = イメージの定義
 setting-check-interval-value = { $interval } ごと、上限 { $timeout }、連続 { $retries } 回
 setting-unhealthy-after-value = 障害の発生から { $soonest } 〜 { $latest }
-setting-start-period-value = { $period }（この間の失敗は数えません）
+setting-start-period-value = { $period } (この間の失敗は数えません)
 mark-change = { $change }
 mark-change-by = { $change } (実行者: { $user })
 mark-nginx-reload = Nginx のリロード

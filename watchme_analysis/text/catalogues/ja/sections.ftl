@@ -1,4 +1,4 @@
-### ページのセクションの見出し（Python での名前別）
+### ページのセクションの見出し (Python での名前別)
 
 section-advice = 助言
 section-agreement = シミュレーションと記録の一致
@@ -13,10 +13,10 @@ section-comparison = 平常時とインシデントの比較
 section-conclusion = 結論
 section-console = AWS マネジメントコンソール
 section-coverage = 対象データ
-section-dead-letters-by-age = DLQ のメッセージ（経過時間別）
-section-dead-letters-by-error = DLQ のメッセージ（エラー別）
-section-dead-letters-by-receives = DLQ のメッセージ（受信回数別）
-section-dead-letters-by-work-item = DLQ のメッセージ（処理対象別）
+section-dead-letters-by-age = DLQ のメッセージ (経過時間別)
+section-dead-letters-by-error = DLQ のメッセージ (エラー別)
+section-dead-letters-by-receives = DLQ のメッセージ (受信回数別)
+section-dead-letters-by-work-item = DLQ のメッセージ (処理対象別)
 section-errors = エラー
 section-existing = 既存のアラーム
 section-fates = リクエストの結末
