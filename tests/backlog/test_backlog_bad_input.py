@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -10,7 +11,6 @@ from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.frames import balance
-from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
 from watchme_analysis.inference.findings import Investigation
@@ -31,10 +31,10 @@ def read(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.fixture
-def raw(tmp_path):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
     """The folder of a queue whose function breaks, in the AWS CLI's shapes."""
-    world, folder = World(), tmp_path / "raw"
+    world, folder = World(), tmp_path_factory.mktemp("bad-input") / "raw"
     world.fail(600, 1420, 0.1, ERROR)
     metrics, answers, queries = world.table("metrics"), [], []
     for place, (_, part) in enumerate(metrics.groupby(["resource", "metric", "stat"], sort=False)):
@@ -89,8 +89,20 @@ def raw(tmp_path):
     return folder
 
 
+@pytest.fixture
+def raw(written, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(written, tmp_path / "raw")
+
+
+@pytest.fixture(scope="module")
+def whole(written):
+    """The diagnosis of that folder."""
+    return ask(written)[0]
+
+
 def ask(folder):
-    case = import_folder(folder, folder.parent / "case").case
+    case = open_case(folder)
     notes = [note for table in case.coverage().values() for note in table["notes"]]
     return diagnose(Investigation(case, "backlog")), " ".join(notes)
 
@@ -131,8 +143,7 @@ def as_it_is(found):
     ],
     ids=["no list of queries", "unsorted", "duplicated", "overlapping dumps"],
 )
-def test_the_answer_stays_the_same(raw, damage, says):
-    whole, _ = ask(raw)
+def test_the_answer_stays_the_same(raw, whole, damage, says):
     assert as_it_is(whole)[:2] == (280, 14)
     damage(raw)
     found, notes = ask(raw)
@@ -193,7 +204,7 @@ def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue
     write(raw / "queues/jobs.json", whole)
     found, _ = ask(raw)
     assert found.extra["dead_letters"] == 280
-    (row,) = balance(open_case(raw.parent / "case")).itertuples()
+    (row,) = balance(open_case(raw)).itertuples()
     assert "names new-dlq now, but its failed messages are in jobs-dlq" in row.reasons
 
 

@@ -34,6 +34,12 @@ def deployed(minute=595):
     return world
 
 
+@pytest.fixture(scope="module")
+def found_deployed():
+    """The diagnosis of a deployment that broke the function."""
+    return ask(deployed())
+
+
 def test_a_healthy_system_is_left_alone():
     world = World()
     world.change(700, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
@@ -43,8 +49,8 @@ def test_a_healthy_system_is_left_alone():
     assert found.extra["queues"] == []
 
 
-def test_a_bad_deployment_is_named_with_its_change():
-    found = ask(deployed())
+def test_a_bad_deployment_is_named_with_its_change(found_deployed):
+    found = found_deployed
     assert (found.verdict, found.cause) == ("supported", "consumer_failing")
     assert found.extra["change"]["event_name"] == "UpdateFunctionCode20150331v2"
     assert minutes(found.incident_start) == 595
@@ -54,8 +60,8 @@ def test_a_bad_deployment_is_named_with_its_change():
 
 
 @pytest.mark.slow
-def test_the_headline_quotes_the_error_that_leads():
-    found = ask(deployed())
+def test_the_headline_quotes_the_error_that_leads(found_deployed):
+    found = found_deployed
     said = messages_in(found.summary[0])["error-leading"]
     assert (said["function"], said["error"], said["part"]) == ("job-runner", IMPORT, "all")
     assert found.extra["error"]["text"] == IMPORT
@@ -264,8 +270,8 @@ def test_without_any_metric_nobody_says_that_all_is_well():
 
 
 @pytest.mark.slow
-def test_evidence_carries_its_numbers_and_queries():
-    found = ask(deployed())
+def test_evidence_carries_its_numbers_and_queries(found_deployed):
+    found = found_deployed
     statements = [item for entry in found.ranking for item in entry.finding.evidence]
     assert {entry.finding.cause for entry in found.ranking} == {cause.cause for cause in CAUSES}
     assert all(messages_in(item.statement) and item.check for item in statements)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from worlds.backlog_world import World
 from worlds.shorter_case import write_shorter
 
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.inference.findings import Investigation
@@ -20,19 +21,22 @@ CASES = (("shorter", "consumer_failing"), ("backlog-49", "downstream_slow"), ("b
 FOLDERS = {"log": "logs/*", "queue": "metrics/sqs.json*", "function": "metrics/lambda.json*"}
 
 
-def damaged(data, tmp_path, case, how, *patterns):
+@pytest.fixture(scope="module")
+def raw_of(data, tmp_path_factory):
+    """The folder of evidence of each case by its name."""
+    shorter = write_shorter(tmp_path_factory.mktemp("whole") / "shorter")
+    return {"shorter": shorter, **{case: data / case for case, _ in CASES[1:]}}
+
+
+def damaged(raw_of, tmp_path, case, how, *patterns):
     """Diagnose a copy of a bundled case of which files are removed, emptied or torn."""
-    raw = tmp_path / "raw"
-    if case == "shorter":
-        write_shorter(raw)
-    else:
-        shutil.copytree(data / case, raw)
+    raw = Path(shutil.copytree(raw_of[case], tmp_path / "raw"))
     for file in [file for pattern in patterns for file in raw.glob(pattern)]:
         content = file.read_bytes()
         file.unlink()
         if how != "removed":
             file.write_bytes(content[: len(content) // 3] if how == "torn" else b"")
-    return diagnose_case("backlog", import_folder(raw, tmp_path / "case").case)
+    return diagnose_case("backlog", open_case(raw))
 
 
 def unanswered(world, namespace):
@@ -60,8 +64,8 @@ def ask(world):
         *((*case, ("queue", "function"), "removed") for case in CASES),
     ],
 )
-def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause, lacking, how):
-    found = damaged(data, tmp_path, case, how, *(FOLDERS[name] for name in lacking))
+def test_without_metric_files_it_is_right_or_silent(raw_of, tmp_path, case, cause, lacking, how):
+    found = damaged(raw_of, tmp_path, case, how, *(FOLDERS[name] for name in lacking))
     assert found.cause in ({None} if cause == "healthy" else {cause, None})
     assert any(render(item.how).startswith("watchme case pull backlog") for item in found.missing_evidence)
     for item in found.missing_evidence:
@@ -77,14 +81,14 @@ def test_without_metric_files_it_is_right_or_silent(data, tmp_path, case, cause,
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("case", "cause"), CASES[::2])
-def test_with_torn_metric_files_it_is_right_or_silent(data, tmp_path, case, cause):
-    found = damaged(data, tmp_path, case, "torn", FOLDERS["queue"], FOLDERS["function"])
+def test_with_torn_metric_files_it_is_right_or_silent(raw_of, tmp_path, case, cause):
+    found = damaged(raw_of, tmp_path, case, "torn", FOLDERS["queue"], FOLDERS["function"])
     assert found.cause in ({None} if cause == "healthy" else {cause, None})
 
 
 @pytest.mark.slow
-def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout(data, tmp_path):
-    found = damaged(data, tmp_path, "shorter", "removed", FOLDERS["function"], FOLDERS["log"])
+def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout(raw_of, tmp_path):
+    found = damaged(raw_of, tmp_path, "shorter", "removed", FOLDERS["function"], FOLDERS["log"])
     weights = {entry.finding.cause: entry.finding.log_odds for entry in found.ranking}
     assert found.verdict == "inconclusive"
     assert weights["visibility_misconfig"] <= 0
@@ -92,8 +96,8 @@ def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout
 
 
 @pytest.mark.slow
-def test_logged_errors_stand_in_for_counted_ones(data, tmp_path):
-    found = damaged(data, tmp_path, "shorter", "removed", FOLDERS["function"])
+def test_logged_errors_stand_in_for_counted_ones(raw_of, tmp_path):
+    found = damaged(raw_of, tmp_path, "shorter", "removed", FOLDERS["function"])
     assert found.cause == "consumer_failing"
 
 

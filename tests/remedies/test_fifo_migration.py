@@ -23,8 +23,9 @@ from watchme_analysis.services.fifo import accounted, plan_migration, prepared
 OPTIONS = MigrationOptions(
     "", "", "", switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
 )
-# Each kill costs a migration and a way back.
-KILL_EVERY = 3
+# Each kill costs a migration and a way back. Most steps have three moments: every fourth is each of them in
+# turn.
+KILL_EVERY = 4
 
 
 @pytest.fixture

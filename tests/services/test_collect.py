@@ -27,6 +27,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 START = NOW - timedelta(hours=6)
 WINDOW = Window(START, NOW - timedelta(hours=1))
 GROUP = "/aws/lambda/sed-worker"
+RECORDED = "2025-12-11T10:30:00+09:00"
 
 
 def arn(kind, name):
@@ -41,9 +42,12 @@ def account(front):
     redrive = {"deadLetterTargetArn": arn("sqs", "sed-queue-dlq"), "maxReceiveCount": 3}
     attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "300"}
     sqs.create_queue(QueueName="sed-queue", Attributes=attributes)
-    for number in range(25):
-        body = {"device_id": f"d{number}", "recorded_at": "2025-12-11T10:30:00+09:00"}
-        sqs.send_message(QueueUrl=dlq, MessageBody=json.dumps(body))
+    entries = [
+        {"Id": f"{number}", "MessageBody": json.dumps({"device_id": f"d{number}", "recorded_at": RECORDED})}
+        for number in range(25)
+    ]
+    for first in range(0, 25, 10):
+        sqs.send_message_batch(QueueUrl=dlq, Entries=entries[first : first + 10])
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
     role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     packed = io.BytesIO()

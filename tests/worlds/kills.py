@@ -4,7 +4,7 @@ A moment is what a later start can see: an entry that was synced, or a call that
 account. Between two moments nothing changes that outlives the process, so a kill anywhere between them is the
 kill at the earlier one, and calls that only read are no moments.
 
-Where a run costs much, a test kills at every third moment or so; WATCHME_FUZZ_SEED says at which of them.
+Where a run costs much, a test kills at every fourth moment or so; WATCHME_FUZZ_SEED says at which of them.
 """
 
 import os
@@ -54,8 +54,9 @@ def kills(begin, *, first=1, real=3, every=1):
 
     ``begin(moment)`` prepares a run and returns the function to kill; the last run ends by itself. Runs end
     by an exception that nothing may catch, and at the moment ``real`` by SIGKILL in a process of their own,
-    which costs more and must leave the same behind. With ``every``, one of so many moments is taken, counted
-    from one of the first by the seed, and ``real`` is the first of them.
+    which costs more and must leave the same behind. With ``every``, one of so many moments is taken, from one
+    of the first by the seed on, and ``real`` is the first of them. A step has three moments as a rule, so
+    every third would be the same one each time.
     """
     if every > 1:
         first += SEED % every
