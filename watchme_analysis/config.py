@@ -73,7 +73,7 @@ class WorkItemSettings:
     day_keys: tuple[str, ...] = ()
     day_in_path: str = r"/(\d{4}-\d\d-\d\d)/"
     unit_en: str = "work item"
-    unit_ja: str = "処理単位"
+    unit_ja: str = "処理対象"
     time_zone: str = "UTC"
 
     def to_dict(self) -> dict[str, object]:

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.alarms.advice import FLAPS
+from watchme_analysis.alarms.specification import threshold_label
 from watchme_analysis.inference.findings import Diagnosis
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView, cell, with_zone
@@ -133,7 +134,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, language: str) -> None:
                     ha=side, fontsize=8, color=color,
                 )  # fmt: skip
     unit = str(rows["threshold_unit"].iloc[0])
-    shown = [f"{format_number(float(value))} {unit}".rstrip() for value in thresholds]
+    shown = [threshold_label(format_number(float(value)), unit, language) for value in thresholds]
     axis.set_xticks(range(len(thresholds)), shown)
     axis.set_xlim(-0.5, len(thresholds) - 0.5)
     axis.set_ylim(0, never * 1.15)

@@ -19,7 +19,7 @@ from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.queues.pipeline import Tables
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import Choice, Message, Resource, message
-from watchme_analysis.text.render import error_message, note
+from watchme_analysis.text.render import error_message, note, render
 
 KINDS = ("dlq", "function", "queue", "probes")
 _KEYS = {
@@ -33,6 +33,10 @@ _STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|(p|tm)\d{1,2}(\.\d+
 _RULE = Rule(60, 0.0)
 # Characters of an invalid value that an error shows.
 _LONGEST_VALUE = 60
+
+
+# Unit of a threshold that follows the timeout of a function.
+OF_TIMEOUT = "% of the timeout"
 
 
 @dataclass(frozen=True)
@@ -116,12 +120,18 @@ class AlarmSpec:
     def limit(self) -> tuple[float, str]:
         """Return the threshold in display units, and the unit; empty for a count or an unknown unit."""
         if self.of_timeout is not None:
-            return round(100.0 * self.of_timeout, 6), "% of the timeout"
+            return round(100.0 * self.of_timeout, 6), OF_TIMEOUT
         if len(self.metrics) == 2:
             return self.rule.threshold, "%"
         if self.metrics == ("Duration",):
             return self.rule.threshold / 1000.0, "s"  # the metric is in milliseconds
         return self.rule.threshold, "s" if self.metrics == ("ApproximateAgeOfOldestMessage",) else ""
+
+
+def threshold_label(value: str, unit: str, language: str) -> str:
+    """Return a threshold with its unit, one of those of :attr:`AlarmSpec.limit`, in a language."""
+    kind = {"": "count", "s": "seconds", "%": "percent", OF_TIMEOUT: "timeout"}[unit]
+    return render(message("alarm-threshold", value=Resource(value), unit=Choice(kind)), language)
 
 
 def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmSpec, ...]:

@@ -201,7 +201,7 @@ def _show(result: pd.DataFrame, out: Printer) -> None:
     quiet = result["times_raised"].fillna(0).eq(0)
     shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
     if len(shown):
-        echo(_table(_by_setting(shown) if "evaluation_periods" in shown else shown, out))
+        echo(_table(_by_setting(shown, out) if "evaluation_periods" in shown else shown, out))
     missed = result[result["times_raised"].isna()].drop_duplicates(["alarm", "note"])
     untried = int(result["times_raised"].isna().sum())
     never = int(quiet.sum()) - untried
@@ -222,11 +222,15 @@ def _when(start: datetime | None, detection: Detection | None, zone: tzinfo, is_
     return [since, message("backtest-noticed", time=at, how=value_of(detection.how))]
 
 
-def _by_setting(swept: pd.DataFrame) -> pd.DataFrame:
+def _by_setting(swept: pd.DataFrame, out: Printer) -> pd.DataFrame:
     """Return sensitivity rows by alarm and resource, with the columns ``threshold`` and ``m_of_n`` first."""
-    needed = swept["datapoints_to_alarm"].astype(str) + " of " + swept["evaluation_periods"].astype(str)
-    limit = swept["threshold"].map("{:,g}".format) + " " + swept["threshold_unit"]
-    settings = swept.assign(threshold=limit.str.strip(), m_of_n=needed).drop(
+    from watchme_analysis.alarms.specification import threshold_label
+
+    points = zip(swept["datapoints_to_alarm"], swept["evaluation_periods"], strict=True)
+    needed = [out.words("datapoints-to-alarm", m=int(m), n=int(n)) for m, n in points]
+    limits = zip(swept["threshold"], swept["threshold_unit"], strict=True)
+    limit = [threshold_label(f"{value:,g}", str(unit), out.language) for value, unit in limits]
+    settings = swept.assign(threshold=limit, m_of_n=needed).drop(
         columns=["threshold_unit", "datapoints_to_alarm", "evaluation_periods"]
     )
     first = ["alarm", "resource", "threshold", "m_of_n"]

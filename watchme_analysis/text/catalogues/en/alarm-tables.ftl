@@ -113,3 +113,9 @@ alarm-rule = { $kind ->
     [timeout] { $what } { $sign } { $limit } % of the timeout, { $period } s
    *[value] { $what } { $sign } { $limit }, { $period } s
   }, { $points } of { $periods }
+alarm-threshold = { $value }{ $unit ->
+    [seconds] { " " }s
+    [percent] { " " }%
+    [timeout] { " " }% of the timeout
+   *[count] { "" }
+  }

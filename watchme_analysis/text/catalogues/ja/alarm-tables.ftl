@@ -89,3 +89,9 @@ alarm-rule = { $kind ->
     [timeout] { $what } { $sign } タイムアウトの { $limit } %、{ $period } 秒
    *[value] { $what } { $sign } { $limit }、{ $period } 秒
   }、{ $points }/{ $periods }
+alarm-threshold = { $unit ->
+    [seconds] { $value } 秒
+    [percent] { $value } %
+    [timeout] タイムアウトの { $value } %
+   *[count] { $value }
+  }
