@@ -68,7 +68,7 @@ def test_of_queues_throttled_together_the_first_tells_when_an_account_limit_bega
         seen = QueueObservation("throttled", "", "metrics", 1, queue=queue, span=span)
         return QueueSignals(queue, 60, True, (seen,))
 
-    found = judge([throttled("worst", 60, 200), throttled("before", -90, -75), throttled("first", 40, 190)])
+    found = judge([throttled("worst", 60, 200), throttled("before", -90, 20), throttled("first", 40, 190)])
     assert found.likeliest == "throttled"
     assert found.span.start == minute(40)
 
@@ -107,3 +107,28 @@ def test_a_host_that_leaves_its_usual_load_narrows_down_when_it_began(cpu, bound
     good, shown = (START + timedelta(minutes=5 * point) for point in (30, 36))
     expected = bounds and tuple(START + timedelta(minutes=5 * point) for point in bounds)
     assert host_moved(frame, good, shown) == expected
+
+
+@pytest.mark.parametrize(("last_s", "is_over"), [(1.0, True), (2.9, True), (3.1, False), (9.0, False)])
+def test_a_drift_is_over_when_durations_are_nearer_to_those_before_it(last_s, is_over):
+    frame = pd.DataFrame(
+        {"duration_avg_s": [1.0] * 5 + [3.0, 5.0, 7.0, 9.0, 9.0] + [last_s] * 5},
+        index=pd.date_range(START, periods=15, freq="60s"),
+    )
+    drift = SimpleNamespace(
+        before_s=1.0, after_s=9.0, start=minute(5), start_low=minute(4), start_high=minute(6)
+    )
+    worst = SimpleNamespace(is_open=False, end=minute(11))
+    assert onset.drift_span(hit(frame, creeping=drift, worst=worst)).end == (minute(11) if is_over else None)
+
+
+@pytest.mark.parametrize(("lost", "is_exact"), [(0, True), (3, True), (7, False)])
+def test_a_poller_that_asked_in_most_intervals_tells_when_it_stopped(lost, is_exact):
+    asked = [15.0] * (10 - lost) + [float("nan")] * lost
+    frame = pd.DataFrame(
+        {"empty_receives": [*asked[1:], 15.0] + [0.0] * 10, "received": 0.0, "tried": 0.0, "failed": 0.0},
+        index=pd.date_range(START, periods=20, freq="60s"),
+    )
+    queue = hit(frame, unpolled=SimpleNamespace(start=minute(14), end=minute(20), is_open=True))
+    queue.pipeline.queried = {"empty_receives"}
+    assert (onset.unpolled_span(queue).start == minute(10)) == is_exact

@@ -7,6 +7,7 @@ the first effect.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.backlog.onset_order import host_moved
 from watchme_analysis.backlog.signals.look import Span
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
+from watchme_analysis.queues.latency_drift import LatencyDrift
 from watchme_analysis.queues.pipeline_anomalies import MIN_CLEAN
 from watchme_analysis.queues.redelivery import LEAST
 
@@ -26,14 +28,6 @@ if TYPE_CHECKING:
 PERIODS_BEFORE_EFFECT = 2.0
 # Good runs before the first bad one were well for certain once so many under the fault are this unlikely.
 BY_LUCK = 0.05
-# Share of the intervals before in which a poller that finds nothing must have asked, to tell when it stopped.
-POLLED_BEFORE = 0.8
-# Intervals with runs, the last ones, tell whether a drift is over: not at so many times the duration before
-# it.
-LAST_RUNS = 10
-DRIFTED = 2.0
-# The last invocations before an API died were still as slow as a drift had made them from this share on.
-AS_SLOW = 0.5
 # Invocations count as slow from this many times their usual duration on.
 SLOW = 3.0
 # Share of successful invocations below which a fault lets hardly any pass.
@@ -94,19 +88,23 @@ def drift_span(queue: QueueAnalysis) -> Span | None:
     if drift is None:
         return None
     runs = queue.pipeline.frame["duration_avg_s"].dropna()
-    drifts_on = float(runs.iloc[-LAST_RUNS:].median()) >= DRIFTED * drift.before_s
+    drifts_on = _has_drifted(runs, drift)
     end = None
     if not drifts_on and queue.failures is None:
         end = None if queue.worst is None or queue.worst.is_open else queue.worst.end
     elif not drifts_on and not _still_failing(queue):
         end = queue.failing_days[-1][1]
     until = end
-    if queue.failures is not None:
+    if queue.failures is not None and not _has_drifted(runs[runs.index < queue.failures.start], drift):
         # Restarted before the failures, the API was quick again, and they are another trouble.
-        last = runs[runs.index < queue.failures.start].iloc[-MIN_CLEAN:]
-        if not len(last) or float(last.median()) < AS_SLOW * drift.after_s:
-            until = queue.failures.start - timedelta(seconds=3 * queue.pipeline.period_s)
+        until = queue.failures.start - timedelta(seconds=3 * queue.pipeline.period_s)
     return Span(drift.start, drift.start, drift.start_low, max(drift.start, drift.start_high), end, until)
+
+
+def _has_drifted(runs: pd.Series, drift: LatencyDrift) -> bool:
+    """Return whether the last durations are, by ratio, nearer to those after a drift than to those before."""
+    last = runs.iloc[-MIN_CLEAN:]
+    return len(last) > 0 and float(last.median()) >= math.sqrt(drift.before_s * drift.after_s)
 
 
 def surge_span(queue: QueueAnalysis) -> Span | None:
@@ -179,7 +177,8 @@ def unpolled_span(queue: QueueAnalysis) -> Span | None:
     is_polled = frame["empty_receives"].fillna(0.0) + frame["received"].fillna(0.0) > 0
     before = is_polled[is_polled.index < unpolled.start]
     within = is_polled[(is_polled.index >= unpolled.start) & (is_polled.index < unpolled.end)]
-    if not len(before) or before.mean() < POLLED_BEFORE or within.mean() > 1.0 - POLLED_BEFORE:
+    # A mapping that is on asks in every interval, one that is off in none; points of either may be lost.
+    if not len(before) or before.mean() < 0.5 or within.mean() > 0.5:
         return between
     step = timedelta(seconds=queue.pipeline.period_s)
     last = before.index[before][-1].to_pydatetime()
