@@ -1,9 +1,11 @@
 import fcntl
 import gc
 import os
+import pickle
 import signal
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,22 +95,32 @@ def data():
 
 
 @pytest.fixture(scope="session")
-def imported_once(tmp_path_factory):
+def common(tmp_path_factory):
+    """Return a context manager: the path of a name, common to all workers, one of whom has it at a time."""
+    home = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the parent of the workers' folders is common to them
+        home = home.parent
+    home = home / "common"
+    home.mkdir(exist_ok=True)
+
+    @contextmanager
+    def turn_at(name):
+        with (home / f"{name}.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            yield home / name
+
+    return turn_at
+
+
+@pytest.fixture(scope="session")
+def imported_once(common):
     """Return a function that imports evidence by the name of its case, once for all workers."""
     from watchme_analysis.case.importer import import_folder
     from watchme_analysis.case.opening import open_case
 
-    home = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # the parent of the workers' folders is common to them
-        home = home.parent
-    home = home / "cases"
-    home.mkdir(exist_ok=True)
-
     def imported(name, evidence):
         """Return the case; ``evidence()`` returns the folder to import, and is called if nobody has yet."""
-        with (home / f"{name}.lock").open("w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            folder = home / name
+        with common(name) as folder:
             return open_case(folder) if folder.exists() else import_folder(evidence(), folder).case
 
     return imported
@@ -131,11 +143,21 @@ def shorter(tmp_path_factory, imported_once):
 
 
 @pytest.fixture(scope="session")
-def diagnosed(bundled):
-    """Return a function that diagnoses a bundled case by its name for the question in it, each case once."""
+def diagnosed(bundled, common):
+    """Return a function that diagnoses a bundled case by its name for the question in it.
+
+    Each case is diagnosed once for all workers.
+    """
     from watchme_analysis.services.diagnose import diagnose
 
-    return cache(lambda name: diagnose(name.partition("-")[0], bundled(name)))
+    @cache
+    def found(name):
+        with common(f"{name}.diagnosis") as path:
+            if not path.exists():
+                path.write_bytes(pickle.dumps(diagnose(name.partition("-")[0], bundled(name))))
+            return pickle.loads(path.read_bytes())
+
+    return found
 
 
 @pytest.fixture
