@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -190,7 +191,7 @@ def test_a_text_of_any_length_is_rendered(language):
     assert render(message("vantages-alt", strips=Resource(path)), language).count("W") == 5000
 
 
-def test_no_space_is_between_the_unit_of_a_japanese_duration_and_a_word():
+def test_no_space_is_between_two_japanese_words():
     def said(seconds):
         return render(message("changes-after", time=Duration(seconds)), "ja")
 
@@ -198,6 +199,9 @@ def test_no_space_is_between_the_unit_of_a_japanese_duration_and_a_word():
     assert said(0.25) == "250 ms 後", "a unit in Latin letters is apart from the word"
     between = message("losses-between", start=Duration(1.0), end=Duration(2.0))
     assert render(between, "ja") == "1 秒 〜 2 秒"
+    account = message("cache-account", target=message("target-default-region"))
+    lacks = message("error-cache-lacks", name=account, has=Choice("none"), window=Resource(""))
+    assert not re.search("[ぁ-んァ-ヶ一-龥] [ぁ-んァ-ヶ一-龥]", render(lacks, "ja"))
 
 
 def test_a_note_of_several_sentences_is_translated_like_one_of_one():

@@ -18,7 +18,7 @@ from watchme_analysis.access_logs.formats.column_sources import DURATIONS, colum
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.request_line import SQL_REQUEST, SQL_TARGET
-from watchme_analysis.text.message import Choice, Resource, message
+from watchme_analysis.text.message import Choice, Resource, message, value_of
 from watchme_analysis.text.render import error_message, render
 
 _SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
@@ -81,7 +81,7 @@ def _heading(log_format: LogFormat, lines: str, first: str, language: str) -> st
     text = Resource(" ".join(log_format.text.split()))
     query = Resource(f'SELECT "$path", count(*) FROM {lines} WHERE {_quoted(first)} IS NULL GROUP BY 1;')
     has = Choice("name" if log_format.name else "text")
-    name = Resource(log_format.name)
+    name = value_of(log_format.name)
     said = render(message("athena-heading", has=has, name=name, text=text, query=query), language)
     return "\n".join(f"-- {line}" for line in said.splitlines())
 

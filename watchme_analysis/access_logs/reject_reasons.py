@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from watchme_analysis.text.message import Choice, MessageText, Resource
+from watchme_analysis.text.message import Choice, MessageText, value_of
 from watchme_analysis.text.render import note
 
 
@@ -22,5 +22,5 @@ def reject_reason(message_id: str, /, **values: str | Choice) -> MessageText:
     """
     return note(
         message_id,
-        **{name: Resource(each) if isinstance(each, str) else each for name, each in values.items()},
+        **{name: value_of(each) if isinstance(each, str) else each for name, each in values.items()},
     )

@@ -54,11 +54,11 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.printable import printable
 
-# Marks the end of a Japanese duration while a sentence is built: patterns have a space after a value, and
-# none belongs between the unit of a duration and a Japanese word.
-_UNIT_END = "\ue002"
+# Mark a Japanese duration or phrase while a sentence is built: patterns have spaces around a value, and none
+# belongs between two Japanese words.
+_BEGIN, _END = "\ue003", "\ue002"
 _JAPANESE = "[ぁ-んァ-ヶー一-龥]"
-_AFTER_UNIT = re.compile(rf"(?<={_JAPANESE}){_UNIT_END} (?={_JAPANESE})|{_UNIT_END}")
+_BETWEEN = re.compile(rf"(?<={_JAPANESE})(?:{_END}+ {_BEGIN}*| {_BEGIN}+)(?={_JAPANESE})|[{_BEGIN}{_END}]")
 # Characters of a quotation that are shown.
 _QUOTED = 300
 
@@ -86,7 +86,7 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     if isinstance(text, str):
         return str(text) if zone is UTC else in_zone(text, zone)
     said = _Renderer(catalogue(language), zone).message(text)
-    return _AFTER_UNIT.sub("", said) if language == "ja" else said
+    return _BETWEEN.sub("", said) if language == "ja" else said
 
 
 def note(message_id: str, /, **values: Any) -> MessageText:
@@ -370,7 +370,8 @@ class _Renderer:
             case Sentences(items):
                 return self._sentences(items)
             case Message():
-                return self.message(value)
+                said = self.message(value)
+                return f"{_BEGIN}{said}{_END}" if words.language == "ja" else said
             case _:
                 raise TypeError(f"A value of type {type(value).__name__} has no format.")
 
@@ -399,7 +400,7 @@ class _Renderer:
         parts = duration_parts(abs(seconds))
         text = " ".join(self._words.format(f"unit-{unit}", {"value": value}) for value, unit in parts)
         text = f"−{text}" if seconds < 0 else text
-        return text + _UNIT_END if self._words.language == "ja" else text
+        return text + _END if self._words.language == "ja" else text
 
     def _list(self, items: Sequence[str], limit: int) -> str:
         """Return a list in words: ``a, b and c``, or ``a, b, c, d and 3 more``."""

@@ -142,9 +142,9 @@ def _stated(text: str, known: dict[str, LogFormat]) -> LogFormat:
         )
     if looks_like_apache(text):
         directives = list(apache_directives(text))
-        return compile_apache(directives[0][1][0] if directives else text, "as stated")
+        return compile_apache(directives[0][1][0] if directives else text, note("log-format-stated"))
     escape = "json" if text.lstrip().startswith("{") else "default"
-    return compile_format(_unescaped(text), escape, "as stated")
+    return compile_format(_unescaped(text), escape, note("log-format-stated"))
 
 
 def _directives(config: RawFile) -> DirectivesBeside:

@@ -198,7 +198,7 @@ def _with_fields(
     named = [f"${name}" for name in names if name not in unnamed]
     shown = base.label
     if named:
-        shown = note("log-format-named", label=Resource(shown), named=Resource(", ".join(named)))
+        shown = note("log-format-named", label=value_of(shown), named=Resource(", ".join(named)))
     if unnamed:
         shown = note(
             "log-format-unnamed",
@@ -232,7 +232,7 @@ def _with_rest(base: LogFormat) -> LogFormat:
         text=f"{base.text} ${_REST}",
         literals=(*base.literals[:-1], base.literals[-1] + b" ", b""),
         variables=(*base.variables, Variable(_REST, "rest", False)),
-        shown=note("log-format-rest", label=Resource(base.label), column=Resource(_REST)),
+        shown=note("log-format-rest", label=value_of(base.label), column=Resource(_REST)),
         known=base,
     )
 

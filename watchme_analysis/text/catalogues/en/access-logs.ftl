@@ -177,3 +177,4 @@ athena-heading =
     others; the view leaves such rows out. Count them before you trust a sum:
     { "  " }{ $query }
     Every object below the prefix is read as a log; what is packed must be named so (.gz, .zst).
+log-format-stated = as stated
