@@ -86,6 +86,6 @@ def test_what_to_do_stands_alone_in_a_report(subtests):
 
 def test_only_a_supported_cause_comes_with_its_remedy():
     found = {"question": "backlog", "cause": "throttled", "secondary_cause": "mapping_disabled"}
-    assert list(remedy_page(found | {"verdict": "supported"})) == ["throttled", "mapping_disabled"]
-    assert remedy_page(found | {"verdict": "inconclusive"}) == {}
-    assert remedy_page(None) == {}
+    assert list(remedy_page(found | {"verdict": "supported"}, "en")) == ["throttled", "mapping_disabled"]
+    assert remedy_page(found | {"verdict": "inconclusive"}, "en") == {}
+    assert remedy_page(None, "en") == {}

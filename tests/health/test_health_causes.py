@@ -87,7 +87,7 @@ def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
     assert "https://HOST/svc/healthz の方向を見上げてください。" in japanese
     assert "潮の満ち引き" in japanese
     assert "moon_phase" in absent_tables(inv)["compose_settings"]
-    page = cause_page.remedy_page({"question": "health", "verdict": "supported", "cause": "moon_phase"})
+    page = cause_page.remedy_page({"question": "health", "verdict": "supported", "cause": "moon_phase"}, "en")
     assert "Look up." in cause_page.steps(page["moon_phase"])
 
 

@@ -159,7 +159,7 @@ def _text(diagnosis: Diagnosis, case: Path, zone: tzinfo, language: str, with_sq
     here = Path.cwd()
     pages = [
         str(page.relative_to(here) if page.is_relative_to(here) else page)
-        for page in remedy_page(result).values()
+        for page in remedy_page(result, language).values()
     ]
     remedies = message("print-remedies", pages=pages) if pages else ""
     return console.diagnosis_text(

@@ -14,7 +14,7 @@ PAGES = PROJECT_FILES / "docs" / "causes"
 _LINK = re.compile(r"\[([^\]]+)\]\([\w.]+\.md\)")
 
 
-def remedy_page(diagnosis: Mapping[str, Any] | None, language: str = "en") -> dict[str, Path]:
+def remedy_page(diagnosis: Mapping[str, Any] | None, language: str) -> dict[str, Path]:
     """Return the page of each supported cause of a diagnosis in a language, by cause id.
 
     The result is empty without a supported cause.
