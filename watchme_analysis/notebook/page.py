@@ -32,7 +32,7 @@ from watchme_analysis.services.diagnose import absent_tables, answer, causes_of,
 from watchme_analysis.stats.gaps import silent_intervals
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import Resource, Text, message
-from watchme_analysis.text.render import error_message, label, parse_language, render, text_of_error
+from watchme_analysis.text.render import error_message, in_words, label, parse_language, render
 from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
@@ -67,10 +67,7 @@ def open_page(
             subject=subject or None,
         )
     except WatchmeError as error:
-        if language == "en":
-            raise
-        # A notebook shows an error as its text, which is in English.
-        raise type(error)(render(text_of_error(error), language)) from None
+        raise in_words(error, language) from None
     return investigation, zone, language
 
 

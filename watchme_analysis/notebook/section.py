@@ -13,7 +13,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.present.display import FigureView, LinksView, TableView, TextView
 from watchme_analysis.present.finding import FindingsView, VerdictView
 from watchme_analysis.schema import TABLES
-from watchme_analysis.text.render import error_message, value_label
+from watchme_analysis.text.render import error_message, in_words, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +115,8 @@ class Section(Generic[View]):
         """
         view = getattr(self.page, self._source.plot)() if self._source.plot else self()
         if not isinstance(view, FigureView):
-            raise InputError(error_message("error-section-no-figure", section=self.name))
+            error = InputError(error_message("error-section-no-figure", section=self.name))
+            raise in_words(error, self.page.language)
         return view
 
     def zoom(self) -> Any:

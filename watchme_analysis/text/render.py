@@ -231,6 +231,11 @@ def text_of_error(error: BaseException) -> str:
     return _english(said) if isinstance(said, Message) else str(error)
 
 
+def in_words(error: WatchmeError, language: str) -> WatchmeError:
+    """Return an error whose text is in a language, for notebooks: they show an error as its text."""
+    return error if language == "en" else type(error)(render(text_of_error(error), language))
+
+
 def _english(said: Message) -> MessageText:
     return MessageText(render(said), said)
 

@@ -45,7 +45,7 @@ error-remedy-raw-evidence = { $case } は証拠のフォルダです。先に `w
 error-case-no-queue = ケース { $case } にキュー { $queue } はありません。あるキューは { $known } です。
 error-template-same = テンプレートに { $item } も { $day } もないため、すべてのメッセージが同じになります。
 error-question-other = { $question } の証拠はあります。
-error-window = { $start } ~ { $end } ({ $zone })
+error-window = { $start } 〜 { $end } ({ $zone })
 error-window-covered = ケース { $case } の期間は { $window } です。
 error-window-outside = ケース { $case } の期間は { $window } です。{ $time } { $side ->
     [after] 以降
