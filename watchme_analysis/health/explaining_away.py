@@ -26,75 +26,54 @@ UNDER_LOAD = (
     "nginx_short_of",
     "fate_slow_header",
     "fate_header_timeout",
-    "fate_slow_connect",
-    "fate_connect_timeout",
-    "fate_connection_dropped",
     "fate_unavailable",
-    "all_routes",
 )
-# What shows a process that is not there.
-GONE = ("refused", "inside_refused", "metrics_gap", "stopped")
-# Fates of requests whose connection was slow or did not come about.
-_CONNECTING = ("fate_connect_timeout", "fate_slow_connect")
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # Where no host is, connections are slow to fail, whatever is lost on the way.
-    "none_connected": ("connect_slow", "connect_quick", "unreachable", "fate_unreachable", *_CONNECTING),
+    "none_connected": ("unreachable", "fate_connect_timeout"),
     # Only responses that are longer than a packet stop, which some paths have.
-    "fate_body_timeout": ("some_paths", "same_upstream_served"),
+    "fate_body_timeout": ("some_paths",),
     # A fate is a second look at what these found by other means.
-    "connect_slow": _CONNECTING,
-    "nginx_impatient": ("fate_header_timeout", "fate_slow_header"),
+    "connect_slow": ("fate_connect_timeout", "fate_slow_connect"),
+    "nginx_impatient": ("fate_header_timeout",),
+    "nginx_alone": ("fate_nginx_responded",),
     # A port without a listener refuses on all paths, whoever should listen there.
-    "fate_refused": ("all_paths", "all_routes"),
+    "fate_refused": ("all_paths",),
     # Who is refused a connection had none.
     "refused": ("fate_refused", "new_alone_bad"),
-    "nginx_alone": ("fate_nginx_responded", "fate_limited", "fate_too_large"),
-    "moved_upstream": ("route_elsewhere", "one_route_unconnected", "fate_refused", *_CONNECTING),
+    "moved_upstream": ("route_elsewhere",),
     "all_paths": ("all_routes",),
     "some_paths": ("same_upstream_served", "health_check_served"),
     "nginx_passes_on": ("routed_well",),
     # What does not arrive is not answered, and a job that waits for lost packets holds its loop, for callers
-    # inside as well; a fault of the application beside it is none of the way's either.
-    "connect_lost": (*STANDSTILL, *_CONNECTING, "inside_bad", "new_alone_bad"),
-    # Nor is it by who waits for others over the same link; Nginx' connects are a second look at one thing.
-    "connect_slow_from_host": (
-        *STANDSTILL,
-        *_CONNECTING,
-        "inside_bad",
-        "connect_slow",
-        "connect_lost",
-        "queue_full",
-        "only_connects_fail",
-    ),
+    # inside as well.
+    "connect_lost": (*STANDSTILL, "inside_bad"),
+    "connect_slow_from_host": (*STANDSTILL, "inside_bad"),
     # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
-    "unreachable": (*STANDSTILL, "inside_bad", "new_alone_bad"),
+    "unreachable": (*STANDSTILL, "inside_bad"),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
-    "dead_server": (
-        *("connect_slow", "connect_lost", "not_arriving", "only_connects_fail"),
-        *("routed_well", *_CONNECTING),
-    ),
+    "dead_server": ("not_arriving", "routed_well", "fate_connect_timeout"),
     # Who connects late arrives late.
-    "queue_short": ("not_arriving", "inside_bad", "cpu_idle"),
+    "queue_short": ("inside_bad", "cpu_idle"),
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
     "starved": STANDSTILL,
-    # A process that waits for its memory answers nobody; one that was killed refuses all until it is back.
+    # A process that waits for memory answers nobody. One that is ended for it refuses all until it is back.
     "memory_at_limit": STANDSTILL,
-    "memory_lost": (*STANDSTILL, *GONE, "restarted", "restarted_often", "cut_from_host"),
+    "memory_lost": (*STANDSTILL, "refused", "inside_refused", "restarted_often"),
     "arrivals_up": UNDER_LOAD,
     "arrivals_absorbed": UNDER_LOAD,
     "files_full": STANDSTILL,
-    "connections_used_up": (*WAITING_FOR_THREADS, "callers_wait"),
+    "connections_used_up": WAITING_FOR_THREADS,
     # Who awaits one leaves the CPU and all that need none alone.
     "connections_full": ("some_paths", "cpu_idle", "callers_wait"),
     # Who waits for what is slow inside as well may give up, however patient.
     "inside_bad": ("nginx_impatient", "edge_impatient"),
-    # Who never asked was not answered badly by anybody, and was not kept from Nginx.
-    "edge_not_reached": ("outside_bad_nginx_fine", "edge_never_arrived", "inside_clear", "host_clear"),
+    # Who never asked was not answered badly by anybody.
+    "edge_not_reached": ("outside_bad_nginx_fine", "inside_clear"),
     # Who is not kept waiting by one stuck process of several was served by another one.
     "served_beside": ("some_paths", "inside_clear", "callers_wait"),
     # Nginx can but answer by itself what it is asked for under a path or name that it does not pass on.
-    # Meanwhile nobody asks the application, which has nothing to answer.
-    "edge_renames": (*STANDSTILL, "nginx_alone", "nginx_mangles", "edge_passes_on", "edge_plain"),
-    "edge_wrong_host": ("nginx_alone", "edge_passes_on", "edge_plain"),
+    "edge_renames": ("nginx_alone", "nginx_mangles", "edge_passes_on"),
+    "edge_wrong_host": ("nginx_alone", "edge_passes_on"),
 }
