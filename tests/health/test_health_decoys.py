@@ -281,17 +281,22 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("starts", "every", "outcome", "strength"),
-    [(1, 6, "restarted", 1.0), (4, 6, "restarted_often", 1.0), (4, 0.2, "restarted", 1.0)],
+    ("ids", "every", "outcome", "strength"),
+    [
+        ((1,), 6, "restarted", 1.0),
+        ((1, 1, 1, 1), 0.4, "restarted_often", 1.0),
+        ((7, 8, 9, 10), 0.2, "restarted", 1.0),
+        ((7, 8, 9, 10), 5, "restarted", 1.0),
+    ],
 )
-def test_a_process_that_starts_again_and_again_is_ended_by_something(starts, every, outcome, strength):
-    """Workers of one start, a moment apart, are no starts of their own."""
+def test_a_process_that_starts_again_and_again_is_ended_by_something(ids, every, outcome, strength):
+    """Workers of one start have different ids; Docker restarts a container after 0.1 s, 0.2 s and so on."""
     made = case(lambda path, second: {"status": 502, "error": "upstream_refused"} if path != OTHER else None)
     log = made.table("app_log")
     rows = [
         {"file": "app.log", "line": 5000 + n, "service": "", "time": moment(32 + every * n),
-         "kind": "lifecycle", "level": "INFO", "message": f"Started server process [{n}]"}
-        for n in range(starts)
+         "kind": "lifecycle", "level": "INFO", "message": f"Started server process [{one}]"}
+        for n, one in enumerate(ids)
     ]  # fmt: skip
     made._frames["app_log"] = pd.concat([log, conform("app_log", pd.DataFrame(rows))], ignore_index=True)
     found = [one for one in investigate(made).once(health.observed) if one.signal.startswith("restarted")]

@@ -19,7 +19,7 @@ from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.response_rhythm import held_waits
-from watchme_analysis.health.signals.vantages import vantages
+from watchme_analysis.health.signals.vantages import at_bad_moments, vantages
 
 
 def outcomes(made):
@@ -156,6 +156,23 @@ def test_probes_made_while_a_caller_was_kept_waiting_tell_most():
     calm = [("inside", 32.8 + 3 * at, 0.01) for at in range(9)]
     waiting = [("inside", at + 0.5, 0.7) for at in (33, 42, 51)]
     assert by_hand(*calm, *waiting) == {"inside_bad": pytest.approx(0.5)}
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("pace", [60, 1])
+def test_probes_between_two_bad_requests_tell_of_trouble_at_any_pace(pace):
+    """Requests fail at once for three of six seconds, or of six minutes; a probe asks every 0.6 s or 36 s."""
+    made = case(lambda path, second: {"status": 500} if path == HEALTH and second % 6 < 3 else None)
+    probes = [moment(30 + 0.6 * at) for at in range(50)]
+    rows = {"file": "probes.csv", "vantage": "inside", "path": HEALTH, "status": 200, "duration_s": 0.01}
+    give(made, "probes", [rows | {"line": line, "time": at} for line, at in enumerate(probes, 2)])
+    for frame in made._frames.values():
+        for name in frame.select_dtypes("datetimetz"):
+            frame[name] = moment(0) + (frame[name] - moment(0)) * pace
+    found = investigate(made).once(health.health_context)
+    told, share = at_bad_moments(found, "inside")
+    seconds = (told["start"] - moment(0)).dt.total_seconds() / pace
+    assert 15 <= len(told) <= 25 and (seconds % 6 < 3).all() and share == 1.0
 
 
 @pytest.mark.slow

@@ -226,20 +226,11 @@ def _text(values: tuple[tuple[str, ...], ...] | None) -> str | None:
 
 _WHERE = "served by"
 # Settings that have a row even where all paths agree, with Nginx's default.
-_ALWAYS = {
-    "proxy_connect_timeout": "60s",
-    "proxy_read_timeout": "60s",
-    "proxy_cache": "off",
-}
+_ALWAYS = {"proxy_connect_timeout": "60s", "proxy_read_timeout": "60s", "proxy_cache": "off"}
 _NOT_FOLLOWED = "not followed"
 _ASKS, _AS = "asks", "as"
 # Settings that are no directives, with the messages that name them.
-_NAMES = {
-    _WHERE: "served-by",
-    _ASKS: "asks",
-    _AS: "as",
-    _NOT_FOLLOWED: "not-followed",
-}
+_NAMES = {_WHERE: "served-by", _ASKS: "asks", _AS: "as", _NOT_FOLLOWED: "not-followed"}
 # Kinds of calls that block their thread or event loop.
 _BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 _COLUMNS = ("layer", "setting", "differs", "line")

@@ -15,7 +15,9 @@ from watchme_analysis.health.application_errors import application_errors, is_he
 from watchme_analysis.health.configuration import Routes, resolved_names, routes
 from watchme_analysis.health.incident import Incident, find_incident, judge_observations, judge_requests
 from watchme_analysis.health.rate_limits import held_back, refused_at_limit
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.inference.signals import ENOUGH
 from watchme_analysis.requests.fates import request_fates, with_fates
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
 from watchme_analysis.requests.layers import slow_uploads
@@ -301,7 +303,7 @@ class HealthContext:
     def calm_routes(self) -> list[str]:
         """Return unaffected routes of all services that were served well, with five requests at least."""
         counts = self.outer_during.groupby("route")["strained"].agg(["size", "sum"])
-        quiet = counts[(counts["size"] >= 5) & (counts["sum"] <= 0.1 * counts["size"])]
+        quiet = counts[(counts["size"] >= FEWEST_OF_ROUTE) & (counts["sum"] <= CALM_SHARE * counts["size"])]
         return [str(name) for name in quiet.index if name not in self.routes]
 
     @once_per_context
@@ -331,7 +333,7 @@ def most_of_one(
     counts, totals = (frame["route"].value_counts() for frame in (rows, bad))
     for route in found.routes:
         count, total = int(counts.get(route, 0)), int(totals.get(route, 0))
-        if count >= 6 and count >= 0.5 * total and route in _probed_families(found):
+        if count >= ENOUGH and count >= MOST * total and route in _probed_families(found):
             return rows[rows["route"] == route], total
     return None
 
@@ -476,7 +478,7 @@ def _usual_answer_s(found: HealthContext) -> dict[str, float]:
     times: dict[str, float] = {}
     for rows in (inside, calm):
         for route, group in rows.groupby("route"):
-            if len(group) >= 3:
+            if len(group) >= FEWEST:
                 times.setdefault(str(route), float(group["duration_s"].quantile(0.9)))
     return times
 

@@ -111,10 +111,7 @@ def conclude(
         missing_evidence=missing,
         extra={
             "endpoints": list(found.endpoints),
-            "confidence_from": {
-                "route": decision.route,
-                "probability": round(decision.probability, 4),
-            },
+            "confidence_from": {"route": decision.route, "probability": round(decision.probability, 4)},
             "layer": named_layer(layers),
             "layers": [layer.to_dict() for layer in layers],
         },

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST
 from watchme_analysis.requests.observations import INNER_FIRST, OUTER
 from watchme_analysis.stats.interval_scan import bounds_likelihood, densest_run, likeliest_bounds
 from watchme_analysis.stats.intervals import Interval
@@ -51,9 +52,10 @@ NEARLY_ALL = 0.9
 DENSE_STRAIN = 0.3
 # A request is slow from this many times the usual duration, and so many seconds more. The seconds are a bound
 # of perception: people take 0.1 s for instant, and lose the flow of thought at 1 s. Without it, doubled
-# milliseconds would count.
+# milliseconds would count. What took no longer than an instant waited for nobody.
 SLOW_RATIO = 2.0
 SLOW_MARGIN_S = 0.5
+INSTANT_S = 0.1
 # Share of a request's time from which the layer that took it made it slow.
 MOST_OF_TIME = 0.6
 # A request is strained from so many seconds more: too little for an incident, enough to belong to one.
@@ -250,7 +252,7 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     """
     found = seen.copy()
     status = found["status"]
-    succeeds = found["route"].map((status < 300).groupby(found["route"]).sum() >= 3).astype(bool)
+    succeeds = found["route"].map((status < 300).groupby(found["route"]).sum() >= FEWEST).astype(bool)
     left = status == 499
     refused = (status >= 300) & (status != 304) & ~left & succeeds
     missing = status.isna() & ~found["vantage"].isin(["edge", "nginx"])
@@ -342,7 +344,7 @@ def _one_client(run: pd.DataFrame, column: str) -> bool:
     if bad["client_addr"].isna().any() or bad["client_addr"].nunique() != 1:
         return False
     others = good[good["client_addr"] != bad["client_addr"].iloc[0]]
-    return len(others) >= 3
+    return len(others) >= FEWEST
 
 
 def find_incident(observed: pd.DataFrame, route: str | None = None) -> Incident | None:
@@ -487,8 +489,8 @@ def affected_routes(rows: pd.DataFrame, start: Any, end: Any) -> list[str]:
     tight = rows[during].groupby("route")["strained"].mean()
     other = rows[~during].groupby("route")[["bad", "strained"]].mean().reindex(inside.index).fillna(0.0)
     share = inside["sum"] / inside["size"]
-    clear = (share >= 0.1) & (share > 3 * other["bad"])
-    tense = (tight >= 0.3) & (tight > 3 * other["strained"])
-    keep = (clear | tense) & ((inside["sum"] >= 3) | (share == 1))
+    clear = (share >= CALM_SHARE) & (share > 3 * other["bad"])
+    tense = (tight >= DENSE_STRAIN) & (tight > 3 * other["strained"])
+    keep = (clear | tense) & ((inside["sum"] >= FEWEST) | (share == 1))
     ranked = inside["sum"][keep].sort_values(ascending=False, kind="stable")
     return [str(name) for name in ranked.index]

@@ -19,20 +19,15 @@ from watchme_analysis.inference.engine import explained_away, finding
 from watchme_analysis.inference.findings import Ranked, Status, Verdict
 from watchme_analysis.inference.layers import MARK, refuting, second_fault
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.inference.weighing import NAMED_AT, weigh
+from watchme_analysis.inference.weighing import NAMED_AT, UNLIKELY, weigh
 from watchme_analysis.requests.fates import LAYERS
 from watchme_analysis.text.message import Text
 
 # A verdict that is oftener wrong than right, as first looks show, is none.
 LIKELIER_THAN_NOT = 0.5
-# That all is well inside says that the fault lies before the application, not where: one of these needs a
-# mark of its own this strong.
-OWN_MARK = 0.85
 # Groups of signals that show where requests failed, not why.
 SHARED_GROUPS = ("vantages", "fate", "routes", "paths")
 BEFORE_APPLICATION = ("client", "edge", "nginx", "network")
-# A layer with evidence against it is refuted below this probability.
-REFUTED_BELOW = 0.03
 
 
 @dataclass(frozen=True)
@@ -161,6 +156,7 @@ def _cause(name: str) -> Cause:
 def has_mark(entry: Ranked, situation: Situation) -> bool:
     """Return True when a cause shows by more than that others are ruled out, where it has to.
 
+    That all is well inside says that the fault lies before the application, not where.
     A cause before the application and a dependency have to, and one of the process while that serves the
     monitored endpoint well. What shows only how far requests came is no mark.
     """
@@ -171,7 +167,7 @@ def has_mark(entry: Ranked, situation: Situation) -> bool:
 def shows_itself(entry: Ranked) -> bool:
     """Return True when an observation of more than how far requests came supports a cause."""
     own = (item.weight for item in entry.finding.evidence if item.check not in SHARED_GROUPS)
-    return max(own, default=0.0) >= OWN_MARK
+    return max(own, default=0.0) >= MARK
 
 
 def hangs_on_one(observations: Sequence[Observation], cause: str) -> bool:
@@ -232,7 +228,7 @@ def layer_findings(
             status = "supported"
         elif against is not None:
             status, sentence = "refuted", against.statement
-        elif is_incident and probability < REFUTED_BELOW and any(item.weight < 0 for item in evidence):
+        elif is_incident and probability < UNLIKELY and any(item.weight < 0 for item in evidence):
             status, sentence = "refuted", min(evidence, key=lambda item: item.weight).statement
         elif is_incident and mine and all(entry.status == "refuted" for entry in mine):
             status = "refuted"

@@ -103,36 +103,16 @@ def _wishes(found: HealthContext) -> list[_Wish]:
     vantages = set(found.table("probes")["vantage"].dropna())
     untimed = len(access) > 0 and not access["upstream_response_time_s"].notna().any()
     return [
-        _Wish(
-            "inside" not in vantages,
-            "inside-probes",
-            inside_probes(at),
-            ("probes/inside",),
-        ),
+        _Wish("inside" not in vantages, "inside-probes", inside_probes(at), ("probes/inside",)),
         _Wish(
             "outside" not in vantages and found.table("edge_log").empty,
             "outside-probes",
             outside_probes(at),
             ("probes/outside",),
         ),
-        _Wish(
-            "host" not in vantages,
-            "host-probes",
-            host_probes(at),
-            ("probes/host",),
-        ),
-        _Wish(
-            access.empty,
-            "access-log",
-            timed_access_log(),
-            ("access_log",),
-        ),
-        _Wish(
-            untimed,
-            "access-log-times",
-            timed_access_log(),
-            ("access_log/times",),
-        ),
+        _Wish("host" not in vantages, "host-probes", host_probes(at), ("probes/host",)),
+        _Wish(access.empty, "access-log", timed_access_log(), ("access_log",)),
+        _Wish(untimed, "access-log-times", timed_access_log(), ("access_log/times",)),
         *_of_layers(found),
         *_of_application(found, at),
     ]
@@ -142,23 +122,10 @@ def _of_layers(found: HealthContext) -> list[_Wish]:
     config = set(found.table("config_directives")["layer"].dropna())
     no_edge_config = "edge" not in config and found.table("edge_settings").empty
     return [
+        _Wish(found.table("edge_log").empty, "edge-requests", edge_log(), ("edge_log",)),
+        _Wish(not found.collected("error_log"), "nginx-errors", error_log(), ("error_log",)),
         _Wish(
-            found.table("edge_log").empty,
-            "edge-requests",
-            edge_log(),
-            ("edge_log",),
-        ),
-        _Wish(
-            not found.collected("error_log"),
-            "nginx-errors",
-            error_log(),
-            ("error_log",),
-        ),
-        _Wish(
-            "nginx" not in config,
-            "nginx-configuration",
-            nginx_configuration(),
-            ("config_directives/nginx",),
+            "nginx" not in config, "nginx-configuration", nginx_configuration(), ("config_directives/nginx",)
         ),
         _Wish(
             no_edge_config,
@@ -172,36 +139,13 @@ def _of_layers(found: HealthContext) -> list[_Wish]:
 def _of_application(found: HealthContext, at: Addresses) -> list[_Wish]:
     metrics = set(found.table("host_metrics")["metric"].dropna())
     return [
+        _Wish(not {"threads", "cpu_pct"} <= metrics, "metrics", process_metrics(at), ("host_metrics",)),
+        _Wish(found.table("app_log").empty, "application-log", application_log(), ("app_log",)),
         _Wish(
-            not {"threads", "cpu_pct"} <= metrics,
-            "metrics",
-            process_metrics(at),
-            ("host_metrics",),
+            found.table("app_handlers").empty, "source", application_source(), ("app_handlers", "app_calls")
         ),
-        _Wish(
-            found.table("app_log").empty,
-            "application-log",
-            application_log(),
-            ("app_log",),
-        ),
-        _Wish(
-            found.table("app_handlers").empty,
-            "source",
-            application_source(),
-            ("app_handlers", "app_calls"),
-        ),
-        _Wish(
-            found.table("app_processes").empty,
-            "start-command",
-            start_command(),
-            ("app_processes",),
-        ),
-        _Wish(
-            found.table("compose_settings").empty,
-            "containers",
-            compose_file(),
-            ("compose_settings",),
-        ),
+        _Wish(found.table("app_processes").empty, "start-command", start_command(), ("app_processes",)),
+        _Wish(found.table("compose_settings").empty, "containers", compose_file(), ("compose_settings",)),
     ]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.incident import CALM_ROWS
+from watchme_analysis.health.thresholds import FEWEST
 from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.observations import INNER, OUTER
 
@@ -28,8 +29,6 @@ _DEFAULT = 503.0
 _UNKNOWN = (_DEFAULT, 429.0)
 # A log line has whole seconds, and a request begins before it ends.
 _SLACK_S = 1.0
-# Served requests of other clients by which they count as served.
-_FEWEST_SERVED = 3
 
 
 def limit_lines(error_log: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +202,7 @@ def _asked_most(rows: pd.DataFrame, served: pd.DataFrame, refused: pd.Series) ->
     hit = counts.index.isin(rows.loc[refused.reindex(rows.index), "client_addr"])
     others = counts[~hit]
     well = served["client_addr"].isin(others.index).sum()
-    return bool(well >= _FEWEST_SERVED and counts[hit].min() > others.max())
+    return bool(well >= FEWEST and counts[hit].min() > others.max())
 
 
 def _span(lines: pd.DataFrame) -> tuple[Any, Any]:

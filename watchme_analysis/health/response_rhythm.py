@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.health.incident import INSTANT_S, SLOW_MARGIN_S
+from watchme_analysis.health.thresholds import FEWEST, MANY
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -17,13 +20,8 @@ if TYPE_CHECKING:
 BURST_S = 0.01
 # The same for responses that come through a proxy.
 BUNCH_S = 0.02
-# Seconds of a wait that counts, at least.
-WAIT_S = 0.3
-# Other requests that must have arrived in it, and the seconds before its end that they needed for a response.
+# Other requests that must have arrived in a wait, early enough for a response before its end.
 OTHERS = 2
-AHEAD_S = 0.1
-# Seconds of a silence, at least; it must be longer than the usual gap as well.
-SILENCE_S = 0.4
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Rhythm:
         Longest gap between answers in the incident.
     silence_limit_s
         Gap from which time counts as silent: what one gap in fifty exceeds outside the incident, at
-        least :data:`SILENCE_S`.
+        least what makes a request slow.
     """
 
     answers: int
@@ -84,12 +82,12 @@ def response_rhythm(moments: pd.Series, start: datetime, end: datetime) -> Rhyth
     gaps = np.diff(seconds)
     spans = (seconds[:-1] < 0) & (seconds[1:] > length)
     usual = gaps[~inside[1:] & ~inside[:-1] & ~spans]
-    if len(usual) < 10:
+    if len(usual) < MANY:
         return None
     in_incident = seconds[inside]
     edges = np.concatenate([[0.0], in_incident, [length]])
     within = np.diff(edges)
-    limit = max(float(np.quantile(usual, 0.98)), SILENCE_S)
+    limit = max(float(np.quantile(usual, 0.98)), SLOW_MARGIN_S)
     return Rhythm(
         answers=int(inside.sum()),
         burst_share=float((np.diff(in_incident) < BURST_S).mean()) if len(in_incident) > 1 else 0.0,
@@ -127,7 +125,7 @@ def count_bunched_responses(slow: pd.DataFrame) -> tuple[int, int, int]:
     groups: Any = rows.groupby((apart > BUNCH_S).cumsum())
     spread = groups[begun].agg(lambda column: (column.max() - column.min()).total_seconds())
     sizes = pd.DataFrame({"n": groups.size(), "routes": groups["route"].nunique(), "spread": spread})
-    kept = sizes[(sizes["n"] >= 3) & (sizes["routes"] >= 2) & (sizes["spread"] >= 0.2)]
+    kept = sizes[(sizes["n"] >= FEWEST) & (sizes["routes"] >= 2) & (sizes["spread"] >= 0.2)]
     return int(kept["n"].sum()), len(rows), len(kept)
 
 
@@ -142,8 +140,8 @@ def held_waits(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     Returns
     -------
     waits, held
-        The rows that were answered after :data:`WAIT_S` or more, counted from being connected, in which at
-        least :data:`OTHERS` others asked; and whether the first answer to anyone came when theirs did.
+        The rows that were answered slowly, counted from being connected, while at least :data:`OTHERS` others
+        asked; and whether the first answer to anyone came when theirs did.
     """
     import numpy as np
     import pandas as pd
@@ -155,10 +153,10 @@ def held_waits(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     begun = (rows["nginx_start"] - zero).dt.total_seconds() + rows["connect_s"].fillna(0.0)
     ended = (rows["nginx_end"] - zero).dt.total_seconds()
     answered = rows["nginx_status"] < 499
-    long = answered & (ended - begun >= WAIT_S)
+    long = answered & (ended - begun >= SLOW_MARGIN_S)
     starts, ends = np.sort(begun.to_numpy()), ended[answered].to_numpy()
     start, end = begun[long].to_numpy(), ended[long].to_numpy()
-    others = np.searchsorted(starts, end - AHEAD_S) - np.searchsorted(starts, start) - 1
+    others = np.searchsorted(starts, end - INSTANT_S) - np.searchsorted(starts, start) - 1
     between = np.searchsorted(ends, end - BUNCH_S) - np.searchsorted(ends, start + BUNCH_S, side="right")
     held = pd.Series(between <= 0, index=rows.index[long])
     contested = others >= OTHERS

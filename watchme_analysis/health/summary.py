@@ -14,7 +14,9 @@ from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.health.judge import LayerFinding, is_before_application, named_layer
 from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_source import LOOPBACK
+from watchme_analysis.health.thresholds import FEWEST
 from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.inference.engine import IN_QUESTION
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.observations import OUTER
@@ -245,7 +247,7 @@ def _medians(found: HealthContext) -> tuple[float, float]:
     for vantage in ("outside", "edge", "nginx"):
         mine = rows[(rows["vantage"] == vantage) & rows["duration_s"].notna()]
         during, usual = mine.loc[mine["during"], "duration_s"], mine.loc[~mine["during"], "duration_s"]
-        if len(during) >= 3 and len(usual) >= 3:
+        if min(len(during), len(usual)) >= FEWEST:
             return float(during.median()), float(usual.median())
     return float("nan"), float("nan")
 
@@ -286,7 +288,7 @@ def why(found: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, confi
                 probability=Probability(entry.probability),
             )
             for entry in ranking
-            if entry.probability >= 0.1
+            if entry.probability >= IN_QUESTION
         )
         return message("health-not-separated", causes=Phrases(open_causes))
     finding = first.finding

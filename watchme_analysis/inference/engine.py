@@ -29,7 +29,7 @@ from watchme_analysis.text.message import Message, Quotation, Resource, Text, me
 DEPENDENT = 0.25
 # Strength from which an observation explains others.
 EXPLAINS_FROM = 0.5
-# A confounder this probable leaves a verdict open.
+# A cause or confounder this probable is still in question.
 IN_QUESTION = 0.1
 
 

@@ -53,7 +53,7 @@ def with_second_cause(
 # A cause or layer from this probability is named. Below, a rival may be half as likely: the evidence does not
 # separate them.
 NAMED_AT = 0.7
-# Probability below which the complement of all causes counts as refuted by the evidence for one of them.
+# Probability below which the complement of all causes, or a layer with evidence against it, is refuted.
 UNLIKELY = 0.05
 # Sum of weights (log-odds) up to which a cause counts as refuted.
 REFUTED_AT = -1.0

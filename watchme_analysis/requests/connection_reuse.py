@@ -146,10 +146,7 @@ def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, routes: li
     keys = ["hop", "route", "connection"]
     groups = pd.concat(parts).groupby([*keys, "phase"], observed=True)
     found = groups.agg(
-        count=("bad", "size"),
-        bad=("bad", "sum"),
-        timed=("took_s", "count"),
-        median_s=("took_s", "median"),
+        count=("bad", "size"), bad=("bad", "sum"), timed=("took_s", "count"), median_s=("took_s", "median")
     ).unstack()
     columns = {
         f"{phase}{'' if name == 'count' else f'_{name}'}": found.get((name, phase), pd.Series(dtype=float))

@@ -69,10 +69,7 @@ def layer_times(
         connect = np.where(proxied, 0.0, np.nan)
     # Of several tries the log adds up what each took to its end, and headers of those alone that had one.
     header = np.where(np.isnan(header) | joined["upstream_raw"].isna(), header, response)
-    no_connect, no_header = (
-        proxied & np.isnan(connect),
-        proxied & ~np.isnan(connect) & np.isnan(header),
-    )
+    no_connect, no_header = (proxied & np.isnan(connect), proxied & ~np.isnan(connect) & np.isnan(header))
     connect_part = np.where(no_connect, response, connect)
     header_part = np.where(no_header, response - connect, np.where(no_connect, 0.0, header - connect))
     body_part = np.where(proxied & ~np.isnan(header), response - header, np.where(proxied, 0.0, np.nan))

@@ -208,7 +208,5 @@ def _health_rows(service: ComposeService, language: str) -> list[tuple[str, str]
 def unhealthy_after(check: HealthCheck) -> Message:
     """Return the time after which a container with a fault counts as unhealthy."""
     return message(
-        "setting-unhealthy-after-value",
-        soonest=Duration(check.soonest_s),
-        latest=Duration(check.latest_s),
+        "setting-unhealthy-after-value", soonest=Duration(check.soonest_s), latest=Duration(check.latest_s)
     )

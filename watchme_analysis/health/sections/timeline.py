@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-VANTAGES = {
-    "inside": (style.GREEN, "o"),
-    "host": (style.PURPLE, "s"),
-    "outside": (style.BLUE, "^"),
-}
+VANTAGES = {"inside": (style.GREEN, "o"), "host": (style.PURPLE, "s"), "outside": (style.BLUE, "^")}
 _PIXELS = 1500
 # Bars of a layer of which only counts are known.
 _BARS = 90

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.incident import SLOW_MARGIN_S
 from watchme_analysis.health.rows import of_joined, quoted
+from watchme_analysis.health.thresholds import concerns
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.text.message import Choice, message
 
@@ -37,16 +39,8 @@ _WORDS = (
 @detects("loop_held", group="log", needs=("app_log",))
 @detects("concurrency_limit", "connections_used_up", group="connections", needs=("app_log",))
 @detects("disk_full", group="disk", needs=("app_log",))
-@detects(
-    "files_full",
-    group="descriptors",
-    needs=("host_metrics", "app_log"),
-)
-@detects(
-    "memory_full",
-    group="memory",
-    needs=("host_metrics", "app_log"),
-)
+@detects("files_full", group="descriptors", needs=("host_metrics", "app_log"))
+@detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
 def log_words(found: HealthContext) -> list[Observation]:
     """Find the lines in which the application says what it lacks or what held it."""
     messages = found.of_incident(own_rows(found, "app_log"))["message"].fillna("")
@@ -68,8 +62,8 @@ def turned_away(found: HealthContext) -> list[Observation]:
     if not limits.notna().any():
         return []
     bad = found.rows("nginx", bad=True)
-    away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < 0.5)]
-    if len(away) < 3 or len(away) < 0.3 * len(bad):
+    away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < SLOW_MARGIN_S)]
+    if not concerns(len(away), len(bad)):
         return []
     text = message("health-turned-away", refused=len(away), bad=len(bad), paths=found.endpoints)
     most = (int(limit) for limit in sorted(set(limits.dropna())))

@@ -12,7 +12,7 @@ from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.context import HealthContext, edge_visible
 from watchme_analysis.health.incident import CALM_ROWS, judge_requests
 from watchme_analysis.health.rows import Rows, of_joined, of_observed, select
-from watchme_analysis.health.signals.localisation import FEWEST_ARRIVALS, FEWEST_SERVED
+from watchme_analysis.health.thresholds import FEWEST_OF_ROUTE, MANY, MOST
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.redact import shortened
 from watchme_analysis.requests.observations import ERROR_KINDS
@@ -33,12 +33,8 @@ FEWEST_CALLERS = 3
 SURGE_RATIO, CLEAR_RATIO, USUAL_RATIO = 2.0, 4.0, 1.5
 # Requests outside the incident from which a baseline is known.
 FEWEST_ARRIVALS_OUTSIDE = 20
-# Share of bad requests below which a surge without failures harmed nobody.
-ABSORBED = 0.5
 # Characters of an agent's distinguishing part that are shown.
 _LONGEST_AGENT = 80
-# Share of the excess that makes it one caller's or one route's.
-MOST_OF_EXCESS = 0.6
 
 
 @detects("all_well", group="incident", needs=("access_log", "edge_log", "probes"))
@@ -94,7 +90,7 @@ def stopped(found: HealthContext) -> list[Observation]:
     best: tuple[float, Any] | None = None
     for route, mine in seen.groupby("route"):
         own_s, other_s = moment_s[mine.index].to_numpy(), moment_s[seen["route"] != route].to_numpy()
-        if len(own_s) < FEWEST_ARRIVALS or len(other_s) < FEWEST_ARRIVALS:
+        if len(own_s) < MANY or len(other_s) < MANY:
             continue
         # Between two requests of the route, and from its last one to the end.
         bounds_s = np.append(own_s, moment_s.iloc[-1])
@@ -120,7 +116,7 @@ def stopped(found: HealthContext) -> list[Observation]:
     callers = mine["client_addr"].value_counts()
     # Who left altogether, as at night, stopped by themselves.
     meanwhile = seen.loc[(seen["nginx_start"] > start) & (seen["nginx_start"] < end), "client_addr"]
-    callers = callers[(callers >= FEWEST_SERVED) & callers.index.isin(meanwhile)]
+    callers = callers[(callers >= FEWEST_OF_ROUTE) & callers.index.isin(meanwhile)]
     span = TimeSpan(start.to_pydatetime(), end.to_pydatetime())
     text = message("health-arrivals-stopped", span=span, path=Resource(route), others=between)
     logged = of_joined("nginx", mine)
@@ -154,7 +150,7 @@ def arrivals(found: HealthContext) -> list[Observation]:
         strength = by_count(ratio - 1, CLEAR_RATIO - 1)
         whom = _senders(rows, inside, length_s, _span_s(other))
         bad = found.outer_affected
-        if not bad["failed"].any() and bad["bad"].mean() < ABSORBED:
+        if not bad["failed"].any() and bad["bad"].mean() < MOST:
             text = sentences(message("health-arrivals-absorbed", **numbers), *whom)
             return [Observation("arrivals_absorbed", text, *arrived, ratio, "ratio")]
         text = sentences(message("health-arrivals-up", **numbers), *whom)
@@ -217,14 +213,14 @@ def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: fl
             continue
         during, usual = (rows.loc[part, column].value_counts() for part in (inside, ~inside))
         excess = during.sub(usual.reindex(during.index).fillna(0) / other_s * length_s).clip(lower=0)
-        if excess.sum() <= 0 or excess.max() < MOST_OF_EXCESS * excess.sum():
+        if excess.sum() <= 0 or excess.max() < MOST * excess.sum():
             continue
         who = str(excess.idxmax())
         if column == "client_addr":
             said.append(message("health-arrivals-client", who=Resource(who)))
         elif column == "route":
             said.append(message("health-arrivals-route", who=Resource(who)))
-        elif usual.get(who, 0) < MOST_OF_EXCESS * usual.sum():
+        elif usual.get(who, 0) < MOST * usual.sum():
             # The only program that ever calls shows nothing about the surge.
             others = {str(agent): float(count) for agent, count in usual.items()}
             part = shortened(distinguishing_part(who, others), _LONGEST_AGENT, "...")

@@ -16,6 +16,7 @@ from watchme_analysis.health.affected_service import gauges, own_source, own_wit
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.health.rows import quoted, within
+from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import (
     Count,
@@ -135,7 +136,7 @@ def _pressed(
     levels: dict[str, Value] = {"median": percent(middle), "before": percent(calm)}
     # A quota is granted by the period: one sample holds what its neighbour lacks.
     full = max(int((one >= limit).sum()) for one in (used, _smooth(used) if part < 1 else used))
-    if full >= 0.5 * rows and calm < limit:
+    if full >= MOST * rows and calm < limit:
         stood: dict[str, Value] = {"full": Count(full), "samples": Count(rows), **levels}
         if part < 1:
             return message("health-cpu-full-of-quota", **stood, cores=Number(part)), 1.0
@@ -172,7 +173,7 @@ def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) 
     rows = mine.assign(open=mine[gauges].max(axis=1))[["cpu_pct", "open"]].dropna()
     busy = rows.loc[rows["open"] >= 1, "cpu_pct"]
     usual = before["cpu_pct"].dropna()
-    if min(len(busy), len(usual)) < HELD_SAMPLES or len(busy) < 0.9 * len(rows):
+    if min(len(busy), len(usual)) < HELD_SAMPLES or len(busy) < WHOLE * len(rows):
         return []
     middle, steadier = float(busy.median()), _steadier(busy, usual)
     if middle < HELD_LEAST_PCT or steadier > HELD_DISPERSION:
@@ -304,7 +305,7 @@ def machine(found: HealthContext) -> list[Observation]:
 def _short_of_cpu(found: HealthContext, service: str, metric: str, rows: pd.DataFrame) -> Message | None:
     """Return in a sentence that a metric of the machine shows no CPU left, None when it does not."""
     during, before = found.of_incident(rows)["value"], rows.loc[rows["time"] < found.start, "value"]
-    if len(during) < 3:
+    if len(during) < FEWEST:
         return None
     middle, usual = float(during.median()), float(before.median()) if len(before) else 0.0
     name = metric.lower()

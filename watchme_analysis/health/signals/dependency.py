@@ -9,18 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import (
-    own_rows,
-    own_source,
-    own_within,
-    source_rows,
-    variables,
-)
+from watchme_analysis.health.affected_service import own_rows, own_source, own_within, source_rows, variables
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, limit_sizes
 from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.health.signals.source import BLOCKING, calls_in_words
-from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
+from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
 from watchme_analysis.text.message import Code, CodePlace, Count, Names, Quotation, Value, message, sentences
 
 if TYPE_CHECKING:
@@ -30,8 +25,6 @@ if TYPE_CHECKING:
 _ALONE = {("async_wait", "event_loop"), ("blocking_io", "thread_pool")}
 # What waits for a timer or a task of the same process asks nobody.
 _WITHIN = r"^(?:asyncio|anyio)\.(?!open_connection|open_unix_connection|connect_tcp)"
-# Requests from which a route shows how it fares.
-FEWEST_REQUESTS = 5
 # Without a route of the same process that does well and calls nothing, all of it may be held up.
 UNCONTESTED = 0.5
 # How HTTP clients, database drivers and SDKs log that the other side did not answer in time or at all.
@@ -46,8 +39,6 @@ MORE = 3.0
 _WAITED_FOR = re.compile(
     r"(sqlalchemy|sqlmodel|psycopg_pool|asyncpg|aiomysql|aiopg|httpx|aiohttp|pymongo|motor)\b.*"
 )
-# Share of bad requests that must have met an empty pool, and how many at least.
-MOST_CROWDED, FEWEST_CROWDED = 0.6, 6
 # Without an endpoint that needs no connection and did well, a loop that is held looks the same.
 WITHOUT_CALM_ROUTE = 0.6
 # Clients that wait for a free connection of a pool of their own, as calls of the source name them.
@@ -69,12 +60,12 @@ def callers(found: HealthContext) -> list[Observation]:
     outbound = _outbound(calls)
     origins = set(outbound["reached_from"].dropna())
     sizes = found.outer_during.groupby("route").size()
-    calm = [name for name in found.calm_neighbours() if sizes.get(name, 0) >= FEWEST_REQUESTS]
+    calm = [name for name in found.calm_neighbours() if sizes.get(name, 0) >= FEWEST_OF_ROUTE]
     known = handlers_by_route(handlers, calls, [*found.routes, *calm])
     calling = {route: f"{one.method} {one.path}" in origins for route, one in known.items()}
     waiting = [route for route in found.routes if calling.get(route)]
     idle = [
-        name for name in found.routes if calling.get(name) is False and sizes.get(name, 0) >= FEWEST_REQUESTS
+        name for name in found.routes if calling.get(name) is False and sizes.get(name, 0) >= FEWEST_OF_ROUTE
     ]
     seen = []
     if idle:
@@ -111,7 +102,7 @@ def client_timeouts(found: HealthContext) -> list[Observation]:
     mine = log[~log["kind"].eq("access") & log["time"].notna()]
     hits = mine[mine["message"].str.contains(_TIMED_OUT, regex=True).fillna(False).astype(bool)]
     during = found.of_incident(hits)
-    if len(during) < 3:
+    if len(during) < FEWEST:
         return []
     before = hits[hits["time"] < found.start]
     earlier_s = max((found.start - found.table("app_log")["time"].min()).total_seconds(), 1.0)
@@ -199,7 +190,7 @@ def _judged(
     rows = rows[rows["upstream_addr"].isna() | rows["upstream_addr"].isin(found.services)]
     bad = rows[rows["during"] & rows[f"{side}_bad"]]
     crowded = bad[_open_at(rows, bad[f"{side}_start"], side) > size]
-    if len(crowded) < max(FEWEST_CROWDED, MOST_CROWDED * len(bad)):
+    if len(crowded) < max(ENOUGH, MOST * len(bad)):
         return None
     limit = limits.iloc[0]
     pool: dict[str, Value] = {

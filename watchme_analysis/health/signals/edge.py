@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
-from watchme_analysis.health.incident import made_slow
+from watchme_analysis.health.incident import INSTANT_S, MOST_OF_TIME, made_slow
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
-from watchme_analysis.health.signals.rules import (
-    CONCERNED_SHARE,
-    edge_rule,
-    matched_rules,
-    rows_of_rules,
-    timeout_rule,
-)
+from watchme_analysis.health.signals.rules import edge_rule, matched_rules, rows_of_rules, timeout_rule
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, PART, concerns
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
@@ -26,10 +21,6 @@ if TYPE_CHECKING:
 
 # Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
 GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
-# What an edge gave up on sooner, it did not wait for: it was turned away.
-CUT_S = 0.1
-# Requests that count, and how far the two layers' numbers may differ.
-FEWEST_RENAMED, ALIKE = 3, 0.5
 # Share of other requests that may have another path at Nginx all the same.
 FEW_RENAMED = 0.02
 # A name, and the table that says it with the query for its rows and their number.
@@ -40,10 +31,6 @@ _UNASKED = (
     r"while (?:connecting|shaking hands)|failed to connect|couldn't connect|connection (?:timed out|refused)"
     r"|unreachable|no route to host|\bssl\b|\btls\b|certificate"
 )
-# Share of a slow probe's time that passed before it could ask.
-BEFORE_ASKING = 0.6
-# Probes that count, their share of the bad ones, and how few requests behind them may be bad.
-FEWEST_UNASKED, MOST_UNASKED, SERVED_WELL = 3, 0.5, 0.05
 
 
 @detects("edge_waits", "edge_alone", "edge_elsewhere", "edge_impatient", group="edge", needs=("edge_log",))
@@ -59,7 +46,7 @@ def edge(found: HealthContext) -> list[Observation]:
     if not found.has("edge_log"):
         return _without_edge_log(found)
     bad = _within_nginx_log(found, found.rows("edge", bad=True))
-    if len(bad) < 3:
+    if len(bad) < FEWEST:
         return []
     parts = _sorted_out(found, bad)
     seen = []
@@ -73,7 +60,7 @@ def edge(found: HealthContext) -> list[Observation]:
     }
     for outcome, maker in makers.items():
         rows = parts[outcome]
-        if len(rows) >= 3 and len(rows) >= 0.3 * total:
+        if concerns(len(rows), total):
             one = maker(found, rows, total)
         elif (mine := most_of_one(found, rows, bad)) is not None:
             one = maker(found, *mine)
@@ -81,7 +68,7 @@ def edge(found: HealthContext) -> list[Observation]:
             continue
         seen.append(replace(one, share=len(rows) / total))
     passed = parts["passed_on"]
-    if not seen and len(passed) >= 0.5 * total:
+    if not seen and len(passed) >= MOST * total:
         text = message("health-edge-passes-on", bad=total, paths=found.endpoints, passed=len(passed))
         seen.append(Observation("edge_passes_on", text, *of_joined("edge", bad), strength=by_count(total)))
     return seen
@@ -109,14 +96,14 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
     slower = made_slow(bad["edge_s"] - bad["nginx_s"].fillna(0.0), bad["edge_s"])
     # Nginx logs that its caller left (499); without a common id the two records may not be joined.
     cut = gateway & (
-        (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= CUT_S))
+        (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= INSTANT_S))
     )
     # What Nginx logged without a partner at the edge may be the same requests, joined badly.
     single = found.joined_during[~found.joined_during["seen_edge"]]
     single = single[single["route"].isin(found.routes)]
     # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
     left_early = bad["edge_status"] == 499
-    if found.has("access_log") and len(single) < 0.3 * max(int(left_early.sum()), 1):
+    if found.has("access_log") and len(single) < PART * max(int(left_early.sum()), 1):
         left_early &= False
     alone = (
         unanswered
@@ -127,7 +114,7 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
     usual = _usual_origin(found)
     other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
     nowhere = gateway & ~bad["seen_nginx"] & found.has("access_log")
-    nowhere &= len(single) < 0.3 * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(found)
+    nowhere &= len(single) < PART * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(found)
     parts: dict[str, pd.DataFrame] = {}
     left = bad.index
     # The origin's bad answer or time, passed on as it came, explains the rest.
@@ -152,7 +139,7 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
 def _turned_away_by_nginx(found: HealthContext) -> bool:
     """Tell whether Nginx says that it could take no more connections: it logs no request for those."""
     errors = found.errors
-    return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= 3
+    return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= FEWEST
 
 
 def _usual_origin(found: HealthContext) -> str | None:
@@ -240,7 +227,7 @@ def _never_arrived(found: HealthContext, rows: pd.DataFrame, total: int) -> Obse
     )
     # Without others, only that the log goes on before or after tells that Nginx was there.
     around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
-    strength = max(by_count(len(others), 10), 0.6 * by_count(len(around), 10))
+    strength = max(by_count(len(others), MANY), 0.6 * by_count(len(around), MANY))
     return Observation("edge_never_arrived", text, *of_joined("edge", rows), strength=strength)
 
 
@@ -251,17 +238,17 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
     observed = found.affected
     outside = observed[observed["vantage"] == "outside"]
     bad = int(outside["bad"].sum())
-    if bad < 3 or bad < 0.2 * len(outside):
+    if not concerns(bad, len(outside)):
         return []
     nginx = observed[observed["vantage"] == "nginx"]
     bad_nginx = int(nginx["bad"].sum())
-    if bad_nginx >= 3 and bad_nginx >= 0.1 * len(nginx):
+    if concerns(bad_nginx, len(nginx), CALM_SHARE):
         text = message(
             "health-edge-passes-on-by-probes", bad=bad_nginx, requests=len(nginx), paths=found.endpoints
         )
         return [Observation("edge_passes_on", text, *of_observed(nginx), strength=0.8)]
     timed = nginx["duration_s"].notna().any()
-    if len(nginx) >= 3 and timed and bad_nginx <= 0.05 * len(nginx):
+    if len(nginx) >= FEWEST and timed and bad_nginx <= CALM_SHARE * len(nginx):
         middle = float(nginx["duration_s"].median())
         served: dict[str, Value] = {"paths": Names(found.endpoints), "median": Duration(middle)}
         text = message(
@@ -278,7 +265,7 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
     before = found.joined[~found.joined["during"] & found.joined["route"].isin(found.routes)]
     # What came after the last bad probe was sent may have come when all was well again.
     last = outside.loc[outside["bad"], "start"].max()
-    if not (nginx["start"] < last).any() and len(others) >= 10 and len(before) >= 3:
+    if not (nginx["start"] < last).any() and len(others) >= MANY and len(before) >= FEWEST:
         text = message(
             "health-edge-never-arrived-by-probes",
             paths=found.endpoints,
@@ -289,11 +276,7 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
     return []
 
 
-@detects(
-    "edge_renames",
-    group="edge",
-    needs=("edge_log", "access_log"),
-)
+@detects("edge_renames", group="edge", needs=("edge_log", "access_log"))
 def rewritten(found: HealthContext) -> list[Observation]:
     """Find bad answers that the edge got for a path that no caller asked it for.
 
@@ -303,7 +286,7 @@ def rewritten(found: HealthContext) -> list[Observation]:
     if seen := _renamed(found, bad):
         return seen
     lost = bad[~bad["seen_nginx"] & bad["origin_status"].between(300, 599)]
-    if len(lost) < FEWEST_RENAMED or len(lost) < ALIKE * len(bad) or _arrived(found):
+    if not concerns(len(lost), len(bad), MOST) or _arrived(found):
         return []
     status = int(lost["origin_status"].mode().iloc[0])
     strange = _strange(found, status)
@@ -313,7 +296,7 @@ def rewritten(found: HealthContext) -> list[Observation]:
     often = strange["route"].value_counts().index[: lost["route"].nunique()]
     hits = strange[strange["route"].isin(often)]
     path = str(hits["path"].mode().iloc[0])
-    if len(hits) < FEWEST_RENAMED or not ALIKE <= len(hits) / len(lost) <= 1 / ALIKE:
+    if not concerns(len(hits), len(lost), MOST) or not concerns(len(lost), len(hits), MOST):
         return []
     values: dict[str, Value] = {
         "paths": Names(found.endpoints),
@@ -321,11 +304,7 @@ def rewritten(found: HealthContext) -> list[Observation]:
         "number": Choice("one" if len(often) == 1 else "several"),
     }
     text = message(
-        "health-edge-renames-unjoined",
-        **values,
-        lost=len(lost),
-        hits=len(hits),
-        status=Resource(str(status)),
+        "health-edge-renames-unjoined", **values, lost=len(lost), hits=len(hits), status=Resource(str(status))
     )
     detail = sentences(message("health-edge-renames-unjoined-detail", **values), edge_rule(found))
     strength, share = by_count(len(hits)), len(lost) / len(bad)
@@ -344,7 +323,7 @@ def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     if other[~requests["during"]].sum() > FEW_RENAMED * len(requests):
         return []
     mine = requests[requests.index.isin(bad.index) & other]
-    if len(mine) < FEWEST_RENAMED or len(mine) < ALIKE * len(bad):
+    if not concerns(len(mine), len(bad), MOST):
         return []
     path, name = (str(mine[column].mode().iloc[0]) for column in ("nginx_path", "path"))
     example: dict[str, Value] = {"other": Resource(path), "path": Resource(name)}
@@ -386,11 +365,7 @@ def _strange(found: HealthContext, status: int) -> pd.DataFrame:
     return single[~single["route"].isin(known) & (single["nginx_status"] == status)]
 
 
-@detects(
-    "edge_wrong_host",
-    group="edge",
-    needs=("edge_log", "access_log"),
-)
+@detects("edge_wrong_host", group="edge", needs=("edge_log", "access_log"))
 def wrong_host(found: HealthContext) -> list[Observation]:
     """Find that the edge asks Nginx for a name that callers don't use and that Nginx serves otherwise.
 
@@ -398,7 +373,7 @@ def wrong_host(found: HealthContext) -> list[Observation]:
     """
     bad = found.rows("nginx", bad=True)
     alone = bad[bad["upstream_addr"].isna() & (bad["nginx_status"] != 499)]
-    if len(alone) < 3 or len(alone) < 0.5 * len(bad):
+    if not concerns(len(alone), len(bad), MOST):
         return []
     hosts = found.of_incident(found.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
     if len(hosts):
@@ -423,7 +398,7 @@ def _logged(found: HealthContext, name: str) -> list[Observation]:
     named = log[log["host"].notna()]
     refused = found.of_incident(named[named["status"].between(300, 599) & named["upstream_addr"].isna()])
     other = refused[refused["host"] != name]
-    if len(other) < 3 or len(other) < 0.5 * len(refused) or not (named["host"] == name).any():
+    if not concerns(len(other), len(refused), MOST) or not (named["host"] == name).any():
         return []
     given = str(other["host"].mode().iloc[0])
     names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
@@ -473,7 +448,7 @@ def _set_by_edge(found: HealthContext, endpoint: str) -> _Set | None:
 def _set_by_rule(found: HealthContext) -> _Set | None:
     """Return the name that a rule of the edge's settings sets for most of the affected requests."""
     for one in found.inv.once(matched_rules):
-        if one.rule.host and one.affected >= CONCERNED_SHARE:
+        if one.rule.host and one.affected >= MOST:
             return one.rule.host, ("edge_settings", *rows_of_rules(found, [one.rule]))
     return None
 
@@ -490,13 +465,13 @@ def way_to_edge(found: HealthContext) -> list[Observation]:
     served = next(
         (seen[seen["vantage"] == name] for name in ("edge", "nginx") if found.has(_LOGS[name])), None
     )
-    if served is None or len(served) < FEWEST_UNASKED or served["bad"].mean() > SERVED_WELL:
+    if served is None or len(served) < FEWEST or served["bad"].mean() > CALM_SHARE:
         return []
     if not served["duration_s"].notna().any():
         return []
     probes = found.table("probes").merge(outside[["file", "line"]].drop_duplicates(), on=["file", "line"])
     early = probes[_before_asking(probes)]
-    if len(early) < FEWEST_UNASKED or len(early) < MOST_UNASKED * len(outside):
+    if not concerns(len(early), len(outside), MOST):
         return []
     text = message(
         "health-edge-not-reached",
@@ -514,7 +489,7 @@ def _before_asking(probes: pd.DataFrame) -> pd.Series:
     failed = probes["status"].isna() | probes["status"].eq(0).fillna(False)
     named = probes["error"].fillna("").str.contains(_UNASKED, case=False, regex=True)
     spent = probes[["dns_s", "connect_s", "tls_s"]].astype("float64").fillna(0.0).sum(axis=1)
-    slow = (spent >= BEFORE_ASKING * probes["duration_s"].astype("float64")).fillna(False)
+    slow = (spent >= MOST_OF_TIME * probes["duration_s"].astype("float64")).fillna(False)
     return ((failed & named) | (~failed & slow)).astype(bool)
 
 

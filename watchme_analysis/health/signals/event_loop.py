@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
 from watchme_analysis.health.rows import of_joined, of_observed
 from watchme_analysis.health.signals.network import UNREACHABLE
-from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
+from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
 from watchme_analysis.requests.layers import logs_connects
 from watchme_analysis.text.message import Duration, Share, message, sentences
 
@@ -18,13 +20,11 @@ if TYPE_CHECKING:
 
 # As quick as ever: within this of the usual; and how many in an incident show that there was CPU for them.
 QUICK_RATIO, QUICK_MARGIN_S, QUICK_SHARE = 1.5, 0.005, 0.1
-# Share of waits for the application in which it answered nobody that shows it standing still, of so many at
-# least; and the share that leaves no doubt. Waits that outlast several blocks see answers between them.
-HELD_SHARE, HELD_WAITS, HELD_SURE = 0.15, 6, 0.5
+# Share of waits for the application in which it answered nobody that shows it standing still. Waits that
+# outlast several blocks see answers between them.
+HELD_SHARE = 0.15
 # A rhythm is steady whose longest silence is shorter than this share of what callers waited.
 STEADY_SHARE, STEADY_LEAST_S = 0.75, 1.0
-# What was answered is on its way out through Nginx and edge for so long at most.
-WAY_OUT_S = 0.1
 # Statuses by which Nginx or an edge says that it waited for an answer, or its caller did.
 WAITED_IN_VAIN = (499, 504, 524)
 
@@ -41,7 +41,7 @@ def rhythms(found: HealthContext) -> list[Observation]:
     slow = found.rows(side, bad=True)
     answered = slow[slow[f"{side}_status"] < 499]
     inside, total, bunches = count_bunched_responses(answered)
-    if bunches >= 3 and inside >= 0.5 * total:
+    if bunches >= FEWEST and inside >= MOST * total:
         text = message("health-bunched", together=inside, slow=total, bunches=bunches)
         seen.append(Observation("bunched", text, *of_joined(side, answered), inside / total, "share"))
     if not any(one.signal == "stop_and_go" for one in seen):
@@ -57,7 +57,7 @@ def _held(found: HealthContext) -> list[Observation]:
     if rows["upstream_addr"].notna().any():
         rows = rows[rows["upstream_addr"].isin(found.services[:1])]
     waits, held = held_waits(rows)
-    if len(waits) < HELD_WAITS or held.sum() < HELD_SHARE * len(waits):
+    if len(waits) < ENOUGH or held.sum() < HELD_SHARE * len(waits):
         return []
     longest = float((waits.loc[held, "nginx_end"] - waits.loc[held, "nginx_start"]).dt.total_seconds().max())
     text = message(
@@ -70,18 +70,8 @@ def _held(found: HealthContext) -> list[Observation]:
     detail = message("health-loop-blocked-detail", longest=Duration(longest))
     rows = of_joined("nginx", waits[held])
     size = float(held.sum() / len(waits))
-    strength = by_count(size, HELD_SURE)
-    return [
-        Observation(
-            "held_waits",
-            text,
-            *rows,
-            size,
-            "share",
-            strength,
-            detail,
-        )
-    ]
+    strength = by_count(size, MOST)
+    return [Observation("held_waits", text, *rows, size, "share", strength, detail)]
 
 
 def _quick_between(found: HealthContext) -> list[Observation]:
@@ -89,7 +79,7 @@ def _quick_between(found: HealthContext) -> list[Observation]:
     rows = found.affected
     rows = rows[rows["vantage"].eq("nginx") & ~rows["failed"] & rows["duration_s"].notna()]
     quick = rows[rows["duration_s"] <= QUICK_RATIO * rows["usual_s"] + QUICK_MARGIN_S]
-    if len(quick) < 5 or len(quick) < QUICK_SHARE * len(rows):
+    if len(quick) < FEWEST_OF_ROUTE or len(quick) < QUICK_SHARE * len(rows):
         return []
     text = message("health-quick-between", quick=len(quick), responses=len(rows), paths=found.endpoints)
     return [Observation("quick_between", text, *of_observed(quick), len(quick) / len(rows))]
@@ -184,10 +174,10 @@ def is_idle_by_requests(found: HealthContext, answers: pd.Series, limit_s: float
     first, last = moments[:-1][silent], moments[1:][silent]
     # From the first request at it on, a silence is one of the application.
     at = np.searchsorted(begun, first, side="right")
-    is_open = at > np.searchsorted(ended, first + WAY_OUT_S, side="right")
+    is_open = at > np.searchsorted(ended, first + INSTANT_S, side="right")
     first_request = np.where(is_open, first, np.append(begun, np.inf)[at])
     waited = np.clip(last - first_request, 0.0, None).sum()
-    return bool(waited < 0.5 * (last - first).sum())
+    return bool(waited < MOST * (last - first).sum())
 
 
 def _timed_requests(found: HealthContext) -> tuple[pd.DataFrame, str]:
@@ -205,7 +195,7 @@ def _not_reached(found: HealthContext) -> bool:
     errors = found.errors
     kinds = errors.loc[errors["upstream_addr"].isin(found.known_as(found.services)), "kind"]
     unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())
-    return unreached >= 3 and unreached > int(kinds.eq("upstream_timeout_header").sum())
+    return unreached >= FEWEST and unreached > int(kinds.eq("upstream_timeout_header").sum())
 
 
 DETECTORS = (rhythms,)

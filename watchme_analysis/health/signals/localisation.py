@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
 from watchme_analysis.health.rows import Rows, lines, of_joined
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, WHOLE
+from watchme_analysis.inference.layers import OWN_SHARE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import FATES
 from watchme_analysis.text.message import Duration, Names, Resource, TimeSpan, message
@@ -22,20 +24,12 @@ from watchme_analysis.text.message import Duration, Names, Resource, TimeSpan, m
 if TYPE_CHECKING:
     import pandas as pd
 
-# Share of the bad requests from which something holds for the incident as a whole, and of them at least.
-REFUTED_SHARE = 0.85
-FEWEST_EXCLUDED = 4
-# Share of the bad requests from which a fate is a signal.
-FATE_SHARE = 0.2
 # Fates of connections that did not come about.
 UNCONNECTED = ("refused", "connect_timeout", "unreachable", "slow_connect")
 # Strength of the same address where another setting of Nginx may have ended the requests.
 ANOTHER_SETTING = 0.6
 # Fates in which the upstream was connected and its response was late.
 LATE = ("header_timeout", "slow_header")
-# Requests by which a route counts as served, and share of bad ones up to which it is served well.
-FEWEST_SERVED = 5
-CALM_SHARE = 0.1
 # Bad requests without a single lost connection by which lost packets are excluded: with one in ten packets
 # lost, so many connections would all succeed with a probability below 5 %.
 FEWEST_CONNECTED = 15
@@ -43,16 +37,12 @@ FEWEST_CONNECTED = 15
 SPREAD_SHARE = 0.05
 # Served requests per bad one up to which a route was never served.
 NEVER_SHARE = 0.02
-# Requests of a route from which its arrivals have a usual rate, the probability at which a gap in them is not
-# chance, and callers who do not stop at the same time by chance.
-FEWEST_ARRIVALS = 10
 # Ratio to the quickest route of the process up to which a route usually waits for nothing, and the resolution
 # of Nginx's durations, by which two medians may differ.
 AS_QUICK_RATIO = 1.5
 RESOLUTION_S = 0.001
-# Part of a wait by whose end a later request must be served, share of such waits, and as many looked at.
+# Part of a wait by whose end a later request must be served, and how many waits are looked at.
 PART_OF_WAIT = 0.5
-BESIDE_SHARE = 0.5
 MOST_WAITS = 500
 # Fates that exclude no layer.
 VAGUE = ("client_left", "unknown")
@@ -122,7 +112,7 @@ class _View:
         seen = self.joined[self.joined["seen_nginx"]]
         seen = seen[~seen["route"].isin(self.found.routes) & (seen["nginx_status"] < 400)]
         bad = seen.groupby("route")["nginx_bad"].agg(["size", "mean"])
-        keep = bad.index[(bad["size"] >= FEWEST_SERVED) & (bad["mean"] <= CALM_SHARE)]
+        keep = bad.index[(bad["size"] >= FEWEST_OF_ROUTE) & (bad["mean"] <= CALM_SHARE)]
         return seen[seen["route"].isin(keep)]
 
     @cached_property
@@ -136,11 +126,11 @@ class _View:
         """Return the affected routes when they are at least three and no other route of theirs was served."""
         seen = self.joined[self.joined["seen_nginx"]]
         sizes = seen.groupby("route").size()
-        routes = [route for route in self.found.routes if sizes.get(route, 0) >= FEWEST_SERVED]
+        routes = [route for route in self.found.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
         routes = [route for route in routes if not _is_file(route)]
         bad = set(self.fates["route"])
         routes = [route for route in routes if route in bad]
-        if len(routes) < 3:
+        if len(routes) < FEWEST:
             return []
         calm = (str(name) for name in self.calm["route"].unique())
         if any(self.found.is_same_service(name) is not False for name in calm if not _is_file(name)):
@@ -164,7 +154,7 @@ class _View:
     def rows(self, rows: pd.DataFrame) -> Rows:
         """Return the lines behind some bad requests: of the error log where it has half of them."""
         with_line = rows[rows["error_row"] >= 0]
-        if len(with_line) >= 0.5 * len(rows):
+        if len(with_line) >= MOST * len(rows):
             return lines("error_log", self.found.table("error_log").loc[with_line["error_row"]])
         logged = self.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
         side = "nginx" if logged["seen_nginx"].mean() >= 0.5 else "edge"
@@ -177,7 +167,7 @@ def _fates(view: _View) -> list[Observation]:
     signals = []
     for fate, count in counts.items():
         part = count / view.total
-        if part < FATE_SHARE or fate in VAGUE:
+        if part < OWN_SHARE or fate in VAGUE:
             continue
         rows = view.of([str(fate)])
         addresses = rows["address"].dropna().unique()
@@ -198,20 +188,20 @@ def _unconnected(view: _View) -> list[Observation]:
     """Find what connections that did not come about have in common: one route, or several hosts."""
     rows = view.of(UNCONNECTED)
     rows = rows[rows["address"].notna()]
-    if len(rows) < FEWEST_EXCLUDED:
+    if len(rows) < FEWEST:
         return []
     by_host = rows.groupby(rows["address"].str.rpartition(":")[0])["start"].agg(["min", "max", "size"])
-    many = by_host[by_host["size"] >= FEWEST_EXCLUDED]
+    many = by_host[by_host["size"] >= FEWEST]
     if len(many) > 1 and many["min"].max() < many["max"].min():
         text = message("health-several-hosts", hosts=map(str, many.index))
         return [Observation("several_hosts", text, *view.rows(rows))]
     # A process that ends is refused for a moment before its container is gone.
     silent = rows[rows["fate"] != "refused"]
     connected = len(_between(rows, view.served)) + _connected_late(view, rows)
-    if len(silent) >= REFUTED_SHARE * view.total and connected <= NEVER_SHARE * len(rows):
+    if len(silent) >= WHOLE * view.total and connected <= NEVER_SHARE * len(rows):
         gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
         return [Observation("none_connected", gone, *view.rows(rows)), *_one_route(view, rows)]
-    if len(silent) == len(rows) >= REFUTED_SHARE * view.total:
+    if len(silent) == len(rows) >= WHOLE * view.total:
         text = message("health-only-connects-fail", served=len(view.served))
         if len(view.served) >= FEWEST_CONNECTED:
             return [Observation("only_connects_fail", text, *view.rows(rows)), *_one_route(view, rows)]
@@ -235,7 +225,7 @@ def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
     """Find that only routes beside well served ones of their service could not be connected."""
     calm = view.calm
     failing = set(rows["address"])
-    if len(rows) < REFUTED_SHARE * view.total or calm.empty or view.addresses(calm) & failing:
+    if len(rows) < WHOLE * view.total or calm.empty or view.addresses(calm) & failing:
         return []
     beside = {str(name) for name in calm["route"].unique() if not _is_file(str(name))}
     services = {first_segment(name) for name in beside}
@@ -262,13 +252,13 @@ def _closed_at_once(view: _View) -> list[Observation]:
     rows = view.of(("connection_dropped",))
     logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
     lasted_s = logged["nginx_s"].dropna()
-    if len(rows) < REFUTED_SHARE * view.total or len(lasted_s) < FEWEST_CONNECTED:
+    if len(rows) < WHOLE * view.total or len(lasted_s) < FEWEST_CONNECTED:
         return []
     served = _between(rows, view.served)
-    if len(served) < FEWEST_SERVED:
+    if len(served) < FEWEST_OF_ROUTE:
         return []
     at_once = lasted_s <= float(served["nginx_s"].median()) + RESOLUTION_S
-    if at_once.mean() < REFUTED_SHARE:
+    if at_once.mean() < WHOLE:
         return []
     text = message("health-closed-at-once", closed=int(at_once.sum()), bad=view.total, served=len(served))
     return [Observation("closed_at_once", text, *view.rows(rows))]
@@ -287,11 +277,11 @@ def _connected(view: _View) -> list[Observation]:
     served = view.served
     own = served[served["route"].isin(view.found.routes)]
     # A route of which most requests were served may have lost packets: shorter responses lose fewer.
-    if len(rows) >= REFUTED_SHARE * view.total and len(calm) and len(rows) >= len(own):
+    if len(rows) >= WHOLE * view.total and len(calm) and len(rows) >= len(own):
         routes = calm.groupby("route", observed=True)
         shared = [name for name, rows_of_route in routes if view.addresses(rows_of_route) & addresses]
         same = calm[calm["route"].isin(shared)]
-        if len(same) >= FEWEST_SERVED:
+        if len(same) >= FEWEST_OF_ROUTE:
             text = message(
                 "health-same-upstream-served",
                 others=sorted(map(str, same["route"].unique())),
@@ -309,7 +299,7 @@ def _phases(view: _View) -> list[Observation]:
         view.of(LATE),
         view.of(("body_timeout", "slow_body")),
     ]
-    if min(len(rows) for rows in phases) < max(FEWEST_EXCLUDED, SPREAD_SHARE * view.total):
+    if min(len(rows) for rows in phases) < max(FEWEST, SPREAD_SHARE * view.total):
         return []
     rows = view.fates[view.fates.index.isin([at for part in phases for at in part.index])]
     connecting, waiting, reading = map(len, phases)
@@ -326,7 +316,7 @@ def _phases(view: _View) -> list[Observation]:
 def _constancy(view: _View) -> list[Observation]:
     """Find that a single route failed without exception, or only at times, and where it leads."""
     rows = view.of(LATE)
-    if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED) or view.all_routes:
+    if len(rows) < max(WHOLE * view.total, FEWEST_CONNECTED) or view.all_routes:
         return []
     calm = view.calm
     served = view.served
@@ -335,8 +325,8 @@ def _constancy(view: _View) -> list[Observation]:
     serving = others | set(served["upstream_addr"].dropna())
     is_shared = bool(addresses & serving)
     # Durations, where they are known, tell more of a route that leads where others lead: see `_routing`.
-    is_told_by_durations = is_shared and len(view.timed(rows)) >= 0.5 * len(rows)
-    if is_told_by_durations or rows["start"].dt.floor("s").nunique() < FEWEST_ARRIVALS:
+    is_told_by_durations = is_shared and len(view.timed(rows)) >= MOST * len(rows)
+    if is_told_by_durations or rows["start"].dt.floor("s").nunique() < MANY:
         return []
     if addresses and serving and not is_shared:
         text = message(
@@ -351,7 +341,7 @@ def _constancy(view: _View) -> list[Observation]:
     text = message("health-served-between", paths=view.found.endpoints, served=len(between))
     if len(between) <= NEVER_SHARE * len(rows) and not is_shared:
         return [Observation("never_served", text, *view.rows(rows))]
-    if len(between) >= max(CALM_SHARE * len(rows), FEWEST_SERVED):
+    if len(between) >= max(CALM_SHARE * len(rows), FEWEST_OF_ROUTE):
         return [Observation("served_between", text, *of_joined("nginx", between))]
     return []
 
@@ -359,7 +349,7 @@ def _constancy(view: _View) -> list[Observation]:
 def _routing(view: _View) -> list[Observation]:
     """Find that Nginx chose an upstream that works, and did not give up too soon."""
     rows = view.of((*UNCONNECTED, *LATE, "connection_dropped", "slow_body"))
-    if len(rows) < max(REFUTED_SHARE * view.total, FEWEST_EXCLUDED):
+    if len(rows) < max(WHOLE * view.total, FEWEST):
         return []
     served = view.served
     before = _routed_as_before(view, rows)
@@ -367,7 +357,7 @@ def _routing(view: _View) -> list[Observation]:
     if len(late):
         timed = view.timed(late)
         # Without durations a time limit that is too short for the route looks the same.
-        if len(timed) < 0.5 * len(late):
+        if len(timed) < MOST * len(late):
             whole = view.all_routes
             if not whole:
                 return before
@@ -377,9 +367,9 @@ def _routing(view: _View) -> list[Observation]:
                 return []
     addresses = set(rows["address"].dropna())
     logged = served[served["upstream_addr"].isin(addresses)]
-    if len(logged) < FEWEST_SERVED:
+    if len(logged) < FEWEST_OF_ROUTE:
         logged = _between(rows, served)
-    if len(logged) < FEWEST_SERVED:
+    if len(logged) < FEWEST_OF_ROUTE:
         return before
     where = Names(tuple(sorted(addresses))) if addresses else message("health-the-upstream")
     text = message("health-routed-well", upstream=where, served=len(logged))
@@ -393,7 +383,7 @@ def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
     good = good[good["upstream_addr"].notna() & good["route"].isin(view.found.routes)]
     addresses = set(rows["address"].dropna())
     same = good[good["upstream_addr"].isin(addresses)]
-    if len(same) < FEWEST_SERVED or not addresses <= set(same["upstream_addr"]):
+    if len(same) < FEWEST_OF_ROUTE or not addresses <= set(same["upstream_addr"]):
         return []
     text = message("health-routed-as-before", upstream=sorted(addresses), served=len(same))
     # Whether a connection comes about depends on the address alone; a response may miss a new time limit.
@@ -420,11 +410,11 @@ def _whole_service(view: _View) -> list[Observation]:
         lambda name: is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
     )
     alive = calm[mine.astype(bool)]
-    if len(alive) >= FEWEST_SERVED and len(view.of(LATE)) >= REFUTED_SHARE * view.total:
+    if len(alive) >= FEWEST_OF_ROUTE and len(view.of(LATE)) >= WHOLE * view.total:
         text = message("health-check-served", paths=sorted(map(str, alive["route"].unique())))
         signals.append(Observation("health_check_served", text, *of_joined("nginx", alive)))
     checks = view.fates[view.fates["route"].map(lambda name: is_health_check(str(name))).astype(bool)]
-    if len(checks) >= FEWEST_EXCLUDED:
+    if len(checks) >= FEWEST:
         text = message("health-check-affected", paths=sorted(map(str, checks["route"].unique())))
         signals.append(Observation("health_check", text, *view.rows(checks)))
     return signals
@@ -437,12 +427,12 @@ def _waits_for_nothing(view: _View) -> list[Observation]:
     shows.
     """
     late = view.of(LATE)
-    if len(late) < REFUTED_SHARE * view.total or len(late) < FEWEST_EXCLUDED:
+    if len(late) < WHOLE * view.total or len(late) < FEWEST:
         return []
     usual = view.found.well_served
     usual = usual[~usual["during"] & (usual["nginx_status"] < 400) & usual["header_s"].notna()]
     counts = usual.groupby("route")["header_s"].agg(["size", "median"])
-    usual_s = counts.loc[counts["size"] >= FEWEST_ARRIVALS, "median"]
+    usual_s = counts.loc[counts["size"] >= MANY, "median"]
     mine = usual_s[usual_s.index.isin(late["route"].unique())]
     others = [route for route in usual_s.index if view.found.is_same_service(str(route)) is True]
     others_s = usual_s[[route for route in others if route not in mine.index]]
@@ -471,7 +461,7 @@ def _served_beside(view: _View) -> list[Observation]:
     import pandas as pd
 
     late = view.of(LATE)
-    if len(late) < max(REFUTED_SHARE * view.total, FEWEST_CONNECTED):
+    if len(late) < max(WHOLE * view.total, FEWEST_CONNECTED):
         return []
     waiting = view.joined.loc[late.loc[late["row"] >= 0, "row"], ["route", "nginx_start", "nginx_s"]].dropna()
     if len(waiting) < FEWEST_CONNECTED:
@@ -489,7 +479,7 @@ def _served_beside(view: _View) -> list[Observation]:
             bool((ends[begin:end] <= limit).any())
             for begin, end, limit in zip(first, last, until.to_numpy(), strict=True)
         )
-    if overtaken < BESIDE_SHARE * len(waiting):
+    if overtaken < MOST * len(waiting):
         return []
     text = message("health-served-beside", paths=view.found.endpoints, overtaken=overtaken, bad=len(waiting))
     return [Observation("served_beside", text, *view.rows(late))]

@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import answered_by_the_host
 from watchme_analysis.health.context import HealthContext, joined_with_application
-from watchme_analysis.health.incident import made_slow
+from watchme_analysis.health.incident import INSTANT_S, made_slow
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.upstreams import error_kind
-from watchme_analysis.health.signals.vantages import CHANCE_LEAST, ENOUGH_PROBES, NEAR_S, at_bad_moments
+from watchme_analysis.health.signals.vantages import at_bad_moments
+from watchme_analysis.health.thresholds import (
+    BY_CHANCE,
+    CALM_SHARE,
+    FEWEST,
+    FEWEST_OF_ROUTE,
+    MANY,
+    MOST,
+    PART,
+    concerns,
+)
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.connection_reuse import KEPT, NEW, NOT_TOLD, connections_used
 from watchme_analysis.requests.layers import layer_times, logs_connects
@@ -50,10 +60,6 @@ OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short"}
 # that is stuck now and then is stuck for kept connections too, and more new ones are opened in the jam.
 FEWEST_NEW, NEW_BAD_SHARE, KEPT_BAD_SHARE = 20, 0.9, 0.05
 UNTOLD_SHARE = 0.1
-# Slow connects, or cut-off ones, from the host that count, as a number and as a share.
-FEWEST_PROBES, LEAST_SHARE = 3, 0.1
-# A reset or a refusal comes back in the time of one packet; what takes longer may have waited for someone.
-AT_ONCE_S = 0.1
 
 
 @detects(
@@ -65,17 +71,9 @@ AT_ONCE_S = 0.1
     group="connect",
     needs=("access_log/times",),
 )
-@detects(
-    "connect_slow",
-    group="connect",
-    needs=("access_log/times", "error_log"),
-)
+@detects("connect_slow", group="connect", needs=("access_log/times", "error_log"))
 @detects("refused", "unreachable", group="connect", needs=("error_log",))
-@detects(
-    "body_stalls",
-    group="body",
-    needs=("access_log/times", "error_log"),
-)
+@detects("body_stalls", group="body", needs=("access_log/times", "error_log"))
 @detects("listens_locally", group="start command", needs=("app_processes",))
 def network(found: HealthContext) -> list[Observation]:
     """Look at how connections to the affected service fared and where answers stuck."""
@@ -98,13 +96,13 @@ def _passed_on(found: HealthContext) -> pd.DataFrame:
 
 def _by_access_log(found: HealthContext) -> list[Observation]:
     passed_on = _passed_on(found)
-    if len(passed_on) < 5 or passed_on["response_s"].isna().all():
+    if len(passed_on) < FEWEST_OF_ROUTE or passed_on["response_s"].isna().all():
         return []
     parts = layer_times(passed_on, connects_logged=logs_connects(found.joined))
     seen = [*_connects(found, passed_on, parts), *_sent_again(passed_on, found.services)]
     bad = passed_on[passed_on["nginx_bad"] & passed_on["route"].isin(found.routes)]
     stalled = _stalled(parts.loc[bad.index])
-    if len(bad) >= 3 and len(stalled) >= 3 and len(stalled) >= 0.5 * len(bad):
+    if concerns(len(stalled), len(bad), MOST):
         seen.append(_body(found, passed_on, stalled, len(bad)))
     return seen
 
@@ -120,7 +118,7 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
         "requests": Count(total),
     }
     connected = of_joined("nginx", passed_on[tries])
-    if total >= 5 and slow >= 3 and slow >= 0.05 * total:
+    if total >= FEWEST_OF_ROUTE and concerns(slow, total, LATE_SHARE):
         longest = float(parts["connect_s"].max())
         # Who gave up connecting after a second or more sent first packets again, in vain.
         in_vain = parts["gave_up_in"].eq("connect") & (parts["connect_s"] >= RECONNECT_S[0])
@@ -143,7 +141,7 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
                 message("health-queue-maybe-full", room=room, unanswered=unanswered),
                 message("health-queue-short") if outcome == "queue_short" else None,
             )
-        elif room is not None and again >= 0.5 * slow:
+        elif room is not None and again >= MOST * slow:
             outcome = "connect_lost"
             text = sentences(text, message("health-queue-never-full", room=room, unanswered=unanswered))
         if outcome.startswith("queue"):
@@ -151,7 +149,7 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
         else:
             detail = message("health-connect-slow-detail", **connects)
         return [Observation(outcome, text, *connected, slow / total, "share", by_count(slow), detail)]
-    if total >= 5 and passed_on["connect_s"].notna().any() and not answered_by_the_host(found):
+    if total >= FEWEST_OF_ROUTE and passed_on["connect_s"].notna().any() and not answered_by_the_host(found):
         turned_away = found.errors["kind"].eq("upstream_refused").any()
         text = message(
             "health-connect-quick-or-refused" if turned_away else "health-connect-quick",
@@ -185,7 +183,7 @@ def _room(found: HealthContext) -> int | None:
 def _through_the_queue(found: HealthContext) -> int:
     """Return how many probes from inside were answered at moments of trouble; 0 when some were not."""
     inside, _ = at_bad_moments(found, "inside")
-    return len(inside) if len(inside) >= ENOUGH_PROBES and not inside["bad"].any() else 0
+    return len(inside) if len(inside) >= FEWEST and not inside["bad"].any() else 0
 
 
 def _most_unanswered(passed_on: pd.DataFrame) -> int:
@@ -214,9 +212,9 @@ def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Obse
     around = int(long.between(0.5, 2.0).sum())
     clustered = first if first.sum() >= second.sum() else second
     hits = int(clustered.sum())
-    if hits < 5 or hits < 0.15 * len(long):
+    if hits < FEWEST_OF_ROUTE or hits < 0.15 * len(long):
         return []
-    if between > 0.3 * hits or (clustered is second and hits < 0.5 * around):
+    if between > PART * hits or (clustered is second and hits < MOST * around):
         return []
     text = message(
         "health-retransmitted",
@@ -228,15 +226,7 @@ def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Obse
     detail = message("health-retransmitted-detail", services=services, hits=hits)
     rows = of_joined("nginx", passed_on.loc[long.index[clustered]])
     return [
-        Observation(
-            "retransmitted",
-            text,
-            *rows,
-            hits / len(long),
-            "share",
-            by_count(hits, 10),
-            detail,
-        )
+        Observation("retransmitted", text, *rows, hits / len(long), "share", by_count(hits, MANY), detail)
     ]
 
 
@@ -259,30 +249,18 @@ def _body(found: HealthContext, passed_on: pd.DataFrame, stalled: pd.DataFrame, 
         if large > small:
             sizes = message("health-body-sizes", large=round(large), small=round(small))
     stands = message(
-        "health-body-stalls",
-        stalled=len(stalled),
-        bad=bad,
-        paths=found.endpoints,
-        time=Duration(middle),
+        "health-body-stalls", stalled=len(stalled), bad=bad, paths=found.endpoints, time=Duration(middle)
     )
     text = sentences(stands, sizes)
     detail = sentences(message("health-body-stalls-detail", paths=found.endpoints), sizes)
     rows = of_joined("nginx", passed_on.loc[stalled.index])
-    return Observation(
-        "body_stalls",
-        text,
-        *rows,
-        middle,
-        "s",
-        by_count(len(stalled)),
-        detail,
-    )
+    return Observation("body_stalls", text, *rows, middle, "s", by_count(len(stalled)), detail)
 
 
 def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observation]:
     errors = found.errors
     mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
-    if len(mine) < 3:
+    if len(mine) < FEWEST:
         return []
     kinds = mine["kind"].value_counts()
     total = len(mine)
@@ -292,7 +270,7 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
         return int(sum(kinds.get(name, 0) for name in names))
 
     unreachable = of(*UNREACHABLE)
-    if unreachable >= 3 and unreachable >= 0.3 * total:
+    if concerns(unreachable, total):
         kind = next(name for name in kinds.index if name in UNREACHABLE)
         errors_of: dict[str, Value] = {"services": Names(found.services), "kind": error_kind(str(kind))}
         text = message("health-upstream-errors", **errors_of, errors=unreachable, total=total)
@@ -310,7 +288,7 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
         ("body", "body_stalls", {"body_stalls"}, stalls),
     ):
         late = of(f"upstream_timeout_{kind}")
-        if late >= 3 and late >= 0.3 * total and not seen_signals & known:
+        if concerns(late, total) and not seen_signals & known:
             text = message(
                 "health-upstream-errors",
                 errors=late,
@@ -371,11 +349,7 @@ def new_connections(found: HealthContext) -> list[Observation]:
     return [seen]
 
 
-@detects(
-    "connect_slow_from_host",
-    group="connect",
-    needs=("probes/host", "probes/inside"),
-)
+@detects("connect_slow_from_host", group="connect", needs=("probes/host", "probes/inside"))
 def probe_connects(found: HealthContext) -> list[Observation]:
     """Find that connecting is slow from the host and quick from inside.
 
@@ -383,14 +357,10 @@ def probe_connects(found: HealthContext) -> list[Observation]:
     """
     inside, host = _connected_probes(found, "inside"), _connected_probes(found, "host")
     slow = host[host["connect_s"] > SLOW_CONNECT_S]
-    if len(slow) < FEWEST_PROBES or len(slow) < LEAST_SHARE * len(host):
+    if not concerns(len(slow), len(host), CALM_SHARE):
         return []
     by_chance = (1 - len(slow) / len(host)) ** len(inside)
-    if (
-        (inside["connect_s"] > SLOW_CONNECT_S).any()
-        or len(inside) < FEWEST_PROBES
-        or by_chance > CHANCE_LEAST
-    ):
+    if (inside["connect_s"] > SLOW_CONNECT_S).any() or len(inside) < FEWEST or by_chance > BY_CHANCE:
         return []
     longest = float(slow["connect_s"].max())
     connects: dict[str, Value] = {"services": Names(found.services), "longest": Duration(longest)}
@@ -410,11 +380,7 @@ def probe_connects(found: HealthContext) -> list[Observation]:
     ]
 
 
-@detects(
-    "cut_from_host",
-    group="host and inside",
-    needs=("probes/host", "probes/inside"),
-)
+@detects("cut_from_host", group="host and inside", needs=("probes/host", "probes/inside"))
 def cut_from_host(found: HealthContext) -> list[Observation]:
     """Find that connections from the host end at once without an answer, and none from inside, near in time.
 
@@ -425,18 +391,20 @@ def cut_from_host(found: HealthContext) -> list[Observation]:
     import pandas as pd
 
     mine = found.observed[found.observed["route"].isin(found.routes)]
-    ended = mine["failed"] & mine["status"].isna() & (mine["duration_s"] < AT_ONCE_S)
+    ended = mine["failed"] & mine["status"].isna() & (mine["duration_s"] < INSTANT_S)
     always = ended[~mine["during"] & (mine["vantage"] == "host")].any()
     mine = mine[mine["during"]]
     host = mine[mine["vantage"] == "host"]
     cut = host[ended[host.index]]
-    if always or len(cut) < FEWEST_PROBES or len(cut) < LEAST_SHARE * len(host):
+    if always or not concerns(len(cut), len(host), CALM_SHARE):
         return []
     inside = mine[mine["vantage"] == "inside"]
-    reach = pd.Timedelta(seconds=NEAR_S)
+    # No probe from the host is nearer in time than their usual interval.
+    interval_s = float(host.sort_values("start").groupby("route")["start"].diff().dt.total_seconds().median())
+    reach = pd.Timedelta(seconds=interval_s)
     near = inside[[bool(cut["start"].between(at - reach, at + reach).any()) for at in inside["start"]]]
     by_chance = (1 - len(cut) / len(host)) ** len(near)
-    if near["failed"].any() or len(near) < FEWEST_PROBES or by_chance > CHANCE_LEAST:
+    if near["failed"].any() or len(near) < FEWEST or by_chance > BY_CHANCE:
         return []
     text = message(
         "health-cut-from-host",
@@ -444,7 +412,7 @@ def cut_from_host(found: HealthContext) -> list[Observation]:
         probes=len(host),
         paths=found.endpoints,
         inside=len(near),
-        near=Duration(NEAR_S),
+        near=Duration(interval_s),
     )
     detail = message("health-cut-from-host-detail", services=found.services, cut=len(cut), probes=len(host))
     return [
@@ -508,7 +476,7 @@ def published(found: HealthContext) -> list[Observation]:
     for address in found.services[:1]:
         host, _, port = address.rpartition(":")
         served = int((good["upstream_addr"] == address).sum())
-        if host not in LOOPBACK or port in ports or served < 3:
+        if host not in LOOPBACK or port in ports or served < FEWEST:
             continue
         gone = message(
             "health-not-published",

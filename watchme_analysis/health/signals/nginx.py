@@ -26,7 +26,16 @@ from watchme_analysis.health.signals.upstreams import (
     taken_out,
     usual_address,
 )
-from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.health.thresholds import (
+    CALM_SHARE,
+    FEWEST,
+    MANY,
+    MOST,
+    PART,
+    WHOLE,
+    concerns,
+)
+from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import (
     Code,
@@ -55,8 +64,6 @@ HANDSHAKE = "while SSL handshaking to upstream"
 OWN_REFUSALS = {401: 0.5, 403: 0.5, 409: 0.2, 410: 0.2, 422: 0.2, 429: 0.2}
 # Statuses by which a server says that it could not get an answer, or that its caller left: no refusals.
 UNANSWERED = (499, 500, 502, 504)
-# Share of bad requests that shows how they are bad.
-MOST_REFUSED = 0.9
 # How Nginx says that it loads its configuration.
 LOADS = r"^reconfiguring$|start worker processes"
 # Level of these lines, and levels that are logged only where these lines are.
@@ -85,18 +92,13 @@ RELOAD_BY_CHANCE = 0.25
     group="nginx errors",
     needs=("error_log",),
 )
-@detects(
-    "moved_upstream",
-    "dead_server",
-    group="upstream",
-    needs=("access_log/times", "error_log"),
-)
+@detects("moved_upstream", "dead_server", group="upstream", needs=("access_log/times", "error_log"))
 @detects("server_down", group="upstream", needs=("config_directives/nginx",))
 def nginx(found: HealthContext) -> list[Observation]:
     """Sort Nginx's bad requests by who spoiled them."""
     bad = found.rows("nginx", bad=True)
     seen = [*_errors(found), *taken_out(found), *renames(found, bad)]
-    if len(bad) < 3 or not found.joined["upstream_addr"].notna().any():
+    if len(bad) < FEWEST or not found.joined["upstream_addr"].notna().any():
         return seen + unseen(found, bad)
     total = len(bad)
     passed_on = bad[bad["upstream_addr"].notna()]
@@ -109,24 +111,18 @@ def nginx(found: HealthContext) -> list[Observation]:
         & (passed_on["nginx_status"] < 500)
         & (passed_on["nginx_status"] != 499)
     ]
-    makers = (
-        (alone, _alone),
-        (held, _waits),
-        (moved, _elsewhere),
-        (cut, _impatient),
-        (refused, _mangles),
-    )
+    makers = ((alone, _alone), (held, _waits), (moved, _elsewhere), (cut, _impatient), (refused, _mangles))
     # A few may end at a dead server, with no other left to try: all would, were they sent astray.
     dead, routes = dead_server(found) if len(moved) < MOST_MOVED * total else ([], [])
     seen += dead
     explained = int(passed_on["route"].isin(routes).sum())
     for rows, maker in makers:
-        if len(rows) >= 3 and len(rows) >= 0.3 * total:
+        if concerns(len(rows), total):
             seen.append(replace(maker(found, rows, total), share=len(rows) / total))
             explained += len(rows)
         elif (mine := most_of_one(found, rows, bad)) is not None:
             seen.append(replace(maker(found, *mine), share=len(rows) / total))
-    if explained < 0.3 * total and len(passed_on) >= 0.5 * total:
+    if explained < PART * total and len(passed_on) >= MOST * total:
         text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=found.services)
         seen.append(
             Observation("nginx_passes_on", text, *of_joined("nginx", passed_on), strength=by_count(total))
@@ -247,7 +243,7 @@ def _well_inside(found: HealthContext, rows: pd.DataFrame) -> bool:
     """Tell whether the application answers these endpoints well when it is asked past Nginx."""
     inner = found.observed[found.observed["during"] & found.observed["vantage"].isin(INNER)]
     mine = inner[inner["route"].isin(rows["route"])]
-    return len(mine) >= 3 and not mine["failed"].any()
+    return len(mine) >= FEWEST and not mine["failed"].any()
 
 
 def _errors(found: HealthContext) -> list[Observation]:
@@ -257,7 +253,7 @@ def _errors(found: HealthContext) -> list[Observation]:
     mine = errors[route_templates(errors["path"]).isin(found.routes)] if len(errors) else errors
     seen += [*_limits(found, errors), *_header_too_big(found, mine), *_no_handshake(found, mine)]
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
-    if len(short) >= 3:
+    if len(short) >= FEWEST:
         kind = str(short["kind"].mode().iloc[0])
         text = message("health-nginx-short-of", lines=len(short), kind=error_kind(kind))
         count = len(short)
@@ -278,7 +274,7 @@ def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
     """
     limited = limit_lines(errors)
     limited = limited[limited["route"].isin(found.routes)]
-    if len(limited) < 3:
+    if len(limited) < FEWEST:
         return []
     bad = found.outer[found.outer["during"] & found.outer["bad"] & found.outer["route"].isin(found.routes)]
     if bad["vantage"].eq("nginx").any():
@@ -288,7 +284,7 @@ def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
     }
     late = (bad["slow"] | bad["status"].eq(499)) & ~(bad["status"] >= 500) & bad["route"].isin(delaying)
     mine, total = bad[found.refused.reindex(bad.index) | late], len(bad)
-    if len(mine) < 3 or len(mine) < 0.3 * total:
+    if not concerns(len(mine), total):
         of_one = most_of_one(found, mine, bad)
         if of_one is None:
             return []
@@ -314,7 +310,7 @@ def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
 def _no_handshake(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
     """Find that Nginx asks by TLS who does not speak it, or whom it does not trust."""
     failed = mine[mine["kind"].eq("tls") & mine["message"].str.contains(HANDSHAKE, na=False, regex=False)]
-    if len(failed) < 3:
+    if len(failed) < FEWEST:
         return []
     text = message("health-no-handshake", paths=found.endpoints, times=len(failed))
     failing = message("health-no-handshake-detail", place=label(found), times=len(failed))
@@ -326,7 +322,7 @@ def _no_handshake(found: HealthContext, mine: pd.DataFrame) -> list[Observation]
 def _header_too_big(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
     """Find that the application answered, and that Nginx had no room for the header of the answer."""
     lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
-    if len(lost) < 3:
+    if len(lost) < FEWEST:
         return []
     text = message("health-header-too-big", paths=found.endpoints, lost=len(lost))
     too_small = message("health-header-too-big-detail", place=label(found))
@@ -335,11 +331,7 @@ def _header_too_big(found: HealthContext, mine: pd.DataFrame) -> list[Observatio
     return [Observation("header_too_big", text, *lines("error_log", lost), strength=strength, detail=detail)]
 
 
-@detects(
-    "refused_at_once",
-    group="answers",
-    needs=("access_log", "edge_log"),
-)
+@detects("refused_at_once", group="answers", needs=("access_log", "edge_log"))
 def at_once(found: HealthContext) -> list[Observation]:
     """Ask whether the bad requests were refused at once: who is stuck refuses nobody."""
     mine = found.outer_affected
@@ -348,7 +340,7 @@ def at_once(found: HealthContext) -> list[Observation]:
     # A 500 that the application is logged to have answered is its own word as well.
     own = found.joined["upstream_status"].eq(500) & found.joined["nginx_status"].eq(500)
     refused = bad[(refusals | bad["row"].map(own).eq(True)) & ~bad["slow"]]
-    if len(bad) < 6 or len(refused) < MOST_REFUSED * len(bad):
+    if len(bad) < ENOUGH or len(refused) < WHOLE * len(bad):
         return []
     text = message(
         "health-refused-at-once",
@@ -385,7 +377,7 @@ def renames(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     status = int(refused["status"].mode().iloc[0])
     hits, total = refused[refused["status"] == status], int((bad["nginx_status"] == status).sum())
     # Callers whom Nginx gave nothing of the kind, or whom no log shows, tell nothing of what it asks for.
-    if len(hits) < 3 or total < 3 or len(hits) < 0.5 * total:
+    if total < FEWEST or not concerns(len(hits), total, MOST):
         return []
     path = str(hits["path"].mode().iloc[0])
     answer: dict[str, Value] = {"path": Resource(path), "status": Resource(str(status))}
@@ -404,7 +396,8 @@ def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     mine = found.of_incident(_answers(own_rows(found, "app_log")))
     statuses = refused["nginx_status"].dropna().unique()
     known = int(mine["status"].isin([int(status) for status in statuses]).sum())
-    if len(refused) < 3 or len(refused) < 0.5 * len(bad) or len(mine) < 10 or known > 0.1 * len(refused):
+    is_rule = concerns(len(refused), len(bad), MOST)
+    if not is_rule or len(mine) < MANY or known > CALM_SHARE * len(refused):
         return []
     codes = sorted({int(status) for status in statuses})
     text = message(

@@ -20,6 +20,7 @@ from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
 from watchme_analysis.health.rows import at_times, quoted
 from watchme_analysis.health.signals.cpu import FEWEST_SAMPLES, cpu
+from watchme_analysis.health.thresholds import FEWEST, MOST, PART
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import floats
 from watchme_analysis.text.message import Choice, Count, Number, Text, Value, message
@@ -41,17 +42,9 @@ LOST_SHARE, RISEN_RATIO, RISEN_MB, OFTEN = 0.5, 1.5, 50.0, 2
 @detects("pool_full", "pool_free", group="threads", needs=("host_metrics",))
 @detects("not_arriving", group="in flight", needs=("host_metrics",))
 @detects("cpu_full", "cpu_threads", "cpu_held", "cpu_idle", group="cpu", needs=("host_metrics",))
-@detects(
-    "files_full",
-    group="descriptors",
-    needs=("host_metrics", "app_log"),
-)
+@detects("files_full", group="descriptors", needs=("host_metrics", "app_log"))
 @detects("memory_at_limit", "memory_lost", group="memory", needs=("host_metrics",))
-@detects(
-    "memory_full",
-    group="memory",
-    needs=("host_metrics", "app_log"),
-)
+@detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
 def process(found: HealthContext) -> list[Observation]:
     """Read the gauges of the affected process."""
     metrics = found.table("host_metrics")
@@ -107,7 +100,7 @@ def _threads(found: HealthContext, during: pd.DataFrame, samples: Samples) -> li
         most = float(threads.max())
         flat = int((threads >= most - 1).sum())
         crowded = most_open > tokens or open_now is None
-        if most >= tokens and flat >= 0.4 * rows and crowded:
+        if most >= tokens and flat >= PART * rows and crowded:
             known = Choice("unknown" if open_now is None else "known")
             open_most = 0 if open_now is None else round(most_open)
             counts: dict[str, Value] = {
@@ -140,10 +133,10 @@ def _not_arriving(found: HealthContext, gauge: pd.Series, samples: Samples) -> l
     if outer is None:
         return []
     busy = (outer >= 2).to_numpy()
-    if busy.sum() < 3:
+    if busy.sum() < FEWEST:
         return []
     outside, inside = float(outer[busy].mean()), float(gauge[busy].mean())
-    if inside > 0.4 * outside:
+    if inside > MOST * outside:
         return []
     text = message("health-not-arriving", samples=busy.sum(), outside=Number(outside), inside=Number(inside))
     sql = samples("in_flight", at_times(gauge.index[busy]))
@@ -163,18 +156,11 @@ def _files(
     known = [limit for limit in (*limits, granted or float("nan")) if limit >= files.max()]
     most = float(files.max()) if len(files) else 0.0
     limit = min(known, default=float("nan"))
-    if len(files) >= 3 and most >= 0.95 * limit:
+    if len(files) >= FEWEST and most >= 0.95 * limit:
         text = message("health-files-full", files=round(most), limit=round(limit))
         return [
             Observation(
-                "files_full",
-                text,
-                "host_metrics",
-                len(files),
-                samples(str(name)),
-                most,
-                "files",
-                detail=text,
+                "files_full", text, "host_metrics", len(files), samples(str(name)), most, "files", detail=text
             )
         ]
     return []
@@ -207,7 +193,7 @@ def memory(
         return []
     sampled = gauges["rss_mb"].dropna()
     before, used = sampled[sampled.index < start], sampled.loc[start:end]
-    if len(before) < 3 or used.empty:
+    if len(before) < FEWEST or used.empty:
         return []
     usual = float(before.median())
     most, granted = float(used.max()), granted_bytes / 2**20 if granted_bytes else float("nan")
@@ -255,15 +241,7 @@ def _of_memory(
     outcome: str, text: Text, used: pd.Series, samples: Callable[..., str], strength: float = 1.0
 ) -> Observation:
     return Observation(
-        outcome,
-        text,
-        "host_metrics",
-        len(used),
-        samples("rss_mb"),
-        float(used.max()),
-        "MB",
-        strength,
-        text,
+        outcome, text, "host_metrics", len(used), samples("rss_mb"), float(used.max()), "MB", strength, text
     )
 
 

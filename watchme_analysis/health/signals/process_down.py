@@ -14,7 +14,8 @@ from watchme_analysis.health.affected_service import container_of, gauges, own_r
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines, of_joined, of_observed
 from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
-from watchme_analysis.health.signals.vantages import ENOUGH_PROBES, at_bad_moments
+from watchme_analysis.health.signals.vantages import at_bad_moments
+from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
 from watchme_analysis.text.message import (
     Duration,
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
 
 # How probers and clients report that a connection was refused.
 _REFUSED = r"refused"
-# Share of the bad probes, or of the incident, from which a process was down rather than restarted in passing.
-DOWN_SHARE = 0.5
-# Share of bad requests that were connected by which somebody listened.
-MOSTLY = 0.9
 # A process is measured at steady intervals; so many of them without a sample are a gap.
 MISSED_SAMPLES, FEWEST_INTERVALS = 3, 5
 # Without another process that was measured meanwhile, the sampler itself may have stopped.
@@ -49,10 +46,12 @@ _AT_START = re.compile(r"uvicorn[./]__main__|import_from_string|load_app\b|gunic
 # Characters of an error that are quoted.
 MOST_QUOTED = 160
 _NOT_LOADED = "Error loading ASGI app"
-# Workers of one start log within so much time; and from how many starts on something ends the process.
-ONE_START_S, OFTEN_STARTED = 3.0, 3
-# How long a restart itself may take, from being called for to the server's first line.
-RESTART_S = 15.0
+_STARTED = r"Started server process \[(\d+)\]"
+# From how many starts on something ends the process.
+OFTEN_STARTED = 3
+# Seconds from "unhealthy" to a restart: docker-autoheal looks every 5 s by default, and Docker gives a
+# container 10 s to stop before it is killed (``docker stop``, ``stop_grace_period`` of Compose).
+RESTART_S = 5.0 + 10.0
 
 
 @detects("inside_refused", "inside_listens", group="listening", needs=("probes/inside",))
@@ -61,10 +60,10 @@ def inside_refused(found: HealthContext) -> list[Observation]:
     probes, _ = at_bad_moments(found, "inside")
     bad = probes[probes["bad"]]
     refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
-    if refused.empty and len(bad) >= ENOUGH_PROBES:
+    if refused.empty and len(bad) >= FEWEST:
         text = message("health-inside-listens", bad=len(bad), probes=len(probes))
         return [Observation("inside_listens", text, *of_observed(bad))]
-    if len(refused) < 2 or len(refused) < DOWN_SHARE * len(bad):
+    if len(refused) < 2 or len(refused) < MOST * len(bad):
         return []
     text = message("health-inside-refused", refused=len(refused), probes=len(probes))
     detail = message("health-inside-refused-detail", services=found.services[:1])
@@ -75,7 +74,7 @@ def inside_refused(found: HealthContext) -> list[Observation]:
             *of_observed(refused),
             len(refused) / len(probes),
             "share",
-            by_count(len(refused), ENOUGH_PROBES),
+            by_count(len(refused), FEWEST),
             detail,
         )
     ]
@@ -90,7 +89,7 @@ def refused_past_inside(found: HealthContext) -> list[Observation]:
     errors = found.errors
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(found.services)]
     refused = refused[refused["upstream_addr"].isin(found.well_served["upstream_addr"].dropna())]
-    if len(refused) < ENOUGH_PROBES or len(probes) < ENOUGH_PROBES or probes["bad"].any():
+    if len(refused) < FEWEST or len(probes) < FEWEST or probes["bad"].any():
         return []
     where: dict[str, Value] = {"services": Names(tuple(dict.fromkeys(refused["upstream_addr"])))}
     text = message("health-refused-past-inside", **where, errors=len(refused), probes=len(probes))
@@ -108,14 +107,14 @@ def connected(found: HealthContext) -> list[Observation]:
     passed_on = bad[bad["upstream_addr"].isin(found.services)]
     if found.joined["connect_s"].notna().any() and len(passed_on) >= ENOUGH:
         made = passed_on[passed_on["connect_s"].notna()]
-        if len(made) < MOSTLY * len(passed_on):
+        if len(made) < WHOLE * len(passed_on):
             return []
         text = message("health-connected", services=found.services, made=len(made), passed_on=len(passed_on))
         return [Observation("connected", text, *of_joined("nginx", made))]
     errors = found.errors
     mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
     waited = mine[mine["kind"].isin(["upstream_timeout_header", "upstream_timeout_body"])]
-    if len(waited) < ENOUGH or len(waited) < MOSTLY * len(mine):
+    if len(waited) < ENOUGH or len(waited) < WHOLE * len(mine):
         return []
     text = message("health-connected-errors", services=found.services, waited=len(waited), errors=len(mine))
     return [Observation("connected", text, *lines("error_log", waited))]
@@ -139,7 +138,7 @@ def metrics_gap(found: HealthContext) -> list[Observation]:
     missed = [(left, right) for left, right in missed if right > left]
     gone_s = sum((right - left).total_seconds() for left, right in missed)
     lasted_s = (end - start).total_seconds()
-    if not missed or lasted_s <= 0 or gone_s < DOWN_SHARE / 2 * lasted_s:
+    if not missed or lasted_s <= 0 or gone_s < MOST / 2 * lasted_s:
         return []
     metrics = found.table("host_metrics")
     service = service_name(found, metrics)
@@ -152,7 +151,7 @@ def metrics_gap(found: HealthContext) -> list[Observation]:
     )
     sql = own_within(found, "host_metrics")
     rows = len(found.of_incident(own_rows(found, "host_metrics")))
-    strength = by_count(gone_s / lasted_s, DOWN_SHARE) * (1.0 if meanwhile else ALONE)
+    strength = by_count(gone_s / lasted_s, MOST) * (1.0 if meanwhile else ALONE)
     return [Observation("metrics_gap", text, "host_metrics", rows, sql, gone_s, "s", strength)]
 
 
@@ -175,7 +174,7 @@ def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
         after = ready.loc[ready["time"] > at, "time"]
         back = after.iloc[0] if len(after) else pd.Timestamp(found.end)
         hit = bad[bad["start"].between(at - pd.Timedelta(seconds=1), back)]
-        if len(bad) and len(hit) >= DOWN_SHARE * len(bad):
+        if len(bad) and len(hit) >= MOST * len(bad):
             rows = log[log["time"].between(at, back) & ~log["kind"].eq("access")]
             moments = {"from": Instant(at.to_pydatetime()), "until": Instant(back.to_pydatetime())}
             text = message("health-stopped", **moments, bad=len(hit), total=len(bad))
@@ -211,18 +210,14 @@ def _start_fails(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
 
 @detects("restarted", "restarted_often", group="restarts", needs=("app_log",))
 def restarts(found: HealthContext) -> list[Observation]:
-    """Find that the process was started in the incident, as after it ran out of memory.
-
-    Workers that one start brings up count once.
-    """
-    log = found.of_incident(own_rows(found, "app_log"))
+    """Find that the process was started in the incident, as after it ran out of memory."""
+    log = found.of_incident(own_rows(found, "app_log")).sort_values("time", kind="stable")
     messages = log["message"].fillna("")
-    starts = log[(log["kind"] == "lifecycle") & messages.str.contains("Started server process", regex=False)]
+    process_ids = messages.where(log["kind"].eq("lifecycle")).str.extract(_STARTED)[0]
+    starts = log[process_ids.notna()]
     if starts.empty:
         return []
-    times = int(
-        (starts["time"].sort_values().diff().dt.total_seconds().fillna(ONE_START_S) >= ONE_START_S).sum()
-    )
+    times = _count_starts(log, process_ids)
     reason = restart_reason(found, starts["time"])
     if reason is None and messages.str.contains(WORKER_TIMEOUT).any():
         reason = message("health-restart-worker-timeout")
@@ -237,6 +232,25 @@ def restarts(found: HealthContext) -> list[Observation]:
             detail=message("health-restarted-detail", times=times),
         )
     ]
+
+
+def _count_starts(log: pd.DataFrame, process_ids: pd.Series) -> int:
+    """Return the number of starts in a log; the workers that one start brings up count once.
+
+    They have different ids, and nothing is served, ends or fails between them. The processes of a container
+    have the same id after each start.
+
+    Parameters
+    ----------
+    log
+        Rows of ``app_log`` in order of time.
+    process_ids
+        Id of the process that a row says was started; null elsewhere.
+    """
+    between = log["kind"].eq("access") | log["level"].isin(["ERROR", "CRITICAL"])
+    between |= log["message"].fillna("").str.contains(f"{_ENDED}|{re.escape(_TRACEBACK)}", regex=True)
+    starts = process_ids.dropna().to_frame("id").assign(after=between.astype(bool).cumsum())
+    return int(starts.groupby(["after", "id"]).size().groupby("after").max().sum())
 
 
 def restart_reason(found: HealthContext, restarts: pd.Series) -> Message | None:

@@ -13,6 +13,7 @@ from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, reques
 from watchme_analysis.health.configuration import Location, differences
 from watchme_analysis.health.context import HealthContext, health_context
 from watchme_analysis.health.rows import quoted, select
+from watchme_analysis.health.thresholds import CALM_SHARE, MOST
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.redact import shortened
@@ -31,8 +32,6 @@ from watchme_analysis.text.message import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# Share of bad requests that ended at a time limit from which one configuration for all paths clears nobody.
-TIMED_OUT = 0.5
 # Settings of an edge location by which it can hold, refuse or misdirect.
 _EDGE_HARM = (
     "return",
@@ -45,8 +44,6 @@ _EDGE_HARM = (
     "proxy_pass",
 )
 _NGINX_HARM = (*_EDGE_HARM, "root")
-# A rule treats requests apart when it concerns this share of them and no more of what did well.
-CONCERNED_SHARE, CONCERNED_OTHERS = 0.5, 0.1
 # Rules that a sentence names.
 NAMED = 2
 # Requests to which rules are applied, at most: distinct ones, by the fields that rules look at.
@@ -55,10 +52,7 @@ _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
 
 
 @detects(
-    "edge_rule",
-    "edge_plain",
-    group="edge configuration",
-    needs=("config_directives/edge", "edge_settings"),
+    "edge_rule", "edge_plain", group="edge configuration", needs=("config_directives/edge", "edge_settings")
 )
 def edge_rules(found: HealthContext) -> list[Observation]:
     """Read whether the edge's configuration treats the affected paths in a way of its own."""
@@ -149,7 +143,7 @@ def nginx_rules(found: HealthContext) -> list[Observation]:
         return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=rule)]
     bad = found.outer_affected[found.outer_affected["bad"]]
     # A time limit treats all paths alike, and ends the requests of the slow ones alone.
-    if not found.calm_neighbours() or bad["status"].eq(504).mean() >= TIMED_OUT:
+    if not found.calm_neighbours() or bad["status"].eq(504).mean() >= MOST:
         return []
     text = message("health-nginx-plain", paths=found.endpoints)
     return [Observation("nginx_plain", text, "config_directives", rows, sql)]
@@ -238,7 +232,7 @@ def _matched(rule: EdgeRule, mine: list[dict[str, Any]], rest: list[dict[str, An
         rule,
         sum(answer.holds is True for answer in answers) / max(len(answers), 1),
         sum(answer.holds is True for answer in others) / max(len(others), 1),
-        tuple(unknown) if len(left_open) > CONCERNED_OTHERS * len(answers) else (),
+        tuple(unknown) if len(left_open) > CALM_SHARE * len(answers) else (),
     )
 
 
@@ -272,9 +266,9 @@ def _apart(found: HealthContext) -> list[Matched]:
         one
         for one in found.inv.once(matched_rules)
         if one.rule.effect
-        and one.affected >= CONCERNED_SHARE
-        and one.others <= CONCERNED_OTHERS
-        and (bad.empty or not one.rule.statuses or bad.isin(one.rule.statuses).mean() >= CONCERNED_OTHERS)
+        and one.affected >= MOST
+        and one.others <= CALM_SHARE
+        and (bad.empty or not one.rule.statuses or bad.isin(one.rule.statuses).mean() >= CALM_SHARE)
     ]
 
 
@@ -285,7 +279,7 @@ def setting_rule(found: HealthContext) -> Text | None:
 
 def timeout_rule(found: HealthContext) -> Text | None:
     """Return sentences on the rules that limit how long the edge waits for the affected requests."""
-    mine = [one.rule for one in found.inv.once(matched_rules) if one.affected >= CONCERNED_SHARE]
+    mine = [one.rule for one in found.inv.once(matched_rules) if one.affected >= MOST]
     return _named([rule for rule in mine if "read_timeout" in rule.effect])
 
 
@@ -347,11 +341,11 @@ def unread(found: HealthContext) -> tuple[Text, ...]:
         said.append(message("health-edge-settings-rejected"))
     for one in found.inv.once(matched_rules):
         name = Code(one.rule.label)
-        if one.unknown and one.affected < CONCERNED_SHARE:
+        if one.unknown and one.affected < MOST:
             said.append(
                 message("health-edge-rule-unknown", rule=name, paths=found.endpoints, fields=one.unknown)
             )
-        if one.rule.problem and (one.rule.concerns is None or one.affected >= CONCERNED_SHARE or one.unknown):
+        if one.rule.problem and (one.rule.concerns is None or one.affected >= MOST or one.unknown):
             said.append(message("health-edge-rule-unread", rule=name, problem=value_of(one.rule.problem)))
     known = table["path"].map(lambda _: False)
     for rule in edge_rules_of(table):

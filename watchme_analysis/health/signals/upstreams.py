@@ -8,16 +8,12 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines
 from watchme_analysis.health.signals.rules import place_of
+from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import Code, Message, Names, Resource, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Refusals from which a port is known to have no listener.
-FEWEST_REFUSED = 3
-# Share of an endpoint's errors that makes them its own.
-MOST_OF_ROUTE = 0.5
 
 
 def error_kind(kind: str) -> Message:
@@ -96,7 +92,7 @@ def wrong_port(found: HealthContext) -> list[Observation]:
     errors = found.errors
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].notna()]
     refused = refused[route_templates(refused["path"]).isin(found.routes)]
-    if len(refused) < FEWEST_REFUSED:
+    if len(refused) < FEWEST:
         return []
     address = str(refused["upstream_addr"].mode().iloc[0])
     refused = refused[refused["upstream_addr"] == address]
@@ -128,7 +124,7 @@ def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
     """
     sizes = route_templates(whole["path"]).value_counts()
     shares = route_templates(part["path"]).value_counts() / sizes
-    return [str(route) for route in shares.index[(shares >= MOST_OF_ROUTE).fillna(False)]]
+    return [str(route) for route in shares.index[(shares >= MOST).fillna(False)]]
 
 
 def elsewhere_by_errors(found: HealthContext, mine: pd.DataFrame, usual: dict[str, str]) -> list[Observation]:
@@ -138,7 +134,7 @@ def elsewhere_by_errors(found: HealthContext, mine: pd.DataFrame, usual: dict[st
     moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]
     routes = most_affected(moved, failing)
     moved, failing = (rows[route_templates(rows["path"]).isin(routes)] for rows in (moved, failing))
-    if len(moved) < 3:
+    if len(moved) < FEWEST:
         return []
     address = str(moved["upstream_addr"].mode().iloc[0])
     elsewhere: dict[str, Value] = {

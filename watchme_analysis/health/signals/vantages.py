@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.health.affected_service import own_source, source_rows
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.handlers import Handler, handlers_by_route
-from watchme_analysis.health.incident import judge_requests
+from watchme_analysis.health.incident import SLOW_MARGIN_S, judge_requests
 from watchme_analysis.health.rows import of_observed
+from watchme_analysis.health.thresholds import BY_CHANCE, CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, PART
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.observations import OUTER
 from watchme_analysis.text.message import Choice, Count, Duration, Names, Value, message
@@ -18,17 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-# Observations this close to a probe tell what callers met at that moment.
-NEAR_S = 2.0
-# Shares of probes inside up to and from which an endpoint is well or bad there.
-CLEAR_SHARE, BAD_SHARE = 0.1, 0.4
-SPLIT_BY_CHANCE = 0.02
-# Fewer probes of the host say less.
-ENOUGH_PROBES = 3
-# A caller that has waited so long, and goes on waiting so long, tells of the moment of a probe.
-BEFORE_S, LEFT_S = 0.05, 0.5
-# Probes that would all be spared by a chance of this tell all that a vantage can.
-CHANCE_LEAST = 0.05
+# A caller that has waited so long tells of the moment of a probe, if it goes on waiting.
+BEFORE_S = 0.05
 # A path that takes less than this share of another's time was slowed, not held.
 MILD_SHARE = 0.25
 # The threads that plain handlers share, and those of asyncio's own executor.
@@ -38,11 +30,7 @@ POOLS = (POOL, EXECUTOR)
 
 @detects("inside_clear", "inside_bad", "inside_split", group="vantages", needs=("probes/inside",))
 @detects("host_clear", group="vantages", needs=("probes/host",))
-@detects(
-    "host_bad_inside_clear",
-    group="host and inside",
-    needs=("probes/host", "probes/inside"),
-)
+@detects("host_bad_inside_clear", group="host and inside", needs=("probes/host", "probes/inside"))
 def vantages(found: HealthContext) -> list[Observation]:
     """Compare inside and host probes with what callers outside met at the same moments."""
     seen = []
@@ -51,17 +39,18 @@ def vantages(found: HealthContext) -> list[Observation]:
     if len(inside):
         seen.append(_inside_split(found) or _inside(found, inside, tell))
     if len(host):
-        bad, enough = int(host["bad"].sum()), by_count(len(host), ENOUGH_PROBES)
+        bad, enough = int(host["bad"].sum()), by_count(len(host), FEWEST)
         rows = of_observed(host)
         numbers: dict[str, Value] = {
             "bad": Count(bad),
             "probes": Count(len(host)),
             "paths": Names(found.endpoints),
         }
-        if bad >= 0.4 * len(host) and len(inside) >= 3 and inside["bad"].mean() <= 0.15:
+        is_well_inside = len(inside) >= FEWEST and inside["bad"].mean() <= CALM_SHARE
+        if bad >= PART * len(host) and is_well_inside:
             text = message("health-host-bad-inside-clear", **numbers)
             seen.append(Observation("host_bad_inside_clear", text, *rows, strength=enough))
-        elif bad <= 0.15 * len(host):
+        elif bad <= CALM_SHARE * len(host):
             strength = min(enough, host_tell)
             text = message("health-host-clear", **numbers)
             seen.append(Observation("host_clear", text, *rows, strength=strength))
@@ -78,7 +67,7 @@ def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observat
         "paths": Names(found.endpoints),
         "median": Duration(middle),
     }
-    if bad <= 0.15 * total:
+    if bad <= CALM_SHARE * total:
         return Observation(
             "inside_clear",
             message("health-inside-clear", good=total - bad, **numbers),
@@ -87,14 +76,9 @@ def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observat
             "s",
             min(strength, tell),
         )
-    if bad >= 0.4 * total:
+    if bad >= PART * total:
         return Observation(
-            "inside_bad",
-            message("health-inside-bad", bad=bad, **numbers),
-            *rows,
-            middle,
-            "s",
-            strength,
+            "inside_bad", message("health-inside-bad", bad=bad, **numbers), *rows, middle, "s", strength
         )
     return None
 
@@ -105,21 +89,16 @@ def _inside_split(found: HealthContext) -> Observation | None:
     inside = mine[mine["vantage"] == "inside"]
     callers = judge_requests(mine).groupby("route")["strained"].mean()
     probed = inside.groupby("route")["strained"].agg(["size", "mean"])
-    clear = [str(name) for name in probed.index[probed["mean"] <= CLEAR_SHARE]]
-    bad = [str(name) for name in probed.index[probed["mean"] >= BAD_SHARE]]
+    clear = [str(name) for name in probed.index[probed["mean"] <= CALM_SHARE]]
+    bad = [str(name) for name in probed.index[probed["mean"] >= PART]]
     rows = inside[inside["route"].isin(clear)]
     # As many calm probes as these have this chance when the inside fares as callers do.
     by_chance = math.prod((1 - callers.get(name, 0.0)) ** probed["size"][name] for name in clear)
-    if not bad or len(rows) < 5 or by_chance > SPLIT_BY_CHANCE:
+    if not bad or len(rows) < FEWEST_OF_ROUTE or by_chance > BY_CHANCE:
         return None
     well, middle = int((~rows["strained"]).sum()), float(rows["duration_s"].median())
     text = message(
-        "health-inside-split",
-        clear=clear,
-        good=well,
-        probes=len(rows),
-        median=Duration(middle),
-        bad=bad,
+        "health-inside-split", clear=clear, good=well, probes=len(rows), median=Duration(middle), bad=bad
     )
     return Observation("inside_split", text, *of_observed(rows))
 
@@ -129,8 +108,9 @@ def at_bad_moments(found: HealthContext, vantage: str) -> tuple[pd.DataFrame, fl
     """Return a vantage's probes of affected endpoints at moments of trouble, and how much they tell.
 
     Best are those made while a caller was kept waiting and went on waiting: whatever holds the application
-    holds them as well, and being strained counts as bad. Else those near to bad requests count, and where
-    trouble is too thin for these, all: then as much as they would hardly have missed it by chance (0 to 1).
+    holds them as well, and being strained counts as bad. Else those between two bad requests of their
+    endpoint count, at whatever pace these come. Where trouble is too thin for these, all count: then as much
+    as they would hardly have missed it by chance (0 to 1).
     """
     import pandas as pd
 
@@ -146,18 +126,19 @@ def at_bad_moments(found: HealthContext, vantage: str) -> tuple[pd.DataFrame, fl
     routes, is_bad = outer["route"].to_numpy(dtype=object), outer["bad"].to_numpy(dtype=bool)
     begun_ns = _nanoseconds(outer["start"] + pd.Timedelta(seconds=BEFORE_S))
     spent = pd.to_timedelta(outer["duration_s"], unit="s")
-    ended_ns = _nanoseconds(outer["start"] + spent - pd.Timedelta(seconds=LEFT_S))
-    started_ns, reach_ns = _nanoseconds(outer["start"]), int(NEAR_S * 1e9)
+    ended_ns = _nanoseconds(outer["start"] + spent - pd.Timedelta(seconds=SLOW_MARGIN_S))
+    started_ns = _nanoseconds(outer["start"])
     held, near = [], []
     for start_ns, route in zip(_nanoseconds(probes["start"]), probes["route"], strict=True):
         mine = routes == route
         held.append(bool((mine & is_bad & (begun_ns <= start_ns) & (ended_ns >= start_ns)).any()))
-        beside = mine & (abs(started_ns - start_ns) <= reach_ns)
-        near.append(bool(beside.any()) and float(is_bad[beside].mean()) >= 0.5)
-    if sum(held) >= 3:
+        at = int(started_ns[mine].searchsorted(start_ns, side="right"))
+        beside = is_bad[mine][max(at - 1, 0) : at + 1]
+        near.append(len(beside) == 2 and bool(beside.all()))
+    if sum(held) >= FEWEST:
         waited = probes[held]
         return waited.assign(bad=waited["strained"]), 1.0
-    if sum(near) >= 3:
+    if sum(near) >= FEWEST:
         return probes[near], 1.0
     if any(held):
         waited = probes[held]
@@ -165,7 +146,7 @@ def at_bad_moments(found: HealthContext, vantage: str) -> tuple[pd.DataFrame, fl
     callers = outer[(outer["start"] >= found.start) & (outer["start"] <= found.end)]
     spared = 1 - float(callers.loc[callers["route"].isin(found.routes), "strained"].mean())
     by_chance = -len(probes) * math.log(max(spared, 1e-3))
-    return probes, min(1.0, by_chance / -math.log(CHANCE_LEAST))
+    return probes, min(1.0, by_chance / -math.log(BY_CHANCE))
 
 
 def _nanoseconds(moments: pd.Series) -> np.ndarray[Any, Any]:
@@ -174,12 +155,7 @@ def _nanoseconds(moments: pd.Series) -> np.ndarray[Any, Any]:
     return numbers
 
 
-@detects(
-    "some_paths",
-    "all_paths",
-    group="paths",
-    needs=("access_log", "edge_log"),
-)
+@detects("some_paths", "all_paths", group="paths", needs=("access_log", "edge_log"))
 def paths(found: HealthContext) -> list[Observation]:
     """Return whether all paths of the affected service were bad or some were well."""
     seen = []
@@ -195,13 +171,13 @@ def paths(found: HealthContext) -> list[Observation]:
                 *of_observed(rows),
                 float(len(rows)),
                 "requests",
-                by_count(len(rows), 10),
+                by_count(len(rows), MANY),
             )
         )
     else:
-        many = [route for route in found.routes if sizes.get(route, 0) >= 5]
+        many = [route for route in found.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
         unsure = any(found.is_same_service(name) is None for name in found.calm_routes())
-        if len(many) >= 3 and not unsure and not _all_need_threads(found, many):
+        if len(many) >= FEWEST and not unsure and not _all_need_threads(found, many):
             rows = _at_one_vantage(outer[outer["route"].isin(many)])
             text = message("health-all-paths", paths=found.routes)
             seen.append(Observation("all_paths", text, *of_observed(rows), float(len(many)), "paths"))
@@ -231,7 +207,7 @@ def handler_paths(found: HealthContext) -> list[Observation]:
     bad_pool = [f for f in found.routes if runs.get(f) in POOLS]
     # Each pool has threads of its own: a full one takes none from the other.
     used = {runs[route] for route in bad_pool} or set(POOLS)
-    bad_loop = [f for f in found.routes if runs.get(f) == "event_loop" and sizes.get(f, 0) >= 5]
+    bad_loop = [f for f in found.routes if runs.get(f) == "event_loop" and sizes.get(f, 0) >= FEWEST_OF_ROUTE]
     mild = _far_quicker(found, bad_loop, bad_pool)
     bad_loop = [route for route in bad_loop if route not in mild]
     calm_pool = [f for f in calm if runs.get(f) in used]
@@ -266,18 +242,14 @@ def _far_quicker(found: HealthContext, routes: list[str], than: list[str]) -> li
     What failed was not slowed a little, however soon it did.
     """
     rows = found.observed[found.observed["during"] & found.observed["vantage"].isin(["edge", "nginx"])]
-    failing = rows.groupby("route")["failed"].mean() > CLEAR_SHARE
+    failing = rows.groupby("route")["failed"].mean() > CALM_SHARE
     times = rows.groupby("route")["duration_s"].median()
     longest = float(times.reindex(than).max()) if than else float("nan")
     quick = [route for route in routes if times.get(route, float("nan")) < MILD_SHARE * longest]
     return [route for route in quick if not failing.get(route, False)]
 
 
-@detects(
-    "others_bad",
-    group="services",
-    needs=("access_log", "edge_log"),
-)
+@detects("others_bad", group="services", needs=("access_log", "edge_log"))
 def other_services(found: HealthContext) -> list[Observation]:
     """Return whether all services that callers asked were bad, and more than one was."""
     mine, outer = set(found.services), found.outer_during
