@@ -8,6 +8,7 @@ function. The engine is loaded with a look-up in place of each, which notes who 
 read a threshold run again with another value, and the whole case where its context depends on it. Looking at
 a threshold ends with the first case whose verdict, layers or confidence (by more than 0.02) change, or after
 N cases. A threshold that changes nothing is none, or the case that shows its use is missing.
+Thresholds that are defaults of arguments keep their values, and so does what a module computes from one.
 """
 
 from __future__ import annotations
