@@ -12,7 +12,7 @@ from watchme_analysis.health import diagnosis as health
 
 HOST = "api.example.com"
 
-UNKNOWN, UNREAD = "health-edge-rule-unknown", "health-edge-rule-unread"
+UNKNOWN = "health-edge-rule-unknown"
 
 
 def unseen(finding):
@@ -117,7 +117,7 @@ def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     ("one", "message_id", "words"),
     [
         (rule(f'http.request.uri.path eq "{HEALTH}" and cf.threat_score gt 10'), UNKNOWN, "cf.threat_score"),
-        (rule(f'http.request.uri.path eq "{HEALTH}"', "teleport"), UNREAD, "action `teleport`"),
+        (rule(f'http.request.uri.path eq "{HEALTH}"', "teleport"), "edge-rule-action", "teleport"),
         ({"kind": "unheard of", "where": HEALTH}, "health-edge-setting-unread", HEALTH),
     ],
 )
