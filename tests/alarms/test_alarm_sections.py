@@ -63,6 +63,10 @@ def test_a_back_test_names_rings_pages_and_silence():
     assert "M is not in the case" in shown.note
     unknown = backtest_table(backtest_frame([rang], START, 86_400.0), TOKYO)
     assert "before people" not in unknown.heads
+    assert "note" not in unknown.heads
+    doubted = AlarmBacktest(SPEC, "a-dlq", rang.run, "M was recorded once in five minutes.")
+    noted = backtest_table(backtest_frame([doubted], START, 86_400.0), TOKYO)
+    assert noted.rows[0][noted.heads.index("note")] == doubted.note
 
 
 def test_an_alarm_detects_an_incident_that_it_overlaps_unless_it_began_long_before():

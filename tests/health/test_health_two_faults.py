@@ -1,5 +1,7 @@
 """Two faults of different layers at once: each explains bad requests that the other does not."""
 
+from functools import partial
+
 import pytest
 from worlds.health_alike import chance, handlers
 from worlds.health_world import FAULT, HEALTH, JOBS, OTHER, case, investigate
@@ -14,6 +16,9 @@ LIMITED = {"upstream": False, "status": 503, "error": "limit_conn"}
 ASTRAY = {
     "status": 504, "header_s": 5.0, "address": "198.51.100.9:8017", "error": "upstream_timeout_header"
 }  # fmt: skip
+
+
+slow = partial(pytest.param, marks=pytest.mark.slow)
 
 
 def gone(path, second):
@@ -76,17 +81,16 @@ def handed_over(first, then):
     return fate
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "causes"),
     [
         (half(REFUSED, gone), {EDGE, NETWORK}),
-        (half(HELD, crowded), {EDGE, "app_saturation"}),
-        (half(ASTRAY, stuck), {NGINX, "app_event_loop"}),
-        (all_checks(HELD, stuck), {EDGE, "app_event_loop"}),
-        (in_turn(ASTRAY, lost), {NGINX, NETWORK}),
-        (handed_over(lost, stuck), {NETWORK, "app_event_loop"}),
-        (half(LIMITED, crowded), {NGINX, "app_saturation"}),
+        slow(half(HELD, crowded), {EDGE, "app_saturation"}),
+        slow(half(ASTRAY, stuck), {NGINX, "app_event_loop"}),
+        slow(all_checks(HELD, stuck), {EDGE, "app_event_loop"}),
+        slow(in_turn(ASTRAY, lost), {NGINX, NETWORK}),
+        slow(handed_over(lost, stuck), {NETWORK, "app_event_loop"}),
+        slow(half(LIMITED, crowded), {NGINX, "app_saturation"}),
     ],
 )
 def test_both_are_named_with_what_their_own_requests_show(fault, causes):
