@@ -78,12 +78,3 @@ def test_a_page_with_probes_alone_has_its_sections_too(evidence):
         assert isinstance(section.frame, pd.DataFrame), name
     assert page.coverage.frame["table"].tolist() == page.investigation.case.tables
     assert "edge_log" in set(page.losses.frame.query("is_absent")["table"])
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"replications": 1}, {"replications": 2.0}, {"seed": -1}, {"replication": 2}]
-)
-def test_a_simulation_without_two_runs_or_a_seed_is_refused_before_the_case_is_opened(wrong):
-    [name] = wrong
-    with pytest.raises(InputError, match=name):
-        notebook.open_what_if(case="nowhere", **wrong)
