@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from watchme_analysis.errors import AccountingError
+from watchme_analysis.files.line_accounting import LineAccounting
 from watchme_analysis.retrieval import check_lines
 
 # Both readers lose their second line.
@@ -72,3 +73,12 @@ def test_lines_that_are_counted_twice_are_an_error_too():
     check_lines("access.log", 3, 3)
     with pytest.raises(AccountingError, match=r"access\.log: 2 of 3 lines .*2 counted twice"):
         check_lines("access.log", 3, 5)
+
+
+def test_only_a_log_with_rejections_that_are_not_kept_is_cut_off():
+    account = LineAccounting("error.log", "nginx_error", kept_rejected=1)
+    for line, is_cut_off in ((1, False), (2, True)):
+        account.lines = line
+        account.reject(line, "no time")
+        assert account.rejected_lines == line
+        assert account.retrieval().truncated is is_cut_off

@@ -124,3 +124,12 @@ def test_kong_writes_milliseconds_and_when_a_request_began():
     assert (found["status"], found["upstream_status"]) == (504, 504)
     assert (found["request_time_s"], found["upstream_response_time_s"]) == (5.004, 5.001)
     assert (found["client_addr"], found["user_agent"]) == ("192.0.2.7", "curl/8.5.0")
+
+
+def test_logpush_times_in_whole_seconds_are_no_duration_without_the_time_to_the_first_byte():
+    made = {"RayID": "8f", "ClientRequestURI": "/health", "EdgeResponseStatus": 200}
+    found = [
+        row({**made, "EdgeStartTimestamp": "2025-12-11T01:10:00Z", "EdgeEndTimestamp": end})["request_time_s"]
+        for end in ("2025-12-11T01:10:01Z", "2025-12-11T01:10:30Z")
+    ]
+    assert found == [None, 30.0]
