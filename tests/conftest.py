@@ -119,7 +119,7 @@ def imported_once(common):
     from watchme_analysis.case.opening import open_case
 
     def imported(name, evidence):
-        """Return the case; ``evidence()`` returns the folder to import, and is called if nobody has yet."""
+        """Return the case; ``evidence()`` returns the folder to import, and is called the first time."""
         with common(name) as folder:
             return open_case(folder) if folder.exists() else import_folder(evidence(), folder).case
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from operator import eq
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -720,7 +721,7 @@ def frame_of_values(name: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFram
     import pandas as pd
 
     schema = table_schema(name)
-    _check_columns(name, set().union(*rows))
+    _check_columns(name, dict.fromkeys(chain.from_iterable(rows)))
     if not rows:
         return empty(name)
     columns: dict[str, Any] = {}

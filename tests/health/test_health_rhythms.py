@@ -170,9 +170,9 @@ def test_probes_between_two_bad_requests_tell_of_trouble_at_any_pace(pace):
         for name in frame.select_dtypes("datetimetz"):
             frame[name] = moment(0) + (frame[name] - moment(0)) * pace
     found = investigate(made).once(health.health_context)
-    told, share = at_bad_moments(found, "inside")
-    seconds = (told["start"] - moment(0)).dt.total_seconds() / pace
-    assert 15 <= len(told) <= 25 and (seconds % 6 < 3).all() and share == 1.0
+    near, share = at_bad_moments(found, "inside")
+    seconds = (near["start"] - moment(0)).dt.total_seconds() / pace
+    assert 15 <= len(near) <= 25 and (seconds % 6 < 3).all() and share == 1.0
 
 
 @pytest.mark.slow

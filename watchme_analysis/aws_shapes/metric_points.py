@@ -311,7 +311,7 @@ def _points(raw: RawFile, result: dict[str, Any]) -> tuple[pd.DataFrame, list[st
 
 
 def _numbers(values: list[Any]) -> np.ndarray:
-    """Return the values of a series; NaN for what is no number that a column can hold."""
+    """Return the values of a series; NaN for a value that is not a number or too large for a column."""
     import numpy as np
     import pandas as pd
 

@@ -27,7 +27,7 @@ def case_problems(folder: Path) -> list[str]:
     Raises
     ------
     InputError
-        When there is no such folder.
+        When the folder does not exist.
     """
     if not folder.is_dir():
         raise InputError(no_folder(folder, "case"))

@@ -1,4 +1,4 @@
-"""What every command has: ``-v`` and ``--debug``, before and after its name, and documented exit codes."""
+"""Options and help that all commands share: ``-v``, ``--debug``, and their exit codes."""
 
 from __future__ import annotations
 

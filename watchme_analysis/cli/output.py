@@ -179,7 +179,7 @@ def output_of(options: dict[str, Any], default: str = TABLE) -> Output:
     InputError
         When the file exists and ``--force`` is not given.
     FileNotFoundError
-        When there is no folder for the file, or for that of :func:`file_option`.
+        When the folder of the file, or of that of :func:`file_option`, does not exist.
     """
     check_folder(options.get("to"))
     stated, file, is_forced = (options.pop(name, None) for name in ("form", "file", "force"))

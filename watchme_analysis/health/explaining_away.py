@@ -49,7 +49,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # inside as well.
     "connect_lost": (*STANDSTILL, "inside_bad"),
     "connect_slow_from_host": (*STANDSTILL, "inside_bad"),
-    # Nor can a container that nobody reaches reach others: what waits for these is bad inside as well.
+    # A container without a network does not reach others either: calls that wait for them are bad inside too.
     "unreachable": (*STANDSTILL, "inside_bad"),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
     "dead_server": ("not_arriving", "routed_well", "fate_connect_timeout"),
@@ -58,7 +58,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
     "starved": STANDSTILL,
-    # A process that waits for memory answers nobody. One that is ended for it refuses all until it is back.
+    # A process that waits for memory does not respond. A killed one refuses connections until it restarts.
     "memory_at_limit": STANDSTILL,
     "memory_lost": (*STANDSTILL, "refused", "inside_refused", "restarted_often"),
     "arrivals_up": UNDER_LOAD,

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
 from watchme_analysis.health.rows import Rows, lines, of_joined
-from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, WHOLE
-from watchme_analysis.inference.layers import OWN_SHARE
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import FATES
 from watchme_analysis.text.message import Duration, Names, Resource, TimeSpan, message
@@ -167,7 +166,7 @@ def _fates(view: _View) -> list[Observation]:
     signals = []
     for fate, count in counts.items():
         part = count / view.total
-        if part < OWN_SHARE or fate in VAGUE:
+        if part < PART or fate in VAGUE:
             continue
         rows = view.of([str(fate)])
         addresses = rows["address"].dropna().unique()

@@ -10,15 +10,17 @@ from watchme_analysis.health.rows import lines
 from watchme_analysis.health.signals.rules import place_of
 from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.catalogue import catalogue
 from watchme_analysis.text.message import Code, Message, Names, Resource, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def error_kind(kind: str) -> Message:
-    """Return the kind of a line in Nginx's error log as a noun phrase."""
-    return message(f"nginx-error-{kind.replace('_', '-')}")
+def error_kind(kind: str) -> Message | Resource:
+    """Return the kind of a line in Nginx's error log as a noun phrase; one of another version as it is."""
+    message_id = f"nginx-error-{kind.replace('_', '-')}"
+    return message(message_id) if message_id in catalogue("en").ids else Resource(kind)
 
 
 def usual_address(found: HealthContext) -> dict[str, str]:
