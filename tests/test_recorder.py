@@ -101,29 +101,37 @@ def test_a_stopped_process_at_a_production_systems_pace_leaves_the_traces_that_i
     assert not len(case.table("rejected_lines"))
     assert not (out / "edge.jsonl").exists()
 
-    # The stop takes a moment, and the log's times are cut to whole seconds.
-    stopped = (truth["fault_start"] + 1.5, truth["fault_end"] - 1.5)
+    # Nginx's times are cut to whole seconds. The process ends some time after the signal, and `fault_end` is
+    # when it accepts connections again; how long both take depends on the load of the machine.
+    errors = case.table("error_log")
+    refused = errors[errors["message"].str.contains("Connection refused")]
+    begun, ended = truth["fault_start"], truth["fault_start"] + truth["parameters"]["fault_for"]
+    first = refused["time"].min().timestamp()
+    assert begun - 1 < first < begun + 3
+    stopped = (first + 1, ended - 1)
 
-    def during(name):
-        table = case.table(name)
+    def during(table):
         seconds = table["time"].map(lambda time: time.timestamp())
         return table[seconds.between(*stopped)]
 
-    log = during("access_log")
+    log = during(case.table("access_log"))
     failed = log[log["path"].str.startswith("/behavior-analysis/features/")]
-    assert len(failed) > 10
+    # The monitor's and the prober's requests; the callers' come at random.
+    assert len(failed) >= 4
     assert set(failed["status"]) == {502}
     others = log[log["path"].str.startswith("/emotion-analysis/feature-extractor/")]
     assert set(others["status"]) <= {200, 202}
-    assert during("error_log")["message"].str.contains("Connection refused").sum() == len(failed)
-    probes = during("probes")
+    assert len(during(refused)) == len(failed)
+    probes = during(case.table("probes"))
     inside = probes[probes["vantage"] == "inside"]
     assert len(inside)
     assert inside["error"].str.startswith("refused").all()
     # The second service keeps its row per second.
-    for file, rows in (("metrics.csv", 0), ("metrics-emotion.csv", 4)):
+    rows = []
+    for file in ("metrics.csv", "metrics-emotion.csv"):
         times = [float(line.split(",")[0]) for line in (out / file).read_text().splitlines()[1:]]
-        assert abs(sum(stopped[0] < time < stopped[1] for time in times) - rows) <= rows / 2
+        rows.append(sum(stopped[0] < time < stopped[1] for time in times))
+    assert rows[0] == 0 < rows[1]
 
 
 @pytest.mark.slow

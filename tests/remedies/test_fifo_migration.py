@@ -122,8 +122,14 @@ def test_the_traffic_moves_and_comes_back_without_a_message_lost(world, aws, tmp
 
 def test_a_producer_that_was_forgotten_stops_the_run_until_it_is_switched(world, aws, tmp_path):
     plan = ready(world, aws)
-    world.send(world.url)
+
+    # It sends during each reading, since a reading at the turn of a minute sees nothing of the minute before.
+    def send_on():
+        world.send(world.url)
+
+    world.front.before["GetMetricData"].append(send_on)
     stopped = apply_plan(plan, tmp_path / "j", aws)
+    world.front.before["GetMetricData"].remove(send_on)
     assert (stopped.outcome, stopped.sentence.values["step"].text) == ("stopped", "drain")
     assert stopped.sentence.values["why"].values["hint"].id == "fifo-hint-drain"
     assert states(world)[""][0] == "Enabled"  # it is still processed
