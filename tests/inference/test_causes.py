@@ -1,10 +1,13 @@
 """Cause files: how they are read, and what is wrong with a file in one sentence."""
 
+import math
+
 import pytest
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference import causes as module
 from watchme_analysis.inference.signals import Signal
+from watchme_analysis.text.render import render
 
 VALID = {
     "a": """
@@ -89,6 +92,10 @@ def test_files_become_causes_in_their_order_with_the_complement_last(folder):
         ("b", ('separated_by = "measured"', ""), "has a confounder without 'separated_by'"),
         ("b", ('separated_by = "measured"', 'separated_by = "lost"'), "refers to the signal 'lost'"),
         ("b", ('table = "host_metrics"', 'table = "host"'), "refers to the table 'host'"),
+        ("a", ("[needs]", 'ja = "no"\n[needs]'), "in the table [ja]"),
+        ("a", ("[needs]", "[ja]\nlook = 1\n[needs]"), "has the unknown key 'look' in [ja]"),
+        ("a", ("[needs]", '[ja]\nblind_spots = ["1", "2"]\n[needs]'), "has 1 blind_spots, but 2 of them"),
+        ("a", ('reason = "It', 'why = "It'), "must give the signal 'seen' a 'grade' and a 'reason'"),
     ],
 )
 def test_a_file_with_a_mistake_is_named_in_one_sentence(folder, file, change, message):
@@ -102,6 +109,57 @@ def test_a_file_with_a_mistake_is_named_in_one_sentence(folder, file, change, me
     assert said.startswith(f"The cause file health/causes/{file}.toml")
     assert message in said
     assert "\n" not in said.strip()
+
+
+def test_a_layer_shares_its_grades_and_its_prior_among_its_causes(folder):
+    (folder / "_layers.toml").write_text(
+        '[signals.measured]\nreason = "Measured."\nedge = "fair"\nnginx = "-weak"\n'
+        '[signals.seen]\nreason = "Seen."\nedge = "weak"\n'
+    )
+    (folder / "c.toml").write_text(VALID["b"].replace("prior = -1.4", "prior = 0.5").replace("order = 1", ""))
+    _, second, first, _ = found = module.load_causes("health", SIGNALS)
+    assert [one.cause for one in found] == ["c", "b", "a", "z"]
+    assert (second.log_odds("measured"), first.log_odds("measured")) == (1.5, -0.7)
+    assert second.log_odds("seen") == 4.0  # a cause's own grade prevails
+    log2 = math.log(2)
+    assert module.priors(found) == pytest.approx({"c": 0.5 - log2, "b": -1.4 - log2, "a": 0.0, "z": 0.0})
+    (folder / "_layers.toml").write_text('[signals.seen]\nreason = "Seen."\nmoon = "weak"\n')
+    module.causes.cache_clear()
+    with pytest.raises(InputError, match=r"_layers.toml has the unknown layer 'moon'"):
+        module.causes("health")
+
+
+def test_japanese_texts_stand_beside_the_english_ones(folder):
+    ja = """
+[ja]
+title = "題"
+blind_spots = ["闇"]
+needs = {probes = "何か"}
+confounders = ["不明"]
+next_tests = {seen = "数える"}
+"""
+    for text in ('next_test = "Count."', ja, VALID["b"][VALID["b"].index("[[") :].replace('"a"', '"b"')):
+        with (folder / "a.toml").open("a") as file:
+            file.write(text + "\n")
+    _, first, _ = module.load_causes("health", SIGNALS)
+    pair = first.confounders[0]
+    texts = (
+        first.title,
+        first.cannot_see[0],
+        first.needs["probes"],
+        pair.reason,
+        first.signals["seen"].next_test,
+    )
+    assert [render(text, "ja") for text in texts] == ["題", "闇", "何か", "不明", "数える"]
+    assert [render(text) for text in texts] == [
+        "A title",
+        "the dark",
+        "something",
+        "Nobody measured.",
+        "Count.",
+    ]
+    assert first.name == "the first cause"  # not translated
+    assert (pair.signals, pair.separated_by, pair.table) == (("seen",), "measured", "host_metrics")
 
 
 def test_a_question_without_cause_files_says_so(folder):

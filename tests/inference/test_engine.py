@@ -9,6 +9,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import GRADES, Cause, Confounder, Grade
 from watchme_analysis.inference.engine import (
     DEPENDENT,
+    check_name,
     confounded,
     deciding_evidence,
     explained_away,
@@ -18,6 +19,7 @@ from watchme_analysis.inference.engine import (
     separation,
 )
 from watchme_analysis.inference.signals import Observation, Signal, by_count, by_id, detects, observe
+from watchme_analysis.text.message import Quotation, message
 from watchme_analysis.text.render import render
 
 SIGNALS = {
@@ -57,7 +59,7 @@ def test_a_weight_is_the_grade_times_the_strength():
 
 def test_of_one_group_and_sign_the_strongest_counts_in_full_and_others_a_quarter():
     assert group_factors([("a", 4.0), ("b", -3.0), ("a", 2.5), ("a", -2.0), ("a", 1.0)]) == [
-        1.0, 1.0, DEPENDENT, 1.0, DEPENDENT,
+        1.0, 1.0, 0.25, 1.0, 0.25,
     ]  # fmt: skip
     one = cause("one", loss="fair", delay="decisive")
     found = finding(one, [one], [seen("loss"), seen("delay")], SIGNALS)
@@ -69,8 +71,9 @@ def test_what_follows_from_a_clear_observation_counts_a_quarter():
     both = explained_away([seen("loss"), seen("stop")], SIGNALS, explains)
     assert [one.strength for one in both] == [1.0, DEPENDENT]
     assert messages_in(both[1].statement)["finding-follows"]["check"] in ("network", "check-network")
-    unclear = explained_away([seen("loss", 0.4), seen("stop")], SIGNALS, explains)
-    assert [one.strength for one in unclear] == [0.4, 1.0]
+    for strength, left in ((0.4, 1.0), (0.5, 0.25)):
+        found = explained_away([seen("loss", strength), seen("stop")], SIGNALS, explains)
+        assert [one.strength for one in found] == [strength, left]
 
 
 def alike():
@@ -94,6 +97,8 @@ def test_evidence_that_separates_two_likely_causes_decides():
     assert deciding_evidence(both, [seen("stop")], likely) == {"host_metrics"}
     assert deciding_evidence(both, [seen("stop")], clear) == set()
     assert deciding_evidence(both, [seen("stop"), seen("cpu_known")], likely) == set()
+    for probability, tables in ((0.1, {"host_metrics"}), (0.09, set())):
+        assert deciding_evidence(both, [seen("stop")], {"loop": 0.8, "quota": probability}) == tables
 
 
 def test_missing_evidence_is_worth_what_it_would_separate():
@@ -104,6 +109,10 @@ def test_missing_evidence_is_worth_what_it_would_separate():
     assert separation(["probes/inside"], causes, SIGNALS, even) == 0
     assert separation(["app_log"], causes, SIGNALS, even) == 0
     assert separation(["probes"], causes, SIGNALS, settled) == 0
+    # Only the causes that have a probability take part, and their shares sum to one.
+    causes.append(cause("three", loss="decisive"))
+    assert separation(["probes"], causes, SIGNALS, {"one": 0.25, "two": 0.25}) == pytest.approx(2.5)
+    assert separation(["probes"], causes, SIGNALS, {}) == 0
 
 
 def test_the_mechanism_is_reported_for_the_cause_that_its_signal_supports_most():
@@ -111,6 +120,33 @@ def test_the_mechanism_is_reported_for_the_cause_that_its_signal_supports_most()
     observations = [seen("loss", detail="packets are lost")]
     assert finding(strong, [strong, weak], observations, SIGNALS).detail == "packets are lost"
     assert finding(weak, [strong, weak], observations, SIGNALS).detail is None
+    # A signal that says nothing about any cause names no mechanism.
+    assert finding(strong, [strong], [seen("stop", detail="it stops")], SIGNALS).detail is None
+
+
+def test_of_several_mechanisms_the_strongest_is_reported_and_then_the_place_in_the_source():
+    signals = {**SIGNALS, "line": Signal("line", "source", ())}
+    one = cause("one", loss="strong", delay="strong", stop="fair", line="weak")
+    error = message("quotation", text=Quotation("reset by peer"))
+    for observations, said in (
+        ([seen("stop", detail="it stops"), seen("loss", detail="loss")], "loss"),
+        ([seen("stop", detail="it stops"), seen("loss", 0.5, detail="loss")], "it stops"),
+        # Of equally strong ones, the one that quotes an error.
+        ([seen("loss", detail="loss"), seen("delay", detail=error)], error),
+        ([seen("line", detail="app.py:3")], "app.py:3"),
+    ):
+        assert finding(one, [one], observations, signals).detail == said
+    observations = [
+        seen("stop", detail="it stops"),
+        seen("loss", detail="loss"),
+        seen("line", detail="app.py:3"),
+    ]
+    assert finding(one, [one], observations, signals).detail.items_of("sentences") == ("loss", "app.py:3")
+
+
+def test_a_group_is_named_by_the_catalogue_or_by_its_own_words():
+    assert check_name("host and inside").id == "check-host-and-inside"
+    assert check_name("no_such group") == "no such group"
 
 
 def test_a_signal_may_bring_its_own_next_test():
@@ -122,6 +158,10 @@ def test_a_signal_may_bring_its_own_next_test():
 
     assert next_test(one, [seen("loss", detail="packets")], fill) == "Count packets."
     assert next_test(one, [seen("stop")], fill) == "Look."
+    both = {"stop": Grade("decisive", 4.0, "Why.", "Stop it."), "loss": own}
+    two = Cause("two", "health", "two", "two", "process", "Look.", signals=both)
+    assert next_test(two, [seen("loss", detail="all"), seen("stop", 0.5, detail="-")], fill) == "Count all."
+    assert next_test(two, [seen("loss", detail="all"), seen("stop", 0.7, detail="-")], fill) == "Stop it."
 
 
 def test_a_detector_returns_only_signals_that_it_declares():

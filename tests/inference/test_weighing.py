@@ -1,9 +1,12 @@
 import math
 
 import pytest
+from worlds.messages import messages_in
 
 from watchme_analysis.inference.findings import Evidence, Finding
-from watchme_analysis.inference.weighing import REFUTED_AT, weigh
+from watchme_analysis.inference.quoted_error import quoted_error
+from watchme_analysis.inference.weighing import REFUTED_AT, consequence, weigh, with_second_cause
+from watchme_analysis.text.message import translated
 
 
 def found(cause, *weights):
@@ -43,7 +46,7 @@ def test_none_of_the_others_is_refuted_by_what_speaks_for_one_of_them():
     assert statuses(found("a", 1.0), found("none"), complement="none")["none"] == "inconclusive"
 
 
-@pytest.mark.parametrize(("hint", "share"), [(0.4, 0.6), (0.6, 1.0)])
+@pytest.mark.parametrize(("hint", "share"), [(0.4, 0.6), (0.5, 0.622), (0.6, 1.0)])
 def test_a_hint_names_no_cause_though_all_others_are_ruled_out(hint, share):
     first, _ = weigh([found("a", hint), found("b", -20.0)], may_be_another=True)
     assert first.probability == pytest.approx(share, abs=0.01)
@@ -51,3 +54,33 @@ def test_a_hint_names_no_cause_though_all_others_are_ruled_out(hint, share):
 
 def test_nothing_is_weighed_without_findings():
     assert weigh([]) == ()
+
+
+def test_the_choice_of_words_for_a_second_cause_says_how_the_two_are_linked():
+    assert consequence(None) is None
+    for secondary, followed in (("throttled", "throttled"), ("bad_records", "other")):
+        said = consequence(secondary)
+        assert (said.values["followed"].key, said.values["second"].name) == (followed, secondary)
+    for secondary, others, followed, second in (
+        ("downstream_down", ("c",), "downstream_down", "downstream_down"),
+        ("b", ("c",), "linked", "b"),
+        (None, ("c", "d"), "other", "c"),
+        (None, ("mapping_disabled",), "mapping_disabled", "mapping_disabled"),
+    ):
+        said = with_second_cause("a", secondary, others)
+        assert (said.id, said.values["followed"].key) == ("cause-and-second", followed)
+        assert (said.values["cause"].name, said.values["second"].name) == ("a", second)
+    assert with_second_cause("a", None).id == "cause-alone"
+    named = with_second_cause("a", "b", names={"a": translated("the first", "一つ目")})
+    assert messages_in(named)["cause-named"]["id"] == "a"
+    assert named.values["second"].name == "b"
+
+
+def test_the_leading_error_is_quoted_without_its_full_stop():
+    assert quoted_error(None) is None and quoted_error({}) is None
+    error = {"function": "worker", "text": "No space left. ", "count": 3, "total": 3}
+    for total, part in ((3, "all"), (4, "some")):
+        values = messages_in(quoted_error({**error, "total": total}))["error-leading"]
+        assert values == {
+            "function": "worker", "error": "No space left", "part": part, "errors": 3, "total": total,
+        }  # fmt: skip
