@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 mcp = pytest.importorskip("mcp")
@@ -14,7 +15,13 @@ from watchme_analysis.case.case_folder import read_case  # noqa: E402
 from watchme_analysis.case.importer import import_folder  # noqa: E402
 from watchme_analysis.errors import InputError, QueryError  # noqa: E402
 from watchme_analysis.mcp.server import TOOLS, make_server  # noqa: E402
-from watchme_analysis.mcp.tools import MOST_CHARACTERS, Tools, bounded  # noqa: E402
+from watchme_analysis.mcp.tools import (  # noqa: E402
+    MOST_CHARACTERS,
+    Tools,
+    _records,
+    _without_messages,
+    bounded,
+)
 from watchme_analysis.services.claims import check_claim  # noqa: E402
 from watchme_analysis.services.diagnose import diagnose  # noqa: E402
 from watchme_analysis.text.render import render  # noqa: E402
@@ -51,15 +58,17 @@ def call(tools, name, **arguments):
     return asyncio.run(run())
 
 
-@pytest.mark.slow
-def test_every_tool_is_listed_as_read_only(cases):
+def test_every_tool_is_listed_as_read_only():
     async def run():
-        async with mcp.Client(make_server(Tools((cases,)))) as client:
+        async with mcp.Client(make_server(Tools(()))) as client:
             return (await client.list_tools()).tools
 
     tools = asyncio.run(run())
     assert [tool.name for tool in tools] == [*TOOLS]
-    assert all(tool.annotations.read_only_hint and tool.description for tool in tools)
+    for tool in tools:
+        hints = tool.annotations
+        assert (hints.read_only_hint, hints.destructive_hint, hints.open_world_hint) == (True, False, False)
+        assert tool.description == getattr(Tools, tool.name).__doc__
 
 
 def test_cases_are_listed_and_diagnosed(cases):
@@ -162,6 +171,49 @@ def test_answers_are_redacted(cases):
     query = "select distinct upstream_addr from access_log where upstream_addr is not null"
     assert "172.28." in json.dumps(Tools((cases,)).sql("pool", query))
     assert "172.28." not in json.dumps(tools.sql("pool", query))
+
+
+def test_rows_are_limited_and_counted(cases):
+    tools = Tools((cases,))
+    query = "select range as n from range(60)"
+    for limit, shown in (({}, 50), ({"limit": 60}, 50), ({"limit": 2}, 2), ({"limit": -1}, 0)):
+        found = tools.sql("pool", query, **limit)
+        assert (found["rows"], found["shown"]) == (60, shown)
+        assert found["records"] == [{"n": number} for number in range(shown)]
+    assert _records(pd.DataFrame({"time": [pd.Timestamp("2026-03-02T04:00:00.1234Z")]}), 1) == [
+        {"time": "2026-03-02T04:00:00.123Z"}
+    ]
+
+
+def test_a_long_answer_is_cut_in_steps_until_it_fits():
+    """Each step: characters of a text, and items of a list, that are kept."""
+    for value, most, kept, note in (
+        ("x" * 1600, 24_000, 1600, None),
+        ("x" * 1601, 24_000, 1600, "… (1,601 characters)"),
+        ("x" * 1600, 500, 400, "… (1,600 characters)"),
+        ("x" * 1600, 300, 200, "… (1,600 characters)"),
+        ("x" * 1600, 150, 80, "… (1,600 characters)"),
+        (["y"] * 1000, 24_000, 1000, None),
+        (["y"] * 1001, 24_000, 1000, "… and 1 more"),
+        (["y"] * 60, 299, 50, "… and 10 more"),
+        (["y"] * 60, 100, 10, "… and 50 more"),
+        (["y"] * 60, 50, 3, "… and 57 more"),
+    ):
+        part = value[:kept]
+        expected = part if note is None else part + note if isinstance(value, str) else [*part, note]
+        assert bounded({"a": value}, most) == {"a": expected}, (value[:1], most)
+    # Exactly as many characters as the answer may have.
+    for length in (24_000, 24_001):
+        longest = [*["z" * 1500] * 15, "z" * (length - 15 * 1504 - 4)]
+        assert len(json.dumps(longest)) == length
+        assert (bounded(longest) == longest) == (length == MOST_CHARACTERS)
+    assert bounded(["z" * 50] * 9, 20).keys() == {"note"}
+    assert bounded({"a": 1, "b": None}) == {"a": 1, "b": None}
+
+
+def test_a_diagnosis_for_an_agent_has_no_messages():
+    value = {"message": 1, "why": [{"what_message": 2, "notes_messages": [3], "messages": 4}], "n": 5}
+    assert _without_messages(value) == {"why": [{"messages": 4}], "n": 5}
 
 
 @pytest.mark.slow
