@@ -138,6 +138,17 @@ def test_each_way_to_judge_a_cause_has_its_sentence(pool, diagnosis):
     assert all(render(why, language) for why in ids.values() for language in ("en", "ja"))
 
 
+def test_a_claim_shows_the_first_rows_of_its_reason_and_of_the_strongest_statements(evidence, tmp_path):
+    import_folder(evidence, tmp_path / "cases" / "small")
+    reported = Tools((tmp_path / "cases",)).check_claim("small", "app_down", "select * from access_log")
+    assert (reported["judgement"], reported["cause"]["id"]) == ("undecided", "app_down")
+    assert reported["reason"]["rows"] == len(reported["reason"]["first_rows"]) == 3
+    assert [row["status"] for row in reported["reason"]["first_rows"]] == [200, 202, 504]
+    assert reported["evidence_for"] == []
+    (against,) = reported["evidence_against"]
+    assert (against["weight"], against["rows"], len(against["first_rows"])) == (-0.3, 4, 3)
+
+
 @pytest.mark.slow
 def test_a_claim_carries_the_evidence_for_and_against_with_queries_that_run(pool):
     reported = Tools((pool.path.parent,)).evidence("pool", "app_event_loop", rows=2)

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from watchme_analysis import notebook
-from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.section import sections_of_class
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.text.render import value_label
@@ -46,22 +45,6 @@ def test_a_section_displays_what_its_call_returns_and_plots_where_it_has_a_figur
     assert page.errors._repr_mimebundle_() == page.errors()._repr_mimebundle_()
     assert isinstance(page.findings.plot(), FigureView)
     assert page.matrix.plot() == page.matrix()
-    with pytest.raises(InputError, match="The section errors has no figure"):
-        page.errors.plot()
-
-
-@pytest.mark.slow
-def test_the_numbers_of_the_balance_are_those_that_the_table_shows(bundled, shorter):
-    page = PAGES["backlog"](bundled, shorter)
-    frame, table = page.balance.frame, page.balance()
-    shown = {row[0]: row for row in table.rows}
-    assert set(frame["queue"]) == set(shown)
-    for row in frame.itertuples():
-        assert shown[row.queue][table.heads.index("deleted")] == f"{row.deleted:,.0f}"
-    assert pd.api.types.is_numeric_dtype(frame["deleted"])
-    namespaces = page.sql(f"select distinct namespace from ({page.balance.sql})")
-    assert namespaces["namespace"].tolist() == ["AWS/SQS"]
-    assert repr(page.balance) == "<Section balance>"
 
 
 def test_every_section_has_a_title_in_both_languages():

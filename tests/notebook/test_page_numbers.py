@@ -1,0 +1,278 @@
+"""Numbers of the pages of one small incident, read as frames; displays are compared in other modules."""
+
+import json
+from dataclasses import astuple, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from watchme_analysis import notebook
+from watchme_analysis.alarms.specification import read_specs
+from watchme_analysis.errors import InputError
+from watchme_analysis.notebook.console_links import links, links_of_endpoint, place_of
+from watchme_analysis.notebook.section import Rows, Section, records, section, sections_of
+from watchme_analysis.present.display import TableView, TextView
+from watchme_analysis.window import Window
+
+START = datetime(2026, 3, 2, 4, tzinfo=UTC)
+WINDOW = Window(START, START + timedelta(hours=1))
+
+
+@pytest.fixture(scope="module")
+def page(shorter):
+    return notebook.open_backlog(case=str(shorter.path))
+
+
+def only(page, name, **equal):
+    """Return the only row of a section's frame in which some columns have given values."""
+    frame = getattr(page, name).frame
+    for column, value in equal.items():
+        frame = frame[frame[column].eq(value)]
+    (row,) = frame.to_dict("records")
+    return row
+
+
+def test_the_numbers_of_a_backlog(page):
+    verdict = only(page, "verdict")
+    assert (verdict["cause"], verdict["verdict"]) == ("consumer_failing", "supported")
+    assert (verdict["start"], page.incident[1]) == (page.incident[0], None)
+    assert pd.isna(verdict["end"])
+    assert page.affected == ["asr-queue"]
+    assert set(page.subjects()) == {"asr-queue", "sed-queue"}
+
+    balance = only(page, "balance", queue="asr-queue")
+    names = ("stock_before", "sent", "received", "deleted", "dead_lettered", "unexplained")
+    assert [balance[name] for name in names] == [0, 112, 196, 70, 10, 32]
+    steps, table = page.balance_over_time.frame, page.balance_over_time()
+    assert (len(steps), set(steps["queue"]), len(table.rows)) == (8, {"asr-queue"}, 3)
+    assert [row[:4] for row in table.rows[:1]] == [("asr-queue", "2025-11-18 11:00:00", "0", "14")]
+    assert steps["start"].diff().dropna().eq(pd.Timedelta(hours=1)).all()
+
+    change = only(page, "changes")
+    assert (change["resource"], change["could_cause"], change["named"]) == (
+        "asr-worker",
+        "consumer_failing",
+        True,
+    )
+    compared = only(page, "comparison", resource="asr-worker", metric="errors")
+    assert (compared["baseline_median"], compared["incident_median"], compared["effect"]) == (0.0, 7.0, 1.0)
+    shown = {row[1]: row for row in page.comparison().rows if row[0] == "asr-queue"}
+    assert {row[0] for row in page.comparison().rows} >= {"asr-queue", "asr-worker"}
+    assert "sed-queue" not in {row[0] for row in page.comparison().rows}
+    assert ("283 → 197", "14.8 → 12.8", "70 → 42") in {row[2:5] for row in shown.values()}
+
+    assert only(page, "dead_letters_by_receives")["receive_count"] == 4
+    by_item = page.dead_letters_by_work_item.frame
+    assert (by_item["messages"].tolist(), by_item["share"].iloc[0]) == ([2, 2, 2, 2, 1, 1], 0.2)
+    assert page.dead_letters_by_work_item().heads[1] == "device"
+    assert len(page.missed_work.frame) == len(page.missed_work().rows) == 6
+    urls = page.redrive.frame["QueueUrl"]
+    assert (len(urls), set(urls.str.rpartition("/")[2])) == (10, {"asr-queue"})
+    assert [row[:2] for row in page.redrive().rows] == [("redrive", "10")]
+    console = page.console.frame
+    assert (len(console), console["url"].nunique(), len(page.console().links)) == (7, 7, 7)
+    assert (len(page.messages.frame), len(page.messages().rows)) == (10, 10)
+    assert "before_window" not in page.messages().heads
+    assert page.forecast.frame.empty and page.patterns.frame.empty
+    assert [row[1] for row in page.alarms().rows] == ["asr-worker", "asr-queue-dlq"]
+    assert page.alarms.frame["times_raised"].tolist().count(0) == 6
+
+
+def test_the_first_section_says_what_was_opened_and_the_rest_what_is_lost(page):
+    rows = dict(page._opened().rows)
+    assert "backlog" in rows.values()
+    assert only(page, "coverage", table="queue_messages")["rows"] == 10
+    assert page.losses.frame["is_absent"].sum() == len(page.losses.frame)
+    assert page._leading_query() == page.verdict.sql == page.diagnosis.ranking[0].finding.evidence[0].sql
+    evidence = page.findings.frame
+    assert evidence.loc[0, "cause"] == "consumer_failing"
+    assert len(evidence) == sum(len(entry.finding.evidence) for entry in page.diagnosis.ranking)
+    assert page.conclusion.frame["sentence"].tolist()[0] == page.conclusion().paragraphs[0]
+    shown = page.next_evidence.frame
+    assert shown["what"].tolist() == [row[0] for row in page.next_evidence().rows]
+
+
+def test_the_alarms_of_a_backlog_fire_after_its_start(page):
+    alarms = notebook.AlarmPage(page.investigation, page.zone, page.language, read_specs())
+    alarms.__dict__["diagnosis"] = page.diagnosis
+    assert len(alarms.rules.frame) == len(alarms.rules().rows) == len(alarms.specs)
+    tests = alarms.backtest.frame
+    first = tests[tests["resource"].eq("asr-queue-dlq")].iloc[0]
+    assert first["times_raised"] >= 1
+    assert "2025-11-18" in alarms.time_to_detect().paragraphs[0]
+    assert {row[1] for row in alarms.backtest().rows} >= {"asr-queue-dlq", "asr-worker"}
+    assert alarms.advice().paragraphs
+    stated = replace(alarms, noticed_at="2025-11-18T12:00")
+    stated.__dict__["diagnosis"] = page.diagnosis
+    assert stated._tests.detection.at == datetime(2025, 11, 18, 3, tzinfo=UTC)
+    assert "1 h 18 min" in stated.time_to_detect().paragraphs[0]
+
+
+def test_the_numbers_of_the_balance_are_those_that_the_table_shows(page):
+    frame, table = page.balance.frame, page.balance()
+    shown = {row[0]: row for row in table.rows}
+    assert set(frame["queue"]) == set(shown)
+    for row in frame.itertuples():
+        assert shown[row.queue][table.heads.index("deleted")] == f"{row.deleted:,.0f}"
+    assert pd.api.types.is_numeric_dtype(frame["deleted"])
+    namespaces = page.sql(f"select distinct namespace from ({page.balance.sql})")
+    assert namespaces["namespace"].tolist() == ["AWS/SQS"]
+
+
+def test_a_health_page_shows_the_affected_endpoints_then_their_neighbours_then_the_probed():
+    observed = pd.DataFrame(
+        [("/probed", -1)] * 2
+        + [("/used", 0)] * 9
+        + [("/health", -1), ("/health", 5), ("/jobs/*", 1), ("/jobs/*", 2), ("/jobs/*", 3), ("/other", 4)],
+        columns=["route", "row"],
+    )
+    upstreams = {"/health": "a", "/other": "a", "/jobs/*": "b"}
+    for affected, routes, compared in (
+        ({"/health": 1}, ["/health", "/jobs/*", "/other", "/probed"], ["/health", "/other", "/used"]),
+        ({}, ["/probed", "/health", "/used"], ["/probed", "/used", "/jobs/1"]),
+        (
+            dict.fromkeys(("/jobs/*", "/health", "/other", "/x", "/y", "/z")),
+            ["/jobs/*", "/health", "/other", "/x", "/y", "/probed", "/used"],
+            ["/jobs/1", "/health", "/used"],
+        ),
+    ):
+        page = notebook.HealthPage(None, UTC, "en")
+        page.__dict__["context"] = SimpleNamespace(
+            routes=affected,
+            observed=observed,
+            upstreams=upstreams,
+            calm_neighbours=lambda: ["/other", "/jobs/*"],
+        )
+        assert page.routes == routes
+        assert page._compared_paths() == compared
+        assert page.subjects()[:2] == ["/used", "/jobs/*"]
+
+
+class Numbers:
+    """Stands for a page with three sections."""
+
+    language = "en"
+    window = WINDOW
+
+    @section(lambda page: pd.DataFrame({"n": [2, 1]}, index=[7, 8]), Rows("metrics", "n > 1"), plot="drawn")
+    def numbers(self):
+        return TableView("Numbers", ("n",), (("2",),))
+
+    @section(sql=lambda page: None)
+    def said(self):
+        return TextView(("One.", "Two."), ("three",))
+
+    @section()
+    def bare(self):
+        return TableView("Bare", (), ())
+
+
+def test_a_section_has_its_numbers_and_the_query_of_its_rows():
+    found = sections_of(Numbers())
+    assert list(found) == ["numbers", "said", "bare"]
+    numbers, said, bare = found.values()
+    assert isinstance(numbers, Section)
+    assert (numbers.frame["n"].tolist(), numbers.frame.index.tolist()) == ([2, 1], [0, 1])
+    assert numbers.sql == (
+        "select * from metrics where n > 1 and time >= timestamptz '2026-03-02T04:00:00+00:00' and "
+        "time < timestamptz '2026-03-02T05:00:00+00:00' order by time"
+    )
+    assert (said.frame["sentence"].tolist(), said.sql, bare.sql) == (["One.", "Two.", "three"], None, None)
+    assert bare.frame.empty
+    assert numbers() == Numbers().numbers() and repr(numbers) == "<Section numbers>"
+    assert Rows("queues").query(Numbers()) == "select * from queues"
+    assert Rows("queues", "x = 1").query(Numbers()) == "select * from queues where x = 1"
+    with pytest.raises(InputError, match="said"):
+        said.plot()
+    with pytest.raises(InputError, match="bare"):
+        bare.plot()
+    typed = records([{"a": 1, "b": "x", "c": 3}, {"a": None}], ("a", "b"))
+    assert (typed["a"].dtype, list(typed), typed["a"].isna().tolist()) == ("Int64", ["a", "b"], [False, True])
+
+
+def case(redacted="none", **tables):
+    """Return a case with some rows; all other tables are empty."""
+    columns = {
+        "queues": ["region", "account_id"], "functions": ["function", "log_group", "arn"],
+        "alarms": ["definition"], "log_queries": ["log_group"],
+        "metrics": ["namespace", "metric", "resource", "dimensions"],
+    }  # fmt: skip
+    frames = {
+        name: pd.DataFrame(tables.get(name, []), columns=names, dtype="object")
+        for name, names in columns.items()
+    }
+    return SimpleNamespace(manifest={"redacted": redacted}, table=frames.get)
+
+
+HERE = ("ap-northeast-1", "123456789012")
+ARN = "arn:aws:lambda:{}:123456789012:function:worker"
+CHANGES = pd.DataFrame(
+    {
+        "event_id": [None, *(f"e{number}" for number in range(7))],
+        "event_name": "UpdateFunctionCode",
+        "time": pd.Timestamp(START),
+    }
+)
+
+
+def test_a_case_is_of_one_region_and_account_or_has_no_links():
+    functions = [("worker", "/aws/lambda/worker", ARN.format("eu-west-1"))]
+    other = [*functions, ("b", None, ARN.format("eu-west-2"))]
+    alarm = [('{"AlarmActions": ["arn:aws-cn:cloudwatch:cn-north-1:123456789012:alarm:a"]}',)]
+    for tables, place in (
+        ({"queues": [HERE, HERE, (None, None)]}, HERE),
+        ({"queues": [HERE, ("eu-west-1", HERE[1])], "functions": functions}, None),
+        ({"functions": functions}, ("eu-west-1", HERE[1])),
+        ({"functions": other, "alarms": alarm}, None),
+        ({"alarms": alarm}, ("cn-north-1", HERE[1])),
+        ({}, None),
+    ):
+        found = place_of(case(**tables))
+        assert (found and astuple(found)) == place
+    for level, is_known in (("secrets", True), ("ids", False), ("share", False)):
+        assert (place_of(case(level, queues=[HERE])) is not None) == is_known
+        assert bool(links(case(level, queues=[HERE]), (), WINDOW, CHANGES)) == is_known
+        assert bool(links_of_endpoint(case(level, queues=[HERE]), "/", WINDOW, CHANGES)) == is_known
+
+
+def test_links_lead_to_the_queue_its_dlq_its_function_and_its_changes():
+    functions = [("worker", "/custom/worker", None), ("other", None, None)]
+    known = case(queues=[HERE], functions=functions)
+    for dlq, function, ids in (
+        ("q-dlq", "worker", ["queue", "dlq", "queue-metrics", "function", "function-metrics", "errors"]),
+        ("q-dlq", None, ["queue", "dlq", "queue-metrics"]),
+        (None, "other", ["queue", "queue-metrics", "function", "function-metrics", "errors"]),
+    ):
+        pipeline = SimpleNamespace(queue="q", dlq=dlq, function=function)
+        found = links(known, [pipeline, pipeline], WINDOW, CHANGES)
+        assert [said.id for said, _ in found] == [
+            *(f"console-{each}" for each in ids),
+            *["console-event"] * 5,
+        ]
+        urls = {said.id: url for said, url in found}
+        assert ("q-dlq" in urls["console-queue-metrics"]) == (dlq is not None)
+        if function is not None:
+            group = "custom" if function == "worker" else "aws"
+            assert f"*2f{group}*2f" in urls["console-errors"].lower().replace("$252f", "*2f").replace(
+                "%2f", "*2f"
+            )
+    assert [url[-2:] for said, url in found if said.id == "console-event"] == ["e0", "e1", "e2", "e3", "e4"]
+
+
+def test_links_of_an_endpoint_lead_to_its_metrics_and_the_lines_of_its_log_groups():
+    metrics = [
+        ("AWS/EC2", "CPUUtilization", f"i-{number}", json.dumps({"InstanceId": f"i-{number}"}))
+        for number in (0, 0, 1, 2, 3, 4, 5)
+    ]
+    known = case(
+        queues=[HERE], metrics=[*metrics, ("AWS/EC2", "X", "i-9", None)], log_queries=[("g",), (None,)]
+    )
+    found = links_of_endpoint(known, "/a.b/c", WINDOW, CHANGES)
+    ids = [said.id for said, _ in found]
+    assert ids == ["console-metrics"] * 5 + ["console-lines"] + ["console-event"] * 5
+    lines = {said.id: (said, url) for said, url in found}["console-lines"]
+    assert lines[0].values["groups"].items == ("g",)
+    assert "i-0" in found[0][1] and "i-1" not in found[0][1]
+    assert links_of_endpoint(case(queues=[HERE]), "/", WINDOW, CHANGES[:0]) == []
