@@ -143,6 +143,14 @@ def shorter(tmp_path_factory, imported_once):
 
 
 @pytest.fixture(scope="session")
+def shorter_page(shorter):
+    """The backlog page of the case `shorter`; its diagnosis and its parts are computed once for all tests."""
+    from watchme_analysis.notebook import open_backlog
+
+    return open_backlog(case=str(shorter.path))
+
+
+@pytest.fixture(scope="session")
 def diagnosed(bundled, common):
     """Return a function that diagnoses a bundled case by its name for the question in it.
 

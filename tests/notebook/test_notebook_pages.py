@@ -66,10 +66,12 @@ def test_a_parameter_that_the_notebook_does_not_have_is_refused(probes):
 
 
 @pytest.fixture(scope="module")
-def backlog_page(bundled, shorter):
+def backlog_page(bundled, shorter_page):
     """Return a function that opens the backlog page of a bundled case by its name, each page once."""
     return cache(
-        lambda name: notebook.open_backlog(case=str((shorter if name == "shorter" else bundled(name)).path))
+        lambda name: (
+            shorter_page if name == "shorter" else notebook.open_backlog(case=str(bundled(name).path))
+        )
     )
 
 

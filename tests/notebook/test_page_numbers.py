@@ -20,9 +20,9 @@ START = datetime(2026, 3, 2, 4, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(hours=1))
 
 
-@pytest.fixture(scope="module")
-def page(shorter):
-    return notebook.open_backlog(case=str(shorter.path))
+@pytest.fixture
+def page(shorter_page):
+    return shorter_page
 
 
 def only(page, name, **equal):

@@ -1,15 +1,21 @@
 """Postmortems in Markdown: their parts, both languages, recorded actions and redaction."""
 
+import json
 import shutil
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook import open_health
+from watchme_analysis.remedies.alarms import TEST_REASON
+from watchme_analysis.report.actions_taken import actions_taken
 from watchme_analysis.report.impact import impact_of
-from watchme_analysis.report.postmortem import postmortem, write_postmortems
+from watchme_analysis.report.postmortem import _Postmortem, postmortem, write_postmortems
 from watchme_analysis.text.message import Count, message
 from watchme_analysis.text.render import label
 
@@ -55,6 +61,83 @@ def test_a_postmortem_of_health_has_all_parts_in_each_language(page, language):
     assert "- [ ] " in text
     # In the timeline and among the actions.
     assert text.count(f"| {page.window.end:%Y-%m-%d %H:%M:%S} | {label('plan-step-done', language)} |") == 2
+
+
+def test_a_postmortem_tells_what_happened_in_order_and_why(shorter_page):
+    text = postmortem(shorter_page)
+    assert in_order((*PARTS[:5], "not-ruled-out", *PARTS[5:]), text, "en")
+    parts = dict(zip(headings(text), text.split("\n## ")[1:], strict=True))
+    timeline = [line.split(" | ") for line in parts["Timeline"].splitlines() if line.startswith("| 2025")]
+    assert [row[0] for row in timeline] == [
+        f"| 2025-11-18 {time}" for time in ("10:42:17", "10:42:17", "11:35:00", "11:45:00")
+    ]
+    for row, words in zip(
+        timeline[1:], (("asr-worker", "tanaka"), ("on asr-worker",), ("asr-queue-dlq",)), strict=True
+    ):
+        assert all(word in row[1] for word in words)
+    ranking = shorter_page.diagnosis.ranking
+    for heading, status in (("Causes ruled out", "refuted"), ("Causes not ruled out", "inconclusive")):
+        assert parts[heading].count("\n- **") == [entry.status for entry in ranking].count(status) > 0
+    # Each is ruled out by the statement that contradicts it most.
+    assert "(log\\_events, 30 rows)" in parts["Causes ruled out"]
+    assert len([line for line in parts["Impact"].splitlines() if line.endswith("2025-11-18 |")]) == 6
+    head, summary = text.split("\n## ")[0], shorter_page.diagnosis.summary
+    assert "backlog-shorter" in head and "98%" in head and "3 h 18 min" in head
+    # The last sentence of the summary is the first open action.
+    assert parts["Summary"].count("\n\n") == len(summary) - 1
+    actions = [line for line in parts["Open actions"].splitlines() if line.startswith("- [ ] ")]
+    assert len(actions) == 2 + len(shorter_page.diagnosis.missing_evidence)
+    assert "docs/causes/consumer\\_failing.md" in actions[1]
+    assert shorter_page.findings.sql in parts["Cause"]
+
+
+def test_only_alarms_that_fired_in_the_incident_and_not_by_a_test_are_in_the_timeline():
+    start = datetime(2026, 3, 2, 4, tzinfo=UTC)
+    rows = [
+        ("early", -1, "ALARM", None), ("a", 5, "ALARM", None), ("a", 1, "ALARM", None), ("b", 2, "OK", None),
+        ("test", 3, "ALARM", f"{TEST_REASON} x"), ("late", 61, "ALARM", None), ("last", 60, "ALARM", None),
+    ]  # fmt: skip
+    history = pd.DataFrame(
+        [(name, start + timedelta(minutes=at), state, data) for name, at, state, data in rows],
+        columns=["alarm", "time", "to_state", "data"],
+    )
+    page = SimpleNamespace(
+        investigation=SimpleNamespace(case=SimpleNamespace(table={"alarm_history": history}.get)),
+        diagnosis=SimpleNamespace(incident_start=start, incident_end=start + timedelta(hours=1)),
+        language="en",
+        zone=UTC,
+    )
+    made = _Postmortem.__new__(_Postmortem)
+    made._page = page
+    fired = list(made._fired())
+    assert [(time - start).total_seconds() / 60 for time, _ in fired] == [1, 60]
+    page.diagnosis.incident_end = None
+    assert [text.count("late") for _, text in made._fired()] == [0, 0, 1]
+    page.diagnosis.incident_start = None
+    assert list(made._fired()) == []
+
+
+def test_actions_that_are_alike_are_told_once_with_their_number():
+    start = datetime(2026, 3, 2, 4, tzinfo=UTC)
+
+    def row(minute, count=0, outcome="done", **other):
+        stored = message("plan-complete", count=count).to_dict()
+        stored = stored if minute % 2 else json.dumps(stored)
+        time = pd.Timestamp(start + timedelta(minutes=minute))
+        return {"time": time, "message": stored, "plan": "p", "resource": "q", "outcome": outcome} | other
+
+    rows = [row(9, 9, "failed"), *(row(minute, minute) for minute in (1, 2, 3, 4)), row(5, resource="r")]
+    rows += [row(minute, minute, plan="other") for minute in (6, 7, 8)]
+    case = SimpleNamespace(table=lambda name: pd.DataFrame(rows))
+    found = [
+        ((time - start).total_seconds() / 60, said.id, outcome) for time, said, outcome in actions_taken(case)
+    ]
+    told = [(1, "postmortem-alike", "done"), *((at, "plan-complete", "done") for at in (5, 6, 7, 8))]
+    assert found == [*told, (9, "plan-complete", "failed")]
+    (_, said, _), *_ = actions_taken(case)
+    assert said.values["count"].number == 3
+    assert said.values["first"].values["count"].number == 1
+    assert said.values["until"].time == start + timedelta(minutes=4)
 
 
 @pytest.mark.slow
