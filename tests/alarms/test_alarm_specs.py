@@ -6,7 +6,7 @@ from worlds.backlog_world import START, World
 from worlds.hostile_rows import hostile_documents
 from worlds.together import together
 
-from watchme_analysis.alarms.sensitivity import sensitivity
+from watchme_analysis.alarms.sensitivity import _variants, sensitivity
 from watchme_analysis.alarms.specification import parse_specs, read_specs
 from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
 from watchme_analysis.cli.alarms import alarms
@@ -134,3 +134,37 @@ def test_the_command_tells_first_ring_and_delay(shorter):
     rows = [row for row in json.loads(result.output) if row["times_raised"]]
     assert {row["alarm"] for row in rows} >= {"dead-letters", "dead-letters-any", "error-rate"}
     assert all(row["minutes_after_start"] > 0 for row in rows)
+
+
+def varied(remove="", **fields):
+    """Return threshold, share of the timeout, M, N and factor of each variant of an alarm."""
+    spec = {
+        "name": "one", "over": "function", "metric": "Errors", "stat": "Sum", "period_s": 60, "threshold": 8,
+    } | fields  # fmt: skip
+    (parsed,) = parse_specs({"alarms": [{key: value for key, value in spec.items() if key != remove}]})
+    return [
+        (
+            one.rule.threshold,
+            one.of_timeout,
+            one.rule.datapoints_to_alarm,
+            one.rule.evaluation_periods,
+            factor,
+        )
+        for one, factor in _variants(parsed)
+    ]
+
+
+def test_an_alarm_is_varied_by_its_threshold_and_its_m_of_n():
+    found = varied()
+    assert [each[0] for each in found[::3]] == [2.0, 4.0, 8.0, 16.0, 32.0]
+    assert [each[2:] for each in found[:3]] == [(1, 1, 0.25), (2, 2, 0.25), (3, 3, 0.25)]
+    several = varied(evaluation_periods=5, datapoints_to_alarm=3)
+    assert [each[2:4] for each in several[:3]] == [(1, 5), (3, 5), (5, 5)]
+    assert len(several) == len(found) == 15
+    # A threshold of 0 is raised in steps of one.
+    assert [(each[0], each[4]) for each in varied(threshold=0)[::3]] == [(0.0, 1.0), (1.0, 2.0), (3.0, 4.0)]
+    # Neither a duration above the timeout nor a percentage from 100 on can be reached.
+    timeout = varied("threshold", metric="Duration", stat="Maximum", of_timeout=0.5)
+    assert [each[1] for each in timeout[::3]] == [0.125, 0.25, 0.5]
+    rates = varied("metric", ratio=["Errors", "Invocations"], threshold=50)
+    assert [each[0] for each in rates[::3]] == [12.5, 25.0, 50.0]
