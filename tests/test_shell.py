@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -184,6 +185,16 @@ def test_a_word_is_the_value_and_nothing_else(subtests):
             assert shlex.split(shell_word(value)) == [value]
             assert shlex.split(shell_option("--queue", value))[-1].removeprefix("--queue=") == value
             assert shlex.split(shell_path(value))[0].removeprefix("./") == value
+
+
+def test_a_value_that_a_sentence_or_a_program_would_misread_is_replaced():
+    for value, word in (("a", "a"), ("a`b", "NAME"), ("-rf", "NAME"), ("a b", "'a b'")):
+        assert shell_word(value, "NAME") == word
+    assert shell_word("a`b") == "'a`b'"
+    for value, option in (("a`b", "--queue NAME"), ("-rf", "--queue=-rf"), ("a b", "--queue 'a b'")):
+        assert shell_option("--queue", value, "NAME") == option
+    assert shell_option("--queue", "a`b") == "--queue 'a`b'"
+    assert [shell_path(path) for path in ("-x", Path("a b"))] == ["./-x", "'a b'"]
 
 
 def test_harmless_values_stay_readable_and_control_characters_go():

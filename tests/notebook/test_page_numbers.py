@@ -150,6 +150,88 @@ def test_a_health_page_shows_the_affected_endpoints_then_their_neighbours_then_t
         assert page.subjects()[:2] == ["/used", "/jobs/*"]
 
 
+def access(second, path, status, took=None, connect=0.0):
+    upstream = {} if took is None else {
+        "upstream_addr": "192.0.2.11:8000", "upstream_connect_time": str(connect),
+        "upstream_header_time": str(took - 0.01), "upstream_response_time": str(took),
+    }  # fmt: skip
+    return json.dumps({
+        "time": (START + timedelta(seconds=second)).isoformat(), "method": "GET", "path": path,
+        "status": status, "request_time": took or 0.0, "remote_addr": "192.0.2.1", **upstream,
+    })  # fmt: skip
+
+
+NGINX = """http { upstream api { server 192.0.2.11:8000; }
+server { listen 80; location / { proxy_pass http://api; proxy_read_timeout 5s; } } }
+"""
+APP = """import time
+from fastapi import FastAPI
+app = FastAPI()
+@app.get("/health")
+def health():
+    time.sleep(1)
+    return {}
+"""
+ERROR = (
+    "2026/03/02 04:00:{:02} [error] 7#7: *1 upstream timed out (110: Connection timed out) while reading "
+    'response header from upstream, client: 192.0.2.1, server: _, request: "GET /health HTTP/1.1", '
+    'upstream: "http://192.0.2.11:8000/health", host: "a.example.com"'
+)
+
+
+def test_the_numbers_of_a_health_incident(tmp_path):
+    lines = [access(second, "/jobs", 200, 0.05) for second in range(0, 60, 2)]
+    lines += [access(second, "/health", 200, 0.02) for second in (*range(1, 20, 2), *range(41, 60, 2))]
+    lines += [access(second, "/health", 504, 5.0) for second in range(21, 40, 2)]
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    for name, text in (
+        ("access.log", "\n".join(sorted(lines))), ("nginx.conf", NGINX), ("main.py", APP),
+        ("error.log", "\n".join(ERROR.format(second) for second in range(21, 40, 2))),
+    ):  # fmt: skip
+        (folder / name).write_text(text + "\n")
+    page = notebook.open_health(case=str(folder), timezone="UTC")
+    start, _ = page.incident
+    assert abs((start - START).total_seconds() - 16) <= 1  # the first slow request began five seconds earlier
+    assert page.routes == ["/health", "/jobs"]
+    compared = only(page, "comparison", route="/health")
+    assert (compared["baseline_bad"], compared["incident_bad"]) == (0, 10)
+    assert page.comparison().rows[0][:4] == ("/health", "Nginx", "0 of 17", "10 of 13")
+    # Three good requests ended within it.
+    shares = page.layer_table.frame.set_index(["route", "phase"])
+    mean_s = (10 * 4.99 + 3 * 0.01) / 13
+    assert shares.loc[("/health", "incident"), ["requests", "header_s"]].tolist() == pytest.approx(
+        [13, mean_s]
+    )
+    assert shares.loc[("/health", "baseline"), "header_s"] == pytest.approx(0.01)
+    statuses = page.statuses.frame.set_index(["route", "phase"])
+    assert statuses.loc[("/health", "incident"), ["1xx–3xx", "504"]].tolist() == [3, 10]
+    fate = only(page, "fates", route="/health", incident=10)
+    assert (fate["baseline"], fate["sure"], fate["fate"] == "served") == (0, 10, False)
+    errors = only(page, "errors")
+    assert (errors["route"], errors["phase"], errors["count"]) == ("/health", "incident", 10)
+    assert page.errors().rows[0][4] == "10"
+    waterfall = page.waterfall.frame
+    assert len(page.followed_layers().rows) == len(waterfall)
+    slowest = waterfall[waterfall["request"].eq("slowest")].set_index("layer")
+    assert slowest.loc["header", ["from_s", "to_s"]].tolist() == [0.0, 4.99]
+    assert slowest.loc["nginx", "status"] == 504
+    handler = only(page, "handlers")
+    assert (handler["route"], handler["runs_on"]) == ("GET /health", "thread pool")
+    assert len(page.handlers().rows) == 1
+    settings = page.locations.frame
+    assert (list(settings)[-2:], settings["differs"].any()) == (["/health", "/jobs"], False)
+    assert settings.set_index("setting").loc["proxy_read_timeout", "/health"] == "5s"
+    assert page.by_connection.frame["incident_bad"].sum() == 10
+    assert page.in_flight.frame["in_flight"].max() == 3
+    assert page.processes.frame.empty and page.changes.frame.empty
+    assert page.losses.frame.query("is_absent")["table"].tolist()[0] == "edge_log"
+    assert "edge_log" in {row[0] for row in page.losses().rows}
+    rows = page.sql("select count(*) as n from requests where nginx_status = 504")
+    assert rows["n"].tolist() == [10]
+    assert page.verdict.frame.loc[0, "case"] == "evidence"
+
+
 class Numbers:
     """Stands for a page with three sections."""
 

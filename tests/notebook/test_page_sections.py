@@ -1,6 +1,5 @@
 """Each section of each page displays itself, and gives its numbers, its query and its figure."""
 
-import pandas as pd
 import pytest
 
 from watchme_analysis import notebook
@@ -52,12 +51,3 @@ def test_every_section_has_a_title_in_both_languages():
         for name in sections_of_class(page):
             for language in ("en", "ja"):
                 assert value_label("section", name, language) != name, name
-
-
-@pytest.mark.slow
-def test_a_page_with_probes_alone_has_its_sections_too(evidence):
-    page = notebook.open_health(case=str(evidence))
-    for name, section in page.sections.items():
-        assert isinstance(section.frame, pd.DataFrame), name
-    assert page.coverage.frame["table"].tolist() == page.investigation.case.tables
-    assert "edge_log" in set(page.losses.frame.query("is_absent")["table"])

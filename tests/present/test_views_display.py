@@ -91,6 +91,11 @@ def test_table_chooses_columns_and_says_what_it_left_out():
     assert shown.note == "Not shown: 1 more row."
 
 
+def test_columns_of_numbers_are_known_and_those_of_booleans_are_none():
+    values = pd.DataFrame({"word": ["a"], "flag": [True], "n": [3], "x": [0.5]})
+    assert table(values, "Values", TOKYO).numeric == {2, 3}
+
+
 def test_table_without_rows_says_so_instead_of_failing():
     shown = table(frame().head(0), "Requests", TOKYO, empty="no log was given")
     assert shown.rows == ()

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,11 +7,17 @@ from worlds.together import together
 from watchme_analysis.text.formats import (
     as_sentence,
     counted,
+    format_bytes,
     format_duration,
     format_number,
     format_percent,
     format_probability,
     format_time,
+    has_odd_bytes,
+    in_zone,
+    localised,
+    readable_name,
+    within_sentence,
 )
 
 
@@ -76,3 +82,74 @@ def test_times_are_shown_in_the_readers_zone():
     moment = datetime(2025, 12, 11, 1, 5, 20, tzinfo=UTC)
     assert format_time(moment, zone) == format_time("2025-12-11T01:05:20.000Z", zone) == "2025-12-11 10:05:20"
     assert format_time(moment, zone, seconds=False) == "2025-12-11 10:05"
+
+
+@together(
+    ("value", "digits", "text"),
+    [
+        (0.0, 3, "0"), (0.012345, 3, "0.0123"), (999.5, 3, "1,000"), (1234567.0, 4, "1,234,567"),
+        (12.0, 3, "12"), (-0.5, 3, "-0.5"), (1.0, 1, "1"), (1.26, 2, "1.3"), (float("inf"), 3, "∞"),
+        (float("-inf"), 3, "−∞"), (100.0, 2, "100"), (10.0, 3, "10"),
+    ],
+)  # fmt: skip
+def test_a_number_has_so_many_significant_figures(value, digits, text):
+    assert format_number(value, digits) == text
+
+
+@together(
+    ("seconds", "text"),
+    [
+        (0.0, "0 s"), (0.0005, "< 1 ms"), (0.001, "1 ms"), (0.85, "850 ms"), (0.9994, "999 ms"),
+        (0.9995, "1 s"), (52.0, "52 s"), (99.4, "99.4 s"), (99.5, "1 min 40 s"), (120.0, "2 min"),
+        (250.0, "4 min 10 s"), (3599.6, "1 h"), (3569.0, "59 min 29 s"), (3570.0, "1 h"),
+        (5400.0, "1 h 30 min"), (84_600.0, "1 d"), (84_599.0, "23 h 30 min"), (273_600.0, "3 d 4 h"),
+        (-250.0, "−4 min 10 s"),
+    ],
+)  # fmt: skip
+def test_a_duration_has_one_unit_or_two(seconds, text):
+    assert format_duration(seconds) == text
+    assert format_duration(timedelta(seconds=seconds)) == text
+
+
+@together(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (999.4, "999 B"), (999.5, "1 kB"), (1000, "1 kB"), (37_700_000, "37.7 MB"),
+     (2.5e9, "2.5 GB"), (999.4e9, "999 GB"), (1e12, "1 TB"), (-2000, "-2 kB")],
+)  # fmt: skip
+def test_a_size_has_the_unit_that_suits_it(size, text):
+    assert format_bytes(size) == text
+
+
+def test_a_probability_is_under_or_over_what_is_shown():
+    shown = [format_probability(value) for value in (0.0049, 0.005, 0.0149, 0.994, 0.995)]
+    assert shown == ["under 1%", "0%", "1%", "99%", "over 99%"]
+
+
+@together(
+    ("text", "shown"),
+    [
+        ("At 2025-12-11 01:00 UTC.", "At 2025-12-11 10:00 Asia/Tokyo."),
+        ("2025-12-11 01:00:05 to 01:20:10 UTC", "2025-12-11 10:00:05 to 10:20:10 Asia/Tokyo"),
+        ("2025-12-11 14:50 UTC and 15:10 UTC", "2025-12-11 23:50 and 2025-12-12 00:10 Asia/Tokyo"),
+        ("2025-12-11 01:00 to 2025-12-12 02:00 UTC", "2025-12-11 10:00 to 2025-12-12 11:00 Asia/Tokyo"),
+        ("2025-12-11 01:00 to 2025-12-11 02:00 UTC", "2025-12-11 10:00 to 11:00 Asia/Tokyo"),
+        ("2025-12-11 01:00", "2025-12-11 01:00"),
+        ("2025-12-11 01:00 UTCx", "2025-12-11 01:00 UTCx"),
+    ],
+)
+def test_times_within_a_text_are_moved_to_a_zone_with_their_day_where_it_differs(text, shown):
+    zone = ZoneInfo("Asia/Tokyo")
+    assert in_zone(text, zone) == shown
+    assert localised({"a": [text, 3, (None, text)]}, zone) == {"a": [shown, 3, [None, shown]]}
+
+
+def test_words_of_evidence_stand_in_a_sentence_and_a_name_that_is_no_text_as_escapes():
+    assert [as_sentence(text) for text in ("so why?", "do so!", "and more…")] == [
+        "So why?",
+        "Do so!",
+        "And more…",
+    ]
+    assert (within_sentence("The API"), within_sentence("")) == ("the API", "")
+    odd = "a\udc80\udcff"
+    assert (has_odd_bytes(odd), readable_name(odd)) == (True, "a\\x80\\xff")
+    assert (has_odd_bytes("a\ud800"), readable_name("ü\udc79x"[:1])) == (False, "ü")
