@@ -2,7 +2,7 @@ import gzip
 import json
 
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.nginx_conf.parse import SOURCES, parse_nginx_config, read_nginx_config
+from watchme_analysis.nginx_conf.parse import SOURCES, _repair, parse_nginx_config, read_nginx_config
 
 
 def read(folder, name="nginx.conf"):
@@ -124,6 +124,19 @@ def test_a_torn_file_keeps_its_whole_statements(tmp_path):
         frame, retrieval = read(tmp_path)
         assert statements(frame) == whole[: len(frame)], f"{cut} bytes cut off"
         assert retrieval.rejected, f"{cut} bytes cut off"
+
+
+def test_what_is_kept_of_a_torn_file_stays_in_its_lines_with_its_blocks_closed(tmp_path):
+    path = tmp_path / "torn.conf"
+    for text, kept, line in (
+        ("a 1;\nb {\n  c 'x;{';\n  d 2\n  e", ["a1;", "b{", 'c"x;{";}'], 4),
+        ("a {\n  b {\n  }\n  c 1;\n", ["a{", "b{", "}", "c1;}"], 4),
+        ("# a {\na;\n}\n", ["", "a;"], 3),
+        ("a", [""], 1),
+    ):
+        path.write_text(text)
+        repaired, at, _ = _repair(path)
+        assert ([row.replace(" ", "") for row in repaired.splitlines()], at) == (kept, line)
 
 
 def read_whole(text):

@@ -19,7 +19,7 @@ from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseC
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.services.collect import Request, pull
+from watchme_analysis.services.collect import Request, check_raw, pull
 from watchme_analysis.text.render import render
 from watchme_analysis.window import Window
 
@@ -620,3 +620,14 @@ def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, t
     assert "do-not-tell" not in (tmp_path / "watchme.toml").read_text() + out + err
     assert load_config(tmp_path, {}).region == "ap-southeast-2"
     assert run(capsys, "config", "check")[0] == 0
+
+
+def test_raw_responses_go_to_a_folder_that_holds_nothing(tmp_path):
+    for name in ("empty", "full"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    for raw in (None, tmp_path / "absent", tmp_path / "empty"):
+        check_raw(raw)
+    for raw in (tmp_path / "full", tmp_path / "full" / "file"):
+        with pytest.raises(InputError, match=raw.name):
+            check_raw(raw)
