@@ -97,6 +97,9 @@ def test_evidence_that_separates_two_likely_causes_decides():
     assert deciding_evidence(both, [seen("stop")], likely) == {"host_metrics"}
     assert deciding_evidence(both, [seen("stop")], clear) == set()
     assert deciding_evidence(both, [seen("stop"), seen("cpu_known")], likely) == set()
+    # A cause that has no probability is not in question.
+    for known in ({"loop": 0.9}, {"quota": 0.9}):
+        assert deciding_evidence(both, [seen("stop")], known) == set()
     for probability, tables in ((0.1, {"host_metrics"}), (0.09, set())):
         assert deciding_evidence(both, [seen("stop")], {"loop": 0.8, "quota": probability}) == tables
 
