@@ -1,6 +1,7 @@
 """What the bad answers were, who gave them, and lost packets that hold a process up."""
 
 import pytest
+from worlds.health_alike import chance
 from worlds.health_world import (
     HEALTH,
     OTHER,
@@ -100,7 +101,7 @@ def lossy(backlog):
     """First packets are lost, and each job waits for such in the loop: nothing is answered for long."""
 
     def lost(path, second):
-        turn = int(second * 4) % 3
+        turn = int(chance(path, second) * 3)
         if path == OTHER:
             return None
         wait = 6 - second % 6

@@ -274,13 +274,25 @@ def health_check_bad_inside_and_jobs_well():
 
 def short_queue():
     def late(path, second):
-        again = int(second * 4) % 3
-        return None if path == OTHER else {"connect_s": (1.01, 3.04, 7.02)[again], "inside_s": 1.0}
+        again = (0.0, 1.02)[chance(path, second) < 0.5]
+        return None if path == OTHER else {"connect_s": again, "inside_s": 1.0}
 
     start = [
-        {"file": "start.sh", "line": 1, "addr": USUAL.split(":")[0], "command": "gunicorn", "backlog": 8}
+        {"file": "start.sh", "line": 1, "addr": USUAL.split(":")[0], "command": "gunicorn", "backlog": 2}
     ]
     return case(late, processes=start)
+
+
+def queue_that_fills():
+    """The server takes connections each ten seconds, and the queue is full after three."""
+
+    def stuck(path, second):
+        left = 10 - second % 10
+        turned_away = {"status": 504, "connect_s": 5.0, "error": "upstream_timeout_connect"}
+        fate = {"header_s": left} if left > 7 else turned_away
+        return None if path == OTHER else {"inside_s": left} | fate
+
+    return case(stuck)
 
 
 # The process.
@@ -411,6 +423,12 @@ CONSTRUCTED = (
         ("inside_split",),
         NETWORK,
         "https://www.rfc-editor.org/rfc/rfc6298",
+    ),
+    Constructed(
+        queue_that_fills,
+        ("queue_full",),
+        "app_event_loop",
+        "https://man7.org/linux/man-pages/man2/listen.2.html",
     ),
     Constructed(short_queue, ("queue_short",), None, "https://man7.org/linux/man-pages/man2/listen.2.html"),
     Constructed(

@@ -35,6 +35,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "fate_body_timeout": ("some_paths",),
     # A fate is a second look at what these found by other means.
     "connect_slow": ("fate_connect_timeout", "fate_slow_connect"),
+    "queue_full": ("fate_connect_timeout", "fate_slow_connect"),
     "nginx_impatient": ("fate_header_timeout",),
     "nginx_alone": ("fate_nginx_responded",),
     # A port without a listener refuses on all paths, whoever should listen there.

@@ -43,8 +43,8 @@ RESOLUTION_S = 0.001
 # Part of a wait by whose end a later request must be served, and how many waits are looked at.
 PART_OF_WAIT = 0.5
 MOST_WAITS = 500
-# Fates that exclude no layer.
-VAGUE = ("client_left", "unknown")
+# Fates that exclude no layer, and the one of which `body_stalls` says more.
+VAGUE = ("client_left", "unknown", "slow_body")
 NEEDS = ("access_log", "error_log")
 
 

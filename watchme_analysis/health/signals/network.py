@@ -9,8 +9,9 @@ from watchme_analysis.health.context import HealthContext, joined_with_applicati
 from watchme_analysis.health.incident import INSTANT_S, made_slow
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.running_source import LOOPBACK
+from watchme_analysis.health.signals import listen_queue
+from watchme_analysis.health.signals.listen_queue import LATE_SHARE, SLOW_CONNECT_S
 from watchme_analysis.health.signals.upstreams import error_kind
-from watchme_analysis.health.signals.vantages import at_bad_moments
 from watchme_analysis.health.thresholds import (
     BY_CHANCE,
     CALM_SHARE,
@@ -39,18 +40,12 @@ from watchme_analysis.text.message import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# A healthy link needs less than a millisecond to connect.
-SLOW_CONNECT_S = 0.2
 # A lost first packet of a connection is sent again after 1, 3 and 7 s (RFC 6298), by Linux since 6.5 four
 # times a second apart at first (tcp_syn_linear_timeouts).
 SENT_AGAIN_S = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
-# Share of answers that may come late from a server that is not stuck.
-LATE_SHARE = 0.05
 # Linux sends an unanswered segment again after 200 ms at the earliest (TCP_RTO_MIN).
 RETRANSMIT_S = (0.195, 0.26)
 RECONNECT_S = (0.995, 1.07)
-# Default of --backlog of uvicorn and gunicorn; Linux allows up to 4096 (net.core.somaxconn).
-OWN_BACKLOG = 2048
 # Strength of time limits in the error log: a connection that nobody accepts runs into them as well.
 BY_ERRORS = 0.5
 UNREACHABLE = ("upstream_refused", "upstream_unreachable")
@@ -130,24 +125,12 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
             longest=Duration(longest),
             again=again,
         )
-        room, unanswered = _room(found), _most_unanswered(passed_on)
-        outcome = "connect_slow"
-        if room is not None and unanswered >= room and (through := _through_the_queue(found)):
-            text = sentences(text, message("health-queue-had-room", room=room, probes=through))
-        elif room is not None and unanswered >= room:
-            outcome = "queue_short" if _answers_at_once(parts) else "queue_full"
-            text = sentences(
-                text,
-                message("health-queue-maybe-full", room=room, unanswered=unanswered),
-                message("health-queue-short") if outcome == "queue_short" else None,
-            )
-        elif room is not None and again >= MOST * slow:
-            outcome = "connect_lost"
-            text = sentences(text, message("health-queue-never-full", room=room, unanswered=unanswered))
-        if outcome.startswith("queue"):
-            detail = message("health-queue-full-detail", **connects, room=int(room or 0))
-        else:
-            detail = message("health-connect-slow-detail", **connects)
+        outcome, queue_text = listen_queue.state(found, passed_on, parts, is_sent_again=again >= MOST * slow)
+        text = sentences(text, queue_text)
+        detail = message(
+            "health-queue-full-detail" if outcome.startswith("queue") else "health-connect-slow-detail",
+            **connects,
+        )
         return [Observation(outcome, text, *connected, slow / total, "share", by_count(slow), detail)]
     if total >= FEWEST_OF_ROUTE and passed_on["connect_s"].notna().any() and not answered_by_the_host(found):
         turned_away = found.errors["kind"].eq("upstream_refused").any()
@@ -160,45 +143,6 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
         )
         return [Observation("connect_quick", text, *connected, slow / total, "share")]
     return []
-
-
-def _answers_at_once(parts: pd.DataFrame) -> bool:
-    """Tell whether what was connected hardly ever waited: a server that is stuck lets those wait as well."""
-    waits = parts.loc[parts["connect_s"].notna(), "header_s"].dropna()
-    return len(waits) > 0 and bool((waits > SLOW_CONNECT_S).mean() <= LATE_SHARE)
-
-
-def _room(found: HealthContext) -> int | None:
-    """Return how many connections wait in the kernel until the affected server takes them; None: unknown.
-
-    A caller that gave up leaves its connection in that queue, so that it may hold more than are open.
-    """
-    processes = found.table("app_processes")
-    hosts = found.hosts(found.services[:1])
-    mine = processes[processes["addr"].isin(hosts)]
-    mine = mine if len(mine) else processes
-    return int(mine["backlog"].fillna(OWN_BACKLOG).min()) if len(mine) else None
-
-
-def _through_the_queue(found: HealthContext) -> int:
-    """Return how many probes from inside were answered at moments of trouble; 0 when some were not."""
-    inside, _ = at_bad_moments(found, "inside")
-    return len(inside) if len(inside) >= FEWEST and not inside["bad"].any() else 0
-
-
-def _most_unanswered(passed_on: pd.DataFrame) -> int:
-    """Return the most requests that were sent to a service between two of its answers, one after the other.
-
-    So many connections at most waited to be taken, those of callers that gave up included: a server that
-    answers takes them.
-    """
-    import numpy as np
-
-    headed = passed_on["header_s"].notna()
-    answered = headed if headed.any() else passed_on["nginx_status"] < 400
-    moments = np.sort(passed_on.loc[answered, "nginx_end"].to_numpy())
-    between = np.searchsorted(moments, passed_on["nginx_start"].to_numpy(), side="right")
-    return int(np.bincount(between).max()) if len(between) else 0
 
 
 def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Observation]:

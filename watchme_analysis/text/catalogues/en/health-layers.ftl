@@ -16,7 +16,6 @@ health-fate-application-error = { $count } of { $bad } bad requests of { $paths 
 health-fate-rejected = { $count } of { $bad } bad requests of { $paths } were rejected or redirected ({ $span }).
 health-fate-slow-connect = { $count } of { $bad } bad requests of { $paths } spent their time connecting to { $upstream } ({ $span }).
 health-fate-slow-header = { $count } of { $bad } bad requests of { $paths } waited for the response of { $upstream }, which was connected ({ $span }).
-health-fate-slow-body = { $count } of { $bad } bad requests of { $paths } waited for the rest of the response of { $upstream } ({ $span }).
 health-fate-slow-nginx = { $count } of { $bad } bad requests of { $paths } spent their time in Nginx itself ({ $span }).
 health-fate-held-by-edge = { $count } of { $bad } bad requests of { $paths } were slow or failed at the edge, not at Nginx ({ $span }).
 health-fate-edge-responded = { $count } of { $bad } bad requests of { $paths } got the edge's response; Nginx did not receive them ({ $span }).

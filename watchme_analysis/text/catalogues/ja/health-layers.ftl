@@ -16,7 +16,6 @@ health-fate-application-error = { $paths } の問題のあるリクエスト { $
 health-fate-rejected = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、拒否またはリダイレクトされました ({ $span })。
 health-fate-slow-connect = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、{ $upstream } への接続に時間がかかりました ({ $span })。
 health-fate-slow-header = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、接続済みの { $upstream } の応答を待ちました ({ $span })。
-health-fate-slow-body = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、{ $upstream } の応答の残りを待ちました ({ $span })。
 health-fate-slow-nginx = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、Nginx 自身で時間がかかりました ({ $span })。
 health-fate-held-by-edge = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、Nginx ではなくエッジで遅延または失敗しました ({ $span })。
 health-fate-edge-responded = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、エッジが応答し、Nginx には届いていません ({ $span })。

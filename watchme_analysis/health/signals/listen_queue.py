@@ -1,0 +1,158 @@
+"""The queue of connections that the kernel has made and the server has not taken yet (listen(2)).
+
+A full queue and lost packets both keep connections from coming about. Only a queue fills up first: requests
+that were connected in time wait in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.signals.vantages import at_bad_moments
+from watchme_analysis.health.thresholds import FEWEST, MANY, MOST
+from watchme_analysis.text.message import Text, message, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Default of --backlog of uvicorn and gunicorn; Linux allows up to 4096 (net.core.somaxconn).
+OWN_BACKLOG = 2048
+# The shortest queue that a common server asks for (request_queue_size of Python's socketserver). Node.js asks
+# for 511, Go for net.core.somaxconn.
+SHORTEST_BACKLOG = 5
+# A healthy link needs less than a millisecond to connect.
+SLOW_CONNECT_S = 0.2
+# Share of responses that may come late from a server that is not stuck.
+LATE_SHARE = 0.05
+# Standard deviations below the runs that chance would make (Wald and Wolfowitz 1940).
+IN_RUNS = 3.0
+
+
+def state(
+    found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame, *, is_sent_again: bool
+) -> tuple[str, Text]:
+    """Return the signal that slow connections are, and what it says about the queue.
+
+    Parameters
+    ----------
+    found
+        What was found about the incident.
+    passed_on
+        Requests of the incident that Nginx passed to the affected service.
+    parts
+        Their durations (:func:`watchme_analysis.requests.layers.layer_times`).
+    is_sent_again
+        True when connecting took as long as it does when a lost first packet is sent again.
+    """
+    room, waiting = _room(found), most_waiting(passed_on, parts)
+    if room is not None and waiting < room:
+        text = message("health-queue-never-full", room=room, waiting=waiting)
+        return ("connect_lost", text) if is_sent_again else ("connect_slow", "")
+    if room is not None and (through := _through_the_queue(found)):
+        return "connect_slow", message("health-queue-had-room", room=room, probes=through)
+    if fills := filled(passed_on, parts):
+        return "queue_full", fills
+    served = _served_between(passed_on, parts)
+    if room is None:
+        is_lost = is_sent_again and waiting <= SHORTEST_BACKLOG and served >= MANY
+        text = message("health-queue-hardly-used", waiting=waiting, served=served)
+        return ("connect_lost", text) if is_lost else ("connect_slow", "")
+    full = message("health-queue-maybe-full", room=room, waiting=waiting)
+    if served:
+        return "queue_short", sentences(full, message("health-queue-short"))
+    return "queue_full", full
+
+
+def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:
+    """Say that connections failed in runs, and that what was connected between them waited.
+
+    Lost packets make no such order: they hit one connection and spare the next, which is served at once.
+
+    Parameters
+    ----------
+    passed_on, parts
+        As :func:`state` takes them.
+    """
+    import numpy as np
+
+    rows = passed_on.sort_values("nginx_start")
+    late = (parts["connect_s"] > SLOW_CONNECT_S).reindex(rows.index).to_numpy()
+    if late.sum() < MANY:
+        return ""
+    until = int(np.flatnonzero(late).max()) + 1
+    rows, late = rows.iloc[:until], late[:until]
+    failed, connected = int(late.sum()), int((~late).sum())
+    waited = int(rows.loc[~late, "nginx_bad"].sum())
+    if connected < MANY or waited < MOST * connected:
+        return ""
+    runs = 1 + int((late[1:] != late[:-1]).sum())
+    pairs = 2 * failed * connected
+    expected = pairs / until + 1
+    deviation = (pairs * (pairs - until) / (until**2 * (until - 1))) ** 0.5
+    if runs > expected - IN_RUNS * deviation:
+        return ""
+    return message(
+        "health-queue-fills",
+        failed=failed,
+        connected=connected,
+        waited=waited,
+        runs=runs,
+        expected=round(expected),
+    )
+
+
+def most_waiting(passed_on: pd.DataFrame, parts: pd.DataFrame) -> int:
+    """Return the most connected requests that waited for a response at one time.
+
+    So many at most were in the queue. A caller that leaves remains in it until the server takes the
+    connection, at the latest when it responds to one that was made later.
+
+    Parameters
+    ----------
+    passed_on, parts
+        As :func:`state` takes them.
+    """
+    import numpy as np
+
+    gave_up = parts["gave_up_in"].astype(object)
+    connected = parts["connect_s"].notna() & gave_up.ne("connect")
+    if not connected.any():
+        return 0
+    starts = passed_on.loc[connected, "nginx_start"]
+    parts = parts[connected]
+    entered = ((starts - starts.min()).dt.total_seconds() + parts["connect_s"]).to_numpy()
+    order = np.argsort(entered, kind="stable")
+    entered = entered[order]
+    responded = entered + parts["header_s"].where(gave_up[connected].ne("header")).to_numpy()[order]
+    later = np.fmin.accumulate(responded[::-1])[::-1]
+    left = np.sort(np.nan_to_num(np.where(np.isnan(responded), later, responded), nan=np.inf))
+    return int((np.arange(1, len(entered) + 1) - np.searchsorted(left, entered, side="left")).max())
+
+
+def _served_between(passed_on: pd.DataFrame, parts: pd.DataFrame) -> int:
+    """Return how many requests were served at once while connecting failed; 0 when what was connected waited.
+
+    A server that is stuck lets the connections wait that it has taken as well.
+    """
+    late = parts["connect_s"] > SLOW_CONNECT_S
+    waits = parts.loc[parts["gave_up_in"].astype(object).ne("connect"), "header_s"].dropna()
+    if waits.empty or (waits > SLOW_CONNECT_S).mean() > LATE_SHARE:
+        return 0
+    starts = passed_on["nginx_start"]
+    return int((~late & starts.between(starts[late].min(), starts[late].max())).sum())
+
+
+def _room(found: HealthContext) -> int | None:
+    """Return how many connections wait in the kernel until the affected server takes them; None: unknown."""
+    processes = found.table("app_processes")
+    hosts = found.hosts(found.services[:1])
+    mine = processes[processes["addr"].isin(hosts)]
+    mine = mine if len(mine) else processes
+    return int(mine["backlog"].fillna(OWN_BACKLOG).min()) if len(mine) else None
+
+
+def _through_the_queue(found: HealthContext) -> int:
+    """Return how many probes from inside were answered at moments of trouble; 0 when some were not."""
+    inside, _ = at_bad_moments(found, "inside")
+    return len(inside) if len(inside) >= FEWEST and not inside["bad"].any() else 0
