@@ -286,6 +286,36 @@ def test_slower_than_simulated_is_above_and_a_stopped_test_is_compared_until_its
     assert {each.figure: each.position for each in early}["done"] == "within"
 
 
+def test_a_plan_is_the_same_after_json_and_a_damaged_one_is_refused():
+    plan = plan_of(
+        number=3, url="http://192.0.2.1/jobs", watched=[HarmLimit("health", "http://192.0.2.1/", 0)]
+    )
+    data = json.loads(json.dumps(plan.to_dict()))
+    assert (data["bodies"], [item[:2] for item in data["items"]]) == (
+        ['{"a": 1}'],
+        [[0.0, 0], [0.01, 0], [0.02, 0]],
+    )
+    again = LoadPlan.from_dict(data)
+    assert again == plan
+    assert LoadPlan.from_dict(json.loads(json.dumps(again.to_dict()))).digest == again.digest
+    assert again.sending_s == 0.02 and again.groups == ()
+    grouped = replace(
+        plan, items=tuple(replace(item, group=name) for item, name in zip(plan.items, "aba", strict=True))
+    )
+    assert grouped.groups == (0, 1, 0)
+    first, *_, last = data["items"]
+    for damage in (
+        {"format": "other"}, {"format_version": 0}, {"made": "2026-01-01T00:00:00"},
+        {"recorded_start": "2026-01-01T00:00:00"}, {"target": data["target"] | {"kind": "topic"}},
+        {"items": [last, first]}, {"items": [[3600.1, *first[1:]]]}, {"items": [first] * 10_001},
+        {"items": [[0.0, 1, *first[2:]]]}, {"notes": [{"id": "x"}]},
+    ):  # fmt: skip
+        with pytest.raises((ValueError, LookupError, TypeError)):
+            LoadPlan.from_dict(data | damage)
+    most = LoadPlan.from_dict(data | {"items": [[3600.0, *first[1:]]] * 10_000})
+    assert (len(most.items), most.sending_s) == (10_000, 3600.0)
+
+
 def declared(tmp_path, monkeypatch, text=DECLARED):
     (tmp_path / "watchme.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
