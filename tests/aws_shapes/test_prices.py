@@ -1,5 +1,6 @@
 import pytest
 
+from watchme_analysis.aws_shapes import prices
 from watchme_analysis.aws_shapes.prices import cost_usd, scan_cost_message, size_message, usd_message
 from watchme_analysis.text.render import render
 
@@ -23,3 +24,17 @@ def test_a_size_that_would_be_shown_as_none_is_less_than_the_least(size, shown):
 )
 def test_a_price_that_would_be_shown_as_none_is_less_than_the_least(usd, shown):
     assert render(usd_message(usd)) == shown
+
+
+def test_list_prices_are_those_that_aws_publishes_for_us_east_1():
+    """By million, month or gigabyte, as the pages of prices of CloudWatch, Lambda and SQS state them."""
+    million = 1e6
+    assert (prices.USD_PER_GB, prices.LOG_INGESTION_USD_PER_GB) == (0.005, 0.5)
+    assert (prices.ALARM_USD_PER_MONTH, prices.COMPOSITE_ALARM_USD_PER_MONTH) == (0.1, 0.5)
+    assert prices.CUSTOM_METRIC_USD_PER_MONTH == 0.3
+    metrics = (prices.METRIC_REQUEST_USD, prices.PUT_METRIC_DATA_USD, prices.GET_METRIC_DATA_USD)
+    assert [usd * million for usd in metrics] == pytest.approx([10.0] * 3)
+    assert prices.SQS_REQUEST_USD * million == pytest.approx(0.4)
+    assert prices.LAMBDA_REQUEST_USD * million == pytest.approx(0.2)
+    assert (prices.LAMBDA_GB_SECOND_USD, prices.CANARY_RUN_USD) == (0.0000166667, 0.0012)
+    assert (prices.HOURS_PER_MONTH, prices.MINUTES_PER_MONTH, prices.BYTES_PER_GB) == (730, 43_800, 10**9)
