@@ -25,7 +25,7 @@ NAMES = dict.fromkeys(
         "message",
         "label",
         "_label",
-        "_said",
+        "_rendered",
         "Message",
         "format",
         "note",
@@ -33,7 +33,7 @@ NAMES = dict.fromkeys(
         "error_sentence",
         "_allowed",
         "words",
-        "say",
+        "print_message",
         "_headed",
         "reject_reason",
     ),
@@ -43,14 +43,14 @@ NAMES |= {"of_file": 1, "without_repeated": 2}
 # Functions that take the values of a message as keywords, and no others.
 CHECKED = (
     "message",
-    "_said",
+    "_rendered",
     "label",
     "note",
     "of_file",
     "error_message",
     "error_sentence",
     "words",
-    "say",
+    "print_message",
 )
 PLURALS = {"zero", "one", "two", "few", "many", "other"}
 # Messages that the renderer asks for by computed names.

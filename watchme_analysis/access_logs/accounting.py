@@ -13,7 +13,7 @@ from watchme_analysis.access_logs.input import Input, now_at
 from watchme_analysis.files.arrow_arrays import nulls_of, numbers_of, whole
 from watchme_analysis.files.decompress import PACKED_MAGIC
 from watchme_analysis.files.line_accounting import LineAccounting
-from watchme_analysis.files.lines import shown, split_lines
+from watchme_analysis.files.lines import display_text, split_lines
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.text.message import Resource, value_of
 from watchme_analysis.text.render import note, text_of_error
@@ -144,7 +144,9 @@ def unreadable_log(one: Input, reader: ReferenceParser) -> Retrieval | None:
                 reader.row(line)
             except ValueError as error:
                 refused.append(
-                    Rejected(one.name, 0 if at else number, text_of_error(error), shown(line), len(line))
+                    Rejected(
+                        one.name, 0 if at else number, text_of_error(error), display_text(line), len(line)
+                    )
                 )
             else:
                 return None

@@ -41,7 +41,7 @@ def frame_of(
     for table in tables:
         if not found:
             room = max(expected(len(table)), len(table))
-            found = [_kept(table[column].type, room) for column in columns]
+            found = [_buffer(table[column].type, room) for column in columns]
         for kept, column in zip(found, columns, strict=True):
             kept.add(table[column])
         # Release it before the next table is requested.
@@ -53,7 +53,7 @@ def frame_of(
     )
 
 
-def _kept(kind: pa.DataType, room: int) -> _Numbers | _Texts:
+def _buffer(kind: pa.DataType, room: int) -> _Numbers | _Texts:
     import pyarrow as pa
 
     return _Texts() if kind == pa.large_string() else _Numbers(kind, room)

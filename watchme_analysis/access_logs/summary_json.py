@@ -186,7 +186,7 @@ def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
     """
     hidden = False
 
-    def shown(value: Any) -> Any:
+    def masked_value(value: Any) -> Any:
         nonlocal hidden
         unmasked = plain(value)
         masked = redacted_values(unmasked)
@@ -194,7 +194,7 @@ def _shareable(found: Mapping[str, Any]) -> dict[str, Any]:
         return masked
 
     report = {
-        name: [shown(one) for one in value] if isinstance(value, Iterator) else shown(value)
+        name: [masked_value(one) for one in value] if isinstance(value, Iterator) else masked_value(value)
         for name, value in found.items()
     }
     if hidden:

@@ -210,22 +210,22 @@ def _check_kinds(entry: Mapping[str, Any], where: str) -> None:
     for key in sorted(_KEYS & set(entry) - _WHOLE - _NUMBERS - {"ratio"}):
         if not isinstance(entry[key], str):
             raise InputError(
-                error_message("error-alarms-text", place=where, key=key, value=_shown(entry[key]))
+                error_message("error-alarms-text", place=where, key=key, value=_value_text(entry[key]))
             )
     ratio = _ratio(entry)
     if not isinstance(ratio, list) or not all(isinstance(name, str) for name in ratio):
-        raise InputError(error_message("error-alarms-ratio", place=where, value=_shown(ratio)))
+        raise InputError(error_message("error-alarms-ratio", place=where, value=_value_text(ratio)))
     for key in sorted(_WHOLE | _NUMBERS):
         kinds = (int,) if key in _WHOLE else (int, float)
         if key in entry and not (_is_finite(entry[key]) and isinstance(entry[key], kinds)):
             kind = Choice("whole" if key in _WHOLE else "number")
             said = error_message(
-                "error-alarms-number", place=where, key=key, value=_shown(entry[key]), kind=kind
+                "error-alarms-number", place=where, key=key, value=_value_text(entry[key]), kind=kind
             )
             raise InputError(said)
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return shortened(ascii(value), _LONGEST_VALUE, "...")
 
 

@@ -190,7 +190,7 @@ def columns_of(query: str) -> list[str]:
 
     ``display`` and ``stats`` replace earlier columns; ``fields`` and ``parse`` add columns.
     """
-    return list(_shown(query))
+    return list(_column_expressions(query))
 
 
 def columns_known(query: str) -> bool:
@@ -204,14 +204,14 @@ def column_kinds(query: str) -> dict[str, str]:
     A kind is ``time``, ``whole``, ``number`` or ``text``.
     """
     kinds = {}
-    for name, expression in _shown(query).items():
+    for name, expression in _column_expressions(query).items():
         kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(expression)), None)
         if kind is not None:
             kinds[name] = kind
     return kinds
 
 
-def _shown(query: str) -> dict[str, str]:
+def _column_expressions(query: str) -> dict[str, str]:
     """Return the columns of a query with their expressions."""
     shown: dict[str, str] = {}
     fixed = aggregated = False

@@ -34,7 +34,7 @@ from watchme_analysis.aws_shapes.responses import (
 from watchme_analysis.config import LogWords
 from watchme_analysis.files.csv_table import quoted_rows
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
-from watchme_analysis.files.lines import decoded, each_line, long_line_problem, shown, split_lines
+from watchme_analysis.files.lines import decoded, display_text, each_line, long_line_problem, split_lines
 from watchme_analysis.text.message import Code, Resource
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _text_events(raw: RawFile, damage: list[str]) -> tuple[list[dict[str, Any]],
     before: list[str] = []
     for line in each_line(raw.content.data):
         if problem := long_line_problem(len(line)):
-            before.append(f"{problem}: {shown(line)}")
+            before.append(f"{problem}: {display_text(line)}")
             continue
         text = decoded(line)
         match = _LINE.match(text)

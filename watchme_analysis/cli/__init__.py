@@ -13,8 +13,8 @@ from typing import NoReturn
 
 import click
 
-from watchme_analysis.cli.common import complete_command, verbosity_options
 from watchme_analysis.cli.error_sentences import BAD_INPUT, language_of_words, sentence_of
+from watchme_analysis.cli.every_command import complete_command, verbosity_options
 from watchme_analysis.cli.terminal import echo, show_traceback
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import has_odd_bytes, readable_name

@@ -133,7 +133,9 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
     with ExitStack() as stack:
         file = stack.enter_context(ParquetFile(options["parquet"])) if options["parquet"] else None
         stack.enter_context(loaded_objects_excluded())
-        for chunk in _doubted(_shown(scan, out) if file is not None else _until_stopped(scan, out), out):
+        for chunk in _doubted(
+            _with_progress(scan, out) if file is not None else _until_stopped(scan, out), out
+        ):
             summary.add(chunk.table)
             if errors is not None:
                 errors.candidates.add(chunk.table)
@@ -162,7 +164,7 @@ def _senders(scan: AccessScan, summary: AccessSummary, out: Printer) -> SenderCo
         return None
     senders = SenderCounts(surge, summary.choice)
     try:
-        for chunk in _shown(scan.again(senders.columns), out):
+        for chunk in _with_progress(scan.again(senders.columns), out):
             senders.add(chunk.table)
     except KeyboardInterrupt:
         return None
@@ -324,7 +326,7 @@ def _error_files(scan: AccessScan, options: Options) -> list[RawFile]:
 def _until_stopped(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
     """Yield the chunks of a scan; an interrupt ends it with the lines read until then."""
     try:
-        yield from _shown(scan, out)
+        yield from _with_progress(scan, out)
     except KeyboardInterrupt:
         unread = len(scan.inputs) - len(scan.retrievals)
         scan.notes.append(note("access-note-stopped", unread=unread))
@@ -339,11 +341,11 @@ def _doubted(chunks: Iterable[Chunk], out: Printer) -> Iterator[Chunk]:
             continue
         lines = None if len(chunk.table) or chunk.filtered else lines + chunk.lines
         if lines is not None and lines > _MANY_LINES:
-            out.say("access-doubted", err=True, lines=lines)
+            out.print_message("access-doubted", err=True, lines=lines)
             lines = None
 
 
-def _shown(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
+def _with_progress(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
     """Yield the chunks of a scan and show the progress in a status line if on a terminal."""
     if not sys.stderr.isatty():
         yield from scan

@@ -238,4 +238,4 @@ def export_command(case: Path | None, infrastructure: str, health_check: str | N
         echo(out.text(said), err=True)
     if health_check is not None:
         usd = Number(health_check_usd(health_check, len(request.health_urls)))
-        out.say("alarm-health-check-cost", err=True, usd=usd)
+        out.print_message("alarm-health-check-cost", err=True, usd=usd)

@@ -205,7 +205,7 @@ def _show(result: pd.DataFrame, out: Printer) -> None:
     missed = result[result["times_raised"].isna()].drop_duplicates(["alarm", "note"])
     untried = int(result["times_raised"].isna().sum())
     never = int(quiet.sum()) - untried
-    out.say("backtest-never", never=never, alarms=len(result), untried=untried)
+    out.print_message("backtest-never", never=never, alarms=len(result), untried=untried)
     for _, row in missed.head(_NAMED).iterrows():
         echo(filled(f"{row['alarm']}: {out.text(row['note'])}", "  ", "    "))
 

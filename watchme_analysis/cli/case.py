@@ -88,11 +88,11 @@ def import_command(folder: Path, case: Path, timezone: str | None, language: str
         return PARTLY_FAILED if unread else 0
     echo(console.import_text(manifest, zone, language) + "\n")
     state = Choice("written" if report.changed else "unchanged")
-    out.say("import-case", case=str(case), contents=_contents(report.case), state=state)
+    out.print_message("import-case", case=str(case), contents=_contents(report.case), state=state)
     stated = str(manifest["time_zone"])
     if timezone is not None and stated != timezone:
         echo(err=True)
-        out.say("import-zone-of-case", err=True, stated=stated, option=timezone)
+        out.print_message("import-zone-of-case", err=True, stated=stated, option=timezone)
     _print_next(report.case, case, out)
     _say_unread(unread, out)
     return PARTLY_FAILED if unread else 0
@@ -171,7 +171,7 @@ def case_list(folder: Path, timezone: str, language: str, **options: Any) -> Non
         output.write_document(rows, lambda: rows)
         return
     if not rows:
-        out.say("case-list-empty", folder=str(folder))
+        out.print_message("case-list-empty", folder=str(folder))
         return
     shown = [
         tuple(format_time(value, zone) if at in (2, 3) else f"{value:,d}" if at > 3 else str(value)
@@ -213,7 +213,7 @@ def case_verify(case: Path, language: str, **options: Any) -> int:
         echo(out.text(problem))
     if problems:
         return PARTLY_FAILED
-    out.say("case-verified", case=str(case), contents=_contents(read_case(case)))
+    out.print_message("case-verified", case=str(case), contents=_contents(read_case(case)))
     return 0
 
 
@@ -288,7 +288,7 @@ def case_sql(case: Path, query: str, limit: int, language: str, **options: Any) 
         return
     rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
     echo(console.value_table(list(found.columns), rows.to_numpy().tolist()))
-    Printer(language).say("case-sql-rows", rows=len(found), hidden=len(found) - len(rows))
+    Printer(language).print_message("case-sql-rows", rows=len(found), hidden=len(found) - len(rows))
 
 
 def _say_unread(unread: Sequence[UnreadFile], out: Printer) -> None:
@@ -296,7 +296,7 @@ def _say_unread(unread: Sequence[UnreadFile], out: Printer) -> None:
     if unread:
         echo(err=True)
         names = Names(tuple(file.file for file in unread), limit=_NAMED)
-        out.say("import-files-unread", err=True, count=len(unread), files=names)
+        out.print_message("import-files-unread", err=True, count=len(unread), files=names)
 
 
 def _contents(case: Case) -> Message:
@@ -317,10 +317,10 @@ def _print_next(opened: Case, case: Path, out: Printer) -> None:
             tables = Names(tuple(absent), limit=len(absent))
             echo(filled(out.words("case-absent-tables", question=question, tables=tables), "", "  "))
     if not questions:
-        out.say("case-no-question")
+        out.print_message("case-no-question")
         for question, command in COLLECT.items():
             echo(f"    {command}  # {question}")
         return
-    out.say("case-next")
+    out.print_message("case-next")
     for question in questions:
         echo(f"    watchme diagnose {question} {shell_path(case)}")

@@ -157,7 +157,7 @@ def config_show(**options: Any) -> None:
     rows = [
         (
             key,
-            _shown(key, value, language),
+            _value_text(key, value, language),
             render(message("config-kind", kind=Choice(sources[key][0])), language),
             sources[key][1],
         )
@@ -206,7 +206,7 @@ def config_check(system: str | None, **options: Any) -> int:
     rows = [(item.key, item.name, "ok" if item.problem is None else out.text(item.problem)) for item in found]
     heads = [out.words(f"config-heading-{name}") for name in ("setting", "value", "found")]
     echo(align_rows(heads, rows, words=(0, 1, 2)) + "\n")
-    out.say("config-checked", names=len(found), wrong=wrong)
+    out.print_message("config-checked", names=len(found), wrong=wrong)
     return PARTLY_FAILED if wrong else 0
 
 
@@ -221,7 +221,7 @@ _UNSET = {
 }
 
 
-def _shown(key: str, value: object, language: str) -> str:
+def _value_text(key: str, value: object, language: str) -> str:
     """Return the value of a setting as text."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -44,7 +44,7 @@ def demo(to: Path, language: str) -> int:
     diagnose.main(["health", case, "--language", language], standalone_mode=False)
     printer = Printer(language)
     echo()
-    printer.say("demo-evidence", case=case)
+    printer.print_message("demo-evidence", case=case)
     try:
         require("report", "page")
     except InputError as error:

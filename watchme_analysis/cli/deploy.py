@@ -178,7 +178,7 @@ def plan_command(package: Path, name: str, **options: Any) -> int:
     )
     if isinstance(plan, PackageCheck):
         _show_check(plan, output, out, package, None)
-        out.say("deploy-refused", err=True)
+        out.print_message("deploy-refused", err=True)
         return _PROBLEMS
     return finish_plan(plan, output, options)
 

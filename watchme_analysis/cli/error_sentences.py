@@ -53,12 +53,12 @@ def sentence_of(error: BaseException, language: str) -> tuple[str, int] | None:
     if isinstance(error, WatchmeError):
         return _reason(error, language), FAILED if isinstance(error, ServiceError) else BAD_INPUT
     if isinstance(error, click.ClickException):
-        return _shown(error.message, language), BAD_INPUT
+        return _translated(error.message, language), BAD_INPUT
     if isinstance(error, OSError):
         sentence = _of_files(error, language)
         return (sentence, BAD_INPUT) if sentence else None
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return _said("command-stopped", language), STOPPED
+        return _rendered("command-stopped", language), STOPPED
     return None
 
 
@@ -66,10 +66,10 @@ def _reason(error: Exception, language: str) -> str:
     """Return the sentence of an error, or the reason of the system; in English if it carries no message."""
     from watchme_analysis.text.render import text_of_error
 
-    return _shown(text_of_error(error), language)
+    return _translated(text_of_error(error), language)
 
 
-def _shown(text: str, language: str) -> str:
+def _translated(text: str, language: str) -> str:
     """Return a text in a language, if it is that of a message or one of click's own sentences."""
     from watchme_analysis.text.message import MessageText
     from watchme_analysis.text.render import render
@@ -78,11 +78,11 @@ def _shown(text: str, language: str) -> str:
         for pattern, message_id in OF_CLICK.items():
             found = re.fullmatch(pattern, text)
             if found:
-                return _said(message_id, language, **found.groupdict())
+                return _rendered(message_id, language, **found.groupdict())
     return render(text, language)
 
 
-def _said(message_id: str, language: str, **values: str) -> str:
+def _rendered(message_id: str, language: str, **values: str) -> str:
     # Imported here, since a command without an error needs no catalogue.
     from watchme_analysis.text.message import Resource, message
     from watchme_analysis.text.render import render
@@ -102,14 +102,14 @@ def _usage(error: click.UsageError, language: str) -> str:
     if error.ctx is None:
         return f"{sentence}{stop}"
     gap = "" if language == "ja" else " "
-    return f"{sentence}{stop}{gap}{_said('command-see-help', language, command=error.ctx.command_path)}"
+    return f"{sentence}{stop}{gap}{_rendered('command-see-help', language, command=error.ctx.command_path)}"
 
 
 def _detail(error: click.UsageError, language: str) -> str:
     """Return the problem; those of click's own kinds in the language of the reader."""
     if language == "en":
         return error.format_message()
-    return _of_kind(error, language) or _shown(error.message, language)
+    return _of_kind(error, language) or _translated(error.message, language)
 
 
 def _of_kind(error: click.UsageError, language: str) -> str:
@@ -117,21 +117,21 @@ def _of_kind(error: click.UsageError, language: str) -> str:
     param = getattr(error, "param", None)
     named = param.get_error_hint(error.ctx).replace("'", "") if isinstance(param, click.Parameter) else ""
     if isinstance(error, click.MissingParameter):
-        return _said("command-missing", language, name=named or str(error.param_hint or ""))
+        return _rendered("command-missing", language, name=named or str(error.param_hint or ""))
     if (command := getattr(error, "command_name", None)) is not None:  # a class of newer versions of click
         near = [*(getattr(error, "possibilities", None) or ()), ""][0]
         message_id = "error-no-command-near" if near else "error-no-command"
-        return _said(message_id, language, command=repr(command), near=near)
+        return _rendered(message_id, language, command=repr(command), near=near)
     if isinstance(error, click.NoSuchOption):
         near = ", ".join(error.possibilities or ())
-        found = _said("command-no-option", language, name=error.option_name)
-        return found + (_said("command-did-you-mean", language, words=near) if near else "")
+        found = _rendered("command-no-option", language, name=error.option_name)
+        return found + (_rendered("command-did-you-mean", language, words=near) if near else "")
     if isinstance(error, click.BadParameter):
         hint = error.param_hint if isinstance(error.param_hint, str) else named
-        return _said("command-invalid", language, name=hint, problem=_shown(error.message, language))
+        return _rendered("command-invalid", language, name=hint, problem=_translated(error.message, language))
     if isinstance(error, click.BadOptionUsage):
-        return _said(
-            "command-invalid", language, name=error.option_name, problem=_shown(error.message, language)
+        return _rendered(
+            "command-invalid", language, name=error.option_name, problem=_translated(error.message, language)
         )
     return ""
 
@@ -139,9 +139,9 @@ def _of_kind(error: click.UsageError, language: str) -> str:
 def _of_files(error: OSError, language: str) -> str:
     """Return a sentence on a file that can't be read or written; empty for other errors."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _said(
+        return _rendered(
             "command-no-room", language, file=str(error.filename or "-"), folder=tempfile.gettempdir()
         )
     if error.filename is None:
         return ""
-    return _said("command-file", language, file=str(error.filename), reason=_reason(error, language))
+    return _rendered("command-file", language, file=str(error.filename), reason=_reason(error, language))

@@ -171,7 +171,7 @@ def plan_command(queue: str, **options: Any) -> int:
     source, chosen, checks = _prepared(aws, queue, options)
     if _problems(checks) and not options["skip_check"]:
         _show_checks(checks, output, out)
-        out.say("fifo-refused", err=True)
+        out.print_message("fifo-refused", err=True)
         return _PROBLEMS
     return finish_plan(plan_migration(aws, source, chosen, checks), output, options)
 

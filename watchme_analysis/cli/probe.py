@@ -221,7 +221,7 @@ def _line_of(out: Printer, row: dict[str, Any], problem: Exception | None) -> st
 
 def _summary(writer: prober.Writer, out: Printer) -> int:
     """Print how many probes were written, and return the exit code."""
-    out.say("probe-written", err=True, rows=writer.rows, lost=writer.lost, file=writer.path)
+    out.print_message("probe-written", err=True, rows=writer.rows, lost=writer.lost, file=writer.path)
     return INCOMPLETE if writer.lost else 0
 
 
@@ -234,5 +234,5 @@ def _publisher(
     urls = tuple(dict.fromkeys(url for _, url in targets))
     aws = session_of(options)
     usd = f"{monthly_usd(len(urls)):.2f}"
-    out.say("probe-price", err=True, urls=len(urls), place=aws.target_name, usd=usd)
+    out.print_message("probe-price", err=True, urls=len(urls), place=aws.target_name, usd=usd)
     return MetricPublisher(aws, slow_s)

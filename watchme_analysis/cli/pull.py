@@ -126,10 +126,12 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
         # A relative window ends at the current time, for which the cache has no entry, so absolute times are
         # printed.
-        out.say("pull-again", err=True, start=start, end=end)
+        out.print_message("pull-again", err=True, start=start, end=end)
     of_system = f" --system {options['system']}" if options["system"] else ""
     if output.form == TABLE:
-        out.say("print-next", command=f"watchme diagnose {question} {shell_path(target)}{of_system}")
+        out.print_message(
+            "print-next", command=f"watchme diagnose {question} {shell_path(target)}{of_system}"
+        )
     return PARTLY_FAILED if pulled.failures else 0
 
 
@@ -166,7 +168,7 @@ def table_rows(case: Case) -> list[dict[str, Any]]:
 
 def _print_result(pulled: Pulled, target: Path, out: Printer, output: Output) -> None:
     for part, why in pulled.failures.items():
-        out.say("pull-missing", err=True, part=value_of(part), reason=value_of(why))
+        out.print_message("pull-missing", err=True, part=value_of(part), reason=value_of(why))
     if output.form != TABLE:
         rows = table_rows(pulled.report.case)
         output.write_document(rows, lambda: rows)
@@ -176,8 +178,8 @@ def _print_result(pulled: Pulled, target: Path, out: Printer, output: Output) ->
 
     case = pulled.report.case
     scope = pulled.scope
-    out.say("pull-queues", queues=_all(scope.queues))
-    out.say("pull-functions", functions=_all(scope.functions))
+    out.print_message("pull-queues", queues=_all(scope.queues))
+    out.print_message("pull-functions", functions=_all(scope.functions))
     heads = [out.words(f"print-coverage-{name}") for name in ("table", "rows")]
     cells = [[table, f"{entry['rows']:,}"] for table, entry in case.coverage().items()]
     echo("\n".join(f"  {line}" for line in aligned_lines(heads, cells, words=(0,))))
@@ -185,14 +187,14 @@ def _print_result(pulled: Pulled, target: Path, out: Printer, output: Output) ->
     returned = queries[queries["truncated"] & queries["rows"].notna()]
     cut = [name for name in returned["query_name"] if name not in pulled.failures]
     if cut:
-        out.say("pull-cut", queries=_all(cut))
+        out.print_message("pull-cut", queries=_all(cut))
     size, price = size_message(pulled.bytes_scanned), usd_message(pulled.usd)
-    out.say("pull-scanned", size=size, price=price)
+    out.print_message("pull-scanned", size=size, price=price)
     for note in pulled.notes:
         out.note(note)
     rows_of_case = sum(entry["rows"] for entry in case.manifest["tables"].values())
     contents = message("case-contents", tables=len(case.tables), rows=rows_of_case)
-    out.say("pull-case", case=str(target), contents=contents)
+    out.print_message("pull-case", case=str(target), contents=contents)
 
 
 def _all(names: Iterable[str]) -> Names:

@@ -102,11 +102,11 @@ def show(name: str, language: str, **options: Any) -> None:
         output.write_document(about | {"parameters": parameters, "text": item.text}, lambda: parameters)
         return
     echo(f"{item.name}: {out.text(item.description)}\n")
-    out.say("query-log-groups", groups=item.log_groups)
-    out.say("query-columns", columns=", ".join(item.columns))
+    out.print_message("query-log-groups", groups=item.log_groups)
+    out.print_message("query-columns", columns=", ".join(item.columns))
     for parameter in item.parameters:
         default = parameter.configured
-        out.say(
+        out.print_message(
             "query-parameter",
             name=parameter.name,
             type=parameter.type,
@@ -214,7 +214,7 @@ def run(name: str, **options: Any) -> int:
         )
         raise ServiceError(error_message("sentences", sentences=Sentences(reasons)))
     for target, why in failures.items():
-        out.say("query-target-failed", err=True, target=target, reason=value_of(why))
+        out.print_message("query-target-failed", err=True, target=target, reason=value_of(why))
     filled = [part for part in parts if len(part)] or parts[:1]
     frame = pd.concat(filled, ignore_index=True)
     if output.form == TABLE:
@@ -273,7 +273,7 @@ def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float, out
 
     for result in results:
         where = target if len(results) == 1 else f"{target}, {log_groups_label(result.query)}"
-        out.say(
+        out.print_message(
             "query-result",
             err=True,
             where=where,

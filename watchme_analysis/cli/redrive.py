@@ -454,7 +454,7 @@ def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:
 
 def _print_targets(plan: RedrivePlan, limit: int | None, profile: str | None, out: Printer) -> None:
     for target in plan.targets(limit):
-        out.say(
+        out.print_message(
             "redrive-sending",
             err=True,
             messages=target.messages,
@@ -467,22 +467,22 @@ def _print_targets(plan: RedrivePlan, limit: int | None, profile: str | None, ou
 
 
 def _print_result(result: RedriveResult, journal: Path, out: Printer) -> None:
-    out.say(
+    out.print_message(
         "redrive-result",
         sent=result.sent,
         before=result.before,
         left=result.left,
         rejected=len(result.rejected) + len(result.rejected_before),
     )
-    out.say("redrive-keep-journal", journal=str(journal))
+    out.print_message("redrive-keep-journal", journal=str(journal))
     if result.unconfirmed:
         names = Names(tuple(result.unconfirmed), limit=_MOST_IDS)
-        out.say("redrive-unconfirmed", err=True, count=len(result.unconfirmed), messages=names)
+        out.print_message("redrive-unconfirmed", err=True, count=len(result.unconfirmed), messages=names)
     if result.rejected:
         reasons = _first_reasons(result.rejected)
-        out.say("redrive-rejected", err=True, count=len(result.rejected), reasons=reasons)
+        out.print_message("redrive-rejected", err=True, count=len(result.rejected), reasons=reasons)
     if result.stopped:
-        out.say("redrive-stopped-then", err=True, reason=value_of(result.stopped))
+        out.print_message("redrive-stopped-then", err=True, reason=value_of(result.stopped))
 
 
 def _first_reasons(rejections: list[Rejection]) -> Phrases:

@@ -259,7 +259,7 @@ def lab(arguments: tuple[str, ...], folder: Path | None, language: str) -> None:
     if arguments and not arguments[0].startswith("-"):
         copies = copy_notebooks(Path(arguments[0]), folder, language)
         out = Printer(language)
-        out.say("lab-notebooks", err=True, folder=str(copies[0].parent))
+        out.print_message("lab-notebooks", err=True, folder=str(copies[0].parent))
         command = lab_command(copies[0], arguments[1:])
     elif folder is not None:
         raise click.UsageError(error_sentence("error-folder-needs-case"))

@@ -109,7 +109,7 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
         for planned in runs:
             results.append(in_language(_result(planned, span, config.run.usd_per_gb), language, planned.zone))
             if sys.stderr.isatty():
-                for said in _told(results[-1]):
+                for said in _result_lines(results[-1]):
                     echo(said, err=True)
     status = _worst(results)
     line = {"status": status, "systems": results, "seconds": round(time.monotonic() - began, 1)}
@@ -117,7 +117,9 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
         echo_json(json.dumps(line, ensure_ascii=False))
     else:
         output.show(
-            lambda: (said for result in results for said in _told(result)), lambda: line, lambda: results
+            lambda: (said for result in results for said in _result_lines(result)),
+            lambda: line,
+            lambda: results,
         )
     return 0 if status == "ok" else _FAILED
 
@@ -228,7 +230,7 @@ def _worst(results: Sequence[Mapping[str, Any]]) -> str:
     return min((str(result["status"]) for result in results), key=order.index)
 
 
-def _told(result: Mapping[str, Any]) -> Iterator[str]:
+def _result_lines(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the result of a run, for people."""
     for question, found in result.get("questions", {}).items():
         cause = f", {found['cause']}" if found["cause"] else ""

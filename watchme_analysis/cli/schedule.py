@@ -135,7 +135,7 @@ def list_command(*, system_wide: bool, language: str, **options: Any) -> None:
     for each in found:
         echo(f"{each['timer']}: {'crontab: ' if each['kind'] == 'crontab' else ''}{each['at']}")
     if not found:
-        Printer(language).say("schedule-none")
+        Printer(language).print_message("schedule-none")
 
 
 @schedule.command(
@@ -337,6 +337,6 @@ def _run(command: list[str], text: str | None = None) -> None:
 
 def _say_how(out: Printer, *, is_done: bool, kind: str) -> None:
     if is_done:
-        out.say("schedule-done", err=True)
+        out.print_message("schedule-done", err=True)
     else:
-        out.say("schedule-unchanged", err=True, kind=kind)
+        out.print_message("schedule-unchanged", err=True, kind=kind)

@@ -142,17 +142,17 @@ def simulate(case: Path | None, api_slots: int | None, **options: Any) -> None:
         output.write_document(document, lambda: document["scenarios"])
         return
 
-    def said(text: Text) -> str:
+    def rendered(text: Text) -> str:
         return render(text, language, zone)
 
-    echo(said(title) + "\n")
+    echo(rendered(title) + "\n")
     for sentence in (*loud, *advice(found)[:1], *spared):
-        echo(filled(said(sentence)) + "\n")
+        echo(filled(rendered(sentence)) + "\n")
     heads = [label(f"column-{head}", language) for head in ("measure", *(head for _, head, _ in COLUMNS))]
     echo(fit_table(heads, measures_rows(found, measured, COLUMNS, language)) + "\n")
     legend = (message(f"simulate-legend-{name}") for name in LEGEND)
     for note in (figures_note(options["replications"]), *legend, *notes):
-        echo(filled(said(note), rest="  "))
+        echo(filled(rendered(note), rest="  "))
 
 
 def _json(
@@ -171,8 +171,8 @@ def _json(
         return {name: asdict(estimate_of(row, name)) for name in names}
 
     def message_in(text: Text) -> dict[str, Any] | None:
-        said = message_of(text)
-        return said.to_dict() if isinstance(said, Message) else None
+        found = message_of(text)
+        return found.to_dict() if isinstance(found, Message) else None
 
     return {
         "recorded": None if measured is None else asdict(measured),

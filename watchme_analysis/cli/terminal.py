@@ -69,7 +69,7 @@ class Printer:
         """Return a message for JSON: its sentence, and its id with its values."""
         return {"sentence": self.text(text), "message": text.to_dict()}
 
-    def say(self, message_id: str, /, *, err: bool = False, **values: Any) -> None:
+    def print_message(self, message_id: str, /, *, err: bool = False, **values: Any) -> None:
         """Print a message, on standard output or standard error; parameters as for :meth:`words`."""
         echo(self.words(message_id, **values), err=err)
 

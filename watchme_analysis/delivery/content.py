@@ -105,13 +105,13 @@ def content_of(
         URL of the report.
     """
 
-    def said(text: Message) -> str:
+    def rendered(text: Message) -> str:
         return render(text, language, zone)
 
     kind = label(f"delivery-kind-{notice.kind}", language)
     if diagnosis is None:
-        title = said(message("delivery-title-plain", kind=Resource(kind), system=Resource(notice.system)))
-        error = (said(message("delivery-error", error=_error(notice.error))),) if notice.error else ()
+        title = rendered(message("delivery-title-plain", kind=Resource(kind), system=Resource(notice.system)))
+        error = (rendered(message("delivery-error", error=_error(notice.error))),) if notice.error else ()
         return Content(title, (), error, (), (), language, link)
     zone_name = str(zone)
     result = {
@@ -121,7 +121,7 @@ def content_of(
         "parameters": {"language": language, "timezone": zone_name},
     }
     shown = facts(result)
-    title = said(
+    title = rendered(
         message(
             "delivery-title",
             kind=Resource(kind),
@@ -146,7 +146,7 @@ def content_of(
     ]
     return Content(
         title,
-        tuple(map(said, _changes(notice))),
+        tuple(map(rendered, _changes(notice))),
         tuple(text for text, is_step in found if not is_step),
         tuple(text for text, is_step in found if is_step),
         tuple((name, value) for name, value in named if value != MISSING),

@@ -197,7 +197,7 @@ def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> 
         Language and time zone of the reader.
     """
 
-    def said(text: Message) -> str:
+    def rendered(text: Message) -> str:
         return render(text, language, zone)
 
     span = TimeSpan(digest.window.start, digest.window.end)
@@ -217,9 +217,9 @@ def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> 
     size, usd = Bytes(digest.gb * BYTES_PER_GB), Number(digest.usd)
     found.append(message("digest-cost", runs=digest.runs, failed=digest.failed_runs, size=size, usd=usd))
     found += _of_telemetry(digest)
-    title = said(message("digest-title", system=Resource(system), span=span))
+    title = rendered(message("digest-title", system=Resource(system), span=span))
     facts = ((label("delivery-system", language), system),)
-    return Content(title, (), tuple(map(said, found)), (), facts, language)
+    return Content(title, (), tuple(map(rendered, found)), (), facts, language)
 
 
 def _of_telemetry(digest: Digest) -> list[Message]:

@@ -521,17 +521,17 @@ class _Work:
         delivered = self.outbox.deliver(self.state.pending)
         self._count(delivered)
         failing, reports = self._failures(delivered)
-        self._settle(failing, reports)
+        self._save_state(failing, reports)
         if reports:
             self._count(self.outbox.deliver(reports))
-            self._settle(failing, ())
+            self._save_state(failing, ())
 
     def _count(self, delivered: Sequence[Delivered]) -> None:
         self.result["deliveries"] += [each.to_dict() for each in delivered]
         if any(each.status != CONFIRMED for each in delivered) and self.result["status"] == "ok":
             self.result["status"] = "partial"
 
-    def _settle(self, failing: Mapping[str, str], reports: Sequence[Notice]) -> None:
+    def _save_state(self, failing: Mapping[str, str], reports: Sequence[Notice]) -> None:
         kept = (notice for notice in self.state.pending if not self.outbox.is_finished(notice, self.now))
         state = replace(self.state, pending=(*kept, *reports), failing=failing)
         if state != self.state:

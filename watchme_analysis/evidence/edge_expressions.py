@@ -160,7 +160,7 @@ class _Reader:
     def peek(self) -> tuple[str, Any]:
         return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "")
 
-    def _shown(self) -> str | Message:
+    def _token_text(self) -> str | Message:
         """Return the next token as an error names it."""
         kind, value = self.peek()
         return message("expression-end") if kind == "end" else repr(value)
@@ -175,7 +175,7 @@ class _Reader:
     def expect(self, word: str) -> None:
         if not self.take(word):
             raise UnreadableError(
-                error_message("expression-expected", found=self._shown(), expected=repr(word))
+                error_message("expression-expected", found=self._token_text(), expected=repr(word))
             )
 
     def any_of(self) -> _Ask:
@@ -208,7 +208,7 @@ class _Reader:
 
     def operand(self) -> _Ask:
         kind, value = self.peek()
-        shown = self._shown()
+        shown = self._token_text()
         self.at += 1
         if kind in ("text", "address"):
             return lambda fields: _Value(value)
@@ -253,7 +253,7 @@ class _Reader:
         while not self.take("}"):
             kind, value = self.peek()
             if kind not in ("text", "number", "address", "range"):
-                raise UnreadableError(error_message("expression-no-member", found=self._shown()))
+                raise UnreadableError(error_message("expression-no-member", found=self._token_text()))
             self.at += 1
             found.append((kind, value))
             self.take(",")

@@ -208,7 +208,7 @@ def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
         stated = {"count": count, "period": limit.get("period"), "action": mode}
         words = {name: Resource(str(value)) for name, value in stated.items()}
         return note("edge-rule-limit", **words), _REFUSED, ""
-    settings = _given(node)
+    settings = _settings_of(node)
     statuses = _ACTIONS.get(mode, ())
     if set(settings) == {"forwarding_url"}:
         statuses = _MOVED
@@ -225,7 +225,7 @@ def _effect(node: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
     return ", ".join(said), statuses, problem
 
 
-def _given(node: Mapping[str, Any]) -> dict[str, Any]:
+def _settings_of(node: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a rule or page rule by name."""
     given = node.get("action_parameters")
     settings = dict(given) if isinstance(given, dict) else {}
@@ -236,7 +236,7 @@ def _given(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _host(node: Mapping[str, Any]) -> str:
-    settings = _given(node)
+    settings = _settings_of(node)
     name = settings.get("host_header", settings.get("host_header_override"))
     return name if isinstance(name, str) else ""
 

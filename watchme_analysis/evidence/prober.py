@@ -450,7 +450,7 @@ class Writer:
                 self.lost += 1
                 problem = error
             if not self.quiet:
-                say(self.line(row, problem))
+                print_error(self.line(row, problem))
 
     def summary(self) -> str:
         """Return the number of rows that were written, and of those that could not be written."""
@@ -458,7 +458,7 @@ class Writer:
         return f"{self.rows} probes written to {self.path}{lost}"
 
 
-def say(text: str) -> None:
+def print_error(text: str) -> None:
     """Write a line to standard error if possible: a terminal may be closed, or a disk full."""
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text + "\n")
@@ -500,7 +500,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     targets = [(options.vantage, url) for url in options.url]
     run(targets, options.every, options.for_s, ask, writer, stop_on_signals())
-    say(writer.summary())
+    print_error(writer.summary())
 
 
 if __name__ == "__main__":

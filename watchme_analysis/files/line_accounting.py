@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.field_values import time_column
-from watchme_analysis.files.lines import each_line, long_line_problem, shown
+from watchme_analysis.files.lines import display_text, each_line, long_line_problem
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import conform, table_schema
@@ -86,7 +86,7 @@ class LineAccounting:
             The line.
         """
         self.rejected_lines += 1
-        self._keep([Rejected(self.file, line, reason, shown(text), len(text))])
+        self._keep([Rejected(self.file, line, reason, display_text(text), len(text))])
 
     def truncate(self, problem: str) -> None:
         """Record that the rest of the file is lost; the problem is listed as rejected line 0."""

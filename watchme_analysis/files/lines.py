@@ -75,7 +75,7 @@ def unpadded(line: bytes) -> bytes:
     return line.lstrip(b"\0")
 
 
-def shown(data: bytes) -> str:
+def display_text(data: bytes) -> str:
     """Return a line as text for display: undecodable bytes escaped, at most 2000 characters."""
     return shortened(data[: TEXT_LIMIT * 4].decode("utf-8", errors="backslashreplace"), TEXT_LIMIT)
 

@@ -268,7 +268,7 @@ def settings_by_path(
         known = {path: place for path, place in places.items() if place is not None}
         if not known:
             continue
-        said = {path: _said(place, language) for path, place in known.items()}
+        said = {path: _location_settings(place, language) for path, place in known.items()}
         names = list(dict.fromkeys(name for values in said.values() for name in values))
         for name in [*names[:3], *sorted(set(names[3:]) | set(_ALWAYS))]:
             values = {path: said.get(path, {}).get(name, _default(name, language)) for path in paths}
@@ -283,7 +283,7 @@ def settings_by_path(
     return pd.DataFrame(rows, columns=[*_COLUMNS, *paths])
 
 
-def _said(place: dict[str, Any], language: str) -> dict[str, str]:
+def _location_settings(place: dict[str, Any], language: str) -> dict[str, str]:
     """Return the settings of a location as text, where it passes on to first."""
     location = " ".join(part for part in ("location", place["modifier"], place["path"] or "") if part)
     own = {

@@ -178,7 +178,7 @@ def held_back(
         outside = int((~inside).sum())
         as_usual = outside >= CALM_ROWS and other_s > 0 and len(served) / span_s >= outside / other_s
         as_usual = as_usual and not _refused_usual(rows[inside], rows[~inside], refused, span_s / other_s)
-        if as_usual or _asked_most(rows[inside], served, refused):
+        if as_usual or _sent_most(rows[inside], served, refused):
             found |= refused & mine
     return found
 
@@ -194,7 +194,7 @@ def _refused_usual(rows: pd.DataFrame, others: pd.DataFrame, refused: pd.Series,
     return any(by_client[caller] <= usual.get(caller, 0.0) for caller in hit)
 
 
-def _asked_most(rows: pd.DataFrame, served: pd.DataFrame, refused: pd.Series) -> bool:
+def _sent_most(rows: pd.DataFrame, served: pd.DataFrame, refused: pd.Series) -> bool:
     """Return True when each refused client sent more requests than any client that was not refused."""
     if rows["client_addr"].isna().any():
         return False

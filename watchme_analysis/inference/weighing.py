@@ -38,16 +38,18 @@ def with_second_cause(
     ``names``, the name of each cause stands before its id.
     """
 
-    def shown(cause_id: str) -> Message | Resource:
+    def cause_name(cause_id: str) -> Message | Resource:
         if names is None or cause_id not in names:
             return Resource(cause_id)
         return message("cause-named", name=names[cause_id], id=Resource(cause_id))
 
     second = secondary or next(iter(others), None)
     if second is None:
-        return message("cause-alone", cause=shown(cause))
+        return message("cause-alone", cause=cause_name(cause))
     followed = second if second in _CONSEQUENCES else "linked" if secondary else "other"
-    return message("cause-and-second", cause=shown(cause), followed=Choice(followed), second=shown(second))
+    return message(
+        "cause-and-second", cause=cause_name(cause), followed=Choice(followed), second=cause_name(second)
+    )
 
 
 # A cause or layer from this probability is named. Below, a rival may be half as likely: the evidence does not

@@ -73,30 +73,30 @@ def losses_table(
         Language of caption, headings and cells.
     """
 
-    def _said(message_id: str, **values: Any) -> str:
+    def _rendered(message_id: str, **values: Any) -> str:
         return render(message(message_id, **values), language, zone)
 
     rows = [
         (
             name,
-            _said("losses-no-row"),
-            _said("losses-needed-by", causes=[cause.replace("_", " ") for cause in sorted(causes)]),
+            _rendered("losses-no-row"),
+            _rendered("losses-needed-by", causes=[cause.replace("_", " ") for cause in sorted(causes)]),
         )
         for name, causes in absent.items()
     ]
     for name, entry in coverage.items():
         if entry["rejected"]:
-            kept = _said("losses-kept", table=Resource("rejected_lines"))
-            rows.append((name, _said("losses-rejected", lines=int(entry["rejected"])), kept))
+            kept = _rendered("losses-kept", table=Resource("rejected_lines"))
+            rows.append((name, _rendered("losses-rejected", lines=int(entry["rejected"])), kept))
         if entry["truncated"]:
-            notes = entry["notes"] or [_said("coverage-uncounted")]
-            rows += [(name, _said("losses-cut-off"), render(text, language)) for text in notes]
+            notes = entry["notes"] or [_rendered("coverage-uncounted")]
+            rows += [(name, _rendered("losses-cut-off"), render(text, language)) for text in notes]
     for name, stretches in gaps.items():
         rows += [
             (
                 name,
-                _said("losses-gap", lasted=Duration((end - start).total_seconds())),
-                _said(
+                _rendered("losses-gap", lasted=Duration((end - start).total_seconds())),
+                _rendered(
                     "losses-between",
                     start=Resource(format_time(start, zone)),
                     end=Resource(format_time(end, zone)),
@@ -104,6 +104,6 @@ def losses_table(
             )
             for start, end in stretches
         ]
-    note = "" if rows else _said("losses-none")
+    note = "" if rows else _rendered("losses-none")
     heads = tuple(label(f"column-{name}", language) for name in ("table", "loss", "detail"))
-    return TableView(with_zone(_said("losses-caption"), zone, language), heads, tuple(rows), note)
+    return TableView(with_zone(_rendered("losses-caption"), zone, language), heads, tuple(rows), note)

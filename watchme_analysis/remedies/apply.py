@@ -355,8 +355,8 @@ def _expect(call: Call, select: str, wanted: Any, response: Any) -> None:
                 "plan-unexpected",
                 call=_name(call),
                 select=Code(select),
-                found=_shown(found),
-                wanted=_shown(wanted),
+                found=_response_text(found),
+                wanted=_response_text(wanted),
             )
         )
 
@@ -394,8 +394,8 @@ def require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
     values = {
         "call": _name(condition.call),
         "select": Code(condition.select),
-        "found": _shown(found),
-        "wanted": _shown(wanted),
+        "found": _response_text(found),
+        "wanted": _response_text(wanted),
     }
     if condition.within_s:
         raise NeverError(message("plan-never", within=Duration(condition.within_s), **values))
@@ -518,7 +518,7 @@ def _failure(call: Call, error: ServiceError) -> Message:
     return message("plan-call-failed", call=_name(call), error=Quotation(str(error)))
 
 
-def _shown(value: Any) -> Code:
+def _response_text(value: Any) -> Code:
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return Code(text if len(text) <= _RESPONSE_CHARACTERS else f"{text[:_RESPONSE_CHARACTERS]}…")
 

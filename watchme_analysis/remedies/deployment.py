@@ -123,8 +123,8 @@ def plan_deployment(
     if len(new) > _UPLOAD_BYTES:
         raise InputError(error_message("error-package-size", package=package, bytes=f"{len(new):,}"))
     old_hash = configuration["CodeSha256"]
-    new_file = _kept(plan_path, "package", new)
-    old_file = _kept(plan_path, "rollback", _current_code(name, old_hash, aws))
+    new_file = _save_package(plan_path, "package", new)
+    old_file = _save_package(plan_path, "rollback", _current_code(name, old_hash, aws))
     configured = Call("lambda", "get_function_configuration", {"FunctionName": name})
     describing = "[LastUpdateStatus, CodeSha256]"
     relies_on = [Condition(configured, describing, ["Successful", old_hash])]
@@ -315,7 +315,7 @@ def _read_alias(name: str, alias: str, aws: Aws) -> str:
     return str(found["FunctionVersion"])
 
 
-def _kept(plan_path: Path, kind: str, data: bytes) -> dict[str, str]:
+def _save_package(plan_path: Path, kind: str, data: bytes) -> dict[str, str]:
     path = plan_path.with_name(f"{plan_path.name}.{kind}.zip")
     write_atomically(path, data)
     return {CONTENT: str(path.resolve()), "sha256": hashlib.sha256(data).hexdigest()}

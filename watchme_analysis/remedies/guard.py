@@ -303,7 +303,7 @@ class Guard:
         """
         with open_journal(journal_path) as journal:
             state = GuardState(restarts=_restarts(journal))
-            self._settle(journal, stop)
+            self._finish_restart(journal, stop)
             if journal.entries:
                 self.record()  # a killed guard may have written an entry, and not recorded it
             number = 0
@@ -330,7 +330,7 @@ class Guard:
             sentence = message(
                 "guard-stopped", url=Resource(self.settings.url), count=self.settings.most_per_day
             )
-            self._tell(sentence)
+            self._report_and_notify(sentence)
             journal.write(_STOPPED, _STOPPED, sentence=sentence.to_dict())
             self.record()
         elif action == "none" and state.failures == 0 and journal.event(_STOPPED) == _STOPPED:
@@ -354,7 +354,7 @@ class Guard:
         self._await_healthy(key, journal, stop)
         state.failures = 0
 
-    def _settle(self, journal: Journal, stop: threading.Event) -> None:
+    def _finish_restart(self, journal: Journal, stop: threading.Event) -> None:
         """Finish the restart of a guard that was killed: it counts, and the service may be healthy."""
         for key, entry in [*journal.last.items()]:
             if key != _STOPPED and entry["event"] == INTENDED:
@@ -383,14 +383,14 @@ class Guard:
         """Record the end of a restart in the journal and the case, and notify a person."""
         journal.write(key, event, sentence=sentence.to_dict(), **details)
         self.record()
-        self._tell(sentence)
+        self._report_and_notify(sentence)
 
     def _check(self, vantage: str, url: str) -> dict[str, Any]:
         row = prober.probe(vantage, url, lambda each: prober.fetch(each, self.settings.timeout_s, {}))
         self._checks.append(row)
         return row
 
-    def _tell(self, sentence: Message) -> None:
+    def _report_and_notify(self, sentence: Message) -> None:
         """Report a sentence, and notify a person; a notification that fails must not end the guard."""
         self.report(sentence)
         try:

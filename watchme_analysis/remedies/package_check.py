@@ -214,8 +214,8 @@ class _Check:
             for kind in ("outside", "backslashes", "duplicates", "links"):
                 names = getattr(files, kind)
                 if names:
-                    say = self._note if kind == "links" else self._problem
-                    say(
+                    add = self._note if kind == "links" else self._problem
+                    add(
                         message(
                             "deploy-names", kind=Choice(kind), names=Names(tuple(names)), count=len(names)
                         )
@@ -224,7 +224,7 @@ class _Check:
                 if len(each) > 1:
                     self._note(message("deploy-case-collision", names=each))
             closed = [
-                file.shown
+                file.display_name
                 for file in files.files.values()
                 if file.mode is not None and not file.mode & _READ_BY_OTHERS
             ]
@@ -279,7 +279,7 @@ class _Check:
     def _of_native(self, name: str, kind: str, built: str, files: list[PackageFile]) -> Message:
         needed = f"Python 3.{self._runtime.minor}" if kind == "version" else self._function.architecture
         values: dict[str, Any] = {
-            "file": Resource(files[0].shown),
+            "file": Resource(files[0].display_name),
             "more": len(files) - 1,
             "built": Resource(built),
             "needed": Resource(needed),
@@ -336,33 +336,33 @@ class _Check:
         """Report what is wrong with one module."""
         if module.file is None:
             return
-        shown = module.file.shown
+        file = module.file.display_name
         if isinstance(followed.error, UnreadableError):
             self._problem(
-                message("deploy-unreadable", file=Resource(shown), reason=as_message(followed.error))
+                message("deploy-unreadable", file=Resource(file), reason=as_message(followed.error))
             )
         elif followed.error is not None:
             said = followed.error.reason
             reason = Quotation(said) if isinstance(said, str) else said
-            place = CodePlace(shown, followed.error.line)
+            place = CodePlace(file, followed.error.line)
             if not followed.error.is_certain:
-                self._note(message("deploy-unparsed", file=Resource(shown), reason=reason))
+                self._note(message("deploy-unparsed", file=Resource(file), reason=reason))
             elif when is not When.CONDITION:
                 self._problem(message("deploy-syntax", place=place, reason=reason))
         for each, missing in followed.failing:
             if followed.is_own or each.when is When.IMPORT:
-                self._missing(modules, max(when, each.when), missing, CodePlace(shown, each.line))
+                self._missing(modules, max(when, each.when), missing, CodePlace(file, each.line))
         for each, missing in followed.optional if followed.is_own else ():
             if missing not in self._missing_modules:
                 self._note(
-                    message("deploy-optional-import", module=Code(missing), place=CodePlace(shown, each.line))
+                    message("deploy-optional-import", module=Code(missing), place=CodePlace(file, each.line))
                 )
         for each, source, name in followed.missing_names:
-            say = self._note if max(when, each.when) is When.CONDITION else self._problem
-            place = CodePlace(shown, each.line)
-            say(message("deploy-missing-name", name=Code(name), module=Code(source), place=place))
+            add = self._note if max(when, each.when) is When.CONDITION else self._problem
+            place = CodePlace(file, each.line)
+            add(message("deploy-missing-name", name=Code(name), module=Code(source), place=place))
         for line in followed.unknown_paths:
-            self._note(message("deploy-path-change", place=CodePlace(shown, line)))
+            self._note(message("deploy-path-change", place=CodePlace(file, line)))
 
     def _missing(self, modules: Modules, when: When, missing: str, place: CodePlace) -> None:
         """Report an import that can't be resolved, once per module."""
@@ -392,7 +392,7 @@ class _Check:
         if source is None or module.file is None:
             # A sentence on the file is there already, or it is a native module.
             return
-        file, handler = module.file.shown, Code(function)
+        file, handler = module.file.display_name, Code(function)
         definition = source.names.get(function)
         if definition is not None:
             place = CodePlace(file, definition.line)

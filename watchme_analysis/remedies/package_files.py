@@ -72,7 +72,7 @@ class PackageFile:
     read: Callable[[int], bytes]
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """Return the name, with that of the layer in front."""
         return f"{self.source}:{self.name}" if self.source else self.name
 

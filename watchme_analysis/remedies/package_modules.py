@@ -121,7 +121,7 @@ class Modules:
         self._suffixes = (abi, ".abi3.so", ".so", ".py", ".pyc")
         site = f"python/lib/{runtime.name}/site-packages/"
         self._places: tuple[tuple[PackageFiles, str], ...] = ((task, ""), (layers, site), (layers, "python/"))
-        self._unloadable = {file.shown for file in unfit.values()}
+        self._unloadable = {file.display_name for file in unfit.values()}
         self._sources: dict[str, ModuleSource | SourceError | UnreadableError] = {}
         self._followed: dict[str, Followed] = {}
 
@@ -165,7 +165,9 @@ class Modules:
 
     def _file(self, tree: PackageFiles, base: str) -> PackageFile | None:
         files = (tree.files.get(base + suffix) for suffix in self._suffixes)
-        return next((each for each in files if each is not None and each.shown not in self._unloadable), None)
+        return next(
+            (each for each in files if each is not None and each.display_name not in self._unloadable), None
+        )
 
     def _may_hold_more(self, module: Module) -> bool:
         """Return True if a module may have submodules that are no files, such as ``six.moves``."""
@@ -180,9 +182,9 @@ class Modules:
     def _read(self, file: PackageFile | None) -> ModuleSource | SourceError | UnreadableError | None:
         if file is None or not file.name.endswith(".py"):
             return None
-        if file.shown not in self._sources:
-            self._sources[file.shown] = self._parsed(file)
-        return self._sources[file.shown]
+        if file.display_name not in self._sources:
+            self._sources[file.display_name] = self._parsed(file)
+        return self._sources[file.display_name]
 
     def _parsed(self, file: PackageFile) -> ModuleSource | SourceError | UnreadableError:
         try:
@@ -315,7 +317,7 @@ class Modules:
         for tree, folder in self._places:
             for end in (".py", "/__init__.py"):
                 for file in tree.by_folded_name.get(f"{folder}{path}{end}".casefold(), ()):
-                    return tree.files[file].shown
+                    return tree.files[file].display_name
         return None
 
     def _extend_path(self, source: ModuleSource) -> list[int]:

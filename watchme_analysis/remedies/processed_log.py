@@ -199,9 +199,9 @@ class ProcessedLog:
         self._by_message, self._by_work = {}, {}
         for request, invocation in invocations.items():
             for message in invocation.messages:
-                self._settle(self._by_message, message, request, invocation, "message")
+                self._note_outcome(self._by_message, message, request, invocation, "message")
             for work in invocation.work:
-                self._settle(self._by_work, work, request, invocation, "work")
+                self._note_outcome(self._by_work, work, request, invocation, "work")
 
     def _note(self, invocation: _Invocation, text: str, facts: MessageFacts) -> None:
         messages = {found for found in _UUID.findall(text) if found != facts.request_id}
@@ -218,7 +218,7 @@ class ProcessedLog:
         is_whole = facts.kind in {"timeout", "report"} or not (messages or work)
         invocation.has_other_error = invocation.has_other_error or is_whole
 
-    def _settle(
+    def _note_outcome(
         self,
         found: dict[Any, Processing],
         key: Any,

@@ -568,7 +568,7 @@ class _Run:
             # A killed run, or somebody else, hides messages: they are visible again after their timeout.
             await_visible(self.aws, dlq, self.limits.visibility_timeout_s, self.limits.poll_s)
             self._sweep(dlq, read_all=True)
-        self._settle(dlq)
+        self._account_for_missing(dlq)
 
     def _sweep(self, dlq: str, *, read_all: bool) -> None:
         """Receive the messages of the DLQ, delete the processed ones and release the others."""
@@ -614,7 +614,7 @@ class _Run:
                 )
                 self.journal.write(_HOLD, _RELEASED, queue=url)
 
-    def _settle(self, dlq: str) -> None:
+    def _account_for_missing(self, dlq: str) -> None:
         """Compare what was read with the queue's attributes, and settle messages that were not found."""
         listed = self.in_dlq or set()
         self.counts = settled_counts(self.aws, dlq, len(listed), self.limits.poll_s, self.limits.settle_s)

@@ -129,7 +129,7 @@ class Run:
         """Rename the folder to its final name; return its path."""
         target = self.reports / self.name
         with locked(self.reports):
-            _settle(self.path, target)
+            _complete(self.path, target)
         self._alive.close()
         return target
 
@@ -138,7 +138,7 @@ class Run:
         self._alive.close()
 
 
-def _settle(part: Path, target: Path) -> None:
+def _complete(part: Path, target: Path) -> None:
     (part / _LOCK).unlink(missing_ok=True)
     part.rename(target)
 
@@ -153,4 +153,4 @@ def settle_killed(reports: Path) -> None:
                 continue
             result = read_result(part) or {}
             write_result(part, {**result, "status": "killed", "error": label("report-killed", "en")})
-            _settle(part, reports / part.name.removeprefix(".").removesuffix(_PART))
+            _complete(part, reports / part.name.removeprefix(".").removesuffix(_PART))

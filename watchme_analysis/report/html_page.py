@@ -50,7 +50,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     node = nbformat.from_dict(notebook)
     for cell in node.cells:
         cell.source = "".join(cell.source)  # a notebook that never ran has its lines as a list
-    node.cells = _title_alone([_translated(cell, language) for cell in node.cells if _shown(cell)])
+    node.cells = _title_alone([_translated(cell, language) for cell in node.cells if _is_shown(cell)])
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
     found = facts(result)
@@ -80,7 +80,7 @@ def _cause_title(result: Mapping[str, Any], cause: str, language: str) -> str:
     return render(titles[cause], language)
 
 
-def _shown(cell: Any) -> bool:
+def _is_shown(cell: Any) -> bool:
     failed = any(output["output_type"] == "error" for output in cell.get("outputs", ()))
     return failed or not _LEFT_OUT & set(cell.metadata.get("tags", ()))
 

@@ -244,17 +244,19 @@ def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | Non
     start = whole.start if since is None else parse_time(since, zone, now=whole.end)
     end = whole.end if until is None else parse_time(until, zone, now=whole.end)
     covered = error_message(
-        "error-window-covered", case=case.name, window=_said(whole.start, whole.end, zone)
+        "error-window-covered", case=case.name, window=_window_text(whole.start, whole.end, zone)
     )
     if end <= start and since is not None and until is not None:
-        raise InputError(error_message("error-window-empty", window=_said(start, end, zone), covered=covered))
+        raise InputError(
+            error_message("error-window-empty", window=_window_text(start, end, zone), covered=covered)
+        )
     if start >= whole.end or end <= whole.start:
         is_late = start >= whole.end
         raise InputError(
             error_message(
                 "error-window-outside",
                 case=case.name,
-                window=_said(whole.start, whole.end, zone),
+                window=_window_text(whole.start, whole.end, zone),
                 side=Choice("after" if is_late else "before"),
                 time=str(since if is_late else until),
             )
@@ -262,7 +264,7 @@ def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | Non
     return Window(start, end)
 
 
-def _said(start: datetime, end: datetime, zone: tzinfo | None) -> Message:
+def _window_text(start: datetime, end: datetime, zone: tzinfo | None) -> Message:
     """Return a time span as text in the time zone of the request; in UTC without a zone."""
     shown = zone or UTC
     first, last = (format_time(moment, shown, seconds=False) for moment in (start, end))

@@ -392,7 +392,7 @@ def accounted(aws: Aws, plan: Plan, journal: Journal) -> tuple[Check, ...]:
     new_url = f"{old_url.rpartition('/')[0]}/{new}"
     dead, new_dead = _dead_lettered(aws, steps, journal, new_url)
     counts = (
-        _count(aws, old, old_url, start, _kept(journal, COUNT_STEPS["queue"]), dead),
+        _count(aws, old, old_url, start, _noted_count(journal, COUNT_STEPS["queue"]), dead),
         _count(aws, new, new_url, start, 0, new_dead),
     )
     return checks_after(counts, _states(aws, disabling, old, new, new_url))
@@ -403,12 +403,12 @@ def _url(step: Step) -> str:
     return str(step.call.parameters["QueueUrl"])
 
 
-def _kept(journal: Journal, step: str) -> int:
+def _noted_count(journal: Journal, step: str) -> int:
     made = journal.last[step].get("made", {})
     return sum(int(made[key]) for key in KEPT_COUNTS)
 
 
-def _held(aws: Aws, url: str) -> int:
+def _message_count(aws: Aws, url: str) -> int:
     found = aws.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=list(KEPT_COUNTS.values()))
     return sum(int(found["Attributes"][name]) for name in KEPT_COUNTS.values())
 
@@ -418,13 +418,15 @@ def _dead_lettered(aws: Aws, steps: dict[str, Step], journal: Journal, new_url: 
     name = COUNT_STEPS["dlq"]
     if name not in steps:
         return 0, 0
-    old = _held(aws, _url(steps[name])) - (_kept(journal, name) if name in journal.last else 0)
+    old = _message_count(aws, _url(steps[name])) - (
+        _noted_count(journal, name) if name in journal.last else 0
+    )
     found = aws.call("sqs", "get_queue_attributes", QueueUrl=new_url, AttributeNames=["RedrivePolicy"])
     policy = json_value(found.get("Attributes", {}).get("RedrivePolicy"))
     if not isinstance(policy, dict):
         return old, 0
     new_name = resource_name(str(policy["deadLetterTargetArn"]))
-    return old, _held(aws, f"{new_url.rpartition('/')[0]}/{new_name}")
+    return old, _message_count(aws, f"{new_url.rpartition('/')[0]}/{new_name}")
 
 
 def _count(aws: Aws, queue: str, url: str, start: datetime, before: int, dead: int) -> QueueCount:
@@ -440,7 +442,7 @@ def _count(aws: Aws, queue: str, url: str, start: datetime, before: int, dead: i
     return QueueCount(
         queue,
         before,
-        _held(aws, url),
+        _message_count(aws, url),
         round(sum(sent.values())),
         round(sum(deleted.values())),
         dead,

@@ -76,7 +76,7 @@ class Proposal:
             for name, keys in self.systems.items()
             for key, found in keys.items()
         }
-        return [(key, _shown(found.value), found.source) for key, found in values.items()]
+        return [(key, _value_text(found.value), found.source) for key, found in values.items()]
 
     def note_refused(self, error: ServiceError) -> None:
         """Note that a part could not be looked up."""
@@ -384,5 +384,5 @@ def _one_or_all(names: list[str]) -> Any:
     return names[0] if len(names) == 1 else names
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

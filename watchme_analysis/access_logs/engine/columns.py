@@ -211,7 +211,7 @@ class Columns:
         import numpy as np
 
         if self._program.sources.repeats_request and name in REQUEST_PARTS:
-            return self._said_by_request(name)
+            return self._repeated_by_request(name)
         for column, names in self._program.texts.items():
             if name in names:
                 found = self.text(column)
@@ -227,7 +227,7 @@ class Columns:
                 return [found]
         return []
 
-    def _said_by_request(self, name: str) -> list[Spans]:
+    def _repeated_by_request(self, name: str) -> list[Spans]:
         """Return the spans of a request line that a variable may repeat."""
         import numpy as np
 

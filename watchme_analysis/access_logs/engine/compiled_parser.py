@@ -66,7 +66,7 @@ class CompiledLines:
         good, self.others = good[: self.read], others[: lines - self.read]
         self._columns = Columns(Parsed(buf, *out[1:]), program)
         self._needed = selection.needed
-        self.rows = _asked(self._columns, selection, buf, good)
+        self.rows = _selected_rows(self._columns, selection, buf, good)
 
     def table(self, constants: dict[str, Any], further: pa.Table) -> pa.Table:
         """Return the selected rows, with constant columns, merged with further rows."""
@@ -100,7 +100,7 @@ def line_bounds(buf: Array, size: int) -> tuple[Array, Array]:
     return bounds[0, :count], bounds[1, :count]
 
 
-def _asked(columns: Columns, selection: Selection, buf: Array, rows: Array) -> Array:
+def _selected_rows(columns: Columns, selection: Selection, buf: Array, rows: Array) -> Array:
     times = columns.times() if selection.since is not None or selection.until is not None else None
     if selection.since is not None:
         rows = rows[times[rows] >= selection.since] if times is not None else rows[:0]

@@ -210,7 +210,7 @@ def _with_fields(
     variables = (*base.variables, *fields)
     text = _format_text(joined, [one.name for one in variables])
     return replace(
-        base, name=base.label, text=text, literals=joined, variables=variables, shown=shown, known=base
+        base, name=base.label, text=text, literals=joined, variables=variables, display_name=shown, known=base
     )
 
 
@@ -232,7 +232,7 @@ def _with_rest(base: LogFormat) -> LogFormat:
         text=f"{base.text} ${_REST}",
         literals=(*base.literals[:-1], base.literals[-1] + b" ", b""),
         variables=(*base.variables, Variable(_REST, "rest", False)),
-        shown=note("log-format-rest", label=value_of(base.label), column=Resource(_REST)),
+        display_name=note("log-format-rest", label=value_of(base.label), column=Resource(_REST)),
         known=base,
     )
 

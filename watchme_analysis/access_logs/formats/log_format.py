@@ -56,7 +56,7 @@ class LogFormat:
         Variables in the order of the line.
     by_keys
         True for a plan derived from a JSON line that is parsed by its keys, with numbers as in JSON.
-    shown
+    display_name
         Its name in notes with further fields of its lines, such as those without a name; empty without any.
     known
         Known format that its lines begin as and go on behind; None if it is a known one itself.
@@ -68,7 +68,7 @@ class LogFormat:
     literals: tuple[bytes, ...]
     variables: tuple[Variable, ...]
     by_keys: bool = False
-    shown: str = ""
+    display_name: str = ""
     known: LogFormat | None = None
 
     @property
@@ -79,7 +79,7 @@ class LogFormat:
     @property
     def described(self) -> str:
         """Its name in notes."""
-        return self.shown or self.label
+        return self.display_name or self.label
 
     def __hash__(self) -> int:
         # All other parts follow from it, and hashing them takes as long as matching a line.

@@ -117,7 +117,7 @@ def _process_rows(process: Any, language: str) -> list[tuple[str, str, str, str]
         ("open-files", process.open_files_limit, label("setting-of-shell", language)),
     )
     return [
-        (name, label(f"setting-{what}", language), _said(value, own, language), where)
+        (name, label(f"setting-{what}", language), _setting_text(value, own, language), where)
         for what, value, own in values
     ]
 
@@ -128,7 +128,7 @@ def _address(host: Any, port: Any) -> str:
     return f"{host if isinstance(host, str) else '127.0.0.1'}:{8000 if pd.isna(port) else int(port)}"
 
 
-def _said(value: Any, own: str, language: str) -> str:
+def _setting_text(value: Any, own: str, language: str) -> str:
     import pandas as pd
 
     if isinstance(value, str):

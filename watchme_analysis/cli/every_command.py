@@ -1,4 +1,4 @@
-"""Options and help that all commands share: ``-v``, ``--debug``, and their exit codes."""
+"""Options and help that every command has: ``-v``, ``--debug`` and exit codes."""
 
 from __future__ import annotations
 
