@@ -12,6 +12,11 @@ from watchme_analysis.present.text_table import truncate, truncate_middle, wrapp
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 def entry(cause, probability, status, *weights, **more):
     evidence = tuple(
         Evidence(f"/s {cause} {weight}", "probes", 1200, weight, sql=f"select {weight}") for weight in weights
