@@ -133,8 +133,8 @@ def test_the_snapshot_of_a_queue_stands_in_for_its_metrics():
 
 
 def test_without_any_metric_a_mapping_that_was_switched_off_is_still_found():
-    found = ask(stalled().without("metrics", "metric_queries"))
-    assert found.cause in ("mapping_disabled", None)
+    found = ask(stalled().without("metrics", "metric_queries", "changes"))
+    assert found.cause == "mapping_disabled"
     assert found.incident_end is None
 
 

@@ -37,9 +37,15 @@ def minute(number):
 
 
 @pytest.mark.parametrize(
-    ("devices", "first"), [({"a": 3, "b": 2, "c": 2, "d": 1}, 0), ({"a": 9, "b": 1}, 180)]
+    ("devices", "sent", "first"),
+    [
+        ({"a": 3, "b": 2, "c": 2, "d": 1}, 180, 0),
+        ({"a": 9, "b": 1}, 180, 180),
+        ({"a": 9, "b": 1}, -200, -200),  # less long before the failures than these lasted
+        ({"a": 9, "b": 1}, -300, 0),
+    ],
 )
-def test_the_first_bad_message_of_one_of_many_senders_is_not_when_it_began(devices, first):
+def test_the_first_bad_message_of_one_of_many_senders_is_not_when_it_began(devices, sent, first):
     index = pd.date_range(START, periods=400, freq="60s")
     frame = pd.DataFrame({"tried": 1.0, "failed": 1.0}, index=index)
     failures = SimpleNamespace(start=START, end=minute(240))
@@ -47,7 +53,7 @@ def test_the_first_bad_message_of_one_of_many_senders_is_not_when_it_began(devic
         frame,
         failures,
         by_item=Counter(devices),
-        main_item_first_sent=minute(180),
+        main_item_first_sent=minute(sent),
         failing_days=((START, minute(240)),),
     )
     assert bad_messages_span(queue).start == minute(first)

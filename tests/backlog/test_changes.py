@@ -1,5 +1,6 @@
 """Which recorded change fits a trouble that shows only at times."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -94,6 +95,9 @@ def test_a_state_changed_within_the_metrics_is_a_change_of_its_own_pipeline(tabl
     assert change.time == STATE_START + pd.Timedelta(minutes=600)
     assert change.queues == (flows[0].queue,) and cause in (*change.begins, *change.undoes)
     assert state_changes(world, flows, (change,)) == (), "a recorded change is not repeated"
+    for minutes, is_known in ((2, True), (3, False)):
+        recorded = replace(change, time=change.time + timedelta(minutes=minutes))
+        assert (state_changes(world, flows, (recorded,)) == ()) is is_known
 
 
 def test_a_state_changed_before_the_metrics_is_no_change():

@@ -45,7 +45,7 @@ _OF_QUEUE = tuple(detector for detectors in NODES.values() for detector in detec
 SIGNALS: Mapping[str, Signal] = by_id((*_OF_QUEUE, *harm.DETECTORS))
 # Signals that are read from all queues together.
 SYSTEM = frozenset(by_id(harm.DETECTORS))
-# Metric intervals by which an effect may seem to begin before its cause, since both are dated by interval.
+# Metric intervals by which an effect may seem to begin before its cause, or to end before what ended it.
 SLACK_INTERVALS = 2
 
 # An API that is asked for more than it can do answers late, refuses, or breaks.
@@ -54,7 +54,7 @@ _WAITED = ("errors_timeout", "errors_timeout_since_change", *_AT_TIMEOUT)
 _OVERLOADED = (
     *_WAITED, "invocations_longer", "errors_unreachable", "errors_overload", "errors_of_server",
 )  # fmt: skip
-_SLOW = ("slower_without_failures", "invocations_slow", "invocations_longer", *_AT_TIMEOUT, "duration_drifts")
+_SLOW = ("slower_without_failures", "invocations_longer", *_AT_TIMEOUT, "duration_drifts")
 _SWITCHED_OFF = ("unpolled", "mapping_off", "mapping_changed", "waiting_behind_disabled_mapping")
 
 
@@ -182,17 +182,21 @@ class QueueSignals:
     observations: tuple[QueueObservation, ...]
     explained: tuple[tuple[str, str, str | None], ...] = ()
 
+    @property
+    def slack(self) -> timedelta:
+        """How far two moments may seem to lie in the wrong order, since both are dated by interval."""
+        return timedelta(seconds=SLACK_INTERVALS * self.period_s)
+
 
 def explain(queue: QueueSignals, links: Sequence[Link] = LINKS) -> QueueSignals:
     """Return the signals of a queue with the pairs of which the earlier explains the later."""
     seen = {item.signal: item for item in queue.observations}
-    slack = timedelta(seconds=SLACK_INTERVALS * queue.period_s)
     pairs = tuple(
         (earlier, later, link.secondary if seen[later].strength >= EXPLAINS_FROM else None)
         for link in links
         for earlier in link.signals
         for later in link.acts_on
-        if earlier in seen and later in seen and _explains(seen[earlier], seen[later], slack)
+        if earlier in seen and later in seen and _explains(seen[earlier], seen[later], queue.slack)
     )
     return replace(queue, explained=pairs)
 

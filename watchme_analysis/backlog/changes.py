@@ -307,8 +307,9 @@ _PART = {
     **dict.fromkeys(("mapping_created", "mapping_updated", "mapping_deleted"), "mapping"),
     "queue_attributes": "queue",
 }
-# A mapping that is disabled is modified again when its state has changed.
-SAME = timedelta(minutes=2)
+# A mapping that is disabled is modified again when its state has changed: metrics do not separate two changes
+# within as many of their intervals.
+SAME_INTERVALS = 2
 
 
 def state_changes(
@@ -332,15 +333,12 @@ def state_changes(
     """
     found = []
     for pipeline in (pipeline for pipeline in pipelines if len(pipeline.frame)):
+        step = timedelta(seconds=pipeline.period_s)
         for table, moment, what, kind, settings in _modified(tables, pipeline):
-            if (
-                not pipeline.frame.index[0]
-                <= moment
-                < pipeline.frame.index[-1] + timedelta(seconds=pipeline.period_s)
-            ):
+            if not pipeline.frame.index[0] <= moment < pipeline.frame.index[-1] + step:
                 continue
             if any(
-                abs(other.time - moment) <= SAME
+                abs(other.time - moment) <= SAME_INTERVALS * step
                 and pipeline.queue in other.queues
                 and _PART.get(kind) == _PART.get(other.kind)
                 for other in recorded

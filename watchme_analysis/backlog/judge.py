@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from watchme_analysis.backlog.chain import LINKS, SIGNALS, SYSTEM, Link, QueueSignals, explain, seen_for
 from watchme_analysis.backlog.signals.look import QueueObservation, Span
@@ -18,21 +18,6 @@ from watchme_analysis.inference.findings import Ranked
 from watchme_analysis.inference.weighing import NAMED_AT, weigh
 
 QUESTION = "backlog"
-# A change undid a cause when its effect ended at the change or within this time, for what was under way.
-UNDER_WAY = timedelta(hours=1)
-# Signals that are seen in metrics or settings themselves, and not by the invocations that they make fail: the
-# queue that shows one is the one to judge the cause by.
-_SEEN_ITSELF = frozenset(
-    {
-        "arrivals_rose",
-        "redelivered",
-        "hidden_long",
-        "unpolled",
-        "waiting_behind_disabled_mapping",
-        "throttled",
-        "duration_drifts",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -145,9 +130,7 @@ def _shown_by(cause: Cause, affected: Sequence[QueueSignals]) -> QueueSignals:
     for queue in affected:
         consequences = {later for _, later, _ in queue.explained}
         if any(
-            cause.log_odds(item.signal) > 0 and item.signal not in consequences
-            for item in queue.observations
-            if item.signal in _SEEN_ITSELF
+            cause.log_odds(item.signal) > 0 and item.signal not in consequences for item in queue.observations
         ):
             return queue
     return affected[0]
@@ -194,10 +177,10 @@ def _interval(
         ),
         None,
     )
-    if undone is not None and end is not None:
-        # A change that came long after all was well again did not end it.
-        is_in_time = until is None or undone <= until + UNDER_WAY
-        end = undone if end <= undone + UNDER_WAY and is_in_time else end
+    # A change ended it that came after the effect stopped showing, and before all was well again.
+    slack = queue.slack
+    if undone is not None and end is not None and end <= undone + slack:
+        end = undone if until is None or undone <= until + slack else end
     return span, end
 
 

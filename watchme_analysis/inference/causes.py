@@ -55,8 +55,14 @@ from watchme_analysis.text.message import Text, translated
 
 # Log-odds by grade: two to one, about five to one, twelve to one, and more than fifty to one.
 GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
-# Layers that a request passes, from the caller inwards; `none` is that of a cause that stands for no fault.
-LAYERS = ("client", "edge", "nginx", "network", "process", "dependency", "none")
+# Layers that a request passes, from the caller inwards, and nodes that a message passes; `none` is that of a
+# cause that stands for no fault.
+LAYERS = {
+    "health": ("client", "edge", "nginx", "network", "process", "dependency", "none"),
+    "backlog": (
+        "senders", "queue_settings", "polling", "concurrency", "function", "api", "message", "none",
+    ),
+}  # fmt: skip
 # Grades that all causes of a layer share.
 _LAYERS_FILE = "_layers.toml"
 _TEXTS = ("title", "name", "layer", "next_test")
@@ -202,7 +208,7 @@ def causes(question: str) -> tuple[Cause, ...]:
 def _layer_signals(question: str) -> dict[str, dict[str, Grade]]:
     """Return the grades that all causes of a layer share, by layer: those of ``causes/_layers.toml``.
 
-    A signal states a reason and a grade for each layer on which it bears::
+    A signal states a reason and a grade for each layer on which it bears; a cause may state another one::
 
         [signals.refused]
         reason = "A port without a listener refuses: the process is down, or the port is wrong."
@@ -214,9 +220,10 @@ def _layer_signals(question: str) -> dict[str, dict[str, Grade]]:
         return {}
     where = _where(question, _LAYERS_FILE)
     found: dict[str, dict[str, Grade]] = {}
+    layers = LAYERS[question]
     for name, entry in tomllib.loads(file.read_text(encoding="utf-8"))["signals"].items():
-        if unknown := sorted(entry.keys() - {"reason", *LAYERS}):
-            raise InputError(f"{where} has the unknown layer {unknown[0]!r}: use {', '.join(LAYERS)}.")
+        if unknown := sorted(entry.keys() - {"reason", *layers}):
+            raise InputError(f"{where} has the unknown layer {unknown[0]!r}: use {', '.join(layers)}.")
         for layer in entry.keys() - {"reason"}:
             grade = _grade(where, name, {"grade": entry[layer], "reason": entry.get("reason", "")}, None)
             found.setdefault(layer, {})[name] = grade
@@ -294,8 +301,8 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
     page = found.get("page")
     if not complement and not (isinstance(page, str) and page.endswith(".md")):
         raise InputError(f"{where} lacks 'page', the file in docs/causes that explains the fix.")
-    if question == "health" and found["layer"] not in LAYERS:
-        raise InputError(f"{where} has the unknown layer {found['layer']!r}: use {', '.join(LAYERS)}.")
+    if found["layer"] not in (layers := LAYERS[question]):
+        raise InputError(f"{where} has the unknown layer {found['layer']!r}: use {', '.join(layers)}.")
     needs = found.get("needs", {})
     _check_tables(where, [*needs, *(one.get("table", "") for one in found.get("confounders", []))])
     japanese = _japanese(where, found)

@@ -10,11 +10,9 @@ from watchme_analysis.backlog.signals.change import change_observation
 from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import backlog_span, drift_span, failures_span, slow_span
 from watchme_analysis.inference.signals import detects
-from watchme_analysis.queues.pipeline_anomalies import messages_a_run
+from watchme_analysis.queues.pipeline_anomalies import SLOW_RATIO, messages_a_run
 from watchme_analysis.text.message import Duration, Message, Number, Share, message, sentences
 
-# Invocations wait from this many times the duration before on.
-LONGER = 3.0
 # Invocations that do not fail count as slow from this many times the duration before on.
 TWICE = 2.0
 
@@ -73,21 +71,6 @@ def slower(look: Look) -> Iterator[QueueObservation]:
     )
 
 
-@detects("invocations_slow", group="run time", needs=["metrics"])
-def slow(look: Look) -> Iterator[QueueObservation]:
-    """Return an interval in which invocations took several times as long as usual, failed or not."""
-    found = look.queue.slow
-    if found is not None and not look.queue.slow_harmless:
-        yield look.found(
-            "invocations_slow",
-            message("backlog-invocations-slow", function=look.function, since=found.start),
-            look.points(("duration_avg_s", "invocations"), found.start, found.end),
-            effect=found.minutes,
-            unit="min",
-            span=slow_span(look.queue),
-        )
-
-
 @detects("host_silent", "host_running", group="host", needs=["metrics"])
 def host(look: Look) -> Iterator[QueueObservation]:
     """Return whether CPU points of the host were published while invocations failed.
@@ -104,7 +87,7 @@ def host(look: Look) -> Iterator[QueueObservation]:
     if not len(before) or (not len(within) and failures.end - before[-1] <= (SILENT + 1) * own):
         return
     before_s, during_s = look.queue.run_before_s, look.queue.run_during_s
-    waits = bool(before_s and during_s and during_s >= LONGER * before_s)
+    waits = bool(before_s and during_s and during_s >= SLOW_RATIO * before_s)
     if len(within) and not waits:
         # A running host refuses at once what does not listen: only calls that wait separate the two.
         return
@@ -151,4 +134,4 @@ def _course(look: Look) -> Message:
     return message("backlog-duration-steady", function=look.function)
 
 
-DETECTORS = (drift, slower, slow, host, changed)
+DETECTORS = (drift, slower, host, changed)

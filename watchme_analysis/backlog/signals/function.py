@@ -12,7 +12,7 @@ from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import FEW_PASS, bad_messages_span, failures_span, waiting_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
-from watchme_analysis.queues.pipeline_anomalies import FAILURE_EVENTS
+from watchme_analysis.queues.pipeline_anomalies import FAILURE_EVENTS, SLOW_RATIO
 from watchme_analysis.queues.retries import retries
 from watchme_analysis.text.message import (
     Choice,
@@ -32,8 +32,7 @@ OTHERS_PASS = 0.5
 MOSTLY = 0.5
 # So many good runs since its last change tell that it was not the change.
 RAN_WELL = 10
-# Invocations during trouble are at the timeout, longer or short by these ratios to those before.
-LONGER = 3.0
+# Invocations that end at once take at most this share of the duration before.
 SHORT = 0.4
 # Work that shares the processor with little else slows down by the ratio of memory, and hardly by more.
 AND_SOME = 1.5
@@ -51,7 +50,7 @@ ERROR_SIGNALS = {
 }
 
 
-@detects("all_invocations_fail", "some_invocations_fail", "half_of_invocations_fail", "invocations_succeed",
+@detects("all_invocations_fail", "some_invocations_fail", "invocations_succeed",
          group="share of runs failing", needs=["metrics"])  # fmt: skip
 def failing_share(look: Look) -> Iterator[QueueObservation]:
     """Return the share of invocations that failed while some did, or that no more failed than ever."""
@@ -71,11 +70,10 @@ def failing_share(look: Look) -> Iterator[QueueObservation]:
             effect=failed / tried if tried else 0.0,
             unit="share",
         )
-    if failures is None or passed is None:
+    if failures is None or passed is None or FEW_PASS < passed < OTHERS_PASS:
         return
-    name = "all" if passed <= FEW_PASS else "some" if passed >= OTHERS_PASS else "half_of"
     yield look.found(
-        f"{name}_invocations_fail",
+        "all_invocations_fail" if passed <= FEW_PASS else "some_invocations_fail",
         message(
             "backlog-failures",
             failed=round(failures.count),
@@ -181,7 +179,7 @@ def durations(look: Look) -> Iterator[QueueObservation]:
         )
     elif ratio is None or before is None:
         return
-    elif ratio >= LONGER:
+    elif ratio >= SLOW_RATIO:
         name = "longer"
         words = message(
             "backlog-invocations-longer",

@@ -17,10 +17,10 @@ from watchme_analysis.text.message import Choice, Phrases, Share, TimeSpan, mess
 
 WATCHED = (*QUEUE_METRICS, *FUNCTION_METRICS, "throttles")
 # Late or failing work shows in these metrics alone.
-OF_WORK = frozenset({"age_s", "visible", "invocations", "errors"})
+OF_WORK = ("visible", "age_s", "invocations", "errors")
 
 
-@detects("harm", "several_kinds_of_harm", group="harm", needs=["metrics"])
+@detects("harm", group="harm", needs=["metrics"])
 def harm(looks: Sequence[Look]) -> Iterator[QueueObservation]:
     """Return the trouble of the worst-hit queue."""
     affected = [look for look in looks if look.queue.harms]
@@ -36,8 +36,6 @@ def harm(looks: Sequence[Look]) -> Iterator[QueueObservation]:
         kinds=kinds_of_harm(look.queue),
     )
     yield look.found("harm", words, rows)
-    if len(look.queue.harms) > 1:
-        yield look.found("several_kinds_of_harm", words, rows)
 
 
 @detects("no_harm", group="harm", needs=["metrics"])
@@ -56,22 +54,18 @@ def no_harm(looks: Sequence[Look]) -> Iterator[QueueObservation]:
         )
 
 
-@detects("metrics_missing", group="blind spots", needs=["metrics"])
 @detects("metrics_of_work_missing", group="unseen work", needs=["metrics"])
 def blind(looks: Sequence[Look]) -> Iterator[QueueObservation]:
-    """Return the metrics that not all queues have: trouble can hide there."""
+    """Return the metrics of work that not all queues have: trouble can hide there."""
     if not looks or any(look.queue.harms for look in looks):
         return
-    missing = [name for name in WATCHED if _seen(looks, name) < len(looks)]
-    if not missing:
-        return
-    rows = matching(
-        looks[0].inv, "metric_queries", ("metric", "in", [METRIC_NAMES[name] for name in missing])
-    )
-    words = message("backlog-metrics-missing", metrics=[METRIC_NAMES[name] for name in missing])
-    yield looks[0].found("metrics_missing", words, rows, strength=len(missing) / len(WATCHED))
-    if OF_WORK & set(missing):
-        yield looks[0].found("metrics_of_work_missing", words, rows)
+    missing = [METRIC_NAMES[name] for name in OF_WORK if _seen(looks, name) < len(looks)]
+    if missing:
+        yield looks[0].found(
+            "metrics_of_work_missing",
+            message("backlog-metrics-missing", metrics=missing),
+            matching(looks[0].inv, "metric_queries", ("metric", "in", missing)),
+        )
 
 
 @detects("received_again", group="receives", needs=["event_source_mappings"])

@@ -9,33 +9,26 @@ from watchme_analysis.backlog.signals.onset import bad_messages_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import LEAST_PILED, piled_on_one
 from watchme_analysis.queues.retries import retries, well_after
-from watchme_analysis.text.message import Choice, Message, Resource, Share, message
+from watchme_analysis.text.message import Message, Resource, Share, message
 
-# DLQ messages of fewer senders than this don't say that all are hit alike.
-SEVERAL_SENDERS = 4
-# From this share of successful attempts on, other messages pass while some fail.
-OTHERS_PASS = 0.3
 # From this share of successful attempts after the failures on, all is well again.
 WELL_AGAIN = 0.9
 MESSAGE_KINDS = ("message", "code_or_message")
 
 
-@detects("same_messages_fail", "messages_pass_later", group="same messages fail", needs=["metrics"])
+@detects("messages_pass_later", group="same messages fail", needs=["metrics"])
 def retried(look: Look) -> Iterator[QueueObservation]:
-    """Return whether the messages that fail once fail at every try."""
-    tried, passed = retries(look.queue), look.queue.passed_share
-    if tried is None or passed is None or passed < OTHERS_PASS:
-        return
-    if not tried.always_fail and not tried.pass_later:
+    """Return that many messages that failed once pass at a later try."""
+    tried = retries(look.queue)
+    if tried is None or tried.always_fail or not tried.pass_later:
         return
     yield look.found(
-        "same_messages_fail" if tried.always_fail else "messages_pass_later",
+        "messages_pass_later",
         message(
-            "backlog-same-messages-fail",
+            "backlog-messages-pass-later",
             dead=look.queue.dead_lettered,
             spent=round(tried.spent),
             failed=round(tried.failed),
-            fails=Choice("always" if tried.always_fail else "not-always"),
         ),
         look.points(("failed", "dlq_visible")),
         effect=tried.spent / tried.failed,
@@ -99,8 +92,6 @@ def senders(look: Look) -> Iterator[QueueObservation]:
         return
     item, number = by_item.most_common(1)[0]
     share, piled = number / total, piled_on_one(by_item)
-    if not piled and len(by_item) < SEVERAL_SENDERS:
-        return
     yield look.found(
         "one_sender" if piled else "many_senders",
         message(

@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.backlog.onset_order import host_moved
 from watchme_analysis.backlog.signals.look import Span
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
 from watchme_analysis.queues.latency_drift import LatencyDrift
-from watchme_analysis.queues.pipeline_anomalies import MIN_CLEAN
+from watchme_analysis.queues.pipeline_anomalies import MIN_CLEAN, SLOW_RATIO
 from watchme_analysis.queues.redelivery import LEAST
 
 if TYPE_CHECKING:
@@ -28,13 +27,8 @@ if TYPE_CHECKING:
 PERIODS_BEFORE_EFFECT = 2.0
 # Good runs before the first bad one were well for certain once so many under the fault are this unlikely.
 BY_LUCK = 0.05
-# Invocations count as slow from this many times their usual duration on.
-SLOW = 3.0
 # Share of successful invocations below which a fault lets hardly any pass.
 FEW_PASS = 0.15
-# Failing messages of one sender belong to the same trouble when their first lies this near the raised
-# failures.
-NEAR = timedelta(hours=12)
 
 
 def failures_span(queue: QueueAnalysis) -> Span | None:
@@ -134,7 +128,8 @@ def throttled_span(queue: QueueAnalysis) -> Span | None:
     beyond = ~(frame["concurrency"].fillna(0.0) <= limit)
     end = None if throttles.is_open or settings.reserved_concurrency else throttles.end
     good = _last_good(queue, throttles.start, beyond, 0.0, 0.0)
-    return replace(_between_runs(queue, throttles.start, good, unseen=False), end=end, until=end)
+    # Fewer runs at once are never refused, so that none tells when all was well again.
+    return replace(_between_runs(queue, throttles.start, good, unseen=False), end=end)
 
 
 def redelivery_span(queue: QueueAnalysis) -> Span | None:
@@ -158,7 +153,8 @@ def redelivery_span(queue: QueueAnalysis) -> Span | None:
     ):
         end = None
     good = _last_good(queue, first, beyond, 0.0, 0.0)
-    return replace(_between_runs(queue, found.start, good, unseen=False), end=end, until=end)
+    # Shorter runs go well all the time, so that none tells when all was well again.
+    return replace(_between_runs(queue, found.start, good, unseen=False), end=end)
 
 
 def unpolled_span(queue: QueueAnalysis) -> Span | None:
@@ -191,8 +187,11 @@ def bad_messages_span(queue: QueueAnalysis) -> Span | None:
     step = queue.pipeline.period_s
     first = queue.main_item_first_sent
     start = None if failures is None else failures.shown
-    if first is not None and start is not None and piled_on_one(queue.by_item) and abs(first - start) <= NEAR:
-        start = first - timedelta(seconds=first.timestamp() % step)
+    if first is not None and queue.failures is not None and piled_on_one(queue.by_item):
+        # Before failures are many enough to stand out, the item may have failed for as long again.
+        lasted = queue.failures.end - queue.failures.start
+        if queue.failures.start - lasted <= first <= queue.failures.end:
+            start = first - timedelta(seconds=first.timestamp() % step)
     if start is None:
         start = queue.first_trouble()
     if start is None:
@@ -277,8 +276,7 @@ def _last_good(
     before = passed[well & (passed.index < first)][::-1]
     # What comes and goes lets the runs of one interval pass together.
     all_well = (before == tried[before.index]).cumsum()
-    sure = (lucky ** before.cumsum() < BY_LUCK) & ((lucky_all == 0) | (lucky_all**all_well < BY_LUCK))
-    good = before.index[sure]
+    good = before.index[_beyond_luck(before.cumsum(), all_well, lucky, lucky_all)]
     return good[0].to_pydatetime() if len(good) else None
 
 
@@ -311,24 +309,30 @@ def _slow_before(queue: QueueAnalysis, start: datetime) -> datetime:
     runs: pd.Series = queue.pipeline.frame["duration_avg_s"].dropna()
     earlier = runs[runs.index < start]
     for moment, value in zip(earlier.index[::-1].to_pydatetime(), earlier[::-1], strict=True):
-        if value < SLOW * before:
+        if value < SLOW_RATIO * before:
             break
         start = moment
     return start
 
 
 def _still_failing(queue: QueueAnalysis) -> bool:
-    """Return whether failures had not ended: no good run since, or the next one was not due yet."""
+    """Return whether failures had not ended: so few runs went well since that the fault may let them pass."""
     assert queue.failures is not None
-    frame = queue.pipeline.frame
-    failing = frame.index[(frame["failed"].fillna(0.0) > 0) & (frame.index >= queue.failures.start)]
-    later = frame[frame.index >= queue.failures.end]
-    good = float((later["tried"] - later["failed"].fillna(0.0)).fillna(0.0).sum())
-    if good == 0:
-        return True
-    if queue.passed_share is None or queue.passed_share < FEW_PASS or len(failing) < 3:
-        return False
-    gaps = sorted(after - before for before, after in pairwise(failing))
-    usual = gaps[int(0.9 * (len(gaps) - 1))]
-    end = frame.index[-1] + timedelta(seconds=queue.pipeline.period_s)
-    return bool(end - queue.failures.end <= 2 * max(usual, timedelta(minutes=30)))
+    frame = queue.pipeline.frame[["tried", "failed"]].fillna(0.0)
+    later = frame[(frame.index >= queue.failures.end) & (frame["tried"] > 0)]
+    passed = float((later["tried"] - later["failed"]).sum())
+    all_well = int((later["failed"] == 0).sum())
+    return not _beyond_luck(passed, all_well, queue.passed_share or 0.0, _all_well_share(queue))
+
+
+def _beyond_luck(passed: Any, all_well: Any, lucky: float, lucky_all: float) -> Any:
+    """Return whether so many runs, and whole intervals, are unlikely to have gone well under the fault.
+
+    Parameters
+    ----------
+    passed, all_well
+        Runs that went well, and intervals in which all did: numbers, or a series of each.
+    lucky, lucky_all
+        Share of the runs, and of whole intervals, that go well under the fault.
+    """
+    return (lucky**passed < BY_LUCK) & ((lucky_all == 0) | (lucky_all**all_well < BY_LUCK))

@@ -62,13 +62,13 @@ def waiting(look: Look) -> Iterator[QueueObservation]:
         )
 
 
-@detects("mapping_off", "mapping_on", group="mapping", needs=["event_source_mappings"])
+@detects("mapping_off", group="mapping", needs=["event_source_mappings"])
 def mapping(look: Look) -> Iterator[QueueObservation]:
-    """Return the state of the event source mapping."""
-    state = look.settings.mapping_state
-    if state is not None:
+    """Return that the event source mapping is off."""
+    state = look.settings.mapping_state or ""
+    if state.startswith("Disabl"):
         yield look.found(
-            "mapping_off" if state.startswith("Disabl") else "mapping_on",
+            "mapping_off",
             message("backlog-mapping-state", queue=look.name, function=look.function, state=Resource(state)),
             look.settings_rows("event_source_mappings"),
             span=unpolled_span(look.queue),

@@ -10,7 +10,6 @@ from watchme_analysis.backlog.signals.change import change_observation
 from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import redelivery_span
 from watchme_analysis.inference.signals import detects
-from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR
 from watchme_analysis.text.message import Duration, message, sentences
 
 # Without the counters of failures and throttles, receives up to this many times the messages sent say that
@@ -60,7 +59,6 @@ def visibility_timeout(look: Look) -> Iterator[QueueObservation]:
     if limit is None or longest.empty or (look.queue.hidden is not None and look.queue.redelivery is None):
         return
     run, timeout = float(longest.quantile(0.9)), look.settings.function_timeout_s
-    below_advice = timeout is not None and limit < ADVISED_VISIBILITY_FACTOR * timeout
     yield look.found(
         "visibility_short" if limit < run else "visibility_long",
         sentences(
@@ -70,8 +68,6 @@ def visibility_timeout(look: Look) -> Iterator[QueueObservation]:
             message("backlog-function-timeout", timeout=Duration(timeout)) if timeout else None,
         ),
         look.settings_rows("queues"),
-        # Below AWS's advice, now and then a message may show again during a retry.
-        strength=1.0 if limit < run or not below_advice else 0.8,
         effect=limit / run if run else None,
         unit="ratio",
     )

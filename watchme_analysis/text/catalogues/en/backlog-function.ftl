@@ -51,15 +51,11 @@ backlog-durations-compared = Invocations of { $function } take { $during } (medi
 backlog-more-messages-each = Each of them has { $ratio } times as many messages.
 backlog-no-more-failures = No more of them fail than usual.
 backlog-failures-unknown = The data does not show whether more of them fail.
-backlog-invocations-slow = Invocations of { $function } took several times as long as usual from { $since } on.
 backlog-host-running = The API’s host published CPU utilization while invocations of { $function } failed.
 backlog-host-silent = The API’s host published no CPU utilization from { $since } on, while invocations of { $function } failed.
 
 # Messages
-backlog-same-messages-fail = { $fails ->
-    [always] The { $dead } DLQ messages account for { $spent } of { $failed } failed attempts: a message that fails once fails always.
-   *[not-always] The { $dead } DLQ messages account for { $spent } of { $failed } failed attempts: a message that fails once does not always fail again.
-  }
+backlog-messages-pass-later = The { $dead } DLQ messages account for { $spent } of { $failed } failed attempts: a message that fails once does not always fail again.
 backlog-only-these-fail = { $attempts ->
     [messages] The { $dead } DLQ messages account for { $spent } of { $failed } failed attempts, while { $function } processed { $passed } other messages.
    *[invocations] The { $dead } DLQ messages account for { $spent } of { $failed } failed attempts, while { $passed } invocations of { $function } with other messages succeeded.

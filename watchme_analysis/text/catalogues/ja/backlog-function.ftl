@@ -48,15 +48,11 @@ backlog-durations-compared = { $function } の呼び出しの実行時間は { $
 backlog-more-messages-each = 1 回の呼び出しで処理するメッセージは以前の { $ratio } 倍です。
 backlog-no-more-failures = 失敗は通常より増えていません。
 backlog-failures-unknown = 失敗が増えたかどうかは、データからは分かりません。
-backlog-invocations-slow = { $since } 以降、{ $function } の呼び出しに通常の数倍の時間がかかっています。
 backlog-host-running = { $function } の呼び出しが失敗している間も、API のホストの CPU 使用率は記録されています。
 backlog-host-silent = { $function } の呼び出しが失敗している間、{ $since } 以降は API のホストの CPU 使用率が記録されていません。
 
 # Messages
-backlog-same-messages-fail = { $fails ->
-    [always] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。一度失敗したメッセージは毎回失敗しています。
-   *[not-always] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。一度失敗したメッセージが次も失敗するとは限りません。
-  }
+backlog-messages-pass-later = 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。一度失敗したメッセージが次も失敗するとは限りません。
 backlog-only-these-fail = { $attempts ->
     [messages] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。その間、{ $function } はほかのメッセージ { $passed } 件を正常に処理しています。
    *[invocations] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。その間、ほかのメッセージに対する { $function } の呼び出しは { $passed } 回成功しています。
