@@ -172,9 +172,8 @@ def unpolled_span(queue: QueueAnalysis) -> Span | None:
         return between
     is_polled = frame["empty_receives"].fillna(0.0) + frame["received"].fillna(0.0) > 0
     before = is_polled[is_polled.index < unpolled.start]
-    within = is_polled[(is_polled.index >= unpolled.start) & (is_polled.index < unpolled.end)]
-    # A mapping that is on asks in every interval, one that is off in none; points of either may be lost.
-    if not len(before) or before.mean() < 0.5 or within.mean() > 0.5:
+    # A mapping that is on asks in every interval; points may be lost.
+    if not len(before) or before.mean() < 0.5:
         return between
     step = timedelta(seconds=queue.pipeline.period_s)
     last = before.index[before][-1].to_pydatetime()
