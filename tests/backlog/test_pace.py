@@ -1,4 +1,4 @@
-"""A case that runs slower or faster says the same: what is long is long beside its own intervals and lengths."""
+"""A case that runs slower or faster says the same: "long" means long beside its own intervals and lengths."""
 
 import pandas as pd
 import pytest

@@ -96,7 +96,8 @@ def test_messages_of_many_items_are_of_many_senders():
     for items, each, found in (
         (40, 1, ["many_senders"]),
         (4, 5, ["many_senders"]),
-        (3, 7, []),
+        (3, 7, ["many_senders"]),
+        (2, 3, ["many_senders"]),
         (4, 1, []),
         (0, 1, []),
     ):
