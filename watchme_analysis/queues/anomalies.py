@@ -321,8 +321,9 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
         failures = None
     errors = _errors_within(tables, pipeline, failures)
     if failures is not None:
-        failures = without_sporadic_failures_before(pipeline, failures, errors)
-        errors = _errors_within(tables, pipeline, failures)
+        kept = without_sporadic_failures_before(pipeline, failures, errors)
+        if kept is not failures:
+            failures, errors = kept, _errors_within(tables, pipeline, kept)
     before, during = run_times(pipeline, failures)
     inside = (
         None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
