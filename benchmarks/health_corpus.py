@@ -1,15 +1,15 @@
 """A corpus of `/health` cases reduced to what the inference engine sees, and how the rules do on it.
 
     python benchmarks/health_corpus.py collect SET[:VARIANT]=FOLDER... [--truth TRUTH] [--made-up] [--bundled]
-    python benchmarks/health_corpus.py evaluate [--cases] [--ablate] [--prune] [--corpus FILE]
+    python benchmarks/health_corpus.py evaluate [--cases] [--prune] [--corpus FILE]
 
 ``collect`` detects the signals in the cases of each folder and replaces the rows of these sets in the corpus:
 case, variant, truth, and one row for each observation (signal, strength, value, rows). TRUTH, or the folder
 ``truth``, holds one ``CASE.json`` for each case with ``cause`` and perhaps ``secondary_cause`` and
 ``other_causes``. ``evaluate`` applies the current causes and rules to the corpus within seconds: no case is
-opened. ``--ablate`` leaves out each signal and each grade in turn and lists what its absence changes.
-``--prune`` lists contradictions that can be left out together: grades below decisive in the files of causes,
-whose signal was observed.
+opened. ``--prune`` lists the grades of cause files that can be left out or lowered a step, alone and
+together, then the explained signals and the signals that can be left out together, without a change of what a
+diagnosis names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from watchme_analysis.health import judge
 from watchme_analysis.health.context import health_context
 from watchme_analysis.health.detection import SIGNALS, detected, health_causes
 from watchme_analysis.health.diagnosis import situation
-from watchme_analysis.inference.causes import Cause, layer_grades
+from watchme_analysis.inference.causes import GRADES, Cause, layer_grades
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
 
@@ -218,13 +218,18 @@ def evaluate(options: argparse.Namespace) -> int:
                 f"{second.finding.cause} {second.finding.log_odds:+.1f}"
             )
     show(table(found))
-    if options.ablate:
-        ablate(entries, found)
     if options.prune:
-        left_out = prunable(entries)
-        print(f"\n{len(left_out)} contradictions can be left out together:\n")
-        for signal, cause, grade in left_out:
-            print(f"- {signal} for {cause} ({grade})")
+        for kind, alone in (("alone", True), ("together", False)):
+            grades = unneeded_grades(entries, alone=alone)
+            print(f"\n{len(grades)} grades can be left out or lowered {kind}:\n")
+            for signal, cause, grade, lower in grades:
+                print(f"- {signal} for {cause}: {grade}, {lower}")
+        pairs = unneeded_pairs(entries)
+        print(f"\n{len(pairs)} signals need not explain another one:\n")
+        print("\n".join(f"- {signal}: {name}" for signal, name in pairs))
+        left_out = unneeded_signals(entries)
+        print(f"\n{len(left_out)} signals can be left out together, or were not observed:\n")
+        print("\n".join(f"- {signal}" for signal in left_out))
     return 0
 
 
@@ -249,95 +254,108 @@ def said_of(entry: Entry) -> tuple[object, float]:
     return (said.verdict, said.cause, beside, said.secondary, status, refuted), said.confidence
 
 
-def prunable(entries: Sequence[Entry]) -> list[tuple[str, str, str]]:
-    """Return contradictions that no verdict, layer, refutation or confidence needs: signal, cause and grade.
-
-    Each is left out together with all before it, and put back if that changes what is named or moves a
-    confidence by more than :data:`NO_CHANGE`.
-    """
-    original = health_causes()
-    having: dict[str, list[Entry]] = {}
+def having_signals(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Return the entries in which each signal was observed, by signal."""
+    found: dict[str, list[Entry]] = {}
     for entry in entries:
         for signal in {one.signal for one in entry.observations}:
-            having.setdefault(signal, []).append(entry)
-    before = {id(entry): said_of(entry) for entry in entries}
+            found.setdefault(signal, []).append(entry)
+    return found
+
+
+class Unchanged:
+    """Tells whether entries keep all that a diagnosis names, and their confidence within NO_CHANGE."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.before = {id(entry): said_of(entry) for entry in entries}
+
+    def __call__(self, entries: Sequence[Entry]) -> bool:
+        """Return True when nothing differs for any of these entries."""
+        for entry in entries:
+            named, confidence = said_of(entry)
+            before, usual = self.before[id(entry)]
+            if named != before or abs(confidence - usual) > NO_CHANGE:
+                return False
+        return True
+
+
+def unneeded_signals(entries: Sequence[Entry]) -> list[str]:
+    """Return signals that can be left out together, rare ones first."""
+    unchanged = Unchanged(entries)
+    found = []
+    for signal, having in sorted(having_signals(entries).items(), key=lambda item: (len(item[1]), item[0])):
+        observed = [entry.observations for entry in having]
+        for entry in having:
+            entry.observations = [one for one in entry.observations if one.signal != signal]
+        if unchanged(having):
+            found.append(signal)
+        else:
+            for entry, observations in zip(having, observed, strict=True):
+                entry.observations = observations
+    for signal in SIGNALS:
+        if signal not in having_signals(entries) and signal not in found:
+            found.append(signal)
+    return found
+
+
+def unneeded_grades(entries: Sequence[Entry], *, alone: bool = False) -> list[tuple[str, str, str, str]]:
+    """Return grades of observed signals that can be left out, or lowered: signal, cause, grade and new one.
+
+    Each is lowered together with all before it, and put back if that changes what is named or moves a
+    confidence by more than :data:`NO_CHANGE`; ``alone``, it is put back in any case. Grades that the causes
+    of a layer share are left as they are: they state what a way of failing excludes.
+    """
+    original = health_causes()
+    having, unchanged = having_signals(entries), Unchanged(entries)
     current = {cause.cause: cause for cause in original}
     of_layers = {cause.cause: layer_grades("health", cause.layer) for cause in original}
     grades = sorted(
-        (-cause.signals[signal].log_odds, len(having[signal]), cause.cause, signal)
+        (abs(cause.signals[signal].log_odds), len(having[signal]), cause.cause, signal)
         for cause in original
         for signal in cause.signals
-        if signal in having
-        and signal not in of_layers[cause.cause]
-        and cause.signals[signal].grade in ("-weak", "-fair", "-strong")
+        if signal in having and signal not in of_layers[cause.cause]
     )
-    left_out = []
+    found = []
+    steps = list(GRADES)
     for _, _, name, signal in grades:
         cause = current[name]
-        rest = {key: grade for key, grade in cause.signals.items() if key != signal}
-        current[name] = replace(cause, signals=rest)
-        with using(tuple(current.values())):
-            is_needed = any(
-                named != before[id(entry)][0] or abs(confidence - before[id(entry)][1]) > NO_CHANGE
-                for entry in having[signal]
-                for named, confidence in (said_of(entry),)
-            )
-        if is_needed:
-            current[name] = cause
-        else:
-            left_out.append((signal, name, cause.signals[signal].grade))
-    return sorted(left_out)
+        grade = cause.signals[signal]
+        sign = "-" if grade.log_odds < 0 else ""
+        at = steps.index(grade.grade.removeprefix("-"))
+        rest = {key: other for key, other in cause.signals.items() if key != signal}
+        tried = [("left out", rest)]
+        if at:
+            size = GRADES[steps[at - 1]]
+            lower = replace(grade, grade=sign + steps[at - 1], log_odds=-size if sign else size)
+            tried.append((lower.grade, {**cause.signals, signal: lower}))
+        for label, signals in tried:
+            current[name] = replace(cause, signals=signals)
+            with using(tuple(current.values())):
+                is_unneeded = unchanged(having[signal])
+            if is_unneeded:
+                found.append((signal, name, grade.grade, label))
+            if not is_unneeded or alone:
+                current[name] = cause
+            if is_unneeded:
+                break
+    return sorted(found)
 
 
-def ablate(entries: Sequence[Entry], found: Sequence[tuple[Entry, judge.Decision]]) -> int:
-    """Print for every signal and grade which outcomes and confidences its absence changes."""
-    before = [(outcome(entry, said), said.confidence) for entry, said in found]
-    original = health_causes()
-    counted = Counter(one.signal for entry in entries for one in entry.observations)
-
-    def changes(causes: Any, chosen: Sequence[int]) -> tuple[int, int, int, float]:
-        judge.health_causes = lambda: causes  # type: ignore[assignment]
-        better = worse = 0
-        most = 0.0
-        for place in chosen:
-            said = judge.decide(entries[place].observations, entries[place].situation)
-            now = outcome(entries[place], said)
-            then, confidence = before[place]
-            better += now == "right" != then
-            worse += then == "right" != now or (now in ("wrong", "sure") and then not in ("wrong", "sure"))
-            if now == then:
-                most = max(most, abs(said.confidence - confidence))
-        return len(chosen), better, worse, most
-
-    print(
-        "\n| left out | observed in | better | worse | largest change of confidence |\n|---|--:|--:|--:|--:|"
-    )
-    for name in SIGNALS:
-        having = [
-            place
-            for place, entry in enumerate(entries)
-            if any(one.signal == name for one in entry.observations)
-        ]
-        without = tuple(
-            replace(cause, signals={key: grade for key, grade in cause.signals.items() if key != name})
-            for cause in original
-        )
-        _, better, worse, most = changes(without, having)
-        print(f"| {name} | {counted[name]} | {better} | {worse} | {most:.2f} |")
-        for cause in original:
-            if name not in cause.signals or not having:
-                continue
-            only = tuple(
-                replace(one, signals={key: grade for key, grade in one.signals.items() if key != name})
-                if one is cause
-                else one
-                for one in original
-            )
-            _, better, worse, most = changes(only, having)
-            grade = cause.signals[name].grade
-            print(f"| - {name} for {cause.cause} ({grade}) | | {better} | {worse} | {most:.2f} |")
-    judge.health_causes = lambda: original  # type: ignore[assignment]
-    return 0
+def unneeded_pairs(entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    """Return pairs of signals of which one need not explain the other, all left out together."""
+    having, unchanged = having_signals(entries), Unchanged(entries)
+    found = []
+    for signal, names in tuple(judge.EXPLAINS.items()):
+        for name in names:
+            with_explaining = {id(entry) for entry in having.get(signal, ())}
+            both = [entry for entry in having.get(name, ()) if id(entry) in with_explaining]
+            before = judge.EXPLAINS[signal]
+            judge.EXPLAINS[signal] = tuple(one for one in before if one != name)
+            if unchanged(both):
+                found.append((signal, name))
+            else:
+                judge.EXPLAINS[signal] = before
+    return found
 
 
 def main(arguments: list[str]) -> int:
@@ -355,7 +373,6 @@ def main(arguments: list[str]) -> int:
     one.set_defaults(run=collect)
     one = commands.add_parser("evaluate")
     one.add_argument("--cases", action="store_true")
-    one.add_argument("--ablate", action="store_true")
     one.add_argument("--prune", action="store_true")
     one.set_defaults(run=evaluate)
     options = parser.parse_args(arguments)

@@ -1,13 +1,17 @@
 """Double and halve each threshold of the `/health` engine, and list what changes in raw cases.
 
     python benchmarks/threshold_effects.py [FOLDER...] [--made-up] [--only TEXT] [--cases N] [--literals]
+        [--without | --conditions]
 
 Each FOLDER holds folders of raw evidence, such as those of a recorder. All cases are read once. A threshold
 is a number, or a number in a tuple, that a module of the engine names, with ``--literals`` also one within a
 function. The engine is loaded with a look-up in place of each, which notes who reads it: only detectors that
 read a threshold run again with another value, and the whole case where its context depends on it. Looking at
-a threshold ends with the first case whose verdict, layers or confidence (by more than 0.02) change, or after
-N cases. A threshold that changes nothing is none, or the case that shows its use is missing.
+a threshold ends with the first case whose verdict, layers or confidence (by more than 0.02) change, after
+three with other observations, or after N cases. A threshold that changes nothing is none, or the case that
+shows its use is missing. ``--without`` sets each threshold to its extremes instead. ``--conditions`` takes
+each condition of the code as always met, in the cases where it was not, and as never met, in the cases where
+it was: one that is met by all cases can go, and so can the branch that no case takes.
 Thresholds that are defaults of arguments keep their values, and so does what a module computes from one.
 """
 
@@ -30,22 +34,34 @@ PACKAGES = ("health", "inference", "requests")
 # Modules that state or show a verdict and decide none.
 SHOWING = ("sections", "summary", "missing", "frames", "rows", "findings", "waterfall", "timeline")
 NO_CHANGE = 0.02
+# Cases with other observations after which a threshold need not be looked at further.
+ENOUGH_CHANGED = 3
+# A value that no count, time or ratio exceeds; a share does not exceed one.
+ENDLESS, MORE_THAN_ALL = 1e9, 1.01
 
 
 @dataclass
 class Threshold:
-    """A number of the engine, where it stands, and the value that the engine sees at present."""
+    """A number of the engine, where it stands, and the value that the engine sees at present.
+
+    A condition is two of them, always met and never met, and its value is whether that is so at present.
+    """
 
     place: str
     value: Any
     now: Any
 
-    def variants(self) -> Iterator[tuple[str, Any]]:
-        """Yield other values with a label, one for each number and factor."""
+    def variants(self, *, extreme: bool) -> Iterator[tuple[str, Any]]:
+        """Yield other values with a label, one for each number and factor or extreme."""
+        if self.value is False:
+            yield "without", True
+            return
         numbers = self.value if isinstance(self.value, tuple) else (self.value,)
         for at, number in enumerate(numbers):
-            for label, factor in (("x 2", 2.0), ("/ 2", 0.5)):
-                other = type(number)(number * factor)
+            most = MORE_THAN_ALL if isinstance(number, float) and number < 1 else ENDLESS
+            changes = (("0", 0.0), ("most", most)) if extreme else (("x 2", number * 2), ("/ 2", number / 2))
+            for label, changed in changes:
+                other = type(number)(changed)
                 if isinstance(self.value, tuple):
                     yield f"[{at}] {label}", (*numbers[:at], other, *numbers[at + 1 :])
                 else:
@@ -62,6 +78,22 @@ def look_up(number: int) -> Any:
     return THRESHOLDS[number].now
 
 
+def condition(number: int, value: Any) -> Any:
+    """Return a condition's value or the one that it is held at, and note which one would change it."""
+    column = str(getattr(value, "dtype", "")) in ("bool", "boolean")
+    if hasattr(value, "__and__") and not column and not isinstance(value, int):
+        return value
+    if THRESHOLDS[number].now:
+        return value | True if column else value or True
+    if THRESHOLDS[number + 1].now:
+        return value & False if column else False
+    if not (value.all() if column else value):
+        READ.add(number)
+    if value.any() if column else value:
+        READ.add(number + 1)
+    return value
+
+
 def numbers_in(node: ast.expr) -> Any:
     """Return the value of a number or a tuple of numbers; None for other expressions."""
     try:
@@ -72,6 +104,44 @@ def numbers_in(node: ast.expr) -> Any:
     plain = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in parts)
     is_status = all(isinstance(one, int) and 100 <= one < 600 for one in parts)
     return value if plain and parts and not is_status else None
+
+
+class Conditions(ast.NodeTransformer):
+    """Put a look-up around each condition within functions, and each part that "and" or "or" join."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def _of(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, (ast.BoolOp, ast.Constant)):
+            return node
+        place = f"{self.file}:{node.lineno}: {ast.unparse(node)}".replace("|", "\\|")
+        THRESHOLDS.extend(Threshold(f"{place} {kind}", False, False) for kind in ("always", "never"))
+        call = ast.Call(ast.Name("_condition_", ast.Load()), [ast.Constant(len(THRESHOLDS) - 2), node], [])
+        return ast.copy_location(call, node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        self.generic_visit(node)
+        node.values = [self._of(one) for one in node.values]
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, (ast.BitAnd, ast.BitOr)):
+            node.left, node.right = self._of(node.left), self._of(node.right)
+        return node
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if isinstance(node, (ast.If, ast.IfExp, ast.While)):
+            node.test = self._of(node.test)
+        elif isinstance(node, ast.comprehension):
+            node.ifs = [self._of(one) for one in node.ifs]
+        return node
 
 
 class LookUps(ast.NodeTransformer):
@@ -112,8 +182,8 @@ class LookUps(ast.NodeTransformer):
 class Finder(importlib.abc.MetaPathFinder):
     """Load the engine's modules with look-ups."""
 
-    def __init__(self, *, literals: bool) -> None:
-        self.literals = literals
+    def __init__(self, *, literals: bool, conditions: bool) -> None:
+        self.literals, self.conditions = literals, conditions
         self.trees: dict[str, tuple[Path, ast.Module]] = {}
         self.named: dict[tuple[str, str], int] = {}
         for path in (path for name in PACKAGES for path in (ROOT / "watchme_analysis" / name).rglob("*.py")):
@@ -157,7 +227,11 @@ class Loader(SourceFileLoader):
             for one in node.names:
                 if (str(node.module), one.name) in self.finder.named:
                     names[one.asname or one.name] = self.finder.named[str(node.module), one.name]
-        changed = LookUps(str(path.relative_to(ROOT)), names, literals=self.finder.literals).visit(tree)
+        file = str(path.relative_to(ROOT))
+        if self.finder.conditions:
+            for node in (node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))):
+                Conditions(file).visit(node)
+        changed = LookUps(file, names, literals=self.finder.literals).visit(tree)
         return compile(ast.fix_missing_locations(changed), str(path), "exec")
 
 
@@ -263,6 +337,8 @@ def effect(engine: Engine, runs: list[Run], number: int, value: Any, most: int) 
             if verdict:
                 return f"verdict of {run.name}"
             changed += other
+            if changed == ENOUGH_CHANGED:
+                return f"signals of {changed} or more"
     except Exception as error:  # a value that no run can have shows that it matters
         return type(error).__name__
     finally:
@@ -280,9 +356,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="thresholds whose place contains TEXT")
     parser.add_argument("--cases", type=int, default=40, metavar="N", help="cases of each value, at most")
     parser.add_argument("--literals", action="store_true", help="with numbers within functions")
+    parser.add_argument("--without", action="store_true", help="thresholds at their extremes")
+    parser.add_argument("--conditions", action="store_true", help="conditions in place of thresholds")
     options = parser.parse_args(arguments)
     builtins._look_up_ = look_up  # type: ignore[attr-defined]
-    sys.meta_path.insert(0, Finder(literals=options.literals))
+    builtins._condition_ = condition  # type: ignore[attr-defined]
+    sys.meta_path.insert(0, Finder(literals=options.literals, conditions=options.conditions))
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     from watchme_analysis.case.opening import open_case
 
@@ -302,9 +381,9 @@ def main(arguments: list[str]) -> int:
     runs = [engine.read(name, opened()) for name, opened in sources]
     print("| threshold | value | changed | effect |\n|---|--:|--:|---|")
     for number, one in enumerate(THRESHOLDS):
-        if options.only not in one.place:
+        if options.only not in one.place or options.conditions != (one.value is False):
             continue
-        for label, value in one.variants():
+        for label, value in one.variants(extreme=options.without):
             done = effect(engine, runs, number, value, options.cases)
             print(f"| {one.place} | {one.value} | {label} | {done} |", flush=True)
     return 0

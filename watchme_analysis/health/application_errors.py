@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from watchme_analysis.health.thresholds import WHOLE
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -17,8 +19,6 @@ _OWN = (401, 403, 409, 410, 422, 429, 500, 501)
 _PASSED_ON = (503,)
 # Usual names of health checks.
 _CHECK = re.compile(r"health|ready|readi|alive|live|ping|heartbeat|status", re.IGNORECASE)
-# Share of an incident's bad requests that must be such errors.
-_MOST = 0.9
 
 
 def is_health_check(route: str) -> bool:
@@ -77,4 +77,4 @@ def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: I
     passed_on |= (observed["status"] == 499) & ~observed["route"].isin(answered)
     own = passed_on & ~observed["slow"] & mine
     during = observed["start"].between(pd.Timestamp(incident.start), pd.Timestamp(incident.end))
-    return own if own[during].sum() >= _MOST * max(int(mine[during].sum()), 1) else none
+    return own if own[during].sum() >= WHOLE * max(int(mine[during].sum()), 1) else none

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # What is explained follows from another observation whatever else holds, and says little more. A
 # process without CPU, descriptors or connections stands still and answers in bunches, as a blocked loop does.
-STANDSTILL = ("stop_and_go", "held_waits", "bunched", "bursts", "cpu_idle", "not_arriving", "loop_held")
+STANDSTILL = ("stop_and_go", "held_waits", "bunched", "bursts", "cpu_idle", "not_arriving")
 # Who waits for a connection holds a thread, and paths that need none do well.
 WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
 # What runs out under a flood runs out because of it.
@@ -59,7 +59,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "cpu_held": STANDSTILL,
     "host_cpu_full": STANDSTILL,
     "starved": STANDSTILL,
-    # A process that waits for memory does not respond. A killed one refuses connections until it restarts.
+    # A process at its limit waits until memory is freed (memory.high in the kernel's cgroup-v2.rst). A killed
+    # one refuses connections until it restarts.
     "memory_at_limit": STANDSTILL,
     "memory_lost": (*STANDSTILL, "refused", "inside_refused", "restarted_often"),
     "arrivals_up": UNDER_LOAD,

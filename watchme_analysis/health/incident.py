@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, WHOLE
 from watchme_analysis.requests.observations import INNER_FIRST, OUTER
 from watchme_analysis.stats.interval_scan import bounds_likelihood, densest_run, likeliest_bounds
 from watchme_analysis.stats.intervals import Interval
@@ -36,16 +36,6 @@ MIN_BAD = 4
 SHORTEST_S = 8.0
 # Default of proxy_connect_timeout and proxy_read_timeout (ngx_http_proxy_module), in seconds.
 DEFAULT_TIME_LIMIT_S = 60.0
-# Good requests between two bursts of bad ones, from which the time between them is calm.
-CALM_ROWS = 5
-# A start or reload of its own has at most this share of a run's bad requests, and lasts at most this share of
-# its time.
-BLIP_COUNT_SHARE = 0.3
-BLIP_TIME_SHARE = 0.1
-# The calm after it takes at least half of the run's time, and so many times as long as nearly all pauses of
-# the rest.
-CALM_TIME_SHARE = 0.5
-CALM_RATIO = 3.0
 # Quantile that stands for nearly all pauses, or nearly all durations of bad requests.
 NEARLY_ALL = 0.9
 # Share of strained observations from which time beside an incident belongs to it, and half its own share.
@@ -66,8 +56,6 @@ USUAL_QUANTILE = 0.2
 BESIDE_SHARE = 0.2
 # Share of an incident's length for which good time after it is a recovery.
 RECOVERED_SHARE = 0.1
-# A route whose own run lasts through this share of the worst one's is part of the incident.
-COVERED_SHARE = 0.8
 # Texts by which curl, getaddrinfo and HTTP clients report that a name could not be resolved.
 UNRESOLVED = r"resolve|name resolution|name or service not known|getaddrinfo|gaierror|nxdomain|nodename"
 # Texts by which a prober reports that its own machine has no route to any address of that kind.
@@ -111,54 +99,17 @@ def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> t
             continue
         # Trouble that recurs has dense bursts: the likelier bounds count, not those of the densest burst.
         likelihood = bounds_likelihood(is_bad, (first, last))
-        run = without_blips(run, column)
         if _lasted_s(run[run[column]]) >= SHORTEST_S and (best is None or likelihood > best[0]):
             best = likelihood, run, score
     return (rows.iloc[:0], 0.0) if best is None else (best[1], best[2])
-
-
-def without_blips(run: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return a run without short bursts far from the rest, such as a reload before the incident."""
-    places = run[column].to_numpy().nonzero()[0]
-    if len(places) < 2:
-        return run
-    seconds = (run["start"] - run["start"].iloc[0]).dt.total_seconds().to_numpy()[places]
-    left, right = 0, len(places)
-    for _ in range(len(places)):
-        head = _blip(seconds[left:right], places[left:right])
-        tail = _blip(-seconds[left:right][::-1], -places[left:right][::-1])
-        if not head and not tail:
-            break
-        left, right = (left + head, right) if head else (left, right - tail)
-    return run.iloc[places[left] : places[right - 1] + 1]
-
-
-def _blip(seconds: Any, places: Any) -> int:
-    """Return how many leading bad observations are a blip: few, short, and far from a rest that is dense."""
-    import numpy as np
-
-    apart, between = np.diff(seconds), np.diff(places) - 1
-    lasted_s = seconds[-1] - seconds[0]
-    for calm in ((between >= CALM_ROWS) & (apart >= CALM_TIME_SHARE * lasted_s)).nonzero()[0]:
-        count = int(calm) + 1
-        rest = apart[count:]
-        if not len(rest) or count > BLIP_COUNT_SHARE * len(seconds):
-            return 0
-        is_far = apart[calm] >= CALM_RATIO * float(np.quantile(rest, NEARLY_ALL))
-        # A rest with such a gap of its own is trouble that recurs, beginning with its first burst.
-        is_alone = float(rest.max()) < apart[calm]
-        is_short = seconds[calm] - seconds[0] <= BLIP_TIME_SHARE * lasted_s
-        if is_far and is_alone and is_short:
-            return count
-    return 0
 
 
 def widened(pooled: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
     """Return a run extended by the time around it in which strained observations are dense as well."""
     for shares in SCAN_SHARES:
         first, last, _ = densest_run(pooled["strained"].to_numpy(), shares)
-        wider = without_blips(pooled.iloc[first : last + 1], "strained")
-        if len(wider) > len(run) and run.index.isin(wider.index).mean() >= 0.8:
+        wider = pooled.iloc[first : last + 1]
+        if len(wider) > len(run) and run.index.isin(wider.index).mean() >= WHOLE:
             begin, end = run.index[0], run.index[-1]
             before, after = wider[wider.index < begin], wider[wider.index > end]
             dense = max(DENSE_STRAIN, run["strained"].mean() / 2)
@@ -212,7 +163,7 @@ def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.Da
     ):
         return run
     begin, end = _with_bursts(rows, (begin, end), begun[0], column)
-    found = without_blips(rows.iloc[begin : end + 1], column)
+    found = rows.iloc[begin : end + 1]
     return found if span_s(found[found[column]]) >= SHORTEST_S else run
 
 
@@ -409,7 +360,7 @@ def _has_recovered(bad: pd.DataFrame, after: pd.DataFrame, last: Any) -> bool:
     A log lacks the requests that were still waiting when it ended: a shorter time shows nothing. Beside a
     short incident, a share of its length is enough.
     """
-    if len(after) < CALM_ROWS:
+    if len(after) < FEWEST_OF_ROUTE:
         return False
     pauses = bad["start"].diff().dt.total_seconds().fillna(0.0)
     waits = bad["duration_s"].astype("float64").fillna(DEFAULT_TIME_LIMIT_S)
@@ -433,7 +384,7 @@ def _outlasts(run: pd.DataFrame, start: Any, end: Any) -> bool:
     covered = (min(last, end) - max(first, start)).total_seconds()
     beside = (last - first).total_seconds() - covered
     length = (end - start).total_seconds()
-    return bool(covered >= COVERED_SHARE * length and beside >= BESIDE_SHARE * length)
+    return bool(covered >= WHOLE * length and beside >= BESIDE_SHARE * length)
 
 
 def find_brief_failure(observed: pd.DataFrame) -> tuple[datetime, datetime, int] | None:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.application_errors import is_health_check
-from watchme_analysis.health.incident import CALM_ROWS
-from watchme_analysis.health.thresholds import FEWEST
+from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE
 from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.observations import INNER, OUTER
 
@@ -176,7 +175,7 @@ def held_back(
         served = rows[inside & ~rows["bad"]]
         span_s = max(span_s, _SLACK_S)
         outside = int((~inside).sum())
-        as_usual = outside >= CALM_ROWS and other_s > 0 and len(served) / span_s >= outside / other_s
+        as_usual = outside >= FEWEST_OF_ROUTE and other_s > 0 and len(served) / span_s >= outside / other_s
         as_usual = as_usual and not _refused_usual(rows[inside], rows[~inside], refused, span_s / other_s)
         if as_usual or _sent_most(rows[inside], served, refused):
             found |= refused & mine

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_of
 from watchme_analysis.access_logs.surges import distinguishing_part
 from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.context import HealthContext, edge_visible
-from watchme_analysis.health.incident import CALM_ROWS, judge_requests
+from watchme_analysis.health.incident import judge_requests
 from watchme_analysis.health.rows import Rows, of_joined, of_observed, select
-from watchme_analysis.health.thresholds import FEWEST_OF_ROUTE, MANY, MOST
+from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MANY, MOST
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.redact import shortened
-from watchme_analysis.requests.observations import ERROR_KINDS
 from watchme_analysis.text.message import Message, Number, Quotation, Resource, TimeSpan, message, sentences
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ CALM_LOGS = ("probes", "access_log", "edge_log", "error_log")
 ONE_PLACE, PART_OF_ALL = 0.7, 0.6
 STOPPED_BY_CHANCE = 1e-6
 LONGEST_RATIO = 3.0
-FEWEST_CALLERS = 3
 # Arrivals during the incident, as a multiple of the busiest comparable interval: from this ratio they are a
 # surge, at the second one beyond doubt, and up to the third they are usual.
 SURGE_RATIO, CLEAR_RATIO, USUAL_RATIO = 2.0, 4.0, 1.5
@@ -58,20 +56,8 @@ def all_well(found: HealthContext) -> list[Observation]:
     shares = monitored.groupby("route")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
-    strength *= 0.5 if _upstream_trouble(found) else 1.0
     rows = of_observed(once) if len(once) else Rows(table, 0, select(table))
     return [Observation("all_well", text, *rows, bad / max(total, 1), "share", strength)]
-
-
-def _upstream_trouble(found: HealthContext) -> bool:
-    """Return whether upstreams failed at several times, with good requests between: no restart does that."""
-    import numpy as np
-
-    errors = found.table("error_log")
-    times = errors.loc[errors["kind"].isin(ERROR_KINDS), "time"].sort_values()
-    good = found.outer_requests.loc[lambda rows: ~rows["bad"], "start"].sort_values()
-    served = np.diff(good.searchsorted(times))
-    return int((served >= CALM_ROWS).sum()) >= 2
 
 
 @detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))
@@ -99,7 +85,7 @@ def stopped(found: HealthContext) -> list[Observation]:
         between = int(((other_s > bounds_s[at]) & (other_s < bounds_s[at + 1])).sum())
         part = len(own_s) / (len(own_s) + len(other_s) - between)
         # A route that is busy at times has gaps between them.
-        if len(gaps_s) > 1 and gaps_s[at] < LONGEST_RATIO * float(np.partition(gaps_s, -2)[-2]):
+        if gaps_s[at] < LONGEST_RATIO * float(np.partition(gaps_s, -2)[-2]):
             continue
         # By the clock too: what else arrived may have been a burst.
         usual_s = float(gaps_s.sum() - gaps_s[at]) / len(own_s)
@@ -121,7 +107,7 @@ def stopped(found: HealthContext) -> list[Observation]:
     text = message("health-arrivals-stopped", span=span, path=Resource(route), others=between)
     logged = of_joined("nginx", mine)
     signals = [Observation("arrivals_stopped", text, *logged)]
-    if len(callers) >= FEWEST_CALLERS:
+    if len(callers) >= FEWEST:
         text = message("health-callers-stopped", callers=len(callers), path=Resource(route))
         signals.append(Observation("callers_stopped", text, *logged))
     return signals
@@ -135,13 +121,12 @@ def arrivals(found: HealthContext) -> list[Observation]:
     side = "nginx" if found.has("access_log") else "edge"
     rows = _requests(found, side)
     times = rows[f"{side}_start"]
-    begun = _begun(times, found)
-    inside = times.between(begun, found.end)
-    length_s = (found.end - begun).total_seconds()
+    inside = times.between(found.start, found.end)
+    length_s = (found.end - found.start).total_seconds()
     other = times[~inside]
     if length_s <= 0 or len(other) < FEWEST_ARRIVALS_OUTSIDE or not inside.any():
         return []
-    usual = _busiest_rate(other, begun, found.end, length_s)
+    usual = _busiest_rate(other, found.start, found.end, length_s)
     rate = int(inside.sum()) / length_s
     ratio = rate / usual
     numbers = {"rate": Number(rate), "ratio": Number(ratio, 2)}
@@ -170,19 +155,6 @@ def _requests(found: HealthContext, side: str) -> pd.DataFrame:
 
 def _span_s(times: pd.Series) -> float:
     return max(float((times.max() - times.min()).total_seconds()), 1.0)
-
-
-def _begun(times: pd.Series, found: HealthContext) -> datetime:
-    """Return when the arrivals of the incident began: requests pile up before the first of them fails."""
-    length_s = (found.end - found.start).total_seconds()
-    early = found.start - timedelta(seconds=length_s)
-    ahead = times.between(early, found.start, inclusive="left")
-    rest = times[(times < early) | (times > found.end)]
-    # Only requests before both show what is usual: few arrive while callers still wait.
-    if length_s <= 0 or int((times < early).sum()) < FEWEST_ARRIVALS_OUTSIDE:
-        return found.start
-    usual = _busiest_rate(rest, early, found.end, length_s)
-    return early if int(ahead.sum()) / length_s >= SURGE_RATIO * usual else found.start
 
 
 def _busiest_rate(other: pd.Series, begun: datetime, ended: datetime, length_s: float) -> float:

@@ -39,8 +39,6 @@ MORE = 3.0
 _WAITED_FOR = re.compile(
     r"(sqlalchemy|sqlmodel|psycopg_pool|asyncpg|aiomysql|aiopg|httpx|aiohttp|pymongo|motor)\b.*"
 )
-# Without an endpoint that needs no connection and did well, a loop that is held looks the same.
-WITHOUT_CALM_ROUTE = 0.6
 # Clients that wait for a free connection of a pool of their own, as calls of the source name them.
 _POOLED = (
     r"sqlalchemy|psycopg|asyncpg|aiopg|mysql|oracle|odbc|mongo|redis|supabase|postgrest|httpx|cursor|[Pp]ool"
@@ -209,7 +207,7 @@ def _judged(
         *of_joined(side, crowded),
         float(size),
         "connections",
-        1.0 if calm else WITHOUT_CALM_ROUTE,
+        1.0 if calm else UNCONTESTED,
         detail,
     )
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
 GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
-# Share of other requests that may have another path at Nginx all the same.
-FEW_RENAMED = 0.02
 # A name, and the table that says it with the query for its rows and their number.
 _Set = tuple[str, tuple[str, str, int]]
 _LOGS = {"edge": "edge_log", "nginx": "access_log"}
@@ -246,7 +244,7 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
         text = message(
             "health-edge-passes-on-by-probes", bad=bad_nginx, requests=len(nginx), paths=found.endpoints
         )
-        return [Observation("edge_passes_on", text, *of_observed(nginx), strength=0.8)]
+        return [Observation("edge_passes_on", text, *of_observed(nginx))]
     timed = nginx["duration_s"].notna().any()
     if len(nginx) >= FEWEST and timed and bad_nginx <= CALM_SHARE * len(nginx):
         middle = float(nginx["duration_s"].median())
@@ -320,7 +318,7 @@ def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     requests = _with_nginx_path(found, found.joined)
     other = requests["nginx_path"].astype(object) != requests["path"].astype(object)
     # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
-    if other[~requests["during"]].sum() > FEW_RENAMED * len(requests):
+    if other[~requests["during"]].sum() > CALM_SHARE * len(requests):
         return []
     mine = requests[requests.index.isin(bad.index) & other]
     if not concerns(len(mine), len(bad), MOST):

@@ -53,8 +53,6 @@ from watchme_analysis.text.message import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# Share of bad requests astray from which on no dead neighbour explains them.
-MOST_MOVED = 0.1
 # How Nginx says that a header did not fit into its proxy_buffer_size.
 TOO_BIG = "sent too big header"
 # Where Nginx stood when it failed to agree on TLS with an upstream.
@@ -113,7 +111,7 @@ def nginx(found: HealthContext) -> list[Observation]:
     ]
     makers = ((alone, _alone), (held, _waits), (moved, _elsewhere), (cut, _impatient), (refused, _mangles))
     # A few may end at a dead server, with no other left to try: all would, were they sent astray.
-    dead, routes = dead_server(found) if len(moved) < MOST_MOVED * total else ([], [])
+    dead, routes = dead_server(found) if len(moved) < CALM_SHARE * total else ([], [])
     seen += dead
     explained = int(passed_on["route"].isin(routes).sum())
     for rows, maker in makers:
@@ -411,7 +409,7 @@ def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     )
     alone = message("health-nginx-alone-detail", place=label(found), statuses=codes)
     detail = sentences(alone, nginx_rule(found))
-    strength = 0.8 * by_count(len(refused))
+    strength = by_count(len(refused))
     return [Observation("nginx_alone", text, *of_joined("nginx", refused), strength=strength, detail=detail)]
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # How probers and clients report that a connection was refused.
 _REFUSED = r"refused"
 # A process is measured at steady intervals; so many of them without a sample are a gap.
-MISSED_SAMPLES, FEWEST_INTERVALS = 3, 5
+MISSED_SAMPLES = 3
 # Without another process that was measured meanwhile, the sampler itself may have stopped.
 ALONE = 0.6
 _ENDED = r"Finished server process|Application shutdown complete|Shutting down|Worker exiting"
@@ -47,8 +47,6 @@ _AT_START = re.compile(r"uvicorn[./]__main__|import_from_string|load_app\b|gunic
 MOST_QUOTED = 160
 _NOT_LOADED = "Error loading ASGI app"
 _STARTED = r"Started server process \[(\d+)\]"
-# From how many starts on something ends the process.
-OFTEN_STARTED = 3
 # Seconds from "unhealthy" to a restart: docker-autoheal looks every 5 s by default, and Docker gives a
 # container 10 s to stop before it is killed (``docker stop``, ``stop_grace_period`` of Compose).
 RESTART_S = 5.0 + 10.0
@@ -129,7 +127,7 @@ def metrics_gap(found: HealthContext) -> list[Observation]:
         return []
     times = gauges(found).index.to_series().sort_values()
     apart = times.diff().dt.total_seconds()
-    step_s = float(apart.median()) if len(times) >= FEWEST_INTERVALS else float("nan")
+    step_s = float(apart.median()) if len(times) > FEWEST else float("nan")
     start, end = pd.Timestamp(found.start), pd.Timestamp(found.end)
     gaps = apart[apart > MISSED_SAMPLES * step_s]
     missed = [
@@ -228,7 +226,7 @@ def restarts(found: HealthContext) -> list[Observation]:
             "restarted" if times == 1 else "restarted_often",
             sentences(text, follows),
             *lines("app_log", starts),
-            strength=0.2 if reason else 0.5 if times == OFTEN_STARTED - 1 else 1.0,
+            strength=0.2 if reason else 1.0,
             detail=message("health-restarted-detail", times=times),
         )
     ]

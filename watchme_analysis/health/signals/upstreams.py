@@ -154,7 +154,7 @@ def elsewhere_by_errors(found: HealthContext, mine: pd.DataFrame, usual: dict[st
     detail = message(
         "health-moved-upstream-by-errors-detail", **elsewhere, place=label(found), errors=len(moved)
     )
-    return [Observation("moved_upstream", text, *lines("error_log", moved), detail=detail, strength=0.9)]
+    return [Observation("moved_upstream", text, *lines("error_log", moved), detail=detail)]
 
 
 DETECTORS = (wrong_port,)
