@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_of
@@ -121,12 +121,13 @@ def arrivals(found: HealthContext) -> list[Observation]:
     side = "nginx" if found.has("access_log") else "edge"
     rows = _requests(found, side)
     times = rows[f"{side}_start"]
-    inside = times.between(found.start, found.end)
-    length_s = (found.end - found.start).total_seconds()
+    begun = _begun(times, found)
+    inside = times.between(begun, found.end)
+    length_s = (found.end - begun).total_seconds()
     other = times[~inside]
     if length_s <= 0 or len(other) < FEWEST_ARRIVALS_OUTSIDE or not inside.any():
         return []
-    usual = _busiest_rate(other, found.start, found.end, length_s)
+    usual = _busiest_rate(other, begun, found.end, length_s)
     rate = int(inside.sum()) / length_s
     ratio = rate / usual
     numbers = {"rate": Number(rate), "ratio": Number(ratio, 2)}
@@ -155,6 +156,19 @@ def _requests(found: HealthContext, side: str) -> pd.DataFrame:
 
 def _span_s(times: pd.Series) -> float:
     return max(float((times.max() - times.min()).total_seconds()), 1.0)
+
+
+def _begun(times: pd.Series, found: HealthContext) -> datetime:
+    """Return when the arrivals of the incident began: requests pile up before the first of them fails."""
+    length_s = (found.end - found.start).total_seconds()
+    early = found.start - timedelta(seconds=length_s)
+    ahead = times.between(early, found.start, inclusive="left")
+    rest = times[(times < early) | (times > found.end)]
+    # Only requests before both show what is usual: few arrive while callers still wait.
+    if length_s <= 0 or int((times < early).sum()) < FEWEST_ARRIVALS_OUTSIDE:
+        return found.start
+    usual = _busiest_rate(rest, early, found.end, length_s)
+    return early if int(ahead.sum()) / length_s >= SURGE_RATIO * usual else found.start
 
 
 def _busiest_rate(other: pd.Series, begun: datetime, ended: datetime, length_s: float) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import gauges, own_source, own_within, waiting
@@ -37,17 +36,24 @@ if TYPE_CHECKING:
 # A core is full when sampling leaves no more than this.
 FULL_PCT = 88.0
 IDLE_PCT = 35.0
-# A sample tells of all the time since the one before: two show that a short incident had CPU to spare.
-FEWEST_SAMPLES = 2
+# A sample tells of all the time since the one before: two show that a short incident had CPU to spare, and
+# so many that it had none.
+FEWEST_SAMPLES, ENOUGH_SAMPLES = 2, 3
 # A process is held at its CPU when this many samples show no more than this share of the usual dispersion.
 HELD_SAMPLES = 8
 HELD_DISPERSION = 0.2
 HELD_LEAST_PCT = 2.0
+# Work that comes by chance spreads by more than this share of its height, where it is no more than one core.
+LEVEL_SPREAD = 0.2
 # Use has risen when it stands so many times above the usual and a little more, which an idle process may use
-# by chance, and is no small part of a core.
-RISEN_TIMES, RISEN_MORE_PCT, RISEN_LEAST_PCT = 1.7, 5.0, 25.0
-# A rise may follow from what callers ask for, so that it tells less than a core that is full.
-RISE_TELLS = 0.5
+# by chance; below this height only where it is level or a crowd of threads shares it, so many times above.
+RISEN_TIMES, RISEN_MORE_PCT, RISEN_LEAST_PCT, LEVEL_TIMES = 1.7, 5.0, 25.0, 5.0
+# So many more threads than before are more that want the CPU. A loop waits up to 5 ms for each that computes
+# (Python's switch interval), so that a few of them don't hold it up by themselves.
+MORE_THREADS, CROWD_THREADS = 3, 8
+# Nine of ten samples reach this share of the median when use stands at a ceiling. Steady work looks the same,
+# and a mere rise may follow from what callers ask for: both tell less than a core that is full.
+FLAT_SHARE, FLAT_TELLS, RISE_TELLS = 0.75, 0.6, 0.4
 # Samples with no more than this share of the usual dispersion may be held: means of so many decide.
 STEADIER, SMOOTHED = 0.3, 3
 STANDS_STILL = ("stop_and_go", "held_waits", "bunched", "bursts")
@@ -56,6 +62,8 @@ ON_THE_LOOP = ("handler_off_pool", "loop_paths_too")
 # Who is given a little CPU uses some in nearly every sample while so many requests wait; sampling rounds the
 # least to nothing.
 NOTHING_PCT, NOTHING_SHARE, WAITING = 0.5, 0.15, 2
+# Threads that compute while the loop waits for them are what a source may show wrongly to be none.
+THREADS_TELL = 0.6
 # How metrics of a whole machine or control group are called, in words of their names.
 _MACHINE = re.compile(r"host|node|machine|system|total|group|cgroup")
 _MACHINE_NAMES = re.compile(r"host|node|machine|system|ec2")
@@ -96,18 +104,18 @@ def cpu(
     usual = before["cpu_pct"].dropna() if "cpu_pct" in before else used.iloc[:0]
     calm = float(usual.median()) if len(usual) else 0.0
     part = granted_part(cores)
-    if len(used) < FEWEST:
+    if len(used) < ENOUGH_SAMPLES:
         return _idle(used, calm, samples("cpu_pct"), part)
-    pressed = _pressed(used, calm, others, part)
+    grown = 0.0
+    if "threads" in mine and "threads" in before and len(before):
+        grown = float(mine["threads"].median() - before["threads"].max())
+    pressed = _pressed(used, calm, others, part, grown >= CROWD_THREADS)
     if pressed is None:
         return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"), part)
     text, strength = pressed
     sql, middle = samples("cpu_pct"), float(used.median())
     seen = [Observation("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, text)]
-    grown = 0.0
-    if "threads" in mine and "threads" in before and len(before):
-        grown = float(mine["threads"].median() - before["threads"].max())
-    if grown >= FEWEST:
+    if grown >= MORE_THREADS:
         more = message("health-cpu-threads", threads=round(grown))
         rows, sql = int(mine["threads"].notna().sum()), samples("threads")
         seen.append(Observation("cpu_threads", more, "host_metrics", rows, sql, grown, "threads"))
@@ -119,7 +127,9 @@ def granted_part(cores: float | None) -> float:
     return min(cores or 1.0, 1.0)
 
 
-def _pressed(used: pd.Series, calm: float, others: pd.DataFrame, part: float) -> tuple[Text, float] | None:
+def _pressed(
+    used: pd.Series, calm: float, others: pd.DataFrame, part: float, crowded: bool
+) -> tuple[Text, float] | None:
     """Return in a sentence that the CPU was full, shared or risen, and how much that says (0 to 1)."""
     middle, rows = float(used.median()), len(used)
     limit = FULL_PCT * part
@@ -131,11 +141,17 @@ def _pressed(used: pd.Series, calm: float, others: pd.DataFrame, part: float) ->
         if part < 1:
             return message("health-cpu-full-of-quota", **stood, cores=Number(part)), 1.0
         return message("health-cpu-full", **stood), 1.0
-    if middle < max(RISEN_LEAST_PCT * part, RISEN_TIMES * calm + RISEN_MORE_PCT * part):
+    is_far = rows >= HELD_SAMPLES and middle >= LEVEL_TIMES * calm + RISEN_MORE_PCT
+    is_level = is_far and float(used.std()) <= LEVEL_SPREAD * middle
+    # What a crowd of new threads uses differs from sample to sample, as they start and end.
+    is_high = middle >= RISEN_LEAST_PCT * part or is_level or (is_far and crowded)
+    if not is_high or middle < RISEN_TIMES * calm + RISEN_MORE_PCT * part:
         return None
     together = middle + (float(others.median().sum()) if len(others) else 0.0)
     if part == 1 and together >= FULL_PCT:
         return message("health-cpu-shared", **levels, together=percent(together)), 1.0
+    if float(used.quantile(0.1)) >= FLAT_SHARE * middle and middle < FULL_PCT:
+        return message("health-cpu-level", **levels), 1.0 if is_level else FLAT_TELLS
     return message("health-cpu-rose", **levels), RISE_TELLS
 
 
@@ -237,12 +253,16 @@ def starved(found: HealthContext, seen: Sequence[Observation]) -> list[Observati
     if not still or not on_loop or not is_read:
         return []
     if "cpu_idle" in by and _always_runs(found):
-        cpu, text = by["cpu_idle"], message("health-starved")
+        cpu, text, strength = by["cpu_idle"], message("health-starved"), 1.0
     elif {"cpu_full", "threads_of_its_own"} <= set(by):
-        cpu, text = by["cpu_full"], message("health-starved-by-threads")
+        cpu, text, strength = by["cpu_full"], message("health-starved-by-threads"), THREADS_TELL
     else:
         return []
-    return [replace(cpu, signal="starved", statement=text, strength=1.0, detail=text)]
+    return [
+        Observation(
+            "starved", text, cpu.table, cpu.rows, cpu.sql, cpu.effect, cpu.effect_unit, strength, text
+        )
+    ]
 
 
 def _always_runs(found: HealthContext) -> bool:

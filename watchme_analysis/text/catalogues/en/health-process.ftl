@@ -3,6 +3,7 @@
 health-cpu-full = CPU of the process was full in { $full } of { $samples } samples (median { $median }, before { $before }).
 health-cpu-full-of-quota = CPU of the process was full in { $full } of { $samples } samples, as { $cores } cores are granted (median { $median }, before { $before }).
 health-cpu-shared = The measured processes together used { $together } CPU, this one { $median } (before { $before }).
+health-cpu-level = CPU of the process stayed level at { $median } (before { $before }), as at a limit.
 health-cpu-rose = CPU of the process rose to { $median } (before { $before }).
 health-cpu-threads = { $threads } more threads than before shared that CPU.
 health-cpu-held = CPU of the process stayed level at { $median } (nine tenths of samples between { $low } and { $high }, relative variance { $times } times less than before) while { $requests } requests were open: it gets no more.

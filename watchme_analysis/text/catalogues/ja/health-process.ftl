@@ -3,6 +3,7 @@
 health-cpu-full = プロセスの CPU は { $samples } サンプル中 { $full } サンプルで上限に達していました (中央値 { $median }、以前は { $before })。
 health-cpu-full-of-quota = プロセスの CPU (割り当て { $cores } コア) は { $samples } サンプル中 { $full } サンプルで上限に達していました (中央値 { $median }、以前は { $before })。
 health-cpu-shared = 計測対象のプロセス全体の CPU 使用率は { $together }、このプロセスは { $median } でした (以前は { $before })。
+health-cpu-level = プロセスの CPU 使用率は { $median } で横ばいで (以前は { $before })、上限に達している場合の特徴です。
 health-cpu-rose = プロセスの CPU 使用率が { $median } に上昇しました (以前は { $before })。
 health-cpu-threads = その CPU を、以前より { $threads } 本多いスレッドが共有していました。
 health-cpu-held = リクエストが { $requests } 件処理中の間、プロセスの CPU 使用率は { $median } で横ばいでした (サンプルの 9 割が { $low } 〜 { $high }、相対的な分散は以前の { $times } 分の 1)。これ以上の CPU が割り当てられていません。

@@ -1,0 +1,41 @@
+"""Arrivals during an incident in contrast to usual ones: a surge begins before the first request fails."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from worlds.health_world import moment
+
+from watchme_analysis.health.signals.arrivals import arrivals
+
+
+def during(start, end, *spans):
+    """Return an incident of a service that receives so many requests per second in each span."""
+    at = [second + part / rate for a, b, rate in spans for second in range(a, b) for part in range(rate)]
+    rows = pd.DataFrame({"nginx_start": [moment(second) for second in at], "route": "/jobs"})
+    rows = rows.assign(seen_nginx=True, nginx_file="access.log", nginx_line=range(len(rows)))
+    bad = pd.DataFrame({"failed": [True], "bad": [True]})
+    return SimpleNamespace(
+        joined=rows,
+        has=lambda name: name == "access_log",
+        upstreams={},
+        services=(),
+        start=moment(start),
+        end=moment(end),
+        outer_affected=bad,
+    )
+
+
+@pytest.mark.parametrize(
+    ("spans", "signal"),
+    [
+        (((0, 100, 2), (100, 140, 10), (140, 200, 2)), "arrivals_up"),
+        # The first failure comes when what is waited for is used up.
+        (((0, 80, 2), (80, 140, 10), (140, 200, 2)), "arrivals_up"),
+        # As many for as long at another time are usual.
+        (((0, 40, 10), (40, 100, 2), (100, 140, 10), (140, 200, 2)), "arrivals_usual"),
+        (((0, 200, 2),), "arrivals_usual"),
+    ],
+)
+def test_arrivals_are_compared_from_where_they_rise(spans, signal):
+    assert [one.signal for one in arrivals(during(110, 140, *spans))] == [signal]
