@@ -25,7 +25,7 @@ NAMES = dict.fromkeys(
         "message",
         "label",
         "_label",
-        "_rendered",
+        "_render_message",
         "Message",
         "format",
         "note",
@@ -43,7 +43,7 @@ NAMES |= {"of_file": 1, "without_repeated": 2}
 # Functions that take the values of a message as keywords, and no others.
 CHECKED = (
     "message",
-    "_rendered",
+    "_render_message",
     "label",
     "note",
     "of_file",

@@ -58,7 +58,7 @@ def sentence_of(error: BaseException, language: str) -> tuple[str, int] | None:
         sentence = _of_files(error, language)
         return (sentence, BAD_INPUT) if sentence else None
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return _rendered("command-stopped", language), STOPPED
+        return _render_message("command-stopped", language), STOPPED
     return None
 
 
@@ -78,11 +78,11 @@ def _translated(text: str, language: str) -> str:
         for pattern, message_id in OF_CLICK.items():
             found = re.fullmatch(pattern, text)
             if found:
-                return _rendered(message_id, language, **found.groupdict())
+                return _render_message(message_id, language, **found.groupdict())
     return render(text, language)
 
 
-def _rendered(message_id: str, language: str, **values: str) -> str:
+def _render_message(message_id: str, language: str, **values: str) -> str:
     # Imported here, since a command without an error needs no catalogue.
     from watchme_analysis.text.message import Resource, message
     from watchme_analysis.text.render import render
@@ -102,7 +102,7 @@ def _usage(error: click.UsageError, language: str) -> str:
     if error.ctx is None:
         return f"{sentence}{stop}"
     gap = "" if language == "ja" else " "
-    return f"{sentence}{stop}{gap}{_rendered('command-see-help', language, command=error.ctx.command_path)}"
+    return f"{sentence}{stop}{gap}{_render_message('command-see-help', language, command=error.ctx.command_path)}"
 
 
 def _detail(error: click.UsageError, language: str) -> str:
@@ -117,20 +117,22 @@ def _of_kind(error: click.UsageError, language: str) -> str:
     param = getattr(error, "param", None)
     named = param.get_error_hint(error.ctx).replace("'", "") if isinstance(param, click.Parameter) else ""
     if isinstance(error, click.MissingParameter):
-        return _rendered("command-missing", language, name=named or str(error.param_hint or ""))
+        return _render_message("command-missing", language, name=named or str(error.param_hint or ""))
     if (command := getattr(error, "command_name", None)) is not None:  # a class of newer versions of click
         near = [*(getattr(error, "possibilities", None) or ()), ""][0]
         message_id = "error-no-command-near" if near else "error-no-command"
-        return _rendered(message_id, language, command=repr(command), near=near)
+        return _render_message(message_id, language, command=repr(command), near=near)
     if isinstance(error, click.NoSuchOption):
         near = ", ".join(error.possibilities or ())
-        found = _rendered("command-no-option", language, name=error.option_name)
-        return found + (_rendered("command-did-you-mean", language, words=near) if near else "")
+        found = _render_message("command-no-option", language, name=error.option_name)
+        return found + (_render_message("command-did-you-mean", language, words=near) if near else "")
     if isinstance(error, click.BadParameter):
         hint = error.param_hint if isinstance(error.param_hint, str) else named
-        return _rendered("command-invalid", language, name=hint, problem=_translated(error.message, language))
+        return _render_message(
+            "command-invalid", language, name=hint, problem=_translated(error.message, language)
+        )
     if isinstance(error, click.BadOptionUsage):
-        return _rendered(
+        return _render_message(
             "command-invalid", language, name=error.option_name, problem=_translated(error.message, language)
         )
     return ""
@@ -139,9 +141,11 @@ def _of_kind(error: click.UsageError, language: str) -> str:
 def _of_files(error: OSError, language: str) -> str:
     """Return a sentence on a file that can't be read or written; empty for other errors."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _rendered(
+        return _render_message(
             "command-no-room", language, file=str(error.filename or "-"), folder=tempfile.gettempdir()
         )
     if error.filename is None:
         return ""
-    return _rendered("command-file", language, file=str(error.filename), reason=_reason(error, language))
+    return _render_message(
+        "command-file", language, file=str(error.filename), reason=_reason(error, language)
+    )

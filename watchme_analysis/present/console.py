@@ -391,13 +391,13 @@ class _Printed:
             lines += self._evidence(entry)
         others = len(found["ranking"]) - len(laid_out)
         if others:
-            lines += ["", filled(self._rendered("print-other-causes", count=others))]
+            lines += ["", filled(self._render_message("print-other-causes", count=others))]
         if found["missing_evidence"]:
             lines += ["", self._label("print-collect-next")]
             for item in found["missing_evidence"]:
                 lines.append(
                     _bullet(
-                        self._rendered(
+                        self._render_message(
                             "print-missing", what=Resource(item["what"]), why=Resource(item["why"])
                         )
                     )
@@ -413,7 +413,7 @@ class _Printed:
     def _text(self, text: Text) -> str:
         return render(text, self.language, self.zone)
 
-    def _rendered(self, message_id: str, /, **values: Any) -> str:
+    def _render_message(self, message_id: str, /, **values: Any) -> str:
         return self._text(message(message_id, **values))
 
     def _label(self, message_id: str) -> str:
@@ -431,7 +431,7 @@ class _Printed:
             if found["cause"]
             else message("print-no-single-cause")
         )
-        return self._rendered(
+        return self._render_message(
             "print-head",
             verdict=Choice(found["verdict"]),
             cause=cause,
@@ -462,7 +462,7 @@ class _Printed:
         ]
         if found.get("change"):
             change = found["change"]
-            sentence = self._rendered(
+            sentence = self._render_message(
                 "print-change-event",
                 event=Resource(str(change.get("event_name"))),
                 user=Resource(str(change.get("user"))),
@@ -470,7 +470,7 @@ class _Printed:
             )
             lines.append(self._fact("change", sentence))
         if found["question"] == "backlog":
-            sentence = self._rendered(
+            sentence = self._render_message(
                 "print-message-counts",
                 moved=int(found.get("dead_letters") or 0),
                 deleted=int(found.get("lost") or 0),
@@ -505,16 +505,17 @@ class _Printed:
         title = entry["cause"] + (f": {entry['detail']}" if entry["detail"] else "")
         lines = ["", filled(title)]
         for item in sorted(entry["evidence"], key=lambda item: -abs(item["weight"])):
-            rows = self._rendered("print-rows", table=Resource(item["table"]), rows=int(item["rows"]))
+            rows = self._render_message("print-rows", table=Resource(item["table"]), rows=int(item["rows"]))
             statement = item["statement"] if "message" in item else as_sentence(item["statement"])
             lines.append(_bullet(f"{item['weight']:+.1f}  {statement} [{rows}]"))
             if self.with_sql and item["sql"]:
                 lines.append(textwrap.indent(item["sql"], "      "))
         lines += [
-            _bullet(self._rendered("print-not-covered", text=Resource(text))) for text in entry["not_covered"]
+            _bullet(self._render_message("print-not-covered", text=Resource(text)))
+            for text in entry["not_covered"]
         ]
         if entry["next_test"]:
-            lines.append(_bullet(self._rendered("print-next-test", text=Resource(entry["next_test"]))))
+            lines.append(_bullet(self._render_message("print-next-test", text=Resource(entry["next_test"]))))
         return lines
 
     def _coverage_notes(self, case: str) -> list[str]:
@@ -524,7 +525,10 @@ class _Printed:
         lines = [_bullet(f"{name}: {note}") for name, note in shown]
         more = sum(max(0, len(entry["notes"]) - _MOST_NOTES) for entry in coverage.values())
         if more:
-            lines += [_bullet(self._rendered("print-more", count=more)), f"    watchme case show {case}"]
+            lines += [
+                _bullet(self._render_message("print-more", count=more)),
+                f"    watchme case show {case}",
+            ]
         return ["", self._label("print-notes"), *lines] if lines else []
 
 

@@ -73,30 +73,30 @@ def losses_table(
         Language of caption, headings and cells.
     """
 
-    def _rendered(message_id: str, **values: Any) -> str:
+    def _render_message(message_id: str, **values: Any) -> str:
         return render(message(message_id, **values), language, zone)
 
     rows = [
         (
             name,
-            _rendered("losses-no-row"),
-            _rendered("losses-needed-by", causes=[cause.replace("_", " ") for cause in sorted(causes)]),
+            _render_message("losses-no-row"),
+            _render_message("losses-needed-by", causes=[cause.replace("_", " ") for cause in sorted(causes)]),
         )
         for name, causes in absent.items()
     ]
     for name, entry in coverage.items():
         if entry["rejected"]:
-            kept = _rendered("losses-kept", table=Resource("rejected_lines"))
-            rows.append((name, _rendered("losses-rejected", lines=int(entry["rejected"])), kept))
+            kept = _render_message("losses-kept", table=Resource("rejected_lines"))
+            rows.append((name, _render_message("losses-rejected", lines=int(entry["rejected"])), kept))
         if entry["truncated"]:
-            notes = entry["notes"] or [_rendered("coverage-uncounted")]
-            rows += [(name, _rendered("losses-cut-off"), render(text, language)) for text in notes]
+            notes = entry["notes"] or [_render_message("coverage-uncounted")]
+            rows += [(name, _render_message("losses-cut-off"), render(text, language)) for text in notes]
     for name, stretches in gaps.items():
         rows += [
             (
                 name,
-                _rendered("losses-gap", lasted=Duration((end - start).total_seconds())),
-                _rendered(
+                _render_message("losses-gap", lasted=Duration((end - start).total_seconds())),
+                _render_message(
                     "losses-between",
                     start=Resource(format_time(start, zone)),
                     end=Resource(format_time(end, zone)),
@@ -104,6 +104,6 @@ def losses_table(
             )
             for start, end in stretches
         ]
-    note = "" if rows else _rendered("losses-none")
+    note = "" if rows else _render_message("losses-none")
     heads = tuple(label(f"column-{name}", language) for name in ("table", "loss", "detail"))
-    return TableView(with_zone(_rendered("losses-caption"), zone, language), heads, tuple(rows), note)
+    return TableView(with_zone(_render_message("losses-caption"), zone, language), heads, tuple(rows), note)
