@@ -102,7 +102,8 @@ def _usage(error: click.UsageError, language: str) -> str:
     if error.ctx is None:
         return f"{sentence}{stop}"
     gap = "" if language == "ja" else " "
-    return f"{sentence}{stop}{gap}{_render_message('command-see-help', language, command=error.ctx.command_path)}"
+    advice = _render_message("command-see-help", language, command=error.ctx.command_path)
+    return f"{sentence}{stop}{gap}{advice}"
 
 
 def _detail(error: click.UsageError, language: str) -> str:
