@@ -57,6 +57,15 @@ def test_a_link_that_is_cut_and_comes_back_serves_at_once_what_it_connects():
     assert not filled(*frames(*cut))
 
 
+def test_connections_that_fail_while_nobody_waits_find_no_full_queue():
+    """The way is cut for seconds; what is connected before its end is served together when it is back."""
+    cut = [
+        (at / 8, *((5.0, 0.0, "connect") if at % 48 < 32 else (0.0, 6 - at % 48 / 8, None)))
+        for at in range(480)
+    ]
+    assert not filled(*frames(*cut))
+
+
 @pytest.mark.parametrize(
     ("rows", "waiting"),
     [

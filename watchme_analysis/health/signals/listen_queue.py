@@ -6,11 +6,11 @@ that were connected in time wait in it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.signals.vantages import at_bad_moments
-from watchme_analysis.health.thresholds import FEWEST, MANY, MOST
+from watchme_analysis.health.thresholds import FEWEST, MANY, MOST, WHOLE
 from watchme_analysis.text.message import Text, message, sentences
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def state(
 def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:
     """Say that connections failed in runs, and that what was connected between them waited.
 
-    Lost packets make no such order: they hit one connection and spare the next, which is served at once.
+    Lost packets make no such order: they hit one connection and spare the next, which is served at once. On a
+    way that is cut for seconds, connections fail while no other waits as well.
 
     Parameters
     ----------
@@ -86,6 +87,9 @@ def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:
     waited = int(rows.loc[~late, "nginx_bad"].sum())
     if connected < MANY or waited < MOST * connected:
         return ""
+    moments_s = (rows.loc[late, "nginx_start"] - passed_on["nginx_start"].min()).dt.total_seconds()
+    if (_waiting(passed_on, parts, moments_s.to_numpy()) > 0).mean() < WHOLE:
+        return ""
     runs = 1 + int((late[1:] != late[:-1]).sum())
     pairs = 2 * failed * connected
     expected = pairs / until + 1
@@ -103,31 +107,35 @@ def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:
 
 
 def most_waiting(passed_on: pd.DataFrame, parts: pd.DataFrame) -> int:
-    """Return the most connected requests that waited for a response at one time.
-
-    So many at most were in the queue. A caller that leaves remains in it until the server takes the
-    connection, at the latest when it responds to one that was made later.
+    """Return the most connected requests that waited for a response at one time: so many at most were queued.
 
     Parameters
     ----------
     passed_on, parts
         As :func:`state` takes them.
     """
+    return int(_waiting(passed_on, parts).max(initial=0))
+
+
+def _waiting(passed_on: pd.DataFrame, parts: pd.DataFrame, moments_s: Any = None) -> Any:
+    """Return how many connected requests waited at some moments, or when each of them was connected.
+
+    The moments are seconds after the first of all requests. A caller that leaves remains in the queue until the server takes the connection, at the latest when it
+    responds to one that was made later.
+    """
     import numpy as np
 
     gave_up = parts["gave_up_in"].astype(object)
     connected = parts["connect_s"].notna() & gave_up.ne("connect")
-    if not connected.any():
-        return 0
-    starts = passed_on.loc[connected, "nginx_start"]
-    parts = parts[connected]
-    entered = ((starts - starts.min()).dt.total_seconds() + parts["connect_s"]).to_numpy()
-    order = np.argsort(entered, kind="stable")
-    entered = entered[order]
-    responded = entered + parts["header_s"].where(gave_up[connected].ne("header")).to_numpy()[order]
+    starts_s = (passed_on["nginx_start"] - passed_on["nginx_start"].min()).dt.total_seconds()
+    entered = (starts_s + parts["connect_s"])[connected].sort_values(kind="stable")
+    waits_s = parts["header_s"].where(gave_up.ne("header"))[entered.index].to_numpy()
+    entered = entered.to_numpy()
+    responded = entered + waits_s
     later = np.fmin.accumulate(responded[::-1])[::-1]
     left = np.sort(np.nan_to_num(np.where(np.isnan(responded), later, responded), nan=np.inf))
-    return int((np.arange(1, len(entered) + 1) - np.searchsorted(left, entered, side="left")).max())
+    moments_s = entered if moments_s is None else moments_s
+    return np.searchsorted(entered, moments_s, side="right") - np.searchsorted(left, moments_s, side="left")
 
 
 def _served_between(passed_on: pd.DataFrame, parts: pd.DataFrame) -> int:
