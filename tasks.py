@@ -20,10 +20,12 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -36,6 +38,8 @@ VERSIONS = "Python 3.11, 3.12 or 3.13"
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import ensurepip, venv"
 # Tests without these markers, and without the notebooks, are those to run after each change.
 FAST = "not slow and not browser and not nginx and not spark and not netns and not fuzz"
+# Installations of the lock at once: while one waits for the network, another unpacks.
+AT_ONCE = 3
 # Each worker of the tests takes about half a gigabyte.
 MOST_WORKERS = 4
 UV = "uv==0.13.9"  # compiles the lock; nobody else needs it
@@ -122,7 +126,7 @@ def spark(arguments: list[str]) -> int:
     """Add Spark to .venv; it comes as a source archive, which the other packages never do."""
     del arguments
     setup([])
-    pip(VENV, "install", "--require-hashes", "--no-compile", "-r", SPARK_LOCK.name)
+    pip(VENV, ["install", "--require-hashes", "--no-compile", "-r", SPARK_LOCK.name])
     if not shutil.which("java"):
         print("Spark needs Java 17 or newer (on Debian or Ubuntu: apt install default-jre-headless).")
     return 0
@@ -136,7 +140,7 @@ def lock(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         builder = Path(folder)
         make_environment(suitable_python(candidates()), builder)
-        pip(builder, "install", UV)
+        pip(builder, ["install", UV])
         compiler = str(builder / "bin" / "uv")
         options = "--universal --python-version 3.11 --generate-hashes --no-header"
         quiet = "--no-emit-index-url --no-annotate --quiet"
@@ -170,9 +174,13 @@ def setup(arguments: list[str]) -> int:
             f"Installing up to {count} locked packages; the first time takes a minute or two ...", flush=True
         )
         # Python compiles what is imported; to compile all beforehand would take as long as the rest.
-        locked = ["--require-hashes", "--only-binary", ":all:", "--no-compile"]
-        pip(VENV, "install", *locked, "-r", LOCK.name)
-        pip(VENV, "install", "--no-deps", "--no-build-isolation", "--editable", ".")
+        locked = ["--require-hashes", "--only-binary", ":all:", "--no-compile", "--no-deps"]
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder, f"part-{number}.lock") for number in range(AT_ONCE)]
+            for file, part in zip(files, parts(LOCK.read_text(), AT_ONCE), strict=True):
+                file.write_text(part)
+            pip(VENV, *(["install", *locked, "-r", str(file)] for file in files))
+        pip(VENV, ["install", "--no-deps", "--no-build-isolation", "--editable", "."])
         STAMP.write_text(state)
         print("Ready: .venv/bin/watchme --help", flush=True)
     return 0
@@ -239,8 +247,14 @@ def usable(folder: Path) -> bool:
     return False
 
 
-def pip(folder: Path, *arguments: str) -> None:
-    """Run pip inside an environment, quietly and without questions."""
+def parts(lock: str, count: int) -> list[str]:
+    """Divide a lock into so many, each with whole entries; a line without indentation begins one."""
+    entries = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
+    return ["".join(entries[first::count]) for first in range(count)]
+
+
+def pip(folder: Path, *tasks: list[str]) -> None:
+    """Run pip inside an environment, quietly and without questions; several tasks at once."""
     command = [
         str(folder / "bin" / "python"),
         "-m",
@@ -249,7 +263,9 @@ def pip(folder: Path, *arguments: str) -> None:
         "--no-input",
         "--disable-pip-version-check",
     ]
-    if run([*command, *arguments]):
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        failed = any([*pool.map(run, ([*command, *arguments] for arguments in tasks))])
+    if failed:
         raise TaskError(
             "pip could not install what is locked (its words are above); check the network, or PIP_INDEX_URL "
             "for an index of your own, and run the same command again."

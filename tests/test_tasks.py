@@ -87,3 +87,21 @@ def test_the_fast_tests_are_those_without_a_marker(tasks, monkeypatch):
     assert {"tests", "notebooks"} <= set(everything)
     assert "tests" in fast and "notebooks" not in fast
     assert named[4:] == ["tests/test_tasks.py"]
+
+
+def test_the_lock_is_installed_in_parts_that_hold_each_entry_once(tasks):
+    lock = tasks.LOCK.read_text()
+    parts = tasks.parts(lock, 3)
+    assert all(part and not part[0].isspace() for part in parts)
+    assert sorted(line for part in parts for line in part.splitlines()) == sorted(lock.splitlines())
+    entries = [part.count("==") for part in parts]
+    assert tasks.parts("a==1 \\\n    --hash=x\nb==2\n", 2) == ["a==1 \\\n    --hash=x\n", "b==2\n"]
+    assert min(entries) > 50
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_one_installation_that_fails_ends_the_set_up(tasks, monkeypatch, tmp_path, failing):
+    monkeypatch.setattr(tasks, "run", lambda command: int(command[-1] == str(failing)))
+    with pytest.raises(tasks.TaskError, match="pip could not install"):
+        tasks.pip(tmp_path, ["install", "0"], ["install", "1"])
+    tasks.pip(tmp_path, ["install", "2"], ["install", "3"])
