@@ -249,7 +249,7 @@ def usable(folder: Path) -> bool:
 
 def parts(lock: str, count: int) -> list[str]:
     """Divide a lock into so many, each with whole entries; a line without indentation begins one."""
-    entries = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
+    entries = [entry for entry in re.split(r"^(?=\S)", lock, flags=re.MULTILINE) if entry]
     return ["".join(entries[first::count]) for first in range(count)]
 
 

@@ -120,8 +120,8 @@ def most_waiting(passed_on: pd.DataFrame, parts: pd.DataFrame) -> int:
 def _waiting(passed_on: pd.DataFrame, parts: pd.DataFrame, moments_s: Any = None) -> Any:
     """Return how many connected requests waited at some moments, or when each of them was connected.
 
-    The moments are seconds after the first of all requests. A caller that leaves remains in the queue until the
-    server takes the connection, at the latest when it responds to one that was made later.
+    The moments are seconds after the first of all requests. A caller that leaves remains in the queue until
+    the server takes the connection, at the latest when it responds to one that was made later.
     """
     import numpy as np
 
