@@ -56,11 +56,11 @@ def test_a_host_without_points_is_silent_and_one_with_waiting_calls_runs(
     monkeypatch.setattr(api, "failures_span", lambda queue: "span")
     cpu = pd.Series([None if at in silent else 50.0 for at in range(36)], index=TIMES)
     seen = look(pd.DataFrame({"cpu_pct": cpu}), run_before_s=durations_s[0], run_during_s=durations_s[1])
-    told = list(api.host(seen))
-    assert signals(told) == found
+    observed = list(api.host(seen))
+    assert signals(observed) == found
     if found == ["host_silent"]:
-        since = told[0][1]["backlog-host-silent"]["since"]
-        assert (since, told[0][2]["span"]) == (TIMES[min(silent)], "span")
+        since = observed[0][1]["backlog-host-silent"]["since"]
+        assert (since, observed[0][2]["span"]) == (TIMES[min(silent)], "span")
     frame = pd.DataFrame({"cpu_pct": cpu})
     short = SimpleNamespace(start=TIMES[26], end=TIMES[28])  # a point or two may be late
     early = SimpleNamespace(start=TIMES[0], end=TIMES[9])
@@ -102,8 +102,8 @@ def test_messages_of_many_items_are_of_many_senders():
         (0, 1, []),
     ):
         counts = Counter(dict.fromkeys(range(items), each))
-        told = list(message.senders(look(by_item=counts, main_item_first_sent=None)))
-        assert signals(told) == found, (items, each)
+        observed = list(message.senders(look(by_item=counts, main_item_first_sent=None)))
+        assert signals(observed) == found, (items, each)
     (one,) = message.senders(look(by_item=Counter(dict.fromkeys("abcd", 5)), main_item_first_sent=None))
     said = one[1]["backlog-items"]
     assert (said["dead"], said["total"], said["others"], said["item"]) == (5, 20, 3, "a")
@@ -112,7 +112,7 @@ def test_messages_of_many_items_are_of_many_senders():
 def test_many_good_runs_since_the_last_change_clear_it():
     frame = pd.DataFrame({"tried": 3.0, "failed": [None, 1.0] * 18}, index=TIMES)
     for modified, well in ((TIMES[20], 15.0), (TIMES[22], 10.0), (TIMES[23], None), (None, None)):
-        told = list(function.changed(look(frame, modified=modified)))
-        assert [one[2]["effect"] for one in told] == ([] if well is None else [well])
+        observed = list(function.changed(look(frame, modified=modified)))
+        assert [one[2]["effect"] for one in observed] == ([] if well is None else [well])
     assert signals(function.changed(look(frame, modified=TIMES[0]))) == ["unchanged_and_ran_well"]
     assert list(function.changed(look(frame, modified=TIMES[0], failures=None))) == []

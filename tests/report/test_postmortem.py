@@ -132,8 +132,8 @@ def test_actions_that_are_alike_are_told_once_with_their_number():
     found = [
         ((time - start).total_seconds() / 60, said.id, outcome) for time, said, outcome in actions_taken(case)
     ]
-    told = [(1, "postmortem-alike", "done"), *((at, "plan-complete", "done") for at in (5, 6, 7, 8))]
-    assert found == [*told, (9, "plan-complete", "failed")]
+    before = [(1, "postmortem-alike", "done"), *((at, "plan-complete", "done") for at in (5, 6, 7, 8))]
+    assert found == [*before, (9, "plan-complete", "failed")]
     (_, said, _), *_ = actions_taken(case)
     assert said.values["count"].number == 3
     assert said.values["first"].values["count"].number == 1

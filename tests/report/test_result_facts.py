@@ -85,8 +85,8 @@ def test_a_headline_says_the_cause_or_that_there_is_no_incident():
     assert queues.subject == "q and f"
     assert found(incident={"start": "2026-03-02T04:00:00+00:00", "end": "2026-03-02T03:00:00+00:00"}).duration
     stored = message("quotation", text=Quotation("x"))
-    told = {"cause": "app_threadpool", "evidence": [evidence(1.0, message=stored.to_dict())]}
-    assert found(ranking=[told]).reasons[0][0] == render(stored)
+    leading = {"cause": "app_threadpool", "evidence": [evidence(1.0, message=stored.to_dict())]}
+    assert found(ranking=[leading]).reasons[0][0] == render(stored)
 
 
 def test_a_later_run_is_compared_with_the_earlier_one():

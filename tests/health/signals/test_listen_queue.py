@@ -1,4 +1,4 @@
-"""A full queue of connections in contrast to lost packets, where nobody knows how long the queue is."""
+"""A full queue of connections in contrast to lost packets, where the length of the queue is unknown."""
 
 import random
 
@@ -57,7 +57,7 @@ def test_a_link_that_is_cut_and_comes_back_serves_at_once_what_it_connects():
     assert not filled(*frames(*cut))
 
 
-def test_connections_that_fail_while_nobody_waits_find_no_full_queue():
+def test_connections_that_fail_while_no_request_waits_find_no_full_queue():
     """The way is cut for seconds; what is connected before its end is served together when it is back."""
     cut = [
         (at / 8, *((5.0, 0.0, "connect") if at % 48 < 32 else (0.0, 6 - at % 48 / 8, None)))
@@ -74,7 +74,7 @@ def test_connections_that_fail_while_nobody_waits_find_no_full_queue():
         ([(0, 0.0, 0.5, None), (0.1, 1.0, 0.5, None)], 1),
         # Never connected.
         ([(0, 0.0, 0.5, None), (0.1, 5.0, 0.0, "connect")], 1),
-        # Who leaves remains in the queue until the server takes what came later.
+        # A caller that leaves remains in the queue until the server takes a later connection.
         ([(0, 0.0, 1.0, "header"), (1.5, 0.0, 1.0, None), (2.0, 0.0, 1.0, None), (3.2, 0.0, 0.1, None)], 3),
         ([(0, 0.0, 1.0, "header"), (1.5, 0.0, 1.0, "header"), (9.0, 0.0, 0.1, "header")], 3),
         ([(0, 5.0, 0.0, "connect")], 0),

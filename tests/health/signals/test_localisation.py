@@ -237,8 +237,8 @@ def test_probabilities_of_layers_and_the_named_layer_agree(tmp_path):
 def test_the_file_of_layers_contradicts_what_a_fate_excludes():
     for layer in LAYERS:
         grades = layer_grades("health", layer)
-        told = {name: fate for name, fate in FATES.items() if name not in VAGUE}
-        excluded = {f"fate_{name}" for name, fate in told.items() if layer in fate.excludes}
+        with_signal = {name: fate for name, fate in FATES.items() if name not in VAGUE}
+        excluded = {f"fate_{name}" for name, fate in with_signal.items() if layer in fate.excludes}
         contradicted = {
             name for name, grade in grades.items() if name.startswith("fate_") and grade.grade == "-decisive"
         }
