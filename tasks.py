@@ -33,6 +33,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "setup-done.txt"
 LOCK = ROOT / "requirements.lock"
 SPARK_LOCK = ROOT / "requirements-spark.lock"
+EXAMPLE = ROOT / "data" / "health-threadpool"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 VERSIONS = "Python 3.11, 3.12 or 3.13"
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import ensurepip, venv"
@@ -173,7 +174,7 @@ def setup(arguments: list[str]) -> int:
         print(
             f"Installing up to {count} locked packages; the first time takes a minute or two ...", flush=True
         )
-        # Python compiles what is imported; to compile all beforehand would take as long as the rest.
+        # To compile all of it would take as long as the rest; what a diagnosis imports is compiled below.
         locked = ["--require-hashes", "--only-binary", ":all:", "--no-compile", "--no-deps"]
         with tempfile.TemporaryDirectory() as folder:
             files = [Path(folder, f"part-{number}.lock") for number in range(AT_ONCE)]
@@ -181,6 +182,9 @@ def setup(arguments: list[str]) -> int:
                 file.write_text(part)
             pip(VENV, *(["install", *locked, "-r", str(file)] for file in files))
         pip(VENV, ["install", "--no-deps", "--no-build-isolation", "--editable", "."])
+        # Where PYTHONDONTWRITEBYTECODE is set, each later command would compile all that it imports again.
+        run([tool("python"), "-m", "compileall", "-q", "watchme_analysis"])
+        run([tool("watchme"), "diagnose", "all", str(EXAMPLE)], stdout=subprocess.DEVNULL)
         STAMP.write_text(state)
         print("Ready: .venv/bin/watchme --help", flush=True)
     return 0
@@ -277,14 +281,14 @@ def tool(name: str) -> str:
     return str(VENV / "bin" / name)
 
 
-def run(command: list[str]) -> int:
+def run(command: list[str], stdout: int | None = None) -> int:
     """Run a command in the repository's folder; Python keeps what it compiles.
 
     Otherwise each worker of the tests, each kernel and each command would compile the same files again.
     """
     sys.stdout.flush()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, env=environment, stdout=stdout, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -34,9 +34,6 @@ settings.load_profile("project")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A grammar of addresses that a library compiles when it finds it, which takes seconds and no test needs.
-sys.modules.setdefault("rfc3987_syntax", None)
-
 # The same settings for every test, whatever its working directory and whoever runs it.
 for key in KEYS:
     os.environ.pop(PREFIX + key.upper(), None)

@@ -7,13 +7,14 @@ from math import isnan
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr
 
 from watchme_analysis.stats.correlation import rank_correlation
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_it_is_that_of_scipy_with_ties(seed: int) -> None:
+    from scipy.stats import spearmanr  # takes a second, which each worker would wait for
+
     rng = np.random.default_rng(seed)
     one = pd.Series(rng.integers(0, 8, 60).astype(float))
     other = one * 2 + rng.integers(0, 8, 60)
