@@ -1,7 +1,7 @@
 """A corpus of `/health` cases reduced to what the inference engine sees, and how the rules do on it.
 
     python benchmarks/health_corpus.py collect SET[:VARIANT]=FOLDER... [--truth TRUTH] [--made-up] [--bundled]
-    python benchmarks/health_corpus.py evaluate [--cases] [--prune] [--corpus FILE]
+    python benchmarks/health_corpus.py evaluate [--cases] [--prune] [--halves] [--corpus FILE]
 
 ``collect`` detects the signals in the cases of each folder and replaces the rows of these sets in the corpus:
 case, variant, truth, and one row for each observation (signal, strength, value, rows). TRUTH, or the folder
@@ -9,7 +9,8 @@ case, variant, truth, and one row for each observation (signal, strength, value,
 ``other_causes``. ``evaluate`` applies the current causes and rules to the corpus within seconds: no case is
 opened. ``--prune`` lists the grades of cause files that can be left out or lowered a step, alone and
 together, then the explained signals and the signals that can be left out together, without a change of what a
-diagnosis names.
+diagnosis names. ``--halves`` leaves out what a part of the corpus does not need, and counts the cases of the
+other part that are named otherwise then.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ CONTROL = "none"
 # Truth of a constructed case whose evidence names a layer at most.
 OPEN = "open"
 SURE = 0.9
+WRONG = ("wrong", "sure")
 # Change of a confidence that leaves a verdict as it was.
 NO_CHANGE = 0.02
 
@@ -230,6 +232,10 @@ def evaluate(options: argparse.Namespace) -> int:
         left_out = unneeded_signals(entries)
         print(f"\n{len(left_out)} signals can be left out together, or were not observed:\n")
         print("\n".join(f"- {signal}" for signal in left_out))
+    if options.halves:
+        for name, one, other in halves(entries):
+            print(f"\nWhat {name} do not need ({len(one)} cases), left out on the {len(other)} others:")
+            print(", ".join(f"{count} {what}" for what, count in effect_of_pruning(one, other).items()))
     return 0
 
 
@@ -341,6 +347,53 @@ def unneeded_grades(entries: Sequence[Entry], *, alone: bool = False) -> list[tu
     return sorted(found)
 
 
+def halves(entries: Sequence[Entry]) -> Iterator[tuple[str, list[Entry], list[Entry]]]:
+    """Yield names of parts of a corpus, each with its entries and the others; a case is in one of them."""
+    cases = sorted({entry.case for entry in entries})
+    for name, chosen in (
+        ("the shared cases", {entry.case for entry in entries if entry.part == "shared"}),
+        ("all but the shared cases", {entry.case for entry in entries if entry.part != "shared"}),
+        ("every second case from the first on", set(cases[::2])),
+        ("every second case from the second on", set(cases[1::2])),
+    ):
+        yield (
+            name,
+            [entry for entry in entries if entry.case in chosen],
+            [entry for entry in entries if entry.case not in chosen],
+        )
+
+
+def effect_of_pruning(one: Sequence[Entry], other: Sequence[Entry]) -> Counter[str]:
+    """Return counts of what is named otherwise in some entries without the grades that others do not need."""
+    lowered = unneeded_grades(one)
+    before = [(outcome(entry, said), said_of(entry)[0]) for entry, said in decisions(other)]
+    with using(with_lowered(health_causes(), lowered)):
+        after = [(outcome(entry, said), said_of(entry)[0]) for entry, said in decisions(other)]
+    found = Counter({"left out or lowered": len(lowered)})
+    for (was, named_before), (now, named_after) in zip(before, after, strict=True):
+        found["named otherwise"] += named_before != named_after
+        found["no longer right"] += was == "right" != now
+        found["right only now"] += was != "right" == now
+        found["wrong only now"] += now in WRONG and was not in WRONG
+    return found
+
+
+def with_lowered(causes: Sequence[Cause], lowered: Sequence[tuple[str, str, str, str]]) -> tuple[Cause, ...]:
+    """Return causes with grades left out or lowered as :func:`unneeded_grades` found them."""
+    current = {cause.cause: cause for cause in causes}
+    for signal, name, _, label in lowered:
+        cause = current[name]
+        signals = dict(cause.signals)
+        if label == "left out":
+            del signals[signal]
+        else:
+            size = GRADES[label.removeprefix("-")]
+            log_odds = -size if label.startswith("-") else size
+            signals[signal] = replace(signals[signal], grade=label, log_odds=log_odds)
+        current[name] = replace(cause, signals=signals)
+    return tuple(current.values())
+
+
 def unneeded_pairs(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     """Return pairs of signals of which one need not explain the other, all left out together."""
     having, unchanged = having_signals(entries), Unchanged(entries)
@@ -374,6 +427,7 @@ def main(arguments: list[str]) -> int:
     one = commands.add_parser("evaluate")
     one.add_argument("--cases", action="store_true")
     one.add_argument("--prune", action="store_true")
+    one.add_argument("--halves", action="store_true")
     one.set_defaults(run=evaluate)
     options = parser.parse_args(arguments)
     return int(options.run(options))

@@ -81,3 +81,13 @@ def test_what_can_be_left_out_together_changes_nothing(corpus):
     signals = corpus.unneeded_signals(entries)
     assert not {one.signal for entry in entries for one in entry.observations} & set(signals)
     assert [named for named, _ in map(corpus.said_of, entries)] == [named for named, _ in before]
+
+
+@pytest.mark.slow
+def test_what_some_cases_do_not_need_changes_nothing_on_them_and_may_on_others(corpus):
+    entries = corpus.read_corpus()
+    one = [entry for entry in entries if entry.part == "bundled"]
+    other = [entry for entry in entries if entry.part == "made up"]
+    assert corpus.effect_of_pruning(one, one)["left out or lowered"] > 0
+    assert corpus.effect_of_pruning(one, one)["named otherwise"] == 0
+    assert corpus.effect_of_pruning(one, other)["named otherwise"] > 0
