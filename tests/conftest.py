@@ -39,9 +39,11 @@ for key in KEYS:
     os.environ.pop(PREFIX + key.upper(), None)
 os.environ[PREFIX + "TIME_ZONE"] = "Asia/Tokyo"
 
-# Tests with one of these markers take about so many times as long as others.
+# Tests with one of these markers take about so many times as long as others. Those of no single
+# package, which lie in this folder itself, play a whole incident or build a wheel.
 MARKED = {"slow", "browser", "nginx", "spark", "netns", "fuzz"}
 SLOW_WEIGHT = 20
+WHOLE_WEIGHT = 200
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -60,7 +62,12 @@ def pytest_collection_modifyitems(items):
     # Files that take long come first, so that no worker begins one when the others have nothing left to do.
     weight = Counter()
     for item in items:
-        weight[item.path] += SLOW_WEIGHT if item.path.suffix == ".ipynb" or MARKED & set(item.keywords) else 1
+        if item.path.suffix == ".ipynb":
+            weight[item.path] += SLOW_WEIGHT
+        elif MARKED & set(item.keywords):
+            weight[item.path] += WHOLE_WEIGHT if item.path.parent == ROOT / "tests" else SLOW_WEIGHT
+        else:
+            weight[item.path] += 1
     items.sort(key=lambda item: -weight[item.path])
 
 
