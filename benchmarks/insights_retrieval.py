@@ -54,7 +54,7 @@ SERVER = """
 import json, sys, threading
 sys.path.insert(0, sys.argv[1])
 from worlds.aws_front import Server
-server = Server(moto_port=0)
+server = Server()
 front = server.front
 front.polls, front.latency_s, front.query_s = 0, 0.05, 0.5
 print(server.url, flush=True)

@@ -212,17 +212,23 @@ def drawn(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def moto_port():
-    """Port of a moto server of this process."""
+def moto_server():
+    """A moto server of this process."""
     from worlds.moto_server import MotoServer
 
     server = MotoServer()
-    yield server.port
+    yield server
     server.close()
 
 
+@pytest.fixture(scope="session")
+def moto_port(moto_server):
+    """Port of the moto server of this process."""
+    return moto_server.port
+
+
 @pytest.fixture
-def front(moto_port, monkeypatch):
+def front(moto_server, monkeypatch):
     """A front before moto with nothing in it, as the account that the environment points at.
 
     Commands ask it at a test's pace: its quotas are no account's.
@@ -242,9 +248,9 @@ def front(moto_port, monkeypatch):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     here = client.SessionTarget()
     monkeypatch.setattr(client, "Aws", lambda place=here, pace=FAST, made=client.Aws: made(place, pace))
-    server = Server(moto_port)
+    server = Server(moto_server)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-    connection = http.client.HTTPConnection("127.0.0.1", moto_port)
+    connection = http.client.HTTPConnection("127.0.0.1", moto_server.port)
     connection.request("POST", "/moto-api/reset")
     connection.getresponse().read()
     connection.close()

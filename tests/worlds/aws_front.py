@@ -6,7 +6,6 @@ mappings, and what SQS refuses of FIFO queues (`event_sources`); queues of many 
 Everything else goes on to moto.
 """
 
-import http.client
 import json
 import re
 import socket
@@ -522,22 +521,14 @@ FAULTS = {
 }
 
 
-def handler_for(front, moto_port):
+def handler_for(front, server):
     @cache
     def moto(service):
-        return boto3.client(service, endpoint_url=f"http://127.0.0.1:{moto_port}")
+        return boto3.client(service, endpoint_url=f"http://127.0.0.1:{server.port}")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
-
-        def setup(self):
-            super().setup()
-            self.moto = http.client.HTTPConnection("127.0.0.1", moto_port, timeout=20)
-
-        def finish(self):
-            self.moto.close()
-            super().finish()
 
         def log_message(self, *arguments):
             pass
@@ -643,17 +634,10 @@ def handler_for(front, moto_port):
             requested["Entries"] = [one for one in requested["Entries"] if one["Id"] != entry]
             answer = {}
             if requested["Entries"]:
-                _, _, data = self.forwarded(json.dumps(requested).encode())
+                *_, data = server.answer(self, json.dumps(requested).encode())
                 answer = json.loads(data)
             failed = {"Id": entry, "SenderFault": sender_fault, "Code": "InternalError"}
             self.answer({"Successful": [], **answer, "Failed": [*answer.get("Failed", []), failed]})
-
-        def forwarded(self, body):
-            left = {"connection", "content-length"}
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in left}
-            self.moto.request(self.command, self.path, body, headers)
-            answer = self.moto.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
 
         def forward(self, body):
             operation, requested_body = self.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1], body
@@ -662,7 +646,7 @@ def handler_for(front, moto_port):
                 given = json.loads(body)
                 getattr(front, before)(given, moto)
                 body = json.dumps(given).encode()
-            status, received, data = self.forwarded(body)
+            status, _, headers, data = server.answer(self, body)
             if after and status == 200:
                 getattr(front, after)(json.loads(body), moto)
             if operation == "DescribeAlarms" and status == 200:
@@ -670,15 +654,8 @@ def handler_for(front, moto_port):
             if operation == "GetQueueAttributes" and status == 200:
                 data = front.with_allow_policy(json.loads(requested_body), data)
             self.send_response(status)
-            for name, value in received:
-                if name.lower() not in {
-                    "connection",
-                    "content-length",
-                    "transfer-encoding",
-                    "server",
-                    "date",
-                }:
-                    self.send_header(name, value)
+            for name, value in headers:
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -687,11 +664,11 @@ def handler_for(front, moto_port):
 
 
 class Server:
-    """The front serving on a port of this machine, moto behind it."""
+    """The front serving on a port of this machine, a `MotoServer` behind it where calls go on to moto."""
 
-    def __init__(self, moto_port):
+    def __init__(self, moto=None):
         self.front = Front()
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(self.front, moto_port))
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(self.front, moto))
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
         self.front.lambdas.address = self.front.queues.address = self.url
