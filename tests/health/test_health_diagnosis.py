@@ -1,18 +1,18 @@
-import json
-from itertools import cycle, islice
-
 import duckdb  # noqa: F401  (case.sql needs it; fail early when it is missing)
 import pandas as pd
 import pytest
+from worlds.health_constructed import composed, no_common_network, port_published_no_more
 from worlds.health_scenarios import (
     SCENARIOS,
     connections_used_up,
     cpu_full,
     cpu_held,
-    host_out_of_cpu,
+    edge_holds,
+    nginx_gives_up,
     nginx_misdirects,
     on,
     on_service,
+    packets_lost,
     pool_used_up,
 )
 from worlds.health_world import (
@@ -21,8 +21,9 @@ from worlds.health_world import (
     JOBS,
     OTHER,
     REPORT,
-    USUAL,
+    Signals,
     case,
+    context_of,
     give,
     investigate,
     moment,
@@ -51,9 +52,6 @@ def fault(request):
     return inv, inv.once(health.diagnose), SCENARIOS[request.param]
 
 
-TABLES = ("error_log", "probes", "app_handlers", "access_log", "host_metrics", "edge_log", "app_log")
-
-
 def test_names_the_cause(fault, request):
     _, said, cause = fault
     if cpu_full.__name__ in request.node.name:
@@ -62,6 +60,7 @@ def test_names_the_cause(fault, request):
         assert said.extra["layer"] == "process"
         return
     assert (said.verdict, said.cause) == ("supported", cause), said.summary
+    assert {entry.finding.cause: entry.status for entry in said.ranking}["none"] == "refuted"
     assert said.summary[-1].id == "health-remedy", "what to do, not what else to collect"
 
 
@@ -102,24 +101,22 @@ def test_says_it_in_three_sentences(fault):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(TABLES)))
-def test_less_evidence_never_makes_a_sure_wrong_cause(number):
-    """Each table is lacking for a fault of its own."""
-    faults = islice(cycle(SCENARIOS.items()), 2 * number, None)
-    table = TABLES[number]
-    made, cause = next((made, cause) for make, cause in faults if not (made := make()).table(table).empty)
-    said = health.diagnose(investigate(without(made, table)))
-    assert said.cause in (cause, None) or said.confidence < 0.7, said.summary
+@pytest.mark.parametrize(
+    ("build", "table"),
+    [(nginx_gives_up, "error_log"), (edge_holds, "access_log"), (packets_lost, "edge_log")],
+)
+def test_less_evidence_never_makes_a_sure_wrong_cause(build, table):
+    said = health.diagnose(investigate(without(build(), table)))
+    assert said.cause in (SCENARIOS[build], None) or said.confidence < 0.7, said.summary
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "table", "alike", "wish"),
     [
-        (starved_of_cpu, "host_metrics", "app_event_loop", "missing-metrics-what")
-        for starved_of_cpu in (cpu_held, host_out_of_cpu)
-    ]
-    + [(connections_used_up, "app_log", "app_threadpool", "missing-application-log-what")],
+        (cpu_held, "host_metrics", "app_event_loop", "missing-metrics-what"),
+        (connections_used_up, "app_log", "app_threadpool", "missing-application-log-what"),
+    ],
 )
 def test_lookalikes_that_nothing_tells_apart_share_and_what_would_is_requested_first(
     build, table, alike, wish
@@ -133,17 +130,12 @@ def test_lookalikes_that_nothing_tells_apart_share_and_what_would_is_requested_f
     assert said.summary[2].values["what"].id == wish
 
 
-@pytest.mark.slow
 def test_a_source_without_a_client_that_pools_connections_tells_a_pool_of_threads_apart():
     call = {"file": "app.py", "line": 9, "kind": "blocking_io", "context": "thread_pool", "function": "fetch"}
-
-    def diagnose_with_call(name):
-        made = pool_used_up()
+    made = without(pool_used_up(), "app_log")
+    for name, is_known in (("urllib.request.urlopen", True), ("sqlalchemy.create_engine().connect", False)):
         give(made, "app_calls", [call | {"call": name}])
-        return health.diagnose(investigate(without(made, "app_log")))
-
-    assert diagnose_with_call("urllib.request.urlopen").cause == "app_threadpool"
-    assert diagnose_with_call("sqlalchemy.create_engine().connect").verdict == "inconclusive"
+        assert ("pool_of_connections_known" in Signals(made)) is is_known
 
 
 @pytest.mark.slow
@@ -161,6 +153,7 @@ def test_a_calm_record_has_no_incident():
     said = health.diagnose(investigate(case(lambda path, second: None)))
     assert (said.verdict, said.cause, said.incident_start) == ("no_incident", "none", None)
     assert said.extra["endpoints"] == []
+    assert {entry.finding.cause: entry.status for entry in said.ranking}["none"] == "supported"
 
 
 @pytest.mark.slow
@@ -179,17 +172,16 @@ def test_a_short_blip_is_no_incident():
     def blip(path, second):
         return {"status": 502, "error": "upstream_reset"} if second < FAULT[0] + 2 else None
 
-    assert health.diagnose(investigate(case(blip))).verdict == "no_incident"
+    assert context_of(case(blip)).incident is None
 
 
-@pytest.mark.slow
 def test_one_slow_client_is_no_incident():
     made = case(lambda path, second: None)
     edge = made.table("edge_log")
     mine = edge["client_addr"] == "192.0.2.101"
     edge.loc[mine, "duration_ms"] = 4000.0
     edge.loc[mine, "end"] = edge.loc[mine, "start"] + (moment(4) - moment(0))
-    assert health.diagnose(investigate(made)).verdict == "no_incident"
+    assert context_of(made).incident is None
 
 
 @pytest.mark.slow
@@ -203,38 +195,21 @@ def test_without_times_calm_is_not_claimed():
 
 
 @pytest.mark.slow
-def test_an_incident_that_lasts_to_the_end_is_open():
-    made = case(on(HEALTH, status=503, upstream=False))
+def test_an_incident_that_lasts_to_the_end_is_open_and_of_the_requested_endpoint_alone():
+    made = case(on(REPORT, status=503, upstream=False))
     for name, column in (("access_log", "time"), ("edge_log", "start"), ("probes", "time")):
         frame = made.table(name)
         made._frames[name] = frame[frame[column] < moment(FAULT[1])].reset_index(drop=True)
-    said = health.diagnose(investigate(made))
+    assert context_of(made, endpoint=JOBS).incident is None
+    said = health.diagnose(investigate(made, endpoint=REPORT))
+    assert said.extra["endpoints"] == [REPORT]
     assert said.incident_end is None
     assert said.to_dict()["incident"]["end"] is None
 
 
-@pytest.mark.slow
-def test_the_requested_endpoint_alone_is_looked_at():
-    made = case(on(REPORT, status=503, upstream=False))
-    assert health.diagnose(investigate(made, endpoint=JOBS)).verdict == "no_incident"
-    assert health.diagnose(investigate(made, endpoint=REPORT)).extra["endpoints"] == [REPORT]
-
-
-@pytest.mark.slow
 def test_the_detail_names_the_address_that_never_answered():
-    said = health.diagnose(investigate(nginx_misdirects()))
-    assert messages_in(said.ranking[0].finding.detail)["health-moved-upstream-detail"]["address"] == (
-        "198.51.100.9:8017"
-    )
-
-
-@pytest.mark.slow
-def test_a_second_fault_is_named():
-    def both(path, second):
-        return {"edge_s": 7.0} if path == HEALTH else {"connect_s": 1.02} if path == JOBS else None
-
-    said = health.diagnose(investigate(case(both)))
-    assert {said.cause, *said.other_causes} == {"edge_config", "docker_network"}
+    found = Signals(nginx_misdirects())["moved_upstream"]
+    assert messages_in(found.detail)["health-moved-upstream-detail"]["address"] == "198.51.100.9:8017"
 
 
 @pytest.mark.slow
@@ -293,39 +268,13 @@ def test_every_signal_is_graded_for_a_cause_or_separates_causes():
     assert not graded & separating
 
 
-@pytest.mark.slow
-def test_none_of_these_is_refuted_once_a_cause_explains_what_was_seen_and_open_while_none_does():
-    def statuses(made):
-        ranking = health.diagnose(investigate(made)).ranking
-        return {entry.finding.cause: (entry.status, entry.probability) for entry in ranking}
-
-    status, probability = statuses(pool_used_up())["none"]
-    assert probability < 0.05
-    assert status == "refuted"
-    assert statuses(case(lambda path, second: None))["none"][0] == "supported"
+def test_a_port_that_compose_publishes_no_more_shows():
+    made = port_published_no_more()
+    assert "not_published" in Signals(made)
+    composed(made, ("api", "ports.0", "127.0.0.1:8100:8000"), ("api", "restart", "always"))
+    assert "not_published" not in Signals(made)
 
 
-def container(port):
-    values = {"ports.0": f"127.0.0.1:{port}:8000", "restart": "always", "cpus": 1.0}
-    return [
-        {"file": "compose.yml", "service": "api", "path": name, "value": json.dumps(value)}
-        for name, value in values.items()
-    ]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("port", "is_published"), [("8100", True), ("8199", False)])
-def test_a_port_that_compose_publishes_no_more_speaks_for_the_network(port, is_published):
-    made = case(on_service(status=502, header_s=0.0, error="upstream_refused"))
-    for name in ("access_log", "error_log"):
-        made.table(name)["upstream_addr"] = made.table(name)["upstream_addr"].replace(USUAL, "127.0.0.1:8100")
-    give(made, "compose_settings", container(port))
-    first = health.diagnose(investigate(made)).ranking[0].finding
-    assert first.cause == "docker_network"
-    assert any(item.check == "ports" for item in first.evidence) is not is_published
-
-
-@pytest.mark.slow
 def test_memory_at_the_limit_that_compose_grants_is_full():
     slow = on_service(header_s=3.0, inside_s=3.0)
     made = case(slow, gauges=lambda second: {"rss_mb": 245.0, "cpu_pct": 5.0})
@@ -333,39 +282,21 @@ def test_memory_at_the_limit_that_compose_grants_is_full():
     calm = metrics[metrics["metric"] == "cpu_pct"].assign(metric="rss_mb", value=120.0)
     calm = calm[calm["time"] < moment(FAULT[0])]
     made._frames["host_metrics"] = pd.concat([metrics, calm], ignore_index=True)
-    limit = [{"file": "compose.yml", "service": "api", "path": "mem_limit", "value": '"256m"'}]
-    give(made, "compose_settings", limit)
-    seen = investigate(made).once(health.observed)
-    assert [one.strength for one in seen if one.signal == "memory_at_limit"] == [1.0]
-    give(made, "compose_settings", [limit[0] | {"path": "restart", "value": '"always"'}])
-    assert not [one for one in investigate(made).once(health.observed) if one.signal == "memory_at_limit"]
+    composed(made, ("api", "mem_limit", "256m"))
+    assert Signals(made)["memory_at_limit"].strength == 1.0
+    composed(made, ("api", "restart", "always"))
+    assert "memory_at_limit" not in Signals(made)
 
 
-def composed(*lines):
-    return [
-        {"file": "compose.yml", "service": service, "path": path, "value": json.dumps(value)}
-        for service, path, value in lines
-    ]
+def test_containers_without_a_common_network_are_apart():
+    made = no_common_network()
+    apart = Signals(made)["networks_apart"]
+    assert len(made.sql(apart.sql)) == apart.rows
+    settings = made.table("compose_settings")
+    settings.loc[settings["path"].eq("networks.0"), "value"] = '"front"'
+    assert "networks_apart" not in Signals(made)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("network", "is_apart"), [("front", False), ("back", True)])
-def test_containers_without_a_common_network_speak_for_the_network(network, is_apart):
-    made = case(on_service(status=502, header_s=0.0, error="upstream_refused"))
-    for name in ("access_log", "error_log"):
-        made.table(name)["upstream_addr"] = made.table(name)["upstream_addr"].replace(USUAL, "api:8100")
-    rows = composed(
-        ("gate", "image", "nginx:1.27"), ("gate", "networks.0", "front"), ("api", "networks.0", network)
-    )  # fmt: skip
-    give(made, "compose_settings", rows)
-    first = health.diagnose(investigate(made)).ranking[0].finding
-    assert first.cause == "docker_network"
-    apart = [item for item in first.evidence if item.check == "networks"]
-    assert bool(apart) is is_apart
-    assert all(len(made.sql(item.sql)) == item.rows for item in apart)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("interval", "url", "strength"),
     [
@@ -383,13 +314,12 @@ def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interva
     )
     made._frames["app_log"] = pd.concat([log, start], ignore_index=True)
     check = (("test", f"curl -f {url}"), ("interval", interval), ("timeout", "5s"), ("retries", 3))
-    rows = composed(
+    composed(
+        made,
         ("api", "command", "uvicorn main:app --port 8000"),
         *(("api", f"healthcheck.{name}", value) for name, value in check),
     )
-    give(made, "compose_settings", rows)
-    seen = investigate(made).once(health.observed)
-    (restart,) = [one for one in seen if one.signal == "restarted"]
+    restart = Signals(made)["restarted"]
     assert restart.strength == strength
     assert ("health-restart-follows" in messages_in(restart.statement)) is (strength < 0.5)
 

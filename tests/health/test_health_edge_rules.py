@@ -4,20 +4,17 @@
 """
 
 import pytest
-from worlds.health_world import HEALTH, JOBS, case, give, investigate
+from worlds.health_world import HEALTH, JOBS, Signals, case, context_of, give, investigate
 from worlds.messages import messages_in
 
 from watchme_analysis.files.json_values import flatten
 from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health.signals.rules import DETECTORS, unread
+from watchme_analysis.inference.signals import observe
 
 HOST = "api.example.com"
 
 UNKNOWN = "health-edge-rule-unknown"
-
-
-def unseen(finding):
-    """Return the values of the messages on blind spots by id."""
-    return {name: values for text in finding.not_covered for name, values in messages_in(text).items()}
 
 
 def refused(path, second):
@@ -59,14 +56,12 @@ def page(pattern, *actions):
 
 
 def weigh_edge(made):
-    inv = investigate(made)
-    said = health.diagnose(inv)
-    finding = next(entry.finding for entry in said.ranking if entry.finding.cause == "edge_config")
-    outcomes = {one.signal: one for one in inv.once(health.observed) if one.table == "edge_settings"}
-    return said, finding, outcomes
+    """Return the observations of exported rules by signal, and by id the messages on what was not read."""
+    found = context_of(made)
+    seen = {one.signal: one for one in observe(DETECTORS, found) if one.table == "edge_settings"}
+    return seen, {name: said for text in unread(found) for name, said in messages_in(text).items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "one",
     [
@@ -78,14 +73,13 @@ def weigh_edge(made):
 )  # fmt: skip
 def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
     made = exported(one)
-    _, finding, outcomes = weigh_edge(made)
+    outcomes, _ = weigh_edge(made)
     assert set(outcomes) == {"edge_rule"}
     assert "health-edge-setting" in messages_in(outcomes["edge_rule"].statement)
     assert len(made.sql(outcomes["edge_rule"].sql)) == outcomes["edge_rule"].rows > 0
-    assert finding.detail
+    assert outcomes["edge_rule"].detail
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "one",
     [
@@ -96,23 +90,21 @@ def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
     ],
 )
 def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
-    _, finding, outcomes = weigh_edge(exported(one))
+    outcomes, left = weigh_edge(exported(one))
     assert "edge_rule" not in outcomes
-    assert not {"health-edge-rule-unread", "health-edge-setting-unread"} & unseen(finding).keys()
+    assert not {"health-edge-rule-unread", "health-edge-setting-unread"} & left.keys()
 
 
-@pytest.mark.slow
 def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     made = exported(rule(f'http.request.uri.path eq "{JOBS}"'))
-    assert set(weigh_edge(made)[2]) == {"edge_plain"}
+    assert set(weigh_edge(made)[0]) == {"edge_plain"}
     # A part that was not given out may hold the one that does not.
     made.manifest["tables"]["edge_settings"]["rejected"] = 1
-    _, finding, outcomes = weigh_edge(made)
+    outcomes, left = weigh_edge(made)
     assert not outcomes
-    assert "health-edge-settings-rejected" in unseen(finding)
+    assert "health-edge-settings-rejected" in left
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "message_id", "words"),
     [
@@ -122,27 +114,29 @@ def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     ],
 )
 def test_what_is_unread_is_said_and_weighs_nothing(one, message_id, words):
-    _, finding, outcomes = weigh_edge(exported(one))
+    outcomes, left = weigh_edge(exported(one))
     assert not outcomes
-    assert words in str(unseen(finding)[message_id])
+    assert words in str(left[message_id])
 
 
 @pytest.mark.slow
-def test_the_rule_stands_in_the_verdict():
-    said, finding, _ = weigh_edge(
-        exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots"))
-    )
-    assert said.cause == "edge_config"
-    assert messages_in(finding.detail)["health-rule-edge-setting"]["rule"] == "no bots"
+def test_the_rule_and_what_is_unread_stand_in_the_verdict():
+    odd = rule(f'http.request.uri.path eq "{HEALTH}" and cf.threat_score gt 10')
+    made = exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots"), odd)
+    first = health.diagnose(investigate(made)).ranking[0].finding
+    assert first.cause == "edge_config"
+    assert messages_in(first.detail)["health-rule-edge-setting"]["rule"] == "no bots"
+    assert any(UNKNOWN in messages_in(text) for text in first.not_covered)
+
+
+def test_the_effect_of_a_rule_is_named():
     cached = rule(
         f'http.request.uri.path eq "{HEALTH}"', "set_cache_settings", action_parameters={"cache": True}
     )
-    said, finding, _ = weigh_edge(exported(cached, fate=held))
-    assert said.cause == "edge_config"
-    assert messages_in(finding.detail)["health-rule-edge-setting"]["effect"] == "cache True"
+    said = messages_in(weigh_edge(exported(cached, fate=held))[0]["edge_rule"].detail)
+    assert said["health-rule-edge-setting"]["effect"] == "cache True"
 
 
-@pytest.mark.slow
 def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
     def cut(path, second):
         return {"header_s": 0.4, "status": 499, "edge_status": 524, "edge_s": 0.0} if path == HEALTH else None
@@ -153,25 +147,21 @@ def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
     edge.loc[edge["status"].eq(524), "origin_status"] = 0
     probes.loc[probes["status"].eq(200), "duration_s"] = 0.9
     access.loc[access["path"].eq(HEALTH) & access["status"].eq(200), "request_time_s"] = 0.9
-    said, finding, _ = weigh_edge(made)
-    assert said.cause == "edge_config"
-    effect = messages_in(finding.detail)["health-rule-edge-setting"]["effect"]
-    assert effect == "proxy_read_timeout 0.4 s"
+    said = messages_in(Signals(made)["edge_impatient"].detail)
+    assert said["health-rule-edge-setting"]["effect"] == "proxy_read_timeout 0.4 s"
 
 
-@pytest.mark.slow
 def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
     made = exported(rule(f'http.host eq "{HOST}" and http.request.uri.path eq "{HEALTH}"'))
     made._frames["edge_log"] = made.table("edge_log").iloc[:0]
     made.table("access_log")["host"] = HOST
-    assert set(weigh_edge(made)[2]) == {"edge_rule"}
+    assert set(weigh_edge(made)[0]) == {"edge_rule"}
     made.table("access_log")["host"] = None
-    _, finding, outcomes = weigh_edge(made)
+    outcomes, left = weigh_edge(made)
     assert not outcomes
-    assert unseen(finding)[UNKNOWN]["fields"] == ["http.host"]
+    assert left[UNKNOWN]["fields"] == ["http.host"]
 
 
-@pytest.mark.slow
 def test_nothing_of_a_torn_export_raises():
     torn = [{"expression": 5, "action": 7}, {"targets": {"a": 1}, "actions": "x"}, {"id": "x", "value": None}]
     values = ({"rules": [None, 3, *torn]}, {"expression": "true", "action": {"mode": {}}}, [], 3)

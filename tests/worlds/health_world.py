@@ -1,6 +1,7 @@
 """A small made-up system whose requests, probes and gauges follow a stated fault."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,7 @@ def answer(**changed):
     return well | changed
 
 
+@cache
 def moment(second):
     return START + pd.Timedelta(seconds=second)
 
@@ -192,6 +194,10 @@ def investigate(made, **options):
     return Investigation(made, "health", options=options)
 
 
+def context_of(made, **options):
+    return investigate(made, **options).once(health_context)
+
+
 class Signals:
     """The observations made in a system by signal, each detected when it is requested.
 
@@ -201,7 +207,7 @@ class Signals:
     """
 
     def __init__(self, made):
-        self.found = investigate(made).once(health_context)
+        self.found = context_of(made)
         self.detectors = DETECTORS_WITHOUT_INCIDENT if self.found.incident is None else DETECTORS
 
     def get(self, signal):

@@ -51,9 +51,8 @@ def outcomes(made):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("needing", [(JOBS, REPORT), (HEALTH, REPORT), SERVED])
-def test_requests_that_wait_for_a_connection_in_silence_are_saturation(needing):
-    said = health.diagnose(investigate(waiting_for_one(needing)))
+def test_requests_that_wait_for_a_connection_in_silence_are_saturation():
+    said = health.diagnose(investigate(waiting_for_one(SERVED)))
     assert (said.verdict, said.cause) == ("supported", "app_saturation"), said.summary
     finding = said.ranking[0].finding
     full = messages_in(finding.detail)["health-connections-full-detail"]
@@ -61,6 +60,11 @@ def test_requests_that_wait_for_a_connection_in_silence_are_saturation(needing):
     assert full["place"] == {"file": "app.py", "line": 9}
     for language in ("en", "ja"):
         assert render(finding.detail, language) in render(finding.next_test, language)
+
+
+@pytest.mark.parametrize("needing", [(JOBS, REPORT), (HEALTH, REPORT)])
+def test_a_pool_is_accused_whether_or_not_the_health_check_needs_it(needing):
+    assert "connections_full" in outcomes(waiting_for_one(needing))
 
 
 @pytest.mark.slow
