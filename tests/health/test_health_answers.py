@@ -2,28 +2,24 @@
 
 import pytest
 from worlds.health_alike import chance
+from worlds.health_constructed import header_too_big, saying_nginx, tls_to_a_plain_port
 from worlds.health_world import (
     HEALTH,
     OTHER,
     USUAL,
     Signals,
     case,
+    context_of,
     give,
     in_fault,
     investigate,
     moment,
-    without,
 )
 from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health.missing import missing_evidence
 from watchme_analysis.text.render import render
-
-PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
-
-
-def outcomes(made):
-    return Signals(made)
 
 
 def without_upstreams(made):
@@ -33,7 +29,6 @@ def without_upstreams(made):
     return made
 
 
-@pytest.mark.slow
 def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
     """503 to callers, at once; the application goes on answering what reaches it."""
 
@@ -41,45 +36,30 @@ def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
         return {"status": 503, "upstream": False} if path == HEALTH else None
 
     made = without_upstreams(case(refused))
-    said = health.diagnose(investigate(made))
-    assert said.cause == "nginx_config"
-    assert "health-nginx-alone-detail" in messages_in(said.ranking[0].finding.detail)
+    assert "health-nginx-alone-detail" in messages_in(Signals(made)["nginx_alone"].detail)
     log = made.table("app_log")
     log.loc[log["time"].map(lambda at: in_fault((at - moment(0)).total_seconds())), "status"] = 503
-    assert "nginx_alone" not in outcomes(made)
+    assert "nginx_alone" not in Signals(made)
 
 
-@pytest.mark.slow
 def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
     """502 at once for one path; the application answered it, and does well inside."""
-    fate = {"status": 502, "header_s": 0.001, "error": "upstream_invalid"}
-    made = case(lambda path, second: fate if path == HEALTH else None)
-    words = "upstream sent too big header while reading response header from upstream"
-    made.table("error_log")["message"] = words
-    said = health.diagnose(investigate(made))
-    assert said.cause == "nginx_config"
-    assert "health-header-too-big-detail" in messages_in(said.ranking[0].finding.detail)
-    made.table("error_log")["message"] = "upstream sent no valid HTTP/1.0 header"
-    assert "header_too_big" not in outcomes(made)
+    made = header_too_big()
+    said = messages_in(Signals(made)["header_too_big"].detail)
+    assert "health-header-too-big-detail" in said
+    assert "header_too_big" not in Signals(saying_nginx(made, "upstream sent no valid HTTP/1.0 header"))
 
 
-@pytest.mark.slow
 def test_tls_requested_of_an_upstream_that_speaks_none_is_nginx_own_doing():
-    fate = {"status": 502, "header_s": 0.001, "error": "tls"}
-    place = (f"= {HEALTH}", {"proxy_pass": f"https://{USUAL}"})
-    made = case(lambda path, second: fate if path == HEALTH else None, nginx=(place, *PLAIN))
-    words = "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) "
-    made.table("error_log")["message"] = f"{words}while SSL handshaking to upstream"
-    said = health.diagnose(investigate(made))
-    assert said.cause == "nginx_config"
-    reported = messages_in(said.ranking[0].finding.detail)
-    assert "health-no-handshake-detail" in reported
-    assert reported["health-nginx-sets"] == {"setting": f"proxy_pass https://{USUAL}"}
-    seen = outcomes(made)
+    made = tls_to_a_plain_port()
+    seen = Signals(made)
     assert "nginx_rule" in seen
-    assert "no_handshake" in seen
-    made.table("error_log")["message"] = f"{words}while SSL handshaking, client: 192.0.2.1"
-    assert "no_handshake" not in outcomes(made)
+    said = messages_in(seen["no_handshake"].detail)
+    assert "health-no-handshake-detail" in said
+    assert said["health-nginx-sets"] == {"setting": f"proxy_pass https://{USUAL}"}
+    words = "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) "
+    saying_nginx(made, f"{words}while SSL handshaking, client: 192.0.2.1")
+    assert "no_handshake" not in Signals(made)
 
 
 @pytest.mark.slow(fast=1)
@@ -94,7 +74,7 @@ def test_tls_requested_of_an_upstream_that_speaks_none_is_nginx_own_doing():
 )
 def test_who_is_stuck_refuses_nobody_at_once(fate, is_refusal):
     made = case(lambda path, second: fate if path == HEALTH else None)
-    assert ("refused_at_once" in outcomes(made)) is is_refusal
+    assert ("refused_at_once" in Signals(made)) is is_refusal
 
 
 def lossy(backlog):
@@ -117,13 +97,12 @@ def lossy(backlog):
     ("backlog", "outcome"), [(None, "connect_lost"), (64, "connect_lost"), (16, "queue_full")]
 )
 def test_first_packets_are_lost_where_the_queue_of_connections_had_room(backlog, outcome):
-    assert outcome in outcomes(lossy(backlog))
+    assert outcome in Signals(lossy(backlog))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("taken", [(), ("probes",)])
-def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are(taken):
-    said = health.diagnose(investigate(without(lossy(None), *taken)))
+def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are():
+    said = health.diagnose(investigate(lossy(None)))
     assert said.cause == "docker_network"
     assert USUAL in str(messages_in(said.ranking[0].finding.detail))
 
@@ -135,14 +114,13 @@ def test_linux_sends_first_packets_again_each_second(waits, is_lost):
     log = made.table("access_log")
     for before, after in zip((1.01, 3.04), waits, strict=True):
         log["upstream_connect_time_s"] = log["upstream_connect_time_s"].replace(before, after)
-    assert ("connect_lost" in outcomes(made)) is is_lost
+    assert ("connect_lost" in Signals(made)) is is_lost
 
 
-@pytest.mark.slow
 def test_who_gives_up_connecting_to_a_server_with_room_lost_packets():
     gone = {"status": 504, "header_s": 4.6, "error": "upstream_timeout_connect"}
     command = {"addr": "192.0.2.11", "port": 8100, "command": "uvicorn app:app"}
-    assert "connect_lost" in outcomes(case(lambda path, second: gone, processes=[command]))
+    assert "connect_lost" in Signals(case(lambda path, second: gone, processes=[command]))
 
 
 @pytest.mark.slow
@@ -154,8 +132,7 @@ def test_an_error_log_without_errors_is_not_requested():
         "error_log" in render(text) for entry in said.ranking for text in entry.finding.not_covered
     )
     del made.manifest["tables"]["error_log"]
-    said = health.diagnose(investigate(made))
-    assert any("error log" in render(item.what) for item in said.missing_evidence)
+    assert any("error log" in render(item.what) for item in missing_evidence(context_of(made), {}))
 
 
 @pytest.mark.slow
@@ -181,5 +158,5 @@ def test_work_that_takes_cpu_holds_no_loop_of_a_process_with_cpu_to_spare(kind, 
     call = {"file": "app.py", "line": 9, "function": "f", "call": "c", "kind": kind, "context": "event_loop"}
     call |= {"reached_from": f"GET {HEALTH}", "is_certain": True}
     give(made, "app_calls", [call])
-    assert ("blocking_in_loop" in outcomes(made)) is blocks
-    assert ("no_blocking_in_loop" in outcomes(made)) is not blocks
+    expected = "blocking_in_loop" if blocks else "no_blocking_in_loop"
+    assert Signals(made).among("blocking_in_loop", "no_blocking_in_loop") == {expected}

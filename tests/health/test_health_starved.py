@@ -2,9 +2,11 @@
 
 import pytest
 from worlds.health_alike import LOOP, ON_LOOP, ON_THREADS, SATURATION, calling, gauge, standing
-from worlds.health_world import HEALTH, JOBS, case, in_fault, investigate
+from worlds.health_world import HEALTH, JOBS, case, context_of, in_fault, investigate
 
 from watchme_analysis.health import diagnosis as health
+from watchme_analysis.health.signals import cpu, event_loop, process, source, vantages
+from watchme_analysis.inference.signals import observe
 
 AWAITED = ("httpx.AsyncClient.get", "async_wait", "event_loop", "jobs")
 BLOCKING = ("requests.get", "blocking_io", "event_loop", "jobs")
@@ -20,7 +22,10 @@ def still(*calls, fate=None, handlers=ON_LOOP, cpu_pct=1.0):
 
 
 def starved(made):
-    return [one for one in investigate(made).once(health.observed) if one.signal == "starved"]
+    """Return the signal, from those of the detectors that it is drawn from."""
+    found = context_of(made)
+    topics = (vantages, event_loop, process, cpu, source)
+    return cpu.starved(found, observe([one for topic in topics for one in topic.DETECTORS], found))
 
 
 def only_on_threads(path, second):
@@ -30,9 +35,10 @@ def only_on_threads(path, second):
 @pytest.mark.slow
 def test_a_process_that_nothing_holds_and_that_runs_a_little_is_not_given_the_cpu():
     made = still(*AWAITED)
-    (seen,) = starved(made)
+    inv = investigate(made)
+    (seen,) = [one for one in inv.once(health.detected) if one.signal == "starved"]
     assert len(made.sql(seen.sql)) == seen.rows
-    said = health.diagnose(investigate(made))
+    said = health.diagnose(inv)
     assert said.cause == SATURATION
     assert said.ranking[0].finding.detail.id == "health-starved"
 
@@ -43,7 +49,6 @@ def test_a_process_that_nothing_holds_and_that_runs_a_little_is_not_given_the_cp
     [
         pytest.param(lambda: still(*BLOCKING), id="its source holds the loop"),
         pytest.param(still, id="no call of its source is known"),
-        pytest.param(lambda: still(*AWAITED, cpu_pct=lambda second: second % 4 // 3), id="it waits"),
         pytest.param(lambda: still(*AWAITED, cpu_pct=97.0), id="it computes"),
         pytest.param(
             lambda: still(*AWAITED, fate=only_on_threads, handlers=ON_THREADS), id="its loop answers"
@@ -69,12 +74,12 @@ def test_what_a_process_uses_while_nobody_waits_says_nothing():
 @pytest.mark.slow
 def test_a_loop_that_uses_no_cpu_for_seconds_waits_for_something():
     """What its source calls may hide it."""
-    said = health.diagnose(investigate(still(*AWAITED, cpu_pct=lambda second: second % 4 // 3)))
-    assert said.cause in (LOOP, None)
+    made = still(*AWAITED, cpu_pct=lambda second: second % 4 // 3)
+    assert not starved(made)
+    assert health.diagnose(investigate(made)).cause in (LOOP, None)
 
 
 @pytest.mark.slow
 def test_threads_next_to_the_loop_that_use_the_cpu_starve_it():
-    made = still(*OWN_THREAD, cpu_pct=97.0)
-    assert starved(made)[0].statement.id == "health-starved-by-threads"
-    assert health.diagnose(investigate(made)).cause == SATURATION
+    (seen,) = starved(still(*OWN_THREAD, cpu_pct=97.0))
+    assert seen.statement.id == "health-starved-by-threads"

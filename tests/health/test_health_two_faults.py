@@ -12,7 +12,6 @@ from watchme_analysis.health import diagnosis as health
 EDGE, NGINX, NETWORK = "edge_config", "nginx_config", "docker_network"
 REFUSED = {"at_nginx": False, "edge_status": 403}
 HELD = {"edge_s": 7.0}
-LIMITED = {"upstream": False, "status": 503, "error": "limit_conn"}
 ASTRAY = {
     "status": 504, "header_s": 5.0, "address": "198.51.100.9:8017", "error": "upstream_timeout_header"
 }  # fmt: skip
@@ -86,11 +85,9 @@ def handed_over(first, then):
     [
         (half(REFUSED, gone), {EDGE, NETWORK}),
         slow(half(HELD, crowded), {EDGE, "app_saturation"}),
-        slow(half(ASTRAY, stuck), {NGINX, "app_event_loop"}),
         slow(all_checks(HELD, stuck), {EDGE, "app_event_loop"}),
         slow(in_turn(ASTRAY, lost), {NGINX, NETWORK}),
         slow(handed_over(lost, stuck), {NETWORK, "app_event_loop"}),
-        slow(half(LIMITED, crowded), {NGINX, "app_saturation"}),
     ],
 )
 def test_both_are_named_with_what_their_own_requests_show(fault, causes):

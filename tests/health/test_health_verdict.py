@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from worlds.health_world import FAULT, HEALTH, Signals, case, give, investigate, moment
+from worlds.health_world import FAULT, HEALTH, Signals, case, context_of, give, investigate, moment
 from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
-from watchme_analysis.health.context import health_context
 from watchme_analysis.health.summary import what_happened
 from watchme_analysis.inference.weighing import consequence, with_second_cause
 from watchme_analysis.schema import conform
@@ -69,14 +68,13 @@ def said_by_log(*messages):
         for at, (kind, text) in enumerate(messages, 1)
     ]  # fmt: skip
     made._frames["app_log"] = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(rows))])
-    return {one.signal: one.strength for one in investigate(made).once(health.observed)}
+    return Signals(made)
 
 
 ENDED = ("other", "[CRITICAL] WORKER TIMEOUT (pid:7)")
 STARTED = ("lifecycle", "Started server process [8]")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("messages", "seen"),
     [
@@ -92,16 +90,12 @@ STARTED = ("lifecycle", "Started server process [8]")
 def test_what_the_application_says_of_itself(messages, seen):
     outcomes = ("loop_held", "restarted", "disk_full", "files_full", "connections_used_up")
     found = said_by_log(*messages)
-    assert {name: found[name] for name in outcomes if name in found} == seen
+    assert {name: found[name].strength for name in found.among(*outcomes)} == seen
 
 
-@pytest.mark.slow
 def test_a_request_that_two_layers_logged_is_counted_once_in_the_conclusion_too():
-    said = health.diagnose(investigate(case(lambda path, second: None)))
-    assert said.verdict == "no_incident"
-    found = said.ranking[0].finding
-    (counts,) = [item.statement for item in found.evidence if item.statement.id == "health-all-well"]
-    assert counts == said.summary[0]
+    seen = Signals(case(lambda path, second: None))
+    assert seen["all_well"].statement == what_happened(seen.found, None)
 
 
 @pytest.mark.slow
@@ -116,7 +110,7 @@ def test_the_first_sentences_say_the_status_and_the_words_of_the_error_log(statu
         "kind": "upstream_timeout_header", "upstream_addr": "192.0.2.11:8100",
     }  # fmt: skip
     give(made, "error_log", lines)
-    found = investigate(made).once(health_context)
+    found = context_of(made)
     said = messages_in(what_happened(found, found.start))
     assert (said["health-failed-status"]["status"], said["health-failed-status"]["by"]) == (str(status), by)
     assert said["health-error-line"] == {
@@ -128,7 +122,7 @@ def test_the_first_sentences_say_the_status_and_the_words_of_the_error_log(statu
     # A message beside a few of the failures does not name them.
     give(made, "error_log", {name: list(values)[:2] if name in {"line", "time"} else values
                              for name, values in lines.items()})  # fmt: skip
-    found = investigate(made).once(health_context)
+    found = context_of(made)
     assert "health-error-line" not in messages_in(what_happened(found, found.start))
 
 
@@ -152,7 +146,6 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     assert f" {requested.split(':')[0]}`" in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "message_id"),
     [
@@ -162,8 +155,7 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
 )
 def test_who_was_refused_is_not_said_to_have_connected(error, message_id):
     made = case(lambda path, _: {"status": 502, "error": error} if path == HEALTH else {})
-    said = next(one for one in investigate(made).once(health.observed) if one.signal == "connect_quick")
-    assert said.statement.id == message_id
+    assert Signals(made)["connect_quick"].statement.id == message_id
 
 
 @pytest.mark.slow

@@ -1,19 +1,26 @@
 """Limits of Nginx: what they explain, and what they have nothing to do with."""
 
 import pytest
-from worlds.health_world import FAULT, HEALTH, JOBS, LENGTH, REPORT, USUAL, case, give, investigate, moment
+from worlds.health_world import (
+    FAULT,
+    HEALTH,
+    JOBS,
+    LENGTH,
+    REPORT,
+    USUAL,
+    Signals,
+    case,
+    context_of,
+    give,
+    moment,
+)
 from worlds.messages import messages_in
 
-from watchme_analysis.health import diagnosis as health
-from watchme_analysis.health.context import health_context
+from watchme_analysis.health.summary import what_happened
 
 LIMITED = 'limiting requests, excess: 20.100 by zone "search"'
 SEARCH = "/api/search"
 FLOODER = "192.0.2.250"
-
-
-def diagnose(made, **options):
-    return health.diagnose(investigate(made, **options))
 
 
 def nothing(path, second):
@@ -56,46 +63,38 @@ def flooded(
     return made
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("status", [503, 429])
-@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize(("status", "always"), [(503, False), (429, True)])
 def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_reported(status, always):
-    said = diagnose(flooded(case(nothing), status=status, always=always))
-    assert (said.verdict, said.cause) == ("no_incident", "none"), said.summary
-    reported = messages_in(said.summary[0])["health-held-back"]
+    found = context_of(flooded(case(nothing), status=status, always=always))
+    assert found.incident is None
+    reported = messages_in(what_happened(found, None))["health-held-back"]
     assert (reported["path"], reported["statuses"]) == (SEARCH, [str(status)])
 
 
-@pytest.mark.slow
 def test_a_limit_that_held_back_many_callers_is_no_incident_while_the_usual_is_served():
     callers = tuple(f"198.51.100.{number}" for number in range(20))
-    assert diagnose(flooded(case(nothing), callers=callers)).verdict == "no_incident"
+    assert context_of(flooded(case(nothing), callers=callers)).incident is None
 
 
-@pytest.mark.slow
 def test_a_limit_that_refuses_those_who_requested_no_more_than_usual_is_not_spared():
     """The zone counts all callers together, so that the flood takes what the usual caller had."""
-    made = flooded(case(nothing), spares=False)
-    assert investigate(made).once(health_context).held_back.empty
-    assert SEARCH in diagnose(made).extra["endpoints"]
+    found = context_of(flooded(case(nothing), spares=False))
+    assert found.held_back.empty
+    assert SEARCH in found.endpoints
 
 
-@pytest.mark.slow
 def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
     """The service is refused for all other paths, which the limit does not stand over."""
 
     def down(path, second):
         return {"status": 502, "header_s": 0.001, "error": "upstream_refused", "inside_status": 502}
 
-    said = diagnose(flooded(case(down)))
-    by_cause = {entry.finding.cause: entry for entry in said.ranking}
-    assert said.cause != "nginx_config", said.summary
-    assert SEARCH not in said.extra["endpoints"]
-    evidence = by_cause["nginx_config"].finding.evidence
-    assert not [item for item in evidence if "health-nginx-limits" in messages_in(item.statement)]
+    seen = Signals(flooded(case(down)))
+    assert SEARCH not in seen.found.endpoints
+    assert "nginx_limits" not in seen
 
 
-@pytest.mark.slow
 def test_a_limit_explains_failures_with_its_status_alone():
     """The check times out. The error log has lines on a limit of its path, but no request has its status."""
 
@@ -114,23 +113,20 @@ def test_a_limit_explains_failures_with_its_status_alone():
         for k in range(300)
     ]  # fmt: skip
     give(made, "error_log", [*old, *lines])
-    said = diagnose(made)
-    assert said.cause != "nginx_config", said.summary
+    assert "nginx_limits" not in Signals(made)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("status", "message"), [(503, None), (429, LIMITED)])
 def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     def refused(path, second):
         limited = {"status": status, "upstream": False, "error": "limit_req", "message": message}
         return limited if path == HEALTH else None
 
-    said = diagnose(case(refused))
-    assert (said.verdict, said.cause) == ("supported", "nginx_config"), said.summary
-    assert said.extra["endpoints"] == [HEALTH]
+    seen = Signals(case(refused))
+    assert "nginx_limits" in seen
+    assert seen.found.endpoints == (HEALTH,)
 
 
-@pytest.mark.slow
 def test_the_status_of_a_limit_is_the_configured_one():
     def refused(path, second):
         limited = {"status": 418, "upstream": False, "error": "limit_req", "message": LIMITED}
@@ -139,17 +135,15 @@ def test_the_status_of_a_limit_is_the_configured_one():
     for configured, is_its_own in ((418, True), (503, False)):
         settings = {"limit_req": "zone=checks burst=5", "limit_req_status": str(configured)}
         made = case(refused, nginx=(("/", {"proxy_pass": f"http://{USUAL}", **settings}),))
-        assert investigate(made).once(health_context).refused.any() == is_its_own
+        assert context_of(made).refused.any() == is_its_own
 
 
-@pytest.mark.slow
 def test_a_dry_run_refuses_nothing():
     message = LIMITED.replace(", excess", ", dry run, excess")
     made = flooded(case(nothing), message=message)
-    assert not investigate(made).once(health_context).refused.any()
+    assert not context_of(made).refused.any()
 
 
-@pytest.mark.slow
 def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
     """One of four requests passes, of as many as are sent at other times."""
     refused = {"status": 503, "upstream": False, "error": "limit_req", "message": LIMITED}
@@ -157,5 +151,4 @@ def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
     def limited(path, second):
         return refused if path in (REPORT, JOBS) and int(4 * second) % 4 else None
 
-    said = diagnose(case(limited))
-    assert said.cause == "nginx_config", said.summary
+    assert "nginx_limits" in Signals(case(limited))

@@ -209,12 +209,13 @@ class Signals:
     def __init__(self, made):
         self.found = context_of(made)
         self.detectors = DETECTORS_WITHOUT_INCIDENT if self.found.incident is None else DETECTORS
+        self.of = cache(lambda detector: observe((detector,), self.found))
 
     def get(self, signal):
         """Return the observation of a signal; None without one."""
         assert signal in SIGNALS
         mine = [one for one in self.detectors if signal in {declared.id for declared in signals_of(one)}]
-        return next((one for one in observe(mine, self.found) if one.signal == signal), None)
+        return next((one for detector in mine for one in self.of(detector) if one.signal == signal), None)
 
     def among(self, *signals):
         """Return which of some signals were observed."""
