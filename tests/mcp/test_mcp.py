@@ -44,6 +44,12 @@ def pool(cases):
 
 
 @pytest.fixture(scope="module")
+def tools(cases):
+    """The tools over that case, which is diagnosed once for all tests."""
+    return Tools((cases,))
+
+
+@pytest.fixture(scope="module")
 def diagnosis(pool):
     return diagnose("health", pool)
 
@@ -71,13 +77,24 @@ def test_every_tool_is_listed_as_read_only():
         assert tool.description == getattr(Tools, tool.name).__doc__
 
 
-def test_cases_are_listed_and_diagnosed(cases):
-    (entry,) = call(Tools((cases,)), "list_cases").structured_content["result"]
+def test_cases_are_listed_and_diagnosed(tools):
+    (entry,) = call(tools, "list_cases").structured_content["result"]
     assert entry["case"] == "pool"
     assert entry["tables"]["access_log"] > 0
-    found = call(Tools((cases,)), "diagnose", case="pool").structured_content["health"]
+    found = call(tools, "diagnose", case="pool").structured_content["health"]
     assert (found["verdict"], found["cause"]) == ("supported", "app_threadpool")
     assert "summary_messages" not in found
+
+
+def test_a_case_is_diagnosed_again_when_it_was_imported_again(evidence, tmp_path):
+    tools, case = Tools((tmp_path,)), tmp_path / "small"
+    import_folder(evidence, case)
+    first = tools.diagnose("small")["health"]
+    assert tools.diagnose("small")["health"] == first
+    assert tools.diagnose("small", since="1s")["health"] != first
+    (evidence / "probes.csv").unlink()
+    import_folder(evidence, case)
+    assert tools.diagnose("small")["health"] != first
 
 
 CLAIMS = (
@@ -104,12 +121,12 @@ def test_a_claim_is_judged_by_its_cause_and_its_reason(pool, diagnosis, subtests
 
 
 @pytest.mark.slow
-def test_a_claim_that_the_evidence_does_not_decide_is_undecided(pool, diagnosis):
+def test_a_claim_that_the_evidence_does_not_decide_is_undecided(tools, pool, diagnosis):
     """A cause that is neither supported nor refuted is no lie; what would decide is named."""
     for each in diagnosis.ranking:
         if each.status == "inconclusive":
             assert check_claim(pool, each.finding.cause, diagnosis=diagnosis).judgement == "undecided"
-    reported = Tools((pool.path.parent,)).check_claim("pool", "app_threadpool")
+    reported = tools.check_claim("pool", "app_threadpool")
     assert reported["would_decide"]["missing_evidence"]
     assert reported["would_decide"]["next_test"]
 
@@ -150,8 +167,8 @@ def test_a_claim_shows_the_first_rows_of_its_reason_and_of_the_strongest_stateme
 
 
 @pytest.mark.slow
-def test_a_claim_carries_the_evidence_for_and_against_with_queries_that_run(pool):
-    reported = Tools((pool.path.parent,)).evidence("pool", "app_event_loop", rows=2)
+def test_a_claim_carries_the_evidence_for_and_against_with_queries_that_run(tools):
+    reported = tools.evidence("pool", "app_event_loop", rows=2)
     assert all(each["weight"] > 0 for each in reported["evidence_for"])
     assert all(each["weight"] < 0 for each in reported["evidence_against"])
     assert reported["evidence_against"]

@@ -1,16 +1,24 @@
-"""A report in Japanese holds no English sentence or heading, apart from quotations, code and names."""
+"""A report in Japanese holds no English sentence or heading, apart from quotations, code and names.
+
+Names in the evidence hold dollar signs, and no text of a figure is read as a formula.
+"""
 
 import re
 from functools import partial
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from matplotlib.text import Text as DrawnText
+from worlds.marked_evidence import write_backlog, write_health
 from worlds.report_parts import result
 
 from watchme_analysis import notebook
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.notebook.section import sections_of
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.style import japanese_font
 from watchme_analysis.report.folder import write_result
@@ -30,6 +38,8 @@ COMMANDS = {
     "backlog": ("diagnose", "backlog"),
     "what-if": ("simulate", "--replications", "1", "--processes", "1"),
 }
+# In the names of paths, queues and functions.
+FORMULA = r"$_$$\frac{$"
 JAPANESE = re.compile(r"[ぁ-んァ-ン一-龥]")
 # Headings of tables that are names or numbers.
 NAMES = re.compile(r"|DLQ|N \+ \d|insufficient|ok|[1-5](xx|\d\d)(–3xx)?|/\S*|SHA-256")
@@ -80,8 +90,8 @@ def english_in_page(path):
     return runs + [head for head in heads if not JAPANESE.search(head) and not NAMES.fullmatch(head)]
 
 
-def executed(page, name, shown):
-    """Return a notebook with what its cells show; of figures, their descriptions."""
+def executed(page, name, views):
+    """Return a notebook with what its cells show, of figures their texts; collect the views by name."""
     read = nbformat.read(NOTEBOOKS / name, as_version=4)
     for cell in read.cells:
         called = re.fullmatch(r"page\.(\w+)\(\)", cell.source.strip())
@@ -89,8 +99,7 @@ def executed(page, name, shown):
             continue
         cell.outputs = []
         if called:
-            view = getattr(page, called[1])()
-            shown.append(called[1])
+            view = views[called[1]] = getattr(page, called[1])()
             if isinstance(view, FigureView):
                 # Without a font for Japanese, the words in a figure are English.
                 words = view.words if japanese_font() else ()
@@ -106,37 +115,67 @@ def test_a_sentence_that_was_left_is_found():
     assert english("「No module named x, which is a quotation」と `for the code`、asr-queue は正常です") == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("question", PAGES)
-def test_page_index_postmortem_and_console_are_japanese(
-    question, bundled, shorter, tmp_path, monkeypatch, watchme
-):
-    monkeypatch.setenv("WATCHME_LANGUAGE", "ja")
-    opened, name = PAGES[question]
-    folder = (bundled("health-threadpool") if question == "health" else shorter).path
-    page = opened(case=str(folder), language="ja")
-    shown = []
-    ran = executed(page, name, shown)
-    assert len(shown) > 8
-    out = tmp_path / "20260101T000000Z-run"
+@pytest.fixture(scope="module")
+def cases(data, tmp_path_factory):
+    """The case of each kind of page; names in them look like a formula of matplotlib."""
+    home = tmp_path_factory.mktemp("cases")
+    health = write_health(data / "health-threadpool", home / "health-evidence", FORMULA)
+    backlog = import_folder(write_backlog(home / "backlog-evidence", FORMULA), home / "backlog").case
+    return dict.fromkeys(PAGES, backlog) | {"health": import_folder(health, home / "health").case}
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def written(request, cases, tmp_path_factory):
+    """A page in Japanese: its question and case, its views by name, and the folder of its report."""
+    opened, name = PAGES[request.param]
+    case = cases[request.param]
+    page = opened(case=str(case.path), language="ja")
+    views = {}
+    ran = executed(page, name, views)
+    out = tmp_path_factory.mktemp("reports") / "20260101T000000Z-run"
     out.mkdir()
     found = result(
-        parameters={"case": str(folder), "language": "ja"},
+        parameters={"case": str(case.path), "language": "ja"},
         diagnosis=page.diagnosis.to_dict(),
-        question=question,
+        question=request.param,
     )
-    write_page(ran, found, out)
-    write_result(out, found)
-    write_index(tmp_path)
-    assert english_in_page(out / "report.html") == []
-    assert english_in_page(tmp_path / "index.html") == []
-    if command := COMMANDS.get(question):
-        reported = watchme(*command, folder)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("WATCHME_LANGUAGE", "ja")
+        write_page(ran, found, out)
+        write_result(out, found)
+        write_index(out.parent)
+    return SimpleNamespace(question=request.param, case=case, page=page, views=views, folder=out)
+
+
+@pytest.mark.slow
+def test_page_index_postmortem_and_console_are_japanese(written, tmp_path, monkeypatch, watchme):
+    monkeypatch.setenv("WATCHME_LANGUAGE", "ja")
+    assert len(written.views) > 8
+    assert english_in_page(written.folder / "report.html") == []
+    assert english_in_page(written.folder.parent / "index.html") == []
+    if command := COMMANDS.get(written.question):
+        reported = watchme(*command, written.case.path)
         assert reported.returncode == 0
         assert english(reported.stdout) == []
-    if question in QUESTIONS:
-        made = watchme("report", question, folder, "--format", "markdown", "--to", tmp_path / "wiki")
+    if written.question in QUESTIONS:
+        made = watchme(
+            "report", written.question, written.case.path, "--format", "markdown", "--to", tmp_path / "wiki"
+        )
         assert made.returncode == 0
         (file,) = (tmp_path / "wiki").glob("*.md")
         prose = re.sub(r"^```.*?^```", "", file.read_text(), flags=re.DOTALL | re.MULTILINE)
         assert [run for line in prose.splitlines() for run in english(line)] == []
+
+
+@pytest.mark.slow
+def test_every_figure_is_drawn_whatever_names_the_evidence_holds(written):
+    figures = [view for view in written.views.values() if isinstance(view, FigureView)]
+    assert figures
+    texts = [text for view in figures for text in view.figure.findobj(DrawnText)]
+    assert not [text for text in texts if text.get_parse_math() or text.get_usetex() or text.get_wrap()]
+    words = [word for view in figures for word in view.words]
+    assert not [word for word in words if "mathdefault" in word]
+    assert written.question == "what-if" or [word for word in words if FORMULA in word]
+    # The notebooks show each section that is a figure. The matrix is the same figure on every page.
+    others = sections_of(written.page).keys() - written.views.keys() - {"matrix"}
+    assert not [name for name in others if isinstance(getattr(written.page, name)(), FigureView)]

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.alarms.evaluation import check_rule_numbers, evaluate
@@ -261,7 +262,8 @@ def _stride(rule: Rule, history_period_s: int) -> int:
 def _run(values: pd.Series, rule: Rule, stride: int, enough: list[bool] | None) -> AlarmRun:
     """Return the alarm states over data points indexed by the end of their periods."""
     breaching = COMPARISONS[rule.comparison](values, rule.threshold)
-    points = [None if missing else bool(hit) for hit, missing in zip(breaching, values.isna(), strict=True)]
+    pairs = zip(breaching.tolist(), values.isna().tolist(), strict=True)
+    points = [None if missing else bool(hit) for hit, missing in pairs]
     return run_of_points(points, values.index, rule, stride, enough)
 
 
@@ -293,9 +295,11 @@ def run_of_points(
     length = (rule.evaluation_periods + rule.extra_periods - 1) * stride
     changes = _window_changes(points, length, stride, enough)
     states: list[str] = []
+    lengths: list[int] = []
     state = "INSUFFICIENT_DATA"
     cache: dict[tuple[Any, ...], str] = {}
-    while (i := len(states)) < len(points):
+    i = 0
+    while i < len(points):
         before = state
         if enough is None or enough[i]:
             window = tuple(points[max(i - length, i % stride) : i + 1 : stride])
@@ -312,8 +316,11 @@ def run_of_points(
             state = cache[key]
         # A state that an evaluation kept stays until there is something else to evaluate.
         until = changes[bisect_right(changes, i)] if state == before else i + 1
-        states += [state] * (until - i)
-    return run_of_states(pd.Series(states, index=times, dtype="string", name="state"))
+        states.append(state)
+        lengths.append(until - i)
+        i = until
+    repeated = pd.array(states, dtype="string").repeat(lengths)
+    return run_of_states(pd.Series(repeated, index=times, name="state"))
 
 
 def _window_changes(
@@ -339,17 +346,12 @@ def _window_changes(
 
 def run_of_states(states: pd.Series, uncertainty_s: float = 0.0) -> AlarmRun:
     """Return the alarm run of a series of states, indexed by the time of evaluation."""
-    raised: list[tuple[datetime, datetime | None]] = []
-    since: datetime | None = None
-    changed = states[(states == "ALARM") != (states == "ALARM").shift(fill_value=False)]
-    for moment, state in changed.items():
-        if state == "ALARM":
-            since = moment.to_pydatetime()
-        elif since is not None:
-            raised.append((since, moment.to_pydatetime()))
-            since = None
-    if since is not None:
-        raised.append((since, None))
+    import numpy as np
+
+    in_alarm = (states == "ALARM").to_numpy(dtype=bool)
+    # Changes alternate: the state ALARM begins, then it ends.
+    changes = states.index[np.flatnonzero(np.diff(in_alarm, prepend=False))].to_pydatetime().tolist()
+    raised = zip_longest(changes[::2], changes[1::2])
     return AlarmRun(tuple(raised), states, uncertainty_s)
 
 

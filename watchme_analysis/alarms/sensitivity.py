@@ -44,27 +44,22 @@ def sensitivity(
         ``datapoints_to_alarm`` and ``evaluation_periods``. An alarm on one data point is also evaluated on
         two and three in a row; a threshold of 0 is also evaluated a few units higher.
     """
-    import pandas as pd
-
-    parts = []
-    for spec in specs:
-        if spec.composite or spec.over == "probes":
-            continue
-        for changed, factor in _variants(spec):
-            frame = backtest_frame(
-                backtest_alarms(tables, pipelines, (changed,)), start, span_s, elsewhere=elsewhere
-            )
-            rule, (threshold, unit) = changed.rule, changed.limit
-            parts.append(
-                frame.assign(
-                    threshold_factor=factor,
-                    threshold=threshold,
-                    threshold_unit=unit,
-                    datapoints_to_alarm=rule.datapoints_to_alarm,
-                    evaluation_periods=rule.evaluation_periods,
-                )
-            )
-    return pd.concat(parts, ignore_index=True) if parts else backtest_frame((), start, span_s)
+    tried = [
+        (factor, item)
+        for spec in specs
+        if not spec.composite and spec.over != "probes"
+        for changed, factor in _variants(spec)
+        for item in backtest_alarms(tables, pipelines, (changed,))
+    ]
+    items = [item for _, item in tried]
+    limits = [item.spec.limit for item in items]
+    return backtest_frame(items, start, span_s, elsewhere=elsewhere).assign(
+        threshold_factor=[factor for factor, _ in tried],
+        threshold=[threshold for threshold, _ in limits],
+        threshold_unit=[unit for _, unit in limits],
+        datapoints_to_alarm=[item.spec.rule.datapoints_to_alarm for item in items],
+        evaluation_periods=[item.spec.rule.evaluation_periods for item in items],
+    )
 
 
 def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:

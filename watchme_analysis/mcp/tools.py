@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.case.export import redactor_of
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
-from watchme_analysis.services.claims import check_claim, claim_to_dict
+from watchme_analysis.services.claims import check_claim, claim_to_dict, question_of_cause
 from watchme_analysis.services.diagnose import chosen_questions, diagnose
 from watchme_analysis.text.render import error_message, render
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.case.case_folder import Case
+    from watchme_analysis.inference.findings import Diagnosis
 
 # Bounds of an answer: an agent pays for every token, and a row may hold a whole response.
 MOST_ROWS, MOST_CHARACTERS, MOST_CELL = 50, 24_000, 400
@@ -44,6 +45,10 @@ class Tools:
     folders: tuple[Path, ...]
     level: str = "secrets"
     language: str = "en"
+    # Time of the last change of a case, and its diagnosis then, by folder, question and start of the window.
+    _diagnoses: dict[tuple[Path, str, str | None], tuple[int, Diagnosis]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def list_cases(self) -> list[dict[str, Any]]:
         """Return the cases: name, title, window and tables with their numbers of rows."""
@@ -76,7 +81,7 @@ class Tools:
         opened = self._case(case)
         found = {}
         for each in chosen_questions(question, opened):
-            result = diagnose(each, opened, since=since).to_dict(self.language)
+            result = self._diagnosis(opened, each, since).to_dict(self.language)
             found[each] = _without_messages(result)
         return self._safe(opened, found)
 
@@ -158,7 +163,8 @@ class Tools:
         self, case: Case, cause: str, reason_sql: str | None, rows: int, statements: int
     ) -> dict[str, Any]:
         """Return the check of a claim, with the first rows of its strongest statements on each side."""
-        check = check_claim(case, cause, reason_sql)
+        diagnosis = self._diagnosis(case, question_of_cause(case, cause))
+        check = check_claim(case, cause, reason_sql, diagnosis=diagnosis)
         result = claim_to_dict(check, self.language)
         for side in ("evidence_for", "evidence_against"):
             found = sorted(result[side], key=lambda each: -abs(each["weight"]))
@@ -169,6 +175,15 @@ class Tools:
         if check.reason is not None:
             result["reason"]["first_rows"] = _records(check.reason.rows, rows)
         return self._safe(case, result)
+
+    def _diagnosis(self, case: Case, question: str, since: str | None = None) -> Diagnosis:
+        """Return the diagnosis of a case; that of an earlier call where the case has not changed since."""
+        changed_ns = (case.path / "manifest.json").stat().st_mtime_ns
+        known = self._diagnoses.get((case.path, question, since))
+        if known is None or known[0] != changed_ns:
+            known = (changed_ns, diagnose(question, case, since=since))
+            self._diagnoses[case.path, question, since] = known
+        return known[1]
 
     def _case(self, name: str) -> Case:
         if Path(name).name == name:

@@ -116,7 +116,7 @@ def check_claim(
     QueryError
         When the query can't be run.
     """
-    question = _question(case, cause)
+    question = question_of_cause(case, cause)
     found = diagnosis or diagnose(question, case, since=since)
     ranked = next(each for each in found.ranking if each.finding.cause == cause)
     is_named = found.verdict == "supported" and cause in {found.cause, *found.other_causes}
@@ -226,7 +226,8 @@ def _by_chance(within: int, total: int, share: float) -> float:
     return math.exp(-total * (seen * math.log(seen / share) + rest))
 
 
-def _question(case: Case, cause: str) -> str:
+def question_of_cause(case: Case, cause: str) -> str:
+    """Return the question that a cause answers; errors are those of :func:`check_claim`."""
     known = {each.cause: question for question in ("health", "backlog") for each in causes_of(question)}
     if cause not in known:
         near = did_you_mean(nearest(cause, known))
