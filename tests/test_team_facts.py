@@ -43,10 +43,13 @@ def names():
 def found_in(paths, facts):
     """Return place and text of each line that states a fact, as a word of its own."""
     pattern = re.compile("|".join(rf"(?<![A-Za-z0-9]){re.escape(fact)}(?![A-Za-z0-9])" for fact in facts))
+    texts = {path: path.read_text(encoding="utf-8") for path in paths}
     return [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for path in paths
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for path, text in texts.items()
+        # To look for the facts as they are is quicker than the pattern, and few files hold any.
+        if any(fact in text for fact in facts)
+        for number, line in enumerate(text.splitlines(), 1)
         if pattern.search(JAPANESE_DESCRIPTION.sub("", line))
     ]
 

@@ -97,15 +97,15 @@ def test_the_verdict_and_the_incident_decide_which_level_is_met(verdict, start, 
 
 
 @pytest.mark.slow
-def test_exit_3_only_where_it_is_wanted(watchme, bundled, both, evidence):
-    bad = bundled("health-threadpool").path
-    usual = watchme("diagnose", "health", bad)
-    answer = watchme("diagnose", "health", bad, "--fail-on", "supported")
+def test_exit_3_only_where_it_is_wanted(watchme, shorter, both, evidence):
+    bad = shorter.path
+    usual = watchme("diagnose", "backlog", bad)
+    answer = watchme("diagnose", "backlog", bad, "--fail-on", "supported")
     assert (usual.returncode, answer.returncode) == (0, 3)
     assert (answer.stdout, answer.stderr) == (usual.stdout, "")
     answer = watchme("diagnose", bad, "--json", "--fail-on", "incident")
     assert answer.returncode == 3
-    assert json.loads(answer.stdout)["health"]["verdict"] == "supported"
+    assert json.loads(answer.stdout)["backlog"]["verdict"] == "supported"
     assert watchme("diagnose", both, "--fail-on", "incident").returncode == 0
     assert watchme("diagnose", evidence, "--fail-on", "nothing").returncode == 2
 

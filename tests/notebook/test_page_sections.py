@@ -11,9 +11,7 @@ PAGES = {
     "health": lambda bundled, _: notebook.open_health(case=str(bundled("health-threadpool").path)),
     "backlog": lambda _, shorter: notebook.open_backlog(case=str(shorter.path)),
     "alarms": lambda _, shorter: notebook.open_alarms(case=str(shorter.path)),
-    "what-if": lambda bundled, _: notebook.open_what_if(
-        case=str(bundled("backlog-49").path), queue="asr-queue", replications=2
-    ),
+    "what-if": lambda _, shorter: notebook.open_what_if(case=str(shorter.path), replications=2),
 }
 # Sections that no rows of the case are behind.
 WITHOUT_QUERY = {"next_evidence", "rules", "throttling", "warning"}

@@ -15,7 +15,6 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.report.request import notebooks_folder, parameter_names
-from watchme_analysis.report.run import shared_imports
 from watchme_analysis.report.stored_notebooks import text_of
 from watchme_analysis.services.diagnose import QUESTIONS, questions_for
 
@@ -361,11 +360,11 @@ def test_defaults_are_a_committed_case(path, data):
 
 @pytest.mark.slow
 @by_name
-def test_runs_with_other_parameters_on_another_case(path, data, shorter, monkeypatch):
+def test_runs_with_other_parameters_on_another_case(path, evidence, shorter, monkeypatch):
     """In this process; what the report makes of a notebook is tested with the reports."""
     notebook = stored(path)
     subject = subject_of(notebook)
-    other = data / "health-healthy" if subject == "health" else shorter.path
+    other = evidence if subject == "health" else shorter.path
     assert other != default_case(path, notebook)
     case = open_case(other)
     assert subject in questions_for(case)
@@ -398,10 +397,10 @@ MALFORMED = {
 }
 
 
-@pytest.mark.slow
 @by_name
-def test_malformed_parameters_are_refused_before_anything_is_shown(path, monkeypatch):
+def test_malformed_parameters_are_refused_before_anything_is_shown(path, evidence, shorter, monkeypatch):
     notebook = stored(path)
+    small = evidence if subject_of(notebook) == "health" else shorter.path
     monkeypatch.chdir(path.parent)
     cells = code_cells(notebook)
     values = {}
@@ -409,9 +408,8 @@ def test_malformed_parameters_are_refused_before_anything_is_shown(path, monkeyp
     names = set(values) & KNOWN_PARAMETERS
     assert "case" in names
     first = next(place for place, cell in enumerate(cells) if cell.outputs)
-    with shared_imports():
-        for name in sorted(names):
-            with pytest.raises(WatchmeError):
-                exec(
-                    "\n".join(cell.source for cell in cells[1 : first + 1]), values | {name: MALFORMED[name]}
-                )
+    until_first_output = "\n".join(cell.source for cell in cells[1 : first + 1])
+    exec(until_first_output, values | {"case": str(small)})
+    for name in sorted(names):
+        with pytest.raises(WatchmeError):
+            exec(until_first_output, values | {"case": str(small), name: MALFORMED[name]})

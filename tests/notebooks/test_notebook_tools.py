@@ -134,7 +134,7 @@ def test_two_runs_store_the_same_bytes(evidence, tmp_path, monkeypatch):
     source = (
         "from watchme_analysis import notebook\n"
         f"page = notebook.open_health(case={str(evidence)!r})\n"
-        "display(page.verdict(), page.timeline(), page.in_flight(), page.vantages(), page.findings())"
+        "display(page.verdict(), page.timeline(), page.findings())"
     )
     path = stored(tmp_path, source)
     runs = []
@@ -143,7 +143,7 @@ def test_two_runs_store_the_same_bytes(evidence, tmp_path, monkeypatch):
         ran = tools("--run", path)
         assert ran.exit_code == 0, ran.stderr
         runs.append(path.read_bytes())
-    assert runs[0].count(b"image/png") > 2
+    assert b"image/png" in runs[0]
     assert runs[0] == runs[1]
 
 

@@ -21,7 +21,6 @@ from watchme_analysis.report.html_page import write_index
 from watchme_analysis.report.request import plan
 from watchme_analysis.report.run import write_reports
 
-WATCHME = Path(sys.executable).with_name("watchme")
 # The command, whose kernels begin without what the notebooks of these tests do not need.
 LIGHT = """
 from watchme_analysis.cli import main
@@ -281,24 +280,14 @@ def test_a_stopped_report_is_in_the_index_at_once(number, expected, evidence, no
 
 
 @pytest.mark.slow
-def test_a_terminal_gets_one_changing_line(evidence, notebooks, tmp_path):
+def test_a_terminal_gets_one_changing_line(report, evidence, notebooks, tmp_path, monkeypatch):
     here, there = pty.openpty()
-    process = start(
-        "health", evidence, "--notebooks", notebooks(answer_cell()), "--to", tmp_path / "r", stderr=there
-    )
-    os.close(there)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(here, 65536)
-        except OSError:  # Linux says so when the other end is closed
-            break
-        if not piece:
-            break
-        shown += piece
+    with os.fdopen(there, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        code, *_ = report("health", evidence, "--notebooks", notebooks(answer_cell()), "--to", tmp_path / "r")
+        shown = os.read(here, 65536)
     os.close(here)
-    process.communicate(timeout=60)
-    assert process.returncode == 0
+    assert code == 0
     assert b"\r\x1b[Khealth evidence: cell 2 of 3" in shown
     assert b"\n" not in shown
 
@@ -339,7 +328,7 @@ def test_a_report_depends_on_no_other_environment_and_nobody_waits_for_what_no_n
     environment |= {"PYTHONPROFILEIMPORTTIME": "1"}
     folder = notebooks(which, answer_cell())
     words = ("health", evidence, "--notebooks", folder, "--to", tmp_path / "r")
-    process = start(*words, program=(WATCHME,), env=environment)
+    process = start(*words, env=environment)
     _, imports = process.communicate(timeout=120)
     assert process.returncode == 0, imports
     assert "papermill.execute" in imports
