@@ -11,6 +11,7 @@ from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.frames import balance
+from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
 from watchme_analysis.inference.findings import Investigation
@@ -98,13 +99,16 @@ def raw(written, tmp_path):
 @pytest.fixture(scope="module")
 def whole(written):
     """The diagnosis of that folder."""
-    return ask(written)[0]
+    return ask(written)
 
 
-def ask(folder):
-    case = open_case(folder)
-    notes = [note for table in case.coverage().values() for note in table["notes"]]
-    return diagnose(Investigation(case, "backlog")), " ".join(notes)
+def ask(source):
+    """Return the diagnosis of a folder or a case."""
+    return diagnose(Investigation(source if isinstance(source, Case) else open_case(source), "backlog"))
+
+
+def notes_on(case):
+    return " ".join(note for table in case.coverage().values() for note in table["notes"])
 
 
 def each_series(folder, change):
@@ -146,22 +150,23 @@ def as_it_is(found):
 def test_the_answer_stays_the_same(raw, whole, damage, says):
     assert as_it_is(whole)[:2] == (280, 14)
     damage(raw)
-    found, notes = ask(raw)
+    case = open_case(raw)
+    found = ask(case)
     assert found.cause == whole.cause
     assert as_it_is(found) == as_it_is(whole)
-    assert says in notes
+    assert says in notes_on(case)
 
 
 def test_dumps_that_contradict_each_other_are_said_to(raw):
     split(raw, shift=1.0)
-    assert "had another value in an earlier response" in ask(raw)[1]
+    assert "had another value in an earlier response" in notes_on(open_case(raw))
 
 
 def test_a_queue_without_a_redrive_policy_is_paired_by_what_its_dead_letters_say(raw):
     whole = read(raw / "queues/jobs.json")
     del whole["Attributes"]["RedrivePolicy"]
     write(raw / "queues/jobs.json", whole)
-    found, _ = ask(raw)
+    found = ask(raw)
     assert found.extra["dead_letters"] == 280
     # Nor a dead-letter queue of its own: nothing to pair, and nothing made up.
     for name in ("jobs-dlq.json", "jobs-dlq-messages.json"):
@@ -171,7 +176,7 @@ def test_a_queue_without_a_redrive_policy_is_paired_by_what_its_dead_letters_say
     write(raw / "metrics/all.json", each)
     queries = read(raw / "metrics/metric-data-queries.json")
     write(raw / "metrics/metric-data-queries.json", [entry for entry in queries if "dlq" not in str(entry)])
-    found, _ = ask(raw)
+    found = ask(raw)
     assert found.extra["dead_letters"] == 0 and found.extra["dead_lettered_work"] == []
     assert found.verdict != "no_incident"
 
@@ -182,7 +187,7 @@ def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
         if entry["MetricStat"]["Stat"] == "Sum":
             entry["MetricStat"]["Stat"] = "SampleCount"
     write(raw / "metrics/metric-data-queries.json", queries)
-    found, _ = ask(raw)
+    found = ask(raw)
     assert found.verdict == "inconclusive"
     printed = CliRunner().invoke(cli, ["alarms", "backtest", str(raw)]).stdout
     assert "the start of an incident is not recorded" in printed
@@ -202,9 +207,9 @@ def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue
     policy = {"deadLetterTargetArn": f"{ARN}new-dlq", "maxReceiveCount": 3}
     whole["Attributes"]["RedrivePolicy"] = json.dumps(policy)
     write(raw / "queues/jobs.json", whole)
-    found, _ = ask(raw)
-    assert found.extra["dead_letters"] == 280
-    (row,) = balance(open_case(raw)).itertuples()
+    case = open_case(raw)
+    assert ask(case).extra["dead_letters"] == 280
+    (row,) = balance(case).itertuples()
     assert "names new-dlq now, but its failed messages are in jobs-dlq" in row.reasons
 
 
@@ -214,7 +219,7 @@ def test_series_that_name_no_metric_are_said_to_be_of_no_use(raw):
     for answer in answers["MetricDataResults"]:
         answer["Label"] = answer["Id"]
     write(raw / "metrics/all.json", answers)
-    _, notes = ask(raw)
+    notes = notes_on(open_case(raw))
     number = len(answers["MetricDataResults"])
     assert f"{number} series name no metric; put the list of metric queries beside it" in notes
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from worlds.statement_rows import check_backlog
 
+from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.rows import matching, points
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.services.diagnose import investigate
@@ -14,13 +15,20 @@ pytestmark = pytest.mark.slow
 BUNDLED = ("backlog-49", "backlog-dlq", "backlog-healthy")
 
 
+@pytest.fixture(scope="module")
+def checked():
+    """The messages of statements whose rows were compared for a case before."""
+    return set()
+
+
 @pytest.mark.parametrize("name", BUNDLED)
-def test_every_statement_of_a_bundled_case_gives_its_rows(bundled, name):
-    check_backlog(Investigation(bundled(name), "backlog"))
+def test_every_statement_of_a_bundled_case_gives_its_rows(bundled, diagnosed, name, checked):
+    check_backlog(bundled(name), diagnosed(name), checked)
 
 
 def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
-    check_backlog(investigate("backlog", bundled("backlog-49"), since="30h"))
+    inv = investigate("backlog", bundled("backlog-49"), since="30h")
+    check_backlog(inv.case, inv.once(diagnose))
 
 
 def test_rows_are_those_between_the_bounds_and_of_the_names(bundled):

@@ -18,8 +18,6 @@ from watchme_analysis.inference.findings import Investigation
 pytestmark = pytest.mark.slow
 
 KNOWN = {name: rest for name, *rest in situations()}
-# Of these, the other queues are part of the situation.
-OF_SEVERAL_QUEUES = {"one-function-down"}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,7 @@ def diagnose_situation(tmp_path_factory):
     def diagnosed(name, seed):
         cause, _, twist = KNOWN[name]
         raw = tmp_path_factory.mktemp(name)
-        make(seed, raw, cause, twist if name in OF_SEVERAL_QUEUES else alone(twist))
+        make(seed, raw, cause, alone(twist))
         inv = Investigation(open_case(raw), "backlog")
         return inv.case, diagnose(inv)
 

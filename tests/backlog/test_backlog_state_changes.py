@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from worlds.backlog_draws import make
+from worlds.backlog_twists import alone
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
@@ -18,7 +19,7 @@ def no_trail(world, options):
 
 
 def diagnose_world(path, seed, cause, tweak=no_trail):
-    truth = make(seed, path, cause, tweak)
+    truth = make(seed, path, cause, alone(tweak))
     return truth, diagnose(Investigation(open_case(path), "backlog"))
 
 

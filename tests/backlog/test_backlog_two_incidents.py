@@ -35,7 +35,7 @@ def down_elsewhere(hours_before):
 
 @pytest.mark.parametrize(("hours_before", "separate"), [(8, True), (0, False)])
 def test_trouble_of_another_queue_at_another_time_is_distinguished(tmp_path, hours_before, separate):
-    found = diagnose_world(tmp_path, 700003, "consumer_failing", down_elsewhere(hours_before))
+    found = diagnose_world(tmp_path, 700106, "consumer_failing", down_elsewhere(hours_before))
     assert found.cause == "consumer_failing"
     assert len(found.extra["queues"]) == 2
     assert found.confidence >= 0.9

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 from worlds.backlog_draws import make
+from worlds.backlog_twists import alone
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.frames import onset_order
@@ -61,7 +62,7 @@ def test_messages_that_a_function_reports_as_failed_move_without_an_error_of_a_r
         for queue in world.queues:
             queue.partial, queue.batch = True, 5
 
-    make(3, tmp_path, "downstream_down", partial)
+    make(3, tmp_path, "downstream_down", alone(partial))
     frame = onset_order(open_case(tmp_path)).set_index("metric")
     assert "errors" not in frame.index
     assert (frame.loc[["failed"], "value"] > frame.loc[["failed"], "baseline"]).all()

@@ -35,10 +35,6 @@ def slow_dependency_of_all_paths():
     return case(slow(SERVICE, 2.2, 4.4), gauges=lambda second: {"cpu_pct": 4.0, "in_flight": 16.0})
 
 
-def slow_dependency_in_logs_alone():
-    return without(case(slow(SERVICE, 2.2, 4.4)), "host_metrics", "app_log", "probes")
-
-
 def slow_dependency_on_threads_to_spare():
     few = {"threads": 14.0, "in_flight": 8.0}
     return calling(case(slow(NEEDY, 1.2, 2.6), handlers=ON_THREADS, gauges=lambda second: few), *ON_A_THREAD)
@@ -49,16 +45,6 @@ def loop_held_by_a_dependency():
     return calling(made, "requests.get", "blocking_io", "event_loop", "jobs")
 
 
-def loop_held_once_for_long():
-    made = case(standing(60), handlers=ON_LOOP, gauges=lambda second: {"cpu_pct": 2.0})
-    return calling(made, "time.sleep", "blocking_sleep", "event_loop", "jobs")
-
-
-def loop_held_by_computing():
-    made = case(standing(3), handlers=ON_LOOP, gauges=lambda second: {"cpu_pct": 98.0})
-    return calling(made, "numpy.linalg.svd", "cpu", "event_loop", "jobs")
-
-
 def loop_held_until_its_queue_is_full():
     def fate(path, second):
         left = 10 - second % 10
@@ -67,15 +53,6 @@ def loop_held_until_its_queue_is_full():
         return None if path == OTHER else late
 
     return case(fate, handlers=ON_LOOP, processes=started(backlog=8))
-
-
-def pool_used_up():
-    full = {"threads": 47.0, "in_flight": 70.0, "cpu_pct": 6.0}
-    return calling(case(slow(NEEDY, 4, 8), handlers=ON_THREADS, gauges=lambda second: full), *ON_A_THREAD)
-
-
-def pool_used_up_unmeasured():
-    return without(case(slow(NEEDY, 4, 8)), "host_metrics")
 
 
 def slow_paths_that_little_tells_of():
@@ -126,10 +103,6 @@ def loop_held_by_large_work_that_gives_back_its_memory():
     return memory_comes_and_goes(case(standing(4)))
 
 
-def killed_for_its_memory_without_a_log():
-    return without(killed_for_its_memory(), "app_log")
-
-
 def short_queue_of_connections():
     def fate(path, second):
         again = 1.02 if chance(path, second) < 0.5 else 0.0
@@ -151,11 +124,6 @@ def collecting_garbage_at_the_limit():
     )
 
 
-def swapping():
-    made = case(standing(4), gauges=lambda second: {"cpu_pct": 4.0})
-    return granting(gauge(made, "rss_mb", lambda second: 2040.0 if in_fault(second) else 900.0), "2g")
-
-
 def disk_of_the_application_is_full():
     made = case(at_times(1, {"status": 500, "header_s": 0.005, "inside_status": 500}))
     return saying(made, "OSError: [Errno 28] No space left on device", every(0.5))
@@ -167,46 +135,26 @@ def answers(path, status, **more):
     return case(lambda requested, second: said if requested == path else None)
 
 
-def check_of_a_dead_database():
-    return answers(HEALTH, 503)
-
-
-def check_of_a_dead_database_unprobed_inside():
-    made = answers(HEALTH, 503)
-    probes = made.table("probes")
-    made._frames["probes"] = probes[probes["vantage"] != "inside"].reset_index(drop=True)
-    return made
-
-
 def not_ready_after_a_deploy():
     return restarting(answers(HEALTH, 503), 29.5)
 
 
 ALIKE = {
     slow_dependency_of_all_paths: {OPEN},
-    slow_dependency_in_logs_alone: {OPEN},
     slow_dependency_on_threads_to_spare: {DEPENDENCY, OPEN},
     loop_held_by_a_dependency: {LOOP},
-    loop_held_once_for_long: {LOOP, OPEN},
-    loop_held_by_computing: {LOOP, SATURATION},
     loop_held_until_its_queue_is_full: {LOOP},
-    pool_used_up_unmeasured: {POOL, OPEN},
     slow_paths_that_little_tells_of: {POOL, SATURATION, OPEN},
     server_limits_connections: {SATURATION},
     throttled_by_its_quota: {SATURATION},
     throttled_unmeasured: {SATURATION, OPEN},
     surge_of_callers: {SATURATION},
     restarted_once: {DOWN},
-    loop_held_by_large_work_that_gives_back_its_memory: {LOOP},
     killed_for_its_memory: {SATURATION},
-    killed_for_its_memory_without_a_log: {SATURATION},
     short_queue_of_connections: {SATURATION, OPEN},
     out_of_descriptors: {SATURATION},
     collecting_garbage_at_the_limit: {SATURATION},
-    swapping: {SATURATION},
     disk_of_the_application_is_full: {SATURATION},
-    check_of_a_dead_database: {OPEN},
-    check_of_a_dead_database_unprobed_inside: {OPEN},
     not_ready_after_a_deploy: {OPEN},
 }
 
@@ -217,19 +165,6 @@ def test_what_looks_alike_is_distinguished_or_left_open(build):
     said = health.diagnose(investigate(build()))
     found = said.verdict if said.verdict != "supported" else said.cause
     assert found in ALIKE[build], said.summary
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(
-    reason="since causes of a layer share a prior, the second observation does not suffice alone"
-)
-def test_a_verdict_that_hangs_on_one_observation_promises_less():
-    """Only the log's words tell a full disk from any other error; a full pool shows in several tables."""
-    full, used_up = (
-        health.diagnose(investigate(build())) for build in (disk_of_the_application_is_full, pool_used_up)
-    )
-    assert [said.extra["confidence_from"]["route"] for said in (full, used_up)] == ["one", "several"]
-    assert full.confidence < used_up.confidence
 
 
 @pytest.mark.slow(fast=1)

@@ -106,21 +106,6 @@ def nginx_returns_503():
     return case(on(HEALTH, status=503, upstream=False), nginx=(*PLAIN, own))
 
 
-def nginx_keeps_a_502():
-    made = case(on(HEALTH, status=502, upstream=False))
-    log = made.table("access_log")
-    log.loc[log["status"].eq(502), "cache_status"] = "hit"
-    return made
-
-
-def nginx_asks_for_a_certificate():
-    return case(on_all(status=400, upstream=False), nginx=PLAIN)
-
-
-def nginx_stands_still():
-    return case(lambda path, second: {"own_s": 3 - second % 3})
-
-
 def nginx_refuses_beside_a_held_loop():
     """First the loop stands still, then Nginx denies its callers too: inside the one shows, not the other."""
 
@@ -136,32 +121,8 @@ def application_limits_callers():
     return case(some_on_health(0.8, status=429, header_s=0.003))
 
 
-def edge_challenges_all_paths():
-    return case(at_times(0.8, {"at_nginx": False, "edge_status": 403}, spared=()))
-
-
-def edge_keeps_a_502():
-    def fate(path, second):
-        kept = {"at_nginx": False, "edge_status": 502}
-        first = {"status": 502, "header_s": 0.0, "error": "upstream_refused"}
-        return None if path != HEALTH else kept if second > 31 else first
-
-    made = case(fate)
-    log = made.table("edge_log")
-    log.loc[log["status"].eq(502) & log["origin_status"].eq(0), "cache_status"] = "hit"
-    return made
-
-
-def certificate_of_the_origin_expired():
-    return case(on_all(at_nginx=False, edge_status=526))
-
-
 def origin_is_down():
     return case(on_all(at_nginx=False, edge_status=522, edge_s=6.0))
-
-
-def prober_without_a_name_server():
-    return probed_outside(calm(), error="Temporary failure in name resolution, while looking up the name")
 
 
 def prober_without_a_network():
@@ -204,16 +165,9 @@ ALIKE = {
     address_of_a_container_that_was_recreated: {NETWORK, NGINX, OPEN},
     nginx_can_not_resolve: {NGINX},
     nginx_returns_503: {NGINX},
-    nginx_keeps_a_502: {NGINX},
-    nginx_asks_for_a_certificate: {NGINX, EDGE, OPEN},
-    nginx_stands_still: {NGINX, OPEN},
     nginx_refuses_beside_a_held_loop: {NGINX, LOOP},
     application_limits_callers: {NGINX, OPEN},
-    edge_challenges_all_paths: {EDGE},
-    edge_keeps_a_502: {EDGE},
-    certificate_of_the_origin_expired: {EDGE, NGINX, OPEN},
     origin_is_down: {EDGE, NGINX, OPEN},
-    prober_without_a_name_server: {CALM},
     prober_without_a_network_nor_edge_log: {CALM},
     prober_on_a_slow_link_without_edge_log: {CALM, OPEN},
     certificate_that_the_prober_rejects: {CALM, OPEN, EDGE},

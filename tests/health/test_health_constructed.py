@@ -52,3 +52,12 @@ def test_what_is_said_of_a_constructed_case_hangs_on_its_signal(corpus, entries,
 @pytest.mark.parametrize("constructed", CONSTRUCTED, ids=lambda one: one.build.__name__)
 def test_a_constructed_world_shows_its_signals(constructed):
     assert Signals(constructed.build()).among(*constructed.signals) == set(constructed.signals)
+
+
+def test_a_verdict_that_hangs_on_one_observation_promises_less(corpus, entries):
+    """Only the log's words tell a full disk from any other error; a full pool shows in several tables."""
+    by_name = {one.case: one for one in entries if one.part in ("constructed", "made up")}
+    mine = [by_name["disk_without_space"], by_name["pool_used_up"]]
+    full, used_up = (said for _, said in corpus.decisions(mine))
+    assert (full.route, used_up.route) == ("one", "several")
+    assert full.confidence < used_up.confidence

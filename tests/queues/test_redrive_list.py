@@ -5,6 +5,7 @@ import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.sections.tables import redrive_table
+from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.redrive_list import messages_to_redrive
 from watchme_analysis.queues.work_items import work_items
 from watchme_analysis.text.render import label
@@ -23,6 +24,10 @@ def broken(error="Runtime.ImportModuleError: No module named 'requests'", share=
     return world
 
 
+def redrive(world):
+    return messages_to_redrive(Investigation(world, "backlog"))
+
+
 def change(world, place, **values):
     messages = world.table("queue_messages")
     for name, value in values.items():
@@ -32,7 +37,7 @@ def change(world, place, **values):
 @pytest.mark.slow
 def test_each_dead_letter_becomes_a_line_that_the_aws_cli_takes():
     world = broken()
-    found = messages_to_redrive(world)
+    found = redrive(world)
     assert len(found.lines) == len(world.dead) == 40
     assert found.left_out == () and found.without_url == ()
     first = json.loads(found.lines[0])
@@ -48,7 +53,7 @@ def test_the_same_work_is_sent_once():
     world = broken()
     first = json.loads(world.table("queue_messages")["body"].iloc[0])
     change(world, 1, body=json.dumps(dict(reversed(first.items()))), work_item="device-0")
-    found = messages_to_redrive(world)
+    found = redrive(world)
     assert len(found.lines) == len(world.dead) - 1
     assert found.left_out == (("same-work", 1),)
 
@@ -60,13 +65,13 @@ def test_a_day_is_one_piece_of_work_whatever_set_it_off():
         day = "2025-12-09" if place < 2 else "2025-12-08"
         body = {"device_id": "d", "local_date": day, "recorded_at": f"2025-12-10T0{place}:00:00+09:00"}
         change(world, place, body=json.dumps(body), work_item="d")
-    found = messages_to_redrive(world)
+    found = redrive(world)
     assert dict(found.left_out) == {"same-work": 1}
 
 
 @pytest.mark.slow
 def test_what_can_only_fail_again_is_left_out():
-    found = messages_to_redrive(broken("HTTPError: 404 Client Error: Not Found for url: x", share=0.2))
+    found = redrive(broken("HTTPError: 404 Client Error: Not Found for url: x", share=0.2))
     assert found.lines == ()
     ((reason, number),) = found.left_out
     assert reason == "cannot-succeed" and number > 0
@@ -74,29 +79,29 @@ def test_what_can_only_fail_again_is_left_out():
 
 @pytest.mark.slow
 def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
-    world = broken("KeyError: 'file_path'", share=0.2)
-    found = messages_to_redrive(world)
+    inv = Investigation(broken("KeyError: 'file_path'", share=0.2), "backlog")
+    found = messages_to_redrive(inv)
     assert found.lines == () and found.left_out[0][0] == "unknown-outcome"
-    assert len(messages_to_redrive(world, include_unknown=True).lines) == found.left_out[0][1]
+    assert len(messages_to_redrive(inv, include_unknown=True).lines) == found.left_out[0][1]
 
 
 @pytest.mark.slow
 def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever_they_died_of():
     world = World()
     world.fail(600, 720, 30.0, "Task timed out after 30.00 seconds", share=0.2)
-    hung = messages_to_redrive(world)
+    hung = redrive(world)
     assert hung.lines == () and hung.left_out[0][0] == "unknown-outcome"
     # In an outage all fail alike.
-    assert messages_to_redrive(broken("Task timed out after 30.00 seconds")).left_out == ()
+    assert redrive(broken("Task timed out after 30.00 seconds")).left_out == ()
 
 
 @pytest.mark.slow
 def test_what_a_throttled_delivery_may_have_done_is_said():
-    assert messages_to_redrive(broken()).may_have_run == 0
+    assert redrive(broken()).may_have_run == 0
     world = World()
     world.at["throttles"][630:640] = 3
     world.fail(600, 720, 0.2, "Runtime.ImportModuleError: No module named 'requests'")
-    found = messages_to_redrive(world)
+    found = redrive(world)
     assert found.may_have_run == len(found.lines) > 0
     assert redrive_table(found).rows[0][1:] == (str(len(found.lines)), label("redrive-may-have-run", "en"))
 
@@ -121,7 +126,7 @@ def test_work_that_ran_later_is_not_sent_again():
             "function": "job-runner", "time": later, "request_id": request, "kind": kind,
             "message": message, "ptr": f"later-{place}", "query_name": "recent",
         }  # fmt: skip
-    found = messages_to_redrive(world)
+    found = redrive(world)
     assert found.left_out == (("processed", 1),)
     assert not any(f'{done["device_id"]}\\"' in line for line in found.lines)
 
@@ -130,7 +135,7 @@ def test_work_that_ran_later_is_not_sent_again():
 def test_a_message_without_a_body_is_counted_and_not_made_up():
     world = broken()
     change(world, 0, body=None)
-    assert dict(messages_to_redrive(world).left_out) == {"no-body": 1}
+    assert dict(redrive(world).left_out) == {"no-body": 1}
 
 
 @pytest.mark.slow
@@ -138,7 +143,7 @@ def test_a_fifo_message_keeps_its_group_and_a_missing_arn_is_said():
     world = World(queue="jobs.fifo", dlq="jobs-dlq.fifo")
     world.fail(600, 720, 0.2, "Runtime.ImportModuleError: No module named 'requests'")
     change(world, 0, group_id="device-0-sed", deduplication_id="abc")
-    found = messages_to_redrive(world)
+    found = redrive(world)
     first, second = (json.loads(line) for line in found.lines[:2])
     assert (first["MessageGroupId"], first["MessageDeduplicationId"]) == ("device-0-sed", "abc")
     assert second["MessageGroupId"] == "device-1"
@@ -161,8 +166,9 @@ def test_dead_letters_of_runs_that_all_succeeded_were_processed():
         world.at["received"][minute] = world.at["invocations"][minute] = 20
     world.dead = [(631, "device-1"), (661, "device-2")]
     world.at["dlq_visible"][640:] = 2
-    assert work_items(world)["processed"].tolist() == [True, True]
-    assert messages_to_redrive(world).left_out == (("processed", 2),)
+    inv = Investigation(world, "backlog")
+    assert work_items(inv)["processed"].tolist() == [True, True]
+    assert messages_to_redrive(inv).left_out == (("processed", 2),)
     # A run of ten messages is one; that each ended well shows by its delete.
     for minute in range(1, 1440, 30):
         world.at["deleted"][minute] = world.at["received"][minute]

@@ -30,33 +30,37 @@ def writes(**changed):
     return twist
 
 
+def mapping(place):
+    return f"{place:08d}-0000-4000-8000-000000000000"
+
+
 def alone(twist=None):
     """Return a twist that leaves of a world, once ``twist`` has had it, the queue in question alone.
 
-    That is the queue that is hit, else the one with bad messages, else the first. Each queue more, to which
-    nothing happens, costs as much as this one.
+    That is the queue that is hit, else the one with bad messages, else the first, with another one that its
+    function serves. Each queue more, to which nothing happens, costs as much as this one.
     """
 
     def leave(world, options):
         if twist is not None:
             twist(world, options)
         bad = [queue for _, queue, *_, poison in world.arrivals if poison]
-        kept = (world.hit or bad or world.queues)[:1]
-        place = world.queues.index(kept[0])
-        names = {kept[0].name, kept[0].dlq, kept[0].function.name}
-        mapping, first = (f"{number:08d}-0000-4000-8000-000000000000" for number in (place, 0))
+        function = (world.hit or bad or world.queues)[0].function
+        kept = [queue for queue in world.queues if queue.function is function]
+        names = {name for queue in kept for name in (queue.name, queue.dlq, function.name)}
+        mappings = {mapping(world.queues.index(queue)): mapping(place) for place, queue in enumerate(kept)}
 
-        def of_first(parameters):
-            return {of: first if value == mapping else value for of, value in parameters.items()}
+        def renumbered(parameters):
+            return {of: mappings.get(str(value), value) for of, value in parameters.items()}
 
         for key in ("changes", "made"):
             options[key] = options[key] and [
-                (moment, event, name, of_first(parameters))
+                (moment, event, name, renumbered(parameters))
                 for moment, event, name, parameters in options[key]
                 if name in names
             ]
         world.queues = kept
-        world.arrivals = [arrival for arrival in world.arrivals if arrival[1] is kept[0]]
+        world.arrivals = [arrival for arrival in world.arrivals if arrival[1].name in names]
 
     return leave
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worlds.health_world import Signals
 
 import watchme_analysis as w
+from watchme_analysis.case.case_folder import Case
 from watchme_analysis.health.signals.localisation import VAGUE
 from watchme_analysis.inference.causes import layer_grades
 from watchme_analysis.inference.weighing import NAMED_AT
@@ -21,7 +23,7 @@ NO_BODY = "upstream timed out (110: Connection timed out) while reading upstream
 LIMITED = 'limiting requests, excess: 5.1 by zone "probe"'
 ROUTES = ("/health", "/v1/report", "/jobs", "/v1/users")
 # Seconds of the generated logs, and of the fault in them.
-LASTS_S, FAULT_S = 1200, (600, 780)
+LASTS_S, FAULT_S = 400, (200, 260)
 
 
 def clock(second: int) -> str:
@@ -32,7 +34,7 @@ def day(second: int) -> int:
     return 24 + second // 86400
 
 
-def diagnosed(
+def written(
     folder: Path,
     message: str | None,
     status: int,
@@ -40,10 +42,11 @@ def diagnosed(
     routes: tuple[str, ...] = ROUTES,
     every: int = 1,
     pace: int = 1,
+    lasts: int = LASTS_S,
     hosts: tuple[str, ...] = ("192.0.2.11",),
     fault: tuple[int, int] = FAULT_S,
-) -> dict[str, Any]:
-    """Diagnose logs in which routes fail in the fault's time.
+) -> Case:
+    """Return a case of logs in which routes fail in the fault's time.
 
     Parameters
     ----------
@@ -55,11 +58,13 @@ def diagnosed(
         Each how many requests of these routes fail.
     pace
         Seconds per request of each route.
+    lasts
+        Requests of each route.
     fault
         First request of each route in the fault's time, and first after it.
     """
     accesses, errors = [], []
-    for second in range(0, LASTS_S * pace, pace):
+    for second in range(0, lasts * pace, pace):
         for number, route in enumerate(ROUTES):
             place = second // pace
             fails = fault[0] <= place < fault[1] and route in routes and place % every == 0
@@ -79,7 +84,11 @@ def diagnosed(
     folder.mkdir(exist_ok=True)
     (folder / "access.log").write_text("\n".join(accesses) + "\n")
     (folder / "error.log").write_text("\n".join(errors) + "\n" if errors else "")
-    return w.diagnose("health", w.open_case(str(folder))).to_dict()
+    return w.open_case(str(folder))
+
+
+def diagnosed(folder: Path, message: str | None, status: int, **how: Any) -> dict[str, Any]:
+    return w.diagnose("health", written(folder, message, status, **how)).to_dict()
 
 
 def statuses(found: dict[str, Any]) -> dict[str, str]:
@@ -87,21 +96,24 @@ def statuses(found: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pace", [1, 60])
-def test_refusals_leave_the_process_and_nginx_at_any_pace(tmp_path, pace):
-    found = diagnosed(tmp_path, REFUSED, 502, pace=pace)
+def test_refusals_leave_the_process_and_nginx_and_are_counted_once_where_both_logs_have_them(tmp_path):
+    found = diagnosed(tmp_path, REFUSED, 502)
     remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
     assert remaining <= {"process", "nginx"}
     assert "process" in remaining
     assert "192.0.2.11:8000" in " ".join(found["summary"])
+    failed = (FAULT_S[1] - FAULT_S[0]) * len(ROUTES)
+    values = numbers_in(found["summary_messages"][0])
+    counts = {value["count"] for value in values if isinstance(value.get("count"), int)}
+    assert failed in counts
+    assert 2 * failed not in counts
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("message", "status"), [(REFUSED, 502), (NO_HEADER, 504), (NO_CONNECTION, 504)])
-def test_an_outage_of_seconds_or_days_leaves_the_same_layers(tmp_path, message, status):
+def test_an_outage_of_seconds_or_days_leaves_the_same_layers(tmp_path):
     """Eight seconds with a request a second, and three days with one in five minutes."""
-    brief = diagnosed(tmp_path / "brief", message, status, fault=(600, 608))
-    days = diagnosed(tmp_path / "days", message, status, pace=300, fault=(150, 1014))
+    brief = diagnosed(tmp_path / "brief", NO_CONNECTION, 504, fault=(300, 308))
+    days = diagnosed(tmp_path / "days", NO_CONNECTION, 504, lasts=1200, pace=300, fault=(150, 1014))
     for found in (brief, days):
         assert found["verdict"] != "no_incident"
     excluded = [
@@ -111,15 +123,6 @@ def test_an_outage_of_seconds_or_days_leaves_the_same_layers(tmp_path, message, 
     assert excluded[0] == excluded[1] >= {"edge"}
 
 
-@pytest.mark.slow
-def test_a_request_in_both_logs_is_counted_once(tmp_path):
-    said = diagnosed(tmp_path, REFUSED, 502)["summary_messages"][0]
-    failed = (FAULT_S[1] - FAULT_S[0]) * len(ROUTES)
-    counts = {value["count"] for value in numbers_in(said) if isinstance(value.get("count"), int)}
-    assert failed in counts
-    assert 2 * failed not in counts
-
-
 def numbers_in(message: Any) -> list[dict[str, Any]]:
     """Return every value of a message and of the messages in it."""
     if isinstance(message, dict):
@@ -127,15 +130,6 @@ def numbers_in(message: Any) -> list[dict[str, Any]]:
     if isinstance(message, list):
         return [found for value in message for found in numbers_in(value)]
     return []
-
-
-def test_a_route_that_no_longer_arrives_is_told_first_and_leaves_edge_and_callers(tmp_path):
-    found = diagnosed(tmp_path, None, 0, routes=("/health",))
-    remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
-    assert remaining == {"edge", "client"}
-    first, layers, _ = (list(ids(said)) for said in found["summary_messages"])
-    assert first[1:3] == ["health-arrivals-stopped", "health-arrived"]
-    assert "health-arrivals-stopped" not in layers
 
 
 @pytest.mark.parametrize("leaves", [False, True])
@@ -166,17 +160,16 @@ def ids(said: Any) -> Iterator[str]:
         yield from (found for value in said for found in ids(value))
 
 
-@pytest.mark.parametrize("configured", [False, True])
-def test_a_route_that_is_served_between_its_failures_is_not_misrouted(tmp_path, configured):
+def test_a_route_that_is_served_between_its_failures_is_not_misrouted(tmp_path):
     """Nor is it when the configuration shows that it leads where the others do."""
-    if configured:
-        (tmp_path / "nginx.conf").write_text(
-            "http { access_log /var/log/nginx/access.log; upstream api { server 192.0.2.11:8000; }\n"
-            "server { listen 80; location / { proxy_pass http://api; } } }\n"
-        )
     found = diagnosed(tmp_path, NO_HEADER, 504, routes=("/health",), every=3)
     assert "served_between" in signals(found)
     assert statuses(found)["nginx"] == "refuted"
+    (tmp_path / "nginx.conf").write_text(
+        "http { access_log /var/log/nginx/access.log; upstream api { server 192.0.2.11:8000; }\n"
+        "server { listen 80; location / { proxy_pass http://api; } } }\n"
+    )
+    assert "served_between" in Signals(w.open_case(str(tmp_path)))
 
 
 def test_a_limit_names_nginx(tmp_path):
@@ -191,8 +184,13 @@ def test_header_timeouts_of_all_routes_exclude_the_edge_the_network_and_a_depend
 
 
 @pytest.mark.slow
-def test_bodies_that_stop_name_the_network(tmp_path):
-    assert diagnosed(tmp_path, NO_BODY, 200, routes=("/v1/report",))["layer"] == "network"
+def test_bodies_that_stop_name_the_network_as_the_probabilities_of_layers_do(tmp_path):
+    found = diagnosed(tmp_path, NO_BODY, 200, routes=("/v1/report",))
+    assert found["layer"] == "network"
+    by_layer = {entry["layer"]: entry["probability"] for entry in found["layers"]}
+    assert set(by_layer) == set(LAYERS)
+    assert by_layer["network"] >= NAMED_AT
+    assert sum(by_layer.values()) <= 1.0001
 
 
 @pytest.mark.slow
@@ -208,13 +206,16 @@ def test_lost_connections_to_several_hosts_name_the_network(tmp_path):
     assert found["layer"] == "network"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("pace", [1, 60])
-def test_a_route_whose_requests_stop_arriving_leaves_the_edge_and_callers(tmp_path, pace):
+def test_a_route_whose_requests_stop_arriving_is_told_first_and_leaves_the_edge_and_callers(tmp_path, pace):
     found = diagnosed(tmp_path, None, 0, routes=("/health",), pace=pace)
     remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
     assert remaining == {"client", "edge"}
     assert found["verdict"] == "inconclusive"
+    first, layers, _ = (list(ids(said)) for said in found["summary_messages"])
+    assert first[1:3] == ["health-arrivals-stopped", "health-arrived"]
+    assert "health-arrivals-stopped" not in layers
 
 
 @pytest.mark.slow
@@ -223,15 +224,6 @@ def test_the_log_of_nginx_alone_does_not_clear_the_edge(tmp_path):
     assert found["verdict"] == "inconclusive"
     assert found["layer"] is None
     assert statuses(found)["edge"] == "inconclusive"
-
-
-@pytest.mark.slow
-def test_probabilities_of_layers_and_the_named_layer_agree(tmp_path):
-    found = diagnosed(tmp_path, NO_BODY, 200, routes=("/v1/report",))
-    by_layer = {entry["layer"]: entry["probability"] for entry in found["layers"]}
-    assert set(by_layer) == set(LAYERS)
-    assert by_layer[found["layer"]] >= NAMED_AT
-    assert sum(by_layer.values()) <= 1.0001
 
 
 def test_the_file_of_layers_contradicts_what_a_fate_excludes():
@@ -264,8 +256,8 @@ http {
 """
 
 
-def timed(folder: Path, *, usual_s: float, overtaken: bool) -> dict[str, Any]:
-    """Diagnose timed logs in which ``/health`` waits in vain in the fault's time.
+def timed(folder: Path, *, usual_s: float, overtaken: bool) -> Case:
+    """Return a case of timed logs in which ``/health`` waits in vain in the fault's time.
 
     Parameters
     ----------
@@ -288,11 +280,15 @@ def timed(folder: Path, *, usual_s: float, overtaken: bool) -> dict[str, Any]:
                     f'server: api, request: "GET {route} HTTP/1.1", '
                     f'upstream: "http://192.0.2.11:8000{route}", host: "api.example.com"'
                 )
+    return configured(folder, accesses, errors)
+
+
+def configured(folder: Path, accesses: list[str], errors: list[str]) -> Case:
     folder.mkdir(exist_ok=True)
     (folder / "nginx.conf").write_text(CONF)
     (folder / "access.log").write_text("\n".join(accesses) + "\n")
-    (folder / "error.log").write_text("\n".join(errors) + "\n")
-    return w.diagnose("health", w.open_case(str(folder))).to_dict()
+    (folder / "error.log").write_text("\n".join(errors) + "\n" if errors else "")
+    return w.open_case(str(folder))
 
 
 def signals(found: dict[str, Any]) -> set[str]:
@@ -300,25 +296,26 @@ def signals(found: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_route_as_quick_as_any_waits_for_no_dependency(tmp_path):
-    quick = timed(tmp_path / "quick", usual_s=0.002, overtaken=False)
+def test_a_route_as_quick_as_any_waits_for_no_dependency_nor_does_one_that_others_overtake(tmp_path):
+    """The requests that overtake it show one of several processes."""
+    quick, slower, several = (
+        w.diagnose("health", timed(tmp_path / name, usual_s=usual_s, overtaken=overtaken)).to_dict()
+        for name, usual_s, overtaken in (
+            ("quick", 0.002, False),
+            ("slower", 0.04, False),
+            ("several", 0.04, True),
+        )
+    )
     assert quick["layer"] == "process"
-    slower = timed(tmp_path / "slower", usual_s=0.04, overtaken=False)
     assert "waits_for_nothing" in signals(quick) - signals(slower)
     assert {layer for layer, status in statuses(slower).items() if status != "refuted"} >= {
         "process",
         "dependency",
     }
-
-
-@pytest.mark.slow
-def test_requests_that_overtake_others_show_one_of_several_processes(tmp_path):
-    alone = timed(tmp_path / "alone", usual_s=0.04, overtaken=False)
-    several = timed(tmp_path / "several", usual_s=0.04, overtaken=True)
-    assert "served_beside" in signals(several) - signals(alone)
+    assert "served_beside" in signals(several) - signals(slower)
     odds = [
         next(entry["probability"] for entry in found["layers"] if entry["layer"] == "dependency")
-        for found in (alone, several)
+        for found in (slower, several)
     ]
     assert odds[1] < odds[0]
 
@@ -333,11 +330,8 @@ def test_static_files_of_nginx_are_no_route_of_the_service(tmp_path):
             code, lasted_s = (502, 0.5) if fails else (200, 0.01)
             accesses.append(timed_line(second, 0.0, route, code, lasted_s, "192.0.2.11:8000"))
         accesses.append(timed_line(second, 0.0, "/static/app.js", 200, 0.0, "-"))
-    (tmp_path / "nginx.conf").write_text(CONF)
-    (tmp_path / "access.log").write_text("\n".join(accesses) + "\n")
-    found = w.diagnose("health", w.open_case(str(tmp_path))).to_dict()
-    assert "some_paths" not in signals(found)
-    assert "all_paths" in signals(found)
+    seen = Signals(configured(tmp_path, accesses, []))
+    assert seen.among("some_paths", "all_paths") == {"all_paths"}
 
 
 @pytest.mark.slow
@@ -360,12 +354,8 @@ def test_connections_closed_at_once_beside_served_ones_show_a_limit_of_the_proce
                         f'server: api, request: "GET {route} HTTP/1.1", '
                         f'upstream: "http://192.0.2.11:8000{route}", host: "api.example.com"'
                     )
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "nginx.conf").write_text(CONF)
-        (folder / "access.log").write_text("\n".join(accesses) + "\n")
-        (folder / "error.log").write_text("\n".join(errors) + "\n")
-        found.append(w.diagnose("health", w.open_case(str(folder))).to_dict())
+        found.append(configured(tmp_path / name, accesses, errors))
     limit, down = found
-    assert "closed_at_once" in signals(limit) - signals(down)
-    assert limit["ranking"][0]["cause"] == "app_saturation"
+    assert w.diagnose("health", limit).ranking[0].finding.cause == "app_saturation"
+    assert "closed_at_once" in Signals(limit)
+    assert "closed_at_once" not in Signals(down)
