@@ -27,7 +27,7 @@ from watchme_analysis.backlog.summary import older_dead_letters, summary
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.confidence import mapped
 from watchme_analysis.inference.engine import next_test
-from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
+from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
@@ -42,9 +42,9 @@ def diagnose(inv: Investigation) -> Diagnosis:
     """Return why a backlog came about; see the evidence page for the fields in ``extra``."""
     context = inv.once(backlog_context)
     found, judged = _diagnose(inv)
-    others = other_incidents(inv, context, found, lambda other: _diagnose(other)[0])
+    others = other_incidents(inv, context, found, _verdict)
     if found.cause is None:
-        elsewhere = incidents_elsewhere(inv, context, judged, lambda other: _diagnose(other)[0])
+        elsewhere = incidents_elsewhere(inv, context, judged, _verdict)
         others = (*others, *elsewhere)
     if found.cause is None and others:
         # What shows another incident says nothing about this one.
@@ -80,25 +80,42 @@ def queue_signals(inv: Investigation) -> tuple[QueueSignals, ...]:
     return observed(inv, inv.once(backlog_context))
 
 
-def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple[Diagnosis, Judgement]:
-    """Return the diagnosis of the incident that harmed most, without the signals of other incidents."""
-    context = inv.once(backlog_context)
-    judged = judge(set_apart(inv.once(queue_signals), others), _undoing(context))
-    cause, healthy = judged.cause, judged.cause == "healthy"
-    start = None if judged.span is None else judged.span.start
-    change = None if cause is None or healthy else _change(context, judged, cause)
-    top = judged.ranking[0]
-    found = Diagnosis(
+def _judged(inv: Investigation, others: Sequence[OtherIncident] = ()) -> Judgement:
+    """Return the judgement on the incident that harmed most, without the signals of other incidents."""
+    return judge(set_apart(inv.once(queue_signals), others), _undoing(inv.once(backlog_context)))
+
+
+def _verdict(inv: Investigation) -> Diagnosis:
+    """Return a diagnosis of verdict, cause, confidence, start and end alone, as another incident needs."""
+    return _concluded(inv, _judged(inv))
+
+
+def _concluded(inv: Investigation, judged: Judgement) -> Diagnosis:
+    """Return a judgement as a diagnosis, without what only the main incident's has."""
+    cause, top = judged.cause, judged.ranking[0]
+    verdicts: dict[str | None, Verdict] = {"healthy": "no_incident", None: "inconclusive"}
+    return Diagnosis(
         question=QUESTION,
         case=inv.case.name,
-        verdict="no_incident" if healthy else "inconclusive" if cause is None else "supported",
+        verdict=verdicts.get(cause, "supported"),
         cause=cause,
         secondary_cause=judged.secondary_cause,
         confidence=top.probability if cause is None else confidence(top.probability),
-        incident_start=start,
+        incident_start=None if judged.span is None else judged.span.start,
         incident_end=judged.end,
-        ranking=tuple(_with_tests(context, judged, entry) for entry in judged.ranking),
+        ranking=judged.ranking,
         coverage=inv.case.coverage(),
+    )
+
+
+def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple[Diagnosis, Judgement]:
+    """Return the diagnosis of the incident that harmed most, without the signals of other incidents."""
+    context, judged = inv.once(backlog_context), _judged(inv, others)
+    cause, healthy = judged.cause, judged.cause == "healthy"
+    change = None if cause is None or healthy else _change(context, judged, cause)
+    found = replace(
+        _concluded(inv, judged),
+        ranking=tuple(_with_tests(context, judged, entry) for entry in judged.ranking),
         missing_evidence=missing_evidence(inv, context),
         extra={
             **_extra(inv, context, judged, change),
