@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from worlds.backlog_draws import make
+from worlds.backlog_twists import every_queue
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
@@ -25,14 +26,9 @@ def test_failures_that_come_by_chance_are_no_rise_though_each_is_a_dead_letter(e
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("receives", [1, 3])
-def test_one_receive_is_said_to_kill_whatever_fails_once(tmp_path, receives):
-    def twist(world, options):
-        for queue in world.queues:
-            queue.max_receives = receives
-
-    make(702016, tmp_path / "raw", "downstream_down", twist)
+def test_one_receive_is_said_to_kill_whatever_fails_once(tmp_path):
+    """`test_backlog_worlds.py` holds queues with more receives, of which it is not said."""
+    make(702016, tmp_path / "raw", "downstream_down", every_queue(max_receives=1))
     found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
     assert found.extra["dead_letters"]
-    said = [text for text in found.summary if "backlog-one-receive" in messages_in(text)]
-    assert bool(said) is (receives == 1)
+    assert any("backlog-one-receive" in messages_in(text) for text in found.summary)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from watchme_analysis.errors import InputError
@@ -73,7 +72,6 @@ def arrivals(draw):
 
 @pytest.mark.slow
 @given(SETTINGS, arrivals(), st.integers(0, 9))
-@hypothesis_settings(max_examples=150, deadline=None)
 def test_every_message_is_accounted_for(settings, messages, seed):
     outcome = simulate(settings, messages, seed)
     kept = outcome.visible + outcome.in_flight
@@ -145,7 +143,6 @@ def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
 
 @pytest.mark.slow
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=25), st.randoms(use_true_random=False))
-@hypothesis_settings(max_examples=100, deadline=None)
 def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
     messages = Arrivals([float(message) for message in range(len(groups))], groups)
     queue = FifoQueue(QueueSettings(visibility_timeout_s=30.0, max_receive_count=3, is_fifo=True), messages)

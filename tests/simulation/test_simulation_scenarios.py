@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import pytest
 from worlds.backlog_world import World
 
-from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import LoadSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import pipelines
@@ -18,16 +15,10 @@ from watchme_analysis.simulation import scenarios as model
 from watchme_analysis.simulation.fit import fit, recorded, with_slots
 from watchme_analysis.simulation.settings import ApiSettings, Settings
 
-DATA = Path(__file__).resolve().parents[2] / "data"
-
-
-bundled = cache(open_case)
-
 
 def flow_of(case, queue):
-    opened = bundled(DATA / case)
-    [found] = pipelines(opened, queue)
-    return found, recorded(found, opened)
+    [found] = pipelines(case, queue)
+    return found, recorded(found, case)
 
 
 def test_an_estimate_has_students_interval():
@@ -91,8 +82,8 @@ def test_measures_that_change_nothing_are_left_out():
 
 
 @pytest.mark.slow
-def test_a_fit_to_failing_runs_gives_back_the_dead_letters():
-    pipeline, measured = flow_of("backlog-dlq", "asr-queue")
+def test_a_fit_to_failing_runs_gives_back_the_dead_letters(bundled):
+    pipeline, measured = flow_of(bundled("backlog-dlq"), "asr-queue")
     fitted = fit(pipeline, measured)
     [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=2)
     assert found.estimate("sent").mean == measured.sent
@@ -102,8 +93,8 @@ def test_a_fit_to_failing_runs_gives_back_the_dead_letters():
 
 
 @pytest.mark.slow
-def test_a_fit_to_timeouts_gives_back_backlog_and_age():
-    pipeline, measured = flow_of("backlog-49", "asr-queue")
+def test_a_fit_to_timeouts_gives_back_backlog_and_age(bundled):
+    pipeline, measured = flow_of(bundled("backlog-49"), "asr-queue")
     fitted = fit(pipeline, measured)
     [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=8)
     assert found.estimate("peak_visible").mean == pytest.approx(measured.peak_visible, rel=0.2)
@@ -114,8 +105,8 @@ def test_a_fit_to_timeouts_gives_back_backlog_and_age():
 
 
 @pytest.mark.slow
-def test_a_calm_case_stays_calm():
-    pipeline, measured = flow_of("backlog-healthy", "ser-queue")
+def test_a_calm_case_stays_calm(bundled):
+    pipeline, measured = flow_of(bundled("backlog-healthy"), "ser-queue")
     fitted = fit(pipeline, measured)
     [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=2)
     assert found.estimate("dead_lettered").mean == 0
