@@ -148,20 +148,17 @@ ADVERSE = [
 
 
 def seconds(text):
-    best = float("inf")
-    for _ in range(2):
-        begun = time.process_time()
-        redacted(text)
-        best = min(best, time.process_time() - begun)
-    return best
+    begun = time.process_time()
+    redacted(text)
+    return time.process_time() - begun
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", ADVERSE)
 def test_masking_takes_time_in_proportion_to_the_length(piece):
     short, long = (f"{piece * (size // len(piece))}=" for size in (10_000, 80_000))
-    # Eight times the length; in the square of it, it would be 64 times.
-    assert seconds(long) < 24 * max(seconds(short), 0.002)
+    # Eight times the length; in the square of it, it would be 64 times. A disturbed measurement is repeated.
+    assert any(seconds(long) < 24 * max(seconds(short), 0.002) for _ in range(2))
 
 
 @pytest.mark.slow

@@ -1,10 +1,9 @@
 """Evidence of which ``aws ... --query`` left only a part: the lists without what is around them."""
 
-import gzip
 import json
-import shutil
 
 import pytest
+from worlds.shorter_case import write_shorter
 
 from watchme_analysis.case.opening import open_case
 
@@ -30,17 +29,12 @@ def left_of(file, value):
 
 
 @pytest.fixture(scope="module")
-def cases(data, tmp_path_factory):
-    whole, part = data / "backlog-dlq", tmp_path_factory.mktemp("part") / "raw"
-    shutil.copytree(whole, part)
-    for file in part.rglob("*.json*"):
-        packed = file.suffix == ".gz"
-        text = gzip.decompress(file.read_bytes()) if packed else file.read_bytes()
-        if text.strip():
-            plain = file.with_suffix("") if packed else file
-            less = json.dumps(left_of(plain, json.loads(text))).encode()
-            file.write_bytes(gzip.compress(less) if packed else less)
-    return open_case(whole), open_case(part)
+def cases(shorter, tmp_path_factory):
+    part = write_shorter(tmp_path_factory.mktemp("part") / "raw")
+    for file in part.rglob("*.json"):
+        if left := left_of(file, json.loads(file.read_text())):  # an empty list does not show what it lists
+            file.write_text(json.dumps(left))
+    return shorter, open_case(part)
 
 
 @pytest.mark.parametrize(

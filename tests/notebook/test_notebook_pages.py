@@ -177,9 +177,8 @@ def test_every_page_returns_the_rows_behind_a_finding(shorter, opened):
 
 
 @pytest.mark.slow
-def test_the_tables_of_the_backlog_page_are_in_the_language_of_the_page(shorter):
-    case = str(shorter.path)
-    japanese, english = (notebook.open_backlog(case=case, language=language) for language in ("ja", "en"))
+def test_the_tables_of_the_backlog_page_are_in_the_language_of_the_page(shorter, shorter_page):
+    japanese, english = notebook.open_backlog(case=str(shorter.path), language="ja"), shorter_page
     for section in (
         "coverage", "losses", "changes", "onsets", "comparison", "balance", "balance_over_time", "forecast",
         "dead_letters_by_work_item", "patterns", "missed_work", "messages", "redrive", "alarms",
