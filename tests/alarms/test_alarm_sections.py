@@ -119,7 +119,6 @@ def test_the_time_axis_of_rings_is_the_readers():
     assert plot_alarm_times([], span).words == ("No alarm fired in this window.",)
 
 
-@pytest.mark.slow
 def test_a_threshold_that_never_rings_is_drawn_as_never():
     parts = []
     for threshold, rings in ((1.0, ((START + HOUR, None),)), (2.0, ())):

@@ -84,7 +84,7 @@ def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):
     assert digest in files
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "words",
     [

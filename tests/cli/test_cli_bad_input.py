@@ -379,7 +379,6 @@ def test_a_manifest_with_a_wrong_or_missing_field_is_one_sentence(fault_of, fold
     check_manifest(fault_of, folder, json.dumps({key: manifest[key] for key in manifest if key != name}))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SPECS)
 def test_a_specification_of_alarms_that_is_none_is_one_sentence(fault_of, folder, name):
     write(folder / "alarms.yaml", SPECS[name])

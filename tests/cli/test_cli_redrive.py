@@ -302,7 +302,6 @@ def test_messages_are_created_for_work_that_no_message_names(worker, case, tmp_p
     assert (result.return_value, sorted(worker.done)) == (0, sorted(bodies))
 
 
-@pytest.mark.slow
 def test_an_archive_is_redriven_without_a_case(front, moto_port, tmp_path):
     from watchme_analysis.cli.queue import queue_group
 

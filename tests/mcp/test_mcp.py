@@ -254,7 +254,6 @@ def test_answers_are_bounded(cases):
     assert "note" in bounded({str(number): "x" * 80 for number in range(5000)})
 
 
-@pytest.mark.slow
 def test_the_alarms_are_back_tested_on_a_backlog(shorter):
     assert Tools((shorter.path.parent,)).alarms(shorter.path.name)["alarms"]
 

@@ -206,7 +206,6 @@ def test_the_verdict_quotes_the_error(backlog_page):
     assert error in page.conclusion()._repr_mimebundle_()["text/plain"].replace("\n", " ")
 
 
-@pytest.mark.slow
 def test_a_page_about_one_queue_tells_of_no_other(shorter, backlog_page):
     whole = backlog_page("shorter")
     assert whole.messages().rows

@@ -123,7 +123,6 @@ def test_a_surplus_begins_with_the_first_message_received_again():
     assert find_redelivery(pipeline).start == START + pd.Timedelta(minutes=first)
 
 
-@pytest.mark.slow
 def test_the_few_of_many_messages_that_were_worked_on_twice_are_seen_by_their_second_deletes():
     world = World()
     for minute in range(1439):

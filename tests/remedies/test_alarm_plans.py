@@ -25,7 +25,6 @@ from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms, plan_verification
 from watchme_analysis.text.message import message
 
-pytestmark = pytest.mark.slow
 REGION = "ap-southeast-2"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:on-call"
 SPEC = """
@@ -79,6 +78,7 @@ def names():
 ALL = ["orders-dlq-dead-letters", "orders-message-age", "orders-worker-error-rate"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("system")
 def test_every_queue_function_and_dlq_gets_its_alarms_once(aws, request_of, tmp_path):
     request = replace(request_of, emails=("ops@example.com",))
@@ -182,6 +182,7 @@ def test_an_alarm_of_the_same_name_on_something_else_refuses_the_plan(aws, reque
         plan_alarms(aws, request_of)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_rule_that_another_alarm_has_is_not_repeated(aws, request_of, tmp_path):
     plan = plan_alarms(aws, request_of)
@@ -201,6 +202,7 @@ def test_a_change_since_planning_refuses_the_plan(aws, request_of, tmp_path):
     assert names() == [made["AlarmName"]]
 
 
+@pytest.mark.slow
 def test_a_topic_that_nobody_would_hear_of_is_refused(aws):
     sns().create_topic(Name="on-call", Attributes={"KmsMasterKeyId": "alias/aws/sns"})
     with pytest.raises(InputError, match="alias/aws/sns"):
@@ -212,6 +214,7 @@ def test_a_topic_that_nobody_would_hear_of_is_refused(aws):
     assert not read_topic(aws, f"{TOPIC}-new").exists
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_notification_is_tested_once_and_the_state_restored(aws, request_of, tmp_path, front):
     apply_plan(plan_alarms(aws, request_of), tmp_path / "j", aws)
@@ -236,6 +239,7 @@ def composite(front):
     return lambda rule: client.put_composite_alarm(AlarmName="both", AlarmRule=rule, AlarmActions=[TOPIC])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("topic")
 def test_a_composite_alarm_is_tested_through_its_members(aws, composite, tmp_path, front):
     composite('ALARM("a") AND (ALARM("b") OR ALARM("stops")) AND NOT OK("c")')
@@ -280,6 +284,7 @@ def test_an_alarm_that_cannot_be_tested_safely_is_left_alone(aws, composite, rul
     assert [step.resource for step in plan.steps] == ["tested", "tested"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_notification_that_fails_is_reported_and_the_state_restored(aws, request_of, tmp_path):
     apply_plan(plan_alarms(aws, request_of), tmp_path / "j", aws)
@@ -293,6 +298,7 @@ def test_a_notification_that_fails_is_reported_and_the_state_restored(aws, reque
     assert states == {"INSUFFICIENT_DATA"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("system")
 def test_a_run_killed_at_any_moment_is_resumed(aws, request_of, tmp_path, subtests):
     """No alarm is half made, and each is made once."""
@@ -314,6 +320,7 @@ def test_a_run_killed_at_any_moment_is_resumed(aws, request_of, tmp_path, subtes
     assert moment == 3 * 3 + 2 + 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("system")
 def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path):
     used = Aws(rate_limits=FAST)
@@ -326,6 +333,7 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path)
     assert used.actions - {"sts:GetCallerIdentity"} == allowed - {"cloudwatch:PutCompositeAlarm"}
 
 
+@pytest.mark.slow
 def test_commands_plan_apply_verify_and_undo(system, topic, request_of, watchme, tmp_path):
     path = tmp_path / "alarms.plan.json"
     source = ("--live", "--queue", "orders", "--spec", request_of.spec, "--topic", "on-call")

@@ -391,7 +391,6 @@ def test_limits_are_the_highest_values_of_the_hour_before(worker, aws, orders, f
     assert [each.most for each in found] == [10.0, 200.0, 1.0, 0.0]
 
 
-@pytest.mark.slow
 def test_requests_are_planned_from_an_access_log(bundled, tmp_path, monkeypatch):
     api = "http://127.0.0.1:9/"
     declared(tmp_path, monkeypatch, f'[systems.staging]\ntest = true\napi = "{api}"\n')
@@ -405,7 +404,6 @@ def test_requests_are_planned_from_an_access_log(bundled, tmp_path, monkeypatch)
     assert LoadPlan.from_dict(json.loads(json.dumps(plan.to_dict()))).digest == plan.digest
 
 
-@pytest.mark.slow
 def test_a_template_is_filled_with_the_work_of_the_case(shorter, worker, orders, tmp_path, monkeypatch):
     declared(tmp_path, monkeypatch)
     wanted = LoadRequest(

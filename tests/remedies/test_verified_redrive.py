@@ -75,7 +75,6 @@ def test_each_message_is_processed_then_deleted(worker, aws, tmp_path):
     assert json.dumps(audit.to_dict())
 
 
-@pytest.mark.slow
 def test_the_rest_waits_until_the_first_is_processed(worker, aws, front, tmp_path):
     worker.silent = True
     task = task_of(worker, worker.dead_letters(3))
@@ -85,7 +84,6 @@ def test_the_rest_waits_until_the_first_is_processed(worker, aws, front, tmp_pat
     assert len(worker.in_dlq()) == 3
 
 
-@pytest.mark.slow
 def test_a_failure_stops_the_run_and_deletes_only_what_was_processed(worker, aws, front, tmp_path):
     worker.fails = lambda body: body == "body 2"
     task = task_of(worker, worker.dead_letters(6))
@@ -121,7 +119,6 @@ def test_messages_outside_the_list_stay_and_are_named(worker, aws, tmp_path):
     assert worker.in_dlq() == set(ids[2:])
 
 
-@pytest.mark.slow
 def test_a_limit_leaves_the_rest(worker, aws, tmp_path):
     task = task_of(worker, worker.dead_letters(3))
     one = run_redrive(task, tmp_path / "j", aws, RedriveLimits(**{**vars(QUICK), "most": 1}))

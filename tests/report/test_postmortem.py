@@ -152,7 +152,6 @@ def test_a_postmortem_of_a_backlog_names_messages_and_work_and_no_identity(short
     assert (device in texts[None], device in texts["share"]) == (True, False)
 
 
-@pytest.mark.slow
 def test_recorded_actions_are_reported(evidence, tmp_path):
     case = import_folder(evidence, tmp_path / "case").case
     record_actions(case.path, [{"time": case.window.end.isoformat(), **ACTION}])

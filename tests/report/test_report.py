@@ -148,7 +148,7 @@ def test_a_failing_notebook_leaves_its_report_so_far(report, evidence, notebooks
     assert 'class="failed"' in index
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("source", "words"),
     [

@@ -5,6 +5,7 @@ import pytest
 
 from watchme_analysis.requests.concurrency import (
     Lag,
+    in_flight,
     latency_lag,
     other_requests_in_flight,
     pile_up_start,
@@ -135,3 +136,20 @@ def test_connect_times_are_logged_where_an_upstream_that_responded_has_one():
     ):  # fmt: skip
         joined = pd.DataFrame(rows, columns=["response_s", "nginx_status", "connect_s"], dtype="float64")
         assert logs_connects(joined) == is_logged, rows
+
+
+@pytest.mark.parametrize(("side", "upstreams"), [("nginx", ["a:1", "not asked"]), ("edge", ["edge"])])
+def test_requests_in_flight_are_counted_by_upstream_where_nginx_logged_them(side, upstreams):
+    joined = pd.DataFrame(
+        {
+            f"{side}_start": [at(0), at(1), at(1)],
+            f"{side}_end": [at(3), at(2), at(3)],
+            "route": "/jobs",
+            "upstream_addr": ["a:1", None, "a:1"],
+            "seen_nginx": side == "nginx",
+            "seen_edge": side == "edge",
+        }
+    )
+    found = in_flight(joined)
+    assert sorted(found["upstream"].unique()) == upstreams
+    assert found.groupby("time")["in_flight"].sum().tolist() == [1, 3, 2, 0]

@@ -603,7 +603,6 @@ def test_a_system_says_what_to_pull_and_a_check_says_what_is_missing(account, tm
     assert run(capsys, "config", "check")[0] == 0
 
 
-@pytest.mark.slow
 def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     boto3.client("logs").create_log_group(logGroupName=GROUP)
