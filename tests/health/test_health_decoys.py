@@ -106,6 +106,7 @@ def test_a_dead_server_beside_a_good_one_is_named():
     assert DEAD in str(messages_in(Signals(dead_server_beside_a_good_one())["dead_server"].detail))
 
 
+@pytest.mark.slow
 def test_an_edge_that_gives_up_early_is_reported_without_a_common_id():
     """The endpoint needs 0.9 s at all times; the edge waits 0.4 s, and Nginx logs that its caller left."""
 
@@ -151,6 +152,7 @@ def test_each_worker_process_has_a_loop_of_its_own():
     assert "pid, -1) = 100" in Signals(made)["stop_and_go"].sql
 
 
+@pytest.mark.slow
 def test_a_container_is_full_at_the_cores_it_is_granted():
     def slow(path, second):
         wait = 2.0 + (len(path) * 3.7 + second * 7.3) % 1.9
@@ -169,6 +171,7 @@ def without_times(made):
     return without(made, "edge_log")
 
 
+@pytest.mark.slow
 def test_probes_all_along_tell_that_nothing_was_slow_where_the_log_has_no_times():
     made = calm()
     assert is_timed(context_of(without_times(made)))
@@ -226,7 +229,7 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     assert "nginx_renames" not in Signals(made)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("ids", "every", "outcome"),
     [
@@ -302,6 +305,7 @@ def test_a_caller_that_is_limited_on_other_paths_is_no_doubt_of_the_health_check
     assert context_of(made).incident is None
 
 
+@pytest.mark.slow
 def test_a_trouble_too_short_for_an_incident_is_reported_all_the_same():
     """A restart fails every caller for a few seconds."""
 
@@ -327,6 +331,7 @@ def failing(path, status):
     return lambda requested, second: {"status": status, "header_s": 0.03} if requested == path else None
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("answered_before", [False, True])
 def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_before(answered_before):
     made = calm()
@@ -343,7 +348,7 @@ def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_befor
     assert ("health-callers-left" in messages_in(said)) is not answered_before
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("path", "status"), [(REPORT, 500), (REPORT, 503), (OTHER, 500), (JOBS, 422)])
 def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(path, status):
     made = case(failing(path, status))
@@ -355,6 +360,7 @@ def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(
     assert context_of(without(made, "probes")).incident
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -372,6 +378,7 @@ def test_other_errors_make_an_incident(fault):
     assert context_of(case(fault)).incident
 
 
+@pytest.mark.slow
 def test_a_refusal_is_laid_to_nginx_where_the_application_answers_the_endpoint_past_it():
     made = case(lambda path, second: {"status": 429} if path == HEALTH else None, nginx=PLAIN)
     assert Signals(made)["nginx_mangles"].strength == 1.0

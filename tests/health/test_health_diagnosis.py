@@ -130,6 +130,7 @@ def test_lookalikes_that_nothing_tells_apart_share_and_what_would_is_requested_f
     assert said.summary[2].values["what"].id == wish
 
 
+@pytest.mark.slow
 def test_a_source_without_a_client_that_pools_connections_tells_a_pool_of_threads_apart():
     call = {"file": "app.py", "line": 9, "kind": "blocking_io", "context": "thread_pool", "function": "fetch"}
     made = without(pool_used_up(), "app_log")
@@ -268,6 +269,7 @@ def test_every_signal_is_graded_for_a_cause_or_separates_causes():
     assert not graded & separating
 
 
+@pytest.mark.slow
 def test_a_port_that_compose_publishes_no_more_shows():
     made = port_published_no_more()
     assert "not_published" in Signals(made)
@@ -275,6 +277,7 @@ def test_a_port_that_compose_publishes_no_more_shows():
     assert "not_published" not in Signals(made)
 
 
+@pytest.mark.slow
 def test_memory_at_the_limit_that_compose_grants_is_full():
     slow = on_service(header_s=3.0, inside_s=3.0)
     made = case(slow, gauges=lambda second: {"rss_mb": 245.0, "cpu_pct": 5.0})
@@ -288,6 +291,7 @@ def test_memory_at_the_limit_that_compose_grants_is_full():
     assert "memory_at_limit" not in Signals(made)
 
 
+@pytest.mark.slow
 def test_containers_without_a_common_network_are_apart():
     made = no_common_network()
     apart = Signals(made)["networks_apart"]
@@ -297,6 +301,7 @@ def test_containers_without_a_common_network_are_apart():
     assert "networks_apart" not in Signals(made)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("interval", "url", "strength"),
     [

@@ -62,6 +62,7 @@ def weigh_edge(made):
     return seen, {name: said for text in unread(found) for name, said in messages_in(text).items()}
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "one",
     [
@@ -80,6 +81,7 @@ def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
     assert outcomes["edge_rule"].detail
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "one",
     [
@@ -95,6 +97,7 @@ def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
     assert not {"health-edge-rule-unread", "health-edge-setting-unread"} & left.keys()
 
 
+@pytest.mark.slow
 def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     made = exported(rule(f'http.request.uri.path eq "{JOBS}"'))
     assert set(weigh_edge(made)[0]) == {"edge_plain"}
@@ -105,6 +108,7 @@ def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     assert "health-edge-settings-rejected" in left
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("one", "message_id", "words"),
     [
@@ -151,6 +155,7 @@ def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
     assert said["health-rule-edge-setting"]["effect"] == "proxy_read_timeout 0.4 s"
 
 
+@pytest.mark.slow
 def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
     made = exported(rule(f'http.host eq "{HOST}" and http.request.uri.path eq "{HEALTH}"'))
     made._frames["edge_log"] = made.table("edge_log").iloc[:0]

@@ -77,6 +77,7 @@ def refused(given=None, logged=None, rule=None, missing=()):
 ALWAYS, NEVER = "true", 'http.request.uri.path eq "/elsewhere"'
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "evidence",
     [
@@ -91,6 +92,7 @@ def test_an_edge_that_asks_for_another_name_is_accused(evidence):
     assert said["health-edge-wrong-host-detail"]["given"] == GIVEN
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "evidence",
     [

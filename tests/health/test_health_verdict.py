@@ -75,6 +75,7 @@ ENDED = ("other", "[CRITICAL] WORKER TIMEOUT (pid:7)")
 STARTED = ("lifecycle", "Started server process [8]")
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("messages", "seen"),
     [

@@ -84,6 +84,7 @@ def test_a_limit_that_refuses_those_who_requested_no_more_than_usual_is_not_spar
     assert SEARCH in found.endpoints
 
 
+@pytest.mark.slow
 def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
     """The service is refused for all other paths, which the limit does not stand over."""
 
@@ -116,6 +117,7 @@ def test_a_limit_explains_failures_with_its_status_alone():
     assert "nginx_limits" not in Signals(made)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("status", "message"), [(503, None), (429, LIMITED)])
 def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     def refused(path, second):
@@ -127,6 +129,7 @@ def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     assert seen.found.endpoints == (HEALTH,)
 
 
+@pytest.mark.slow
 def test_the_status_of_a_limit_is_the_configured_one():
     def refused(path, second):
         limited = {"status": 418, "upstream": False, "error": "limit_req", "message": LIMITED}
@@ -144,6 +147,7 @@ def test_a_dry_run_refuses_nothing():
     assert not context_of(made).refused.any()
 
 
+@pytest.mark.slow
 def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
     """One of four requests passes, of as many as are sent at other times."""
     refused = {"status": 503, "upstream": False, "error": "limit_req", "message": LIMITED}

@@ -62,6 +62,7 @@ def test_requests_that_wait_for_a_connection_in_silence_are_saturation():
         assert render(finding.detail, language) in render(finding.next_test, language)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("needing", [(JOBS, REPORT), (HEALTH, REPORT)])
 def test_a_pool_is_accused_whether_or_not_the_health_check_needs_it(needing):
     assert "connections_full" in outcomes(waiting_for_one(needing))

@@ -160,6 +160,7 @@ def ids(said: Any) -> Iterator[str]:
         yield from (found for value in said for found in ids(value))
 
 
+@pytest.mark.slow
 def test_a_route_that_is_served_between_its_failures_is_not_misrouted(tmp_path):
     """Nor is it when the configuration shows that it leads where the others do."""
     found = diagnosed(tmp_path, NO_HEADER, 504, routes=("/health",), every=3)

@@ -24,6 +24,7 @@ def gone():
     return Signals(process_down())
 
 
+@pytest.mark.slow
 def test_who_is_refused_inside_as_well_meets_a_process_that_is_gone(gone):
     reachable = Signals(unreachable())
     assert gone["inside_refused"].rows >= 3
@@ -54,6 +55,7 @@ def test_a_server_that_ended_counts_if_most_failures_lie_before_it_was_ready(rea
     assert (found["stopped"].strength if "stopped" in found else None) == strength
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_quotes_its_error():
     made = process_down()
     trace = (
@@ -87,6 +89,7 @@ def test_arrivals_are_compared_with_the_busiest_time_otherwise():
 BOT = "Mozilla/5.0 (compatible; ExampleBot/2.1; +http://example.com/bot)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("usual", "named"), [("Mozilla/5.0 (X11)", "ExampleBot/2.1"), (BOT, None)])
 def test_a_flood_names_the_part_of_its_agent_that_other_requests_lack(usual, named):
     made = flooded(case(on_service(status=504, header_s=5.0)))
@@ -122,6 +125,7 @@ def test_a_handler_that_calls_nothing_and_waits_as_well_waits_for_the_process():
     assert seen["callers_wait"].strength < 1.0
 
 
+@pytest.mark.slow
 def test_timeouts_that_the_application_logs_of_what_it_calls_count_if_they_are_new():
     def logged(*moments):
         return Signals(saying(slow_dependency(), "httpx.ReadTimeout: the store", moments))
@@ -143,5 +147,6 @@ def test_a_surge_under_which_nobody_fails_and_few_wait_needs_no_cause():
     assert "arrivals_up" in Signals(failing)
 
 
+@pytest.mark.slow
 def test_many_requests_alone_are_no_incident():
     assert context_of(flooded(case(lambda path, second: None))).incident is None

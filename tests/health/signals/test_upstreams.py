@@ -2,12 +2,14 @@
 
 import json
 
+import pytest
 from worlds.health_constructed import DEAD, server_marked_down
 from worlds.health_scenarios import on
 from worlds.health_world import HEALTH, USUAL, Signals, case
 from worlds.messages import messages_in
 
 
+@pytest.mark.slow
 def test_a_server_that_is_marked_down_is_at_fault_where_none_of_the_others_serves():
     made = server_marked_down()
     directives = made.table("config_directives")
