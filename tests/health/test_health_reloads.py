@@ -129,6 +129,7 @@ def test_where_no_connection_comes_about_the_container_may_be_gone_as_well_as_it
         return None
 
     made = case(gone)
+    assert "none_connected" in Signals(made)
     said = health.diagnose(investigate(of_stock_logs(made)))
     statuses = {one["layer"]: one["status"] for one in said.extra["layers"]}
     assert "refuted" not in (statuses["network"], statuses["process"])
