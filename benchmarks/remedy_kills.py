@@ -309,7 +309,8 @@ def session() -> Aws:
     """Return a session at a test's pace."""
     from watchme_analysis.cloudwatch.session import Aws, RateLimits
 
-    return Aws(rate_limits=RateLimits(gap_s=0, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0))
+    limits = RateLimits(gap_s=0, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0, queue_poll_s=0.01)
+    return Aws(rate_limits=limits)
 
 
 # Two alarms: one that exists and differs, and one to create.
@@ -463,7 +464,7 @@ def perform(order: dict[str, Any]) -> None:
         order["outcome"] = apply_or_undo(order)
         return
     aws = session()
-    path, reading = Path(order["file"]), ReadingLimits(VISIBILITY_S, 0.01, 0.2)
+    path, reading = Path(order["file"]), ReadingLimits(VISIBILITY_S, 0.2)
     if order["remedy"] == "archive":
         if not path.exists():
             archive_queue(aws, order["dlq"], path, reading)

@@ -41,7 +41,7 @@ from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.services.loadtest import CALLS, LoadRequest, plan_load_test
 from watchme_analysis.simulation.replay import endpoint_settings, predicted_figures, predicted_runs
 
-QUICK = LoadLimits(drain_s=10, timeout_s=5, poll_s=0.01, metrics_s=0.0)
+QUICK = LoadLimits(drain_s=10, timeout_s=5, poll_s=0.03, metrics_s=0.0)
 IMPATIENT = replace(QUICK, drain_s=0.5)
 # Reads and watches at the beginning and at the end only.
 SELDOM = replace(QUICK, poll_s=60)

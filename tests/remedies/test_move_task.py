@@ -12,7 +12,7 @@ from watchme_analysis.files.journal import DONE, read_journal
 from watchme_analysis.remedies.move_task import calls_of_move, cancel_move_task, run_move_task
 from watchme_analysis.remedies.policy import action_of
 
-QUICK = {"has_confirmed_one": True, "rate_per_s": 7.5, "poll_s": 0.01, "settle_s": 0.1}
+QUICK = {"has_confirmed_one": True, "rate_per_s": 7.5, "settle_s": 0.1}
 
 
 @pytest.fixture

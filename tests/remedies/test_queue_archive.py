@@ -24,7 +24,7 @@ from watchme_analysis.remedies.queue_purge import (
     record_of,
 )
 
-QUICK = ReadingLimits(visibility_timeout_s=1, poll_s=0.03, settle_s=0.2)
+QUICK = ReadingLimits(visibility_timeout_s=1, settle_s=0.2)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from watchme_analysis.remedies.verified_redrive import (
     run_redrive,
 )
 
-QUICK = RedriveLimits(rate_per_s=1e6, confirm_within_s=0.2, visibility_timeout_s=1, poll_s=0.01, settle_s=0.1)
+QUICK = RedriveLimits(rate_per_s=1e6, confirm_within_s=0.2, visibility_timeout_s=1, poll_s=0.04, settle_s=0.1)
 BY_WORK = WorkItemSettings(item_keys=("device_id",), time_keys=("recorded_at",))
 
 

@@ -28,7 +28,13 @@ from worlds.lambda_front import LambdaRefusalError, Lambdas
 from worlds.sqs_front import Queues
 
 FAST = RateLimits(
-    gap_s=0, first_poll_s=0, max_poll_s=0.01, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0
+    gap_s=0,
+    first_poll_s=0,
+    max_poll_s=0.01,
+    backoff_s=0.002,
+    max_backoff_s=0.01,
+    long_poll_s=0,
+    queue_poll_s=0.03,
 )
 
 

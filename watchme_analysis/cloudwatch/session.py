@@ -125,6 +125,8 @@ class RateLimits:
         Attempts of one call before its error is raised.
     long_poll_s
         ``WaitTimeSeconds`` of ReceiveMessage for a queue that seems to be empty.
+    queue_poll_s
+        Time between two readings of the approximate counts of a queue, or of the state of a move task.
     read_timeout_s
         Time to wait for each part of a response.
     """
@@ -137,6 +139,7 @@ class RateLimits:
     max_backoff_s: float = 10.0
     attempts: int = 8
     long_poll_s: int = 1
+    queue_poll_s: float = 5.0
     read_timeout_s: float = 60.0
 
 

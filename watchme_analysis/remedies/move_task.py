@@ -70,7 +70,6 @@ def run_move_task(  # noqa: PLR0913  what is moved, how fast, and how long the c
     left_out: int = 0,
     has_confirmed_one: bool,
     rate_per_s: float,
-    poll_s: float = 5.0,
     settle_s: float = 60.0,
     report: Callable[[Message], None] = lambda _: None,
 ) -> MoveResult:
@@ -92,8 +91,8 @@ def run_move_task(  # noqa: PLR0913  what is moved, how fast, and how long the c
         Whether a message of the DLQ was redriven and confirmed as processed.
     rate_per_s
         Messages per second; SQS takes a whole number of at most :data:`MOST_PER_S`.
-    poll_s, settle_s
-        Seconds between two readings, and in which the counts of the queue settle.
+    settle_s
+        Seconds in which the counts of the queue settle.
     report
         Called with sentences on the progress.
 
@@ -108,7 +107,7 @@ def run_move_task(  # noqa: PLR0913  what is moved, how fast, and how long the c
     with open_journal(journal_path) as journal:
         started = _started(aws, arn, journal)
         if not started:
-            why = _refusal(aws, dlq_url, arn, expected, left_out, settle_s, poll_s, has_confirmed_one)
+            why = _refusal(aws, dlq_url, arn, expected, left_out, settle_s, has_confirmed_one)
             if why is not None:
                 return MoveResult("refused", message("move-refused", why=why))
             journal.write(_KEY, INTENDED, arn=arn)
@@ -117,7 +116,7 @@ def run_move_task(  # noqa: PLR0913  what is moved, how fast, and how long the c
                 "sqs", "start_message_move_task", SourceArn=arn, MaxNumberOfMessagesPerSecond=rate
             )
             journal.write(_KEY, "started", arn=arn)
-        return _followed(aws, dlq_url, arn, journal, poll_s, settle_s, report)
+        return _followed(aws, dlq_url, arn, journal, settle_s, report)
 
 
 def cancel_move_task(aws: Aws, dlq_url: str) -> Message:
@@ -154,14 +153,13 @@ def _refusal(  # noqa: PLR0913, PLR0917  facts of one decision
     expected: int,
     left_out: int,
     settle_s: float,
-    poll_s: float,
     has_confirmed_one: bool,
 ) -> Message | None:
     if left_out:
         return message("move-left-out", count=left_out, total=left_out + expected)
     if not has_confirmed_one:
         return message("move-untested", option=Code("--apply --limit 1"))
-    counts = settled_counts(aws, dlq_url, expected, poll_s, settle_s)
+    counts = settled_counts(aws, dlq_url, expected, settle_s)
     if counts.total != expected or counts.in_flight:
         return message("move-count-differs", count=counts.total, expected=expected)
     task = _newest(aws, arn)
@@ -170,12 +168,11 @@ def _refusal(  # noqa: PLR0913, PLR0917  facts of one decision
     return None
 
 
-def _followed(  # noqa: PLR0913, PLR0917  as its caller
+def _followed(
     aws: Aws,
     dlq_url: str,
     arn: str,
     journal: Journal,
-    poll_s: float,
     settle_s: float,
     report: Callable[[Message], None],
 ) -> MoveResult:
@@ -186,9 +183,9 @@ def _followed(  # noqa: PLR0913, PLR0917  as its caller
             break
         total = int(task.get("ApproximateNumberOfMessagesToMove", 0))
         report(message("move-progress", status=Code(status), moved=moved, count=total))
-        aws.sleep(poll_s)
+        aws.sleep(aws.rate_limits.queue_poll_s)
     # The end is on record after the queue was read: a killed run reads it again.
-    left = settled_counts(aws, dlq_url, 0, poll_s, settle_s).total if status == "COMPLETED" else None
+    left = settled_counts(aws, dlq_url, 0, settle_s).total if status == "COMPLETED" else None
     reason = Quotation(str(task.get("FailureReason") or status))
     if status != "COMPLETED":
         result = MoveResult("stopped", message("move-ended", reason=reason, count=moved), moved)

@@ -56,12 +56,11 @@ class ReadingLimits:
     ----------
     visibility_timeout_s
         Seconds for which a message is hidden at most.
-    poll_s, settle_s
-        Seconds between two readings of the counts, and in which they settle.
+    settle_s
+        Seconds in which the counts settle.
     """
 
     visibility_timeout_s: int = 300
-    poll_s: float = 5.0
     settle_s: float = 60.0
 
 
@@ -141,7 +140,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
     attributes = queue_attributes(aws, url)
     check_readable(attributes, url)
     # Messages hidden by a killed run are visible again after its visibility timeout.
-    await_visible(aws, url, limits.visibility_timeout_s, limits.poll_s)
+    await_visible(aws, url, limits.visibility_timeout_s)
     began = datetime.now(UTC)
     header = {
         "format": FORMAT,
@@ -192,7 +191,7 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: Read
             raise
         is_out_of_time = time.monotonic() - began > 0.8 * limits.visibility_timeout_s
         problems = release_messages(aws, url, handles)
-        counts = settled_counts(aws, url, len(seen), limits.poll_s, limits.settle_s)
+        counts = settled_counts(aws, url, len(seen), limits.settle_s)
         missed = []
         if counts.total != len(seen):
             missed.append(message("archive-count-differs", count=counts.total, archived=len(seen)))

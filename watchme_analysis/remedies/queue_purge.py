@@ -235,7 +235,7 @@ class _Purge:
     def delete_all(self) -> Message | None:
         """Delete every message that the archive holds; return why that stopped."""
         self._release()
-        hidden = await_visible(self.aws, self.url, self.limits.visibility_timeout_s, self.limits.poll_s)
+        hidden = await_visible(self.aws, self.url, self.limits.visibility_timeout_s)
         try:
             for batch in receive_batches(self.aws, self.url, self.limits.visibility_timeout_s):
                 self._delete(batch)
@@ -277,7 +277,7 @@ class _Purge:
     def purge(self, purge_s: float, report: Callable[[Message], None]) -> Message | None:
         """Call PurgeQueue if every message of the queue is archived; return why that was not possible."""
         self._release()
-        hidden = await_visible(self.aws, self.url, self.limits.visibility_timeout_s, self.limits.poll_s)
+        hidden = await_visible(self.aws, self.url, self.limits.visibility_timeout_s)
         if hidden:
             return message("purge-in-flight", count=hidden)
         seen: set[str] = set()
@@ -291,7 +291,7 @@ class _Purge:
             self._release()
             raise
         self._release()
-        counts = settled_counts(self.aws, self.url, len(seen), self.limits.poll_s, self.limits.settle_s)
+        counts = settled_counts(self.aws, self.url, len(seen), self.limits.settle_s)
         if self.left:
             return message("purge-new-messages", count=len(self.left), method=Code("delete"))
         if counts.total != len(seen):
@@ -313,7 +313,7 @@ class _Purge:
 
     def result(self, stopped: Message | None, record: Path, method: str) -> PurgeResult:
         """Read the queue again and return the result."""
-        counts = settled_counts(self.aws, self.url, len(self.left), self.limits.poll_s, self.limits.settle_s)
+        counts = settled_counts(self.aws, self.url, len(self.left), self.limits.settle_s)
         is_complete = stopped is None and not counts.total
         # A deletion without a result has worked if the queue is empty.
         events = {_DELETED, _DELETING} if is_complete else {_DELETED}

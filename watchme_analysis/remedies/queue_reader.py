@@ -222,7 +222,7 @@ def _in_batches(
     return problems
 
 
-def await_visible(aws: Aws, url: str, within_s: float, poll_s: float) -> int:
+def await_visible(aws: Aws, url: str, within_s: float) -> int:
     """Wait until no message of a queue is hidden, and return the number of those that still are.
 
     Parameters
@@ -231,8 +231,6 @@ def await_visible(aws: Aws, url: str, within_s: float, poll_s: float) -> int:
         Account and region, and the queue.
     within_s
         Longest wait in seconds; the visibility timeout of a killed run.
-    poll_s
-        Seconds between two readings.
     """
     ends = time.monotonic() + within_s
     while True:
@@ -240,10 +238,10 @@ def await_visible(aws: Aws, url: str, within_s: float, poll_s: float) -> int:
         left_s = ends - time.monotonic()
         if not hidden or left_s <= 0:
             return hidden
-        aws.sleep(min(poll_s, left_s))
+        aws.sleep(min(aws.rate_limits.queue_poll_s, left_s))
 
 
-def settled_counts(aws: Aws, url: str, expected: int, poll_s: float, settle_s: float) -> QueueCounts:
+def settled_counts(aws: Aws, url: str, expected: int, settle_s: float) -> QueueCounts:
     """Return the counts of a queue once they state an expected total twice in a row, or after a time.
 
     The counts are approximate, and a single reading may agree by chance.
@@ -255,7 +253,7 @@ def settled_counts(aws: Aws, url: str, expected: int, poll_s: float, settle_s: f
         agreed = agreed + 1 if counts.total == expected and not counts.in_flight else 0
         if agreed == _READINGS or time.monotonic() >= ends:
             return counts
-        aws.sleep(poll_s)
+        aws.sleep(aws.rate_limits.queue_poll_s)
 
 
 def calls_of_reading(url: str) -> tuple[Call, ...]:

@@ -135,7 +135,7 @@ class RedriveLimits:
     visibility_timeout_s
         Seconds for which a message of the DLQ is hidden at most while the DLQ is read.
     poll_s
-        Seconds between two readings of the log or of the queue's attributes.
+        Seconds between two readings of the log.
     settle_s
         Seconds in which the approximate attributes of a queue settle.
     most
@@ -566,7 +566,7 @@ class _Run:
             return
         if self._wanted() and counts_of(queue_attributes(self.aws, dlq)).in_flight:
             # A killed run, or somebody else, hides messages: they are visible again after their timeout.
-            await_visible(self.aws, dlq, self.limits.visibility_timeout_s, self.limits.poll_s)
+            await_visible(self.aws, dlq, self.limits.visibility_timeout_s)
             self._sweep(dlq, read_all=True)
         self._account_for_missing(dlq)
 
@@ -617,7 +617,7 @@ class _Run:
     def _account_for_missing(self, dlq: str) -> None:
         """Compare what was read with the queue's attributes, and settle messages that were not found."""
         listed = self.in_dlq or set()
-        self.counts = settled_counts(self.aws, dlq, len(listed), self.limits.poll_s, self.limits.settle_s)
+        self.counts = settled_counts(self.aws, dlq, len(listed), self.limits.settle_s)
         if self.counts.total != len(listed):
             return
         for name, key in self._wanted().items():
