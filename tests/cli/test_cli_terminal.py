@@ -166,7 +166,8 @@ def run(commands, cwd):
 
 @pytest.mark.slow
 def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data, tmp_path):
-    health = write_health(data / "health-threadpool", tmp_path / "health", HOSTILE)
+    # A segment of its own: ids in paths make no further routes.
+    health = write_health(data / "health-threadpool", tmp_path / "health", f"/{HOSTILE}")
     backlog = write_backlog(tmp_path / "backlog", HOSTILE)
     case = tmp_path / "case"
     requested = (

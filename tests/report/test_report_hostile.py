@@ -103,7 +103,8 @@ def case_of(data, tmp_path_factory):
     def imported(subject, marker):
         home = tmp_path_factory.mktemp(subject)
         if subject == "health":
-            write_health(data / "health-threadpool", home / "evidence", marker)
+            # A segment of its own: ids in paths make no further routes.
+            write_health(data / "health-threadpool", home / "evidence", f"/{marker}")
         else:
             write_backlog(home / "evidence", marker)
         return import_folder(home / "evidence", home / "case").case.path
