@@ -202,7 +202,7 @@ ACTIVE = """
 def test_hostile_evidence_is_text_in_a_browser(tab, data, tmp_path):
     """A page about evidence that an attacker wrote, with a title and files of theirs."""
     evidence = write_health(
-        data / "health-threadpool", tmp_path / "evidence", HOSTILE.replace("/", "\u2044")[:120]
+        data / "health-threadpool", tmp_path / "evidence", "/" + HOSTILE.replace("/", "\u2044")[:120]
     )
     lines = [
         json.dumps(
