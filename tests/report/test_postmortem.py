@@ -82,7 +82,8 @@ def test_a_postmortem_tells_what_happened_in_order_and_why(shorter_page):
     assert "(log\\_events, 30 rows)" in parts["Causes ruled out"]
     assert len([line for line in parts["Impact"].splitlines() if line.endswith("2025-11-18 |")]) == 6
     head, summary = text.split("\n## ")[0], shorter_page.diagnosis.summary
-    assert "backlog-shorter" in head and "98%" in head and "3 h 18 min" in head
+    confidence = f"{shorter_page.diagnosis.confidence:.0%}"
+    assert "backlog-shorter" in head and confidence in head and "3 h 18 min" in head
     # The last sentence of the summary is the first open action.
     assert parts["Summary"].count("\n\n") == len(summary) - 1
     actions = [line for line in parts["Open actions"].splitlines() if line.startswith("- [ ] ")]
