@@ -122,15 +122,21 @@ def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_path
 
 
 @pytest.mark.slow
-def test_where_no_connection_comes_about_the_container_may_be_gone_as_well_as_its_network():
-    def gone(path, _):
-        if path in SERVICE:
-            return {"status": 504, "error": "upstream_timeout_connect", "connect_s": 6.0}
-        return None
-
-    made = case(gone)
+@pytest.mark.parametrize(
+    ("gone", "keeps_times"),
+    [
+        ({"status": 504, "error": "upstream_timeout_connect", "connect_s": 6.0}, False),
+        ({"status": 502, "error": "upstream_unreachable", "connect_s": 3.0, "header_s": 0.0}, True),
+    ],
+)
+def test_where_no_connection_comes_about_the_container_may_be_gone_as_well_as_its_network(gone, keeps_times):
+    made = case(lambda path, _: gone if path in SERVICE else None)
+    log = made.table("access_log")
+    log.loc[log["status"] >= 500, "upstream_connect_time_s"] = None
     assert "none_connected" in Signals(made)
-    said = health.diagnose(investigate(of_stock_logs(made)))
+    alone = ("edge_log", "probes", "app_log", "host_metrics")
+    thin = without(made, *alone) if keeps_times else of_stock_logs(made)
+    said = health.diagnose(investigate(thin))
     statuses = {one["layer"]: one["status"] for one in said.extra["layers"]}
     assert "refuted" not in (statuses["network"], statuses["process"])
     assert said.extra["layer"] is None

@@ -29,8 +29,15 @@ UNDER_LOAD = (
     "fate_unavailable",
 )
 EXPLAINS: dict[str, tuple[str, ...]] = {
-    # Where no host is, connections are slow to fail, whatever is lost on the way.
-    "none_connected": ("unreachable", "fate_connect_timeout"),
+    # Where no host is, the kernel asks for its address for seconds before a connection fails (arp(7)),
+    # whatever is lost on the way.
+    "none_connected": (
+        "unreachable",
+        "connect_slow",
+        "connect_lost",
+        "fate_slow_connect",
+        "fate_connect_timeout",
+    ),
     # Only responses that are longer than a packet stop, which some paths have.
     "fate_body_timeout": ("some_paths",),
     # A fate is a second look at what these found by other means.
