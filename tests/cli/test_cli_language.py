@@ -23,6 +23,7 @@ def sentences(found):
         yield from ((item[name], item.get(f"{name}_message")) for name in ("what", "why"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["health-threadpool", "backlog-dlq"])
 def test_a_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_each_sentence(diagnosed, name):
     japanese, english = (diagnosed(name).to_dict(language) for language in ("ja", "en"))

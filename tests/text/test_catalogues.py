@@ -131,6 +131,7 @@ def test_every_message_renders_in_every_variant(language):
             assert not [one for one in text if unicodedata.bidirectional(one) in BIDI], message_id
 
 
+@pytest.mark.slow
 def test_every_japanese_sentence_is_japanese_and_every_english_one_is_english():
     # A message of placeholders, digits and names alone has no words to translate.
     for message_id, entry in parsed("ja").items():
