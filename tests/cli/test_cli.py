@@ -84,7 +84,7 @@ def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):
     assert digest in files
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -107,7 +107,7 @@ def test_tables_are_no_wider_than_the_terminal(watchme, words, shorter, bundled,
     assert [line for line in wide if not line.startswith("    watchme ")] == [], "only commands to copy are"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "words",
     [
