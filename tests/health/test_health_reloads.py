@@ -156,4 +156,4 @@ def test_services_without_known_upstreams_are_distinguished_by_their_health_chec
     assert "all_paths" in Signals(made)
     log = made.table("access_log")
     log["path"] = log["path"].where(log["path"] != OTHER, "/neighbour/report")
-    assert "all_paths" not in Signals(made), "nothing tells whose route that is"
+    assert "all_paths" not in Signals(made), "the service of that route is unknown"

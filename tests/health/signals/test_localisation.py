@@ -209,7 +209,7 @@ def test_lost_connections_to_several_hosts_name_the_network(tmp_path):
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("pace", [1, 60])
-def test_a_route_whose_requests_stop_arriving_is_told_first_and_leaves_the_edge_and_callers(tmp_path, pace):
+def test_a_route_whose_requests_stop_arriving_is_named_first_and_leaves_the_edge_and_callers(tmp_path, pace):
     found = diagnosed(tmp_path, None, 0, routes=("/health",), pace=pace)
     remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
     assert remaining == {"client", "edge"}
