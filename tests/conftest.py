@@ -5,8 +5,9 @@ import pickle
 import signal
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,6 +48,24 @@ WHOLE_WEIGHT = 200
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
+
+
+def pytest_collection(session):
+    """Let each worker compile its share of the test modules before it collects all of them.
+
+    pytest rewrites the assertions of a module that it imports for the first time, and keeps what it compiled.
+    Workers that collect in the same order would all rewrite each module at the same moment.
+    """
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if count == 1:
+        return
+    worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    modules = sorted(path for place in session.config.args for path in Path(place).rglob("test_*.py"))
+    for path in modules[worker::count]:
+        if str(path.parent) not in sys.path:
+            sys.path.insert(0, str(path.parent))
+        with suppress(Exception, pytest.skip.Exception):  # pytest reports it when it collects the module
+            import_module(path.stem)
 
 
 @pytest.hookimpl(tryfirst=True)
