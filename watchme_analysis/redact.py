@@ -15,7 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 MASK = "***"
@@ -35,12 +35,11 @@ _TOKENS = (
 # Short names that are part of many words, so that they must stand alone or after a separator.
 _SHORT = r"(?<![a-z0-9])(?:pwd|pw|pin|otp|totp)|(?<![a-z0-9])(?<!proxy_)(?<!cgi_)(?<!uwsgi_)(?<!grpc_)pass"
 _HEADERS = r"(?<![a-z0-9])(?:proxy-)?authorization|(?<![a-z0-9])(?:set-)?cookies?|x-api-key"
-_NAME = re.compile(
+_NAME = (
     rf"(?:(?P<header>{_HEADERS})|(?P<password>{_PASSWORDS})|(?P<token>{_TOKENS})|(?P<short>{_SHORT}))"
     # A quotation that ends (escaped in JSON within JSON), an index that ends, and what separates the value.
     r"(?P<quoted>\\{0,64}[\"'])?\]?(?P<to>\s{0,20}(?:=>|:?={1,3}|:|%3d)\s{0,20}|,\s{0,20}(?=b?\\{0,64}[\"'])"
-    r"|\s{1,20}(?=[\"']))",
-    re.IGNORECASE,
+    r"|\s{1,20}(?=[\"']))"
 )
 # Words that make the name of a variable a secret one wherever they stand in it. In running text most of them
 # are ordinary words (a key, a token count), so the patterns above are narrower.
@@ -79,10 +78,9 @@ _BACK = 64
 
 _PEM = re.compile(r"-----BEGIN (?P<kind>(?:[A-Z]+ ){0,4}PRIVATE KEY(?: BLOCK)?)-----")
 # With a port of a host, no password holds a slash.
-_URL_LOGIN = re.compile(
+_URL_LOGIN = (
     r"(?P<scheme>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,40}://)(?!\*\*\*@)[^/\s:@\"'<>]{0,128}:"
-    r"(?:[^/\s\"'<>]{1,128}|(?!\d{1,5}[/?#\s])[^\s\"'<>@]{1,128})@",
-    re.IGNORECASE,
+    r"(?:[^/\s\"'<>]{1,128}|(?!\d{1,5}[/?#\s])[^\s\"'<>@]{1,128})@"
 )
 # Tokens that services begin with a word of theirs, as the detectors gitleaks 8 and detect-secrets 1.5 list
 # them. A few characters suffice where the word is found nowhere else, as a log may cut them.
@@ -107,49 +105,59 @@ _TOKEN_FORMATS = (
     r"NRAK-[A-Z0-9]{16,}|gl(?:sa|c)_[\w+/=-]{16,}|sntry[su]_[\w+/=-]{16,}|pscale_(?:tkn|pw|oauth)_[\w.=-]{16,}",
     r"sb_secret_[\w-]{16,}|sbp_[0-9a-f]{16,}",
 )
-_RULES = (
-    *(
-        (re.compile(pattern, re.IGNORECASE), replacement)
-        for pattern, replacement in (
-            (r"\b(?P<scheme>bearer|basic)\s{1,20}[\w.~+/=-]{16,}", rf"\g<scheme> {MASK}"),
-            # Names that are ordinary words outside of a query string.
-            (
-                rf"(?P<name>[?&](?:code|key|auth|session|sid|e-?mail))=(?!\*\*\*){_VALUE.pattern}",
-                rf"\g<name>={MASK}",
-            ),
-            (
-                rf"(?P<flag>(?<!\S)--(?:[\w-]{{0,40}}-)?(?:password|passwd|secret|token|api-key))"
-                rf"\s{{1,20}}(?![-*]){_VALUE.pattern}",
-                rf"\g<flag> {MASK}",
-            ),
-            (
-                r"(?P<open><(?:\w{1,40}:)?\w{0,40}(?:password|passwd|passphrase|secret|token|apikey)>)"
-                r"(?!\*\*\*)[^<\n]+",
-                rf"\g<open>{MASK}",
-            ),
-            (
-                r"(?P<hook>hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
-                r"|(?<![\w-])[\w-]{1,63}\.webhook\.office\.com/webhookb2)/(?!\*\*\*)[^\s\"'<>),;\\]+",
-                rf"\g<hook>/{MASK}",
-            ),
-            (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", MASK),
-            (_URL_LOGIN.pattern, rf"\g<scheme>{MASK}@"),
-            (
-                r"(?<![\w.%+-])[\w.%+-]+(?P<at>@|%40|%2540)(?P<domain>(?:[\w-]+\.)+[a-z]{2,})\b",
-                rf"{MASK}\g<at>\g<domain>",
-            ),
-        )
-    ),
-    (re.compile("|".join(rf"(?<![A-Za-z0-9])(?:{pattern})" for pattern in _TOKEN_FORMATS)), MASK),
-)
 # Parts of which every rule needs one; most texts have none, which one search shows.
-_HINT = re.compile(
+_HINT = (
     r"[@=]|://|%40|eyJ|AKIA|ASIA|bearer|basic|authori|cookie|key|pass|pwd|pw|pin|otp|secret|token|credential|sig"
     r"|sess|jwt|dsn|webhook|slack|xox|xapp|gh[pousr]_|github_pat|gl[a-z]{1,5}[-_]|npm_|[rs]k_|whsec|sk-|aiza|-----begin"
     r"|a3t|abia|acca|gocspx|ya29|sg\.|xkeysib|sk[0-9a-f]{32}|:aa|sq0|shp[acs]|pypi-|rubygems|akcp|atlasv1|hv[sbr]\."
-    r"|dp\.[a-z]|ops_|dapi|hf_|atatt|lin_api|ntn_|pmak-|\dq~|ltai|do[opr]_v1|nrak|sntry|pscale|sb_|sbp_",
-    re.IGNORECASE,
+    r"|dp\.[a-z]|ops_|dapi|hf_|atatt|lin_api|ntn_|pmak-|\dq~|ltai|do[opr]_v1|nrak|sntry|pscale|sb_|sbp_"
 )
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern that ignores case, compiled at its first use: most commands mask nothing."""
+    return re.compile(pattern, re.IGNORECASE)
+
+
+@cache
+def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the patterns of secrets that are known by their form, with what replaces each."""
+    return (
+        *(
+            (_compiled(pattern), replacement)
+            for pattern, replacement in (
+                (r"\b(?P<scheme>bearer|basic)\s{1,20}[\w.~+/=-]{16,}", rf"\g<scheme> {MASK}"),
+                # Names that are ordinary words outside of a query string.
+                (
+                    rf"(?P<name>[?&](?:code|key|auth|session|sid|e-?mail))=(?!\*\*\*){_VALUE.pattern}",
+                    rf"\g<name>={MASK}",
+                ),
+                (
+                    rf"(?P<flag>(?<!\S)--(?:[\w-]{{0,40}}-)?(?:password|passwd|secret|token|api-key))"
+                    rf"\s{{1,20}}(?![-*]){_VALUE.pattern}",
+                    rf"\g<flag> {MASK}",
+                ),
+                (
+                    r"(?P<open><(?:\w{1,40}:)?\w{0,40}(?:password|passwd|passphrase|secret|token|apikey)>)"
+                    r"(?!\*\*\*)[^<\n]+",
+                    rf"\g<open>{MASK}",
+                ),
+                (
+                    r"(?P<hook>hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
+                    r"|(?<![\w-])[\w-]{1,63}\.webhook\.office\.com/webhookb2)/(?!\*\*\*)[^\s\"'<>),;\\]+",
+                    rf"\g<hook>/{MASK}",
+                ),
+                (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", MASK),
+                (_URL_LOGIN, rf"\g<scheme>{MASK}@"),
+                (
+                    r"(?<![\w.%+-])[\w.%+-]+(?P<at>@|%40|%2540)(?P<domain>(?:[\w-]+\.)+[a-z]{2,})\b",
+                    rf"{MASK}\g<at>\g<domain>",
+                ),
+            )
+        ),
+        (re.compile("|".join(rf"(?<![A-Za-z0-9])(?:{pattern})" for pattern in _TOKEN_FORMATS)), MASK),
+    )
 
 
 def redacted(text: str) -> str:
@@ -161,10 +169,10 @@ def redacted(text: str) -> str:
     services; the address of a webhook, the user and the password of a URL and the local part of e-mail
     addresses. Names and domains stay: they say what was there.
     """
-    if not _HINT.search(text):
+    if not _compiled(_HINT).search(text):
         return text
     text = _without_values(_without_private_keys(text))
-    for pattern, replacement in _RULES:
+    for pattern, replacement in _rules():
         text = pattern.sub(replacement, text)
     return text
 
@@ -197,7 +205,7 @@ def is_secret_name(name: str) -> bool:
     """
     if _VARIABLE_WORDS.search(_CAMEL_CASE_BREAK.sub("_", name)):
         return True
-    found = _NAME.search(f"{name}=")
+    found = _compiled(_NAME).search(f"{name}=")
     # Tokens in the plural are usually counted: MAX_TOKENS.
     plural = found is not None and (found["token"] or "").lower() == "tokens"
     return found is not None and found.end() == len(name) + 1 and not plural
@@ -215,7 +223,7 @@ def mask_secrets(variables: Mapping[str, Any]) -> dict[str, Any]:
 def _masked_variable(name: str, value: Any) -> Any:
     if is_secret_name(name) or _looks_generated(str(value)):
         return MASK
-    return _URL_LOGIN.sub(rf"\g<scheme>{MASK}@", value) if isinstance(value, str) else value
+    return _compiled(_URL_LOGIN).sub(rf"\g<scheme>{MASK}@", value) if isinstance(value, str) else value
 
 
 def _looks_generated(value: str) -> bool:
@@ -276,7 +284,7 @@ def _is_secret_field(name: Any, item: Any) -> bool:
 @lru_cache(maxsize=64)
 def _name_of_a_value(name: str) -> re.Match[str] | None:
     """Return the match of a field's name, if it is the name of a secret as a whole."""
-    found = _NAME.search(f"{name}=")
+    found = _compiled(_NAME).search(f"{name}=")
     return found if found is not None and found.end() == len(name) + 1 else None
 
 
@@ -293,7 +301,7 @@ def _without_private_keys(text: str) -> str:
 def _without_values(text: str) -> str:
     """Mask the values that stand after a telling name."""
     parts, at, position = [], 0, 0
-    while found := _NAME.search(text, position):
+    while found := _compiled(_NAME).search(text, position):
         start, end = _secret(text, found)
         if end > start:
             parts += [text[at:start], MASK]

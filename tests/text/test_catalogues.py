@@ -8,10 +8,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from fluent.runtime import FluentBundle, FluentResource
 from fluent.syntax import FluentParser
 from fluent.syntax import ast as ftl
 
 from watchme_analysis.cli.error_sentences import OF_CLICK
+from watchme_analysis.errors import MessageError
 from watchme_analysis.schema import TABLES
 from watchme_analysis.text import catalogue as catalogues
 from watchme_analysis.text.catalogue import LANGUAGES
@@ -129,6 +131,54 @@ def test_every_message_renders_in_every_variant(language):
             assert text, message_id
             assert "{" not in text.replace("{'", "").replace("%{", ""), (message_id, text)
             assert not [one for one in text if unicodedata.bidirectional(one) in BIDI], message_id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_variants_and_numbers_are_those_of_the_library_of_fluent(language):
+    bundle, compared = FluentBundle([language], use_isolating=False), 0
+    sources = catalogues.read_sources(language)
+    for message_id, entry in parsed(language).items():
+        if not [*nodes(entry, ftl.SelectExpression)]:
+            continue
+        bundle.add_resource(FluentResource(sources[message_id]))
+        for values in samples(language, message_id):
+            given = {
+                name: value.number if isinstance(value, Count) else getattr(value, "key", "sample")
+                for name, value in values.items()
+            }
+            expected, problems = bundle.format_pattern(bundle.get_message(message_id).value, given)
+            assert not problems
+            assert catalogues.catalogue(language).format(message_id, {**given, **keys_of(values)}) == expected
+            compared += 1
+    assert compared > 300
+
+
+def keys_of(values):
+    return {name: value for name, value in values.items() if isinstance(value, Choice)}
+
+
+def test_numbers_select_their_plural_and_finished_text_selects_the_default(tmp_path, monkeypatch):
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "a.ftl").write_text(
+        'kinds = { $n ->\n [0] none\n [one] { $n } thing{ " " }\n *[other] { $n } things\n }\n'
+        "next = { next }\nbad = {\n"
+    )
+    monkeypatch.setattr(catalogues, "FOLDER", tmp_path)
+    made = catalogues.Catalogue("en")
+    given = (0, 1, -1, 1234567, -1000, Choice("one"), "one")
+    assert [made.format("kinds", {"n": each}) for each in given] == [
+        "none",
+        "1 thing ",
+        "-1 thing ",
+        "1,234,567 things",
+        "-1,000 things",
+        "one thing ",
+        "one things",
+    ]
+    for message_id, reason in (("next", "MessageReference"), ("bad", "not valid Fluent"), ("no", "not in")):
+        with pytest.raises(MessageError, match=reason):
+            made.format(message_id, {})
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ _HEAD_WIDTH = 8
 # word with the space after it.
 _WIDE = "\u2e80-\u30ff\u3100-\u9fff\uff00-\uffef"
 _CLOSING = "、。，．）」』】：；？！ーぁぃぅぇぉっゃゅょァィゥェォッャュョ〜"
-_PIECES = re.compile(rf"[「（『【]*[{_WIDE}][{_CLOSING}]*\s*|[^\s{_WIDE}]+[{_CLOSING}]*\s*|\s+")
+_PIECES = rf"[「（『【]*[{_WIDE}][{_CLOSING}]*\s*|[^\s{_WIDE}]+[{_CLOSING}]*\s*|\s+"
 
 
 def terminal_width() -> int:
@@ -127,7 +127,7 @@ def wrapped(text: str, width: int, indent: str = "", rest: str = "") -> list[str
             break_long_words=False,
         )
     lines, line, used = [], indent, display_width(indent)
-    for piece in _PIECES.findall(re.sub(r"\s*\n\s*", " ", text)):
+    for piece in re.findall(_PIECES, re.sub(r"\s*\n\s*", " ", text)):
         length = display_width(piece.rstrip())
         if used + length > width and line.strip():
             lines.append(line.rstrip())

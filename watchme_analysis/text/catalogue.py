@@ -1,7 +1,8 @@
 """Catalogues: the patterns of all messages in one language, read from ``catalogues/<language>/*.ftl``.
 
-The files are in Fluent's syntax (https://projectfluent.org/fluent/guide/). A pattern is parsed when it is
-first used, because a diagnosis needs few of them and parsing all takes longer than the diagnosis itself.
+The files are in Fluent's syntax (https://projectfluent.org/fluent/guide/): text, placeholders, and variants
+that a number or a key selects. A pattern is parsed when it is first used, because a diagnosis needs few of
+them and parsing all takes longer than the diagnosis itself.
 """
 
 from __future__ import annotations
@@ -10,19 +11,38 @@ import re
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from watchme_analysis.errors import MessageError
+from watchme_analysis.text.message import Choice
 
 if TYPE_CHECKING:
-    from fluent.runtime import FluentBundle
+    from fluent.syntax import ast as ftl
 
 LANGUAGES = ("en", "ja")
 FOLDER = Path(__file__).parent / "catalogues"
-# Characters of a value that Fluent takes with certainty; its own limit is 2,500.
-_LONGEST_VALUE = 2000
 # The id of a message stands at the beginning of a line; everything up to the next one belongs to it.
 _ENTRY = re.compile(r"^([a-z][a-z0-9-]*) *=", re.MULTILINE)
+
+# A value of a pattern: finished text; a number or key, which also select variants.
+Argument: TypeAlias = str | int | Choice
+
+
+class _Placeholder(NamedTuple):
+    """The place of a value in a pattern."""
+
+    name: str
+
+
+class _Variants(NamedTuple):
+    """Patterns from which a value selects one: by number, by its plural category, or by key."""
+
+    name: str
+    patterns: tuple[tuple[int | str, _Pattern], ...]
+    default: _Pattern
+
+
+_Pattern: TypeAlias = tuple["str | _Placeholder | _Variants", ...]
 
 
 class Catalogue:
@@ -41,15 +61,15 @@ class Catalogue:
             )
         self.language = language
         self._sources = read_sources(language)
-        self._bundle: FluentBundle | None = None
-        self._plain: dict[str, tuple[tuple[str, bool], ...]] = {}
+        # Threads that need a pattern at the same time parse it twice, with the same result.
+        self._patterns: dict[str, _Pattern] = {}
 
     @cached_property
     def ids(self) -> frozenset[str]:
         """Return the ids of all messages."""
         return frozenset(self._sources)
 
-    def format(self, message_id: str, values: Mapping[str, Any]) -> str:
+    def format(self, message_id: str, values: Mapping[str, Argument]) -> str:
         """Return the text of a message.
 
         Parameters
@@ -57,84 +77,119 @@ class Catalogue:
         message_id
             Id of the message.
         values
-            Text, Fluent number or Fluent value by placeholder.
+            Finished text, whole number or key by placeholder; text of any length and content stays as it is.
 
         Raises
         ------
         MessageError
             When the id is unknown, or a value is missing.
         """
-        plain = self._plain.get(message_id)
-        if plain:
-            shown = [_text(values.get(part)) if is_name else part for part, is_name in plain]
-            if None not in shown:
-                return "".join(map(str, shown))
-        bundle = self._parsed(message_id)
-        pattern = bundle.get_message(message_id).value
+        pattern = self._patterns.get(message_id)
         if pattern is None:
-            raise MessageError(f"The message {message_id!r} has no text in the catalogue {self.language!r}.")
-        if plain is None:
-            self._plain[message_id] = _plain_parts(pattern)
-        # Fluent refuses longer values, and a path or a list of sentences may be longer.
-        texts = {name: getattr(value, "text", value) for name, value in values.items()}
-        long = [name for name, text in texts.items() if isinstance(text, str) and len(text) > _LONGEST_VALUE]
-        marks = {name: f"\ue000{number}\ue001" for number, name in enumerate(long)}
-        found, problems = bundle.format_pattern(pattern, {**values, **marks})
-        if problems:
-            missing = "; ".join(str(problem) for problem in problems)
+            pattern = self._patterns[message_id] = self._parsed(message_id)
+        try:
+            return self._filled(pattern, values)
+        except KeyError as missing:
             raise MessageError(
-                f"The message {message_id!r} can't be rendered in {self.language!r}: {missing.rstrip('.')}. "
-                f"Its values are: {', '.join(sorted(values)) or 'none'}."
+                f"The message {message_id!r} can't be rendered in {self.language!r}: the value "
+                f"{missing.args[0]!r} is missing. Its values are: {', '.join(sorted(values)) or 'none'}."
+            ) from None
+
+    def _filled(self, pattern: _Pattern, values: Mapping[str, Argument]) -> str:
+        """Return a pattern with its values; raise ``KeyError`` where one is missing."""
+        shown = []
+        for part in pattern:
+            if isinstance(part, str):
+                shown.append(part)
+            elif isinstance(part, _Placeholder):
+                value = values[part.name]
+                shown.append(
+                    value
+                    if isinstance(value, str)
+                    else value.key
+                    if isinstance(value, Choice)
+                    else f"{value:,d}"
+                )
+            else:
+                shown.append(self._filled(self._selected(part, values[part.name]), values))
+        return "".join(shown)
+
+    def _selected(self, variants: _Variants, value: Argument) -> _Pattern:
+        """Return the first pattern that a value selects, else the default; finished text selects none."""
+        if isinstance(value, str):
+            return variants.default
+        keys = (value.key,) if isinstance(value, Choice) else (value, plural_category(value, self.language))
+        return next((pattern for key, pattern in variants.patterns if key in keys), variants.default)
+
+    def _parsed(self, message_id: str) -> _Pattern:
+        """Return the pattern of a message."""
+        from fluent.syntax import FluentParser
+        from fluent.syntax.ast import Message, Pattern
+
+        source = self._sources.get(message_id)
+        if source is None:
+            raise MessageError(
+                f"The message {message_id!r} is not in the catalogue {self.language!r}: add it to "
+                f"a file in text/catalogues/{self.language}."
             )
-        formatted = str(found)
-        for name, mark in marks.items():
-            formatted = formatted.replace(mark, texts[name])
-        return formatted
-
-    def _parsed(self, message_id: str) -> FluentBundle:
-        """Return the bundle with this message in it."""
-        from fluent.runtime import FluentBundle, FluentResource
-
-        if self._bundle is None:
-            # Isolation marks are bidi characters, which a terminal or a file should not hold.
-            self._bundle = FluentBundle([self.language], use_isolating=False)
-        if not self._bundle.has_message(message_id):
-            if message_id not in self._sources:
-                raise MessageError(
-                    f"The message {message_id!r} is not in the catalogue {self.language!r}: add it to "
-                    f"a file in text/catalogues/{self.language}."
-                )
-            self._bundle.add_resource(FluentResource(self._sources[message_id]))
-            if not self._bundle.has_message(message_id):
-                raise MessageError(
-                    f"The message {message_id!r} of the catalogue {self.language!r} is not valid Fluent."
-                )
-        return self._bundle
+        entry = FluentParser(with_spans=False).parse_entry(source)
+        pattern = entry.value if isinstance(entry, Message) else None
+        if not isinstance(pattern, Pattern):
+            raise MessageError(
+                f"The message {message_id!r} of the catalogue {self.language!r} is not valid Fluent, or has "
+                "no text."
+            )
+        try:
+            return _parts(pattern)
+        except NotImplementedError as error:
+            raise MessageError(
+                f"The message {message_id!r} of the catalogue {self.language!r} has a {error}: catalogues "
+                "have text, placeholders, literals, and variants that a placeholder selects."
+            ) from None
 
 
-def _text(value: Any) -> str | None:
-    """Return a value that is finished text; None for a number, which Fluent formats, or a missing value."""
-    return value if isinstance(value, str) else getattr(value, "text", None)
+def plural_category(number: int, language: str) -> str:
+    """Return the plural category of a whole number; Japanese has one category.
 
+    The rules are those of Unicode's CLDR (https://www.unicode.org/cldr/charts/latest/supplemental/
+    language_plural_rules.html).
 
-def _plain_parts(pattern: Any) -> tuple[tuple[str, bool], ...]:
-    """Return the parts of a pattern of text and names only, as pairs of a part and whether it is a name.
-
-    Empty for a pattern with variants. A damaged log has thousands of lines with such a sentence, and joining
-    its parts takes a fifth of the time that Fluent takes.
+    Examples
+    --------
+    >>> plural_category(1, "en"), plural_category(1, "ja")
+    ('one', 'other')
     """
-    from fluent.runtime.resolver import Placeable, TextElement, VariableReference
+    return "one" if language == "en" and abs(number) == 1 else "other"
 
-    parts: list[tuple[str, bool]] = []
-    for element in getattr(pattern, "elements", [pattern]):
+
+def _parts(pattern: ftl.Pattern) -> _Pattern:
+    """Return a pattern of Fluent as text and places; raise ``NotImplementedError`` for other syntax."""
+    from fluent.syntax.ast import Placeable, SelectExpression, StringLiteral, TextElement, VariableReference
+
+    parts: list[str | _Placeholder | _Variants] = []
+    for element in pattern.elements:
         inner = element.expression if isinstance(element, Placeable) else element
         if isinstance(inner, TextElement):
-            parts.append((inner.value, False))
+            parts.append(inner.value)
+        elif isinstance(inner, StringLiteral):
+            parts.append(inner.parse()["value"])
         elif isinstance(inner, VariableReference):
-            parts.append((inner.id.name, True))
+            parts.append(_Placeholder(inner.id.name))
+        elif isinstance(inner, SelectExpression) and isinstance(inner.selector, VariableReference):
+            patterns = [(_key(one.key), _parts(one.value)) for one in inner.variants]
+            default = next(
+                part for one, (_, part) in zip(inner.variants, patterns, strict=True) if one.default
+            )
+            parts.append(_Variants(inner.selector.id.name, tuple(patterns), default))
         else:
-            return ()
+            raise NotImplementedError(type(inner).__name__)
     return tuple(parts)
+
+
+def _key(key: ftl.Identifier | ftl.NumberLiteral) -> int | str:
+    from fluent.syntax.ast import Identifier
+
+    return key.name if isinstance(key, Identifier) else int(key.value)
 
 
 @cache

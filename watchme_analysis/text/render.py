@@ -8,13 +8,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta, tzinfo
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from watchme_analysis.errors import InputError, WatchmeError, reason_of
 from watchme_analysis.redact import redacted, redacted_values, shortened
-from watchme_analysis.text.catalogue import LANGUAGES, Catalogue, catalogue
+from watchme_analysis.text.catalogue import LANGUAGES, Argument, Catalogue, catalogue
 from watchme_analysis.text.formats import (
     duration_parts,
     format_bytes,
@@ -58,7 +57,7 @@ from watchme_analysis.text.printable import printable
 # belongs between two Japanese words.
 _BEGIN, _END = "\ue003", "\ue002"
 _JAPANESE = "[ぁ-んァ-ヶー一-龥]"
-_BETWEEN = re.compile(rf"(?<={_JAPANESE})(?:{_END}+ {_BEGIN}*| {_BEGIN}+)(?={_JAPANESE})|[{_BEGIN}{_END}]")
+_BETWEEN = rf"(?<={_JAPANESE})(?:{_END}+ {_BEGIN}*| {_BEGIN}+)(?={_JAPANESE})|[{_BEGIN}{_END}]"
 # Characters of a quotation that are shown.
 _QUOTED = 300
 
@@ -86,7 +85,7 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     if isinstance(text, str):
         return str(text) if zone is UTC else in_zone(text, zone)
     said = _Renderer(catalogue(language), zone).message(text)
-    return _BETWEEN.sub("", said) if language == "ja" else said
+    return re.sub(_BETWEEN, "", said) if language == "ja" else said
 
 
 def note(message_id: str, /, **values: Any) -> MessageText:
@@ -318,15 +317,11 @@ class _Renderer:
         )
         return said.rstrip(" ")  # after an empty value at its end
 
-    def _argument(self, value: Value) -> Any:
-        """Return a value as Fluent takes it: a number or key that selects a variant, or finished text."""
-        from fluent.runtime.types import FluentInt
-
+    def _argument(self, value: Value) -> Argument:
+        """Return a value as a catalogue takes it: a number or key that selects variants, or finished text."""
         if isinstance(value, Count):
-            return FluentInt(value.number)
-        if isinstance(value, Choice):
-            return value.key
-        return _finished()(self._value(value))
+            return int(value.number)
+        return value if isinstance(value, Choice) else self._value(value)
 
     def _value(self, value: Value) -> str:  # noqa: PLR0911, PLR0912  one return per kind is a table
         words = self._words
@@ -365,7 +360,7 @@ class _Renderer:
                 return f"{_one_line(file)}:{line}"
             case Quotation(text):
                 quoted = shortened(redacted(" ".join(text.split())), _QUOTED, "…")
-                return words.format("quotation", {"text": _finished()(quoted)})
+                return words.format("quotation", {"text": quoted})
             case Translated(en, ja):
                 return {"en": en, "ja": ja}[words.language]
             case Names(items, limit):
@@ -409,37 +404,18 @@ class _Renderer:
 
     def _list(self, items: Sequence[str], limit: int) -> str:
         """Return a list in words: ``a, b and c``, or ``a, b, c, d and 3 more``."""
-        from fluent.runtime.types import FluentInt
-
-        finished = _finished()
         if not items:
             return self._words.format("list-empty", {})
         shown, rest = items[:limit], len(items) - limit
         last = shown[-1] if rest <= 0 and len(shown) > 1 else None
         head = shown[0]
         for item in shown[1:-1] if last is not None else shown[1:]:
-            head = self._words.format("list-next", {"head": finished(head), "next": finished(item)})
+            head = self._words.format("list-next", {"head": head, "next": item})
         if last is not None:
-            return self._words.format("list-last", {"head": finished(head), "last": finished(last)})
+            return self._words.format("list-last", {"head": head, "last": last})
         if rest > 0:
-            return self._words.format("list-more", {"head": finished(head), "count": FluentInt(rest)})
+            return self._words.format("list-more", {"head": head, "count": rest})
         return head
-
-
-@cache
-def _finished() -> Any:
-    """Return the type of finished text for Fluent, which limits the length of plain text in a pattern."""
-    from fluent.runtime.types import FluentType
-
-    class Finished(FluentType):  # type: ignore[misc, unused-ignore]
-        def __init__(self, text: str) -> None:
-            self.text = text
-
-        def format(self, locale: Any) -> str:
-            del locale
-            return self.text
-
-    return Finished
 
 
 def _one_line(name: str) -> str:

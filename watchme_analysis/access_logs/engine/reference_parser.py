@@ -323,6 +323,8 @@ class ReferenceParser:
                     break
             else:
                 best, self.others = log_format, others
+                if not others:  # no format can match more
+                    break
         if best is not None:
             self.formats = [best, *(one for one in self.formats if one is not best)]
 
