@@ -294,7 +294,6 @@ class ErrorLogs:
 
 def _error_files(scan: AccessScan, options: Options) -> list[RawFile]:
     """Return the error logs from the options, else those beside the access logs; notes list skipped files."""
-    from watchme_analysis.access_logs.error_log import looks_like
     from watchme_analysis.access_logs.input import find_inputs
     from watchme_analysis.files.evidence_file import RawFile
 
@@ -309,6 +308,8 @@ def _error_files(scan: AccessScan, options: Options) -> list[RawFile]:
     found = []
     folders = dict.fromkeys(one.path.parent for one in scan.inputs if one.path is not None)
     for path in (path for folder in folders for path in sorted(folder.glob("*error*.log*"))):
+        from watchme_analysis.access_logs.error_log import looks_like  # rarely needed; it has many patterns
+
         raw = RawFile(Path(), str(path), zone)
         if not path.is_file():
             continue

@@ -1,20 +1,25 @@
 """API of the notebooks: each cell calls one method and displays its result.
 
 The ``open_*`` functions validate the parameters of a notebook, mostly plain strings, and return a page. The
-methods of the page are the sections of the notebook.
+methods of the page are the sections of the notebook. A page is imported when it is opened, since a notebook
+has one page, and the others would load alarms and the simulation.
 """
 
 from __future__ import annotations
 
-from watchme_analysis.alarms.specification import read_specs
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from watchme_analysis.errors import InputError
-from watchme_analysis.notebook.alarms import AlarmPage
-from watchme_analysis.notebook.backlog import BacklogPage
-from watchme_analysis.notebook.health import HealthPage
 from watchme_analysis.notebook.page import open_page
-from watchme_analysis.notebook.what_if import WhatIfPage
 from watchme_analysis.text.render import error_message
 from watchme_analysis.window import parse_time
+
+if TYPE_CHECKING:
+    from watchme_analysis.notebook.alarms import AlarmPage
+    from watchme_analysis.notebook.backlog import BacklogPage
+    from watchme_analysis.notebook.health import HealthPage
+    from watchme_analysis.notebook.what_if import WhatIfPage
 
 __all__ = [
     "AlarmPage",
@@ -26,6 +31,20 @@ __all__ = [
     "open_health",
     "open_what_if",
 ]
+_PAGES = {
+    "AlarmPage": "alarms",
+    "BacklogPage": "backlog",
+    "HealthPage": "health",
+    "WhatIfPage": "what_if",
+}
+
+if not TYPE_CHECKING:  # a checker knows the pages from above
+
+    def __getattr__(name: str) -> object:
+        """Fetch the class of a page from its module."""
+        if name not in _PAGES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_PAGES[name]}"), name)
 
 
 def open_health(
@@ -62,6 +81,8 @@ def open_health(
     CaseError
         When the case can't be opened.
     """
+    from watchme_analysis.notebook.health import HealthPage
+
     return HealthPage(*open_page("health", case, (since, until), endpoint, (timezone, language)))
 
 
@@ -83,6 +104,8 @@ def open_backlog(
     queue
         Queue to examine; all queues when empty.
     """
+    from watchme_analysis.notebook.backlog import BacklogPage
+
     return BacklogPage(*open_page("backlog", case, (since, until), queue, (timezone, language)))
 
 
@@ -106,6 +129,9 @@ def open_alarms(
         ``spec``: YAML file of alarms; that of ``watchme.toml`` when empty. ``noticed``: time at which people
         noticed (ISO 8601); the first reaction in the data when empty.
     """
+    from watchme_analysis.alarms.specification import read_specs
+    from watchme_analysis.notebook.alarms import AlarmPage
+
     unknown = sorted(set(alarms) - {"spec", "noticed"})
     if unknown:
         raise InputError(error_message("error-alarms-parameter", name=repr(unknown[0])))
@@ -135,6 +161,8 @@ def open_what_if(
     runs
         ``replications``: runs of each measure, at least 2. ``seed``: equal seeds result in equal figures.
     """
+    from watchme_analysis.notebook.what_if import WhatIfPage
+
     replications, seed = runs.pop("replications", 8), runs.pop("seed", 0)
     if runs:
         raise InputError(error_message("error-what-if-parameter", name=repr(next(iter(runs)))))

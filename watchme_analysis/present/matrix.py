@@ -96,7 +96,7 @@ def _cell(axis: Axes, column: int, row: int, weight: float) -> None:
     from matplotlib.patches import Rectangle
 
     if abs(weight) < _SILENT:
-        axis.text(column, row, "·", ha="center", va="center", color=style.BLACK, fontsize=10)
+        _write(axis, (column, row), "·", style.BLACK, 10)
         return
     color = style.BLUE if weight > 0 else style.ORANGE
     depth = 0.15 + 0.65 * min(1.0, abs(weight) / _FULL)
@@ -105,7 +105,13 @@ def _cell(axis: Axes, column: int, row: int, weight: float) -> None:
     )
     sign = "▲" if weight > 0 else "▼"
     ink = "white" if weight > 0 and depth > 0.6 else style.BLACK
-    axis.text(column, row, f"{sign}{abs(weight):.1f}", ha="center", va="center", color=ink, fontsize=7.5)
+    _write(axis, (column, row), f"{sign}{abs(weight):.1f}", ink, 7.5)
+
+
+def _write(axis: Axes, place: tuple[int, int], text: str, color: str, size: float) -> None:
+    written = axis.text(*place, text, ha="center", va="center", color=color, fontsize=size)
+    # It lies within the axes: measuring hundreds of them for the layout takes half of the time.
+    written.set_in_layout(False)
 
 
 def _short(text: str) -> str:
