@@ -21,7 +21,7 @@ IMPORT_ALL = """
 import importlib, json, pkgutil, sys
 import watchme_analysis
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotlib", "scipy", "papermill",
-         "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane")
+         "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane", "fluent", "babel")
 # Compiled loops and what drives them, loaded where many lines are read; nobody else may.
 COMPILED_PARTS = (
     "column_loops", "compiled_parser", "jit", "line_loop", "route_loop", "simd", "value_loops",
@@ -35,6 +35,10 @@ for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis.
     seen.update(loaded)
     if loaded:
         brought[found.name] = loaded
+# A sentence needs the parser of Fluent's syntax alone.
+from watchme_analysis.text.render import label
+assert label("access-logs", "en", logs=2) == "2 logs"
+brought |= {name: ["by a sentence"] for name in ("babel", "fluent.runtime") if name in sys.modules}
 print(json.dumps(brought))
 """
 
