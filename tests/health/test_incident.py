@@ -115,6 +115,24 @@ def test_a_blip_is_no_incident():
     assert find_incident(judge_observations(seen(rows))) is None
 
 
+@pytest.mark.parametrize(("pause_s", "phase_s"), [(0.25, 0.1), (1, 0.05), (1, 0.95), (2, 0.1), (2, 1.9)])
+def test_an_outage_of_the_shortest_length_is_an_incident_at_any_pace_of_requests(pause_s, phase_s):
+    """Regular pairs of requests meet it up to a pause after it begins, for the last time up to one before its end."""
+    from_s, until_s = 40 + phase_s, 40 + phase_s + SHORTEST_S
+    sent = [index * pause_s + beside for index in range(int(100 / pause_s)) for beside in (0, 0.002)]
+    rows = [(second, "outside", "/a", 502 if from_s <= second < until_s else 200, 0.02) for second in sent]
+    found = find_incident(judge_observations(seen(rows)))
+    assert (found.start - START).total_seconds() == pytest.approx(from_s, abs=pause_s)
+    assert (found.end - START).total_seconds() == pytest.approx(until_s, abs=pause_s)
+
+
+def test_a_client_that_tries_again_at_once_shows_no_outage_until_the_next_caller():
+    """Before and after a few failures within seconds the endpoint was not called for minutes."""
+    calls = [(second, "outside", "/a", 200, 0.02) for second in range(0, 6000, 300)]
+    failed = [(3010 + attempt, "outside", "/a", 502, 0.02) for attempt in range(4)]
+    assert find_incident(judge_observations(seen(sorted([*calls, *failed])))) is None
+
+
 @pytest.mark.parametrize("pace", [1, 60, 3600])
 def test_bounds_of_an_incident_scale_with_its_pace(pace):
     """A reload long before the incident, and the record's end soon after it, count alike at any pace."""

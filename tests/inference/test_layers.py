@@ -117,9 +117,9 @@ def test_a_second_fault_has_a_mark_of_its_own_and_bad_requests_that_it_explains_
     assert second(fates=(0.5, 0.1), more=[seen("inside", 0.1)]) == "down"
     # A layer that the evidence refutes explains nothing better ...
     assert second(fates=(0.85, 0.3)) is None
-    # ... but requests that a mark counts itself are the cause's.
-    assert second(fates=(0.85, 0.3), more=[seen("other", share=0.2)]) == "down"
-    assert second(fates=(0.85, 0.3), more=[seen("other", share=0.1)]) is None
+    # ... but requests that a mark counts itself are the cause's, however often other endpoints are called.
+    for share, found in ((0.01, "down"), (0.84, "down"), (0.85, None)):
+        assert second(fates=(0.85, 0.3), more=[seen("other", share=share)]) == found, share
 
 
 def test_one_fault_is_enough_where_one_explains_the_marks_of_the_other():

@@ -99,7 +99,7 @@ def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> t
             continue
         # Trouble that recurs has dense bursts: the likelier bounds count, not those of the densest burst.
         likelihood = bounds_likelihood(is_bad, (first, last))
-        if _lasted_s(run[run[column]]) >= SHORTEST_S and (best is None or likelihood > best[0]):
+        if _lasted_s(rows, run[run[column]], column) >= SHORTEST_S and (best is None or likelihood > best[0]):
             best = likelihood, run, score
     return (rows.iloc[:0], 0.0) if best is None else (best[1], best[2])
 
@@ -123,16 +123,22 @@ def span_s(bad: pd.DataFrame) -> float:
     return float((bad["start"].iloc[-1] - bad["start"].iloc[0]).total_seconds()) if len(bad) else 0.0
 
 
-def _lasted_s(bad: pd.DataFrame) -> float:
-    """Return the seconds for which some bad requests show that a fault lasted.
+def _lasted_s(rows: pd.DataFrame, bad: pd.DataFrame, column: str) -> float:
+    """Return the seconds for which a fault may have lasted, from the bad requests that met it.
 
-    A fault begins before the first request that meets it and ends after the last: of ``n`` requests at random
-    moments the span is on average ``(n - 1) / (n + 1)`` of its length. A request that ended at a time limit
-    began that much earlier, also where the log has no durations.
+    It began after the last good request before them and ended before the first good one after them. Where
+    nothing was sent for longer than within it, or good requests come between, its bounds are less known: of
+    ``n`` requests at random moments the span is on average ``(n - 1) / (n + 1)`` of its length. A request that
+    ended at a time limit began that much earlier, also where the log has no durations.
     """
     waited = DEFAULT_TIME_LIMIT_S if bad["timed_out"].any() else 0.0
-    count = len(bad)
-    return span_s(bad) * (count + 1) / max(count - 1, 1) + waited
+    first, last, span = bad["start"].iloc[0], bad["start"].iloc[-1], span_s(bad)
+    good = rows.loc[~rows[column], "start"]
+    longest_s = bad["start"].diff().dt.total_seconds().max()
+    before = (first - good[good < first].max()).total_seconds()
+    after = (good[good > last].min() - last).total_seconds()
+    bounded = span + sum(longest_s if math.isnan(gap) else min(gap, longest_s) for gap in (before, after))
+    return max(bounded, span * (len(bad) + 1) / max(len(bad) - 1, 1)) + waited
 
 
 def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.DataFrame:

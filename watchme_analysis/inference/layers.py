@@ -16,8 +16,8 @@ from watchme_analysis.inference.signals import Observation, Signal
 
 # Observations that contradict a layer decisively refute it when they concern this share of the bad requests.
 REFUTED_FROM = 0.85
-# Share of the bad requests that a second fault must explain better than the first one. A layer that explains
-# all of them is no second one beside the first, but another explanation.
+# Share of the bad requests whose fate a second fault must explain better than the first one. A layer that
+# explains all of them is no second one beside the first, but another explanation.
 OWN_SHARE = 0.2
 # Log-odds of an observation, as weighed, from which it marks a cause.
 MARK = 1.2
@@ -79,11 +79,16 @@ def second_fault(
         marks = _marks(entry, ranking[0], groups)
         if not marks or not _marks(ranking[0], entry, groups):
             continue
-        counted = [one.share for one in observations if one.signal in marks and one.share is not None]
-        if not refuting(cause.question, cause.layer, observations):
+        # A mark that counts requests counts all of some endpoint: how often others are called is no matter.
+        has_own = any(
+            one.share < REFUTED_FROM
+            for one in observations
+            if one.signal in marks and one.share is not None
+        )
+        if not has_own and not refuting(cause.question, cause.layer, observations):
             fates = [one for one in observations if signals[one.signal].group == "fate"]
-            counted.append(_explained_better(cause, first, fates))
-        if any(OWN_SHARE <= share < REFUTED_FROM for share in counted):
+            has_own = OWN_SHARE <= _explained_better(cause, first, fates) < REFUTED_FROM
+        if has_own:
             beside.append(entry)
     # What the first fault did is no evidence against the second one.
     return max(
