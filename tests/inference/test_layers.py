@@ -152,7 +152,7 @@ def test_of_several_second_faults_the_one_with_most_evidence_left_is_named():
 
 def test_two_faults_share_their_probability_and_bear_no_evidence_of_the_other():
     third = entry("else", 0.1)
-    pair = both_faults((RANKING[0], third, RANKING[1]), "down")
+    pair = both_faults(CAUSES, (RANKING[0], third, RANKING[1]), "down")
     assert [one.finding.cause for one in pair] == ["rule", "down", "else"]
     assert [(one.status, one.probability) for one in pair[:2]] == [("supported", pytest.approx(0.45))] * 2
     assert [[item.signal for item in one.finding.evidence] for one in pair] == [
@@ -161,5 +161,11 @@ def test_two_faults_share_their_probability_and_bear_no_evidence_of_the_other():
     assert pair[2] is third
     against = replace(RANKING[1], finding=entry("down", at_edge=4.0, slow=-1.0).finding)
     # What speaks for both, or against one without the other, stays.
-    kept = both_faults((RANKING[0], against), "down")[1]
+    kept = both_faults(CAUSES, (RANKING[0], against), "down")[1]
     assert [item.signal for item in kept.finding.evidence] == ["at_edge", "slow"]
+
+
+def test_of_two_faults_the_one_that_requests_meet_first_comes_first():
+    likelier_behind = (replace(RANKING[1], probability=0.6), replace(RANKING[0], probability=0.3))
+    pair = both_faults(CAUSES, likelier_behind, "rule")
+    assert [one.finding.cause for one in pair] == ["rule", "down"]

@@ -80,18 +80,18 @@ def conclude(
     """
     verdict, cause, second = decision.verdict, decision.cause, decision.second
     ranking = tuple(replace(one, finding=findings[one.finding.cause]) for one in decision.ranking)
+    others: tuple[str, ...] = ()
     if second is not None and verdict == "supported":
-        ranking = both_faults(ranking, second.finding.cause)
+        ranking = both_faults(health_causes(), ranking, second.finding.cause)
+        cause, also = (one.finding.cause for one in ranking[:2])
+        others = (also,)
+        decision = replace(decision, route="pair")
     first = ranking[0]
     probability = {entry.finding.cause: entry.probability for entry in ranking}
     missing = missing_evidence(
         found, probability, deciding_evidence(health_causes(), observations, probability)
     )
     is_supported = verdict == "supported"
-    also = second.finding.cause if is_supported and second is not None else None
-    others = (also,) if also is not None else ()
-    if others:
-        decision = replace(decision, route="pair")
     confidence = decision.confidence
     begun, ended = _span(found, cause) if verdict != "no_incident" else (None, None)
     layers = layer_findings(ranking, observations, is_incident=found.incident is not None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from watchme_analysis.inference.causes import Cause, layer_grades
+from watchme_analysis.inference.causes import LAYERS, Cause, layer_grades
 from watchme_analysis.inference.findings import Finding, Ranked
 from watchme_analysis.inference.signals import Observation, Signal
 
@@ -81,9 +81,7 @@ def second_fault(
             continue
         # A mark that counts requests counts all of some endpoint: how often others are called is no matter.
         has_own = any(
-            one.share < REFUTED_FROM
-            for one in observations
-            if one.signal in marks and one.share is not None
+            one.share < REFUTED_FROM for one in observations if one.signal in marks and one.share is not None
         )
         if not has_own and not refuting(cause.question, cause.layer, observations):
             fates = [one for one in observations if signals[one.signal].group == "fate"]
@@ -98,11 +96,20 @@ def second_fault(
     )
 
 
-def both_faults(ranking: Sequence[Ranked], second: str) -> tuple[Ranked, ...]:
-    """Return the ranking with two causes that both hold: the likeliest one, then the second.
+def both_faults(causes: Iterable[Cause], ranking: Sequence[Ranked], second: str) -> tuple[Ranked, ...]:
+    """Return the ranking with two causes that both hold first, ordered as requests pass their layers.
 
     They share their probability evenly. What speaks against one of them and for the other is the other's
     doing, so that it is no evidence against the one.
+
+    Parameters
+    ----------
+    causes
+        All causes of the question.
+    ranking
+        Causes, most probable first.
+    second
+        The cause that holds beside the most probable one.
     """
     first, beside = ranking[0], next(one for one in ranking if one.finding.cause == second)
     even = (first.probability + beside.probability) / 2
@@ -112,7 +119,9 @@ def both_faults(ranking: Sequence[Ranked], second: str) -> tuple[Ranked, ...]:
         )
         for one, other in ((first, beside), (beside, first))
     )
-    return (*pair, *(one for one in ranking if one is not first and one is not beside))
+    place = {one.cause: LAYERS[one.question].index(one.layer) for one in causes}
+    in_order = sorted(pair, key=lambda one: place[one.finding.cause])
+    return (*in_order, *(one for one in ranking if one is not first and one is not beside))
 
 
 def _without_doing_of(finding: Finding, other: Finding) -> Finding:
