@@ -117,7 +117,7 @@ def test_a_blip_is_no_incident():
 
 @pytest.mark.parametrize(("pause_s", "phase_s"), [(0.25, 0.1), (1, 0.05), (1, 0.95), (2, 0.1), (2, 1.9)])
 def test_an_outage_of_the_shortest_length_is_an_incident_at_any_pace_of_requests(pause_s, phase_s):
-    """Regular pairs of requests first meet it up to a pause after it begins, and last up to one before its end."""
+    """The first regular pair meets it up to a pause after its start, the last up to one before its end."""
     from_s, until_s = 40 + phase_s, 40 + phase_s + SHORTEST_S
     sent = [index * pause_s + beside for index in range(int(100 / pause_s)) for beside in (0, 0.002)]
     rows = [(second, "outside", "/a", 502 if from_s <= second < until_s else 200, 0.02) for second in sent]
