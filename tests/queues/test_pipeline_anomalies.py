@@ -174,6 +174,22 @@ def test_arrivals_that_come_each_day_are_a_rhythm():
     assert found is None or daily
 
 
+def weeks_of_days(*busy, days):
+    """Return arrivals of so many days, one message a minute, and ten on busy days."""
+    return np.repeat([10.0 if day in busy else 1.0 for day in range(days)], 1440)
+
+
+def test_a_surge_of_days_is_one_where_most_days_are_without_it():
+    found, daily = find_surge(pipeline(8 * 1440, sent=weeks_of_days(4, 5, days=8)))
+    assert (found.start, found.end, daily) == (at(4 * 1440), at(6 * 1440), False)
+
+
+@pytest.mark.parametrize(("busy", "days"), [((1, 2, 3, 4, 5), 7), ((0, 1, 2, 7, 8, 9), 14)])
+def test_weekdays_are_no_surge_over_a_weekend(busy, days):
+    found, daily = find_surge(pipeline(days * 1440, sent=weeks_of_days(*busy, days=days)))
+    assert found is None or daily
+
+
 def test_invocations_stand_in_for_arrivals_that_were_not_collected():
     run = pipeline(invocations=within(400, 500, 20.0, other=1.0))
     assert find_surge(run)[0] is None

@@ -140,9 +140,9 @@ def _by_clock(values: np.ndarray, clock: np.ndarray) -> np.ndarray:
 
 
 def _stays(after: np.ndarray) -> bool:
-    """Return whether the mean of the later half of a rise is at least half of that of the earlier half."""
-    half = len(after) // 2
-    return bool(after[half:].mean() >= 0.5 * after[:half].mean())
+    """Return whether the mean of a rise's last day, or later half, is at least half of the mean before it."""
+    last = min(len(after) - len(after) // 2, DAY_H)
+    return bool(after[-last:].mean() >= 0.5 * after[:-last].mean())
 
 
 # Above these scores a raised rate exceeds the noise of a healthy system (whose scores stay under 10).
@@ -331,8 +331,26 @@ def find_surge(pipeline: Pipeline) -> tuple[Interval | None, bool]:
         return (risen if _is_surge(risen) else None), False
     assert found is not None
     found = _whole_surge(found, counts, expected, pipeline.period_s)
-    daily = found.end - found.start > DAY or bool(on_other_days(counts, found.start, found.end))
-    return found, daily
+    return found, _is_of_the_days(found, counts)
+
+
+def _is_of_the_days(found: Interval, counts: pd.Series) -> bool:
+    """Return whether a surge is how days differ: by their hours, or as weekdays do from a weekend.
+
+    Other days have as much at its time of day. One that is longer than a day is compared with the same hours
+    of the time without it, if that is longer: what lasts most of the time is usual.
+    """
+    if on_other_days(counts, found.start, found.end):
+        return True
+    if found.end - found.start <= DAY:
+        return False
+    hourly = counts.resample("1h").sum()
+    inside = (hourly.index >= found.start) & (hourly.index < found.end)
+    values, clock = hourly.to_numpy(), hourly.index.hour.to_numpy()
+    if 2 * inside.sum() >= len(inside):
+        return True
+    usual = _by_clock(values[~inside], clock[~inside])[clock[inside]]
+    return bool(values[inside].sum() < SURGE_RATIO * usual.sum())
 
 
 def _is_surge(found: Interval | None) -> bool:

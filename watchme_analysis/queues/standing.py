@@ -176,7 +176,7 @@ def on_other_days(
     found = []
     for days in range(-DAYS, DAYS + 1):
         first, last = start + days * DAY, end + days * DAY
-        if days and counts.index[0] <= first and last <= counts.index[-1]:
+        if abs(days) * DAY >= max(end - start, DAY) and counts.index[0] <= first and last <= counts.index[-1]:
             same = counts[(counts.index >= first - SLACK) & (counts.index < last + SLACK)]
             near = counts[(counts.index >= first - AROUND) & (counts.index < last + AROUND)]
             seen = float(same.sum())
