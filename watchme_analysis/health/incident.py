@@ -134,11 +134,11 @@ def _lasted_s(rows: pd.DataFrame, bad: pd.DataFrame, column: str) -> float:
     waited = DEFAULT_TIME_LIMIT_S if bad["timed_out"].any() else 0.0
     first, last, span = bad["start"].iloc[0], bad["start"].iloc[-1], span_s(bad)
     good = rows.loc[~rows[column], "start"]
-    longest_s = bad["start"].diff().dt.total_seconds().max()
-    before = (first - good[good < first].max()).total_seconds()
-    after = (good[good > last].min() - last).total_seconds()
-    bounded = span + sum(longest_s if math.isnan(gap) else min(gap, longest_s) for gap in (before, after))
-    return max(bounded, span * (len(bad) + 1) / max(len(bad) - 1, 1)) + waited
+    longest_s = float(bad["start"].diff().dt.total_seconds().max())
+    before, after = first - good[good < first].max(), good[good > last].min() - last
+    # At an end of the record the gap is not a number, and ``min`` returns its first argument.
+    unseen_s = sum(min(longest_s, float(gap.total_seconds())) for gap in (before, after))
+    return max(span + unseen_s, span * (len(bad) + 1) / max(len(bad) - 1, 1)) + waited
 
 
 def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.DataFrame:
