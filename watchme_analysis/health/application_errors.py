@@ -1,11 +1,14 @@
-"""Errors of the application itself: fast error responses on endpoints other than the monitored one."""
+"""Errors of the application itself: exceptions in its log, fast error responses of unmonitored endpoints."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.thresholds import WHOLE
+from watchme_analysis.health.thresholds import FEWEST, WHOLE
+from watchme_analysis.text.message import CodePlace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +20,15 @@ if TYPE_CHECKING:
 _OWN = (401, 403, 409, 410, 422, 429, 500, 501)
 # Statuses of limits in Nginx, too, which count where the log has the upstream's status.
 _PASSED_ON = (503,)
+# How Python begins a traceback.
+TRACEBACK = "Traceback (most recent call last)"
+# Characters of an error that are quoted at most.
+MOST_QUOTED = 160
+# The last line of a traceback, the type of its error first; those of exception groups are indented with bars.
+_ERROR = re.compile(r"^[ |]*((?:\w+\.)*[A-Z]\w*)(?:: .*)?$")
+_FRAME = re.compile(r'^[ |]*File "(?P<file>[^"]+)", line (?P<line>\d+), in ', re.MULTILINE)
+# Folders of the interpreter and of installed packages.
+_NOT_OWN = re.compile(r"/(?:site|dist)-packages/|/lib/python3|^<")
 # Usual names of health checks.
 _CHECK = re.compile(r"health|ready|readi|alive|live|ping|heartbeat|status", re.IGNORECASE)
 
@@ -78,3 +90,42 @@ def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: I
     own = passed_on & ~observed["slow"] & mine
     during = observed["start"].between(pd.Timestamp(incident.start), pd.Timestamp(incident.end))
     return own if own[during].sum() >= WHOLE * max(int(mine[during].sum()), 1) else none
+
+
+@dataclass(frozen=True)
+class LoggedException:
+    """An exception that the application logged with its traceback.
+
+    Attributes
+    ----------
+    error
+        Type and message, as the last line of the traceback has them.
+    place
+        The innermost line of the application's own source, None where all are those of packages.
+    count
+        How often it was logged, in tracebacks.
+    """
+
+    error: str
+    place: CodePlace | None
+    count: int
+
+
+def commonest_exception(log: pd.DataFrame) -> LoggedException | None:
+    """Return the exception that was logged most often in rows of ``app_log``; None where few have any."""
+    texts = log["message"].dropna()
+    raised = map(_exception, texts[texts.str.contains(TRACEBACK, regex=False)])
+    for (error, place), count in Counter(one for one in raised if one is not None).most_common(1):
+        if count >= FEWEST:
+            return LoggedException(error, place, count)
+    return None
+
+
+def _exception(text: str) -> tuple[str, CodePlace | None] | None:
+    """Return the error of a logged traceback and where it was raised."""
+    error = next((line for line in reversed(text.splitlines()) if _ERROR.match(line)), None)
+    if error is None:
+        return None
+    own = [found for found in _FRAME.finditer(text) if not _NOT_OWN.search(found["file"])]
+    place = CodePlace(own[-1]["file"].rpartition("/")[2], int(own[-1]["line"])) if own else None
+    return error.strip(" |"), place

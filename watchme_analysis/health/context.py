@@ -363,8 +363,14 @@ def health_context(inv: Investigation) -> HealthContext:
     incident = find_incident(observed, route_of(endpoint) if endpoint else None)
     own = application_errors(joined, observed, None if endpoint else incident)
     if own.any():
-        observed.loc[own, ["failed", "bad", "strained"]] = False
-        incident = find_incident(observed)
+        without = observed.copy()
+        without.loc[own, ["failed", "bad", "strained"]] = False
+        rest = find_incident(without)
+        # What is left of the same trouble, such as connections closed after errors, is no incident by itself.
+        if rest is None or about & set(rest.routes):
+            observed, incident = without, rest
+        else:
+            own &= False
     observed["during"] = _during(observed["start"], incident)
     joined["during"] = _during(joined["start"], incident)
     for side in ("edge", "nginx"):

@@ -220,7 +220,8 @@ def layer_findings(
     for layer in LAYERS:
         mine = [entry for entry in ranking if layer_of[entry.finding.cause] == layer]
         probability = sum(entry.probability for entry in mine)
-        evidence = [item for entry in mine for item in entry.finding.evidence]
+        remaining = [entry for entry in mine if entry.status != "refuted"]
+        evidence = [item for entry in remaining or mine for item in entry.finding.evidence]
         status: Status = "inconclusive"
         sentence: Text = max(evidence, key=lambda item: item.weight).statement if evidence else ""
         against = refuting("health", layer, observations)
@@ -230,7 +231,7 @@ def layer_findings(
             status, sentence = "refuted", against.statement
         elif is_incident and probability < UNLIKELY and any(item.weight < 0 for item in evidence):
             status, sentence = "refuted", min(evidence, key=lambda item: item.weight).statement
-        elif is_incident and mine and all(entry.status == "refuted" for entry in mine):
+        elif is_incident and mine and not remaining:
             status = "refuted"
             sentence = min(evidence, key=lambda item: item.weight).statement if evidence else ""
         found.append(LayerFinding(layer, probability, status, sentence))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import own_source, variables
+from watchme_analysis.health.affected_service import own_rows, own_source, variables
+from watchme_analysis.health.application_errors import MOST_QUOTED, LoggedException, commonest_exception
 from watchme_analysis.health.context import HealthContext, edge_visible, is_timed, once_per_context, spared
 from watchme_analysis.health.detection import health_causes
 from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
@@ -14,7 +15,7 @@ from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.health.judge import LayerFinding, is_before_application, named_layer
 from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_source import LOOPBACK
-from watchme_analysis.health.thresholds import FEWEST
+from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.engine import IN_QUESTION
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 # Nginx logs this status when the client closed the connection before the response (ngx_http_request.h).
 CLIENT_CLOSED = 499
+# Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
+SERVER_ERROR = 500
 
 
 def filled_in(found: HealthContext, text: Text, one: Observation | None = None) -> Text:
@@ -187,6 +190,8 @@ def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
     yield message("health-failed-with", kinds=Phrases(tuple(said for _, said in most_first)))
     rows_with_line = found.fates.loc[found.fates["route"].isin(found.routes), "error_row"]
     lines = found.table("error_log").loc[rows_with_line[rows_with_line >= 0]]
+    if (failed["status"] == SERVER_ERROR).sum() >= FEWEST and (raised := _raised(found)) is not None:
+        yield _exception(raised)
     for words, count in lines["message"].value_counts().head(1).items():
         if count <= len(failed) / 2:
             return
@@ -199,6 +204,28 @@ def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
             about=Choice("upstream" if upstream else "none"),
             upstream=upstream or Resource(""),
         )
+
+
+@once_per_context
+def _raised(found: HealthContext) -> LoggedException | None:
+    """Return the exception that the affected service logged most often during the incident."""
+    return commonest_exception(found.of_incident(own_rows(found, "app_log")))
+
+
+def _exception(raised: LoggedException) -> Message:
+    return message(
+        "health-exception",
+        error=Quotation(raised.error[:MOST_QUOTED]),
+        count=raised.count,
+        about=Choice("place" if raised.place else "none"),
+        place=raised.place or Resource(""),
+    )
+
+
+def _container_log(since: datetime, until: datetime) -> Code:
+    """Return the command that shows a container's log between two moments."""
+    since_utc, until_utc = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (since, until))
+    return Code(f"docker logs --since {since_utc} --until {until_utc} CONTAINER")
 
 
 def _with_status(status: int, count: int) -> Message:
@@ -217,7 +244,9 @@ def _own_errors(found: HealthContext) -> list[Message]:
             continue
         statuses = [int(status) for status in rows["status"].value_counts().index]
         said.append(message("health-own-errors", path=path, requests=len(rows), statuses=statuses))
-    return said
+    log = found.table("app_log")
+    raised = commonest_exception(log[log["time"].between(once["start"].min(), once["start"].max())])
+    return said if raised is None else [*said, _exception(raised)]
 
 
 def _held_back(found: HealthContext) -> list[Message]:
@@ -307,7 +336,20 @@ def what_to_do(
 ) -> Text:
     """Return the remedy of the causes named, else the evidence to collect or the next test."""
     if verdict == "no_incident":
-        return message("health-do-nothing")
+        failed = found.own_errors[found.own_errors["status"] >= SERVER_ERROR]
+        if failed.empty:
+            return message("health-do-nothing")
+        command = _container_log(failed["start"].min(), failed["start"].max())
+        return message("health-read-errors", paths=sorted(set(failed["route"])), command=command)
+    if verdict == "inconclusive" and found.incident is not None and (raised := _raised(found)) is not None:
+        rows = found.outer_affected[found.outer_affected["failed"]]
+        if (rows["status"] == SERVER_ERROR).sum() >= MOST * len(rows):
+            return message(
+                "health-correct-exception",
+                about=Choice("place" if raised.place else "none"),
+                place=raised.place or Resource(""),
+                command=_container_log(found.start, found.end),
+            )
     if verdict == "inconclusive" and missing:
         item = missing[0]
         return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.affected_service import container_of, gauges, own_rows, own_within, service_name
+from watchme_analysis.health.application_errors import MOST_QUOTED, TRACEBACK
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines, of_joined, of_observed
 from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
@@ -40,11 +41,8 @@ MISSED_SAMPLES = 3
 ALONE = 0.6
 _ENDED = r"Finished server process|Application shutdown complete|Shutting down|Worker exiting"
 _READY = r"Application startup complete|Uvicorn running on|Listening at"
-_TRACEBACK = "Traceback (most recent call last)"
 # Functions of servers that load the application: an error below them is one of the start.
 _AT_START = re.compile(r"uvicorn[./]__main__|import_from_string|load_app\b|gunicorn[./]util|init_process\b")
-# Characters of an error that are quoted.
-MOST_QUOTED = 160
 _NOT_LOADED = "Error loading ASGI app"
 _STARTED = r"Started server process \[(\d+)\]"
 # Seconds from "unhealthy" to a restart: docker-autoheal looks every 5 s by default, and Docker gives a
@@ -194,11 +192,11 @@ def _start_fails(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
     last = log[log["time"] < pd.Timestamp(found.start)].tail(1)
     during = pd.concat([last, found.of_incident(log)])
     messages = during["message"].fillna("")
-    loading = messages.str.contains(_AT_START) & messages.str.contains(_TRACEBACK, regex=False)
+    loading = messages.str.contains(_AT_START) & messages.str.contains(TRACEBACK, regex=False)
     failed = during[loading | messages.str.contains(_NOT_LOADED, regex=False)]
     if failed.empty:
         return []
-    times = int(failed["message"].str.count(re.escape(_TRACEBACK)).clip(lower=1).sum())
+    times = int(failed["message"].str.count(re.escape(TRACEBACK)).clip(lower=1).sum())
     last = next((line for line in reversed(str(failed["message"].iloc[-1]).splitlines()) if line.strip()), "")
     error = Quotation(last.strip()[:MOST_QUOTED])
     text = message("health-start-fails", times=times, error=error)
@@ -246,7 +244,7 @@ def _count_starts(log: pd.DataFrame, process_ids: pd.Series) -> int:
         Id of the process that a row says was started; null elsewhere.
     """
     between = log["kind"].eq("access") | log["level"].isin(["ERROR", "CRITICAL"])
-    between |= log["message"].fillna("").str.contains(f"{_ENDED}|{re.escape(_TRACEBACK)}", regex=True)
+    between |= log["message"].fillna("").str.contains(f"{_ENDED}|{re.escape(TRACEBACK)}", regex=True)
     starts = process_ids.dropna().to_frame("id").assign(after=between.astype(bool).cumsum())
     return int(starts.groupby(["after", "id"]).size().groupby("after").max().sum())
 

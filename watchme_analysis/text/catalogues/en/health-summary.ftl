@@ -15,6 +15,10 @@ health-error-line = Nginx's error log says { $error } { $about ->
     [one] one line
    *[other] { $count } lines
   }).
+health-exception = The application’s log has the exception { $error } { $about ->
+    [place] from { $place }{" "}
+   *[none] {""}
+  }({ $count } times).
 health-median-rose = The median response time rose from { $usual } to { $during }.
 health-piled-up = Requests had piled up in the process since { $begun }.
 health-callers-left = Callers left all { $requests } requests of { $path } before a response: they wait for less time than that handler takes.
@@ -35,6 +39,11 @@ health-two-causes = Two causes hold: { $first } and { $second }.
 
 # Next step
 health-do-nothing = Do nothing, or widen the window if the incident was outside of it.
+health-read-errors = The health check needs nothing. Correct what makes { $paths } fail; their errors: { $command }.
+health-correct-exception = Correct what raises the exception { $about ->
+    [place] at { $place }
+   *[none] in the application
+  }, or take back what was deployed before; the tracebacks: { $command }.
 health-collect-next = Collect next: { $what }. { $why }
 health-next-test = Next: { $test }
 health-remedy = Now: { $remedy }

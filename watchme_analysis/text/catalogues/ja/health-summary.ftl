@@ -12,6 +12,10 @@ health-error-line = Nginx のエラーログには{ $about ->
     [upstream] { " " }{ $upstream } について
    *[none] {""}
   }{ $error }が { $count } 行あります。
+health-exception = アプリケーションのログには{ $about ->
+    [place] { " " }{ $place } で発生した
+   *[none] {""}
+  }例外{ $error }が { $count } 回あります。
 health-median-rose = 応答時間の中央値は { $usual } から { $during } に上昇しました。
 health-piled-up = リクエストは { $begun } からプロセス内に滞留していました。
 health-callers-left = { $path } へのリクエスト { $requests } 件は、すべて応答の前に呼び出し元が切断しました。待ち時間がハンドラーの処理時間より短いためです。
@@ -32,6 +36,11 @@ health-two-causes = 原因は 2 つあります: { $first }、{ $second }。
 
 # Next step
 health-do-nothing = 対応は不要です。インシデントが対象期間の外にある場合は、期間を広げてください。
+health-read-errors = ヘルスチェックへの対応は不要です。{ $paths } が失敗する原因を修正してください。エラーの確認: { $command }
+health-correct-exception = { $about ->
+    [place] { $place } で発生する
+   *[none] アプリケーションの
+  }例外の原因を修正するか、直前のデプロイを元に戻してください。トレースバックの確認: { $command }
 health-collect-next = 次に収集すべきデータ: { $what }。{ $why }
 health-next-test = 次の手順: { $test }
 health-remedy = 対処: { $remedy }

@@ -1,0 +1,133 @@
+"""Errors of the application: exceptions in its log, and error responses of other endpoints."""
+
+import pandas as pd
+import pytest
+from worlds.health_world import (
+    FAULT,
+    HEALTH,
+    JOBS,
+    OTHER,
+    REPORT,
+    case,
+    context_of,
+    investigate,
+    moment,
+)
+from worlds.messages import messages_in
+
+from watchme_analysis.health.application_errors import commonest_exception
+from watchme_analysis.health.detection import health_causes
+from watchme_analysis.health.diagnosis import diagnose
+from watchme_analysis.schema import conform
+
+STACK = """Exception in ASGI application
+Traceback (most recent call last):
+  File "/app/.venv/lib/python3.11/site-packages/uvicorn/protocols/http/h11_impl.py", line 411, in run_asgi
+    result = await app(self.scope, self.receive, self.send)
+  File "/app/api/main.py", line 74, in health
+    return {"region": os.environ["REGION"]}
+  File "<frozen os>", line 679, in __getitem__
+KeyError: 'REGION'"""
+CHAINED = """Traceback (most recent call last):
+  File "/usr/lib/python3.11/site-packages/httpx/_transports/default.py", line 101, in map_httpcore_exceptions
+    raise mapped_exc(message) from exc
+httpcore.ConnectError: All connection attempts failed
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/usr/lib/python3.11/site-packages/httpx/_client.py", line 1014, in _send_single_request
+httpx.ConnectError: All connection attempts failed"""
+GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "/app/main.py", line 12, in summary
+  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/app/main.py", line 9, in part
+    | ValueError: no rows
+    +------------------------------------"""
+
+
+def log(*texts):
+    return pd.DataFrame({"message": pd.Series(texts, dtype="string")})
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "place"),
+    [
+        (STACK, "KeyError: 'REGION'", ("main.py", 74)),
+        (CHAINED, "httpx.ConnectError: All connection attempts failed", None),
+        (GROUP, "ValueError: no rows", ("main.py", 9)),
+    ],
+)
+def test_an_exception_is_named_with_the_line_of_the_own_source_that_raised_it(text, error, place):
+    found = commonest_exception(log(text, text, "GET /health 500", text))
+    assert (found.error, found.count) == (error, 3)
+    assert (found.place and (found.place.file, found.place.line)) == place
+
+
+def test_the_commonest_exception_is_named_where_there_are_more_than_single_ones():
+    assert commonest_exception(log(STACK, STACK)) is None
+    assert commonest_exception(log("boom", "boom", "boom")) is None
+    assert commonest_exception(log(*[STACK] * 3, *[GROUP] * 4)).error == "ValueError: no rows"
+
+
+def raising(*paths, also=None):
+    """Return a record in which the handlers of some paths raise each time, and log it with a traceback."""
+
+    def fault(path, second):
+        return {"status": 500, "inside_status": 500} if path in paths else also and also(path, second)
+
+    made = case(fault)
+    edge = made.table("edge_log")
+    raised = edge[edge["start"].between(moment(FAULT[0]), moment(FAULT[1])) & edge["path"].isin(paths)]
+    lines = pd.DataFrame(
+        {"time": raised["start"], "level": "ERROR", "kind": "error", "message": STACK, "service": ""}
+    )
+    made._frames["app_log"] = pd.concat([made.table("app_log"), conform("app_log", lines)], ignore_index=True)
+    return made
+
+
+@pytest.mark.slow(fast=1)
+def test_a_handler_that_raises_is_a_fault_of_process_or_dependency_with_its_exception_in_words():
+    found = diagnose(investigate(raising(HEALTH)))
+    assert (found.verdict, found.cause) == ("inconclusive", None)
+    assert {one["layer"] for one in found.extra["layers"] if one["status"] != "refuted"} <= {
+        "process", "dependency", "none",
+    }  # fmt: skip
+    happened, _, do = (messages_in(text) for text in found.summary)
+    assert happened["health-exception"]["error"] == "KeyError: 'REGION'"
+    assert happened["health-exception"]["place"] == {"file": "main.py", "line": 74}
+    assert do["health-correct-exception"]["about"] == "place"
+
+
+def test_a_process_that_answers_with_errors_is_running():
+    """A restart that brought the error refused some requests; it did not keep the process away."""
+    down = {one.cause: one for one in health_causes()}["app_down"]
+    restart = down.log_odds("refused") + down.log_odds("restarted")
+    assert down.log_odds("fate_application_error") < -restart
+
+
+@pytest.mark.slow(fast=1)
+def test_exceptions_of_a_handler_beside_the_health_check_are_reported_with_where_to_read_them():
+    made = raising(REPORT)
+    found = diagnose(investigate(made))
+    assert found.verdict == "no_incident"
+    happened, _, do = (messages_in(text) for text in found.summary)
+    assert happened["health-own-errors"]["path"] == REPORT
+    assert happened["health-exception"]["count"] == (made.table("app_log")["message"] == STACK).sum()
+    assert do["health-read-errors"]["paths"] == [REPORT]
+
+
+@pytest.mark.slow(fast=1)
+def test_what_errors_bring_about_elsewhere_is_no_incident_without_them():
+    """After an error the server closes the connection: Nginx finds that out with another request."""
+
+    def closed(path, second):
+        hit = path == JOBS and int(second * 2) % 6 == 0
+        return {"status": 502, "error": "upstream_reset"} if hit else None
+
+    assert context_of(case(closed)).incident.routes == (JOBS,)
+    found = context_of(raising(REPORT, OTHER, also=closed))
+    assert {REPORT, OTHER} <= set(found.incident.routes)
+    assert found.own_errors.empty
