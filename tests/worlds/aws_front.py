@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
+from botocore.hooks import EventAliaser
 
 from watchme_analysis.cloudwatch.session import RateLimits
 from worlds.event_sources import EventSources, checked_queue, checked_send
@@ -36,6 +37,20 @@ FAST = RateLimits(
     long_poll_s=0,
     queue_poll_s=0.03,
 )
+
+
+def _alias_once(alias, known):
+    """Return ``alias`` with a memory that all clients share; each client looks some hundred names up anew."""
+
+    def aliased(aliaser, name):
+        if name not in known:
+            known[name] = alias(aliaser, name)
+        return known[name]
+
+    return aliased
+
+
+EventAliaser._alias_event_name = _alias_once(EventAliaser._alias_event_name, {})
 
 
 class Front:
