@@ -56,3 +56,11 @@ def test_conform_drops_nothing_in_silence():
 def test_unknown_table_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="access_log"):
         empty("acces_log")
+
+
+def test_a_value_put_into_one_table_is_in_no_other():
+    one, other = (conform("access_log", pd.DataFrame({"line": [1, 2]})) for _ in range(2))
+    one.loc[0, ["method", "status"]] = ["GET", 200]
+    assert one.loc[0, "status"] == 200
+    later = conform("access_log", pd.DataFrame({"line": [1, 2]}))
+    assert [table[["method", "status"]].isna().all(axis=None) for table in (other, later)] == [True, True]

@@ -653,6 +653,8 @@ _SETTINGS = {
     "system": _Setting(error_message("allowed-system"), lambda text: bool(text.strip())),
 }
 KEYS = (*_SETTINGS,)
+# How the variables begin that state a setting: others change without a change of the settings.
+_VARIABLES = (PREFIX, "AWS_", *_LOCALE_VARIABLES)
 
 
 def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -673,7 +675,8 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
     """
     environ = os.environ if environ is None else environ
     files = tuple((path, _text(path)) for path in _files(folder, environ))
-    return _config(files, tuple(environ.items()))
+    read = tuple(stated for stated in environ.items() if stated[0].startswith(_VARIABLES))
+    return _config(files, read)
 
 
 @lru_cache(maxsize=8)  # an import asks for the limits several times for each file

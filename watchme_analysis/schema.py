@@ -639,6 +639,10 @@ def table_schema(name: str) -> Table:
         ) from error
 
 
+# Longest column of nulls that is kept for the next table, in rows: kilobytes for each dtype.
+_MOST_NULLS = 1 << 12
+
+
 def empty(name: str) -> pd.DataFrame:
     """Return a table without rows, with the columns and dtypes of the data dictionary."""
     return _empty(name).copy()
@@ -754,8 +758,19 @@ def _check_columns(name: str, columns: Iterable[str]) -> None:
 
 
 def _nulls(name: str, column: str, rows: int) -> Any:
-    """Return a column of a table with so many nulls."""
-    return _empty(name)[column].array.take([-1] * rows, allow_fill=True)
+    """Return a column of a table with so many nulls, for a frame that copies it: others share its memory."""
+    dtype = _dtypes(name)[column]
+    # Few lengths, so that most columns are part of one that is there.
+    longer = 1 << (rows - 1).bit_length()
+    return _nulls_of(dtype, longer)[:rows] if longer <= _MOST_NULLS else _nulls_of.__wrapped__(dtype, rows)
+
+
+@cache
+def _nulls_of(dtype: Any, rows: int) -> Any:
+    """Return an array of so many nulls."""
+    import pandas as pd
+
+    return pd.Series(dtype=dtype).array.take([-1] * rows, allow_fill=True)
 
 
 def _unfitting(name: str, column: Column, error: Exception) -> InputError:
