@@ -47,13 +47,17 @@ LOG_FORMATS = {
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
-def _head(name: str, http: str, level: str = "notice") -> str:
+# Connections of a worker process, of clients and upstreams together; nginx's default is 512.
+WORKER_CONNECTIONS = 8192
+
+
+def _head(name: str, http: str, level: str = "notice", connections: int = WORKER_CONNECTIONS) -> str:
     user = "user root;\n" if os.geteuid() == 0 else ""
     paths = "\n".join(f"    {kind}_temp_path tmp/{name}-{kind};" for kind in _TEMPORARY)
     return (
         f"worker_processes 1;\n{user}error_log logs/{name}-error.log {level};\n"
         f"pid logs/{name}.pid;\ndaemon off;\n\n"
-        f"events {{\n    worker_connections 8192;\n}}\n\nhttp {{\n{paths}\n{http}}}\n"
+        f"events {{\n    worker_connections {connections};\n}}\n\nhttp {{\n{paths}\n{http}}}\n"
     )
 
 
@@ -96,6 +100,8 @@ class Origin:
         Address of the faulty service; empty: the one of its route.
     keeps_prefix
         True if the prefix of the faulty service is not stripped.
+    worker_connections
+        Connections of the worker process, of clients and upstreams together.
     """
 
     listen: str
@@ -113,6 +119,7 @@ class Origin:
     health: str = ""
     upstream: str = ""
     keeps_prefix: bool = False
+    worker_connections: int = WORKER_CONNECTIONS
 
     def text(self) -> str:
         """Return the file's text."""
@@ -158,6 +165,7 @@ class Origin:
 {_indented(server, 8)}{places}    }}
 """,
             self.error_level,
+            self.worker_connections,
         )
 
     def _pass(self, route: Route, rest: str) -> str:

@@ -67,6 +67,7 @@ class Parameters:
     flood_rate: float = _option(150.0, "requests per second of a flood, a burst or a scanner")
     flood_clients: int = _option(1, "client addresses of a flood or burst")
     limit_per_minute: int = _option(6, "requests of /health per minute allowed in rate_limit_health")
+    connections: int = _option(7, "worker_connections of the origin in few_connections")
     network: str = _option("auto", "where the application runs", choices=("auto", "namespace", "loopback"))
 
 

@@ -103,6 +103,16 @@ def large_clips(testbed: Testbed, options: Parameters) -> None:
     testbed.store.clip_bytes = options.clip_bytes
 
 
+def stop_store(testbed: Testbed, options: Parameters) -> None:
+    """Let the store refuse connections."""
+    testbed.store.refuse()
+
+
+def start_store(testbed: Testbed, options: Parameters) -> None:
+    """Let the store listen again."""
+    testbed.store.listen_again()
+
+
 # Process
 
 
@@ -275,6 +285,11 @@ def deny_health(testbed: Testbed, options: Parameters) -> None:
 def keep_prefix(testbed: Testbed, options: Parameters) -> None:
     """Send requests on with their prefix, which the service does not know."""
     testbed.reload_origin(keeps_prefix=True)
+
+
+def few_connections(testbed: Testbed, options: Parameters) -> None:
+    """Allow the worker process fewer connections than its callers and upstreams need."""
+    testbed.reload_origin(worker_connections=options.connections)
 
 
 def harmless_reload(testbed: Testbed, options: Parameters) -> None:
@@ -488,6 +503,21 @@ SCENARIOS: dict[str, Scenario] = {
             "delay": between(6.0, 20.0),
         },
     ),
+    "dependency_stopped": Scenario(
+        "the store refuses connections; the application responds to its callers with 503",
+        "dependency_slow",
+        stop_store,
+        start_store,
+        defaults={"app": "async_client"},
+        draws={"app": one_of("async_client", "deep_health")},
+    ),
+    "dependency_raises": Scenario(
+        "the store refuses connections; handlers raise the error, and the application responds with 500",
+        "dependency_slow",
+        stop_store,
+        start_store,
+        defaults={"app": "sync_reads"},
+    ),
     "slow_dependency_pool": Scenario(
         "the store becomes slow; its callers are plain functions, which fill the pool that `/health` needs",
         "app_threadpool",
@@ -574,6 +604,13 @@ SCENARIOS: dict[str, Scenario] = {
         draws={"limit_per_minute": between(2, 10), "fault_for": one_of(20, 25, 30)},
     ),
     "denied": Scenario("a reload denies `/health`: 403", "nginx_config", deny_health, usual_origin),
+    "few_connections": Scenario(
+        "a reload allows the origin fewer connections than it needs",
+        "nginx_config",
+        few_connections,
+        usual_origin,
+        draws={"connections": between(6, 9), "rate": between(3.0, 6.0)},
+    ),
     "prefix_kept": Scenario(
         "a reload no longer strips the prefix of a service, which responds with 404",
         "nginx_config",

@@ -7,6 +7,7 @@ import http.server
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +43,22 @@ class Store(http.server.ThreadingHTTPServer):
         self.delay_s, self.clip_bytes, self.summary_s = USUAL_DELAY_S, USUAL_CLIP_BYTES, summary_s
         self.closing = threading.Event()
         super().__init__((host, 0), _StoreHandler)
+        self._serve()
+
+    def refuse(self) -> None:
+        """Stop listening, so that connections are refused."""
+        self.shutdown()
+        self.server_close()
+
+    def listen_again(self) -> None:
+        """Listen at the same address again."""
+        self.socket = socket.socket(self.address_family, self.socket_type)
+        self.server_bind()
+        self.server_activate()
+        self._serve()
+
+    def _serve(self) -> None:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
 class _StoreHandler(http.server.BaseHTTPRequestHandler):
@@ -184,7 +201,6 @@ class Testbed:
             (self.work / folder).mkdir()
         options = self.options
         self.store = Store(self.network.store_host, options.summary_s)
-        threading.Thread(target=self.store.serve_forever, daemon=True).start()
         for name, port, last, _ in SERVICES[: options.services]:
             self._add_service(name, port, last)
         self.target.limit(options.cpus, options.memory_mb)

@@ -349,8 +349,8 @@ def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_befor
 
 
 @pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(("path", "status"), [(REPORT, 500), (REPORT, 503), (OTHER, 500), (JOBS, 422)])
-def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(path, status):
+@pytest.mark.parametrize(("path", "status"), [(REPORT, 429), (OTHER, 403), (JOBS, 422)])
+def test_refusals_by_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(path, status):
     made = case(failing(path, status))
     found = context_of(made)
     assert found.incident is None
@@ -366,11 +366,13 @@ def test_errors_of_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(
     [
         pytest.param(failing(HEALTH, 500), id="the probed endpoint's own"),
         pytest.param(failing(REPORT, 404), id="what a proxy may bring about"),
+        pytest.param(failing(REPORT, 500), id="exceptions"),
+        pytest.param(failing(OTHER, 503), id="what callers can't change"),
         pytest.param(
             lambda path, _: {"status": 503, "upstream": False} if path == JOBS else None, id="of Nginx"
         ),
         pytest.param(
-            lambda path, _: {"status": 500, "header_s": 4.0} if path == JOBS else None, id="late ones"
+            lambda path, _: {"status": 429, "header_s": 4.0} if path == JOBS else None, id="late ones"
         ),
     ],
 )
@@ -386,12 +388,12 @@ def test_a_refusal_is_laid_to_nginx_where_the_application_answers_the_endpoint_p
 
 
 @pytest.mark.slow
-def test_an_endpoint_that_is_probed_beside_the_health_check_may_have_errors_of_its_own():
-    made = case(failing(REPORT, 500))
+def test_an_endpoint_that_is_probed_beside_the_health_check_may_refuse_its_callers():
+    made = case(failing(REPORT, 403))
     probes = made.table("probes")
     beside = probes.assign(path=REPORT, line=probes["line"] + 1000, duration_s=0.03)
     waits = beside["time"].map(lambda at: in_fault((at - moment(0)).total_seconds()))
-    beside.loc[waits, "status"] = 500
+    beside.loc[waits, "status"] = 403
     made._frames["probes"] = pd.concat([probes, beside], ignore_index=True)
     assert context_of(made).incident is None
     made._frames["probes"] = beside

@@ -1,4 +1,4 @@
-"""Errors of the application itself: exceptions in its log, fast error responses of unmonitored endpoints."""
+"""What the application says itself: exceptions in its log, and refusals by handlers that nobody monitors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
     from watchme_analysis.health.incident import Incident
 
-# Statuses that a handler returns, or with which it fails. Not here: statuses that a proxy may cause by a
-# wrong path, method or name (redirects, 400, 404, 405), and those of a gateway without an upstream.
-_OWN = (401, 403, 409, 410, 422, 429, 500, 501)
-# Statuses of limits in Nginx, too, which count where the log has the upstream's status.
-_PASSED_ON = (503,)
+# Statuses by which a handler refuses what its caller asks for. Not here: statuses that a proxy may cause by a
+# wrong path, method or name (redirects, 400, 404, 405).
+_REFUSED = (401, 403, 409, 410, 422, 429)
 # How Python begins a traceback.
 TRACEBACK = "Traceback (most recent call last)"
 # Characters of an error that are quoted at most.
@@ -50,11 +48,12 @@ def monitored_routes(observed: pd.DataFrame) -> set[str]:
     return {route for route in probed if is_health_check(route)} or probed
 
 
-def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
-    """Return which observations are the application errors that make up an incident.
+def handler_refusals(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
+    """Return which observations are the refusals that make up an incident.
 
-    An application that responds fast is not blocked, has resources and is reachable: where the monitored
-    endpoint is well, such errors are a fault of another handler.
+    An application that refuses fast is not blocked, has resources and is reachable: where the monitored
+    endpoint is well, refusals are a matter between another handler and its callers. So are callers that
+    always leave before a handler responds.
 
     Parameters
     ----------
@@ -77,17 +76,15 @@ def application_errors(joined: pd.DataFrame, observed: pd.DataFrame, incident: I
     monitored = monitored_routes(observed)
     if incident is None or not monitored or monitored & set(incident.routes):
         return none
-    has_upstream = joined["upstream_status"].notna().any()
-    status = joined["upstream_status" if has_upstream else "nginx_status"]
+    status = joined["upstream_status" if joined["upstream_status"].notna().any() else "nginx_status"]
     status = status.where(joined["seen_nginx"], joined["origin_status"])
-    statuses = (*_OWN, *_PASSED_ON) if has_upstream else _OWN
     mine = observed["route"].isin(incident.routes) & observed["bad"]
-    passed_on = observed["row"].map(status.isin(statuses)).fillna(False).astype(bool)
-    passed_on |= (observed["table"] == "probes") & observed["status"].isin(_OWN)
+    refused = observed["row"].map(status.isin(_REFUSED)).fillna(False).astype(bool)
+    refused |= (observed["table"] == "probes") & observed["status"].isin(_REFUSED)
     # A route whose clients always leave takes longer than they wait, so its usual status is unknown.
     answered = set(observed.loc[observed["status"] < 400, "route"])
-    passed_on |= (observed["status"] == 499) & ~observed["route"].isin(answered)
-    own = passed_on & ~observed["slow"] & mine
+    refused |= (observed["status"] == 499) & ~observed["route"].isin(answered)
+    own = refused & ~observed["slow"] & mine
     during = observed["start"].between(pd.Timestamp(incident.start), pd.Timestamp(incident.end))
     return own if own[during].sum() >= WHOLE * max(int(mine[during].sum()), 1) else none
 

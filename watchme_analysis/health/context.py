@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from watchme_analysis.access_logs.routes import route_of, same_endpoint
 from watchme_analysis.evidence.compose import ComposeService, compose_services
-from watchme_analysis.health.application_errors import application_errors, is_health_check, monitored_routes
+from watchme_analysis.health.application_errors import handler_refusals, is_health_check, monitored_routes
 from watchme_analysis.health.configuration import Routes, resolved_names, routes
 from watchme_analysis.health.incident import Incident, find_incident, judge_observations, judge_requests
 from watchme_analysis.health.rate_limits import held_back, refused_at_limit
@@ -85,8 +85,8 @@ class HealthContext:
         Locations of the configurations.
     endpoints
         Paths affected.
-    own_errors
-        Observations that count as well: errors of the application's own on endpoints that nobody probed.
+    handler_refusals
+        Observations that count as well: refusals by handlers of endpoints that nobody monitors.
     refused
         For each observation whether a limit of Nginx refused the request.
     held_back
@@ -102,7 +102,7 @@ class HealthContext:
     nginx_routes: Routes
     edge_routes: Routes
     endpoints: tuple[str, ...]
-    own_errors: pd.DataFrame
+    handler_refusals: pd.DataFrame
     refused: pd.Series
     held_back: pd.DataFrame
 
@@ -361,16 +361,10 @@ def health_context(inv: Investigation) -> HealthContext:
     held = held_back(observed, refused, inv.table("error_log"), about.__contains__)
     observed.loc[held, ["failed", "bad", "strained"]] = False
     incident = find_incident(observed, route_of(endpoint) if endpoint else None)
-    own = application_errors(joined, observed, None if endpoint else incident)
+    own = handler_refusals(joined, observed, None if endpoint else incident)
     if own.any():
-        without = observed.copy()
-        without.loc[own, ["failed", "bad", "strained"]] = False
-        rest = find_incident(without)
-        # What is left of the same trouble, such as connections closed after errors, is no incident by itself.
-        if rest is None or about & set(rest.routes):
-            observed, incident = without, rest
-        else:
-            own &= False
+        observed.loc[own, ["failed", "bad", "strained"]] = False
+        incident = find_incident(observed)
     observed["during"] = _during(observed["start"], incident)
     joined["during"] = _during(joined["start"], incident)
     for side in ("edge", "nginx"):

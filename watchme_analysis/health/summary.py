@@ -120,7 +120,8 @@ def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
     shown = next((layer.sentence for layer in remaining if layer.sentence), None)
     if stopped is not None and shown == stopped:
         shown = message("health-arrivals-held")
-    return sentences(message("health-layers-left", layers=names), shown)
+    number = Choice("one" if len(remaining) == 1 else "several")
+    return sentences(message("health-layers-left", number=number, layers=names), shown)
 
 
 def what_happened(found: HealthContext, begun: datetime | None, stopped: Text | None = None) -> Text:
@@ -145,7 +146,7 @@ def what_happened(found: HealthContext, begun: datetime | None, stopped: Text | 
             calm = message("health-arrived", bad=bad, total=total)
         brief = find_brief_failure(found.observed)
         short = _brief(*brief) if brief else None
-        return sentences(stopped, calm, short, *_own_errors(found), *_held_back(found))
+        return sentences(stopped, calm, short, *_refusals(found), *_held_back(found))
     rows = outer[outer["during"] & outer["route"].isin(incident.routes)]
     middle, usual = _medians(found)
     piled = begun is not None and begun < incident.start
@@ -233,9 +234,9 @@ def _with_status(status: int, count: int) -> Message:
     return message("health-failed-status", status=Resource(str(status)), by=by, count=count)
 
 
-def _own_errors(found: HealthContext) -> list[Message]:
-    """Return which endpoints, beside those probed, the application answered with errors of its own."""
-    once = found.own_errors.drop_duplicates("row")
+def _refusals(found: HealthContext) -> list[Message]:
+    """Return which unmonitored endpoints the application refused to its callers, or whose callers left."""
+    once = found.handler_refusals.drop_duplicates("row")
     said = []
     for route, rows in once.groupby("route"):
         path = Resource(str(route))
@@ -244,9 +245,7 @@ def _own_errors(found: HealthContext) -> list[Message]:
             continue
         statuses = [int(status) for status in rows["status"].value_counts().index]
         said.append(message("health-own-errors", path=path, requests=len(rows), statuses=statuses))
-    log = found.table("app_log")
-    raised = commonest_exception(log[log["time"].between(once["start"].min(), once["start"].max())])
-    return said if raised is None else [*said, _exception(raised)]
+    return said
 
 
 def _held_back(found: HealthContext) -> list[Message]:
@@ -336,11 +335,7 @@ def what_to_do(
 ) -> Text:
     """Return the remedy of the causes named, else the evidence to collect or the next test."""
     if verdict == "no_incident":
-        failed = found.own_errors[found.own_errors["status"] >= SERVER_ERROR]
-        if failed.empty:
-            return message("health-do-nothing")
-        command = _container_log(failed["start"].min(), failed["start"].max())
-        return message("health-read-errors", paths=sorted(set(failed["route"])), command=command)
+        return message("health-do-nothing")
     if verdict == "inconclusive" and found.incident is not None and (raised := _raised(found)) is not None:
         rows = found.outer_affected[found.outer_affected["failed"]]
         if (rows["status"] == SERVER_ERROR).sum() >= MOST * len(rows):

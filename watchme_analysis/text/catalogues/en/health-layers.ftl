@@ -40,7 +40,10 @@ health-arrivals-held = Something before Nginx held or answered them, or they wer
 health-arrived = Of { $total } requests and probes that are recorded, { $bad } were slow or failed.
 health-callers-stopped = { $callers } callers of { $path } stopped at the same time.
 health-layer-named = The fault lies in { $layer } ({ $probability }).
-health-layers-left = The fault lies in one of these layers: { $layers }. The other layers are excluded.
+health-layers-left = { $number ->
+    [one] The fault lies here: { $layers }. The other layers are excluded.
+   *[several] The fault lies in one of these layers: { $layers }. The other layers are excluded.
+  }
 health-edge-not-cleared = No endpoint was bad for long in Nginx's log. That log cannot clear the edge, which may hold or refuse requests before Nginx.
 layer-client = the callers
 layer-edge = the edge

@@ -39,7 +39,6 @@ health-two-causes = Two causes hold: { $first } and { $second }.
 
 # Next step
 health-do-nothing = Do nothing, or widen the window if the incident was outside of it.
-health-read-errors = The health check needs nothing. Correct what makes { $paths } fail; their errors: { $command }.
 health-correct-exception = Correct what raises the exception { $about ->
     [place] at { $place }
    *[none] in the application

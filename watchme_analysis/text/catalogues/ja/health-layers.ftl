@@ -40,7 +40,10 @@ health-arrivals-held = Nginx の手前で保留または応答されたか、そ
 health-arrived = 記録されているリクエストとプローブ { $total } 件のうち、遅延または失敗は { $bad } 件です。
 health-callers-stopped = { $path } の呼び出し元 { $callers } 件が同時に止まりました。
 health-layer-named = 障害は{ $layer }にあります ({ $probability })。
-health-layers-left = 障害は次のいずれかの層にあります: { $layers }。それ以外の層は除外されます。
+health-layers-left = { $number ->
+    [one] 障害は { $layers } の層にあります。それ以外の層は除外されます。
+   *[several] 障害は次のいずれかの層にあります: { $layers }。それ以外の層は除外されます。
+  }
 health-edge-not-cleared = Nginx のログでは、長く問題のあったエンドポイントはありません。ただし、Nginx の手前でリクエストを保留または拒否するエッジは、このログでは確認できません。
 layer-client = 呼び出し元
 layer-edge = エッジ

@@ -36,7 +36,6 @@ health-two-causes = 原因は 2 つあります: { $first }、{ $second }。
 
 # Next step
 health-do-nothing = 対応は不要です。インシデントが対象期間の外にある場合は、期間を広げてください。
-health-read-errors = ヘルスチェックへの対応は不要です。{ $paths } が失敗する原因を修正してください。エラーの確認: { $command }
 health-correct-exception = { $about ->
     [place] { $place } で発生する
    *[none] アプリケーションの
