@@ -32,6 +32,7 @@ _TIMED_OUT = (
     r"(?:Read|Connect|Write)Timeout|(?:Read|Connect)TimeoutError|Max retries exceeded|ServerDisconnected"
     r"|EndpointConnectionError|[Dd]eadline [Ee]xceeded|(?:connection|request|read|query) timed out"
     r"|statement timeout|APITimeoutError|canceling statement due to"
+    r"|ConnectError|ConnectionRefusedError|Connection refused|Name or service not known|name resolution"
 )
 # So many times more such lines than before, as a rate.
 MORE = 3.0
