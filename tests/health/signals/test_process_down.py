@@ -126,12 +126,14 @@ def test_a_handler_that_calls_nothing_and_waits_as_well_waits_for_the_process():
 
 
 @pytest.mark.slow
-def test_timeouts_that_the_application_logs_of_what_it_calls_count_if_they_are_new():
-    def logged(*moments):
-        return Signals(saying(slow_dependency(), "httpx.ReadTimeout: the store", moments))
+def test_what_the_application_logs_of_calls_without_a_response_counts_if_it_is_new():
+    def logged(*moments, error="httpx.ReadTimeout: the store"):
+        return Signals(saying(slow_dependency(), error, moments))
 
     during = [FAULT[0] + 2 * number for number in range(1, 8)]
-    assert logged(*during)["client_timeouts"].rows == len(during)
+    refused = "urllib.error.URLError: <urlopen error [Errno 111] Connection refused>"
+    for error in ("httpx.ReadTimeout: the store", refused):
+        assert logged(*during, error=error)["client_timeouts"].rows == len(during)
     assert "client_timeouts" not in logged(*during, *(2.0 * number for number in range(1, 15)))
 
 
