@@ -252,6 +252,7 @@ def test_windows_and_prefixes_leave_rows_out_and_count_them(requested, taken):
         assert (chunk.filtered, len(chunk.rejected)) == (2 - len(taken), 1)
 
 
+@pytest.mark.slow
 def test_a_huge_line_and_runs_of_nul_are_accounted_for():
     huge = LINE.replace(b"curl", b"x" * 1_000_000)
     data = huge + b"\0" * 100_000 + b"\n" + LINE + b'"' * 1_000_000 + b"\n" + b"\0" * 9 + LINE

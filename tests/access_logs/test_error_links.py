@@ -64,6 +64,7 @@ def test_an_error_belongs_to_the_request_that_ended_with_it():
     assert found["candidates"].tolist() == [1]
 
 
+@pytest.mark.slow
 @together(
     ("said", "logged"),
     [

@@ -41,6 +41,7 @@ def by_the_guide(points, n, m, treatment, before):
     return before if treatment == "ignore" else missing  # ignore: "the current alarm state is maintained"
 
 
+@pytest.mark.slow
 @together("length", range(7))
 def test_every_short_history_is_read_alike(length):
     for points in product(POINTS, repeat=length):

@@ -296,7 +296,7 @@ def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_va
     assert pd.isna(row.minutes_after_start) and row.false_a_week == 7
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [5, -5])
 def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     world = World()

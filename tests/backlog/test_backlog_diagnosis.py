@@ -92,7 +92,7 @@ def test_a_secret_in_the_error_is_masked_before_the_error_is_cut():
     assert "hunter2" not in said
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("minute", "message_id", "values"),
     [

@@ -153,7 +153,7 @@ def test_a_time_that_came_as_milliseconds_is_a_time():
     assert str(frame.n.dtype) == "Int64"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -45,7 +45,7 @@ def test_the_pool_has_as_many_threads_as_source_and_start_say(limits, environmen
     assert pool_tokens(calls, processes(**environment)) == tokens
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tokens", "threads", "pool"),
     [
@@ -179,7 +179,7 @@ def test_the_source_of_another_service_does_not_speak_for_this_one(files, kept):
     assert own_source(context_of(made), "app_handlers")["file"].tolist() == files
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "outcome"), [(200, "pool_paths"), (502, "loop_paths_too")])
 def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
     handlers = [

@@ -75,7 +75,7 @@ def test_a_log_of_notices_without_a_reload_shows_that_the_configuration_was_the_
     assert health.diagnose(investigate(of_stock_logs(made))).extra["layer"] == "process"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seconds", [(), range(0, 75, 2)], ids=["a log without notices", "a log with reloads all the time"]
 )

@@ -126,6 +126,7 @@ def test_a_backlog_grew_from_where_it_left_the_usual():
     assert worst.start < worst.grew_from == START + pd.Timedelta(minutes=606)
 
 
+@pytest.mark.slow
 def test_every_message_of_a_failing_queue_is_accounted_for():
     world = World()
     world.fail(600, 1000, 0.2, "KeyError: 'x'")

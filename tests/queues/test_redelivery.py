@@ -165,6 +165,7 @@ def test_receives_beyond_those_due_are_messages_that_came_back():
     assert found.score > 50
 
 
+@pytest.mark.slow
 @together("name", ["sent", "received", "invocations", "errors", "throttles", "failed"])
 def test_without_one_of_its_counters_nothing_is_said_of_receives(name):
     pipeline = only(worked_on_twice())

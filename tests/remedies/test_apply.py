@@ -147,6 +147,7 @@ def reset(aws, url):
     )
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_is_resumed(aws, queue, plan, tmp_path, subtests):
     def begin(moment):
         reset(aws, queue)
@@ -162,6 +163,7 @@ def test_a_run_killed_at_any_moment_is_resumed(aws, queue, plan, tmp_path, subte
     assert moment == 2 * 3 + 2 + 1
 
 
+@pytest.mark.slow
 def test_an_exception_that_nothing_catches_leaves_what_a_kill_leaves(aws, queue, plan, tmp_path):
     left = []
     for for_real in (False, True):

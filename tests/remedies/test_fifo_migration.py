@@ -120,6 +120,7 @@ def test_the_traffic_moves_and_comes_back_without_a_message_lost(world, aws, tmp
     assert "hidden-value" not in (tmp_path / "j").read_text() + json.dumps(plan.to_dict())
 
 
+@pytest.mark.slow
 def test_a_producer_that_was_forgotten_stops_the_run_until_it_is_switched(world, aws, tmp_path):
     plan = ready(world, aws)
 
@@ -167,6 +168,7 @@ def test_the_order_is_kept_if_wanted(world, aws, tmp_path):
     assert set(world.order) == {"orders", "orders.fifo"}
 
 
+@pytest.mark.slow
 def test_a_changed_queue_refuses_the_plan(world, aws, tmp_path):
     plan = ready(world, aws)
     world.sqs.set_queue_attributes(QueueUrl=world.url_of("orders"), Attributes={"VisibilityTimeout": "90"})

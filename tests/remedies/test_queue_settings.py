@@ -86,6 +86,7 @@ def current(aws):
     return {name: values[name] for name in OLD}, values["max_concurrency"]
 
 
+@pytest.mark.slow
 def test_a_measure_is_applied_in_a_safe_order_and_undone(aws, tmp_path):
     plan = plan_settings(aws, simulations(BEST))
     names = [step.name for step in plan.steps]

@@ -20,6 +20,7 @@ def page_of(folder, *cells, **changes):
     return (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_for_the_notebook_only_stays_out(tmp_path):
     hidden = {"metadata": {"tags": ["notebook-only"]}}
     shown = make.new_output("display_data", {"text/plain": "seen in the lab"})

@@ -92,6 +92,7 @@ def calm():
     return [requested(0.5 + n, 0.1) for n in range(5)], [{"time": at(0.5 + n)} for n in range(5)]
 
 
+@pytest.mark.slow
 @together(
     ("request_row", "record", "fate"),
     [
