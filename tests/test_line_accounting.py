@@ -52,11 +52,10 @@ LINE = b'192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["-O"]], ids=["plain", "optimised"])
-def test_a_reader_that_loses_a_line_is_refused(tmp_path, options):
+def test_a_reader_that_loses_a_line_is_refused(tmp_path):
     (tmp_path / "access.log").write_bytes(2 * LINE)
     (tmp_path / "error.log").write_bytes(b"a\nb\n")
-    command = [sys.executable, *options, "-c", LOSE_A_LINE, str(tmp_path)]
+    command = [sys.executable, "-O", "-c", LOSE_A_LINE, str(tmp_path)]
 
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
 

@@ -170,7 +170,8 @@ def waiting(found: HealthContext, at: pd.Index) -> pd.Series | None:
     import numpy as np
     import pandas as pd
 
-    rows = found.joined[found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services[:1])]
+    mine = found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services[:1])
+    rows = found.joined.loc[mine, ["nginx_start", "nginx_end", "nginx_s"]]
     if rows.empty or not rows["nginx_s"].notna().any():
         return None
     begun, ended = (np.sort(rows[name].to_numpy()) for name in ("nginx_start", "nginx_end"))

@@ -223,7 +223,7 @@ def slow_uploads(joined: pd.DataFrame, side: str) -> pd.Series:
     sent = joined["method"].isin(["POST", "PUT", "PATCH"]) & (joined[f"{side}_status"] < 400)
     waited = (sent & (joined[f"{side}_s"] - behind > SENDING_S)).fillna(False)
     held = set()
-    for route, mine in joined[waited].groupby("route"):
+    for route, mine in joined.loc[waited, ["route", "start"]].groupby("route"):
         first, last = mine["start"].min(), mine["start"].max()
         near = sent & (joined["route"] == route) & joined["start"].between(first, last)
         if len(mine) >= MOST * int(near.sum()):

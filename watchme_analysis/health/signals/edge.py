@@ -127,7 +127,7 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
         ),
         ("edge_never_arrived", nowhere),
     ):
-        rows = bad.loc[left][chosen.loc[left].astype(bool)]
+        rows = bad.loc[left[chosen.loc[left].astype(bool)]]
         parts[name] = rows
         left = left.difference(rows.index)
     parts["passed_on"] = bad.loc[left]
@@ -142,10 +142,8 @@ def _turned_away_by_nginx(found: HealthContext) -> bool:
 
 def _usual_origin(found: HealthContext) -> str | None:
     """Return the origin that served what was well."""
-    good = found.joined[
-        found.joined["seen_edge"] & ~found.joined["edge_bad"] & found.joined["origin_addr"].notna()
-    ]
-    return str(good["origin_addr"].mode().iloc[0]) if len(good) else None
+    good = found.joined.loc[found.joined["seen_edge"] & ~found.joined["edge_bad"], "origin_addr"].dropna()
+    return str(good.mode().iloc[0]) if len(good) else None
 
 
 def _in_edge_log(

@@ -270,13 +270,13 @@ def new_connections(found: HealthContext) -> list[Observation]:
     if bad["upstream_addr"].isin(found.services).sum() < NEW_BAD_SHARE * FEWEST_NEW:
         return []
     frame = found.inv.once(joined_with_application).frame
-    mine = frame[frame["during"] & frame["seen_nginx"] & frame["route"].isin(found.routes)]
-    mine = mine[mine["upstream_addr"].isin(found.services)]
+    chosen = frame["during"] & frame["seen_nginx"] & frame["route"].isin(found.routes)
+    mine = frame[chosen & frame["upstream_addr"].isin(found.services)]
     used = connections_used(frame)["to_app"].reindex(mine.index)
-    new, kept = mine[used.eq(NEW).fillna(False)], mine[used.eq(KEPT).fillna(False)]
+    new, kept = (mine.loc[used.eq(way).fillna(False), "nginx_bad"] for way in (NEW, KEPT))
     if min(len(new), len(kept)) < FEWEST_NEW or used.eq(NOT_TOLD).sum() > UNTOLD_SHARE * len(mine):
         return []
-    bad_new, bad_kept = int(new["nginx_bad"].sum()), int(kept["nginx_bad"].sum())
+    bad_new, bad_kept = int(new.sum()), int(kept.sum())
     if bad_new < NEW_BAD_SHARE * len(new) or bad_kept > KEPT_BAD_SHARE * len(kept):
         return []
     text = message(
