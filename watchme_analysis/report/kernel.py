@@ -26,15 +26,25 @@ _ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # otherwise debugpy warns about frozen modules
 }
-# Modules that all bundled notebooks need, imported before the first request to the kernel.
+# What the notebooks of a question need, imported before the first request to the kernel. Garbage is collected
+# as seldom as in the commands: rows of evidence and parts of figures live until the kernel ends.
 _PRELOAD = """
+import gc
+gc.set_threshold(50_000)
 from contextlib import suppress
 with suppress(ImportError):
     import pandas, pyarrow.dataset, pyarrow.parquet
     import PIL.Image, matplotlib.backends.backend_agg, matplotlib.dates, matplotlib.figure
-    import watchme_analysis.notebook
-    import watchme_analysis.backlog.diagnosis, watchme_analysis.health.diagnosis
+    import {modules}
 """
+_HEALTH = ("notebook.health", "health.diagnosis")
+_BACKLOG = ("notebook.backlog", "backlog.diagnosis")
+_MODULES = {
+    "health": _HEALTH,
+    "backlog": _BACKLOG,
+    "alarms": ("notebook.alarms", "backlog.diagnosis"),
+    "what-if": ("notebook.what_if", "backlog.diagnosis"),
+}
 _LAUNCH = """
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
@@ -42,7 +52,7 @@ launch_new_instance()
 
 
 @contextmanager
-def running_kernel(folder: Path | None = None) -> Iterator[Any]:
+def running_kernel(folder: Path | None = None, question: str = "") -> Iterator[Any]:
     """Start a kernel with the running interpreter; yield its manager, for papermill or nbclient.
 
     Installed kernel specs are not used, so that their absence or a ``python3`` of another environment has no
@@ -53,13 +63,16 @@ def running_kernel(folder: Path | None = None) -> Iterator[Any]:
     ----------
     folder
         Working directory of the kernel; by default an empty folder, in which no file can shadow a module.
+    question
+        Question whose modules are imported early; any other word for both health and backlog.
     """
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import KernelManager
 
     home = Path(tempfile.mkdtemp(prefix="", dir=process_temp_dir()))
+    modules = ", ".join(f"watchme_analysis.{one}" for one in _MODULES.get(question, _HEALTH + _BACKLOG))
     spec = KernelSpec(
-        argv=[sys.executable, "-c", _PRELOAD + _LAUNCH, "-f", "{connection_file}"],
+        argv=[sys.executable, "-c", _PRELOAD.format(modules=modules) + _LAUNCH, "-f", "{connection_file}"],
         display_name="Python 3",
         language="python",
         env={
@@ -147,11 +160,19 @@ class Kernels:
     """Kernels for consecutive notebooks, each started while the previous notebook runs.
 
     The first kernel starts when the context is entered, in parallel to other work.
+
+    Parameters
+    ----------
+    question
+        Question of the notebooks, for :func:`running_kernel`.
     """
+
+    def __init__(self, question: str = "") -> None:
+        self._question = question
 
     def __enter__(self) -> Self:
         self._ahead = ExitStack()
-        self._kernel = self._ahead.enter_context(running_kernel())
+        self._kernel = self._ahead.enter_context(running_kernel(question=self._question))
         return self
 
     def __exit__(
@@ -165,5 +186,5 @@ class Kernels:
         with self._ahead.pop_all():
             kernel = self._kernel
             if more:
-                self._kernel = self._ahead.enter_context(running_kernel())
+                self._kernel = self._ahead.enter_context(running_kernel(question=self._question))
             yield kernel

@@ -109,7 +109,7 @@ def write_reports(  # noqa: PLR0913  what a report may depend on
     progress = progress or NoProgress()
     limit = TimeLimit.of(seconds)
     # The first kernel starts while the inputs are validated.
-    with shared_imports() as home, Kernels() as kernels:
+    with shared_imports() as home, Kernels(question) as kernels:
         if redact is not None:
             cases = [exported(case, Path(home, f"{redact}-{at}"), redact) for at, case in enumerate(cases)]
         requests = plan(question, cases, parameters, notebooks)
@@ -380,8 +380,9 @@ class Execution:
         Thread(target=import_module, args=("nbconvert.exporters.html",), daemon=True).start()
 
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
-        # Saved before each cell, so that a killed run can be analysed.
-        self._save()
+        # Saved before each cell, so that a killed run can be analysed; on one line in a tenth of the time, as
+        # Python indents JSON without its compiled encoder.
+        self._save(indent=None)
         if self._is_over.is_set():  # a kernel ignores interrupts between two cells
             raise ReportError(self._time_is_over())
         self._begun += 1
@@ -391,8 +392,9 @@ class Execution:
             title = outputs.heading(each, self.request.language) or title
         self.progress.cell(self.request, self._begun, cells, title)
 
-    def _save(self) -> None:
-        self.path.write_text(json.dumps(self.notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    def _save(self, indent: int | None = 1) -> None:
+        text = json.dumps(self.notebook, ensure_ascii=False, indent=indent)
+        self.path.write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(path: Path) -> str:

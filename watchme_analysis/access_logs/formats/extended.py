@@ -116,12 +116,12 @@ def _rests(base: LogFormat, lines: Sequence[bytes]) -> list[bytes]:
     """Return the rests of the lines that begin as a format."""
     if base.by_keys or base.literals[0].startswith(b"{") or base.is_unbounded(base.variables[-1]):
         return []
-    pattern = _beginning(base)
     found = []
     for line in lines:
-        if len(line) > LONG_LINE or base.is_corrupt(line):
+        # Most lines are of other kinds of files, and compiling a pattern takes longer than all of its matches.
+        if len(line) > LONG_LINE or base.is_corrupt(line) or not base.has_literals(line):
             continue
-        start = pattern.match(line)
+        start = _beginning(base).match(line)
         # The last field of `main` is a list of addresses, which no other field is.
         if start is not None and (
             base.names[-1] != "http_x_forwarded_for" or _ADDRESSES.fullmatch(start.groups()[-1])

@@ -176,7 +176,7 @@ class LogFormat:
         if self._longest_literal not in line or self.is_corrupt(line):
             return None
         is_long = len(line) > LONG_LINE
-        if is_long and not self._has_literals(line):
+        if is_long and not self.has_literals(line):
             return None
         found = (self.narrow_pattern if is_long else self.pattern).fullmatch(line)
         return None if found is None else found.groups()
@@ -206,7 +206,7 @@ class LogFormat:
     def _longest_literal(self) -> bytes:
         return max(self.literals, key=len)
 
-    def _has_literals(self, line: bytes) -> bool:
+    def has_literals(self, line: bytes) -> bool:
         """Return whether the literals occur in order, since a pattern takes much longer to fail."""
         at = 0
         for literal in self.literals:
