@@ -118,7 +118,7 @@ def _rests(base: LogFormat, lines: Sequence[bytes]) -> list[bytes]:
         return []
     found = []
     for line in lines:
-        # Most lines are of other kinds of files, and compiling a pattern takes longer than all of its matches.
+        # Most lines are of other kinds of files, and compiling a pattern takes longer than all its matches.
         if len(line) > LONG_LINE or base.is_corrupt(line) or not base.has_literals(line):
             continue
         start = _beginning(base).match(line)
