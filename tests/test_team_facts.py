@@ -47,10 +47,10 @@ def found_in(paths, facts):
     return [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path, text in texts.items()
-        # To look for the facts as they are is quicker than the pattern, and few files hold any.
+        # To look for the facts as they are is quicker than the pattern, and few files and lines hold any.
         if any(fact in text for fact in facts)
         for number, line in enumerate(text.splitlines(), 1)
-        if pattern.search(JAPANESE_DESCRIPTION.sub("", line))
+        if any(fact in line for fact in facts) and pattern.search(JAPANESE_DESCRIPTION.sub("", line))
     ]
 
 

@@ -42,8 +42,7 @@ from watchme_analysis.text.render import render
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(make, marks=[] if make in (nginx_misdirects, pool_used_up) else [pytest.mark.slow])
-        for make in SCENARIOS
+        pytest.param(make, marks=[] if make is pool_used_up else [pytest.mark.slow]) for make in SCENARIOS
     ],
     ids=lambda make: make.__name__,
 )

@@ -361,7 +361,7 @@ def test_defaults_are_a_committed_case(path, data):
 @pytest.mark.slow
 @by_name
 def test_runs_with_other_parameters_on_another_case(path, evidence, shorter, monkeypatch):
-    """In this process; what the report makes of a notebook is tested with the reports."""
+    """In this process, and what is text: figures of other cases are drawn by the tests of reports."""
     notebook = stored(path)
     subject = subject_of(notebook)
     other = evidence if subject == "health" else shorter.path
@@ -373,7 +373,7 @@ def test_runs_with_other_parameters_on_another_case(path, evidence, shorter, mon
     if "replications" in parameter_names(path):
         options["replications"] = 2
     monkeypatch.chdir(path.parent)
-    bundles = [each._repr_mimebundle_() for each in run_cells(path, **options)]
+    bundles = [each._repr_mimebundle_() for each in run_cells(path, CHECKED, **options)]
     shown = [each[0] if isinstance(each, tuple) else each for each in bundles]
     (answer,) = (each[FINDING_MIME] for each in shown if FINDING_MIME in each)
     assert (answer["case"], answer["question"]) == (other.name, subject)
