@@ -1,6 +1,7 @@
 """Figures with hover, and widgets that open a page anew, without a browser."""
 
 from datetime import UTC
+from importlib.util import find_spec
 
 import pytest
 
@@ -10,7 +11,8 @@ from watchme_analysis.present.display import FigureView
 from watchme_analysis.text.formats import format_duration, format_time
 from watchme_analysis.text.render import label
 
-pytest.importorskip("ipympl")
+if find_spec("ipympl") is None:
+    pytest.skip("ipympl is not installed", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
