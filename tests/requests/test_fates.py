@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from worlds.health_world import case, context_of
 
 import watchme_analysis as w
 from watchme_analysis.requests.fates import FATES, LAYERS, OF_LINES, request_fates
 from watchme_analysis.requests.observations import join_requests
+from watchme_analysis.schema import empty
 
 UPSTREAM = 'upstream: "http://192.0.2.11:8000/health", host: "api.example.com"'
 MESSAGES = {
@@ -80,6 +82,26 @@ def test_without_a_line_the_status_remains(tmp_path):
         "application_error",
         "rejected",
     ]
+
+
+@pytest.mark.parametrize(
+    ("nginx_s", "origin_s", "edge_status", "fate"),
+    [
+        (0.02, 5.0, 200, "held_by_edge"),
+        (None, 0.02, 200, "held_by_edge"),
+        (None, 5.0, 524, "held_by_edge"),
+        (None, 5.0, 200, "unknown"),
+    ],
+)
+def test_the_edge_held_what_nginx_or_the_edge_shows_to_have_been_served_in_time(
+    nginx_s, origin_s, edge_status, fate
+):
+    """A log of Nginx without durations does not show that it was not late."""
+    served = context_of(case(lambda path, second: None)).joined.query("seen_nginx and seen_edge").head(3)
+    late = {"edge_s": 5.0, "nginx_s": nginx_s, "origin_s": origin_s, "edge_status": edge_status}
+    late = served.assign(**late, response_s=None, edge_bad=True, nginx_bad=False)
+    late = late.astype({"nginx_s": "float64", "response_s": "float64"})
+    assert set(request_fates(late, empty("error_log"))["fate"]) == {fate}
 
 
 def test_every_fate_of_a_line_is_known_and_excludes_known_layers():

@@ -326,22 +326,24 @@ def first_segment(route: str) -> str:
 def most_of_one(
     found: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame
 ) -> tuple[pd.DataFrame, int] | None:
-    """Return the bad requests of one probed endpoint that a fate explains, and how many it had; else None.
+    """Return the bad requests that a fate explains of one endpoint in question, and its bad ones; else None.
 
     Beside a fault of the whole service, one endpoint may have a fault of its own.
     """
     counts, totals = (frame["route"].value_counts() for frame in (rows, bad))
     for route in found.routes:
         count, total = int(counts.get(route, 0)), int(totals.get(route, 0))
-        if count >= ENOUGH and count >= MOST * total and route in _probed_families(found):
+        if count >= ENOUGH and count >= MOST * total and route in _asked_about(found):
             return rows[rows["route"] == route], total
     return None
 
 
 @once_per_context
-def _probed_families(found: HealthContext) -> frozenset[str]:
+def _asked_about(found: HealthContext) -> frozenset[str]:
+    """Return the routes that the question is about: the probed ones, without probes the health checks."""
     observed = found.observed
-    return frozenset(observed.loc[observed["row"] < 0, "route"].dropna().unique())
+    probed = frozenset(observed.loc[observed["row"] < 0, "route"].dropna().unique())
+    return probed or frozenset(route for route in found.routes if is_health_check(route))
 
 
 def health_context(inv: Investigation) -> HealthContext:

@@ -212,9 +212,15 @@ def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame) -> pd.Series:
         index=bad.index,
     )
     ended = status.isin([499, 504]) | (status < 400)
+    # Nginx's log shows that it was not late where it has durations; else the edge's own status or time does.
+    spared = ~bad["nginx_bad"].astype(bool) & (
+        bad["nginx_s"].notna()
+        | (bad["edge_status"] != status).fillna(False).astype(bool)
+        | (bad["origin_s"] < bad["edge_s"] / 2).fillna(False).astype(bool)
+    )
     chosen = {
         "edge_responded": ~nginx & edge & (bad["origin_status"].isna() | (bad["origin_status"] == 0)),
-        "held_by_edge": edge & (~bad["nginx_bad"].astype(bool) | ~nginx),
+        "held_by_edge": edge & (spared | ~nginx),
         "nginx_responded": alone & (status >= 300) & (status != 499),
         "timed": timed & ended,
         "client_left": status == 499,
