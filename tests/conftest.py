@@ -247,16 +247,25 @@ def moto_port(moto_server):
 
 
 @pytest.fixture
-def front(moto_server, monkeypatch):
+def quick_calls(monkeypatch):
+    """Let commands ask AWS, and ask it again, at a test's pace."""
+    from worlds.aws_front import FAST
+
+    from watchme_analysis.cloudwatch import session as client
+
+    here = client.SessionTarget()
+    monkeypatch.setattr(client, "Aws", lambda place=here, pace=FAST, made=client.Aws: made(place, pace))
+
+
+@pytest.fixture
+def front(moto_server, monkeypatch, quick_calls):
     """A front before moto with nothing in it, as the account that the environment points at.
 
-    Commands ask it at a test's pace: its quotas are no account's.
+    Its quotas are no account's.
     """
     import http.client
 
-    from worlds.aws_front import FAST, Server
-
-    from watchme_analysis.cloudwatch import session as client
+    from worlds.aws_front import Server
 
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -265,8 +274,6 @@ def front(moto_server, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-    here = client.SessionTarget()
-    monkeypatch.setattr(client, "Aws", lambda place=here, pace=FAST, made=client.Aws: made(place, pace))
     server = Server(moto_server)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     connection = http.client.HTTPConnection("127.0.0.1", moto_server.port)

@@ -440,11 +440,12 @@ def test_a_service_that_fails_is_exit_1(monkeypatch, fault_of):
         ["access", "s3://bucket/access.log"],
         ["access", "s3://bucket/web/"],
         ["access", "access.log", "--parquet", "s3://bucket/requests.parquet"],
-        pytest.param(["query", "run", "cold_starts", "--log-group", "/aws/lambda/w"], marks=pytest.mark.slow),
-        pytest.param(["pull", "backlog", "--queue", "q"], marks=pytest.mark.slow),
+        ["query", "run", "cold_starts", "--log-group", "/aws/lambda/w"],
+        ["pull", "backlog", "--queue", "q"],
     ],
     ids=lambda words: " ".join(words[:3]),
 )
+@pytest.mark.usefixtures("quick_calls")
 def test_a_service_that_cannot_be_reached_is_exit_1(tmp_path, monkeypatch, capsys, words):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
