@@ -102,7 +102,7 @@ def test_a_process_that_answers_with_errors_is_running():
     assert down.log_odds("fate_application_error") < -restart
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 def test_a_handler_that_raises_beside_a_health_check_that_is_well_makes_an_incident():
     found = diagnose(investigate(raising(REPORT)))
     assert (found.verdict, found.cause, found.extra["endpoints"]) == ("inconclusive", None, [REPORT])
