@@ -121,6 +121,16 @@ def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_path
     assert values["times"] >= 10
 
 
+def test_connections_to_where_no_host_is_are_not_slow():
+    """The kernel looks for the host for three seconds, and fails the connection without a packet."""
+    gone = {"status": 502, "error": "upstream_unreachable", "connect_s": 3.0, "header_s": 0.0}
+    made = case(lambda path, second: gone if path in SERVICE else None)
+    made.table("access_log").loc[made.table("access_log")["status"] >= 500, "upstream_connect_time_s"] = None
+    seen = Signals(made)
+    assert "unreachable" in seen
+    assert not seen.among("connect_slow", "connect_lost", "connect_quick")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("gone", "keeps_times"),

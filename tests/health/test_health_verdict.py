@@ -167,3 +167,15 @@ def test_a_quick_connect_to_the_hosts_own_proxy_says_nothing_of_the_way_into_the
         made._frames["access_log"] = log.assign(upstream_addr=address)
         outcomes = Signals(made)
         assert ("connect_quick" in outcomes) is known
+
+
+def test_what_nginx_could_not_accept_is_said_though_no_request_was_bad():
+    """A connection beyond worker_connections is in no access log."""
+    made = case(lambda path, second: None)
+    words = "512 worker_connections are not enough"
+    lines = [{"time": moment(30 + second), "level": "alert", "message": words} for second in range(3)]
+    give(made, "error_log", lines)
+    said = messages_in(what_happened(context_of(made), None))
+    assert (said["health-error-line"]["error"], said["health-error-line"]["count"]) == (words, 3)
+    give(made, "error_log", [line | {"level": "notice"} for line in lines])
+    assert "health-error-line" not in messages_in(what_happened(context_of(made), None))

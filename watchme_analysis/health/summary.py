@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 # Nginx logs this status when the client closed the connection before the response (ngx_http_request.h).
 CLIENT_CLOSED = 499
+# Levels of Nginx's error log above errors of single requests (ngx_core_module, error_log).
+SEVERE = ("crit", "alert", "emerg")
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
 SERVER_ERROR = 500
 
@@ -146,7 +148,7 @@ def what_happened(found: HealthContext, begun: datetime | None, stopped: Text | 
             calm = message("health-arrived", bad=bad, total=total)
         brief = find_brief_failure(found.observed)
         short = _brief(*brief) if brief else None
-        return sentences(stopped, calm, short, *_refusals(found), *_held_back(found))
+        return sentences(stopped, calm, short, _alerts(found), *_refusals(found), *_held_back(found))
     rows = outer[outer["during"] & outer["route"].isin(incident.routes)]
     middle, usual = _medians(found)
     piled = begun is not None and begun < incident.start
@@ -196,15 +198,7 @@ def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
     for words, count in lines["message"].value_counts().head(1).items():
         if count <= len(failed) / 2:
             return
-        addresses = lines.loc[lines["message"] == words, "upstream_addr"].dropna().unique()
-        upstream = Resource(str(addresses[0])) if len(addresses) == 1 else None
-        yield message(
-            "health-error-line",
-            error=Quotation(str(words)),
-            count=int(count),
-            about=Choice("upstream" if upstream else "none"),
-            upstream=upstream or Resource(""),
-        )
+        yield _error_line(str(words), int(count), lines.loc[lines["message"] == words, "upstream_addr"])
 
 
 @once_per_context
@@ -232,6 +226,34 @@ def _container_log(since: datetime, until: datetime) -> Code:
 def _with_status(status: int, count: int) -> Message:
     by = Choice("client" if status == CLIENT_CLOSED else "server")
     return message("health-failed-status", status=Resource(str(status)), by=by, count=count)
+
+
+def _alerts(found: HealthContext) -> Message | None:
+    """Return what Nginx's error log says most often at the levels of what it could not do at all.
+
+    A connection that Nginx could not accept is in no access log, whatever became of its requests.
+    """
+    errors = found.table("error_log")
+    severe = errors[errors["level"].isin(SEVERE)]
+    for words, count in severe["message"].value_counts().head(1).items():
+        if count >= FEWEST:
+            return _error_line(
+                str(words), int(count), severe.loc[severe["message"] == words, "upstream_addr"]
+            )
+    return None
+
+
+def _error_line(words: str, count: int, addresses: pd.Series) -> Message:
+    """Return words of Nginx's error log, with the upstream where all are about one."""
+    upstreams = addresses.dropna().unique()
+    upstream = Resource(str(upstreams[0])) if len(upstreams) == 1 else None
+    return message(
+        "health-error-line",
+        error=Quotation(words),
+        count=count,
+        about=Choice("upstream" if upstream else "none"),
+        upstream=upstream or Resource(""),
+    )
 
 
 def _refusals(found: HealthContext) -> list[Message]:

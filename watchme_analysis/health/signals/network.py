@@ -104,6 +104,11 @@ def _by_access_log(found: HealthContext) -> list[Observation]:
 
 def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
     """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
+    # Where no host has the address, the kernel asks for one for seconds (arp(7)): no packet was sent before.
+    no_host = found.fates.loc[found.fates["fate"] == "unreachable", "row"]
+    late = parts["connect_s"] > SLOW_CONNECT_S
+    if late.any() and late.index[late].isin(no_host).mean() >= MOST:
+        return []
     tries = parts["connect_s"].notna()
     waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
     slow, total = int(waited.sum()), int(tries.sum())
