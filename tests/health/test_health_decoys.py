@@ -350,7 +350,7 @@ def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_befor
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("path", "status"), [(REPORT, 429), (OTHER, 403), (JOBS, 422)])
-def test_refusals_by_a_handler_that_nobody_probed_are_no_incident_of_the_endpoint(path, status):
+def test_refusals_by_an_unprobed_handler_are_no_incident_of_the_endpoint(path, status):
     made = case(failing(path, status))
     found = context_of(made)
     assert found.incident is None

@@ -1,4 +1,4 @@
-"""What the application says itself: exceptions in its log, and refusals by handlers that nobody monitors."""
+"""What the application itself reports: exceptions in its log, and refusals by unmonitored handlers."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class HealthContext:
     endpoints
         Paths affected.
     handler_refusals
-        Observations that count as well: refusals by handlers of endpoints that nobody monitors.
+        Observations that count as well: refusals by handlers of unmonitored endpoints.
     refused
         For each observation whether a limit of Nginx refused the request.
     held_back

@@ -127,9 +127,9 @@ def _lasted_s(rows: pd.DataFrame, bad: pd.DataFrame, column: str) -> float:
     """Return the seconds for which a fault may have lasted, from the bad requests that met it.
 
     It began after the last good request before them and ended before the first good one after them, but not
-    further away than the longest pause between them: nobody may have called for long. Where good requests
-    come between, ``n`` requests at random moments span on average ``(n - 1) / (n + 1)`` of its length. A
-    request that ended at a time limit began that much earlier, also where the log has no durations.
+    further away than the longest pause between them: the endpoint may not have been called for long. Where
+    good requests come between, ``n`` requests at random moments span on average ``(n - 1) / (n + 1)`` of its
+    length. A request that ended at a time limit began that much earlier, also where the log has no durations.
     """
     waited = DEFAULT_TIME_LIMIT_S if bad["timed_out"].any() else 0.0
     first, last, span = bad["start"].iloc[0], bad["start"].iloc[-1], span_s(bad)

@@ -331,11 +331,11 @@ def find_surge(pipeline: Pipeline) -> tuple[Interval | None, bool]:
         return (risen if _is_surge(risen) else None), False
     assert found is not None
     found = _whole_surge(found, counts, expected, pipeline.period_s)
-    return found, _is_of_the_days(found, counts)
+    return found, _is_rhythm_of_days(found, counts)
 
 
-def _is_of_the_days(found: Interval, counts: pd.Series) -> bool:
-    """Return whether a surge is how days differ: by their hours, or as weekdays do from a weekend.
+def _is_rhythm_of_days(found: Interval, counts: pd.Series) -> bool:
+    """Return whether a surge is a rhythm of days: of their hours, or of weekdays and weekends.
 
     Other days have as much at its time of day. One that is longer than a day is compared with the same hours
     of the time without it, if that is longer: what lasts most of the time is usual.
