@@ -261,7 +261,7 @@ def quick_calls(monkeypatch):
 def front(moto_server, monkeypatch, quick_calls):
     """A front before moto with nothing in it, as the account that the environment points at.
 
-    Its quotas are no account's.
+    It has other quotas than an account.
     """
     import http.client
 

@@ -1,4 +1,4 @@
-"""What the application itself reports: exceptions in its log, and refusals by unmonitored handlers."""
+"""Errors of the application: exceptions in its log, and refusals by unmonitored handlers."""
 
 from __future__ import annotations
 

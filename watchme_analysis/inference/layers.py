@@ -79,7 +79,8 @@ def second_fault(
         marks = _marks(entry, ranking[0], groups)
         if not marks or not _marks(ranking[0], entry, groups):
             continue
-        # A mark that counts requests counts all of some endpoint: how often others are called is no matter.
+        # A mark with a share counts a large part of all bad requests or most of one endpoint's: a small share
+        # shows only that other endpoints are called more often.
         has_own = any(
             one.share < REFUTED_FROM for one in observations if one.signal in marks and one.share is not None
         )

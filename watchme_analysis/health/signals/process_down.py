@@ -179,7 +179,7 @@ def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
                 text = message("health-stopped-open", **moments, bad=len(hit), total=len(bad))
                 detail = message("health-stopped-open-detail", **moments)
             gone_s = (back - at).total_seconds()
-            # Who is restarted to end a fault also stops, for a part of it.
+            # A restart that ends a fault stops the server as well, for a part of the incident.
             strength = by_count(len(hit)) * min(len(hit) / (WHOLE * len(bad)), 1.0)
             return [Observation("stopped", text, *lines("app_log", rows), gone_s, "s", strength, detail)]
     return []
