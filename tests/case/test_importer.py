@@ -19,7 +19,9 @@ import pytest
 from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
+from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import check_new_case, import_folder
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.writer import HashedFile
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files import leftovers
@@ -537,6 +539,21 @@ def test_a_killed_import_leaves_no_folder_behind_for_good(evidence, tmp_path, mo
     import_folder(evidence, tmp_path / "other")
 
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_case_of_the_process_has_the_tables_of_its_files(evidence, monkeypatch):
+    rows = len(read_case(open_case(evidence).path).table("access_log"))
+    (evidence / "changed.log").write_text(ACCESS)
+    kept = open_case(evidence)
+    stored = read_case(kept.path)
+    assert len(kept.table("access_log")) == 2 * rows
+    for name in kept.tables:
+        pd.testing.assert_frame_equal(kept.table(name), stored.table(name), check_exact=True)
+    # Tables in memory are subject to the limit, too.
+    monkeypatch.setenv("WATCHME_LIMIT_ROWS", str(rows))
+    (evidence / "changed.log").write_text(ACCESS + ACCESS)
+    with pytest.raises(CaseError):
+        open_case(evidence).table("access_log")
 
 
 def test_a_case_may_lie_within_its_evidence(evidence):

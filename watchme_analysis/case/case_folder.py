@@ -173,16 +173,18 @@ class Case:
         self._check(name)
         limits = load_config().limits
         try:
-            if pq.read_metadata(path).num_rows > limits.rows:
-                raise CaseError(
-                    error_message(
-                        "error-case-table-large",
-                        table=repr(name),
-                        case=self.path,
-                        limit=limit_reached(limits, "rows"),
+            with pq.ParquetFile(path) as file:
+                if file.metadata.num_rows > limits.rows:
+                    raise CaseError(
+                        error_message(
+                            "error-case-table-large",
+                            table=repr(name),
+                            case=self.path,
+                            limit=limit_reached(limits, "rows"),
+                        )
                     )
-                )
-            return conform(name, _with_current_names(name, pq.read_table(path).to_pandas()))
+                stored = file.read().to_pandas()
+            return conform(name, _with_current_names(name, stored))
         except InputError as error:
             raise self._damaged(name, error) from error
         except _UNREADABLE as error:
@@ -383,8 +385,15 @@ def check_case_path(path: Path) -> None:
         raise CaseError(error_message("error-case-path-encoding", path=readable_name(whole)))
 
 
-def read_case(folder: Path) -> Case:
+def read_case(folder: Path, tables: Mapping[str, pd.DataFrame] | None = None) -> Case:
     """Return the case of a folder after checking its manifest and list of table files.
+
+    Parameters
+    ----------
+    folder
+        Folder of the case.
+    tables
+        Tables of the case that are in memory already, as its files have them.
 
     Raises
     ------
@@ -392,6 +401,6 @@ def read_case(folder: Path) -> Case:
         When the folder's manifest can't be read, or the tables differ from it.
     """
     check_case_path(folder)
-    case = Case(folder, read_manifest(folder))
+    case = Case(folder, read_manifest(folder), dict(tables or {}))
     case.check_files()
     return case

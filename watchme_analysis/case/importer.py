@@ -57,6 +57,8 @@ from watchme_analysis.text.render import error_message, message_of_error, note, 
 from watchme_analysis.version import __version__
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from watchme_analysis.case.writer import Parts
 
 _LOG = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ def import_folder(
     progress: Callable[[str], None] | None = None,
     spill_from: int | None = None,
     zone_name: str | None = None,
+    keep_tables: bool = False,
 ) -> ImportReport:
     """Import a folder of raw evidence and return the case.
 
@@ -111,6 +114,8 @@ def import_folder(
     zone_name
         Time zone of times without a zone, such as ``Europe/Berlin``, when ``case.toml`` does not set it; UTC
         by default.
+    keep_tables
+        Whether the case keeps the tables that are in memory, instead of reading them back from its folder.
 
     Raises
     ------
@@ -159,6 +164,7 @@ def import_folder(
 
     # The path is chosen before the folder exists, so that an interrupt at any time still removes the folder.
     work = temporary_path(target)
+    kept_tables: dict[str, pd.DataFrame] = {}
     try:
         _make(work, target)
         with in_use(work):
@@ -181,7 +187,9 @@ def import_folder(
                     limit=_NAMED,
                 )
                 raise InputError(error_message("error-no-evidence", source=source, left=left))
-            manifest = write_tables(work, target.name, settings, reports, frames)
+            manifest = write_tables(
+                work, target.name, settings, reports, frames, kept_tables if keep_tables else None
+            )
             manifest["fingerprint"] = fingerprint
             for name, data in kept:
                 copy = work / "files" / name
@@ -192,7 +200,7 @@ def import_folder(
             _replace(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return ImportReport(read_case(target), changed=True)
+    return ImportReport(read_case(target, kept_tables), changed=True)
 
 
 def import_for_process(folder: Path) -> Case:
@@ -204,7 +212,7 @@ def import_for_process(folder: Path) -> Case:
     whole = folder.resolve()
     place = Path(os.environ.get(IMPORTS_VARIABLE) or process_temp_dir())
     key = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
-    return import_folder(folder, place / key / readable_name(whole.name)).case
+    return import_folder(folder, place / key / readable_name(whole.name), keep_tables=True).case
 
 
 def _check_target(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from watchme_analysis.case.folders import far_apart
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings
 from watchme_analysis.case.time_order import Written, write_sorted
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.evidence_file import Source, TablePart, first_bytes
 from watchme_analysis.redact import shortened
@@ -154,6 +155,7 @@ def write_tables(
     settings: CaseSettings,
     reports: list[FileReport],
     frames: Parts,
+    kept: dict[str, pd.DataFrame] | None = None,
 ) -> dict[str, Any]:
     """Write the tables into a folder and return the manifest.
 
@@ -169,6 +171,8 @@ def write_tables(
         Import result of each file.
     frames
         Parts by table, in the order of the files.
+    kept
+        Filled with the tables as they are written, except those too large for memory; None to keep none.
     """
     import pandas as pd
 
@@ -184,7 +188,7 @@ def write_tables(
         note = Retrieval("importer", "rejected pieces of all files", rows=len(frame))
         piece = TablePart("rejected_lines", conform("rejected_lines", frame), note)
         frames["rejected_lines"] = [(sources()[0], piece)]
-    tables = {table: _write_table(work, table, frames[table]) for table in TABLES if table in frames}
+    tables = {table: _write_table(work, table, frames[table], kept) for table in TABLES if table in frames}
     _doubt_zones(tables, settings.zone_name)
     if settings.file is None:
         _doubt_one_case(tables, reports)
@@ -212,13 +216,21 @@ def _rejected_row(item: Rejected, table: str) -> dict[str, object]:
     }
 
 
-def _write_table(work: Path, table: str, parts: list[Part]) -> dict[str, Any]:
+def _write_table(
+    work: Path, table: str, parts: list[Part], kept: dict[str, pd.DataFrame] | None
+) -> dict[str, Any]:
     retrievals = [piece.retrieval for _, piece in parts]
     notes = [note for retrieval in retrievals for note in retrieval.notes]
     path = work / "tables" / f"{table}.parquet"
     # Finishing a table across files needs all rows in memory; no table with spilled rows has such a step.
-    write = _write_spilled if any(piece.spilled for _, piece in parts) else _write_frame
-    rows, start, end = write(table, parts, path, notes)
+    if any(piece.spilled for _, piece in parts):
+        rows, start, end = _write_spilled(table, parts, path)
+    else:
+        frame = _finished(table, parts, notes)
+        rows, start, end = _write_frame(table, frame, path)
+        # A case refuses to hold more rows than the limit.
+        if kept is not None and rows <= load_config().limits.rows:
+            kept[table] = frame
     return {
         "rows": rows,
         "start": start.isoformat() if start else None,
@@ -231,10 +243,9 @@ def _write_table(work: Path, table: str, parts: list[Part]) -> dict[str, Any]:
     }
 
 
-def _write_frame(table: str, parts: list[Part], path: Path, notes: list[str]) -> Written:
+def _finished(table: str, parts: list[Part], notes: list[str]) -> pd.DataFrame:
+    """Return the rows of all parts as one table, sorted by time; the last steps may add notes."""
     import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     filled = [piece.frame for _, piece in parts if len(piece.frame)] or [parts[0][1].frame]
     frame = conform(table, pd.concat(filled, ignore_index=True))
@@ -244,12 +255,18 @@ def _write_frame(table: str, parts: list[Part], path: Path, notes: list[str]) ->
     column = TABLES[table].time
     if column is not None:
         frame = frame.sort_values(column, kind="stable", na_position="last", ignore_index=True)
-    frame = conform(table, frame)
+    return conform(table, frame)
+
+
+def _write_frame(table: str, frame: pd.DataFrame, path: Path) -> Written:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")
     return Written(len(frame), *_bounds(frame, table))
 
 
-def _write_spilled(table: str, parts: list[Part], path: Path, _: list[str]) -> Written:
+def _write_spilled(table: str, parts: list[Part], path: Path) -> Written:
     """Write a table with rows spilled to disk; rows in memory are written to temporary files first."""
     import pyarrow as pa
     import pyarrow.parquet as pq
