@@ -725,27 +725,37 @@ def frame_of_values(name: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFram
     import pandas as pd
 
     schema = table_schema(name)
-    _check_columns(name, dict.fromkeys(chain.from_iterable(rows)))
+    # Nearly all rows have the same columns.
+    present = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, rows))))
+    _check_columns(name, present)
     if not rows:
         return empty(name)
     columns: dict[str, Any] = {}
     for column in schema.columns:
-        values = [row.get(column.name) for row in rows]
-        if column.kind == "text":
+        values = [row.get(column.name) for row in rows] if column.name in present else []
+        if column.kind == "text" and "" in values:
             values = [None if value == "" else value for value in values]
         if all(value is None for value in values):
             columns[column.name] = _nulls(name, column.name, len(rows))
             continue
         try:
-            if column.kind == "time":
-                columns[column.name] = (
-                    pd.to_datetime(pd.Series(values), utc=True).astype(DTYPES["time"]).array
-                )
-            else:
-                columns[column.name] = pd.array(values, dtype=DTYPES[column.kind])
+            columns[column.name] = _array_of(values, column.kind)
         except (TypeError, ValueError) as error:
             raise _unfitting(name, column, error) from error
     return pd.DataFrame(columns)
+
+
+def _array_of(values: list[Any], kind: Kind) -> Any:
+    """Return values, of which some are not null, as a column of a kind."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if kind == "time":
+        return pd.to_datetime(pd.Series(values), utc=True).astype(DTYPES["time"]).array
+    if kind in ("text", "json") and {str, type(None)}.issuperset(map(type, values)):
+        # pandas would look at each value for what it may be, which takes three times as long.
+        return pd.array(pa.array(values, pa.large_string()), dtype=DTYPES[kind])
+    return pd.array(values, dtype=DTYPES[kind])
 
 
 def _check_columns(name: str, columns: Iterable[str]) -> None:

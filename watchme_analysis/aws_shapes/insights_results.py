@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
     from watchme_analysis.retrieval import Retrieval
 
-_MESSAGE_COLUMNS = tuple(field.name for field in fields(MessageFacts))
 # Fields of a row that have columns of their own; all others are kept in ``fields``.
 _COLUMN_FIELDS = frozenset({"@timestamp", "@message", "@logStream", "@requestId", "@ptr", "@log"})
 
@@ -211,25 +209,33 @@ def event_row(file: str | None, query: dict[str, Any], result: list[Any], words:
     if message is not None and not isinstance(message, str):
         message = json_text(message)
     facts = classify_message(message, words) if message is not None else MessageFacts(kind="")
-    others = {name: values[name] for name in values if name not in _COLUMN_FIELDS}
+    others = {}
+    if not _COLUMN_FIELDS.issuperset(values):
+        others = {name: values[name] for name in values if name not in _COLUMN_FIELDS}
     group = values.get("@log") or query["log_group"]
     group = str(group) if group else None
     if group is not None and group[12:13] == ":":
         group = re.sub(r"^\d{12}:", "", group)
-    row = {name: getattr(facts, name) for name in _MESSAGE_COLUMNS}  # astuple also copies each value
-    row.update(
-        file=file,
-        query_name=query["query_name"],
-        log_group=group,
-        function=log_group_function(group),
-        time=insights_time(values.get("@timestamp")) or _bin_time(others),
-        message=message.rstrip("\r\n") if message is not None else None,
-        log_stream=values.get("@logStream"),
-        request_id=values.get("@requestId") or facts.request_id,
-        ptr=values.get("@ptr"),
-        fields=json_text(others) if others else None,
-    )
-    return row
+    return {
+        "file": file,
+        "query_name": query["query_name"],
+        "log_group": group,
+        "function": log_group_function(group),
+        "time": insights_time(values.get("@timestamp")) or _bin_time(others),
+        "message": message.rstrip("\r\n") if message is not None else None,
+        "log_stream": values.get("@logStream"),
+        "request_id": values.get("@requestId") or facts.request_id,
+        "ptr": values.get("@ptr"),
+        "kind": facts.kind,
+        "level": facts.level,
+        "error_type": facts.error_type,
+        "duration_ms": facts.duration_ms,
+        "billed_ms": facts.billed_ms,
+        "memory_mb": facts.memory_mb,
+        "memory_used_mb": facts.memory_used_mb,
+        "init_ms": facts.init_ms,
+        "fields": json_text(others) if others else None,
+    }
 
 
 def _cells(result: list[Any]) -> dict[str, Any]:

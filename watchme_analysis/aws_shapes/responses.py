@@ -178,7 +178,9 @@ def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
     if isinstance(value, datetime):
         found = value
     elif isinstance(value, str) and value[4:5] == "-" and (plain := _iso_or_none(value)) is not None:
-        found = plain  # as the AWS CLI writes times: an import reads hundreds of thousands
+        # As the AWS CLI writes times. An import reads hundreds of thousands, and `replace` takes six times as
+        # long as to read the text.
+        found = plain if plain.tzinfo else datetime.combine(plain.date(), plain.time(), zone)
     elif isinstance(value, (int, float)) or re.fullmatch(r"\d{9,14}(\.\d+)?", str(value)):
         try:
             epoch = float(value)
@@ -190,8 +192,10 @@ def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
         if plain is None:
             return None
         found = plain
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
     try:
-        return (found.replace(tzinfo=zone) if found.tzinfo is None else found).astimezone(UTC)
+        return found if found.tzinfo is UTC else found.astimezone(UTC)
     except OverflowError:
         return None
 
