@@ -202,12 +202,11 @@ def _request_id(message: str) -> str | None:
 
 
 def _add_report(message: str, facts: MessageFacts) -> None:
-    figures, at = _FIGURES, 0
-    if usual := _REPORT.match(message):
+    usual = _REPORT.match(message)
+    if usual:
         facts.duration_ms, facts.billed_ms, facts.memory_mb, facts.memory_used_mb = map(float, usual.groups())
-        figures, at = _FIGURES[4:], usual.end()
-    for name, pattern, _ in figures:
-        found = pattern.search(message, at)
+    for name, pattern, _ in _FIGURES[4:] if usual else _FIGURES:
+        found = pattern.search(message)
         if found:
             setattr(facts, name, float(found[1]))
     if facts.kind == "init_report" and facts.duration_ms is None:

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from watchme_analysis.aws_shapes.work_keys import learned_keys
@@ -107,7 +108,9 @@ def work_in_log(settings: WorkItemSettings) -> Callable[[str], tuple[str, str] |
     key_in_log = _in_logs((*settings.time_keys, *settings.day_keys), r"\d{4}-\d\d-\d\d[\dT:+.Z-]*")
 
     def work_in(text: str) -> tuple[str, str] | None:
-        item, key = item_in_log.search(text), key_in_log.search(text)
+        # Most log messages name no item.
+        item = item_in_log.search(text)
+        key = key_in_log.search(text) if item else None
         return (item[1], moment_key(key[1])) if item and key else None
 
     return work_in
@@ -140,6 +143,7 @@ def _message_ids(text: str) -> list[str]:
     return _MESSAGE.findall(text) if "messageid" in folded or "message_id" in folded else []
 
 
+@lru_cache(maxsize=1 << 14)  # the functions of a pipeline log the same moments
 def moment_key(text: str) -> str:
     """Return a day unchanged, and a moment in UTC, so that equal moments of different zones are equal."""
     if len(text) == 10:
