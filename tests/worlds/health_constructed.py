@@ -83,6 +83,14 @@ def exceptions():
     return stock(case(on_service(status=500, header_s=0.01)))
 
 
+def unavailable_without_a_limit():
+    made = case(on_service(status=503, header_s=0.01), nginx=PLAIN)
+    directives = made.table("config_directives")
+    made = stock(made)
+    give(made, "config_directives", directives[directives["layer"] == "nginx"])
+    return made
+
+
 def rights_withdrawn():
     return stock(case(on_service(status=401, header_s=0.01)))
 
@@ -359,6 +367,12 @@ CONSTRUCTED = (
         "https://github.com/nginx/nginx/blob/master/src/http/modules/ngx_http_proxy_module.c",
     ),
     Constructed(exceptions, ("fate_application_error",), None, f"{STARLETTE}/exceptions/"),
+    Constructed(
+        unavailable_without_a_limit,
+        ("no_limit_in_force",),
+        None,
+        "https://nginx.org/en/docs/http/ngx_http_limit_req_module.html#limit_req_status",
+    ),
     Constructed(
         rights_withdrawn, ("fate_rejected",), None, "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2"
     ),

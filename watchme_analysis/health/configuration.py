@@ -166,6 +166,20 @@ class Routes:
         row = route_among(self.places, path)
         return (row or {}).get("upstream_servers") or []
 
+    def may_refuse(self, path: str) -> bool:
+        """Return False if requests of a path are passed on and nothing in force responds to them with 503.
+
+        Limits do, ``return`` and ``error_page`` can, and so can blocks that routing does not cover. Sources:
+        the documentation of ngx_http_limit_req_module, ngx_http_limit_conn_module and
+        ngx_http_rewrite_module.
+        """
+        row = route_among(self.places, path)
+        if row is None or not row["upstream_path"]:
+            return True
+        return bool(
+            row["limit_req"] or row["limit_conn"] or row["not_covered"] or "error_page" in row["directives"]
+        )
+
     def passed_as(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the application's path of each path, as far as known."""
         if not self:

@@ -73,7 +73,7 @@ FATES = {
         (*_BEFORE_NGINX, "network", "dependency"), "Nginx could not use the response that arrived."
     ),
     "unavailable": Fate(("edge", "network"), "A layer behind the network responded with 503."),
-    "application_error": Fate(("network",), "The application responded with an error of its own."),
+    "application_error": Fate(("edge", "network"), "The application responded with an error of its own."),
     "rejected": Fate(("network", "dependency"), "Nginx or the application rejected the request."),
     "slow_connect": Fate((*_BEFORE_NGINX, "dependency"), "The time passed while Nginx connected."),
     "slow_header": Fate(("edge",), "The time passed between the connection and the response's header."),

@@ -173,6 +173,24 @@ def test_a_route_that_is_served_between_its_failures_is_not_misrouted(tmp_path):
     assert "served_between" in Signals(w.open_case(str(tmp_path)))
 
 
+@pytest.mark.parametrize(
+    ("rule", "passes_on"), [("", True), ("limit_conn few 2;", False), ("if ($arg_q) { return 503; }", False)]
+)
+def test_a_503_comes_from_behind_nginx_where_no_rule_of_it_gives_one(tmp_path, rule, passes_on):
+    written(tmp_path, None, 503, routes=("/health",))
+    (tmp_path / "nginx.conf").write_text(
+        "http { limit_conn_zone $binary_remote_addr zone=few:1m; upstream api { server 192.0.2.11:8000; }\n"
+        f"server {{ listen 80; location / {{ {rule} proxy_pass http://api; }} }} }}\n"
+    )
+    assert ("no_limit_in_force" in Signals(w.open_case(str(tmp_path)))) is passes_on
+
+
+@pytest.mark.slow
+def test_an_edge_makes_no_application_raise(tmp_path):
+    found = diagnosed(tmp_path, None, 500, routes=("/v1/report", "/jobs"))
+    assert statuses(found)["edge"] == "refuted"
+
+
 def test_a_limit_names_nginx(tmp_path):
     assert diagnosed(tmp_path, LIMITED, 503, routes=("/health",))["layer"] == "nginx"
 

@@ -13,7 +13,7 @@ from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, reques
 from watchme_analysis.health.configuration import Location, differences
 from watchme_analysis.health.context import HealthContext, health_context
 from watchme_analysis.health.rows import quoted, select
-from watchme_analysis.health.thresholds import CALM_SHARE, MOST
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MOST
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.redact import shortened
@@ -147,6 +147,25 @@ def nginx_rules(found: HealthContext) -> list[Observation]:
         return []
     text = message("health-nginx-plain", paths=found.endpoints)
     return [Observation("nginx_plain", text, "config_directives", rows, sql)]
+
+
+@detects("no_limit_in_force", group="nginx configuration", needs=("config_directives/nginx", "access_log"))
+def limits_in_force(found: HealthContext) -> list[Observation]:
+    """Read whether Nginx could have responded itself with the 503 that callers got."""
+    if not found.nginx_routes:
+        return []
+    endpoints = zip(found.routes, found.endpoints, strict=True)
+    free = {route: path for route, path in endpoints if not found.nginx_routes.may_refuse(path)}
+    bad = found.fates[found.fates["route"].isin(found.routes)]
+    mine = bad[bad["fate"].eq("unavailable") & bad["route"].isin(free)]
+    if len(mine) < FEWEST:
+        return []
+    paths = tuple(free[route] for route in dict.fromkeys(mine["route"]))
+    text = message("health-no-limit-in-force", paths=paths, count=len(mine))
+    sql = select("config_directives", "layer = 'nginx'")
+    rows = int((found.table("config_directives")["layer"] == "nginx").sum())
+    strength = len(mine) / len(bad)
+    return [Observation("no_limit_in_force", text, "config_directives", rows, sql, strength=strength)]
 
 
 def nginx_rule(found: HealthContext) -> Text | None:
@@ -369,4 +388,4 @@ def _in_rule(rule: EdgeRule) -> str:
     return f"(file = {quoted(rule.file)} and {prefix})"
 
 
-DETECTORS = (edge_rules, nginx_rules)
+DETECTORS = (edge_rules, nginx_rules, limits_in_force)

@@ -70,6 +70,7 @@ health-server-down-others = 残りのサーバー { $left } は応答してい�
 health-new-alone-bad = { $services } へのリクエストのうち、新規接続では { $new } 件中 { $bad_new } 件、キープアライブ接続では { $kept } 件中 { $bad_kept } 件が異常でした。接続済みのリクエストには応答が返っています。
 health-nginx-rule = Nginx の設定では、{ $paths } の扱いが正常だったパスと異なります。
 health-nginx-plain = Nginx の設定では、{ $paths } の扱いは正常だったパスと同じです。
+health-no-limit-in-force = { $paths } に適用される Nginx の制限や `return` はありません。503 の応答 { $count } 件は Nginx の後段が返したものです。
 health-rule-nginx-location = Nginx のロケーション { $location } では { $settings } が設定されています。
 
 health-wrong-port = { $paths } への接続 { $errors } 件が { $address } で拒否されました。起動コマンドによると、プロセスは { $listens } で待ち受けています。
