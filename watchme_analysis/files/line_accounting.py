@@ -197,7 +197,8 @@ class TextAccounting(LineAccounting):
         def made(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             frame = pd.DataFrame(rows)
             for name in (name for name in moments if name in frame.columns):
-                frame[name] = time_column([None if pd.isna(value) else int(value) for value in frame[name]])
+                moments_us = (row.get(name) for row in rows)
+                frame[name] = time_column([None if value is None else int(value) for value in moments_us])
             return conform(self.table, frame)
 
         return frame_of_rows(self.table, self.rows, self.raw.remarks, made)

@@ -73,7 +73,8 @@ def service_name(found: HealthContext, table: pd.DataFrame) -> str:
 def own_rows(found: HealthContext, table: str) -> pd.DataFrame:
     """Return the affected service's rows of ``app_log`` or ``host_metrics``; do not modify the frame."""
     rows = found.table(table)
-    return rows[rows["service"].fillna("") == service_name(found, rows)]
+    mine = rows["service"].fillna("") == service_name(found, rows)
+    return rows if mine.all() else rows[mine]
 
 
 def own_within(found: HealthContext, table: str, *conditions: str) -> str:

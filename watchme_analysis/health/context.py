@@ -148,9 +148,14 @@ class HealthContext:
         return self.observed[~self.observed["vantage"].isin(INNER)]
 
     @cached_property
+    def observed_during(self) -> pd.DataFrame:
+        """Observations of the incident, from wherever."""
+        return self.of_incident(self.observed, "start")
+
+    @cached_property
     def outer_during(self) -> pd.DataFrame:
         """Those of the incident."""
-        return self.outer[self.outer["during"]]
+        return self.of_incident(self.outer, "start")
 
     @cached_property
     def outer_affected(self) -> pd.DataFrame:
@@ -165,7 +170,7 @@ class HealthContext:
     @cached_property
     def joined_during(self) -> pd.DataFrame:
         """Joined requests of the incident."""
-        return self.joined[self.joined["during"]]
+        return self.of_incident(self.joined, "start")
 
     @cached_property
     def well_served(self) -> pd.DataFrame:
@@ -180,7 +185,7 @@ class HealthContext:
     @cached_property
     def fates(self) -> pd.DataFrame:
         """The fate of each bad request that began in the incident: the frame of :func:`request_fates`."""
-        began = self.joined[self.joined["during"]]
+        began = self.joined_during
         # A line is written when its request ends, which can be long after an incident of few seconds.
         return request_fates(began, self.table("error_log") if began["seen_nginx"].any() else self.errors)
 
@@ -192,17 +197,18 @@ class HealthContext:
     @cached_property
     def affected(self) -> pd.DataFrame:
         """Observations of the affected routes during the incident, from wherever."""
-        return self.observed[self.observed["during"] & self.observed["route"].isin(self.routes)]
+        during = self.observed_during
+        return during[during["route"].isin(self.routes)]
 
     @cached_property
     def services(self) -> tuple[str, ...]:
         """Usual upstream addresses of the affected routes, the most affected first."""
         counts: dict[str, int] = {}
-        bad = self.observed[self.observed["during"] & self.observed["bad"]]
+        bad = self.observed_during.loc[self.observed_during["bad"], "route"].value_counts()
         for route in self.routes:
             if route in self.upstreams:
                 address = self.upstreams[route]
-                counts[address] = counts.get(address, 0) + int((bad["route"] == route).sum())
+                counts[address] = counts.get(address, 0) + int(bad.get(route, 0))
         return tuple(sorted(counts, key=lambda address: -counts[address]))
 
     def known_as(self, services: Iterable[str]) -> list[str]:
@@ -213,18 +219,24 @@ class HealthContext:
         """Return the names and addresses of services without their ports."""
         return {name.rsplit(":", 1)[0] for name in self.known_as(services)}
 
-    def of_incident(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of a table with a ``time`` column that lie in the incident."""
+    def of_incident(self, frame: pd.DataFrame, column: str = "time") -> pd.DataFrame:
+        """Return the rows of a frame that lie in the incident, by a column of times; none without one."""
         import pandas as pd
 
-        times = frame["time"]
-        return frame[(times >= pd.Timestamp(self.start)) & (times <= pd.Timestamp(self.end))]
+        if self.incident is None:
+            return frame.iloc[:0]
+        times, start, end = frame[column], pd.Timestamp(self.start), pd.Timestamp(self.end)
+        # Most frames are in order of time: a slice of them copies nothing.
+        if times.is_monotonic_increasing:
+            first, until = times.searchsorted(start, side="left"), times.searchsorted(end, side="right")
+            return frame.iloc[first:until]
+        return frame[(times >= start) & (times <= end)]
 
     @once_per_context
     def rows(self, side: str, *, bad: bool, affected: bool = True) -> pd.DataFrame:
         """Return joined requests of the incident that a layer (``edge``, ``nginx``) saw as bad or good."""
-        frame = self.joined
-        chosen = frame[f"seen_{side}"] & frame["during"] & (frame[f"{side}_bad"] == bad)
+        frame = self.joined_during
+        chosen = frame[f"seen_{side}"] & (frame[f"{side}_bad"] == bad)
         if affected:
             chosen &= frame["route"].isin(self.routes)
         return frame[chosen]
@@ -282,7 +294,8 @@ class HealthContext:
     @cached_property
     def _served_by_nginx(self) -> frozenset[str]:
         """Routes that a log with upstreams shows as served well without one, such as static files."""
-        served = self.well_served[self.well_served["nginx_status"] < 400]
+        well = self.well_served
+        served = well.loc[well["nginx_status"] < 400, ["route", "upstream_addr"]]
         if served["upstream_addr"].isna().all():
             return frozenset()
         passed_on = served["upstream_addr"].notna().groupby(served["route"]).any()
@@ -475,7 +488,7 @@ def longest_answer_s(found: HealthContext, rows: pd.DataFrame) -> float:
 @once_per_context
 def _usual_answer_s(found: HealthContext) -> dict[str, float]:
     """Return by route the time that nine of ten good answers take inside, else outside the incident."""
-    observed = found.observed
+    observed = found.observed[["route", "vantage", "during", "bad", "duration_s"]]
     good = observed[~observed["bad"] & observed["duration_s"].notna()]
     inside = good[good["vantage"] == "inside"]
     calm = good[~good["during"] & good["vantage"].isin(["nginx", "edge", "outside"])]

@@ -17,7 +17,7 @@ _LIMITER = "current_default_thread_limiter().total_tokens"
 # asyncio has threads of its own: as many as its executor, else five to 32, by the machine's CPUs.
 _EXECUTOR = ".set_default_executor"
 # What a handler leaves to be run after its answer, or does not wait for.
-_LEFT_BEHIND = r"\.add_task$|BackgroundTask$|\.submit$"
+_LEFT_BEHIND = re.compile(r"\.add_task$|BackgroundTask$|\.submit$")
 _HANDED_TO_ASYNCIO = r"asyncio\.to_thread|.*\.run_in_executor"
 
 
@@ -76,18 +76,17 @@ def handlers_by_route(
         Routes requested from outside.
     """
     found: dict[str, tuple[int, Handler]] = {}
-    # What a handler hands to the background may need a thread; its answer does not.
-    reached = app_calls[app_calls["reached_from"].notna()]
-    threads = reached["context"].eq("thread_pool").fillna(False)
-    on_threads = set(origins(reached[threads]))
-    handing = reached[
-        reached["kind"].eq("thread_pool").fillna(False)
-        & reached["context"].eq("event_loop").fillna(False)
-        & ~reached["call"].fillna("").str.contains(_LEFT_BEHIND, regex=True)
-    ]
+    on_threads: set[tuple[str, str]] = set()
     handed: dict[tuple[str, str], list[str]] = {}
-    for origin, call in zip(origins(handing), handing["call"], strict=True):
-        handed.setdefault(origin, []).append(call)
+    contexts, kinds, names_called = (app_calls[name].fillna("") for name in ("context", "kind", "call"))
+    for origin, context, kind, call in zip(origins(app_calls), contexts, kinds, names_called, strict=True):
+        if not origin[1]:
+            continue
+        if context == "thread_pool":
+            on_threads.add(origin)
+        # What a handler hands to the background may need a thread; its answer does not.
+        elif context == "event_loop" and kind == "thread_pool" and not _LEFT_BEHIND.search(call):
+            handed.setdefault(origin, []).append(call)
     columns = (
         "function",
         "method",

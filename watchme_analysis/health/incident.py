@@ -267,32 +267,29 @@ def judge_requests(observed: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     observed
-        Frame of :func:`judge_observations`.
+        Rows of the frame of :func:`judge_observations`, in its order.
     """
+    import numpy as np
     import pandas as pd
 
-    outer = observed[observed["vantage"].isin(OUTER)]
-    if outer.empty:
-        outer = observed
-    logged = outer[outer["row"] >= 0]
-    merged = logged.groupby("row", as_index=False).agg(
-        start=("start", "min"),
-        route=("route", "first"),
-        bad=("bad", "max"),
-        failed=("failed", "max"),
-        strained=("strained", "max"),
-        timed_out=("timed_out", "max"),
-        duration_s=("duration_s", "max"),
-        client_addr=("client_addr", "last"),
-    )
-    probes = outer.loc[
-        outer["row"] < 0,
-        ["start", "route", "bad", "failed", "strained", "timed_out", "duration_s", "client_addr"],
+    is_bad = ["bad", "failed", "strained", "timed_out"]
+    is_outer = observed["vantage"].isin(OUTER)
+    outer = observed.loc[
+        is_outer if is_outer.any() else slice(None),
+        ["row", "start", "route", *is_bad, "duration_s", "client_addr"],
     ]
-    parts = [part for part in (merged.drop(columns="row"), probes) if len(part)]
-    if not parts:
-        return probes
-    return pd.concat(parts, ignore_index=True).sort_values("start", kind="stable", ignore_index=True)
+    number = outer["row"].to_numpy()
+    # The observations of a request lie side by side, the earliest first, after those of no logged request.
+    order = number.argsort(kind="stable")
+    logged = order[np.count_nonzero(number < 0) :]
+    first = np.flatnonzero(np.diff(number[logged], prepend=-1))
+    # They have its route and its client in common.
+    merged = outer.iloc[logged[first]]
+    worst = {name: np.maximum.reduceat(outer[name].to_numpy()[logged], first) for name in is_bad}
+    longest_s = np.fmax.reduceat(outer["duration_s"].to_numpy()[logged], first)
+    merged = merged.assign(**worst, duration_s=longest_s)
+    found = pd.concat([merged, outer[number < 0]]).drop(columns="row")
+    return found.sort_values("start", kind="stable", ignore_index=True)
 
 
 def _one_client(run: pd.DataFrame, column: str) -> bool:

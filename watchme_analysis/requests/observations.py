@@ -6,7 +6,7 @@ Vantages in order along a request's path: ``outside`` (probes through the edge),
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.requests.edge_join import client_requests, pairs_by_ray, pairs_by_time
@@ -14,6 +14,8 @@ from watchme_analysis.requests.edge_join import client_requests, pairs_by_ray, p
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+Frame = TypeVar("Frame", "pd.DataFrame", "pd.Series")
 
 # Vantages that see the requests of clients.
 OUTER = ("outside", "edge", "nginx")
@@ -36,6 +38,10 @@ def phases(times: pd.Series, start: Any, end: Any) -> pd.Series:
 
 
 _TIME = "datetime64[us, UTC]"
+# Place of the record of a layer that has none of a request.
+_NOWHERE = -1
+# What both layers log of a request, and the joined requests have once.
+_OF_BOTH = ("method", "path", "client_addr", "ray", "user_agent", "query")
 # $connection_requests among the variables of a format that have no column of their own.
 _CONNECTION_REQUESTS = r'"connection_requests":\s*"?(\d+)'
 # A log line has whole seconds: the line of a failure and the request's own may be a second apart.
@@ -91,51 +97,48 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
     left_nginx = nginx.index.difference(pairs["nginx"])
     left_edge = edge.index.difference(pairs["edge"])
     by_time = pairs_by_time(nginx.loc[left_nginx], edge.loc[left_edge])
-    pairs = pd.concat([pairs, by_time], ignore_index=True)
-    joined = pd.concat(
+    places = pd.concat(
         [
-            nginx.loc[pairs["nginx"]].reset_index(drop=True),
-            edge.loc[pairs["edge"]].reset_index(drop=True),
-            pairs[["joined_by", "join_candidates"]].reset_index(drop=True),
+            pairs,
+            by_time,
+            pd.DataFrame({"nginx": left_nginx.difference(by_time["nginx"]), "edge": _NOWHERE}),
+            pd.DataFrame({"nginx": _NOWHERE, "edge": left_edge.difference(by_time["edge"])}),
         ],
-        axis=1,
+        ignore_index=True,
     )
-    alone_nginx = nginx.loc[nginx.index.difference(pairs["nginx"])]
-    alone_edge = edge.loc[edge.index.difference(pairs["edge"])]
-    found = pd.concat([joined, alone_nginx, alone_edge], ignore_index=True)
-    # A layer without rows would leave its times without a type.
-    found = found.astype({f"{side}_{name}": _TIME for side in ("nginx", "edge") for name in ("start", "end")})
-    found["joined_by"] = found["joined_by"].astype("string")
-    found["seen_nginx"] = found["nginx_end"].notna()
-    found["seen_edge"] = found["edge_start"].notna()
-    for name in ("method", "path", "client_addr", "user_agent", "ray"):
-        found[name] = found[f"edge_{name}"].fillna(found[f"nginx_{name}"])
-    found["start"] = found["edge_start"].fillna(found["nginx_start"])
-    found["end"] = found["edge_end"].fillna(found["nginx_end"])
-    found["route"] = route_templates(found["path"]).astype("string")
-    drop = [
-        f"{side}_{name}"
-        for side in ("edge", "nginx")
-        for name in ("method", "path", "client_addr", "ray", "user_agent", "query")
-    ]
-    found = found.drop(columns=drop)
-    first = [
-        "start",
-        "end",
-        "method",
-        "path",
-        "route",
-        "client_addr",
-        "user_agent",
-        "ray",
-        "request_id",
-        "joined_by",
-        "join_candidates",
-        "seen_edge",
-        "seen_nginx",
-    ]
-    rest = [name for name in found.columns if name not in first]
-    return found[first + rest].sort_values("start", kind="stable", ignore_index=True)
+    nginx["nginx_start"] = nginx["nginx_start"].astype(_TIME)
+    start = _at(edge["edge_start"], places["edge"]).fillna(_at(nginx["nginx_start"], places["nginx"]))
+    # Sorted before the records are taken, so that each is copied once.
+    places = places.loc[start.sort_values(kind="stable").index].reset_index(drop=True)
+    nginx, edge = _at(nginx, places["nginx"]), _at(edge, places["edge"])
+
+    def outer(name: str) -> pd.Series:
+        return edge[f"edge_{name}"].fillna(nginx[f"nginx_{name}"])
+
+    path = outer("path")
+    found = {
+        "start": outer("start"),
+        "end": outer("end"),
+        "method": outer("method"),
+        "path": path,
+        "route": route_templates(path),
+        "client_addr": outer("client_addr"),
+        "user_agent": outer("user_agent"),
+        "ray": outer("ray"),
+        "request_id": nginx["request_id"],
+        "joined_by": places["joined_by"].astype("string"),
+        "join_candidates": places["join_candidates"].astype("float64"),
+        "seen_edge": edge["edge_start"].notna(),
+        "seen_nginx": nginx["nginx_end"].notna(),
+    }
+    once = {f"{side}_{name}" for side in ("edge", "nginx") for name in _OF_BOTH}
+    rest = {name: records[name] for records in (nginx, edge) for name in records if name not in once}
+    return pd.DataFrame(found | rest)
+
+
+def _at(records: Frame, places: pd.Series) -> Frame:
+    """Return the records of a layer at some places, nulls where it has none."""
+    return records.reindex(places).reset_index(drop=True)
 
 
 def _nginx_side(log: pd.DataFrame) -> pd.DataFrame:
@@ -232,7 +235,8 @@ def observations(
 
     parts = []
     for side in ("edge", "nginx"):
-        rows = joined[joined[f"seen_{side}"]]
+        columns = [f"{side}_{name}" for name in ("start", "status", "s", "file", "line")]
+        rows = joined.loc[joined[f"seen_{side}"], ["path", "route", "client_addr", *columns]]
         parts.append(
             pd.DataFrame(
                 {

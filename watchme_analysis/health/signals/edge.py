@@ -97,11 +97,11 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
         (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= INSTANT_S))
     )
     # What Nginx logged without a partner at the edge may be the same requests, joined badly.
-    single = found.joined_during[~found.joined_during["seen_edge"]]
-    single = single[single["route"].isin(found.routes)]
+    during = found.joined_during
+    single = int((~during["seen_edge"] & during["route"].isin(found.routes)).sum())
     # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
     left_early = bad["edge_status"] == 499
-    if found.has("access_log") and len(single) < PART * max(int(left_early.sum()), 1):
+    if found.has("access_log") and single < PART * max(int(left_early.sum()), 1):
         left_early &= False
     alone = (
         unanswered
@@ -112,7 +112,7 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
     usual = _usual_origin(found)
     other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
     nowhere = gateway & ~bad["seen_nginx"] & found.has("access_log")
-    nowhere &= len(single) < PART * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(found)
+    nowhere &= single < PART * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(found)
     parts: dict[str, pd.DataFrame] = {}
     left = bad.index
     # The origin's bad answer or time, passed on as it came, explains the rest.
@@ -335,7 +335,8 @@ def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
 
 def _with_nginx_path(found: HealthContext, joined: pd.DataFrame) -> pd.DataFrame:
     """Return requests joined by a common id, with the path that Nginx logged as ``nginx_path``."""
-    both = joined[joined["joined_by"].eq("ray").fillna(False) & joined["path"].notna()]
+    is_joined = joined["joined_by"].eq("ray").fillna(False) & joined["path"].notna()
+    both = joined.loc[is_joined, ["path", "during", "nginx_file", "nginx_line"]]
     log = found.table("access_log")[["file", "line", "path"]].dropna()
     known = {(str(file), int(line)): path for file, line, path in log.itertuples(index=False)}
     places = zip(both["nginx_file"], both["nginx_line"], strict=True)

@@ -108,8 +108,9 @@ class _View:
     @cached_property
     def calm(self) -> pd.DataFrame:
         """Return the requests of unaffected routes that were served well, by Nginx's log."""
-        seen = self.joined[self.joined["seen_nginx"]]
-        seen = seen[~seen["route"].isin(self.found.routes) & (seen["nginx_status"] < 400)]
+        joined = self.joined
+        unaffected = joined["seen_nginx"] & ~joined["route"].isin(self.found.routes)
+        seen = joined[unaffected & (joined["nginx_status"] < 400)]
         bad = seen.groupby("route")["nginx_bad"].agg(["size", "mean"])
         keep = bad.index[(bad["size"] >= FEWEST_OF_ROUTE) & (bad["mean"] <= CALM_SHARE)]
         return seen[seen["route"].isin(keep)]
@@ -117,14 +118,14 @@ class _View:
     @cached_property
     def served(self) -> pd.DataFrame:
         """Return the requests that were served well, of affected routes too."""
-        seen = self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
-        return seen[(seen["nginx_status"] < 400) & ~seen.index.isin(self.fates["row"])]
+        joined = self.joined
+        well = joined["seen_nginx"] & ~joined["nginx_bad"] & (joined["nginx_status"] < 400)
+        return joined[well & ~joined.index.isin(self.fates["row"])]
 
     @cached_property
     def all_routes(self) -> list[str]:
         """Return the affected routes when they are at least three and no other route of theirs was served."""
-        seen = self.joined[self.joined["seen_nginx"]]
-        sizes = seen.groupby("route").size()
+        sizes = self.joined.loc[self.joined["seen_nginx"], "route"].value_counts()
         routes = [route for route in self.found.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
         routes = [route for route in routes if not _is_file(route)]
         bad = set(self.fates["route"])
@@ -136,10 +137,13 @@ class _View:
             return []
         return routes
 
+    def logged(self, rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
+        """Return columns of the joined requests of some bad ones."""
+        return self.joined.loc[rows.loc[rows["row"] >= 0, "row"], list(columns)]
+
     def timed(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the joined requests of some bad ones whose duration at Nginx is known."""
-        logged = self.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
-        return logged[logged["nginx_s"].notna()]
+        """Return route, status and duration at Nginx of some bad requests, where the duration is known."""
+        return self.logged(rows, "route", "nginx_status", "nginx_s").dropna(subset=["nginx_s"])
 
     def addresses(self, rows: pd.DataFrame) -> set[str]:
         """Return the upstreams of requests: as logged, else as configured for their routes."""
@@ -154,9 +158,10 @@ class _View:
         """Return the lines behind some bad requests: of the error log where it has half of them."""
         with_line = rows[rows["error_row"] >= 0]
         if len(with_line) >= MOST * len(rows):
-            return lines("error_log", self.found.table("error_log").loc[with_line["error_row"]])
-        logged = self.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
-        side = "nginx" if logged["seen_nginx"].mean() >= 0.5 else "edge"
+            places = self.found.table("error_log").loc[with_line["error_row"], ["file", "line"]]
+            return lines("error_log", places)
+        side = "nginx" if self.logged(rows, "seen_nginx")["seen_nginx"].mean() >= 0.5 else "edge"
+        logged = self.logged(rows, f"seen_{side}", f"{side}_file", f"{side}_line")
         return of_joined(side, logged[logged[f"seen_{side}"]])
 
 
@@ -211,7 +216,7 @@ def _connected_late(view: _View, rows: pd.DataFrame) -> int:
     """Return how many of some requests were connected in the end, before the last of them failed."""
     import pandas as pd
 
-    logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+    logged = view.logged(rows, "nginx_status", "nginx_start", "connect_s")
     late = logged[logged["nginx_status"] < 499]
     failed = logged.loc[logged["nginx_status"] >= 499, "nginx_start"]
     if failed.empty:
@@ -249,8 +254,7 @@ def _closed_at_once(view: _View) -> list[Observation]:
     A process that ends drops what it was working on, and refuses connections afterwards.
     """
     rows = view.of(("connection_dropped",))
-    logged = view.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
-    lasted_s = logged["nginx_s"].dropna()
+    lasted_s = view.logged(rows, "nginx_s")["nginx_s"].dropna()
     if len(rows) < WHOLE * view.total or len(lasted_s) < FEWEST_CONNECTED:
         return []
     served = _between(rows, view.served)
@@ -274,9 +278,9 @@ def _connected(view: _View) -> list[Observation]:
     rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
     addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
     served = view.served
-    own = served[served["route"].isin(view.found.routes)]
+    own = int(served["route"].isin(view.found.routes).sum())
     # A route of which most requests were served may have lost packets: shorter responses lose fewer.
-    if len(rows) >= WHOLE * view.total and len(calm) and len(rows) >= len(own):
+    if len(rows) >= WHOLE * view.total and len(calm) and len(rows) >= own:
         routes = calm.groupby("route", observed=True)
         shared = [name for name, rows_of_route in routes if view.addresses(rows_of_route) & addresses]
         same = calm[calm["route"].isin(shared)]
@@ -378,10 +382,9 @@ def _routing(view: _View) -> list[Observation]:
 def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
     """Find that Nginx asked the addresses that served the same routes well outside of the incident."""
     good = view.found.well_served
-    good = good[~good["during"]]
-    good = good[good["upstream_addr"].notna() & good["route"].isin(view.found.routes)]
     addresses = set(rows["address"].dropna())
-    same = good[good["upstream_addr"].isin(addresses)]
+    before = ~good["during"] & good["route"].isin(view.found.routes)
+    same = good[before & good["upstream_addr"].isin(addresses)]
     if len(same) < FEWEST_OF_ROUTE or not addresses <= set(same["upstream_addr"]):
         return []
     text = message("health-routed-as-before", upstream=sorted(addresses), served=len(same))
@@ -405,14 +408,17 @@ def _whole_service(view: _View) -> list[Observation]:
         text = message("health-all-routes", paths=sorted(map(str, rows["route"].unique())))
         signals.append(Observation("all_routes", text, *view.rows(rows)))
     calm = view.calm
-    mine = calm["route"].map(
-        lambda name: is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
-    )
-    alive = calm[mine.astype(bool)]
+    mine = [
+        name
+        for name in calm["route"].unique()
+        if is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
+    ]
+    alive = calm[calm["route"].isin(mine)]
     if len(alive) >= FEWEST_OF_ROUTE and len(view.of(LATE)) >= WHOLE * view.total:
         text = message("health-check-served", paths=sorted(map(str, alive["route"].unique())))
         signals.append(Observation("health_check_served", text, *of_joined("nginx", alive)))
-    checks = view.fates[view.fates["route"].map(lambda name: is_health_check(str(name))).astype(bool)]
+    named = [name for name in view.fates["route"].unique() if is_health_check(str(name))]
+    checks = view.fates[view.fates["route"].isin(named)]
     if len(checks) >= FEWEST:
         text = message("health-check-affected", paths=sorted(map(str, checks["route"].unique())))
         signals.append(Observation("health_check", text, *view.rows(checks)))
@@ -462,7 +468,7 @@ def _served_beside(view: _View) -> list[Observation]:
     late = view.of(LATE)
     if len(late) < max(WHOLE * view.total, FEWEST_CONNECTED):
         return []
-    waiting = view.joined.loc[late.loc[late["row"] >= 0, "row"], ["route", "nginx_start", "nginx_s"]].dropna()
+    waiting = view.logged(late, "route", "nginx_start", "nginx_s").dropna()
     if len(waiting) < FEWEST_CONNECTED:
         return []
     waiting = waiting.iloc[:: math.ceil(len(waiting) / MOST_WAITS)]

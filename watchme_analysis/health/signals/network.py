@@ -82,11 +82,12 @@ def network(found: HealthContext) -> list[Observation]:
 
 def _passed_on(found: HealthContext) -> pd.DataFrame:
     """Return requests of the incident that Nginx passed to an affected service's usual address."""
-    rows = found.joined_during[found.joined_during["seen_nginx"]]
-    if rows["upstream_addr"].notna().any():
-        return rows[rows["upstream_addr"].isin(found.services)]
+    rows = found.joined_during
+    seen = rows["seen_nginx"]
+    if (seen & rows["upstream_addr"].notna()).any():
+        return rows[seen & rows["upstream_addr"].isin(found.services)]
     # A log that names no address has the paths that the configuration sends there.
-    return rows[rows["route"].map(found.upstreams).isin(found.services)]
+    return rows[seen & rows["route"].map(found.upstreams).isin(found.services)]
 
 
 def _by_access_log(found: HealthContext) -> list[Observation]:
@@ -379,10 +380,9 @@ def cut_from_host(found: HealthContext) -> list[Observation]:
 
 def _connected_probes(found: HealthContext, vantage: str) -> pd.DataFrame:
     """Return a vantage's probes of the incident that connected to an affected service."""
-    seen = found.observed
-    mine = seen[seen["during"] & (seen["vantage"] == vantage) & seen["route"].isin(found.routes)]
+    mine = found.affected.loc[found.affected["vantage"] == vantage, ["file", "line"]]
     probes = found.table("probes").dropna(subset=["connect_s"])
-    return probes.merge(mine[["file", "line"]].drop_duplicates(), on=["file", "line"])
+    return probes.merge(mine.drop_duplicates(), on=["file", "line"])
 
 
 @detects("networks_apart", group="networks", needs=("compose_settings",))

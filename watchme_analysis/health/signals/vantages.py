@@ -114,11 +114,7 @@ def at_bad_moments(found: HealthContext, vantage: str) -> tuple[pd.DataFrame, fl
     """
     import pandas as pd
 
-    probes = found.observed[
-        (found.observed["vantage"] == vantage)
-        & found.observed["during"]
-        & found.observed["route"].isin(found.routes)
-    ]
+    probes = found.affected[found.affected["vantage"] == vantage]
     if probes.empty or not found.outer["vantage"].isin(OUTER).any():
         return probes, 1.0
     outer = found.outer_requests
@@ -241,7 +237,8 @@ def _far_quicker(found: HealthContext, routes: list[str], than: list[str]) -> li
 
     What failed was not slowed a little, however soon it did.
     """
-    rows = found.observed[found.observed["during"] & found.observed["vantage"].isin(["edge", "nginx"])]
+    during = found.observed_during
+    rows = during.loc[during["vantage"].isin(["edge", "nginx"]), ["route", "failed", "duration_s"]]
     failing = rows.groupby("route")["failed"].mean() > CALM_SHARE
     times = rows.groupby("route")["duration_s"].median()
     longest = float(times.reindex(than).max()) if than else float("nan")
