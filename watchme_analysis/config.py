@@ -675,7 +675,7 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
     """
     environ = os.environ if environ is None else environ
     files = tuple((path, _text(path)) for path in _files(folder, environ))
-    read = tuple(stated for stated in environ.items() if stated[0].startswith(_VARIABLES))
+    read = tuple((name, environ[name]) for name in environ if name.startswith(_VARIABLES))
     return _config(files, read)
 
 
@@ -800,12 +800,17 @@ def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
     except FileNotFoundError:  # the working directory was deleted
         start = None
     if start is not None:
-        near = (place / FILE for place in (start, *start.parents))
-        found += [path for path in near if os.path.isfile(path)][:1]  # noqa: PTH113  never raises
+        found += [path for path in _near(start) if os.path.isfile(path)][:1]  # noqa: PTH113  never raises
     own = _user_file(environ)
     if own is not None and os.path.isfile(own) and own not in found:  # noqa: PTH113
         found.append(own)
     return found
+
+
+@lru_cache(maxsize=8)  # like _config
+def _near(start: Path) -> tuple[Path, ...]:
+    """Return the paths that the file may have in a folder and above, the nearest first."""
+    return tuple(place / FILE for place in (start, *start.parents))
 
 
 def _text(path: Path) -> str:

@@ -171,12 +171,12 @@ def _combined(how: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     import numpy as np
     import pandas as pd
 
-    sides = [side for side in (left, right) if isinstance(side, pd.Series)]
-    if not sides:
+    known = [side.notna() for side in (left, right) if isinstance(side, pd.Series)]
+    if not known:
         if how is operator.truediv and not right:
             return np.nan
         return how(left, right)
-    there = pd.concat(sides, axis=1).notna().any(axis=1)
+    there = known[0] | known[-1]
     left, right = (side.fillna(0.0) if isinstance(side, pd.Series) else side for side in (left, right))
     if how is operator.truediv:
         right = right.replace(0.0, np.nan) if isinstance(right, pd.Series) else right or np.nan

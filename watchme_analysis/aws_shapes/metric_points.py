@@ -434,6 +434,9 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         return frame, []
     if table == "metric_queries":
         return _finish_queries(frame)
+    # Points that differ in some columns of their key are different points, and nearly all do in these.
+    if not frame.duplicated(["dimensions", "metric", "stat", "period_s", "time"]).any():
+        return frame, []
     keyed = _keyed(frame)
     same_point = keyed.duplicated([*_SERIES, *_UNNAMED, "time"], keep="last")
     if not same_point.any():

@@ -49,12 +49,14 @@ def matching(inv: Investigation, table: str, *conditions: Condition, once_by: st
     once_by
         Column of which each value counts once: several queries of logs return the same event.
     """
+    import numpy as np
+
     frame = inv.table(table)
     column = TABLES[table].time
+    meets = np.ones(len(frame), dtype=bool)
     for name, operator, value in conditions:
-        frame = frame[_mask(frame[name], operator, value).fillna(False).astype(bool)]
-    if once_by is not None:
-        frame = frame.drop_duplicates(once_by)
+        meets &= _mask(frame[name], operator, value).fillna(False).to_numpy(dtype=bool)
+    rows = int(meets.sum()) if once_by is None else frame[once_by][meets].nunique(dropna=False)
     parts = [_sql(*condition) for condition in conditions]
     if inv.window is not None and column is not None:
         bounds = f"{_sql(column, '>=', inv.window.start)} and {_sql(column, '<', inv.window.end)}"
@@ -62,7 +64,7 @@ def matching(inv: Investigation, table: str, *conditions: Condition, once_by: st
     where = f" where {' and '.join(parts)}" if parts else ""
     distinct = f"distinct on ({once_by}) " if once_by is not None else ""
     order = f" order by {column}" if column is not None and once_by is None else ""
-    return Rows(table=table, rows=len(frame), sql=f"select {distinct}* from {table}{where}{order}")
+    return Rows(table=table, rows=rows, sql=f"select {distinct}* from {table}{where}{order}")
 
 
 def _mask(column: Any, operator: str, value: Any) -> Any:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
@@ -426,12 +426,19 @@ class Source:
 
     def knows_name(self, raw: RawFile) -> bool:
         """Return whether the file's name matches a pattern."""
-        last = Path(raw.name).name
-        return any(
-            fnmatch.fnmatch(raw.name if "/" in pattern else last, pattern)
-            or ("/" in pattern and fnmatch.fnmatch(raw.name, f"*/{pattern}"))
-            for pattern in self.patterns
-        )
+        # The files of a folder are compared with the patterns of all readers, several times.
+        return _fits(raw.name, self.patterns)
+
+
+@lru_cache(maxsize=1 << 14)
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    """Return whether a relative path matches a pattern of :attr:`Source.patterns`."""
+    last = Path(name).name
+    return any(
+        fnmatch.fnmatch(name if "/" in pattern else last, pattern)
+        or ("/" in pattern and fnmatch.fnmatch(name, f"*/{pattern}"))
+        for pattern in patterns
+    )
 
 
 def one_table(

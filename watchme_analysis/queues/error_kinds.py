@@ -199,10 +199,9 @@ def logged_errors(
     """
     import pandas as pd
 
-    queries = log_queries[log_queries["function"] == function] if function else log_queries.iloc[0:0]
-    events = log_events[
-        (log_events["function"] == function) & log_events["kind"].isin(["error", "timeout"])
-    ].drop_duplicates("ptr")
+    is_cut = log_queries.loc[log_queries["function"] == function, "truncated"].fillna(False)
+    is_error = (log_events["function"] == function) & log_events["kind"].isin(["error", "timeout"])
+    events = log_events.loc[is_error, ["ptr", "time", "error_type", "message"]].drop_duplicates("ptr")
     if start is not None:
         events = events[events["time"] >= start]
     if end is not None:
@@ -232,7 +231,7 @@ def logged_errors(
         counts,
         examples,
         int(sum(counts.values())),
-        bool(queries["truncated"].fillna(False).any()),
+        bool(function) and bool(is_cut.any()),
         events["time"].min().to_pydatetime() if events["time"].notna().any() else None,
         None if first_of_main is pd.NaT else first_of_main.to_pydatetime(),
         int((events["time"] < first_of_main).sum()),

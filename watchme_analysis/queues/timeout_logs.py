@@ -58,7 +58,8 @@ def read_timeout_logs(
     Only invocations with a START line count, because the first lines of others may be outside the query.
     Invocations without a call are classified only if successful invocations of the same log name a call.
     """
-    own = log_events[(log_events["function"] == function) & log_events["request_id"].notna()]
+    is_own = (log_events["function"] == function) & log_events["request_id"].notna()
+    own = log_events.loc[is_own, ["ptr", "time", "kind", "request_id", "message"]]
     own = own.drop_duplicates("ptr").sort_values("time", kind="stable")
     late = own[own["kind"] == "timeout"]
     if start is not None:

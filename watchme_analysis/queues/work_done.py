@@ -84,8 +84,8 @@ def work_done(tables: Tables) -> Done:
     Records are joined by request ID. A successful invocation named the message or the work, ended, and logged
     neither an error nor a timeout.
     """
-    events = tables.table("log_events")
-    events = events[events["request_id"].notna()]
+    events = tables.table("log_events")[["request_id", "kind", "function", "message"]]
+    events = events.dropna(subset=["request_id"])
     if events.empty:
         return Done()
     failed = set(events.loc[events["kind"].isin(["error", "timeout"]), "request_id"])
@@ -125,7 +125,7 @@ class Failed(NamedTuple):
 
 def failed_with(tables: Tables) -> dict[str, Failed]:
     """Return the error of the failed invocation by message ID, where one log names both."""
-    events = tables.table("log_events")
+    events = tables.table("log_events")[["request_id", "kind", "error_type", "message"]]
     failed = events[events["kind"].isin(["error", "timeout"])].dropna(subset=["request_id"])
     errors = map(Failed, failed["error_type"].fillna("").tolist(), failed["message"].fillna("").tolist())
     by_request: dict[str, Failed] = dict(zip(failed["request_id"].tolist(), errors, strict=True))
