@@ -59,8 +59,11 @@ def compiled_routes(paths: pa.Array) -> pa.Array:
 
 def route_templates(paths: pd.Series) -> pd.Series:
     """Return :func:`route_of` of every path; null stays null."""
-    routes = {path: route_of(path) for path in paths.dropna().unique()}
-    return paths.map(routes).astype("string")
+    import pandas as pd
+
+    codes, known = pd.factorize(paths)
+    routes = pd.array([route_of(path) for path in known], dtype="string")
+    return pd.Series(routes.take(codes, allow_fill=True), index=paths.index, name=paths.name)
 
 
 def same_endpoint(endpoint: str, known: list[str]) -> str | None:

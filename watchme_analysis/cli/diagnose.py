@@ -116,10 +116,11 @@ def diagnose(question: str, case: Path, with_sql: bool, **options: Any) -> int:
         for each in questions
     }
     language = str(options["language"])
-    is_met = any(meets(options["fail_on"], diagnosis.to_dict(language)) for diagnosis in found.values())
-    code = FOUND if is_met else 0
-    if output.form != TABLE:
+    results = {}
+    if options["fail_on"] or output.form != TABLE:
         results = {each: diagnosis.to_dict(language) for each, diagnosis in found.items()}
+    code = FOUND if any(meets(options["fail_on"], result) for result in results.values()) else 0
+    if output.form != TABLE:
         whole = results if question == ALL else results[question]
         output.write_document(whole, lambda: (row for each in results.values() for row in _rows(each)))
         return code

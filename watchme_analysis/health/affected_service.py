@@ -52,7 +52,7 @@ def service_name(found: HealthContext, table: pd.DataFrame) -> str:
 
     The start commands name the service of an address; a file without a suffix is the main service's.
     """
-    names = set(table["service"].fillna(""))
+    names = set(table["service"].fillna("").unique())
     hosts, addresses = found.hosts(found.services[:1]), set(found.known_as(found.services[:1]))
     processes = found.table("app_processes")
     for addr, port, service in zip(processes["addr"], processes["port"], processes["service"], strict=True):
@@ -96,17 +96,17 @@ def own_source(found: HealthContext, name: str) -> pd.DataFrame:
 def _own_source(inv: Investigation) -> dict[str, pd.DataFrame]:
     """Return the source of the affected service by table; many detectors read it."""
     found = inv.once(health_context)
+    every = set(found.table("app_handlers")["application_file"].dropna())
+    addresses = found.known_as(found.services[:1])
+    running = running_applications(addresses, found.table("app_processes"), found.compose_services, every)
+    if running & every or (running and not every):
+        return {name: of_applications(found.table(name), running) for name in ("app_handlers", "app_calls")}
     return {name: _of_affected_service(found, name) for name in ("app_handlers", "app_calls")}
 
 
 def _of_affected_service(found: HealthContext, name: str) -> pd.DataFrame:
+    """Return the rows of a table that its file names and the affected routes show to be the service's."""
     table, processes = found.table(name), found.table("app_processes")
-    every = set(found.table("app_handlers")["application_file"].dropna())
-    services = found.compose_services
-    addresses = found.known_as(found.services[:1])
-    running = running_applications(addresses, processes, services, every)
-    if running & every or (running and not every):
-        return of_applications(table, running)
     hosts = found.hosts(found.services[:1])
     mine = set(processes.loc[processes["addr"].isin(hosts), "service"].dropna())
     if mine and len(table):
@@ -175,7 +175,9 @@ def waiting(found: HealthContext, at: pd.Index) -> pd.Series | None:
     rows = found.joined.loc[mine, ["nginx_start", "nginx_end", "nginx_s"]]
     if rows.empty or not rows["nginx_s"].notna().any():
         return None
-    begun, ended = (np.sort(rows[name].to_numpy()) for name in ("nginx_start", "nginx_end"))
-    moments = at.to_numpy()
+    begun, ended = (
+        np.sort(pd.DatetimeIndex(rows[name]).as_unit("us").asi8) for name in ("nginx_start", "nginx_end")
+    )
+    moments = pd.DatetimeIndex(at).as_unit("us").asi8
     now = np.searchsorted(begun, moments, side="right") - np.searchsorted(ended, moments, side="right")
     return pd.Series(now, index=at, dtype="float64")

@@ -446,21 +446,25 @@ def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
     # These columns alone: to choose rows of all of them takes most of the time.
     columns = ["route", "upstream_addr", "during", "nginx_bad"]
     passed_on = joined.loc[joined["upstream_addr"].notna(), columns]
-    for chosen in (
-        passed_on[~passed_on["during"] & ~passed_on["nginx_bad"]],
-        passed_on[~passed_on["nginx_bad"]],
-    ):
-        for route, group in chosen.groupby("route"):
-            found.setdefault(str(route), str(group["upstream_addr"].mode().iloc[0]))
+    well = passed_on[~passed_on["nginx_bad"]]
+    for chosen in (well[~well["during"]], well):
+        for route, address in _commonest_upstreams(chosen):
+            found.setdefault(route, address)
     examples = joined[["route", "path"]].drop_duplicates("route").set_index("route")["path"]
     for route, path in examples.items():
         place = nginx.wider(str(path)) or nginx.serving(str(path))
         if str(route) not in found and place is not None and place.addresses:
             found[str(route)] = place.addresses[0]
     # Where nothing went well in the whole record, and a variable names the address.
-    for route, group in passed_on.groupby("route"):
-        found.setdefault(str(route), str(group["upstream_addr"].mode().iloc[0]))
+    for route, address in _commonest_upstreams(passed_on):
+        found.setdefault(route, address)
     return found
+
+
+def _commonest_upstreams(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the routes of requests, in order, each with its commonest upstream (the first by name)."""
+    counts = rows.groupby(["route", "upstream_addr"]).size()
+    return [(str(route), str(address)) for route, address in counts.groupby(level="route").idxmax()]
 
 
 def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, ...]:

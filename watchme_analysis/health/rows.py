@@ -65,13 +65,15 @@ def lines(table: str, rows: pd.DataFrame) -> Rows:
     rows
         Rows with ``file`` and ``line``, as the table has them.
     """
-    return Rows(table, len(rows), f"select * from {table} where {_standing(rows)}")
+    condition = _standing(rows["file"], rows["line"])
+    return Rows(table, len(rows), f"select * from {table} where {condition}")
 
 
 def of_joined(side: str, rows: pd.DataFrame) -> Rows:
     """Return what a layer (``edge``, ``nginx``) logged of some joined requests."""
-    names = {f"{side}_file": "file", f"{side}_line": "line"}
-    return lines(LOGS[side], rows[list(names)].rename(columns=names))
+    table = LOGS[side]
+    condition = _standing(rows[f"{side}_file"], rows[f"{side}_line"])
+    return Rows(table, len(rows), f"select * from {table} where {condition}")
 
 
 def of_observed(rows: pd.DataFrame) -> Rows:
@@ -89,18 +91,23 @@ def of_observed(rows: pd.DataFrame) -> Rows:
         status = "null::bigint" if table == "error_log" else "status"
         parts.append(
             f"select '{table}' as source, file, line, {moment} as time, path, {status} as status "
-            f"from {table} where {_standing(group)}"
+            f"from {table} where {_standing(group['file'], group['line'])}"
         )
     sql = " union all ".join(parts) + " order by time"
     return Rows(", ".join(table for table, _ in groups), len(rows), sql)
 
 
-def _standing(rows: pd.DataFrame) -> str:
-    """Return the condition that a row stands in the files and lines of some rows."""
-    parts = []
-    for file, group in rows.groupby("file", sort=True):
-        numbers = sorted({int(line) for line in group["line"].dropna()})
-        parts.append(f"(file = {quoted(str(file))} and ({_numbers(numbers)}))")
+def _standing(files: pd.Series, numbers: pd.Series) -> str:
+    """Return the condition that a row stands in some files and lines, given for each of the same rows."""
+    import pandas as pd
+
+    lines_of: dict[str, set[int]] = {}
+    for file, line in zip(files.to_numpy(dtype=object), numbers.to_numpy(dtype=object), strict=True):
+        if isinstance(file, str):
+            known = lines_of.setdefault(file, set())
+            if not pd.isna(line):
+                known.add(int(line))
+    parts = [f"(file = {quoted(file)} and ({_numbers(sorted(lines_of[file]))}))" for file in sorted(lines_of)]
     return "(" + " or ".join(parts) + ")" if parts else "false"
 
 

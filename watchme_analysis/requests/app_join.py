@@ -91,7 +91,8 @@ def join_app(
         )
         whole = in_whole_seconds(requests["nginx_end"]) and bool(requests["seen_nginx"].any())
         slack_s, fine_s = (SLACK_WHOLE_S, STEP_WHOLE_S) if whole else (SLACK_S, STEP_S)
-        answers = records[(records["kind"] == "access") & ~records["row"].isin(by_id.values())]
+        is_answer = (records["kind"] == "access") & ~records["row"].isin(by_id.values())
+        answers = records.loc[is_answer, ["path", "status", "client_addr", "row", "service", "second"]]
         left = known[~known["at"].isin(by_id)]
         for _, group in left.groupby("target"):
             service, skew = _service_of(group, answers, fine_s)
@@ -138,13 +139,13 @@ def _by_id(requests: pd.DataFrame, records: pd.DataFrame) -> dict[int, int]:
     """Return, by position of a request, the position of the last log line with its ray or request id."""
     known: dict[str, int] = {}
     for name in ("ray", "request_id"):
-        for at, value in enumerate(requests[name]):
+        for at, value in enumerate(requests[name].to_numpy(dtype=object)):
             if isinstance(value, str) and len(value) >= _RAY_LENGTH:
                 known.setdefault(value.lower().replace("-", ""), at)
     found: dict[int, int] = {}
     if not known:
         return found
-    for row, message in zip(records["row"], records["message"], strict=True):
+    for row, message in zip(records["row"], records["message"].to_numpy(dtype=object), strict=True):
         for word in _ID.findall(message) if isinstance(message, str) else ():
             plain = word.lower().replace("-", "")
             request = known.get(plain, known.get(plain[:_RAY_LENGTH]))

@@ -67,13 +67,18 @@ def pairs_by_ray(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    def numbered(frame: pd.DataFrame, side: str) -> pd.DataFrame:
-        found = pd.DataFrame({"ray": frame[f"{side}_ray"], side: frame.index}).dropna(subset=["ray"])
-        found["turn"] = found.groupby("ray").cumcount()
-        return found
-
-    pairs = numbered(nginx, "nginx").merge(numbered(edge, "edge"), on=["ray", "turn"])
-    return pairs[["nginx", "edge"]].assign(joined_by="ray", join_candidates=1)
+    waiting: dict[str, list[int]] = {}
+    for ray, at in zip(edge["edge_ray"].to_numpy(dtype=object)[::-1], edge.index[::-1], strict=True):
+        if isinstance(ray, str):
+            waiting.setdefault(ray, []).append(at)
+    # The last of each list is the earliest.
+    pairs = [
+        (at, waiting[ray].pop())
+        for ray, at in zip(nginx["nginx_ray"].to_numpy(dtype=object), nginx.index, strict=True)
+        if isinstance(ray, str) and waiting.get(ray)
+    ]
+    found = pd.DataFrame(pairs, columns=["nginx", "edge"], dtype="int64")
+    return found.assign(joined_by="ray", join_candidates=1)
 
 
 def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:

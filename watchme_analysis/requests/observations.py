@@ -342,7 +342,7 @@ def lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
         {
             "row": seen.index,
             "route": seen["route"].to_numpy(),
-            "second": seen["nginx_end"].dt.floor("s").to_numpy(),
+            "second": seen["nginx_end"].dt.floor("s").array,
             "bad": seen["nginx_bad"].to_numpy(),
         }
     ).sort_values("bad", ascending=False, kind="stable")
@@ -358,5 +358,7 @@ def lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
         found.append(pairs[["row", "error_row"]])
         left = left[~left["error_row"].isin(pairs["error_row"])]
         requests = requests[~requests["row"].isin(pairs["row"])]
+        if left.empty or requests.empty:
+            break
     pairs = pd.concat(found, ignore_index=True)
     return pd.Series(pairs["error_row"].to_numpy(), index=pairs["row"].to_numpy(), dtype="int64")

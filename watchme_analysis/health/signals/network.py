@@ -272,8 +272,12 @@ def _local_address(found: HealthContext) -> list[Observation]:
 @detects("new_alone_bad", group="new and kept connections", needs=("access_log/times",))
 def new_connections(found: HealthContext) -> list[Observation]:
     """Compare requests to the affected services over new connections with those over kept ones."""
-    bad = found.rows("nginx", bad=True)
-    if bad["upstream_addr"].isin(found.services).sum() < NEW_BAD_SHARE * FEWEST_NEW:
+    bad, good = (
+        int(found.rows("nginx", bad=is_bad)["upstream_addr"].isin(found.services).sum())
+        for is_bad in (True, False)
+    )
+    # Too few of either kind: to follow all requests into the application takes long.
+    if bad < NEW_BAD_SHARE * FEWEST_NEW or good < (1 - KEPT_BAD_SHARE) * FEWEST_NEW:
         return []
     frame = found.inv.once(joined_with_application).frame
     chosen = frame["during"] & frame["seen_nginx"] & frame["route"].isin(found.routes)

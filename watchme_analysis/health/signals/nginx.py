@@ -355,7 +355,9 @@ def at_once(found: HealthContext) -> list[Observation]:
 
 def _answers(log: pd.DataFrame) -> pd.DataFrame:
     """Return what an application logged of requests, ``path`` without its query."""
-    mine = log[(log["kind"] == "access") & log["path"].notna()]
+    mine = log.loc[
+        (log["kind"] == "access") & log["path"].notna(), ["file", "line", "time", "path", "status"]
+    ]
     return mine.assign(path=mine["path"].str.replace(r"\?.*", "", regex=True))
 
 

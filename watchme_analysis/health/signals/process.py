@@ -74,11 +74,10 @@ def process(found: HealthContext) -> list[Observation]:
 
 def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd.DataFrame:
     """Return the CPU of the other processes measured, a column each."""
-    rest = metrics[(metrics["service"].fillna("") != service) & (metrics["metric"] == "cpu_pct")]
-    rest = rest[(rest["time"] >= during.index.min()) & (rest["time"] <= during.index.max())].dropna(
-        subset=["value"]
-    )
-    named = rest.assign(service=rest["service"].fillna(""))
+    names, times = metrics["service"].fillna(""), metrics["time"]
+    is_meanwhile = (times >= during.index.min()) & (times <= during.index.max())
+    is_cpu = (metrics["metric"] == "cpu_pct") & metrics["value"].notna()
+    named = metrics.assign(service=names)[is_cpu & (names != service) & is_meanwhile]
     return named.pivot_table(index="time", columns="service", values="value", aggfunc="last").astype(
         "float64"
     )
