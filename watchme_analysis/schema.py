@@ -702,7 +702,9 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def frame_of_values(name: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def frame_of_values(
+    name: str, rows: Sequence[Mapping[str, Any]], *, keeps_empty: bool = False
+) -> pd.DataFrame:
     """Return rows as a table, with the columns of the data dictionary, in order and dtype.
 
     Parameters
@@ -711,6 +713,9 @@ def frame_of_values(name: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFram
         Table.
     rows
         A mapping of columns to values for each row. A column that it lacks is null, and so is an empty text.
+        A whole number as a time is microseconds since the epoch.
+    keeps_empty
+        Whether an empty text stays one.
 
     Raises
     ------
@@ -734,7 +739,7 @@ def frame_of_values(name: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFram
     dtypes = _dtypes(name)
     for column in schema.columns:
         values = [row.get(column.name) for row in rows] if column.name in present else []
-        if column.kind == "text" and "" in values:
+        if column.kind == "text" and not keeps_empty and "" in values:
             values = [None if value == "" else value for value in values]
         if all(value is None for value in values):
             columns[column.name] = _nulls(name, column.name, len(rows))
@@ -752,12 +757,24 @@ def _array_of(values: list[Any], kind: Kind, dtype: Any) -> Any:
     import pyarrow as pa
 
     if kind == "time":
+        if {int, type(None)}.issuperset(map(type, values)):
+            return _times_of(values)
         series = pd.Series(values)
         return (series if series.dtype == dtype else pd.to_datetime(series, utc=True).astype(dtype)).array
     if kind in ("text", "json") and {str, type(None)}.issuperset(map(type, values)):
         # pandas would look at each value for what it may be, which takes twice to five times as long.
         return pd.arrays.ArrowStringArray(pa.array(values, pa.large_string()), dtype=dtype)
     return pd.array(values, dtype=dtype)
+
+
+def _times_of(moments_us: Iterable[int | None]) -> Any:
+    """Return microseconds since the epoch as a column of times; None becomes NaT."""
+    import numpy as np
+    import pandas as pd
+
+    missing = np.iinfo(np.int64).min
+    values = np.array([missing if moment is None else moment for moment in moments_us], dtype=np.int64)
+    return pd.Series(values.view("datetime64[us]")).dt.tz_localize("UTC").array
 
 
 def _check_columns(name: str, columns: Iterable[str]) -> None:

@@ -129,7 +129,7 @@ cli.params += verbosity_options()
 
 # Objects made since the last search for unused cycles. Rows of evidence are hundreds of thousands of small
 # objects that live until the command ends; Python's 700 searches all of them again and again.
-_COLLECT_FROM = 50_000
+_COLLECT_FROM = 200_000
 
 
 def main() -> None:

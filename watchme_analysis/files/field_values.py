@@ -10,12 +10,12 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Range of times, in microseconds, that both tables and Python's datetime can hold.
@@ -134,16 +134,6 @@ def across_repeated_hours(moments: Sequence[int], zone: tzinfo) -> list[int]:
         again = between > 0 and (again or bool(found and moment < found[-1] - _HALF_AN_HOUR))
         found.append(moment + between * again)
     return found
-
-
-def time_column(moments: Sequence[int | None]) -> pd.Series[Any]:
-    """Return microseconds since the epoch as a column of UTC times; None becomes NaT."""
-    import numpy as np
-    import pandas as pd
-
-    missing = np.iinfo(np.int64).min
-    values = np.array([missing if moment is None else moment for moment in moments], dtype=np.int64)
-    return pd.Series(values.view("datetime64[us]")).dt.tz_localize("UTC")
 
 
 def number(value: object) -> float | None:

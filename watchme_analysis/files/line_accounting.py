@@ -6,16 +6,15 @@ result as a :class:`~watchme_analysis.retrieval.Retrieval`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from watchme_analysis.files.field_values import time_column
 from watchme_analysis.files.lines import display_text, each_line, long_line_problem
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
-from watchme_analysis.schema import conform, table_schema
+from watchme_analysis.schema import frame_of_values
 from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
@@ -190,18 +189,12 @@ class TextAccounting(LineAccounting):
             self.rows = []
 
     def _framed(self) -> pd.DataFrame:
-        import pandas as pd
-
-        moments = [column.name for column in table_schema(self.table).columns if column.kind == "time"]
-
-        def made(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-            frame = pd.DataFrame(rows)
-            for name in (name for name in moments if name in frame.columns):
-                moments_us = (row.get(name) for row in rows)
-                frame[name] = time_column([None if value is None else int(value) for value in moments_us])
-            return conform(self.table, frame)
-
-        return frame_of_rows(self.table, self.rows, self.raw.remarks, made)
+        return frame_of_rows(
+            self.table,
+            self.rows,
+            self.raw.remarks,
+            lambda rows: frame_of_values(self.table, rows, keeps_empty=True),
+        )
 
     def finish(self, times: Iterable[str]) -> tuple[pd.DataFrame, Retrieval]:
         """Return the rows as the table's frame, and the retrieval; that of a damaged file is truncated.

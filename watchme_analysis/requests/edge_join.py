@@ -29,7 +29,10 @@ def client_requests(edge_log: pd.DataFrame) -> pd.DataFrame:
         Table ``edge_log``.
     """
     more = edge_log["extra"].fillna("")
-    parents = more.str.extract(_PARENT, expand=False).where(more.str.contains(_SUBREQUEST, regex=False))
+    is_inner = more.str.contains(_SUBREQUEST, regex=False)
+    if not is_inner.any():
+        return edge_log
+    parents = more.str.extract(_PARENT, expand=False).where(is_inner)
     subrequests = edge_log.assign(parent=parents)[parents.notna() & parents.isin(edge_log["ray_id"])]
     if subrequests.empty:
         return edge_log
