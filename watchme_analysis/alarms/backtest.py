@@ -17,6 +17,7 @@ from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -117,9 +118,21 @@ class History:
     series: pd.Series
     stat: str
     period_s: int
+    _by_period: dict[int, pd.Series] = field(default_factory=dict, init=False, repr=False, compare=False)
     _points: dict[tuple[Any, ...], pd.Series] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def by_period(self, period_s: int) -> pd.Series:
+        """Return the values combined by period, computed once for rules with windows of several periods."""
+        if period_s not in self._by_period:
+            self._by_period[period_s] = _by_period(self.series.dropna(), f"{period_s}s", self.how)
+        return self._by_period[period_s]
+
+    @property
+    def how(self) -> str:
+        """How values of shorter periods are combined."""
+        return _HOW.get(self.stat, "max")
 
     def points(self, rule: Rule, span: Span | None = None) -> pd.Series:
         """Return :func:`period_values`, computed once for rules that differ in their thresholds alone."""
@@ -261,10 +274,12 @@ def _stride(rule: Rule, history_period_s: int) -> int:
 
 def _run(values: pd.Series, rule: Rule, stride: int, enough: list[bool] | None) -> AlarmRun:
     """Return the alarm states over data points indexed by the end of their periods."""
+    import numpy as np
+
     breaching = COMPARISONS[rule.comparison](values, rule.threshold)
-    pairs = zip(breaching.tolist(), values.isna().tolist(), strict=True)
-    points = [None if missing else bool(hit) for hit, missing in pairs]
-    return run_of_points(points, values.index, rule, stride, enough)
+    points = np.array(breaching, dtype=object)
+    points[values.isna()] = None
+    return run_of_points(points.tolist(), values.index, rule, stride, enough)
 
 
 def run_of_points(
@@ -290,6 +305,7 @@ def run_of_points(
         Whether each evaluation has enough samples; without enough, the state stays. None means that all have
         enough.
     """
+    import numpy as np
     import pandas as pd
 
     length = (rule.evaluation_periods + rule.extra_periods - 1) * stride
@@ -320,7 +336,8 @@ def run_of_points(
         lengths.append(until - i)
         i = until
     repeated = pd.array(states, dtype="string").repeat(lengths)
-    return run_of_states(pd.Series(repeated, index=times, name="state"))
+    in_alarm = np.repeat(np.array([state == "ALARM" for state in states], dtype=bool), lengths)
+    return AlarmRun(_raised(in_alarm, times), pd.Series(repeated, index=times, name="state"))
 
 
 def _window_changes(
@@ -346,13 +363,17 @@ def _window_changes(
 
 def run_of_states(states: pd.Series, uncertainty_s: float = 0.0) -> AlarmRun:
     """Return the alarm run of a series of states, indexed by the time of evaluation."""
+    in_alarm = (states == "ALARM").to_numpy(dtype=bool)
+    return AlarmRun(_raised(in_alarm, states.index), states, uncertainty_s)
+
+
+def _raised(in_alarm: np.ndarray, times: pd.DatetimeIndex) -> tuple[tuple[datetime, datetime | None], ...]:
+    """Return start and end of each interval in state ALARM."""
     import numpy as np
 
-    in_alarm = (states == "ALARM").to_numpy(dtype=bool)
     # Changes alternate: the state ALARM begins, then it ends.
-    changes = states.index[np.flatnonzero(np.diff(in_alarm, prepend=False))].to_pydatetime().tolist()
-    raised = zip_longest(changes[::2], changes[1::2])
-    return AlarmRun(tuple(raised), states, uncertainty_s)
+    changes = times[np.flatnonzero(np.diff(in_alarm, prepend=False))].to_pydatetime().tolist()
+    return tuple(zip_longest(changes[::2], changes[1::2]))
 
 
 def _step(rule: Rule, history_period_s: int) -> int:
@@ -373,11 +394,9 @@ def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.
     series, stat = history.series, history.stat
     if stat not in _HOW and not stat.startswith(("p", "tm")):
         raise InputError(error_message("error-alarm-statistic", stat=repr(stat), known=", ".join(_HOW)))
-    known = series.dropna()
     first, end = span or (None, None)
     if series.empty and (first is None or end is None):
         return pd.Series(dtype="float64", index=pd.DatetimeIndex([], tz="UTC"))
-    how = _HOW.get(stat, "max")
     step = _step(rule, history.period_s)
     floor = f"{history.period_s if rule.sliding else rule.period_s}s"
     starts = [moment for moment in (first, series.index.min()) if not pd.isna(moment)]
@@ -386,13 +405,13 @@ def period_values(history: History, rule: Rule, span: Span | None = None) -> pd.
     last = max(pd.Timestamp(moment) for moment in ends if not pd.isna(moment))
     if not rule.sliding:
         grid = pd.date_range(begin, last.ceil(floor), freq=floor, inclusive="left")
-        values = _by_period(known, floor, how).reindex(grid)
+        values = history.by_period(rule.period_s).reindex(grid)
         values.index = values.index + timedelta(seconds=rule.period_s)
         return values
     grid = pd.date_range(begin, last, freq=f"{step}s", inclusive="left")
-    placed = _by_period(known, f"{step}s", how).reindex(grid)
+    placed = history.by_period(step).reindex(grid)
     width = rule.period_s // step
-    values = placed.rolling(width, min_periods=1).agg(how) if width > 1 else placed
+    values = placed.rolling(width, min_periods=1).agg(history.how) if width > 1 else placed
     values.index = values.index + timedelta(seconds=step)
     # Data before the first whole period was not recorded, which differs from a missing data point.
     return values.iloc[width - 1 :]

@@ -208,7 +208,10 @@ def event_row(file: str | None, query: dict[str, Any], result: list[Any], words:
     message = values.get("@message")
     if message is not None and not isinstance(message, str):
         message = json_text(message)
-    facts = classify_message(message, words) if message is not None else MessageFacts(kind="")
+    request_id = values.get("@requestId")
+    facts = MessageFacts(kind="")
+    if message is not None:
+        facts = classify_message(message, words, request_id)
     others = {}
     if not _COLUMN_FIELDS.issuperset(values):
         others = {name: values[name] for name in values if name not in _COLUMN_FIELDS}
@@ -224,7 +227,7 @@ def event_row(file: str | None, query: dict[str, Any], result: list[Any], words:
         "time": insights_time(values.get("@timestamp")) or _bin_time(others),
         "message": message.rstrip("\r\n") if message is not None else None,
         "log_stream": values.get("@logStream"),
-        "request_id": values.get("@requestId") or facts.request_id,
+        "request_id": request_id or facts.request_id,
         "ptr": values.get("@ptr"),
         "kind": facts.kind,
         "level": facts.level,

@@ -167,7 +167,9 @@ class MessageFacts:
     init_ms: float | None = None
 
 
-def classify_message(message: str, words: LogWords = _NO_WORDS) -> MessageFacts:
+def classify_message(
+    message: str, words: LogWords = _NO_WORDS, request_id: str | None = None
+) -> MessageFacts:
     """Return the facts of a log message.
 
     Parameters
@@ -176,12 +178,14 @@ def classify_message(message: str, words: LogWords = _NO_WORDS) -> MessageFacts:
         Message as logged, with or without its line break.
     words
         Words for errors beside the usual English ones.
+    request_id
+        Request id of a text message, where it is known; else it is looked for in the message.
     """
     if message[:1] == "{":
         facts = _classify_json(message, words)
         if facts is not None:
             return facts
-    facts = MessageFacts(request_id=_request_id(message))
+    facts = MessageFacts(request_id=request_id or _request_id(message))
     if beginning := _PLATFORM_BEGINNING.match(message):
         facts.kind = _PLATFORM[beginning[0]]
         if facts.kind in {"report", "init_report"}:

@@ -374,11 +374,12 @@ def _modified(
     for moment in _times(functions.loc[functions["function"] == pipeline.function, "last_modified"]):
         yield "functions", moment, message("backlog-changed-code-or-configuration"), "function_code", {}
     mappings = tables.table("event_source_mappings")
-    for row in mappings[mappings["queue"] == pipeline.queue].itertuples():
-        off = str(row.state).startswith("Disabl")
+    own = mappings.loc[mappings["queue"] == pipeline.queue, ["state", "last_modified"]]
+    own = own.dropna(subset=["last_modified"])
+    for state, moment in zip(own["state"], _times(own["last_modified"]), strict=True):
+        off = str(state).startswith("Disabl")
         what = message("backlog-mapping-disabled" if off else "backlog-mapping-changed")
-        for moment in _times(mappings.loc[[row.Index], "last_modified"]):
-            yield "event_source_mappings", moment, what, "mapping_updated", {"enabled": str(not off).lower()}
+        yield "event_source_mappings", moment, what, "mapping_updated", {"enabled": str(not off).lower()}
 
 
 def _times(column: pd.Series) -> list[datetime]:

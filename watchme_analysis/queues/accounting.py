@@ -302,7 +302,7 @@ def _woke_with(pipeline: Pipeline) -> int:
 def _at_end(pipeline: Pipeline, tables: Tables) -> tuple[int, int]:
     """Return visible and in-flight messages at the end: from the snapshot unless a window was selected."""
     queues = tables.table("queues")
-    rows = queues[queues["queue"] == pipeline.queue]
+    rows = queues.loc[queues["queue"] == pipeline.queue, ["visible", "in_flight", "delayed"]]
     if getattr(tables, "window", None) is None and len(rows) and rows["visible"].notna().any():
         last = rows.iloc[-1].fillna(0)
         return int(last["visible"]) + int(last["delayed"]), int(last["in_flight"])

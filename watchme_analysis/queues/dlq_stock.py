@@ -235,11 +235,10 @@ def _lower(series: pd.Series) -> list[int]:
 def _snapshot(tables: Tables, name: str) -> int | None:
     """Return the number of messages in the queue when it was described; None when unknown."""
     queues = tables.table("queues")
-    rows = queues[queues["queue"] == name]
+    rows = queues.loc[queues["queue"] == name, ["visible", "in_flight", "delayed"]]
     if rows.empty or rows["visible"].isna().all():
         return None
-    last = rows.iloc[-1]
-    return int(last[["visible", "in_flight", "delayed"]].fillna(0).sum())
+    return int(rows.iloc[-1].fillna(0).sum())
 
 
 def _shared(tables: Tables, pipeline: Pipeline) -> list[str]:

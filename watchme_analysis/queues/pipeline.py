@@ -155,10 +155,10 @@ def metric_groups(tables: Tables) -> dict[Any, pd.DataFrame]:
 
     Points without a resource, metric or time are dropped; duplicates stay in.
     """
-    # Of all columns, the groups of a week would take several times as long as all else here.
-    metrics = tables.table("metrics")[["resource", "metric", "stat", "period_s", "time", "value"]]
-    metrics = metrics.dropna(subset=["metric", "resource", "time"])
-    groups = metrics.groupby(["resource", "metric", "stat", "period_s"], dropna=True)
+    metrics = tables.table("metrics").dropna(subset=["metric", "resource", "time"])
+    series = [metrics[name] for name in ("resource", "metric", "stat", "period_s")]
+    # To take all columns of each series apart would take several times as long.
+    groups = metrics[["time", "value"]].groupby(series, dropna=True)
     return {
         key: group if group["time"].is_monotonic_increasing else group.sort_values("time", kind="stable")
         for key, group in groups
@@ -416,8 +416,7 @@ def pipelines(tables: Tables, queue: str | None = None) -> tuple[Pipeline, ...]:
 def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
     import pandas as pd
 
-    metrics = tables.table("metrics")[["namespace", "metric", "resource", "time"]]
-    metrics = metrics.dropna(subset=["metric", "resource", "time"])
+    metrics = tables.table("metrics").dropna(subset=["metric", "resource", "time"])
     queries = tables.table("metric_queries")
     queues = tables.table("queues").drop_duplicates("queue", keep="last").set_index("queue")
     dead = dead_letter_queues(tables)
@@ -508,10 +507,9 @@ def _grid(
     frame = pd.DataFrame(index=index, columns=list(COLUMNS), dtype="float64")
     frame.index.name = "time"
     for column, (series, fine, how) in picked.items():
-        starts = series.index.floor(rule)
         placed = series
-        if fine < period or not starts.equals(series.index):
-            placed = series.groupby(starts).agg(how)
+        if fine < period or (series.index.as_unit("us").asi8 % (period * 1_000_000)).any():
+            placed = series.groupby(series.index.floor(rule)).agg(how)
         frame[column] = placed.reindex(index)
     return frame, period, frozenset(known)
 

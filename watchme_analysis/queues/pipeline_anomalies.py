@@ -313,9 +313,10 @@ def run_times(pipeline: Pipeline, failures: Interval | None) -> tuple[float | No
 def _weighted_median(runs: pd.DataFrame) -> float | None:
     if runs.empty or not runs["invocations"].sum():
         return None
-    ordered = runs.sort_values("duration_avg_s")
-    half = ordered["invocations"].cumsum() >= ordered["invocations"].sum() / 2
-    return float(ordered.loc[half, "duration_avg_s"].iloc[0])
+    seconds, counts = runs["duration_avg_s"].to_numpy(), runs["invocations"].to_numpy()
+    order = seconds.argsort(kind="stable")
+    half = (counts[order].cumsum() >= counts.sum() / 2).argmax()
+    return float(seconds[order][half])
 
 
 def find_surge(pipeline: Pipeline) -> tuple[Interval | None, bool]:

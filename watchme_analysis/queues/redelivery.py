@@ -180,11 +180,11 @@ def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives 
     import pandas as pd
 
     mappings, frame = tables.table("event_source_mappings"), pipeline.frame
-    own = mappings[mappings["queue"] == pipeline.queue]
+    own = mappings.loc[mappings["queue"] == pipeline.queue, "last_modified"]
     batch = pipeline.settings.batch_size
     if len(own) != 1 or batch is None or not {"received", "invocations", "throttles"} <= pipeline.queried:
         return None
-    changed = own.iloc[0]["last_modified"]
+    changed = own.iloc[0]
     frame = frame if pd.isna(changed) else frame[frame.index >= changed]
     # An interval with a duration but without a count of invocations has a lost point.
     frame = frame[frame["invocations"].notna() | frame["duration_avg_s"].isna()]

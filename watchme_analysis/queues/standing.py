@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.stats.intervals import Interval
-from watchme_analysis.stats.run_lengths import run_numbers, runs_of_true
+from watchme_analysis.stats.run_lengths import runs_of_true
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 # Intervals at most this far apart in the time of day are the same daily peak.
@@ -71,12 +72,15 @@ def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
     if not busy.any():
         return ()
     step = timedelta(seconds=pipeline.period_s)
-    found = []
+    found: list[StandingInterval] = []
     age, visible, standing = frame["age_s"].to_numpy(), frame["visible"].to_numpy(), stock.to_numpy()
     # So many messages are not older than the time for which so many were in the queue.
-    there = stock >= WAITING
-    for_s = there.groupby(run_numbers(there)).cumsum().to_numpy() * pipeline.period_s
-    for first, after in runs_of_true(busy, gap=GAP_INTERVALS):
+    places = np.arange(len(standing))
+    few_before = np.maximum.accumulate(np.where(standing >= WAITING, -1, places))
+    for_s = (places - few_before) * pipeline.period_s
+    runs = runs_of_true(busy, gap=GAP_INTERVALS)
+    peaks = sorted(float(standing[first:after].max()) for first, after in runs)
+    for first, after in runs:
         part = slice(first, after)
         ages = age[part][~np.isnan(age[part])]
         waiting = np.minimum(age, for_s)[part][(visible[part] >= WAITING) & ~np.isnan(age[part])]
@@ -90,13 +94,12 @@ def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
                 peak_age_s=float(ages.max()) if len(ages) else None,
                 waiting_age_s=float(waiting.max()) if len(waiting) else None,
                 is_open=after >= len(frame) - GAP_INTERVALS,
-                grew_from=frame.index[first].to_pydatetime(),
+                grew_from=frame.index[first + _growth(standing[part], peaks)].to_pydatetime(),
             )
         )
-    peaks = sorted(episode.peak for episode in found)
-    found = [replace(episode, grew_from=_growth(episode, peaks, stock)) for episode in found]
     return tuple(
-        replace(episode, daily=is_daily) for episode, is_daily in zip(found, _daily(found), strict=True)
+        replace(episode, daily=True) if is_daily else episode
+        for episode, is_daily in zip(found, _daily(found), strict=True)
     )
 
 
@@ -118,14 +121,13 @@ def is_minor_beside(
     return failures.count + dead_lettered <= MINOR * waited
 
 
-def _growth(episode: StandingInterval, peaks: list[float], stock: pd.Series) -> datetime:
-    """Return the last time before the peak at the level of smaller intervals; else the start."""
-    smaller = bisect_left(peaks, episode.peak / SEVERAL)
-    usual = max(peaks[smaller - 1] if smaller else 0.0, A_FEW * episode.peak)
-    first, end = stock.index.searchsorted(episode.start), stock.index.searchsorted(episode.end)
-    inside = stock.to_numpy()[first:end]
-    low = (inside[: inside.argmax() + 1] <= usual).nonzero()[0]
-    return stock.index[first + low[-1]].to_pydatetime() if len(low) else episode.start
+def _growth(stock: np.ndarray, peaks: list[float]) -> int:
+    """Return the last place before the peak at the level of intervals with smaller peaks; else 0."""
+    peak = float(stock.max())
+    smaller = bisect_left(peaks, peak / SEVERAL)
+    usual = max(peaks[smaller - 1] if smaller else 0.0, A_FEW * peak)
+    low = (stock[: stock.argmax() + 1] <= usual).nonzero()[0]
+    return int(low[-1]) if len(low) else 0
 
 
 def _daily(found: Sequence[StandingInterval]) -> list[bool]:

@@ -80,11 +80,12 @@ def expected_arrivals(sent: pd.Series, period_s: int) -> pd.Series:
     if values.empty:
         return values
     phases = (values.index.minute * 60 + values.index.second) // period_s
-    profile = {}
-    for phase, group in values.groupby(phases):
-        ordered = np.sort(group.to_numpy())
-        profile[phase] = float(ordered[: max(1, int(0.8 * len(ordered)))].mean())
-    expected = pd.Series([profile[phase] for phase in phases], index=values.index)
+    counts, means = values.to_numpy(), np.empty(len(values))
+    for phase in np.unique(phases):
+        is_phase = np.asarray(phases == phase)
+        ordered = np.sort(counts[is_phase])
+        means[is_phase] = ordered[: max(1, int(0.8 * len(ordered)))].mean()
+    expected = pd.Series(means, index=values.index)
     floor = 0.05 * max(float(expected.mean()), 1e-3)
     return (expected + floor) * _busy(values, expected)
 

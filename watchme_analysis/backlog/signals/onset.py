@@ -283,8 +283,8 @@ def _all_well_share(queue: QueueAnalysis) -> float:
     """Return the share of the intervals with runs, while some failed, in which every run went well."""
     if queue.failures is None:
         return 0.0
-    frame = queue.pipeline.frame[["tried", "failed"]].fillna(0.0)
-    inside = frame[(frame.index >= queue.failures.start) & (frame.index < queue.failures.end)]
+    frame = queue.pipeline.frame[["tried", "failed"]]
+    inside = frame[(frame.index >= queue.failures.start) & (frame.index < queue.failures.end)].fillna(0.0)
     busy = inside[inside["tried"] > 0]
     return float((busy["failed"] == 0).mean()) if len(busy) else 0.0
 
@@ -317,8 +317,8 @@ def _slow_before(queue: QueueAnalysis, start: datetime) -> datetime:
 def _still_failing(queue: QueueAnalysis) -> bool:
     """Return whether failures had not ended: so few runs went well since that the fault may let them pass."""
     assert queue.failures is not None
-    frame = queue.pipeline.frame[["tried", "failed"]].fillna(0.0)
-    later = frame[(frame.index >= queue.failures.end) & (frame["tried"] > 0)]
+    frame = queue.pipeline.frame[["tried", "failed"]]
+    later = frame[(frame.index >= queue.failures.end) & (frame["tried"] > 0)].fillna(0.0)
     passed = float((later["tried"] - later["failed"]).sum())
     all_well = int((later["failed"] == 0).sum())
     return not _beyond_luck(passed, all_well, queue.passed_share or 0.0, _all_well_share(queue))
