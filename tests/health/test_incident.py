@@ -1,7 +1,13 @@
 import pandas as pd
 import pytest
 
-from watchme_analysis.health.incident import SHORTEST_S, densest_run, find_incident, judge_observations
+from watchme_analysis.health.incident import (
+    SHORTEST_S,
+    densest_run,
+    find_incident,
+    judge_observations,
+    judge_requests,
+)
 from watchme_analysis.requests.observations import phases
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
@@ -52,6 +58,24 @@ def test_slow_failed_and_refused_are_distinguished():
 def test_a_path_that_is_always_refused_is_not_failing():
     found = judge_observations(seen(steady(0, 20, status=404, route="/robots.txt")))
     assert not found["bad"].any()
+
+
+def test_a_request_seen_at_two_vantages_is_one_and_as_bad_as_the_worse():
+    frame = seen(
+        [
+            *steady(0, 10),
+            (10, "edge", "/a", 504, 5.1), (11, "outside", "/a", 504, 5.0), (12, "nginx", "/a", 200, 0.02),
+            (13, "edge", "/a", 200, None), (14, "nginx", "/a", 200, 0.03),
+        ]
+    )  # fmt: skip
+    frame.loc[10:, "row"] = [7, -1, 7, 3, 3]
+    once = judge_requests(judge_observations(frame)).iloc[10:]
+    assert list(once["start"]) == [START + pd.Timedelta(seconds=second) for second in (10, 11, 13)]
+    assert list(once["bad"]) == list(once["failed"]) == [True, True, False]
+    assert list(once["duration_s"]) == [5.1, 5.0, 0.03]
+    # Without any outer vantage, the inner ones are all there is.
+    inner = judge_requests(judge_observations(seen(steady(0, 3))).assign(vantage="inside"))
+    assert len(inner) == 3
 
 
 def test_an_outside_that_was_always_slow_is_held_to_the_inside():

@@ -43,6 +43,14 @@ def test_requests_are_joined_by_ray_whatever_each_layer_adds_to_it():
     assert joined["start"].tolist() == [at(0.8)]
 
 
+def test_records_of_one_ray_are_paired_in_their_order():
+    joined = join_requests(
+        access(*({"time": at(second), "edge_ray_id": "8f2a"} for second in (1.0, 2.0, 3.0))),
+        edge(*({"start": at(second), "end": at(second + 0.2), "ray_id": "8f2a"} for second in (0.9, 1.9))),
+    )
+    assert joined[["nginx_line", "edge_line"]].fillna(0).to_numpy().tolist() == [[1, 1], [2, 2], [3, 0]]
+
+
 @pytest.mark.parametrize("absent", ["access_log", "edge_log"])
 def test_times_are_times_where_a_layer_has_no_rows(absent):
     logs = {

@@ -44,7 +44,7 @@ def monitored_routes(observed: pd.DataFrame) -> set[str]:
     observed
         Frame of :func:`watchme_analysis.health.incident.judge_observations`.
     """
-    probed = {str(route) for route in observed.loc[observed["table"] == "probes", "route"]}
+    probed = {str(route) for route in observed.loc[observed["table"] == "probes", "route"].unique()}
     return {route for route in probed if is_health_check(route)} or probed
 
 

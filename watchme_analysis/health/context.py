@@ -178,6 +178,11 @@ class HealthContext:
         return self.joined[self.joined["seen_nginx"] & ~self.joined["nginx_bad"]]
 
     @cached_property
+    def serving(self) -> frozenset[str]:
+        """Upstream addresses that served requests well."""
+        return frozenset(map(str, self.well_served["upstream_addr"].dropna().unique()))
+
+    @cached_property
     def errors(self) -> pd.DataFrame:
         """Lines of Nginx's error log that lie in the incident."""
         return self.of_incident(self.table("error_log"))

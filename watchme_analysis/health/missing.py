@@ -137,7 +137,7 @@ def _of_layers(found: HealthContext) -> list[_Wish]:
 
 
 def _of_application(found: HealthContext, at: Addresses) -> list[_Wish]:
-    metrics = set(found.table("host_metrics")["metric"].dropna())
+    metrics = set(found.table("host_metrics")["metric"].dropna().unique())
     return [
         _Wish(not {"threads", "cpu_pct"} <= metrics, "metrics", process_metrics(at), ("host_metrics",)),
         _Wish(found.table("app_log").empty, "application-log", application_log(), ("app_log",)),

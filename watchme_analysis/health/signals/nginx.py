@@ -143,8 +143,7 @@ def _moved(found: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
     usual = usual_address(found)
     expected = passed_on["route"].map(usual)
     address = passed_on["upstream_addr"]
-    serves = set(found.well_served["upstream_addr"].dropna())
-    astray = expected.notna() & (expected != address).fillna(False) & ~address.isin(serves)
+    astray = expected.notna() & (expected != address).fillna(False) & ~address.isin(found.serving)
     return passed_on[astray & ~is_group(address)]
 
 

@@ -83,8 +83,8 @@ def refused_past_inside(found: HealthContext) -> list[Observation]:
     """Find that the usual address of a service refuses while the process answers inside its container."""
     probes, _ = at_bad_moments(found, "inside")
     errors = found.errors
-    refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(found.services)]
-    refused = refused[refused["upstream_addr"].isin(found.well_served["upstream_addr"].dropna())]
+    usual = found.serving.intersection(found.services)
+    refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(usual)]
     if len(refused) < FEWEST or len(probes) < FEWEST or probes["bad"].any():
         return []
     where: dict[str, Value] = {"services": Names(tuple(dict.fromkeys(refused["upstream_addr"])))}

@@ -51,7 +51,7 @@ def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
     """
     errors = found.errors
     mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(found.routes)]
-    usual = {*found.well_served["upstream_addr"].dropna(), *found.known_as(found.services)}
+    usual = {*found.serving, *found.known_as(found.services)}
     strange = mine[~mine["upstream_addr"].isin(usual)]
     routes = most_affected(strange, mine)
     strange, mine = (rows[route_templates(rows["path"]).isin(routes)] for rows in (strange, mine))
@@ -72,12 +72,11 @@ def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
 
 def taken_out(found: HealthContext) -> list[Observation]:
     """Find an upstream whose server is marked ``down``, while those left answer nothing."""
-    serving = set(found.well_served["upstream_addr"].dropna())
     for endpoint in found.endpoints:
         servers = found.nginx_routes.servers(endpoint)
         down = [one["address"] for one in servers if "down" in one["options"]]
         left = [one["address"] for one in servers if "down" not in one["options"]]
-        if not down or serving.intersection(found.known_as(left)):
+        if not down or found.serving.intersection(found.known_as(left)):
             continue
         idle = message("health-server-down-others", left=left) if left else None
         marked_down = message("health-server-down", path=Resource(endpoint), servers=down, mark=Code("down"))
