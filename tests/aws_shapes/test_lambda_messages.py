@@ -86,11 +86,19 @@ def test_report_figures():
     assert (reading.kind, reading.error_type) == ("report", "Runtime.ImportModuleError")
 
 
-def test_request_ids_of_runtime_lines():
-    assert (
-        classify_message(f"2025-12-11T01:00:00.000Z {ID} Task timed out after 3.00 seconds").request_id == ID
-    )
-    assert classify_message(f"[INFO]\t2025-12-11T01:00:00.000Z\t{ID}\thello").request_id == ID
+@together(
+    "message",
+    [
+        f"2025-12-11T01:00:00.000Z {ID} Task timed out after 3.00 seconds",
+        f"[INFO]\t2025-12-11T01:00:00.000Z\t{ID}\thello",
+        f"\t{ID}\thello",
+        f" {ID} hello",
+        f"RequestId: {ID} Process exited",
+    ],
+)
+def test_request_ids_of_runtime_lines(message):
+    assert classify_message(message).request_id == ID
+    assert classify_message(message.replace(ID, ID[:-1])).request_id is None
 
 
 @pytest.mark.parametrize(
@@ -147,3 +155,11 @@ def test_words_of_another_language(message, kind, error):
     words = LogWords(error=("실패", "시간초과"), no_error=("없음",), timeout=("시간초과",), status=("상태",))
     reading = classify_message(message, words)
     assert (reading.kind, reading.error_type) == (kind, error)
+
+
+def test_figures_of_a_report_are_read_in_any_order():
+    figures = ["Duration: 1.5 ms", "Billed Duration: 2 ms", "Memory Size: 128 MB", "Max Memory Used: 40 MB"]
+    usual = "\t".join([f"REPORT RequestId: {ID}", *figures, "Init Duration: 9 ms", ""])
+    other = "\t".join([f"REPORT RequestId: {ID}", "Init Duration: 9 ms", *figures[::-1]])
+    assert classify_message(usual) == classify_message(other)
+    assert (classify_message(usual).duration_ms, classify_message(usual).init_ms) == (1.5, 9.0)

@@ -18,7 +18,7 @@ from watchme_analysis.stats.interval_scan import (
     likeliest_bounds,
     rate_elevation,
 )
-from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.stats.intervals import Interval, within
 
 START = datetime(2025, 12, 11, tzinfo=UTC)
 
@@ -141,3 +141,12 @@ def test_the_likelihood_of_bounds_is_that_of_two_shares() -> None:
     assert bounds_likelihood(is_bad, (1, 2)) == pytest.approx(expected)
     # Shares that are hardly different, or bounds that stay, end the search.
     assert likeliest_bounds(np.array([True, False] * 20), (5, 20)) == (5, 20)
+
+
+def test_rows_within_an_interval_are_half_open() -> None:
+    minutes = pd.date_range(START, periods=5, freq="1min")
+    counts = pd.Series(range(5), index=minutes)
+    assert within(counts, START + timedelta(minutes=1), START + timedelta(minutes=3)).tolist() == [1, 2]
+    # Bounds between two rows and outside of all.
+    assert within(counts, START + timedelta(seconds=61), START + timedelta(days=1)).tolist() == [2, 3, 4]
+    assert within(counts, START - timedelta(days=1), START).empty

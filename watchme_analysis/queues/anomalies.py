@@ -40,7 +40,7 @@ from watchme_analysis.queues.standing import (
     standing_intervals,
 )
 from watchme_analysis.queues.timeout_logs import TimeoutLogs, read_timeout_logs
-from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.stats.intervals import Interval, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,9 +147,9 @@ class QueueAnalysis:
         """Number of messages that were late: deleted while a backlog stood, or still waiting in one."""
         frame, found = self.pipeline.frame, 0.0
         for item in self.backlogs:
-            within = frame[(frame.index >= item.start) & (frame.index < item.end)]
-            found += within["deleted"].sum()
-            if item.is_open and len(visible := within["visible"].dropna()):
+            inside = within(frame, item.start, item.end)
+            found += inside["deleted"].sum()
+            if item.is_open and len(visible := inside["visible"].dropna()):
                 found += visible.iloc[-1]
         return round(found)
 
@@ -242,7 +242,7 @@ class QueueAnalysis:
         if not {"failed", "visible", "age_s"} <= self.pipeline.queried:
             return False
         frame = self.pipeline.frame
-        inside = frame[(frame.index >= self.slow.start) & (frame.index < self.slow.end)]
+        inside = within(frame, self.slow.start, self.slow.end)
         stood = inside["visible"].fillna(0.0) > 0
         return not bool((stood & stood.shift(fill_value=False)).any())
 
@@ -325,9 +325,7 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
         if kept is not failures:
             failures, errors = kept, _errors_within(tables, pipeline, kept)
     before, during = run_times(pipeline, failures)
-    inside = (
-        None if failures is None else frame[(frame.index >= failures.start) & (frame.index < failures.end)]
-    )
+    inside = None if failures is None else within(frame, failures.start, failures.end)
     return QueueAnalysis(
         pipeline=pipeline,
         balance=balance,

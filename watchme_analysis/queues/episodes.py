@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.queues.pipeline_anomalies import find_failures, find_unpolled
 from watchme_analysis.queues.standing import BACKLOG_AGE_S, on_other_days, standing_intervals
-from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.stats.intervals import Interval, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def trouble_within(pipeline: Pipeline, start: datetime, end: datetime) -> Troubl
     Failures and unpolled intervals that recur on other days at the same time do not count.
     """
     frame = pipeline.frame
-    inside = frame[(frame.index >= start) & (frame.index < end)]
+    inside = within(frame, start, end)
     if inside.empty:
         return None
     part = replace(pipeline, frame=inside)
@@ -64,7 +64,7 @@ def trouble_within(pipeline: Pipeline, start: datetime, end: datetime) -> Troubl
     for other in spans[1:]:
         if other[0] <= last and other[1] >= first:
             first, last = min(first, other[0]), max(last, other[1])
-    held = inside[(inside.index >= first) & (inside.index < last)]
+    held = within(inside, first, last)
     age = held["age_s"].max()
     return TroubleInterval(
         start=first,

@@ -15,7 +15,7 @@ from watchme_analysis.stats.interval_scan import (
     expected_arrivals,
     rate_elevation,
 )
-from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.stats.intervals import Interval, within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def around_most(found: Interval, tries: pd.DataFrame) -> pd.DataFrame:
         All of ``tries`` where the rise is one incident; else those around its part with most failures.
         Sporadic failures of a small share of attempts count as one incident.
     """
-    inside = tries[(tries.index >= found.start) & (tries.index < found.end)].fillna(0.0)
+    inside = within(tries, found.start, found.end).fillna(0.0)
     cuts = [
         (before, after)
         for before, after in pairwise(inside.index[inside["failed"] > 0])
@@ -194,13 +194,13 @@ def find_failures(pipeline: Pipeline, dead_lettered: int, are_sporadic: bool = F
         if failed < FAILURE_EVENTS or not often:
             return None
         hit = frame.index[frame["failed"].fillna(0.0) > 0].to_pydatetime()
-        within = frame["tried"][hit[0] : hit[-1]].sum()
+        attempts = frame["tried"][hit[0] : hit[-1]].sum()
         found = Interval(
             hit[0],
             hit[-1] + step,
             "failures",
             count=float(failed),
-            base=float(within),
+            base=float(attempts),
             outside_rate=0.0,
             score=FAILURE_SCORE,
         )
@@ -210,7 +210,7 @@ def find_failures(pipeline: Pipeline, dead_lettered: int, are_sporadic: bool = F
         if moment - end > 3 * step:
             break
         end = moment + step
-    inside = frame[(frame.index >= found.start) & (frame.index < end)]
+    inside = within(frame, found.start, end)
     return replace(found, end=end, count=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
 
 
@@ -225,7 +225,7 @@ def without_sporadic_failures_before(
     first = errors.first_of_main
     if first is None or first >= failures.end:
         return failures
-    frame = pipeline.frame[(pipeline.frame.index >= failures.start) & (pipeline.frame.index < failures.end)]
+    frame = within(pipeline.frame, failures.start, failures.end)
     before = frame[frame.index <= first - timedelta(seconds=pipeline.period_s)]
     failed, tried = float(before["failed"].sum()), float(before["tried"].sum())
     observed, base = failures.count - failed, failures.base - tried
@@ -278,11 +278,7 @@ def find_slow_invocations(pipeline: Pipeline) -> Interval | None:
     )
     if found is None or found.score < FAILURE_SCORE or found.minutes < SLOW_MINUTES or found.rate < 0.5:
         return None
-    return (
-        found
-        if int(lasting[(lasting.index >= found.start) & (lasting.index < found.end)].sum()) >= 3
-        else None
-    )
+    return found if int(within(lasting, found.start, found.end).sum()) >= 3 else None
 
 
 def messages_a_run(pipeline: Pipeline) -> pd.Series:
@@ -306,7 +302,7 @@ def run_times(pipeline: Pipeline, failures: Interval | None) -> tuple[float | No
     runs = pipeline.frame[["duration_avg_s", "invocations"]].dropna()
     if failures is None:
         return _weighted_median(runs), None
-    during = runs[(runs.index >= failures.start) & (runs.index < failures.end)]
+    during = within(runs, failures.start, failures.end)
     return _weighted_median(runs[runs.index < failures.start]), _weighted_median(during)
 
 

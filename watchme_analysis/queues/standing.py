@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.pipeline import Pipeline
-from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.stats.intervals import Interval, within
 from watchme_analysis.stats.run_lengths import runs_of_true
 
 if TYPE_CHECKING:
@@ -174,13 +174,13 @@ def on_other_days(
     tuple
         From the first to the last interval with any, half-open, of each such day, oldest first.
     """
-    own = float(counts[(counts.index >= start) & (counts.index < end)].sum())
+    own = float(within(counts, start, end).sum())
     found = []
     for days in range(-DAYS, DAYS + 1):
         first, last = start + days * DAY, end + days * DAY
         if abs(days) * DAY >= max(end - start, DAY) and counts.index[0] <= first and last <= counts.index[-1]:
-            same = counts[(counts.index >= first - SLACK) & (counts.index < last + SLACK)]
-            near = counts[(counts.index >= first - AROUND) & (counts.index < last + AROUND)]
+            same = within(counts, first - SLACK, last + SLACK)
+            near = within(counts, first - AROUND, last + AROUND)
             seen = float(same.sum())
             if seen >= AS_MUCH * own > 0 and (not alike or float(near.sum()) - seen <= LITTLE * seen):
                 hit = same.index[same > 0].to_pydatetime()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import WorkItemSettings
@@ -68,12 +69,12 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
     by_queue = {item.pipeline.queue: item for item in signs}
     by_dlq = {item.pipeline.dlq: item for item in signs if item.pipeline.dlq}
     done, failed = work_done(tables), failed_with(tables)
-    sure = {
-        item.pipeline.queue: surely_ran(
-            item.pipeline, None if item.redelivery is None else item.redelivery.start
-        )
-        for item in signs
-    }
+
+    @cache
+    def ran_surely(queue: str) -> Callable[[datetime | None], bool]:
+        item = by_queue[queue]
+        return surely_ran(item.pipeline, None if item.redelivery is None else item.redelivery.start)
+
     ends = _end(tables, signs)
     old = {
         row for item in signs for row in from_before(messages, item.pipeline, item.balance.dead_letters.held)
@@ -95,7 +96,7 @@ def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFra
         key = _key_of(content, settings) or found["work_time"] or found["work_date"]
         is_dead = found["state"] == DEAD
         ran = done.has(said["message_id"], own.pipeline.function, found["work_item"], key)
-        ran = ran or (is_dead and sure[own.pipeline.queue](found["sent_at"]))
+        ran = ran or (is_dead and ran_surely(own.pipeline.queue)(found["sent_at"]))
         error = failed.get(str(said["message_id"]))
         found["before_window"] = place in old
         found["processed"] = True if ran else None

@@ -9,6 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf, nan
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = TypeVar("Rows", "pd.DataFrame", "pd.Series[Any]")
+
+
+def within(rows: Rows, start: datetime, end: datetime) -> Rows:
+    """Return the rows of an interval of time, half-open, of a frame or column in order of time."""
+    return rows.iloc[rows.index.searchsorted(start) : rows.index.searchsorted(end)]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import backlog_span, drift_span, failures_span, slow_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.pipeline_anomalies import SLOW_RATIO, messages_a_run
+from watchme_analysis.stats.intervals import within
 from watchme_analysis.text.message import Duration, Message, Number, Share, message, sentences
 
 # Invocations that do not fail count as slow from this many times the duration before on.
@@ -83,23 +84,23 @@ def host(look: Look) -> Iterator[QueueObservation]:
         return
     own = cpu.index.to_series().diff().median()
     before = cpu.index[cpu.index < failures.start]
-    within = cpu[(cpu.index >= failures.start) & (cpu.index < failures.end)]
-    if not len(before) or (not len(within) and failures.end - before[-1] <= (SILENT + 1) * own):
+    inside = within(cpu, failures.start, failures.end)
+    if not len(before) or (not len(inside) and failures.end - before[-1] <= (SILENT + 1) * own):
         return
     before_s, during_s = look.queue.run_before_s, look.queue.run_during_s
     waits = bool(before_s and during_s and during_s >= SLOW_RATIO * before_s)
-    if len(within) and not waits:
+    if len(inside) and not waits:
         # A running host refuses at once what does not listen: only calls that wait separate the two.
         return
-    if len(within):
+    if len(inside):
         words = message("backlog-host-running", function=look.function)
     else:
         words = message("backlog-host-silent", function=look.function, since=before[-1] + own)
     yield look.found(
-        "host_running" if len(within) else "host_silent",
+        "host_running" if len(inside) else "host_silent",
         words,
         look.matching("metrics", ("metric", "=", "CPUUtilization"), ("time", "<", failures.end)),
-        span=None if len(within) else failures_span(look.queue),
+        span=None if len(inside) else failures_span(look.queue),
     )
 
 

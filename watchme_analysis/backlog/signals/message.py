@@ -9,6 +9,7 @@ from watchme_analysis.backlog.signals.onset import bad_messages_span
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import LEAST_PILED, piled_on_one
 from watchme_analysis.queues.retries import retries, well_after
+from watchme_analysis.stats.intervals import within
 from watchme_analysis.text.message import Message, Resource, Share, message
 
 # From this share of successful attempts after the failures on, all is well again.
@@ -130,7 +131,7 @@ def held_up(look: Look) -> Iterator[QueueObservation]:
     if not settings.is_fifo or queue.failures is not None or worst is None or not tries:
         return
     frame = look.pipeline.frame
-    inside = frame[(frame.index >= worst.start) & (frame.index < worst.end)]
+    inside = within(frame, worst.start, worst.end)
     failed = float(inside["failed"].fillna(0.0).sum())
     if not queue.dead_lettered or failed < tries:
         return

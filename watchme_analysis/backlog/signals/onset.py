@@ -18,6 +18,7 @@ from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
 from watchme_analysis.queues.latency_drift import LatencyDrift
 from watchme_analysis.queues.pipeline_anomalies import MIN_CLEAN, SLOW_RATIO
 from watchme_analysis.queues.redelivery import LEAST
+from watchme_analysis.stats.intervals import within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -283,10 +284,9 @@ def _all_well_share(queue: QueueAnalysis) -> float:
     """Return the share of the intervals with runs, while some failed, in which every run went well."""
     if queue.failures is None:
         return 0.0
-    frame = queue.pipeline.frame[["tried", "failed"]]
-    inside = frame[(frame.index >= queue.failures.start) & (frame.index < queue.failures.end)].fillna(0.0)
-    busy = inside[inside["tried"] > 0]
-    return float((busy["failed"] == 0).mean()) if len(busy) else 0.0
+    inside = within(queue.pipeline.frame, queue.failures.start, queue.failures.end)
+    failed = inside["failed"].fillna(0.0)[inside["tried"] > 0]
+    return float((failed == 0).mean()) if len(failed) else 0.0
 
 
 def _first_error(queue: QueueAnalysis, first: datetime) -> datetime | None:
@@ -317,10 +317,12 @@ def _slow_before(queue: QueueAnalysis, start: datetime) -> datetime:
 def _still_failing(queue: QueueAnalysis) -> bool:
     """Return whether failures had not ended: so few runs went well since that the fault may let them pass."""
     assert queue.failures is not None
-    frame = queue.pipeline.frame[["tried", "failed"]]
-    later = frame[(frame.index >= queue.failures.end) & (frame["tried"] > 0)].fillna(0.0)
-    passed = float((later["tried"] - later["failed"]).sum())
-    all_well = int((later["failed"] == 0).sum())
+    frame = queue.pipeline.frame
+    later = frame.iloc[frame.index.searchsorted(queue.failures.end) :]
+    tried = later["tried"][later["tried"] > 0]
+    failed = later["failed"].fillna(0.0)[later["tried"] > 0]
+    passed = float((tried - failed).sum())
+    all_well = int((failed == 0).sum())
     return not _beyond_luck(passed, all_well, queue.passed_share or 0.0, _all_well_share(queue))
 
 
