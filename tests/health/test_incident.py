@@ -55,6 +55,14 @@ def test_slow_failed_and_refused_are_distinguished():
     assert found["bad"].all()
 
 
+def test_a_flood_does_not_set_the_standard_by_the_number_of_its_requests():
+    """Half the time the endpoint is quick, and nine of ten of its requests belong to the slow flood."""
+    flood = [(50 + place / 20, "outside", "/a", 200, 3.0) for place in range(1000)]
+    judged = judge_observations(seen([*steady(0, 50), *flood]))
+    assert judged["usual_s"].max() < 0.1
+    assert list(judged["slow"]) == [False] * 50 + [True] * 1000
+
+
 def test_a_path_that_is_always_refused_is_not_failing():
     found = judge_observations(seen(steady(0, 20, status=404, route="/robots.txt")))
     assert not found["bad"].any()

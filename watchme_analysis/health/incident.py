@@ -52,6 +52,8 @@ MOST_OF_TIME = 0.6
 STRAIN_MARGIN_S = 0.15
 # Quantile of the durations that is usual: low enough that a long incident does not set the standard.
 USUAL_QUANTILE = 0.2
+# Parts of the record of which each counts once, so that a flood of requests does not set the standard either.
+PARTS_OF_RECORD = 50
 # Share of an incident's length from which time before or after it is a burst or fault of its own.
 BESIDE_SHARE = 0.2
 # Share of an incident's length for which good time after it is a recovery.
@@ -250,7 +252,12 @@ def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
     """Return for every observation the usual duration of its route from its vantage, in seconds."""
     import pandas as pd
 
-    wide = good.groupby(["route", "vantage"])["duration_s"].quantile(USUAL_QUANTILE).unstack()
+    by_request = good.groupby(["route", "vantage"])["duration_s"].quantile(USUAL_QUANTILE)
+    since_s = (good["start"] - good["start"].min()).dt.total_seconds()
+    part = (since_s * PARTS_OF_RECORD // (since_s.max() or 1.0)).rename("part")
+    by_part = good.groupby(["route", "vantage", part])["duration_s"].median()
+    by_time = by_part.groupby(level=["route", "vantage"]).quantile(USUAL_QUANTILE)
+    wide = by_request.mask(by_time * SLOW_RATIO < by_request, by_time).unstack()
     wide = wide.reindex(columns=list(INNER_FIRST)).astype("float64")
     # A cache responds faster than the layers behind it and is no standard for requests that pass through.
     usual = wide.cummax(axis=1).where(wide.notna())

@@ -21,6 +21,9 @@ NO_HEADER = "upstream timed out (110: Connection timed out) while reading respon
 NO_CONNECTION = "upstream timed out (110: Connection timed out) while connecting to upstream"
 NO_BODY = "upstream timed out (110: Connection timed out) while reading upstream"
 LIMITED = 'limiting requests, excess: 5.1 by zone "probe"'
+DENIED = "access forbidden by rule"
+# Of these requests Nginx asked no upstream.
+ALONE = (LIMITED, DENIED)
 ROUTES = ("/health", "/v1/report", "/jobs", "/v1/users")
 # Seconds of the generated logs, and of the fault in them.
 LASTS_S, FAULT_S = 400, (200, 260)
@@ -75,7 +78,7 @@ def written(
             accesses.append(f'192.0.2.{number} - - [{hour}] "GET {route} HTTP/1.1" {code} 9 "-" "caller"')
             if fails and message:
                 host = hosts[place % len(hosts)]
-                upstream = "" if "limiting" in message else f', upstream: "http://{host}:8000{route}"'
+                upstream = "" if message in ALONE else f', upstream: "http://{host}:8000{route}"'
                 errors.append(
                     f"2026/11/{day(second)} {clock(second)} [error] 7#7: *{second} {message}, "
                     "client: 192.0.2.1, "
@@ -183,6 +186,12 @@ def test_a_503_comes_from_behind_nginx_where_no_rule_of_it_gives_one(tmp_path, r
         f"server {{ listen 80; location / {{ {rule} proxy_pass http://api; }} }} }}\n"
     )
     assert ("no_limit_in_force" in Signals(w.open_case(str(tmp_path)))) is passes_on
+
+
+@pytest.mark.parametrize("line", [DENIED, None])
+def test_what_nginx_logs_as_its_refusal_is_its_own_where_its_log_has_no_upstreams(tmp_path, line):
+    case = written(tmp_path, line, 403, routes=("/health",))
+    assert ("nginx_alone" in Signals(case)) is (line is not None)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ configuration can have changed when the incident began.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,10 @@ def nginx(found: HealthContext) -> list[Observation]:
     bad = found.rows("nginx", bad=True)
     seen = [*_errors(found), *taken_out(found), *renames(found, bad)]
     if len(bad) < FEWEST or not found.joined["upstream_addr"].notna().any():
-        return seen + unseen(found, bad)
+        # Without upstreams in the log, lines of the error log show what Nginx refused itself.
+        refused = found.fates.loc[found.fates["fate"].eq("nginx_responded"), "row"]
+        by_line = _concerning(found, bad[bad.index.isin(refused)], bad, _alone)
+        return seen + ([by_line] if by_line is not None else unseen(found, bad))
     total = len(bad)
     passed_on = bad[bad["upstream_addr"].notna()]
     alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
@@ -115,17 +119,23 @@ def nginx(found: HealthContext) -> list[Observation]:
     seen += dead
     explained = int(passed_on["route"].isin(routes).sum())
     for rows, maker in makers:
-        if concerns(len(rows), total):
-            seen.append(replace(maker(found, rows, total), share=len(rows) / total))
-            explained += len(rows)
-        elif (mine := most_of_one(found, rows, bad)) is not None:
-            seen.append(replace(maker(found, *mine), share=len(rows) / total))
+        if (one := _concerning(found, rows, bad, maker)) is not None:
+            seen.append(one)
+            explained += len(rows) if concerns(len(rows), total) else 0
     if explained < PART * total and len(passed_on) >= MOST * total:
         text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=found.services)
         seen.append(
             Observation("nginx_passes_on", text, *of_joined("nginx", passed_on), strength=by_count(total))
         )
     return seen
+
+
+def _concerning(
+    found: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame, maker: Callable[..., Observation]
+) -> Observation | None:
+    """Return what is said of some bad requests where they are many of all, or most of one endpoint's."""
+    of_all = (rows, len(bad)) if concerns(len(rows), len(bad)) else most_of_one(found, rows, bad)
+    return replace(maker(found, *of_all), share=len(rows) / len(bad)) if of_all is not None else None
 
 
 def _held(found: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
