@@ -55,12 +55,19 @@ def test_slow_failed_and_refused_are_distinguished():
     assert found["bad"].all()
 
 
-def test_a_flood_does_not_set_the_standard_by_the_number_of_its_requests():
-    """Half the time the endpoint is quick, and nine of ten of its requests belong to the slow flood."""
-    flood = [(50 + place / 20, "outside", "/a", 200, 3.0) for place in range(1000)]
-    judged = judge_observations(seen([*steady(0, 50), *flood]))
+def test_a_senders_flood_does_not_set_the_standard_by_the_number_of_its_requests():
+    """Nine of ten requests are a sender's, all late, and others are served quickly at other times."""
+    flood = seen([(50 + place / 20, "nginx", "/a", 200, 3.0) for place in range(1000)])
+    calm = seen([(second, "nginx", "/a", 200, 0.02) for second in range(50)])
+    judged = judge_observations(pd.concat([calm, flood.assign(client_addr="192.0.2.99")], ignore_index=True))
     assert judged["usual_s"].max() < 0.1
     assert list(judged["slow"]) == [False] * 50 + [True] * 1000
+
+
+def test_a_busy_day_of_many_senders_is_usual_although_the_night_is_quicker():
+    day = [(50 + place / 20, "nginx", "/a", 200, 3.0) for place in range(1000)]
+    night = [(second, "nginx", "/a", 200, 0.02) for second in range(50)]
+    assert not judge_observations(seen([*night, *day]))["bad"].any()
 
 
 def test_a_path_that_is_always_refused_is_not_failing():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, WHOLE
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, WHOLE
 from watchme_analysis.requests.observations import INNER_FIRST, OUTER
 from watchme_analysis.stats.interval_scan import bounds_likelihood, densest_run, likeliest_bounds
 from watchme_analysis.stats.intervals import Interval
@@ -52,8 +52,8 @@ MOST_OF_TIME = 0.6
 STRAIN_MARGIN_S = 0.15
 # Quantile of the durations that is usual: low enough that a long incident does not set the standard.
 USUAL_QUANTILE = 0.2
-# Parts of the record of which each counts once, so that a flood of requests does not set the standard either.
-PARTS_OF_RECORD = 50
+# Share of an endpoint's requests from which on one sender's are left out: a flood sets no standard either.
+FLOOD_SHARE = 0.5
 # Share of an incident's length from which time before or after it is a burst or fault of its own.
 BESIDE_SHARE = 0.2
 # Share of an incident's length for which good time after it is a recovery.
@@ -253,11 +253,12 @@ def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
     import pandas as pd
 
     by_request = good.groupby(["route", "vantage"])["duration_s"].quantile(USUAL_QUANTILE)
-    since_s = (good["start"] - good["start"].min()).dt.total_seconds()
-    part = (since_s * PARTS_OF_RECORD // (since_s.max() or 1.0)).rename("part")
-    by_part = good.groupby(["route", "vantage", part])["duration_s"].median()
-    by_time = by_part.groupby(level=["route", "vantage"]).quantile(USUAL_QUANTILE)
-    wide = by_request.mask(by_time * SLOW_RATIO < by_request, by_time).unstack()
+    # One sender's requests can be most of a record, and all of them late.
+    sent = good.groupby(["route", "vantage", "client_addr"])["start"].transform("size")
+    seen_from = good.groupby(["route", "vantage"])["start"].transform("size")
+    others = good[~(sent > FLOOD_SHARE * seen_from)].groupby(["route", "vantage"])["duration_s"]
+    by_others = others.quantile(USUAL_QUANTILE).where(others.size() >= MANY).reindex(by_request.index)
+    wide = by_request.mask(by_others * SLOW_RATIO < by_request, by_others).unstack()
     wide = wide.reindex(columns=list(INNER_FIRST)).astype("float64")
     # A cache responds faster than the layers behind it and is no standard for requests that pass through.
     usual = wide.cummax(axis=1).where(wide.notna())
