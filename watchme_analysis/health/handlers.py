@@ -84,7 +84,7 @@ def handlers_by_route(
             continue
         if context == "thread_pool":
             on_threads.add(origin)
-        # What a handler hands to the background may need a thread; its answer does not.
+        # Calls handed to the background may need a thread; the response does not.
         elif context == "event_loop" and kind == "thread_pool" and not _LEFT_BEHIND.search(call):
             handed.setdefault(origin, []).append(call)
     columns = (

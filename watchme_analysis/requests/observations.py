@@ -40,7 +40,7 @@ def phases(times: pd.Series, start: Any, end: Any) -> pd.Series:
 _TIME = "datetime64[us, UTC]"
 # Place of the record of a layer that has none of a request.
 _NOWHERE = -1
-# What both layers log of a request, and the joined requests have once.
+# Columns that both layers log; joined requests have each of them once.
 _OF_BOTH = ("method", "path", "client_addr", "ray", "user_agent", "query")
 # $connection_requests among the variables of a format that have no column of their own.
 _CONNECTION_REQUESTS = r'"connection_requests":\s*"?(\d+)'

@@ -70,7 +70,7 @@ health-server-down-others = The other servers, { $left }, serve nothing.
 health-new-alone-bad = { $bad_new } of { $new } requests to { $services } over new connections were bad, and { $bad_kept } of { $kept } over keep-alive connections: whoever has a connection gets a response.
 health-nginx-rule = Nginx's configuration treats { $paths } differently from the paths that did well.
 health-nginx-plain = Nginx's configuration treats { $paths } as it treats the paths that did well.
-health-no-limit-in-force = No limit and no `return` of Nginx applies to { $paths }: what responded { $count } times with 503 stands behind it.
+health-no-limit-in-force = No limit and no `return` of Nginx applies to { $paths }: { $count } responses with 503 came from behind Nginx.
 health-rule-nginx-location = Location { $location } of Nginx sets { $settings }.
 
 health-wrong-port = { $address } refused { $errors } connections for { $paths }. By its start command the process listens on { $listens }.
