@@ -727,32 +727,53 @@ def frame_of_values(
     A folder of AWS responses has tens of files with few rows each. To convert each column once takes a third of
     the time of a frame whose types are inferred first and converted then.
     """
+    # Nearly all rows have the same columns.
+    present = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, rows))))
+    values = {column: [row.get(column) for row in rows] for column in present}
+    return frame_of_columns(name, values, len(rows), keeps_empty=keeps_empty)
+
+
+def frame_of_columns(
+    name: str, columns: Mapping[str, Sequence[Any]], rows: int, *, keeps_empty: bool = False
+) -> pd.DataFrame:
+    """Return columns of values as a table; values and errors as for :func:`frame_of_values`.
+
+    Parameters
+    ----------
+    name
+        Table.
+    columns
+        The values of each column, in the order of the rows. A column that is left out is null.
+    rows
+        Number of rows.
+    keeps_empty
+        Whether an empty text stays one.
+    """
     import pandas as pd
 
     schema = table_schema(name)
-    # Nearly all rows have the same columns.
-    present = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, rows))))
-    _check_columns(name, present)
+    _check_columns(name, columns)
     if not rows:
         return empty(name)
-    columns: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     dtypes = _dtypes(name)
     for column in schema.columns:
-        values = [row.get(column.name) for row in rows] if column.name in present else []
+        values = columns.get(column.name, ())
         if column.kind == "text" and not keeps_empty and "" in values:
             values = [None if value == "" else value for value in values]
         if all(value is None for value in values):
-            columns[column.name] = _nulls(name, column.name, len(rows))
+            arrays[column.name] = _nulls(name, column.name, rows)
             continue
         try:
-            columns[column.name] = _array_of(values, column.kind, dtypes[column.name])
+            arrays[column.name] = _array_of(values, column.kind, dtypes[column.name])
         except (TypeError, ValueError) as error:
             raise _unfitting(name, column, error) from error
-    return pd.DataFrame(columns)
+    return pd.DataFrame(arrays)
 
 
-def _array_of(values: list[Any], kind: Kind, dtype: Any) -> Any:
+def _array_of(values: Sequence[Any], kind: Kind, dtype: Any) -> Any:
     """Return values, of which some are not null, as a column of a kind and its dtype."""
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -764,6 +785,9 @@ def _array_of(values: list[Any], kind: Kind, dtype: Any) -> Any:
     if kind in ("text", "json") and {str, type(None)}.issuperset(map(type, values)):
         # pandas would look at each value for what it may be, which takes twice to five times as long.
         return pd.arrays.ArrowStringArray(pa.array(values, pa.large_string()), dtype=dtype)
+    if kind == "float" and {float, type(None)}.issuperset(map(type, values)):
+        numbers = np.array(values, dtype="float64")
+        return pd.arrays.FloatingArray(numbers, np.isnan(numbers))
     return pd.array(values, dtype=dtype)
 
 

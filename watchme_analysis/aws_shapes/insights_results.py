@@ -8,11 +8,13 @@ events by ``ptr``, and queries by name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from watchme_analysis.aws_shapes.insights_columns import result_columns
 from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, query_limit
 from watchme_analysis.aws_shapes.lambda_messages import MessageFacts, classify_message
 from watchme_analysis.aws_shapes.names import log_group_function, resource_name
@@ -27,6 +29,7 @@ from watchme_analysis.aws_shapes.responses import (
     of_file,
     rows_from,
     table_result,
+    utc_microseconds,
     utc_time,
 )
 from watchme_analysis.config import LogWords
@@ -40,13 +43,87 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 # Fields of a row that have columns of their own; all others are kept in ``fields``.
-_COLUMN_FIELDS = frozenset({"@timestamp", "@message", "@logStream", "@requestId", "@ptr", "@log"})
+_PLAIN_FIELDS = ("@timestamp", "@message", "@logStream", "@requestId", "@ptr", "@log")
+_COLUMN_FIELDS = frozenset(_PLAIN_FIELDS)
+# Columns that are facts of the message.
+_FACTS = (
+    *("kind", "level", "error_type", "duration_ms", "billed_ms", "memory_mb", "memory_used_mb", "init_ms"),
+)
 
 
 def query_result_parts(raw: RawFile) -> Iterator[TablePart]:
     """Yield the rows of a query result as ``log_events`` and the query as ``log_queries``."""
-    values, damage = documents(raw)
+    result = _plain_result(raw) or _result(raw)
     request = _query_beside(raw) or {}
+    query = query_row(raw.relative, request, result.statistics, result.status, result.rows)
+    query["query_name"] = result_name(raw.name)
+    query["truncated"] = query["truncated"] or bool(result.problems.damage) or result.has_next_page
+    notes = list(_notes(raw, query, request, has_next=result.has_next_page))
+    retrieval = {name: query[name] for name in ("query", "bytes_scanned", "cost_usd", "cached_at")}
+    yield TablePart(
+        "log_events",
+        *table_result(
+            raw,
+            "cloudwatch_logs",
+            "log_events",
+            event_columns(raw, query, result.events),
+            result.problems,
+            notes=notes,
+            truncated=query["truncated"],
+            **retrieval,
+        ),
+    )
+    # The row of the query is complete even if rows of its result are missing.
+    yield TablePart("log_queries", *table_result(raw, "cloudwatch_logs", "log_queries", [query]))
+
+
+class Events(NamedTuple):
+    """Events by their fields, of which each list has a value for every event.
+
+    ``facts`` are those of the messages, and ``others`` the JSON of the fields that have no column.
+    """
+
+    times: list[Any]
+    messages: list[str | None]
+    facts: list[MessageFacts]
+    streams: list[Any]
+    request_ids: list[Any]
+    ptrs: list[Any]
+    groups: list[Any]
+    others: list[str | None]
+
+
+class _Result(NamedTuple):
+    """Result of a query; ``rows`` also counts those that could not become an event."""
+
+    events: Events
+    rows: int
+    statistics: Mapping[str, Any]
+    status: str | None
+    has_next_page: bool
+    problems: ResponseProblems = ResponseProblems()
+
+
+def _plain_result(raw: RawFile) -> _Result | None:
+    """Return a result with events as Insights writes them; None for any other."""
+    if raw.content.problem:
+        return None
+    found = result_columns(raw.content.data)
+    if found is None or not _COLUMN_FIELDS.issuperset(found.fields):
+        return None
+    nothing: list[str | None] = [None] * found.rows
+    times, messages, streams, request_ids, ptrs, groups = (
+        found.fields.get(name, nothing) for name in _PLAIN_FIELDS
+    )
+    facts_of = _facts_in(raw)
+    facts = [facts_of(text, bool(request)) for text, request in zip(messages, request_ids, strict=True)]
+    events = Events(times, messages, facts, streams, request_ids, ptrs, groups, nothing)
+    return _Result(events, found.rows, found.statistics, found.status, found.has_next_page)
+
+
+def _result(raw: RawFile) -> _Result:
+    """Return a result, of which each row may have a shape of its own."""
+    values, damage = documents(raw)
     rows: list[Any] = []
     unexpected: list[Any] = []
     statistics: dict[str, Any] = {}
@@ -61,28 +138,8 @@ def query_result_parts(raw: RawFile) -> Iterator[TablePart]:
         statistics = value.get("statistics") or statistics
         status = value.get("status") or status
         has_next = bool(value.get("nextToken"))
-    query = query_row(raw.relative, request, statistics, status, len(rows))
-    query["query_name"] = result_name(raw.name)
-    query["truncated"] = query["truncated"] or bool(damage) or has_next
-    notes = list(_notes(raw, query, request, has_next=has_next))
-    words = raw.settings.get("log_words", LogWords())
-    events = rows_from(rows, lambda row: event_row(raw.relative, query, row, words), unexpected)
-    retrieval = {name: query[name] for name in ("query", "bytes_scanned", "cost_usd", "cached_at")}
-    yield TablePart(
-        "log_events",
-        *table_result(
-            raw,
-            "cloudwatch_logs",
-            "log_events",
-            events,
-            ResponseProblems(damage, unexpected),
-            notes=notes,
-            truncated=query["truncated"],
-            **retrieval,
-        ),
-    )
-    # The row of the query is complete even if rows of its result are missing.
-    yield TablePart("log_queries", *table_result(raw, "cloudwatch_logs", "log_queries", [query]))
+    events = events_of(raw, rows, _cells, unexpected)
+    return _Result(events, len(rows), statistics, status, has_next, ResponseProblems(damage, unexpected))
 
 
 def _with_results(value: Any) -> Any:
@@ -114,7 +171,7 @@ def read_queries(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 def query_row(
     file: str | None,
     request: dict[str, Any],
-    statistics: dict[str, Any],
+    statistics: Mapping[str, Any],
     status: str | None,
     rows: int | None,
 ) -> dict[str, Any]:
@@ -188,57 +245,96 @@ def _notes(
             yield of_file(raw, "note-query-limit-matched", rows=int(query["rows"]), matched=int(matched))
 
 
-def event_row(file: str | None, query: dict[str, Any], result: list[Any], words: LogWords) -> dict[str, Any]:
-    """Return the row of ``log_events`` for a row of a query result.
+_NO_FACTS = MessageFacts(kind="")
+# Messages whose facts are remembered: an event is often part of the results of several queries.
+_REMEMBERED_MESSAGES = 1 << 16
 
-    A row without a message (of a ``stats`` query) keeps all of its values in ``fields``; its time is its bin.
+
+def events_of(
+    raw: RawFile, items: Iterable[Any], values_of: Callable[[Any], dict[str, Any]], unexpected: list[Any]
+) -> Events:
+    """Return items as events.
+
+    A row without a message (of a ``stats`` query) keeps all of its values in ``others``; its time is its bin.
 
     Parameters
     ----------
-    file
-        File of the result.
-    query
-        Row of ``log_queries``.
-    result
-        Cells of the row (``field``, ``value``).
-    words
-        Words for errors beside the usual English ones.
+    raw
+        File of the items. Its setting ``log_words`` has words for errors beside the usual English ones.
+    items, values_of
+        The items, and a function that returns the values of one by field (``@timestamp``, ``@message``, …).
+    unexpected
+        Receives the items that cannot become an event.
     """
-    values = _cells(result)
+    facts_of = _facts_in(raw)
+    found = rows_from(items, lambda item: _event(values_of(item), facts_of), unexpected)
+    return Events(*map(list, zip(*found, strict=True))) if found else Events(*([] for _ in Events._fields))
+
+
+def event_columns(raw: RawFile, query: dict[str, Any], events: Events) -> dict[str, list[Any]]:
+    """Return events of a file and their query, a row of ``log_queries``, as the columns of ``log_events``."""
+    rows = len(events.messages)
+    groups = [_group_name(str(group or query["log_group"] or "")) for group in events.groups]
+    request_ids = zip(events.request_ids, events.facts, strict=True)
+    return {
+        "file": [raw.relative] * rows,
+        "query_name": [query["query_name"]] * rows,
+        "log_group": groups,
+        "function": [log_group_function(group) for group in groups],
+        "time": utc_microseconds([time or None for time in events.times]),
+        "message": [text and text.rstrip("\r\n") for text in events.messages],
+        "log_stream": events.streams,
+        "request_id": [stated or facts.request_id for stated, facts in request_ids],
+        "ptr": events.ptrs,
+        **{name: list(map(attrgetter(name), events.facts)) for name in _FACTS},
+        "fields": events.others,
+    }
+
+
+def _facts_in(raw: RawFile) -> Callable[[str | None, bool], MessageFacts]:
+    """Return a function that classifies a message, for all files that are read together.
+
+    Its second argument is whether the event states its request id, which then need not be looked for.
+    """
+    words = raw.settings.get("log_words", LogWords())
+
+    @lru_cache(maxsize=_REMEMBERED_MESSAGES)
+    def facts_of(message: str | None, states_request: bool) -> MessageFacts:
+        if message is None:
+            return _NO_FACTS
+        return classify_message(message, words, "stated" if states_request else None)
+
+    known: Callable[[str | None, bool], MessageFacts] = raw.known.setdefault((_facts_in, words), facts_of)
+    return known
+
+
+def _event(
+    values: dict[str, Any], facts_of: Callable[[str | None, bool], MessageFacts]
+) -> tuple[Any, str | None, MessageFacts, Any, Any, Any, Any, str | None]:
+    """Return the fields of :class:`Events` of one event."""
     message = values.get("@message")
     if message is not None and not isinstance(message, str):
         message = json_text(message)
-    request_id = values.get("@requestId")
-    facts = MessageFacts(kind="")
-    if message is not None:
-        facts = classify_message(message, words, request_id)
-    others = {}
+    request = values.get("@requestId")
+    others = None
     if not _COLUMN_FIELDS.issuperset(values):
-        others = {name: values[name] for name in values if name not in _COLUMN_FIELDS}
-    group = values.get("@log") or query["log_group"]
-    group = str(group) if group else None
-    if group is not None and group[12:13] == ":":
-        group = re.sub(r"^\d{12}:", "", group)
-    return {
-        "file": file,
-        "query_name": query["query_name"],
-        "log_group": group,
-        "function": log_group_function(group),
-        "time": insights_time(values.get("@timestamp")) or _bin_time(others),
-        "message": message.rstrip("\r\n") if message is not None else None,
-        "log_stream": values.get("@logStream"),
-        "request_id": request_id or facts.request_id,
-        "ptr": values.get("@ptr"),
-        "kind": facts.kind,
-        "level": facts.level,
-        "error_type": facts.error_type,
-        "duration_ms": facts.duration_ms,
-        "billed_ms": facts.billed_ms,
-        "memory_mb": facts.memory_mb,
-        "memory_used_mb": facts.memory_used_mb,
-        "init_ms": facts.init_ms,
-        "fields": json_text(others) if others else None,
-    }
+        others = json_text({name: values[name] for name in values if name not in _COLUMN_FIELDS})
+    return (
+        values.get("@timestamp") or _bin(values),
+        message,
+        facts_of(message, bool(request)),
+        values.get("@logStream"),
+        request,
+        values.get("@ptr"),
+        values.get("@log"),
+        others,
+    )
+
+
+@lru_cache(maxsize=64)  # asked for each event of a log
+def _group_name(log_group: str) -> str | None:
+    """Return the name of a log group without the account id that ``@log`` has in front."""
+    return re.sub(r"^\d{12}:", "", log_group) if log_group else None
 
 
 def _cells(result: list[Any]) -> dict[str, Any]:
@@ -251,13 +347,9 @@ def _cells(result: list[Any]) -> dict[str, Any]:
     return {str(cell.get("field")): cell.get("value") for cell in result if isinstance(cell, dict)}
 
 
-def insights_time(text: Any) -> datetime | None:
-    """Return the UTC time of an Insights time (``2025-12-11 01:00:00.000`` or epoch milliseconds)."""
-    return utc_time(text) if text else None
-
-
-def _bin_time(values: dict[str, Any]) -> datetime | None:
-    return next((insights_time(value) for name, value in values.items() if name.startswith("bin(")), None)
+def _bin(values: dict[str, Any]) -> Any:
+    """Return the first bin of a row, which is its time; None without any."""
+    return next((value for name, value in values.items() if name.startswith("bin(")), None)
 
 
 def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

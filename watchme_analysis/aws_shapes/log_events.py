@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from watchme_analysis.aws_shapes.insights_results import event_row, query_row
+from watchme_analysis.aws_shapes.insights_results import event_columns, events_of, query_row
 from watchme_analysis.aws_shapes.lambda_messages import classify_message
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.aws_shapes.responses import (
@@ -26,19 +26,14 @@ from watchme_analysis.aws_shapes.responses import (
     has_key,
     objects_under,
     of_file,
-    rows_from,
-    table_frame,
     table_result,
+    unchanged,
     utc_time,
 )
-from watchme_analysis.config import LogWords
 from watchme_analysis.files.csv_table import quoted_rows
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.lines import decoded, display_text, each_line, long_line_problem, split_lines
 from watchme_analysis.text.message import Code, Resource
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _SOURCE = "cloudwatch_log_events"
 # A line of `aws logs tail` or of an export: its time, the stream if it is shown, and the message. The names
@@ -80,13 +75,7 @@ def event_parts(raw: RawFile) -> Iterator[TablePart]:
         example = "logs/NAME/000000.gz" if _is_of_export(raw) else "logs/NAME.json"
         notes = [of_file(raw, "note-log-group-unknown", example=Code(example))]
     unexpected = list(problems.unexpected)
-    words = raw.settings.get("log_words", LogWords())
-
-    def row_of(one: dict[str, Any]) -> dict[str, Any]:
-        cells_of_one = [{"field": name, "value": value} for name, value in one.items()]
-        return event_row(raw.relative, query, cells_of_one, words)
-
-    events: pd.DataFrame = table_frame("log_events", rows_from(cells, row_of, unexpected), raw.remarks)
+    events = event_columns(raw, query, events_of(raw, cells, unchanged, unexpected))
     found = problems._replace(unexpected=unexpected)
     frame, retrieval = table_result(
         raw, _SOURCE, "log_events", events, found, notes=notes, truncated=bool(query["truncated"])

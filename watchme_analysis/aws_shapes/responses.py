@@ -12,22 +12,23 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from watchme_analysis.files import field_values
 from watchme_analysis.files.evidence_file import RawFile, load_json
 from watchme_analysis.files.json_values import DEEPEST, json_at, read_json, shallow
 from watchme_analysis.files.lines import TEXT_LIMIT
-from watchme_analysis.files.storable_values import escape_surrogates, frame_of_rows
+from watchme_analysis.files.storable_values import UNSTORABLE, escape_surrogates, frame_of_rows
 from watchme_analysis.redact import shortened
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import conform, frame_of_values, table_schema
+from watchme_analysis.schema import conform, frame_of_columns, frame_of_values, table_schema
 from watchme_analysis.text.message import MessageText, Resource, message, value_of
 from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Row = TypeVar("Row")
 # Data of a window counts as settled this long after its end; until then events and points may still arrive.
 SETTLED_AFTER = timedelta(minutes=15)
 # Python refuses to convert longer texts of digits to an integer, and no field of AWS needs them.
@@ -207,6 +208,28 @@ def _iso_or_none(text: str) -> datetime | None:
         return None
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A time as CloudWatch Logs Insights writes it.
+_INSIGHTS_TIME = r"^[12]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$"
+
+
+def utc_microseconds(values: Sequence[Any]) -> list[int | None]:
+    """Return the UTC time of each value as :func:`utc_time` does, in microseconds since the epoch."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        texts = pa.array(values, pa.string())
+        if pc.all(pc.match_substring_regex(texts, _INSIGHTS_TIME)).as_py():
+            # A log has hundreds of thousands, which takes a tenth of the time of one after the other.
+            found: list[int | None] = texts.cast(pa.timestamp("us")).cast(pa.int64()).to_pylist()
+            return found
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
+        pass  # some are no texts, or no times
+    unit = timedelta(microseconds=1)
+    return [None if moment is None else (moment - _EPOCH) // unit for moment in map(utc_time, values)]
+
+
 def number(value: Any) -> float | None:
     """Return a finite number; None for anything else."""
     try:
@@ -293,9 +316,7 @@ def iso_time(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} can't be written as JSON")
 
 
-def rows_from(
-    items: Iterable[Any], make_row: Callable[[Any], dict[str, Any]], unexpected: list[Any]
-) -> list[dict[str, Any]]:
+def rows_from(items: Iterable[Any], make_row: Callable[[Any], Row], unexpected: list[Any]) -> list[Row]:
     """Return a row for each item; items that cannot become a row are added to ``unexpected``."""
     rows = []
     for item in items:
@@ -387,7 +408,7 @@ def table_result(  # noqa: PLR0913 - a table, its rows and what the Retrieval st
     source, table
         Names of the source and of the table.
     rows
-        Rows as dictionaries, or a frame.
+        Rows as dictionaries, the values of each column, or a frame.
     problems
         What could not be read.
     notes
@@ -420,7 +441,7 @@ def table_frame(table: str, rows: Any, notes: list[str] | None = None) -> pd.Dat
     table
         Name of the table.
     rows
-        Rows as dictionaries, of which empty text becomes null, or a frame.
+        Rows as dictionaries or the values of each column, of which empty text becomes null; or a frame.
     notes
         Receives a sentence on values that the table cannot hold; see :func:`frame_of_rows`.
     """
@@ -428,6 +449,11 @@ def table_frame(table: str, rows: Any, notes: list[str] | None = None) -> pd.Dat
 
     if isinstance(rows, pd.DataFrame):
         return conform(table, rows)
+    if isinstance(rows, Mapping):
+        try:
+            return frame_of_columns(table, rows, len(next(iter(rows.values()))))
+        except UNSTORABLE:
+            rows = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
     own_notes: list[str] = []
     frame = frame_of_rows(table, list(rows), own_notes, lambda given: frame_of_values(table, given))
     if notes is not None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, Any]]
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+# Errors of a table that cannot hold one of its values.
+UNSTORABLE = (TypeError, ValueError, OverflowError, InputError)
 # Longest quotation of a value in a note, in characters.
 _SHOWN = 80
 
@@ -65,7 +67,7 @@ def frame_of_rows(
     made = make or (lambda given: conform(table, pd.DataFrame(given)))
     try:
         return made(rows)
-    except (TypeError, ValueError, OverflowError, InputError):
+    except UNSTORABLE:
         # Checks each value, which few files need.
         return made(storable_rows(table, rows, notes))
 
