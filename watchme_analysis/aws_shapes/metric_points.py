@@ -28,6 +28,7 @@ from watchme_analysis.aws_shapes.metric_series import (
 from watchme_analysis.aws_shapes.responses import (
     SETTLED_AFTER,
     ResponseProblems,
+    cli_times,
     documents,
     has_key,
     objects_under,
@@ -359,6 +360,9 @@ def _utc_times(times: Sequence[Any], zone: tzinfo) -> pd.Series:
     """Return times in UTC; numbers are epoch seconds, and a time without a zone is in ``zone``."""
     import pandas as pd
 
+    usual = cli_times(times)
+    if usual is not None and not usual.null_count:
+        return pd.Series(usual.to_numpy().view("datetime64[us]")).dt.tz_localize("UTC")
     are_texts = all(isinstance(time, str) for time in times)
     # One look at all texts together instead of one at each.
     is_plain = are_texts and not holds_surrogates("".join(times))

@@ -27,6 +27,7 @@ from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Row = TypeVar("Row")
 # Data of a window counts as settled this long after its end; until then events and points may still arrive.
@@ -209,25 +210,41 @@ def _iso_or_none(text: str) -> datetime | None:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A time as CloudWatch Logs Insights writes it.
+# Times as Insights writes them, in UTC, and as the AWS CLI writes most others.
 _INSIGHTS_TIME = r"^[12]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$"
+_CLI_TIME = r"^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$"
 
 
 def utc_microseconds(values: Sequence[Any]) -> list[int | None]:
     """Return the UTC time of each value as :func:`utc_time` does, in microseconds since the epoch."""
+    times = _cast_times(values, _INSIGHTS_TIME, None)
+    if times is not None:
+        found: list[int | None] = times.to_pylist()
+        return found
+    unit = timedelta(microseconds=1)
+    return [None if moment is None else (moment - _EPOCH) // unit for moment in map(utc_time, values)]
+
+
+def cli_times(values: Sequence[Any]) -> pa.Int64Array | None:
+    """Return times in microseconds since the epoch if all are texts as the AWS CLI writes them; else None."""
+    return _cast_times(values, _CLI_TIME, "UTC")
+
+
+def _cast_times(values: Sequence[Any], pattern: str, zone: str | None) -> pa.Int64Array | None:
+    """Return the times of texts that all match a pattern, or are null; None for any other values.
+
+    The times of a log or of a series together take a tenth of the time of one after the other.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     try:
         texts = pa.array(values, pa.string())
-        if pc.all(pc.match_substring_regex(texts, _INSIGHTS_TIME)).as_py():
-            # A log has hundreds of thousands, which takes a tenth of the time of one after the other.
-            found: list[int | None] = texts.cast(pa.timestamp("us")).cast(pa.int64()).to_pylist()
-            return found
+        if pc.all(pc.match_substring_regex(texts, pattern)).as_py():
+            return texts.cast(pa.timestamp("us", zone)).cast(pa.int64())
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
         pass  # some are no texts, or no times
-    unit = timedelta(microseconds=1)
-    return [None if moment is None else (moment - _EPOCH) // unit for moment in map(utc_time, values)]
+    return None
 
 
 def number(value: Any) -> float | None:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from watchme_analysis.aws_shapes.lambda_messages import without_runtime_prefix
@@ -95,6 +96,7 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 _KINDS = tuple((kind, re.compile("|".join(parts), re.IGNORECASE)) for kind, parts in _PATTERNS)
 
 
+@lru_cache(maxsize=1 << 10)  # many messages fail with the same error
 def error_kind(text: str) -> str:
     """Return the kind of an error message: a key of :data:`KINDS`.
 

@@ -20,6 +20,10 @@ from watchme_analysis.window import parse_time, parse_zone
 
 _VALUE = r"[\"']?\s*[=:]\s*[\"']?"
 _MESSAGE = re.compile(rf"message_?id{_VALUE}([0-9a-f-]{{36}})", re.IGNORECASE)
+# Part of each text in which _MESSAGE finds an ID.
+_NAMES_MESSAGE = "message_?id"
+# Kinds of log events of an invocation that failed, and of one that ended.
+_FAILED, _ENDED = ("error", "timeout"), ("end", "report")
 # Longest delay in seconds between the end of the visibility timeout and the receive without a backlog.
 SLOW_POLL_S = 60.0
 
@@ -88,9 +92,16 @@ def work_done(tables: Tables) -> Done:
     events = events.dropna(subset=["request_id"])
     if events.empty:
         return Done()
-    failed = set(events.loc[events["kind"].isin(["error", "timeout"]), "request_id"])
-    ended = set(events.loc[events["kind"].isin(["end", "report"]), "request_id"]) - failed
-    named = events[events["request_id"].isin(ended) & (events["kind"] == "application")]
+    requests, kinds = (
+        events[name].to_numpy(object, na_value=None).tolist() for name in ("request_id", "kind")
+    )
+    failed = {request for request, kind in zip(requests, kinds, strict=True) if kind in _FAILED}
+    ended = {request for request, kind in zip(requests, kinds, strict=True) if kind in _ENDED} - failed
+    is_named = [
+        kind == "application" and request in ended for request, kind in zip(requests, kinds, strict=True)
+    ]
+    # Several queries may have returned the same event.
+    named = events.loc[is_named, ["function", "message"]].drop_duplicates()
     work_in = work_in_log(work_item_settings(tables))
     messages: set[str] = set()
     work: set[tuple[str, str, str]] = set()
@@ -126,13 +137,15 @@ class Failed(NamedTuple):
 def failed_with(tables: Tables) -> dict[str, Failed]:
     """Return the error of the failed invocation by message ID, where one log names both."""
     events = tables.table("log_events")[["request_id", "kind", "error_type", "message"]]
-    failed = events[events["kind"].isin(["error", "timeout"])].dropna(subset=["request_id"])
+    failed = events[events["kind"].isin(_FAILED)].dropna(subset=["request_id"])
     errors = map(Failed, failed["error_type"].fillna("").tolist(), failed["message"].fillna("").tolist())
     by_request: dict[str, Failed] = dict(zip(failed["request_id"].tolist(), errors, strict=True))
-    named = events[events["request_id"].isin(list(by_request))].dropna(subset=["message"])
+    named = events[events["message"].str.contains(_NAMES_MESSAGE, case=False, na=False)]
+    named = named.drop_duplicates(["request_id", "message"], keep="last")
     found: dict[str, Failed] = {}
     for request, text in zip(named["request_id"].tolist(), named["message"].tolist(), strict=True):
-        found.update(dict.fromkeys(_message_ids(text), by_request[request]))
+        if request in by_request:
+            found.update(dict.fromkeys(_MESSAGE.findall(text), by_request[request]))
     return found
 
 
